@@ -1,0 +1,77 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The floor plan: a target is a room, `dependencies` are its doors. The rooms down to `Query` know
+// neither NIO nor Foundation; only `ControlAPI` and what stands on it do.
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+func room(_ name: String, knows dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(of name: String, knows dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: name + "Tests",
+        dependencies: [.target(name: name)] + dependencies,
+        swiftSettings: settings
+    )
+}
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOWebSocket", package: "swift-nio"),
+]
+
+let package = Package(
+    name: "guestlog",
+    products: [
+        .executable(name: "guestlog", targets: ["guestlog"]),
+        .library(name: "LogStore", targets: ["LogStore"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
+    ],
+    targets: [
+        .target(name: "CLinux"),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+
+        room("LogModel"),
+        room("TextFormats", knows: ["LogModel"]),
+        room("SystemIO", knows: ["CLinux"]),
+        room("RotatingFile", knows: ["CLinux", "LogModel", "SystemIO"]),
+        room("LogStore", knows: ["CLinux", "CZstd", "LogModel", "SystemIO"]),
+        room("Capture", knows: ["CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore"]),
+        room("ConsoleHub", knows: ["CLinux", "LogModel", "SystemIO", "Capture"]),
+        room("Query", knows: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
+        room(
+            "ControlAPI",
+            knows: ["LogModel", "SystemIO", "LogStore", "Capture", "ConsoleHub", "Query", "TextFormats"] + nio
+        ),
+        room(
+            "GuestlogService",
+            knows: [
+                "LogModel", "SystemIO", "LogStore", "Capture", "ConsoleHub", "Query", "ControlAPI",
+                .product(name: "Yams", package: "Yams"),
+            ]
+        ),
+        .executableTarget(
+            name: "guestlog",
+            dependencies: [
+                "LogModel", "SystemIO", "LogStore", "Query", "TextFormats", "ControlAPI", "GuestlogService",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+    ]
+)

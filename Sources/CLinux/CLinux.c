@@ -1,0 +1,190 @@
+#include "CLinux.h"
+
+#include <errno.h>
+#include <string.h>
+
+// CRC-32C: the processor's instruction where there is one, else slicing by eight over tables made at first use.
+
+static uint32_t crc_table[8][256];
+static uint32_t (*crc_function)(uint32_t, const uint8_t *, size_t);
+
+static uint32_t crc_by_table(uint32_t crc, const uint8_t *bytes, size_t count) {
+    while (count >= 8) {
+        uint64_t word;
+        memcpy(&word, bytes, 8);
+        word ^= crc;
+        crc = crc_table[7][word & 0xff] ^ crc_table[6][(word >> 8) & 0xff] ^ crc_table[5][(word >> 16) & 0xff] ^
+              crc_table[4][(word >> 24) & 0xff] ^ crc_table[3][(word >> 32) & 0xff] ^
+              crc_table[2][(word >> 40) & 0xff] ^ crc_table[1][(word >> 48) & 0xff] ^ crc_table[0][word >> 56];
+        bytes += 8;
+        count -= 8;
+    }
+    while (count-- > 0) {
+        crc = crc_table[0][(crc ^ *bytes++) & 0xff] ^ (crc >> 8);
+    }
+    return crc;
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+__attribute__((target("sse4.2"))) static uint32_t crc_by_instruction(uint32_t crc, const uint8_t *bytes, size_t count) {
+    uint64_t wide = crc;
+    while (count >= 8) {
+        uint64_t word;
+        memcpy(&word, bytes, 8);
+        wide = _mm_crc32_u64(wide, word);
+        bytes += 8;
+        count -= 8;
+    }
+    crc = (uint32_t)wide;
+    while (count-- > 0) {
+        crc = _mm_crc32_u8(crc, *bytes++);
+    }
+    return crc;
+}
+static bool crc_instruction_present(void) { return __builtin_cpu_supports("sse4.2"); }
+#elif defined(__aarch64__)
+#include <arm_acle.h>
+#include <sys/auxv.h>
+__attribute__((target("+crc"))) static uint32_t crc_by_instruction(uint32_t crc, const uint8_t *bytes, size_t count) {
+    while (count >= 8) {
+        uint64_t word;
+        memcpy(&word, bytes, 8);
+        crc = __crc32cd(crc, word);
+        bytes += 8;
+        count -= 8;
+    }
+    while (count-- > 0) {
+        crc = __crc32cb(crc, *bytes++);
+    }
+    return crc;
+}
+static bool crc_instruction_present(void) { return (getauxval(AT_HWCAP) & (1 << 7)) != 0; }
+#else
+static uint32_t crc_by_instruction(uint32_t crc, const uint8_t *bytes, size_t count) {
+    return crc_by_table(crc, bytes, count);
+}
+static bool crc_instruction_present(void) { return false; }
+#endif
+
+__attribute__((constructor)) static void crc_prepare(void) {
+    for (uint32_t n = 0; n < 256; n++) {
+        uint32_t crc = n;
+        for (int bit = 0; bit < 8; bit++) {
+            crc = (crc & 1) ? (crc >> 1) ^ 0x82f63b78u : crc >> 1;
+        }
+        crc_table[0][n] = crc;
+    }
+    for (int slice = 1; slice < 8; slice++) {
+        for (uint32_t n = 0; n < 256; n++) {
+            uint32_t crc = crc_table[slice - 1][n];
+            crc_table[slice][n] = crc_table[0][crc & 0xff] ^ (crc >> 8);
+        }
+    }
+    crc_function = crc_instruction_present() ? crc_by_instruction : crc_by_table;
+}
+
+uint32_t gl_crc32c(uint32_t crc, const void *bytes, size_t count) { return ~crc_function(~crc, bytes, count); }
+
+size_t gl_count_byte(const void *bytes, size_t count, uint8_t needle) {
+    const uint8_t *at = bytes;
+    size_t total = 0;
+    // Runs of 255 keep the per-lane counters within a byte, so the compiler can add whole vectors.
+    while (count >= 255 * 16) {
+        uint8_t lanes[16] = {0};
+        for (int round = 0; round < 255; round++, at += 16) {
+            for (int lane = 0; lane < 16; lane++) {
+                lanes[lane] += at[lane] == needle;
+            }
+        }
+        for (int lane = 0; lane < 16; lane++) {
+            total += lanes[lane];
+        }
+        count -= 255 * 16;
+    }
+    while (count-- > 0) {
+        total += *at++ == needle;
+    }
+    return total;
+}
+
+const void *gl_memrchr(const void *bytes, int needle, size_t count) { return memrchr(bytes, needle, count); }
+
+const void *gl_memmem(const void *bytes, size_t count, const void *needle, size_t needle_count) {
+    return memmem(bytes, count, needle, needle_count);
+}
+
+bool gl_all_zero(const void *bytes, size_t count) {
+    const uint8_t *at = bytes;
+    return count == 0 || (at[0] == 0 && memcmp(at, at + 1, count - 1) == 0);
+}
+
+enum { max_descriptors = 64 };
+
+ssize_t gl_send_descriptors(int socket, const void *bytes, size_t count, const int *fds, size_t fd_count, int flags) {
+    if (fd_count > max_descriptors) {
+        errno = EINVAL;
+        return -1;
+    }
+    struct iovec vector = {(void *)bytes, count};
+    union {
+        char bytes[CMSG_SPACE(max_descriptors * sizeof(int))];
+        struct cmsghdr alignment;
+    } control;
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    if (fd_count > 0) {
+        memset(&control, 0, sizeof control);
+        message.msg_control = control.bytes;
+        message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
+        memcpy(CMSG_DATA(header), fds, fd_count * sizeof(int));
+    }
+    return sendmsg(socket, &message, flags | MSG_NOSIGNAL);
+}
+
+ssize_t gl_receive_descriptors(int socket, void *bytes, size_t count, int *fds, size_t *fd_count, int flags) {
+    struct iovec vector = {bytes, count};
+    union {
+        char bytes[CMSG_SPACE(max_descriptors * sizeof(int))];
+        struct cmsghdr alignment;
+    } control;
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    ssize_t received = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
+    size_t wanted = *fd_count;
+    *fd_count = 0;
+    if (received < 0) {
+        return received;
+    }
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        size_t came = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t n = 0; n < came; n++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(header) + n * sizeof(int), sizeof fd);
+            if (*fd_count < wanted) {
+                fds[(*fd_count)++] = fd;
+            } else {
+                close(fd);
+            }
+        }
+    }
+    return received;
+}
+
+int gl_peer_credentials(int socket, pid_t *pid, uid_t *uid, gid_t *gid) {
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
+        return -1;
+    }
+    *pid = peer.pid;
+    *uid = peer.uid;
+    *gid = peer.gid;
+    return 0;
+}

@@ -1,0 +1,316 @@
+/// A JSON value (RFC 8259) with a canonical text form: members in the order they were put, no white space, integers
+/// exact to 64 bits.
+///
+/// It is the form in which structured records rest in the store and in which the store keeps its own small facts.
+public indirect enum JSON: Equatable, Sendable {
+    case null
+    case bool(Bool)
+    case integer(Int64)
+    case number(Double)
+    case string(String)
+    case array([JSON])
+    case object([(String, JSON)])
+
+    public static func == (left: JSON, right: JSON) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.bool(let a), .bool(let b)): a == b
+        case (.integer(let a), .integer(let b)): a == b
+        case (.number(let a), .number(let b)): a == b
+        case (.string(let a), .string(let b)): a == b
+        case (.array(let a), .array(let b)): a == b
+        case (.object(let a), .object(let b)):
+            a.count == b.count && zip(a, b).allSatisfy { $0.0 == $1.0 && $0.1 == $1.1 }
+        default: false
+        }
+    }
+
+    /// The member of that name, when this is an object that has one.
+    public subscript(name: String) -> JSON? {
+        guard case .object(let members) = self else {
+            return nil
+        }
+        return members.last { $0.0 == name }?.1
+    }
+
+    /// The text, when this is a string.
+    public var text: String? {
+        if case .string(let text) = self { text } else { nil }
+    }
+
+    /// The integer, when this is one.
+    public var integer: Int64? {
+        if case .integer(let value) = self { value } else { nil }
+    }
+
+    /// The truth value, when this is one.
+    public var bool: Bool? {
+        if case .bool(let value) = self { value } else { nil }
+    }
+
+    /// The elements, when this is an array.
+    public var elements: [JSON]? {
+        if case .array(let elements) = self { elements } else { nil }
+    }
+
+    /// The canonical text.
+    public var bytes: [UInt8] {
+        var out: [UInt8] = []
+        append(to: &out)
+        return out
+    }
+
+    /// Appends the canonical text to `out`.
+    public func append(to out: inout [UInt8]) {
+        switch self {
+        case .null: out.append(contentsOf: "null".utf8)
+        case .bool(let value): out.append(contentsOf: (value ? "true" : "false").utf8)
+        case .integer(let value): out.append(contentsOf: String(value).utf8)
+        case .number(let value): out.append(contentsOf: (value.isFinite ? String(value) : "null").utf8)
+        case .string(let text): Self.append(text, to: &out)
+        case .array(let elements):
+            out.append(UInt8(ascii: "["))
+            for (place, element) in elements.enumerated() {
+                if place > 0 { out.append(UInt8(ascii: ",")) }
+                element.append(to: &out)
+            }
+            out.append(UInt8(ascii: "]"))
+        case .object(let members):
+            out.append(UInt8(ascii: "{"))
+            for (place, member) in members.enumerated() {
+                if place > 0 { out.append(UInt8(ascii: ",")) }
+                Self.append(member.0, to: &out)
+                out.append(UInt8(ascii: ":"))
+                member.1.append(to: &out)
+            }
+            out.append(UInt8(ascii: "}"))
+        }
+    }
+
+    /// Appends `text` as a JSON string: quotes, backslash and C0 escaped, and DEL and C1 too, so that JSON is safe to
+    /// show on a terminal.
+    public static func append(_ text: String, to out: inout [UInt8]) {
+        out.append(UInt8(ascii: "\""))
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": out.append(contentsOf: #"\""#.utf8)
+            case "\\": out.append(contentsOf: #"\\"#.utf8)
+            case "\n": out.append(contentsOf: #"\n"#.utf8)
+            case "\r": out.append(contentsOf: #"\r"#.utf8)
+            case "\t": out.append(contentsOf: #"\t"#.utf8)
+            case _ where scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value):
+                out.append(contentsOf: #"\u00"#.utf8)
+                out.append(hexDigits[Int(scalar.value >> 4)])
+                out.append(hexDigits[Int(scalar.value & 15)])
+            default:
+                out.append(contentsOf: UTF8.encode(scalar).map { Array($0) } ?? [])
+            }
+        }
+        out.append(UInt8(ascii: "\""))
+    }
+
+    private static let hexDigits = Array("0123456789abcdef".utf8)
+}
+
+/// Why some bytes are not JSON, and where.
+public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What was found wrong.
+    public var reason: String
+    /// The byte at which it was found, from 0.
+    public var offset: Int
+
+    public var description: String { "not JSON at byte \(offset): \(reason)" }
+}
+
+extension JSON {
+    /// The value `bytes` spell, and nothing after it. Nesting deeper than 64 is refused, so hostile input cannot
+    /// exhaust the stack.
+    public init(parsing bytes: some Sequence<UInt8>) throws(JSONError) {
+        var parser = JSONParser(bytes: Array(bytes))
+        self = try parser.document()
+    }
+}
+
+struct JSONParser {
+    let bytes: [UInt8]
+    var at = 0
+    static let maximumDepth = 64
+
+    init(bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    mutating func document() throws(JSONError) -> JSON {
+        let value = try self.value(depth: 0)
+        skipSpace()
+        guard at == bytes.count else {
+            throw failure("something follows the value")
+        }
+        return value
+    }
+
+    private func failure(_ reason: String) -> JSONError {
+        JSONError(reason: reason, offset: at)
+    }
+
+    private var current: UInt8? { at < bytes.count ? bytes[at] : nil }
+
+    private mutating func skipSpace() {
+        while let byte = current, byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 {
+            at += 1
+        }
+    }
+
+    private mutating func take(_ word: String) -> Bool {
+        guard bytes[at...].starts(with: word.utf8) else {
+            return false
+        }
+        at += word.utf8.count
+        return true
+    }
+
+    private mutating func value(depth: Int) throws(JSONError) -> JSON {
+        skipSpace()
+        guard depth <= Self.maximumDepth else {
+            throw failure("nested deeper than \(Self.maximumDepth)")
+        }
+        switch current {
+        case UInt8(ascii: "{"): return try object(depth: depth)
+        case UInt8(ascii: "["): return try array(depth: depth)
+        case UInt8(ascii: "\""): return .string(try string())
+        case UInt8(ascii: "t") where take("true"): return .bool(true)
+        case UInt8(ascii: "f") where take("false"): return .bool(false)
+        case UInt8(ascii: "n") where take("null"): return .null
+        case nil: throw failure("the text ends where a value was expected")
+        default: return try number()
+        }
+    }
+
+    private mutating func object(depth: Int) throws(JSONError) -> JSON {
+        at += 1
+        var members: [(String, JSON)] = []
+        skipSpace()
+        if current == UInt8(ascii: "}") {
+            at += 1
+            return .object(members)
+        }
+        while true {
+            skipSpace()
+            guard current == UInt8(ascii: "\"") else {
+                throw failure("a member's name was expected")
+            }
+            let name = try string()
+            skipSpace()
+            guard current == UInt8(ascii: ":") else {
+                throw failure("':' was expected")
+            }
+            at += 1
+            members.append((name, try value(depth: depth + 1)))
+            skipSpace()
+            switch current {
+            case UInt8(ascii: ","): at += 1
+            case UInt8(ascii: "}"):
+                at += 1
+                return .object(members)
+            default: throw failure("',' or '}' was expected")
+            }
+        }
+    }
+
+    private mutating func array(depth: Int) throws(JSONError) -> JSON {
+        at += 1
+        var elements: [JSON] = []
+        skipSpace()
+        if current == UInt8(ascii: "]") {
+            at += 1
+            return .array(elements)
+        }
+        while true {
+            elements.append(try value(depth: depth + 1))
+            skipSpace()
+            switch current {
+            case UInt8(ascii: ","): at += 1
+            case UInt8(ascii: "]"):
+                at += 1
+                return .array(elements)
+            default: throw failure("',' or ']' was expected")
+            }
+        }
+    }
+
+    private mutating func number() throws(JSONError) -> JSON {
+        let start = at
+        while let byte = current,
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "+-.eE".utf8.contains(byte)
+        {
+            at += 1
+        }
+        let text = String(decoding: bytes[start..<at], as: UTF8.self)
+        if let integer = Int64(text), !text.hasPrefix("+") {
+            return .integer(integer)
+        }
+        guard let number = Double(text), number.isFinite, !text.hasPrefix("+"), !text.hasPrefix(".") else {
+            at = start
+            throw failure("no value begins like this")
+        }
+        return .number(number)
+    }
+
+    private mutating func string() throws(JSONError) -> String {
+        at += 1
+        var text: [UInt8] = []
+        while let byte = current {
+            at += 1
+            switch byte {
+            case UInt8(ascii: "\""):
+                return String(decoding: text, as: UTF8.self)
+            case UInt8(ascii: "\\"):
+                try escape(into: &text)
+            case 0..<0x20:
+                throw failure("a control character inside a string")
+            default:
+                text.append(byte)
+            }
+        }
+        throw failure("a string has no end")
+    }
+
+    private mutating func escape(into text: inout [UInt8]) throws(JSONError) {
+        guard let byte = current else {
+            throw failure("a string has no end")
+        }
+        at += 1
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
+        case UInt8(ascii: "b"): text.append(8)
+        case UInt8(ascii: "f"): text.append(12)
+        case UInt8(ascii: "n"): text.append(10)
+        case UInt8(ascii: "r"): text.append(13)
+        case UInt8(ascii: "t"): text.append(9)
+        case UInt8(ascii: "u"):
+            var code = try hexQuad()
+            if (0xd800..<0xdc00).contains(code), take(#"\u"#) {
+                let low = try hexQuad()
+                guard (0xdc00..<0xe000).contains(low) else {
+                    throw failure("half a surrogate pair")
+                }
+                code = 0x10000 + (code - 0xd800) << 10 + (low - 0xdc00)
+            }
+            // A lone surrogate is no character; U+FFFD stands for it.
+            let scalar = Unicode.Scalar(code) ?? "\u{fffd}"
+            text.append(contentsOf: UTF8.encode(scalar).map { Array($0) } ?? [])
+        default:
+            throw failure("an unknown escape")
+        }
+    }
+
+    private mutating func hexQuad() throws(JSONError) -> UInt32 {
+        guard at + 4 <= bytes.count,
+            let code = UInt32(String(decoding: bytes[at..<at + 4], as: UTF8.self), radix: 16)
+        else {
+            throw failure("four hexadecimal digits were expected")
+        }
+        at += 4
+        return code
+    }
+}

@@ -1,0 +1,38 @@
+/// How serious a record is: the eight severities of syslog (RFC 5424, section 6.2.1), most serious first.
+public enum Severity: UInt8, CaseIterable, Comparable, Sendable {
+    case emergency, alert, critical, error, warning, notice, informational, debug
+
+    /// More serious is less, as on the wire.
+    public static func < (left: Severity, right: Severity) -> Bool {
+        left.rawValue < right.rawValue
+    }
+
+    /// The short name that syslog and journalctl use.
+    public var name: String {
+        switch self {
+        case .emergency: "emerg"
+        case .alert: "alert"
+        case .critical: "crit"
+        case .error: "err"
+        case .warning: "warning"
+        case .notice: "notice"
+        case .informational: "info"
+        case .debug: "debug"
+        }
+    }
+
+    /// The severity `word` names: a short or long name or a digit 0–7, in any case; nil when it names none.
+    public init?(word: String) {
+        switch word.lowercased() {
+        case "0", "emerg", "emergency", "panic": self = .emergency
+        case "1", "alert": self = .alert
+        case "2", "crit", "critical": self = .critical
+        case "3", "err", "error": self = .error
+        case "4", "warning", "warn": self = .warning
+        case "5", "notice": self = .notice
+        case "6", "info", "informational": self = .informational
+        case "7", "debug": self = .debug
+        default: return nil
+        }
+    }
+}

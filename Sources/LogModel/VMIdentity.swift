@@ -1,0 +1,145 @@
+/// Which virtual machine speaks.
+///
+/// The identity never changes during a VM's life and is what its folder is named after; the name is an alias. It
+/// comes from the transport (a socket's path, libvirt's call, a peer's CID), never from what the guest says.
+public struct VMIdentity: Hashable, Sendable {
+    /// The name people use, as it is; any text.
+    public var name: String
+    /// The UUID, in lower case with dashes, where the transport gives one.
+    public var uuid: String?
+    /// The namespace or project, where the transport gives one: the same name in two namespaces is two VMs.
+    public var namespace: String?
+    /// For VMs known by name alone: how many VMs of that name were deleted before this one was made.
+    public var instance: Int
+
+    /// An identity from its parts.
+    public init(name: String, uuid: String? = nil, namespace: String? = nil, instance: Int = 0) {
+        self.name = name
+        self.uuid = uuid
+        self.namespace = namespace
+        self.instance = instance
+    }
+
+    /// The reserved name under which rests what belongs to no VM, such as the host's own journal.
+    public static let host = VMIdentity(name: "host")
+
+    /// The folder's name: the UUID, else the name (with its namespace) percent-encoded, with `~n` for the nth VM
+    /// made anew under a deleted VM's name.
+    ///
+    /// Always a single safe path component of at most `maximumDirectoryLength` bytes, and never the same for two
+    /// different identities: what is too long keeps a prefix and a 64-bit hash of the whole.
+    public var directoryName: String {
+        if let uuid {
+            return uuid
+        }
+        var encoded = Self.percentEncoded(name)
+        if let namespace {
+            encoded = Self.percentEncoded(namespace) + "." + encoded
+        }
+        if encoded.utf8.count > Self.maximumDirectoryLength {
+            let hash = String(Self.hash(encoded), radix: 16)
+            let prefix = encoded.utf8.prefix(Self.maximumDirectoryLength - hash.utf8.count - 1)
+            encoded = String(decoding: prefix, as: UTF8.self) + "=" + hash
+        }
+        return instance == 0 ? encoded : encoded + "~" + String(instance)
+    }
+
+    /// Room for the instance's suffix is left below the 255 bytes that file systems allow.
+    static let maximumDirectoryLength = 200
+
+    /// `text` with every byte outside `[A-Za-z0-9_-]` as `%XX`.
+    public static func percentEncoded(_ text: String) -> String {
+        var encoded: [UInt8] = []
+        encoded.reserveCapacity(text.utf8.count)
+        let digits = Array("0123456789ABCDEF".utf8)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                encoded.append(byte)
+            default:
+                encoded.append(UInt8(ascii: "%"))
+                encoded.append(digits[Int(byte >> 4)])
+                encoded.append(digits[Int(byte & 15)])
+            }
+        }
+        return String(decoding: encoded, as: UTF8.self)
+    }
+
+    /// FNV-1a, 64 bits: stable over versions and hosts, unlike `Hasher`.
+    static func hash(_ text: String) -> UInt64 {
+        text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    }
+
+    /// `text` as a UUID in its canonical form (lower case, dashes), or nil when it is none.
+    public static func canonicalUUID(_ text: String) -> String? {
+        let digits = text.lowercased().filter { $0 != "-" }
+        guard digits.utf8.count == 32, digits.utf8.allSatisfy({ isHexDigit($0) }) else {
+            return nil
+        }
+        var canonical = ""
+        for (place, digit) in digits.enumerated() {
+            if [8, 12, 16, 20].contains(place) {
+                canonical.append("-")
+            }
+            canonical.append(digit)
+        }
+        return canonical
+    }
+
+    private static func isHexDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+    }
+}
+
+/// The name of one of a VM's streams, such as `console0` or `kernel`: 1–64 bytes of `[a-z0-9_-]`, so that it is a
+/// safe path component as it stands.
+public struct StreamName: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The name itself.
+    public let text: String
+
+    /// The first serial console.
+    public static let console0 = StreamName(unchecked: "console0")
+
+    private init(unchecked text: String) {
+        self.text = text
+    }
+
+    /// A stream's name, or nil when `text` is not one.
+    public init?(_ text: String) {
+        let bytes = text.utf8
+        let allowed = bytes.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"),
+                UInt8(ascii: "-"):
+                true
+            default:
+                false
+            }
+        }
+        guard (1...64).contains(bytes.count), allowed else {
+            return nil
+        }
+        self.text = text
+    }
+
+    public static func < (left: StreamName, right: StreamName) -> Bool {
+        left.text < right.text
+    }
+
+    public var description: String { text }
+}
+
+/// One stream of one VM: what a source writes to and a reader reads.
+public struct StreamID: Hashable, Sendable {
+    /// The VM's folder name.
+    public var vm: String
+    /// The stream within it.
+    public var stream: StreamName
+
+    /// The stream `stream` of the VM whose folder is `vm`.
+    public init(vm: String, stream: StreamName) {
+        self.vm = vm
+        self.stream = stream
+    }
+}
