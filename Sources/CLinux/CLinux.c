@@ -1,7 +1,17 @@
+#define _GNU_SOURCE
 #include "CLinux.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 // CRC-32C: the processor's instruction where there is one, else slicing by eight over tables made at first use.
 
@@ -188,3 +198,37 @@ int gl_peer_credentials(int socket, pid_t *pid, uid_t *uid, gid_t *gid) {
     *gid = peer.gid;
     return 0;
 }
+
+int gl_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
+int gl_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
+int gl_get_window_size(int fd, struct winsize *size) { return ioctl(fd, TIOCGWINSZ, size); }
+int gl_set_window_size(int fd, const struct winsize *size) { return ioctl(fd, TIOCSWINSZ, size); }
+
+int gl_epoll(void) { return epoll_create1(EPOLL_CLOEXEC); }
+int gl_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+int gl_inotify(void) { return inotify_init1(IN_CLOEXEC | IN_NONBLOCK); }
+
+int gl_signalfd(const int *signals, size_t count) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t n = 0; n < count; n++) {
+        sigaddset(&set, signals[n]);
+    }
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) {
+        return -1;
+    }
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int gl_stream_socket(void) { return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+int gl_datagram_socket(void) { return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0); }
+int gl_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
+int gl_pipe(int fds[2], int flags) { return pipe2(fds, flags); }
+int gl_socket_pair(int fds[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds); }
+int gl_syncfs(int fd) { return syncfs(fd); }
+int gl_allocate(int fd, off_t size) { return posix_fallocate(fd, 0, size); }
+int gl_try_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
+int gl_set_pipe_size(int fd, int size) { return fcntl(fd, F_SETPIPE_SZ, size); }
+int gl_get_pipe_size(int fd) { return fcntl(fd, F_GETPIPE_SZ); }
+int gl_dup_above(int fd, int minimum) { return fcntl(fd, F_DUPFD_CLOEXEC, minimum); }
+void gl_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }

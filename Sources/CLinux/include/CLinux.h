@@ -2,31 +2,12 @@
 #ifndef GUESTLOG_CLINUX_H
 #define GUESTLOG_CLINUX_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-
-#include <fcntl.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/file.h>
-#include <sys/inotify.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/timerfd.h>
-#include <sys/un.h>
-#include <sys/vfs.h>
-#include <termios.h>
-#include <unistd.h>
+#include <sys/types.h>
 
 // CRC-32C (Castagnoli, RFC 3720 appendix B.4), continuing from `crc` (0 to begin).
 uint32_t gl_crc32c(uint32_t crc, const void *bytes, size_t count);
@@ -50,17 +31,28 @@ static inline void gl_store_release(uint64_t *word, uint64_t value) {
 }
 
 // Variadic system calls, given fixed shapes.
-static inline int gl_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
-static inline int gl_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
-static inline int gl_ioctl_int(int fd, unsigned long request, int *value) { return ioctl(fd, request, value); }
-static inline int gl_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
-static inline int gl_pipe(int fds[2], int flags) { return pipe2(fds, flags); }
-static inline int gl_set_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+int gl_open(const char *path, int flags, mode_t mode);
+int gl_fcntl(int fd, int command, long argument);
+int gl_get_window_size(int fd, struct winsize *size);
+int gl_set_window_size(int fd, const struct winsize *size);
 
-// The terminal's or pty's window size.
-static inline int gl_window_size(int fd, struct winsize *size) { return ioctl(fd, TIOCGWINSZ, size); }
-static inline int gl_set_window_size(int fd, const struct winsize *size) { return ioctl(fd, TIOCSWINSZ, size); }
-static inline int gl_set_controlling_terminal(int fd) { return ioctl(fd, TIOCSCTTY, 0); }
+// Linux calls, non-blocking and closed on exec where they make a descriptor.
+int gl_epoll(void);
+int gl_eventfd(void);
+int gl_inotify(void);
+int gl_signalfd(const int *signals, size_t count);
+int gl_stream_socket(void);
+int gl_datagram_socket(void);
+int gl_accept(int fd);
+int gl_pipe(int fds[2], int flags);
+int gl_socket_pair(int fds[2]);
+int gl_syncfs(int fd);
+int gl_allocate(int fd, off_t size);
+int gl_try_lock(int fd);
+int gl_set_pipe_size(int fd, int size);
+int gl_get_pipe_size(int fd);
+int gl_dup_above(int fd, int minimum);
+void gl_name_thread(const char *name);
 
 // Sends `count` bytes with `fd_count` descriptors attached (SCM_RIGHTS); flags as sendmsg(2).
 ssize_t gl_send_descriptors(int socket, const void *bytes, size_t count, const int *fds, size_t fd_count, int flags);

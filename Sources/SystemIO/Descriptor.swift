@@ -1,0 +1,65 @@
+import CLinux
+import Glibc
+
+/// A file descriptor with one owner, closed when the owner goes.
+public struct Descriptor: ~Copyable, Sendable {
+    /// The number, to be used only while the owner lives.
+    public let raw: Int32
+
+    /// Takes `raw` over.
+    public init(owning raw: Int32) {
+        self.raw = raw
+    }
+
+    deinit {
+        _ = close(raw)
+    }
+
+    /// Gives the number up: the caller closes it.
+    public consuming func release() -> Int32 {
+        let raw = raw
+        discard self
+        return raw
+    }
+
+    /// A second descriptor of the same open file, closed on exec.
+    public func duplicate() throws(SystemError) -> Descriptor {
+        Descriptor(owning: try systemCall("dup") { gl_fcntl(raw, F_DUPFD_CLOEXEC, 0) })
+    }
+
+    /// Sets or clears O_NONBLOCK.
+    public func setNonBlocking(_ on: Bool = true) throws(SystemError) {
+        let flags = try systemCall("fcntl") { gl_fcntl(raw, F_GETFL, 0) }
+        let wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK
+        if wanted != flags {
+            try systemCall("fcntl") { gl_fcntl(raw, F_SETFL, Int(wanted)) }
+        }
+    }
+
+    /// Sets or clears FD_CLOEXEC.
+    public func setCloseOnExec(_ on: Bool = true) throws(SystemError) {
+        try systemCall("fcntl") { gl_fcntl(raw, F_SETFD, on ? Int(FD_CLOEXEC) : 0) }
+    }
+
+    /// A pair of connected, non-blocking stream sockets.
+    public static func socketPair() throws(SystemError) -> DescriptorPair {
+        var ends: [Int32] = [-1, -1]
+        try systemCall("socketpair") { gl_socket_pair(&ends) }
+        return DescriptorPair(first: Descriptor(owning: ends[0]), second: Descriptor(owning: ends[1]))
+    }
+
+    /// A pipe: `first` reads, `second` writes; both closed on exec unless `flags` say otherwise.
+    public static func pipe(flags: Int32 = O_CLOEXEC) throws(SystemError) -> DescriptorPair {
+        var ends: [Int32] = [-1, -1]
+        try systemCall("pipe") { gl_pipe(&ends, flags) }
+        return DescriptorPair(first: Descriptor(owning: ends[0]), second: Descriptor(owning: ends[1]))
+    }
+}
+
+/// Two descriptors that belong together: a pipe's ends, a socket pair.
+public struct DescriptorPair: ~Copyable, Sendable {
+    /// One end; of a pipe, the one to read from.
+    public var first: Descriptor
+    /// The other end; of a pipe, the one to write to.
+    public var second: Descriptor
+}

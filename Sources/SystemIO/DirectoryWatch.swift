@@ -1,0 +1,77 @@
+import CLinux
+import Glibc
+
+/// Watches folders and files for change (inotify), so that waiting for one costs nothing.
+///
+/// Where the kernel refuses another instance or watch (its limits are per user), the initialiser or `add` throws and
+/// the caller polls slowly and says so.
+public final class DirectoryWatch: Sendable {
+    /// What happened.
+    public struct Event: Hashable, Sendable {
+        /// The watch it happened under, as `add` returned it.
+        public var watch: Int32
+        /// The file's name within a watched folder; empty for the watched thing itself.
+        public var name: String
+        /// inotify's bits.
+        public var mask: UInt32
+
+        /// Whether events were lost, so that everything must be looked at again.
+        public var isOverflow: Bool { mask & UInt32(IN_Q_OVERFLOW) != 0 }
+    }
+
+    private let inotify: Descriptor
+
+    /// An instance without watches; its descriptor does not block.
+    public init() throws(SystemError) {
+        inotify = Descriptor(owning: try systemCall("inotify_init") { gl_inotify() })
+    }
+
+    /// Readable while events wait.
+    public var descriptor: Int32 { inotify.raw }
+
+    /// Changes to a folder's entries: made, moved in or out, deleted; and the folder itself deleted or moved.
+    public static let entries =
+        UInt32(IN_CREATE) | UInt32(IN_MOVED_TO) | UInt32(IN_MOVED_FROM) | UInt32(IN_DELETE)
+        | UInt32(IN_DELETE_SELF) | UInt32(IN_MOVE_SELF)
+    /// Entries' changes, and writes to the files.
+    public static let entriesAndWrites = entries | UInt32(IN_MODIFY)
+
+    /// Begins to watch `path` for `mask`.
+    public func add(_ path: String, mask: UInt32) throws(SystemError) -> Int32 {
+        try systemCall("inotify_add_watch", path) { inotify_add_watch(inotify.raw, path, mask) }
+    }
+
+    /// Ends a watch.
+    public func remove(_ watch: Int32) {
+        _ = inotify_rm_watch(inotify.raw, watch)
+    }
+
+    /// All events that wait now, in order.
+    public func drain() -> [Event] {
+        var events: [Event] = []
+        let headerSize = MemoryLayout<inotify_event>.size
+        withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 8) { buffer in
+            while true {
+                let count = read(inotify.raw, buffer.baseAddress!, buffer.count)
+                guard count > 0 else {
+                    return
+                }
+                var at = 0
+                while at + headerSize <= count {
+                    let header = buffer.loadUnaligned(fromByteOffset: at, as: inotify_event.self)
+                    let nameBytes = buffer[(at + headerSize)..<(at + headerSize + Int(header.len))]
+                    let name = String(decoding: nameBytes.prefix { $0 != 0 }, as: UTF8.self)
+                    events.append(Event(watch: header.wd, name: name, mask: header.mask))
+                    at += headerSize + Int(header.len)
+                }
+            }
+        }
+        return events
+    }
+
+    /// Sleeps until there are events, or until `milliseconds` have passed (-1: no limit).
+    public func wait(milliseconds: Int32) {
+        var poll = pollfd(fd: inotify.raw, events: Int16(POLLIN), revents: 0)
+        _ = Glibc.poll(&poll, 1, milliseconds)
+    }
+}

@@ -1,0 +1,27 @@
+import Glibc
+
+/// A gate that opens once: one thread waits, another signals.
+public final class OneShot: @unchecked Sendable {
+    // A POSIX semaphore is made to be shared between threads, and its address must not move.
+    private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+
+    /// A closed gate.
+    public init() {
+        sem_init(semaphore, 0, 0)
+    }
+
+    deinit {
+        sem_destroy(semaphore)
+        semaphore.deallocate()
+    }
+
+    /// Opens the gate.
+    public func signal() {
+        sem_post(semaphore)
+    }
+
+    /// Waits until the gate is open.
+    public func wait() {
+        while sem_wait(semaphore) != 0 {}
+    }
+}

@@ -1,0 +1,43 @@
+import CLinux
+import Glibc
+
+/// A system call that failed: which, on what, and why.
+public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The errno value.
+    public var code: Int32
+    /// The operation, as `open` or `connect`.
+    public var operation: String
+    /// What it was done to: a path, an address; empty when there is nothing to name.
+    public var subject: String
+
+    /// The failure of `operation` on `subject` with errno `code`; by default the calling thread's errno.
+    public init(_ operation: String, _ subject: String = "", code: Int32 = errno) {
+        self.code = code
+        self.operation = operation
+        self.subject = subject
+    }
+
+    public var description: String {
+        let reason = String(cString: strerror(code))
+        return subject.isEmpty ? "\(operation): \(reason)" : "\(operation) \(subject): \(reason)"
+    }
+}
+
+/// Calls `body` again while it fails with EINTR; a result below 0 otherwise becomes a `SystemError`.
+@discardableResult
+public func systemCall<Result: SignedInteger>(
+    _ operation: @autoclosure () -> String,
+    _ subject: @autoclosure () -> String = "",
+    _ body: () -> Result
+) throws(SystemError) -> Result {
+    while true {
+        let result = body()
+        if result >= 0 {
+            return result
+        }
+        let code = errno
+        if code != EINTR {
+            throw SystemError(operation(), subject(), code: code)
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import CLinux
+import Glibc
+
+/// Who is at the other end of a Unix socket (SO_PEERCRED): as the kernel saw it when they connected.
+public struct PeerCredentials: Hashable, Sendable {
+    /// The process.
+    public var process: Int32
+    /// Its effective user.
+    public var user: UInt32
+    /// Its effective group.
+    public var group: UInt32
+}
+
+/// Unix stream sockets: dialling, listening, asking who is there.
+public enum UnixSocket {
+    /// Connects to the socket at `path`; the descriptor does not block.
+    ///
+    /// Fails at once rather than wait when the listener's backlog is full (EAGAIN).
+    public static func connect(to path: String) throws(SystemError) -> Descriptor {
+        let socket = try make()
+        let target = socket.raw
+        try withAddress(path, "connect") { address, length in
+            Glibc.connect(target, address, length)
+        }
+        return socket
+    }
+
+    /// Listens at `path` with access `mode`, in place of a dead socket that may lie there.
+    ///
+    /// A living listener is never displaced: that is EADDRINUSE.
+    public static func listen(at path: String, mode: UInt32 = 0o660, backlog: Int32 = 128) throws(SystemError)
+        -> Descriptor
+    {
+        var status = stat()
+        if lstat(path, &status) == 0 {
+            guard status.st_mode & S_IFMT == S_IFSOCK else {
+                throw SystemError("listen", path, code: EEXIST)
+            }
+            guard isDead(path) else {
+                throw SystemError("listen", path, code: EADDRINUSE)
+            }
+            _ = unlink(path)
+        }
+        let socket = try make()
+        let target = socket.raw
+        // The socket must never be open to more than `mode` allows, not even between bind and chmod.
+        _ = fchmod(target, mode)
+        try withAddress(path, "bind") { address, length in
+            bind(target, address, length)
+        }
+        try systemCall("chmod", path) { chmod(path, mode) }
+        try systemCall("listen", path) { Glibc.listen(target, backlog) }
+        return socket
+    }
+
+    /// Whether nobody listens at `path` any more.
+    private static func isDead(_ path: String) -> Bool {
+        do {
+            _ = try connect(to: path)
+            return false
+        } catch {
+            return error.code == ECONNREFUSED
+        }
+    }
+
+    /// The next waiting connection, or nil when there is none; it does not block.
+    public static func accept(_ listener: Int32) throws(SystemError) -> Descriptor? {
+        do {
+            return Descriptor(owning: try systemCall("accept") { gl_accept(listener) })
+        } catch {
+            if error.code == EAGAIN || error.code == ECONNABORTED {
+                return nil
+            }
+            throw error
+        }
+    }
+
+    /// The process at the other end.
+    public static func peer(of socket: Int32) throws(SystemError) -> PeerCredentials {
+        var peer = PeerCredentials(process: 0, user: 0, group: 0)
+        try systemCall("getsockopt") { gl_peer_credentials(socket, &peer.process, &peer.user, &peer.group) }
+        return peer
+    }
+
+    private static func make() throws(SystemError) -> Descriptor {
+        Descriptor(owning: try systemCall("socket") { gl_stream_socket() })
+    }
+
+    /// A path longer than `sun_path` (107 bytes) is reached through its folder's descriptor in /proc/self/fd.
+    private static func withAddress(
+        _ path: String,
+        _ operation: String,
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) throws(SystemError) {
+        var address = sockaddr_un()
+        let room = MemoryLayout.size(ofValue: address.sun_path)
+        guard path.utf8.count >= room else {
+            address.fill(with: path)
+            try call(&address, operation, path, body)
+            return
+        }
+        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.utf8.startIndex
+        let folder = String(path.utf8[..<slash]) ?? "."
+        let folderDescriptor = Descriptor(
+            owning: try systemCall("open", folder) { gl_open(folder, O_DIRECTORY | O_CLOEXEC, 0) }
+        )
+        let name = String(path.utf8[path.utf8.index(after: slash)...]) ?? ""
+        let short = "/proc/self/fd/\(folderDescriptor.raw)/\(name)"
+        guard short.utf8.count < room else {
+            throw SystemError(operation, path, code: ENAMETOOLONG)
+        }
+        address.fill(with: short)
+        try call(&address, operation, path, body)
+    }
+
+    private static func call(
+        _ address: inout sockaddr_un,
+        _ operation: String,
+        _ path: String,
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) throws(SystemError) {
+        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        try systemCall(operation, path) {
+            withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
+            }
+        }
+    }
+}
+
+extension sockaddr_un {
+    fileprivate mutating func fill(with path: String) {
+        sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &sun_path) { place in
+            place.copyBytes(from: path.utf8)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import CLinux
+import Glibc
+
+/// A thread of our own, for work that must not share one: a shard, a writer, a sealer.
+public final class WorkerThread: Sendable {
+    private let identifier: pthread_t
+
+    private final class Start {
+        let name: String
+        let body: @Sendable () -> Void
+
+        init(name: String, body: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.body = body
+        }
+    }
+
+    /// Starts a thread that runs `body`; `name` (15 bytes at most) is what `top -H` shows.
+    ///
+    /// All signals are blocked in it: they belong to the main thread.
+    public init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
+        let start = Unmanaged.passRetained(Start(name: name, body: body))
+        var all = sigset_t()
+        var before = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_SETMASK, &all, &before)
+        var identifier = pthread_t()
+        let code = pthread_create(
+            &identifier,
+            nil,
+            { argument in
+                let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
+                gl_name_thread(String(start.name.prefix(15)))
+                start.body()
+                return nil
+            },
+            start.toOpaque()
+        )
+        pthread_sigmask(SIG_SETMASK, &before, nil)
+        guard code == 0 else {
+            start.release()
+            throw SystemError("pthread_create", name, code: code)
+        }
+        self.identifier = identifier
+    }
+
+    /// Waits until the thread's body has returned. To be called once.
+    public func join() {
+        pthread_join(identifier, nil)
+    }
+
+    /// Lowers the calling thread's CPU priority and puts its disk access behind everyone else's.
+    public static func lowerOwnPriority() {
+        // On Linux, nice values belong to threads; 0 names the calling one.
+        _ = setpriority(Int32(PRIO_PROCESS.rawValue), 0, 10)
+    }
+}
