@@ -1,0 +1,71 @@
+import LogModel
+
+/// A run of a stream's bytes with its records: a decoded sealed block, or the part of an active pair asked for.
+///
+/// `text` is valid while the block lives.
+public final class Block {
+    /// Position of the first byte.
+    public let offset: UInt64
+    /// The bytes.
+    public var text: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: storage.bytes[..<length]) }
+    /// The records, in order: their data records cover `text` exactly, markers stand between.
+    public private(set) lazy var records: [IndexRecord] = makeRecords()
+
+    private let storage: BlockStorage
+    private let length: Int
+    private let makeRecords: () -> [IndexRecord]
+
+    init(offset: UInt64, storage: BlockStorage, length: Int, records: @escaping () -> [IndexRecord]) {
+        self.offset = offset
+        self.storage = storage
+        self.length = length
+        makeRecords = records
+    }
+
+    /// Position just after the last byte.
+    public var end: UInt64 { offset + UInt64(length) }
+
+    /// The place among `records` of the data record that holds the byte at `position`, which lies in this block.
+    public func recordIndex(holding position: UInt64) -> Int {
+        var (low, high) = (0, records.count)
+        // The last record that begins at or before `position`: markers come before the data at their position.
+        while low + 1 < high {
+            let middle = (low + high) / 2
+            if records[middle].offset <= position {
+                low = middle
+            } else {
+                high = middle
+            }
+        }
+        return low
+    }
+}
+
+/// Memory for a block's text, used again for the next block when nobody holds the last one any more: a fresh 256 KiB
+/// would be paid for page by page.
+final class BlockStorage {
+    let bytes: UnsafeMutableRawBufferPointer
+
+    init(capacity: Int) {
+        bytes = .allocate(byteCount: capacity, alignment: 64)
+    }
+
+    deinit {
+        bytes.deallocate()
+    }
+}
+
+/// The last block's memory, kept for the next.
+struct BlockMemory {
+    private var last: BlockStorage?
+
+    /// Memory for at least `count` bytes that nobody else uses.
+    mutating func storage(for count: Int) -> BlockStorage {
+        if isKnownUniquelyReferenced(&last), let last, last.bytes.count >= count {
+            return last
+        }
+        let fresh = BlockStorage(capacity: max(count, StoreLimits.blockLimit))
+        last = fresh
+        return fresh
+    }
+}

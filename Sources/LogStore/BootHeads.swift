@@ -1,0 +1,111 @@
+import LogModel
+import SystemIO
+
+/// Copies the heads of boots out of a segment that is about to go.
+///
+/// Early boot is what people look for, and chatter is what evicts it. A head is a segment file of its own with the
+/// first `StoreLimits.headLength` bytes of a boot, or as much as the boot has. Heads of boots that the transport saw
+/// are kept before those that only a banner tells of, so that a guest printing banners evicts nobody's.
+struct BootHeads {
+    let layout: StreamLayout
+    let fileSystem: any FileSystem
+    let compressor: Compressor
+
+    /// Saves what must stay of the blocks in `range`, which are about to be removed, then trims to the newest heads.
+    func save(range: Range<UInt64>, from reader: StreamReader) throws(SystemError) {
+        try extendHead(endingAt: range.lowerBound, from: reader, limit: range.upperBound)
+        for boot in try boots(in: range, reader) {
+            let start = max(boot.position, range.lowerBound)
+            try write(from: start, to: min(start + UInt64(StoreLimits.headLength), range.upperBound), reader)
+        }
+        try trim()
+    }
+
+    private func boots(in range: Range<UInt64>, _ reader: StreamReader) throws(SystemError) -> [BootDetail] {
+        var boots: [BootDetail] = []
+        for summary in try reader.summaries() where range.contains(summary.offset) && summary.flags.contains(.boot) {
+            for record in try reader.records(of: summary) where record.flags.contains(.boot) {
+                if let boot = RecordDetail(decoding: record.detail).boot {
+                    boots.append(boot)
+                }
+            }
+        }
+        return boots
+    }
+
+    /// The boot whose head was cut short because its segment ended goes on in this one.
+    private func extendHead(
+        endingAt end: UInt64,
+        from reader: StreamReader,
+        limit: UInt64
+    ) throws(SystemError) {
+        for head in try heads() where head.end == end {
+            let missing = UInt64(StoreLimits.headLength) - min(UInt64(StoreLimits.headLength), head.end - head.base)
+            if missing > 0 {
+                try write(from: head.base, to: min(head.end + missing, limit), reader)
+            }
+        }
+    }
+
+    /// Writes the head that begins at `start`, in place of one that may be there.
+    private func write(from start: UInt64, to end: UInt64, _ reader: StreamReader) throws(SystemError) {
+        var text: [UInt8] = []
+        var records: [IndexRecord] = []
+        var cursor = Cursor(offset: start)
+        while cursor.offset < end, let batch = try reader.batch(at: cursor), batch.missing == nil {
+            for record in batch.block.records[batch.firstRecord...] where record.offset < end {
+                var part = record
+                let from = max(record.offset, cursor.offset)
+                part.offset = from
+                part.length = UInt32(min(record.end, end) - min(from, record.end))
+                let bytes = batch.block.text[Int(from - batch.block.offset)...].prefix(Int(part.length))
+                part.lines = UInt16(clamping: bytes.reduce(0) { $0 + ($1 == Lines.feed ? 1 : 0) })
+                if part.length > 0 || part.isMarker {
+                    records.append(part)
+                    text.append(contentsOf: bytes)
+                }
+            }
+            cursor = batch.next
+        }
+        guard !records.isEmpty else {
+            return
+        }
+        var out: [UInt8] = []
+        let header = text.withUnsafeBytes {
+            SealedBlock.append(text: $0, records: records, base: start, compressor, to: &out)
+        }
+        SegmentIndex.append([header], to: &out)
+        try fileSystem.replace(layout.head(start), with: out)
+    }
+
+    private struct Head {
+        var base: UInt64
+        var end: UInt64
+        var isByTransport: Bool
+    }
+
+    private func heads() throws(SystemError) -> [Head] {
+        var heads: [Head] = []
+        let decompressor = Decompressor()
+        for extent in try layout.extents(on: fileSystem) where extent.kind == .head {
+            let file = try SegmentFile(path: layout.file(extent), fileSystem: fileSystem)
+            guard let header = file.headers.first else {
+                continue
+            }
+            let events = (try file.records(of: header, decompressor) ?? []).compactMap {
+                RecordDetail(decoding: $0.detail).boot?.event
+            }
+            heads.append(Head(base: extent.base, end: header.end, isByTransport: events.contains(.powerOn)))
+        }
+        return heads
+    }
+
+    private func trim() throws(SystemError) {
+        var kept = try heads()
+        while kept.count > StoreLimits.headsKept {
+            let victim = kept.firstIndex { !$0.isByTransport } ?? 0
+            try fileSystem.remove(layout.head(kept[victim].base))
+            kept.remove(at: victim)
+        }
+    }
+}

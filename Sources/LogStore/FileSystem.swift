@@ -1,0 +1,189 @@
+import SystemIO
+
+/// An open file of a `FileSystem`.
+public struct FileID: Hashable, Sendable {
+    /// The file system's own number for it.
+    public let number: Int32
+
+    /// The file with that number.
+    public init(number: Int32) {
+        self.number = number
+    }
+}
+
+/// What a path leads to.
+public struct FileStatus: Hashable, Sendable {
+    /// Length in bytes.
+    public var size: Int
+    /// Bytes the file takes on disk.
+    public var allocated: Int
+    /// Microseconds since the Unix epoch of the last change of the contents.
+    public var modified: Int64
+    /// Whether it is a folder.
+    public var isDirectory: Bool
+
+    /// A status from its parts.
+    public init(size: Int, allocated: Int, modified: Int64, isDirectory: Bool) {
+        self.size = size
+        self.allocated = allocated
+        self.modified = modified
+        self.isDirectory = isDirectory
+    }
+}
+
+/// How a file is opened.
+public enum OpenMode: Sendable {
+    /// To read; must exist.
+    case read
+    /// To read and write; must exist.
+    case update
+    /// To read and write; made empty when absent.
+    case create
+}
+
+/// The few file-system calls the store stands on, so that tests can tear, reorder, fail and hang them.
+///
+/// All offsets are explicit: nothing depends on a file position. Writes may be short, as write(2)'s may.
+public protocol FileSystem: Sendable {
+    /// Opens a file.
+    func open(_ path: String, _ mode: OpenMode) throws(SystemError) -> FileID
+    /// Closes it; never fails.
+    func close(_ file: FileID)
+    /// Reads at `offset`; returns 0 at the end.
+    func read(_ file: FileID, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int
+    /// Writes at `offset`; returns how much was written, at least 1.
+    func write(_ file: FileID, at offset: Int, _ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int
+    /// Cuts or extends a file.
+    func truncate(_ file: FileID, to size: Int) throws(SystemError)
+    /// A file's length.
+    func size(_ file: FileID) throws(SystemError) -> Int
+    /// Puts a file's data on disk.
+    func synchronize(_ file: FileID) throws(SystemError)
+    /// Puts everything of the file system that holds `path` on disk.
+    func synchronizeAll(_ path: String) throws(SystemError)
+    /// Sets when a file's contents are said to have changed last, in microseconds since the Unix epoch.
+    func setModified(_ path: String, _ microseconds: Int64) throws(SystemError)
+    /// Takes the file's exclusive lock, if nobody has it; it goes with the file's last descriptor.
+    func tryLock(_ file: FileID) -> Bool
+    /// Gives a file that many bytes of disk, so that they can be had back when it is full.
+    func allocate(_ file: FileID, _ size: Int) throws(SystemError)
+    /// Makes a folder; no error when it is there.
+    func makeDirectory(_ path: String) throws(SystemError)
+    /// The names in a folder, in no order.
+    func names(in directory: String) throws(SystemError) -> [String]
+    /// Renames a file, replacing the target.
+    func rename(_ path: String, to target: String) throws(SystemError)
+    /// Removes a file; no error when it is gone.
+    func remove(_ path: String) throws(SystemError)
+    /// Removes an empty folder; no error when it is gone.
+    func removeDirectory(_ path: String) throws(SystemError)
+    /// What `path` leads to, or nil when nothing is there.
+    func status(_ path: String) -> FileStatus?
+}
+
+/// An open file with one owner, closed when the owner goes.
+public final class StoredFile {
+    private let fileSystem: any FileSystem
+    private let file: FileID
+
+    /// Opens `path`.
+    public init(_ path: String, _ mode: OpenMode, on fileSystem: any FileSystem) throws(SystemError) {
+        file = try fileSystem.open(path, mode)
+        self.fileSystem = fileSystem
+    }
+
+    deinit {
+        fileSystem.close(file)
+    }
+
+    /// The file's length.
+    public var size: Int {
+        get throws(SystemError) { try fileSystem.size(file) }
+    }
+
+    /// Fills `buffer` from `offset` on; returns less than its size only at the end of the file.
+    public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+        var done = 0
+        while done < buffer.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+            let count = try fileSystem.read(file, at: offset + done, into: rest)
+            if count == 0 {
+                break
+            }
+            done += count
+        }
+        return done
+    }
+
+    /// Up to `count` bytes from `offset` on.
+    public func read(at offset: Int, count: Int) throws(SystemError) -> [UInt8] {
+        var failure: SystemError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            do throws(SystemError) {
+                initialized = try read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
+            } catch {
+                failure = error
+            }
+        }
+        if let failure {
+            throw failure
+        }
+        return bytes
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    public func write(at offset: Int, _ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+        var done = 0
+        while done < bytes.count {
+            done += try fileSystem.write(file, at: offset + done, UnsafeRawBufferPointer(rebasing: bytes[done...]))
+        }
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    public func write(at offset: Int, _ bytes: [UInt8]) throws(SystemError) {
+        try bytes.span.withUnsafeBytes { buffer throws(SystemError) in
+            try write(at: offset, buffer)
+        }
+    }
+
+    /// Cuts the file.
+    public func truncate(to size: Int) throws(SystemError) {
+        try fileSystem.truncate(file, to: size)
+    }
+
+    /// Puts the file's data on disk.
+    public func synchronize() throws(SystemError) {
+        try fileSystem.synchronize(file)
+    }
+
+    /// Gives the file that many bytes of disk.
+    public func allocate(_ size: Int) throws(SystemError) {
+        try fileSystem.allocate(file, size)
+    }
+
+    /// Takes the file's exclusive lock, if nobody has it.
+    public func tryLock() -> Bool {
+        fileSystem.tryLock(file)
+    }
+}
+
+extension FileSystem {
+    /// The whole of a small file, or nil when there is none.
+    func contents(of path: String) throws(SystemError) -> [UInt8]? {
+        guard status(path) != nil else {
+            return nil
+        }
+        let file = try StoredFile(path, .read, on: self)
+        return try file.read(at: 0, count: try file.size)
+    }
+
+    /// Replaces a small file whole: a reader sees the old or the new contents, never a part.
+    func replace(_ path: String, with bytes: [UInt8]) throws(SystemError) {
+        let temporary = path + ".new"
+        let file = try StoredFile(temporary, .create, on: self)
+        try file.truncate(to: 0)
+        try file.write(at: 0, bytes)
+        try file.synchronize()
+        try rename(temporary, to: path)
+    }
+}

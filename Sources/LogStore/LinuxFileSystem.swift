@@ -1,0 +1,137 @@
+import CLinux
+import Glibc
+import SystemIO
+
+/// The host's file systems.
+public struct LinuxFileSystem: FileSystem {
+    /// Access of the files made: 0640, so that a log reader's group suffices to read.
+    static let fileMode: mode_t = 0o640
+    /// Access of the folders made.
+    static let directoryMode: mode_t = 0o750
+
+    /// The host's file systems.
+    public init() {}
+
+    public func open(_ path: String, _ mode: OpenMode) throws(SystemError) -> FileID {
+        let flags =
+            switch mode {
+            case .read: O_RDONLY
+            case .update: O_RDWR
+            case .create: O_RDWR | O_CREAT
+            }
+        let number = try systemCall("open", path) { gl_open(path, flags | O_CLOEXEC | O_NOFOLLOW, Self.fileMode) }
+        return FileID(number: number)
+    }
+
+    public func close(_ file: FileID) {
+        _ = Glibc.close(file.number)
+    }
+
+    public func read(
+        _ file: FileID,
+        at offset: Int,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(SystemError) -> Int {
+        try systemCall("read") { pread(file.number, buffer.baseAddress, buffer.count, offset) }
+    }
+
+    public func write(_ file: FileID, at offset: Int, _ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+        let count = try systemCall("write") { pwrite(file.number, bytes.baseAddress, bytes.count, offset) }
+        guard count > 0 || bytes.isEmpty else {
+            throw SystemError("write", code: ENOSPC)
+        }
+        return count
+    }
+
+    public func truncate(_ file: FileID, to size: Int) throws(SystemError) {
+        try systemCall("truncate") { ftruncate(file.number, size) }
+    }
+
+    public func size(_ file: FileID) throws(SystemError) -> Int {
+        var status = stat()
+        try systemCall("stat") { fstat(file.number, &status) }
+        return Int(status.st_size)
+    }
+
+    public func synchronize(_ file: FileID) throws(SystemError) {
+        try systemCall("fdatasync") { fdatasync(file.number) }
+    }
+
+    public func synchronizeAll(_ path: String) throws(SystemError) {
+        let folder = Descriptor(
+            owning: try systemCall("open", path) { gl_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) }
+        )
+        let number = folder.raw
+        try systemCall("syncfs", path) { gl_syncfs(number) }
+    }
+
+    public func setModified(_ path: String, _ microseconds: Int64) throws(SystemError) {
+        let seconds = microseconds / 1_000_000
+        let time = timespec(tv_sec: Int(seconds), tv_nsec: Int((microseconds - seconds * 1_000_000) * 1000))
+        let times = [time, time]
+        try systemCall("utimensat", path) { utimensat(AT_FDCWD, path, times, 0) }
+    }
+
+    public func tryLock(_ file: FileID) -> Bool {
+        gl_try_lock(file.number) == 0
+    }
+
+    public func allocate(_ file: FileID, _ size: Int) throws(SystemError) {
+        let code = gl_allocate(file.number, size)
+        if code != 0 {
+            throw SystemError("fallocate", code: code)
+        }
+    }
+
+    public func makeDirectory(_ path: String) throws(SystemError) {
+        if mkdir(path, Self.directoryMode) != 0, errno != EEXIST {
+            throw SystemError("mkdir", path)
+        }
+    }
+
+    public func names(in directory: String) throws(SystemError) -> [String] {
+        guard let stream = opendir(directory) else {
+            throw SystemError("open", directory)
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != "." && name != ".." {
+                names.append(name)
+            }
+        }
+        return names
+    }
+
+    public func rename(_ path: String, to target: String) throws(SystemError) {
+        try systemCall("rename", path) { Glibc.rename(path, target) }
+    }
+
+    public func remove(_ path: String) throws(SystemError) {
+        if unlink(path) != 0, errno != ENOENT {
+            throw SystemError("remove", path)
+        }
+    }
+
+    public func removeDirectory(_ path: String) throws(SystemError) {
+        if rmdir(path) != 0, errno != ENOENT {
+            throw SystemError("rmdir", path)
+        }
+    }
+
+    public func status(_ path: String) -> FileStatus? {
+        var status = stat()
+        guard lstat(path, &status) == 0 else {
+            return nil
+        }
+        return FileStatus(
+            size: Int(status.st_size),
+            allocated: Int(status.st_blocks) * 512,
+            modified: Int64(status.st_mtim.tv_sec) * 1_000_000 + Int64(status.st_mtim.tv_nsec) / 1000,
+            isDirectory: status.st_mode & S_IFMT == S_IFDIR
+        )
+    }
+}

@@ -1,0 +1,135 @@
+import LogModel
+import SystemIO
+
+/// The store's folder, for whoever reads: which VMs there are, which streams they have.
+///
+/// Reading needs no lock and no daemon, only permission.
+public struct Store: Sendable {
+    /// The store's folder.
+    public let root: String
+    /// Where it lies.
+    public let fileSystem: any FileSystem
+
+    /// The store in `root`.
+    public init(root: String, fileSystem: any FileSystem = LinuxFileSystem()) {
+        self.root = root
+        self.fileSystem = fileSystem
+    }
+
+    /// One VM's history.
+    public struct VM: Hashable, Sendable {
+        /// Who it is.
+        public var identity: VMIdentity
+        /// When its history began.
+        public var created: Timestamp
+        /// When it was deleted; nil while it exists.
+        public var ended: Timestamp?
+
+        /// Its folder's name.
+        public var directory: String { identity.directoryName }
+    }
+
+    func path(of vm: String) -> String { root + "/" + vm }
+    func path(of stream: StreamID) -> String { root + "/" + stream.vm + "/" + stream.stream.text }
+    func factsPath(_ vm: String) -> String { root + "/" + vm + "/vm.json" }
+
+    /// All VMs, by name, then by age; folders that are not ours are passed over.
+    public func vms() throws(SystemError) -> [VM] {
+        try fileSystem.names(in: root).compactMap(vm(in:)).sorted {
+            ($0.identity.name, $0.created, $0.directory) < ($1.identity.name, $1.created, $1.directory)
+        }
+    }
+
+    /// The VM in that folder, or nil when there is none.
+    public func vm(in directory: String) -> VM? {
+        guard let bytes = try? fileSystem.contents(of: factsPath(directory)), let facts = try? JSON(parsing: bytes),
+            let name = facts["name"]?.text, let created = facts["created"]?.integer
+        else {
+            return nil
+        }
+        let identity = VMIdentity(
+            name: name,
+            uuid: facts["uuid"]?.text,
+            namespace: facts["namespace"]?.text,
+            instance: Int(facts["instance"]?.integer ?? 0)
+        )
+        guard identity.directoryName == directory else {
+            return nil
+        }
+        return VM(
+            identity: identity,
+            created: Timestamp(microseconds: created),
+            ended: facts["ended"]?.integer.map { Timestamp(microseconds: $0) }
+        )
+    }
+
+    func write(_ vm: VM) throws(SystemError) {
+        var facts: [(String, JSON)] = [
+            ("format", .integer(Int64(StoreLimits.formatVersion))),
+            ("name", .string(vm.identity.name)),
+            ("created", .integer(vm.created.microseconds)),
+        ]
+        if let uuid = vm.identity.uuid {
+            facts.append(("uuid", .string(uuid)))
+        }
+        if let namespace = vm.identity.namespace {
+            facts.append(("namespace", .string(namespace)))
+        }
+        if vm.identity.instance > 0 {
+            facts.append(("instance", .integer(Int64(vm.identity.instance))))
+        }
+        if let ended = vm.ended {
+            facts.append(("ended", .integer(ended.microseconds)))
+        }
+        try fileSystem.replace(factsPath(vm.directory), with: JSON.object(facts).bytes + [Lines.feed])
+    }
+
+    /// A VM's streams, by name.
+    public func streams(of vm: String) throws(SystemError) -> [StreamID] {
+        try fileSystem.names(in: path(of: vm)).compactMap(StreamName.init).sorted()
+            .map { StreamID(vm: vm, stream: $0) }
+            .filter { fileSystem.status(StreamLayout(path: path(of: $0)).metadata) != nil }
+    }
+
+    /// A reader of one stream.
+    public func reader(of stream: StreamID) -> StreamReader {
+        StreamReader(path: path(of: stream), fileSystem: fileSystem)
+    }
+
+    /// The folder of one stream, to be watched for change.
+    public func folder(of stream: StreamID) -> String { path(of: stream) }
+
+    /// What is fixed for a stream; a console's properties when its facts are missing or unreadable.
+    public func properties(of stream: StreamID) -> StreamProperties {
+        let path = StreamLayout(path: path(of: stream)).metadata
+        guard let bytes = try? fileSystem.contents(of: path), let facts = try? JSON(parsing: bytes) else {
+            return StreamProperties()
+        }
+        return StreamProperties(
+            encoding: facts["encoding"]?.text.flatMap(StreamProperties.Encoding.init) ?? .raw,
+            clock: facts["clock"]?.text.flatMap(StreamProperties.Clock.init) ?? .host,
+            isReplayable: facts["replayable"]?.bool ?? false
+        )
+    }
+
+    /// What `vm` takes on disk, in bytes, each file counted as `StoreLimits.fileCost` at least.
+    public func usage(of vm: String) throws(SystemError) -> Int {
+        var total = 0
+        for stream in try streams(of: vm) {
+            total += try usage(of: stream)
+        }
+        return total
+    }
+
+    /// What one stream takes on disk.
+    public func usage(of stream: StreamID) throws(SystemError) -> Int {
+        let folder = path(of: stream)
+        var total = 0
+        for name in try fileSystem.names(in: folder) {
+            if let status = fileSystem.status(folder + "/" + name), !status.isDirectory {
+                total += max(StoreLimits.fileCost, status.size)
+            }
+        }
+        return total
+    }
+}

@@ -1,0 +1,70 @@
+import LogModel
+import SystemIO
+
+/// The files of one stream, and what their names say.
+struct StreamLayout {
+    /// The kinds of files that hold a stream's bytes.
+    enum Kind: Int {
+        case segment, pair, head
+    }
+
+    /// A file, or a pair of files, that holds the stream's bytes from `base` on.
+    struct Extent: Hashable, Comparable {
+        var base: UInt64
+        var kind: Kind
+
+        /// By position; where two begin at the same, the one to be believed first.
+        static func < (left: Extent, right: Extent) -> Bool {
+            (left.base, left.kind.rawValue) < (right.base, right.kind.rawValue)
+        }
+    }
+
+    /// The stream's folder.
+    let path: String
+
+    static let offsetDigits = 20
+    static let segmentSuffix = ".log.zst"
+    static let headSuffix = ".head.zst"
+    static let logSuffix = ".log"
+    static let indexSuffix = ".idx"
+
+    /// The offset in 20 digits, so that names sort as positions do.
+    static func name(_ offset: UInt64, _ suffix: String) -> String {
+        let digits = String(offset)
+        return String(repeating: "0", count: offsetDigits - digits.count) + digits + suffix
+    }
+
+    func log(_ base: UInt64) -> String { path + "/" + Self.name(base, Self.logSuffix) }
+    func index(_ base: UInt64) -> String { path + "/" + Self.name(base, Self.indexSuffix) }
+    func segment(_ base: UInt64) -> String { path + "/" + Self.name(base, Self.segmentSuffix) }
+    func head(_ base: UInt64) -> String { path + "/" + Self.name(base, Self.headSuffix) }
+    var metadata: String { path + "/meta.json" }
+    var quarantine: String { path + "/quarantine" }
+
+    func file(_ extent: Extent) -> String {
+        switch extent.kind {
+        case .segment: segment(extent.base)
+        case .pair: log(extent.base)
+        case .head: head(extent.base)
+        }
+    }
+
+    /// The extent that a file's name stands for; an index file stands for none, its log does.
+    static func extent(named name: String) -> Extent? {
+        let kinds: [(String, Kind)] = [(segmentSuffix, .segment), (headSuffix, .head), (logSuffix, .pair)]
+        for (suffix, kind) in kinds where name.utf8.count == offsetDigits + suffix.utf8.count && name.hasSuffix(suffix)
+        {
+            let digits = name.utf8.prefix(offsetDigits)
+            guard digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+                return nil
+            }
+            return UInt64(String(decoding: digits, as: UTF8.self)).map { Extent(base: $0, kind: kind) }
+        }
+        return nil
+    }
+
+    /// All extents, in order.
+    func extents(on fileSystem: any FileSystem) throws(SystemError) -> [Extent] {
+        try fileSystem.names(in: path).compactMap(Self.extent(named:)).sorted()
+    }
+}
