@@ -73,5 +73,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+
+        tests(of: "TextFormats", knows: ["LogModel"]),
     ]
 )

@@ -1,0 +1,163 @@
+/// A reader's place in a console line: past the noise, the priority and the time stamp that may stand before the text.
+///
+/// Never looks beyond `ConsoleLine.lookAhead` bytes and never allocates, so it may be put to every line of a flood.
+struct ConsoleLine {
+    /// Enough for the longest prefix seen (a systemd OSC 3008 context of some 300 bytes) and the words after it.
+    static let lookAhead = 512
+
+    private let bytes: UnsafeRawBufferPointer
+    private(set) var at = 0
+
+    init(_ line: UnsafeRawBufferPointer) {
+        bytes = UnsafeRawBufferPointer(rebasing: line.prefix(Self.lookAhead))
+    }
+
+    /// The byte at the reader's place, or nil at the end.
+    var current: UInt8? {
+        at < bytes.count ? bytes[at] : nil
+    }
+
+    /// What is left, up to the look-ahead's end.
+    var rest: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: bytes[at...])
+    }
+
+    mutating func advance() {
+        at += 1
+    }
+
+    /// Whether the text here begins with `word`.
+    func begins(with word: StaticString) -> Bool {
+        guard bytes.count - at >= word.utf8CodeUnitCount else {
+            return false
+        }
+        return (0..<word.utf8CodeUnitCount).allSatisfy { bytes[at + $0] == word.utf8Start[$0] }
+    }
+
+    /// Steps over `word` if it stands here.
+    mutating func take(_ word: StaticString) -> Bool {
+        guard begins(with: word) else {
+            return false
+        }
+        at += word.utf8CodeUnitCount
+        return true
+    }
+
+    /// Steps over what is sent before a line's text without being part of it: CR, the NULs of a UART that was just
+    /// set up, and escape sequences (SeaBIOS resets the terminal, OVMF clears it, systemd colours).
+    mutating func skipNoise() {
+        while let byte = current {
+            switch byte {
+            case Byte.carriageReturn, 0:
+                at += 1
+            case Byte.escape:
+                skipSequence()
+            default:
+                return
+            }
+        }
+    }
+
+    /// Steps over `<N>`, the kernel's and syslog's priority, and returns N: at most 3 digits.
+    mutating func takePriority() -> Int? {
+        guard current == UInt8(ascii: "<") else {
+            return nil
+        }
+        var end = at + 1
+        let value = number(at: &end, digits: 1...3)
+        guard let value, end < bytes.count, bytes[end] == UInt8(ascii: ">") else {
+            return nil
+        }
+        at = end + 1
+        return value
+    }
+
+    /// Steps over the kernel's time stamp, `[   12.345678] `, and returns its whole seconds. The printing task or CPU
+    /// that CONFIG_PRINTK_CALLER adds, `[    T0]`, goes with it.
+    mutating func takeStamp() -> Int? {
+        guard current == UInt8(ascii: "[") else {
+            return nil
+        }
+        var end = at + 1
+        skipSpaces(at: &end)
+        guard let seconds = number(at: &end, digits: 1...10), step(over: ".", at: &end),
+            number(at: &end, digits: 6...6) != nil, step(over: "]", at: &end)
+        else {
+            return nil
+        }
+        var caller = end
+        if step(over: "[", at: &caller) {
+            skipSpaces(at: &caller)
+            if step(over: "T", at: &caller) || step(over: "C", at: &caller), number(at: &caller, digits: 1...10) != nil,
+                step(over: "]", at: &caller)
+            {
+                end = caller
+            }
+        }
+        guard step(over: " ", at: &end) else {
+            return nil
+        }
+        at = end
+        return seconds
+    }
+
+    // MARK: Pieces
+
+    private mutating func skipSequence() {
+        at += 1
+        switch current {
+        case UInt8(ascii: "["):
+            // CSI: parameters and intermediates, then one final byte (ECMA-48, section 5.4).
+            at += 1
+            while let byte = current, (0x20...0x3f).contains(byte) {
+                at += 1
+            }
+            if let byte = current, (0x40...0x7e).contains(byte) {
+                at += 1
+            }
+        case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "X"), UInt8(ascii: "^"), UInt8(ascii: "_"):
+            // A string: to BEL, or to the ESC of the ST that ends it.
+            while let byte = current, byte != 0x07, byte != Byte.escape, byte != Byte.feed {
+                at += 1
+            }
+            if current == 0x07 {
+                at += 1
+            } else {
+                _ = take("\u{1b}\\")
+            }
+        default:
+            while let byte = current, (0x20...0x2f).contains(byte) {
+                at += 1
+            }
+            if let byte = current, (0x30...0x7e).contains(byte) {
+                at += 1
+            }
+        }
+    }
+
+    private func step(over byte: Unicode.Scalar, at place: inout Int) -> Bool {
+        guard place < bytes.count, bytes[place] == UInt8(ascii: byte) else {
+            return false
+        }
+        place += 1
+        return true
+    }
+
+    private func skipSpaces(at place: inout Int) {
+        while step(over: " ", at: &place) {}
+    }
+
+    /// The number at `place`, which is moved behind it; nil when the digits are fewer or more than asked for.
+    private func number(at place: inout Int, digits: ClosedRange<Int>) -> Int? {
+        let start = place
+        var value = 0
+        while place < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[place]) {
+            guard place - start < digits.upperBound else {
+                return nil
+            }
+            value = value * 10 + Int(bytes[place] - UInt8(ascii: "0"))
+            place += 1
+        }
+        return digits.contains(place - start) ? value : nil
+    }
+}

@@ -1,0 +1,150 @@
+public import LogModel
+
+extension Severity {
+    /// How serious a console line is by its own account, for colouring and filtering; nil when it does not say.
+    ///
+    /// Looked at in this order: the kernel's and syslog's `<N>` (the low three bits); the kernel's own alarms; a tag
+    /// or a word that begins the line (systemd's `[FAILED]`, `ERROR:`); a `level=` of logfmt or JSON. Looks at the
+    /// first 512 bytes, never allocates.
+    public init?(consoleLine bytes: UnsafeRawBufferPointer) {
+        var line = ConsoleLine(bytes)
+        line.skipNoise()
+        if let priority = line.takePriority() {
+            self.init(rawValue: UInt8(priority & 7))
+            return
+        }
+        if line.takeStamp() != nil {
+            line.skipNoise()
+        }
+        guard
+            let severity = SeverityWords.ofAlarm(line) ?? SeverityWords.ofTag(line)
+                ?? SeverityWords.ofWord(atStartOf: line.rest) ?? SeverityWords.ofField(in: line.rest)
+        else {
+            return nil
+        }
+        self = severity
+    }
+}
+
+/// The words by which lines say how serious they are.
+private enum SeverityWords {
+    /// What the kernel prints at these levels (kernel/panic.c, arch/x86/mm/fault.c, mm/oom_kill.c), for consoles that
+    /// do not show `<N>`.
+    static func ofAlarm(_ line: ConsoleLine) -> Severity? {
+        switch line.current {
+        case UInt8(ascii: "K") where line.begins(with: "Kernel panic - "): .emergency
+        case UInt8(ascii: "B") where line.begins(with: "BUG: "): .alert
+        case UInt8(ascii: "O") where line.begins(with: "Oops: "): .alert
+        case UInt8(ascii: "O") where line.begins(with: "Out of memory: "): .error
+        case UInt8(ascii: "W") where line.begins(with: "WARNING: "): .warning
+        default: nil
+        }
+    }
+
+    /// `[FAILED]`, `[ WARN ]`, `[error]`: colour and spaces inside the brackets do not matter.
+    static func ofTag(_ start: ConsoleLine) -> Severity? {
+        var line = start
+        guard line.take("[") else {
+            return nil
+        }
+        skipPadding(&line)
+        let word = leadingWord(of: line.rest)
+        for _ in word {
+            line.advance()
+        }
+        skipPadding(&line)
+        guard line.current == UInt8(ascii: "]") else {
+            return nil
+        }
+        return severity(of: word, in: systemdTags) ?? severity(of: word, in: levels)
+    }
+
+    private static func skipPadding(_ line: inout ConsoleLine) {
+        line.skipNoise()
+        while line.current == UInt8(ascii: " ") {
+            line.advance()
+            line.skipNoise()
+        }
+    }
+
+    /// `ERROR: …`, `warning: …`, or in capitals also without a colon, since "error" may begin a sentence.
+    static func ofWord(atStartOf text: UnsafeRawBufferPointer) -> Severity? {
+        let word = leadingWord(of: text)
+        guard !word.isEmpty, word.count < text.count else {
+            return nil
+        }
+        let isCapital = word.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+        let next = text[word.count]
+        guard next == UInt8(ascii: ":") || (isCapital && (next == UInt8(ascii: " ") || next == Byte.tab)) else {
+            return nil
+        }
+        return severity(of: word, in: levels)
+    }
+
+    /// `level=error`, `lvl="warn"`, `"severity": "ERROR"`.
+    static func ofField(in text: UnsafeRawBufferPointer) -> Severity? {
+        for place in text.indices where text[place] == UInt8(ascii: "=") || text[place] == UInt8(ascii: ":") {
+            guard isLevelName(endingAt: place, in: text) else {
+                continue
+            }
+            var start = place + 1
+            while start < text.count, text[start] == UInt8(ascii: " ") || text[start] == UInt8(ascii: "\"") {
+                start += 1
+            }
+            let word = leadingWord(of: UnsafeRawBufferPointer(rebasing: text[start...]))
+            if let severity = severity(of: word, in: levels) {
+                return severity
+            }
+        }
+        return nil
+    }
+
+    private static func isLevelName(endingAt end: Int, in text: UnsafeRawBufferPointer) -> Bool {
+        var nameEnd = end
+        if nameEnd > 0, text[nameEnd - 1] == UInt8(ascii: "\"") {
+            nameEnd -= 1
+        }
+        return levelNames.contains { name in
+            let start = nameEnd - name.utf8CodeUnitCount
+            guard start >= 0, isEqual(UnsafeRawBufferPointer(rebasing: text[start..<nameEnd]), name) else {
+                return false
+            }
+            return start == 0 || " \t,{\"".utf8.contains(text[start - 1])
+        }
+    }
+
+    private static func leadingWord(of text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        let end = text.firstIndex { !(UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20) } ?? text.count
+        return UnsafeRawBufferPointer(rebasing: text[..<end])
+    }
+
+    private static func severity(
+        of word: UnsafeRawBufferPointer,
+        in words: [(StaticString, Severity)]
+    ) -> Severity? {
+        words.first { isEqual(word, $0.0) }?.1
+    }
+
+    /// Whether `text` is the lower-case `word`, in any case.
+    private static func isEqual(_ text: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
+        guard text.count == word.utf8CodeUnitCount else {
+            return false
+        }
+        return text.indices.allSatisfy { text[$0] | 0x20 == word.utf8Start[$0] }
+    }
+
+    private static let levelNames: [StaticString] = ["level", "lvl", "severity", "loglevel"]
+
+    /// A job's result and the level systemd itself logs it at (src/core/job.c).
+    private static let systemdTags: [(StaticString, Severity)] = [
+        ("ok", .informational), ("failed", .error), ("time", .error), ("depend", .warning), ("assert", .warning),
+        ("unsupp", .warning), ("skip", .notice),
+    ]
+
+    private static let levels: [(StaticString, Severity)] = [
+        ("error", .error), ("warn", .warning), ("warning", .warning), ("info", .informational), ("debug", .debug),
+        ("err", .error), ("fatal", .critical), ("critical", .critical), ("crit", .critical), ("notice", .notice),
+        ("trace", .debug), ("alert", .alert), ("emerg", .emergency), ("emergency", .emergency), ("panic", .emergency),
+        ("informational", .informational),
+    ]
+}

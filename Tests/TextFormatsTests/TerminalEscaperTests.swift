@@ -1,0 +1,123 @@
+import Testing
+
+@testable import TextFormats
+
+@Suite("The terminal escaper")
+struct TerminalEscaperTests {
+    private func shown(_ text: String, color: Bool = false) -> String {
+        shown(Array(text.utf8), color: color)
+    }
+
+    private func shown(_ bytes: [UInt8], color: Bool = false) -> String {
+        String(decoding: TerminalEscaper.escape(bytes, style: .display(color: color)), as: UTF8.self)
+    }
+
+    private func exact(_ text: String) -> String {
+        String(decoding: TerminalEscaper.escape(text.utf8, style: .exact), as: UTF8.self)
+    }
+
+    /// What common tools were seen to let through or to blank a whole line for.
+    static let payloads: [(payload: [UInt8], color: String, noColor: String)] = [
+        (Array("\u{1b}[31mred\n".utf8), "\u{1b}[31mred\u{1b}[0m\n", "red\n"),
+        (Array("\u{1b}[2Jx".utf8), #"\x1b[2Jx"#, #"\x1b[2Jx"#),
+        (Array("\u{1b}[1;1Hx".utf8), #"\x1b[1;1Hx"#, #"\x1b[1;1Hx"#),
+        (Array("\u{1b}]0;title\u{7}x".utf8), #"\x1b]0;title\x07x"#, #"\x1b]0;title\x07x"#),
+        (
+            Array("\u{1b}]8;;http://evil\u{1b}\\x".utf8), #"\x1b]8;;http://evil\x1b\\x"#,
+            #"\x1b]8;;http://evil\x1b\\x"#
+        ),
+        (Array("\u{9b}31mx".utf8), #"\u{9b}31mx"#, #"\u{9b}31mx"#),
+        ([0x9b] + Array("31mx".utf8), #"\x9b31mx"#, #"\x9b31mx"#),
+        (Array("good\rEVIL".utf8), #"good\x0dEVIL"#, #"good\x0dEVIL"#),
+        (Array("ab\u{8}c".utf8), #"ab\x08c"#, #"ab\x08c"#),
+        ([0x07], #"\x07"#, #"\x07"#),
+        ([0x7f], #"\x7f"#, #"\x7f"#),
+        ([0x00], #"\x00"#, #"\x00"#),
+        (Array("a\u{202e}b".utf8), #"a\u{202e}b"#, #"a\u{202e}b"#),
+        (Array("a\u{200b}b".utf8), #"a\u{200b}b"#, #"a\u{200b}b"#),
+        (Array("a\u{2028}b".utf8), #"a\u{2028}b"#, #"a\u{2028}b"#),
+        ([0xef, 0xbf, 0xbe], #"\u{fffe}"#, #"\u{fffe}"#),
+        ([0xed, 0xba, 0xad], #"\xed\xba\xad"#, #"\xed\xba\xad"#),
+    ]
+
+    @Test("what other tools pass raw is shown as text", arguments: payloads.indices)
+    func payload(_ index: Int) {
+        let (payload, color, noColor) = Self.payloads[index]
+        #expect(shown(payload, color: true) == color)
+        #expect(shown(payload, color: false) == noColor)
+        let exact = TerminalEscaper.escape(payload, style: .exact)
+        #expect(!exact.contains(0x1b))
+        #expect(TerminalEscaper.unescape(exact) == payload)
+    }
+
+    @Test("text of any script, spaces, tabs and emoji pass as they are")
+    func harmlessText() {
+        let text = "Größe\t€ 系统 Ελλάδα עברית 🚀 ✔\u{fe0f} e\u{301} \u{a0}|\n"
+        #expect(shown(text) == text)
+        #expect(exact(text) == text)
+    }
+
+    @Test("a backslash is doubled, so an escape cannot be forged")
+    func backslash() {
+        #expect(shown(#"C:\x1b"#) == #"C:\\x1b"#)
+    }
+
+    @Test("CRs before an LF are the line's end, CRs at its start move nothing, others are shown")
+    func carriageReturns() {
+        #expect(shown("a\r\nb\r\r\nc\n\r") == "a\nb\nc\n")
+        #expect(shown("\r\r[ ok ]\n") == "[ ok ]\n")
+        #expect(shown("10%\r20%\r\n") == #"10%\x0d20%"# + "\n")
+        #expect(shown("a\r") == #"a\x0d"#)
+        #expect(shown("a\r\u{1b}[0m\n", color: true) == #"a\x0d"# + "\u{1b}[0m\n")
+        #expect(exact("a\r\n") == #"a\x0d"# + "\n")
+    }
+
+    @Test("a flood of CRs is not remembered")
+    func manyReturns() {
+        let flood = [UInt8(ascii: "a")] + Array(repeating: 0x0d, count: 1000)
+        var escaper = TerminalEscaper(style: .display(color: false))
+        var out: [UInt8] = []
+        flood.withUnsafeBytes { escaper.escape($0, into: &out) }
+        #expect(out.count == 1 + (1000 - TerminalEscaper.maximumReturns) * 4)
+        escaper.finish(into: &out)
+        #expect(TerminalEscaper.unescape(out) == flood)
+    }
+
+    @Test("colour is reset before the line's end, once, and only where it is on")
+    func colorReset() {
+        #expect(shown("\u{1b}[31ma\nb\n", color: true) == "\u{1b}[31ma\u{1b}[0m\nb\n")
+        #expect(shown("\u{1b}[31ma\u{1b}[0m\r\n", color: true) == "\u{1b}[31ma\u{1b}[0m\n")
+        #expect(shown("\u{1b}[1ma\u{1b}[m\n", color: true) == "\u{1b}[1ma\u{1b}[m\n")
+        #expect(shown("\u{1b}[38;2;1;2;3ma", color: true) == "\u{1b}[38;2;1;2;3ma\u{1b}[0m")
+    }
+
+    @Test("what only resembles a colour is shown")
+    func malformedColor() {
+        let tooLong = "\u{1b}[" + String(repeating: "1", count: 33) + "m"
+        for text in ["\u{1b}[?1m", "\u{1b}[>4;2m", "\u{1b}[1 m", "\u{1b}[31", "\u{1b}", "\u{1b}\u{1b}[1", tooLong] {
+            #expect(!shown(text, color: false).utf8.contains(0x1b))
+            #expect(shown(text, color: true) == text.replacing("\u{1b}", with: #"\x1b"#))
+        }
+        #expect(shown("\u{1b}\u{1b}[1mx", color: true) == #"\x1b"# + "\u{1b}[1mx\u{1b}[0m")
+    }
+
+    @Test("a field cannot leave its line")
+    func field() {
+        let name = "vm\n\tforged\u{1b}[1m"
+        let escaped = TerminalEscaper.escape(name.utf8, style: .field)
+        #expect(String(decoding: escaped, as: UTF8.self) == #"vm\x0a\x09forged\x1b[1m"#)
+        #expect(TerminalEscaper.unescape(escaped) == Array(name.utf8))
+    }
+
+    @Test(
+        "text no escaper makes is not unescaped",
+        arguments: [
+            #"\"#, #"a\"#, #"\x"#, #"\x1"#, #"\x1B"#, #"\X1b"#, #"\x41"#, #"\x5c"#, #"\r"#, #"\u"#, #"\u{"#, #"\u{}"#,
+            #"\u{202e"#, #"\u{0202e}"#, #"\u{202E}"#, #"\u{41}"#, #"\u{1b}"#, #"\u{d800}"#, #"\u{110000}"#,
+            #"\u{fffffffffe}"#, "\u{1b}[m", "\r\n",
+        ]
+    )
+    func refusedUnescape(_ text: String) {
+        #expect(TerminalEscaper.unescape(text.utf8) == nil)
+    }
+}
