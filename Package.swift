@@ -52,7 +52,7 @@ let package = Package(
         room("RotatingFile", knows: ["CLinux", "LogModel", "SystemIO"]),
         room("LogStore", knows: ["CLinux", "CZstd", "LogModel", "SystemIO"]),
         room("Capture", knows: ["CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore"]),
-        room("ConsoleHub", knows: ["CLinux", "LogModel", "SystemIO", "Capture"]),
+        room("ConsoleHub", knows: ["CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture"]),
         room("Query", knows: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
         room(
             "ControlAPI",

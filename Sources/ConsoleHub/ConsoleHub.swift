@@ -1,1 +1,269 @@
-// ConsoleHub
+import Capture
+import Glibc
+import LogModel
+import LogStore
+import Synchronization
+import SystemIO
+
+// ConsoleHub: how to reach a console, and who else is on it.
+//
+// `ConsoleHub` knows all consoles. A `Console` lives on its VM's shard: it holds the one descriptor that leads to the
+// guest, drains it into `StreamIntake`, hands every byte to its `Watcher`s, and lets one of them write. `Endpoint` is
+// the kind of place a console is found at, `Discovery` finds them in watched folders, `ConsoleTable` carries the
+// descriptors over our own restarts.
+
+/// All consoles of this host.
+public final class ConsoleHub: Sendable {
+    /// How the hub is set up.
+    public struct Options: Sendable {
+        /// Where consoles are found by themselves.
+        public var patterns: [DiscoveryPattern]
+        /// The folder in which other programs find a socket per console; nil: none are offered.
+        public var passThroughFolder: String?
+        /// The file that remembers what each handed-over descriptor is.
+        public var table: String
+
+        /// Options from their parts.
+        public init(patterns: [DiscoveryPattern] = [], passThroughFolder: String? = nil, table: String) {
+            self.patterns = patterns
+            self.passThroughFolder = passThroughFolder
+            self.table = table
+        }
+    }
+
+    /// What one console is told to be.
+    public struct Definition: Hashable, Sendable {
+        /// The VM and stream it feeds.
+        public var key: StreamKey
+        /// Where it is found.
+        public var endpoint: Endpoint
+        /// A plain rotated file that gets every byte too.
+        public var plainFile: StreamOptions.PlainFile?
+        /// The rate above which bytes are dropped from the store; nil: none.
+        public var rate: RateLimit?
+
+        /// A definition from its parts.
+        public init(
+            key: StreamKey,
+            endpoint: Endpoint,
+            plainFile: StreamOptions.PlainFile? = nil,
+            rate: RateLimit? = .standard
+        ) {
+            self.key = key
+            self.endpoint = endpoint
+            self.plainFile = plainFile
+            self.rate = rate
+        }
+    }
+
+    /// How one console stands.
+    public struct Status: Hashable, Sendable {
+        /// What it was told to be.
+        public var definition: Definition
+        /// Whether somebody is at the other end.
+        public var isConnected: Bool
+        /// How many watch.
+        public var watchers: Int
+        /// Who may write; nil: nobody does.
+        public var writer: String?
+        /// The socket offered to other programs.
+        public var passThrough: String?
+        /// Whether the stream is stored by this console; false when it is captured another way.
+        public var isStored: Bool
+    }
+
+    private struct State {
+        var consoles: [StreamKey: Console] = [:]
+        /// Descriptors that came over from before, by the name they were stored under.
+        var inherited: [String: Int32] = [:]
+    }
+
+    let capture: CaptureService
+    private let manager: ServiceManager
+    private let table: ConsoleTable
+    private let state = Mutex(State())
+    /// The thread of everything that is not a console's bytes: folders, the table, the service manager.
+    private let control: EventLoop
+    private let controlThread = Mutex<WorkerThread?>(nil)
+    private let discovery: Discovery
+    private let passThroughFolder: Mutex<String?>
+
+    /// A hub that feeds `capture`. Descriptors that were passed in are given with `inherit` before `start()`.
+    public init(_ options: Options, capture: CaptureService, manager: ServiceManager) throws(SystemError) {
+        self.capture = capture
+        self.manager = manager
+        table = ConsoleTable(path: options.table)
+        control = try EventLoop(clock: capture.clock)
+        discovery = try Discovery(loop: control, diagnostics: capture.diagnostics)
+        passThroughFolder = Mutex(options.passThroughFolder)
+        let patterns = options.patterns
+        control.post { [discovery] in discovery.setPatterns(patterns) }
+    }
+
+    /// Takes a descriptor that an earlier process left with the service manager; whether it is one of ours.
+    public func inherit(_ name: String, _ descriptor: consuming Descriptor) -> Bool {
+        guard name.hasPrefix(ConsoleTable.prefix) else {
+            return false
+        }
+        let raw = descriptor.release()
+        state.withLock { $0.inherited[name] = raw }
+        return true
+    }
+
+    /// Begins: consoles that came over go on at once, then folders are looked through.
+    public func start() throws(SystemError) {
+        let known: [ConsoleTable.Entry] = table.load()
+        for entry in known {
+            guard let raw = state.withLock({ $0.inherited.removeValue(forKey: entry.descriptorName) }) else {
+                continue
+            }
+            add(entry.definition, adopting: raw, peer: entry.peer)
+        }
+        let strangers = state.withLock { state in
+            defer { state.inherited.removeAll() }
+            return state.inherited
+        }
+        for (name, raw) in strangers {
+            manager.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
+            close(raw)
+        }
+        table.remember(known)
+        discovery.onFound = { [weak self] definition in self?.add(definition) }
+        discovery.onChanged = { [weak self] path in self?.endpointChanged(path) }
+        let control = control
+        let discovery = discovery
+        control.post { discovery.begin() }
+        let thread = try WorkerThread(name: "gl-hub") { control.run() }
+        controlThread.withLock { $0 = thread }
+    }
+
+    /// Lets go of all consoles: their descriptors stay with the service manager, if there is one.
+    public func stop() {
+        control.stop()
+        controlThread.withLock { thread in
+            thread?.join()
+            thread = nil
+        }
+        for console in state.withLock({ Array($0.consoles.values) }) {
+            console.shard.loop.perform { console.suspend() }
+        }
+    }
+
+    /// Watches other folders from now on; consoles known already stay.
+    public func setPatterns(_ patterns: [DiscoveryPattern]) {
+        control.post { [discovery] in
+            discovery.setPatterns(patterns)
+            discovery.begin()
+        }
+    }
+
+    /// Adds a console; whether it is new. One that is known takes the new definition's rate and plain file.
+    @discardableResult
+    public func add(_ definition: Definition) -> Bool {
+        add(definition, adopting: nil, peer: nil)
+    }
+
+    /// Adds the console behind a descriptor that is open already, such as a child's output; it is not connected again
+    /// when it ends.
+    public func add(_ definition: Definition, descriptor: consuming Descriptor) {
+        add(definition, adopting: descriptor.release(), peer: nil)
+    }
+
+    @discardableResult
+    private func add(_ definition: Definition, adopting raw: Int32?, peer: ProcessIdentity?) -> Bool {
+        let shard = capture.shard(of: definition.key.vm)
+        let console = Console(definition, shard: shard, hub: self)
+        let isNew = state.withLock { state in
+            if state.consoles[definition.key] != nil {
+                return false
+            }
+            state.consoles[definition.key] = console
+            return true
+        }
+        guard isNew else {
+            if let raw {
+                close(raw)
+            }
+            return false
+        }
+        let lastPeer = table.peer(of: definition.key)
+        let folder = passThroughFolder.withLock { $0 }
+        shard.loop.post {
+            console.begin(
+                adopting: raw,
+                knownPeer: peer ?? lastPeer,
+                isHandedOver: peer != nil,
+                passThroughFolder: folder
+            )
+        }
+        if let watched = definition.endpoint.watchedPath {
+            control.post { [discovery] in discovery.watchFolder(of: watched) }
+        }
+        return true
+    }
+
+    /// Removes a console: its connection is closed, its log stays. False when there is none.
+    public func remove(_ key: StreamKey) -> Bool {
+        guard let console = state.withLock({ $0.consoles.removeValue(forKey: key) }) else {
+            return false
+        }
+        console.shard.loop.perform { console.end() }
+        return true
+    }
+
+    /// How all consoles stand, by name.
+    public func statuses() -> [Status] {
+        state.withLock { Array($0.consoles.values) }
+            .map { console in console.shard.loop.perform { console.status } }
+            .sorted {
+                ($0.definition.key.name, $0.definition.key.stream) < ($1.definition.key.name, $1.definition.key.stream)
+            }
+    }
+
+    /// Puts somebody on a console: from now on `descriptor` gets its bytes, and, if it may write, gives it theirs.
+    ///
+    /// False when there is no such console; the descriptor is closed then.
+    public func attach(_ key: StreamKey, _ descriptor: consuming Descriptor, as role: WatcherRole, who: String) -> Bool
+    {
+        let raw = descriptor.release()
+        guard let console = state.withLock({ $0.consoles[key] }) else {
+            close(raw)
+            return false
+        }
+        capture.diagnostics.say(.notice, "console \(key.name)/\(key.stream): \(who) \(role.words)")
+        console.shard.loop.post { console.attach(Descriptor(owning: raw), as: role, who: who) }
+        return true
+    }
+
+    private func endpointChanged(_ path: String) {
+        for console in state.withLock({ Array($0.consoles.values) })
+        where console.definition.endpoint.watchedPath == path {
+            console.shard.loop.post { console.endpointChanged() }
+        }
+    }
+
+    // MARK: - From consoles
+
+    /// A console is connected: the descriptor is left with the service manager, in case this process dies.
+    func connected(_ definition: Definition, descriptor: Int32, peer: ProcessIdentity?) {
+        guard let duplicate = try? Descriptor(owning: systemCall("dup") { dup(descriptor) }) else {
+            return
+        }
+        let raw = duplicate.release()
+        control.post { [manager, table] in
+            let name = ConsoleTable.descriptorName(of: definition.key)
+            table.put(ConsoleTable.Entry(descriptorName: name, definition: definition, peer: peer))
+            manager.notify("FDSTORE=1\nFDNAME=\(name)", descriptors: [raw])
+            close(raw)
+        }
+    }
+
+    /// A console's connection has ended: the service manager may forget it.
+    func disconnected(_ definition: Definition) {
+        control.post { [manager, table] in
+            let name = ConsoleTable.descriptorName(of: definition.key)
+            table.disconnected(definition.key)
+            manager.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
+        }
+    }
+}

@@ -6,14 +6,6 @@ import Glibc
 /// The same words are spoken by `guestlog keep`, our own small supervisor, and over our own exec, so the daemon
 /// gets its descriptors back in one way only.
 public final class ServiceManager: Sendable {
-    /// A descriptor that was passed in, and the name it was passed under.
-    public struct Passed: ~Copyable {
-        /// The name (`FileDescriptorName=`, `FDNAME=`), or `unknown`.
-        public let name: String
-        /// The descriptor.
-        public var descriptor: Descriptor
-    }
-
     private let address: String?
     /// How often the watchdog wants to hear from us, in microseconds; nil when there is none.
     public let watchdogMicroseconds: Int64?
@@ -64,9 +56,10 @@ public final class ServiceManager: Sendable {
         return gl_send_descriptors(socket.raw, text, text.count, descriptors, descriptors.count, 0) == text.count
     }
 
-    /// The descriptors passed in by LISTEN_FDS, each handed to `body` once. The variables are removed, so that no
+    /// The descriptors passed in by LISTEN_FDS, each handed to `body` once with the name it was passed under
+    /// (`FileDescriptorName=`, `FDNAME=`; `unknown` without one). The variables are removed, so that no
     /// child takes them for its own.
-    public static func takePassedDescriptors(_ body: (consuming Passed) -> Void) {
+    public static func takePassedDescriptors(_ body: (String, consuming Descriptor) -> Void) {
         defer {
             unsetenv("LISTEN_FDS")
             unsetenv("LISTEN_PID")
@@ -87,7 +80,7 @@ public final class ServiceManager: Sendable {
             }
             try? descriptor.setCloseOnExec()
             let name = Int(place) < names.count && !names[Int(place)].isEmpty ? String(names[Int(place)]) : "unknown"
-            body(Passed(name: name, descriptor: descriptor))
+            body(name, descriptor)
         }
     }
 }

@@ -1,0 +1,303 @@
+import CLinux
+import Glibc
+import SystemIO
+
+/// The house's only queue: bytes on their way from a shard to the store, in a file on tmpfs, so that they outlive the
+/// process.
+///
+/// One producer (a shard) and one consumer (the store's writer), no locks: the producer owns `head`, the consumer
+/// `tail`, both grow for ever and are taken modulo the capacity. An entry is a header of 32 bytes and its payload,
+/// never bent over the end. Beside the entries lies a table of slots, one per stream: its key, what it holds, and the
+/// losses not yet written as markers, each word owned by one side.
+public final class InflightRing: @unchecked Sendable {
+    // Sendable because each field of the mapping has one owning thread, and head and tail are published with
+    // release and read with acquire.
+
+    /// What an entry is.
+    enum Kind: UInt8 {
+        case padding = 0
+        case data = 1
+        case gap = 2
+        case boot = 3
+    }
+
+    /// How far an entry has come; written by the consumer.
+    enum State: UInt8 {
+        case fresh = 0
+        /// Its place in the stream is decided, the write may have happened.
+        case assigned = 1
+        /// Committed, or counted as lost.
+        case done = 2
+    }
+
+    /// An entry, as the consumer sees it.
+    struct Entry {
+        let base: UnsafeMutableRawPointer
+        /// Logical position just after it.
+        let end: UInt64
+
+        var kind: Kind { Kind(rawValue: base.load(fromByteOffset: 4, as: UInt8.self)) ?? .padding }
+        var slot: Int { Int(base.load(fromByteOffset: 8, as: UInt32.self)) }
+        /// Receive time, microseconds since the Unix epoch.
+        var time: Int64 { base.load(fromByteOffset: 16, as: Int64.self) }
+        var isPlainOnly: Bool { base.load(fromByteOffset: 6, as: UInt16.self) & InflightRing.plainOnly != 0 }
+        var payload: UnsafeRawBufferPointer {
+            UnsafeRawBufferPointer(
+                start: base + InflightRing.entryHeader,
+                count: Int(base.load(as: UInt32.self))
+            )
+        }
+
+        var state: State {
+            get { State(rawValue: base.load(fromByteOffset: 5, as: UInt8.self)) ?? .fresh }
+            nonmutating set { base.storeBytes(of: newValue.rawValue, toByteOffset: 5, as: UInt8.self) }
+        }
+
+        /// The stream offset of the first byte; only when assigned.
+        var offset: UInt64 {
+            get { base.load(fromByteOffset: 24, as: UInt64.self) }
+            nonmutating set { base.storeBytes(of: newValue, toByteOffset: 24, as: UInt64.self) }
+        }
+    }
+
+    /// Losses that are not yet a marker.
+    struct Loss {
+        var bytes: UInt64 = 0
+        var lines: UInt64 = 0
+        var since: Int64 = 0
+        var reason: UInt64 = 0
+    }
+
+    static let magic: UInt64 = 0x3130_474e_4952_4c47  // "GLRING01"
+    static let entryHeader = 32
+    static let plainOnly: UInt16 = 1
+    private static let headerSize = 4096
+    private static let slotSize = 512
+    private static let keyOffset = 96
+    /// Longest stream key.
+    static let maximumKey = slotSize - keyOffset
+    /// Streams one shard can have.
+    public static let slotCount = 16_384
+    /// Most a single read can bring.
+    static let maximumPayload = 64 << 10
+    /// Below this much room a read is not worth it: the bytes are counted as lost instead.
+    static let minimumPayload = 4096
+    /// With the ring empty and further in than this, writing begins at its start again, which keeps it in cache.
+    private static let rewindAfter: UInt64 = 1 << 20
+
+    private let mapping: UnsafeMutableRawPointer
+    private let mappedSize: Int
+    private let data: UnsafeMutableRawPointer
+    /// Bytes of entries it can hold.
+    public let capacity: Int
+    /// Where the ring lies.
+    public let path: String
+
+    // Producer's own.
+    private var head: UInt64
+    private var pendingPadding: UInt64 = 0
+
+    /// Opens the ring at `path`, made empty when it is absent, of another size, or of another boot of the host.
+    public init(path: String, capacity: Int, hostBoot: String) throws(SystemError) {
+        self.path = path
+        self.capacity = capacity
+        mappedSize = Self.headerSize + Self.slotCount * Self.slotSize + capacity
+        let file = Descriptor(
+            owning: try systemCall("open", path) { gl_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600) }
+        )
+        let number = file.raw
+        var status = stat()
+        try systemCall("stat", path) { fstat(number, &status) }
+        let size = mappedSize
+        if status.st_size != size {
+            try systemCall("truncate", path) { ftruncate(number, 0) }
+            try systemCall("truncate", path) { ftruncate(number, size) }
+        }
+        guard let mapping = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, number, 0), mapping != MAP_FAILED else {
+            throw SystemError("mmap", path)
+        }
+        self.mapping = mapping
+        data = mapping + Self.headerSize + Self.slotCount * Self.slotSize
+        let boot = Array(hostBoot.utf8.prefix(64))
+        let known = UnsafeRawBufferPointer(start: mapping + 64, count: 64).prefix { $0 != 0 }
+        if mapping.load(as: UInt64.self) != Self.magic || !known.elementsEqual(boot) {
+            try systemCall("truncate", path) { ftruncate(number, 0) }
+            try systemCall("truncate", path) { ftruncate(number, size) }
+            (mapping + 64).copyMemory(from: boot, byteCount: boot.count)
+            mapping.storeBytes(of: Self.magic, as: UInt64.self)
+        }
+        head = 0
+        head = gl_load_acquire(headWord)
+    }
+
+    /// Opens a ring that an earlier process left, whatever its capacity was.
+    convenience init(existing path: String, hostBoot: String) throws(SystemError) {
+        var status = stat()
+        try systemCall("stat", path) { stat(path, &status) }
+        let capacity = Int(status.st_size) - Self.headerSize - Self.slotCount * Self.slotSize
+        try self.init(path: path, capacity: max(capacity, Self.maximumPayload * 4), hostBoot: hostBoot)
+    }
+
+    deinit {
+        munmap(mapping, mappedSize)
+    }
+
+    /// Removes the ring's file; the mapping lives on until the last reference goes.
+    func removeFile() {
+        unlink(path)
+    }
+
+    private var headWord: UnsafeMutablePointer<UInt64> {
+        (mapping + 128).assumingMemoryBound(to: UInt64.self)
+    }
+    private var tailWord: UnsafeMutablePointer<UInt64> {
+        (mapping + 256).assumingMemoryBound(to: UInt64.self)
+    }
+
+    private func place(_ position: UInt64) -> Int { Int(position % UInt64(capacity)) }
+
+    private static func aligned(_ size: Int) -> Int { (size + 31) & ~31 }
+
+    // MARK: - Producer
+
+    /// Bytes held now.
+    var used: Int { Int(head - gl_load_acquire(tailWord)) }
+
+    /// Room for the payload of one entry, to be filled and then published; nil when the ring is too full.
+    func reserve() -> UnsafeMutableRawBufferPointer? {
+        pendingPadding = 0
+        let tail = gl_load_acquire(tailWord)
+        var start = place(head)
+        var free = capacity - Int(head - tail)
+        let toEnd = capacity - start
+        let mustWrap = toEnd < Self.entryHeader + Self.maximumPayload
+        let mayRewind = head == tail && UInt64(start) > Self.rewindAfter
+        if mustWrap || mayRewind {
+            guard free > toEnd + Self.entryHeader + Self.minimumPayload else {
+                return nil
+            }
+            pendingPadding = UInt64(toEnd)
+            free -= toEnd
+            start = 0
+        }
+        let room = min(Self.maximumPayload, free - Self.entryHeader)
+        guard room >= Self.minimumPayload else {
+            return nil
+        }
+        return UnsafeMutableRawBufferPointer(start: data + start + Self.entryHeader, count: room)
+    }
+
+    /// Makes the first `count` bytes of the room reserved last an entry that the consumer sees.
+    func publish(_ count: Int, kind: Kind, slot: Int, time: Int64, flags: UInt16 = 0) {
+        if pendingPadding > 0 {
+            writeHeader(at: head, length: Int(pendingPadding) - Self.entryHeader, .padding, 0, 0, 0)
+            head += pendingPadding
+            pendingPadding = 0
+        }
+        writeHeader(at: head, length: count, kind, slot, time, flags)
+        head += UInt64(Self.aligned(Self.entryHeader + count))
+        gl_store_release(headWord, head)
+    }
+
+    private func writeHeader(
+        at position: UInt64,
+        length: Int,
+        _ kind: Kind,
+        _ slot: Int,
+        _ time: Int64,
+        _ flags: UInt16
+    ) {
+        let base = data + place(position)
+        base.storeBytes(of: UInt32(length), as: UInt32.self)
+        base.storeBytes(of: kind.rawValue, toByteOffset: 4, as: UInt8.self)
+        base.storeBytes(of: State.fresh.rawValue, toByteOffset: 5, as: UInt8.self)
+        base.storeBytes(of: flags, toByteOffset: 6, as: UInt16.self)
+        base.storeBytes(of: UInt32(slot), toByteOffset: 8, as: UInt32.self)
+        base.storeBytes(of: time, toByteOffset: 16, as: Int64.self)
+        base.storeBytes(of: 0, toByteOffset: 24, as: UInt64.self)
+    }
+
+    // MARK: - Consumer
+
+    /// Where the consumer stands: everything before is done.
+    var tail: UInt64 {
+        get { gl_load_acquire(tailWord) }
+        set { gl_store_release(tailWord, newValue) }
+    }
+
+    /// The entry at `position`, or nil when none has been published there yet.
+    func entry(at position: UInt64) -> Entry? {
+        guard position < gl_load_acquire(headWord) else {
+            return nil
+        }
+        let base = data + place(position)
+        let length = Int(base.load(as: UInt32.self))
+        let isPadding = base.load(fromByteOffset: 4, as: UInt8.self) == Kind.padding.rawValue
+        let size = isPadding ? Self.entryHeader + length : Self.aligned(Self.entryHeader + length)
+        return Entry(base: base, end: position + UInt64(size))
+    }
+
+    // MARK: - Slots
+
+    private func slot(_ number: Int) -> UnsafeMutableRawPointer {
+        mapping + Self.headerSize + number * Self.slotSize
+    }
+
+    /// The stream a slot stands for; empty when it stands for none.
+    func key(of number: Int) -> [UInt8] {
+        let length = min(Int(slot(number).load(as: UInt16.self)), Self.maximumKey)
+        return Array(UnsafeRawBufferPointer(start: slot(number) + Self.keyOffset, count: length))
+    }
+
+    /// Makes a slot stand for a stream and zeroes its counts. Producer, or before there is one.
+    func setKey(_ key: [UInt8], of number: Int) {
+        precondition(key.count <= Self.maximumKey, "keys are checked where streams are opened")
+        memset(slot(number), 0, Self.slotSize)
+        (slot(number) + Self.keyOffset).copyMemory(from: key, byteCount: key.count)
+        slot(number).storeBytes(of: UInt16(key.count), as: UInt16.self)
+    }
+
+    private func word(_ number: Int, _ offset: Int) -> UnsafeMutablePointer<UInt64> {
+        (slot(number) + offset).assumingMemoryBound(to: UInt64.self)
+    }
+
+    /// Bytes of the slot's stream that are in the ring.
+    func held(_ number: Int) -> Int {
+        Int(word(number, 8).pointee &- gl_load_acquire(word(number, 16)))
+    }
+
+    /// Counts bytes in; producer.
+    func addHeld(_ number: Int, _ count: Int) {
+        word(number, 8).pointee &+= UInt64(count)
+    }
+
+    /// Counts bytes out; consumer.
+    func removeHeld(_ number: Int, _ count: Int) {
+        gl_store_release(word(number, 16), word(number, 16).pointee &+ UInt64(count))
+    }
+
+    /// What the shard had to drop; producer's.
+    func shardLoss(_ number: Int) -> Loss { loss(number, at: 24) }
+    /// Sets what the shard had to drop; producer.
+    func setShardLoss(_ number: Int, _ loss: Loss) { setLoss(number, at: 24, loss) }
+    /// What the writer could not write; consumer's.
+    func writerLoss(_ number: Int) -> Loss { loss(number, at: 56) }
+    /// Sets what the writer could not write; consumer.
+    func setWriterLoss(_ number: Int, _ loss: Loss) { setLoss(number, at: 56, loss) }
+
+    private func loss(_ number: Int, at offset: Int) -> Loss {
+        Loss(
+            bytes: word(number, offset).pointee,
+            lines: word(number, offset + 8).pointee,
+            since: Int64(bitPattern: word(number, offset + 16).pointee),
+            reason: word(number, offset + 24).pointee
+        )
+    }
+
+    private func setLoss(_ number: Int, at offset: Int, _ loss: Loss) {
+        word(number, offset).pointee = loss.bytes
+        word(number, offset + 8).pointee = loss.lines
+        word(number, offset + 16).pointee = UInt64(bitPattern: loss.since)
+        word(number, offset + 24).pointee = loss.reason
+    }
+}

@@ -1,0 +1,477 @@
+import CLinux
+import Glibc
+import LogModel
+import LogStore
+import Synchronization
+import SystemIO
+
+/// The one thread that writes a file system: empties the shards' rings into the store and the plain files.
+///
+/// It coalesces: a busy stream is committed every 4 KiB or 100 ms, the first bytes after 5 ms of quiet at once, as long
+/// as that does not happen too often. When the file system hangs, this thread hangs with it, and nothing else does.
+final class StoreWriter: @unchecked Sendable {
+    // Sendable because all but the mailbox, the alarm and the flags is touched on the thread alone.
+
+    /// Bytes of one stream that are worth a commit.
+    static let coalesceBytes = 4096
+    /// Longest that bytes wait for more, in microseconds.
+    static let coalesceInterval: Int64 = 100_000
+    /// After this much quiet, in microseconds, the first bytes do not wait.
+    static let quietInterval: Int64 = 5000
+    /// Commits a second that need not wait for more bytes: about 1 % of a core.
+    static let promptCommits = 2000.0
+    /// How often idle active pairs are looked for, in microseconds.
+    private static let idleInterval: Int64 = 600_000_000
+
+    private let store: Store
+    private let rings: [InflightRing]
+    private var orphans: [InflightRing]
+    private let clock: any HostClock
+    private let diagnostics: Diagnostics
+    private let problems: Problems
+    private let bell: CommitBell
+    private let sealer: SealerThread
+    private let hostBoot: String
+    private let fileLimit: Int
+
+    private let alarm: Alarm
+    private let isAsleep = Atomic<Bool>(false)
+    private let mailbox = Mutex<[(StoreWriter) -> Void]>([])
+    private let stopping = Atomic<Bool>(false)
+    /// Monotonic microseconds when the call in progress began; 0 between calls. For telling of a disk that hangs.
+    private let busySince = Atomic<Int64>(0)
+
+    private var scan: [UInt64] = []
+    private var sinks: [StreamKey: StreamSink] = [:]
+    private var bySlot: [[StreamSink?]] = []
+    private var vms: [VMKey: VMStore] = [:]
+    private var waiting: [StreamSink] = []
+    private var failing: [StreamKey: StreamSink] = [:]
+    private var prompt = RateMeter(RateLimit(rate: Int(promptCommits), burst: Int(promptCommits)), now: 0)
+    private var nextIdleLook: Int64 = 0
+    /// Whether something was committed that may have to be sealed for idleness.
+    private var mayIdle = false
+    private var flushesSinceFileLook = 0
+    private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 64)
+
+    init(
+        store: Store,
+        rings: [InflightRing],
+        orphans: [InflightRing],
+        clock: any HostClock,
+        diagnostics: Diagnostics,
+        problems: Problems,
+        bell: CommitBell,
+        sealer: SealerThread,
+        hostBoot: String,
+        fileLimit: Int
+    ) throws(SystemError) {
+        self.store = store
+        self.rings = rings
+        self.orphans = orphans
+        self.clock = clock
+        self.diagnostics = diagnostics
+        self.problems = problems
+        self.bell = bell
+        self.sealer = sealer
+        self.hostBoot = hostBoot
+        self.fileLimit = fileLimit
+        alarm = try Alarm()
+        scan = rings.map(\.tail)
+        bySlot = rings.map { _ in Array(repeating: nil, count: InflightRing.slotCount) }
+    }
+
+    deinit {
+        scratch.deallocate()
+    }
+
+    // MARK: - From other threads
+
+    /// Wakes the thread if it sleeps; from a shard, after publishing.
+    func wake() {
+        if isAsleep.exchange(false, ordering: .acquiringAndReleasing) {
+            alarm.ring()
+        }
+    }
+
+    /// Runs `job` on the thread, soon.
+    func post(_ job: @escaping @Sendable (StoreWriter) -> Void) {
+        mailbox.withLock { $0.append(job) }
+        isAsleep.store(false, ordering: .releasing)
+        alarm.ring()
+    }
+
+    /// Ends the thread once everything in the rings is committed.
+    func stop() {
+        stopping.store(true, ordering: .releasing)
+        alarm.ring()
+    }
+
+    /// How long the file-system call in progress has taken, in microseconds.
+    func stuckFor() -> Int64 {
+        let since = busySince.load(ordering: .relaxed)
+        return since == 0 ? 0 : clock.monotonicMicroseconds() - since
+    }
+
+    // MARK: - On the thread
+
+    /// Serves until `stop()`; first what earlier processes left in their rings.
+    func run() {
+        replayOrphans()
+        while true {
+            let isStopping = stopping.load(ordering: .acquiring)
+            let jobs = mailbox.withLock { jobs in
+                let taken = jobs
+                jobs.removeAll()
+                return taken
+            }
+            let now = clock.monotonicMicroseconds()
+            busySince.store(now, ordering: .relaxed)
+            for job in jobs {
+                job(self)
+            }
+            let didWork = drain(at: now)
+            flushDue(at: now, all: isStopping || isPressed)
+            retryFailing(at: now)
+            lookForIdle(at: now)
+            advanceTails()
+            busySince.store(0, ordering: .relaxed)
+            if didWork || !jobs.isEmpty {
+                continue
+            }
+            if isStopping {
+                return
+            }
+            sleep(now)
+        }
+    }
+
+    private func sleep(_ now: Int64) {
+        isAsleep.store(true, ordering: .sequentiallyConsistent)
+        let hasNews = zip(rings, scan).contains { $0.entry(at: $1) != nil }
+        if hasNews || mailbox.withLock({ !$0.isEmpty }) || stopping.load(ordering: .acquiring) {
+            isAsleep.store(false, ordering: .releasing)
+            return
+        }
+        var deadline: Int64?
+        if let first = waiting.first {
+            deadline = first.pendingSince + Self.coalesceInterval
+        }
+        if let retry = failing.values.lazy.compactMap(\.retryAt).min() {
+            deadline = min(deadline ?? retry, retry)
+        }
+        if mayIdle {
+            deadline = min(deadline ?? nextIdleLook, nextIdleLook)
+        }
+        alarm.sleep(microseconds: deadline.map { max(0, $0 - now) })
+        isAsleep.store(false, ordering: .releasing)
+    }
+
+    /// Takes up what the rings hold; whether there was anything.
+    private func drain(at now: Int64) -> Bool {
+        var didWork = false
+        for (number, ring) in rings.enumerated() {
+            var taken = 0
+            while taken < Self.entriesPerTurn, let entry = ring.entry(at: scan[number]) {
+                scan[number] = entry.end
+                taken += 1
+                take(entry, ring: ring, number: number, at: now)
+            }
+            didWork = didWork || taken > 0
+        }
+        return didWork
+    }
+
+    /// Entries taken from one ring before the other rings and the clock get their turn.
+    private static let entriesPerTurn = 1024
+
+    private func take(_ entry: InflightRing.Entry, ring: InflightRing, number: Int, at now: Int64) {
+        guard entry.kind != .padding, entry.state != .done, let sink = sink(of: entry, ring, number) else {
+            entry.state = .done
+            return
+        }
+        let wasIdle = !sink.hasPending
+        let isPrompt = entry.kind != .data || now - sink.lastCommit >= Self.quietInterval
+        sink.enqueue(entry, ring: ring, at: now)
+        if sink.pendingBytes >= Self.coalesceBytes || (isPrompt && prompt.allows(at: now)) {
+            if isPrompt {
+                prompt.spend(1)
+            }
+            flush(sink, at: now)
+        } else if wasIdle {
+            waiting.append(sink)
+        }
+    }
+
+    private func sink(of entry: InflightRing.Entry, _ ring: InflightRing, _ number: Int) -> StreamSink? {
+        if let known = bySlot[number][entry.slot] {
+            return known
+        }
+        guard let key = StreamKey(decoding: ring.key(of: entry.slot)) else {
+            return nil
+        }
+        let sink = sink(for: key)
+        bySlot[number][entry.slot] = sink
+        return sink
+    }
+
+    /// Commits what a process that died had read and not committed, and says what it had lost and not said.
+    private func replayOrphans() {
+        for ring in orphans {
+            var slots: [Int: StreamSink] = [:]
+            func sink(_ slot: Int) -> StreamSink? {
+                if let known = slots[slot] {
+                    return known
+                }
+                let found = StreamKey(decoding: ring.key(of: slot)).map(sink(for:))
+                slots[slot] = found
+                return found
+            }
+            var position = ring.tail
+            while let entry = ring.entry(at: position) {
+                position = entry.end
+                if entry.kind != .padding, entry.state != .done, let sink = sink(entry.slot) {
+                    sink.enqueue(entry, ring: ring, at: 0)
+                    flush(sink, at: clock.monotonicMicroseconds())
+                }
+            }
+            for slot in 0..<InflightRing.slotCount {
+                if ring.shardLoss(slot).bytes > 0 || ring.writerLoss(slot).bytes > 0, let sink = sink(slot) {
+                    sink.adoptLoss(ring: ring, slot: slot)
+                    sink.settle(at: clock.monotonicMicroseconds())
+                }
+            }
+            ring.removeFile()
+        }
+        orphans.removeAll()
+    }
+
+    private func sink(for key: StreamKey) -> StreamSink {
+        if let known = sinks[key] {
+            return known
+        }
+        let sink = StreamSink(key: key, options: StreamOptions(), opener: self)
+        sinks[key] = sink
+        return sink
+    }
+
+    private func flush(_ sink: StreamSink, at now: Int64) {
+        sink.flush(scratch, at: now)
+        failing[sink.key] = sink.retryAt == nil ? nil : sink
+        guard let id = sink.id, let writer = sink.writer else {
+            return
+        }
+        for base in writer.takeClosedPairs() {
+            sealer.seal(base, of: id)
+        }
+        mayIdle = true
+        flushesSinceFileLook += 1
+        sealer.noteCommit()
+        bell.ring(id)
+    }
+
+    private var isPressed: Bool {
+        rings.contains { $0.used > $0.capacity / 2 }
+    }
+
+    private func flushDue(at now: Int64, all: Bool) {
+        var done = 0
+        for sink in waiting {
+            guard all || !sink.hasPending || sink.pendingSince + Self.coalesceInterval <= now else {
+                break
+            }
+            if sink.hasPending {
+                flush(sink, at: now)
+            }
+            done += 1
+        }
+        waiting.removeFirst(done)
+    }
+
+    private func retryFailing(at now: Int64) {
+        for (key, sink) in failing {
+            sink.retry(at: now)
+            if sink.retryAt == nil {
+                failing[key] = nil
+                if let id = sink.id {
+                    bell.ring(id)
+                }
+            }
+        }
+    }
+
+    /// Closes pairs that nothing was added to for an hour, so that they are compressed.
+    private func lookForIdle(at now: Int64) {
+        guard now >= nextIdleLook else {
+            return
+        }
+        nextIdleLook = now + Self.idleInterval
+        mayIdle = false
+        for sink in sinks.values {
+            guard let writer = sink.writer, let id = sink.id, writer.activeLength >= StoreLimits.idleSealMinimum else {
+                continue
+            }
+            guard now - sink.lastCommit >= StoreLimits.idleSealAfter else {
+                mayIdle = true
+                continue
+            }
+            writer.roll()
+            for base in writer.takeClosedPairs() {
+                sealer.seal(base, of: id)
+            }
+        }
+    }
+
+    private func advanceTails() {
+        for (number, ring) in rings.enumerated() {
+            var tail = ring.tail
+            while tail < scan[number], let entry = ring.entry(at: tail), entry.state == .done {
+                tail = entry.end
+            }
+            ring.tail = tail
+        }
+        closeLongestUnused()
+    }
+
+    /// Keeps the number of open files below the process's limit: those longest unused are closed.
+    private func closeLongestUnused() {
+        guard flushesSinceFileLook > fileLimit / 16 else {
+            return
+        }
+        flushesSinceFileLook = 0
+        let open = sinks.values.filter { $0.writer?.isOpen == true }
+        // Two files a stream; an eighth of the limit may be opened before the next look.
+        guard open.count * 2 > fileLimit * 3 / 4 else {
+            return
+        }
+        for sink in open.sorted(by: { $0.lastCommit < $1.lastCommit }).prefix(max(1, open.count / 4)) {
+            sink.writer?.closeFiles()
+        }
+    }
+
+    // MARK: - Control, by post
+
+    /// Prepares a stream that a shard is about to feed: options are set before its first entry is looked at.
+    func prepare(ringNumber: Int, slot: Int, key: StreamKey, options: StreamOptions, statistics: StreamStatistics) {
+        let sink = sink(for: key)
+        sink.configure(options)
+        sink.statistics = statistics
+        bySlot[ringNumber][slot] = sink
+        sink.settle(at: clock.monotonicMicroseconds())
+        failing[key] = sink.retryAt == nil ? nil : sink
+    }
+
+    /// Closes all active pairs of a failed sync's file system, so that nothing more is added to what may be lost.
+    func rollAll() {
+        for sink in sinks.values {
+            guard let writer = sink.writer, let id = sink.id else {
+                continue
+            }
+            writer.roll()
+            for base in writer.takeClosedPairs() {
+                sealer.seal(base, of: id)
+            }
+        }
+    }
+
+    /// Marks a VM as deleted and lets go of it.
+    func end(_ key: VMKey) throws(SystemError) {
+        let now = Timestamp(microseconds: wallNow)
+        let vm: VMStore
+        if let open = vms[key] {
+            vm = open
+        } else {
+            vm = try openVM(key)
+        }
+        for sink in sinks.values where sink.key.vm == key {
+            sink.flush(scratch, at: clock.monotonicMicroseconds())
+            sink.writer?.roll()
+            if let id = sink.id {
+                for base in sink.writer?.takeClosedPairs() ?? [] {
+                    sealer.seal(base, of: id)
+                }
+            }
+            sinks[sink.key] = nil
+            failing[sink.key] = nil
+            for number in bySlot.indices {
+                for slot in bySlot[number].indices where bySlot[number][slot] === sink {
+                    bySlot[number][slot] = nil
+                }
+            }
+        }
+        try vm.end(at: now)
+        vms[key] = nil
+    }
+
+    /// Removes the rings' files, which are empty now.
+    func removeRings() {
+        for ring in rings {
+            ring.removeFile()
+        }
+    }
+
+    /// After the last sync: what is on disk needs no repair.
+    func closeCleanly() {
+        for vm in vms.values {
+            do {
+                try vm.closeCleanly()
+            } catch {
+                diagnostics.say(.warning, "\(vm.vm.identity.name): not closed cleanly: \(error)")
+            }
+        }
+        vms.removeAll()
+    }
+}
+
+extension StoreWriter: SinkOpening {
+    var wallNow: Int64 { clock.wallMicroseconds() }
+
+    func open(_ key: StreamKey, _ options: StreamOptions) throws(SystemError) -> OpenedSink {
+        let vm = try openVM(key.vm)
+        let now = Timestamp(microseconds: wallNow)
+        let writer = try vm.open(key.stream, properties: options.properties, now: now)
+        let id = StreamID(vm: vm.vm.directory, stream: key.stream)
+        for base in writer.takeClosedPairs() {
+            sealer.seal(base, of: id)
+        }
+        return OpenedSink(writer: writer, id: id)
+    }
+
+    private func openVM(_ key: VMKey) throws(SystemError) -> VMStore {
+        if let open = vms[key] {
+            return open
+        }
+        let vm = try VMStore(
+            store: store,
+            name: key.name,
+            uuid: key.uuid,
+            namespace: key.namespace,
+            hostBoot: hostBoot,
+            now: Timestamp(microseconds: wallNow)
+        )
+        vms[key] = vm
+        return vm
+    }
+
+    func failed(_ key: StreamKey, _ error: SystemError) {
+        if problems.raise(key.name, "not stored: \(error)") {
+            diagnostics.say(.error, "\(key.name)/\(key.stream): cannot be stored, bytes are counted as lost: \(error)")
+        }
+    }
+
+    func recovered(_ key: StreamKey) {
+        if problems.clear(key.name) {
+            diagnostics.say(.notice, "\(key.name)/\(key.stream): is stored again")
+        }
+    }
+
+    func plainFileFailed(_ path: String, _ error: SystemError) {
+        if problems.raise(path, "not written: \(error)") {
+            diagnostics.say(.error, "\(error)")
+        }
+    }
+
+    func plainFileRecovered(_ path: String) {
+        problems.clear(path)
+    }
+}

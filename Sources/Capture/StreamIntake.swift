@@ -1,0 +1,225 @@
+import CLinux
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+
+/// Where one stream's bytes enter the house. Lives on its shard's thread.
+///
+/// Every `receive` takes what the descriptor has, whether it can be kept or not: the guest never waits. What cannot be
+/// kept is counted in the ring's slot, so that the count outlives the process, and becomes gap markers: one when the
+/// gap opens, one every ten seconds, one when it closes.
+public final class StreamIntake {
+    let slot: Int
+    private let shard: Shard
+    private let ring: InflightRing
+    private let hasPlainFile: Bool
+    private var meter: RateMeter?
+    private var isOverflowing = false
+    private var gapOpened: Int64?
+    private var lastDrop: Int64 = 0
+    private var lastMarker: Int64 = 0
+    /// The stream's numbers.
+    public let statistics: StreamStatistics
+
+    init(shard: Shard, slot: Int, options: StreamOptions, statistics: StreamStatistics, now: Int64) {
+        self.shard = shard
+        self.slot = slot
+        ring = shard.ring
+        hasPlainFile = options.plainFile != nil
+        meter = options.rate.map { RateMeter($0, now: now) }
+        self.statistics = statistics
+    }
+
+    /// What a read brought.
+    public enum Received {
+        /// These bytes; valid until the shard's next read.
+        case bytes(UnsafeRawBufferPointer)
+        /// Nothing is there now.
+        case nothing
+        /// The other end is closed, or the descriptor failed with that errno.
+        case end(Int32?)
+    }
+
+    /// Reads once from `descriptor`, which must not block.
+    public func receive(from descriptor: Int32) -> Received {
+        let now = shard.monotonicNow
+        let isOverRate = isOverRate(at: now)
+        let room = isOverRate && !hasPlainFile ? nil : roomInRing(closingGap: !isOverRate, at: now)
+        let target = room ?? shard.discard
+        let received = Self.read(descriptor, into: target)
+        guard case .bytes(let bytes) = received else {
+            return received
+        }
+        let count = bytes.count
+        let time = shard.wallNow
+        statistics.receive(count, at: time)
+        if room == nil || isOverRate {
+            drop(bytes, at: now, time: time, reason: isOverRate ? .rateLimit : .overflow)
+        } else {
+            meter?.spend(count)
+        }
+        if room != nil {
+            publish(count, time: time, isPlainOnly: isOverRate)
+        }
+        return received
+    }
+
+    static func read(_ descriptor: Int32, into target: UnsafeMutableRawBufferPointer) -> Received {
+        let count = Glibc.read(descriptor, target.baseAddress, target.count)
+        if count > 0 {
+            return .bytes(UnsafeRawBufferPointer(start: target.baseAddress, count: count))
+        }
+        if count == 0 {
+            return .end(nil)
+        }
+        return errno == EAGAIN || errno == EINTR ? .nothing : .end(errno)
+    }
+
+    /// Takes `bytes` that somebody else has read; what does not fit is dropped with a gap.
+    public func put(_ bytes: UnsafeRawBufferPointer) {
+        let now = shard.monotonicNow
+        let time = shard.wallNow
+        statistics.receive(bytes.count, at: time)
+        var rest = bytes
+        while !rest.isEmpty {
+            let isOverRate = isOverRate(at: now)
+            guard !isOverRate, let room = roomInRing(closingGap: true, at: now) else {
+                drop(rest, at: now, time: time, reason: isOverRate ? .rateLimit : .overflow)
+                return
+            }
+            let count = min(room.count, rest.count)
+            room.copyMemory(from: UnsafeRawBufferPointer(rebasing: rest[..<count]))
+            meter?.spend(count)
+            publish(count, time: time, isPlainOnly: false)
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
+    /// Says that a boot began or ended, as the transport saw it.
+    public func mark(_ event: BootEvent) {
+        guard let room = ring.reserve() else {
+            return
+        }
+        room.storeBytes(of: event.rawValue, as: UInt8.self)
+        ring.publish(1, kind: .boot, slot: slot, time: shard.wallNow)
+        shard.published()
+    }
+
+    /// Counts bytes that were lost before they reached this process.
+    public func noteLoss(bytes: Int, lines: Int, reason: GapReason) {
+        let time = shard.wallNow
+        addLoss(bytes: bytes, lines: lines, at: shard.monotonicNow, time: time, reason: reason)
+    }
+
+    /// Ends the intake: the slot may go to another stream.
+    public func close() {
+        if gapOpened != nil {
+            _ = writeGap(isClosed: true, at: shard.monotonicNow)
+        }
+        shard.close(self)
+    }
+
+    // MARK: - Keeping
+
+    private func isOverRate(at now: Int64) -> Bool {
+        guard meter != nil else {
+            return false
+        }
+        return !meter!.allows(at: now)
+    }
+
+    /// Room for a read, unless the stream holds its share of the ring already. The bytes of a gap that ends here get
+    /// their marker first.
+    ///
+    /// Once over, it stays over until half its share is free again, so that a slow disk gives a few long gaps.
+    private func roomInRing(closingGap: Bool, at now: Int64) -> UnsafeMutableRawBufferPointer? {
+        let held = ring.held(slot)
+        let share = shard.share
+        if held > share - InflightRing.maximumPayload || (isOverflowing && held > share / 2) {
+            isOverflowing = true
+            return nil
+        }
+        guard let room = ring.reserve() else {
+            isOverflowing = true
+            return nil
+        }
+        isOverflowing = false
+        if gapOpened != nil, closingGap {
+            _ = writeGap(isClosed: true, at: now)
+            gapOpened = nil
+            return ring.reserve()
+        }
+        return room
+    }
+
+    private func publish(_ count: Int, time: Int64, isPlainOnly: Bool) {
+        ring.addHeld(slot, count)
+        ring.publish(count, kind: .data, slot: slot, time: time, flags: isPlainOnly ? InflightRing.plainOnly : 0)
+        shard.published()
+    }
+
+    // MARK: - Dropping
+
+    private func drop(_ bytes: UnsafeRawBufferPointer, at now: Int64, time: Int64, reason: GapReason) {
+        let lines = gl_count_byte(bytes.baseAddress, bytes.count, Lines.feed)
+        addLoss(bytes: bytes.count, lines: lines, at: now, time: time, reason: reason)
+    }
+
+    private func addLoss(bytes: Int, lines: Int, at now: Int64, time: Int64, reason: GapReason) {
+        statistics.drop(bytes)
+        var loss = ring.shardLoss(slot)
+        if gapOpened == nil {
+            loss.since = time
+            loss.reason = UInt64(reason.rawValue)
+        }
+        loss.bytes += UInt64(bytes)
+        loss.lines += UInt64(lines)
+        ring.setShardLoss(slot, loss)
+        lastDrop = now
+        if gapOpened == nil {
+            gapOpened = now
+            lastMarker = writeGap(isClosed: false, at: now) ? now : 0
+            shard.watchGap(of: self)
+        }
+    }
+
+    /// Writes what was lost since the last marker; whether there was room.
+    private func writeGap(isClosed: Bool, at now: Int64) -> Bool {
+        let loss = ring.shardLoss(slot)
+        guard let room = ring.reserve() else {
+            return false
+        }
+        let gap = GapDetail(
+            reason: GapReason(rawValue: UInt8(truncatingIfNeeded: loss.reason)) ?? .overflow,
+            bytes: loss.bytes,
+            lines: loss.lines,
+            since: Timestamp(microseconds: loss.since),
+            isClosed: isClosed
+        )
+        let encoded = RecordDetail(gap: gap).encoded
+        encoded.withUnsafeBytes { room.copyMemory(from: $0) }
+        // Emptied first: between the two, death of the process loses a count, never doubles one.
+        ring.setShardLoss(slot, InflightRing.Loss(since: loss.since, reason: loss.reason))
+        ring.publish(encoded.count, kind: .gap, slot: slot, time: shard.wallNow)
+        shard.published()
+        return true
+    }
+
+    /// Looks at an open gap once a second: closes it when nothing was dropped for a second, goes on telling of it every
+    /// ten. Whether it is closed.
+    func tendGap(at now: Int64) -> Bool {
+        guard gapOpened != nil else {
+            return true
+        }
+        if now - lastDrop >= Shard.gapInterval {
+            if writeGap(isClosed: true, at: now) {
+                gapOpened = nil
+                return true
+            }
+        } else if now - lastMarker >= Shard.gapMarkerInterval, writeGap(isClosed: false, at: now) {
+            lastMarker = now
+        }
+        return false
+    }
+}

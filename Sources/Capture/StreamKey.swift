@@ -1,0 +1,69 @@
+import LogModel
+
+/// Which stream of which VM a source feeds: what the transport knows of it, and enough to open it again.
+public struct StreamKey: Hashable, Sendable {
+    /// The VM's name.
+    public var name: String
+    /// Its UUID, in canonical form, where the transport gives one.
+    public var uuid: String?
+    /// Its namespace, where the transport gives one.
+    public var namespace: String?
+    /// The stream.
+    public var stream: StreamName
+
+    /// A key from its parts.
+    public init(name: String, uuid: String? = nil, namespace: String? = nil, stream: StreamName = .console0) {
+        self.name = name
+        self.uuid = uuid
+        self.namespace = namespace
+        self.stream = stream
+    }
+
+    /// The VM without the stream.
+    public var vm: VMKey { VMKey(name: name, uuid: uuid, namespace: namespace) }
+
+    /// Longest name or namespace, in bytes.
+    public static let maximumName = 128
+
+    /// The form in the ring's slot table; nil when a part is too long to be kept there.
+    var encoded: [UInt8]? {
+        guard name.utf8.count <= Self.maximumName, (namespace?.utf8.count ?? 0) <= Self.maximumName else {
+            return nil
+        }
+        let parts: [String] = [name, uuid ?? "", namespace ?? "", stream.text]
+        let bytes: [UInt8] = parts.flatMap { (part: String) -> [UInt8] in Array(part.utf8) + [0] }
+        return name.utf8.contains(0) || bytes.count > InflightRing.maximumKey ? nil : bytes
+    }
+
+    init?(decoding bytes: [UInt8]) {
+        let parts = bytes.split(separator: 0, omittingEmptySubsequences: false).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        guard parts.count == 5, let stream = StreamName(parts[3]) else {
+            return nil
+        }
+        self.init(
+            name: parts[0],
+            uuid: parts[1].isEmpty ? nil : parts[1],
+            namespace: parts[2].isEmpty ? nil : parts[2],
+            stream: stream
+        )
+    }
+}
+
+/// A VM, as the transport knows it.
+public struct VMKey: Hashable, Sendable {
+    /// Its name.
+    public var name: String
+    /// Its UUID, where the transport gives one.
+    public var uuid: String?
+    /// Its namespace, where the transport gives one.
+    public var namespace: String?
+
+    /// A key from its parts.
+    public init(name: String, uuid: String? = nil, namespace: String? = nil) {
+        self.name = name
+        self.uuid = uuid
+        self.namespace = namespace
+    }
+}

@@ -1,0 +1,79 @@
+import Capture
+import CLinux
+import Glibc
+import SystemIO
+
+/// The descriptor that leads to the guest: drained whenever it has something, written when somebody types.
+final class GuestLine: EventHandler {
+    private let descriptor: Descriptor
+    private unowned let console: Console
+    private var token: EventLoop.Token?
+    private var unsent: [UInt8] = []
+
+    /// Typed bytes held for a guest that does not read; beyond it the writer is not read either.
+    private static let unsentLimit = 64 << 10
+
+    /// Begins to drain; nil when the loop refuses the descriptor.
+    init?(_ descriptor: consuming Descriptor, console: Console) {
+        self.descriptor = descriptor
+        self.console = console
+        guard let token = try? console.shard.loop.add(self.descriptor.raw, for: .readable, self) else {
+            return nil
+        }
+        self.token = token
+    }
+
+    func end() {
+        if let token {
+            console.shard.loop.remove(token)
+        }
+        token = nil
+    }
+
+    /// Whether the guest has not read what was typed so far.
+    var isCongested: Bool { unsent.count >= Self.unsentLimit }
+
+    /// Sends what somebody typed, keeping what the guest does not take yet.
+    func send(_ bytes: UnsafeRawBufferPointer) {
+        unsent.append(contentsOf: bytes.prefix(max(0, 2 * Self.unsentLimit - unsent.count)))
+        sendUnsent()
+    }
+
+    private func sendUnsent() {
+        let hadUnsent = !unsent.isEmpty
+        while !unsent.isEmpty {
+            let count = unsent.withUnsafeBytes { write(descriptor.raw, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR {
+                continue
+            }
+            guard count > 0 else {
+                if errno != EAGAIN {
+                    unsent.removeAll()
+                }
+                break
+            }
+            unsent.removeFirst(count)
+        }
+        if let token {
+            console.shard.loop.modify(token, for: unsent.isEmpty ? .readable : [.readable, .writable])
+        }
+        if hadUnsent, unsent.isEmpty {
+            console.inputDrained()
+        }
+    }
+
+    func handle(_ readiness: Readiness) {
+        if readiness.contains(.writable) {
+            sendUnsent()
+        }
+        guard readiness.contains(.readable) || !readiness.isDisjoint(with: .hangUp) else {
+            return
+        }
+        switch console.receive(from: descriptor.raw) {
+        case .bytes(let bytes): console.output(bytes)
+        case .nothing: break
+        // EIO: the other side of a pseudo-terminal is closed.
+        case .end: console.disconnected()
+        }
+    }
+}

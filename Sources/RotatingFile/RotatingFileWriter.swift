@@ -1,0 +1,135 @@
+import CLinux
+import Glibc
+import LogModel
+import SystemIO
+
+/// How large a plain file may grow and how many backups stay: virtlogd's `max_size` and `max_backups`.
+public struct RotationLimits: Hashable, Sendable {
+    /// Bytes of one file; 0: never rotated.
+    public var size: Int
+    /// Backups beside the live file.
+    public var backups: Int
+
+    /// virtlogd's defaults: 2 MiB and 3 backups.
+    public static let standard = RotationLimits(size: 2 << 20, backups: 3)
+
+    /// Limits from their parts.
+    public init(size: Int, backups: Int) {
+        self.size = size
+        self.backups = backups
+    }
+}
+
+/// Appends to a plain file that never grows beyond its limit: at a line's end near it, the file becomes PATH.0 and a
+/// new one is begun. Owned by one thread.
+///
+/// A file is cut at a line's end if there is one in its last `lineWindow` bytes, so the sum of all files reads as
+/// whole lines; without one it is filled to the last byte.
+public final class RotatingFileWriter {
+    /// The live file.
+    public let path: String
+    private let limits: RotationLimits
+    private let mode: UInt32
+    private var file: Int32 = -1
+    private var position = 0
+
+    /// How far before the limit a line's end is good enough to rotate at.
+    static let lineWindow = 4096
+
+    /// A writer to `path`, which is made with access `mode` when absent and continued when there.
+    public init(path: String, limits: RotationLimits = .standard, mode: UInt32 = 0o600) {
+        self.path = path
+        self.limits = limits
+        self.mode = mode
+    }
+
+    deinit {
+        closeFile()
+    }
+
+    private func closeFile() {
+        if file >= 0 {
+            close(file)
+            file = -1
+        }
+    }
+
+    /// Appends all of `bytes`, rotating as often as needed. After an error the file is opened again at the next call.
+    public func append(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+        var rest = bytes
+        do throws(SystemError) {
+            while !rest.isEmpty {
+                try openIfNeeded()
+                let piece = piece(of: rest)
+                try write(UnsafeRawBufferPointer(rebasing: rest[..<piece.count]))
+                rest = UnsafeRawBufferPointer(rebasing: rest[piece.count...])
+                if piece.rotatesAfter {
+                    try rotate()
+                }
+            }
+        } catch {
+            closeFile()
+            throw error
+        }
+    }
+
+    /// How much of `rest` goes into the live file, and whether that ends it.
+    private func piece(of rest: UnsafeRawBufferPointer) -> (count: Int, rotatesAfter: Bool) {
+        let windowStart = limits.size - min(Self.lineWindow, limits.size / 2)
+        guard limits.size > 0, position + rest.count >= windowStart else {
+            return (rest.count, false)
+        }
+        let room = max(0, limits.size - position)
+        let fitting = min(rest.count, room)
+        if let feed = gl_memrchr(rest.baseAddress, Int32(Lines.feed), fitting) {
+            let count = feed - rest.baseAddress! + 1
+            if position + count >= windowStart {
+                return (count, true)
+            }
+        }
+        return (fitting, fitting == room)
+    }
+
+    private func openIfNeeded() throws(SystemError) {
+        guard file < 0 else {
+            return
+        }
+        let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW
+        file = try systemCall("open", path) { gl_open(path, flags, mode) }
+        var status = stat()
+        try systemCall("stat", path) { fstat(file, &status) }
+        position = Int(status.st_size)
+        if limits.size > 0, position >= limits.size {
+            try rotate()
+            try openIfNeeded()
+        }
+    }
+
+    private func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+        var done = 0
+        while done < bytes.count {
+            let count = try systemCall("write", path) {
+                Glibc.write(file, bytes.baseAddress! + done, bytes.count - done)
+            }
+            done += count
+            position += count
+        }
+    }
+
+    /// PATH.(n-1) → PATH.n from the oldest end, then PATH → PATH.0; a backup that is missing is passed over.
+    private func rotate() throws(SystemError) {
+        closeFile()
+        if limits.backups == 0 {
+            if unlink(path) != 0, errno != ENOENT {
+                throw SystemError("remove", path)
+            }
+        }
+        for place in stride(from: limits.backups - 1, through: 0, by: -1) {
+            let source = place == 0 ? path : "\(path).\(place - 1)"
+            if rename(source, "\(path).\(place)") != 0, errno != ENOENT {
+                throw SystemError("rename", source)
+            }
+        }
+        position = 0
+    }
+}
