@@ -1,0 +1,187 @@
+/// Why a word that a person typed is not what was asked for.
+public struct WordError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The word as it was typed.
+    public var word: String
+    /// What it was to be, with its article: "a time".
+    public var wanted: String
+    /// What may be written instead.
+    public var accepted: String
+
+    public var description: String { "'\(word)' is not \(wanted); write \(accepted)" }
+}
+
+/// The words for how long and how much.
+public enum Quantities {
+    /// The time span `word` names: `90s`, `2h30m`, `1.5h`, `1d`, `7d`, `1w`, `250ms`; units spelled out and spaces
+    /// between the parts are taken too (`2 hours 30 min`). A number without a unit is refused: some tools read it as
+    /// seconds, some as something else.
+    public static func parseDuration(_ word: String) throws(WordError) -> Duration {
+        guard let microseconds = microseconds(of: word) else {
+            throw WordError(word: word, wanted: "a time span", accepted: "30s, 10m, 2h30m, 1.5h, 7d or 1w")
+        }
+        return .microseconds(microseconds)
+    }
+
+    /// The number of bytes `word` names: `4096`, `500M`, `10G`, `1.5GiB`.
+    ///
+    /// `K`, `M`, `G`, `T` are powers of 1024, as for journalctl and docker, and so are `KiB` … `TiB`; `kB`, `MB`, `GB`,
+    /// `TB` are powers of 1000. Case does not matter.
+    public static func parseSize(_ word: String) throws(WordError) -> Int64 {
+        guard let bytes = bytes(of: word) else {
+            throw WordError(word: word, wanted: "a size", accepted: "a number of bytes, or 500M, 10G, 1.5GiB")
+        }
+        return bytes
+    }
+
+    /// The microseconds `word` spans, or nil when it names no span or one that 64 bits do not hold.
+    static func microseconds(of word: String) -> Int64? {
+        var scanner = WordScanner(word)
+        var total: Int64 = 0
+        repeat {
+            scanner.skipSpaces()
+            guard let number = scanner.takeDecimal() else {
+                return nil
+            }
+            scanner.skipSpaces()
+            guard let unit = microsecondsPerUnit(scanner.takeLetters()), let part = number.scaled(by: unit) else {
+                return nil
+            }
+            let (sum, overflow) = total.addingReportingOverflow(part)
+            guard !overflow else {
+                return nil
+            }
+            total = sum
+            scanner.skipSpaces()
+        } while !scanner.isAtEnd
+        return total
+    }
+
+    private static func microsecondsPerUnit(_ unit: String) -> Int64? {
+        switch unit {
+        case "us", "µs", "usec": 1
+        case "ms", "msec": 1000
+        case "s", "sec", "second", "seconds": 1_000_000
+        case "m", "min", "minute", "minutes": 60_000_000
+        case "h", "hr", "hour", "hours": 3_600_000_000
+        case "d", "day", "days": 86_400_000_000
+        case "w", "week", "weeks": 604_800_000_000
+        default: nil
+        }
+    }
+
+    private static func bytes(of word: String) -> Int64? {
+        var scanner = WordScanner(word)
+        scanner.skipSpaces()
+        guard let number = scanner.takeDecimal() else {
+            return nil
+        }
+        scanner.skipSpaces()
+        let unit = scanner.takeLetters().lowercased()
+        scanner.skipSpaces()
+        guard scanner.isAtEnd, let scale = bytesPerUnit(unit) else {
+            return nil
+        }
+        // "1.5" bytes are none.
+        return scale == 1 && number.hasFraction ? nil : number.scaled(by: scale)
+    }
+
+    private static func bytesPerUnit(_ unit: String) -> Int64? {
+        switch unit {
+        case "", "b": 1
+        case "k", "kib": 1 << 10
+        case "m", "mib": 1 << 20
+        case "g", "gib": 1 << 30
+        case "t", "tib": 1 << 40
+        case "kb": 1000
+        case "mb": 1_000_000
+        case "gb": 1_000_000_000
+        case "tb": 1_000_000_000_000
+        default: nil
+        }
+    }
+}
+
+/// A number with up to nine decimals, exact.
+struct Decimal {
+    var whole: Int64
+    /// Billionths, 0 to 999,999,999.
+    var billionths: Int64
+    /// Whether decimals were written, even if zero.
+    var hasFraction: Bool
+
+    /// This number of units of `scale`, rounded down; nil when 64 bits do not hold it.
+    func scaled(by scale: Int64) -> Int64? {
+        let (product, overflow) = whole.multipliedReportingOverflow(by: scale)
+        // `scale` is below 2⁴¹ and the fraction below 2³⁰: the product needs more than 64 bits.
+        let wide = scale.multipliedFullWidth(by: billionths)
+        let fraction = Int64(1_000_000_000).dividingFullWidth(wide).quotient
+        let (sum, carried) = product.addingReportingOverflow(fraction)
+        return overflow || carried ? nil : sum
+    }
+}
+
+/// A reader's place in a word that a person typed.
+struct WordScanner {
+    private var rest: Substring.UnicodeScalarView
+
+    init(_ word: String) {
+        rest = Substring(word).unicodeScalars
+    }
+
+    var isAtEnd: Bool { rest.isEmpty }
+
+    mutating func skipSpaces() {
+        rest = rest.drop { $0 == " " }
+    }
+
+    /// Steps over `scalar` if it comes next.
+    mutating func take(_ scalar: Unicode.Scalar) -> Bool {
+        guard rest.first == scalar else {
+            return false
+        }
+        rest = rest.dropFirst()
+        return true
+    }
+
+    /// The letters that come next, which may be none.
+    mutating func takeLetters() -> String {
+        let letters = rest.prefix { ("a"..."z").contains($0) || ("A"..."Z").contains($0) || $0 == "µ" }
+        rest = rest.dropFirst(letters.count)
+        return String(letters)
+    }
+
+    /// The digits that come next, as text, when there are as many as asked for.
+    mutating func takeDigits(_ count: ClosedRange<Int>) -> Substring? {
+        let digits = rest.prefix { ("0"..."9").contains($0) }
+        guard count.contains(digits.count) else {
+            return nil
+        }
+        rest = rest.dropFirst(digits.count)
+        return Substring(digits)
+    }
+
+    /// The number of exactly `digits` digits that comes next.
+    mutating func takeNumber(digits: Int) -> Int? {
+        takeDigits(digits...digits).flatMap { Int($0) }
+    }
+
+    /// A point and one to nine decimals, as billionths; 0 when no point comes next, nil when it has no decimals.
+    mutating func takeFraction() -> Int64? {
+        guard take(".") else {
+            return 0
+        }
+        guard let digits = takeDigits(1...9), let value = Int64(digits) else {
+            return nil
+        }
+        return (digits.count..<9).reduce(value) { value, _ in value * 10 }
+    }
+
+    /// The number that comes next, with or without decimals.
+    mutating func takeDecimal() -> Decimal? {
+        guard let digits = takeDigits(1...18), let whole = Int64(digits) else {
+            return nil
+        }
+        let hasFraction = rest.first == "."
+        return takeFraction().map { Decimal(whole: whole, billionths: $0, hasFraction: hasFraction) }
+    }
+}
