@@ -74,6 +74,13 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .target(
+            name: "TestSupport",
+            dependencies: ["LogModel", "LogStore", "SystemIO"],
+            path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
+        tests(of: "ConsoleHub", knows: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]),
         tests(of: "TextFormats", knows: ["LogModel"]),
         tests(of: "Query", knows: ["LogModel"]),
     ]
