@@ -12,8 +12,11 @@ public struct StoredText {
     /// Stretches without bytes that no marker explains.
     public var missing: [Batch.Missing] = []
 
-    /// Reads `stream` from `store`.
+    /// Reads `stream` from `store`; nothing when it does not exist yet.
     public init(of stream: StreamID, in store: Store) throws {
+        guard store.vm(in: stream.vm) != nil, try store.streams(of: stream.vm).contains(stream) else {
+            return
+        }
         let follower = Follower(store.reader(of: stream))
         while let batch = try follower.next() {
             bytes.append(contentsOf: batch.block.text[Int(batch.start - batch.block.offset)...])
