@@ -26,6 +26,7 @@ func tests(of name: String, knows dependencies: [Target.Dependency] = []) -> Tar
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"),
     .product(name: "NIOWebSocket", package: "swift-nio"),
 ]
@@ -56,12 +57,15 @@ let package = Package(
         room("Query", knows: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
         room(
             "ControlAPI",
-            knows: ["LogModel", "SystemIO", "LogStore", "Capture", "ConsoleHub", "Query", "TextFormats"] + nio
+            knows: [
+                "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub", "Query", "TextFormats",
+            ] + nio
         ),
         room(
             "GuestlogService",
             knows: [
-                "LogModel", "SystemIO", "LogStore", "Capture", "ConsoleHub", "Query", "ControlAPI",
+                "CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub", "Query",
+                "ControlAPI",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),

@@ -178,12 +178,13 @@ final class Console: @unchecked Sendable {
         release()
     }
 
-    /// Lets go without a mark: the next process goes on.
-    func suspend() {
+    /// Lets go without a mark: the next process goes on with the descriptor returned.
+    func suspend() -> Int32? {
         isEnded = true
-        line?.end()
+        let descriptor = line?.handOver()
         line = nil
         release()
+        return descriptor
     }
 
     private func release() {

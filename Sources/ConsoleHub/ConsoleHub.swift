@@ -137,15 +137,18 @@ public final class ConsoleHub: Sendable {
         controlThread.withLock { $0 = thread }
     }
 
-    /// Lets go of all consoles: their descriptors stay with the service manager, if there is one.
-    public func stop() {
+    /// Lets go of all consoles. Their descriptors, by the names they are stored under, are the caller's now: to be
+    /// passed on to a new image, or closed, and then the service manager has them still, if there is one.
+    @discardableResult
+    public func stop() -> [(name: String, descriptor: Int32)] {
         control.stop()
         controlThread.withLock { thread in
             thread?.join()
             thread = nil
         }
-        for console in state.withLock({ Array($0.consoles.values) }) {
-            console.shard.loop.perform { console.suspend() }
+        return state.withLock({ Array($0.consoles.values) }).compactMap { console in
+            let name = ConsoleTable.descriptorName(of: console.definition.key)
+            return console.shard.loop.perform { console.suspend() }.map { (name, $0) }
         }
     }
 
