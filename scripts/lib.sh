@@ -127,6 +127,13 @@ wait_until() {
 suite=bookworm
 architecture() { dpkg --print-architecture; }
 
+# The version is the newest heading of CHANGELOG.md, "## 1.2.3".
+version() {
+    local found
+    found=$(sed -nE 's/^## \[?v?([0-9]+\.[0-9]+\.[0-9]+).*/\1/p' "$root/CHANGELOG.md" 2>/dev/null | head -n 1)
+    echo "${found:-0.1.0}"
+}
+
 qemu_package() {
     case $(architecture) in
     amd64) echo qemu-system-x86 ;;
@@ -178,4 +185,35 @@ guest_qemu() {
         -chardev "$chardev,id=console0" -serial chardev:console0
         -kernel "$dir/vmlinuz" -initrd "$dir/initrd.gz"
         -append "console=$console panic=1 $words" "$@")
+}
+
+# debian_root FOLDER VARIANT PACKAGE...: a fresh Debian tree with those packages in FOLDER, from a tarball
+# that is made once and kept under build/cache as VARIANT.
+debian_root() {
+    local folder=$1 variant=$2 tarball recipe
+    shift 2
+    recipe=$(printf '%s\n' "$suite" "$@" | sha256sum | cut -c1-12)
+    tarball=$cache/$suite-$variant-$recipe.tar
+    if [[ ! -s $tarball ]]; then
+        need_packages debootstrap
+        say "making a Debian $suite tree ($variant), once"
+        mkdir -p "$cache" "$scratch/debootstrap"
+        as_root debootstrap --variant=minbase --include="$(IFS=, && echo "$*")" \
+            "$suite" "$scratch/debootstrap" "${GUESTLOG_MIRROR:-http://deb.debian.org/debian}" >"$scratch/debootstrap.log" 2>&1 || {
+            tail -n 20 "$scratch/debootstrap.log" >&2
+            die "debootstrap failed; its last lines are above (another mirror: GUESTLOG_MIRROR=URL)"
+        }
+        as_root rm -rf "$scratch/debootstrap/var/cache/apt/archives" "$scratch/debootstrap/usr/share/doc" \
+            "$scratch/debootstrap/usr/share/locale" "$scratch/debootstrap/usr/share/man"
+        as_root tar -C "$scratch/debootstrap" --one-file-system -cf "$scratch/tree.tar" .
+        mv "$scratch/tree.tar" "$tarball"
+        as_root rm -rf "$scratch/debootstrap"
+    fi
+    mkdir -p "$folder"
+    as_root tar -C "$folder" -xpf "$tarball"
+}
+
+# The Debian packages a .deb depends on: the first of each list of alternatives, without versions.
+dependencies_of() {
+    dpkg-deb -f "$1" Depends | tr ',' '\n' | sed -E 's/\|.*//; s/\(.*\)//; s/[[:space:]]//g' | grep -v '^$' || true
 }
