@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What the scripts share: speaking, missing packages, scratch folders, starting a small guest.
-# Source it after `set -euo pipefail`; it changes nothing until one of its functions is called.
+# Source it after `set -euo pipefail`. But for the trap that tells where a script failed, it changes nothing
+# until one of its functions is called.
 #
 # GUESTLOG_BUILD   where everything that is made or fetched is kept; default: build/ beside scripts/
 
@@ -8,6 +9,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${GUESTLOG_BUILD:-$root/build}
 cache=$build/cache
 export DEBIAN_FRONTEND=noninteractive
+
+# Under `set -e` a script may end at any command: it says at which.
+trap 'printf "%s: line %s failed: %s\n" "$0" "$LINENO" "$BASH_COMMAND" >&2' ERR
 
 # Speaking goes to standard error, so that standard output stays free for what a script answers.
 say() { printf '==> %s\n' "$*" >&2; }
