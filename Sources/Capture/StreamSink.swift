@@ -17,8 +17,8 @@ final class StreamSink {
     private(set) var pendingBytes = 0
     /// Monotonic time when the oldest waiting entry was taken up.
     private(set) var pendingSince: Int64 = 0
-    /// Monotonic time of the last commit.
-    private(set) var lastCommit: Int64 = .min
+    /// Monotonic time of the last commit, or of the opening.
+    private(set) var lastCommit: Int64 = 0
     private let opener: any SinkOpening
     private var options: StreamOptions
     /// When to try again after a failure; nil while all is well.
@@ -257,7 +257,7 @@ final class StreamSink {
                 let opened = try opener.open(key, options)
                 writer = opened.writer
                 id = opened.id
-                statistics = statistics ?? opened.statistics
+                lastCommit = now
                 retryAt = nil
             } catch {
                 fail(error, at: now)
@@ -374,5 +374,4 @@ protocol SinkOpening: AnyObject {
 struct OpenedSink {
     var writer: StreamWriter
     var id: StreamID
-    var statistics: StreamStatistics?
 }
