@@ -84,6 +84,13 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "CrashDaemon",
+            dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "Capture", "ConsoleHub"],
+            path: "Tests/CrashDaemon",
+            swiftSettings: settings
+        ),
+        tests(of: "Capture", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "CrashDaemon"]),
         tests(of: "ConsoleHub", knows: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]),
         tests(of: "TextFormats", knows: ["LogModel"]),
         tests(of: "Query", knows: ["LogModel"]),
