@@ -11,7 +11,8 @@ cache=$build/cache
 export DEBIAN_FRONTEND=noninteractive
 
 # Under `set -e` a script may end at any command: it says at which.
-trap 'printf "%s: line %s failed: %s\n" "$0" "$LINENO" "$BASH_COMMAND" >&2' ERR
+set -o errtrace
+trap 'printf "%s:%s: failed: %s\n" "${BASH_SOURCE[0]}" "$LINENO" "$BASH_COMMAND" >&2' ERR
 
 # Speaking goes to standard error, so that standard output stays free for what a script answers.
 say() { printf '==> %s\n' "$*" >&2; }
@@ -43,7 +44,7 @@ need_packages() {
     say "installing what is missing: ${missing[*]}"
     command -v apt-get >/dev/null || die "no apt-get here; install by hand: ${missing[*]}"
     apt_quietly install -y --no-install-recommends "${missing[@]}" && return
-    # An old or empty package list is the usual reason.
+    # The usual reason is an old or empty package list.
     fresh_package_list
     apt_quietly install -y --no-install-recommends "${missing[@]}" || die "could not install: ${missing[*]}"
 }
@@ -64,20 +65,31 @@ apt_quietly() {
 # fetch_package PACKAGE: prints the path of its .deb, fetched once and kept under build/cache.
 fetch_package() {
     local package=$1 name
-    name=$(apt-cache show --no-all-versions "$package" 2>/dev/null | awk '/^Filename:/ { print $2; exit }')
-    if [[ -z $name ]]; then
-        fresh_package_list
-        name=$(apt-cache show --no-all-versions "$package" 2>/dev/null | awk '/^Filename:/ { print $2; exit }')
+    name=$(package_file "$package")
+    if [[ -n $name && -s $cache/deb/$name ]]; then
+        printf '%s\n' "$cache/deb/$name"
+        return
     fi
-    [[ -n $name ]] || die "Debian has no package $package for this architecture"
-    name=$cache/deb/$(basename "$name")
-    if [[ ! -s $name ]]; then
-        say "fetching $package"
-        mkdir -p "$cache/deb" "$scratch/deb"
-        (cd "$scratch/deb" && apt_quietly download "$package") || die "could not fetch $package"
-        mv "$scratch"/deb/*.deb "$name"
-    fi
-    printf '%s\n' "$name"
+    # An old or empty package list names nothing, or a file the mirror no longer has.
+    download "$package" || { fresh_package_list && download "$package"; } || die "could not fetch $package"
+    name=$(package_file "$package")
+    printf '%s\n' "$cache/deb/$name"
+}
+
+package_file() {
+    local path
+    path=$(apt-cache show --no-all-versions "$1" 2>/dev/null | awk '/^Filename:/ && !n++ { print $2 }' || true)
+    [[ -z $path ]] || basename "$path"
+}
+
+download() {
+    local package=$1 name folder=$scratch/download
+    name=$(package_file "$package")
+    [[ -n $name ]] || return 1
+    say "fetching $package"
+    mkdir -p "$cache/deb" "$folder"
+    (cd "$folder" && apt_quietly download "$package") || return 1
+    mv "$folder"/*.deb "$cache/deb/$name"
 }
 
 # Runs COMMAND when the script ends, however it ends; the last one asked for runs first.
@@ -133,8 +145,9 @@ architecture() { dpkg --print-architecture; }
 
 # The version is the newest heading of CHANGELOG.md, "## 1.2.3".
 version() {
-    local found
-    found=$(sed -nE 's/^## \[?v?([0-9]+\.[0-9]+\.[0-9]+).*/\1/p' "$root/CHANGELOG.md" 2>/dev/null | head -n 1)
+    local found=
+    [[ ! -e $root/CHANGELOG.md ]] ||
+        found=$(sed -nE '/^## \[?v?[0-9]+\.[0-9]+\.[0-9]+/ { s/^## \[?v?([0-9]+\.[0-9]+\.[0-9]+).*/\1/p; q }' "$root/CHANGELOG.md")
     echo "${found:-0.1.0}"
 }
 
@@ -151,12 +164,17 @@ kernel_deb() {
     local meta package
     meta=linux-image-cloud-$(architecture)
     package=$(kernel_behind "$meta")
-    [[ -n $package ]] || { fresh_package_list && package=$(kernel_behind "$meta"); }
+    if [[ -z $package ]]; then
+        fresh_package_list
+        package=$(kernel_behind "$meta")
+    fi
     [[ -n $package ]] || die "Debian's $meta names no kernel"
     fetch_package "$package"
 }
 
-kernel_behind() { apt-cache depends "$1" 2>/dev/null | awk '$1 == "Depends:" && $2 ~ /^linux-image-/ { print $2; exit }'; }
+kernel_behind() {
+    { apt-cache depends "$1" 2>/dev/null || true; } | awk '$1 == "Depends:" && $2 ~ /^linux-image-/ && !n++ { print $2 }'
+}
 
 # kernel_files FOLDER: Debian's cloud kernel as FOLDER/vmlinuz, and the drivers QEMU's virtio devices
 # need, flat and in the order to load them, in FOLDER/modules.
