@@ -256,7 +256,8 @@ public final class ConsoleHub: Sendable {
         control.post { [manager, table] in
             let name = ConsoleTable.descriptorName(of: definition.key)
             table.put(ConsoleTable.Entry(descriptorName: name, definition: definition, peer: peer))
-            manager.notify("FDSTORE=1\nFDNAME=\(name)", descriptors: [raw])
+            // Without FDPOLL=0 the manager would let go of a console whose VMM is gone before we know.
+            manager.notify("FDSTORE=1\nFDPOLL=0\nFDNAME=\(name)", descriptors: [raw])
             close(raw)
         }
     }

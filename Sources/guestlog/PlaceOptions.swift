@@ -22,10 +22,12 @@ struct PlaceOptions: ParsableArguments {
 
     /// The configuration file that counts: named, or the standard one if it is there.
     var configurationFile: String? {
-        if let named = config ?? getenv("GUESTLOG_CONFIG").map({ String(cString: $0) }) {
+        let named = config ?? getenv("GUESTLOG_CONFIG").map { String(cString: $0) }
+        // The standard one may be absent, though the service's unit names it.
+        if let named, named != Self.standardFile {
             return named
         }
-        return access(Self.standardFile, R_OK) == 0 ? Self.standardFile : nil
+        return access(Self.standardFile, F_OK) == 0 ? Self.standardFile : nil
     }
 
     /// The configuration, with what the command line says put over it.

@@ -58,22 +58,43 @@ private final class KilledDaemon {
     }
 }
 
-@Suite(.serialized) struct CrashTests {
+/// What was seen of the log so far, and what has come since: everything seen must stay.
+private struct SeenLog {
+    private let store: Store
     private let stream = StreamID(vm: "vm", stream: .console0)
+    private var cursor = Cursor.start
+    private(set) var bytes: [UInt8] = []
 
-    private func stored(_ folder: TemporaryFolder) throws -> StoredText {
-        try StoredText(of: stream, in: Store(root: folder.path + "/store"))
+    init(_ folder: TemporaryFolder) {
+        store = Store(root: folder.path + "/store")
     }
 
-    /// What must hold of the log at any time: lines in order, none doubled, no NUL, nothing of what was there lost.
-    private func check(_ before: [UInt8], _ after: StoredText, _ how: String = "") {
-        #expect(after.bytes.starts(with: before), "committed bytes were lost or changed \(how)")
-        #expect(!after.bytes.contains(0), "a NUL that was never written \(how)")
-        let numbers = NumberedLines.numbers(in: after.bytes)
-        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 }, "a line is doubled or out of order \(how)")
-        #expect(after.missing.isEmpty)
+    /// Looks at what has come since the last look, with a reader of its own as a new process would.
+    mutating func look() throws {
+        guard store.vm(in: "vm") != nil, try !store.streams(of: "vm").isEmpty else {
+            return
+        }
+        let follower = Follower(store.reader(of: stream), from: cursor)
+        while let batch = try follower.next() {
+            #expect(batch.missing == nil, "bytes \(batch.missing!) are gone")
+            bytes.append(contentsOf: batch.block.text[Int(batch.start - batch.block.offset)...])
+        }
+        cursor = follower.cursor
     }
 
+    var lastLine: Int? { NumberedLines.numbers(in: Array(bytes.suffix(4096))).last }
+
+    /// Checks the whole: what a reader finds now is what was seen while it came; lines in order, none doubled, no NUL.
+    func check(_ how: String) throws {
+        let whole = try StoredText(of: stream, in: store)
+        #expect(whole.bytes == bytes, "committed bytes were lost or changed; \(how)")
+        #expect(!bytes.contains(0), "a NUL that was never written; \(how)")
+        let numbers = NumberedLines.numbers(in: bytes)
+        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 }, "a line is doubled or out of order; \(how)")
+    }
+}
+
+@Suite(.serialized) struct CrashTests {
     @Test("killed at 300 random moments under load, nothing committed is lost and nothing is doubled")
     func randomKills() throws {
         let folder = TemporaryFolder()
@@ -82,31 +103,29 @@ private final class KilledDaemon {
         let daemon = KilledDaemon(folder: folder.path, console: console.second.raw)
         let seed = getenv("GUESTLOG_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...UInt64.max)
         var generator = SeededGenerator(seed: seed)
-        let lines = 400_000
-        let guest = TalkingGuest(console.first.raw, lines: lines)
-        var committed: [UInt8] = []
+        let guest = TalkingGuest(console.first.raw, pace: 500)
+        var log = SeenLog(folder)
         let kills = 300
         for _ in 0..<kills {
             daemon.start()
             usleep(UInt32.random(in: 0..<30_000, using: &generator))
             daemon.kill()
-            let now = try stored(folder)
-            check(committed, now, "GUESTLOG_SEED=\(seed)")
-            committed = now.bytes
+            try log.look()
         }
         daemon.start()
+        guest.stop()
         guest.join()
-        #expect(try eventually { try lastLine(folder) == lines - 1 })
+        #expect(
+            try eventually {
+                try log.look()
+                return log.lastLine == guest.lines - 1
+            }
+        )
         daemon.kill(SIGTERM)
-        let final = try stored(folder)
-        check(committed, final)
+        try log.check("GUESTLOG_SEED=\(seed)")
         // Each kill may cost the one read in progress.
-        let lost = NumberedLines.text(lines).count - final.bytes.count
+        let lost = guest.bytes - log.bytes.count
         #expect(lost <= kills * (64 << 10), "\(lost) bytes lost, GUESTLOG_SEED=\(seed)")
-    }
-
-    private func lastLine(_ folder: TemporaryFolder) throws -> Int? {
-        NumberedLines.numbers(in: Array(try stored(folder).bytes.suffix(4096))).last
     }
 
     @Test("killed inside every call that changes a file, nothing committed is lost and nothing is doubled")
@@ -115,32 +134,23 @@ private final class KilledDaemon {
         let console = try Descriptor.socketPair()
         try console.first.setNonBlocking(false)
         let daemon = KilledDaemon(folder: folder.path, console: console.second.raw)
-        let lines = 60_000
-        let guest = TalkingGuest(console.first.raw, lines: lines)
-        var committed: [UInt8] = []
-        var call = 1
-        while call < 400 {
+        let guest = TalkingGuest(console.first.raw, pace: 100)
+        var log = SeenLog(folder)
+        for call in 1...200 {
             daemon.start(fatalCall: call)
-            let ended = try eventually(within: 20) {
-                if daemon.hasEnded() {
-                    return true
-                }
-                return try lastLine(folder) == lines - 1
-            }
-            #expect(ended)
-            if try lastLine(folder) == lines - 1 {
-                daemon.kill()
-                break
-            }
-            let now = try stored(folder)
-            check(committed, now)
-            committed = now.bytes
-            call += 1
+            #expect(eventually { daemon.hasEnded() }, "it did not come to call \(call)")
+            try log.look()
         }
         daemon.start()
+        guest.stop()
         guest.join()
-        #expect(try eventually { try lastLine(folder) == lines - 1 })
+        #expect(
+            try eventually {
+                try log.look()
+                return log.lastLine == guest.lines - 1
+            }
+        )
         daemon.kill(SIGTERM)
-        check(committed, try stored(folder))
+        try log.check("")
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// Lines that say which they are, so that a missing or a doubled one is seen.
 public enum NumberedLines {
@@ -25,37 +26,56 @@ public enum NumberedLines {
     }
 }
 
-/// A guest at the other end of a descriptor: writes numbered lines as fast as they are taken.
+/// A guest at the other end of a descriptor: writes numbered lines, a few at a time, until it is told to stop.
 public final class TalkingGuest: @unchecked Sendable {
     // Sendable because the results are read only after the thread has been joined.
 
     private var thread = pthread_t()
     private let descriptor: Int32
-    private let count: Int
+    private let limit: Int
+    private let pace: UInt32
+    private let isStopping = Atomic<Bool>(false)
     /// The longest that one write had to wait, in microseconds.
     public private(set) var longestWrite: Int64 = 0
+    /// Lines written, all of them whole.
+    public private(set) var lines = 0
     /// Bytes written.
-    public private(set) var written = 0
+    public private(set) var bytes = 0
 
-    /// Begins to write `count` lines to `descriptor`, which blocks and stays the caller's.
-    public init(_ descriptor: Int32, lines count: Int) {
+    /// Lines written between two pauses.
+    private static let linesAtOnce = 32
+
+    /// Begins to write to `descriptor`, which blocks and stays the caller's: at most `limit` lines, resting `pace`
+    /// microseconds after each 32.
+    public init(_ descriptor: Int32, limit: Int = .max, pace: UInt32 = 0) {
         self.descriptor = descriptor
-        self.count = count
+        self.limit = limit
+        self.pace = pace
         let start = Unmanaged.passRetained(self)
-        pthread_create(&thread, nil, { argument in
-            Unmanaged<TalkingGuest>.fromOpaque(argument!).takeRetainedValue().talk()
-            return nil
-        }, start.toOpaque())
+        pthread_create(
+            &thread,
+            nil,
+            { argument in
+                Unmanaged<TalkingGuest>.fromOpaque(argument!).takeRetainedValue().talk()
+                return nil
+            },
+            start.toOpaque()
+        )
     }
 
-    /// Waits until all is written.
+    /// Has it end after the line in progress.
+    public func stop() {
+        isStopping.store(true, ordering: .relaxed)
+    }
+
+    /// Waits until it has ended.
     public func join() {
         pthread_join(thread, nil)
     }
 
     private func talk() {
-        for number in 0..<count {
-            let line = NumberedLines.line(number)
+        while lines < limit, !isStopping.load(ordering: .relaxed) {
+            let line = NumberedLines.line(lines)
             var done = 0
             while done < line.count {
                 let before = Self.now()
@@ -66,7 +86,11 @@ public final class TalkingGuest: @unchecked Sendable {
                 }
                 done += sent
             }
-            written += line.count
+            lines += 1
+            bytes += line.count
+            if pace > 0, lines.isMultiple(of: Self.linesAtOnce) {
+                usleep(pace)
+            }
         }
     }
 
