@@ -94,5 +94,6 @@ let package = Package(
         tests(of: "ConsoleHub", knows: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]),
         tests(of: "TextFormats", knows: ["LogModel"]),
         tests(of: "Query", knows: ["LogModel"]),
+        tests(of: "LogStore", knows: ["TestSupport", "LogModel", "SystemIO"]),
     ]
 )

@@ -174,8 +174,10 @@ extension FileSystem {
             return nil
         }
         let file = try StoredFile(path, .read, on: self)
-        return try file.read(at: 0, count: try file.size)
+        return try file.read(at: 0, count: min(try file.size, Self.smallFileLimit))
     }
+
+    private static var smallFileLimit: Int { 1 << 20 }
 
     /// Replaces a small file whole: a reader sees the old or the new contents, never a part.
     func replace(_ path: String, with bytes: [UInt8]) throws(SystemError) {

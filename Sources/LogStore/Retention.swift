@@ -127,11 +127,16 @@ public final class Retention {
                 return try evict(victim, of: stream)
             }
         }
-        // Nothing is left but heads and what is being written.
+        // Nothing is left but heads, what is in quarantine, and what is being written.
         for (stream, _) in streams {
             let layout = StreamLayout(path: store.path(of: stream))
             if let head = try layout.extents(on: store.fileSystem).first(where: { $0.kind == .head }) {
                 return try remove([layout.file(head)])
+            }
+            if store.fileSystem.status(layout.quarantine) != nil,
+                let name = try store.fileSystem.names(in: layout.quarantine).min()
+            {
+                return try remove([layout.quarantine + "/" + name])
             }
         }
         return nil
