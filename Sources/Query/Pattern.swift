@@ -1,0 +1,198 @@
+import CPCRE2
+import Synchronization
+
+/// A regular expression (PCRE2's, which are Perl's) over a guest's bytes.
+///
+/// Expressions are UTF-8 and match characters; bytes of the text that are not UTF-8 match nothing, but do no harm to
+/// what stands around them. `^` and `$` match at every line's start and end, where CR, LF and CR LF end a line, so a
+/// console's CRs need no thought.
+///
+/// A pattern never changes and may be shared between threads. To match, a thread takes a `Matcher`.
+public final class Pattern: Sendable {
+    /// The expression as it was given.
+    public let expression: String
+    /// Whether case is ignored.
+    public let ignoresCase: Bool
+    /// The longest run of bytes found that every matching text contains, for a quick look before the match; nil when
+    /// there is none or it is not certain.
+    public let requiredLiteral: [UInt8]?
+
+    /// `pcre2_code`, which is read only once it is compiled.
+    fileprivate nonisolated(unsafe) let code: OpaquePointer
+    private let abandoned = Atomic<Int>(0)
+
+    /// Expressions longer than this are refused: they come from the network too, and compiling costs memory.
+    public static let maximumLength = 4096
+
+    /// Steps of backtracking after which a match is given up: about a millisecond. An honest expression needs a few
+    /// per byte of a line; PCRE2's own limit of ten million would let each line of a hostile guest cost ten times that.
+    static let maximumSteps: UInt32 = 1_000_000
+    /// Kibibytes the interpreter may take for backtracking where there is no just-in-time compiler.
+    static let maximumHeap: UInt32 = 8192
+
+    /// Compiles `expression`. Case is ignored when `ignoreCase` says so, or, when it is nil, if the expression has no
+    /// capital letter, as in journalctl; `\S` and `\p{Lu}` do not count as capitals.
+    public init(_ expression: String, ignoreCase: Bool? = nil) throws(PatternError) {
+        let bytes = Array(expression.utf8)
+        guard bytes.count <= Self.maximumLength else {
+            let reason = "it is longer than \(Self.maximumLength) bytes"
+            throw PatternError(expression: expression, reason: reason, offset: Self.maximumLength)
+        }
+        let ignoresCase = ignoreCase ?? !Self.hasCapital(expression)
+        guard let context = pcre2_compile_context_create_8(nil) else {
+            throw PatternError(expression: expression, reason: "out of memory", offset: 0)
+        }
+        defer { pcre2_compile_context_free_8(context) }
+        pcre2_set_newline_8(context, UInt32(PCRE2_NEWLINE_ANYCRLF))
+
+        // \C would match half a character.
+        var options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C
+        if ignoresCase {
+            options |= PCRE2_CASELESS
+        }
+        var problem: Int32 = 0
+        var offset = 0
+        guard let code = pcre2_compile_8(bytes, bytes.count, UInt32(options), &problem, &offset, context) else {
+            throw PatternError(expression: expression, reason: Self.message(for: problem), offset: offset)
+        }
+        // Where there is no just-in-time compiler, or no memory for it, the interpreter serves.
+        pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE)
+        self.code = code
+        self.expression = expression
+        self.ignoresCase = ignoresCase
+        requiredLiteral = ignoresCase ? nil : RequiredLiteral.find(in: bytes)
+    }
+
+    deinit {
+        pcre2_code_free_8(code)
+    }
+
+    /// How many matches of this pattern were given up because they went beyond the limits; each counted as no match.
+    public var abandonedMatches: Int {
+        abandoned.load(ordering: .relaxed)
+    }
+
+    fileprivate func countAbandoned() {
+        abandoned.add(1, ordering: .relaxed)
+    }
+
+    /// Whether the pattern matches anywhere in `text`. Whoever asks often keeps a `Matcher`.
+    public func matches(_ text: UnsafeRawBufferPointer) -> Bool {
+        firstMatch(in: text) != nil
+    }
+
+    /// The bytes of `text` that the pattern matches first.
+    public func firstMatch(in text: UnsafeRawBufferPointer) -> Range<Int>? {
+        var matcher = Matcher(self)
+        return matcher.firstMatch(in: text)
+    }
+
+    private static func hasCapital(_ expression: String) -> Bool {
+        var rest = expression.unicodeScalars[...]
+        while let scalar = rest.popFirst() {
+            guard scalar == "\\" else {
+                if scalar.properties.isUppercase {
+                    return true
+                }
+                continue
+            }
+            // The argument of \p{Lu}, \pL, \x{1F600} and \x1B belongs to the escape.
+            guard let letter = rest.popFirst(), "pPxoNgk".unicodeScalars.contains(letter) else {
+                continue
+            }
+            if rest.first == "{" {
+                rest = rest.drop { $0 != "}" }
+            } else if letter == "x" {
+                rest = rest.dropFirst(rest.prefix(2).prefix { $0.properties.isASCIIHexDigit }.count)
+            } else if letter == "p" || letter == "P" {
+                rest = rest.dropFirst()
+            }
+        }
+        return false
+    }
+
+    private static func message(for problem: Int32) -> String {
+        var text = [UInt8](repeating: 0, count: 256)
+        let count = pcre2_get_error_message_8(problem, &text, text.count)
+        return count < 0 ? "error \(problem)" : String(decoding: text.prefix(Int(count)), as: UTF8.self)
+    }
+}
+
+/// What one thread needs to match a pattern: room for the result and a stack.
+public struct Matcher: ~Copyable {
+    private let pattern: Pattern
+    private let result: OpaquePointer?
+    private let context: OpaquePointer?
+    private let stack: OpaquePointer?
+
+    /// Bytes of stack for compiled expressions: begins small, grows only for those that need it.
+    private static let stackSize = 32 << 10...1 << 20
+
+    /// A matcher for `pattern`, which it keeps.
+    public init(_ pattern: Pattern) {
+        self.pattern = pattern
+        result = pcre2_match_data_create_from_pattern_8(pattern.code, nil)
+        context = pcre2_match_context_create_8(nil)
+        stack = pcre2_jit_stack_create_8(Self.stackSize.lowerBound, Self.stackSize.upperBound, nil)
+        if let context {
+            pcre2_set_match_limit_8(context, Pattern.maximumSteps)
+            pcre2_set_depth_limit_8(context, Pattern.maximumSteps)
+            pcre2_set_heap_limit_8(context, Pattern.maximumHeap)
+            if let stack {
+                pcre2_jit_stack_assign_8(context, nil, UnsafeMutableRawPointer(stack))
+            }
+        }
+    }
+
+    deinit {
+        pcre2_match_data_free_8(result)
+        pcre2_match_context_free_8(context)
+        pcre2_jit_stack_free_8(stack)
+    }
+
+    /// Whether the pattern matches anywhere in `text`.
+    public mutating func matches(_ text: UnsafeRawBufferPointer) -> Bool {
+        firstMatch(in: text) != nil
+    }
+
+    /// The bytes of `text` that the pattern matches first, at or after `start`. A match that goes beyond the limits is
+    /// none, and counted by the pattern.
+    public mutating func firstMatch(in text: UnsafeRawBufferPointer, from start: Int = 0) -> Range<Int>? {
+        guard let result, let context else {
+            pattern.countAbandoned()
+            return nil
+        }
+        let found = withExtendedLifetime(pattern) {
+            // PCRE2 takes no null pointer, even for no bytes.
+            withUnsafeBytes(of: UInt8(0)) { empty in
+                let base = (text.baseAddress ?? empty.baseAddress!).assumingMemoryBound(to: UInt8.self)
+                return pcre2_match_8(pattern.code, base, text.count, start, 0, result, context)
+            }
+        }
+        guard found >= 0 else {
+            if found != PCRE2_ERROR_NOMATCH {
+                pattern.countAbandoned()
+            }
+            return nil
+        }
+        guard let ends = pcre2_get_ovector_pointer_8(result), ends[0] <= ends[1] else {
+            // \K inside a look-ahead can set the start behind the end: it matched, but names no bytes.
+            return text.count..<text.count
+        }
+        return ends[0]..<ends[1]
+    }
+}
+
+/// Why an expression cannot be used, and where.
+public struct PatternError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The expression as it was given.
+    public var expression: String
+    /// What is wrong with it.
+    public var reason: String
+    /// The byte of the expression at which it was found, from 0.
+    public var offset: Int
+
+    public var description: String {
+        "'\(expression)' is not a regular expression: \(reason), at byte \(offset)"
+    }
+}
