@@ -1,0 +1,96 @@
+import LogModel
+import LogStore
+
+/// A stream's blocks as they were when the question was put, and which of them may hold what a filter wants.
+///
+/// Nothing is assumed of the order of blocks' times. What is written later lies beyond the plan and is read in order.
+struct BlockPlan {
+    /// The blocks, by position; when the filter has a beginning, older ones may be left out.
+    let blocks: [BlockSummary]
+    /// Whose clock the lines' times are from.
+    let clock: StreamProperties.Clock
+    /// Whether older blocks may have been left out.
+    private let isLimited: Bool
+    /// Of each block, the latest time in the blocks before it.
+    private let latestBefore: [Timestamp]
+
+    /// The plan of `reader`'s stream. `needsAll`: blocks too old for the filter are listed as well, because times are
+    /// compared over the stream's whole length.
+    init(
+        _ reader: StreamReader,
+        clock: StreamProperties.Clock,
+        since: Timestamp = .distantPast,
+        needsAll: Bool = false
+    ) throws {
+        let oldest = needsAll ? Timestamp.distantPast : since
+        blocks = try reader.summaries(since: oldest)
+        isLimited = oldest > .distantPast
+        self.clock = clock
+        var latest = Timestamp.distantPast
+        latestBefore = blocks.map { block in
+            defer { latest = max(latest, Self.times(of: block, clock).upperBound) }
+            return latest
+        }
+    }
+
+    private static func times(of block: BlockSummary, _ clock: StreamProperties.Clock) -> ClosedRange<Timestamp> {
+        guard clock == .own, let own = block.ownTime else {
+            return block.timeRange
+        }
+        // Records that claim no time of their own count by the host's.
+        return min(own.lowerBound, block.timeRange.lowerBound)...max(own.upperBound, block.timeRange.upperBound)
+    }
+
+    /// The times of the lines that may begin in the block at `index`.
+    func times(at index: Int) -> ClosedRange<Timestamp> { Self.times(of: blocks[index], clock) }
+
+    /// Position after the last block planned.
+    var end: UInt64 { blocks.last?.end ?? 0 }
+
+    /// The latest time before the block that holds `position`.
+    func latestTime(before position: UInt64) -> Timestamp {
+        let place = firstIndex(endingAfter: position)
+        return place < blocks.count ? latestBefore[place] : latestBefore.last.map { max($0, lastTime) } ?? .distantPast
+    }
+
+    /// The latest time in the last block.
+    var lastTime: Timestamp { blocks.isEmpty ? .distantPast : times(at: blocks.count - 1).upperBound }
+
+    /// The first block that ends after `position`; the number of blocks when there is none.
+    func firstIndex(endingAfter position: UInt64) -> Int {
+        var (low, high) = (0, blocks.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if blocks[middle].end <= position {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low
+    }
+
+    /// Where to read on after `cursor` so that nothing the filter wants is passed over: `cursor` itself, or the
+    /// beginning of a later block.
+    func next(after cursor: Cursor, _ filter: LineFilter) -> Cursor {
+        // Markers may stand at the end of a block that ends just here.
+        var place = cursor.offset == 0 ? 0 : firstIndex(endingAfter: cursor.offset - 1)
+        let first = place
+        while place < blocks.count, !filter.overlaps(times(at: place)) {
+            place += 1
+        }
+        // What was left out before the first block listed is too old; elsewhere a hole is the reader's to report.
+        if place == first, place > 0 || !isLimited {
+            return cursor
+        }
+        guard place < blocks.count else {
+            return end > cursor.offset ? Cursor(offset: end) : cursor
+        }
+        let block = blocks[place]
+        if block.offset <= cursor.offset {
+            return cursor
+        }
+        let before = place > 0 ? blocks[place - 1].end : block.offset
+        return Cursor(offset: max(before, cursor.offset))
+    }
+}

@@ -1,0 +1,178 @@
+import LogModel
+import LogStore
+import TextFormats
+
+/// Lines for eyes: `text` and `short`. All that a guest wrote goes through `TerminalEscaper`.
+///
+/// With a time or a prefix, everything of the guest's begins behind one; without, pieces of one line are joined again.
+struct HumanFormat: EntryWriter {
+    private let isShort: Bool
+    private let timestamps: Bool
+    /// Whether VM and stream stand before each line of `text`.
+    var prefix: Bool
+    private let color: Bool
+    private var clock: StampWriter
+    private var eventClock: StampWriter
+    private var escaper: TerminalEscaper
+    /// A line whose LF was not written yet: its lane, and the position at which it goes on.
+    private var open: (lane: Int, end: UInt64, isShownEarly: Bool)?
+
+    init(_ rendering: Rendering, prefix: Bool) {
+        isShort = rendering.format == .short
+        timestamps = rendering.timestamps
+        self.prefix = prefix
+        color = rendering.color
+        clock = StampWriter(rendering.utc ? .utc : LocalTimeWriter())
+        eventClock = clock
+        escaper = TerminalEscaper(style: .display(color: rendering.color))
+    }
+
+    private var hasHead: Bool { isShort || timestamps || prefix }
+
+    mutating func append(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8]) {
+        append(line, lane: lane, label, isShownEarly: false, to: &out)
+    }
+
+    /// Appends a line that is shown before its end has come; what follows goes on behind it.
+    mutating func appendEarly(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8]) {
+        append(line, lane: lane, label, isShownEarly: true, to: &out)
+    }
+
+    private mutating func append(
+        _ line: Line,
+        lane: Int,
+        _ label: StreamLabel,
+        isShownEarly: Bool,
+        to out: inout [UInt8]
+    ) {
+        let goesOn = open.map { $0.lane == lane && $0.end == line.start.offset && ($0.isShownEarly || !hasHead) }
+        if goesOn != true {
+            finish(to: &out)
+            appendHead(line.time, label, to: &out)
+        }
+        let content = line.content
+        let style = color ? Self.style(Severity(consoleLine: content)) : nil
+        let start = out.count
+        if let style {
+            out.append(contentsOf: style)
+        }
+        let text = out.count
+        escaper.escape(content, into: &out)
+        if line.isWhole {
+            escaper.finish(into: &out)
+        }
+        if let style {
+            // The guest's own colours win.
+            if out[text...].contains(0x1b) {
+                out.removeSubrange(start..<start + style.count)
+            } else {
+                out.append(contentsOf: Self.reset)
+            }
+        }
+        if line.isWhole {
+            out.append(Lines.feed)
+            open = nil
+        } else {
+            open = (lane, line.end, isShownEarly)
+        }
+    }
+
+    mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {
+        finish(to: &out)
+        appendHead(event.time, label, to: &out)
+        out.append(contentsOf: color ? Self.event : [])
+        out.append(contentsOf: "-- ".utf8)
+        out.append(contentsOf: words(event, boot: boot).utf8)
+        out.append(contentsOf: " --".utf8)
+        out.append(contentsOf: color ? Self.reset : [])
+        out.append(Lines.feed)
+    }
+
+    mutating func finish(to out: inout [UInt8]) {
+        if open != nil {
+            escaper.finish(into: &out)
+            out.append(Lines.feed)
+            open = nil
+        }
+    }
+
+    private mutating func appendHead(_ time: Timestamp, _ label: StreamLabel, to out: inout [UInt8]) {
+        if isShort {
+            clock.appendShort(time, to: &out)
+            out.append(contentsOf: label.short)
+            return
+        }
+        if timestamps {
+            clock.append(time, to: &out)
+            out.append(UInt8(ascii: " "))
+        }
+        if prefix {
+            out.append(contentsOf: label.prefix)
+        }
+    }
+
+    // MARK: - Words and colours
+
+    private mutating func words(_ event: StreamEvent, boot: Int?) -> String {
+        switch event.kind {
+        case .gap(let gap):
+            let span = timeOfDay(gap.since) + "–" + timeOfDay(event.time)
+            guard let bytes = gap.bytes else {
+                return "bytes of unknown number lost \(span): \(gap.reason.words)"
+            }
+            if bytes == 0, !gap.isClosed {
+                return "what follows \(timeOfDay(gap.since)) is being lost: \(gap.reason.words)"
+            }
+            let lines = gap.lines == 1 ? "1 line" : "\(Self.grouped(gap.lines)) lines"
+            return "\(Self.count(bytes)) (\(lines)) lost \(span): \(gap.reason.words)"
+        case .missing(let bytes, .retention):
+            return "\(Self.count(bytes)) \(GapReason.retention.words)"
+        case .missing(let bytes, let reason):
+            return "\(Self.count(bytes)) missing: \(reason.words)"
+        case .boot(let detail):
+            let name = boot.map { "boot \($0)" } ?? "boot"
+            return detail.event.isEnd ? "\(name) ended: \(detail.event.name)" : "\(name): \(detail.event.name)"
+        }
+    }
+
+    private mutating func timeOfDay(_ time: Timestamp) -> String {
+        var stamp: [UInt8] = []
+        eventClock.appendShort(time, to: &stamp)
+        return String(decoding: stamp.suffix(8), as: UTF8.self)
+    }
+
+    private static func count(_ bytes: UInt64) -> String {
+        bytes == 1 ? "1 byte" : grouped(bytes) + " bytes"
+    }
+
+    /// The number with commas between thousands.
+    private static func grouped(_ number: UInt64) -> String {
+        let digits = Array(String(number))
+        var text = ""
+        for (place, digit) in digits.enumerated() {
+            if place > 0, (digits.count - place) % 3 == 0 {
+                text.append(",")
+            }
+            text.append(digit)
+        }
+        return text
+    }
+
+    /// journalctl's colours.
+    private static func style(_ severity: Severity?) -> [UInt8]? {
+        switch severity {
+        case .emergency, .alert, .critical, .error: serious
+        case .warning: warning
+        case .notice: notice
+        case .debug: debug
+        case .informational, nil: nil
+        }
+    }
+
+    private static let serious = Array("\u{1b}[0;1;31m".utf8)
+    private static let warning = Array("\u{1b}[0;1;33m".utf8)
+    private static let notice = Array("\u{1b}[0;1;39m".utf8)
+    private static let debug = Array("\u{1b}[0;38;5;245m".utf8)
+    private static let event = Array("\u{1b}[0;2m".utf8)
+    private static let reset = Array("\u{1b}[0m".utf8)
+}

@@ -1,0 +1,84 @@
+import LogModel
+import LogStore
+import TextFormats
+
+/// One JSON object a line, members always in this order: `time`, `vm`, `stream`, `offset`; then of a line `severity`
+/// when it says one, `text`, `bytes_b64` when it is not UTF-8, `partial` when its end is not there, `recovered`; of an
+/// event `event` and what it tells.
+struct JSONFormat: EntryWriter {
+    private var clock = StampWriter(.utc)
+
+    mutating func append(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8]) {
+        appendHead(line.time, line.start, label, to: &out)
+        let content = line.content
+        if let severity = Severity(consoleLine: content) {
+            out.append(contentsOf: #","severity":""#.utf8)
+            out.append(contentsOf: severity.name.utf8)
+            out.append(UInt8(ascii: "\""))
+        }
+        out.append(contentsOf: Self.text)
+        if JSONText.append(content, to: &out) {
+            out.append(contentsOf: #","bytes_b64":""#.utf8)
+            Base64.append(content, to: &out)
+            out.append(UInt8(ascii: "\""))
+        }
+        if !line.isWhole {
+            out.append(contentsOf: #","partial":true"#.utf8)
+        }
+        if line.isRecovered {
+            out.append(contentsOf: #","recovered":true"#.utf8)
+        }
+        out.append(contentsOf: Self.end)
+    }
+
+    mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {
+        appendHead(event.time, event.place, label, to: &out)
+        switch event.kind {
+        case .gap(let gap):
+            out.append(contentsOf: #","event":"gap""#.utf8)
+            appendLoss(gap.bytes, gap.lines, to: &out)
+            out.append(contentsOf: #","since":""#.utf8)
+            out.append(contentsOf: gap.since.description.utf8)
+            out.append(contentsOf: #"","closed":\#(gap.isClosed)"#.utf8)
+            appendReason(gap.reason, to: &out)
+        case .missing(let bytes, let reason):
+            out.append(contentsOf: #","event":"gap""#.utf8)
+            appendLoss(bytes, nil, to: &out)
+            appendReason(reason, to: &out)
+        case .boot(let detail):
+            let isEnd = detail.event.isEnd
+            out.append(contentsOf: #","event":"\#(isEnd ? "boot-end" : "boot")""#.utf8)
+            if let boot {
+                out.append(contentsOf: #","boot":\#(boot)"#.utf8)
+            }
+            out.append(contentsOf: #","kind":"\#(detail.event.name)""#.utf8)
+        }
+        out.append(contentsOf: Self.end)
+    }
+
+    private mutating func appendHead(_ time: Timestamp, _ place: Cursor, _ label: StreamLabel, to out: inout [UInt8]) {
+        out.append(contentsOf: Self.time)
+        clock.append(time, to: &out)
+        out.append(contentsOf: Self.afterTime)
+        out.append(contentsOf: label.json)
+        out.append(contentsOf: #","offset":""#.utf8)
+        out.append(contentsOf: place.description.utf8)
+        out.append(UInt8(ascii: "\""))
+    }
+
+    private func appendLoss(_ bytes: UInt64?, _ lines: UInt64?, to out: inout [UInt8]) {
+        out.append(contentsOf: #","bytes":\#(bytes.map { String($0) } ?? "null")"#.utf8)
+        if let lines {
+            out.append(contentsOf: #","lines":\#(lines)"#.utf8)
+        }
+    }
+
+    private func appendReason(_ reason: GapReason, to out: inout [UInt8]) {
+        out.append(contentsOf: #","reason":"\#(reason.words)""#.utf8)
+    }
+
+    private static let time = Array(#"{"time":""#.utf8)
+    private static let afterTime = Array(#"","#.utf8)
+    private static let text = Array(#","text":"#.utf8)
+    private static let end = Array("}\n".utf8)
+}

@@ -1,0 +1,65 @@
+import LogModel
+import LogStore
+import TextFormats
+
+/// `key=value` pairs, always in this order: `time`, `vm`, `stream`, `offset`, `level` when the line says one, `msg`,
+/// `bytes_b64` when it is not UTF-8, `partial`. Values that need it are quoted, with JSON's escapes.
+struct LogfmtFormat: EntryWriter {
+    private var clock = StampWriter(.utc)
+
+    mutating func append(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8]) {
+        appendHead(line.time, label, line.start.description, to: &out)
+        let content = line.content
+        if let severity = Severity(consoleLine: content) {
+            out.append(contentsOf: " level=".utf8)
+            out.append(contentsOf: severity.name.utf8)
+        }
+        out.append(contentsOf: " msg=".utf8)
+        if Self.append(value: content, to: &out) {
+            out.append(contentsOf: " bytes_b64=".utf8)
+            Base64.append(content, to: &out)
+        }
+        if !line.isWhole {
+            out.append(contentsOf: " partial=true".utf8)
+        }
+        out.append(Lines.feed)
+    }
+
+    mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {
+        appendHead(event.time, label, event.place.description, to: &out)
+        switch event.kind {
+        case .gap(let gap):
+            out.append(contentsOf: " event=gap reason=\"\(gap.reason.words)\"".utf8)
+            out.append(contentsOf: (gap.bytes.map { " bytes=\($0) lines=\(gap.lines)" } ?? "").utf8)
+        case .missing(let bytes, let reason):
+            out.append(contentsOf: " event=gap reason=\"\(reason.words)\" bytes=\(bytes)".utf8)
+        case .boot(let detail):
+            let isEnd = detail.event.isEnd
+            out.append(contentsOf: " event=\(isEnd ? "boot-end" : "boot") kind=\(detail.event.name)".utf8)
+            out.append(contentsOf: (boot.map { " boot=\($0)" } ?? "").utf8)
+        }
+        out.append(Lines.feed)
+    }
+
+    private mutating func appendHead(_ time: Timestamp, _ label: StreamLabel, _ place: String, to out: inout [UInt8]) {
+        out.append(contentsOf: "time=".utf8)
+        clock.append(time, to: &out)
+        out.append(UInt8(ascii: " "))
+        out.append(contentsOf: label.logfmt)
+        out.append(contentsOf: " offset=".utf8)
+        out.append(contentsOf: place.utf8)
+    }
+
+    /// Appends `bytes` as a value, quoted where it must be; whether some of it was not UTF-8.
+    @discardableResult
+    static func append(value bytes: UnsafeRawBufferPointer, to out: inout [UInt8]) -> Bool {
+        let isPlain =
+            !bytes.isEmpty
+            && bytes.allSatisfy { (0x21..<0x7f).contains($0) && $0 != 0x22 && $0 != 0x3d && $0 != 0x5c }
+        guard isPlain else {
+            return JSONText.append(bytes, to: &out)
+        }
+        out.append(contentsOf: bytes)
+        return false
+    }
+}

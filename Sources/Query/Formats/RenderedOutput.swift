@@ -1,0 +1,48 @@
+import LogModel
+
+/// Entries in the format that was asked for.
+struct RenderedOutput {
+    private var human: HumanFormat?
+    private var machine: (any EntryWriter)?
+    /// Whether the format has a form for what happens between lines.
+    let showsEvents: Bool
+
+    init(_ rendering: Rendering, prefix: Bool) {
+        showsEvents = ![.raw, .cri, .export].contains(rendering.format)
+        switch rendering.format {
+        case .text, .short: human = HumanFormat(rendering, prefix: prefix)
+        case .json: machine = JSONFormat()
+        case .logfmt: machine = LogfmtFormat()
+        case .cri: machine = CRIFormat()
+        case .export: machine = JournalExportFormat()
+        case .raw: machine = RawFormat()
+        }
+    }
+
+    /// Names VM and stream before each line from now on, where the format leaves that open.
+    mutating func showPrefix() {
+        human?.prefix = true
+    }
+
+    /// Whether a line can be shown before its end has come.
+    var canShowEarly: Bool { human != nil }
+
+    mutating func append(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8]) {
+        human?.append(line, lane: lane, label, to: &out)
+        machine?.append(line, lane: lane, label, to: &out)
+    }
+
+    mutating func appendEarly(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8]) {
+        human?.appendEarly(line, lane: lane, label, to: &out)
+    }
+
+    mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {
+        human?.append(event, boot: boot, label, to: &out)
+        machine?.append(event, boot: boot, label, to: &out)
+    }
+
+    mutating func finish(to out: inout [UInt8]) {
+        human?.finish(to: &out)
+        machine?.finish(to: &out)
+    }
+}

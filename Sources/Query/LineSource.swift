@@ -1,0 +1,360 @@
+import CLinux
+import LogModel
+import LogStore
+
+/// One stream as the lines and events that a filter wants, in order. Holds one block, and a line that is torn over
+/// several.
+///
+/// Markers come before the line that begins, or goes on, behind them.
+final class LineSource {
+    private let reader: StreamReader
+    private let plan: BlockPlan
+    private let filter: LineFilter
+    private let isFollowing: Bool
+    /// Nothing at or beyond this place is looked at.
+    private let bound: Cursor?
+    private let lineLimit: Int
+    private let floor: UInt64
+    private let limit: UInt64
+
+    private var batch: LoadedBatch?
+    /// Place in the batch's text of the next byte that belongs to no line yet.
+    private var at = 0
+    /// Where the next batch begins.
+    private var position: Cursor
+    private var events: ArraySlice<StreamEvent> = []
+    private var torn = TornLine()
+    /// Whether the next bytes come after a leap, and may go on with a line of which nothing is known.
+    private var hasLeapt: Bool
+    private var isAtEnd = false
+    /// A line that is ready, but for events that come before it.
+    private var waiting: Line?
+    private var latestBeforeBatch: Timestamp
+    /// The latest time of the last batch read.
+    private var lastTime: Timestamp
+    private var handedOut: Cursor?
+
+    /// Where to resume: everything before was handed out and done with, or is not wanted.
+    private(set) var cursor: Cursor
+
+    /// The lines of `reader`'s stream from `start`, where a line is taken to begin unless `isLeap` says that one may go
+    /// on there, which began at `floor` at the earliest; only lines that begin before `limit`.
+    init(
+        _ reader: StreamReader,
+        _ properties: StreamProperties,
+        plan: BlockPlan,
+        filter: LineFilter,
+        from start: Cursor = .start,
+        to bound: Cursor? = nil,
+        isFollowing: Bool = false,
+        isLeap: Bool = false,
+        floor: UInt64? = nil,
+        before limit: UInt64 = .max
+    ) {
+        self.reader = reader
+        self.plan = plan
+        self.filter = filter
+        self.isFollowing = isFollowing
+        self.bound = bound
+        lineLimit = properties.encoding == .json ? QueryLimits.structuredLine : QueryLimits.line
+        self.floor = floor ?? start.offset
+        hasLeapt = isLeap
+        self.limit = limit
+        position = start
+        cursor = start
+        latestBeforeBatch = plan.latestTime(before: start.offset)
+        lastTime = plan.lastTime
+    }
+
+    /// The stream's running maximum of time where the last entry handed out stands.
+    private(set) var runningMaximum = Timestamp.distantPast
+
+    /// Whether all there can ever be was handed out.
+    var isFinished: Bool { isAtEnd && !isFollowing || isAtBound }
+    private var isAtBound = false
+
+    /// The next entry that the filter wants; nil when there is none now.
+    ///
+    /// The one before must be done with: its bytes are gone.
+    func next() throws -> LogEntry? {
+        settle()
+        while true {
+            if let line = waiting {
+                if let event = events.first, event.place.offset < line.end {
+                    events.removeFirst()
+                    if let entry = admit(event) {
+                        return entry
+                    }
+                    continue
+                }
+                waiting = nil
+                handedOut = Cursor(offset: line.end)
+                runningMaximum = max(runningMaximum, lineMaximum)
+                return .line(line)
+            }
+            if batch == nil, try !load() {
+                let goesOn = isFollowing && !isAtBound
+                if !torn.isEmpty, !goesOn || events.contains(where: \.cutsLine) {
+                    finishTorn()
+                    continue
+                }
+                guard torn.isEmpty, let event = events.popFirst() else {
+                    isAtEnd = !goesOn
+                    return nil
+                }
+                if let entry = admit(event) {
+                    return entry
+                }
+                continue
+            }
+            if let event = events.first, event.place.offset <= lineStart {
+                events.removeFirst()
+                if let entry = admit(event) {
+                    return entry
+                }
+                continue
+            }
+            cutNext()
+        }
+    }
+
+    /// What there is of a line whose end has not come, if it is wanted; what follows will be taken for a line of its
+    /// own.
+    func takePartial() -> Line? {
+        guard batch == nil, !torn.isEmpty, torn.isKnown, !filter.looksAtText, filter.admits(torn.time) else {
+            return nil
+        }
+        let line = torn.line
+        torn.taken()
+        handedOut = Cursor(offset: line.end)
+        return line
+    }
+
+    /// What there is of a line whose end has not come, to be looked at only.
+    var partial: Line? {
+        batch == nil && !torn.isEmpty && torn.isKnown && filter.admits(torn.time) ? torn.line : nil
+    }
+
+    // MARK: - Progress
+
+    /// What was handed out last is done with: `cursor` moves past it.
+    func settle() {
+        if let place = handedOut {
+            cursor = max(cursor, place)
+            handedOut = nil
+        }
+    }
+
+    private func admit(_ event: StreamEvent) -> LogEntry? {
+        // One that stands inside the line that waits behind it is no place to resume at.
+        let isInside = waiting.map { event.next > $0.start } ?? false
+        guard filter.admits(event.time) else {
+            if event.time < filter.since, !isInside {
+                cursor = max(cursor, event.next)
+            }
+            return nil
+        }
+        if !isInside {
+            handedOut = event.next
+        }
+        runningMaximum = max(runningMaximum, max(latestBeforeBatch, event.time))
+        return .event(event)
+    }
+
+    private var lineMaximum = Timestamp.distantPast
+
+    /// Position at which the line in progress began, or the next will begin.
+    private var lineStart: UInt64 {
+        torn.isEmpty ? batch.map { $0.block.offset + UInt64(at) } ?? .max : torn.start.offset
+    }
+
+    // MARK: - Batches
+
+    /// Reads on; false when there is nothing.
+    private func load() throws -> Bool {
+        guard !isAtBound else {
+            return false
+        }
+        if torn.isEmpty {
+            let next = position.offset < plan.end ? plan.next(after: position, filter) : position
+            if next != position {
+                position = next
+                hasLeapt = true
+            }
+        }
+        if torn.isEmpty, position.offset >= limit {
+            isAtBound = true
+        }
+        if let bound, position >= bound {
+            isAtBound = true
+        }
+        if isAtBound {
+            return false
+        }
+        guard let found = try reader.batch(at: position) else {
+            // A follower is done when the stream's time has gone beyond what is wanted.
+            isAtBound = isFollowing && lastTime > filter.until
+            return false
+        }
+        let isBroken = found.start != position.offset
+        let loaded = LoadedBatch(found, at: position, bound: bound, clock: plan.clock)
+        events.append(contentsOf: loaded.events)
+        latestBeforeBatch = max(latestBeforeBatch, plan.latestTime(before: loaded.start))
+        if isBroken {
+            hasLeapt = false
+            if !torn.isEmpty {
+                finishTorn()
+            }
+        }
+        position = found.next
+        at = loaded.startPlace
+        batch = loaded
+        if hasLeapt, loaded.hasText {
+            hasLeapt = false
+            try resolveLeap(loaded)
+        }
+        return true
+    }
+
+    /// After a leap the batch may begin inside a line.
+    private func resolveLeap(_ loaded: LoadedBatch) throws {
+        guard loaded.startsMidLine else {
+            return
+        }
+        let begun = try OpenLine.start(before: loaded.start, notBefore: floor, reader)
+        guard begun < loaded.start else {
+            return
+        }
+        // Pieces are counted from the line's first byte; the piece in progress began in a block that is not wanted.
+        let limit = UInt64(lineLimit)
+        let piece = begun + (loaded.start - begun - 1) / limit * limit
+        torn.beginUnknown(at: Cursor(offset: piece), count: Int(loaded.start - piece))
+    }
+
+    private func release() {
+        if let batch {
+            latestBeforeBatch = max(latestBeforeBatch, batch.latest)
+            lastTime = batch.latest
+            if bound != nil, batch.endsAtBound {
+                isAtBound = true
+            }
+        }
+        batch = nil
+    }
+
+    // MARK: - Lines
+
+    /// Cuts the next line off the batch, or what the batch has of it.
+    private func cutNext() {
+        guard let batch else {
+            return
+        }
+        // The next place beyond which no line goes on.
+        let cut = events.first(where: \.cutsLine)
+        if let cut, !torn.isEmpty, cut.place.offset <= batch.block.offset + UInt64(at) {
+            finishTorn()
+            return
+        }
+        if torn.isEmpty, batch.block.offset + UInt64(at) >= limit {
+            isAtBound = true
+        }
+        if at >= batch.stop || isAtBound {
+            release()
+            return
+        }
+        let cutPlace = cut.map { min(batch.stop, Int($0.place.offset - batch.block.offset)) }
+        let windowEnd = cutPlace ?? batch.stop
+        if torn.isEmpty {
+            leapInside(batch, windowEnd)
+        }
+        let text = batch.block.text
+        let held = torn.count
+        let room = lineLimit - held
+        let window = UnsafeRawBufferPointer(rebasing: text[at..<windowEnd])
+        let searched = UnsafeRawBufferPointer(rebasing: window.prefix(room + 1))
+        if let feed = Lines.firstFeed(in: searched) {
+            emit(batch, count: feed + 1)
+        } else if window.count > room {
+            emit(batch, count: room)
+        } else if cutPlace != nil {
+            emit(batch, count: window.count)
+        } else {
+            if torn.isEmpty, !window.isEmpty {
+                torn.begin(batch.lineHead(at: at), latestBefore: latestBeforeBatch)
+            }
+            torn.append(window)
+            at = windowEnd
+            release()
+        }
+    }
+
+    /// Passes over lines of the window that are certainly not wanted, without cutting them.
+    private func leapInside(_ batch: LoadedBatch, _ windowEnd: Int) {
+        let text = batch.block.text
+        if filter.looksAtTime, let wanted = batch.firstPlace(from: at, filter) {
+            skip(to: wanted.place, in: batch, windowEnd, isDone: wanted.isOlder)
+        }
+        guard let literal = filter.literal, at < windowEnd else {
+            return
+        }
+        let window = UnsafeRawBufferPointer(rebasing: text[at..<windowEnd])
+        let hit = literal.firstHit(in: window).map { $0 + at } ?? windowEnd
+        skip(to: hit, in: batch, windowEnd, isDone: batch.latest <= filter.until)
+    }
+
+    /// Goes to the beginning of the line that holds the byte at `place`, or that ends the window.
+    private func skip(to place: Int, in batch: LoadedBatch, _ windowEnd: Int, isDone: Bool) {
+        let end = min(place, windowEnd)
+        guard end > at, let base = batch.block.text.baseAddress,
+            let feed = gl_memrchr(base + at, Int32(Lines.feed), end - at)
+        else {
+            return
+        }
+        at = UnsafeRawPointer(feed) - UnsafeRawPointer(base) + 1
+        if isDone {
+            cursor = max(cursor, next(after: batch.block.offset + UInt64(at)))
+        }
+    }
+
+    /// The line in progress ends with the batch's next `count` bytes.
+    private func emit(_ batch: LoadedBatch, count: Int) {
+        let piece = UnsafeRawBufferPointer(rebasing: batch.block.text[at..<at + count])
+        guard torn.isEmpty else {
+            torn.append(piece)
+            at += count
+            finishTorn()
+            return
+        }
+        let head = batch.lineHead(at: at)
+        at += count
+        offer(
+            Line(start: head.start, time: head.time, bytes: piece, isRecovered: head.isRecovered),
+            latest: max(latestBeforeBatch, head.latest)
+        )
+    }
+
+    /// The place after the lines up to `position`: markers passed over on the way are still to come.
+    private func next(after position: UInt64) -> Cursor {
+        let place = Cursor(offset: position)
+        return events.first.map { min($0.place, place) } ?? place
+    }
+
+    private func finishTorn() {
+        defer { torn.taken() }
+        guard torn.isKnown else {
+            return
+        }
+        offer(torn.line, latest: torn.latest)
+    }
+
+    private func offer(_ line: Line, latest: Timestamp) {
+        guard filter.admits(line.time), filter.admits(content: line.content) else {
+            if line.time <= filter.until {
+                cursor = max(cursor, next(after: line.end))
+            }
+            return
+        }
+        lineMaximum = latest
+        waiting = line
+    }
+}

@@ -1,0 +1,99 @@
+import CLinux
+
+/// Finds where a pattern may match, in whole blocks, faster than any pattern does.
+///
+/// Every text that the pattern matches contains the literal; a hit says nothing more.
+struct LiteralSearch {
+    private let needle: [UInt8]
+    /// For case not heeded: bits that make the needle's first and last byte lower case when set.
+    private let folds: (first: UInt8, last: UInt8)?
+
+    /// A search for `pattern`'s literal; nil when it has none.
+    init?(_ pattern: Pattern) {
+        if let literal = pattern.requiredLiteral {
+            needle = literal
+            folds = nil
+            return
+        }
+        guard pattern.ignoresCase, let literal = RequiredLiteral.find(in: Array(pattern.expression.utf8)),
+            let stable = Self.longestStableRun(in: literal), let first = stable.first, let last = stable.last
+        else {
+            return nil
+        }
+        needle = stable
+        folds = (Self.fold(first), Self.fold(last))
+    }
+
+    /// The longest run of `literal` whose characters have no other case than ASCII's two: k and s also stand for the
+    /// Kelvin sign and the long s.
+    private static func longestStableRun(in literal: [UInt8]) -> [UInt8]? {
+        let runs = literal.map { byte in
+            byte >= 0x80 || [UInt8(ascii: "k"), UInt8(ascii: "s")].contains(byte | 0x20) ? nil : lowercase(byte)
+        }.split(separator: nil)
+        return runs.max { $0.count < $1.count }.map { $0.compactMap { $0 } }
+    }
+
+    private static func lowercase(_ byte: UInt8) -> UInt8 {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+    }
+
+    private static func fold(_ byte: UInt8) -> UInt8 {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) ? 0x20 : 0
+    }
+
+    /// The first place of the literal in `text`.
+    func firstHit(in text: UnsafeRawBufferPointer) -> Int? {
+        guard let base = text.baseAddress, text.count >= needle.count else {
+            return nil
+        }
+        guard let folds else {
+            return needle.withUnsafeBytes { needle in
+                gl_memmem(base, text.count, needle.baseAddress, needle.count).map { $0 - UnsafeRawPointer(base) }
+            }
+        }
+        return needle.withUnsafeBytes { needle in
+            Self.firstHit(of: needle, folds, in: text)
+        }
+    }
+
+    /// Thirty-two places at a time: where the needle's first and its last byte both stand, the rest is compared.
+    private static func firstHit(
+        of needle: UnsafeRawBufferPointer,
+        _ folds: (first: UInt8, last: UInt8),
+        in text: UnsafeRawBufferPointer
+    ) -> Int? {
+        let lastPlace = needle.count - 1
+        let first = SIMD32<UInt8>(repeating: needle[0])
+        let last = SIMD32<UInt8>(repeating: needle[lastPlace])
+        let firstFold = SIMD32<UInt8>(repeating: folds.first)
+        let lastFold = SIMD32<UInt8>(repeating: folds.last)
+        let places = text.count - lastPlace
+        var at = 0
+        while at + 32 <= places {
+            let heads = text.loadUnaligned(fromByteOffset: at, as: SIMD32<UInt8>.self) | firstFold
+            let tails = text.loadUnaligned(fromByteOffset: at + lastPlace, as: SIMD32<UInt8>.self) | lastFold
+            // Zero where both are equal.
+            let differences = (heads ^ first) | (tails ^ last)
+            if differences.min() == 0 {
+                for place in 0..<32 where differences[place] == 0 && isHit(needle, in: text, at: at + place) {
+                    return at + place
+                }
+            }
+            at += 32
+        }
+        while at < places {
+            if isHit(needle, in: text, at: at) {
+                return at
+            }
+            at += 1
+        }
+        return nil
+    }
+
+    private static func isHit(_ needle: UnsafeRawBufferPointer, in text: UnsafeRawBufferPointer, at place: Int) -> Bool {
+        for index in needle.indices where lowercase(text[place + index]) != needle[index] {
+            return false
+        }
+        return true
+    }
+}

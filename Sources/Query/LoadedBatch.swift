@@ -1,0 +1,174 @@
+import LogModel
+import LogStore
+
+/// What is known of a line from its first byte's record.
+struct LineHead {
+    var start: Cursor
+    var time: Timestamp
+    /// The latest time in the batch up to that record.
+    var latest: Timestamp
+    var isRecovered: Bool
+}
+
+/// A batch with its records at hand, walked forward.
+final class LoadedBatch {
+    let block: Block
+    /// First byte to be looked at.
+    let start: UInt64
+    /// Markers and holes, in order.
+    let events: [StreamEvent]
+    /// Place in the text behind the last byte to be looked at.
+    let stop: Int
+    /// Whether a bound, not the batch's end, is there.
+    let endsAtBound: Bool
+
+    private let records: [IndexRecord]
+    private let clock: StreamProperties.Clock
+    private let cursor: Cursor
+    /// The record that holds the last place asked for, and the latest time up to it.
+    private var record: Int
+    private var latestSoFar = Timestamp.distantPast
+
+    init(_ batch: Batch, at cursor: Cursor, bound: Cursor?, clock: StreamProperties.Clock) {
+        block = batch.block
+        start = batch.start
+        records = batch.block.records
+        self.clock = clock
+        self.cursor = Cursor(offset: batch.start, markers: batch.start == cursor.offset ? cursor.markers : 0)
+        record = batch.firstRecord
+        let end = batch.block.end
+        stop = Int(min(end, max(batch.start, bound?.offset ?? end)) - batch.block.offset)
+        endsAtBound = bound.map { $0.offset < end || ($0.offset == end && $0.markers == 0) } ?? false
+        events = Self.events(of: batch, at: self.cursor, records).filter { event in
+            bound.map { event.place < $0 } ?? true
+        }
+        if let first = records.dropFirst(record).first {
+            latestSoFar = time(of: first)
+        }
+    }
+
+    var startPlace: Int { Int(start - block.offset) }
+    var hasText: Bool { startPlace < block.text.count }
+
+    /// Whether the first byte goes on with a line.
+    var startsMidLine: Bool {
+        guard !events.contains(where: { $0.cutsLine && $0.place.offset == start }) else {
+            return false
+        }
+        guard let first = records.dropFirst(record).first(where: { !$0.isMarker }) else {
+            return false
+        }
+        return first.offset < start || first.flags.contains(.startsMidLine)
+    }
+
+    /// The latest time of all its records.
+    private(set) lazy var latest: Timestamp = records.lazy.map { self.time(of: $0) }.max() ?? .distantPast
+
+    /// The time that lines of a record have.
+    private func time(of record: IndexRecord) -> Timestamp {
+        guard clock == .own, !record.detail.isEmpty, let own = RecordDetail(decoding: record.detail).ownTime else {
+            return record.time
+        }
+        return own.lowerBound
+    }
+
+    /// What is known of a line that begins at `place`; places are asked for in order.
+    func lineHead(at place: Int) -> LineHead {
+        let position = block.offset + UInt64(place)
+        walk(to: position)
+        return LineHead(
+            start: Cursor(offset: position, markers: markers(before: position)),
+            time: time(of: records[record]),
+            latest: latestSoFar,
+            isRecovered: records[record].flags.contains(.recovered)
+        )
+    }
+
+    private func walk(to position: UInt64) {
+        while record + 1 < records.count, records[record + 1].offset <= position {
+            record += 1
+            latestSoFar = max(latestSoFar, time(of: records[record]))
+        }
+    }
+
+    private func markers(before position: UInt64) -> Int {
+        var count = position == cursor.offset ? cursor.markers : 0
+        for event in events where event.place.offset == position {
+            count = max(count, event.next.markers)
+        }
+        return count
+    }
+
+    /// Where the lines from `place` on become wanted by time, and whether those before are too old, not too new; nil
+    /// when the line at `place` is.
+    ///
+    /// Times do not decrease within a block of the host's clock, so that place is found by halving.
+    func firstPlace(from place: Int, _ filter: LineFilter) -> (place: Int, isOlder: Bool)? {
+        guard clock == .host else {
+            return nil
+        }
+        let position = block.offset + UInt64(place)
+        walk(to: position)
+        let time = records[record].time
+        if time > filter.until {
+            return (stop, false)
+        }
+        guard time < filter.since else {
+            return nil
+        }
+        var (low, high) = (record + 1, records.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if records[middle].time < filter.since {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return (low < records.count ? Int(records[low].offset - block.offset) : stop, true)
+    }
+
+    // MARK: - Events
+
+    private static func events(of batch: Batch, at start: Cursor, _ records: [IndexRecord]) -> [StreamEvent] {
+        var events: [StreamEvent] = []
+        if let missing = batch.missing {
+            let time = records.dropFirst(batch.firstRecord).first?.time ?? .distantPast
+            let kind = StreamEvent.Kind.missing(bytes: missing.to - missing.from, reason: missing.reason)
+            events.append(StreamEvent(kind: kind, place: start, next: start, time: time))
+        }
+        guard records.contains(where: \.isMarker) else {
+            return events
+        }
+        var place = start
+        for record in records[batch.firstRecord...] where record.isMarker {
+            if record.offset != place.offset {
+                place = Cursor(offset: record.offset)
+            }
+            let next = Cursor(offset: place.offset, markers: place.markers + 1)
+            defer { place = next }
+            let detail = RecordDetail(decoding: record.detail)
+            if let gap = detail.gap {
+                if let last = events.last, last.next == place, case .gap(var before) = last.kind,
+                    before.reason == gap.reason, before.since == gap.since
+                {
+                    // A long gap is several markers: one event, their sum.
+                    before.bytes = before.bytes.flatMap { sum in gap.bytes.map { sum + $0 } }
+                    before.lines += gap.lines
+                    before.isClosed = gap.isClosed
+                    events[events.count - 1] = StreamEvent(
+                        kind: .gap(before),
+                        place: last.place,
+                        next: next,
+                        time: record.time
+                    )
+                } else {
+                    events.append(StreamEvent(kind: .gap(gap), place: place, next: next, time: record.time))
+                }
+            } else if let boot = detail.boot {
+                events.append(StreamEvent(kind: .boot(boot), place: place, next: next, time: record.time))
+            }
+        }
+        return events
+    }
+}

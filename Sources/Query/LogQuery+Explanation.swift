@@ -1,0 +1,84 @@
+import LogModel
+import LogStore
+
+extension LogQuery {
+    /// Why nothing was handed out, for people; nil when something was.
+    public func explanation() -> String? {
+        guard !matchedAny else {
+            return nil
+        }
+        let who = vms.count == 1 ? "the log of \(VMLookup.quoted(vms[0].identity.name))" : "the log"
+        guard !vms.isEmpty else {
+            return "there are no VMs"
+        }
+        guard let span else {
+            return "\(who) is empty: the guest has said nothing yet"
+        }
+        if selection.tail == 0 || selection.head == 0 || selection.limitBytes == 0 {
+            return "nothing was asked for"
+        }
+        let shown = "this log spans \(Self.words(span.lowerBound, now)) – \(Self.words(span.upperBound, now))"
+        if let since = selection.since, since > span.upperBound {
+            return "nothing since \(Self.words(since, now)); \(shown)"
+        }
+        if let until = selection.until, until < span.lowerBound {
+            return "nothing until \(Self.words(until, now)); \(shown)"
+        }
+        if let pattern = selection.pattern {
+            let serious = selection.severity.map { " that is \($0.name) or worse" } ?? ""
+            return "no line\(within)\(serious) matches '\(VMLookup.quoted(pattern.expression))'"
+        }
+        if let severity = selection.severity {
+            return "no line\(within) is \(severity.name) or worse"
+        }
+        if selection.since != nil || selection.until != nil {
+            return "nothing\(within); \(shown)"
+        }
+        if selection.cursor != nil {
+            return "nothing new since the cursor"
+        }
+        if let boot = selection.boot {
+            return "nothing was said in boot \(boot)"
+        }
+        return "\(who) holds no lines"
+    }
+
+    /// The stretch of time asked for, as it stands in a sentence.
+    private var within: String {
+        let boot = selection.boot.map { " in boot \($0)" } ?? ""
+        switch (selection.since, selection.until) {
+        case (let since?, let until?):
+            return "\(boot) from \(Self.words(since, now)) until \(Self.words(until, now))"
+        case (let since?, nil): return "\(boot) since \(Self.words(since, now))"
+        case (nil, let until?): return "\(boot) until \(Self.words(until, now))"
+        case (nil, nil): return boot
+        }
+    }
+
+    /// From the first entry to the last, over all streams; nil when there is none.
+    private var span: ClosedRange<Timestamp>? {
+        var span: ClosedRange<Timestamp>?
+        for stream in streams {
+            let reader = store.reader(of: stream)
+            for block in (try? reader.summaries()) ?? [] {
+                let range = block.timeRange
+                span = min(span?.lowerBound ?? range.lowerBound, range.lowerBound)...max(
+                    span?.upperBound ?? range.upperBound,
+                    range.upperBound
+                )
+            }
+        }
+        return span
+    }
+
+    /// The time of day, with the date unless it is today's.
+    private static func words(_ time: Timestamp, _ now: Timestamp) -> String {
+        let (moment, today) = (LocalZone.system.civil(at: time), LocalZone.system.civil(at: now))
+        func two(_ value: Int) -> String { (value < 10 ? "0" : "") + String(value) }
+        let clock = "\(two(moment.hour)):\(two(moment.minute)):\(two(moment.second))"
+        guard (moment.year, moment.month, moment.day) != (today.year, today.month, today.day) else {
+            return clock
+        }
+        return "\(moment.year)-\(two(moment.month))-\(two(moment.day)) \(clock)"
+    }
+}

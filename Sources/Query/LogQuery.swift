@@ -1,0 +1,347 @@
+public import LogModel
+public import LogStore
+
+/// The answer to one question, pulled in chunks. Used from one thread at a time.
+public final class LogQuery {
+    let store: Store
+    let vms: [Store.VM]
+    let selection: Selection
+    let now: Timestamp
+    let isFollowing: Bool
+    private let filter: LineFilter
+    private let resumed: QueryCursor
+    private let windows: [BootWindow?]
+    private var scope: StreamScope
+    private var merger = StreamMerger([])
+    private var writer: RenderedOutput
+    private let prefix: Bool?
+    /// The streams' labels, lane by lane.
+    private var labels: [StreamLabel] = []
+    private var boots: [StreamID: [Boot]] = [:]
+
+    private var linesLeft: Int
+    private var bytesLeft: Int
+    private var isOver = false
+    /// What is left of an entry too large for one chunk, and where to resume until all of it was handed out.
+    private var rest: ArraySlice<UInt8> = []
+    private var cursorBeforeRest: String?
+
+    /// Whether any line was selected.
+    public private(set) var matchedAny = false
+
+    /// The answer of `store` about `vms`; `now` is when it was asked for.
+    ///
+    /// Throws `QueryError` when the question makes no sense for these VMs, `SystemError` when the store cannot be read.
+    public init(
+        store: Store,
+        vms: [Store.VM],
+        selection: Selection,
+        rendering: Rendering,
+        now: Timestamp
+    ) throws {
+        self.store = store
+        self.vms = vms
+        self.selection = selection
+        self.now = now
+        // What was received until a moment gone by is all there.
+        isFollowing = selection.follow && selection.until.map { $0 >= now } ?? true
+        let matcher = selection.pattern.map(PatternMatcher.init)
+        filter = LineFilter(
+            since: selection.since,
+            until: selection.until,
+            severity: selection.severity,
+            pattern: matcher
+        )
+        resumed = try selection.cursor.map { word throws(QueryError) in try QueryCursor(word) } ?? QueryCursor()
+        windows = try vms.map { vm in
+            try selection.boot.flatMap { try BootWindow($0, of: vm, in: store) }
+        }
+        linesLeft = selection.head ?? .max
+        bytesLeft = selection.limitBytes ?? .max
+        scope = StreamScope(store: store, vms: vms, wanted: selection.streams)
+        let streams = try scope.refresh()
+        try Self.check(streams, scope, selection, vms)
+        try Self.check(resumed, vms)
+        prefix = rendering.prefix
+        writer = RenderedOutput(rendering, prefix: prefix ?? false)
+        try open(streams)
+        isOver = linesLeft == 0 || bytesLeft == 0 || selection.tail == 0 && !isFollowing
+    }
+
+    /// The streams looked at, to be waited on when following.
+    public var streams: [StreamID] { merger.lanes.map(\.stream) }
+
+    /// Whether nothing can ever follow.
+    public var isFinished: Bool {
+        rest.isEmpty && (isOver || !isFollowing && isDrained || isFollowing && !merger.lanes.isEmpty && allEnded)
+    }
+    private var isDrained = false
+    private var allEnded: Bool { isDrained && selection.until != nil && merger.lanes.allSatisfy(\.source.isFinished) }
+
+    /// Where this answer has come to: a question that begins there gets exactly what was not handed out.
+    public var cursor: String { cursorBeforeRest ?? currentCursor }
+
+    private var currentCursor: String {
+        var cursor = resumed
+        for lane in merger.lanes {
+            cursor.places[lane.stream] = lane.source.cursor
+        }
+        return cursor.text
+    }
+
+    /// The next of the answer; nil when there is nothing now. A follower asks again after a commit.
+    public func next() throws -> [UInt8]? {
+        if !rest.isEmpty {
+            return takeRest()
+        }
+        guard !isOver else {
+            return nil
+        }
+        if isDrained {
+            guard isFollowing else {
+                return nil
+            }
+            try open(scope.refresh())
+            merger.wake()
+            isDrained = false
+        }
+        var out: [UInt8] = []
+        out.reserveCapacity(QueryLimits.chunk + QueryLimits.chunk / 2)
+        while out.count < QueryLimits.chunk, !isOver {
+            guard let (entry, lane) = try merger.peek() else {
+                isDrained = true
+                if !isFollowing {
+                    writer.finish(to: &out)
+                }
+                break
+            }
+            if case .line(let line) = entry, line.bytes.count > QueryLimits.chunk {
+                guard out.isEmpty else {
+                    break
+                }
+                cursorBeforeRest = currentCursor
+            }
+            try append(entry, lane, to: &out)
+            if out.count > bytesLeft {
+                // What was cut is not done with: whoever resumes gets it whole.
+                out.removeSubrange(bytesLeft...)
+                isOver = true
+                break
+            }
+            merger.take(lane)
+            merger.lanes[lane].source.settle()
+            if linesLeft == 0 {
+                isOver = true
+                writer.finish(to: &out)
+            }
+        }
+        if out.count > bytesLeft {
+            out.removeSubrange(bytesLeft...)
+        }
+        bytesLeft -= selection.limitBytes == nil ? 0 : out.count
+        if bytesLeft == 0 {
+            isOver = true
+        }
+        guard !out.isEmpty else {
+            cursorBeforeRest = nil
+            return nil
+        }
+        rest = out[...]
+        return takeRest()
+    }
+
+    private func takeRest() -> [UInt8] {
+        let chunk = rest.prefix(QueryLimits.largestChunk)
+        rest = rest.dropFirst(chunk.count)
+        if rest.isEmpty {
+            cursorBeforeRest = nil
+        }
+        return Array(chunk)
+    }
+
+    /// What there is of an unfinished line, to be shown before its end comes; only when one stream is followed in a
+    /// format for eyes. What comes later goes on behind it.
+    public func flushPartial() -> [UInt8]? {
+        guard isFollowing, isDrained, !isOver, rest.isEmpty, merger.lanes.count == 1, writer.canShowEarly,
+            let line = merger.lanes[0].source.takePartial()
+        else {
+            return nil
+        }
+        var out: [UInt8] = []
+        matchedAny = true
+        writer.appendEarly(line, lane: 0, labels[0], to: &out)
+        merger.lanes[0].source.settle()
+        if out.count >= bytesLeft {
+            out.removeSubrange(bytesLeft...)
+            isOver = true
+        }
+        bytesLeft -= selection.limitBytes == nil ? 0 : out.count
+        return out
+    }
+
+    // MARK: - Entries
+
+    private func append(_ entry: LogEntry, _ lane: Int, to out: inout [UInt8]) throws {
+        switch entry {
+        case .line(let line):
+            matchedAny = true
+            linesLeft -= linesLeft == .max ? 0 : 1
+            writer.append(line, lane: lane, labels[lane], to: &out)
+        case .event(let event):
+            guard case .boot(let detail) = event.kind else {
+                writer.append(event, boot: nil, labels[lane], to: &out)
+                return
+            }
+            // Between the hits of a search boots would stand for nothing.
+            if !filter.looksAtText, writer.showsEvents {
+                let number = try bootNumber(detail, event, merger.lanes[lane].stream)
+                writer.append(event, boot: number, labels[lane], to: &out)
+            }
+        }
+    }
+
+    private func bootNumber(_ detail: BootDetail, _ event: StreamEvent, _ stream: StreamID) throws -> Int? {
+        func find() -> Int? {
+            boots[stream]?.last { boot in
+                detail.event.isEnd ? boot.place <= event.place : boot.position == detail.position
+            }?.number
+        }
+        let isCurrent = boots[stream]?.last.map { $0.place >= event.place } ?? false
+        if !isCurrent || find() == nil {
+            boots[stream] = try BootList.boots(of: stream, in: store)
+        }
+        return find()
+    }
+
+    // MARK: - Streams
+
+    private static func check(
+        _ streams: [StreamScope.Found],
+        _ scope: StreamScope,
+        _ selection: Selection,
+        _ vms: [Store.VM]
+    ) throws {
+        guard let wanted = selection.streams, !selection.follow, streams.isEmpty, !vms.isEmpty else {
+            return
+        }
+        let there = Set(scope.passedOver.map(\.text)).sorted().joined(separator: ", ")
+        let asked = wanted.map(\.text).sorted().joined(separator: " or ")
+        let who = vms.count == 1 ? VMLookup.quoted(vms[0].identity.name) + " has" : "these VMs have"
+        throw QueryError(
+            .noSuchStream,
+            "\(who) no stream \(asked); " + (there.isEmpty ? "nothing is stored of them yet" : "there is \(there)")
+        )
+    }
+
+    private static func check(_ cursor: QueryCursor, _ vms: [Store.VM]) throws {
+        let folders = Set(vms.map(\.directory))
+        guard let stranger = cursor.places.keys.first, !cursor.places.keys.contains(where: { folders.contains($0.vm) })
+        else {
+            return
+        }
+        throw QueryError(
+            .badCursor,
+            "the cursor is of another VM, in folder \(VMLookup.quoted(stranger.vm)); leave it out to begin anew"
+        )
+    }
+
+    /// Begins to read streams that are new to the query.
+    private func open(_ found: [StreamScope.Found]) throws {
+        let isFirst = merger.lanes.isEmpty
+        let isMerged = merger.lanes.count + found.count > 1
+        var openings = try found.map { try Opening($0, isMerged: isMerged, self) }
+        if isFirst, let tail = selection.tail {
+            try Opening.keepTail(tail, of: &openings)
+        }
+        let names = Dictionary(vms.map { ($0.identity.name, 1) }, uniquingKeysWith: +)
+        for opening in openings {
+            let vm = vms[opening.found.vm]
+            let isUnique = names[vm.identity.name] == 1
+            let label = StreamLabel(
+                vm: isUnique ? vm.identity.name : vm.directory,
+                folder: vm.directory,
+                uuid: vm.identity.uuid,
+                stream: opening.found.stream.stream
+            )
+            labels.append(label)
+            merger.add(Lane(stream: opening.found.stream, source: opening.source))
+        }
+        if prefix == nil, merger.lanes.count > 1 {
+            writer.showPrefix()
+        }
+    }
+
+    /// A stream about to be read: from where, to where, and what is wanted of it.
+    struct Opening {
+        let found: StreamScope.Found
+        let reader: StreamReader
+        let properties: StreamProperties
+        let plan: BlockPlan
+        let filter: LineFilter
+        var start: Cursor
+        let bound: Cursor?
+        let isFollowing: Bool
+
+        init(_ found: StreamScope.Found, isMerged: Bool, _ query: LogQuery) throws {
+            self.found = found
+            var filter = query.filter
+            start = query.resumed.places[found.stream] ?? .start
+            var bound: Cursor?
+            if let window = query.windows[found.vm] {
+                if window.console == found.stream {
+                    start = max(start, window.place)
+                    bound = window.bound
+                } else {
+                    filter = filter.narrowed(since: window.since, until: window.until)
+                }
+            }
+            self.bound = bound
+            self.filter = filter
+            isFollowing = query.isFollowing
+            reader = query.store.reader(of: found.stream)
+            properties = query.store.properties(of: found.stream)
+            plan = try BlockPlan(reader, clock: properties.clock, since: filter.since, needsAll: isMerged)
+        }
+
+        var source: LineSource {
+            LineSource(
+                reader,
+                properties,
+                plan: plan,
+                filter: filter,
+                from: start,
+                to: bound,
+                isFollowing: isFollowing
+            )
+        }
+
+        /// Moves the starts so that only the last `count` lines of all streams together are left.
+        static func keepTail(_ count: Int, of openings: inout [Opening]) throws {
+            var tails = try openings.map { opening in
+                let finder = TailFinder(
+                    reader: opening.reader,
+                    properties: opening.properties,
+                    plan: opening.plan,
+                    filter: opening.filter,
+                    start: opening.start,
+                    bound: opening.bound
+                )
+                return (try finder.last(count))[...]
+            }
+            // The lines that come first in the merged order are left out until so many remain.
+            var excess = tails.reduce(0) { $0 + $1.count } - count
+            while excess > 0 {
+                let lane = tails.indices.filter { !tails[$0].isEmpty }
+                    .min { (tails[$0].first!.latest, $0) < (tails[$1].first!.latest, $1) }
+                guard let lane else {
+                    break
+                }
+                tails[lane].removeFirst()
+                excess -= 1
+            }
+            for (place, tail) in tails.enumerated() {
+                openings[place].start = try tail.first?.start ?? openings[place].reader.end()
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+import LogModel
+public import LogStore
+
+/// Finds the VM that somebody means.
+public enum VMLookup {
+    /// Fewer characters of a UUID are more likely a slip than a choice.
+    static let shortestPrefix = 4
+
+    /// The VM that `word` names: a name, a UUID or the beginning of one, a folder.
+    ///
+    /// Of several that had a name one after another it is the last; `previousInstance` asks for the one before.
+    public static func resolve(
+        _ word: String,
+        in store: Store,
+        previousInstance: Bool
+    ) throws(QueryError) -> Store.VM {
+        let all: [Store.VM]
+        do {
+            all = try store.vms()
+        } catch {
+            throw QueryError(.noSuchVM, "the store cannot be read: \(error); is --store right?")
+        }
+        let named = all.filter { $0.identity.name == word }
+        if !named.isEmpty {
+            return try instance(of: named, word, previousInstance)
+        }
+        var match = byFolder(word, all)
+        if match == nil {
+            match = try byUUID(word, all)
+        }
+        guard let found = match else {
+            throw QueryError(.noSuchVM, unknown(word, all))
+        }
+        guard previousInstance else {
+            return found
+        }
+        let alike = all.filter {
+            ($0.identity.name, $0.identity.namespace) == (found.identity.name, found.identity.namespace)
+        }
+        return try before(found, among: alike)
+    }
+
+    private static func instance(
+        of named: [Store.VM],
+        _ word: String,
+        _ previousInstance: Bool
+    ) throws(QueryError) -> Store.VM {
+        // The same name in two namespaces is two VMs.
+        let places = Set(named.map(\.identity.namespace))
+        guard places.count == 1 else {
+            let list = named.filter { $0.ended == nil }.map(description).joined(separator: ", ")
+            throw QueryError(.ambiguousVM, "\(quoted(word)) could be several VMs: \(list); name one by UUID or folder")
+        }
+        let newest = named.max { age($0) < age($1) }
+        guard previousInstance, let newest else {
+            return newest ?? named[0]
+        }
+        return try before(newest, among: named)
+    }
+
+    private static func before(_ vm: Store.VM, among alike: [Store.VM]) throws(QueryError) -> Store.VM {
+        guard let earlier = alike.filter({ age($0) < age(vm) }).max(by: { age($0) < age($1) }) else {
+            throw QueryError(.noSuchVM, "there was no earlier VM named \(quoted(vm.identity.name))")
+        }
+        return earlier
+    }
+
+    /// Those that exist come after those deleted, then by when they were made.
+    private static func age(_ vm: Store.VM) -> (Int, Timestamp, Int, String) {
+        (vm.ended == nil ? 1 : 0, vm.created, vm.identity.instance, vm.directory)
+    }
+
+    private static func byFolder(_ word: String, _ all: [Store.VM]) -> Store.VM? {
+        all.first { $0.directory == word }
+    }
+
+    private static func byUUID(_ word: String, _ all: [Store.VM]) throws(QueryError) -> Store.VM? {
+        if let uuid = VMIdentity.canonicalUUID(word) {
+            return all.first { $0.identity.uuid == uuid }
+        }
+        guard word.utf8.count >= shortestPrefix else {
+            return nil
+        }
+        let prefix = word.lowercased()
+        let found = all.filter { $0.identity.uuid?.hasPrefix(prefix) ?? false }
+        guard found.count <= 1 else {
+            let list = found.map(description).joined(separator: ", ")
+            throw QueryError(.ambiguousVM, "several UUIDs begin with \(quoted(word)): \(list); write more of it")
+        }
+        return found.first
+    }
+
+    private static func description(_ vm: Store.VM) -> String {
+        let namespace = vm.identity.namespace.map { quoted($0) + "/" } ?? ""
+        return namespace + quoted(vm.identity.name) + " (" + vm.directory + ")"
+    }
+
+    private static func unknown(_ word: String, _ all: [Store.VM]) -> String {
+        guard !all.isEmpty else {
+            return "no VM named \(quoted(word)): nothing was captured yet; is --store right?"
+        }
+        let near = Set(all.map(\.identity.name)).map { (distance: distance(word, $0), name: $0) }
+            .filter { $0.distance <= max(1, word.utf8.count / 3) }
+            .min { $0 < $1 }
+        let hint = near.map { "did you mean \(quoted($0.name))?" } ?? "'guestlog vms' lists those there are"
+        return "no VM named \(quoted(word)); \(hint)"
+    }
+
+    /// A name as it can stand in a message: names come from the outside.
+    static func quoted(_ name: String) -> String {
+        String(
+            name.unicodeScalars.prefix(100).map { scalar in
+                scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
+                    || scalar.properties.isDefaultIgnorableCodePoint || scalar.properties.isBidiControl
+                    ? "\u{fffd}" : Character(scalar)
+            }
+        )
+    }
+
+    /// Insertions, deletions, replacements and swaps of neighbours that lead from one name to the other, case apart.
+    static func distance(_ left: String, _ right: String) -> Int {
+        let (a, b) = (Array(left.lowercased().utf8.prefix(64)), Array(right.lowercased().utf8.prefix(64)))
+        var rows = [[Int]](repeating: [Int](repeating: 0, count: b.count + 1), count: a.count + 1)
+        for i in 0...a.count {
+            for j in 0...b.count {
+                if i == 0 || j == 0 {
+                    rows[i][j] = i + j
+                    continue
+                }
+                let change = rows[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)
+                rows[i][j] = min(change, rows[i - 1][j] + 1, rows[i][j - 1] + 1)
+                if i > 1, j > 1, a[i - 1] == b[j - 2], a[i - 2] == b[j - 1] {
+                    rows[i][j] = min(rows[i][j], rows[i - 2][j - 2] + 1)
+                }
+            }
+        }
+        return rows[a.count][b.count]
+    }
+}
