@@ -90,7 +90,7 @@ let package = Package(
             path: "Tests/CrashDaemon",
             swiftSettings: settings
         ),
-        tests(of: "Capture", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "CrashDaemon"]),
+        tests(of: "Capture", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "ConsoleHub", "CrashDaemon"]),
         tests(of: "ConsoleHub", knows: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]),
         tests(of: "TextFormats", knows: ["LogModel"]),
         tests(of: "Query", knows: ["LogModel"]),
