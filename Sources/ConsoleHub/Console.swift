@@ -47,7 +47,11 @@ final class Console: @unchecked Sendable {
     ) {
         self.knownPeer = knownPeer
         let options = StreamOptions(rate: definition.rate, plainFile: definition.plainFile)
-        intake = hub.capture.open(definition.key, options: options, on: shard)
+        do throws(CaptureService.OpenError) {
+            intake = try hub.capture.open(definition.key, options: options, on: shard)
+        } catch {
+            hub.capture.diagnostics.say(.warning, "console \(definition.key.name)/\(definition.key.stream): \(error)")
+        }
         if let folder = passThroughFolder {
             offerPassThrough(in: folder)
         }

@@ -15,6 +15,9 @@ public enum Endpoint: Hashable, Sendable {
     /// A descriptor that was open when we got it.
     case inherited
 
+    /// Bytes that a named pipe is to hold.
+    private static let pipeSize: Int32 = 1 << 20
+
     /// The path to be told of when it appears or changes; nil when nothing is to be waited for.
     var watchedPath: String? {
         switch self {
@@ -73,7 +76,10 @@ public enum Endpoint: Hashable, Sendable {
             }
             // Opened for both, so that it has no end when a writer goes.
             let flags = O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW
-            return Descriptor(owning: try systemCall("open", path) { gl_open(path, flags, 0) })
+            let fifo = Descriptor(owning: try systemCall("open", path) { gl_open(path, flags, 0) })
+            // More room for what the VMM writes while this process restarts; refused beyond the user's budget.
+            _ = gl_set_pipe_size(fifo.raw, Self.pipeSize)
+            return fifo
         case .listen, .inherited:
             return nil
         }

@@ -41,7 +41,7 @@ within() {
 
 configure() {
     mkdir -p /run/vms
-    printf 'consoles:\n  - socket: /run/vms/{name}.sock\n' >/etc/guestlog/guestlog.yaml
+    printf 'consoles:\n  - path: /run/vms/{name}.sock\n' >/etc/guestlog/guestlog.yaml
     check "it starts" systemctl restart "$unit"
     is_active || { journalctl --no-pager --boot --unit "$unit" | tail -n 30 && exit 1; }
 }
@@ -113,7 +113,7 @@ part_ready() {
     check "it says what it does: $(property StatusText)" test -n "$(property StatusText)"
     check "it runs as guestlog" test "$(stat -c %U "/proc/$(property MainPID)")" = guestlog
     check "a member of the group gets an answer" setpriv --reuid=65534 --regid=65534 --groups="$(getent group guestlog | cut -d: -f3)" \
-        guestlog --socket /run/guestlog/guestlog.sock vms
+        guestlog vms --socket /run/guestlog/guestlog.sock
     check "it stops cleanly" systemctl stop "$unit"
     check "and systemd saw no failure" test "$(property Result)" = success
     check "and starts again" systemctl start "$unit"
