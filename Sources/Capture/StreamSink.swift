@@ -306,7 +306,8 @@ final class StreamSink {
     /// On a full disk, writes what was lost since the last marker: at once when the loss begins, then every ten
     /// seconds. The reserve has room for that, not for the text.
     private func tellLoss(at now: Int64) {
-        guard lossOpened != nil, let place = ringOfLoss, let writer, now - (lossTold ?? .min / 2) >= Shard.gapMarkerInterval
+        guard lossOpened != nil, let place = ringOfLoss, let writer,
+            now - (lossTold ?? .min / 2) >= Shard.gapMarkerInterval
         else {
             return
         }

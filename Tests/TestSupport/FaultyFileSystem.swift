@@ -59,7 +59,9 @@ public final class FaultyFileSystem: FileSystem {
 
     public func close(_ file: FileID) { real.close(file) }
 
-    public func read(_ file: FileID, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+    public func read(_ file: FileID, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError)
+        -> Int
+    {
         try real.read(file, at: offset, into: buffer)
     }
 
