@@ -127,7 +127,7 @@ final class Console: @unchecked Sendable {
     private func connected(_ descriptor: consuming Descriptor, isHandedOver: Bool) {
         let raw = descriptor.raw
         try? descriptor.setNonBlocking()
-        let peer = ProcessIdentity(peerOf: raw)
+        let peer = ProcessIdentity(peerOf: raw) ?? ProcessIdentity(placeOf: raw)
         guard let line = GuestLine(descriptor, console: self) else {
             return
         }

@@ -118,6 +118,21 @@ public struct ProcessIdentity: Hashable, Sendable {
         self.start = start
     }
 
+    /// A named pipe or a pseudo-terminal in place of the process behind it, which cannot be seen: process 0, and a
+    /// number that another one at the same path would not have.
+    init?(placeOf descriptor: Int32) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, [S_IFIFO, S_IFCHR].contains(status.st_mode & S_IFMT) else {
+            return nil
+        }
+        process = 0
+        // Numbers of pseudo-terminals are used again, but only at its making does the inode of one change; that of a
+        // pipe changes with each write.
+        let isPipe = status.st_mode & S_IFMT == S_IFIFO
+        let made = isPipe ? 0 : status.st_ctim.tv_sec * 1_000_000_000 + status.st_ctim.tv_nsec
+        start = (UInt64(status.st_ino) &+ UInt64(truncatingIfNeeded: made)) & UInt64(Int64.max)
+    }
+
     private static func start(of process: Int32) -> UInt64? {
         let path = "/proc/\(process)/stat"
         guard let file = try? Descriptor(owning: systemCall("open", path) { gl_open(path, O_RDONLY | O_CLOEXEC, 0) })
