@@ -12,17 +12,21 @@ final class Site {
     private let folder = TemporaryFolder()
     private(set) var daemon: ChildProcess?
 
-    /// A site whose configuration has `extra` added; a daemon serves it unless it is told otherwise.
-    init(plainFiles: Bool = false, extra: String = "", isServed: Bool = true) throws {
+    /// A site whose configuration has `extra` added; a daemon serves it unless it is told otherwise. `consoles` gives
+    /// other consoles than those in `vms`, for a site at the path it gets.
+    init(
+        plainFiles: Bool = false,
+        extra: String = "",
+        consoles: ((String) -> String)? = nil,
+        isServed: Bool = true
+    ) throws {
         mkdir(path + "/vms", 0o755)
         FileText.write(
             """
             store: \(path)/store
             runtime: \(path)/run
             \(extra)
-            consoles:
-              - path: \(path)/vms/{name}.sock
-                \(plainFiles ? "plain-file: \(path)/plain/{name}.log" : "")
+            \(consoles?(path) ?? Self.discovered(in: path, plainFiles: plainFiles))
 
             """,
             to: configuration
@@ -31,6 +35,11 @@ final class Site {
         if isServed {
             try start()
         }
+    }
+
+    private static func discovered(in path: String, plainFiles: Bool) -> String {
+        let plain = plainFiles ? ", plain-file: '\(path)/plain/{name}.log'" : ""
+        return "consoles: [{ path: '\(path)/vms/{name}.sock'\(plain) }]"
     }
 
     deinit {
