@@ -102,5 +102,10 @@ let package = Package(
         tests(of: "TextFormats", knows: ["LogModel"]),
         tests(of: "Query", knows: ["LogModel"]),
         tests(of: "LogStore", knows: ["TestSupport", "LogModel", "SystemIO"]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "guestlog"],
+            swiftSettings: settings
+        ),
     ]
 )
