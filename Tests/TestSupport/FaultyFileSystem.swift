@@ -96,6 +96,11 @@ public final class FaultyFileSystem: FileSystem {
         try change("syncfs")
     }
 
+    public func synchronizeDirectory(_ path: String) throws(SystemError) {
+        try change("fsync")
+        try real.synchronizeDirectory(path)
+    }
+
     public func setModified(_ path: String, _ microseconds: Int64) throws(SystemError) {
         try change("utimensat")
         try real.setModified(path, microseconds)
