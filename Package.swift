@@ -75,6 +75,6 @@ let package = Package(
         ),
 
         tests(of: "TextFormats", knows: ["LogModel"]),
-        tests(of: "Query", knows: ["LogModel"]),
+        tests(of: "Query", knows: ["LogModel", "LogStore", "SystemIO", "TextFormats", "CLinux"]),
     ]
 )
