@@ -26,6 +26,7 @@ func tests(of name: String, knows dependencies: [Target.Dependency] = []) -> Tar
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"),
     .product(name: "NIOWebSocket", package: "swift-nio"),
 ]
@@ -56,12 +57,15 @@ let package = Package(
         room("Query", knows: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
         room(
             "ControlAPI",
-            knows: ["LogModel", "SystemIO", "LogStore", "Capture", "ConsoleHub", "Query", "TextFormats"] + nio
+            knows: [
+                "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub", "Query", "TextFormats",
+            ] + nio
         ),
         room(
             "GuestlogService",
             knows: [
-                "LogModel", "SystemIO", "LogStore", "Capture", "ConsoleHub", "Query", "ControlAPI",
+                "CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub", "Query",
+                "ControlAPI",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
@@ -74,7 +78,34 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .target(
+            name: "TestSupport",
+            dependencies: ["LogModel", "LogStore", "SystemIO"],
+            path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "CrashDaemon",
+            dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "Capture", "ConsoleHub"],
+            path: "Tests/CrashDaemon",
+            swiftSettings: settings
+        ),
+        tests(of: "Capture", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "ConsoleHub", "CrashDaemon"]),
+        tests(of: "SystemIO", knows: ["TestSupport"]),
+        tests(of: "RotatingFile", knows: ["TestSupport"]),
+        tests(of: "ControlAPI", knows: ["LogModel", .product(name: "NIOHTTP1", package: "swift-nio")]),
+        tests(
+            of: "GuestlogService",
+            knows: ["LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO"]
+        ),
+        tests(of: "ConsoleHub", knows: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]),
         tests(of: "TextFormats", knows: ["LogModel"]),
-        tests(of: "Query", knows: ["LogModel", "LogStore", "SystemIO", "TextFormats", "CLinux"]),
+        tests(of: "Query", knows: ["LogModel", "LogStore", "SystemIO", "TextFormats"]),
+        tests(of: "LogStore", knows: ["TestSupport", "LogModel", "SystemIO"]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "guestlog"],
+            swiftSettings: settings
+        ),
     ]
 )

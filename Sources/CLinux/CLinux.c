@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -11,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 // CRC-32C: the processor's instruction where there is one, else slicing by eight over tables made at first use.
@@ -225,8 +228,44 @@ int gl_datagram_socket(void) { return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC,
 int gl_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
 int gl_pipe(int fds[2], int flags) { return pipe2(fds, flags); }
 int gl_socket_pair(int fds[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds); }
+int gl_pidfd(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+int gl_open_terminal(char *path, size_t room) {
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (master < 0) {
+        return -1;
+    }
+    if (grantpt(master) != 0 || unlockpt(master) != 0 || ptsname_r(master, path, room) != 0) {
+        int code = errno;
+        close(master);
+        errno = code;
+        return -1;
+    }
+    return master;
+}
+
+int gl_spawn_on_terminal(pid_t *child, const char *terminal, char *const arguments[]) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t signals;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    // Opened after the new session has begun, the terminal becomes its controlling one.
+    posix_spawn_file_actions_addopen(&actions, 0, terminal, O_RDWR, 0);
+    posix_spawn_file_actions_adddup2(&actions, 0, 1);
+    posix_spawn_file_actions_adddup2(&actions, 0, 2);
+    sigemptyset(&signals);
+    posix_spawnattr_setsigmask(&attributes, &signals);
+    sigaddset(&signals, SIGPIPE);
+    posix_spawnattr_setsigdefault(&attributes, &signals);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int code = posix_spawnp(child, arguments[0], &actions, &attributes, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return code;
+}
+
 int gl_syncfs(int fd) { return syncfs(fd); }
-int gl_allocate(int fd, off_t size) { return posix_fallocate(fd, 0, size); }
+int gl_allocate(int fd, off_t size) { return fallocate(fd, 0, 0, size) == 0 ? 0 : errno; }
 int gl_try_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 int gl_set_pipe_size(int fd, int size) { return fcntl(fd, F_SETPIPE_SZ, size); }
 int gl_get_pipe_size(int fd) { return fcntl(fd, F_GETPIPE_SZ); }

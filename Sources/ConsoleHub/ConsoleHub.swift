@@ -137,15 +137,18 @@ public final class ConsoleHub: Sendable {
         controlThread.withLock { $0 = thread }
     }
 
-    /// Lets go of all consoles: their descriptors stay with the service manager, if there is one.
-    public func stop() {
+    /// Lets go of all consoles. Their descriptors, by the names they are stored under, are the caller's now: to be
+    /// passed on to a new image, or closed, and then the service manager has them still, if there is one.
+    @discardableResult
+    public func stop() -> [(name: String, descriptor: Int32)] {
         control.stop()
         controlThread.withLock { thread in
             thread?.join()
             thread = nil
         }
-        for console in state.withLock({ Array($0.consoles.values) }) {
-            console.shard.loop.perform { console.suspend() }
+        return state.withLock({ Array($0.consoles.values) }).compactMap { console in
+            let name = ConsoleTable.descriptorName(of: console.definition.key)
+            return console.shard.loop.perform { console.suspend() }.map { (name, $0) }
         }
     }
 
@@ -157,34 +160,49 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    /// Adds a console; whether it is new. One that is known takes the new definition's rate and plain file.
+    /// What came of adding a console.
+    public enum Added: Hashable, Sendable {
+        /// It is new.
+        case new
+        /// The stream has a console already.
+        case known
+        /// The same place is another stream's console already.
+        case taken(by: StreamKey)
+    }
+
+    /// Adds a console, unless its stream or its place is captured already.
     @discardableResult
-    public func add(_ definition: Definition) -> Bool {
+    public func add(_ definition: Definition) -> Added {
         add(definition, adopting: nil, peer: nil)
     }
 
     /// Adds the console behind a descriptor that is open already, such as a child's output; it is not connected again
     /// when it ends.
     public func add(_ definition: Definition, descriptor: consuming Descriptor) {
-        add(definition, adopting: descriptor.release(), peer: nil)
+        _ = add(definition, adopting: descriptor.release(), peer: nil)
     }
 
     @discardableResult
-    private func add(_ definition: Definition, adopting raw: Int32?, peer: ProcessIdentity?) -> Bool {
+    private func add(_ definition: Definition, adopting raw: Int32?, peer: ProcessIdentity?) -> Added {
         let shard = capture.shard(of: definition.key.vm)
         let console = Console(definition, shard: shard, hub: self)
-        let isNew = state.withLock { state in
+        let added = state.withLock { state in
             if state.consoles[definition.key] != nil {
-                return false
+                return Added.known
+            }
+            let place = definition.endpoint
+            if place != .inherited, let other = state.consoles.values.first(where: { $0.definition.endpoint == place })
+            {
+                return .taken(by: other.definition.key)
             }
             state.consoles[definition.key] = console
-            return true
+            return .new
         }
-        guard isNew else {
+        guard added == .new else {
             if let raw {
                 close(raw)
             }
-            return false
+            return added
         }
         let lastPeer = table.peer(of: definition.key)
         let folder = passThroughFolder.withLock { $0 }
@@ -199,7 +217,7 @@ public final class ConsoleHub: Sendable {
         if let watched = definition.endpoint.watchedPath {
             control.post { [discovery] in discovery.watchFolder(of: watched) }
         }
-        return true
+        return .new
     }
 
     /// Removes a console: its connection is closed, its log stays. False when there is none.
@@ -253,7 +271,8 @@ public final class ConsoleHub: Sendable {
         control.post { [manager, table] in
             let name = ConsoleTable.descriptorName(of: definition.key)
             table.put(ConsoleTable.Entry(descriptorName: name, definition: definition, peer: peer))
-            manager.notify("FDSTORE=1\nFDNAME=\(name)", descriptors: [raw])
+            // Without FDPOLL=0 the manager would let go of a console whose VMM is gone before we know.
+            manager.notify("FDSTORE=1\nFDPOLL=0\nFDNAME=\(name)", descriptors: [raw])
             close(raw)
         }
     }

@@ -30,6 +30,12 @@ final class GuestLine: EventHandler {
         token = nil
     }
 
+    /// Ends, and gives the descriptor away.
+    func handOver() -> Int32? {
+        end()
+        return try? descriptor.duplicate().release()
+    }
+
     /// Whether the guest has not read what was typed so far.
     var isCongested: Bool { unsent.count >= Self.unsentLimit }
 

@@ -1,3 +1,5 @@
+import SystemIO
+
 import LogModel
 
 /// A run of a stream's bytes with its records: a decoded sealed block, or the part of an active pair asked for.
@@ -55,11 +57,12 @@ final class BlockStorage {
     }
 }
 
-/// The last block's memory, kept for the next.
+/// Memory that a reader uses again and again.
 struct BlockMemory {
     private var last: BlockStorage?
+    private var compressed: BlockStorage?
 
-    /// Memory for at least `count` bytes that nobody else uses.
+    /// Memory for the text of a block of `count` bytes, that nobody else uses.
     mutating func storage(for count: Int) -> BlockStorage {
         if isKnownUniquelyReferenced(&last), let last, last.bytes.count >= count {
             return last
@@ -67,5 +70,17 @@ struct BlockMemory {
         let fresh = BlockStorage(capacity: max(count, StoreLimits.blockLimit))
         last = fresh
         return fresh
+    }
+
+    /// What `read` puts into memory for `count` bytes; valid until the next call.
+    mutating func scratch(
+        _ count: Int,
+        _ read: (UnsafeMutableRawBufferPointer) throws(SystemError) -> Int
+    ) throws(SystemError) -> UnsafeRawBufferPointer {
+        if (compressed?.bytes.count ?? 0) < count {
+            compressed = BlockStorage(capacity: max(count, StoreLimits.blockLimit))
+        }
+        let target = UnsafeMutableRawBufferPointer(rebasing: compressed!.bytes[..<count])
+        return UnsafeRawBufferPointer(rebasing: target[..<(try read(target))])
     }
 }

@@ -73,8 +73,9 @@ struct BlockHeader: Hashable, Sendable {
         trailingMarkers = bytes.littleEndian(at: 68)
         // Bounds that the writer keeps; beyond them the bytes are no header of ours, and nothing is allocated for them.
         guard low <= high, rawLength <= StoreLimits.blockLimit, lines <= rawLength,
-            recordCount <= 2 * StoreLimits.recordsPerBlock, columnsLength <= Self.columnsLimit,
-            frameLength <= 2 * StoreLimits.blockLimit, offset <= UInt64.max - UInt64(rawLength)
+            recordCount <= StoreLimits.recordsLimit, columnsLength <= Self.columnsLimit,
+            trailingMarkers <= recordCount,
+            frameLength <= Self.frameLimit, offset <= UInt64.max - UInt64(rawLength)
         else {
             return nil
         }
@@ -82,7 +83,10 @@ struct BlockHeader: Hashable, Sendable {
         ownTime = ownLow <= ownHigh ? Timestamp(microseconds: ownLow)...Timestamp(microseconds: ownHigh) : nil
     }
 
-    private static let columnsLimit = 16 << 20
+    /// More than the columns of `StoreLimits.recordsLimit` records take.
+    static let columnsLimit = 16 << 20
+    /// Bytes that the compressed text of a block takes at most.
+    static let frameLimit = 2 * StoreLimits.blockLimit
 
     /// A header from its parts, before its frame is made.
     init(records: [IndexRecord], base: UInt64, rawLength: Int, checksum: UInt32) {

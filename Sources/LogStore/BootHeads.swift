@@ -14,23 +14,44 @@ struct BootHeads {
     /// Saves what must stay of the blocks in `range`, which are about to be removed, then trims to the newest heads.
     func save(range: Range<UInt64>, from reader: StreamReader) throws(SystemError) {
         try extendHead(endingAt: range.lowerBound, from: reader, limit: range.upperBound)
-        for boot in try boots(in: range, reader) {
-            let start = max(boot.position, range.lowerBound)
-            try write(from: start, to: min(start + UInt64(StoreLimits.headLength), range.upperBound), reader)
+        // Which will be kept is decided first: a guest can print very many banners.
+        let held = try heads()
+        let fresh = try boots(in: range, reader).filter { boot in !held.contains { $0.base == boot.base } }
+        let kept = Self.newest(held + fresh)
+        for boot in fresh where kept.contains(boot.base) {
+            let end = min(boot.base + UInt64(StoreLimits.headLength), range.upperBound)
+            try write(from: boot.base, to: end, reader)
         }
-        try trim()
+        for head in held where !kept.contains(head.base) {
+            try fileSystem.remove(layout.head(head.base))
+        }
     }
 
-    private func boots(in range: Range<UInt64>, _ reader: StreamReader) throws(SystemError) -> [BootDetail] {
-        var boots: [BootDetail] = []
+    private struct Head {
+        var base: UInt64
+        var end: UInt64
+        var isByTransport: Bool
+    }
+
+    /// The bases of the heads that stay: the newest, those by transport before the others.
+    private static func newest(_ heads: [Head]) -> Set<UInt64> {
+        let ranked = heads.sorted { ($0.isByTransport ? 1 : 0, $0.base) > ($1.isByTransport ? 1 : 0, $1.base) }
+        return Set(ranked.prefix(StoreLimits.headsKept).map(\.base))
+    }
+
+    private func boots(in range: Range<UInt64>, _ reader: StreamReader) throws(SystemError) -> [Head] {
+        var boots: [UInt64: Bool] = [:]
         for summary in try reader.summaries() where range.contains(summary.offset) && summary.flags.contains(.boot) {
             for record in try reader.records(of: summary) where record.flags.contains(.boot) {
                 if let boot = RecordDetail(decoding: record.detail).boot {
-                    boots.append(boot)
+                    let base = min(max(boot.position, range.lowerBound), record.offset)
+                    boots[base] = boots[base] == true || boot.event.isByTransport
                 }
             }
         }
-        return boots
+        return boots.filter { $0.key < range.upperBound }
+            .map { Head(base: $0.key, end: $0.key, isByTransport: $0.value) }
+            .sorted { $0.base < $1.base }
     }
 
     /// The boot whose head was cut short because its segment ended goes on in this one.
@@ -75,13 +96,7 @@ struct BootHeads {
             SealedBlock.append(text: $0, records: records, base: start, compressor, to: &out)
         }
         SegmentIndex.append([header], to: &out)
-        try fileSystem.replace(layout.head(start), with: out)
-    }
-
-    private struct Head {
-        var base: UInt64
-        var end: UInt64
-        var isByTransport: Bool
+        try fileSystem.replace(StreamLayout.name(start, StreamLayout.headSuffix), in: layout.path, with: out)
     }
 
     private func heads() throws(SystemError) -> [Head] {
@@ -92,20 +107,13 @@ struct BootHeads {
             guard let header = file.headers.first else {
                 continue
             }
-            let events = (try file.records(of: header, decompressor) ?? []).compactMap {
-                RecordDetail(decoding: $0.detail).boot?.event
+            // The boot that the head is of, not one that it happens to show as well.
+            let isByTransport = (try file.records(of: header, decompressor) ?? []).contains { record in
+                let boot = RecordDetail(decoding: record.detail).boot
+                return boot?.event == .powerOn && boot.map { $0.position <= extent.base } == true
             }
-            heads.append(Head(base: extent.base, end: header.end, isByTransport: events.contains(.powerOn)))
+            heads.append(Head(base: extent.base, end: header.end, isByTransport: isByTransport))
         }
         return heads
-    }
-
-    private func trim() throws(SystemError) {
-        var kept = try heads()
-        while kept.count > StoreLimits.headsKept {
-            let victim = kept.firstIndex { !$0.isByTransport } ?? 0
-            try fileSystem.remove(layout.head(kept[victim].base))
-            kept.remove(at: victim)
-        }
     }
 }

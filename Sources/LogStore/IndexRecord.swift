@@ -138,6 +138,11 @@ public struct IndexRecord: Hashable, Sendable {
         return (record, size)
     }
 
+    /// Whether `bytes` hold all of the record that begins them, sound or not.
+    static func isWhole(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.count >= unitSize && bytes.count >= unitSize * (1 + Int(bytes.littleEndian(at: 20) as UInt16 >> 12))
+    }
+
     /// The checksum of a whole record: its first 28 bytes, then its detail. An all-zero record never has it, because
     /// CRC-32C of zeros is not zero.
     private static func checksum(of whole: UnsafeRawBufferPointer) -> UInt32 {

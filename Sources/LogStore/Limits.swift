@@ -9,6 +9,9 @@ public enum StoreLimits {
     public static let blockLimit = 320 << 10
     /// Index records per block: bounds the index of a stream that trickles byte by byte, or of a flood of markers.
     public static let recordsPerBlock = 8192
+    /// Index records that one block can have at most. Markers alone cannot end a block, for the next would begin at the
+    /// same position: beyond this many at one position, without a byte between them, nothing more is told.
+    public static let recordsLimit = 2 * recordsPerBlock
     /// Blocks per segment: 16 MiB of text is the unit of retention.
     public static let blocksPerSegment = 64
     /// Lines that one index record can count; a batch with more is cut in two.

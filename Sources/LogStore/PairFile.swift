@@ -27,19 +27,25 @@ final class PairFile {
     /// Reads the records that came since; whether there were any.
     ///
     /// Stops, without error, at the first record that is torn or does not continue the one before: a writer at work
-    /// will complete it, recovery will cut it.
+    /// will complete it, recovery will cut it. An index that became shorter was repaired, and is read anew.
     @discardableResult
     func refresh() throws(SystemError) -> Bool {
         let size = try index.size
-        guard size > indexRead else {
+        guard size != indexRead else {
             return false
         }
+        if size < indexRead {
+            records = []
+            indexRead = 0
+            committedLength = 0
+        }
         let before = records.count
-        let fresh = try index.read(at: indexRead, count: size - indexRead)
+        let fresh = try index.read(at: indexRead, count: min(size - indexRead, Self.indexLimit))
         fresh.withUnsafeBytes { bytes in
             var at = 0
             while let (record, size) = IndexRecord.decode(UnsafeRawBufferPointer(rebasing: bytes[at...])),
-                record.offset == end
+                record.offset == end, committedLength + Int(record.length) <= StoreLimits.blockLimit,
+                records.count < StoreLimits.recordsLimit
             {
                 records.append(record)
                 committedLength += Int(record.length)
@@ -50,28 +56,33 @@ final class PairFile {
         return records.count > before
     }
 
-    /// The committed text from `start` (bytes after `base`) on, with the records from the one at `firstRecord` on.
+    /// More than a full pair's index takes.
+    static let indexLimit = StoreLimits.recordsLimit * IndexRecord.unitSize * (1 + IndexRecord.maximumDetailUnits)
+
+    /// The records from the one at `firstRecord` on, with their text, up to the first whose bytes are not what its
+    /// checksum says; nil when that is the first.
     func block(from firstRecord: Int, _ memory: inout BlockMemory) throws(SystemError) -> Block? {
         let start = firstRecord < records.count ? records[firstRecord].offset : end
-        let length = Int(end - start)
-        let storage = memory.storage(for: length)
-        let target = UnsafeMutableRawBufferPointer(rebasing: storage.bytes[..<length])
-        guard try log.read(at: Int(start - base), into: target) == length else {
+        let storage = memory.storage(for: Int(end - start))
+        let target = UnsafeMutableRawBufferPointer(rebasing: storage.bytes[..<Int(end - start)])
+        let available = try log.read(at: Int(start - base), into: target)
+        var sound = firstRecord
+        var length = 0
+        while sound < records.count {
+            let record = records[sound]
+            let stop = length + Int(record.length)
+            guard stop <= available,
+                gl_crc32c(0, target.baseAddress.map { $0 + length }, Int(record.length)) == record.checksum
+            else {
+                break
+            }
+            length = stop
+            sound += 1
+        }
+        guard sound > firstRecord || firstRecord == records.count else {
             return nil
         }
-        let slice = Array(records[firstRecord...])
+        let slice = Array(records[firstRecord..<sound])
         return Block(offset: start, storage: storage, length: length) { slice }
-    }
-
-    /// Whether every committed byte is what its record's checksum says; reads all of them.
-    func isSound(_ memory: inout BlockMemory) throws(SystemError) -> Bool {
-        guard let whole = try block(from: 0, &memory) else {
-            return false
-        }
-        let text = whole.text
-        return records.allSatisfy { record in
-            let start = Int(record.offset - base)
-            return gl_crc32c(0, text.baseAddress.map { $0 + start }, Int(record.length)) == record.checksum
-        }
     }
 }

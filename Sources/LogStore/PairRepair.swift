@@ -10,19 +10,29 @@ struct RepairedPair {
     var recordCount = 0
     var lastTime: Timestamp?
     var endsMidLine = false
+    /// Markers after the last byte, with those that end the block before when there is no byte.
+    var markersAtEnd = 0
     /// The last source position that a record carries.
     var source: [UInt8]?
+    /// Whether something committed was found damaged: positions after `end` may have been given to bytes that are gone.
+    var isDamaged = false
+    /// Bytes that are gone, as far as they are known.
+    var lost = 0
 
     var end: UInt64 { base + UInt64(dataLength) }
 
     mutating func accept(_ record: IndexRecord) {
+        let detail = record.detail.isEmpty ? nil : RecordDetail(decoding: record.detail)
+        if record.isMarker {
+            markersAtEnd += 1 + (recordCount == 0 ? detail?.markersBefore ?? 0 : 0)
+        } else {
+            markersAtEnd = 0
+        }
         recordCount += 1
         indexLength += record.encodedSize
         dataLength += Int(record.length)
         lastTime = max(lastTime ?? record.time, record.time)
-        if !record.detail.isEmpty, let position = RecordDetail(decoding: record.detail).source {
-            source = position
-        }
+        source = detail?.source ?? source
     }
 }
 
@@ -33,8 +43,10 @@ struct RepairedPair {
 /// After the death of the host anything unsynced may be missing, torn or zero. Then:
 /// - the index is cut at the first record that is torn, does not continue the one before, or whose bytes fail their
 ///   checksum;
-/// - what text lies beyond goes to quarantine, unless it is all NUL, and a gap marker counts it;
+/// - what text lies beyond failed bytes goes to quarantine, unless it is all NUL;
 /// - text without a record is kept up to its first NUL only: a block that was never written reads as zeros.
+///
+/// Every step can be repeated: a crash during repair leaves a pair that is repaired to the same.
 struct PairRepair {
     let layout: StreamLayout
     let fileSystem: any FileSystem
@@ -46,44 +58,27 @@ struct PairRepair {
     func repair(_ base: UInt64, limit: UInt64?) throws(SystemError) -> RepairedPair {
         let log = try StoredFile(layout.log(base), .create, on: fileSystem)
         let index = try StoredFile(layout.index(base), .create, on: fileSystem)
-        let text = try log.read(at: 0, count: try log.size)
-        let units = try index.read(at: 0, count: try index.size)
-        var pair = RepairedPair(base: base)
-        var claimed = 0
-        var isDamaged = false
-        units.withUnsafeBytes { bytes in
-            while let (record, _) = IndexRecord.decode(UnsafeRawBufferPointer(rebasing: bytes[pair.indexLength...])),
-                record.offset == pair.end, record.end <= limit ?? .max
-            {
-                claimed = pair.dataLength + Int(record.length)
-                guard claimed <= text.count, checksum(text, pair.dataLength..<claimed) == record.checksum else {
-                    isDamaged = true
-                    break
-                }
-                pair.accept(record)
-            }
+        let logSize = try log.size
+        let indexSize = try index.size
+        let ceiling = min(StoreLimits.blockLimit, Int(clamping: (limit ?? .max) - base))
+        let text = try log.read(at: 0, count: min(logSize, ceiling))
+        let (found, hasFailedBytes) = try accepted(base, text, index, limit: limit)
+        var pair = found
+        let tail = text[pair.dataLength...]
+        if hasFailedBytes {
+            pair.lost = max(pair.lost, tail.count)
+            quarantine(tail, at: pair.end)
         }
-        let modified = Timestamp(microseconds: fileSystem.status(layout.log(base))?.modified ?? 0)
-        let ceiling = min(text.count, Int(clamping: (limit ?? .max) - base))
-        let tail = text[pair.dataLength..<max(pair.dataLength, ceiling)]
-        var added: [IndexRecord] = []
-        if isDamaged {
-            let lost = max(tail.count, claimed - pair.dataLength)
-            try quarantine(tail, at: pair.end)
-            added = [corruptionMarker(at: pair.end, bytes: lost, time: max(pair.lastTime ?? modified, modified))]
-        } else if !isReplayable {
-            let kept = hostDied ? tail.prefix { $0 != 0 } : tail
-            added = recovered(
-                kept,
-                at: pair.end,
-                time: max(pair.lastTime ?? modified, modified),
-                text: text,
-                pair: pair
-            )
+        if logSize > ceiling, limit == nil {
+            // More than a pair can hold was never ours.
+            pair.isDamaged = true
         }
-        if units.count > pair.indexLength {
-            try index.truncate(to: pair.indexLength)
-        }
+        let keepsTail = !hasFailedBytes && !isReplayable
+        let kept = keepsTail ? (hostDied ? tail.prefix { $0 != 0 } : tail) : []
+        // Text before index: a crash between the two must not leave bytes that failed, without a record, to be kept.
+        try cut(log, from: logSize, to: pair.dataLength + kept.count)
+        try cut(index, from: indexSize, to: pair.indexLength)
+        let added = recovered(kept, of: text, pair)
         if !added.isEmpty {
             var encoded: [UInt8] = []
             for record in added {
@@ -92,11 +87,48 @@ struct PairRepair {
             try index.write(at: pair.indexLength, encoded)
             added.forEach { pair.accept($0) }
         }
-        if text.count > pair.dataLength {
-            try log.truncate(to: pair.dataLength)
-        }
         pair.endsMidLine = pair.dataLength > 0 && text[pair.dataLength - 1] != Lines.feed
         return pair
+    }
+
+    private func cut(_ file: StoredFile, from size: Int, to length: Int) throws(SystemError) {
+        if size > length {
+            try file.truncate(to: length)
+        }
+    }
+
+    /// What the index says as far as it is whole and the bytes agree, and whether it ended because they did not.
+    private func accepted(
+        _ base: UInt64,
+        _ text: [UInt8],
+        _ index: StoredFile,
+        limit: UInt64?
+    ) throws(SystemError) -> (RepairedPair, hasFailedBytes: Bool) {
+        let units = try index.read(at: 0, count: min(try index.size, PairFile.indexLimit))
+        var pair = RepairedPair(base: base)
+        var hasFailedBytes = false
+        units.withUnsafeBytes { bytes in
+            while pair.indexLength < bytes.count {
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[pair.indexLength...])
+                guard let (record, _) = IndexRecord.decode(rest), record.offset == pair.end,
+                    record.end <= limit ?? .max, pair.recordCount < StoreLimits.recordsLimit,
+                    pair.dataLength + Int(record.length) <= StoreLimits.blockLimit
+                else {
+                    // A torn record is shorter than it says; one that is all there and wrong was damaged.
+                    pair.isDamaged = IndexRecord.isWhole(rest)
+                    return
+                }
+                let claimed = pair.dataLength + Int(record.length)
+                guard claimed <= text.count, checksum(text, pair.dataLength..<claimed) == record.checksum else {
+                    pair.isDamaged = true
+                    pair.lost = Int(record.length)
+                    hasFailedBytes = true
+                    return
+                }
+                pair.accept(record)
+            }
+        }
+        return (pair, hasFailedBytes)
     }
 
     private func checksum(_ text: [UInt8], _ range: Range<Int>) -> UInt32 {
@@ -105,19 +137,11 @@ struct PairRepair {
         }
     }
 
-    private func corruptionMarker(at offset: UInt64, bytes: Int, time: Timestamp) -> IndexRecord {
-        let gap = GapDetail(reason: .corruption, bytes: UInt64(bytes), lines: 0, since: time, isClosed: true)
-        return IndexRecord(offset: offset, time: time, flags: .gap, detail: RecordDetail(gap: gap).encoded)
-    }
-
-    /// Records for text that was written but not yet recorded.
-    private func recovered(
-        _ kept: ArraySlice<UInt8>,
-        at offset: UInt64,
-        time: Timestamp,
-        text: [UInt8],
-        pair: RepairedPair
-    ) -> [IndexRecord] {
+    /// Records for text that was written but not yet recorded. Their time is when the log was last written, which is
+    /// when the last of them came, but never before that of the record before.
+    private func recovered(_ kept: ArraySlice<UInt8>, of text: [UInt8], _ pair: RepairedPair) -> [IndexRecord] {
+        let modified = Timestamp(microseconds: fileSystem.status(layout.log(pair.base))?.modified ?? 0)
+        let time = max(pair.lastTime ?? modified, modified)
         var records: [IndexRecord] = []
         var start = kept.startIndex
         while start < kept.endIndex {
@@ -129,7 +153,7 @@ struct PairRepair {
             let lines = kept[start..<end].reduce(0) { $0 + ($1 == Lines.feed ? 1 : 0) }
             records.append(
                 IndexRecord(
-                    offset: offset + UInt64(start - kept.startIndex),
+                    offset: pair.base + UInt64(start),
                     time: time,
                     length: UInt32(end - start),
                     flags: flags,
@@ -142,22 +166,24 @@ struct PairRepair {
         return records
     }
 
-    /// Keeps damaged bytes for whoever wants to look at them, within `StoreLimits.quarantineLimit`.
-    private func quarantine(_ bytes: ArraySlice<UInt8>, at offset: UInt64) throws(SystemError) {
+    /// Keeps damaged bytes for whoever wants to look at them, within `StoreLimits.quarantineLimit`. Best effort: that
+    /// it fails must not keep a stream from being written.
+    private func quarantine(_ bytes: ArraySlice<UInt8>, at offset: UInt64) {
         guard bytes.contains(where: { $0 != 0 }) else {
             return
         }
-        try fileSystem.makeDirectory(layout.quarantine)
+        try? fileSystem.makeDirectory(layout.quarantine)
         var held: [(name: String, size: Int)] = []
-        for name in try fileSystem.names(in: layout.quarantine).sorted() {
+        for name in (try? fileSystem.names(in: layout.quarantine).sorted()) ?? [] {
             held.append((name, fileSystem.status(layout.quarantine + "/" + name)?.size ?? 0))
         }
         var total = held.reduce(bytes.count) { $0 + $1.size }
         for old in held where total > StoreLimits.quarantineLimit {
-            try fileSystem.remove(layout.quarantine + "/" + old.name)
+            try? fileSystem.remove(layout.quarantine + "/" + old.name)
             total -= old.size
         }
-        let path = layout.quarantine + "/" + StreamLayout.name(offset, ".bad")
-        try StoredFile(path, .create, on: fileSystem).write(at: 0, Array(bytes))
+        let file = try? StoredFile(layout.quarantine + "/" + StreamLayout.name(offset, ".bad"), .create, on: fileSystem)
+        try? file?.truncate(to: 0)
+        try? file?.write(at: 0, Array(bytes))
     }
 }

@@ -77,6 +77,9 @@ public enum BootEvent: UInt8, Sendable, CaseIterable {
     /// Whether the transport, not the guest, told of it.
     public var isByTransport: Bool { self == .powerOn || self == .closed }
 
+    /// Whether a boot begins with it, rather than ends.
+    public var isBeginning: Bool { rawValue < BootEvent.closed.rawValue }
+
     /// The word `guestlog boots` shows.
     public var name: String {
         switch self {
@@ -117,6 +120,9 @@ public struct RecordDetail: Hashable, Sendable {
     public var source: [UInt8]?
     /// The earliest and latest time that the bytes themselves claim, in streams with a clock of their own.
     public var ownTime: ClosedRange<Timestamp>?
+    /// In a marker that begins a block: how many markers end the block before it, at the same position. Set by the
+    /// writer.
+    public internal(set) var markersBefore = 0
 
     /// A detail from its parts.
     public init(
@@ -137,6 +143,7 @@ public struct RecordDetail: Hashable, Sendable {
         static let boot: UInt8 = 2
         static let source: UInt8 = 3
         static let ownTime: UInt8 = 4
+        static let markersBefore: UInt8 = 5
     }
 
     /// Longest source position that fits.
@@ -171,6 +178,9 @@ public struct RecordDetail: Hashable, Sendable {
                 value.appendLittleEndian(ownTime.upperBound.microseconds)
             }
         }
+        if markersBefore > 0 {
+            Self.append(Tag.markersBefore, to: &out) { $0.appendLittleEndian(UInt32(markersBefore)) }
+        }
         return out
     }
 
@@ -196,6 +206,7 @@ public struct RecordDetail: Hashable, Sendable {
                 case Tag.boot: boot = Self.boot(&fields)
                 case Tag.source: source = Array(value)
                 case Tag.ownTime: ownTime = Self.ownTime(&fields)
+                case Tag.markersBefore: markersBefore = Int((fields.integer() as UInt32?) ?? 0)
                 default: break
                 }
             }

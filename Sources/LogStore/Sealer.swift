@@ -18,21 +18,19 @@ public final class Sealer {
         self.clock = clock
     }
 
-    /// Whether sealed blocks wait for a sync.
+    /// Whether sealed blocks wait for a sync, or pairs to be tried again.
     public var isDirty: Bool { streams.values.contains { $0.isDirty } }
 
-    /// Seals the pair at `base`, then brings the VM within its quota.
+    /// Seals the pair at `base`, then brings the VM within its quota. What cannot be sealed now is tried again by
+    /// `synchronize`.
     public func seal(_ base: UInt64, of stream: StreamID) throws(SystemError) {
         let sealer = try streamSealer(stream)
-        do throws(SystemError) {
-            try sealer.seal(base, &memory)
-        } catch {
-            // Retention may have taken the pair before its turn came.
-            guard error.code == SystemError.notFound else {
-                throw error
-            }
-        }
+        // The quota is kept even when sealing fails: what it frees may be what sealing needs.
+        let failure = attempt { () throws(SystemError) in try sealer.seal(base, &memory) }
         _ = try retention.enforce(vm: stream.vm, now: Timestamp(microseconds: clock.wallMicroseconds()))
+        if let failure {
+            throw failure
+        }
     }
 
     /// Puts everything on disk and removes the pairs whose blocks are there.
@@ -40,18 +38,30 @@ public final class Sealer {
     /// A failed sync is never retried as success: everything since the last good one is taken back and sealed again,
     /// and the error is thrown.
     public func synchronize() throws(SystemError) {
-        do throws(SystemError) {
-            try store.fileSystem.synchronizeAll(store.root)
-        } catch {
-            for (stream, sealer) in streams where sealer.isDirty {
-                for base in try sealer.revertUnsynced() {
-                    try seal(base, of: stream)
-                }
-            }
-            throw error
-        }
+        var failure = attempt { () throws(SystemError) in try store.fileSystem.synchronizeAll(store.root) }
+        let hasSynced = failure == nil
         for sealer in streams.values where sealer.isDirty {
-            try sealer.confirmSync()
+            let own = attempt { () throws(SystemError) in
+                if hasSynced {
+                    try sealer.confirmSync()
+                } else {
+                    try sealer.revertUnsynced()
+                }
+                try sealer.sealWaiting(&memory)
+            }
+            failure = failure ?? own
+        }
+        if let failure {
+            throw failure
+        }
+    }
+
+    private func attempt(_ body: () throws(SystemError) -> Void) -> SystemError? {
+        do throws(SystemError) {
+            try body()
+            return nil
+        } catch {
+            return error
         }
     }
 

@@ -5,34 +5,82 @@ import SystemIO
 /// A segment or a boot head, for reading: sealed blocks one after another, and, once it is closed, their index.
 ///
 /// A growing segment is read by walking its headers, a closed one by its index. A block is listed only when all of it
-/// is in the file.
+/// is in the file. Where a header is damaged the walk goes on at the next sound one.
 final class SegmentFile {
     private let file: StoredFile
     private(set) var headers: [BlockHeader] = []
     private(set) var isClosed = false
-    /// Where the next block of a growing segment will begin.
+    /// Where the last block listed ends.
     private(set) var length = 0
+    /// The file's length when it was last looked at.
+    private(set) var size = 0
 
     init(path: String, fileSystem: any FileSystem) throws(SystemError) {
         file = try StoredFile(path, .read, on: fileSystem)
         try refresh()
     }
 
-    /// Looks for blocks added since.
-    func refresh() throws(SystemError) {
-        guard !isClosed else {
-            return
+    /// Whether something lies after the last block that is neither a block nor the index: a block being written, the
+    /// rest of a torn one, or damage.
+    var hasTail: Bool { !isClosed && length < size }
+
+    /// Looks for blocks added since, and reads anew what was cut; whether anything changed.
+    @discardableResult
+    func refresh() throws(SystemError) -> Bool {
+        let now = try file.size
+        // The file may have been cut and have grown again since: then the last block is not the one known.
+        var isOther = isClosed ? now != size : length > now
+        if !isClosed, !isOther, let last = headers.last {
+            isOther = try header(at: last.position, size: now) != last
         }
-        let size = try file.size
+        guard isOther || now != size else {
+            return false
+        }
+        if isOther {
+            headers = []
+            isClosed = false
+            length = 0
+        }
+        size = now
         if let closed = try SegmentIndex.read(from: file, size: size) {
             headers = closed
             isClosed = true
-            return
+            return true
         }
-        while let header = try header(at: length, size: size) {
-            headers.append(header)
-            length = header.nextPosition
+        var position: Int? = length
+        while let at = position {
+            if let header = try header(at: at, size: size) {
+                headers.append(header)
+                length = header.nextPosition
+                position = length
+            } else {
+                position = try nextMagic(after: at)
+            }
         }
+        return true
+    }
+
+    /// The next place that looks like the beginning of a skippable frame of ours.
+    private func nextMagic(after start: Int) throws(SystemError) -> Int? {
+        let window = 64 << 10
+        var at = start + 1
+        while at + SkippableFrame.headerSize <= size {
+            let bytes = try file.read(at: at, count: min(window, size - at))
+            let place = bytes.withUnsafeBytes { buffer in
+                withUnsafeBytes(of: SkippableFrame.magic.littleEndian) { magic in
+                    gl_memmem(buffer.baseAddress, buffer.count, magic.baseAddress, magic.count)
+                        .map { $0 - buffer.baseAddress! }
+                }
+            }
+            if let place {
+                return at + place
+            }
+            guard bytes.count == window else {
+                return nil
+            }
+            at += window - MemoryLayout<UInt32>.size + 1
+        }
+        return nil
     }
 
     private func header(at position: Int, size: Int) throws(SystemError) -> BlockHeader? {
@@ -41,6 +89,9 @@ final class SegmentFile {
             return nil
         }
         let start = try file.read(at: position, count: fixed)
+        guard start.count == fixed else {
+            return nil
+        }
         let payloadLength = start.withUnsafeBytes { bytes -> Int? in
             guard bytes.littleEndian(at: 0) as UInt32 == SkippableFrame.magic,
                 bytes.littleEndian(at: 8) as UInt32 == BlockHeader.tag
@@ -50,6 +101,7 @@ final class SegmentFile {
             return Int(bytes.littleEndian(at: 4) as UInt32)
         }
         guard let payloadLength, payloadLength >= BlockHeader.encodedSize,
+            payloadLength <= BlockHeader.encodedSize + BlockHeader.columnsLimit,
             payloadLength <= size - position - SkippableFrame.headerSize
         else {
             return nil
@@ -79,17 +131,19 @@ final class SegmentFile {
         _ memory: inout BlockMemory
     ) throws(SystemError) -> Block? {
         let size = header.nextPosition - header.position
-        let whole = try file.read(at: header.position, count: size)
+        let whole = try memory.scratch(size) { buffer throws(SystemError) in
+            try file.read(at: header.position, into: buffer)
+        }
         guard whole.count == size else {
             return nil
         }
         let storage = memory.storage(for: Int(header.rawLength))
         let target = UnsafeMutableRawBufferPointer(rebasing: storage.bytes[..<Int(header.rawLength)])
         let frameStart = header.framePosition - header.position
-        let isSound = whole.withUnsafeBytes { bytes in
-            decompressor.decompress(UnsafeRawBufferPointer(rebasing: bytes[frameStart...]), into: target)
-        }
-        guard isSound, gl_crc32c(0, target.baseAddress, target.count) == header.checksum else {
+        let frame = UnsafeRawBufferPointer(rebasing: whole[frameStart...])
+        guard decompressor.decompress(frame, into: target),
+            gl_crc32c(0, target.baseAddress, target.count) == header.checksum
+        else {
             return nil
         }
         let payload = Array(whole[SkippableFrame.headerSize..<frameStart])
@@ -125,82 +179,6 @@ final class SegmentFile {
             return withUnsafeTemporaryAllocation(byteCount: Int(header.columnsLength), alignment: 8) { plain in
                 decompressor.decompress(columns, into: plain) ? decode(UnsafeRawBufferPointer(plain)) : nil
             }
-        }
-    }
-}
-
-/// What closes a segment: all block headers in one skippable frame, then a seek table that zstd's own seekable
-/// decoders understand.
-enum SegmentIndex {
-    static let tag = UInt32(littleEndianBytes: "GLS1")
-    /// A block's fields, its file position (u64), its payload's length (u32) and four bytes of room.
-    static let entrySize = BlockHeader.fieldsSize + 16
-    private static let seekableMagic: UInt32 = 0x8F92_EAB1
-    private static let footerSize = 9
-    private static let seekEntrySize = 8
-
-    static func append(_ headers: [BlockHeader], to out: inout [UInt8]) {
-        SkippableFrame.append(tag: tag, to: &out) { body in
-            for header in headers {
-                header.encodeFields(into: &body)
-                body.appendLittleEndian(UInt64(header.position))
-                body.appendLittleEndian(UInt32(header.payloadLength))
-                body.appendLittleEndian(UInt32(0))
-            }
-        }
-        // Two frames a block: the skippable one decodes to nothing.
-        out.appendLittleEndian(SkippableFrame.seekTableMagic)
-        out.appendLittleEndian(UInt32(headers.count * 2 * seekEntrySize + footerSize))
-        for header in headers {
-            out.appendLittleEndian(UInt32(SkippableFrame.headerSize + header.payloadLength))
-            out.appendLittleEndian(UInt32(0))
-            out.appendLittleEndian(header.frameLength)
-            out.appendLittleEndian(header.rawLength)
-        }
-        out.appendLittleEndian(UInt32(headers.count * 2))
-        out.append(0)
-        out.appendLittleEndian(seekableMagic)
-    }
-
-    /// The headers of a closed segment; nil when it has no sound index.
-    static func read(from file: StoredFile, size: Int) throws(SystemError) -> [BlockHeader]? {
-        // One read gets the whole tail of a full segment.
-        let fullTail = StoreLimits.blocksPerSegment * (entrySize + 2 * seekEntrySize) + 64
-        let tailSize = min(size, fullTail)
-        let tail = try file.read(at: size - tailSize, count: tailSize)
-        guard tail.count == tailSize, tailSize > footerSize else {
-            return nil
-        }
-        return tail.withUnsafeBytes { bytes in
-            guard bytes.littleEndian(at: tailSize - 4) as UInt32 == seekableMagic else {
-                return nil
-            }
-            let count = Int(bytes.littleEndian(at: tailSize - footerSize) as UInt32) / 2
-            let table = SkippableFrame.headerSize + count * 2 * seekEntrySize + footerSize
-            let index = SkippableFrame.headerSize + 8 + count * entrySize
-            guard count <= StoreLimits.blocksPerSegment, table + index <= tailSize else {
-                return nil
-            }
-            let payloadStart = tailSize - table - index + SkippableFrame.headerSize
-            let payload = UnsafeRawBufferPointer(rebasing: bytes[payloadStart..<tailSize - table])
-            guard let body = SkippableFrame.body(of: payload, tag: tag) else {
-                return nil
-            }
-            var headers: [BlockHeader] = []
-            headers.reserveCapacity(count)
-            for place in 0..<count {
-                let entry = UnsafeRawBufferPointer(rebasing: body[place * entrySize..<(place + 1) * entrySize])
-                guard var header = BlockHeader(decodingFields: entry) else {
-                    return nil
-                }
-                header.position = Int(clamping: entry.littleEndian(at: BlockHeader.fieldsSize) as UInt64)
-                header.payloadLength = Int(entry.littleEndian(at: BlockHeader.fieldsSize + 8) as UInt32)
-                guard header.position <= size, header.payloadLength <= size, header.nextPosition <= size else {
-                    return nil
-                }
-                headers.append(header)
-            }
-            return headers
         }
     }
 }

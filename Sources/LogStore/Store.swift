@@ -81,7 +81,7 @@ public struct Store: Sendable {
         if let ended = vm.ended {
             facts.append(("ended", .integer(ended.microseconds)))
         }
-        try fileSystem.replace(factsPath(vm.directory), with: JSON.object(facts).bytes + [Lines.feed])
+        try fileSystem.replace("vm.json", in: path(of: vm.directory), with: JSON.object(facts).bytes + [Lines.feed])
     }
 
     /// A VM's streams, by name.
@@ -101,9 +101,13 @@ public struct Store: Sendable {
 
     /// What is fixed for a stream; a console's properties when its facts are missing or unreadable.
     public func properties(of stream: StreamID) -> StreamProperties {
+        knownProperties(of: stream) ?? StreamProperties()
+    }
+
+    func knownProperties(of stream: StreamID) -> StreamProperties? {
         let path = StreamLayout(path: path(of: stream)).metadata
         guard let bytes = try? fileSystem.contents(of: path), let facts = try? JSON(parsing: bytes) else {
-            return StreamProperties()
+            return nil
         }
         return StreamProperties(
             encoding: facts["encoding"]?.text.flatMap(StreamProperties.Encoding.init) ?? .raw,
@@ -121,9 +125,17 @@ public struct Store: Sendable {
         return total
     }
 
-    /// What one stream takes on disk.
+    /// What one stream takes on disk, its quarantine included.
     public func usage(of stream: StreamID) throws(SystemError) -> Int {
-        let folder = path(of: stream)
+        let layout = StreamLayout(path: path(of: stream))
+        var total = try size(ofFilesIn: layout.path)
+        if fileSystem.status(layout.quarantine) != nil {
+            total += try size(ofFilesIn: layout.quarantine)
+        }
+        return total
+    }
+
+    private func size(ofFilesIn folder: String) throws(SystemError) -> Int {
         var total = 0
         for name in try fileSystem.names(in: folder) {
             if let status = fileSystem.status(folder + "/" + name), !status.isDirectory {

@@ -23,6 +23,8 @@ struct StreamLayout {
     let path: String
 
     static let offsetDigits = 20
+    /// No stream gets that far: a name that says so is not ours, and sums of positions below it cannot overflow.
+    static let positionLimit: UInt64 = 1 << 62
     static let segmentSuffix = ".log.zst"
     static let headSuffix = ".head.zst"
     static let logSuffix = ".log"
@@ -58,13 +60,19 @@ struct StreamLayout {
             guard digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
                 return nil
             }
-            return UInt64(String(decoding: digits, as: UTF8.self)).map { Extent(base: $0, kind: kind) }
+            return UInt64(String(decoding: digits, as: UTF8.self)).flatMap { base in
+                base < positionLimit ? Extent(base: base, kind: kind) : nil
+            }
         }
         return nil
     }
 
-    /// All extents, in order.
+    /// All extents, in order. A log without its index is no pair: one of them was not made yet, or is being removed.
     func extents(on fileSystem: any FileSystem) throws(SystemError) -> [Extent] {
-        try fileSystem.names(in: path).compactMap(Self.extent(named:)).sorted()
+        let names = try fileSystem.names(in: path)
+        let indexes = Set(names.filter { $0.hasSuffix(Self.indexSuffix) })
+        return names.compactMap(Self.extent(named:))
+            .filter { $0.kind != .pair || indexes.contains(Self.name($0.base, Self.indexSuffix)) }
+            .sorted()
     }
 }

@@ -9,10 +9,16 @@ struct RecoveredStream {
     /// Pairs that wait to be sealed, in order.
     var closedPairs: [UInt64] = []
     var endsMidLine = false
+    /// Markers at `nextOffset`.
+    var markersAtEnd = 0
     var source: [UInt8]?
+    /// Whether positions from `nextOffset` on may have been given to bytes that are gone.
+    var isEndUncertain = false
+    /// Bytes known to be gone at the end.
+    var lost = 0
 }
 
-/// Makes a stream whole after a crash; touches the last segment and the active pairs only.
+/// Makes a stream whole after a crash; touches the last segments and the active pairs only.
 struct StreamRecovery {
     let layout: StreamLayout
     let fileSystem: any FileSystem
@@ -20,70 +26,109 @@ struct StreamRecovery {
     let hostDied: Bool
 
     func recover() throws(SystemError) -> RecoveredStream {
-        var extents = try layout.extents(on: fileSystem)
-        let pairs = extents.filter { $0.kind == .pair }.map(\.base)
-        try cutUnsyncedBlocks(of: extents.filter { $0.kind == .segment }.map(\.base), pairs: Set(pairs))
-        try removeOrphanedIndexes(pairs: Set(pairs))
-        extents = try layout.extents(on: fileSystem)
-
+        try removeLeftovers()
         var recovered = RecoveredStream()
-        for extent in extents where extent.kind != .pair {
-            let file = try SegmentFile(path: layout.file(extent), fileSystem: fileSystem)
-            recovered.nextOffset = max(recovered.nextOffset, file.headers.last?.end ?? 0)
-        }
-        let repair = PairRepair(
-            layout: layout,
-            fileSystem: fileSystem,
-            isReplayable: isReplayable,
-            hostDied: hostDied
-        )
+        let known = try layout.extents(on: fileSystem).filter { $0.kind == .pair }.map(\.base)
+        let pairs = try settleSegments(pairs: known, &recovered)
         for (place, base) in pairs.enumerated() {
             let next = place + 1 < pairs.count ? pairs[place + 1] : nil
-            let pair = try repair.repair(base, limit: next)
+            let pair = try PairRepair(
+                layout: layout,
+                fileSystem: fileSystem,
+                isReplayable: isReplayable,
+                hostDied: hostDied
+            ).repair(base, limit: next)
             recovered.nextOffset = max(recovered.nextOffset, pair.end)
             recovered.source = pair.source ?? recovered.source
-            recovered.endsMidLine = pair.endsMidLine
-            let canContinue = next == nil && pair.dataLength < StoreLimits.blockTarget
-            if canContinue {
+            recovered.endsMidLine = pair.dataLength > 0 ? pair.endsMidLine : recovered.endsMidLine
+            recovered.markersAtEnd = pair.recordCount > 0 ? pair.markersAtEnd : recovered.markersAtEnd
+            // Damage before the last pair leaves a hole, which readers see; after the last, nobody knows.
+            recovered.isEndUncertain = recovered.isEndUncertain || (pair.isDamaged && next == nil)
+            recovered.lost = next == nil ? pair.lost : 0
+            if next == nil, pair.dataLength < StoreLimits.blockTarget {
                 recovered.activePair = pair
             } else if pair.recordCount > 0 {
                 recovered.closedPairs.append(base)
             } else {
-                try fileSystem.remove(layout.index(base))
                 try fileSystem.remove(layout.log(base))
+                try fileSystem.remove(layout.index(base))
             }
         }
         return recovered
     }
 
-    /// A sealed block whose pair still exists was not known to be synced: it is cut off and will be sealed again.
-    ///
-    /// Only the last segments can hold such blocks, so the walk goes backwards and ends at the first that holds none
-    /// and is closed.
-    private func cutUnsyncedBlocks(of segments: [UInt64], pairs: Set<UInt64>) throws(SystemError) {
-        for base in segments.reversed() {
-            let path = layout.segment(base)
-            let file = try SegmentFile(path: path, fileSystem: fileSystem)
-            let firstUnsynced = file.headers.first { pairs.contains($0.offset) }
-            if file.isClosed, firstUnsynced == nil {
-                return
-            }
-            let length = firstUnsynced?.position ?? file.headers.last?.nextPosition ?? 0
-            if length == 0 {
-                try fileSystem.remove(path)
-            } else {
-                try StoredFile(path, .update, on: fileSystem).truncate(to: length)
+    /// A pair is removed index last, so an index without a log is the rest of a removal; so is a `.new` of a
+    /// replacement.
+    private func removeLeftovers() throws(SystemError) {
+        let names = try fileSystem.names(in: layout.path)
+        let present = Set(names)
+        for name in names {
+            let log = name.dropLast(StreamLayout.indexSuffix.count) + StreamLayout.logSuffix
+            if name.hasSuffix(StreamLayout.indexSuffix) && !present.contains(String(log)) || name.hasSuffix(".new") {
+                try fileSystem.remove(layout.path + "/" + name)
             }
         }
     }
 
-    /// A pair is removed index last, so an index without a log is the rest of a removal.
-    private func removeOrphanedIndexes(pairs: Set<UInt64>) throws(SystemError) {
-        let suffix = StreamLayout.indexSuffix
-        for name in try fileSystem.names(in: layout.path) where name.hasSuffix(suffix) {
-            let base = UInt64(name.dropLast(suffix.count))
-            if let base, !pairs.contains(base) {
-                try fileSystem.remove(layout.path + "/" + name)
+    /// Cuts off the blocks that were not known to be synced, those at the end whose pairs still exist: they will be
+    /// sealed again. Returns the pairs that are left.
+    ///
+    /// Only the last segments can hold such blocks, so the walk goes backwards and ends at the first that keeps one.
+    private func settleSegments(
+        pairs: [UInt64],
+        _ recovered: inout RecoveredStream
+    ) throws(SystemError) -> [UInt64] {
+        let known = Set(pairs)
+        let extents = try layout.extents(on: fileSystem)
+        if let head = extents.last(where: { $0.kind == .head }) {
+            let end = try SegmentFile(path: layout.file(head), fileSystem: fileSystem).headers.last?.end
+            recovered.nextOffset = max(head.base, end ?? head.base)
+        }
+        var sealedEnd: UInt64 = 0
+        for extent in extents.reversed() where extent.kind == .segment {
+            let path = layout.file(extent)
+            let file = try SegmentFile(path: path, fileSystem: fileSystem)
+            let kept = file.headers.count - file.headers.reversed().prefix { known.contains($0.offset) }.count
+            // What follows the last block is the torn block of the next pair, if that pair is still there; else it may
+            // be damage that holds blocks which rest nowhere else, and where the stream ended only a pair can tell.
+            let end = file.headers.last?.end ?? extent.base
+            let isTorn = known.contains(end)
+            let hasLostEnd = file.hasTail && !pairs.contains { $0 >= end }
+            if kept < file.headers.count || (file.hasTail && isTorn) {
+                let length = kept < file.headers.count ? file.headers[kept].position : file.length
+                try StoredFile(path, .update, on: fileSystem).truncate(to: length)
+            }
+            recovered.isEndUncertain = recovered.isEndUncertain || hasLostEnd
+            recovered.nextOffset = max(recovered.nextOffset, extent.base)
+            // An empty file stays: the sealer begins with it anew, and readers that hold it see what it becomes.
+            guard kept > 0 else {
+                continue
+            }
+            let last = file.headers[kept - 1]
+            sealedEnd = last.end
+            recovered.nextOffset = max(recovered.nextOffset, sealedEnd)
+            recovered.markersAtEnd = Int(last.trailingMarkers)
+            var memory = BlockMemory()
+            let block = try file.block(last, Decompressor(), &memory)
+            recovered.endsMidLine = block?.text.last.map { $0 != Lines.feed } ?? false
+            break
+        }
+        for base in pairs where base < sealedEnd {
+            try removeRedundant(base)
+        }
+        return pairs.filter { $0 >= sealedEnd }
+    }
+
+    /// Finishes the removal of a pair whose block is sealed and followed by others; while the block is damaged the pair
+    /// stays, for readers to find.
+    private func removeRedundant(_ base: UInt64) throws(SystemError) {
+        var memory = BlockMemory()
+        let files = StreamFiles(layout: layout, fileSystem: fileSystem)
+        for case .sealed(let file, let header) in try files.blocks(at: base).holding where header.offset == base {
+            if try file.block(header, Decompressor(), &memory) != nil {
+                try fileSystem.remove(layout.log(base))
+                try fileSystem.remove(layout.index(base))
+                return
             }
         }
     }

@@ -1,9 +1,9 @@
-import CLinux
 import LogModel
 import SystemIO
 
-/// Turns one stream's closed pairs into sealed blocks. Owned by one thread, the sealer's.
+/// Turns one stream's closed pairs into sealed blocks, in order. Owned by one thread, the sealer's.
 ///
+/// A pair that cannot be sealed now keeps its place, and those after it wait: blocks rest in the order of positions.
 /// A pair is removed only after the segment that holds its block was synced. When a sync fails nothing is taken for
 /// done: every block since the last good one is cut off and sealed again from its pair.
 final class StreamSealer {
@@ -11,15 +11,26 @@ final class StreamSealer {
     private let fileSystem: any FileSystem
     private let compressor: Compressor
     /// A segment is closed at this size even before it has all its blocks, so that a small quota can be kept.
-    var segmentLimit: Int
+    private let segmentLimit: Int
     private var growing: Growing?
+    /// Position after the last sealed byte.
+    private var sealedEnd: UInt64 = 0
+    private var waiting: [UInt64] = []
     private var unsynced: [Unsynced] = []
+    /// Pairs whose blocks are on disk, still to be removed.
+    private var synced: [UInt64] = []
+    /// Segments to be cut, and where, because a sync failed.
+    private var cuts: [UInt64: Int] = [:]
+    /// Whether `growing` and `sealedEnd` say what is on disk.
+    private var isReady = false
 
     private struct Growing {
         let base: UInt64
         let file: StoredFile
         var headers: [BlockHeader]
         var length: Int
+        /// Whether a write failed and may have left something beyond `length`.
+        var hasTail = false
     }
 
     private struct Unsynced {
@@ -38,75 +49,128 @@ final class StreamSealer {
         self.layout = layout
         self.fileSystem = fileSystem
         self.compressor = compressor
-        try resume()
+        try makeReady()
     }
 
-    /// Goes on with the last segment, when it is not closed.
+    /// Goes on with the last segment, when it is neither closed nor damaged at its end.
     private func resume() throws(SystemError) {
         growing = nil
-        guard let last = try layout.extents(on: fileSystem).last(where: { $0.kind == .segment }) else {
+        sealedEnd = 0
+        for extent in try layout.extents(on: fileSystem).reversed() where extent.kind == .segment {
+            let path = layout.file(extent)
+            let segment = try SegmentFile(path: path, fileSystem: fileSystem)
+            guard let last = segment.headers.last else {
+                continue
+            }
+            sealedEnd = last.end
+            if !segment.isClosed, !segment.hasTail {
+                let file = try StoredFile(path, .update, on: fileSystem)
+                growing = Growing(base: extent.base, file: file, headers: segment.headers, length: segment.length)
+            }
             return
-        }
-        let path = layout.file(last)
-        let segment = try SegmentFile(path: path, fileSystem: fileSystem)
-        if !segment.isClosed, !segment.headers.isEmpty {
-            let file = try StoredFile(path, .update, on: fileSystem)
-            growing = Growing(base: last.base, file: file, headers: segment.headers, length: segment.length)
         }
     }
 
-    /// Whether blocks wait for a sync.
-    var isDirty: Bool { !unsynced.isEmpty }
+    /// Whether there is something to do after the next sync: pairs to remove, or pairs to try again.
+    var isDirty: Bool { !unsynced.isEmpty || !synced.isEmpty || !waiting.isEmpty || !isReady }
 
-    /// Seals the pair at `base`: one skippable frame and one zstd frame, in one write.
+    /// Takes the closed pair at `base`, which follows those given before, and seals all that wait.
     func seal(_ base: UInt64, _ memory: inout BlockMemory) throws(SystemError) {
-        if unsynced.contains(where: { $0.pair == base }) {
+        if !waiting.contains(base), !unsynced.contains(where: { $0.pair == base }) {
+            waiting.append(base)
+        }
+        try sealWaiting(&memory)
+    }
+
+    /// Seals the pairs that wait, until one cannot be.
+    func sealWaiting(_ memory: inout BlockMemory) throws(SystemError) {
+        try makeReady()
+        while let base = waiting.first {
+            do throws(SystemError) {
+                try sealPair(base, &memory)
+            } catch {
+                // Retention may have taken the pair before its turn came.
+                guard error.code == SystemError.notFound else {
+                    throw error
+                }
+            }
+            waiting.removeFirst()
+        }
+    }
+
+    /// One skippable frame and one zstd frame, in one write.
+    private func sealPair(_ base: UInt64, _ memory: inout BlockMemory) throws(SystemError) {
+        guard base >= sealedEnd else {
             return
         }
         var pair = try PairFile(layout, base: base, fileSystem: fileSystem)
-        if !(try pair.isSound(&memory)) {
+        var block = try pair.block(from: 0, &memory)
+        if block?.end != pair.end {
             _ = try PairRepair(layout: layout, fileSystem: fileSystem, isReplayable: true, hostDied: true)
                 .repair(base, limit: nil)
             pair = try PairFile(layout, base: base, fileSystem: fileSystem)
+            block = try pair.block(from: 0, &memory)
         }
-        guard let block = try pair.block(from: 0, &memory), !pair.records.isEmpty else {
+        guard let block, block.end == pair.end else {
+            throw SystemError(
+                "seal (the pair changes while it is read)",
+                layout.log(base),
+                code: SystemError.inputOutput
+            )
+        }
+        guard !pair.records.isEmpty else {
+            try fileSystem.remove(layout.log(base))
+            try fileSystem.remove(layout.index(base))
             return
         }
+        if let segment = growing,
+            segment.headers.count >= StoreLimits.blocksPerSegment || segment.length >= segmentLimit
+        {
+            try finish()
+        }
         if growing == nil {
-            let file = try StoredFile(layout.segment(base), .create, on: fileSystem)
-            try file.truncate(to: 0)
-            growing = Growing(base: base, file: file, headers: [], length: 0)
+            growing = try newSegment(base)
+        }
+        guard var segment = growing else {
+            return
+        }
+        if segment.hasTail {
+            try segment.file.truncate(to: segment.length)
         }
         var out: [UInt8] = []
         var header = SealedBlock.append(text: block.text, records: pair.records, base: base, compressor, to: &out)
-        header.position = growing!.length
-        do {
-            try growing!.file.write(at: header.position, out)
-        } catch {
-            try? growing!.file.truncate(to: header.position)
-            throw error
-        }
-        growing!.headers.append(header)
-        growing!.length = header.nextPosition
-        unsynced.append(Unsynced(pair: base, segment: growing!.base, position: header.position))
-        if growing!.headers.count == StoreLimits.blocksPerSegment || growing!.length >= segmentLimit {
-            try finish()
+        header.position = segment.length
+        segment.hasTail = true
+        growing = segment
+        try segment.file.write(at: header.position, out)
+        segment.hasTail = false
+        segment.headers.append(header)
+        segment.length = header.nextPosition
+        growing = segment
+        sealedEnd = header.end
+        unsynced.append(Unsynced(pair: base, segment: segment.base, position: header.position))
+        if segment.headers.count >= StoreLimits.blocksPerSegment || segment.length >= segmentLimit {
+            try? finish()
         }
     }
 
-    /// Closes the growing segment: from now on it never changes.
+    private func newSegment(_ base: UInt64) throws(SystemError) -> Growing {
+        let file = try StoredFile(layout.segment(base), .create, on: fileSystem)
+        try file.truncate(to: 0)
+        return Growing(base: base, file: file, headers: [], length: 0)
+    }
+
+    /// Closes the growing segment: from now on it never changes. When that fails it is tried again before the next
+    /// block.
     private func finish() throws(SystemError) {
         guard let segment = growing else {
             return
         }
         var out: [UInt8] = []
         SegmentIndex.append(segment.headers, to: &out)
-        do {
-            try segment.file.write(at: segment.length, out)
-        } catch {
-            try? segment.file.truncate(to: segment.length)
-            throw error
-        }
+        growing?.hasTail = true
+        try segment.file.truncate(to: segment.length)
+        try segment.file.write(at: segment.length, out)
         growing = nil
         // The latest time within, so that readers can pass over old segments without opening them.
         let latest = segment.headers.lazy.map { max($0.timeRange.upperBound, $0.ownTime?.upperBound ?? .distantPast) }
@@ -117,59 +181,45 @@ final class StreamSealer {
 
     /// The blocks written so far are on disk: their pairs go.
     func confirmSync() throws(SystemError) {
-        for block in unsynced {
-            try fileSystem.remove(layout.log(block.pair))
-            try fileSystem.remove(layout.index(block.pair))
-        }
+        synced += unsynced.map(\.pair)
         unsynced.removeAll()
+        while let base = synced.first {
+            try fileSystem.remove(layout.log(base))
+            try fileSystem.remove(layout.index(base))
+            synced.removeFirst()
+        }
     }
 
     /// The blocks written since the last good sync may not be on disk, and the kernel has forgotten which: they are cut
-    /// off. Returns their pairs, to be sealed again.
-    func revertUnsynced() throws(SystemError) -> [UInt64] {
-        let pairs = unsynced.map(\.pair)
-        let firstPositions = Dictionary(unsynced.map { ($0.segment, $0.position) }) { min($0, $1) }
+    /// off, and their pairs wait to be sealed again. Until all are cut nothing is sealed.
+    func revertUnsynced() throws(SystemError) {
+        for block in unsynced {
+            cuts[block.segment] = min(cuts[block.segment] ?? block.position, block.position)
+        }
+        waiting = unsynced.map(\.pair) + waiting
         unsynced.removeAll()
         growing = nil
-        for (segment, position) in firstPositions {
-            if position == 0 {
-                try fileSystem.remove(layout.segment(segment))
-            } else {
+        isReady = false
+        try makeReady()
+    }
+
+    /// Cuts what is to be cut, and goes on with the last segment.
+    private func makeReady() throws(SystemError) {
+        guard !isReady else {
+            return
+        }
+        for (segment, position) in cuts.sorted(by: { $0.key > $1.key }) {
+            do throws(SystemError) {
                 try StoredFile(layout.segment(segment), .update, on: fileSystem).truncate(to: position)
+            } catch {
+                // Retention may have taken a segment that was closed but not synced.
+                guard error.code == SystemError.notFound else {
+                    throw error
+                }
             }
+            cuts[segment] = nil
         }
         try resume()
-        return pairs
-    }
-}
-
-/// The form of a sealed block, for the sealer and for boot heads.
-enum SealedBlock {
-    /// Appends the block's two frames to `out`; the header's `position` is the caller's to set.
-    static func append(
-        text: UnsafeRawBufferPointer,
-        records: [IndexRecord],
-        base: UInt64,
-        _ compressor: Compressor,
-        to out: inout [UInt8]
-    ) -> BlockHeader {
-        let start = out.count
-        var frame: [UInt8] = []
-        let checksum = gl_crc32c(0, text.baseAddress, text.count)
-        var header = BlockHeader(records: records, base: base, rawLength: text.count, checksum: checksum)
-        header.frameLength = UInt32(compressor.append(text, to: &frame))
-        var columns: [UInt8] = []
-        RecordColumns.encode(records, into: &columns)
-        header.columnsLength = UInt32(columns.count)
-        var packed: [UInt8] = []
-        _ = columns.withUnsafeBytes { compressor.append($0, to: &packed) }
-        header.columnsCompressed = packed.count < columns.count
-        SkippableFrame.append(tag: BlockHeader.tag, to: &out) { body in
-            header.encodeFields(into: &body)
-            body.append(contentsOf: header.columnsCompressed ? packed : columns)
-        }
-        header.payloadLength = out.count - start - SkippableFrame.headerSize
-        out.append(contentsOf: frame)
-        return header
+        isReady = true
     }
 }

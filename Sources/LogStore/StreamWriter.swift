@@ -12,40 +12,6 @@ public struct AppendFailure: Error, Sendable, CustomStringConvertible {
     public var description: String { cause.description }
 }
 
-/// What is fixed for a stream when it is made; rests in `meta.json`.
-public struct StreamProperties: Hashable, Sendable {
-    /// How the bytes are to be read.
-    public enum Encoding: String, Sendable {
-        /// As they came.
-        case raw
-        /// One record of canonical JSON per line.
-        case json
-    }
-
-    /// Whose clock the times are from.
-    public enum Clock: String, Sendable {
-        /// The host's, at receipt.
-        case host
-        /// The log's own, beside the host's.
-        case own
-    }
-
-    /// How the bytes are to be read.
-    public var encoding: Encoding
-    /// Whose clock the times are from.
-    public var clock: Clock
-    /// Whether the source can be read again from a position, so that bytes without an index record are cut at
-    /// recovery rather than kept.
-    public var isReplayable: Bool
-
-    /// Properties from their parts; a console's by default.
-    public init(encoding: Encoding = .raw, clock: Clock = .host, isReplayable: Bool = false) {
-        self.encoding = encoding
-        self.clock = clock
-        self.isReplayable = isReplayable
-    }
-}
-
 /// Appends to one stream. Owned by one thread, the writer's; the VM's lock is held meanwhile.
 ///
 /// Text goes to the log first, then its record to the index: that second write is the commit. A pair is closed at
@@ -53,12 +19,12 @@ public struct StreamProperties: Hashable, Sendable {
 public final class StreamWriter {
     let layout: StreamLayout
     private let fileSystem: any FileSystem
-    private var pair: OpenPair?
-    /// The active pair as it stands on disk while its files are closed.
-    private var resting: RepairedPair?
+    private var active: ActivePair?
     private var lastTime: Timestamp?
-    private var endsMidLine = false
-    private var closed: [UInt64] = []
+    private var endsMidLine: Bool
+    /// Markers at `nextOffset` so far.
+    private var markersAtEnd: Int
+    private var closed: [UInt64]
     private var encoded: [UInt8] = []
 
     /// Position of the next byte.
@@ -66,20 +32,15 @@ public final class StreamWriter {
     /// The last source position committed, for replayable streams.
     public private(set) var source: [UInt8]?
 
-    private struct OpenPair {
+    /// The pair being written: how much of each file is committed, and the files while they are open.
+    private struct ActivePair {
         let base: UInt64
-        let log: StoredFile
-        let index: StoredFile
-        var dataLength: Int
-        var indexLength: Int
-        var recordCount: Int
+        var dataLength = 0
+        var indexLength = 0
+        var recordCount = 0
+        var files: (log: StoredFile, index: StoredFile)?
+        /// Whether a write failed and may have left something beyond what is committed.
         var hasFailed = false
-    }
-
-    /// The bases of pairs that were closed since this was last asked, in order; they are the sealer's now.
-    public func takeClosedPairs() -> [UInt64] {
-        defer { closed.removeAll() }
-        return closed
     }
 
     init(layout: StreamLayout, fileSystem: any FileSystem, recovered: RecoveredStream) {
@@ -87,9 +48,17 @@ public final class StreamWriter {
         self.fileSystem = fileSystem
         nextOffset = recovered.nextOffset
         closed = recovered.closedPairs
-        resting = recovered.activePair
+        if let pair = recovered.activePair {
+            active = ActivePair(
+                base: pair.base,
+                dataLength: pair.dataLength,
+                indexLength: pair.indexLength,
+                recordCount: pair.recordCount
+            )
+        }
         lastTime = recovered.activePair?.lastTime
         endsMidLine = recovered.endsMidLine
+        markersAtEnd = recovered.markersAtEnd
         source = recovered.source
     }
 
@@ -97,10 +66,16 @@ public final class StreamWriter {
     public var path: String { layout.path }
 
     /// Bytes of text in the active pair.
-    public var activeLength: Int { pair?.dataLength ?? resting?.dataLength ?? 0 }
+    public var activeLength: Int { active?.dataLength ?? 0 }
 
     /// Whether the active pair's files are open.
-    public var isOpen: Bool { pair != nil }
+    public var isOpen: Bool { active?.files != nil }
+
+    /// The bases of pairs that were closed since this was last asked, in order; they are the sealer's now.
+    public func takeClosedPairs() -> [UInt64] {
+        defer { closed.removeAll() }
+        return closed
+    }
 
     /// Appends `bytes`, received from `time` on.
     ///
@@ -125,68 +100,64 @@ public final class StreamWriter {
         }
     }
 
-    /// Appends a marker: a gap, a boot's beginning or end.
+    /// Appends a marker: a gap, a boot's beginning or end. After `StoreLimits.recordsPerBlock` markers without a byte
+    /// between them further ones are not kept.
     public func mark(_ detail: RecordDetail, time: Timestamp) throws(SystemError) {
         var flags: RecordFlags = []
         if detail.gap != nil {
             flags.insert(.gap)
         }
         if let boot = detail.boot {
-            flags.insert(boot.event.rawValue < BootEvent.closed.rawValue ? .boot : .bootEnd)
+            flags.insert(boot.event.isBeginning ? .boot : .bootEnd)
         }
         try preparePair(for: time)
+        if let pair = active, pair.dataLength == 0, pair.recordCount >= StoreLimits.recordsPerBlock {
+            return
+        }
         try commit(UnsafeRawBufferPointer(start: nil, count: 0), time: time, flags: flags, detail: detail)
         closeFullPair()
     }
 
-    /// Closes the active pair, so that it can be sealed, unless it holds nothing.
+    /// Closes the active pair, so that it can be sealed. One without text stays, for the next would have the same name;
+    /// its markers are written again, because a sync that failed may have dropped them.
     public func roll() {
-        if pair == nil, resting == nil {
+        guard let pair = active else {
             return
         }
-        let base = pair?.base ?? resting!.base
-        let isEmpty = (pair?.recordCount ?? resting!.recordCount) == 0
-        pair = nil
-        resting = nil
-        // Without text the next pair would have the same name: this one is opened again instead.
-        if activeTextIsEmpty(base) || isEmpty {
-            resting = try? reopenable(base)
-            return
+        if pair.dataLength > 0 {
+            closed.append(pair.base)
+            active = nil
+        } else if pair.recordCount > 0 {
+            try? rewriteMarkers(of: pair)
         }
-        closed.append(base)
     }
 
-    private func activeTextIsEmpty(_ base: UInt64) -> Bool {
-        base == nextOffset
-    }
-
-    private func reopenable(_ base: UInt64) throws(SystemError) -> RepairedPair {
-        try PairRepair(layout: layout, fileSystem: fileSystem, isReplayable: true, hostDied: false)
-            .repair(base, limit: nil)
+    private func rewriteMarkers(of pair: ActivePair) throws(SystemError) {
+        let index = try StoredFile(layout.index(pair.base), .update, on: fileSystem)
+        try index.write(at: 0, try index.read(at: 0, count: pair.indexLength))
     }
 
     /// Closes the active pair's files for now, to spare descriptors; the next append opens them again.
     public func closeFiles() {
-        guard let open = pair else {
-            return
-        }
-        resting = RepairedPair(
-            base: open.base,
-            dataLength: open.dataLength,
-            indexLength: open.indexLength,
-            recordCount: open.recordCount
-        )
-        pair = nil
+        active?.files = nil
     }
 
-    /// Continues at `offset`, which must not lie before the stream's end, leaving a gap of unknown size.
-    func jump(to offset: UInt64, reason: GapReason, time: Timestamp) throws(SystemError) {
-        let since = lastTime ?? time
+    /// Continues at `offset`, which lies beyond everything ever written, behind a gap marker.
+    func jump(to offset: UInt64, gap: GapDetail, time: Timestamp) throws(SystemError) {
         roll()
-        resting = nil
+        if let pair = active {
+            // Markers alone: nothing will be written at their position any more, so they can rest.
+            if pair.recordCount > 0 {
+                closed.append(pair.base)
+            } else {
+                try fileSystem.remove(layout.log(pair.base))
+                try fileSystem.remove(layout.index(pair.base))
+            }
+            active = nil
+        }
         nextOffset = offset
         endsMidLine = false
-        let gap = GapDetail(reason: reason, bytes: nil, lines: 0, since: since, isClosed: true)
+        markersAtEnd = 0
         try mark(RecordDetail(gap: gap), time: time)
     }
 
@@ -198,7 +169,7 @@ public final class StreamWriter {
         at time: Timestamp
     ) throws(SystemError) -> UnsafeRawBufferPointer {
         try preparePair(for: time)
-        let used = pair?.dataLength ?? 0
+        let used = activeLength
         var piece = rest
         if used + rest.count >= StoreLimits.blockTarget {
             let searchFrom = max(0, StoreLimits.blockTarget - used - 1)
@@ -220,47 +191,36 @@ public final class StreamWriter {
     }
 
     private func closeFullPair() {
-        guard let open = pair else {
+        guard let pair = active else {
             return
         }
         let isFull =
-            open.dataLength >= StoreLimits.blockLimit || (open.dataLength >= StoreLimits.blockTarget && !endsMidLine)
-        if isFull || (open.recordCount >= StoreLimits.recordsPerBlock && open.dataLength > 0) {
+            pair.dataLength >= StoreLimits.blockLimit || (pair.dataLength >= StoreLimits.blockTarget && !endsMidLine)
+        if isFull || pair.recordCount >= StoreLimits.recordsPerBlock {
             roll()
         }
     }
 
-    /// Opens the active pair, or makes the next one; after a failure, a new one.
+    /// Opens the active pair, or makes the next one; after a failure or a step of the clock, a new one.
     private func preparePair(for time: Timestamp) throws(SystemError) {
-        if let last = lastTime, last.microseconds - time.microseconds > StoreLimits.clockTolerance {
+        let isClockBack = lastTime.map { $0.microseconds - time.microseconds > StoreLimits.clockTolerance } ?? false
+        if let pair = active, pair.dataLength > 0, isClockBack || pair.hasFailed {
             roll()
         }
-        if let open = pair {
-            guard open.hasFailed else {
-                return
-            }
-            let base = open.base
-            pair = nil
-            if base == nextOffset {
-                // Nothing of it was committed: begin it again.
-                resting = try reopenable(base)
-            } else {
-                closed.append(base)
-            }
+        // A new pair is cut too: a log without an index may lie there, the rest of a crash.
+        var pair = active ?? ActivePair(base: nextOffset, hasFailed: true)
+        if pair.files == nil {
+            pair.files = (
+                log: try StoredFile(layout.log(pair.base), .create, on: fileSystem),
+                index: try StoredFile(layout.index(pair.base), .create, on: fileSystem)
+            )
         }
-        let rested = resting
-        let base = rested?.base ?? nextOffset
-        let log = try StoredFile(layout.log(base), .create, on: fileSystem)
-        let index = try StoredFile(layout.index(base), .create, on: fileSystem)
-        pair = OpenPair(
-            base: base,
-            log: log,
-            index: index,
-            dataLength: rested?.dataLength ?? 0,
-            indexLength: rested?.indexLength ?? 0,
-            recordCount: rested?.recordCount ?? 0
-        )
-        resting = nil
+        if pair.hasFailed, let files = pair.files {
+            try files.index.truncate(to: pair.indexLength)
+            try files.log.truncate(to: pair.dataLength)
+            pair.hasFailed = false
+        }
+        active = pair
     }
 
     /// Writes `piece`, then its record. When either write fails, what it left is cut and nothing is committed.
@@ -270,9 +230,50 @@ public final class StreamWriter {
         flags given: RecordFlags,
         detail: RecordDetail?
     ) throws(SystemError) {
-        guard let open = pair else {
+        guard let pair = active, let files = pair.files else {
             preconditionFailure("preparePair was called")
         }
+        var detail = detail
+        if pair.recordCount == 0, piece.isEmpty, markersAtEnd > 0 {
+            detail?.markersBefore = markersAtEnd
+        }
+        let record = record(of: piece, time: time, flags: given, detail: detail)
+        encoded.removeAll(keepingCapacity: true)
+        record.encode(into: &encoded)
+        do throws(SystemError) {
+            if !piece.isEmpty {
+                try files.log.write(at: pair.dataLength, piece)
+            }
+            try files.index.write(at: pair.indexLength, encoded)
+        } catch {
+            // The caller will give these bytes again or count them as lost: they must not be found by recovery too.
+            try? files.index.truncate(to: pair.indexLength)
+            try? files.log.truncate(to: pair.dataLength)
+            active?.hasFailed = true
+            throw error
+        }
+        active?.dataLength += piece.count
+        active?.indexLength += encoded.count
+        active?.recordCount += 1
+        nextOffset += UInt64(piece.count)
+        lastTime = record.time
+        if let position = detail?.source {
+            source = position
+        }
+        if let last = piece.last {
+            endsMidLine = last != Lines.feed
+            markersAtEnd = 0
+        } else {
+            markersAtEnd += 1
+        }
+    }
+
+    private func record(
+        of piece: UnsafeRawBufferPointer,
+        time: Timestamp,
+        flags given: RecordFlags,
+        detail: RecordDetail?
+    ) -> IndexRecord {
         var flags = given
         var stamp = time
         if let last = lastTime, time < last {
@@ -288,7 +289,7 @@ public final class StreamWriter {
         if detail?.source != nil {
             flags.insert(.checkpoint)
         }
-        let record = IndexRecord(
+        return IndexRecord(
             offset: nextOffset,
             time: stamp,
             length: UInt32(piece.count),
@@ -297,30 +298,5 @@ public final class StreamWriter {
             checksum: gl_crc32c(0, piece.baseAddress, piece.count),
             detail: detail?.encoded ?? []
         )
-        encoded.removeAll(keepingCapacity: true)
-        record.encode(into: &encoded)
-        do throws(SystemError) {
-            if !piece.isEmpty {
-                try open.log.write(at: open.dataLength, piece)
-            }
-            try open.index.write(at: open.indexLength, encoded)
-        } catch {
-            // The caller will give these bytes again or count them as lost: they must not be found by recovery too.
-            try? open.index.truncate(to: open.indexLength)
-            try? open.log.truncate(to: open.dataLength)
-            pair?.hasFailed = true
-            throw error
-        }
-        pair!.dataLength += piece.count
-        pair!.indexLength += encoded.count
-        pair!.recordCount += 1
-        nextOffset += UInt64(piece.count)
-        lastTime = stamp
-        if let position = detail?.source {
-            source = position
-        }
-        if let last = piece.last {
-            endsMidLine = last != Lines.feed
-        }
     }
 }

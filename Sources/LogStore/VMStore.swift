@@ -3,15 +3,16 @@ import SystemIO
 
 /// One VM's history, for its one writer: holds the VM's lock.
 ///
-/// The lock file says, while the VM is open, under which boot of the host: what is found there after a crash tells
-/// the death of the process from the death of the host.
+/// While the VM is open `writer.json` says under which boot of the host: what is found there after a crash tells the
+/// death of the process from the death of the host. Streams are repaired when they are opened, which may be much later
+/// and by another process; those that the host's death left unrepaired stand there too.
 public final class VMStore {
     /// The store around it.
     public let store: Store
     /// The VM.
     public private(set) var vm: Store.VM
     private let lock: StoredFile
-    private let hostBoot: String
+    private var state: WriterState
     /// Whether the host died while the VM was last written.
     public let hostDied: Bool
     private var streams: [StreamName: StreamWriter] = [:]
@@ -29,6 +30,8 @@ public final class VMStore {
         now: Timestamp
     ) throws(SystemError) {
         let fileSystem = store.fileSystem
+        // What is no UUID would be a folder's name all the same.
+        let uuid = uuid.flatMap(VMIdentity.canonicalUUID)
         var identity = VMIdentity(name: name, uuid: uuid, namespace: namespace)
         if uuid == nil {
             while let earlier = store.vm(in: identity.directoryName), earlier.ended != nil {
@@ -41,13 +44,15 @@ public final class VMStore {
         guard lock.tryLock() else {
             throw SystemError("lock (another process writes this VM)", path, code: SystemError.wouldBlock)
         }
-        let before = try lock.read(at: 0, count: Self.hostBootLimit)
-        hostDied = !before.isEmpty && before != Array(hostBoot.utf8)
-        try lock.truncate(to: 0)
-        try lock.write(at: 0, Array(hostBoot.utf8))
-        try lock.synchronize()
+        let left = try WriterState(at: path, on: fileSystem)
+        hostDied = left.map { $0.hostBoot != nil && $0.hostBoot != hostBoot } ?? false
+        state = left ?? WriterState()
+        state.hostBoot = hostBoot
+        if hostDied {
+            state.unrepaired = Set(try fileSystem.names(in: path).compactMap(StreamName.init))
+        }
+        try state.write(at: path, on: fileSystem)
         self.store = store
-        self.hostBoot = hostBoot
         if let known = store.vm(in: identity.directoryName), known.identity == identity, known.ended == nil {
             vm = known
         } else {
@@ -56,8 +61,6 @@ public final class VMStore {
             try store.write(vm)
         }
     }
-
-    private static let hostBootLimit = 128
 
     /// The stream `name`, recovered and ready to be appended to; made with `properties` when there is none.
     public func open(
@@ -71,10 +74,14 @@ public final class VMStore {
         let id = StreamID(vm: vm.directory, stream: name)
         let layout = StreamLayout(path: store.path(of: id))
         try store.fileSystem.makeDirectory(layout.path)
-        if store.fileSystem.status(layout.metadata) == nil {
+        let hostDied = state.unrepaired.contains(name)
+        let actual: StreamProperties
+        if let known = store.knownProperties(of: id) {
+            actual = known
+        } else {
             try write(properties, to: layout)
+            actual = properties
         }
-        let actual = store.properties(of: id)
         let recovery = StreamRecovery(
             layout: layout,
             fileSystem: store.fileSystem,
@@ -83,9 +90,20 @@ public final class VMStore {
         )
         let recovered = try recovery.recover()
         let writer = StreamWriter(layout: layout, fileSystem: store.fileSystem, recovered: recovered)
-        if hostDied, recovered.nextOffset > 0 {
-            let stride = StoreLimits.restartStride
-            try writer.jump(to: (recovered.nextOffset / stride + 1) * stride, reason: .hostRestart, time: now)
+        if hostDied || recovered.isEndUncertain {
+            let gap = GapDetail(
+                reason: hostDied ? .hostRestart : .corruption,
+                bytes: hostDied || recovered.lost == 0 ? nil : UInt64(recovered.lost),
+                lines: 0,
+                since: recovered.activePair?.lastTime ?? now,
+                isClosed: true
+            )
+            // Positions given after an earlier jump may be lost with the jump itself: each stride is used once.
+            let stride = max(recovered.nextOffset / StoreLimits.restartStride, state.lastStride) + 1
+            try writer.jump(to: stride * StoreLimits.restartStride, gap: gap, time: now)
+            state.lastStride = stride
+            state.unrepaired.remove(name)
+            try state.write(at: vmPath, on: store.fileSystem)
         }
         streams[name] = writer
         return writer
@@ -98,7 +116,7 @@ public final class VMStore {
             ("clock", .string(properties.clock.rawValue)),
             ("replayable", .bool(properties.isReplayable)),
         ])
-        try store.fileSystem.replace(layout.metadata, with: facts.bytes + [Lines.feed])
+        try store.fileSystem.replace("meta.json", in: layout.path, with: facts.bytes + [Lines.feed])
     }
 
     /// Marks the VM as deleted at `time`: its history is kept for a while, and never continued.
@@ -110,11 +128,59 @@ public final class VMStore {
     /// Declares that everything written is on disk, so that the next opening, even after the host's death, finds
     /// nothing to repair. To be called after a sync, last.
     public func closeCleanly() throws(SystemError) {
-        try lock.truncate(to: 0)
+        state.hostBoot = nil
+        try state.write(at: vmPath, on: store.fileSystem)
     }
+
+    private var vmPath: String { store.path(of: vm.directory) }
+}
+
+/// What `writer.json` says of a VM that is, or was, being written.
+private struct WriterState {
+    /// The boot of the host under which it is written; nil when it was closed cleanly.
+    var hostBoot: String?
+    /// Streams to be repaired as after the host's death.
+    var unrepaired: Set<StreamName> = []
+    /// The highest multiple of `StoreLimits.restartStride` at which a stream was continued.
+    var lastStride: UInt64 = 0
+
+    init() {}
+
+    /// What is said in the VM's folder; nil when it was closed cleanly or never opened. What cannot be read is taken
+    /// for a host that died.
+    init?(at path: String, on fileSystem: any FileSystem) throws(SystemError) {
+        guard let bytes = try fileSystem.contents(of: path + "/" + Self.name) else {
+            return nil
+        }
+        guard let facts = try? JSON(parsing: bytes) else {
+            hostBoot = ""
+            return
+        }
+        hostBoot = facts["host_boot"]?.text
+        unrepaired = Set((facts["unrepaired"]?.elements ?? []).compactMap { $0.text.flatMap(StreamName.init) })
+        let limit = StreamLayout.positionLimit / StoreLimits.restartStride
+        lastStride = min(UInt64(clamping: facts["last_stride"]?.integer ?? 0), limit)
+    }
+
+    func write(at path: String, on fileSystem: any FileSystem) throws(SystemError) {
+        if hostBoot == nil, unrepaired.isEmpty {
+            try fileSystem.remove(path + "/" + Self.name)
+            return
+        }
+        let facts = JSON.object([
+            ("host_boot", hostBoot.map { .string($0) } ?? .null),
+            ("unrepaired", .array(unrepaired.sorted().map { .string($0.text) })),
+            ("last_stride", .integer(Int64(lastStride))),
+        ])
+        try fileSystem.replace(Self.name, in: path, with: facts.bytes + [Lines.feed])
+    }
+
+    private static let name = "writer.json"
 }
 
 extension SystemError {
     /// EWOULDBLOCK.
     public static let wouldBlock: Int32 = 11
+    /// EIO.
+    static let inputOutput: Int32 = 5
 }

@@ -9,6 +9,13 @@ public struct PeerCredentials: Hashable, Sendable {
     public var user: UInt32
     /// Its effective group.
     public var group: UInt32
+
+    /// Credentials from their parts.
+    public init(process: Int32, user: UInt32, group: UInt32) {
+        self.process = process
+        self.user = user
+        self.group = group
+    }
 }
 
 /// Unix stream sockets: dialling, listening, asking who is there.

@@ -1,1 +1,78 @@
-@main enum Main { static func main() {} }
+import ArgumentParser
+import ControlAPI
+import Glibc
+import GuestlogService
+import Query
+import SystemIO
+
+/// The command line. Each subcommand has a file of its own.
+@main
+struct Guestlog: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "guestlog",
+        abstract: "Keep everything a virtual machine says, and hand it to whoever needs it.",
+        discussion: """
+            Exit status: 0 done (an empty log is fine), 1 a filter or wait matched nothing, 2 wrong use, \
+            3 the daemon or the store is out of reach.
+            """,
+        version: Daemon.version,
+        groupedSubcommands: [
+            CommandGroup(name: "Capture", subcommands: [Serve.self, Run.self, Add.self, Drop.self]),
+            CommandGroup(
+                name: "Read",
+                subcommands: [Logs.self, VMs.self, Boots.self, Wait.self, Console.self, Export.self]
+            ),
+            CommandGroup(name: "Manage", subcommands: [Status.self, Verify.self, Remove.self, Config.self]),
+        ]
+    )
+
+    static func main() async {
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            leave(with: error)
+        }
+    }
+
+    private static func leave(with error: any Error) -> Never {
+        switch error {
+        case let code as ExitCode:
+            _exit(code.rawValue)
+        case let error as Output.Closed:
+            _exit(error.code)
+        case is ControlClient.Unreachable, is SystemError:
+            Output.error("\(error)")
+            _exit(ExitCode.outOfReach.rawValue)
+        case let error as APIError where error.status >= 500:
+            Output.error("\(error)")
+            _exit(ExitCode.outOfReach.rawValue)
+        case is APIError, is QueryError, is ConfigurationError:
+            Output.error("\(error)")
+            _exit(ExitCode.wrongUse.rawValue)
+        default:
+            let code = exitCode(for: error)
+            let text = fullMessage(for: error)
+            if code == .success {
+                try? Output.write(text + "\n")
+                _exit(0)
+            }
+            Output.error(text, prefix: "")
+            _exit(code == .validationFailure ? ExitCode.wrongUse.rawValue : code.rawValue)
+        }
+    }
+}
+
+extension ExitCode {
+    /// A filter or `wait` matched nothing.
+    static let nothingMatched = ExitCode(1)
+    /// The command line, or what it names, is wrong.
+    static let wrongUse = ExitCode(2)
+    /// The daemon or the store cannot be reached.
+    static let outOfReach = ExitCode(3)
+}

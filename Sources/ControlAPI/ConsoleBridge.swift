@@ -1,0 +1,126 @@
+import Capture
+import ConsoleHub
+import LogModel
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOWebSocket
+import SystemIO
+
+/// Joins a WebSocket to a console: binary frames carry the console's bytes out and the writer's in.
+struct ConsoleBridge {
+    let server: ControlServer
+
+    func serve(_ channel: WebSocketChannel, _ target: RequestTarget) async throws {
+        let peer = try? await channel.channel.peerCredentials()
+        try await channel.executeThenClose { inbound, outbound in
+            do {
+                let console = try await attach(target, peer: peer, on: channel.channel.eventLoop)
+                try await pump(console, inbound, outbound)
+            } catch let error as APIError {
+                try await close(outbound, error.message)
+            }
+        }
+    }
+
+    private func attach(
+        _ target: RequestTarget,
+        peer: PeerCredentials?,
+        on loop: any NIOCore.EventLoop
+    ) async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
+        guard case .console(let name) = try Route(.GET, target) else {
+            throw APIError.notFound("this is no console")
+        }
+        let role: WatcherRole =
+            switch target["mode"] ?? "write" {
+            case "watch": .watch
+            case "write": .write
+            case "steal": .steal
+            case let other: throw APIError.badRequest("mode=\(other): watch, write or steal was expected")
+            }
+        let stream = target["stream"].flatMap(StreamName.init) ?? .console0
+        let keys = server.hub.statuses().map(\.definition.key)
+        guard let key = keys.first(where: { ($0.name == name || $0.uuid == name) && $0.stream == stream }) else {
+            throw APIError.notFound("no console of a VM named \(name) is captured; guestlog vms lists those that are")
+        }
+        let who = peer.map { "user \($0.user) (process \($0.process))" } ?? "somebody"
+        let raw = try joinHub(key, role, who)
+        return try await ClientBootstrap(group: loop).withConnectedSocket(raw) { channel in
+            channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel(wrappingChannelSynchronously: channel) }
+        }
+    }
+
+    /// One end of a socket pair goes to the hub; the other's number is returned, to be closed by its channel.
+    private func joinHub(_ key: StreamKey, _ role: WatcherRole, _ who: String) throws -> Int32 {
+        let pair = try Descriptor.socketPair()
+        guard server.hub.attach(key, try pair.first.duplicate(), as: role, who: who) else {
+            throw APIError.notFound("the console of \(key.name) is gone")
+        }
+        return try pair.second.duplicate().release()
+    }
+
+    private func pump(
+        _ console: NIOAsyncChannel<ByteBuffer, ByteBuffer>,
+        _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
+        _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
+    ) async throws {
+        try await console.executeThenClose { output, input in
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask {
+                    for try await bytes in output {
+                        try await outbound.write(WebSocketFrame(fin: true, opcode: .binary, data: bytes))
+                    }
+                    try await close(outbound, "the console is closed to you")
+                }
+                tasks.addTask {
+                    for try await frame in inbound {
+                        switch frame.opcode {
+                        case .binary, .text, .continuation:
+                            try await input.write(frame.unmaskedData)
+                        case .ping:
+                            try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData))
+                        case .connectionClose:
+                            return
+                        default:
+                            break
+                        }
+                    }
+                }
+                try await tasks.next()
+                tasks.cancelAll()
+            }
+        }
+    }
+
+    private func close(_ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>, _ reason: String) async throws {
+        var data = ByteBuffer()
+        data.write(webSocketErrorCode: .normalClosure)
+        // A close frame holds at most 125 bytes, two of them the code.
+        data.writeBytes(reason.utf8.prefix(123))
+        try await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: data))
+    }
+}
+
+extension Channel {
+    /// Who is at the other end of a Unix socket.
+    func peerCredentials() async throws -> PeerCredentials? {
+        guard let provider = self as? any SocketOptionProvider else {
+            return nil
+        }
+        let credentials: RawCredentials = try await provider.unsafeGetSocketOption(
+            level: .socket,
+            name: NIOBSDSocket.Option(rawValue: Self.peerCredentialsOption)
+        ).get()
+        return PeerCredentials(process: credentials.process, user: credentials.user, group: credentials.group)
+    }
+
+    /// SO_PEERCRED.
+    private static var peerCredentialsOption: CInt { 17 }
+}
+
+/// `struct ucred`.
+private struct RawCredentials: Sendable {
+    var process: Int32
+    var user: UInt32
+    var group: UInt32
+}

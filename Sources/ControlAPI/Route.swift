@@ -1,0 +1,41 @@
+import LogModel
+import NIOHTTP1
+
+/// What a request asks for.
+enum Route: Hashable {
+    case status
+    case vms
+    case logs
+    case boots(vm: String)
+    case wait(vm: String)
+    case console(vm: String)
+    case addConsole
+    case removeConsole(name: String)
+    case endVM(vm: String)
+
+    /// The route of a request, or why there is none.
+    init(_ method: HTTPMethod, _ target: RequestTarget) throws(APIError) {
+        guard target.components.first == "v1" else {
+            throw .notFound("/\(target.components.joined(separator: "/")) is nothing here; routes begin with /v1")
+        }
+        let rest = Array(target.components.dropFirst())
+        let known: [(HTTPMethod, Route)]
+        switch rest.count {
+        case 1 where rest[0] == "status": known = [(.GET, .status)]
+        case 1 where rest[0] == "vms": known = [(.GET, .vms)]
+        case 1 where rest[0] == "logs": known = [(.GET, .logs)]
+        case 1 where rest[0] == "consoles": known = [(.POST, .addConsole)]
+        case 2 where rest[0] == "consoles": known = [(.DELETE, .removeConsole(name: rest[1]))]
+        case 2 where rest[0] == "vms": known = [(.DELETE, .endVM(vm: rest[1]))]
+        case 3 where rest[0] == "vms" && rest[2] == "boots": known = [(.GET, .boots(vm: rest[1]))]
+        case 3 where rest[0] == "vms" && rest[2] == "wait": known = [(.GET, .wait(vm: rest[1]))]
+        case 3 where rest[0] == "vms" && rest[2] == "console": known = [(.GET, .console(vm: rest[1]))]
+        default: throw .notFound("\(target.text) is nothing here; see docs/openapi.yaml")
+        }
+        guard let match = known.first(where: { $0.0 == method }) else {
+            let allowed = known.map { $0.0.rawValue }.joined(separator: ", ")
+            throw APIError(405, "\(method.rawValue) is not for \(target.text); \(allowed) is")
+        }
+        self = match.1
+    }
+}

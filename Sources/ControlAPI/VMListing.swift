@@ -1,0 +1,90 @@
+import Capture
+import ConsoleHub
+import LogModel
+import LogStore
+import Query
+
+/// One line of `guestlog vms`: what is on disk, and, when the daemon answers, what happens just now.
+public struct VMListing {
+    private let vm: Store.VM?
+    private let name: String
+    private let report: VMReport?
+    private let consoles: [ConsoleHub.Status]
+    private let statistics: [StreamStatistics]
+    private let problem: String?
+
+    /// A VM that has a history.
+    public init(
+        vm: Store.VM,
+        report: VMReport,
+        consoles: [ConsoleHub.Status] = [],
+        statistics: [StreamStatistics] = [],
+        problem: String? = nil
+    ) {
+        self.vm = vm
+        name = vm.identity.name
+        self.report = report
+        self.consoles = consoles
+        self.statistics = statistics
+        self.problem = problem
+    }
+
+    /// A VM that has not said anything yet.
+    init(name: String, consoles: [ConsoleHub.Status]) {
+        vm = nil
+        self.name = name
+        report = nil
+        self.consoles = consoles
+        statistics = []
+        problem = nil
+    }
+
+    /// `running`: somebody is at the console; `waiting`: nobody is; `deleted`; `stored`: nobody captures it.
+    private var state: String {
+        if vm?.ended != nil {
+            return "deleted"
+        }
+        if consoles.isEmpty {
+            return "stored"
+        }
+        return consoles.contains(where: \.isConnected) ? "running" : "waiting"
+    }
+
+    /// The line as the API gives it.
+    public var json: JSON {
+        func time(_ moment: Timestamp?) -> JSON { moment.map { .string($0.description) } ?? .null }
+        var members: [(String, JSON)] = [("name", .string(name)), ("state", .string(state))]
+        if let vm {
+            members.append(("folder", .string(vm.directory)))
+            members.append(("uuid", vm.identity.uuid.map { .string($0) } ?? .null))
+            members.append(("created", .string(vm.created.description)))
+            members.append(("ended", time(vm.ended)))
+        }
+        if let report {
+            members.append(("streams", .array(report.streams.map { .string($0.text) })))
+            members.append(("first", time(report.first)))
+            members.append(("last", time(report.last)))
+            members.append(("text_bytes", .integer(Int64(clamping: report.textBytes))))
+            members.append(("stored_bytes", .integer(Int64(report.storedBytes))))
+            members.append(("lost_bytes", .integer(Int64(clamping: report.lostBytes))))
+            members.append(("boots", .integer(Int64(report.boots))))
+        }
+        members.append(("received_bytes", .integer(Int64(clamping: statistics.reduce(0) { $0 + $1.received }))))
+        members.append(("dropped_bytes", .integer(Int64(clamping: statistics.reduce(0) { $0 + $1.dropped }))))
+        members.append(("consoles", .array(consoles.map(Self.console))))
+        members.append(("problem", problem.map { .string($0) } ?? .null))
+        return .object(members)
+    }
+
+    private static func console(_ status: ConsoleHub.Status) -> JSON {
+        .object([
+            ("stream", .string(status.definition.key.stream.text)),
+            ("endpoint", .string(status.definition.endpoint.description)),
+            ("connected", .bool(status.isConnected)),
+            ("stored", .bool(status.isStored)),
+            ("watchers", .integer(Int64(status.watchers))),
+            ("writer", status.writer.map { .string($0) } ?? .null),
+            ("socket", status.passThrough.map { .string($0) } ?? .null),
+        ])
+    }
+}

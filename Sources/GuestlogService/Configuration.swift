@@ -1,0 +1,243 @@
+import Capture
+import ConsoleHub
+import Glibc
+import LogModel
+import LogStore
+import RotatingFile
+import SystemIO
+
+/// What the configuration file says. Everything has a default; no file is needed.
+public struct Configuration: Sendable {
+    /// The store's folder.
+    public var store: String
+    /// The folder for what lives only while the host is up: the in-flight rings, console sockets.
+    public var runtime: String
+    /// The API's Unix socket.
+    public var socket: String
+    /// How much of the daemon's own messages is said.
+    public var logLevel: DiagnosticLevel
+    /// Consoles found by themselves.
+    public var patterns: [DiscoveryPattern]
+    /// Consoles named by hand.
+    public var consoles: [ConsoleHub.Definition]
+    /// The bounds of a VM's log.
+    public var quota: Quota
+    /// Bounds by VM name; the first pattern that matches counts.
+    public var overrides: [Override]
+    /// Bytes that all VMs together may take.
+    public var totalQuota: Int?
+    /// How long a deleted VM's log stays, in microseconds.
+    public var deletedAge: Int64
+
+    /// Other bounds for the VMs whose name matches.
+    public struct Override: Hashable, Sendable {
+        /// A shell pattern: `db-*`.
+        public var vms: String
+        /// The bounds.
+        public var quota: Quota
+    }
+
+    /// Of the file system that holds the store, the part that all logs together may take.
+    private static let totalShare = 10
+    /// And no more than this many bytes.
+    private static let totalLimit = 10 << 30
+
+    /// The defaults: for root the system's folders, for others the XDG ones.
+    public init() {
+        let places = DefaultPlaces()
+        store = places.store
+        runtime = places.runtime
+        socket = places.socket
+        logLevel = .notice
+        patterns = []
+        consoles = []
+        quota = .standard
+        overrides = []
+        totalQuota = nil
+        deletedAge = Retention.standardDeletedAge
+    }
+
+    /// The configuration in `file`.
+    public init(file: String) throws(ConfigurationError) {
+        let bytes: [UInt8]
+        do {
+            let stored = try StoredFile(file, .read, on: LinuxFileSystem())
+            bytes = try stored.read(at: 0, count: stored.size)
+        } catch {
+            throw ConfigurationError(file: file, line: nil, message: "cannot be read: \(error)")
+        }
+        try self.init(file: file, text: String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// The configuration that `text` spells; `file` is named in errors.
+    public init(file: String, text: String) throws(ConfigurationError) {
+        self.init()
+        let top = try ConfigurationReader(file: file, text: text)
+        try top.allow(["store", "runtime", "socket", "log-level", "consoles", "retention"])
+        store = try top.text("store") ?? store
+        if let folder = try top.text("runtime") {
+            runtime = folder
+            socket = folder + "/guestlog.sock"
+        }
+        socket = try top.text("socket") ?? socket
+        if let word = try top.text("log-level") {
+            guard let level = Self.levels[word] else {
+                throw top.error(at: "log-level", "\(word) is no level; there are error, warning, notice, info, debug")
+            }
+            logLevel = level
+        }
+        try readRetention(try top.section("retention"))
+        for section in try top.list("consoles") {
+            try readConsole(section)
+        }
+    }
+
+    private static let levels: [String: DiagnosticLevel] = [
+        "error": .error, "warning": .warning, "notice": .notice, "info": .info, "debug": .debug,
+    ]
+
+    private mutating func readRetention(_ section: ConfigurationReader) throws(ConfigurationError) {
+        try section.allow(["vm", "age", "total", "deleted", "overrides"])
+        quota.bytes = try section.size("vm") ?? quota.bytes
+        quota.age = try section.duration("age") ?? quota.age
+        totalQuota = try section.size("total") ?? totalQuota
+        deletedAge = try section.duration("deleted") ?? deletedAge
+        for override in try section.list("overrides") {
+            try override.allow(["vms", "size", "age"])
+            guard let vms = try override.text("vms") else {
+                throw override.error(at: nil, "an override needs vms: a name pattern such as db-*")
+            }
+            let own = Quota(
+                bytes: try override.size("size") ?? quota.bytes,
+                age: try override.duration("age") ?? quota.age
+            )
+            overrides.append(Override(vms: vms, quota: own))
+        }
+    }
+
+    private mutating func readConsole(_ section: ConfigurationReader) throws(ConfigurationError) {
+        let kinds = ["path", "connect", "listen", "pty", "fifo"]
+        try section.allow(
+            kinds + [
+                "name", "uuid", "namespace", "stream", "plain-file", "plain-size", "plain-backups", "rate", "burst",
+            ]
+        )
+        let given = kinds.filter(section.has)
+        guard given.count == 1, let kind = given.first, let place = try section.text(kind) else {
+            throw section.error(at: nil, "a console needs one of path, connect, listen, pty or fifo")
+        }
+        let stream = try self.stream(section)
+        let rate = try self.rate(section)
+        var limits = RotationLimits.standard
+        limits.size = try section.size("plain-size") ?? limits.size
+        limits.backups = try section.integer("plain-backups") ?? limits.backups
+        let plain = try section.text("plain-file")
+        if kind == "path" {
+            do {
+                patterns.append(
+                    try DiscoveryPattern(place, stream: stream, plainFile: plain, plainLimits: limits, rate: rate)
+                )
+            } catch {
+                throw section.error(at: kind, "\(error)")
+            }
+            return
+        }
+        guard let name = try section.text("name") else {
+            throw section.error(at: nil, "a console at one place needs name: the VM's")
+        }
+        guard let endpoint = Endpoint(kind + ":" + place) else {
+            throw section.error(at: kind, "\(place): the path must begin with /")
+        }
+        var uuid: String?
+        if let text = try section.text("uuid") {
+            uuid = VMIdentity.canonicalUUID(text)
+            guard uuid != nil else {
+                throw section.error(at: "uuid", "\(text) is no UUID")
+            }
+        }
+        let key = StreamKey(name: name, uuid: uuid, namespace: try section.text("namespace"), stream: stream)
+        let plainFile = plain.map { StreamOptions.PlainFile(path: $0, limits: limits) }
+        consoles.append(ConsoleHub.Definition(key: key, endpoint: endpoint, plainFile: plainFile, rate: rate))
+    }
+
+    private func stream(_ section: ConfigurationReader) throws(ConfigurationError) -> StreamName {
+        guard let text = try section.text("stream") else {
+            return .console0
+        }
+        guard let stream = StreamName(text) else {
+            throw section.error(at: "stream", "\(text) is no stream's name: 1 to 64 of a-z, 0-9, _ and -")
+        }
+        return stream
+    }
+
+    private func rate(_ section: ConfigurationReader) throws(ConfigurationError) -> RateLimit? {
+        let rate = try section.size("rate") ?? RateLimit.standard.rate
+        let burst = try section.size("burst") ?? max(RateLimit.standard.burst, rate)
+        // 0: unlimited.
+        return rate == 0 ? nil : RateLimit(rate: rate, burst: burst)
+    }
+
+    /// All settings that count, as people read them.
+    public var settings: [(name: String, value: String)] {
+        var settings = [
+            ("store", store), ("runtime", runtime), ("socket", socket),
+            ("retention.vm", "\(quota.bytes) bytes"), ("retention.total", "\(effectiveTotal()) bytes"),
+            ("retention.age", quota.age.map { "\($0 / 1_000_000) s" } ?? "any"),
+            ("retention.deleted", "\(deletedAge / 1_000_000) s"),
+        ]
+        for override in overrides {
+            settings.append(("retention of \(override.vms)", "\(override.quota.bytes) bytes"))
+        }
+        for pattern in patterns {
+            settings.append(("console", "\(pattern.text) feeds \(pattern.stream)"))
+        }
+        for console in consoles {
+            let target = "\(console.key.name)/\(console.key.stream)"
+            settings.append(("console", "\(console.endpoint.description) feeds \(target)"))
+        }
+        return settings
+    }
+
+    /// The bounds of one VM.
+    public func quota(of vm: VMIdentity) -> Quota {
+        overrides.first { fnmatch($0.vms, vm.name, 0) == 0 }?.quota ?? quota
+    }
+
+    /// Bytes that all VMs together may take: as configured, else a tenth of the file system, 10 GiB at most.
+    public func effectiveTotal() -> Int {
+        if let totalQuota {
+            return totalQuota
+        }
+        var status = statvfs()
+        guard statvfs(store, &status) == 0 else {
+            return Self.totalLimit
+        }
+        return min(Self.totalLimit, Int(status.f_blocks) * Int(status.f_frsize) / Self.totalShare)
+    }
+}
+
+/// Where things lie when nobody says otherwise.
+public struct DefaultPlaces: Sendable {
+    /// The store's folder.
+    public let store: String
+    /// The runtime folder.
+    public let runtime: String
+    /// The API's socket.
+    public let socket: String
+
+    /// For root /var/lib/guestlog and /run/guestlog, for others the XDG folders; GUESTLOG_STORE and GUESTLOG_SOCKET
+    /// come first.
+    public init() {
+        func variable(_ name: String) -> String? {
+            getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+        }
+        let home = variable("HOME") ?? "/"
+        let isRoot = geteuid() == 0
+        let data = isRoot ? "/var/lib" : variable("XDG_DATA_HOME") ?? home + "/.local/share"
+        let run = isRoot ? "/run" : variable("XDG_RUNTIME_DIR") ?? home + "/.cache"
+        store = variable("GUESTLOG_STORE") ?? data + "/guestlog"
+        let path = variable("GUESTLOG_SOCKET") ?? run + "/guestlog/guestlog.sock"
+        socket = path
+        runtime = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? run + "/guestlog"
+    }
+}

@@ -1,0 +1,170 @@
+import Query
+import Yams
+
+/// A YAML mapping of which every key must be known: reads typed values and says, with file, line and key, what it does
+/// not understand.
+struct ConfigurationReader {
+    let file: String
+    private let mapping: Node.Mapping
+    private let path: String
+    private let line: Int
+
+    /// The document `text`; an empty one is an empty mapping.
+    init(file: String, text: String) throws(ConfigurationError) {
+        self.file = file
+        path = ""
+        line = 1
+        let node: Node?
+        do {
+            node = try Yams.compose(yaml: text)
+        } catch {
+            throw ConfigurationError(file: file, line: nil, message: "is not YAML: \(error)")
+        }
+        switch node {
+        case nil: mapping = Node.Mapping([])
+        case .mapping(let mapping): self.mapping = mapping
+        case .scalar(let scalar) where scalar.string.isEmpty: mapping = Node.Mapping([])
+        default: throw ConfigurationError(file: file, line: 1, message: "must be a mapping of keys to values")
+        }
+    }
+
+    private init(file: String, mapping: Node.Mapping, path: String, line: Int) {
+        self.file = file
+        self.mapping = mapping
+        self.path = path
+        self.line = line
+    }
+
+    private func error(_ node: Node?, _ message: String) -> ConfigurationError {
+        ConfigurationError(file: file, line: node?.mark?.line ?? line, message: message)
+    }
+
+    /// Refuses every key that is not among `known`, naming the nearest that is.
+    func allow(_ known: [String]) throws(ConfigurationError) {
+        for (key, _) in mapping {
+            let name = key.string ?? ""
+            if !known.contains(name) {
+                let nearest = known.min { Spelling.distance($0, name) < Spelling.distance($1, name) }
+                let hint = nearest.map { "; did you mean \($0)?" } ?? ""
+                throw error(key, "\(path)\(name) is no key\(hint)")
+            }
+        }
+    }
+
+    private func node(_ key: String) -> Node? {
+        mapping.first { $0.key.string == key }?.value
+    }
+
+    /// Whether the key is there with a value other than null.
+    func has(_ key: String) -> Bool {
+        guard let node = node(key) else {
+            return false
+        }
+        return node.scalar?.string != "" || node.scalar?.style == .doubleQuoted || node.scalar?.style == .singleQuoted
+    }
+
+    func text(_ key: String) throws(ConfigurationError) -> String? {
+        guard has(key), let node = node(key) else {
+            return nil
+        }
+        guard let text = node.scalar?.string else {
+            throw error(node, "\(path)\(key) must be text")
+        }
+        return text
+    }
+
+    func integer(_ key: String) throws(ConfigurationError) -> Int? {
+        guard let text = try text(key) else {
+            return nil
+        }
+        guard let value = Int(text), value >= 0 else {
+            throw error(node(key), "\(path)\(key): \(text) is no whole number")
+        }
+        return value
+    }
+
+    /// Bytes, as `500M` or `10GiB`.
+    func size(_ key: String) throws(ConfigurationError) -> Int? {
+        guard let text = try text(key) else {
+            return nil
+        }
+        do {
+            return Int(clamping: try Quantities.parseSize(text))
+        } catch {
+            throw self.error(node(key), "\(path)\(key): \(error)")
+        }
+    }
+
+    /// Microseconds, from words such as `7d` or `12h`.
+    func duration(_ key: String) throws(ConfigurationError) -> Int64? {
+        guard let text = try text(key) else {
+            return nil
+        }
+        do {
+            let duration = try Quantities.parseDuration(text)
+            return duration.components.seconds * 1_000_000 + duration.components.attoseconds / 1_000_000_000_000
+        } catch {
+            throw self.error(node(key), "\(path)\(key): \(error)")
+        }
+    }
+
+    /// A mapping within this one; empty when it is absent.
+    func section(_ key: String) throws(ConfigurationError) -> ConfigurationReader {
+        guard has(key), let node = node(key) else {
+            return ConfigurationReader(file: file, mapping: Node.Mapping([]), path: path + key + ".", line: line)
+        }
+        guard let inner = node.mapping else {
+            throw error(node, "\(path)\(key) must be a mapping")
+        }
+        return ConfigurationReader(file: file, mapping: inner, path: path + key + ".", line: node.mark?.line ?? line)
+    }
+
+    /// A list of mappings; empty when it is absent.
+    func list(_ key: String) throws(ConfigurationError) -> [ConfigurationReader] {
+        guard has(key), let node = node(key) else {
+            return []
+        }
+        guard let sequence = node.sequence else {
+            throw error(node, "\(path)\(key) must be a list")
+        }
+        var sections: [ConfigurationReader] = []
+        for (place, element) in sequence.enumerated() {
+            guard let inner = element.mapping else {
+                throw error(element, "\(path)\(key)[\(place)] must be a mapping")
+            }
+            sections.append(
+                ConfigurationReader(
+                    file: file,
+                    mapping: inner,
+                    path: "\(path)\(key)[\(place)].",
+                    line: element.mark?.line ?? line
+                )
+            )
+        }
+        return sections
+    }
+
+    /// An error about the value of `key`, or about the mapping when it is nil.
+    func error(at key: String?, _ message: String) -> ConfigurationError {
+        error(key.flatMap(node), message)
+    }
+}
+
+/// How far two words are apart.
+enum Spelling {
+    /// Levenshtein's distance: single letters put in, left out or changed.
+    static func distance(_ left: String, _ right: String) -> Int {
+        let right = Array(right)
+        var row = Array(0...right.count)
+        for (place, letter) in left.enumerated() {
+            var diagonal = row[0]
+            row[0] = place + 1
+            for column in right.indices {
+                let change = diagonal + (right[column] == letter ? 0 : 1)
+                diagonal = row[column + 1]
+                row[column + 1] = min(change, diagonal + 1, row[column] + 1)
+            }
+        }
+        return row[right.count]
+    }
+}

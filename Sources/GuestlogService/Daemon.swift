@@ -1,0 +1,245 @@
+import Capture
+import CLinux
+import ConsoleHub
+import ControlAPI
+import Glibc
+import LogModel
+import LogStore
+import Synchronization
+import SystemIO
+
+/// `guestlog serve`: everything wired together, from start to stop.
+public final class Daemon {
+    private let configurationFile: String?
+    private var configuration: Configuration
+    private let live: LiveSettings
+    private let manager = ServiceManager()
+    private let diagnostics: Diagnostics
+    private let capture: CaptureService
+    private let hub: ConsoleHub
+    private let server: ControlServer
+    private var listener: Descriptor?
+    private let signals: Descriptor
+    private let heartbeat: Heartbeat
+
+    /// The name under which systemd passes the API's socket.
+    public static let socketName = "guestlog.api"
+    /// The program's version.
+    public static let version = "0.1.0"
+
+    /// Why the daemon ended.
+    private enum Ending {
+        case stop
+        case replace
+    }
+
+    /// A daemon with `configuration`, which came from `file` if it is to be read again on SIGHUP.
+    public init(_ configuration: Configuration, file: String?) throws {
+        self.configuration = configuration
+        configurationFile = file
+        signal(SIGPIPE, SIG_IGN)
+        let watched = [SIGTERM, SIGINT, SIGHUP, SIGUSR2]
+        signals = Descriptor(owning: try systemCall("signalfd") { gl_signalfd(watched, watched.count) })
+        diagnostics = Diagnostics(threshold: configuration.logLevel)
+        live = LiveSettings(configuration)
+        capture = try CaptureService(Self.captureOptions(configuration, live), diagnostics: diagnostics)
+        hub = try ConsoleHub(Self.hubOptions(configuration), capture: capture, manager: manager)
+        server = ControlServer(capture: capture, hub: hub, version: Self.version)
+        heartbeat = Heartbeat(capture.shards.map(\.loop))
+    }
+
+    private static func captureOptions(_ configuration: Configuration, _ live: LiveSettings) -> CaptureService.Options {
+        var options = CaptureService.Options(
+            store: configuration.store,
+            inflight: configuration.runtime + "/inflight"
+        )
+        options.totalQuota = configuration.effectiveTotal()
+        options.deletedAge = configuration.deletedAge
+        options.quota = { live.quota(of: $0) }
+        return options
+    }
+
+    private static func hubOptions(_ configuration: Configuration) -> ConsoleHub.Options {
+        ConsoleHub.Options(
+            patterns: configuration.patterns,
+            passThroughFolder: configuration.runtime + "/consoles",
+            table: configuration.runtime + "/consoles.json"
+        )
+    }
+
+    /// Runs until SIGTERM or SIGINT, or until it is replaced by a new image of itself on SIGUSR2.
+    public func run() throws {
+        try LinuxFileSystem().makeDirectory(configuration.runtime + "/consoles")
+        try begin()
+        let ending = serveSignals()
+        manager.notify("STOPPING=1")
+        let consoles = hub.stop()
+        capture.stop()
+        switch ending {
+        case .stop:
+            consoles.forEach { close($0.descriptor) }
+            diagnostics.say(.notice, "stopped")
+        case .replace:
+            try replaceImage(consoles)
+        }
+    }
+
+    private func begin() throws {
+        var passed: Int32?
+        ServiceManager.takePassedDescriptors { name, descriptor in
+            if name == Self.socketName {
+                passed = descriptor.release()
+            } else {
+                _ = hub.inherit(name, descriptor)
+            }
+        }
+        let listening = try passed.map { Descriptor(owning: $0) } ?? UnixSocket.listen(at: configuration.socket)
+        let own = try listening.duplicate().release()
+        listener = consume listening
+        try capture.start()
+        try hub.start()
+        configuration.consoles.forEach { hub.add($0) }
+        Task.detached { [server, diagnostics] in
+            do {
+                try await server.run(on: Descriptor(owning: own))
+            } catch {
+                diagnostics.say(.error, "the API stopped: \(error)")
+            }
+        }
+        diagnostics.say(
+            .notice,
+            "guestlog \(Self.version) serves \(configuration.socket), store \(configuration.store)"
+        )
+        manager.notify("READY=1\nSTATUS=capturing")
+    }
+
+    // MARK: - Signals and the watchdog
+
+    private func serveSignals() -> Ending {
+        // Twice as often as the watchdog wants it.
+        let interval = manager.watchdogMicroseconds.map { Int32(clamping: $0 / 2000) } ?? -1
+        while true {
+            var poll = pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0)
+            let ready = Glibc.poll(&poll, 1, interval)
+            if ready > 0, let ending = takeSignal() {
+                return ending
+            }
+            // The shards must answer; the writer need not: a disk that hangs is no reason to be restarted.
+            if interval > 0, heartbeat.isAlive() {
+                manager.notify("WATCHDOG=1")
+            }
+        }
+    }
+
+    private func takeSignal() -> Ending? {
+        var signal: Int32 = 0
+        let count = withUnsafeTemporaryAllocation(byteCount: 128, alignment: 8) { buffer in
+            let count = read(signals.raw, buffer.baseAddress, buffer.count)
+            signal = buffer.load(as: Int32.self)
+            return count
+        }
+        guard count > 0 else {
+            return nil
+        }
+        switch signal {
+        case SIGHUP:
+            reload()
+            return nil
+        case SIGUSR2:
+            return .replace
+        default:
+            return .stop
+        }
+    }
+
+    private func reload() {
+        guard let configurationFile else {
+            diagnostics.say(.notice, "no configuration file to read again")
+            return
+        }
+        manager.notify("RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonicMicroseconds())")
+        do throws(ConfigurationError) {
+            let fresh = try Configuration(file: configurationFile)
+            live.replace(with: fresh)
+            hub.setPatterns(fresh.patterns)
+            fresh.consoles.forEach { hub.add($0) }
+            configuration = fresh
+            diagnostics.say(.notice, "configuration read again")
+        } catch {
+            diagnostics.say(.error, "configuration not taken, the old one stays: \(error)")
+        }
+        manager.notify("READY=1")
+    }
+
+    // MARK: - Upgrade in place
+
+    /// Becomes a new image of the same program with the same consoles: they are passed on as systemd would pass them.
+    private func replaceImage(_ consoles: [(name: String, descriptor: Int32)]) throws {
+        var names: [String] = []
+        var sources: [Int32] = []
+        if let socket = try listener?.duplicate().release() {
+            names.append(Self.socketName)
+            sources.append(socket)
+        }
+        for console in consoles {
+            names.append(console.name)
+            sources.append(console.descriptor)
+        }
+        // First out of the way of the numbers they will have, then to 3, 4, 5 …
+        let above = Int32(3 + sources.count)
+        let moved = sources.map { gl_dup_above($0, above) }
+        for (place, source) in moved.enumerated() {
+            dup2(source, Int32(3 + place))
+        }
+        setenv("LISTEN_PID", String(getpid()), 1)
+        setenv("LISTEN_FDS", String(sources.count), 1)
+        setenv("LISTEN_FDNAMES", names.joined(separator: ":"), 1)
+        var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) }
+        arguments.append(nil)
+        var none = sigset_t()
+        sigemptyset(&none)
+        sigprocmask(SIG_SETMASK, &none, nil)
+        execv("/proc/self/exe", &arguments)
+        throw SystemError("exec", CommandLine.arguments.first ?? "")
+    }
+}
+
+/// The settings that a reload changes while others read them.
+private final class LiveSettings: Sendable {
+    private let configuration: Mutex<Configuration>
+
+    init(_ configuration: Configuration) {
+        self.configuration = Mutex(configuration)
+    }
+
+    func replace(with fresh: Configuration) {
+        configuration.withLock { $0 = fresh }
+    }
+
+    func quota(of vm: VMIdentity) -> Quota {
+        configuration.withLock { $0.quota(of: vm) }
+    }
+}
+
+/// Whether the loops still turn: each must have answered the last question before the next is put.
+private final class Heartbeat {
+    private let loops: [EventLoop]
+    private let answered = Counter("heartbeats", "answers of the event loops")
+    private var asked: UInt64 = 0
+
+    init(_ loops: [EventLoop]) {
+        self.loops = loops
+    }
+
+    func isAlive() -> Bool {
+        guard answered.value == asked else {
+            return false
+        }
+        asked += UInt64(loops.count)
+        let answered = answered
+        for loop in loops {
+            loop.post { answered.add() }
+        }
+        return true
+    }
+}

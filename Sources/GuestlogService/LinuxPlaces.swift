@@ -1,0 +1,24 @@
+import Glibc
+import SystemIO
+
+/// The folders the daemon needs before it can begin.
+public enum LinuxPlaces {
+    /// Makes the store's and the runtime folder, with all above them.
+    public static func prepare(_ configuration: Configuration) throws(SystemError) {
+        try makeAll(configuration.store)
+        try makeAll(configuration.runtime)
+        if let slash = configuration.socket.lastIndex(of: "/"), slash > configuration.socket.startIndex {
+            try makeAll(String(configuration.socket[..<slash]))
+        }
+    }
+
+    private static func makeAll(_ path: String) throws(SystemError) {
+        var made = path.hasPrefix("/") ? "" : "."
+        for part in path.split(separator: "/") {
+            made += "/" + part
+            if mkdir(made, 0o750) != 0, errno != EEXIST {
+                throw SystemError("mkdir", made)
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+import LogModel
+import SystemIO
+
+/// One stream's files as a reader knows them: the listing, and those held open.
+///
+/// What is known may be old: `refresh` looks for growth, `forget` begins anew after a file was gone or had changed.
+final class StreamFiles {
+    let layout: StreamLayout
+    let fileSystem: any FileSystem
+    private var listing: [StreamLayout.Extent]?
+    private var segments: [StreamLayout.Extent: SegmentFile] = [:]
+    private var pairs: [UInt64: PairFile] = [:]
+
+    /// Segments held open by one reader.
+    private static let openSegments = 16
+    /// Pairs held open by one reader: the active one, and those that wait for the sealer.
+    private static let openPairs = 8
+
+    init(layout: StreamLayout, fileSystem: any FileSystem) {
+        self.layout = layout
+        self.fileSystem = fileSystem
+    }
+
+    /// All extents, in order.
+    func extents() throws(SystemError) -> [StreamLayout.Extent] {
+        if let listing {
+            return listing
+        }
+        let found = try layout.extents(on: fileSystem)
+        listing = found
+        return found
+    }
+
+    /// Looks for what came since the last look; whether anything did.
+    func refresh() throws(SystemError) -> Bool {
+        let known = listing
+        let found = try layout.extents(on: fileSystem)
+        listing = found
+        if found != known {
+            let present = Set(found)
+            segments = segments.filter { present.contains($0.key) }
+            pairs = pairs.filter { present.contains(.init(base: $0.key, kind: .pair)) }
+        }
+        var hasChanged = found != known
+        for pair in pairs.values where try pair.refresh() {
+            hasChanged = true
+        }
+        for segment in segments.values where try segment.refresh() {
+            hasChanged = true
+        }
+        return hasChanged
+    }
+
+    /// Forgets everything known.
+    func forget() {
+        segments.removeAll()
+        pairs.removeAll()
+        listing = nil
+    }
+
+    /// Whether that segment's headers are known already.
+    func isOpen(_ extent: StreamLayout.Extent) -> Bool { segments[extent] != nil }
+
+    func segment(_ extent: StreamLayout.Extent) throws(SystemError) -> SegmentFile {
+        if let open = segments[extent] {
+            return open
+        }
+        if segments.count >= Self.openSegments, let oldest = segments.keys.min() {
+            segments[oldest] = nil
+        }
+        let file = try SegmentFile(path: layout.file(extent), fileSystem: fileSystem)
+        segments[extent] = file
+        return file
+    }
+
+    func pair(_ base: UInt64) throws(SystemError) -> PairFile {
+        if let open = pairs[base] {
+            return open
+        }
+        if pairs.count >= Self.openPairs, let oldest = pairs.keys.min() {
+            pairs[oldest] = nil
+        }
+        let file = try PairFile(layout, base: base, fileSystem: fileSystem)
+        pairs[base] = file
+        return file
+    }
+
+    // MARK: - Blocks
+
+    /// The blocks at `position`: those that begin before it and end there, and those that begin there or go beyond.
+    /// The same block may rest in more than one file: the one to be believed comes first.
+    func blocks(at position: UInt64) throws(SystemError) -> (ending: [BlockPlace], holding: [BlockPlace]) {
+        var ending: [BlockPlace] = []
+        var holding: [BlockPlace] = []
+        let candidates = try extents().filter { $0.base <= position }
+        for kind in [StreamLayout.Kind.segment, .pair, .head] {
+            // Heads may overlap one another; of the others the last holds the position, or begins where the one
+            // before it ends.
+            let count = kind == .head ? Int.max : 2
+            for extent in candidates.reversed().lazy.filter({ $0.kind == kind }).prefix(count) {
+                for place in try blocks(of: extent) {
+                    if place.offset < position, place.end == position {
+                        ending.append(place)
+                    } else if place.offset == position || (place.offset < position && place.end > position) {
+                        holding.append(place)
+                    }
+                }
+            }
+        }
+        return (ending, holding)
+    }
+
+    /// All blocks of one file, in order.
+    func blocks(of extent: StreamLayout.Extent) throws(SystemError) -> [BlockPlace] {
+        guard extent.kind == .pair else {
+            let file = try segment(extent)
+            return file.headers.map { .sealed(file, $0) }
+        }
+        let pair = try pair(extent.base)
+        return pair.records.isEmpty ? [] : [.active(pair)]
+    }
+
+    /// Where the next block after `position` begins, or the next record of an active pair.
+    func nextOffset(after position: UInt64) throws(SystemError) -> UInt64? {
+        var next: UInt64?
+        let extents = try extents()
+        for kind in [StreamLayout.Kind.segment, .pair, .head] {
+            let ofKind = extents.filter { $0.kind == kind }
+            let later = ofKind.firstIndex { $0.base > position } ?? ofKind.count
+            for extent in ofKind[max(0, later - 1)...] {
+                if let offset = try nextOffset(after: position, in: extent) {
+                    next = min(next ?? .max, offset)
+                    break
+                }
+            }
+        }
+        return next
+    }
+
+    private func nextOffset(after position: UInt64, in extent: StreamLayout.Extent) throws(SystemError) -> UInt64? {
+        if extent.kind == .pair, extent.base <= position {
+            return try pair(extent.base).records.first { $0.offset > position && !$0.isMarker }?.offset
+        }
+        return try blocks(of: extent).lazy.map(\.offset).first { $0 > position }
+    }
+}
+
+/// Where a block rests.
+enum BlockPlace {
+    case sealed(SegmentFile, BlockHeader)
+    case active(PairFile)
+
+    /// Position of the first byte.
+    var offset: UInt64 {
+        switch self {
+        case .sealed(_, let header): header.offset
+        case .active(let pair): pair.base
+        }
+    }
+
+    /// Position just after the last byte.
+    var end: UInt64 {
+        switch self {
+        case .sealed(_, let header): header.end
+        case .active(let pair): pair.end
+        }
+    }
+
+    /// Markers after the last byte.
+    var trailingMarkers: Int {
+        switch self {
+        case .sealed(_, let header): Int(header.trailingMarkers)
+        case .active(let pair): pair.trailingMarkers
+        }
+    }
+
+    var summary: BlockSummary {
+        let header: BlockHeader
+        switch self {
+        case .sealed(_, let sealed): header = sealed
+        case .active(let pair):
+            header = BlockHeader(records: pair.records, base: pair.base, rawLength: pair.committedLength, checksum: 0)
+        }
+        return BlockSummary(
+            offset: header.offset,
+            end: header.end,
+            timeRange: header.timeRange,
+            ownTime: header.ownTime,
+            lines: Int(header.lines),
+            flags: header.flags,
+            storedLength: Int(header.frameLength)
+        )
+    }
+
+    /// The records, without the text; nil when they are damaged.
+    func records(_ decompressor: Decompressor) throws(SystemError) -> [IndexRecord]? {
+        switch self {
+        case .sealed(let file, let header): try file.records(of: header, decompressor)
+        case .active(let pair): pair.records
+        }
+    }
+}

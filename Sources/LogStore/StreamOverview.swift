@@ -1,0 +1,96 @@
+import LogModel
+import SystemIO
+
+/// Bounds of one block, known without decoding it.
+public struct BlockSummary: Hashable, Sendable {
+    /// Position of the first byte.
+    public var offset: UInt64
+    /// Position after the last byte.
+    public var end: UInt64
+    /// The earliest and latest record.
+    public var timeRange: ClosedRange<Timestamp>
+    /// What the text itself claims, in streams with a clock of their own.
+    public var ownTime: ClosedRange<Timestamp>?
+    /// Line feeds.
+    public var lines: Int
+    /// All records' flags together.
+    public var flags: RecordFlags
+    /// Length of the compressed frame; 0 in an active pair.
+    public var storedLength: Int
+}
+
+/// What a stream holds, seen without decoding its text.
+extension StreamReader {
+    /// The bounds of all blocks that may hold entries at or after `since`, in order, without decoding any.
+    ///
+    /// Closed segments whose file is older than `since` are passed over unopened: a segment's modification time is its
+    /// latest entry's. Of blocks that overlap, as boot heads may, the later is given from where the earlier ends.
+    public func summaries(since: Timestamp = .distantPast) throws(SystemError) -> [BlockSummary] {
+        try overFreshFiles { () throws(SystemError) in
+            try collectSummaries(since: since)
+        }
+    }
+
+    private func collectSummaries(since: Timestamp) throws(SystemError) -> [BlockSummary] {
+        _ = try files.refresh()
+        var summaries: [BlockSummary] = []
+        var covered: UInt64 = 0
+        let extents = try files.extents()
+        let lastSegment = extents.last { $0.kind == .segment }
+        for extent in extents {
+            if extent.kind == .segment, extent != lastSegment, !files.isOpen(extent), since > .distantPast,
+                let status = files.fileSystem.status(files.layout.file(extent)), status.modified < since.microseconds
+            {
+                continue
+            }
+            for place in try files.blocks(of: extent) where place.end > covered || place.offset >= covered {
+                var summary = place.summary
+                summary.offset = max(summary.offset, covered)
+                summaries.append(summary)
+                covered = max(covered, summary.end)
+            }
+        }
+        return summaries
+    }
+
+    /// The records of the block that begins at `summary.offset`, without its text; empty when it is gone or damaged.
+    public func records(of summary: BlockSummary) throws(SystemError) -> [IndexRecord] {
+        try overFreshFiles { () throws(SystemError) in
+            for place in try files.blocks(at: summary.offset).holding {
+                if let records = try place.records(decompressor) {
+                    return place.offset == summary.offset ? records : records.filter { $0.end > summary.offset }
+                }
+            }
+            return []
+        }
+    }
+
+    /// The cursor after everything committed now.
+    public func end() throws(SystemError) -> Cursor {
+        try overFreshFiles { () throws(SystemError) in
+            _ = try files.refresh()
+            for extent in try files.extents().reversed() {
+                guard let last = try files.blocks(of: extent).last else {
+                    continue
+                }
+                return Self.cursor(after: try last.records(decompressor) ?? [], end: last.end)
+            }
+            return .start
+        }
+    }
+
+    /// Does `body`, again over fresh files when one it knew was gone.
+    private func overFreshFiles<Result>(_ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
+        for _ in 1..<Self.attempts {
+            do throws(SystemError) {
+                return try body()
+            } catch {
+                guard error.code == SystemError.notFound else {
+                    throw error
+                }
+                files.forget()
+            }
+        }
+        return try body()
+    }
+}

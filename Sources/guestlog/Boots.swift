@@ -1,0 +1,57 @@
+import ArgumentParser
+import ControlAPI
+import LogModel
+import LogStore
+import Query
+
+struct Boots: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List a VM's boots: when each began and how it ended.")
+
+    @Argument(help: "The VM: name, UUID, or the beginning of one.")
+    var vm: String
+
+    @Option(name: .shortAndLong, help: "text or json.")
+    var output: ListFormat = .text
+
+    @Flag(help: "The VM that had the name before this one.")
+    var previousInstance = false
+
+    @OptionGroup var places: PlaceOptions
+
+    func run() async throws {
+        let boots: [JSON]
+        if let store = try places.readableStore() {
+            let found = try VMLookup.resolve(vm, in: store, previousInstance: previousInstance)
+            boots = try BootList.boots(of: found, in: store).map(\.json)
+        } else {
+            let parameters = previousInstance ? ["previous-instance": ["1"]] : [:]
+            let answer = try await places.client().get(RequestTarget(["v1", "vms", vm, "boots"], parameters))
+            boots = answer["boots"]?.elements ?? []
+        }
+        if output == .json {
+            for boot in boots {
+                try Output.write(boot.bytes + [Lines.feed])
+            }
+            return
+        }
+        guard !boots.isEmpty else {
+            Output.error("no boot of \(Terminal.safe(vm)) was seen")
+            return
+        }
+        let rows = boots.enumerated().map { place, boot in
+            Self.row(boot, index: place - boots.count + 1)
+        }
+        try Output.write(Output.table([["IDX", "BOOT", "BEGAN", "BY", "ENDED", "HOW", "BYTES"]] + rows))
+    }
+
+    private static func row(_ boot: JSON, index: Int) -> [String] {
+        func time(_ name: String) -> String {
+            boot[name]?.text.map { String($0.prefix(19)).replacing("T", with: " ") } ?? "-"
+        }
+        return [
+            String(index), boot["number"]?.integer.map { String($0) } ?? "-", time("start"),
+            boot["start_event"]?.text ?? "-", time("end"), boot["end_event"]?.text ?? (index == 0 ? "running" : "-"),
+            boot["bytes"]?.integer.map(Output.size) ?? "-",
+        ]
+    }
+}

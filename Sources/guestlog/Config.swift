@@ -1,0 +1,44 @@
+import ArgumentParser
+import Glibc
+import GuestlogService
+
+struct Config: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check a configuration file, or show what counts.",
+        subcommands: [Check.self, Show.self]
+    )
+
+    struct Check: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say whether the file is right; what is wrong, and where."
+        )
+
+        @Argument(help: "The file; by default the one that counts.")
+        var file: String?
+
+        @OptionGroup var places: PlaceOptions
+
+        func run() throws {
+            guard let chosen = file ?? places.configurationFile else {
+                try Output.write("no configuration file; the defaults count\n")
+                return
+            }
+            _ = try Configuration(file: chosen)
+            try Output.write("\(chosen): fine\n")
+        }
+    }
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show the settings that count, the file's and the defaults."
+        )
+
+        @OptionGroup var places: PlaceOptions
+
+        func run() throws {
+            let file = ["file", places.configurationFile ?? "none"]
+            let settings = try places.configuration().settings.map { [$0.name, $0.value] }
+            try Output.write(Output.table([file] + settings))
+        }
+    }
+}

@@ -1,0 +1,243 @@
+import ArgumentParser
+import ControlAPI
+import Glibc
+import LogModel
+import LogStore
+import Query
+import SystemIO
+
+struct Logs: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show what VMs said.",
+        discussion: """
+            Times: 10m, 2h30m, yesterday, "2026-11-20 17:00", RFC 3339, @seconds. Several streams are merged by time \
+            and prefixed.
+            """
+    )
+
+    @Argument(help: ArgumentHelp("The VMs: name, UUID, or the beginning of one.", valueName: "vm"))
+    var vms: [String] = []
+
+    @Flag(name: .shortAndLong, help: "Go on as the VM says more.")
+    var follow = false
+
+    @Option(name: [.customShort("S"), .long], help: ArgumentHelp("Begin at this time.", valueName: "time"))
+    var since: String?
+
+    @Option(name: [.customShort("U"), .long], help: ArgumentHelp("End at this time.", valueName: "time"))
+    var until: String?
+
+    @Option(
+        name: [.customShort("n"), .long],
+        help: ArgumentHelp("The last N lines only; all: every line.", valueName: "n")
+    )
+    var tail: String?
+
+    @Option(help: ArgumentHelp("The first N lines only.", valueName: "n"))
+    var head: Int?
+
+    @Flag(name: .shortAndLong, help: "Put the time before each line.")
+    var timestamps = false
+
+    @Option(
+        name: .shortAndLong,
+        parsing: .unconditional,
+        help: ArgumentHelp("One boot only: 0 the latest, -1 the one before, 1 the oldest kept.", valueName: "n")
+    )
+    var boot: Int?
+
+    @Flag(name: .shortAndLong, help: "The boot before the latest: -b -1.")
+    var previous = false
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("These streams only.", valueName: "stream"))
+    var stream: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "This severe or more: emerg, alert, crit, err, warning, notice, info, debug.",
+            valueName: "s"
+        )
+    )
+    var severity: String?
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Lines that match only (a Perl regular expression).", valueName: "re")
+    )
+    var grep: String?
+
+    @Flag(inversion: .prefixedNo, help: "Ignore case in --grep; by default when it is all lower case.")
+    var ignoreCase: Bool?
+
+    @Option(help: ArgumentHelp("Stop after this many bytes.", valueName: "n"))
+    var limitBytes: Int?
+
+    @Option(name: .shortAndLong, help: "text, short, json, logfmt, cri, export, raw.")
+    var output: String = "text"
+
+    @Flag(help: "All VMs.")
+    var all = false
+
+    @Flag(inversion: .prefixedNo, help: "Put VM and stream before each line; by default when there are several.")
+    var prefix: Bool?
+
+    @Option(help: ArgumentHelp("Go on where --show-cursor ended.", valueName: "cursor"))
+    var cursor: String?
+
+    @Flag(help: "Say at the end where to go on.")
+    var showCursor = false
+
+    @Option(help: ArgumentHelp("auto, always, never.", valueName: "when"))
+    var color: ColorChoice = .auto
+
+    @Flag(help: "Times in UTC.")
+    var utc = false
+
+    @Flag(help: "The VM that had the name before this one.")
+    var previousInstance = false
+
+    @Flag(help: "Write raw bytes to a terminal all the same.")
+    var force = false
+
+    @OptionGroup var places: PlaceOptions
+
+    enum ColorChoice: String, ExpressibleByArgument, CaseIterable {
+        case auto, always, never
+    }
+
+    func validate() throws {
+        if vms.isEmpty, !all {
+            throw ValidationError("name a VM, or say --all; guestlog vms lists them")
+        }
+        if previous, boot != nil {
+            throw ValidationError("-p is -b -1; give one of them")
+        }
+        if output == "raw", Output.isTerminal, !force {
+            throw ValidationError("raw bytes can take a terminal over; write them to a file, or say --force")
+        }
+        if let head, head < 0 {
+            throw ValidationError("--head \(head): a whole number from 0 was expected")
+        }
+    }
+
+    func run() async throws {
+        let request = try self.request()
+        do {
+            if let store = try places.readableStore() {
+                try answer(request, from: store)
+            } else {
+                try await ask(request)
+            }
+        } catch let error as QueryError {
+            throw hint(for: error)
+        }
+    }
+
+    private func request() throws -> LogRequest {
+        var parameters: [String: [String]] = [:]
+        func put(_ name: String, _ value: String?) {
+            parameters[name] = value.map { [$0] }
+        }
+        put("since", since)
+        put("until", until)
+        put("tail", tail == "all" || tail?.hasPrefix("-") == true ? nil : tail)
+        put("head", head.map { String($0) })
+        put("boot", previous ? "-1" : boot.map { String($0) })
+        parameters["stream"] = stream.isEmpty ? nil : stream
+        put("severity", severity)
+        put("grep", grep)
+        put("ignore-case", ignoreCase.map { $0 ? "1" : "0" })
+        put("limit-bytes", limitBytes.map { String($0) })
+        put("format", output)
+        put("cursor", cursor)
+        var request = try LogRequest(RequestTarget([], parameters), now: presentMoment())
+        request.vms = vms
+        request.all = all
+        request.previousInstance = previousInstance
+        request.selection.follow = follow
+        request.rendering.timestamps = timestamps
+        request.rendering.prefix = prefix
+        request.rendering.utc = utc
+        request.rendering.color = color == .always || (color == .auto && Output.wantsColor)
+        return request
+    }
+
+    // MARK: - From the store at hand
+
+    private func answer(_ request: LogRequest, from store: Store) throws {
+        let query = try request.open(store, now: presentMoment())
+        let wake = follow ? try FolderWake(store) : nil
+        while true {
+            wake?.watch(query.streams)
+            while let chunk = try query.next() {
+                try Output.write(chunk)
+            }
+            guard let wake, !query.isFinished else {
+                break
+            }
+            if !wake.wait(milliseconds: Self.partialDelay) {
+                if let partial = query.flushPartial() {
+                    try Output.write(partial)
+                }
+                _ = wake.wait(milliseconds: -1)
+            }
+        }
+        try finish(cursor: query.cursor, matched: query.matchedAny, explanation: query.explanation())
+    }
+
+    /// An unfinished line is shown to a follower after this many milliseconds.
+    private static let partialDelay: Int32 = 100
+
+    // MARK: - From the daemon
+
+    private func ask(_ request: LogRequest) async throws {
+        let target = RequestTarget(["v1", "logs"], request.parameters)
+        let trailers = try await places.client().stream(target) { try Output.write($0) }
+        try finish(cursor: trailers.cursor ?? "", matched: trailers.matched, explanation: trailers.explanation)
+    }
+
+    private func finish(cursor: String, matched: Bool, explanation: String?) throws {
+        if let explanation {
+            Output.error(explanation)
+        }
+        if showCursor {
+            Output.error("cursor: \(cursor)", prefix: "-- ")
+        }
+        if !matched, grep != nil || severity != nil {
+            throw ExitCode.nothingMatched
+        }
+    }
+
+    /// journalctl's habits get a hint where ours differ.
+    private func hint(for error: QueryError) -> any Error {
+        if previous, let word = vms.first(where: { Severity(word: $0) != nil }) {
+            return ValidationError("\(error); did you mean --severity \(word)? Here -p is --previous")
+        }
+        return error
+    }
+}
+
+/// Waits for change in the folders of streams, and of VMs that may get new ones.
+struct FolderWake {
+    private let store: Store
+    private let folders: DirectoryWatch
+
+    init(_ store: Store) throws {
+        self.store = store
+        folders = try DirectoryWatch()
+    }
+
+    func watch(_ streams: [StreamID]) {
+        for stream in streams {
+            let folder = store.folder(of: stream)
+            _ = try? folders.add(folder, mask: DirectoryWatch.entriesAndWrites)
+            _ = try? folders.add(folder + "/..", mask: DirectoryWatch.entries)
+        }
+    }
+
+    /// Whether something changed within `milliseconds` (-1: no limit).
+    func wait(milliseconds: Int32) -> Bool {
+        folders.wait(milliseconds: milliseconds)
+        return !folders.drain().isEmpty
+    }
+}

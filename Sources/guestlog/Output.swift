@@ -1,0 +1,80 @@
+import Glibc
+import SystemIO
+
+/// Standard output and error, without buffering of our own.
+enum Output {
+    /// Whoever read our output went away; that is no failure of ours.
+    struct Closed: Error {
+        let code: Int32 = 0
+    }
+
+    /// Writes all of `bytes` to standard output.
+    static func write(_ bytes: UnsafeRawBufferPointer) throws {
+        var done = 0
+        while done < bytes.count {
+            let count = Glibc.write(STDOUT_FILENO, bytes.baseAddress! + done, bytes.count - done)
+            if count < 0 {
+                if errno == EINTR {
+                    continue
+                }
+                if errno == EAGAIN {
+                    var poll = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+                    _ = Glibc.poll(&poll, 1, -1)
+                    continue
+                }
+                if errno == EPIPE {
+                    throw Closed()
+                }
+                throw SystemError("write", "standard output")
+            }
+            done += count
+        }
+    }
+
+    static func write(_ bytes: [UInt8]) throws {
+        try bytes.withUnsafeBytes { try write($0) }
+    }
+
+    static func write(_ text: String) throws {
+        try write(Array(text.utf8))
+    }
+
+    /// Says `message` on standard error.
+    static func error(_ message: String, prefix: String = "guestlog: ") {
+        let line = Array((prefix + message + "\n").utf8)
+        _ = line.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+
+    /// Whether standard output is a terminal.
+    static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// Whether a terminal wants colour: NO_COLOR is not set, and it is not a dumb one.
+    static var wantsColor: Bool {
+        isTerminal && getenv("NO_COLOR") == nil && getenv("TERM").map { String(cString: $0) != "dumb" } ?? false
+    }
+
+    /// Columns of text, as wide as their widest cell; the last is not padded.
+    static func table(_ rows: [[String]]) -> String {
+        let columns = rows.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in rows.map { $0.count > column ? $0[column].count : 0 }.max() ?? 0 }
+        return rows.map { row in
+            row.enumerated().map { column, cell in
+                column == row.count - 1
+                    ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
+            }.joined(separator: "  ") + "\n"
+        }.joined()
+    }
+
+    /// Bytes as people read them: `1.5M`.
+    static func size(_ bytes: Int64) -> String {
+        let units = ["B", "K", "M", "G", "T"]
+        var value = Double(bytes)
+        var unit = 0
+        while value >= 1024, unit < units.count - 1 {
+            value /= 1024
+            unit += 1
+        }
+        let tenths = Int(value * 10)
+        return unit == 0 ? "\(bytes)" : "\(tenths / 10).\(tenths % 10)\(units[unit])"
+    }
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+import ControlAPI
+import LogModel
+
+struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Say how the daemon is, and what is wrong.")
+
+    @Option(name: .shortAndLong, help: "text or json.")
+    var output: ListFormat = .text
+
+    @OptionGroup var places: PlaceOptions
+
+    func run() async throws {
+        let status = try await places.client().get(RequestTarget(["v1", "status"]))
+        if output == .json {
+            try Output.write(status.bytes + [Lines.feed])
+            return
+        }
+        func number(_ name: String) -> String { status[name]?.integer.map { String($0) } ?? "-" }
+        func size(_ name: String) -> String { status[name]?.integer.map(Output.size) ?? "-" }
+        let rows = [
+            ["version", status["version"]?.text ?? "-"],
+            ["started", status["started"]?.text ?? "-"],
+            ["store", Terminal.safe(status["store"]?.text ?? "-")],
+            ["consoles", "\(number("connected")) connected of \(number("consoles"))"],
+            ["received", size("received_bytes")],
+            ["stored", size("stored_bytes")],
+            ["dropped", size("dropped_bytes")],
+        ]
+        try Output.write(Output.table(rows))
+        for problem in status["problems"]?.elements ?? [] {
+            let subject = Terminal.safe(problem["subject"]?.text ?? "")
+            try Output.write("problem: \(subject): \(Terminal.safe(problem["problem"]?.text ?? ""))\n")
+        }
+    }
+}

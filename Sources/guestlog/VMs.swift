@@ -1,0 +1,58 @@
+import ArgumentParser
+import ControlAPI
+import LogModel
+import LogStore
+import Query
+
+struct VMs: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "vms",
+        abstract: "List VMs: state, boots, first and last entry, bytes, drops, problems."
+    )
+
+    @Option(name: .shortAndLong, help: "text or json.")
+    var output: ListFormat = .text
+
+    @OptionGroup var places: PlaceOptions
+
+    func run() async throws {
+        let answer: JSON
+        let client = try places.client()
+        if client.isReachable {
+            answer = try await client.get(RequestTarget(["v1", "vms"]))
+        } else if let store = try places.readableStore() {
+            let listed = try store.vms().map { try VMListing(vm: $0, report: VMReport(of: $0, in: store)).json }
+            answer = .object([("vms", .array(listed))])
+        } else {
+            answer = try await client.get(RequestTarget(["v1", "vms"]))
+        }
+        let vms = answer["vms"]?.elements ?? []
+        if output == .json {
+            for vm in vms {
+                try Output.write(vm.bytes + [Lines.feed])
+            }
+            return
+        }
+        guard !vms.isEmpty else {
+            Output.error("no VM has said anything yet")
+            return
+        }
+        let header = ["NAME", "STATE", "BOOTS", "FIRST", "LAST", "TEXT", "STORED", "LOST", "PROBLEM"]
+        try Output.write(Output.table([header] + vms.map(Self.row)))
+    }
+
+    private static func row(_ vm: JSON) -> [String] {
+        func text(_ name: String) -> String { vm[name]?.text.map(Terminal.safe) ?? "-" }
+        func size(_ name: String) -> String { vm[name]?.integer.map(Output.size) ?? "-" }
+        func time(_ name: String) -> String { String(text(name).prefix(19)).replacing("T", with: " ") }
+        return [
+            text("name"), text("state"), vm["boots"]?.integer.map { String($0) } ?? "-", time("first"), time("last"),
+            size("text_bytes"), size("stored_bytes"), size("lost_bytes"), text("problem"),
+        ]
+    }
+}
+
+/// How a list is written.
+enum ListFormat: String, ExpressibleByArgument, CaseIterable {
+    case text, json
+}

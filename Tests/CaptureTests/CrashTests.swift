@@ -1,0 +1,156 @@
+import Capture
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+import TestSupport
+import Testing
+
+/// A daemon in a process of its own, killed and started again on the same console.
+private final class KilledDaemon {
+    private let folder: String
+    private let console: Int32
+    private var process: pid_t = 0
+
+    init(folder: String, console: Int32) {
+        self.folder = folder
+        self.console = console
+    }
+
+    /// The program, which is built beside the test bundle.
+    private static let program: String = {
+        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+        let folder = bundle.lastIndex(of: "/").map { String(bundle[...$0]) } ?? ""
+        return folder + "CrashDaemon"
+    }()
+
+    func start(fatalCall: Int? = nil) {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        posix_spawn_file_actions_adddup2(&actions, console, 3)
+        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(Self.program), strdup(folder)]
+        if let fatalCall {
+            arguments.append(strdup(String(fatalCall)))
+        }
+        arguments.append(nil)
+        let code = posix_spawn(&process, Self.program, &actions, nil, arguments, environ)
+        #expect(code == 0, "cannot run \(Self.program): \(String(cString: strerror(code)))")
+        arguments.forEach { free($0) }
+        posix_spawn_file_actions_destroy(&actions)
+    }
+
+    func kill(_ signal: Int32 = SIGKILL) {
+        Glibc.kill(process, signal)
+        wait()
+    }
+
+    @discardableResult
+    func wait() -> Int32 {
+        var status: Int32 = 0
+        waitpid(process, &status, 0)
+        return status
+    }
+
+    /// Whether the process has ended by itself.
+    func hasEnded() -> Bool {
+        var status: Int32 = 0
+        return waitpid(process, &status, WNOHANG) == process
+    }
+}
+
+/// What was seen of the log so far, and what has come since: everything seen must stay.
+private struct SeenLog {
+    private let store: Store
+    private let stream = StreamID(vm: "vm", stream: .console0)
+    private var cursor = Cursor.start
+    private(set) var bytes: [UInt8] = []
+
+    init(_ folder: TemporaryFolder) {
+        store = Store(root: folder.path + "/store")
+    }
+
+    /// Looks at what has come since the last look, with a reader of its own as a new process would.
+    mutating func look() throws {
+        guard store.vm(in: "vm") != nil, try !store.streams(of: "vm").isEmpty else {
+            return
+        }
+        let follower = Follower(store.reader(of: stream), from: cursor)
+        while let batch = try follower.next() {
+            #expect(batch.missing == nil, "bytes \(batch.missing!) are gone")
+            bytes.append(contentsOf: batch.block.text[Int(batch.start - batch.block.offset)...])
+        }
+        cursor = follower.cursor
+    }
+
+    var lastLine: Int? { NumberedLines.numbers(in: Array(bytes.suffix(4096))).last }
+
+    /// Checks the whole: what a reader finds now is what was seen while it came; lines in order, none doubled, no NUL.
+    func check(_ how: String) throws {
+        let whole = try StoredText(of: stream, in: store)
+        #expect(whole.bytes == bytes, "committed bytes were lost or changed; \(how)")
+        #expect(!bytes.contains(0), "a NUL that was never written; \(how)")
+        let numbers = NumberedLines.numbers(in: bytes)
+        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 }, "a line is doubled or out of order; \(how)")
+    }
+}
+
+@Suite(.serialized) struct CrashTests {
+    @Test("killed at 300 random moments under load, nothing committed is lost and nothing is doubled")
+    func randomKills() throws {
+        let folder = TemporaryFolder()
+        let console = try Descriptor.socketPair()
+        try console.first.setNonBlocking(false)
+        let daemon = KilledDaemon(folder: folder.path, console: console.second.raw)
+        let seed = getenv("GUESTLOG_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...UInt64.max)
+        var generator = SeededGenerator(seed: seed)
+        let guest = TalkingGuest(console.first.raw, pace: 500)
+        var log = SeenLog(folder)
+        let kills = 300
+        for _ in 0..<kills {
+            daemon.start()
+            usleep(UInt32.random(in: 0..<30_000, using: &generator))
+            daemon.kill()
+            try log.look()
+        }
+        daemon.start()
+        guest.stop()
+        guest.join()
+        #expect(
+            try eventually {
+                try log.look()
+                return log.lastLine == guest.lines - 1
+            }
+        )
+        daemon.kill(SIGTERM)
+        try log.check("GUESTLOG_SEED=\(seed)")
+        // Each kill may cost the one read in progress.
+        let lost = guest.bytes - log.bytes.count
+        #expect(lost <= kills * (64 << 10), "\(lost) bytes lost, GUESTLOG_SEED=\(seed)")
+    }
+
+    @Test("killed inside every call that changes a file, nothing committed is lost and nothing is doubled")
+    func killedAtEveryCall() throws {
+        let folder = TemporaryFolder()
+        let console = try Descriptor.socketPair()
+        try console.first.setNonBlocking(false)
+        let daemon = KilledDaemon(folder: folder.path, console: console.second.raw)
+        let guest = TalkingGuest(console.first.raw, pace: 100)
+        var log = SeenLog(folder)
+        for call in 1...200 {
+            daemon.start(fatalCall: call)
+            #expect(eventually { daemon.hasEnded() }, "it did not come to call \(call)")
+            try log.look()
+        }
+        daemon.start()
+        guest.stop()
+        guest.join()
+        #expect(
+            try eventually {
+                try log.look()
+                return log.lastLine == guest.lines - 1
+            }
+        )
+        daemon.kill(SIGTERM)
+        try log.check("")
+    }
+}

@@ -1,0 +1,175 @@
+import Capture
+import ConsoleHub
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+import TestSupport
+import Testing
+
+/// Capture with one guest on a socket pair, over a file system that can be made to fail.
+private final class Patient {
+    let folder = TemporaryFolder()
+    let fileSystem = FaultyFileSystem()
+    let capture: CaptureService
+    let hub: ConsoleHub
+    let key = StreamKey(name: "vm")
+    private let guestEnd: Descriptor
+    private var isStopped = false
+
+    init(rate: RateLimit? = nil) throws {
+        var options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/inflight")
+        options.shards = 1
+        options.fileSystem = fileSystem
+        options.quota = { _ in Quota(bytes: 1 << 30) }
+        capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
+        let table = folder.path + "/consoles.json"
+        hub = try ConsoleHub(ConsoleHub.Options(table: table), capture: capture, manager: ServiceManager())
+        try capture.start()
+        try hub.start()
+        let pair = try Descriptor.socketPair()
+        try pair.first.setNonBlocking(false)
+        hub.add(
+            ConsoleHub.Definition(key: key, endpoint: .inherited, rate: rate),
+            descriptor: try pair.second.duplicate()
+        )
+        guestEnd = try pair.first.duplicate()
+    }
+
+    deinit { stop() }
+
+    func stop() {
+        guard !isStopped else { return }
+        isStopped = true
+        fileSystem.set(.sound)
+        hub.stop()
+        capture.stop()
+    }
+
+    func talk(lines: Int = .max, pace: UInt32 = 0) -> TalkingGuest {
+        TalkingGuest(guestEnd.raw, limit: lines, pace: pace)
+    }
+
+    func stored() throws -> StoredText {
+        try StoredText(of: StreamID(vm: "vm", stream: .console0), in: Store(root: folder.path + "/store"))
+    }
+
+    /// Waits until every byte that the guest wrote is stored or counted in a closed gap, and checks the stored lines.
+    func expectAccounted(for guest: TalkingGuest) throws {
+        var last = try stored()
+        let isComplete = try eventually {
+            last = try stored()
+            return last.bytes.count + last.lostBytes == guest.bytes && last.gaps.last?.isClosed ?? true
+        }
+        #expect(isComplete, "\(guest.bytes) written, \(last.bytes.count) stored, \(last.lostBytes) in gaps")
+        let numbers = NumberedLines.numbers(in: last.bytes)
+        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 }, "a line is doubled or out of order")
+        #expect(!last.bytes.contains(0))
+    }
+}
+
+@Suite(.serialized) struct NeverStallTests {
+    /// About 20 MB: many times what socket and ring can hold.
+    private let lines = 300_000
+
+    @Test("a store that hangs does not stop the guest, and every byte is stored or counted")
+    func hangingStore() throws {
+        let patient = try Patient()
+        let first = patient.talk(lines: 1000)
+        first.join()
+        #expect(try eventually { try patient.stored().bytes.count == first.bytes })
+        patient.fileSystem.set(.hanging)
+        let guest = patient.talk(lines: lines)
+        // Returns only if the guest is never kept waiting for the store, for the store does not come back meanwhile.
+        guest.join()
+        patient.fileSystem.set(.sound)
+        var last = try patient.stored()
+        let isComplete = try eventually {
+            last = try patient.stored()
+            return last.bytes.count + last.lostBytes == first.bytes + guest.bytes && last.gaps.last?.isClosed == true
+        }
+        #expect(isComplete, "\(guest.bytes) written, \(last.bytes.count) stored, \(last.lostBytes) in gaps")
+        #expect(last.gaps.allSatisfy { $0.reason == .overflow })
+    }
+
+    @Test(
+        "a store that cannot be written does not stop the guest, and every byte is stored or counted",
+        arguments: [ENOSPC, EROFS, EIO, EDQUOT]
+    )
+    func failingStore(code: Int32) throws {
+        let patient = try Patient()
+        patient.fileSystem.set(.failing(code))
+        let guest = patient.talk(lines: lines)
+        guest.join()
+        patient.fileSystem.set(.sound)
+        try patient.expectAccounted(for: guest)
+        #expect(try patient.stored().gaps.contains { $0.reason == .storeFailure })
+        #expect(eventually { patient.capture.problems.all.isEmpty })
+    }
+
+    @Test("a store that fails in the middle keeps what it had and goes on when it can")
+    func failureInTheMiddle() throws {
+        let patient = try Patient()
+        let guest = patient.talk(pace: 1000)
+        #expect(try eventually { try patient.stored().bytes.count > 0 })
+        for code in [ENOSPC, EIO, ENOSPC, EROFS] {
+            patient.fileSystem.set(.failing(code))
+            #expect(eventually { !patient.capture.problems.all.isEmpty })
+            patient.fileSystem.set(.sound)
+            #expect(eventually { patient.capture.problems.all.isEmpty })
+        }
+        guest.stop()
+        guest.join()
+        try patient.expectAccounted(for: guest)
+    }
+
+    @Test("fifty watchers that do not read stop nobody, and are told that they were cut off")
+    func deafWatchers() throws {
+        let patient = try Patient()
+        var watchers: [Int32] = []
+        for number in 0..<50 {
+            let pair = try Descriptor.socketPair()
+            #expect(patient.hub.attach(patient.key, try pair.second.duplicate(), as: .watch, who: "watcher \(number)"))
+            watchers.append(try pair.first.duplicate().release())
+        }
+        let guest = patient.talk(lines: lines)
+        guest.join()
+        try patient.expectAccounted(for: guest)
+        for watcher in watchers {
+            var tail: [UInt8] = []
+            let hasEnded = eventually {
+                var buffer = [UInt8](repeating: 0, count: 1 << 16)
+                let count = recv(watcher, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+                if count > 0 {
+                    tail = (tail + buffer[..<count]).suffix(200)
+                }
+                return count == 0
+            }
+            #expect(hasEnded)
+            #expect(String(decoding: tail, as: UTF8.self).contains("cut off"))
+            close(watcher)
+        }
+    }
+
+    @Test("a flood over the rate limit is cut down to a few long gaps, and every byte is stored or counted")
+    func flood() throws {
+        let patient = try Patient(rate: RateLimit(rate: 1 << 20, burst: 2 << 20))
+        let guest = patient.talk(lines: lines)
+        guest.join()
+        try patient.expectAccounted(for: guest)
+        let stored = try patient.stored()
+        #expect(stored.gaps.contains { $0.reason == .rateLimit })
+        #expect(stored.gaps.count < 40, "\(stored.gaps.count) markers")
+    }
+
+    @Test("the stream's lines before and after a gap are whole where the gap's own edges allow")
+    func gapIsWhereItBelongs() throws {
+        let patient = try Patient(rate: RateLimit(rate: 1 << 20, burst: 1 << 20))
+        let guest = patient.talk(lines: 50_000)
+        guest.join()
+        try patient.expectAccounted(for: guest)
+        let numbers = NumberedLines.numbers(in: try patient.stored().bytes)
+        // What is stored before the gap is the beginning of what was said.
+        #expect(Array(numbers.prefix(1000)) == Array(0..<1000))
+    }
+}

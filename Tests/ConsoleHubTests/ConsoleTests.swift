@@ -1,0 +1,148 @@
+import Capture
+import Glibc
+import LogModel
+import LogStore
+import RotatingFile
+import SystemIO
+import TestSupport
+import Testing
+
+@testable import ConsoleHub
+
+/// A guest's end of a console: listens like QEMU's `socket,server=on,wait=off`.
+private final class Chardev {
+    let path: String
+    private let listener: Descriptor
+
+    init(_ path: String) throws {
+        self.path = path
+        listener = try UnixSocket.listen(at: path)
+    }
+
+    func accept() throws -> Descriptor {
+        var accepted: Int32 = -1
+        #expect(
+            try eventually {
+                guard let connection = try UnixSocket.accept(listener.raw) else { return false }
+                accepted = connection.release()
+                return true
+            }
+        )
+        let connection = Descriptor(owning: accepted)
+        try connection.setNonBlocking(false)
+        return connection
+    }
+}
+
+private func send(_ text: String, to descriptor: borrowing Descriptor) {
+    let bytes = Array(text.utf8)
+    var done = 0
+    while done < bytes.count {
+        let count = bytes[done...].withUnsafeBytes { write(descriptor.raw, $0.baseAddress, $0.count) }
+        guard count > 0 else { return }
+        done += count
+    }
+}
+
+private func receive(_ count: Int, from descriptor: borrowing Descriptor) -> String {
+    var bytes: [UInt8] = []
+    _ = eventually {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let got = recv(descriptor.raw, &buffer, min(buffer.count, count - bytes.count), Int32(MSG_DONTWAIT))
+        if got > 0 { bytes.append(contentsOf: buffer[..<got]) }
+        return bytes.count >= count
+    }
+    return String(decoding: bytes, as: UTF8.self)
+}
+
+/// A capture and a hub over folders of their own.
+private final class House {
+    let folder: TemporaryFolder
+    let capture: CaptureService
+    let hub: ConsoleHub
+    private var isStopped = false
+
+    init(in folder: TemporaryFolder = TemporaryFolder(), patterns: [DiscoveryPattern] = []) throws {
+        self.folder = folder
+        let options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/run/inflight")
+        capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error))
+        let hubOptions = ConsoleHub.Options(
+            patterns: patterns,
+            passThroughFolder: folder.path + "/run",
+            table: folder.path + "/run/consoles.json"
+        )
+        hub = try ConsoleHub(hubOptions, capture: capture, manager: ServiceManager())
+        try capture.start()
+        try hub.start()
+    }
+
+    func stop() {
+        guard !isStopped else { return }
+        isStopped = true
+        hub.stop()
+        capture.stop()
+    }
+
+    deinit { stop() }
+
+    func text(_ vm: String) throws -> StoredText {
+        try StoredText(of: StreamID(vm: vm, stream: .console0), in: capture.store)
+    }
+}
+
+@Suite struct ConsoleTests {
+    @Test("what a guest says is stored, and seen by a watcher, while somebody else types")
+    func storesAndFansOut() throws {
+        let house = try House()
+        let chardev = try Chardev(house.folder.path + "/vm.sock")
+        let key = StreamKey(name: "web")
+        house.hub.add(.init(key: key, endpoint: .connect(path: chardev.path)))
+        let guest = try chardev.accept()
+        let watching = try Descriptor.socketPair()
+        let typing = try Descriptor.socketPair()
+        #expect(house.hub.attach(key, try watching.second.duplicate(), as: .watch, who: "a test"))
+        #expect(house.hub.attach(key, try typing.second.duplicate(), as: .write, who: "another"))
+        #expect(eventually { house.hub.statuses().first?.watchers == 2 })
+
+        send("login: ", to: guest)
+        #expect(receive(7, from: watching.first) == "login: ")
+        send("root\n", to: typing.first)
+        #expect(receive(5, from: guest) == "root\n")
+        send("root\nwelcome\n", to: guest)
+        #expect(try eventually { try house.text("web").bytes == Array("login: root\nwelcome\n".utf8) })
+        #expect(try house.text("web").boots.map(\.event) == [.powerOn])
+    }
+
+    @Test("a console found in a watched folder is captured without being named")
+    func discovers() throws {
+        let folder = TemporaryFolder()
+        let pattern = try DiscoveryPattern(folder.path + "/vms/{name}/console.sock")
+        let house = try House(in: folder, patterns: [pattern])
+        mkdir(folder.path + "/vms", 0o755)
+        mkdir(folder.path + "/vms/alpha", 0o755)
+        let chardev = try Chardev(folder.path + "/vms/alpha/console.sock")
+        let guest = try chardev.accept()
+        send("hello\n", to: guest)
+        #expect(try eventually { try house.text("alpha").bytes == Array("hello\n".utf8) })
+    }
+
+    @Test("a reset inside a live console, a panic and a new VMM are boots; a fresh banner storm is one at most")
+    func seesBoots() throws {
+        let house = try House()
+        let chardev = try Chardev(house.folder.path + "/vm.sock")
+        house.hub.add(.init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
+        do {
+            let guest = try chardev.accept()
+            send("SeaBIOS (version 1)\r\n[    0.000000] Linux version 6.1\r\nwork\r\n", to: guest)
+            send("[    9.100000] Kernel panic - not syncing: oops\r\n", to: guest)
+            for _ in 0..<50 {
+                send("SeaBIOS (version 1)\r\n[    0.000000] Linux version 6.1\r\n", to: guest)
+            }
+        }
+        let guest = try chardev.accept()
+        send("again\n", to: guest)
+        #expect(try eventually { try house.text("web").bytes.suffix(6).elementsEqual("again\n".utf8) })
+        let events = try house.text("web").boots.map(\.event)
+        #expect(events == [.powerOn, .panic, .firmware, .closed, .powerOn])
+    }
+}

@@ -1,0 +1,171 @@
+import LogModel
+import SystemIO
+import TestSupport
+import Testing
+
+@testable import LogStore
+
+/// What goes when there is too much, and what stays.
+struct RetentionTests {
+    let folder = TemporaryFolder()
+
+    @Test("the oldest segments go first, and what is left reads on after a gap that says so")
+    func evictsOldest() throws {
+        let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 400_000))
+        let text = consoleText(4_000_000)
+        for start in stride(from: 0, to: text.count, by: 100_000) {
+            try fixture.append(Array(text[start..<min(text.count, start + 100_000)]))
+            try fixture.sealAndSync()
+            #expect(try fixture.store.usage(of: fixture.stream.vm) <= 400_000 + 2 * StoreLimits.blockLimit)
+        }
+        let reading = try fixture.read()
+        let first = try #require(reading.runs.first)
+        #expect(reading.runs.count == 1 && first.upperBound == 4_000_000)
+        #expect(reading.bytes == Array(text[Int(first.lowerBound)...]))
+        #expect(reading.missing == [.init(from: 0, to: first.lowerBound, reason: .retention)])
+    }
+
+    @Test("the growing segment and the pair being written never go")
+    func keepsWhatIsWritten() throws {
+        let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 1))
+        try fixture.append(consoleText(300_000))
+        try fixture.sealAndSync()
+        _ = try fixture.sealer.enforceRetention()
+        try fixture.append("last\n")
+        _ = try fixture.sealer.enforceRetention()
+        #expect(try fixture.read().text.hasSuffix("last\n"))
+        #expect(try fixture.names().contains { $0.hasSuffix(".log") })
+    }
+
+    @Test("the biggest stream of the VM pays")
+    func biggestPays() throws {
+        let fixture = try StoreFixture(root: folder.path)
+        let small = try fixture.vm.open(try #require(StreamName("kernel")), now: fixture.clock.time)
+        let text = consoleText(300_000)
+        try text.withUnsafeBytes { try small.append($0, time: fixture.clock.time) }
+        try fixture.append(consoleText(18_000_000))
+        try fixture.sealAndSync()
+        let usage = try fixture.store.usage(of: fixture.stream.vm)
+        let tight = Retention(store: fixture.store) { _ in Quota(bytes: usage - 1) }
+        let freed = try tight.enforceAll(now: fixture.clock.time)
+        #expect(freed.files == 1)
+        #expect(try Reading(Follower(StreamReader(path: small.path))).bytes == text)
+        #expect(try fixture.read().missing.first?.reason == .retention)
+    }
+
+    @Test("over the total, the VM that takes most pays")
+    func totalTakesFromBiggest() throws {
+        let store = Store(root: folder.path)
+        let clock = ManualClock()
+        var writers: [StreamWriter] = []
+        var vms: [VMStore] = []
+        let sealer = Sealer(
+            store: store,
+            retention: Retention(store: store) { _ in Quota(bytes: 1 << 22) },
+            clock: clock
+        )
+        for (name, size) in [("small", 600_000), ("big", 8_000_000)] {
+            let vm = try VMStore(store: store, name: name, hostBoot: "x", now: clock.time)
+            let writer = try vm.open(.console0, now: clock.time)
+            for part in 0..<(size / 200_000) {
+                let text = consoleText(200_000, from: part * 4000)
+                try text.withUnsafeBytes { try writer.append($0, time: clock.time) }
+                for base in writer.takeClosedPairs() {
+                    try sealer.seal(base, of: StreamID(vm: name, stream: .console0))
+                }
+                try sealer.synchronize()
+            }
+            vms.append(vm)
+            writers.append(writer)
+        }
+        let small = try store.usage(of: "small")
+        let retention = Retention(store: store, total: try store.usage(of: "big") + small - 1) { _ in .standard }
+        #expect(try retention.enforceAll(now: clock.time).files > 0)
+        #expect(try store.usage(of: "small") == small)
+        #expect(try small + store.usage(of: "big") <= retention.total ?? 0)
+    }
+
+    @Test("what is older than the age goes, and a deleted VM after its time")
+    func agesOut() throws {
+        let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 2 << 20))
+        try fixture.pour(consoleText(5_000_000))
+        try fixture.sealAndSync()
+        let closed = try fixture.names().filter { $0.hasSuffix(".log.zst") }.count - 1
+        #expect(closed > 1)
+        fixture.clock.advance(10_000_000)
+        let retention = Retention(store: fixture.store, deletedAge: 1000) { _ in Quota(bytes: 1 << 30, age: 1_000_000) }
+        #expect(try retention.enforceAll(now: fixture.clock.time).files == closed)
+        try fixture.vm.end(at: fixture.clock.time)
+        fixture.clock.advance(2000)
+        _ = try retention.enforceAll(now: fixture.clock.time)
+        #expect(try fixture.store.vms().isEmpty)
+        #expect(fixture.store.fileSystem.status(folder.path + "/web") == nil)
+    }
+
+    /// A guest that boots, chatters past several segments, and boots again, `boots` times.
+    func bootOften(_ fixture: StoreFixture, _ boots: Int, chatter: Int = 700_000) throws {
+        for boot in 0..<boots {
+            try fixture.mark(.powerOn)
+            try fixture.append("boot number \(boot)\n")
+            try fixture.append(consoleText(chatter, from: boot * 100_000))
+            try fixture.sealAndSync()
+        }
+    }
+
+    @Test("the heads of the newest eight boots outlive their segments")
+    func keepsHeads() throws {
+        let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 1_600_000))
+        try bootOften(fixture, 20)
+        let reading = try fixture.read()
+        let seen = (0..<20).filter { reading.text.contains("boot number \($0)\n") }
+        #expect(seen.count >= StoreLimits.headsKept && seen == Array((20 - seen.count)..<20))
+        #expect(try fixture.names().filter { $0.hasSuffix(".head.zst") }.count == StoreLimits.headsKept)
+        #expect(reading.missing.allSatisfy { $0.reason == .retention })
+        #expect(reading.boots.count == seen.count)
+        // Each head is 256 KiB although its segment ended before: it went on in the next.
+        for name in try fixture.names() where name.hasSuffix(".head.zst") {
+            let head = try SegmentFile(path: fixture.writer.path + "/" + name, fileSystem: fixture.store.fileSystem)
+            #expect(head.isClosed && head.headers.first.map { Int($0.rawLength) } == StoreLimits.headLength)
+        }
+        var covered: UInt64 = 0
+        for summary in try fixture.reader.summaries() {
+            #expect(summary.offset >= covered)
+            covered = summary.end
+            #expect(try fixture.reader.records(of: summary).count > 0)
+        }
+    }
+
+    @Test("a thousand fake banners evict no power-on's head")
+    func banners() throws {
+        let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 700_000))
+        try fixture.mark(.powerOn)
+        try fixture.append("the true boot\n")
+        for banner in 0..<1000 {
+            try fixture.mark(banner % 2 == 0 ? .firmware : .kernel)
+            try fixture.append(consoleText(4000, from: banner * 50))
+            if banner % 20 == 0 {
+                try fixture.sealAndSync()
+            }
+        }
+        let reading = try fixture.read()
+        #expect(reading.text.hasPrefix("the true boot\n"))
+        #expect(reading.missing.first?.from ?? 0 >= UInt64(StoreLimits.headLength))
+        #expect(try fixture.names().filter { $0.hasSuffix(".head.zst") }.count <= StoreLimits.headsKept)
+    }
+
+    @Test("quarantine is bounded, and counted")
+    func quarantineBounded() throws {
+        let fixture = try StoreFixture(root: folder.path)
+        for _ in 0..<8 {
+            try fixture.append(consoleText(200_000))
+            let log = fixture.layout.log(try #require(fixture.reader.summaries().last).offset)
+            try StoredFile(log, .update, on: fixture.store.fileSystem).write(at: 5, [0xff, 0xfe])
+            try fixture.restart()
+        }
+        let held = try fixture.store.fileSystem.names(in: fixture.layout.quarantine).map {
+            fixture.store.fileSystem.status(fixture.layout.quarantine + "/" + $0)?.size ?? 0
+        }
+        #expect((3...5).contains(held.count) && held.reduce(0, +) <= StoreLimits.quarantineLimit)
+        #expect(try fixture.store.usage(of: fixture.stream) > held.reduce(0, +))
+    }
+}

@@ -1,0 +1,172 @@
+import LogModel
+import Synchronization
+import SystemIO
+import Testing
+
+@testable import LogStore
+
+/// A clock that stands where a test puts it.
+final class ManualClock: HostClock {
+    private let now: Atomic<Int64>
+
+    init(_ now: Int64 = 1_700_000_000_000_000) {
+        self.now = Atomic(now)
+    }
+
+    func wallMicroseconds() -> Int64 { now.load(ordering: .relaxed) }
+    func monotonicMicroseconds() -> Int64 { now.load(ordering: .relaxed) }
+    func advance(_ microseconds: Int64) { now.wrappingAdd(microseconds, ordering: .relaxed) }
+    var time: Timestamp { Timestamp(microseconds: wallMicroseconds()) }
+}
+
+/// One VM with one stream, its sealer, and a clock that moves a millisecond with each append.
+final class StoreFixture {
+    let store: Store
+    let clock: ManualClock
+    private var writing: (vm: VMStore, writer: StreamWriter, sealer: Sealer)?
+    let stream = StreamID(vm: "web", stream: .console0)
+    let retention: Retention
+
+    init(
+        root: String,
+        fileSystem: any FileSystem = LinuxFileSystem(),
+        quota: Quota = .standard,
+        hostBoot: String = "boot-1",
+        properties: StreamProperties = StreamProperties(),
+        clock: ManualClock = ManualClock()
+    ) throws {
+        store = Store(root: root, fileSystem: fileSystem)
+        self.clock = clock
+        retention = Retention(store: store) { _ in quota }
+        try restart(hostBoot: hostBoot, properties: properties)
+    }
+
+    /// Appends much, sealing on the way as the daemon does: unsealed pairs count against the quota too.
+    func pour(_ bytes: [UInt8]) throws {
+        for start in stride(from: 0, to: bytes.count, by: 100_000) {
+            try append(Array(bytes[start..<min(bytes.count, start + 100_000)]))
+            try sealAndSync()
+        }
+    }
+
+    /// Forgets everything in memory, as the process's death does, and opens again.
+    func restart(hostBoot: String = "boot-1", properties: StreamProperties = StreamProperties()) throws {
+        // The lock goes with its descriptor.
+        writing = nil
+        let vm = try VMStore(store: store, name: "web", hostBoot: hostBoot, now: clock.time)
+        let writer = try vm.open(.console0, properties: properties, now: clock.time)
+        writing = (vm, writer, Sealer(store: store, retention: retention, clock: clock))
+    }
+
+    var vm: VMStore { writing!.vm }
+    var writer: StreamWriter { writing!.writer }
+    var sealer: Sealer { writing!.sealer }
+    var layout: StreamLayout { StreamLayout(path: writer.path) }
+    var reader: StreamReader { store.reader(of: stream) }
+
+    func append(_ text: String) throws { try append(Array(text.utf8)) }
+
+    func append(_ bytes: [UInt8], detail: RecordDetail? = nil) throws {
+        clock.advance(1000)
+        try bytes.withUnsafeBytes { try writer.append($0, time: clock.time, detail: detail) }
+    }
+
+    func mark(_ event: BootEvent) throws {
+        clock.advance(1000)
+        let boot = BootDetail(event: event, position: writer.nextOffset)
+        try writer.mark(RecordDetail(boot: boot), time: clock.time)
+    }
+
+    func markGap(_ bytes: UInt64, _ reason: GapReason = .rateLimit) throws {
+        let gap = GapDetail(reason: reason, bytes: bytes, lines: 0, since: clock.time, isClosed: true)
+        try writer.mark(RecordDetail(gap: gap), time: clock.time)
+    }
+
+    func seal() throws {
+        for base in writer.takeClosedPairs() {
+            try sealer.seal(base, of: stream)
+        }
+    }
+
+    func sealAndSync() throws {
+        try seal()
+        try sealer.synchronize()
+    }
+
+    func read(from cursor: Cursor = .start) throws -> Reading {
+        try Reading(Follower(reader, from: cursor))
+    }
+
+    func names() throws -> [String] { try store.fileSystem.names(in: writer.path).sorted() }
+}
+
+/// All that a follower hands out until there is no more.
+struct Reading {
+    /// One entry per piece: bytes at a position, or a marker there.
+    enum Piece: Equatable {
+        case bytes(UInt64, [UInt8])
+        case marker(UInt64, GapDetail?, BootDetail?)
+    }
+
+    var bytes: [UInt8] = []
+    var markers: [Piece] = []
+    var missing: [Batch.Missing] = []
+    var cursors: [Cursor] = []
+    var records: [IndexRecord] = []
+    /// The positions of `bytes`, as runs.
+    var runs: [Range<UInt64>] = []
+
+    init(_ follower: Follower, limit: Int = 100_000) throws {
+        cursors.append(follower.cursor)
+        for _ in 0..<limit {
+            guard let batch = try follower.next() else {
+                return
+            }
+            take(batch)
+        }
+        Issue.record("a follower that never ends at \(follower.cursor)")
+    }
+
+    mutating func take(_ batch: Batch) {
+        let block = batch.block
+        bytes.append(contentsOf: block.text[Int(batch.start - block.offset)...])
+        if batch.start < block.end {
+            if let last = runs.last, last.upperBound == batch.start {
+                runs[runs.count - 1] = last.lowerBound..<block.end
+            } else {
+                runs.append(batch.start..<block.end)
+            }
+        }
+        for record in block.records[batch.firstRecord...] {
+            records.append(record)
+            if record.isMarker {
+                let detail = RecordDetail(decoding: record.detail)
+                markers.append(.marker(record.offset, detail.gap, detail.boot))
+            }
+        }
+        if let hole = batch.missing {
+            missing.append(hole)
+        }
+        cursors.append(batch.next)
+    }
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+    var gaps: [GapDetail] {
+        markers.compactMap { if case .marker(_, let gap?, _) = $0 { gap } else { nil } }
+    }
+    var boots: [BootDetail] {
+        markers.compactMap { if case .marker(_, _, let boot?) = $0 { boot } else { nil } }
+    }
+}
+
+/// Lines that differ, about 80 bytes each, `count` bytes in all.
+func consoleText(_ count: Int, from number: Int = 0) -> [UInt8] {
+    var text: [UInt8] = []
+    var line = number
+    while text.count < count {
+        let noise = String(UInt64(line + 1) &* 0x9e37_79b9_7f4a_7c15, radix: 16)
+        text.append(contentsOf: "[ \(line).000123] systemd[1]: Started unit number \(line) \(noise)\n".utf8)
+        line += 1
+    }
+    return Array(text.prefix(count))
+}

@@ -1,0 +1,139 @@
+import Glibc
+import LogStore
+import Synchronization
+import SystemIO
+
+/// The host's file system with faults: calls that fail, hang, or are the process's last.
+public final class FaultyFileSystem: FileSystem {
+    /// What happens to calls that change something.
+    public enum Mode: Sendable {
+        /// They work.
+        case sound
+        /// They fail with this errno; a write puts half of its bytes down first.
+        case failing(Int32)
+        /// They wait until the mode changes.
+        case hanging
+    }
+
+    private let real = LinuxFileSystem()
+    private let mode = Mutex(Mode.sound)
+    private let calls = Atomic<Int>(0)
+    private let fatalCall: Int?
+
+    /// A file system that works; at the `fatalCall`th changing call, counted from 1, the process kills itself half-way
+    /// through it.
+    public init(fatalCall: Int? = nil) {
+        self.fatalCall = fatalCall
+    }
+
+    /// Sets what happens from now on.
+    public func set(_ new: Mode) {
+        mode.withLock { $0 = new }
+    }
+
+    private func change(_ name: String, _ halfway: () -> Void = {}) throws(SystemError) {
+        let number = calls.wrappingAdd(1, ordering: .relaxed).newValue
+        if number == fatalCall {
+            halfway()
+            kill(getpid(), SIGKILL)
+        }
+        while true {
+            switch mode.withLock({ $0 }) {
+            case .sound:
+                return
+            case .failing(let code):
+                halfway()
+                throw SystemError(name, code: code)
+            case .hanging:
+                usleep(1000)
+            }
+        }
+    }
+
+    public func open(_ path: String, _ mode: OpenMode) throws(SystemError) -> FileID {
+        if mode == .create, real.status(path) == nil {
+            try change("open")
+        }
+        return try real.open(path, mode)
+    }
+
+    public func close(_ file: FileID) { real.close(file) }
+
+    public func read(_ file: FileID, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError)
+        -> Int
+    {
+        try real.read(file, at: offset, into: buffer)
+    }
+
+    public func write(_ file: FileID, at offset: Int, _ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+        try change("write") {
+            let half = UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count / 2)])
+            if !half.isEmpty {
+                _ = try? real.write(file, at: offset, half)
+            }
+        }
+        return try real.write(file, at: offset, bytes)
+    }
+
+    public func truncate(_ file: FileID, to size: Int) throws(SystemError) {
+        // What was half written can be cut even on a full disk.
+        if case .failing(ENOSPC) = mode.withLock({ $0 }) {
+            try real.truncate(file, to: size)
+            return
+        }
+        try change("truncate")
+        try real.truncate(file, to: size)
+    }
+
+    public func size(_ file: FileID) throws(SystemError) -> Int { try real.size(file) }
+
+    public func synchronize(_ file: FileID) throws(SystemError) {
+        try change("fdatasync")
+        try real.synchronize(file)
+    }
+
+    public func synchronizeAll(_ path: String) throws(SystemError) {
+        try change("syncfs")
+    }
+
+    public func synchronizeDirectory(_ path: String) throws(SystemError) {
+        try change("fsync")
+        try real.synchronizeDirectory(path)
+    }
+
+    public func setModified(_ path: String, _ microseconds: Int64) throws(SystemError) {
+        try change("utimensat")
+        try real.setModified(path, microseconds)
+    }
+
+    public func tryLock(_ file: FileID) -> Bool { real.tryLock(file) }
+
+    public func allocate(_ file: FileID, _ size: Int) throws(SystemError) {
+        try change("fallocate")
+        try real.allocate(file, size)
+    }
+
+    public func makeDirectory(_ path: String) throws(SystemError) {
+        try change("mkdir")
+        try real.makeDirectory(path)
+    }
+
+    public func names(in directory: String) throws(SystemError) -> [String] { try real.names(in: directory) }
+
+    public func rename(_ path: String, to target: String) throws(SystemError) {
+        try change("rename")
+        try real.rename(path, to: target)
+    }
+
+    public func remove(_ path: String) throws(SystemError) {
+        try change("unlink")
+        try real.remove(path)
+    }
+
+    public func removeDirectory(_ path: String) throws(SystemError) {
+        try change("rmdir")
+        try real.removeDirectory(path)
+    }
+
+    public func status(_ path: String) -> FileStatus? { real.status(path) }
+}

@@ -1,0 +1,40 @@
+import LogModel
+import LogStore
+
+/// Everything a stream holds now: its bytes, its gaps, its boots.
+public struct StoredText {
+    /// The bytes, in order.
+    public var bytes: [UInt8] = []
+    /// The gaps marked.
+    public var gaps: [GapDetail] = []
+    /// The boot events marked.
+    public var boots: [BootDetail] = []
+    /// Stretches without bytes that no marker explains.
+    public var missing: [Batch.Missing] = []
+
+    /// Reads `stream` from `store`; nothing when it does not exist yet.
+    public init(of stream: StreamID, in store: Store) throws {
+        guard store.vm(in: stream.vm) != nil, try store.streams(of: stream.vm).contains(stream) else {
+            return
+        }
+        let follower = Follower(store.reader(of: stream))
+        while let batch = try follower.next() {
+            bytes.append(contentsOf: batch.block.text[Int(batch.start - batch.block.offset)...])
+            for record in batch.block.records[batch.firstRecord...] where !record.detail.isEmpty {
+                let detail = RecordDetail(decoding: record.detail)
+                if let gap = detail.gap {
+                    gaps.append(gap)
+                }
+                if let boot = detail.boot {
+                    boots.append(boot)
+                }
+            }
+            if let hole = batch.missing {
+                missing.append(hole)
+            }
+        }
+    }
+
+    /// Bytes that the gaps count.
+    public var lostBytes: Int { gaps.reduce(0) { $0 + Int($1.bytes ?? 0) } }
+}

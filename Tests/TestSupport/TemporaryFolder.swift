@@ -1,0 +1,40 @@
+import Glibc
+
+/// A folder of a test's own, removed with everything in it when the test lets go of it.
+public final class TemporaryFolder {
+    /// Its path.
+    public let path: String
+
+    /// Makes one under the system's temporary folder, or under `parent`.
+    public init(parent: String = "/tmp") {
+        var template = Array((parent + "/guestlog-test-XXXXXX").utf8CString)
+        guard let made = mkdtemp(&template) else {
+            preconditionFailure("cannot make a folder in \(parent): \(String(cString: strerror(errno)))")
+        }
+        path = String(cString: made)
+    }
+
+    deinit {
+        Self.remove(path)
+    }
+
+    private static func remove(_ path: String) {
+        if let stream = opendir(path) {
+            while let entry = readdir(stream) {
+                let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                }
+                guard name != ".", name != ".." else {
+                    continue
+                }
+                if entry.pointee.d_type == DT_DIR {
+                    remove(path + "/" + name)
+                } else {
+                    unlink(path + "/" + name)
+                }
+            }
+            closedir(stream)
+        }
+        rmdir(path)
+    }
+}

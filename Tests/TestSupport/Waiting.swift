@@ -1,0 +1,21 @@
+import Glibc
+
+/// Waits until `condition` holds, looking every 2 ms; false when it does not within `seconds`.
+///
+/// The limit is only there to end a broken test: nothing is asserted about how long it took.
+public func eventually(within seconds: Double = 30, _ condition: () throws -> Bool) rethrows -> Bool {
+    var start = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &start)
+    while true {
+        if try condition() {
+            return true
+        }
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        let passed = Double(now.tv_sec - start.tv_sec) + Double(now.tv_nsec - start.tv_nsec) / 1e9
+        if passed > seconds {
+            return false
+        }
+        usleep(2000)
+    }
+}

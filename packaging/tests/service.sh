@@ -1,0 +1,219 @@
+#!/bin/bash
+# The service under real systemd, run inside a guest by scripts/systemd-guest:
+#   scripts/systemd-guest --deb DEB --file packaging/tests/console.py packaging/tests/service.sh [PART...]
+# Parts: activation ready reload restart watchdog crash upgrade confinement; without any, all of them. In
+# restart, watchdog, crash and upgrade a console prints numbered lines all along, and not one may be missing.
+#
+#   COUNT, RATE    how many lines such a console prints at least, and how many a second (50000, 4000)
+set -euo pipefail
+cd "$(dirname "$0")"
+
+unit=guestlog.service
+# A daemon that never gets ready fails its checks; it does not hang them.
+systemctl() { timeout 30 systemctl "$@"; }
+COUNT=${COUNT:-50000} RATE=${RATE:-4000}
+passed=0 failed=0
+work=$(mktemp -d)
+writers=()
+
+say() { printf '==> %s\n' "$*"; }
+ok() { passed=$((passed + 1)) && say "ok: $*"; }
+bad() { failed=$((failed + 1)) && say "FAILED: $*"; }
+check() {
+    local sentence=$1
+    shift
+    if "$@" >"$work/said" 2>&1; then ok "$sentence"; else bad "$sentence ($*)" && sed 's/^/      /' "$work/said"; fi
+}
+property() { systemctl show --property="$1" --value "$unit"; }
+is_active() { systemctl --quiet is-active "$unit"; }
+is_inactive() { [[ $(systemctl is-active "$unit") == inactive ]]; }
+main_pid_is_not() { is_active && [[ $(property MainPID) != "$1" && $(property MainPID) != 0 ]]; }
+
+# within SECONDS COMMAND...: true as soon as COMMAND is.
+within() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.1
+    done
+}
+
+configure() {
+    mkdir -p /run/vms
+    printf 'consoles:\n  - path: /run/vms/{name}.sock\n' >/etc/guestlog/guestlog.yaml
+    check "it starts" systemctl restart "$unit"
+    is_active || { journalctl --no-pager --boot --unit "$unit" | tail -n 30 && exit 1; }
+}
+
+cleanup() {
+    [[ ${#writers[@]} -eq 0 ]] || kill "${writers[@]}" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+# --- A console under load, and what must be in its log afterwards ---
+
+start_console() {
+    vm=$1
+    python3 console.py "/run/vms/$vm.sock" "$COUNT" "$RATE" "$work/$vm.report" &
+    writers+=($!)
+    check "$vm: its console is picked up from the watched folder" within 20 in_log "$vm" 'guestlog-line 1 '
+}
+in_log() { guestlog logs "$1" -o raw 2>/dev/null | grep -q "^$2"; }
+
+# finish_console KILLS: each kill may cost the one read that was in progress: at most 64 KiB, in one hole.
+finish_console() {
+    local kills=$1 discarded longest clients
+    : >"$work/$vm.report.stop"
+    check "$vm: it printed all its lines" within $((COUNT * 4 / RATE + 30)) test -e "$work/$vm.report"
+    read -r discarded longest clients printed <"$work/$vm.report" || return 0
+    say "$vm: $printed lines; longest blocked write $longest ms; $clients client(s)"
+    check "$vm: its console never lost its reader" test "$discarded $clients" = "0 1"
+    check "$vm: its last line is in the log" within 20 in_log "$vm" "guestlog-line $printed "
+    guestlog logs "$vm" -o raw 2>/dev/null >"$work/raw" || true
+    check "$vm: no line is missing, doubled, torn or out of order" complete "$kills"
+    say "$vm: $(cat "$work/verdict")"
+}
+
+complete() {
+    tr -d '\r' <"$work/raw" | awk -v last="$printed" -v kills="$1" '
+        /^guestlog-line [0-9]+ x*$/ && length($0) == 78 {
+            if ($2 > seen + 1) { holes++; missing += $2 - seen - 1 }
+            if ($2 <= seen) { doubled++; next }
+            seen = $2
+            next
+        }
+        { torn++ }
+        END {
+            missing += last - seen
+            printf "%d missing in %d hole(s), %d doubled, %d torn, of %d\n", missing, holes, doubled, torn, last
+            allowed = kills * 65536 / 80 + kills
+            exit !(missing <= allowed && holes <= kills && doubled == 0 && torn <= 2 * kills)
+            }' >"$work/verdict" || { cat "$work/verdict" && return 1; }
+}
+
+# --- The parts ---
+
+part_activation() {
+    systemctl stop "$unit"
+    systemctl start guestlog.socket
+    check "the daemon is down" is_inactive
+    check "the API socket is there, for root and the group only" \
+        test "$(stat -c '%a %U:%G' /run/guestlog/guestlog.sock)" = "660 root:guestlog"
+    check "a first request is answered" guestlog vms
+    # A root's command may have read the store itself; a connection cannot.
+    python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.connect("/run/guestlog/guestlog.sock")'
+    check "the first connection started the daemon" within 20 is_active
+}
+
+part_ready() {
+    check "it reports READY" systemctl restart "$unit"
+    check "it says what it does: $(property StatusText)" test -n "$(property StatusText)"
+    check "it runs as guestlog" test "$(stat -c %U "/proc/$(property MainPID)")" = guestlog
+    check "a member of the group gets an answer" setpriv --reuid=65534 --regid=65534 --groups="$(getent group guestlog | cut -d: -f3)" \
+        guestlog vms --socket /run/guestlog/guestlog.sock
+    check "it stops cleanly" systemctl stop "$unit"
+    check "and systemd saw no failure" test "$(property Result)" = success
+    check "and starts again" systemctl start "$unit"
+}
+
+part_reload() {
+    local pid
+    pid=$(property MainPID)
+    check "it reloads" systemctl reload "$unit"
+    sleep 1
+    check "and goes on as the same process" test "$(property MainPID)" = "$pid"
+    check "and stays active" is_active
+}
+
+part_restart() {
+    start_console restarted
+    local i
+    for i in 1 2 3 4 5; do
+        check "restart $i" systemctl restart "$unit"
+        sleep 0.5
+    done
+    check "systemd keeps its consoles: $(property NFileDescriptorStore) descriptor(s)" test "$(property NFileDescriptorStore)" -gt 0
+    finish_console 0
+}
+
+part_watchdog() {
+    mkdir -p /run/systemd/system/$unit.d
+    printf '[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1s\n' >/run/systemd/system/$unit.d/watchdog.conf
+    systemctl daemon-reload
+    check "it restarts with a watchdog of 2 s" systemctl restart "$unit"
+    local pid restarts
+    pid=$(property MainPID) restarts=$(property NRestarts)
+    sleep 6
+    check "it feeds that watchdog" test "$(property MainPID) $(property NRestarts)" = "$pid $restarts"
+    start_console watched
+    kill -STOP "$pid"
+    check "stopped, it is replaced" within 15 main_pid_is_not "$pid"
+    check "because of the watchdog" journal_says 'Watchdog timeout'
+    finish_console 1
+    rm -r /run/systemd/system/$unit.d
+    systemctl daemon-reload
+    check "and restarts with the old one" systemctl restart "$unit"
+}
+journal_says() { journalctl --no-pager --boot --unit "$unit" --grep "$1"; }
+
+part_crash() {
+    start_console crashed
+    local i pid
+    for i in 1 2 3; do
+        pid=$(property MainPID)
+        kill -KILL "$pid"
+        check "killed ($i), it is back" within 15 main_pid_is_not "$pid"
+        sleep 0.5
+    done
+    finish_console 3
+}
+
+part_upgrade() {
+    [[ -e /root/package.deb ]] || { say "skipped: upgrade needs the guest started with --deb" && return; }
+    start_console upgraded
+    local pid
+    pid=$(property MainPID)
+    check "the package installs over itself" dpkg -i /root/package.deb
+    check "and restarts the daemon" main_pid_is_not "$pid"
+    check "and the socket is still there" systemctl is-active guestlog.socket
+    finish_console 0
+}
+
+part_confinement() {
+    check "systemd rates its exposure below 2.0" systemd-analyze security --no-pager --threshold=20 "$unit"
+    systemd-analyze security --no-pager "$unit" | tail -n 1
+    check "it can hold 262144 descriptors" grep -qE '^Max open files +262144 +262144' "/proc/$(property MainPID)/limits"
+    check "it would be killed last" grep -qx -- -900 "/proc/$(property MainPID)/oom_score_adj"
+    check "it can write nowhere but where it should" invert writable_by_it /etc/guestlog /usr /home /var /var/log
+    check "its store is for it and its group" test "$(stat -c '%a %U:%G' /var/lib/guestlog)" = "750 guestlog:guestlog"
+}
+invert() { ! "$@"; }
+# Asked as root, which only a read-only mount can refuse.
+writable_by_it() {
+    local folder
+    for folder in "$@"; do
+        nsenter --mount --target "$(property MainPID)" test -w "$folder" && echo "$folder" && return
+    done
+    return 1
+}
+
+main() {
+    local parts=("$@") part began
+    [[ ${#parts[@]} -gt 0 ]] || parts=(activation ready reload restart watchdog crash upgrade confinement)
+    say "up after $(cut -d' ' -f1 /proc/uptime) s: $(systemctl is-system-running || true)"
+    configure
+    for part in "${parts[@]}"; do
+        declare -F "part_$part" >/dev/null || { bad "no part $part" && continue; }
+        say "part $part"
+        began=$SECONDS
+        "part_$part"
+        say "part $part took $((SECONDS - began)) s"
+    done
+    [[ $failed -eq 0 ]] || journalctl --no-pager --boot --unit "$unit" | tail -n 60
+    echo "service: $passed passed, $failed failed"
+    [[ $failed -eq 0 ]]
+}
+
+main "$@"
