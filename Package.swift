@@ -100,7 +100,7 @@ let package = Package(
         ),
         tests(of: "ConsoleHub", knows: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]),
         tests(of: "TextFormats", knows: ["LogModel"]),
-        tests(of: "Query", knows: ["LogModel"]),
+        tests(of: "Query", knows: ["LogModel", "LogStore", "SystemIO", "TextFormats"]),
         tests(of: "LogStore", knows: ["TestSupport", "LogModel", "SystemIO"]),
         .testTarget(
             name: "EndToEndTests",
