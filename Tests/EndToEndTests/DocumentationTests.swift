@@ -96,7 +96,8 @@ extension EndToEnd {
 
         @Test("docs/cli.md has an example of every command and of every option")
         func examplesAreComplete() throws {
-            let help = ChildProcess([Program.guestlog, "--experimental-dump-help"], name: "help", in: "/tmp")
+            let folder = TemporaryFolder()
+            let help = ChildProcess([Program.guestlog, "--experimental-dump-help"], name: "help", in: folder.path)
             #expect(help.wait() == 0)
             let root = try #require(try JSON(parsing: help.output)["command"])
             let examples = Self.examples(in: "docs/cli.md").map(\.words)
