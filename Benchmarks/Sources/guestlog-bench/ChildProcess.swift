@@ -13,7 +13,7 @@ final class ChildProcess {
         capturesOutput: Bool = false,
         passing descriptors: [Int32] = []
     ) throws -> ChildProcess {
-        try ChildProcess("/proc/self/exe", arguments, capturesOutput: capturesOutput, passing: descriptors)
+        try ChildProcess(CommandLine.arguments[0], arguments, capturesOutput: capturesOutput, passing: descriptors)
     }
 
     /// The program that is measured.
@@ -115,7 +115,6 @@ final class ChildProcess {
         }
     }
 }
-
 
 /// What a process has used, as /proc tells it.
 struct ProcessUsage {

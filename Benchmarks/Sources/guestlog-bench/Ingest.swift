@@ -42,15 +42,13 @@ enum Ingest {
         let start = Machine.now
         let definition = ConsoleHub.Definition(key: key, endpoint: .inherited, rate: nil)
         hub.add(definition, descriptor: try pair.second.duplicate())
-        try Machine.wait("until all is stored") {
+        Machine.wait("until all is stored") {
             usleep(200)
             guard let statistics = capture.statistics()[key] else {
                 return false
             }
             guard statistics.dropped == 0 else {
-                // Not thrown: capture runs, and must not be let go of.
-                complain("\(statistics.dropped) bytes were dropped: this is no rate that can be kept")
-                exit(1)
+                Machine.fail("\(statistics.dropped) bytes were dropped: this is no rate that can be kept")
             }
             shared.value = Int(statistics.stored)
             return statistics.stored == total
@@ -58,7 +56,7 @@ enum Ingest {
         let seconds = Machine.now - start
         let drained = ProcessUsage()
         let stream = folder + "/store/vm/console0"
-        try Machine.wait("until all is sealed") {
+        Machine.wait("until all is sealed") {
             usleep(20_000)
             return Machine.entries(of: stream).filter { $0.name.hasSuffix(".log") }.count <= 1
         }

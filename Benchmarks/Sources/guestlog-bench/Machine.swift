@@ -125,24 +125,33 @@ enum Machine {
         try write("3\n", to: "/proc/sys/vm/drop_caches")
     }
 
-    /// Raises the limit of open files, above the hard one where that is allowed.
-    static func raiseFileLimit() {
+    /// Raises the limit of open files, above the hard one where that is allowed; what it is then.
+    @discardableResult
+    static func fileLimit() -> Int {
+        let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit(rlim_cur: 262_144, rlim_max: 262_144)
-        if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 {
-            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        if setrlimit(files, &limit) != 0 {
+            getrlimit(files, &limit)
             limit.rlim_cur = limit.rlim_max
-            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            setrlimit(files, &limit)
         }
+        return Int(clamping: limit.rlim_cur)
     }
 
     /// Waits until `condition` holds, looking every millisecond.
-    static func wait(_ what: String, within seconds: Double = 120, until condition: () throws -> Bool) throws {
+    static func wait(_ what: String, within seconds: Double = 120, until condition: () -> Bool) {
         let start = now
-        while !(try condition()) {
+        while !condition() {
             guard now - start < seconds else {
-                throw BenchError("waited \(Int(seconds)) s in vain: \(what)")
+                fail("waited \(Int(seconds)) s in vain: \(what)")
             }
             usleep(1000)
         }
+    }
+
+    /// Ends the run. Not by throwing: capture may be at work in this process, and must not be let go of.
+    static func fail(_ why: String) -> Never {
+        complain(why)
+        exit(1)
     }
 }

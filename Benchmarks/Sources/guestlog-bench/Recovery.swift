@@ -39,7 +39,7 @@ enum Recovery {
     }
 
     private static func measure() throws -> [Measure] {
-        Machine.raiseFileLimit()
+        Machine.fileLimit()
         _ = try Machine.freshRuntimeFolder()
         let folder = try Machine.freshFolder("recovery")
         defer { Machine.remove(folder) }
@@ -57,7 +57,7 @@ enum Recovery {
         }
         try capture.start()
         open(capture) { intake, _ in intake.mark(.powerOn) }
-        try Machine.wait("until all streams are back") {
+        Machine.wait("until all streams are back") {
             usleep(1000)
             return back.count == streams
         }
@@ -84,7 +84,7 @@ enum Recovery {
 
     /// Fills the streams, puts one more piece of each on its way, and dies.
     static func playVictim(folder: String) throws {
-        Machine.raiseFileLimit()
+        Machine.fileLimit()
         let capture = try CaptureService(options(folder), diagnostics: Diagnostics(threshold: .error))
         try capture.start()
         let intakes = Intakes()
@@ -97,7 +97,7 @@ enum Recovery {
             }
             if round < rounds - 1 {
                 let expected = UInt64((round + 1) * roundBytes)
-                try Machine.wait("until a round is stored") {
+                Machine.wait("until a round is stored", within: 300) {
                     capture.statistics().values.allSatisfy { $0.stored == expected }
                 }
             }

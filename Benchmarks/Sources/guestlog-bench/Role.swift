@@ -64,7 +64,7 @@ final class SharedCounter {
 /// Sends one stream over descriptor 3, never further ahead of what is stored (descriptor 4) than `window`.
 enum StreamSender {
     /// Less than the in-flight ring holds, so that nothing is dropped: what is measured is a rate that can be kept.
-    static let window = 4 << 20
+    static let window = 2 << 20
     private static let corpusBytes = 64 << 20
 
     static func play(bulk: Bool, total: Int) throws {
@@ -99,7 +99,7 @@ enum Guests {
     static let lineBytes = 80
 
     static func play(count: Int, folder: String, rate: Double) throws {
-        Machine.raiseFileLimit()
+        Machine.fileLimit()
         let counter = try SharedCounter(inherited: 4)
         var listeners: [Int32] = []
         for number in 0..<count {

@@ -107,6 +107,7 @@ struct Report {
             return sign + String(whole)
         }
         let fraction = String(whole % Int(scale))
-        return sign + String(whole / Int(scale)) + "." + String(repeating: "0", count: digits - fraction.count) + fraction
+        let zeros = String(repeating: "0", count: digits - fraction.count)
+        return sign + String(whole / Int(scale)) + "." + zeros + fraction
     }
 }
