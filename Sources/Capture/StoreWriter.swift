@@ -171,19 +171,18 @@ final class StoreWriter: @unchecked Sendable {
     private func drain(at now: Int64) -> Bool {
         var didWork = false
         for (number, ring) in rings.enumerated() {
-            var taken = 0
-            while taken < Self.entriesPerTurn, let entry = ring.entry(at: scan[number]) {
+            let start = scan[number]
+            while scan[number] - start < Self.bytesPerTurn, let entry = ring.entry(at: scan[number]) {
                 scan[number] = entry.end
-                taken += 1
                 take(entry, ring: ring, number: number, at: now)
             }
-            didWork = didWork || taken > 0
+            didWork = didWork || scan[number] > start
         }
         return didWork
     }
 
-    /// Entries taken from one ring before the other rings and the clock get their turn.
-    private static let entriesPerTurn = 1024
+    /// Bytes taken from one ring before it gets their room back, and the other rings and the clock get their turn.
+    private static let bytesPerTurn: UInt64 = 256 << 10
 
     private func take(_ entry: InflightRing.Entry, ring: InflightRing, number: Int, at now: Int64) {
         guard entry.kind != .padding, entry.state != .done, let sink = sink(of: entry, ring, number) else {
