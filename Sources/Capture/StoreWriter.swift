@@ -45,7 +45,8 @@ final class StoreWriter: @unchecked Sendable {
     private var sinks: [StreamKey: StreamSink] = [:]
     private var bySlot: [[StreamSink?]] = []
     private var vms: [VMKey: VMStore] = [:]
-    private var waiting: [StreamSink] = []
+    /// Streams with bytes that wait for more, and since when. A stream that was committed meanwhile may stand here again.
+    private var waiting: [(sink: StreamSink, since: Int64)] = []
     private var failing: [StreamKey: StreamSink] = [:]
     private var prompt = RateMeter(RateLimit(rate: Int(promptCommits), burst: Int(promptCommits)), now: 0)
     private var nextIdleLook: Int64 = 0
@@ -155,7 +156,7 @@ final class StoreWriter: @unchecked Sendable {
         }
         var deadline: Int64?
         if let first = waiting.first {
-            deadline = first.pendingSince + Self.coalesceInterval
+            deadline = first.since + Self.coalesceInterval
         }
         if let retry = failing.values.lazy.compactMap(\.retryAt).min() {
             deadline = min(deadline ?? retry, retry)
@@ -198,7 +199,7 @@ final class StoreWriter: @unchecked Sendable {
             }
             flush(sink, at: now)
         } else if wasIdle {
-            waiting.append(sink)
+            waiting.append((sink, now))
         }
     }
 
@@ -275,11 +276,11 @@ final class StoreWriter: @unchecked Sendable {
 
     private func flushDue(at now: Int64, all: Bool) {
         var done = 0
-        for sink in waiting {
-            guard all || !sink.hasPending || sink.pendingSince + Self.coalesceInterval <= now else {
+        for (sink, since) in waiting {
+            guard all || since + Self.coalesceInterval <= now || sink.pendingSince > since || !sink.hasPending else {
                 break
             }
-            if sink.hasPending {
+            if sink.hasPending, all || sink.pendingSince == since {
                 flush(sink, at: now)
             }
             done += 1
