@@ -36,6 +36,12 @@ let package = Package(
     products: [
         .executable(name: "guestlog", targets: ["guestlog"]),
         .library(name: "LogStore", targets: ["LogStore"]),
+        // What Benchmarks/, a package of its own, measures.
+        .library(name: "LogModel", targets: ["LogModel"]),
+        .library(name: "SystemIO", targets: ["SystemIO"]),
+        .library(name: "Capture", targets: ["Capture"]),
+        .library(name: "ConsoleHub", targets: ["ConsoleHub"]),
+        .library(name: "Query", targets: ["Query"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),

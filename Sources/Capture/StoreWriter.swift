@@ -45,7 +45,8 @@ final class StoreWriter: @unchecked Sendable {
     private var sinks: [StreamKey: StreamSink] = [:]
     private var bySlot: [[StreamSink?]] = []
     private var vms: [VMKey: VMStore] = [:]
-    private var waiting: [StreamSink] = []
+    /// Streams with bytes that wait for more, and since when. A stream that was committed meanwhile may stand here again.
+    private var waiting: [(sink: StreamSink, since: Int64)] = []
     private var failing: [StreamKey: StreamSink] = [:]
     private var prompt = RateMeter(RateLimit(rate: Int(promptCommits), burst: Int(promptCommits)), now: 0)
     private var nextIdleLook: Int64 = 0
@@ -161,7 +162,7 @@ final class StoreWriter: @unchecked Sendable {
         }
         var deadline: Int64?
         if let first = waiting.first {
-            deadline = first.pendingSince + Self.coalesceInterval
+            deadline = first.since + Self.coalesceInterval
         }
         if let retry = failing.values.lazy.compactMap(\.retryAt).min() {
             deadline = min(deadline ?? retry, retry)
@@ -177,19 +178,18 @@ final class StoreWriter: @unchecked Sendable {
     private func drain(at now: Int64) -> Bool {
         var didWork = false
         for (number, ring) in rings.enumerated() {
-            var taken = 0
-            while taken < Self.entriesPerTurn, let entry = ring.entry(at: scan[number]) {
+            let start = scan[number]
+            while scan[number] - start < Self.bytesPerTurn, let entry = ring.entry(at: scan[number]) {
                 scan[number] = entry.end
-                taken += 1
                 take(entry, ring: ring, number: number, at: now)
             }
-            didWork = didWork || taken > 0
+            didWork = didWork || scan[number] > start
         }
         return didWork
     }
 
-    /// Entries taken from one ring before the other rings and the clock get their turn.
-    private static let entriesPerTurn = 1024
+    /// Bytes taken from one ring before it gets their room back, and the other rings and the clock get their turn.
+    private static let bytesPerTurn: UInt64 = 256 << 10
 
     private func take(_ entry: InflightRing.Entry, ring: InflightRing, number: Int, at now: Int64) {
         guard entry.kind != .padding, entry.state != .done, let sink = sink(of: entry, ring, number) else {
@@ -205,7 +205,7 @@ final class StoreWriter: @unchecked Sendable {
             }
             flush(sink, at: now)
         } else if wasIdle {
-            waiting.append(sink)
+            waiting.append((sink, now))
         }
     }
 
@@ -282,11 +282,11 @@ final class StoreWriter: @unchecked Sendable {
 
     private func flushDue(at now: Int64, all: Bool) {
         var done = 0
-        for sink in waiting {
-            guard all || !sink.hasPending || sink.pendingSince + Self.coalesceInterval <= now else {
+        for (sink, since) in waiting {
+            guard all || since + Self.coalesceInterval <= now || sink.pendingSince > since || !sink.hasPending else {
                 break
             }
-            if sink.hasPending {
+            if sink.hasPending, all || sink.pendingSince == since {
                 flush(sink, at: now)
             }
             done += 1
