@@ -36,6 +36,12 @@ let package = Package(
     products: [
         .executable(name: "guestlog", targets: ["guestlog"]),
         .library(name: "LogStore", targets: ["LogStore"]),
+        // What Benchmarks/, a package of its own, measures.
+        .library(name: "LogModel", targets: ["LogModel"]),
+        .library(name: "SystemIO", targets: ["SystemIO"]),
+        .library(name: "Capture", targets: ["Capture"]),
+        .library(name: "ConsoleHub", targets: ["ConsoleHub"]),
+        .library(name: "Query", targets: ["Query"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -91,9 +97,16 @@ let package = Package(
             swiftSettings: settings
         ),
         tests(of: "Capture", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "ConsoleHub", "CrashDaemon"]),
+        tests(of: "SystemIO", knows: ["TestSupport"]),
+        tests(of: "RotatingFile", knows: ["TestSupport"]),
+        tests(of: "ControlAPI", knows: ["LogModel", .product(name: "NIOHTTP1", package: "swift-nio")]),
+        tests(
+            of: "GuestlogService",
+            knows: ["LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO"]
+        ),
         tests(of: "ConsoleHub", knows: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]),
         tests(of: "TextFormats", knows: ["LogModel"]),
-        tests(of: "Query", knows: ["LogModel"]),
+        tests(of: "Query", knows: ["LogModel", "LogStore", "SystemIO", "TextFormats"]),
         tests(of: "LogStore", knows: ["TestSupport", "LogModel", "SystemIO"]),
         .testTarget(
             name: "EndToEndTests",

@@ -82,8 +82,10 @@ public final class InflightRing: @unchecked Sendable {
     static let maximumPayload = 64 << 10
     /// Below this much room a read is not worth it: the bytes are counted as lost instead.
     static let minimumPayload = 4096
-    /// With the ring empty and further in than this, writing begins at its start again, which keeps it in cache.
-    private static let rewindAfter: UInt64 = 1 << 20
+    /// With the ring empty and this part of it passed, writing begins at its start again, which keeps it in cache.
+    ///
+    /// What is passed over is lost for as long as the consumer has not noticed: no more than half, for it may be stuck.
+    private static let rewindPart = 2
 
     private let mapping: UnsafeMutableRawPointer
     private let mappedSize: Int
@@ -158,10 +160,10 @@ public final class InflightRing: @unchecked Sendable {
 
     private static func aligned(_ size: Int) -> Int { (size + 31) & ~31 }
 
-    // MARK: - Producer
+    /// Bytes of entries published and not yet done; from either side.
+    var used: Int { Int(gl_load_acquire(headWord) &- gl_load_acquire(tailWord)) }
 
-    /// Bytes held now.
-    var used: Int { Int(head - gl_load_acquire(tailWord)) }
+    // MARK: - Producer
 
     /// Room for the payload of one entry, to be filled and then published; nil when the ring is too full.
     func reserve() -> UnsafeMutableRawBufferPointer? {
@@ -171,7 +173,7 @@ public final class InflightRing: @unchecked Sendable {
         var free = capacity - Int(head - tail)
         let toEnd = capacity - start
         let mustWrap = toEnd < Self.entryHeader + Self.maximumPayload
-        let mayRewind = head == tail && UInt64(start) > Self.rewindAfter
+        let mayRewind = head == tail && start >= capacity / Self.rewindPart
         if mustWrap || mayRewind {
             guard free > toEnd + Self.entryHeader + Self.minimumPayload else {
                 return nil

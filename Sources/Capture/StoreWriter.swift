@@ -45,13 +45,18 @@ final class StoreWriter: @unchecked Sendable {
     private var sinks: [StreamKey: StreamSink] = [:]
     private var bySlot: [[StreamSink?]] = []
     private var vms: [VMKey: VMStore] = [:]
-    private var waiting: [StreamSink] = []
+    /// Streams with bytes that wait for more, and since when. A stream that was committed meanwhile may stand here again.
+    private var waiting: [(sink: StreamSink, since: Int64)] = []
     private var failing: [StreamKey: StreamSink] = [:]
     private var prompt = RateMeter(RateLimit(rate: Int(promptCommits), burst: Int(promptCommits)), now: 0)
     private var nextIdleLook: Int64 = 0
     /// Whether something was committed that may have to be sealed for idleness.
     private var mayIdle = false
     private var flushesSinceFileLook = 0
+    private let reserve: Reserve
+    /// Whether the disk is full: the reserve was given back, and only markers are written until it can be held again.
+    private(set) var isTight = false
+    private var nextHold: Int64 = 0
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 64)
 
     init(
@@ -76,6 +81,7 @@ final class StoreWriter: @unchecked Sendable {
         self.sealer = sealer
         self.hostBoot = hostBoot
         self.fileLimit = fileLimit
+        reserve = Reserve(root: store.root, fileSystem: store.fileSystem)
         alarm = try Alarm()
         scan = rings.map(\.tail)
         bySlot = rings.map { _ in Array(repeating: nil, count: InflightRing.slotCount) }
@@ -117,6 +123,7 @@ final class StoreWriter: @unchecked Sendable {
 
     /// Serves until `stop()`; first what earlier processes left in their rings.
     func run() {
+        _ = reserve.hold()
         replayOrphans()
         while true {
             let isStopping = stopping.load(ordering: .acquiring)
@@ -155,7 +162,7 @@ final class StoreWriter: @unchecked Sendable {
         }
         var deadline: Int64?
         if let first = waiting.first {
-            deadline = first.pendingSince + Self.coalesceInterval
+            deadline = first.since + Self.coalesceInterval
         }
         if let retry = failing.values.lazy.compactMap(\.retryAt).min() {
             deadline = min(deadline ?? retry, retry)
@@ -171,19 +178,18 @@ final class StoreWriter: @unchecked Sendable {
     private func drain(at now: Int64) -> Bool {
         var didWork = false
         for (number, ring) in rings.enumerated() {
-            var taken = 0
-            while taken < Self.entriesPerTurn, let entry = ring.entry(at: scan[number]) {
+            let start = scan[number]
+            while scan[number] - start < Self.bytesPerTurn, let entry = ring.entry(at: scan[number]) {
                 scan[number] = entry.end
-                taken += 1
                 take(entry, ring: ring, number: number, at: now)
             }
-            didWork = didWork || taken > 0
+            didWork = didWork || scan[number] > start
         }
         return didWork
     }
 
-    /// Entries taken from one ring before the other rings and the clock get their turn.
-    private static let entriesPerTurn = 1024
+    /// Bytes taken from one ring before it gets their room back, and the other rings and the clock get their turn.
+    private static let bytesPerTurn: UInt64 = 256 << 10
 
     private func take(_ entry: InflightRing.Entry, ring: InflightRing, number: Int, at now: Int64) {
         guard entry.kind != .padding, entry.state != .done, let sink = sink(of: entry, ring, number) else {
@@ -199,7 +205,7 @@ final class StoreWriter: @unchecked Sendable {
             }
             flush(sink, at: now)
         } else if wasIdle {
-            waiting.append(sink)
+            waiting.append((sink, now))
         }
     }
 
@@ -276,11 +282,11 @@ final class StoreWriter: @unchecked Sendable {
 
     private func flushDue(at now: Int64, all: Bool) {
         var done = 0
-        for sink in waiting {
-            guard all || !sink.hasPending || sink.pendingSince + Self.coalesceInterval <= now else {
+        for (sink, since) in waiting {
+            guard all || since + Self.coalesceInterval <= now || sink.pendingSince > since || !sink.hasPending else {
                 break
             }
-            if sink.hasPending {
+            if sink.hasPending, all || sink.pendingSince == since {
                 flush(sink, at: now)
             }
             done += 1
@@ -289,6 +295,10 @@ final class StoreWriter: @unchecked Sendable {
     }
 
     private func retryFailing(at now: Int64) {
+        if isTight, now >= nextHold {
+            isTight = !reserve.hold()
+            nextHold = now + StreamSink.retryInterval
+        }
         for (key, sink) in failing {
             sink.retry(at: now)
             if sink.retryAt == nil {
@@ -376,6 +386,8 @@ final class StoreWriter: @unchecked Sendable {
 
     /// Marks a VM as deleted and lets go of it.
     func end(_ key: VMKey) throws(SystemError) {
+        // What was said before is its own: left in the rings it would begin the history of the next VM of its name.
+        while drain(at: clock.monotonicMicroseconds()) {}
         let now = Timestamp(microseconds: wallNow)
         let vm: VMStore
         if let open = vms[key] {
@@ -454,6 +466,11 @@ extension StoreWriter: SinkOpening {
     }
 
     func failed(_ key: StreamKey, _ error: SystemError) {
+        if error.code == ENOSPC || error.code == EDQUOT, reserve.isHeld {
+            reserve.release()
+            isTight = true
+            nextHold = clock.monotonicMicroseconds() + StreamSink.retryInterval
+        }
         if problems.raise(key.name, "not stored: \(error)") {
             diagnostics.say(.error, "\(key.name)/\(key.stream): cannot be stored, bytes are counted as lost: \(error)")
         }

@@ -191,7 +191,8 @@ public final class ConsoleHub: Sendable {
                 return Added.known
             }
             let place = definition.endpoint
-            if place != .inherited, let other = state.consoles.values.first(where: { $0.definition.endpoint == place }) {
+            if place != .inherited, let other = state.consoles.values.first(where: { $0.definition.endpoint == place })
+            {
                 return .taken(by: other.definition.key)
             }
             state.consoles[definition.key] = console

@@ -136,7 +136,8 @@ extension ControlServer {
         switch hub.add(definition) {
         case .new: break
         case .known: throw .conflict("\(name)/\(stream) is captured already")
-        case .taken(let key): throw .conflict("\(endpoint.description) is the console of \(key.name)/\(key.stream) already")
+        case .taken(let key):
+            throw .conflict("\(endpoint.description) is the console of \(key.name)/\(key.stream) already")
         }
         return .object([("added", .string(name))])
     }

@@ -24,14 +24,35 @@ final class SegmentFile {
     /// rest of a torn one, or damage.
     var hasTail: Bool { !isClosed && length < size }
 
+    /// Whether what lies after the last block began to be the segment's index: no block is lost with it.
+    var hasTornIndex: Bool {
+        get throws(SystemError) {
+            guard hasTail else {
+                return false
+            }
+            let start = try file.read(at: length, count: SkippableFrame.headerSize + 4)
+            return start.withUnsafeBytes { bytes in
+                // Too short to be anything but torn; a block's own pair would still be there.
+                bytes.count < SkippableFrame.headerSize + 4
+                    || bytes.littleEndian(at: 0) as UInt32 == SkippableFrame.magic
+                        && bytes.littleEndian(at: SkippableFrame.headerSize) as UInt32 == SegmentIndex.tag
+            }
+        }
+    }
+
     /// Looks for blocks added since, and reads anew what was cut; whether anything changed.
     @discardableResult
     func refresh() throws(SystemError) -> Bool {
         let now = try file.size
-        guard now != size else {
+        // The file may have been cut and have grown again since: then the last block is not the one known.
+        var isOther = isClosed ? now != size : length > now
+        if !isClosed, !isOther, let last = headers.last {
+            isOther = try header(at: last.position, size: now) != last
+        }
+        guard isOther || now != size else {
             return false
         }
-        if isClosed || now < size {
+        if isOther {
             headers = []
             isClosed = false
             length = 0
@@ -44,7 +65,7 @@ final class SegmentFile {
         }
         var position: Int? = length
         while let at = position {
-            if let header = try header(at: at) {
+            if let header = try header(at: at, size: size) {
                 headers.append(header)
                 length = header.nextPosition
                 position = length
@@ -78,7 +99,7 @@ final class SegmentFile {
         return nil
     }
 
-    private func header(at position: Int) throws(SystemError) -> BlockHeader? {
+    private func header(at position: Int, size: Int) throws(SystemError) -> BlockHeader? {
         let fixed = SkippableFrame.headerSize + BlockHeader.encodedSize
         guard position + fixed <= size else {
             return nil

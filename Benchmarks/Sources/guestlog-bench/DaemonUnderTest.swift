@@ -1,0 +1,89 @@
+import Glibc
+import SystemIO
+
+/// The real `guestlog serve`, with guests that `Guests` plays, found by a pattern.
+final class DaemonUnderTest {
+    let process: ChildProcess
+    let store: String
+    private let folder: String
+    private let guests: ChildProcess?
+    private let lines: SharedCounter
+    private var starter: Int32 = -1
+
+    /// Starts both and waits until all consoles are connected and the daemon has come to rest.
+    init(guests count: Int, rate: Double) throws {
+        Machine.fileLimit()
+        folder = try Machine.freshFolder("daemon")
+        store = folder + "/store"
+        let runtime = try Machine.freshRuntimeFolder()
+        let consoles = runtime + "/vms"
+        try Machine.makeFolder(consoles)
+        let configuration = """
+            store: \(store)
+            runtime: \(runtime)
+            log-level: error
+            consoles:
+              - path: \(consoles)/{name}.sock
+
+            """
+        try Machine.write(configuration, to: folder + "/guestlog.yaml")
+        lines = try SharedCounter()
+        let pipe = try Descriptor.pipe()
+        guests =
+            count == 0
+            ? nil
+            : try ChildProcess.own(
+                ["play", "guests", String(count), consoles, String(rate)],
+                capturesOutput: true,
+                passing: [pipe.first.raw, lines.descriptor.raw]
+            )
+        if let guests {
+            try Self.expect("ready\n", from: guests)
+        }
+        process = try ChildProcess.guestlog(["serve", "--config", folder + "/guestlog.yaml"])
+        if let guests {
+            try Self.expect("connected\n", from: guests)
+        }
+        starter = try pipe.second.duplicate().release()
+        waitForRest()
+    }
+
+    private static func expect(_ word: String, from process: ChildProcess) throws {
+        guard let said = process.readOutput(), String(decoding: said, as: UTF8.self) == word else {
+            throw BenchError("the guests did not say \(word)")
+        }
+    }
+
+    private func waitForRest() {
+        var last = 0.0
+        Machine.wait("for the daemon to come to rest", within: 300) {
+            usleep(2_000_000)
+            let cpu = ProcessUsage(of: process.id).cpu
+            defer { last = cpu }
+            return cpu - last < 0.002
+        }
+    }
+
+    /// Lines sent so far.
+    var sent: Int { lines.value }
+
+    /// Has the guests begin to talk.
+    func begin() {
+        var byte: UInt8 = 1
+        write(starter, &byte, 1)
+    }
+
+    /// Ends guests and daemon; how many bytes the store holds in its active pairs.
+    func end() -> Int {
+        close(starter)
+        guests?.wait()
+        // What is on its way is read within a turn, and stored when the daemon ends.
+        usleep(500_000)
+        process.kill(SIGTERM)
+        process.wait()
+        let stored = Machine.files(below: store).filter { $0.hasSuffix(".log") }
+            .reduce(0) { $0 + Machine.size(of: $1).length }
+        Machine.remove(folder)
+        return stored
+    }
+}

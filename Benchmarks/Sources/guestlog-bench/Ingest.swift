@@ -1,0 +1,138 @@
+import Capture
+import ConsoleHub
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+
+/// One stream from a socket to the store, as fast as it goes without loss; the rate limit is off.
+///
+/// Beside it what the same bytes cost a thread that only reads them with epoll and forgets them: below that nobody gets.
+enum Ingest {
+    static var rows: [Row] {
+        [
+            Row("ingest-bulk", aims: ["stored": "≥ 400", "CPU of shard and writer": "≤ 0.8", "CPU all in": "≤ 3"]) {
+                try measure(bulk: true, total: 1_000_000_000)
+            },
+            Row("ingest-lines", aims: ["CPU of shard and writer": "≤ 0.8", "CPU all in": "≤ 3"]) {
+                try measure(bulk: false, total: 300_000_000)
+            },
+        ]
+    }
+
+    private static func measure(bulk: Bool, total standardTotal: Int) throws -> [Measure] {
+        let total = getenv("GUESTLOG_BENCH_BYTES").flatMap { Int(String(cString: $0)) } ?? standardTotal
+        let folder = try Machine.freshFolder("ingest")
+        defer { Machine.remove(folder) }
+        var options = CaptureService.Options(store: folder + "/store", inflight: try Machine.freshRuntimeFolder())
+        options.quota = { _ in Quota(bytes: 1 << 40) }
+        let capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error))
+        let hub = try ConsoleHub(
+            ConsoleHub.Options(table: folder + "/consoles.json"),
+            capture: capture,
+            manager: ServiceManager()
+        )
+        try capture.start()
+        try hub.start()
+        let key = StreamKey(name: "vm")
+        let pair = try Descriptor.socketPair()
+        let shared = try SharedCounter()
+        let sender = try startSender(bulk, total, to: pair.first.raw, shared)
+        let before = ProcessUsage()
+        let start = Machine.now
+        let definition = ConsoleHub.Definition(key: key, endpoint: .inherited, rate: nil)
+        hub.add(definition, descriptor: try pair.second.duplicate())
+        Machine.wait("until all is stored") {
+            usleep(200)
+            guard let statistics = capture.statistics()[key] else {
+                return false
+            }
+            guard statistics.dropped == 0 else {
+                Machine.fail("\(statistics.dropped) bytes were dropped: this is no rate that can be kept")
+            }
+            shared.value = Int(statistics.stored)
+            return statistics.stored == total
+        }
+        let seconds = Machine.now - start
+        let drained = ProcessUsage()
+        let stream = folder + "/store/vm/console0"
+        Machine.wait("until all is sealed") {
+            usleep(20_000)
+            return Machine.entries(of: stream).filter { $0.name.hasSuffix(".log") }.count <= 1
+        }
+        let sealed = ProcessUsage()
+        sender.wait()
+        hub.stop().forEach { close($0.descriptor) }
+        capture.stop()
+        func perGigabyte(_ usage: ProcessUsage, _ prefixes: String...) -> Double {
+            let used = prefixes.reduce(0) { $0 + usage.cpu(of: $1) - before.cpu(of: $1) }
+            return used / (Double(total) / 1e9)
+        }
+        return [
+            Measure("stored", "MB/s", Double(total) / 1e6 / seconds),
+            Measure("CPU of shard and writer", "s/GB", perGigabyte(drained, "gl-shard", "gl-writer")),
+            Measure("CPU of shard", "s/GB", perGigabyte(drained, "gl-shard")),
+            Measure("CPU of writer", "s/GB", perGigabyte(drained, "gl-writer")),
+            Measure("CPU all in", "s/GB", perGigabyte(sealed, "gl-shard", "gl-writer", "gl-sealer")),
+            Measure("CPU of epoll and read alone", "s/GB", try bareCost(bulk, total) / (Double(total) / 1e9)),
+        ]
+    }
+
+    private static func startSender(
+        _ bulk: Bool,
+        _ total: Int,
+        to socket: Int32,
+        _ shared: SharedCounter
+    ) throws -> ChildProcess {
+        let sender = try ChildProcess.own(
+            ["play", "stream-sender", bulk ? "bulk" : "lines", String(total)],
+            capturesOutput: true,
+            passing: [socket, shared.descriptor.raw]
+        )
+        // It says when it is ready.
+        _ = sender.readOutput()
+        return sender
+    }
+
+    /// CPU seconds of a thread that reads as much, 64 KiB at most at once, whenever epoll says so.
+    private static func bareCost(_ bulk: Bool, _ total: Int) throws -> Double {
+        let pair = try Descriptor.socketPair()
+        let shared = try SharedCounter()
+        shared.value = .max / 2
+        let sender = try startSender(bulk, total, to: pair.first.raw, shared)
+        let loop = try EventLoop()
+        let reader = BareReader(pair.second.raw, total: total, loop: loop)
+        _ = try loop.add(pair.second.raw, for: .readable, reader)
+        let before = cpuOfThread
+        loop.run()
+        let used = cpuOfThread - before
+        sender.wait()
+        return used
+    }
+
+    private static var cpuOfThread: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+}
+
+private final class BareReader: EventHandler {
+    private let descriptor: Int32
+    private let loop: EventLoop
+    private var left: Int
+    private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+
+    init(_ descriptor: Int32, total: Int, loop: EventLoop) {
+        self.descriptor = descriptor
+        self.loop = loop
+        left = total
+    }
+
+    func handle(_ readiness: Readiness) {
+        left -= max(0, read(descriptor, &buffer, buffer.count))
+        if left == 0 {
+            loop.stop()
+        }
+    }
+}
