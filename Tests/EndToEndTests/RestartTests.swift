@@ -6,7 +6,7 @@ import Testing
 extension EndToEnd {
     /// The daemon is replaced, stopped and killed while a guest prints numbered lines.
     @Suite struct RestartTests {
-        private static let lines = 25_000
+        private static let lines = 20_000
         private static let words = "glines=\(lines) glogin=0 gpoweroff=1"
         /// The bytes of such a line, its end included.
         private static let width = 80
