@@ -146,26 +146,34 @@ final class LineSource {
     }
 
     private func admit(_ event: StreamEvent) -> LogEntry? {
-        // One that stands inside the line that waits behind it is no place to resume at.
-        let isInside = waiting.map { event.next > $0.start } ?? false
+        let place = place(after: event)
         guard filter.admits(event.time) else {
-            if event.time < filter.since, !isInside {
-                cursor = max(cursor, event.next)
+            if let place, event.time < filter.since {
+                cursor = max(cursor, place)
             }
             return nil
         }
-        if !isInside {
-            handedOut = event.next
-        }
+        handedOut = place
         runningMaximum = max(runningMaximum, waiting == nil ? max(latestBeforeBatch, event.time) : lineMaximum)
         return .event(event)
+    }
+
+    /// Where to resume after `event`; nil when it stands inside a line, which is no place to resume at.
+    private func place(after event: StreamEvent) -> Cursor? {
+        let start = waiting?.start.offset ?? lineStart
+        if event.place.offset >= start {
+            return event.place.offset == start ? event.next : nil
+        }
+        // It stood inside a line that was passed over, and there may be more of that kind.
+        let isLast = events.first.map { $0.place.offset >= start } ?? true
+        return isLast ? Cursor(offset: start) : nil
     }
 
     private var lineMaximum = Timestamp.distantPast
 
     /// Position at which the line in progress began, or the next will begin.
     private var lineStart: UInt64 {
-        torn.isEmpty ? batch.map { $0.block.offset + UInt64(at) } ?? .max : torn.start.offset
+        torn.isEmpty ? batch.map { $0.block.offset + UInt64(at) } ?? position.offset : torn.start.offset
     }
 
     // MARK: - Batches
@@ -315,7 +323,7 @@ final class LineSource {
         }
         at = UnsafeRawPointer(feed) - UnsafeRawPointer(base) + 1
         if isDone {
-            cursor = max(cursor, next(after: batch.block.offset + UInt64(at)))
+            pass(to: batch.block.offset + UInt64(at))
         }
     }
 
@@ -336,10 +344,11 @@ final class LineSource {
         )
     }
 
-    /// The place after the lines up to `position`: markers passed over on the way are still to come.
-    private func next(after position: UInt64) -> Cursor {
-        let place = Cursor(offset: position)
-        return events.first.map { min($0.place, place) } ?? place
+    /// The lines up to `position` are done with, unless a marker among them is still to come.
+    private func pass(to position: UInt64) {
+        if events.first.map({ $0.place.offset >= position }) ?? true {
+            cursor = max(cursor, Cursor(offset: position))
+        }
     }
 
     private func finishTorn() {
@@ -353,7 +362,7 @@ final class LineSource {
     private func offer(_ line: Line, latest: Timestamp) {
         guard filter.admits(line.time), filter.admits(content: line.content) else {
             if line.time <= filter.until {
-                cursor = max(cursor, next(after: line.end))
+                pass(to: line.end)
             }
             return
         }
