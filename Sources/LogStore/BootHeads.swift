@@ -96,7 +96,7 @@ struct BootHeads {
             SealedBlock.append(text: $0, records: records, base: start, compressor, to: &out)
         }
         SegmentIndex.append([header], to: &out)
-        try fileSystem.replace(layout.head(start), with: out)
+        try fileSystem.replace(StreamLayout.name(start, StreamLayout.headSuffix), in: layout.path, with: out)
     }
 
     private func heads() throws(SystemError) -> [Head] {

@@ -59,6 +59,8 @@ public protocol FileSystem: Sendable {
     func size(_ file: FileID) throws(SystemError) -> Int
     /// Puts a file's data on disk.
     func synchronize(_ file: FileID) throws(SystemError)
+    /// Puts a folder's names on disk.
+    func synchronizeDirectory(_ path: String) throws(SystemError)
     /// Puts everything of the file system that holds `path` on disk.
     func synchronizeAll(_ path: String) throws(SystemError)
     /// Sets when a file's contents are said to have changed last, in microseconds since the Unix epoch.
@@ -179,13 +181,16 @@ extension FileSystem {
 
     private static var smallFileLimit: Int { 1 << 20 }
 
-    /// Replaces a small file whole: a reader sees the old or the new contents, never a part.
-    func replace(_ path: String, with bytes: [UInt8]) throws(SystemError) {
+    /// Replaces the small file `name` in `folder` whole: a reader, and a host that dies, sees the old or the new
+    /// contents, never a part; after the return, the new.
+    func replace(_ name: String, in folder: String, with bytes: [UInt8]) throws(SystemError) {
+        let path = folder + "/" + name
         let temporary = path + ".new"
         let file = try StoredFile(temporary, .create, on: self)
         try file.truncate(to: 0)
         try file.write(at: 0, bytes)
         try file.synchronize()
         try rename(temporary, to: path)
+        try synchronizeDirectory(folder)
     }
 }

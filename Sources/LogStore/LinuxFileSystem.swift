@@ -57,6 +57,14 @@ public struct LinuxFileSystem: FileSystem {
         try systemCall("fdatasync") { fdatasync(file.number) }
     }
 
+    public func synchronizeDirectory(_ path: String) throws(SystemError) {
+        let folder = Descriptor(
+            owning: try systemCall("open", path) { gl_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) }
+        )
+        let number = folder.raw
+        try systemCall("fsync", path) { fsync(number) }
+    }
+
     public func synchronizeAll(_ path: String) throws(SystemError) {
         let folder = Descriptor(
             owning: try systemCall("open", path) { gl_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) }

@@ -142,18 +142,28 @@ public final class Retention {
         return nil
     }
 
-    /// The extents that may go, oldest first: all segments but one that still grows, and all pairs but the last.
+    /// The extents that may go, oldest first: all segments but one that still grows, and all pairs but the last and
+    /// those that are sealed: they go at the next sync, and until then they are what a failed one is mended from.
     private func evictable(_ stream: StreamID) throws(SystemError) -> [StreamLayout.Extent] {
         let layout = StreamLayout(path: store.path(of: stream))
         let extents = try layout.extents(on: store.fileSystem)
         let pairs = extents.filter { $0.kind == .pair }
+        let bases = Set(pairs.map(\.base))
         var segments = extents.filter { $0.kind == .segment }
-        if let last = segments.last,
-            !(try SegmentFile(path: layout.file(last), fileSystem: store.fileSystem).isClosed)
-        {
+        var sealed: Set<UInt64> = []
+        while let last = segments.last {
+            let file = try SegmentFile(path: layout.file(last), fileSystem: store.fileSystem)
+            let unsynced = bases.intersection(file.headers.map(\.offset))
+            if file.isClosed, unsynced.isEmpty {
+                break
+            }
+            sealed.formUnion(unsynced)
             segments.removeLast()
+            if unsynced.isEmpty {
+                break
+            }
         }
-        return (segments + pairs.dropLast()).sorted()
+        return (segments + pairs.dropLast().filter { !sealed.contains($0.base) }).sorted()
     }
 
     private func evict(_ extent: StreamLayout.Extent, of stream: StreamID) throws(SystemError) -> Freed {

@@ -28,10 +28,15 @@ final class SegmentFile {
     @discardableResult
     func refresh() throws(SystemError) -> Bool {
         let now = try file.size
-        guard now != size else {
+        // The file may have been cut and have grown again since: then the last block is not the one known.
+        var isOther = isClosed ? now != size : length > now
+        if !isClosed, !isOther, let last = headers.last {
+            isOther = try header(at: last.position, size: now) != last
+        }
+        guard isOther || now != size else {
             return false
         }
-        if isClosed || now < size {
+        if isOther {
             headers = []
             isClosed = false
             length = 0
@@ -44,7 +49,7 @@ final class SegmentFile {
         }
         var position: Int? = length
         while let at = position {
-            if let header = try header(at: at) {
+            if let header = try header(at: at, size: size) {
                 headers.append(header)
                 length = header.nextPosition
                 position = length
@@ -78,7 +83,7 @@ final class SegmentFile {
         return nil
     }
 
-    private func header(at position: Int) throws(SystemError) -> BlockHeader? {
+    private func header(at position: Int, size: Int) throws(SystemError) -> BlockHeader? {
         let fixed = SkippableFrame.headerSize + BlockHeader.encodedSize
         guard position + fixed <= size else {
             return nil

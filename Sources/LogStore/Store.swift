@@ -81,7 +81,7 @@ public struct Store: Sendable {
         if let ended = vm.ended {
             facts.append(("ended", .integer(ended.microseconds)))
         }
-        try fileSystem.replace(factsPath(vm.directory), with: JSON.object(facts).bytes + [Lines.feed])
+        try fileSystem.replace("vm.json", in: path(of: vm.directory), with: JSON.object(facts).bytes + [Lines.feed])
     }
 
     /// A VM's streams, by name.

@@ -28,7 +28,8 @@ struct StreamRecovery {
     func recover() throws(SystemError) -> RecoveredStream {
         try removeLeftovers()
         var recovered = RecoveredStream()
-        let pairs = try settleSegments(pairs: try logs(), &recovered)
+        let known = try layout.extents(on: fileSystem).filter { $0.kind == .pair }.map(\.base)
+        let pairs = try settleSegments(pairs: known, &recovered)
         for (place, base) in pairs.enumerated() {
             let next = place + 1 < pairs.count ? pairs[place + 1] : nil
             let pair = try PairRepair(
@@ -69,12 +70,6 @@ struct StreamRecovery {
         }
     }
 
-    /// The bases of all logs, in order; one without an index is a pair too, for its text counts.
-    private func logs() throws(SystemError) -> [UInt64] {
-        try fileSystem.names(in: layout.path).compactMap(StreamLayout.extent(named:)).filter { $0.kind == .pair }
-            .map(\.base).sorted()
-    }
-
     /// Cuts off the blocks that were not known to be synced, those at the end whose pairs still exist: they will be
     /// sealed again. Returns the pairs that are left.
     ///
@@ -94,20 +89,19 @@ struct StreamRecovery {
             let path = layout.file(extent)
             let file = try SegmentFile(path: path, fileSystem: fileSystem)
             let kept = file.headers.count - file.headers.reversed().prefix { known.contains($0.offset) }.count
-            // What follows the last block is the torn block of the next pair, if that pair is still there; else it is
-            // damage, and may hold blocks that rest nowhere else.
-            let isTorn = known.contains(file.headers.last?.end ?? extent.base)
-            let hasLostBlocks = file.hasTail && !isTorn
+            // What follows the last block is the torn block of the next pair, if that pair is still there; else it may
+            // be damage that holds blocks which rest nowhere else, and where the stream ended only a pair can tell.
+            let end = file.headers.last?.end ?? extent.base
+            let isTorn = known.contains(end)
+            let hasLostEnd = file.hasTail && !pairs.contains { $0 >= end }
             if kept < file.headers.count || (file.hasTail && isTorn) {
                 let length = kept < file.headers.count ? file.headers[kept].position : file.length
                 try StoredFile(path, .update, on: fileSystem).truncate(to: length)
             }
-            recovered.isEndUncertain = recovered.isEndUncertain || hasLostBlocks
+            recovered.isEndUncertain = recovered.isEndUncertain || hasLostEnd
             recovered.nextOffset = max(recovered.nextOffset, extent.base)
+            // An empty file stays: the sealer begins with it anew, and readers that hold it see what it becomes.
             guard kept > 0 else {
-                if file.headers.isEmpty, !file.hasTail {
-                    try fileSystem.remove(path)
-                }
                 continue
             }
             let last = file.headers[kept - 1]

@@ -17,6 +17,12 @@ final class StreamSealer {
     private var sealedEnd: UInt64 = 0
     private var waiting: [UInt64] = []
     private var unsynced: [Unsynced] = []
+    /// Pairs whose blocks are on disk, still to be removed.
+    private var synced: [UInt64] = []
+    /// Segments to be cut, and where, because a sync failed.
+    private var cuts: [UInt64: Int] = [:]
+    /// Whether `growing` and `sealedEnd` say what is on disk.
+    private var isReady = false
 
     private struct Growing {
         let base: UInt64
@@ -43,7 +49,7 @@ final class StreamSealer {
         self.layout = layout
         self.fileSystem = fileSystem
         self.compressor = compressor
-        try resume()
+        try makeReady()
     }
 
     /// Goes on with the last segment, when it is neither closed nor damaged at its end.
@@ -66,7 +72,7 @@ final class StreamSealer {
     }
 
     /// Whether there is something to do after the next sync: pairs to remove, or pairs to try again.
-    var isDirty: Bool { !unsynced.isEmpty || !waiting.isEmpty }
+    var isDirty: Bool { !unsynced.isEmpty || !synced.isEmpty || !waiting.isEmpty || !isReady }
 
     /// Takes the closed pair at `base`, which follows those given before, and seals all that wait.
     func seal(_ base: UInt64, _ memory: inout BlockMemory) throws(SystemError) {
@@ -78,6 +84,7 @@ final class StreamSealer {
 
     /// Seals the pairs that wait, until one cannot be.
     func sealWaiting(_ memory: inout BlockMemory) throws(SystemError) {
+        try makeReady()
         while let base = waiting.first {
             do throws(SystemError) {
                 try sealPair(base, &memory)
@@ -174,19 +181,34 @@ final class StreamSealer {
 
     /// The blocks written so far are on disk: their pairs go.
     func confirmSync() throws(SystemError) {
-        while let block = unsynced.first {
-            try fileSystem.remove(layout.log(block.pair))
-            try fileSystem.remove(layout.index(block.pair))
-            unsynced.removeFirst()
+        synced += unsynced.map(\.pair)
+        unsynced.removeAll()
+        while let base = synced.first {
+            try fileSystem.remove(layout.log(base))
+            try fileSystem.remove(layout.index(base))
+            synced.removeFirst()
         }
     }
 
     /// The blocks written since the last good sync may not be on disk, and the kernel has forgotten which: they are cut
-    /// off, and their pairs wait to be sealed again.
+    /// off, and their pairs wait to be sealed again. Until all are cut nothing is sealed.
     func revertUnsynced() throws(SystemError) {
-        let firstPositions = Dictionary(unsynced.map { ($0.segment, $0.position) }) { min($0, $1) }
+        for block in unsynced {
+            cuts[block.segment] = min(cuts[block.segment] ?? block.position, block.position)
+        }
+        waiting = unsynced.map(\.pair) + waiting
+        unsynced.removeAll()
         growing = nil
-        for (segment, position) in firstPositions.sorted(by: { $0.key > $1.key }) {
+        isReady = false
+        try makeReady()
+    }
+
+    /// Cuts what is to be cut, and goes on with the last segment.
+    private func makeReady() throws(SystemError) {
+        guard !isReady else {
+            return
+        }
+        for (segment, position) in cuts.sorted(by: { $0.key > $1.key }) {
             do throws(SystemError) {
                 try StoredFile(layout.segment(segment), .update, on: fileSystem).truncate(to: position)
             } catch {
@@ -195,9 +217,9 @@ final class StreamSealer {
                     throw error
                 }
             }
+            cuts[segment] = nil
         }
-        waiting = unsynced.map(\.pair) + waiting
-        unsynced.removeAll()
         try resume()
+        isReady = true
     }
 }

@@ -118,13 +118,23 @@ public final class StreamWriter {
         closeFullPair()
     }
 
-    /// Closes the active pair, so that it can be sealed. One without text stays: the next would have the same name.
+    /// Closes the active pair, so that it can be sealed. One without text stays, for the next would have the same name;
+    /// its markers are written again, because a sync that failed may have dropped them.
     public func roll() {
-        guard let pair = active, pair.dataLength > 0 else {
+        guard let pair = active else {
             return
         }
-        closed.append(pair.base)
-        active = nil
+        if pair.dataLength > 0 {
+            closed.append(pair.base)
+            active = nil
+        } else if pair.recordCount > 0 {
+            try? rewriteMarkers(of: pair)
+        }
+    }
+
+    private func rewriteMarkers(of pair: ActivePair) throws(SystemError) {
+        let index = try StoredFile(layout.index(pair.base), .update, on: fileSystem)
+        try index.write(at: 0, try index.read(at: 0, count: pair.indexLength))
     }
 
     /// Closes the active pair's files for now, to spare descriptors; the next append opens them again.
@@ -194,10 +204,11 @@ public final class StreamWriter {
     /// Opens the active pair, or makes the next one; after a failure or a step of the clock, a new one.
     private func preparePair(for time: Timestamp) throws(SystemError) {
         let isClockBack = lastTime.map { $0.microseconds - time.microseconds > StoreLimits.clockTolerance } ?? false
-        if isClockBack || active?.hasFailed == true {
+        if let pair = active, pair.dataLength > 0, isClockBack || pair.hasFailed {
             roll()
         }
-        var pair = active ?? ActivePair(base: nextOffset)
+        // A new pair is cut too: a log without an index may lie there, the rest of a crash.
+        var pair = active ?? ActivePair(base: nextOffset, hasFailed: true)
         if pair.files == nil {
             pair.files = (
                 log: try StoredFile(layout.log(pair.base), .create, on: fileSystem),

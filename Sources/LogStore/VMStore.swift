@@ -12,8 +12,7 @@ public final class VMStore {
     /// The VM.
     public private(set) var vm: Store.VM
     private let lock: StoredFile
-    private let hostBoot: String
-    private var unrepaired: Set<StreamName>
+    private var state: WriterState
     /// Whether the host died while the VM was last written.
     public let hostDied: Bool
     private var streams: [StreamName: StreamWriter] = [:]
@@ -47,13 +46,13 @@ public final class VMStore {
         }
         let left = try WriterState(at: path, on: fileSystem)
         hostDied = left.map { $0.hostBoot != nil && $0.hostBoot != hostBoot } ?? false
-        unrepaired = left?.unrepaired ?? []
+        state = left ?? WriterState()
+        state.hostBoot = hostBoot
         if hostDied {
-            unrepaired = Set(try fileSystem.names(in: path).compactMap(StreamName.init))
+            state.unrepaired = Set(try fileSystem.names(in: path).compactMap(StreamName.init))
         }
-        try WriterState(hostBoot: hostBoot, unrepaired: unrepaired).write(at: path, on: fileSystem)
+        try state.write(at: path, on: fileSystem)
         self.store = store
-        self.hostBoot = hostBoot
         if let known = store.vm(in: identity.directoryName), known.identity == identity, known.ended == nil {
             vm = known
         } else {
@@ -75,7 +74,7 @@ public final class VMStore {
         let id = StreamID(vm: vm.directory, stream: name)
         let layout = StreamLayout(path: store.path(of: id))
         try store.fileSystem.makeDirectory(layout.path)
-        let hostDied = unrepaired.contains(name)
+        let hostDied = state.unrepaired.contains(name)
         let actual: StreamProperties
         if let known = store.knownProperties(of: id) {
             actual = known
@@ -92,7 +91,6 @@ public final class VMStore {
         let recovered = try recovery.recover()
         let writer = StreamWriter(layout: layout, fileSystem: store.fileSystem, recovered: recovered)
         if hostDied || recovered.isEndUncertain {
-            let stride = StoreLimits.restartStride
             let gap = GapDetail(
                 reason: hostDied ? .hostRestart : .corruption,
                 bytes: hostDied || recovered.lost == 0 ? nil : UInt64(recovered.lost),
@@ -100,11 +98,12 @@ public final class VMStore {
                 since: recovered.activePair?.lastTime ?? now,
                 isClosed: true
             )
-            try writer.jump(to: (recovered.nextOffset / stride + 1) * stride, gap: gap, time: now)
-        }
-        if hostDied {
-            unrepaired.remove(name)
-            try WriterState(hostBoot: hostBoot, unrepaired: unrepaired).write(at: vmPath, on: store.fileSystem)
+            // Positions given after an earlier jump may be lost with the jump itself: each stride is used once.
+            let stride = max(recovered.nextOffset / StoreLimits.restartStride, state.lastStride) + 1
+            try writer.jump(to: stride * StoreLimits.restartStride, gap: gap, time: now)
+            state.lastStride = stride
+            state.unrepaired.remove(name)
+            try state.write(at: vmPath, on: store.fileSystem)
         }
         streams[name] = writer
         return writer
@@ -117,7 +116,7 @@ public final class VMStore {
             ("clock", .string(properties.clock.rawValue)),
             ("replayable", .bool(properties.isReplayable)),
         ])
-        try store.fileSystem.replace(layout.metadata, with: facts.bytes + [Lines.feed])
+        try store.fileSystem.replace("meta.json", in: layout.path, with: facts.bytes + [Lines.feed])
     }
 
     /// Marks the VM as deleted at `time`: its history is kept for a while, and never continued.
@@ -129,7 +128,8 @@ public final class VMStore {
     /// Declares that everything written is on disk, so that the next opening, even after the host's death, finds
     /// nothing to repair. To be called after a sync, last.
     public func closeCleanly() throws(SystemError) {
-        try WriterState(hostBoot: nil, unrepaired: unrepaired).write(at: vmPath, on: store.fileSystem)
+        state.hostBoot = nil
+        try state.write(at: vmPath, on: store.fileSystem)
     }
 
     private var vmPath: String { store.path(of: vm.directory) }
@@ -140,37 +140,42 @@ private struct WriterState {
     /// The boot of the host under which it is written; nil when it was closed cleanly.
     var hostBoot: String?
     /// Streams to be repaired as after the host's death.
-    var unrepaired: Set<StreamName>
+    var unrepaired: Set<StreamName> = []
+    /// The highest multiple of `StoreLimits.restartStride` at which a stream was continued.
+    var lastStride: UInt64 = 0
 
-    init(hostBoot: String?, unrepaired: Set<StreamName>) {
-        self.hostBoot = hostBoot
-        self.unrepaired = unrepaired
-    }
+    init() {}
 
     /// What is said in the VM's folder; nil when it was closed cleanly or never opened. What cannot be read is taken
     /// for a host that died.
     init?(at path: String, on fileSystem: any FileSystem) throws(SystemError) {
-        guard let bytes = try fileSystem.contents(of: path + Self.name) else {
+        guard let bytes = try fileSystem.contents(of: path + "/" + Self.name) else {
             return nil
         }
-        let facts = try? JSON(parsing: bytes)
-        hostBoot = facts == nil ? "" : facts?["host_boot"]?.text
-        unrepaired = Set((facts?["unrepaired"]?.elements ?? []).compactMap { $0.text.flatMap(StreamName.init) })
+        guard let facts = try? JSON(parsing: bytes) else {
+            hostBoot = ""
+            return
+        }
+        hostBoot = facts["host_boot"]?.text
+        unrepaired = Set((facts["unrepaired"]?.elements ?? []).compactMap { $0.text.flatMap(StreamName.init) })
+        let limit = StreamLayout.positionLimit / StoreLimits.restartStride
+        lastStride = min(UInt64(clamping: facts["last_stride"]?.integer ?? 0), limit)
     }
 
     func write(at path: String, on fileSystem: any FileSystem) throws(SystemError) {
         if hostBoot == nil, unrepaired.isEmpty {
-            try fileSystem.remove(path + Self.name)
+            try fileSystem.remove(path + "/" + Self.name)
             return
         }
         let facts = JSON.object([
             ("host_boot", hostBoot.map { .string($0) } ?? .null),
             ("unrepaired", .array(unrepaired.sorted().map { .string($0.text) })),
+            ("last_stride", .integer(Int64(lastStride))),
         ])
-        try fileSystem.replace(path + Self.name, with: facts.bytes + [Lines.feed])
+        try fileSystem.replace(Self.name, in: path, with: facts.bytes + [Lines.feed])
     }
 
-    private static let name = "/writer.json"
+    private static let name = "writer.json"
 }
 
 extension SystemError {
