@@ -97,9 +97,21 @@ let package = Package(
             swiftSettings: settings
         ),
         tests(of: "Capture", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "ConsoleHub", "CrashDaemon"]),
+        tests(of: "SystemIO", knows: ["TestSupport"]),
+        tests(of: "RotatingFile", knows: ["TestSupport"]),
+        tests(of: "ControlAPI", knows: ["LogModel", .product(name: "NIOHTTP1", package: "swift-nio")]),
+        tests(
+            of: "GuestlogService",
+            knows: ["LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO"]
+        ),
         tests(of: "ConsoleHub", knows: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]),
         tests(of: "TextFormats", knows: ["LogModel"]),
-        tests(of: "Query", knows: ["LogModel"]),
+        tests(of: "Query", knows: ["LogModel", "LogStore", "SystemIO", "TextFormats"]),
         tests(of: "LogStore", knows: ["TestSupport", "LogModel", "SystemIO"]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "guestlog"],
+            swiftSettings: settings
+        ),
     ]
 )

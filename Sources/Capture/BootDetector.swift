@@ -16,7 +16,9 @@ struct BootDetector {
     }
 
     private var hasFirmware = false
-    private var hasKernel = false
+    /// Until the transport says otherwise the machine has been running: what is captured again after a restart of ours
+    /// may be reset too.
+    private var hasKernel = true
     private var hasEnded = false
     private var lastBanner: Int64?
     /// The beginning of the line in progress, as far as a banner needs it; nil once it is known to be none.
@@ -28,6 +30,7 @@ struct BootDetector {
     /// The transport saw the machine being switched on.
     mutating func powerOn() {
         self = BootDetector()
+        hasKernel = false
     }
 
     /// Looks through the next text, received at `time`.

@@ -5,6 +5,15 @@ import LogStore
 import Synchronization
 import SystemIO
 
+/// Which streams have a source: each has one at most.
+private final class Claims: Sendable {
+    private let keys = Mutex<Set<StreamKey>>([])
+
+    func withLock<Result: Sendable>(_ body: (inout sending Set<StreamKey>) -> sending Result) -> Result {
+        keys.withLock(body)
+    }
+}
+
 /// Capture as a whole: the shards, the writer, the sealer, and the way in for sources.
 public final class CaptureService: Sendable {
     /// How capture is set up.
@@ -58,6 +67,8 @@ public final class CaptureService: Sendable {
     private let writer: StoreWriter
     private let sealer: SealerThread
     private let streams = Mutex<[StreamKey: StreamStatistics]>([:])
+    /// The streams that somebody feeds just now.
+    private let claims = Claims()
     private let threads = Mutex<(shards: [WorkerThread], writer: WorkerThread?, sealer: WorkerThread?)>(([], nil, nil))
 
     /// Prepares capture; nothing runs until `start()`.
@@ -148,20 +159,48 @@ public final class CaptureService: Sendable {
         return shards[Int(hash % UInt64(shards.count))]
     }
 
+    /// Why a stream cannot be opened.
+    public enum OpenError: Error, CustomStringConvertible {
+        /// It is captured another way: once is enough.
+        case captured
+        /// The name is longer than `StreamKey.maximumName` bytes, or holds a NUL.
+        case unusableName
+        /// The shard has all the streams it can have.
+        case tooManyStreams
+
+        public var description: String {
+            switch self {
+            case .captured: "it is captured another way already; it is passed through, not stored twice"
+            case .unusableName: "the VM's name is longer than \(StreamKey.maximumName) bytes, or holds a NUL"
+            case .tooManyStreams: "\(InflightRing.slotCount) streams are captured on one thread already"
+            }
+        }
+    }
+
     /// The way in for one stream; to be called, and the result used, on the shard's thread.
-    ///
-    /// Nil when the shard has no slot left or the VM's name is longer than `StreamKey.maximumName`.
-    public func open(_ key: StreamKey, options: StreamOptions, on shard: Shard) -> StreamIntake? {
+    public func open(
+        _ key: StreamKey,
+        options: StreamOptions,
+        on shard: Shard
+    ) throws(OpenError) -> StreamIntake {
+        guard claims.withLock({ $0.insert(key).inserted }) else {
+            throw .captured
+        }
         let statistics = streams.withLock { streams in
             let known = streams[key] ?? StreamStatistics()
             streams[key] = known
             return known
         }
-        guard let intake = shard.openIntake(key, options: options, statistics: statistics),
-            let number = shards.firstIndex(where: { $0 === shard })
-        else {
-            return nil
+        let intake: StreamIntake
+        do throws(OpenError) {
+            intake = try shard.openIntake(key, options: options, statistics: statistics) { [claims] in
+                _ = claims.withLock { $0.remove(key) }
+            }
+        } catch {
+            _ = claims.withLock { $0.remove(key) }
+            throw error
         }
+        let number = shards.firstIndex { $0 === shard } ?? 0
         let slot = intake.slot
         writer.post { writer in
             writer.prepare(ringNumber: number, slot: slot, key: key, options: options, statistics: statistics)

@@ -160,10 +160,10 @@ public final class InflightRing: @unchecked Sendable {
 
     private static func aligned(_ size: Int) -> Int { (size + 31) & ~31 }
 
-    // MARK: - Producer
+    /// Bytes of entries published and not yet done; from either side.
+    var used: Int { Int(gl_load_acquire(headWord) &- gl_load_acquire(tailWord)) }
 
-    /// Bytes held now.
-    var used: Int { Int(head - gl_load_acquire(tailWord)) }
+    // MARK: - Producer
 
     /// Room for the payload of one entry, to be filled and then published; nil when the ring is too full.
     func reserve() -> UnsafeMutableRawBufferPointer? {

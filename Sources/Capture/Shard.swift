@@ -48,14 +48,29 @@ public final class Shard: @unchecked Sendable {
         }
     }
 
-    /// A place in the ring for one stream. Loop's thread only; nil when all slots are taken or the key is too long.
-    func openIntake(_ key: StreamKey, options: StreamOptions, statistics: StreamStatistics) -> StreamIntake? {
-        guard let encoded = key.encoded, let slot = takeSlot() else {
-            return nil
+    /// A place in the ring for one stream. Loop's thread only.
+    func openIntake(
+        _ key: StreamKey,
+        options: StreamOptions,
+        statistics: StreamStatistics,
+        onClose: @escaping () -> Void
+    ) throws(CaptureService.OpenError) -> StreamIntake {
+        guard let encoded = key.encoded else {
+            throw .unusableName
+        }
+        guard let slot = takeSlot() else {
+            throw .tooManyStreams
         }
         ring.setKey(encoded, of: slot)
         openCount += 1
-        return StreamIntake(shard: self, slot: slot, options: options, statistics: statistics, now: monotonicNow)
+        return StreamIntake(
+            shard: self,
+            slot: slot,
+            options: options,
+            statistics: statistics,
+            now: monotonicNow,
+            onClose: onClose
+        )
     }
 
     private func takeSlot() -> Int? {

@@ -53,6 +53,10 @@ final class StoreWriter: @unchecked Sendable {
     /// Whether something was committed that may have to be sealed for idleness.
     private var mayIdle = false
     private var flushesSinceFileLook = 0
+    private let reserve: Reserve
+    /// Whether the disk is full: the reserve was given back, and only markers are written until it can be held again.
+    private(set) var isTight = false
+    private var nextHold: Int64 = 0
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 64)
 
     init(
@@ -77,6 +81,7 @@ final class StoreWriter: @unchecked Sendable {
         self.sealer = sealer
         self.hostBoot = hostBoot
         self.fileLimit = fileLimit
+        reserve = Reserve(root: store.root, fileSystem: store.fileSystem)
         alarm = try Alarm()
         scan = rings.map(\.tail)
         bySlot = rings.map { _ in Array(repeating: nil, count: InflightRing.slotCount) }
@@ -118,6 +123,7 @@ final class StoreWriter: @unchecked Sendable {
 
     /// Serves until `stop()`; first what earlier processes left in their rings.
     func run() {
+        _ = reserve.hold()
         replayOrphans()
         while true {
             let isStopping = stopping.load(ordering: .acquiring)
@@ -289,6 +295,10 @@ final class StoreWriter: @unchecked Sendable {
     }
 
     private func retryFailing(at now: Int64) {
+        if isTight, now >= nextHold {
+            isTight = !reserve.hold()
+            nextHold = now + StreamSink.retryInterval
+        }
         for (key, sink) in failing {
             sink.retry(at: now)
             if sink.retryAt == nil {
@@ -376,6 +386,8 @@ final class StoreWriter: @unchecked Sendable {
 
     /// Marks a VM as deleted and lets go of it.
     func end(_ key: VMKey) throws(SystemError) {
+        // What was said before is its own: left in the rings it would begin the history of the next VM of its name.
+        while drain(at: clock.monotonicMicroseconds()) {}
         let now = Timestamp(microseconds: wallNow)
         let vm: VMStore
         if let open = vms[key] {
@@ -454,6 +466,11 @@ extension StoreWriter: SinkOpening {
     }
 
     func failed(_ key: StreamKey, _ error: SystemError) {
+        if error.code == ENOSPC || error.code == EDQUOT, reserve.isHeld {
+            reserve.release()
+            isTight = true
+            nextHold = clock.monotonicMicroseconds() + StreamSink.retryInterval
+        }
         if problems.raise(key.name, "not stored: \(error)") {
             diagnostics.say(.error, "\(key.name)/\(key.stream): cannot be stored, bytes are counted as lost: \(error)")
         }

@@ -22,7 +22,17 @@ public final class StreamIntake {
     /// The stream's numbers.
     public let statistics: StreamStatistics
 
-    init(shard: Shard, slot: Int, options: StreamOptions, statistics: StreamStatistics, now: Int64) {
+    private let onClose: () -> Void
+
+    init(
+        shard: Shard,
+        slot: Int,
+        options: StreamOptions,
+        statistics: StreamStatistics,
+        now: Int64,
+        onClose: @escaping () -> Void
+    ) {
+        self.onClose = onClose
         self.shard = shard
         self.slot = slot
         ring = shard.ring
@@ -118,6 +128,7 @@ public final class StreamIntake {
             _ = writeGap(isClosed: true, at: shard.monotonicNow)
         }
         shard.close(self)
+        onClose()
     }
 
     // MARK: - Keeping

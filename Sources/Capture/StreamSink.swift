@@ -24,6 +24,8 @@ final class StreamSink {
     /// When to try again after a failure; nil while all is well.
     private(set) var retryAt: Int64?
     private var lossOpened: Int64?
+    /// Monotonic time of the last marker of a loss that still lasts.
+    private var lossTold: Int64?
     private var plainProblem = false
     private var ringOfLoss: (ring: InflightRing, slot: Int)?
 
@@ -249,6 +251,11 @@ final class StreamSink {
 
     /// Whether the store takes bytes: opened, and not waiting to be tried again. Tries when it is time.
     private func isReady(at now: Int64) -> Bool {
+        if opener.isTight {
+            retryAt = now + Self.retryInterval
+            tellLoss(at: now)
+            return false
+        }
         if let retryAt, now < retryAt {
             return false
         }
@@ -276,6 +283,9 @@ final class StreamSink {
         statistics?.drop(text.count)
         let lines = gl_count_byte(text.baseAddress, text.count, Lines.feed)
         addLoss(bytes: UInt64(text.count), lines: UInt64(lines), at: time)
+        if opener.isTight {
+            tellLoss(at: now)
+        }
     }
 
     private func addLoss(bytes: UInt64, lines: UInt64, at time: Int64) {
@@ -291,6 +301,36 @@ final class StreamSink {
         loss.bytes += bytes
         loss.lines += lines
         place.ring.setWriterLoss(place.slot, loss)
+    }
+
+    /// On a full disk, writes what was lost since the last marker: at once when the loss begins, then every ten
+    /// seconds. The reserve has room for that, not for the text.
+    private func tellLoss(at now: Int64) {
+        guard lossOpened != nil, let place = ringOfLoss, let writer,
+            now - (lossTold ?? .min / 2) >= Shard.gapMarkerInterval
+        else {
+            return
+        }
+        let loss = place.ring.writerLoss(place.slot)
+        do throws(SystemError) {
+            let gap = Self.gap(loss, isClosed: false)
+            try writer.mark(RecordDetail(gap: gap), time: Timestamp(microseconds: opener.wallNow))
+        } catch {
+            // The reserve is used up, or was none: the closing marker will count this too.
+            return
+        }
+        lossTold = now
+        place.ring.setWriterLoss(place.slot, InflightRing.Loss(since: loss.since, reason: loss.reason))
+    }
+
+    private static func gap(_ loss: InflightRing.Loss, isClosed: Bool) -> GapDetail {
+        GapDetail(
+            reason: GapReason(rawValue: UInt8(truncatingIfNeeded: loss.reason)) ?? .storeFailure,
+            bytes: loss.bytes,
+            lines: loss.lines,
+            since: Timestamp(microseconds: loss.since),
+            isClosed: isClosed
+        )
     }
 
     /// Takes up losses that an earlier process counted and could not write.
@@ -321,16 +361,10 @@ final class StreamSink {
         }
         let place = ringOfLoss
         let loss = place.map { $0.ring.writerLoss($0.slot) } ?? InflightRing.Loss()
-        let gap = GapDetail(
-            reason: GapReason(rawValue: UInt8(truncatingIfNeeded: loss.reason)) ?? .storeFailure,
-            bytes: loss.bytes,
-            lines: loss.lines,
-            since: Timestamp(microseconds: loss.since),
-            isClosed: true
-        )
         do throws(SystemError) {
             if lossOpened != nil {
-                try writer.mark(RecordDetail(gap: gap), time: Timestamp(microseconds: max(loss.since, opener.wallNow)))
+                let gap = Self.gap(loss, isClosed: true)
+                try writer.mark(RecordDetail(gap: gap), time: Timestamp(microseconds: opener.wallNow))
             }
         } catch {
             fail(error, at: now)
@@ -340,6 +374,7 @@ final class StreamSink {
             place.ring.setWriterLoss(place.slot, InflightRing.Loss())
         }
         lossOpened = nil
+        lossTold = nil
         retryAt = nil
         opener.recovered(key)
         return true
@@ -363,6 +398,8 @@ final class StreamSink {
 /// What a sink needs of the writer it lives in.
 protocol SinkOpening: AnyObject {
     var wallNow: Int64 { get }
+    /// Whether the disk is full, and only markers may be written.
+    var isTight: Bool { get }
     func open(_ key: StreamKey, _ options: StreamOptions) throws(SystemError) -> OpenedSink
     func failed(_ key: StreamKey, _ error: SystemError)
     func recovered(_ key: StreamKey)

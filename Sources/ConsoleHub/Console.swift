@@ -47,7 +47,11 @@ final class Console: @unchecked Sendable {
     ) {
         self.knownPeer = knownPeer
         let options = StreamOptions(rate: definition.rate, plainFile: definition.plainFile)
-        intake = hub.capture.open(definition.key, options: options, on: shard)
+        do throws(CaptureService.OpenError) {
+            intake = try hub.capture.open(definition.key, options: options, on: shard)
+        } catch {
+            hub.capture.diagnostics.say(.warning, "console \(definition.key.name)/\(definition.key.stream): \(error)")
+        }
         if let folder = passThroughFolder {
             offerPassThrough(in: folder)
         }
@@ -123,14 +127,15 @@ final class Console: @unchecked Sendable {
     private func connected(_ descriptor: consuming Descriptor, isHandedOver: Bool) {
         let raw = descriptor.raw
         try? descriptor.setNonBlocking()
-        let peer = ProcessIdentity(peerOf: raw)
+        let peer = ProcessIdentity(peerOf: raw) ?? ProcessIdentity(placeOf: raw)
         guard let line = GuestLine(descriptor, console: self) else {
             return
         }
         self.line = line
         retryDelay = Self.firstRetry
-        // A console that came over, or that leads to the same process as before our own restart, is no new boot.
-        let isSameMachine = isHandedOver || (peer != nil && peer == knownPeer)
+        // A console that came over, or that leads to the same process as before, is no new boot: this process was
+        // restarted, or a VMM that is about to end took one more connection.
+        let isSameMachine = isHandedOver || peer.flatMap { peer in knownPeer.map(peer.isSame) } ?? false
         if !isSameMachine {
             intake?.mark(.powerOn)
         }
@@ -146,10 +151,12 @@ final class Console: @unchecked Sendable {
         line.end()
         self.line = nil
         intake?.mark(.closed)
-        knownPeer = nil
         hub.disconnected(definition)
-        tellAll("the console was closed; waiting for it to come back")
-        endpointChanged()
+        // A descriptor that was given to us cannot be reached again.
+        if definition.endpoint != .inherited {
+            tellAll("the console was closed; waiting for it to come back")
+            endpointChanged()
+        }
     }
 
     /// The guest has said `bytes`.
@@ -212,6 +219,8 @@ final class Console: @unchecked Sendable {
         switch role {
         case .watch:
             break
+        case .write where !definition.endpoint.takesInput, .steal where !definition.endpoint.takesInput:
+            watcher.tell("a named pipe carries nothing to the guest; you are watching")
         case .write:
             if let writer {
                 watcher.tell("\(writer.who) is writing; you are watching")

@@ -160,34 +160,49 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    /// Adds a console; whether it is new. One that is known takes the new definition's rate and plain file.
+    /// What came of adding a console.
+    public enum Added: Hashable, Sendable {
+        /// It is new.
+        case new
+        /// The stream has a console already.
+        case known
+        /// The same place is another stream's console already.
+        case taken(by: StreamKey)
+    }
+
+    /// Adds a console, unless its stream or its place is captured already.
     @discardableResult
-    public func add(_ definition: Definition) -> Bool {
+    public func add(_ definition: Definition) -> Added {
         add(definition, adopting: nil, peer: nil)
     }
 
     /// Adds the console behind a descriptor that is open already, such as a child's output; it is not connected again
     /// when it ends.
     public func add(_ definition: Definition, descriptor: consuming Descriptor) {
-        add(definition, adopting: descriptor.release(), peer: nil)
+        _ = add(definition, adopting: descriptor.release(), peer: nil)
     }
 
     @discardableResult
-    private func add(_ definition: Definition, adopting raw: Int32?, peer: ProcessIdentity?) -> Bool {
+    private func add(_ definition: Definition, adopting raw: Int32?, peer: ProcessIdentity?) -> Added {
         let shard = capture.shard(of: definition.key.vm)
         let console = Console(definition, shard: shard, hub: self)
-        let isNew = state.withLock { state in
+        let added = state.withLock { state in
             if state.consoles[definition.key] != nil {
-                return false
+                return Added.known
+            }
+            let place = definition.endpoint
+            if place != .inherited, let other = state.consoles.values.first(where: { $0.definition.endpoint == place })
+            {
+                return .taken(by: other.definition.key)
             }
             state.consoles[definition.key] = console
-            return true
+            return .new
         }
-        guard isNew else {
+        guard added == .new else {
             if let raw {
                 close(raw)
             }
-            return false
+            return added
         }
         let lastPeer = table.peer(of: definition.key)
         let folder = passThroughFolder.withLock { $0 }
@@ -202,7 +217,7 @@ public final class ConsoleHub: Sendable {
         if let watched = definition.endpoint.watchedPath {
             control.post { [discovery] in discovery.watchFolder(of: watched) }
         }
-        return true
+        return .new
     }
 
     /// Removes a console: its connection is closed, its log stays. False when there is none.

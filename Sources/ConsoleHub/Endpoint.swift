@@ -15,12 +15,20 @@ public enum Endpoint: Hashable, Sendable {
     /// A descriptor that was open when we got it.
     case inherited
 
+    /// Bytes that a named pipe is to hold.
+    private static let pipeSize: Int32 = 1 << 20
+
     /// The path to be told of when it appears or changes; nil when nothing is to be waited for.
     var watchedPath: String? {
         switch self {
         case .connect(let path), .terminal(let path): path
         case .listen, .fifo, .inherited: nil
         }
+    }
+
+    /// Whether what is written to it reaches the guest; a named pipe would give it back as the guest's.
+    var takesInput: Bool {
+        if case .fifo = self { false } else { true }
     }
 
     /// The kind and the path in words, as in `connect:/run/vm.sock`.
@@ -73,7 +81,10 @@ public enum Endpoint: Hashable, Sendable {
             }
             // Opened for both, so that it has no end when a writer goes.
             let flags = O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW
-            return Descriptor(owning: try systemCall("open", path) { gl_open(path, flags, 0) })
+            let fifo = Descriptor(owning: try systemCall("open", path) { gl_open(path, flags, 0) })
+            // More room for what the VMM writes while this process restarts; refused beyond the user's budget.
+            _ = gl_set_pipe_size(fifo.raw, Self.pipeSize)
+            return fifo
         case .listen, .inherited:
             return nil
         }
@@ -96,20 +107,39 @@ public struct ProcessIdentity: Hashable, Sendable {
     /// Its start, in clock ticks since the host's boot (proc(5), field 22).
     public var start: UInt64
 
-    /// The process at the other end of `socket`, if it can be seen.
+    /// The process at the other end of `socket`, if it can be seen; its start is 0 when that cannot, for it has ended
+    /// or is hidden.
     init?(peerOf socket: Int32) {
-        guard let peer = try? UnixSocket.peer(of: socket), peer.process > 0,
-            let start = Self.start(of: peer.process)
-        else {
+        guard let peer = try? UnixSocket.peer(of: socket), peer.process > 0 else {
             return nil
         }
         process = peer.process
-        self.start = start
+        start = Self.start(of: peer.process) ?? 0
+    }
+
+    /// Whether both are the same process, as far as is known.
+    func isSame(as other: ProcessIdentity) -> Bool {
+        process == other.process && (start == other.start || start == 0 || other.start == 0)
     }
 
     init(process: Int32, start: UInt64) {
         self.process = process
         self.start = start
+    }
+
+    /// A named pipe or a pseudo-terminal in place of the process behind it, which cannot be seen: process 0, and a
+    /// number that another one at the same path would not have.
+    init?(placeOf descriptor: Int32) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, [S_IFIFO, S_IFCHR].contains(status.st_mode & S_IFMT) else {
+            return nil
+        }
+        process = 0
+        // Numbers of pseudo-terminals are used again, but only at its making does the inode of one change; that of a
+        // pipe changes with each write.
+        let isPipe = status.st_mode & S_IFMT == S_IFIFO
+        let made = isPipe ? 0 : status.st_ctim.tv_sec * 1_000_000_000 + status.st_ctim.tv_nsec
+        start = (UInt64(status.st_ino) &+ UInt64(truncatingIfNeeded: made)) & UInt64(Int64.max)
     }
 
     private static func start(of process: Int32) -> UInt64? {

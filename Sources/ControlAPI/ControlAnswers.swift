@@ -133,8 +133,11 @@ extension ControlServer {
                 )
             )
         }
-        guard hub.add(definition) else {
-            throw .conflict("\(name)/\(stream) is captured already")
+        switch hub.add(definition) {
+        case .new: break
+        case .known: throw .conflict("\(name)/\(stream) is captured already")
+        case .taken(let key):
+            throw .conflict("\(endpoint.description) is the console of \(key.name)/\(key.stream) already")
         }
         return .object([("added", .string(name))])
     }

@@ -1,3 +1,4 @@
+import Glibc
 import LogModel
 import NIOCore
 import NIOHTTP1
@@ -126,7 +127,17 @@ public struct ControlClient: Sendable {
         return APIError(Int(status.code), message ?? status.reasonPhrase)
     }
 
+    /// Says in plain words why the daemon cannot be reached, when it cannot.
+    private func checkReachable() throws(Unreachable) {
+        do {
+            _ = try UnixSocket.connect(to: socket)
+        } catch {
+            throw Unreachable(socket: socket, reason: String(cString: strerror(error.code)))
+        }
+    }
+
     private func connect() async throws -> RequestChannel {
+        try checkReachable()
         do {
             return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connect(unixDomainSocketPath: socket) { channel in
@@ -193,6 +204,7 @@ public struct ControlClient: Sendable {
     }
 
     private func upgrade(_ target: RequestTarget) async throws -> WebSocketChannel {
+        try checkReachable()
         let negotiation: EventLoopFuture<Upgraded>
         do {
             negotiation = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)

@@ -19,16 +19,18 @@ public struct LogRequest: Sendable {
     /// How they look.
     public var rendering = Rendering()
 
+    /// The names of all parameters.
+    static let parameterNames: Set = [
+        "vm", "all", "previous-instance", "stream", "since", "until", "tail", "head", "boot", "severity", "grep",
+        "ignore-case", "limit-bytes", "cursor", "follow", "format", "timestamps", "prefix", "color", "utc",
+    ]
+
     /// A question for everything of no VM.
     public init() {}
 
     /// The question that `target`'s parameters spell.
     public init(_ target: RequestTarget, now: Timestamp) throws(APIError) {
-        let known: Set = [
-            "vm", "all", "previous-instance", "stream", "since", "until", "tail", "head", "boot", "severity", "grep",
-            "ignore-case", "limit-bytes", "cursor", "follow", "format", "timestamps", "prefix", "color", "utc",
-        ]
-        if let unknown = target.parameters.keys.sorted().first(where: { !known.contains($0) }) {
+        if let unknown = target.parameters.keys.sorted().first(where: { !Self.parameterNames.contains($0) }) {
             throw .badRequest("\(unknown) is no parameter of logs")
         }
         vms = target.parameters["vm"] ?? []

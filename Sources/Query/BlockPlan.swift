@@ -91,6 +91,6 @@ struct BlockPlan {
             return cursor
         }
         let before = place > 0 ? blocks[place - 1].end : block.offset
-        return Cursor(offset: max(before, cursor.offset))
+        return before > cursor.offset ? Cursor(offset: before) : cursor
     }
 }

@@ -157,7 +157,7 @@ final class LineSource {
         if !isInside {
             handedOut = event.next
         }
-        runningMaximum = max(runningMaximum, max(latestBeforeBatch, event.time))
+        runningMaximum = max(runningMaximum, waiting == nil ? max(latestBeforeBatch, event.time) : lineMaximum)
         return .event(event)
     }
 
@@ -266,6 +266,9 @@ final class LineSource {
         let windowEnd = cutPlace ?? batch.stop
         if torn.isEmpty {
             leapInside(batch, windowEnd)
+            if at >= windowEnd {
+                return
+            }
         }
         let text = batch.block.text
         let held = torn.count

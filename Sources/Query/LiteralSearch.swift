@@ -90,7 +90,8 @@ struct LiteralSearch {
         return nil
     }
 
-    private static func isHit(_ needle: UnsafeRawBufferPointer, in text: UnsafeRawBufferPointer, at place: Int) -> Bool {
+    private static func isHit(_ needle: UnsafeRawBufferPointer, in text: UnsafeRawBufferPointer, at place: Int) -> Bool
+    {
         for index in needle.indices where lowercase(text[place + index]) != needle[index] {
             return false
         }

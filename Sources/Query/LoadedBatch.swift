@@ -42,9 +42,7 @@ final class LoadedBatch {
         events = Self.events(of: batch, at: self.cursor, records).filter { event in
             bound.map { event.place < $0 } ?? true
         }
-        if let first = records.dropFirst(record).first {
-            latestSoFar = time(of: first)
-        }
+        latestSoFar = records.prefix(record + 1).lazy.map { self.time(of: $0) }.max() ?? .distantPast
     }
 
     var startPlace: Int { Int(start - block.offset) }
@@ -63,6 +61,11 @@ final class LoadedBatch {
 
     /// The latest time of all its records.
     private(set) lazy var latest: Timestamp = records.lazy.map { self.time(of: $0) }.max() ?? .distantPast
+
+    /// Whether times do not decrease: so in a block of the host's clock, but not in a boot's head, which may be made of
+    /// several.
+    private lazy var isSorted =
+        clock == .host && zip(records, records.dropFirst()).allSatisfy { $0.time <= $1.time }
 
     /// The time that lines of a record have.
     private func time(of record: IndexRecord) -> Timestamp {
@@ -102,9 +105,9 @@ final class LoadedBatch {
     /// Where the lines from `place` on become wanted by time, and whether those before are too old, not too new; nil
     /// when the line at `place` is.
     ///
-    /// Times do not decrease within a block of the host's clock, so that place is found by halving.
+    /// Where times do not decrease, that place is found by halving.
     func firstPlace(from place: Int, _ filter: LineFilter) -> (place: Int, isOlder: Bool)? {
-        guard clock == .host else {
+        guard isSorted else {
             return nil
         }
         let position = block.offset + UInt64(place)

@@ -62,10 +62,14 @@ extension LogQuery {
             let reader = store.reader(of: stream)
             for block in (try? reader.summaries()) ?? [] {
                 let range = block.timeRange
-                span = min(span?.lowerBound ?? range.lowerBound, range.lowerBound)...max(
-                    span?.upperBound ?? range.upperBound,
-                    range.upperBound
-                )
+                span =
+                    min(
+                        span?.lowerBound ?? range.lowerBound,
+                        range.lowerBound
+                    )...max(
+                        span?.upperBound ?? range.upperBound,
+                        range.upperBound
+                    )
             }
         }
         return span

@@ -32,6 +32,8 @@ public final class RotatingFileWriter {
     private let mode: UInt32
     private var file: Int32 = -1
     private var position = 0
+    /// Whether the next byte begins a new file. Not before it comes: somebody may want to read the live file.
+    private var isFull = false
 
     /// How far before the limit a line's end is good enough to rotate at.
     static let lineWindow = 4096
@@ -59,13 +61,14 @@ public final class RotatingFileWriter {
         var rest = bytes
         do throws(SystemError) {
             while !rest.isEmpty {
+                if isFull {
+                    try rotate()
+                }
                 try openIfNeeded()
                 let piece = piece(of: rest)
                 try write(UnsafeRawBufferPointer(rebasing: rest[..<piece.count]))
                 rest = UnsafeRawBufferPointer(rebasing: rest[piece.count...])
-                if piece.rotatesAfter {
-                    try rotate()
-                }
+                isFull = piece.endsFile
             }
         } catch {
             closeFile()
@@ -74,7 +77,7 @@ public final class RotatingFileWriter {
     }
 
     /// How much of `rest` goes into the live file, and whether that ends it.
-    private func piece(of rest: UnsafeRawBufferPointer) -> (count: Int, rotatesAfter: Bool) {
+    private func piece(of rest: UnsafeRawBufferPointer) -> (count: Int, endsFile: Bool) {
         let windowStart = limits.size - min(Self.lineWindow, limits.size / 2)
         guard limits.size > 0, position + rest.count >= windowStart else {
             return (rest.count, false)
@@ -131,5 +134,6 @@ public final class RotatingFileWriter {
             }
         }
         position = 0
+        isFull = false
     }
 }

@@ -59,7 +59,9 @@ public final class FaultyFileSystem: FileSystem {
 
     public func close(_ file: FileID) { real.close(file) }
 
-    public func read(_ file: FileID, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+    public func read(_ file: FileID, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError)
+        -> Int
+    {
         try real.read(file, at: offset, into: buffer)
     }
 
@@ -92,6 +94,11 @@ public final class FaultyFileSystem: FileSystem {
 
     public func synchronizeAll(_ path: String) throws(SystemError) {
         try change("syncfs")
+    }
+
+    public func synchronizeDirectory(_ path: String) throws(SystemError) {
+        try change("fsync")
+        try real.synchronizeDirectory(path)
     }
 
     public func setModified(_ path: String, _ microseconds: Int64) throws(SystemError) {

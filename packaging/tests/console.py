@@ -2,8 +2,9 @@
 """A VM's console as QEMU's `socket,server=on,wait=off` offers it: one client; blocked while the client does
 not read; discarded while there is none. Prints numbered 80-byte lines at a steady rate.
 
-console.py SOCKET LINES RATE REPORT: writes to REPORT, when all are printed, one line: how many lines found no
-client, the longest blocked write in ms, and how many clients came.
+console.py SOCKET LINES RATE REPORT: prints LINES lines, and goes on until there is a file REPORT.stop. Then it writes
+to REPORT one line: how many lines found no client, the longest blocked write in ms, how many clients came, and how many
+lines it printed.
 Needs python3-minimal only.
 """
 import os
@@ -52,16 +53,16 @@ def main():
     console.accept(wait=True)
     began = time.monotonic()
     number = 0
-    while number < count:
+    while number < count or not os.path.exists(report + ".stop"):
         # As many lines as are due by now, but not a second's worth at once after a long block.
-        due = min(count, number + max(rate // 20, 1), int((time.monotonic() - began) * rate) + 1)
+        due = min(number + max(rate // 20, 1), int((time.monotonic() - began) * rate) + 1)
         if due > number:
             lines = [("guestlog-line %d " % n).ljust(78, "x") + "\r\n" for n in range(number + 1, due + 1)]
             console.write("".join(lines).encode(), len(lines))
             number = due
         time.sleep(0.01)
     with open(report + ".new", "w") as file:
-        file.write("%d %d %d\n" % (console.discarded, console.longest * 1000, console.clients))
+        file.write("%d %d %d %d\n" % (console.discarded, console.longest * 1000, console.clients, number))
     os.rename(report + ".new", report)
     # As a VM that has nothing more to say: the console stays.
     while True:

@@ -1,0 +1,43 @@
+import SystemIO
+
+/// Disk set aside while there is enough, given back when there is none: so that a full disk can still be told of, and
+/// compressing can go on freeing space.
+public final class Reserve {
+    /// 16 MiB: room for some hundred thousand markers, or for sealing fifty pairs.
+    public static let standardSize = 16 << 20
+
+    private let path: String
+    private let size: Int
+    private let fileSystem: any FileSystem
+    /// Whether the space is set aside.
+    public private(set) var isHeld = false
+
+    /// The reserve of the store in `root`; nothing is set aside until `hold()`.
+    public init(root: String, size: Int = Reserve.standardSize, fileSystem: any FileSystem) {
+        path = root + "/reserve"
+        self.size = size
+        self.fileSystem = fileSystem
+    }
+
+    /// Sets the space aside; whether the disk had it.
+    public func hold() -> Bool {
+        do throws(SystemError) {
+            let file = try StoredFile(path, .create, on: fileSystem)
+            try file.allocate(size)
+            isHeld = true
+        } catch {
+            isHeld = false
+        }
+        return isHeld
+    }
+
+    /// Gives the space back.
+    public func release() {
+        isHeld = false
+        do throws(SystemError) {
+            try StoredFile(path, .update, on: fileSystem).truncate(to: 0)
+        } catch {
+            // Then it could not be had back; the disk is as full as it was.
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import Glibc
+import LogStore
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// Every way in which QEMU hands out a console.
+    @Suite struct ChardevTests {
+        private static let words = "glines=200 glogin=0 gpoweroff=1"
+
+        /// Checks that all the guest said is stored, as one boot.
+        private func expectStored(_ guest: Guest, _ site: Site, _ vm: String = "web") throws {
+            #expect(guest.hasSwitchedOff())
+            #expect(try eventually { try site.stored(vm).bytes.firstRange(of: Array("Power down".utf8)) != nil })
+            #expect(try eventually { difference(try site.stored(vm).bytes, fromRecord: guest.said) == nil })
+            let stored = try site.stored(vm)
+            #expect(difference(stored.bytes, fromRecord: guest.said) == nil)
+            #expect(stored.bytes.firstRange(of: Array("guestlog-line 200 ".utf8)) != nil)
+            #expect(stored.gaps.isEmpty)
+            #expect(stored.boots.filter { $0.event.rawValue < BootEvent.closed.rawValue }.map(\.event) == [.powerOn])
+        }
+
+        @Test("a socket that QEMU listens on is found in its folder")
+        func server() throws {
+            let site = try Site()
+            let guest = Guest("web", words: Self.words, chardev: .server(site.path + "/vms/web.sock"), in: site.path)
+            try expectStored(guest, site)
+        }
+
+        @Test("a socket that QEMU connects to is listened on")
+        func client() throws {
+            let site = try Site()
+            let path = site.path + "/web.sock"
+            #expect(site.guestlog("add", "web", "listen:" + path).status == 0)
+            let guest = Guest("web", words: Self.words, chardev: .client(path), in: site.path)
+            try expectStored(guest, site)
+        }
+
+        @Test("a pseudo-terminal that QEMU made is read")
+        func terminal() throws {
+            let site = try Site()
+            // QEMU drops what nobody reads: the guest begins once somebody does.
+            let guest = Guest("web", words: Self.words, chardev: .terminal, isPaused: true, in: site.path)
+            #expect(eventually { guest.terminalPath != nil })
+            #expect(site.guestlog("add", "web", "pty:" + (guest.terminalPath ?? "")).status == 0)
+            #expect(eventually { site.guestlog("status").text.contains("1 connected of 1") })
+            guest.resume()
+            try expectStored(guest, site)
+        }
+
+        @Test("a named pipe that QEMU writes to is read, and nobody types into it")
+        func pipe() throws {
+            let site = try Site()
+            let path = site.path + "/web"
+            mkfifo(path + ".in", 0o600)
+            #expect(site.guestlog("add", "web", "fifo:" + path + ".out").status == 0)
+            #expect(eventually { site.guestlog("status").text.contains("1 connected of 1") })
+            let guest = Guest("web", words: "glogin=1", chardev: .pipe(path), in: site.path)
+            #expect(try site.sees("login: ", from: "web"))
+            // A pipe goes one way: what is typed would come back as if the guest had said it.
+            let console = TerminalSession([Program.guestlog, "console", "web"] + site.place(.socket))
+            #expect(console.shows("connected to web"))
+            #expect(console.shows("a named pipe carries nothing to the guest"))
+            console.type("secret\n\u{1d}")
+            #expect(console.wait() == 0)
+            let stored = try site.stored("web").bytes
+            #expect(difference(stored, fromRecord: guest.said) == nil)
+            #expect(stored.firstRange(of: Array("secret".utf8)) == nil)
+        }
+
+        @Test("a VMM's own standard streams are captured by run, without a daemon")
+        func inherited() throws {
+            let site = try Site(isServed: false)
+            mkdir(site.path + "/store", 0o755)
+            let console = "stdio,id=console0,signal=off,logfile=\(site.path)/x.said"
+            let command = Guest.command("x", console: console, words: Self.words)
+            let words = [Program.guestlog, "run", "--name", "x"] + site.place(.store) + ["--"]
+            let run = ChildProcess(words + command, name: "run", in: site.path)
+            #expect(run.wait() == 0, "\(run.complaints)")
+            // QEMU's standard output is a terminal, which puts CR before LF.
+            let said = FileText.bytes(site.path + "/x.said").flatMap { $0 == 10 ? [13, 10] : [$0] }
+            let stored = try site.stored("x")
+            #expect(difference(stored.bytes, fromRecord: said) == nil)
+            // The terminal it runs in is one more watcher.
+            #expect(difference(run.output, stored.bytes) == nil)
+            #expect(stored.bytes.firstRange(of: Array("guestlog-line 200 ".utf8)) != nil)
+            #expect(stored.boots.map(\.event) == [.powerOn, .powerDown, .closed])
+            // Nothing is left of it but the log.
+            #expect(FileText.names(in: site.path + "/run").isEmpty)
+        }
+    }
+}

@@ -1,0 +1,182 @@
+import CLinux
+import Glibc
+import TestSupport
+import Testing
+
+/// A program that a test runs. What it says goes to files, so that it never waits for its reader; it does not outlive
+/// the test, whatever becomes of it.
+final class ChildProcess {
+    /// Its process id.
+    let process: pid_t
+    private let outputPath: String
+    private let errorPath: String
+    private var input: Int32
+    private var waited: Int32?
+
+    /// What its environment holds besides what a test sets: nothing of ours leads it to another store.
+    private static let environment = [
+        "PATH": Program.variable("PATH") ?? "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8", "TZ": "UTC",
+    ]
+
+    /// Runs `command`; its output goes to `name`.out and `name`.err in `folder`, added to what they hold.
+    init(_ command: [String], name: String, in folder: String, environment: [String: String] = [:]) {
+        outputPath = folder + "/" + name + ".out"
+        errorPath = folder + "/" + name + ".err"
+        var pipe: [Int32] = [0, 0]
+        precondition(gl_pipe(&pipe, O_CLOEXEC) == 0, "no pipe to be had")
+        input = pipe[1]
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        posix_spawn_file_actions_adddup2(&actions, pipe[0], 0)
+        posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        posix_spawn_file_actions_addopen(&actions, 2, errorPath, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        process = Self.spawn(["env", "-C", folder] + Self.mortal(command), &actions, environment)
+        posix_spawn_file_actions_destroy(&actions)
+        close(pipe[0])
+    }
+
+    private static func spawn(
+        _ command: [String],
+        _ actions: inout posix_spawn_file_actions_t,
+        _ environment: [String: String]
+    ) -> pid_t {
+        let variables = Self.environment.merging(environment) { $1 }.map { "\($0.key)=\($0.value)" }
+        var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
+        var settings: [UnsafeMutablePointer<CChar>?] = variables.map { strdup($0) } + [nil]
+        defer { (arguments + settings).forEach { free($0) } }
+        var process: pid_t = 0
+        let code = posix_spawnp(&process, command[0], &actions, nil, &arguments, &settings)
+        precondition(code == 0, "cannot run \(command): \(String(cString: strerror(code)))")
+        return process
+    }
+
+    /// `command`, run so that it dies with the thread that started it.
+    static func mortal(_ command: [String]) -> [String] {
+        ["setpriv", "--pdeathsig", "SIGKILL", "--"] + command
+    }
+
+    deinit {
+        if input >= 0 {
+            close(input)
+        }
+        if !hasEnded {
+            signal(SIGKILL)
+            wait()
+        }
+    }
+
+    /// What it has written so far.
+    var output: [UInt8] { FileText.bytes(outputPath) }
+    /// The same as text.
+    var text: String { String(decoding: output, as: UTF8.self) }
+    /// What it has complained of so far.
+    var complaints: String { String(decoding: FileText.bytes(errorPath), as: UTF8.self) }
+
+    func signal(_ number: Int32) {
+        if waited == nil {
+            kill(process, number)
+        }
+    }
+
+    /// Writes to its standard input.
+    func send(_ text: String) {
+        let bytes = Array(text.utf8)
+        precondition(write(input, bytes, bytes.count) == bytes.count)
+    }
+
+    /// Whether it has ended.
+    var hasEnded: Bool {
+        if waited == nil {
+            var status: Int32 = 0
+            if waitpid(process, &status, WNOHANG) == process {
+                waited = status
+            }
+        }
+        return waited != nil
+    }
+
+    /// Waits for its end: its exit status, or 128 and the signal that ended it. A program that does not end within
+    /// `seconds` is killed.
+    @discardableResult
+    func wait(within seconds: Double = 60) -> Int32 {
+        if !eventually(within: seconds, { hasEnded }) {
+            signal(SIGKILL)
+            _ = eventually { hasEnded }
+        }
+        guard let waited else {
+            return -1
+        }
+        let signal = waited & 0x7f
+        return signal == 0 ? (waited >> 8) & 0xff : 128 + signal
+    }
+
+    /// Ends it as a person would, with `number`.
+    @discardableResult
+    func stop(_ number: Int32 = SIGTERM) -> Int32 {
+        signal(number)
+        return wait()
+    }
+}
+
+/// Whole files.
+enum FileText {
+    /// What `path` holds; nothing when it is not there.
+    static func bytes(_ path: String) -> [UInt8] {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else {
+            return []
+        }
+        defer { close(file) }
+        var status = stat()
+        fstat(file, &status)
+        return [UInt8](unsafeUninitializedCapacity: Int(status.st_size)) { buffer, filled in
+            while filled < buffer.count {
+                let count = read(file, buffer.baseAddress! + filled, buffer.count - filled)
+                guard count > 0 else { break }
+                filled += count
+            }
+        }
+    }
+
+    static func text(_ path: String) -> String {
+        String(decoding: bytes(path), as: UTF8.self)
+    }
+
+    static func write(_ text: String, to path: String) {
+        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        precondition(file >= 0, "cannot write \(path)")
+        let bytes = Array(text.utf8)
+        precondition(Glibc.write(file, bytes, bytes.count) == bytes.count)
+        close(file)
+    }
+
+    /// The names in `folder`, sorted.
+    static func names(in folder: String) -> [String] {
+        guard let stream = opendir(folder) else {
+            return []
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." {
+                names.append(name)
+            }
+        }
+        return names.sorted()
+    }
+
+    /// Bytes of all files below `folder`; those that go while it is looked at count not.
+    static func size(below folder: String) -> Int {
+        names(in: folder).reduce(0) { sum, name in
+            var status = stat()
+            guard lstat(folder + "/" + name, &status) == 0 else {
+                return sum
+            }
+            let isFolder = status.st_mode & S_IFMT == S_IFDIR
+            return sum + (isFolder ? size(below: folder + "/" + name) : Int(status.st_size))
+        }
+    }
+}

@@ -1,0 +1,33 @@
+/// Where two texts part, in words short enough to be read; nil when they are the same.
+func difference(_ left: [UInt8], _ right: [UInt8]) -> String? {
+    guard left != right else {
+        return nil
+    }
+    let common = zip(left, right).prefix { $0 == $1 }.count
+    func around(_ bytes: [UInt8]) -> String {
+        String(decoding: bytes[max(0, common - 40)..<min(bytes.count, common + 40)], as: UTF8.self).debugDescription
+    }
+    return "\(left.count) and \(right.count) bytes; they part at \(common): \(around(left)), \(around(right))"
+}
+
+/// What `bytes` have that a guest did not say, or lack, in words; nil when they are what it said.
+///
+/// `record` is what QEMU wrote down of a serial port. QEMU writes a byte down again each time its reader had no room
+/// for it just then, so a repeated byte there may be one. The end may be missing where `isPrefix` says so.
+func difference(_ bytes: [UInt8], fromRecord record: [UInt8], isPrefix: Bool = false) -> String? {
+    var place = 0
+    for (index, byte) in bytes.enumerated() {
+        while place < record.count, record[place] != byte, place > 0, record[place] == record[place - 1] {
+            place += 1
+        }
+        guard place < record.count, record[place] == byte else {
+            let rest = difference(Array(bytes[index...]), Array(record[place...]))
+            return "at \(index) of \(bytes.count): \(rest ?? "")"
+        }
+        place += 1
+    }
+    while place < record.count, place > 0, record[place] == record[place - 1] {
+        place += 1
+    }
+    return place == record.count || isPrefix ? nil : "\(record.count - place) bytes are missing at the end"
+}

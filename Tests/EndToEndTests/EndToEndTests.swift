@@ -1,0 +1,73 @@
+// EndToEndTests: the real program, as a process of its own, on real guests in QEMU.
+//
+// Begin with `Site`, a folder with a configuration, a running daemon and its consoles. `Guest` is a VM on one of them,
+// `ChildProcess` any program, `TerminalSession` one that is typed to. All suites lie in `EndToEnd`, one after another:
+// an emulated guest fills a core.
+
+import Glibc
+import Testing
+
+/// All end-to-end suites.
+@Suite(
+    .serialized,
+    .enabled(
+        if: GuestImage.folder != nil && Program.qemu != nil,
+        "needs QEMU, and a guest: scripts/make-guest build/guest (or GUESTLOG_GUEST=FOLDER); scripts/test e2e does both"
+    )
+)
+struct EndToEnd {}
+
+/// Where the programs under test and around it are.
+enum Program {
+    /// The program under test, built beside the test bundle; `GUESTLOG_BINARY` names another.
+    static let guestlog: String = {
+        if let named = variable("GUESTLOG_BINARY") {
+            return named
+        }
+        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+        let folder = bundle.lastIndex(of: "/").map { String(bundle[...$0]) } ?? ""
+        return (folder.hasPrefix("/") ? folder : workingFolder + "/" + folder) + "guestlog"
+    }()
+
+    /// QEMU for this machine's own architecture, whose kernel the guest has.
+    static let qemu: String? = {
+        #if arch(arm64)
+            let name = "qemu-system-aarch64"
+        #else
+            let name = "qemu-system-x86_64"
+        #endif
+        return (variable("PATH") ?? "/usr/bin").split(separator: ":").map { $0 + "/" + name }
+            .first { access($0, X_OK) == 0 }
+    }()
+
+    /// The repository.
+    static let repository: String = {
+        // …/Tests/EndToEndTests/EndToEndTests.swift
+        let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
+        return parts.joined(separator: "/")
+    }()
+
+    static func variable(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    private static var workingFolder: String {
+        guard let path = getcwd(nil, 0) else {
+            return "."
+        }
+        defer { free(path) }
+        return String(cString: path)
+    }
+}
+
+/// The guest that `scripts/make-guest` makes.
+enum GuestImage {
+    /// The folder with `vmlinuz` and `initrd.gz`; nil when there is none.
+    static let folder: String? = {
+        let folder = Program.variable("GUESTLOG_GUEST") ?? Program.repository + "/build/guest"
+        return access(folder + "/vmlinuz", R_OK) == 0 && access(folder + "/initrd.gz", R_OK) == 0 ? folder : nil
+    }()
+
+    /// The password of its user root.
+    static let password = "guest"
+}

@@ -1,0 +1,88 @@
+import Glibc
+import LogStore
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// A guest that says far more than is kept of it.
+    @Suite struct FloodTests {
+        /// What the configuration grants the guest.
+        private static let quota = 1 << 20
+        /// What may be there besides when all is sealed: the pair being written, text and index, and the segment that
+        /// grows, an eighth of the quota and a block.
+        private static let growing =
+            StoreLimits.blockLimit + 32 * StoreLimits.recordsPerBlock + quota / 8 + StoreLimits.blockLimit
+        /// How far sealing may lag behind the flood: two seconds' worth of text.
+        private static let lag = 4 << 20
+
+        @Test("a flood of 20 MB stays within its quota at every look, and the beginning of the boot outlives it")
+        func isBounded() throws {
+            let retention = "retention:\n  overrides:\n    - vms: flo*\n      size: \(Self.quota)"
+            let site = try Site(plainFiles: true, extra: retention)
+            let guest = Guest(
+                "flood",
+                words: "gflood=20 glogin=0 gpoweroff=1",
+                chardev: .server(site.path + "/vms/flood.sock"),
+                device: .virtio,
+                in: site.path
+            )
+            var largest = 0
+            let hasEnded = eventually(within: 120) {
+                largest = max(largest, FileText.size(below: site.path + "/store/flood"))
+                return guest.qemu.hasEnded
+            }
+            #expect(hasEnded)
+            #expect(try eventually { try site.stored("flood").boots.last?.event == .closed })
+            #expect(largest <= Self.quota + Self.growing + Self.lag, "\(largest) bytes at most")
+            let isBack = eventually { FileText.size(below: site.path + "/store/flood") <= Self.quota + Self.growing }
+            #expect(isBack, "\(FileText.size(below: site.path + "/store/flood")) bytes when the flood is over")
+
+            // What went is in the middle: the boot's head is there, and the end.
+            let stored = try site.stored("flood")
+            #expect(stored.bytes.starts(with: guest.said.prefix(1000)))
+            #expect(stored.bytes.suffix(1000).elementsEqual(guest.said.suffix(1000)))
+            #expect(stored.missing.map(\.reason) == [.retention], "\(stored.missing) \(FileText.names(in: site.streamFolder("flood")))")
+            #expect(stored.gaps.isEmpty, "the rate limit was not reached")
+            #expect(stored.bytes.count < 20_000_000)
+            let boots = site.guestlog("boots", "flood", "-o", "json").text
+            #expect(boots.contains("power-on"))
+
+            try checkPlainFiles(site, said: Self.flood(within: guest.said))
+        }
+
+        /// The plain files hold the end of all that was said, under virtlogd's names.
+        private func checkPlainFiles(_ site: Site, said: [UInt8]) throws {
+            let names = FileText.names(in: site.path + "/plain")
+            #expect(names == ["flood.log", "flood.log.0", "flood.log.1", "flood.log.2"])
+            var concatenated: [UInt8] = []
+            for name in names.dropFirst().reversed() + ["flood.log"] {
+                let bytes = FileText.bytes(site.path + "/plain/" + name)
+                #expect(bytes.count <= 2 << 20)
+                if name != "flood.log" {
+                    // A file is cut at a line's end near its limit.
+                    #expect(bytes.count > (2 << 20) - 4096)
+                    #expect(bytes.last == UInt8(ascii: "\n"))
+                }
+                concatenated += bytes
+            }
+            #expect(difference(concatenated, Array(said.suffix(concatenated.count))) == nil)
+        }
+
+        /// What was said, as far as it is certain: QEMU's record with the flood, which may stand in it twice here and
+        /// there, as it must be.
+        private static func flood(within record: [UInt8]) throws -> [UInt8] {
+            let first = try #require(record.firstRange(of: Array("guestlog-flood 1 ".utf8)))
+            let done = try #require(record.firstRange(of: Array("GUEST-DONE".utf8)))
+            let filler = "01234567890123456789012345678901234567890123456789012345678901234567890123456789"
+            var flood: [UInt8] = []
+            flood.reserveCapacity(20_000_000)
+            for number in 1...250_000 {
+                let head = "guestlog-flood \(number) "
+                flood.append(contentsOf: head.utf8)
+                flood.append(contentsOf: filler.utf8.prefix(79 - head.utf8.count))
+                flood.append(UInt8(ascii: "\n"))
+            }
+            return record[..<first.lowerBound] + flood + record[done.lowerBound...]
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import Glibc
+import LogStore
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// Somebody logs in while others follow.
+    @Suite struct LoginTests {
+        @Test("a login typed while followers and the log run is stored as the guest echoes it, its password is not")
+        func logsIn() throws {
+            let site = try Site()
+            let guest = Guest("web", chardev: .server(site.path + "/vms/web.sock"), in: site.path)
+            #expect(try site.sees("Linux version", from: "web"))
+            let followers = Site.Way.allCases.map { way in
+                site.begin(["logs", "web", "-f", "-o", "raw"], by: way, name: "follower-\(way)")
+            }
+            // In the middle of the boot's noise: nobody waits for quiet.
+            let console = TerminalSession([Program.guestlog, "console", "web"] + site.place(.socket))
+            #expect(console.shows("connected to web"))
+            #expect(try site.sees("login: ", from: "web"))
+            console.type("root\n")
+            #expect(console.shows("Password: "))
+            console.type(GuestImage.password + "\n")
+            #expect(console.shows("guest# "))
+            console.type("echo the answer is $((6 * 7))\n")
+            #expect(console.shows("the answer is 42"))
+            console.type("poweroff -f\n")
+            #expect(guest.hasSwitchedOff())
+            console.type("\u{1d}")
+            #expect(console.wait() == 0)
+
+            #expect(try eventually { difference(try site.stored("web").bytes, fromRecord: guest.said) == nil })
+            let stored = try site.stored("web").bytes
+            #expect(difference(stored, fromRecord: guest.said) == nil)
+            for follower in followers {
+                #expect(eventually { follower.output.count >= stored.count })
+                #expect(difference(follower.output, stored) == nil, "a follower saw something else than is stored")
+                follower.stop(SIGINT)
+                #expect(follower.complaints == "")
+            }
+            for way in Site.Way.allCases {
+                #expect(site.guestlog("logs", "web", "-g", #"echo the answer is \$"#, by: way).status == 0)
+                #expect(site.guestlog("logs", "web", "-g", "the answer is 42", by: way).status == 0)
+                #expect(difference(site.guestlog("logs", "web", "-o", "raw", by: way).bytes, stored) == nil)
+            }
+            // What follows the prompt is the shell's, not the password.
+            let text = String(decoding: stored, as: UTF8.self)
+            #expect(text.firstMatch(of: #/Password: [^\r\n]/#) == nil)
+            // The daemon has sealed and synced all when it is down; then anybody can read it.
+            site.stop()
+            #expect(difference(site.concatenated("web"), stored) == nil)
+            #expect(difference(site.guestlog("logs", "web", "-o", "raw").bytes, stored) == nil)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import Glibc
+import LogStore
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// The daemon is replaced, stopped and killed while a guest prints numbered lines.
+    @Suite struct RestartTests {
+        private static let lines = 25_000
+        private static let words = "glines=\(lines) glogin=0 gpoweroff=1"
+        /// The bytes of such a line, its end included.
+        private static let width = 80
+        /// Lines that the kernel may speak into.
+        private static let interruptions = 5
+        /// As much as one read takes.
+        private static let read = 64 << 10
+
+        /// The numbers of the whole lines in `bytes`, in order.
+        private func numbers(in bytes: [UInt8]) -> [Int] {
+            bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
+                guard line.count == Self.width - 1, line.starts(with: "guestlog-line ".utf8) else {
+                    return nil
+                }
+                return String(decoding: line, as: UTF8.self).split(separator: " ").dropFirst().first.flatMap { Int($0) }
+            }
+        }
+
+        /// Waits until `count` more bytes of `vm` are stored.
+        private func awaitBytes(_ count: Int, _ site: Site) throws {
+            let before = try site.stored("web").bytes.count
+            #expect(try eventually { try site.stored("web").bytes.count >= before + count })
+        }
+
+        private func boots(_ site: Site) throws -> [BootEvent] {
+            try site.stored("web").boots.map(\.event).filter { $0.rawValue < BootEvent.closed.rawValue }
+        }
+
+        @Test("the daemon replaces itself five times under a guest that prints, and not one line is missing or doubled")
+        func replaces() throws {
+            let site = try Site(plainFiles: true)
+            let guest = Guest("web", words: Self.words, chardev: .server(site.path + "/vms/web.sock"), in: site.path)
+            #expect(try site.sees("guestlog-line 1 ", from: "web"))
+            for _ in 0..<5 {
+                site.replace()
+                try awaitBytes(40_000, site)
+            }
+            #expect(!guest.qemu.hasEnded, "the guest was done before the daemon")
+            #expect(guest.hasSwitchedOff())
+            #expect(try site.sees("Power down", from: "web"))
+            let stored = try site.stored("web")
+            #expect(difference(stored.bytes, fromRecord: guest.said) == nil)
+            // The kernel says something in the middle of a line, now and then; the record above has it too.
+            let found = numbers(in: stored.bytes)
+            #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 }, "a line is doubled or out of order")
+            #expect(Self.lines - found.count <= Self.interruptions)
+            #expect(stored.gaps.isEmpty)
+            #expect(try boots(site) == [.powerOn])
+            let plain = FileText.bytes(site.path + "/plain/web.log.0") + FileText.bytes(site.path + "/plain/web.log")
+            #expect(difference(plain, Array(stored.bytes.suffix(plain.count))) == nil)
+        }
+
+        @Test("a daemon stopped or killed and started again doubles no line and tells of no boot")
+        func restarts() throws {
+            let site = try Site()
+            let guest = Guest("web", words: Self.words, chardev: .server(site.path + "/vms/web.sock"), in: site.path)
+            #expect(try site.sees("guestlog-line 1 ", from: "web"))
+            for signal in [SIGTERM, SIGKILL] {
+                site.stop(signal)
+                try site.start()
+                try awaitBytes(40_000, site)
+            }
+            #expect(guest.hasSwitchedOff())
+            #expect(try site.sees("Power down", from: "web"))
+            // QEMU drops what a socket's console says while nobody is there, so lines may be missing; no other harm.
+            let found = numbers(in: try site.stored("web").bytes)
+            #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 }, "a line is doubled or out of order")
+            #expect(found.last == Self.lines)
+            #expect(try boots(site) == [.powerOn])
+        }
+
+        @Test("with a pipe, which keeps what is said meanwhile, a stop loses nothing and a kill one read at most")
+        func losesOneRead() throws {
+            let pipe = { (site: String) in
+                "consoles: [{ fifo: \(site)/web.out, name: web }]"
+            }
+            let site = try Site(consoles: pipe)
+            mkfifo(site.path + "/web.in", 0o600)
+            #expect(eventually { access(site.path + "/web.out", F_OK) == 0 })
+            let guest = Guest("web", words: Self.words, chardev: .pipe(site.path + "/web"), in: site.path)
+            #expect(try site.sees("guestlog-line 1 ", from: "web"))
+            site.stop()
+            try site.start()
+            try awaitBytes(40_000, site)
+            let exact = try site.stored("web").bytes
+            #expect(difference(exact, fromRecord: guest.said, isPrefix: true) == nil)
+            for _ in 0..<2 {
+                site.stop(SIGKILL)
+                try site.start()
+                try awaitBytes(40_000, site)
+            }
+            #expect(guest.hasSwitchedOff())
+            #expect(try site.sees("Power down", from: "web"))
+            let stored = try site.stored("web").bytes
+            let found = numbers(in: stored)
+            #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 }, "a line is doubled or out of order")
+            let lost = max(0, Self.lines - found.count - Self.interruptions) * Self.width
+            #expect(lost <= 2 * Self.read, "\(lost) bytes are gone")
+            #expect(try boots(site) == [.powerOn])
+        }
+    }
+}

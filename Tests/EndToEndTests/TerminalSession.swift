@@ -1,0 +1,84 @@
+import CLinux
+import Glibc
+import TestSupport
+import Testing
+
+/// A program on a pseudo-terminal, and somebody who reads and types.
+final class TerminalSession {
+    private let terminal: Int32
+    private var process: pid_t = 0
+    private var status: Int32?
+    /// All it has shown.
+    private(set) var shown: [UInt8] = []
+    private var read = 0
+
+    /// Runs `command` on a terminal of its own.
+    init(_ command: [String]) {
+        var path = [CChar](repeating: 0, count: 128)
+        terminal = gl_open_terminal(&path, path.count)
+        precondition(terminal >= 0, "no pseudo-terminal to be had")
+        var arguments: [UnsafeMutablePointer<CChar>?] = ChildProcess.mortal(command).map { strdup($0) } + [nil]
+        let code = gl_spawn_on_terminal(&process, path, &arguments)
+        arguments.forEach { free($0) }
+        precondition(code == 0, "cannot run \(command[0])")
+    }
+
+    deinit {
+        if !hasEnded {
+            kill(process, SIGKILL)
+            _ = eventually { hasEnded }
+        }
+        close(terminal)
+    }
+
+    var text: String { String(decoding: shown, as: UTF8.self) }
+
+    private func takeOutput() {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        var ready = pollfd(fd: terminal, events: Int16(POLLIN), revents: 0)
+        while poll(&ready, 1, 0) > 0 {
+            let count = Glibc.read(terminal, &buffer, buffer.count)
+            guard count > 0 else {
+                return
+            }
+            shown.append(contentsOf: buffer[..<count])
+        }
+    }
+
+    /// Waits until it shows `text` after what was waited for before.
+    func shows(_ text: String, within seconds: Double = 60) -> Bool {
+        let wanted = Array(text.utf8)
+        return eventually(within: seconds) {
+            takeOutput()
+            guard let range = shown[read...].firstRange(of: wanted) else {
+                return false
+            }
+            read = range.upperBound
+            return true
+        }
+    }
+
+    func type(_ text: String) {
+        let bytes = Array(text.utf8)
+        #expect(write(terminal, bytes, bytes.count) == bytes.count)
+    }
+
+    private var hasEnded: Bool {
+        if status == nil {
+            var now: Int32 = 0
+            if waitpid(process, &now, WNOHANG) == process {
+                status = now
+            }
+        }
+        return status != nil
+    }
+
+    /// Waits for its end: its exit status.
+    func wait() -> Int32 {
+        let ended = eventually {
+            takeOutput()
+            return hasEnded
+        }
+        return ended ? ((status ?? 0) >> 8) & 0xff : -1
+    }
+}

@@ -1,0 +1,103 @@
+import Capture
+import ConsoleHub
+import LogModel
+import LogStore
+import RotatingFile
+import SystemIO
+import Testing
+
+@testable import GuestlogService
+
+@Suite struct ConfigurationTests {
+    private func read(_ text: String) throws -> Configuration {
+        try Configuration(file: "test.yaml", text: text)
+    }
+
+    @Test(
+        "an empty file, an empty mapping and a mapping of empty sections are the defaults",
+        arguments: ["", "{}", "consoles:\nretention:\n"]
+    )
+    func defaults(text: String) throws {
+        let configuration = try read(text)
+        #expect(configuration.quota == .standard)
+        #expect(configuration.patterns.isEmpty)
+        #expect(configuration.consoles.isEmpty)
+    }
+
+    @Test("everything that can be said is understood")
+    func everything() throws {
+        let configuration = try read(
+            """
+            store: /srv/log
+            runtime: /run/gl
+            log-level: debug
+            consoles:
+              - path: /run/vms/{name}.sock
+                stream: console1
+                plain-file: /var/log/{name}.log
+                plain-size: 1MiB
+                plain-backups: 5
+                rate: 0
+              - connect: /run/db.sock
+                name: db
+                uuid: 6C5B4C1E8A534D599A372F4E1B6F0A11
+              - listen: /run/fw.sock
+                name: fw
+                rate: 1MiB
+                burst: 2MiB
+            retention:
+              vm: 50MiB
+              age: 30d
+              total: 1GiB
+              deleted: 1d
+              overrides:
+                - vms: "db*"
+                  size: 1GiB
+            """
+        )
+        #expect(configuration.store == "/srv/log")
+        #expect(configuration.socket == "/run/gl/guestlog.sock")
+        #expect(configuration.logLevel == .debug)
+        #expect(configuration.patterns.map(\.text) == ["/run/vms/{name}.sock"])
+        #expect(configuration.patterns[0].rate == nil)
+        #expect(configuration.patterns[0].plainLimits.backups == 5)
+        #expect(
+            configuration.consoles.map(\.endpoint) == [.connect(path: "/run/db.sock"), .listen(path: "/run/fw.sock")]
+        )
+        #expect(configuration.consoles[0].key.uuid == "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11")
+        #expect(configuration.consoles[1].rate == RateLimit(rate: 1 << 20, burst: 2 << 20))
+        #expect(configuration.quota == Quota(bytes: 50 << 20, age: 30 * 86_400 * 1_000_000))
+        #expect(configuration.totalQuota == 1 << 30)
+        #expect(configuration.quota(of: VMIdentity(name: "db-7")).bytes == 1 << 30)
+        #expect(configuration.quota(of: VMIdentity(name: "web")).bytes == 50 << 20)
+    }
+
+    @Test(
+        "an error names file, line and key, and says what would be right",
+        arguments: [
+            ("stor: /x\n", 1, "did you mean store?"),
+            ("store: /x\nretention:\n  vm: lots\n", 3, "retention.vm"),
+            ("retention:\n  ag: 1d\n", 2, "did you mean age?"),
+            ("consoles:\n  - name: x\n", 2, "path, connect, listen, pty or fifo"),
+            ("consoles:\n  - path: /run/x.sock\n", 2, "{name}"),
+            ("consoles:\n  - path: /run/{vm}.sock\n", 2, "{vm}"),
+            ("consoles:\n  - connect: /run/x.sock\n", 2, "name"),
+            ("consoles:\n  - connect: x.sock\n    name: x\n", 2, "must begin with /"),
+            ("consoles:\n  - connect: /x\n    name: x\n    stream: Ä\n", 4, "stream"),
+            ("consoles: yes\n", 1, "must be a list"),
+            ("log-level: loud\n", 1, "error, warning"),
+            ("- a\n", 1, "mapping"),
+        ]
+    )
+    func errors(text: String, line: Int, words: String) throws {
+        let error = #expect(throws: ConfigurationError.self) { try read(text) }
+        #expect(error?.line == line)
+        #expect(error?.description.contains(words) == true, "\(error?.description ?? "none")")
+        #expect(error?.description.hasPrefix("test.yaml:\(line): ") == true)
+    }
+
+    @Test("what is no YAML is an error, not a crash", arguments: ["a: [", "\t", "a: b: c", "{", "\u{0}"])
+    func noYAML(text: String) {
+        #expect(throws: ConfigurationError.self) { try read(text) }
+    }
+}

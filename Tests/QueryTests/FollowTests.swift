@@ -1,0 +1,157 @@
+import LogModel
+import LogStore
+import Testing
+
+@testable import Query
+
+@Suite("Following")
+struct FollowTests {
+    private func query(
+        _ sample: SampleStore,
+        _ format: OutputFormat = .text,
+        _ change: (inout Selection) -> Void = { _ in }
+    ) throws -> LogQuery {
+        var selection = Selection()
+        selection.follow = true
+        change(&selection)
+        return try LogQuery(
+            store: sample.store,
+            vms: sample.vms.map(\.vm),
+            selection: selection,
+            rendering: Rendering(format: format),
+            now: sample.now
+        )
+    }
+
+    private func all(_ query: LogQuery) throws -> String {
+        var out: [UInt8] = []
+        while let chunk = try query.next() {
+            out += chunk
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    @Test("what is said while we read comes once, over rolls, seals and syncs")
+    func interleaved() throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var generator = SeededGenerator(seed: seed)
+        let sample = try SampleStore()
+        try sample.add("a")
+        let streams = ["console0", "kernel"]
+        let query = try query(sample, .raw)
+        var said: [String: String] = [:]
+        var heard = ""
+        for number in 0..<1500 {
+            let stream = streams.randomElement(using: &generator)!
+            let line = "\(stream.first!)\(number)\n"
+            said[stream, default: ""] += line
+            // Lines are torn: what follows in this stream completes them.
+            try sample.say(line, stream, after: 1000)
+            switch Int.random(in: 0..<10, using: &generator) {
+            case 0: try sample.roll(stream)
+            case 1: try sample.seal(stream)
+            case 2: try sample.synchronize()
+            case 3...5: heard += try all(query)
+            default: break
+            }
+        }
+        heard += try all(query)
+        for stream in streams {
+            let own = heard.split(separator: "\n").filter { $0.first == stream.first }
+            let wanted = said[stream]?.split(separator: "\n") ?? []
+            let place = zip(own, wanted).enumerated().first { $1.0 != $1.1 }
+            #expect(own == wanted, "seed \(seed), \(own.count) of \(wanted.count), first at \(String(describing: place))")
+        }
+        #expect(Set(query.streams.map(\.stream.text)) == Set(streams))
+        #expect(!query.isFinished)
+    }
+
+    @Test("a line that is torn waits for its end")
+    func tornLine() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.say("one\ntw")
+        let query = try query(sample)
+        #expect(try all(query) == "one\n")
+        try sample.say("o\nthree\n")
+        #expect(try all(query) == "two\nthree\n")
+    }
+
+    @Test("an unfinished line may be shown early, and is not repeated")
+    func partial() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.say("one\nlogin: ")
+        let query = try query(sample)
+        #expect(try all(query) == "one\n")
+        let early = query.flushPartial()
+        #expect(early.map { String(decoding: $0, as: UTF8.self) } == "login: ")
+        #expect(query.flushPartial() == nil)
+        try sample.say("ro\u{e4}".prefix(2) + "")
+        #expect(query.flushPartial() == nil, "nothing has been read yet")
+        #expect(try all(query) == "")
+        #expect(query.flushPartial().map { String(decoding: $0, as: UTF8.self) } == "ro")
+        try sample.say("ot\r\nPassword: \r\n")
+        #expect(try all(query) == "ot\nPassword: \n")
+    }
+
+    @Test("an unfinished line ends where the console is closed")
+    func closedInMidLine() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.say("login: ")
+        let query = try query(sample)
+        #expect(try all(query) == "")
+        try sample.boot(.closed)
+        #expect(try all(query) == "login: \n-- boot ended: closed --\n")
+    }
+
+    @Test("the last lines first, then what comes")
+    func tail() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.say("one\ntwo\nthree\n")
+        let query = try query(sample) { $0.tail = 1 }
+        #expect(try all(query) == "three\n")
+        try sample.say("four\n")
+        #expect(try all(query) == "four\n")
+        let none = try self.query(sample) { $0.tail = 0 }
+        #expect(try all(none) == "")
+        try sample.say("five\n")
+        #expect(try all(none) == "five\n")
+    }
+
+    @Test("following ends after the lines asked for, or when their time is over")
+    func ends() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.say("one\n")
+        let head = try query(sample) { $0.head = 2 }
+        #expect(try all(head) == "one\n")
+        #expect(!head.isFinished)
+        let until = try query(sample) { $0.until = sample.now.advanced(byMicroseconds: 1_000_000) }
+        #expect(try all(until) == "one\n")
+        #expect(!until.isFinished)
+        try sample.say("two\n", after: 900_000)
+        try sample.say("three\n", after: 200_000)
+        #expect(try all(head) == "two\n")
+        #expect(head.isFinished)
+        #expect(try all(until) == "two\n")
+        #expect(until.isFinished)
+        let past = try query(sample) { $0.until = sample.now.advanced(byMicroseconds: -100_000) }
+        #expect(try all(past) == "one\ntwo\n")
+        #expect(past.isFinished)
+    }
+
+    @Test("a stream that comes up later is followed too, and then names stand before the lines")
+    func newStream() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.say("one\n")
+        let query = try query(sample)
+        #expect(try all(query) == "one\n")
+        try sample.say("two\n", "kernel")
+        #expect(try all(query) == "[a/kernel] two\n")
+        #expect(query.streams.count == 2)
+    }
+}

@@ -1,0 +1,233 @@
+import LogModel
+import LogStore
+import Testing
+import TextFormats
+
+@testable import Query
+
+@Suite("Formats")
+struct FormatTests {
+    private func answer(
+        _ sample: SampleStore,
+        _ format: OutputFormat,
+        _ change: (inout Rendering, inout Selection) -> Void = { _, _ in }
+    ) throws -> String {
+        var rendering = Rendering(format: format)
+        rendering.utc = true
+        var selection = Selection()
+        change(&rendering, &selection)
+        let query = try LogQuery(
+            store: sample.store,
+            vms: sample.vms.map(\.vm),
+            selection: selection,
+            rendering: rendering,
+            now: sample.now
+        )
+        var out: [UInt8] = []
+        while let chunk = try query.next() {
+            out += chunk
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    /// Two lines, one of them an error, an unfinished one, and what is not UTF-8.
+    private func sample() throws -> SampleStore {
+        let sample = try SampleStore()
+        try sample.add("web 1")
+        try sample.say("hello\r\n")
+        try sample.say("<3>disk \u{1b}[2Jfailed\n", after: 1_500_000)
+        try sample.say([0x63, 0xff, 0x0a], after: 1)
+        try sample.say("login: ")
+        return sample
+    }
+
+    @Test("text is the line, made safe")
+    func text() throws {
+        #expect(try answer(sample(), .text) == "hello\n<3>disk \\x1b[2Jfailed\nc\\xff\nlogin: \n")
+    }
+
+    @Test("text with times and names has both before every line")
+    func textWithHead() throws {
+        let text = try answer(sample(), .text) { rendering, _ in
+            rendering.timestamps = true
+            rendering.prefix = true
+        }
+        #expect(
+            text == """
+                2025-11-20T17:00:05.000000Z [web 1/console0] hello
+                2025-11-20T17:00:06.500000Z [web 1/console0] <3>disk \\x1b[2Jfailed
+                2025-11-20T17:00:06.500001Z [web 1/console0] c\\xff
+                2025-11-20T17:00:06.500001Z [web 1/console0] login:\u{20}
+
+                """
+        )
+    }
+
+    @Test("short looks like journalctl's")
+    func short() throws {
+        let text = try answer(sample(), .short)
+        #expect(text.hasPrefix("Nov 20 17:00:05 web 1 console0: hello\nNov 20 17:00:06 web 1 console0: <3>disk"))
+    }
+
+    @Test("json is one object a line, with everything in its place")
+    func json() throws {
+        let text = try answer(sample(), .json)
+        #expect(
+            text == #"""
+                {"time":"2025-11-20T17:00:05.000000Z","vm":"web 1","stream":"console0","offset":"0.0","text":"hello"}
+                {"time":"2025-11-20T17:00:06.500000Z","vm":"web 1","stream":"console0","offset":"7.0","severity":"err","text":"<3>disk \u001b[2Jfailed"}
+                {"time":"2025-11-20T17:00:06.500001Z","vm":"web 1","stream":"console0","offset":"26.0","text":"c�","bytes_b64":"Y/8="}
+                {"time":"2025-11-20T17:00:06.500001Z","vm":"web 1","stream":"console0","offset":"29.0","text":"login: ","partial":true}
+
+                """#
+        )
+        for line in text.split(separator: "\n") {
+            #expect(throws: Never.self) { try JSON(parsing: line.utf8) }
+        }
+    }
+
+    @Test("logfmt quotes what needs it")
+    func logfmt() throws {
+        #expect(
+            try answer(sample(), .logfmt) == #"""
+                time=2025-11-20T17:00:05.000000Z vm="web 1" stream=console0 offset=0.0 msg=hello
+                time=2025-11-20T17:00:06.500000Z vm="web 1" stream=console0 offset=7.0 level=err msg="<3>disk \u001b[2Jfailed"
+                time=2025-11-20T17:00:06.500001Z vm="web 1" stream=console0 offset=26.0 msg="c�" bytes_b64=Y/8=
+                time=2025-11-20T17:00:06.500001Z vm="web 1" stream=console0 offset=29.0 msg="login: " partial=true
+
+                """#
+        )
+    }
+
+    @Test("cri is what containerd writes, the guest's bytes untouched")
+    func cri() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.say("one\r\n")
+        try sample.say([UInt8](repeating: 0x78, count: 65_536) + Array("tail\nlogin: ".utf8), after: 123)
+        // By bytes: Swift takes CR LF for a single character.
+        let lines = try answer(sample, .cri).utf8.split(separator: 0x0a).map { String(decoding: $0, as: UTF8.self) }
+        #expect(lines[0] == "2025-11-20T17:00:05.000000000Z stdout F one\r")
+        #expect(lines[1] == "2025-11-20T17:00:05.000123000Z stdout P " + String(repeating: "x", count: 65_536))
+        #expect(lines[2] == "2025-11-20T17:00:05.000123000Z stdout F tail")
+        #expect(lines[3] == "2025-11-20T17:00:05.000123000Z stdout P login: ")
+    }
+
+    @Test("the journal export format has binary fields where a line cannot hold the value")
+    func export() throws {
+        let text = try answer(sample(), .export)
+        let entries = text.split(separator: "\n\n")
+        #expect(entries[0].hasPrefix("__REALTIME_TIMESTAMP=1763658005000000\n_BOOT_ID="))
+        #expect(entries[0].contains("\n_HOSTNAME=web 1\nSYSLOG_IDENTIFIER=console0\n"))
+        #expect(entries[0].hasSuffix("\nGUESTLOG_OFFSET=0.0\nMESSAGE=hello"))
+        #expect(entries[1].contains("\nPRIORITY=3\n"))
+        #expect(text.contains("MESSAGE\n\u{12}\0\0\0\0\0\0\0<3>disk \u{1b}[2Jfailed\n\n"))
+    }
+
+    @Test("what happened between lines stands on lines of its own")
+    func events() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.boot(.powerOn)
+        try sample.say("Linux version 6.1\nhalf a li")
+        let since = sample.now
+        let first = GapDetail(reason: .rateLimit, bytes: 1_000_000, lines: 9000, since: since, isClosed: false)
+        let last = GapDetail(reason: .rateLimit, bytes: 48_576, lines: 214, since: since, isClosed: true)
+        try sample.mark(RecordDetail(gap: first), after: 1_000_000)
+        try sample.mark(RecordDetail(gap: last), after: 1_000_000)
+        try sample.say("ne\n")
+        try sample.boot(.panic)
+        try sample.say("Kernel panic - not syncing\n")
+        try sample.boot(.closed)
+        #expect(
+            try answer(sample, .text) == """
+                -- boot 1: power-on --
+                Linux version 6.1
+                half a li
+                -- 1,048,576 bytes (9,214 lines) lost 17:00:05–17:00:07: over the rate limit --
+                ne
+                -- boot 1 ended: panic --
+                Kernel panic - not syncing
+                -- boot 1 ended: closed --
+
+                """
+        )
+        let json = try answer(sample, .json).split(separator: "\n")
+        #expect(json[0].hasSuffix(#""offset":"0.0","event":"boot","boot":1,"kind":"power-on"}"#))
+        #expect(
+            json[3].hasSuffix(
+                #""event":"gap","bytes":1048576,"lines":9214,"since":"2025-11-20T17:00:05.000000Z","closed":true,"reason":"over the rate limit"}"#
+            )
+        )
+        // A search shows what was lost, but not where boots begin.
+        let found = try answer(sample, .text) { $1.pattern = try? Pattern("panic") }
+        #expect(found.split(separator: "\n").count == 2 && found.hasSuffix("Kernel panic - not syncing\n"))
+        for format in [OutputFormat.raw, .cri, .export] {
+            #expect(try !answer(sample, format).contains("lost"))
+        }
+    }
+
+    @Test("a banner found in a torn line has its boot's mark before the line")
+    func bannerBehindItsBeginning() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.say("old\nLinux ")
+        try sample.boot(.kernel, back: 6)
+        try sample.say("version 6.1\n")
+        #expect(try answer(sample, .text) == "old\n-- boot 1: kernel --\nLinux version 6.1\n")
+        #expect(try answer(sample, .text) { $1.boot = 0 } == "-- boot 1: kernel --\nLinux version 6.1\n")
+    }
+
+    @Test("severity colours lines, unless the guest did")
+    func colors() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.say("<3>bad\n<4>hm\n<5>note\n<7>dbg\nplain\n<3>\u{1b}[32mgreen\n")
+        let text = try answer(sample, .text) { rendering, _ in rendering.color = true }
+        #expect(
+            text == "\u{1b}[0;1;31m<3>bad\u{1b}[0m\n\u{1b}[0;1;33m<4>hm\u{1b}[0m\n\u{1b}[0;1;39m<5>note\u{1b}[0m\n"
+                + "\u{1b}[0;38;5;245m<7>dbg\u{1b}[0m\nplain\n<3>\u{1b}[32mgreen\u{1b}[0m\n"
+        )
+    }
+
+    @Test("a line of a guest's never begins at the left edge when something should stand before it")
+    func noForgedLines() throws {
+        let sample = try SampleStore()
+        try sample.add("a\u{1b}]0;x\u{7}")
+        try sample.say([UInt8](repeating: 0x79, count: 200_000))
+        try sample.say("\rforged: \u{85}\u{2028}x\u{b}y\n")
+        let plain = try answer(sample, .text)
+        #expect(plain.split(separator: "\n").count == 1, "without anything before them pieces are joined again")
+        for format in [OutputFormat.text, .short] {
+            let text = try answer(sample, format) { rendering, _ in rendering.timestamps = true }
+            let head = format == .short ? "Nov 20 17:00:05 a\\x1b]0;x\\x07 console0: " : "2025-11-20T17:00:05.000000Z "
+            #expect(text.split(separator: "\n").count == 4)
+            #expect(text.split(separator: "\n").allSatisfy { $0.hasPrefix(head) })
+        }
+    }
+
+    @Test("whatever a guest says, nothing a terminal acts on comes out", arguments: [OutputFormat.text, .short, .json, .logfmt])
+    func hostile(_ format: OutputFormat) throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var generator = SeededGenerator(seed: seed)
+        let sample = try SampleStore()
+        try sample.add("a\u{202e}b\u{9b}")
+        let parts: [[UInt8]] = [
+            [0x1b], Array("\u{1b}[31m".utf8), Array("\u{1b}]0;t\u{7}".utf8), [0x9b], [0xc2, 0x9b], [0xe2, 0x80, 0xae],
+            [0xe2, 0x80], [0xf3, 0xa0, 0x81, 0x81], [0x0d], [0x0a], [0x00], [0x7f], Array("\\x1b".utf8), Array("ab".utf8),
+            [0xef, 0xbb, 0xbf], [0xe2, 0x80, 0xa8], [0xff], [0xed, 0xa0, 0x80], [0xd8, 0x9c],
+        ]
+        for _ in 0..<2000 {
+            let count = Int.random(in: 1...6, using: &generator)
+            try sample.say((0..<count).flatMap { _ in parts.randomElement(using: &generator)! })
+        }
+        let text = try answer(sample, format) { rendering, _ in rendering.prefix = true }
+        let isSafe = text.unicodeScalars.allSatisfy { scalar in
+            scalar == "\n"
+                || !(scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value) || scalar.properties.isBidiControl
+                    || (0x2028...0x2029).contains(scalar.value)
+                    || (scalar.properties.isDefaultIgnorableCodePoint && scalar.value != 0xfe0f))
+        }
+        #expect(isSafe, "seed \(seed)")
+    }
+}

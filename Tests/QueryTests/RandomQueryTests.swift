@@ -1,0 +1,210 @@
+import LogModel
+import LogStore
+import Testing
+
+@testable import Query
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+@Suite("Questions, against a brute-force reader")
+struct RandomQueryTests {
+    /// A new seed for every run; a failure names it, and `GUESTLOG_SEED` runs it again.
+    private static let seed =
+        getenv("GUESTLOG_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...UInt64.max)
+    private static let stores = 40
+    private static let queriesPerStore = 25
+
+    /// One store with its lines, as the brute-force reader sees them.
+    struct Case {
+        let random: RandomStore
+        let vm: Store.VM
+        let names: [String]
+        let atoms: [[BruteForce.Atom]]
+        let lanes: [[BruteForce.Line]]
+
+        init(seed: UInt64, steps: Int) throws {
+            random = try RandomStore(seed: seed, steps: steps)
+            let store = random.sample.store
+            vm = random.sample.vms[0].vm
+            let streams = try store.streams(of: vm.directory)
+            names = streams.map(\.stream.text)
+            atoms = try streams.map { try BruteForce.atoms(store.reader(of: $0)) }
+            lanes = atoms.enumerated().map { BruteForce.lines($1, lane: $0) }
+        }
+
+        func query(_ selection: Selection, _ format: OutputFormat = .cri) throws -> LogQuery {
+            try LogQuery(
+                store: random.sample.store,
+                vms: [vm],
+                selection: selection,
+                rendering: Rendering(format: format),
+                now: random.sample.now
+            )
+        }
+    }
+
+    static func drain(_ query: LogQuery) throws -> [UInt8] {
+        var out: [UInt8] = []
+        while let chunk = try query.next() {
+            #expect(chunk.count <= 512 << 10)
+            out += chunk
+        }
+        return out
+    }
+
+    /// A question made of random parts.
+    static func selection(_ all: [BruteForce.Line], _ generator: inout SeededGenerator) throws -> Selection {
+        var selection = Selection()
+        func oneIn(_ n: Int) -> Bool { Int.random(in: 0..<n, using: &generator) == 0 }
+        // Times at and beside those that are there.
+        func time() -> Timestamp {
+            let some = all.randomElement(using: &generator)?.time ?? Timestamp(microseconds: 0)
+            return some.advanced(byMicroseconds: [-1, 0, 1, 100_000].randomElement(using: &generator)!)
+        }
+        if oneIn(2) {
+            selection.since = time()
+        }
+        if oneIn(3) {
+            selection.until = time()
+        }
+        if oneIn(3) {
+            selection.tail = [0, 1, 2, 7, 40, 300, 100_000].randomElement(using: &generator)!
+        }
+        if oneIn(4) {
+            selection.head = [0, 1, 5, 50].randomElement(using: &generator)!
+        }
+        if oneIn(3) {
+            let patterns = [
+                "ERROR", "error", "login: $", "^panic", "k\u{c4}SE", "[0-9]", "Link is", "eth0 +Link", "x{3}", "^$", "usb|up",
+                "tail of it", "[^a]$", "ready *$",
+            ]
+            selection.pattern = try Pattern(patterns.randomElement(using: &generator)!)
+        }
+        if oneIn(6) {
+            selection.severity = Severity.allCases.randomElement(using: &generator)!
+        }
+        return selection
+    }
+
+    @Test("every option and every combination of them selects exactly the lines it should", arguments: 0..<stores)
+    func selections(_ number: Int) throws {
+        var generator = SeededGenerator(seed: Self.seed &+ UInt64(number))
+        let seed = generator.next()
+        let sample = try Case(seed: seed, steps: [5, 60, 250].randomElement(using: &generator)!)
+        let all = sample.lanes.flatMap { $0 }
+        for round in 0..<Self.queriesPerStore {
+            let selection = try Self.selection(all, &generator)
+            let wanted = BruteForce.select(selection, of: sample.lanes)
+            let query = try sample.query(selection)
+            let answer = try Self.drain(query)
+            guard answer == wanted.flatMap(\.cri), query.isFinished, query.matchedAny == !wanted.isEmpty else {
+                Issue.record(
+                    "seed \(Self.seed), store \(number), round \(round), \(selection): \(Self.difference(answer, wanted))"
+                )
+                return
+            }
+            #expect((query.explanation() == nil) == query.matchedAny)
+        }
+    }
+
+    @Test("a cursor taken anywhere resumes with exactly the rest", arguments: 0..<20)
+    func cursors(_ number: Int) throws {
+        var generator = SeededGenerator(seed: Self.seed &+ UInt64(number) &+ 1 << 32)
+        let sample = try Case(seed: generator.next(), steps: 60)
+        let all = sample.lanes.flatMap { $0 }
+        for round in 0..<4 {
+            var selection = try Self.selection(all, &generator)
+            selection.tail = nil
+            selection.head = nil
+            let wanted = BruteForce.select(selection, of: sample.lanes).flatMap(\.cri)
+            var answer: [UInt8] = []
+            let pageSize = Int.random(in: 1...40, using: &generator)
+            while true {
+                selection.head = Int.random(in: 1...2 * pageSize, using: &generator)
+                let query = try sample.query(selection)
+                let page = try Self.drain(query)
+                answer += page
+                selection.cursor = query.cursor
+                if page.isEmpty {
+                    break
+                }
+            }
+            guard answer == wanted else {
+                Issue.record("seed \(Self.seed), store \(number), round \(round), \(selection)")
+                return
+            }
+        }
+    }
+
+    @Test("a boot is what lies between its beginning and the next", arguments: 0..<stores)
+    func boots(_ number: Int) throws {
+        var generator = SeededGenerator(seed: Self.seed &+ UInt64(number) &+ 1 << 33)
+        let sample = try Case(seed: generator.next(), steps: 200)
+        let boots = try BootList.boots(of: sample.vm, in: sample.random.sample.store)
+        guard !boots.isEmpty else {
+            return
+        }
+        for (index, boot) in boots.enumerated() {
+            let next = index + 1 < boots.count ? boots[index + 1] : nil
+            var selection = Selection()
+            selection.boot = Bool.random(using: &generator) ? index + 1 : index + 1 - boots.count
+            if selection.boot == 0, index + 1 != boots.count {
+                selection.boot = index + 1
+            }
+            let lanes = sample.atoms.enumerated().map { lane, atoms in
+                guard sample.names[lane] == boot.stream.text else {
+                    return sample.lanes[lane].filter {
+                        $0.time >= boot.start && $0.time < next?.start ?? .distantFuture
+                    }
+                }
+                return BruteForce.lines(
+                    atoms,
+                    lane: lane,
+                    from: Cursor(offset: boot.position),
+                    to: next?.position ?? .max
+                )
+            }
+            let wanted = BruteForce.select(selection, of: lanes)
+            let answer = try Self.drain(sample.query(selection))
+            guard answer == wanted.flatMap(\.cri) else {
+                Issue.record(
+                    "seed \(Self.seed), store \(number), boot \(index): \(Self.difference(answer, wanted))"
+                )
+                return
+            }
+        }
+    }
+
+    @Test("the stored bytes come out as they are, and the output is cut at the limit", arguments: 0..<10)
+    func rawAndLimit(_ number: Int) throws {
+        var generator = SeededGenerator(seed: Self.seed &+ UInt64(number) &+ 1 << 34)
+        let sample = try Case(seed: generator.next(), steps: 100)
+        let wanted = BruteForce.select(Selection(), of: sample.lanes).flatMap(\.bytes)
+        #expect(try Self.drain(sample.query(Selection(), .raw)) == wanted)
+        for limit in [0, 1, 17, 70_000, wanted.count, wanted.count + 1] {
+            var selection = Selection()
+            selection.limitBytes = limit
+            let query = try sample.query(selection, .raw)
+            #expect(try Self.drain(query) == Array(wanted.prefix(limit)), "seed \(Self.seed), store \(number)")
+            #expect(query.isFinished)
+        }
+    }
+
+    /// Where an answer first differs from what was wanted.
+    private static func difference(_ answer: [UInt8], _ wanted: [BruteForce.Line]) -> String {
+        let lines = Array(answer.split(separator: 0x0a, omittingEmptySubsequences: false).dropLast())
+        func shown(_ bytes: some Collection<UInt8>) -> String { String(decoding: bytes.prefix(120), as: UTF8.self) }
+        for (place, line) in lines.enumerated() {
+            guard place < wanted.count else {
+                return "\(lines.count - place) lines too many, from '\(shown(line))'"
+            }
+            if Array(line) + [0x0a] != wanted[place].cri {
+                return "line \(place) of \(wanted.count) is '\(shown(line))', not '\(shown(wanted[place].cri))'"
+                    + " (lane \(wanted[place].lane), offset \(wanted[place].offset))"
+            }
+        }
+        return "\(wanted.count - lines.count) lines missing, from '\(shown(wanted[lines.count].cri))'"
+    }
+}

@@ -1,0 +1,187 @@
+import LogModel
+import LogStore
+import Testing
+
+@testable import Query
+
+@Suite("Names, boots, reports, cursors and waiting")
+struct SmallerQuestionsTests {
+    private func ask(_ sample: SampleStore, _ change: (inout Selection) -> Void) throws -> LogQuery {
+        var selection = Selection()
+        change(&selection)
+        return try LogQuery(
+            store: sample.store,
+            vms: sample.vms.map(\.vm),
+            selection: selection,
+            rendering: Rendering(),
+            now: sample.now
+        )
+    }
+
+    private func message(_ body: () throws -> Void) -> String {
+        do {
+            try body()
+            return ""
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test("a VM is found by name, UUID, the beginning of one, or folder")
+    func lookup() throws {
+        let sample = try SampleStore()
+        let uuid = "6f1c2b9e-0000-4000-8000-000000000001"
+        let web = try sample.add("web", uuid: uuid)
+        let other = try sample.add("db", uuid: "6f1cffff-0000-4000-8000-000000000002")
+        let plain = try sample.add("my vm")
+        for word in ["web", uuid, uuid.uppercased(), "6f1c2", uuid.filter { $0 != "-" }] {
+            #expect(try VMLookup.resolve(word, in: sample.store, previousInstance: false) == web)
+        }
+        #expect(try VMLookup.resolve("my%20vm", in: sample.store, previousInstance: false) == plain)
+        #expect(try VMLookup.resolve("db", in: sample.store, previousInstance: false) == other)
+        func refusal(_ word: String) -> String {
+            message { _ = try VMLookup.resolve(word, in: sample.store, previousInstance: false) }
+        }
+        #expect(refusal("wbe") == "no VM named wbe; did you mean web?")
+        #expect(refusal("something else") == "no VM named something else; 'guestlog vms' lists those there are")
+        #expect(refusal("6f1c").hasPrefix("several UUIDs begin with 6f1c: db (6f1cffff-"))
+        #expect(refusal("6f1") == "no VM named 6f1; 'guestlog vms' lists those there are")
+        #expect(refusal("\u{1b}[2J") == "no VM named \u{fffd}[2J; 'guestlog vms' lists those there are")
+    }
+
+    @Test("the same name again is the newer VM, and the older is the previous instance")
+    func instances() throws {
+        let sample = try SampleStore()
+        let old = try sample.add("web")
+        try sample.vms[0].end(at: sample.now)
+        sample.now = sample.now.advanced(byMicroseconds: 1_000_000)
+        let new = try sample.add("web")
+        #expect(try VMLookup.resolve("web", in: sample.store, previousInstance: false).identity == new.identity)
+        #expect(try VMLookup.resolve("web", in: sample.store, previousInstance: true).identity == old.identity)
+        #expect(
+            message { _ = try VMLookup.resolve("web~1", in: sample.store, previousInstance: true) } == ""
+        )
+        try sample.add("db")
+        #expect(
+            message { _ = try VMLookup.resolve("db", in: sample.store, previousInstance: true) }
+                == "there was no earlier VM named db"
+        )
+    }
+
+    @Test("the same name in two namespaces must be told apart")
+    func namespaces() throws {
+        let sample = try SampleStore()
+        try sample.add("web", namespace: "blue")
+        try sample.add("web", namespace: "green")
+        let refusal = message { _ = try VMLookup.resolve("web", in: sample.store, previousInstance: false) }
+        #expect(refusal == "web could be several VMs: blue/web (blue.web), green/web (green.web); name one by UUID or folder")
+    }
+
+    @Test("boots say when and how they began and ended")
+    func boots() throws {
+        let sample = try SampleStore()
+        let vm = try sample.add("a")
+        try sample.boot(.powerOn)
+        let first = sample.now
+        try sample.say("first\n")
+        try sample.boot(.panic)
+        let panic = sample.now
+        try sample.say("Kernel panic\n", after: 1_000_000)
+        try sample.boot(.closed)
+        try sample.roll()
+        try sample.boot(.powerOn)
+        try sample.say("second\n", after: 1_000_000)
+        try sample.boot(.firmware)
+        try sample.say("third\n", "kernel")
+        try sample.say("third\n")
+        let boots = try BootList.boots(of: vm, in: sample.store)
+        #expect(boots.map(\.startEvent) == [.powerOn, .powerOn, .firmware])
+        #expect(boots.map(\.endEvent) == [.panic, nil, nil])
+        #expect(boots[0].start == first && boots[0].end == panic)
+        #expect(boots[1].end == boots[2].start && boots[2].end == nil)
+        #expect(boots.map(\.bytes) == [19, 7, 6])
+        #expect(boots.map(\.number) == [1, 2, 3])
+        let refusal = message { _ = try ask(sample) { $0.boot = -3 } }
+        #expect(refusal == "a has no boot -3: 3 are kept, -2 to 0 or 1 to 3; see 'guestlog boots'")
+        let report = try VMReport(of: vm, in: sample.store)
+        #expect(report.boots == 3 && report.textBytes == 38 && report.first == first && report.last == sample.now)
+        #expect(report.streams.map(\.text) == ["console0", "kernel"])
+    }
+
+    @Test("an empty answer says why")
+    func explanations() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        func why(_ change: (inout Selection) -> Void) throws -> String? {
+            let query = try ask(sample, change)
+            while try query.next() != nil {}
+            return query.explanation()
+        }
+        #expect(try why { _ in } == "the log of a is empty: the guest has said nothing yet")
+        let start = sample.now
+        try sample.say("hello\n")
+        #expect(try why { _ in } == nil)
+        #expect(try why { $0.pattern = try? Pattern("bye") } == "no line matches 'bye'")
+        #expect(try why { $0.severity = .error } == "no line is err or worse")
+        #expect(try why { $0.tail = 0 } == "nothing was asked for")
+        let late = try why { $0.since = start.advanced(byMicroseconds: 3_600_000_000) }
+        #expect(late?.hasPrefix("nothing since ") == true && late?.contains("; this log spans ") == true)
+        let early = try why { $0.until = start.advanced(byMicroseconds: -3_600_000_000) }
+        #expect(early?.hasPrefix("nothing until ") == true)
+    }
+
+    @Test("a cursor that is none, damaged, or of another VM is refused with a remedy")
+    func cursors() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.say("hello\n")
+        func refusal(_ cursor: String) -> String { message { _ = try ask(sample) { $0.cursor = cursor } } }
+        #expect(refusal("4096").hasPrefix("'4096' is no cursor; take one as an earlier answer gave it"))
+        #expect(refusal("v2:x").hasPrefix("cursor 'v2:x' was made by a newer guestlog"))
+        #expect(refusal("v1:a/console0=x").hasPrefix("cursor 'v1:a/console0=x' is damaged"))
+        #expect(refusal("v1:b/console0=1.0").hasPrefix("the cursor is of another VM, in folder b"))
+        #expect(refusal("v1:a/console0=1.0") == "")
+        let query = try ask(sample) { _ in }
+        while try query.next() != nil {}
+        #expect(query.cursor == "v1:a/console0=6.0")
+        #expect(message { _ = try ask(sample) { $0.streams = [StreamName("nope")!] } } == "a has no stream nope; there is console0")
+    }
+
+    @Test("a cursor's word means the same cursor", arguments: 0..<20)
+    func cursorRoundTrip(_ number: Int) throws {
+        var generator = SeededGenerator(seed: UInt64(number))
+        var cursor = QueryCursor()
+        for _ in 0..<number {
+            let vm = ["a", "my%20vm", "long=1f", "ns.web~2", "6f1c2b9e-0000-4000-8000-000000000001"].randomElement(using: &generator)!
+            let stream = StreamName(["console0", "kernel", "a-b_c"].randomElement(using: &generator)!)!
+            cursor.places[StreamID(vm: vm, stream: stream)] = Cursor(
+                offset: generator.next(),
+                markers: Int.random(in: 0...9, using: &generator)
+            )
+        }
+        #expect(try QueryCursor(cursor.text) == cursor)
+    }
+
+    @Test("waiting finds a line in whatever pieces it comes, and a prompt without an end")
+    func waiting() throws {
+        let sample = try SampleStore()
+        let vm = try sample.add("a")
+        try sample.say("login: from before\n")
+        try sample.boot(.powerOn)
+        let prompt = try PatternWait(store: sample.store, vm: vm, stream: nil, pattern: Pattern("login: $"), since: nil)
+        let ready = try PatternWait(store: sample.store, vm: vm, stream: .console0, pattern: Pattern("is ready"), since: nil)
+        #expect(try prompt.poll() == nil)
+        try sample.say("system is ")
+        #expect(try ready.poll() == nil)
+        try sample.roll()
+        try sample.say("rea")
+        #expect(try ready.poll() == nil)
+        try sample.say("dy now\r\nlog")
+        #expect(try ready.poll()?.line == Array("system is ready now".utf8))
+        #expect(try prompt.poll() == nil)
+        try sample.say("in: ", after: 5)
+        let match = try prompt.poll()
+        #expect(match?.line == Array("login: ".utf8))
+        #expect(match?.offset == 40)
+    }
+}

@@ -1,0 +1,91 @@
+import Glibc
+import Synchronization
+import SystemIO
+import TestSupport
+import Testing
+
+private final class Recorder: EventHandler {
+    var body: (Readiness) -> Void = { _ in }
+    func handle(_ readiness: Readiness) { body(readiness) }
+}
+
+@Suite struct EventLoopTests {
+    @Test("a job posted from another thread runs on the loop's, and perform returns what it returns")
+    func posts() throws {
+        let loop = try EventLoop()
+        let thread = try WorkerThread(name: "loop") { loop.run() }
+        #expect(loop.perform { loop.isCurrent })
+        #expect(!loop.isCurrent)
+        loop.stop()
+        thread.join()
+    }
+
+    @Test("timers fire in the order of their time, and a cancelled one does not")
+    func timers() throws {
+        let loop = try EventLoop()
+        var fired: [Int] = []
+        loop.schedule(afterMicroseconds: 3000) {
+            fired.append(3)
+            loop.stop()
+        }
+        loop.schedule(afterMicroseconds: 1000) { fired.append(1) }
+        let cancelled = loop.schedule(afterMicroseconds: 2000) { fired.append(2) }
+        loop.cancel(cancelled)
+        loop.run()
+        #expect(fired == [1, 3])
+    }
+
+    @Test("a handler that removes another in the same turn keeps it from being told")
+    func removalWithinATurn() throws {
+        let loop = try EventLoop()
+        let first = try Descriptor.socketPair()
+        let second = try Descriptor.socketPair()
+        var tokens: [EventLoop.Token] = []
+        var told: [Int] = []
+        let recorders = [Recorder(), Recorder()]
+        for (place, recorder) in recorders.enumerated() {
+            recorder.body = { _ in
+                told.append(place)
+                loop.remove(tokens[0])
+                loop.remove(tokens[1])
+                loop.stop()
+            }
+        }
+        tokens.append(try loop.add(first.first.raw, for: .readable, recorders[0]))
+        tokens.append(try loop.add(second.first.raw, for: .readable, recorders[1]))
+        write(first.second.raw, "x", 1)
+        write(second.second.raw, "x", 1)
+        loop.run()
+        #expect(told.count == 1)
+    }
+
+    @Test("a listening socket takes a dead one's place, never a living one's, and reaches paths longer than sun_path")
+    func sockets() throws {
+        let folder = TemporaryFolder()
+        mkdir(folder.path + "/" + String(repeating: "x", count: 120), 0o700)
+        let long = folder.path + "/" + String(repeating: "x", count: 120) + "/console.sock"
+        do {
+            let living = try UnixSocket.listen(at: long)
+            let refused = #expect(throws: SystemError.self) { _ = try UnixSocket.listen(at: long) }
+            #expect(refused?.code == EADDRINUSE)
+            _ = try UnixSocket.connect(to: long)
+            #expect(try UnixSocket.accept(living.raw) != nil)
+        }
+        _ = try UnixSocket.listen(at: long)
+        let file = folder.path + "/file"
+        close(open(file, O_CREAT | O_WRONLY, 0o600))
+        let wrong = #expect(throws: SystemError.self) { _ = try UnixSocket.listen(at: file) }
+        #expect(wrong?.code == EEXIST)
+    }
+
+    @Test("what the daemon says again and again is written once, with a count")
+    func diagnostics() {
+        let said = Mutex<[String]>([])
+        let diagnostics = Diagnostics { _, message in said.withLock { $0.append(message) } }
+        for _ in 0..<100 {
+            diagnostics.say(.error, "the disk is full")
+        }
+        diagnostics.say(.debug, "not heard")
+        #expect(said.withLock { $0 } == ["the disk is full"])
+    }
+}
