@@ -17,6 +17,8 @@ trap 'printf "%s:%s: failed: %s\n" "${BASH_SOURCE[0]}" "$LINENO" "$BASH_COMMAND"
 # Speaking goes to standard error, so that standard output stays free for what a script answers.
 say() { printf '==> %s\n' "$*" >&2; }
 die() {
+    # What is said here is enough.
+    trap - ERR
     printf '%s: %s\n' "$(basename "$0")" "$*" >&2
     exit 1
 }

@@ -24,6 +24,22 @@ final class SegmentFile {
     /// rest of a torn one, or damage.
     var hasTail: Bool { !isClosed && length < size }
 
+    /// Whether what lies after the last block began to be the segment's index: no block is lost with it.
+    var hasTornIndex: Bool {
+        get throws(SystemError) {
+            guard hasTail else {
+                return false
+            }
+            let start = try file.read(at: length, count: SkippableFrame.headerSize + 4)
+            return start.withUnsafeBytes { bytes in
+                // Too short to be anything but torn; a block's own pair would still be there.
+                bytes.count < SkippableFrame.headerSize + 4
+                    || bytes.littleEndian(at: 0) as UInt32 == SkippableFrame.magic
+                        && bytes.littleEndian(at: SkippableFrame.headerSize) as UInt32 == SegmentIndex.tag
+            }
+        }
+    }
+
     /// Looks for blocks added since, and reads anew what was cut; whether anything changed.
     @discardableResult
     func refresh() throws(SystemError) -> Bool {

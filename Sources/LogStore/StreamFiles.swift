@@ -94,11 +94,13 @@ final class StreamFiles {
         var holding: [BlockPlace] = []
         let candidates = try extents().filter { $0.base <= position }
         for kind in [StreamLayout.Kind.segment, .pair, .head] {
-            // Heads may overlap one another; of the others the last holds the position, or begins where the one
-            // before it ends.
-            let count = kind == .head ? Int.max : 2
-            for extent in candidates.reversed().lazy.filter({ $0.kind == kind }).prefix(count) {
-                for place in try blocks(of: extent) {
+            // Heads may overlap one another; of the others the last with any block holds the position, or begins where
+            // the one before it ends. What a crash emptied stands between them and holds nothing.
+            var left = kind == .head ? Int.max : 2
+            for extent in candidates.reversed() where extent.kind == kind && left > 0 {
+                let places = try blocks(of: extent)
+                left -= places.isEmpty ? 0 : 1
+                for place in places {
                     if place.offset < position, place.end == position {
                         ending.append(place)
                     } else if place.offset == position || (place.offset < position && place.end > position) {
@@ -126,8 +128,15 @@ final class StreamFiles {
         let extents = try extents()
         for kind in [StreamLayout.Kind.segment, .pair, .head] {
             let ofKind = extents.filter { $0.kind == kind }
-            let later = ofKind.firstIndex { $0.base > position } ?? ofKind.count
-            for extent in ofKind[max(0, later - 1)...] {
+            var first = ofKind.firstIndex { $0.base > position } ?? ofKind.count
+            // The one that begins before the position may go beyond it; one that a crash emptied does not count.
+            while first > 0 {
+                first -= 1
+                if try !blocks(of: ofKind[first]).isEmpty {
+                    break
+                }
+            }
+            for extent in ofKind[first...] {
                 if let offset = try nextOffset(after: position, in: extent) {
                     next = min(next ?? .max, offset)
                     break

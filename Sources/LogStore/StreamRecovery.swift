@@ -92,8 +92,9 @@ struct StreamRecovery {
             // What follows the last block is the torn block of the next pair, if that pair is still there; else it may
             // be damage that holds blocks which rest nowhere else, and where the stream ended only a pair can tell.
             let end = file.headers.last?.end ?? extent.base
-            let isTorn = known.contains(end)
-            let hasLostEnd = file.hasTail && !pairs.contains { $0 >= end }
+            let hasTornIndex = try file.hasTornIndex
+            let isTorn = known.contains(end) || hasTornIndex
+            let hasLostEnd = file.hasTail && !isTorn && !pairs.contains { $0 >= end }
             if kept < file.headers.count || (file.hasTail && isTorn) {
                 let length = kept < file.headers.count ? file.headers[kept].position : file.length
                 try StoredFile(path, .update, on: fileSystem).truncate(to: length)

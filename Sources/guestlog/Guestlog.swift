@@ -52,7 +52,7 @@ struct Guestlog: AsyncParsableCommand {
         case let error as APIError where error.status >= 500:
             Output.error("\(error)")
             _exit(ExitCode.outOfReach.rawValue)
-        case is APIError, is QueryError, is ConfigurationError:
+        case is APIError, is QueryError, is ConfigurationError, is WordError, is PatternError:
             Output.error("\(error)")
             _exit(ExitCode.wrongUse.rawValue)
         default:

@@ -9,7 +9,7 @@ struct Wait: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Block until a VM says something that matches.",
         discussion:
-            "An unfinished last line, such as a prompt, matches too. By default what was said before counts not."
+            "An unfinished last line, such as a prompt, matches too. What the latest boot has said so far counts."
     )
 
     @Argument(help: "The VM: name, UUID, or the beginning of one.")
@@ -23,7 +23,7 @@ struct Wait: AsyncParsableCommand {
 
     @Option(
         name: [.customShort("S"), .long],
-        help: ArgumentHelp("What was said since then counts too.", valueName: "time")
+        help: ArgumentHelp("What was said since then counts, of whatever boot.", valueName: "time")
     )
     var since: String?
 

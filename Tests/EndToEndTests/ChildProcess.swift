@@ -44,8 +44,16 @@ final class ChildProcess {
         var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
         var settings: [UnsafeMutablePointer<CChar>?] = variables.map { strdup($0) } + [nil]
         defer { (arguments + settings).forEach { free($0) } }
+        // A test's thread blocks signals; its children must not.
+        var attributes = posix_spawnattr_t()
+        var signals = sigset_t()
+        posix_spawnattr_init(&attributes)
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        defer { posix_spawnattr_destroy(&attributes) }
         var process: pid_t = 0
-        let code = posix_spawnp(&process, command[0], &actions, nil, &arguments, &settings)
+        let code = posix_spawnp(&process, command[0], &actions, &attributes, &arguments, &settings)
         precondition(code == 0, "cannot run \(command): \(String(cString: strerror(code)))")
         return process
     }

@@ -25,6 +25,8 @@ struct StoreModel {
     private(set) var entries: [Entry] = []
     private(set) var next: UInt64 = 0
     private var markersAtNext = 0
+    /// The number each marker was given, for those that an eviction took and a host's death brought back.
+    private var numbers: [UInt64: Int] = [:]
     /// All bytes ever handed to the store at a position, committed or not.
     private var given: [(offset: UInt64, bytes: [UInt8])] = []
 
@@ -37,6 +39,7 @@ struct StoreModel {
 
     mutating func marked(_ id: UInt64) {
         entries.append(Entry(offset: next, content: .marker(id: id, number: markersAtNext)))
+        numbers[id] = markersAtNext
         markersAtNext += 1
     }
 
@@ -113,7 +116,7 @@ struct StoreModel {
                 return number
             }
         }
-        return 0
+        return numbers[id] ?? 0
     }
 
     /// `found` with the numbers that its markers have here.

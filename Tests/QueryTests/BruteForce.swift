@@ -29,7 +29,9 @@ struct BruteForce {
 
         var cri: [UInt8] {
             let stamp = time.description.dropLast() + "000Z"
-            return Array("\(stamp) stdout \(isWhole ? "F" : "P") ".utf8) + (isWhole ? bytes.dropLast() : bytes[...]) + [0x0a]
+            return Array("\(stamp) stdout \(isWhole ? "F" : "P") ".utf8) + (isWhole ? bytes.dropLast() : bytes[...]) + [
+                0x0a
+            ]
         }
     }
 

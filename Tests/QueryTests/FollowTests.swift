@@ -60,7 +60,10 @@ struct FollowTests {
             let own = heard.split(separator: "\n").filter { $0.first == stream.first }
             let wanted = said[stream]?.split(separator: "\n") ?? []
             let place = zip(own, wanted).enumerated().first { $1.0 != $1.1 }
-            #expect(own == wanted, "seed \(seed), \(own.count) of \(wanted.count), first at \(String(describing: place))")
+            #expect(
+                own == wanted,
+                "seed \(seed), \(own.count) of \(wanted.count), first at \(String(describing: place))"
+            )
         }
         #expect(Set(query.streams.map(\.stream.text)) == Set(streams))
         #expect(!query.isFinished)

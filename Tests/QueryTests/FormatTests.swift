@@ -206,7 +206,10 @@ struct FormatTests {
         }
     }
 
-    @Test("whatever a guest says, nothing a terminal acts on comes out", arguments: [OutputFormat.text, .short, .json, .logfmt])
+    @Test(
+        "whatever a guest says, nothing a terminal acts on comes out",
+        arguments: [OutputFormat.text, .short, .json, .logfmt]
+    )
     func hostile(_ format: OutputFormat) throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SeededGenerator(seed: seed)
@@ -214,7 +217,8 @@ struct FormatTests {
         try sample.add("a\u{202e}b\u{9b}")
         let parts: [[UInt8]] = [
             [0x1b], Array("\u{1b}[31m".utf8), Array("\u{1b}]0;t\u{7}".utf8), [0x9b], [0xc2, 0x9b], [0xe2, 0x80, 0xae],
-            [0xe2, 0x80], [0xf3, 0xa0, 0x81, 0x81], [0x0d], [0x0a], [0x00], [0x7f], Array("\\x1b".utf8), Array("ab".utf8),
+            [0xe2, 0x80], [0xf3, 0xa0, 0x81, 0x81], [0x0d], [0x0a], [0x00], [0x7f], Array("\\x1b".utf8),
+            Array("ab".utf8),
             [0xef, 0xbb, 0xbf], [0xe2, 0x80, 0xa8], [0xff], [0xed, 0xa0, 0x80], [0xd8, 0x9c],
         ]
         for _ in 0..<2000 {

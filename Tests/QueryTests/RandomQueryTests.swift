@@ -77,7 +77,8 @@ struct RandomQueryTests {
         }
         if oneIn(3) {
             let patterns = [
-                "ERROR", "error", "login: $", "^panic", "k\u{c4}SE", "[0-9]", "Link is", "eth0 +Link", "x{3}", "^$", "usb|up",
+                "ERROR", "error", "login: $", "^panic", "k\u{c4}SE", "[0-9]", "Link is", "eth0 +Link", "x{3}", "^$",
+                "usb|up",
                 "tail of it", "[^a]$", "ready *$",
             ]
             selection.pattern = try Pattern(patterns.randomElement(using: &generator)!)

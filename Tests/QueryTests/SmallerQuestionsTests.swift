@@ -74,7 +74,10 @@ struct SmallerQuestionsTests {
         try sample.add("web", namespace: "blue")
         try sample.add("web", namespace: "green")
         let refusal = message { _ = try VMLookup.resolve("web", in: sample.store, previousInstance: false) }
-        #expect(refusal == "web could be several VMs: blue/web (blue.web), green/web (green.web); name one by UUID or folder")
+        #expect(
+            refusal
+                == "web could be several VMs: blue/web (blue.web), green/web (green.web); name one by UUID or folder"
+        )
     }
 
     @Test("boots say when and how they began and ended")
@@ -144,7 +147,10 @@ struct SmallerQuestionsTests {
         let query = try ask(sample) { _ in }
         while try query.next() != nil {}
         #expect(query.cursor == "v1:a/console0=6.0")
-        #expect(message { _ = try ask(sample) { $0.streams = [StreamName("nope")!] } } == "a has no stream nope; there is console0")
+        #expect(
+            message { _ = try ask(sample) { $0.streams = [StreamName("nope")!] } }
+                == "a has no stream nope; there is console0"
+        )
     }
 
     @Test("a cursor's word means the same cursor", arguments: 0..<20)
@@ -152,7 +158,9 @@ struct SmallerQuestionsTests {
         var generator = SeededGenerator(seed: UInt64(number))
         var cursor = QueryCursor()
         for _ in 0..<number {
-            let vm = ["a", "my%20vm", "long=1f", "ns.web~2", "6f1c2b9e-0000-4000-8000-000000000001"].randomElement(using: &generator)!
+            let vm = ["a", "my%20vm", "long=1f", "ns.web~2", "6f1c2b9e-0000-4000-8000-000000000001"].randomElement(
+                using: &generator
+            )!
             let stream = StreamName(["console0", "kernel", "a-b_c"].randomElement(using: &generator)!)!
             cursor.places[StreamID(vm: vm, stream: stream)] = Cursor(
                 offset: generator.next(),
@@ -169,7 +177,13 @@ struct SmallerQuestionsTests {
         try sample.say("login: from before\n")
         try sample.boot(.powerOn)
         let prompt = try PatternWait(store: sample.store, vm: vm, stream: nil, pattern: Pattern("login: $"), since: nil)
-        let ready = try PatternWait(store: sample.store, vm: vm, stream: .console0, pattern: Pattern("is ready"), since: nil)
+        let ready = try PatternWait(
+            store: sample.store,
+            vm: vm,
+            stream: .console0,
+            pattern: Pattern("is ready"),
+            since: nil
+        )
         #expect(try prompt.poll() == nil)
         try sample.say("system is ")
         #expect(try ready.poll() == nil)

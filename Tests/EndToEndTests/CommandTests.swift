@@ -1,0 +1,90 @@
+import Glibc
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// What commands come to: what they print, and their exit status.
+    @Suite struct CommandTests {
+        /// A guest that has come to its login prompt.
+        private func boot(_ site: Site) throws -> Guest {
+            let guest = Guest("web", chardev: .server(site.path + "/vms/web.sock"), in: site.path)
+            #expect(try site.sees("Linux version", from: "web"))
+            return guest
+        }
+
+        @Test("wait comes back at a prompt, which no line's end follows, and at once when it was said already")
+        func waitsForPrompt() throws {
+            let site = try Site()
+            let guest = try boot(site)
+            let early = Site.Way.allCases.map { way in
+                site.begin(["wait", "web", "login:", "--timeout", "60s"], by: way, name: "early-\(way)")
+            }
+            for wait in early {
+                #expect(wait.wait() == 0, "\(wait.complaints)")
+                #expect(wait.text.contains("guest login: "))
+            }
+            for way in Site.Way.allCases {
+                #expect(site.guestlog("wait", "web", "login:", "-q", by: way).status == 0)
+                let never = site.guestlog("wait", "web", "no such words", "--timeout", "1s", by: way)
+                #expect(never.status == 1)
+                #expect(never.complaints == "guestlog: web did not say it in time\n")
+            }
+            guest.stop()
+        }
+
+        @Test("exit status: 0 done, 1 nothing matched, 2 wrong use, 3 out of reach; and the words say why")
+        func exitsAsToldTo() throws {
+            let site = try Site()
+            let guest = try boot(site)
+            #expect(try site.sees("login: ", from: "web"))
+            for way in Site.Way.allCases {
+                let cases: [(words: [String], status: Int32, says: String)] = [
+                    (["logs", "web", "-n", "3"], 0, ""),
+                    (["logs", "web", "-g", "Linux version"], 0, ""),
+                    (["logs", "web", "-g", "never said"], 1, "matches 'never said'"),
+                    (["logs", "web", "--severity", "emerg"], 1, "emerg"),
+                    (["logs", "web", "-U", "2001-01-01"], 0, "this log spans"),
+                    (["logs", "wbe"], 2, "did you mean web?"),
+                    (["logs", "web", "-b", "7"], 2, "no boot 7"),
+                    (["logs", "web", "-S", "soon"], 2, "not a time"),
+                    (["logs", "web", "-o", "xml"], 2, "xml is no format"),
+                    (["logs", "web", "-g", "("], 2, "("),
+                    (["logs", "web", "--nonsense"], 2, "nonsense"),
+                    (["logs"], 2, "name a VM"),
+                    (["wait", "wbe", "x"], 2, "did you mean web?"),
+                    (["wait", "web", "x", "--timeout", "long"], 2, "long"),
+                    (["boots", "wbe"], 2, "did you mean web?"),
+                    (["boots", "web"], 0, ""),
+                    (["vms"], 0, ""),
+                    (["vms", "--output", "xml"], 2, "xml"),
+                ]
+                for (place, test) in cases.enumerated() {
+                    let child = site.begin(test.words, by: way, name: "case-\(way)-\(place)")
+                    #expect(child.wait() == test.status, "\(test.words) by \(way): \(child.complaints)")
+                    #expect(child.complaints.contains(test.says), "\(test.words) by \(way): \(child.complaints)")
+                }
+            }
+            guest.stop()
+            site.stop()
+            for words in [
+                ["status"], ["console", "web"], ["add", "x", "listen:/x"], ["drop", "web"], ["rm", "web"],
+            ] {
+                let child = site.begin(words, name: "away-\(words[0])")
+                #expect(child.wait() == 3, "\(words): \(child.complaints)")
+                #expect(child.complaints.contains("is guestlog serve running?"))
+            }
+            for words in [["logs", "web"], ["vms"], ["boots", "web"], ["wait", "web", "x"]] {
+                let child = site.begin(words, by: .socket, name: "unreachable-\(words[0])")
+                #expect(child.wait() == 3, "\(words): \(child.complaints)")
+            }
+            // Without the daemon the store answers.
+            for words in [["logs", "web", "-n", "1"], ["vms"], ["boots", "web"], ["verify"]] {
+                #expect(site.begin(words, name: "stored-\(words[0])").wait() == 0)
+            }
+            for words in [["logs", "web"], ["export", "json", "web"], ["verify"]] {
+                let child = site.begin(words + ["--store", "/nowhere"], name: "nowhere-\(words[0])")
+                #expect(child.wait() == 3, "\(words): \(child.complaints)")
+            }
+        }
+    }
+}
