@@ -21,6 +21,14 @@ enum Machine {
         return path
     }
 
+    /// A folder on tmpfs for what a row makes; empty.
+    static func freshMemoryFolder(_ name: String) throws -> String {
+        let path = "/dev/shm/guestlog-bench-" + name
+        remove(path)
+        try makeFolder(path)
+        return path
+    }
+
     /// Where rows make their folders.
     static let folder: String = {
         getenv("GUESTLOG_BENCH_DIR").map { String(cString: $0) } ?? "/var/tmp/guestlog-bench"
@@ -28,10 +36,7 @@ enum Machine {
 
     /// A folder on tmpfs, empty, for the in-flight rings.
     static func freshRuntimeFolder() throws -> String {
-        let path = "/dev/shm/guestlog-bench"
-        remove(path)
-        try makeFolder(path)
-        return path
+        try freshMemoryFolder("run")
     }
 
     static func makeFolder(_ path: String) throws {

@@ -19,7 +19,7 @@ enum Recovery {
     private static func key(_ number: Int) -> StreamKey { StreamKey(name: "vm\(number)") }
 
     private static func options(_ folder: String) -> CaptureService.Options {
-        var options = CaptureService.Options(store: folder + "/store", inflight: "/dev/shm/guestlog-bench/inflight")
+        var options = CaptureService.Options(store: folder + "/store", inflight: "/dev/shm/guestlog-bench-run/inflight")
         options.quota = { _ in Quota(bytes: 1 << 40) }
         return options
     }
@@ -30,10 +30,11 @@ enum Recovery {
             let key = key(number)
             let shard = capture.shard(of: key.vm)
             shard.loop.perform {
-                guard let intake = capture.open(key, options: StreamOptions(rate: nil), on: shard) else {
-                    return
+                do {
+                    body(try capture.open(key, options: StreamOptions(rate: nil), on: shard), number)
+                } catch {
+                    Machine.fail("\(key.name): \(error)")
                 }
-                body(intake, number)
             }
         }
     }
