@@ -88,7 +88,7 @@ public final class Retention {
             freed += try removeOlder(than: now.advanced(byMicroseconds: -age), in: vm)
         }
         var usage = try store.usage(of: vm.directory)
-        while usage > quota.bytes, let step = try evictOldest(of: vm.directory) {
+        while usage > quota.bytes, let step = try evictOldest(of: vm.directory, limit: quota.bytes) {
             freed += step
             usage = try store.usage(of: vm.directory)
         }
@@ -105,7 +105,7 @@ public final class Retention {
         while usages.values.reduce(0, +) > total,
             let biggest = usages.filter({ !spent.contains($0.key) }).max(by: { $0.value < $1.value })?.key
         {
-            if let step = try evictOldest(of: biggest) {
+            if let step = try evictOldest(of: biggest, limit: total) {
                 freed += step
                 usages[biggest] = try store.usage(of: biggest)
             } else {
@@ -116,7 +116,7 @@ public final class Retention {
     }
 
     /// Removes the oldest segment, or unsealed pair, of the VM's biggest stream; nil when nothing may go.
-    private func evictOldest(of vm: String) throws(SystemError) -> Freed? {
+    private func evictOldest(of vm: String, limit: Int) throws(SystemError) -> Freed? {
         var streams: [(stream: StreamID, usage: Int)] = []
         for stream in try store.streams(of: vm) {
             streams.append((stream, try store.usage(of: stream)))
@@ -127,19 +127,35 @@ public final class Retention {
                 return try evict(victim, of: stream)
             }
         }
-        // Nothing is left but heads, what is in quarantine, and what is being written.
+        // Nothing is left but what is in quarantine, heads, and what is being written or sealed, which goes by itself.
         for (stream, _) in streams {
             let layout = StreamLayout(path: store.path(of: stream))
-            if let head = try layout.extents(on: store.fileSystem).first(where: { $0.kind == .head }) {
-                return try remove([layout.file(head)])
-            }
             if store.fileSystem.status(layout.quarantine) != nil,
                 let name = try store.fileSystem.names(in: layout.quarantine).min()
             {
                 return try remove([layout.quarantine + "/" + name])
             }
         }
-        return nil
+        return try evictHead(of: streams.map(\.stream), limit: limit)
+    }
+
+    /// Removes the oldest boot head, if the heads alone take more than half of `limit`: while a flood waits to be sealed
+    /// the VM may take more than its share for a moment, and no head goes for that.
+    private func evictHead(of streams: [StreamID], limit: Int) throws(SystemError) -> Freed? {
+        var oldest: String?
+        var total = 0
+        for stream in streams {
+            let layout = StreamLayout(path: store.path(of: stream))
+            for extent in try layout.extents(on: store.fileSystem) where extent.kind == .head {
+                let file = layout.file(extent)
+                oldest = oldest ?? file
+                total += max(StoreLimits.fileCost, store.fileSystem.status(file)?.size ?? 0)
+            }
+        }
+        guard let oldest, total > limit / 2 else {
+            return nil
+        }
+        return try remove([oldest])
     }
 
     /// The extents that may go, oldest first: all segments but one that still grows, and all pairs but the last and
