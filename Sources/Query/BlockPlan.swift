@@ -53,6 +53,26 @@ struct BlockPlan {
         return place < blocks.count ? latestBefore[place] : latestBefore.last.map { max($0, lastTime) } ?? .distantPast
     }
 
+    /// The latest time before `cursor`, which may lie inside a block of `reader`'s stream.
+    func latestTime(before cursor: Cursor, _ reader: StreamReader) throws -> Timestamp {
+        let before = latestTime(before: cursor.offset)
+        let place = firstIndex(endingAfter: cursor.offset)
+        guard place < blocks.count, (blocks[place].offset, 0) < (cursor.offset, cursor.markers) else {
+            return before
+        }
+        // Markers need not keep the order of times that a block's text has.
+        let records = try reader.records(of: blocks[place])
+        return records.prefix { $0.end <= cursor.offset }.reduce(before) { max($0, time(of: $1)) }
+    }
+
+    /// The time that lines of a record have.
+    func time(of record: IndexRecord) -> Timestamp {
+        guard clock == .own, !record.detail.isEmpty, let own = RecordDetail(decoding: record.detail).ownTime else {
+            return record.time
+        }
+        return own.lowerBound
+    }
+
     /// The latest time in the last block.
     var lastTime: Timestamp { blocks.isEmpty ? .distantPast : times(at: blocks.count - 1).upperBound }
 

@@ -50,7 +50,7 @@ final class LineSource {
         isLeap: Bool = false,
         floor: UInt64? = nil,
         before limit: UInt64 = .max
-    ) {
+    ) throws {
         self.reader = reader
         self.plan = plan
         self.filter = filter
@@ -62,7 +62,7 @@ final class LineSource {
         self.limit = limit
         position = start
         cursor = start
-        latestBeforeBatch = plan.latestTime(before: start.offset)
+        latestBeforeBatch = try plan.latestTime(before: start, reader)
         lastTime = plan.lastTime
     }
 
@@ -205,7 +205,7 @@ final class LineSource {
             return false
         }
         let isBroken = found.start != position.offset
-        let loaded = LoadedBatch(found, at: position, bound: bound, clock: plan.clock)
+        let loaded = LoadedBatch(found, at: position, bound: bound, plan)
         events.append(contentsOf: loaded.events)
         latestBeforeBatch = max(latestBeforeBatch, plan.latestTime(before: loaded.start))
         if isBroken {

@@ -23,17 +23,17 @@ final class LoadedBatch {
     let endsAtBound: Bool
 
     private let records: [IndexRecord]
-    private let clock: StreamProperties.Clock
+    private let plan: BlockPlan
     private let cursor: Cursor
     /// The record that holds the last place asked for, and the latest time up to it.
     private var record: Int
     private var latestSoFar = Timestamp.distantPast
 
-    init(_ batch: Batch, at cursor: Cursor, bound: Cursor?, clock: StreamProperties.Clock) {
+    init(_ batch: Batch, at cursor: Cursor, bound: Cursor?, _ plan: BlockPlan) {
         block = batch.block
         start = batch.start
         records = batch.block.records
-        self.clock = clock
+        self.plan = plan
         self.cursor = Cursor(offset: batch.start, markers: batch.start == cursor.offset ? cursor.markers : 0)
         record = batch.firstRecord
         let end = batch.block.end
@@ -63,17 +63,11 @@ final class LoadedBatch {
     private(set) lazy var latest: Timestamp = records.lazy.map { self.time(of: $0) }.max() ?? .distantPast
 
     /// Whether times do not decrease: so in a block of the host's clock, but not in a boot's head, which may be made of
-    /// several.
+    /// several, nor always behind a marker that begins a block.
     private lazy var isSorted =
-        clock == .host && zip(records, records.dropFirst()).allSatisfy { $0.time <= $1.time }
+        plan.clock == .host && zip(records, records.dropFirst()).allSatisfy { $0.time <= $1.time }
 
-    /// The time that lines of a record have.
-    private func time(of record: IndexRecord) -> Timestamp {
-        guard clock == .own, !record.detail.isEmpty, let own = RecordDetail(decoding: record.detail).ownTime else {
-            return record.time
-        }
-        return own.lowerBound
-    }
+    private func time(of record: IndexRecord) -> Timestamp { plan.time(of: record) }
 
     /// What is known of a line that begins at `place`; places are asked for in order.
     func lineHead(at place: Int) -> LineHead {

@@ -264,7 +264,7 @@ public final class LogQuery {
                 stream: opening.found.stream.stream
             )
             labels.append(label)
-            merger.add(Lane(stream: opening.found.stream, source: opening.source))
+            try merger.add(Lane(stream: opening.found.stream, source: opening.makeSource()))
         }
         if prefix == nil, merger.lanes.count > 1 {
             writer.showPrefix()
@@ -303,8 +303,8 @@ public final class LogQuery {
             plan = try BlockPlan(reader, clock: properties.clock, since: filter.since, needsAll: isMerged)
         }
 
-        var source: LineSource {
-            LineSource(
+        func makeSource() throws -> LineSource {
+            try LineSource(
                 reader,
                 properties,
                 plan: plan,

@@ -59,10 +59,10 @@ public final class PatternWait {
             let properties = store.properties(of: found.stream)
             let isConsole = window?.console == found.stream
             let filter = isConsole ? filter : filter.narrowed(since: window?.since ?? .distantPast, until: nil)
-            let source = LineSource(
+            let source = try LineSource(
                 reader,
                 properties,
-                plan: try BlockPlan(reader, clock: properties.clock, since: filter.since),
+                plan: BlockPlan(reader, clock: properties.clock, since: filter.since),
                 filter: filter,
                 from: isConsole ? window?.place ?? .start : .start,
                 isFollowing: true

@@ -49,7 +49,7 @@ struct TailFinder {
 
     /// The last `count` wanted lines that begin in the given stretch.
     private func lines(from: Cursor, before limit: UInt64, isExact: Bool, last count: Int) throws -> [Place] {
-        let source = LineSource(
+        let source = try LineSource(
             reader,
             properties,
             plan: plan,

@@ -19,7 +19,7 @@ struct RandomStore {
         generator = SeededGenerator(seed: seed)
         let quota = [64 << 10, 512 << 10, 100 << 20].randomElement(using: &generator)!
         sample = try SampleStore(quota: quota)
-        sealsAtOnce = false
+        sealsAtOnce = quota < 100 << 20
         streams = Array(["console0", "console1", "kernel"].prefix(Int.random(in: 1...3, using: &generator)))
         try sample.add("vm one")
         for _ in 0..<steps {
