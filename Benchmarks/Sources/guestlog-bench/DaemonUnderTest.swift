@@ -1,4 +1,5 @@
 import Glibc
+import LogStore
 import SystemIO
 
 /// The real `guestlog serve`, with guests that `Guests` plays, found by a pattern.
@@ -73,16 +74,24 @@ final class DaemonUnderTest {
         write(starter, &byte, 1)
     }
 
-    /// Ends guests and daemon; how many bytes the store holds in its active pairs.
-    func end() -> Int {
+    /// Ends guests and daemon; how many bytes of text the store holds.
+    func end() throws -> Int {
         close(starter)
         guests?.wait()
         // What is on its way is read within a turn, and stored when the daemon ends.
         usleep(500_000)
         process.kill(SIGTERM)
         process.wait()
-        let stored = Machine.files(below: store).filter { $0.hasSuffix(".log") }
-            .reduce(0) { $0 + Machine.size(of: $1).length }
+        var stored = 0
+        let store = Store(root: store)
+        for vm in try store.vms() {
+            for stream in try store.streams(of: vm.directory) {
+                let follower = Follower(store.reader(of: stream))
+                while let batch = try follower.next() {
+                    stored += Int(batch.block.end - batch.start)
+                }
+            }
+        }
         Machine.remove(folder)
         return stored
     }

@@ -17,7 +17,7 @@ enum Idle {
         sleep(seconds)
         let after = ProcessUsage(of: daemon.process.id).cpu
         let memory = ProcessUsage.memory(of: daemon.process.id)
-        _ = daemon.end()
+        _ = try daemon.end()
         return [
             Measure("CPU over 20 s", "s", after - before),
             Measure("RSS", "MB", memory.all),

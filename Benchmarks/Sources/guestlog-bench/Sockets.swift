@@ -33,7 +33,7 @@ enum Sockets {
         func percent(_ prefix: String) -> Double {
             (after.usage.cpu(of: prefix) - before.usage.cpu(of: prefix)) / lines * rate * 100
         }
-        let stored = daemon.end()
+        let stored = try daemon.end()
         guard stored == daemon.sent * Guests.lineBytes else {
             throw BenchError("\(daemon.sent * Guests.lineBytes) bytes were sent, \(stored) are stored")
         }
