@@ -54,6 +54,11 @@ struct StreamRecovery {
                 try fileSystem.remove(layout.index(base))
             }
         }
+        // Something that lies beyond the last pair, a boot head or a segment whose blocks are gone, tells of positions
+        // that were given already: the pair is not where the stream goes on.
+        if let pair = recovered.activePair, pair.end < recovered.nextOffset {
+            recovered.isEndUncertain = true
+        }
         return recovered
     }
 
