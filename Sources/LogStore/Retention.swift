@@ -20,7 +20,8 @@ public struct Quota: Hashable, Sendable {
 
 /// Keeps the store within its bounds: what goes is the oldest segment of the biggest stream of the VM concerned.
 ///
-/// The pair being written and the segment being grown never go; boot heads go last. Owned by the sealer's thread.
+/// Of each stream the newest extent stays, so that what is being written never goes, and what goes is always the oldest,
+/// so that it leaves no hole; boot heads go last. Owned by the sealer's thread.
 public final class Retention {
     private let store: Store
     private let compressor = Compressor()
@@ -127,7 +128,7 @@ public final class Retention {
                 return try evict(victim, of: stream)
             }
         }
-        // Nothing is left but what is in quarantine, heads, and what is being written or sealed, which goes by itself.
+        // Nothing is left but what is in quarantine, heads, and what is newest.
         for (stream, _) in streams {
             let layout = StreamLayout(path: store.path(of: stream))
             if store.fileSystem.status(layout.quarantine) != nil,
@@ -158,70 +159,57 @@ public final class Retention {
         return try remove([oldest])
     }
 
-    /// The extents that may go, oldest first: all segments but one that still grows, and all pairs but the last and
-    /// those that are sealed: they go at the next sync, and until then they are what a failed one is mended from.
-    private func evictable(_ stream: StreamID) throws(SystemError) -> [StreamLayout.Extent] {
+    /// The extents that may go, oldest first: all but the newest, whether that is a pair or a segment. A pair whose
+    /// block is sealed already goes with its segment.
+    private func evictable(_ stream: StreamID) throws(SystemError) -> some Collection<StreamLayout.Extent> {
         let layout = StreamLayout(path: store.path(of: stream))
-        let extents = try layout.extents(on: store.fileSystem)
-        let pairs = extents.filter { $0.kind == .pair }
-        let bases = Set(pairs.map(\.base))
-        var segments = extents.filter { $0.kind == .segment }
-        var sealed: Set<UInt64> = []
-        while let last = segments.last {
-            let file = try SegmentFile(path: layout.file(last), fileSystem: store.fileSystem)
-            let unsynced = bases.intersection(file.headers.map(\.offset))
-            if file.isClosed, unsynced.isEmpty {
-                break
-            }
-            sealed.formUnion(unsynced)
-            segments.removeLast()
-            if unsynced.isEmpty {
-                break
-            }
+        let extents = try layout.extents(on: store.fileSystem).filter { $0.kind != .head }
+        var lastSealed: UInt64?
+        for extent in extents.reversed() where extent.kind == .segment && lastSealed == nil {
+            lastSealed = try blocks(of: extent, layout).last?.offset
         }
-        return (segments + pairs.dropLast().filter { !sealed.contains($0.base) }).sorted()
+        return extents.filter { extent in extent.kind == .segment || lastSealed.map { extent.base > $0 } ?? true }
+            .dropLast()
     }
 
     private func evict(_ extent: StreamLayout.Extent, of stream: StreamID) throws(SystemError) -> Freed {
         let layout = StreamLayout(path: store.path(of: stream))
-        let reader = store.reader(of: stream)
-        if let range = try self.range(of: extent, layout) {
-            try BootHeads(layout: layout, fileSystem: store.fileSystem, compressor: compressor)
-                .save(range: range, from: reader)
-        }
-        var files = [layout.file(extent)]
+        var range = extent.base..<extent.base
+        var pairs = [extent.base]
+        var files: [String] = []
         if extent.kind == .pair {
-            files.append(layout.index(extent.base))
+            range = extent.base..<(try PairFile(layout, base: extent.base, fileSystem: store.fileSystem).end)
+        } else {
+            let blocks = try blocks(of: extent, layout)
+            range = (blocks.first?.offset ?? extent.base)..<(blocks.last?.end ?? extent.base)
+            pairs = blocks.map(\.offset)
+            files = [layout.segment(extent.base)]
+        }
+        try BootHeads(layout: layout, fileSystem: store.fileSystem, compressor: compressor)
+            .save(range: range, from: store.reader(of: stream))
+        // The segment before its pairs: whatever a crash leaves of them is what is newest, and will be sealed again.
+        for pair in pairs {
+            files += [layout.log(pair), layout.index(pair)]
         }
         return try remove(files)
     }
 
-    private func range(of extent: StreamLayout.Extent, _ layout: StreamLayout) throws(SystemError) -> Range<UInt64>? {
-        if extent.kind == .pair {
-            let pair = try PairFile(layout, base: extent.base, fileSystem: store.fileSystem)
-            return pair.base < pair.end ? pair.base..<pair.end : nil
-        }
-        let headers = try SegmentFile(path: layout.file(extent), fileSystem: store.fileSystem).headers
-        guard let first = headers.first, let last = headers.last, first.offset < last.end else {
-            return nil
-        }
-        return first.offset..<last.end
+    private func blocks(of segment: StreamLayout.Extent, _ layout: StreamLayout) throws(SystemError) -> [BlockHeader] {
+        try SegmentFile(path: layout.file(segment), fileSystem: store.fileSystem).headers
     }
 
     private func removeOlder(than limit: Timestamp, in vm: Store.VM) throws(SystemError) -> Freed {
         var freed = Freed()
         for stream in try store.streams(of: vm.directory) {
             let layout = StreamLayout(path: store.path(of: stream))
-            for extent in try evictable(stream) where extent.kind == .segment {
-                let headers = try SegmentFile(path: layout.file(extent), fileSystem: store.fileSystem).headers
-                let latest = headers.lazy.map(\.timeRange.upperBound).max() ?? .distantPast
-                if latest < limit {
-                    freed += try evict(extent, of: stream)
+            for extent in try evictable(stream) {
+                guard extent.kind == .segment, try latest(in: extent, layout) < limit else {
+                    break
                 }
+                freed += try evict(extent, of: stream)
             }
             for extent in try layout.extents(on: store.fileSystem) where extent.kind == .head {
-                let headers = try SegmentFile(path: layout.file(extent), fileSystem: store.fileSystem).headers
-                if headers.lazy.map(\.timeRange.upperBound).max() ?? .distantPast < limit {
+                if try latest(in: extent, layout) < limit {
                     freed += try remove([layout.file(extent)])
                 }
             }
@@ -229,11 +217,17 @@ public final class Retention {
         return freed
     }
 
+    private func latest(in extent: StreamLayout.Extent, _ layout: StreamLayout) throws(SystemError) -> Timestamp {
+        try blocks(of: extent, layout).lazy.map(\.timeRange.upperBound).max() ?? .distantPast
+    }
+
     private func remove(_ files: [String]) throws(SystemError) -> Freed {
         var freed = Freed(files: 1)
         for file in files {
-            freed.bytes += max(StoreLimits.fileCost, store.fileSystem.status(file)?.size ?? 0)
-            try store.fileSystem.remove(file)
+            if let status = store.fileSystem.status(file) {
+                freed.bytes += max(StoreLimits.fileCost, status.size)
+                try store.fileSystem.remove(file)
+            }
         }
         return freed
     }

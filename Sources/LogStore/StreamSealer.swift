@@ -85,6 +85,7 @@ final class StreamSealer {
     /// Seals the pairs that wait, until one cannot be.
     func sealWaiting(_ memory: inout BlockMemory) throws(SystemError) {
         try makeReady()
+        forgetEvicted()
         while let base = waiting.first {
             do throws(SystemError) {
                 try sealPair(base, &memory)
@@ -95,6 +96,13 @@ final class StreamSealer {
                 }
             }
             waiting.removeFirst()
+        }
+    }
+
+    /// Retention may have taken the growing segment, with the pairs whose blocks were in it.
+    private func forgetEvicted() {
+        if let segment = growing, fileSystem.status(layout.segment(segment.base)) == nil {
+            growing = nil
         }
     }
 

@@ -41,12 +41,7 @@ extension EndToEnd {
             let stored = try site.stored("flood")
             #expect(stored.bytes.starts(with: guest.said.prefix(1000)))
             #expect(stored.bytes.suffix(1000).elementsEqual(guest.said.suffix(1000)))
-            withKnownIssue(
-                "pairs taken while sealing lags leave holes behind the segment that grows",
-                isIntermittent: true
-            ) {
-                #expect(stored.missing.map(\.reason) == [.retention])
-            }
+            #expect(stored.missing.map(\.reason) == [.retention])
             #expect(stored.gaps.isEmpty, "the rate limit was not reached")
             #expect(stored.bytes.count < 20_000_000)
             let boots = site.guestlog("boots", "flood", "-o", "json").text
