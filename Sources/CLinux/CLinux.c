@@ -132,11 +132,6 @@ const void *gl_memmem(const void *bytes, size_t count, const void *needle, size_
     return memmem(bytes, count, needle, needle_count);
 }
 
-bool gl_all_zero(const void *bytes, size_t count) {
-    const uint8_t *at = bytes;
-    return count == 0 || (at[0] == 0 && memcmp(at, at + 1, count - 1) == 0);
-}
-
 enum { max_descriptors = 64 };
 
 ssize_t gl_send_descriptors(int socket, const void *bytes, size_t count, const int *fds, size_t fd_count, int flags) {

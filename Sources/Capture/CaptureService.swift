@@ -155,8 +155,7 @@ public final class CaptureService: Sendable {
 
     /// The shard where a VM's descriptors live: the same one for all of them.
     public func shard(of vm: VMKey) -> Shard {
-        let hash = vm.name.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        return shards[Int(hash % UInt64(shards.count))]
+        shards[Int(vm.name.stableHash() % UInt64(shards.count))]
     }
 
     /// Why a stream cannot be opened.

@@ -20,29 +20,33 @@ public struct VMIdentity: Hashable, Sendable {
         self.instance = instance
     }
 
-    /// The reserved name under which rests what belongs to no VM, such as the host's own journal.
-    public static let host = VMIdentity(name: "host")
-
     /// The folder's name: the UUID, else the name (with its namespace) percent-encoded, with `~n` for the nth VM
     /// made anew under a deleted VM's name.
     ///
     /// Always a single safe path component of at most `maximumDirectoryLength` bytes, and never the same for two
-    /// different identities: what is too long keeps a prefix and a 64-bit hash of the whole.
+    /// different identities: what is too long keeps a prefix and a 64-bit hash of the whole, and what is another's by
+    /// right (a UUID, the store's own files) has its first byte encoded.
     public var directoryName: String {
-        if let uuid {
+        if let uuid = uuid.flatMap(Self.canonicalUUID) {
             return uuid
         }
         var encoded = Self.percentEncoded(name)
         if let namespace {
             encoded = Self.percentEncoded(namespace) + "." + encoded
+        } else if let first = encoded.utf8.first, Self.canonicalUUID(encoded) == encoded || Self.taken.contains(encoded)
+        {
+            encoded = "%" + String(first, radix: 16, uppercase: true) + encoded.dropFirst()
         }
         if encoded.utf8.count > Self.maximumDirectoryLength {
-            let hash = String(Self.hash(encoded), radix: 16)
+            let hash = String(encoded.stableHash(), radix: 16)
             let prefix = encoded.utf8.prefix(Self.maximumDirectoryLength - hash.utf8.count - 1)
             encoded = String(decoding: prefix, as: UTF8.self) + "=" + hash
         }
         return instance == 0 ? encoded : encoded + "~" + String(instance)
     }
+
+    /// Names in the store's folder that are no VM's.
+    private static let taken: Set<String> = ["lock", "reserve"]
 
     /// Room for the instance's suffix is left below the 255 bytes that file systems allow.
     static let maximumDirectoryLength = 200
@@ -64,11 +68,6 @@ public struct VMIdentity: Hashable, Sendable {
             }
         }
         return String(decoding: encoded, as: UTF8.self)
-    }
-
-    /// FNV-1a, 64 bits: stable over versions and hosts, unlike `Hasher`.
-    static func hash(_ text: String) -> UInt64 {
-        text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 
     /// `text` as a UUID in its canonical form (lower case, dashes), or nil when it is none.
@@ -93,7 +92,7 @@ public struct VMIdentity: Hashable, Sendable {
 }
 
 /// The name of one of a VM's streams, such as `console0` or `kernel`: 1–64 bytes of `[a-z0-9_-]`, so that it is a
-/// safe path component as it stands.
+/// safe path component as it stands; `lock` is a file's name in every VM's folder, and no stream's.
 public struct StreamName: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// The name itself.
     public let text: String
@@ -117,7 +116,7 @@ public struct StreamName: Hashable, Comparable, Sendable, CustomStringConvertibl
                 false
             }
         }
-        guard (1...64).contains(bytes.count), allowed else {
+        guard (1...64).contains(bytes.count), allowed, text != "lock" else {
             return nil
         }
         self.text = text

@@ -26,21 +26,6 @@ public final class Block {
 
     /// Position just after the last byte.
     public var end: UInt64 { offset + UInt64(length) }
-
-    /// The place among `records` of the data record that holds the byte at `position`, which lies in this block.
-    public func recordIndex(holding position: UInt64) -> Int {
-        var (low, high) = (0, records.count)
-        // The last record that begins at or before `position`: markers come before the data at their position.
-        while low + 1 < high {
-            let middle = (low + high) / 2
-            if records[middle].offset <= position {
-                low = middle
-            } else {
-                high = middle
-            }
-        }
-        return low
-    }
 }
 
 /// Memory for a block's text, used again for the next block when nobody holds the last one any more: a fresh 256 KiB

@@ -73,8 +73,11 @@ struct BootHeads {
         var text: [UInt8] = []
         var records: [IndexRecord] = []
         var cursor = Cursor(offset: start)
-        while cursor.offset < end, let batch = try reader.batch(at: cursor), batch.missing == nil {
-            for record in batch.block.records[batch.firstRecord...] where record.offset < end {
+        while cursor.offset < end, records.count < StoreLimits.recordsLimit, let batch = try reader.batch(at: cursor),
+            batch.missing == nil
+        {
+            for record in batch.block.records[batch.firstRecord...]
+            where record.offset < end && records.count < StoreLimits.recordsLimit {
                 var part = record
                 let from = max(record.offset, cursor.offset)
                 part.offset = from

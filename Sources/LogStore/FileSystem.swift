@@ -15,19 +15,30 @@ public struct FileID: Hashable, Sendable {
 public struct FileStatus: Hashable, Sendable {
     /// Length in bytes.
     public var size: Int
-    /// Bytes the file takes on disk.
-    public var allocated: Int
     /// Microseconds since the Unix epoch of the last change of the contents.
     public var modified: Int64
     /// Whether it is a folder.
     public var isDirectory: Bool
 
     /// A status from its parts.
-    public init(size: Int, allocated: Int, modified: Int64, isDirectory: Bool) {
+    public init(size: Int, modified: Int64, isDirectory: Bool) {
         self.size = size
-        self.allocated = allocated
         self.modified = modified
         self.isDirectory = isDirectory
+    }
+}
+
+/// How big a file system is.
+public struct FileSystemSpace: Hashable, Sendable {
+    /// Bytes in all.
+    public var size: Int
+    /// Bytes that can still be written without privilege.
+    public var free: Int
+
+    /// A space from its parts.
+    public init(size: Int, free: Int) {
+        self.size = size
+        self.free = free
     }
 }
 
@@ -61,14 +72,17 @@ public protocol FileSystem: Sendable {
     func synchronize(_ file: FileID) throws(SystemError)
     /// Puts a folder's names on disk.
     func synchronizeDirectory(_ path: String) throws(SystemError)
-    /// Puts everything of the file system that holds `path` on disk.
-    func synchronizeAll(_ path: String) throws(SystemError)
+    /// Puts everything of the file system that holds `file` on disk. Fails when anything written since the file was
+    /// opened, or since the last call, could not be.
+    func synchronizeAll(_ file: FileID) throws(SystemError)
     /// Sets when a file's contents are said to have changed last, in microseconds since the Unix epoch.
     func setModified(_ path: String, _ microseconds: Int64) throws(SystemError)
     /// Takes the file's exclusive lock, if nobody has it; it goes with the file's last descriptor.
     func tryLock(_ file: FileID) -> Bool
     /// Gives a file that many bytes of disk, so that they can be had back when it is full.
     func allocate(_ file: FileID, _ size: Int) throws(SystemError)
+    /// How much room there is where `path` lies; nil when that is not known.
+    func space(at path: String) -> FileSystemSpace?
     /// Makes a folder; no error when it is there.
     func makeDirectory(_ path: String) throws(SystemError)
     /// The names in a folder, in no order.
@@ -156,6 +170,11 @@ public final class StoredFile {
     /// Puts the file's data on disk.
     public func synchronize() throws(SystemError) {
         try fileSystem.synchronize(file)
+    }
+
+    /// Puts everything of the file's file system on disk.
+    public func synchronizeAll() throws(SystemError) {
+        try fileSystem.synchronizeAll(file)
     }
 
     /// Gives the file that many bytes of disk.

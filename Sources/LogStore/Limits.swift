@@ -1,6 +1,6 @@
 /// The store's fixed numbers, each with its reason.
 public enum StoreLimits {
-    /// The version of the format that this code writes, and the newest it reads.
+    /// The version of the format that this code writes; a newer one it reads as far as it can, and never writes.
     public static let formatVersion = 1
     /// Text per block. zstd's ratio on logs stops growing about here (measured: 64 KiB 3.9, 256 KiB 7.5 on boot logs),
     /// and one block is decoded in about 150 µs.
@@ -23,6 +23,8 @@ public enum StoreLimits {
     /// A stream continues at the next multiple of this after the host went down uncleanly, so that no position that a
     /// reader may have saved is ever given to other bytes.
     public static let restartStride: UInt64 = 1 << 32
+    /// Bytes of the file system that are left free, or a twentieth of it where that is less.
+    public static let keptFree = 1 << 30
     /// Boot heads kept of each stream when the segments around them go, and how much of each.
     public static let headsKept = 8
     /// Bytes of text kept of a boot whose segment goes.

@@ -65,12 +65,8 @@ public struct LinuxFileSystem: FileSystem {
         try systemCall("fsync", path) { fsync(number) }
     }
 
-    public func synchronizeAll(_ path: String) throws(SystemError) {
-        let folder = Descriptor(
-            owning: try systemCall("open", path) { gl_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) }
-        )
-        let number = folder.raw
-        try systemCall("syncfs", path) { gl_syncfs(number) }
+    public func synchronizeAll(_ file: FileID) throws(SystemError) {
+        try systemCall("syncfs") { gl_syncfs(file.number) }
     }
 
     public func setModified(_ path: String, _ microseconds: Int64) throws(SystemError) {
@@ -91,6 +87,17 @@ public struct LinuxFileSystem: FileSystem {
         }
     }
 
+    public func space(at path: String) -> FileSystemSpace? {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else {
+            return nil
+        }
+        return FileSystemSpace(
+            size: Int(clamping: status.f_blocks) * Int(clamping: status.f_frsize),
+            free: Int(clamping: status.f_bavail) * Int(clamping: status.f_frsize)
+        )
+    }
+
     public func makeDirectory(_ path: String) throws(SystemError) {
         if mkdir(path, Self.directoryMode) != 0, errno != EEXIST {
             throw SystemError("mkdir", path)
@@ -103,13 +110,20 @@ public struct LinuxFileSystem: FileSystem {
         }
         defer { closedir(stream) }
         var names: [String] = []
-        while let entry = readdir(stream) {
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else {
+                break
+            }
             let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             if name != "." && name != ".." {
                 names.append(name)
             }
+        }
+        guard errno == 0 else {
+            throw SystemError("readdir", directory)
         }
         return names
     }
@@ -137,7 +151,6 @@ public struct LinuxFileSystem: FileSystem {
         }
         return FileStatus(
             size: Int(status.st_size),
-            allocated: Int(status.st_blocks) * 512,
             modified: Int64(status.st_mtim.tv_sec) * 1_000_000 + Int64(status.st_mtim.tv_nsec) / 1000,
             isDirectory: status.st_mode & S_IFMT == S_IFDIR
         )

@@ -6,6 +6,7 @@ public final class Reserve {
     /// 16 MiB: room for some hundred thousand markers, or for sealing fifty pairs.
     public static let standardSize = 16 << 20
 
+    private let root: String
     private let path: String
     private let size: Int
     private let fileSystem: any FileSystem
@@ -14,19 +15,24 @@ public final class Reserve {
 
     /// The reserve of the store in `root`; nothing is set aside until `hold()`.
     public init(root: String, size: Int = Reserve.standardSize, fileSystem: any FileSystem) {
+        self.root = root
         path = root + "/reserve"
         self.size = size
         self.fileSystem = fileSystem
     }
 
-    /// Sets the space aside; whether the disk had it.
+    /// Sets the space aside; whether the disk had it, and as much again: else it would be full at the next write.
     public func hold() -> Bool {
+        if let space = fileSystem.space(at: root), !isHeld, space.free < 2 * size {
+            return false
+        }
         do throws(SystemError) {
             let file = try StoredFile(path, .create, on: fileSystem)
             try file.allocate(size)
             isHeld = true
         } catch {
-            isHeld = false
+            // A part of it may have been given.
+            release()
         }
         return isHeld
     }

@@ -25,13 +25,14 @@ public struct Quota: Hashable, Sendable {
 public final class Retention {
     private let store: Store
     private let compressor = Compressor()
-    /// The bounds of one VM, by its name.
-    public var quota: @Sendable (VMIdentity) -> Quota
+    /// The bounds of one VM.
+    let quota: @Sendable (VMIdentity) -> Quota
     /// Bytes that all VMs together may take; nil: any number.
-    public var total: Int?
-    /// How long the history of a deleted VM stays, in microseconds.
-    public var deletedAge: Int64
+    let total: Int?
+    private let deletedAge: Int64
     private var usages: [String: Int] = [:]
+    /// Held while this process is the one that looks at all VMs.
+    private var lock: StoredFile?
 
     /// What was removed.
     public struct Freed: Hashable, Sendable {
@@ -44,7 +45,8 @@ public final class Retention {
     /// A deleted VM's history stays seven days.
     public static let standardDeletedAge: Int64 = 7 * 86_400 * 1_000_000
 
-    /// Retention over `store`.
+    /// Retention over `store`: of each VM `quota`, of all together `total` bytes, of a deleted VM its history for
+    /// `deletedAge` microseconds.
     public init(
         store: Store,
         total: Int? = nil,
@@ -57,19 +59,39 @@ public final class Retention {
         self.quota = quota
     }
 
-    /// Looks at all VMs: removes what is too old, the deleted ones whose time is over, and what is too much.
+    /// Looks at all VMs: removes what is too old, the deleted ones whose time is over, and what is too much. Does nothing
+    /// while another process does. A VM that cannot be looked at keeps no other from it; its error is thrown at the end.
     public func enforceAll(now: Timestamp) throws(SystemError) -> Freed {
         var freed = Freed()
+        guard try isResponsible() else {
+            return freed
+        }
+        var failure: SystemError?
         usages.removeAll()
         for vm in try store.vms() {
-            if let ended = vm.ended, ended.advanced(byMicroseconds: deletedAge) < now {
-                try remove(vm)
-                continue
+            do throws(SystemError) {
+                if let ended = vm.ended, ended.advanced(byMicroseconds: deletedAge) < now {
+                    try remove(vm)
+                } else {
+                    freed += try enforce(vm, now: now)
+                }
+            } catch {
+                failure = failure ?? error
             }
-            freed += try enforce(vm, now: now)
         }
         freed += try enforceTotal()
+        if let failure {
+            throw failure
+        }
         return freed
+    }
+
+    private func isResponsible() throws(SystemError) -> Bool {
+        if lock == nil {
+            let file = try StoredFile(store.lockPath, .create, on: store.fileSystem)
+            lock = file.tryLock() ? file : nil
+        }
+        return lock != nil
     }
 
     /// Brings one VM, which has just grown, within its quota, and the store within its total.
@@ -78,7 +100,9 @@ public final class Retention {
             return Freed()
         }
         var freed = try enforce(vm, now: now)
-        freed += try enforceTotal()
+        if lock != nil {
+            freed += try enforceTotal()
+        }
         return freed
     }
 
@@ -99,14 +123,11 @@ public final class Retention {
 
     private func enforceTotal() throws(SystemError) -> Freed {
         var freed = Freed()
-        guard let total else {
-            return freed
-        }
         var spent: Set<String> = []
-        while usages.values.reduce(0, +) > total,
+        while let bound = bound(for: usages.values.reduce(0, +)),
             let biggest = usages.filter({ !spent.contains($0.key) }).max(by: { $0.value < $1.value })?.key
         {
-            if let step = try evictOldest(of: biggest, limit: total) {
+            if let step = try evictOldest(of: biggest, limit: bound) {
                 freed += step
                 usages[biggest] = try store.usage(of: biggest)
             } else {
@@ -114,6 +135,17 @@ public final class Retention {
             }
         }
         return freed
+    }
+
+    /// What all VMs together may take, when that is less than the `usage`: the total, and less where the disk is nearly
+    /// full. But a disk that others fill costs at most three quarters of what is kept.
+    private func bound(for usage: Int) -> Int? {
+        var bound = total ?? .max
+        if let space = store.fileSystem.space(at: store.root) {
+            let short = min(StoreLimits.keptFree, space.size / 20) - space.free
+            bound = min(bound, max(usage - short, (total ?? space.size / 10) / 4))
+        }
+        return bound < usage ? bound : nil
     }
 
     /// Removes the oldest segment, or unsealed pair, of the VM's biggest stream; nil when nothing may go.

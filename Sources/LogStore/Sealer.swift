@@ -10,6 +10,8 @@ public final class Sealer {
     private let retention: Retention
     private let clock: any HostClock
     private var memory = BlockMemory()
+    /// A file of the store's file system, kept open: one opened anew would not be told of what failed before.
+    private var lock: StoredFile?
 
     /// A sealer over `store` that enforces `retention`.
     public init(store: Store, retention: Retention, clock: any HostClock) {
@@ -24,7 +26,7 @@ public final class Sealer {
     /// Seals the pair at `base`, then brings the VM within its quota. What cannot be sealed now is tried again by
     /// `synchronize`.
     public func seal(_ base: UInt64, of stream: StreamID) throws(SystemError) {
-        let sealer = try streamSealer(stream)
+        let sealer = streamSealer(stream)
         // The quota is kept even when sealing fails: what it frees may be what sealing needs.
         let failure = attempt { () throws(SystemError) in try sealer.seal(base, &memory) }
         _ = try retention.enforce(vm: stream.vm, now: Timestamp(microseconds: clock.wallMicroseconds()))
@@ -38,7 +40,7 @@ public final class Sealer {
     /// A failed sync is never retried as success: everything since the last good one is taken back and sealed again,
     /// and the error is thrown.
     public func synchronize() throws(SystemError) {
-        var failure = attempt { () throws(SystemError) in try store.fileSystem.synchronizeAll(store.root) }
+        var failure = attempt { () throws(SystemError) in try synchronizeAll() }
         let hasSynced = failure == nil
         for sealer in streams.values where sealer.isDirty {
             let own = attempt { () throws(SystemError) in
@@ -56,6 +58,13 @@ public final class Sealer {
         }
     }
 
+    private func synchronizeAll() throws(SystemError) {
+        if lock == nil {
+            lock = try StoredFile(store.lockPath, .create, on: store.fileSystem)
+        }
+        try lock?.synchronizeAll()
+    }
+
     private func attempt(_ body: () throws(SystemError) -> Void) -> SystemError? {
         do throws(SystemError) {
             try body()
@@ -65,7 +74,7 @@ public final class Sealer {
         }
     }
 
-    /// Looks at all VMs, as at the start and once an hour.
+    /// Looks at all VMs, as at the start and once an hour; one process does that for all.
     public func enforceRetention() throws(SystemError) -> Retention.Freed {
         try retention.enforceAll(now: Timestamp(microseconds: clock.wallMicroseconds()))
     }
@@ -77,12 +86,12 @@ public final class Sealer {
         }
     }
 
-    private func streamSealer(_ stream: StreamID) throws(SystemError) -> StreamSealer {
+    private func streamSealer(_ stream: StreamID) -> StreamSealer {
         if let known = streams[stream] {
             return known
         }
         let quota = store.vm(in: stream.vm).map { retention.quota($0.identity).bytes } ?? Quota.standard.bytes
-        let sealer = try StreamSealer(
+        let sealer = StreamSealer(
             layout: StreamLayout(path: store.path(of: stream)),
             fileSystem: store.fileSystem,
             compressor: compressor,

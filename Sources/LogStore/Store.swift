@@ -29,6 +29,9 @@ public struct Store: Sendable {
         public var directory: String { identity.directoryName }
     }
 
+    /// Locked by the one process that keeps the whole store within its bounds.
+    var lockPath: String { root + "/lock" }
+
     func path(of vm: String) -> String { root + "/" + vm }
     func path(of stream: StreamID) -> String { root + "/" + stream.vm + "/" + stream.stream.text }
     func factsPath(_ vm: String) -> String { root + "/" + vm + "/vm.json" }
@@ -113,6 +116,20 @@ public struct Store: Sendable {
             encoding: facts["encoding"]?.text.flatMap(StreamProperties.Encoding.init) ?? .raw,
             clock: facts["clock"]?.text.flatMap(StreamProperties.Clock.init) ?? .host,
             isReplayable: facts["replayable"]?.bool ?? false
+        )
+    }
+
+    /// Throws ENOTSUP when the facts in the file at `path` are of a newer format than this code's.
+    func checkFormat(_ path: String) throws(SystemError) {
+        guard let bytes = try fileSystem.contents(of: path), let facts = try? JSON(parsing: bytes),
+            let version = facts["format"]?.integer, version > StoreLimits.formatVersion
+        else {
+            return
+        }
+        throw SystemError(
+            "open for writing (format \(version) of a newer guestlog; this one writes \(StoreLimits.formatVersion))",
+            path,
+            code: SystemError.notSupported
         )
     }
 

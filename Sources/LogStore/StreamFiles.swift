@@ -196,8 +196,7 @@ enum BlockPlace {
             timeRange: header.timeRange,
             ownTime: header.ownTime,
             lines: Int(header.lines),
-            flags: header.flags,
-            storedLength: Int(header.frameLength)
+            flags: header.flags
         )
     }
 

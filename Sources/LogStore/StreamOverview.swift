@@ -15,8 +15,6 @@ public struct BlockSummary: Hashable, Sendable {
     public var lines: Int
     /// All records' flags together.
     public var flags: RecordFlags
-    /// Length of the compressed frame; 0 in an active pair.
-    public var storedLength: Int
 }
 
 /// What a stream holds, seen without decoding its text.

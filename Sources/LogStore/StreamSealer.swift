@@ -44,12 +44,11 @@ final class StreamSealer {
         fileSystem: any FileSystem,
         compressor: Compressor,
         segmentLimit: Int
-    ) throws(SystemError) {
+    ) {
         self.segmentLimit = segmentLimit
         self.layout = layout
         self.fileSystem = fileSystem
         self.compressor = compressor
-        try makeReady()
     }
 
     /// Goes on with the last segment, when it is neither closed nor damaged at its end.
@@ -72,7 +71,7 @@ final class StreamSealer {
     }
 
     /// Whether there is something to do after the next sync: pairs to remove, or pairs to try again.
-    var isDirty: Bool { !unsynced.isEmpty || !synced.isEmpty || !waiting.isEmpty || !isReady }
+    var isDirty: Bool { !unsynced.isEmpty || !synced.isEmpty || !waiting.isEmpty || !cuts.isEmpty }
 
     /// Takes the closed pair at `base`, which follows those given before, and seals all that wait.
     func seal(_ base: UInt64, _ memory: inout BlockMemory) throws(SystemError) {

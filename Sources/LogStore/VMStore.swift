@@ -13,14 +13,13 @@ public final class VMStore {
     public private(set) var vm: Store.VM
     private let lock: StoredFile
     private var state: WriterState
-    /// Whether the host died while the VM was last written.
-    public let hostDied: Bool
     private var streams: [StreamName: StreamWriter] = [:]
 
     /// Opens the history of the VM known by that name, UUID and namespace, making it when there is none.
     ///
     /// A UUID is the identity; the name may have changed. Without one, a VM that was deleted does not hand its history
-    /// on: the next of its name begins a new one. Throws EWOULDBLOCK when another process writes it.
+    /// on: the next of its name begins a new one. Throws EWOULDBLOCK when another process writes it, ENOTSUP when a
+    /// newer version made it: repairing what is not understood would destroy it.
     public init(
         store: Store,
         name: String,
@@ -38,14 +37,16 @@ public final class VMStore {
                 identity.instance += 1
             }
         }
+        let known = store.vm(in: identity.directoryName)
         let path = store.path(of: identity.directoryName)
+        try store.checkFormat(path + "/vm.json")
         try fileSystem.makeDirectory(path)
         lock = try StoredFile(path + "/lock", .create, on: fileSystem)
         guard lock.tryLock() else {
             throw SystemError("lock (another process writes this VM)", path, code: SystemError.wouldBlock)
         }
         let left = try WriterState(at: path, on: fileSystem)
-        hostDied = left.map { $0.hostBoot != nil && $0.hostBoot != hostBoot } ?? false
+        let hostDied = left.map { $0.hostBoot != nil && $0.hostBoot != hostBoot } ?? false
         state = left ?? WriterState()
         state.hostBoot = hostBoot
         if hostDied {
@@ -53,13 +54,20 @@ public final class VMStore {
         }
         try state.write(at: path, on: fileSystem)
         self.store = store
-        if let known = store.vm(in: identity.directoryName), known.identity == identity, known.ended == nil {
+        if let known, known.identity == identity, known.ended == nil {
             vm = known
         } else {
-            let created = store.vm(in: identity.directoryName)?.created ?? now
-            vm = Store.VM(identity: identity, created: created)
+            vm = Store.VM(identity: identity, created: known?.created ?? now)
             try store.write(vm)
         }
+    }
+
+    /// Gives the VM, which is known by its UUID, another name.
+    public func rename(to name: String) throws(SystemError) {
+        var renamed = vm
+        renamed.identity.name = name
+        try store.write(renamed)
+        vm = renamed
     }
 
     /// The stream `name`, recovered and ready to be appended to; made with `properties` when there is none.
@@ -74,6 +82,7 @@ public final class VMStore {
         let id = StreamID(vm: vm.directory, stream: name)
         let layout = StreamLayout(path: store.path(of: id))
         try store.fileSystem.makeDirectory(layout.path)
+        try store.checkFormat(layout.metadata)
         let hostDied = state.unrepaired.contains(name)
         let actual: StreamProperties
         if let known = store.knownProperties(of: id) {
@@ -183,4 +192,6 @@ extension SystemError {
     public static let wouldBlock: Int32 = 11
     /// EIO.
     static let inputOutput: Int32 = 5
+    /// ENOTSUP.
+    static let notSupported: Int32 = 95
 }

@@ -32,7 +32,12 @@ struct DamageTests {
             }
             try check(fixture, text, "seed \(seed), before recovery")
             files.processDies()
-            try fixture.restart(hostBoot: seed % 2 == 0 ? "boot-2" : "boot-1")
+            do {
+                try fixture.restart(hostBoot: seed % 2 == 0 ? "boot-2" : "boot-1")
+            } catch let error as SystemError where error.code == SystemError.notSupported {
+                // The version's digit was hit.
+                continue
+            }
             try check(fixture, text, "seed \(seed), after recovery")
             try fixture.append("after\n")
             fixture.writer.roll()

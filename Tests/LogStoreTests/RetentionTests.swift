@@ -150,6 +150,44 @@ struct RetentionTests {
         }
     }
 
+    @Test("one process at a time looks at all VMs; each looks at its own")
+    func looksAtAll() throws {
+        let fixture = try StoreFixture(root: folder.path)
+        try fixture.pour(consoleText(2_000_000))
+        let first = Retention(store: fixture.store) { _ in Quota(bytes: 1 << 30) }
+        _ = try first.enforceAll(now: fixture.clock.time)
+        let second = Retention(store: fixture.store) { _ in Quota(bytes: 300_000) }
+        #expect(try second.enforceAll(now: fixture.clock.time) == Retention.Freed())
+        #expect(try second.enforce(vm: "web", now: fixture.clock.time).files > 0)
+    }
+
+    @Test("what only looks like a UUID, or like a file of the store, has a folder of its own")
+    func folders() {
+        let uuid = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+        let identities = [
+            VMIdentity(name: uuid), VMIdentity(name: "x", uuid: uuid), VMIdentity(name: "lock"),
+            VMIdentity(name: "reserve"), VMIdentity(name: "%6Cock"), VMIdentity(name: "a", namespace: "lock"),
+            VMIdentity(name: "x", uuid: "../../etc"),
+        ]
+        let folders = identities.map(\.directoryName)
+        #expect(Set(folders).count == folders.count)
+        #expect(folders == ["%36" + uuid.dropFirst(), uuid, "%6Cock", "%72eserve", "%256Cock", "lock.a", "x"])
+        #expect(StreamName("lock") == nil)
+    }
+
+    @Test("a store of a newer format is not written")
+    func newerFormat() throws {
+        let fixture = try StoreFixture(root: folder.path)
+        try fixture.append("kept\n")
+        let facts = folder.path + "/web/vm.json"
+        let text = String(decoding: try #require(try fixture.store.fileSystem.contents(of: facts)), as: UTF8.self)
+        let newer = text.replacing("\"format\":1", with: "\"format\":2")
+        #expect(newer != text)
+        try fixture.store.fileSystem.replace("vm.json", in: folder.path + "/web", with: Array(newer.utf8))
+        #expect(throws: SystemError.self) { try fixture.restart() }
+        #expect(try fixture.read().text == "kept\n")
+    }
+
     @Test("the heads of the newest eight boots outlive their segments")
     func keepsHeads() throws {
         let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 1_600_000))

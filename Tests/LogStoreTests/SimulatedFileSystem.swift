@@ -326,7 +326,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         }
     }
 
-    func synchronizeAll(_ path: String) throws(SystemError) {
+    func synchronizeAll(_ file: FileID) throws(SystemError) {
         let fails = failsNextSync
         failsNextSync = false
         func settleAll() {
@@ -363,6 +363,8 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
     }
 
     func allocate(_ file: FileID, _ size: Int) throws(SystemError) {}
+
+    func space(at path: String) -> FileSystemSpace? { nil }
 
     func makeDirectory(_ path: String) throws(SystemError) {
         guard isDead || names[path] == nil else {
@@ -416,7 +418,6 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         }
         return FileStatus(
             size: node.cached.count,
-            allocated: node.cached.count,
             modified: node.modified,
             isDirectory: node.isDirectory
         )

@@ -92,7 +92,7 @@ public final class FaultyFileSystem: FileSystem {
         try real.synchronize(file)
     }
 
-    public func synchronizeAll(_ path: String) throws(SystemError) {
+    public func synchronizeAll(_ file: FileID) throws(SystemError) {
         try change("syncfs")
     }
 
@@ -112,6 +112,8 @@ public final class FaultyFileSystem: FileSystem {
         try change("fallocate")
         try real.allocate(file, size)
     }
+
+    public func space(at path: String) -> FileSystemSpace? { real.space(at: path) }
 
     public func makeDirectory(_ path: String) throws(SystemError) {
         try change("mkdir")

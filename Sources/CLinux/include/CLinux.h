@@ -19,9 +19,6 @@ size_t gl_count_byte(const void *bytes, size_t count, uint8_t needle);
 const void *gl_memrchr(const void *bytes, int needle, size_t count);
 const void *gl_memmem(const void *bytes, size_t count, const void *needle, size_t needle_count);
 
-// Whether every byte is NUL.
-bool gl_all_zero(const void *bytes, size_t count);
-
 // Atomics on shared memory: the in-flight ring outlives the process, so its counters are plain words in a mapping.
 static inline uint64_t gl_load_acquire(const uint64_t *word) {
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);

@@ -38,8 +38,7 @@ struct JournalExportFormat: EntryWriter {
     /// 128 bits that are always the same for `text` (FNV-1a twice), as the journal writes them.
     private static func identifier(_ text: String) -> String {
         func hash(_ seed: UInt64) -> String {
-            let value = text.utf8.reduce(seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-            let digits = String(value, radix: 16)
+            let digits = String(text.stableHash(seed: seed), radix: 16)
             return String(repeating: "0", count: 16 - digits.count) + digits
         }
         return hash(0xcbf2_9ce4_8422_2325) + hash(0x8422_2325_cbf2_9ce4)
