@@ -265,7 +265,7 @@ int gl_spawn_on_terminal(pid_t *child, const char *terminal, char *const argumen
 }
 
 int gl_syncfs(int fd) { return syncfs(fd); }
-int gl_allocate(int fd, off_t size) { return fallocate(fd, 0, 0, size) == 0 ? 0 : errno; }
+int gl_allocate(int fd, off_t offset, off_t size) { return fallocate(fd, 0, offset, size) == 0 ? 0 : errno; }
 int gl_try_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 int gl_set_pipe_size(int fd, int size) { return fcntl(fd, F_SETPIPE_SZ, size); }
 int gl_get_pipe_size(int fd) { return fcntl(fd, F_GETPIPE_SZ); }

@@ -102,7 +102,7 @@ struct BootDetector {
 
     /// Whether a boot may be told from a banner at `time`.
     private mutating func begin(_ time: Int64) -> Bool {
-        if let last = lastBanner, time - last < Self.bannerInterval {
+        if let last = lastBanner, (0..<Self.bannerInterval).contains(time - last) {
             return false
         }
         lastBanner = time

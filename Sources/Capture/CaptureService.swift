@@ -149,7 +149,7 @@ public final class CaptureService: Sendable {
         threads.writer?.join()
         sealer.stop()
         threads.sealer?.join()
-        writer.closeCleanly()
+        writer.close(isSynced: sealer.isSynced)
         writer.removeRings()
     }
 
@@ -166,11 +166,14 @@ public final class CaptureService: Sendable {
         case unusableName
         /// The shard has all the streams it can have.
         case tooManyStreams
+        /// The folder of the in-flight rings is full.
+        case noMemory(SystemError)
 
         public var description: String {
             switch self {
             case .captured: "it is captured another way already; it is passed through, not stored twice"
             case .unusableName: "the VM's name is longer than \(StreamKey.maximumName) bytes, or holds a NUL"
+            case .noMemory(let error): "no room where what is in flight is kept: \(error)"
             case .tooManyStreams: "\(InflightRing.slotCount) streams are captured on one thread already"
             }
         }
@@ -202,7 +205,8 @@ public final class CaptureService: Sendable {
         let number = shards.firstIndex { $0 === shard } ?? 0
         let slot = intake.slot
         writer.post { writer in
-            writer.prepare(ringNumber: number, slot: slot, key: key, options: options, statistics: statistics)
+            let preparation = StoreWriter.Preparation(key: key, options: options, statistics: statistics)
+            writer.prepare(preparation, ringNumber: number, slot: slot)
         }
         return intake
     }

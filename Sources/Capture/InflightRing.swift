@@ -9,6 +9,8 @@ import SystemIO
 /// `tail`, both grow for ever and are taken modulo the capacity. An entry is a header of 32 bytes and its payload,
 /// never bent over the end. Beside the entries lies a table of slots, one per stream: its key, what it holds, and the
 /// losses not yet written as markers, each word owned by one side.
+///
+/// Nothing is touched that tmpfs has not given for good: when it is full, there is no room in the ring, and no SIGBUS.
 public final class InflightRing: @unchecked Sendable {
     // Sendable because each field of the mapping has one owning thread, and head and tail are published with
     // release and read with acquire.
@@ -19,6 +21,10 @@ public final class InflightRing: @unchecked Sendable {
         case data = 1
         case gap = 2
         case boot = 3
+        /// From here on the slot stands for the stream whose key it holds.
+        case open = 4
+        /// The stream's source is gone: nothing more comes by this slot.
+        case close = 5
     }
 
     /// How far an entry has come; written by the consumer.
@@ -68,7 +74,7 @@ public final class InflightRing: @unchecked Sendable {
         var reason: UInt64 = 0
     }
 
-    static let magic: UInt64 = 0x3130_474e_4952_4c47  // "GLRING01"
+    static let magic: UInt64 = 0x3230_474e_4952_4c47  // "GLRING02"
     static let entryHeader = 32
     static let plainOnly: UInt16 = 1
     private static let headerSize = 4096
@@ -86,7 +92,10 @@ public final class InflightRing: @unchecked Sendable {
     ///
     /// What is passed over is lost for as long as the consumer has not noticed: no more than half, for it may be stuck.
     private static let rewindPart = 2
+    /// Bytes that are asked of tmpfs at once.
+    private static let backingStep = 1 << 20
 
+    private let file: Descriptor
     private let mapping: UnsafeMutableRawPointer
     private let mappedSize: Int
     private let data: UnsafeMutableRawPointer
@@ -96,18 +105,18 @@ public final class InflightRing: @unchecked Sendable {
     public let path: String
 
     // Producer's own.
-    private var head: UInt64
+    private(set) var head: UInt64
     private var pendingPadding: UInt64 = 0
+    /// Bytes of entries that tmpfs has given memory for.
+    private var backed = 0
 
     /// Opens the ring at `path`, made empty when it is absent, of another size, or of another boot of the host.
     public init(path: String, capacity: Int, hostBoot: String) throws(SystemError) {
         self.path = path
         self.capacity = capacity
         mappedSize = Self.headerSize + Self.slotCount * Self.slotSize + capacity
-        let file = Descriptor(
-            owning: try systemCall("open", path) { gl_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600) }
-        )
-        let number = file.raw
+        let number = try systemCall("open", path) { gl_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600) }
+        let file = Descriptor(owning: number)
         var status = stat()
         try systemCall("stat", path) { fstat(number, &status) }
         let size = mappedSize
@@ -118,6 +127,7 @@ public final class InflightRing: @unchecked Sendable {
         guard let mapping = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, number, 0), mapping != MAP_FAILED else {
             throw SystemError("mmap", path)
         }
+        self.file = file
         self.mapping = mapping
         data = mapping + Self.headerSize + Self.slotCount * Self.slotSize
         let boot = Array(hostBoot.utf8.prefix(64))
@@ -125,6 +135,7 @@ public final class InflightRing: @unchecked Sendable {
         if mapping.load(as: UInt64.self) != Self.magic || !known.elementsEqual(boot) {
             try systemCall("truncate", path) { ftruncate(number, 0) }
             try systemCall("truncate", path) { ftruncate(number, size) }
+            try Self.back(0..<Self.headerSize, of: number, path)
             (mapping + 64).copyMemory(from: boot, byteCount: boot.count)
             mapping.storeBytes(of: Self.magic, as: UInt64.self)
         }
@@ -156,6 +167,10 @@ public final class InflightRing: @unchecked Sendable {
         (mapping + 256).assumingMemoryBound(to: UInt64.self)
     }
 
+    private var slotsUsedWord: UnsafeMutablePointer<UInt64> {
+        (mapping + 384).assumingMemoryBound(to: UInt64.self)
+    }
+
     private func place(_ position: UInt64) -> Int { Int(position % UInt64(capacity)) }
 
     private static func aligned(_ size: Int) -> Int { (size + 31) & ~31 }
@@ -183,10 +198,31 @@ public final class InflightRing: @unchecked Sendable {
             start = 0
         }
         let room = min(Self.maximumPayload, free - Self.entryHeader)
-        guard room >= Self.minimumPayload else {
+        guard room >= Self.minimumPayload, isBacked(upTo: max(place(head), start + room) + Self.entryHeader) else {
             return nil
         }
         return UnsafeMutableRawBufferPointer(start: data + start + Self.entryHeader, count: room)
+    }
+
+    /// Whether tmpfs has given memory for the entries below `end`; asks for more when it has not.
+    private func isBacked(upTo end: Int) -> Bool {
+        let start = Self.headerSize + Self.slotCount * Self.slotSize
+        while backed < min(end, capacity) {
+            let step = min(Self.backingStep, capacity - backed)
+            guard (try? Self.back((start + backed)..<(start + backed + step), of: file.raw, path)) != nil else {
+                return false
+            }
+            backed += step
+        }
+        return true
+    }
+
+    /// Makes tmpfs give memory for a part of the file.
+    private static func back(_ part: Range<Int>, of file: Int32, _ path: String) throws(SystemError) {
+        let code = gl_allocate(file, part.lowerBound, part.count)
+        guard code == 0 else {
+            throw SystemError("fallocate", path, code: code)
+        }
     }
 
     /// Makes the first `count` bytes of the room reserved last an entry that the consumer sees.
@@ -251,9 +287,18 @@ public final class InflightRing: @unchecked Sendable {
         return Array(UnsafeRawBufferPointer(start: slot(number) + Self.keyOffset, count: length))
     }
 
-    /// Makes a slot stand for a stream and zeroes its counts. Producer, or before there is one.
-    func setKey(_ key: [UInt8], of number: Int) {
+    /// Slots below this number have ever stood for a stream.
+    var slotsUsed: Int { min(Int(clamping: gl_load_acquire(slotsUsedWord)), Self.slotCount) }
+
+    /// Whether losses of the slot's stream are counted that no marker tells of yet.
+    func hasLosses(_ number: Int) -> Bool { shardLoss(number).bytes > 0 || writerLoss(number).bytes > 0 }
+
+    /// Makes a slot stand for a stream and zeroes its counts. Producer. Fails when tmpfs is full.
+    func setKey(_ key: [UInt8], of number: Int) throws(SystemError) {
         precondition(key.count <= Self.maximumKey, "keys are checked where streams are opened")
+        let start = Self.headerSize + number * Self.slotSize
+        try Self.back(start..<(start + Self.slotSize), of: file.raw, path)
+        gl_store_release(slotsUsedWord, max(slotsUsedWord.pointee, UInt64(number) + 1))
         memset(slot(number), 0, Self.slotSize)
         (slot(number) + Self.keyOffset).copyMemory(from: key, byteCount: key.count)
         slot(number).storeBytes(of: UInt16(key.count), as: UInt16.self)

@@ -11,10 +11,13 @@ final class SealerThread: @unchecked Sendable {
     static let syncInterval: Int64 = 1_000_000
     /// How often age limits are looked at.
     static let retentionInterval: Int64 = 3_600_000_000
+    /// How soon after a failure they are looked at again.
+    static let retryInterval: Int64 = 10_000_000
 
     private struct Queue {
         var pairs: [(base: UInt64, stream: StreamID)] = []
         var isDirty = false
+        var afterSync: [@Sendable (Sealer) -> Void] = []
     }
 
     private let sealer: Sealer
@@ -25,6 +28,7 @@ final class SealerThread: @unchecked Sendable {
     private let queue = Mutex(Queue())
     private let alarm: Alarm
     private let stopping = Atomic<Bool>(false)
+    private let hasSynced = Atomic<Bool>(true)
 
     init(
         sealer: Sealer,
@@ -61,6 +65,18 @@ final class SealerThread: @unchecked Sendable {
         }
     }
 
+    /// Runs `action` on the thread, once everything written until now is on disk.
+    func afterSync(_ action: @escaping @Sendable (Sealer) -> Void) {
+        queue.withLock { queue in
+            queue.afterSync.append(action)
+            queue.isDirty = true
+        }
+        alarm.ring()
+    }
+
+    /// Whether the last sync put everything on disk; to be asked after the thread's end.
+    var isSynced: Bool { hasSynced.load(ordering: .acquiring) }
+
     /// Ends the thread once the queue is empty and synced.
     func stop() {
         stopping.store(true, ordering: .releasing)
@@ -76,8 +92,8 @@ final class SealerThread: @unchecked Sendable {
             let isStopping = stopping.load(ordering: .acquiring)
             let now = clock.monotonicMicroseconds()
             if now >= nextRetention, !isStopping {
-                nextRetention = now + Self.retentionInterval
-                attempt("retention") { () throws(SystemError) in _ = try sealer.enforceRetention() }
+                let isDone = attempt("retention") { () throws(SystemError) in _ = try sealer.enforceRetention() }
+                nextRetention = now + (isDone ? Self.retentionInterval : Self.retryInterval)
             }
             if backlog.isEmpty {
                 backlog = queue.withLock { queue in
@@ -87,15 +103,20 @@ final class SealerThread: @unchecked Sendable {
             }
             let next = backlog.popFirst()
             if let next {
-                attempt("sealing \(next.stream.vm)/\(next.stream.stream)") { () throws(SystemError) in
-                    try sealer.seal(next.base, of: next.stream)
+                if !attempt("sealing", { () throws(SystemError) in try sealer.seal(next.base, of: next.stream) }) {
+                    // The next sync seals what waits, and sees whether all is well again.
+                    queue.withLock { $0.isDirty = true }
                 }
             }
             let isDirty = queue.withLock { $0.isDirty } || sealer.isDirty
             if isDirty, isStopping ? next == nil : now - lastSync >= Self.syncInterval {
-                queue.withLock { $0.isDirty = false }
+                let actions = queue.withLock { queue in
+                    defer { queue.afterSync.removeAll() }
+                    queue.isDirty = false
+                    return queue.afterSync
+                }
                 lastSync = now
-                synchronize()
+                synchronize(actions)
             }
             if next != nil {
                 continue
@@ -108,11 +129,18 @@ final class SealerThread: @unchecked Sendable {
         }
     }
 
-    private func synchronize() {
+    private func synchronize(_ actions: [@Sendable (Sealer) -> Void]) {
         do {
             try sealer.synchronize()
             problems.clear("sync")
+            if !sealer.isDirty {
+                problems.clear("sealing")
+            }
+            hasSynced.store(true, ordering: .releasing)
+            actions.forEach { $0(sealer) }
         } catch {
+            hasSynced.store(false, ordering: .releasing)
+            queue.withLock { $0.afterSync.insert(contentsOf: actions, at: 0) }
             if problems.raise("sync", "\(error)") {
                 diagnostics.say(.error, "what was written may not be on disk: \(error)")
             }
@@ -120,14 +148,16 @@ final class SealerThread: @unchecked Sendable {
         }
     }
 
-    private func attempt(_ what: String, _ body: () throws(SystemError) -> Void) {
+    private func attempt(_ what: String, _ body: () throws(SystemError) -> Void) -> Bool {
         do throws(SystemError) {
             try body()
             problems.clear(what)
+            return true
         } catch {
             if problems.raise(what, "\(error)") {
                 diagnostics.say(.error, "\(what): \(error)")
             }
+            return false
         }
     }
 }

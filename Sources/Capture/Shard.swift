@@ -1,8 +1,6 @@
 import CLinux
 import Glibc
 import LogModel
-import LogStore
-import RotatingFile
 import SystemIO
 
 /// One epoll thread with its ring: where the descriptors of a share of the VMs live.
@@ -15,12 +13,14 @@ public final class Shard: @unchecked Sendable {
     let ring: InflightRing
     private let clock: any HostClock
     private let wakeWriter: @Sendable () -> Void
-    private var freeSlots: [Int] = []
+    /// Slots whose stream is gone, and the ring's head then: what is behind it is not theirs.
+    private var freeSlots: [(slot: Int, head: UInt64)] = []
     private var nextSlot = 0
     private var openCount = 0
     private var hasPublished = false
-    private var gapped: [Int: StreamIntake] = [:]
-    private var gapTimer: EventLoop.TimerToken?
+    /// Intakes with something left to say, by slot.
+    private var watched: [Int: StreamIntake] = [:]
+    private var watchTimer: EventLoop.TimerToken?
     /// Where bytes go that are read only to be counted.
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: InflightRing.maximumPayload, alignment: 64)
 
@@ -61,7 +61,12 @@ public final class Shard: @unchecked Sendable {
         guard let slot = takeSlot() else {
             throw .tooManyStreams
         }
-        ring.setKey(encoded, of: slot)
+        do throws(SystemError) {
+            try ring.setKey(encoded, of: slot)
+        } catch {
+            freeSlots.append((slot, 0))
+            throw .noMemory(error)
+        }
         openCount += 1
         return StreamIntake(
             shard: self,
@@ -73,22 +78,24 @@ public final class Shard: @unchecked Sendable {
         )
     }
 
+    /// A slot of which nothing is in the ring any more, neither an entry nor a loss that is still to be told.
     private func takeSlot() -> Int? {
-        if let place = freeSlots.firstIndex(where: { ring.held($0) == 0 }) {
-            return freeSlots.remove(at: place)
+        let tail = ring.tail
+        if let place = freeSlots.firstIndex(where: { $0.head <= tail && ring.writerLoss($0.slot).bytes == 0 }) {
+            return freeSlots.remove(at: place).slot
         }
-        while nextSlot < InflightRing.slotCount {
-            nextSlot += 1
-            return nextSlot - 1
+        guard nextSlot < InflightRing.slotCount else {
+            return nil
         }
-        return nil
+        nextSlot += 1
+        return nextSlot - 1
     }
 
-    func close(_ intake: StreamIntake) {
+    /// Gives an intake's slot back; the key stays until it is used again.
+    func free(_ intake: StreamIntake) {
         openCount -= 1
-        gapped[intake.slot] = nil
-        // The key stays until the slot is used again: entries of it may still be in the ring.
-        freeSlots.append(intake.slot)
+        watched[intake.slot] = nil
+        freeSlots.append((intake.slot, ring.head))
     }
 
     /// What one stream may hold of the ring: 1 MiB or its fair share, whichever is more.
@@ -107,71 +114,29 @@ public final class Shard: @unchecked Sendable {
         StreamIntake.read(descriptor, into: scratch)
     }
 
-    // MARK: - Gaps
+    // MARK: - What is left to say
 
-    /// How often open gaps are looked at, in microseconds. No gap, no timer.
-    static let gapInterval: Int64 = 1_000_000
+    /// How often it is tried, in microseconds. Nothing to say, no timer.
+    static let tendInterval: Int64 = 1_000_000
     /// How often a gap that lasts is written.
     static let gapMarkerInterval: Int64 = 10_000_000
 
-    func watchGap(of intake: StreamIntake) {
-        gapped[intake.slot] = intake
-        if gapTimer == nil {
-            gapTimer = loop.schedule(afterMicroseconds: Self.gapInterval) { [unowned self] in lookAtGaps() }
+    func watch(_ intake: StreamIntake) {
+        watched[intake.slot] = intake
+        if watchTimer == nil {
+            watchTimer = loop.schedule(afterMicroseconds: Self.tendInterval) { [unowned self] in tendWatched() }
         }
     }
 
-    private func lookAtGaps() {
-        gapTimer = nil
+    private func tendWatched() {
+        watchTimer = nil
         let now = monotonicNow
-        for intake in gapped.values where intake.tendGap(at: now) {
-            gapped[intake.slot] = nil
+        for (slot, intake) in watched where intake.tend(at: now) {
+            watched[slot] = nil
         }
         endTurn()
-        if !gapped.isEmpty {
-            gapTimer = loop.schedule(afterMicroseconds: Self.gapInterval) { [unowned self] in lookAtGaps() }
+        if !watched.isEmpty {
+            watchTimer = loop.schedule(afterMicroseconds: Self.tendInterval) { [unowned self] in tendWatched() }
         }
-    }
-}
-
-/// What a stream's owner decides.
-public struct StreamOptions: Sendable {
-    /// Encoding, clock, replayable or not.
-    public var properties: StreamProperties
-    /// The rate above which bytes are dropped from the store; nil: none.
-    public var rate: RateLimit?
-    /// Whether the text is searched for boot banners.
-    public var detectsBoots: Bool
-    /// A plain rotated file that gets every byte too.
-    public var plainFile: PlainFile?
-
-    /// A plain file beside the store.
-    public struct PlainFile: Hashable, Sendable {
-        /// Its path.
-        public var path: String
-        /// Its size and backups.
-        public var limits: RotationLimits
-        /// Access of the files made.
-        public var mode: UInt32
-
-        /// A plain file from its parts.
-        public init(path: String, limits: RotationLimits = .standard, mode: UInt32 = 0o600) {
-            self.path = path
-            self.limits = limits
-            self.mode = mode
-        }
-    }
-
-    /// Options from their parts; a console's by default.
-    public init(
-        properties: StreamProperties = StreamProperties(),
-        rate: RateLimit? = .standard,
-        detectsBoots: Bool = true,
-        plainFile: PlainFile? = nil
-    ) {
-        self.properties = properties
-        self.rate = rate
-        self.detectsBoots = detectsBoots
-        self.plainFile = plainFile
     }
 }

@@ -20,12 +20,16 @@ final class StoreWriter: @unchecked Sendable {
     static let quietInterval: Int64 = 5000
     /// Commits a second that need not wait for more bytes: about 1 % of a core.
     static let promptCommits = 2000.0
+    /// How long the remains of a process that died wait for their stream to come back, in microseconds.
+    private static let orphanPatience: Int64 = 2_000_000
     /// How often idle active pairs are looked for, in microseconds.
     private static let idleInterval: Int64 = 600_000_000
 
     private let store: Store
     private let rings: [InflightRing]
-    private var orphans: [InflightRing]
+    private var orphans: Orphans
+    /// When the remains of streams that did not come back are taken up; monotonic microseconds.
+    private let orphanDeadline: Int64
     private let clock: any HostClock
     private let diagnostics: Diagnostics
     private let problems: Problems
@@ -44,7 +48,9 @@ final class StoreWriter: @unchecked Sendable {
     private var scan: [UInt64] = []
     private var sinks: [StreamKey: StreamSink] = [:]
     private var bySlot: [[StreamSink?]] = []
-    private var vms: [VMKey: VMStore] = [:]
+    /// What was posted of slots whose first entry has not come yet.
+    private var prepared: [[Int: Preparation]] = []
+    private var vms: [VMIdentity: VMStore] = [:]
     /// Streams with bytes that wait for more, and since when. A stream that was committed meanwhile may stand here again.
     private var waiting: [(sink: StreamSink, since: Int64)] = []
     private var failing: [StreamKey: StreamSink] = [:]
@@ -73,8 +79,9 @@ final class StoreWriter: @unchecked Sendable {
     ) throws(SystemError) {
         self.store = store
         self.rings = rings
-        self.orphans = orphans
+        self.orphans = Orphans(orphans)
         self.clock = clock
+        orphanDeadline = clock.monotonicMicroseconds() + Self.orphanPatience
         self.diagnostics = diagnostics
         self.problems = problems
         self.bell = bell
@@ -85,6 +92,7 @@ final class StoreWriter: @unchecked Sendable {
         alarm = try Alarm()
         scan = rings.map(\.tail)
         bySlot = rings.map { _ in Array(repeating: nil, count: InflightRing.slotCount) }
+        prepared = rings.map { _ in [:] }
     }
 
     deinit {
@@ -121,29 +129,27 @@ final class StoreWriter: @unchecked Sendable {
 
     // MARK: - On the thread
 
-    /// Serves until `stop()`; first what earlier processes left in their rings.
+    /// Serves until `stop()`.
     func run() {
         _ = reserve.hold()
-        replayOrphans()
         while true {
             let isStopping = stopping.load(ordering: .acquiring)
-            let jobs = mailbox.withLock { jobs in
-                let taken = jobs
-                jobs.removeAll()
-                return taken
-            }
             let now = clock.monotonicMicroseconds()
             busySince.store(now, ordering: .relaxed)
-            for job in jobs {
-                job(self)
+            var didWork = runJobs()
+            didWork = drain(at: now) || didWork
+            if !orphans.isEmpty, now >= orphanDeadline || isStopping {
+                orphans.remains.keys.forEach { adopt($0, at: now) }
             }
-            let didWork = drain(at: now)
             flushDue(at: now, all: isStopping || isPressed)
             retryFailing(at: now)
             lookForIdle(at: now)
             advanceTails()
+            if isStopping, !didWork {
+                tellLosses(at: now)
+            }
             busySince.store(0, ordering: .relaxed)
-            if didWork || !jobs.isEmpty {
+            if didWork {
                 continue
             }
             if isStopping {
@@ -151,6 +157,19 @@ final class StoreWriter: @unchecked Sendable {
             }
             sleep(now)
         }
+    }
+
+    /// Does what was posted; whether there was anything.
+    private func runJobs() -> Bool {
+        let jobs = mailbox.withLock { jobs in
+            let taken = jobs
+            jobs.removeAll()
+            return taken
+        }
+        for job in jobs {
+            job(self)
+        }
+        return !jobs.isEmpty
     }
 
     private func sleep(_ now: Int64) {
@@ -169,6 +188,9 @@ final class StoreWriter: @unchecked Sendable {
         }
         if mayIdle {
             deadline = min(deadline ?? nextIdleLook, nextIdleLook)
+        }
+        if !orphans.isEmpty {
+            deadline = min(deadline ?? orphanDeadline, orphanDeadline)
         }
         alarm.sleep(microseconds: deadline.map { max(0, $0 - now) })
         isAsleep.store(false, ordering: .releasing)
@@ -192,7 +214,12 @@ final class StoreWriter: @unchecked Sendable {
     private static let bytesPerTurn: UInt64 = 256 << 10
 
     private func take(_ entry: InflightRing.Entry, ring: InflightRing, number: Int, at now: Int64) {
-        guard entry.kind != .padding, entry.state != .done, let sink = sink(of: entry, ring, number) else {
+        switch entry.kind {
+        case .open: open(entry.slot, of: ring, number, at: now)
+        case .close: close(entry.slot, of: number, at: now)
+        case .data, .gap, .boot, .padding: break
+        }
+        guard [.data, .gap, .boot].contains(entry.kind), let sink = bySlot[number][entry.slot] else {
             entry.state = .done
             return
         }
@@ -209,47 +236,126 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
-    private func sink(of entry: InflightRing.Entry, _ ring: InflightRing, _ number: Int) -> StreamSink? {
-        if let known = bySlot[number][entry.slot] {
-            return known
-        }
-        guard let key = StreamKey(decoding: ring.key(of: entry.slot)) else {
-            return nil
-        }
-        let sink = sink(for: key)
-        bySlot[number][entry.slot] = sink
-        return sink
+    // MARK: - Streams come and go
+
+    /// A stream's source, as its shard announced it by post.
+    struct Preparation: Sendable {
+        var key: StreamKey
+        var options: StreamOptions
+        var statistics: StreamStatistics
     }
 
-    /// Commits what a process that died had read and not committed, and says what it had lost and not said.
-    private func replayOrphans() {
-        for ring in orphans {
-            var slots: [Int: StreamSink] = [:]
-            func sink(_ slot: Int) -> StreamSink? {
-                if let known = slots[slot] {
-                    return known
-                }
-                let found = StreamKey(decoding: ring.key(of: slot)).map(sink(for:))
-                slots[slot] = found
-                return found
-            }
-            var position = ring.tail
-            while let entry = ring.entry(at: position) {
-                position = entry.end
-                if entry.kind != .padding, entry.state != .done, let sink = sink(entry.slot) {
-                    sink.enqueue(entry, ring: ring, at: 0)
-                    flush(sink, at: clock.monotonicMicroseconds())
-                }
-            }
-            for slot in 0..<InflightRing.slotCount {
-                if ring.shardLoss(slot).bytes > 0 || ring.writerLoss(slot).bytes > 0, let sink = sink(slot) {
-                    sink.adoptLoss(ring: ring, slot: slot)
-                    sink.settle(at: clock.monotonicMicroseconds())
-                }
-            }
-            ring.removeFile()
+    /// Keeps what is to be known of the stream whose entries will come by that slot, from an `open` on.
+    func prepare(_ preparation: Preparation, ringNumber: Int, slot: Int) {
+        prepared[ringNumber][slot] = preparation
+    }
+
+    private func open(_ slot: Int, of ring: InflightRing, _ number: Int, at now: Int64) {
+        // It was posted before the entry was published, perhaps after this turn's jobs were taken.
+        _ = runJobs()
+        guard let preparation = prepared[number].removeValue(forKey: slot) else {
+            return
         }
-        orphans.removeAll()
+        let sink = sink(for: preparation.key)
+        sink.configure(preparation.options)
+        sink.statistics = preparation.statistics
+        sink.openSlots += 1
+        bySlot[number][slot] = sink
+        adopt(preparation.key, at: now)
+        settle(sink, at: now)
+    }
+
+    private func close(_ slot: Int, of number: Int, at now: Int64) {
+        guard let sink = bySlot[number][slot] else {
+            return
+        }
+        bySlot[number][slot] = nil
+        sink.openSlots -= 1
+        flush(sink, at: now)
+        release(sink)
+    }
+
+    /// Lets go of a stream that has no source any more, once all that was lost of it is told; and, when it was the VM's
+    /// last, of the VM, once all of it is on disk.
+    private func release(_ sink: StreamSink) {
+        guard sink.openSlots == 0, sink.retryAt == nil, sinks[sink.key] === sink else {
+            return
+        }
+        if let writer = sink.writer, let id = sink.id {
+            if writer.activeLength >= StoreLimits.idleSealMinimum {
+                writer.roll()
+            }
+            seal(writer, id)
+            writer.closeFiles()
+            sealer.afterSync { $0.forget(id) }
+        }
+        sinks[sink.key] = nil
+        failing[sink.key] = nil
+        let vm = sink.key.vm
+        sealer.afterSync { [weak self] _ in
+            self?.post { $0.closeUnused(vm) }
+        }
+    }
+
+    private func replace(_ sink: StreamSink) {
+        let fresh = StreamSink(following: sink)
+        sinks[sink.key] = fresh
+        for number in bySlot.indices {
+            for slot in bySlot[number].indices where bySlot[number][slot] === sink {
+                bySlot[number][slot] = fresh
+            }
+        }
+    }
+
+    private func closeUnused(_ key: VMKey) {
+        guard let vm = vms[key.identity], !sinks.keys.contains(where: { $0.vm.identity == key.identity }) else {
+            return
+        }
+        vms[key.identity] = nil
+        close(vm)
+    }
+
+    private func close(_ vm: VMStore) {
+        do {
+            try vm.closeCleanly()
+        } catch {
+            diagnostics.say(.warning, "\(vm.vm.identity.name): not closed cleanly: \(error)")
+        }
+    }
+
+    /// Commits what earlier processes had read of a stream and not committed, and says what they had lost and not said.
+    private func adopt(_ key: StreamKey, at now: Int64) {
+        guard let remains = orphans.take(key) else {
+            return
+        }
+        let sink = sink(for: key)
+        for (ring, entry) in remains.entries {
+            sink.enqueue(entry, ring: ring, at: now)
+            flush(sink, at: now)
+        }
+        for (ring, slot) in remains.losses {
+            sink.adoptLoss(ring: ring, slot: slot)
+            settle(sink, at: now)
+        }
+        release(sink)
+    }
+
+    /// At the end: what the shards counted as lost and had no room to say.
+    private func tellLosses(at now: Int64) {
+        for (number, ring) in rings.enumerated() {
+            for slot in 0..<ring.slotsUsed where ring.shardLoss(slot).bytes > 0 {
+                guard let sink = bySlot[number][slot] else {
+                    continue
+                }
+                sink.adoptLoss(ring: ring, slot: slot)
+                settle(sink, at: now)
+            }
+        }
+    }
+
+    private func settle(_ sink: StreamSink, at now: Int64) {
+        sink.settle(at: now)
+        failing[sink.key] = sink.retryAt == nil ? nil : sink
     }
 
     private func sink(for key: StreamKey) -> StreamSink {
@@ -267,13 +373,18 @@ final class StoreWriter: @unchecked Sendable {
         guard let id = sink.id, let writer = sink.writer else {
             return
         }
-        for base in writer.takeClosedPairs() {
-            sealer.seal(base, of: id)
-        }
+        seal(writer, id)
         mayIdle = true
         flushesSinceFileLook += 1
         sealer.noteCommit()
         bell.ring(id)
+    }
+
+    /// Hands the stream's closed pairs to the sealer.
+    private func seal(_ writer: StreamWriter, _ id: StreamID) {
+        for base in writer.takeClosedPairs() {
+            sealer.seal(base, of: id)
+        }
     }
 
     private var isPressed: Bool {
@@ -306,6 +417,7 @@ final class StoreWriter: @unchecked Sendable {
                 if let id = sink.id {
                     bell.ring(id)
                 }
+                release(sink)
             }
         }
     }
@@ -326,9 +438,7 @@ final class StoreWriter: @unchecked Sendable {
                 continue
             }
             writer.roll()
-            for base in writer.takeClosedPairs() {
-                sealer.seal(base, of: id)
-            }
+            seal(writer, id)
         }
     }
 
@@ -361,16 +471,6 @@ final class StoreWriter: @unchecked Sendable {
 
     // MARK: - Control, by post
 
-    /// Prepares a stream that a shard is about to feed: options are set before its first entry is looked at.
-    func prepare(ringNumber: Int, slot: Int, key: StreamKey, options: StreamOptions, statistics: StreamStatistics) {
-        let sink = sink(for: key)
-        sink.configure(options)
-        sink.statistics = statistics
-        bySlot[ringNumber][slot] = sink
-        sink.settle(at: clock.monotonicMicroseconds())
-        failing[key] = sink.retryAt == nil ? nil : sink
-    }
-
     /// Closes all active pairs of a failed sync's file system, so that nothing more is added to what may be lost.
     func rollAll() {
         for sink in sinks.values {
@@ -378,9 +478,7 @@ final class StoreWriter: @unchecked Sendable {
                 continue
             }
             writer.roll()
-            for base in writer.takeClosedPairs() {
-                sealer.seal(base, of: id)
-            }
+            seal(writer, id)
         }
     }
 
@@ -389,49 +487,42 @@ final class StoreWriter: @unchecked Sendable {
         // What was said before is its own: left in the rings it would begin the history of the next VM of its name.
         while drain(at: clock.monotonicMicroseconds()) {}
         let now = Timestamp(microseconds: wallNow)
-        let vm: VMStore
-        if let open = vms[key] {
-            vm = open
-        } else {
-            vm = try openVM(key)
-        }
-        for sink in sinks.values where sink.key.vm == key {
-            sink.flush(scratch, at: clock.monotonicMicroseconds())
-            sink.writer?.roll()
-            if let id = sink.id {
-                for base in sink.writer?.takeClosedPairs() ?? [] {
-                    sealer.seal(base, of: id)
-                }
+        let vm = try openVM(key)
+        for sink in sinks.values where sink.key.vm.identity == key.identity {
+            flush(sink, at: clock.monotonicMicroseconds())
+            if let writer = sink.writer, let id = sink.id {
+                writer.roll()
+                seal(writer, id)
             }
-            sinks[sink.key] = nil
             failing[sink.key] = nil
-            for number in bySlot.indices {
-                for slot in bySlot[number].indices where bySlot[number][slot] === sink {
-                    bySlot[number][slot] = nil
-                }
+            sinks[sink.key] = nil
+            if sink.openSlots > 0 {
+                // It goes on speaking: to the next VM of its name.
+                replace(sink)
             }
         }
         try vm.end(at: now)
-        vms[key] = nil
+        vms[key.identity] = nil
     }
 
-    /// Removes the rings' files, which are empty now.
+    /// Removes the rings' files, which hold no bytes now; one that counts losses, which could not be told, stays for
+    /// the next process to tell.
     func removeRings() {
-        for ring in rings {
+        for ring in rings + orphans.rings where !(0..<ring.slotsUsed).contains(where: ring.hasLosses) {
             ring.removeFile()
         }
     }
 
-    /// After the last sync: what is on disk needs no repair.
-    func closeCleanly() {
-        for vm in vms.values {
-            do {
-                try vm.closeCleanly()
-            } catch {
-                diagnostics.say(.warning, "\(vm.vm.identity.name): not closed cleanly: \(error)")
-            }
+    /// Lets go of everything, after the thread's end. When all of it is on disk, it needs no repair.
+    func close(isSynced: Bool) {
+        if isSynced {
+            vms.values.forEach(close)
         }
         vms.removeAll()
+        sinks.removeAll()
+        failing.removeAll()
+        waiting.removeAll()
+        bySlot.removeAll()
     }
 }
 
@@ -443,14 +534,15 @@ extension StoreWriter: SinkOpening {
         let now = Timestamp(microseconds: wallNow)
         let writer = try vm.open(key.stream, properties: options.properties, now: now)
         let id = StreamID(vm: vm.vm.directory, stream: key.stream)
-        for base in writer.takeClosedPairs() {
-            sealer.seal(base, of: id)
-        }
+        seal(writer, id)
         return OpenedSink(writer: writer, id: id)
     }
 
     private func openVM(_ key: VMKey) throws(SystemError) -> VMStore {
-        if let open = vms[key] {
+        if let open = vms[key.identity] {
+            if open.vm.identity.name != key.name {
+                try open.rename(to: key.name)
+            }
             return open
         }
         let vm = try VMStore(
@@ -461,7 +553,7 @@ extension StoreWriter: SinkOpening {
             hostBoot: hostBoot,
             now: Timestamp(microseconds: wallNow)
         )
-        vms[key] = vm
+        vms[key.identity] = vm
         return vm
     }
 
@@ -471,13 +563,13 @@ extension StoreWriter: SinkOpening {
             isTight = true
             nextHold = clock.monotonicMicroseconds() + StreamSink.retryInterval
         }
-        if problems.raise(key.name, "not stored: \(error)") {
+        if problems.raise("\(key.name)/\(key.stream)", "not stored: \(error)") {
             diagnostics.say(.error, "\(key.name)/\(key.stream): cannot be stored, bytes are counted as lost: \(error)")
         }
     }
 
     func recovered(_ key: StreamKey) {
-        if problems.clear(key.name) {
+        if problems.clear("\(key.name)/\(key.stream)") {
             diagnostics.say(.notice, "\(key.name)/\(key.stream): is stored again")
         }
     }

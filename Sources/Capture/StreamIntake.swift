@@ -19,6 +19,9 @@ public final class StreamIntake {
     private var gapOpened: Int64?
     private var lastDrop: Int64 = 0
     private var lastMarker: Int64 = 0
+    /// Whether the ring has the entry that says what the slot stands for.
+    private var isAnnounced = false
+    private var isClosed = false
     /// The stream's numbers.
     public let statistics: StreamStatistics
 
@@ -55,22 +58,22 @@ public final class StreamIntake {
     public func receive(from descriptor: Int32) -> Received {
         let now = shard.monotonicNow
         let isOverRate = isOverRate(at: now)
-        let room = isOverRate && !hasPlainFile ? nil : roomInRing(closingGap: !isOverRate, at: now)
+        let room = isOverRate && !hasPlainFile ? nil : roomInRing(closingGap: !isOverRate)
         let target = room ?? shard.discard
         let received = Self.read(descriptor, into: target)
         guard case .bytes(let bytes) = received else {
             return received
         }
-        let count = bytes.count
         let time = shard.wallNow
-        statistics.receive(count, at: time)
+        statistics.receive(bytes.count, at: time)
+        // Published first: a gap's marker takes the room behind it.
+        if room != nil {
+            publish(bytes.count, time: time, isPlainOnly: isOverRate)
+        }
         if room == nil || isOverRate {
             drop(bytes, at: now, time: time, reason: isOverRate ? .rateLimit : .overflow)
         } else {
-            meter?.spend(count)
-        }
-        if room != nil {
-            publish(count, time: time, isPlainOnly: isOverRate)
+            meter?.spend(bytes.count)
         }
         return received
     }
@@ -94,7 +97,7 @@ public final class StreamIntake {
         var rest = bytes
         while !rest.isEmpty {
             let isOverRate = isOverRate(at: now)
-            guard !isOverRate, let room = roomInRing(closingGap: true, at: now) else {
+            guard !isOverRate, let room = roomInRing(closingGap: true) else {
                 drop(rest, at: now, time: time, reason: isOverRate ? .rateLimit : .overflow)
                 return
             }
@@ -108,7 +111,7 @@ public final class StreamIntake {
 
     /// Says that a boot began or ended, as the transport saw it.
     public func mark(_ event: BootEvent) {
-        guard let room = ring.reserve() else {
+        guard let room = reserve() else {
             return
         }
         room.storeBytes(of: event.rawValue, as: UInt8.self)
@@ -116,19 +119,30 @@ public final class StreamIntake {
         shard.published()
     }
 
-    /// Counts bytes that were lost before they reached this process.
-    public func noteLoss(bytes: Int, lines: Int, reason: GapReason) {
-        let time = shard.wallNow
-        addLoss(bytes: bytes, lines: lines, at: shard.monotonicNow, time: time, reason: reason)
+    /// Ends the intake. Its slot is free once the ring has taken the last of it.
+    public func close() {
+        isClosed = true
+        onClose()
+        if !finish() {
+            shard.watch(self)
+        }
     }
 
-    /// Ends the intake: the slot may go to another stream.
-    public func close() {
+    /// Says the last that is to be said of the stream; whether there was room for it.
+    private func finish() -> Bool {
         if gapOpened != nil {
-            _ = writeGap(isClosed: true, at: shard.monotonicNow)
+            guard writeGap(isClosed: true) else {
+                return false
+            }
+            gapOpened = nil
         }
-        shard.close(self)
-        onClose()
+        guard reserve() != nil else {
+            return false
+        }
+        ring.publish(0, kind: .close, slot: slot, time: shard.wallNow)
+        shard.published()
+        shard.free(self)
+        return true
     }
 
     // MARK: - Keeping
@@ -140,27 +154,35 @@ public final class StreamIntake {
         return !meter!.allows(at: now)
     }
 
+    /// Room for an entry; the first of all says what the slot stands for.
+    private func reserve() -> UnsafeMutableRawBufferPointer? {
+        if !isAnnounced, ring.reserve() != nil {
+            ring.publish(0, kind: .open, slot: slot, time: shard.wallNow)
+            shard.published()
+            isAnnounced = true
+        }
+        return isAnnounced ? ring.reserve() : nil
+    }
+
     /// Room for a read, unless the stream holds its share of the ring already. The bytes of a gap that ends here get
     /// their marker first.
     ///
     /// Once over, it stays over until half its share is free again, so that a slow disk gives a few long gaps.
-    private func roomInRing(closingGap: Bool, at now: Int64) -> UnsafeMutableRawBufferPointer? {
+    private func roomInRing(closingGap: Bool) -> UnsafeMutableRawBufferPointer? {
         let held = ring.held(slot)
         let share = shard.share
         if held > share - InflightRing.maximumPayload || (isOverflowing && held > share / 2) {
             isOverflowing = true
             return nil
         }
-        guard let room = ring.reserve() else {
+        if gapOpened != nil, closingGap, writeGap(isClosed: true) {
+            gapOpened = nil
+        }
+        guard gapOpened == nil || !closingGap, let room = reserve() else {
             isOverflowing = true
             return nil
         }
         isOverflowing = false
-        if gapOpened != nil, closingGap {
-            _ = writeGap(isClosed: true, at: now)
-            gapOpened = nil
-            return ring.reserve()
-        }
         return room
     }
 
@@ -190,15 +212,15 @@ public final class StreamIntake {
         lastDrop = now
         if gapOpened == nil {
             gapOpened = now
-            lastMarker = writeGap(isClosed: false, at: now) ? now : 0
-            shard.watchGap(of: self)
+            lastMarker = writeGap(isClosed: false) ? now : 0
+            shard.watch(self)
         }
     }
 
     /// Writes what was lost since the last marker; whether there was room.
-    private func writeGap(isClosed: Bool, at now: Int64) -> Bool {
+    private func writeGap(isClosed: Bool) -> Bool {
         let loss = ring.shardLoss(slot)
-        guard let room = ring.reserve() else {
+        guard let room = reserve() else {
             return false
         }
         let gap = GapDetail(
@@ -217,18 +239,21 @@ public final class StreamIntake {
         return true
     }
 
-    /// Looks at an open gap once a second: closes it when nothing was dropped for a second, goes on telling of it every
-    /// ten. Whether it is closed.
-    func tendGap(at now: Int64) -> Bool {
+    /// Looks at what is still to be said, once a second: closes a gap when nothing was dropped for a second, goes on
+    /// telling of it every ten, and ends an intake that could not end for want of room. Whether nothing is left.
+    func tend(at now: Int64) -> Bool {
+        if isClosed {
+            return finish()
+        }
         guard gapOpened != nil else {
             return true
         }
-        if now - lastDrop >= Shard.gapInterval {
-            if writeGap(isClosed: true, at: now) {
+        if now - lastDrop >= Shard.tendInterval {
+            if writeGap(isClosed: true) {
                 gapOpened = nil
                 return true
             }
-        } else if now - lastMarker >= Shard.gapMarkerInterval, writeGap(isClosed: false, at: now) {
+        } else if now - lastMarker >= Shard.gapMarkerInterval, writeGap(isClosed: false) {
             lastMarker = now
         }
         return false

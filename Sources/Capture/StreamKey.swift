@@ -66,4 +66,10 @@ public struct VMKey: Hashable, Sendable {
         self.uuid = uuid
         self.namespace = namespace
     }
+
+    /// What tells it from other VMs: a VM with a UUID may change its name.
+    var identity: VMIdentity {
+        let uuid = uuid.flatMap(VMIdentity.canonicalUUID)
+        return uuid == nil ? VMIdentity(name: name, namespace: namespace) : VMIdentity(name: "", uuid: uuid)
+    }
 }

@@ -12,7 +12,7 @@ final class StreamSink {
     var statistics: StreamStatistics?
     private(set) var writer: StreamWriter?
     private var plainFile: RotatingFileWriter?
-    private var detector: BootDetector?
+    private var detector = BootDetector()
     private var pending: [InflightRing.Entry] = []
     private(set) var pendingBytes = 0
     /// Monotonic time when the oldest waiting entry was taken up.
@@ -27,7 +27,10 @@ final class StreamSink {
     /// Monotonic time of the last marker of a loss that still lasts.
     private var lossTold: Int64?
     private var plainProblem = false
-    private var ringOfLoss: (ring: InflightRing, slot: Int)?
+    /// Where what is lost is counted, so that the count outlives the process.
+    private var place: (ring: InflightRing, slot: Int)?
+    /// Slots of the rings that stand for the stream: while it has none, it has no source.
+    var openSlots = 0
 
     /// How long after a failed write the next is tried, in microseconds.
     static let retryInterval: Int64 = 1_000_000
@@ -41,15 +44,17 @@ final class StreamSink {
         configure(options)
     }
 
+    /// The sink of what the same source says after its VM was deleted.
+    convenience init(following other: StreamSink) {
+        self.init(key: other.key, options: other.options, opener: other.opener)
+        statistics = other.statistics
+        openSlots = other.openSlots
+    }
+
     /// Takes new options for a stream that is opened again.
     func configure(_ options: StreamOptions) {
         self.options = options
         plainFile = options.plainFile.map { RotatingFileWriter(path: $0.path, limits: $0.limits, mode: $0.mode) }
-        if options.detectsBoots {
-            detector = detector ?? BootDetector()
-        } else {
-            detector = nil
-        }
     }
 
     var hasPending: Bool { !pending.isEmpty }
@@ -59,7 +64,7 @@ final class StreamSink {
         if pending.isEmpty {
             pendingSince = now
         }
-        ringOfLoss = (ring, entry.slot)
+        count(in: ring, slot: entry.slot)
         pending.append(entry)
         pendingBytes += entry.payload.count
     }
@@ -96,7 +101,7 @@ final class StreamSink {
     private func finish(_ entry: InflightRing.Entry) {
         entry.state = .done
         if entry.kind == .data {
-            ringOfLoss?.ring.removeHeld(entry.slot, entry.payload.count)
+            place?.ring.removeHeld(entry.slot, entry.payload.count)
         }
     }
 
@@ -156,7 +161,7 @@ final class StreamSink {
     private func store(_ text: UnsafeRawBufferPointer, time: Int64, at now: Int64) {
         let stamp = Timestamp(microseconds: time)
         var start = 0
-        let findings = detector?.scan(text, time: time) ?? []
+        let findings = detector.scan(text, time: time)
         for finding in findings {
             let place = max(start, finding.place)
             if place > start {
@@ -230,7 +235,7 @@ final class StreamSink {
                 return
             }
             if event == .powerOn {
-                detector?.powerOn()
+                detector.powerOn()
             }
             let boot = BootDetail(event: event, position: writer.nextOffset)
             mark(RecordDetail(boot: boot), Timestamp(microseconds: entry.time), lastCommit)
@@ -242,7 +247,7 @@ final class StreamSink {
             if let gap = RecordDetail(decoding: Array(entry.payload)).gap {
                 addLoss(bytes: gap.bytes ?? 0, lines: gap.lines, at: entry.time)
             }
-        case .boot, .padding:
+        case .boot, .padding, .open, .close:
             break
         }
     }
@@ -288,8 +293,20 @@ final class StreamSink {
         }
     }
 
+    /// Counts from now on in that slot; what is counted elsewhere and not told moves there.
+    private func count(in ring: InflightRing, slot: Int) {
+        defer { place = (ring, slot) }
+        guard let old = place, old.ring !== ring || old.slot != slot, lossOpened != nil else {
+            return
+        }
+        // Emptied first: between the two, death of the process loses a count, never doubles one.
+        let loss = old.ring.writerLoss(old.slot)
+        old.ring.setWriterLoss(old.slot, InflightRing.Loss())
+        ring.setWriterLoss(slot, loss)
+    }
+
     private func addLoss(bytes: UInt64, lines: UInt64, at time: Int64) {
-        guard let place = ringOfLoss else {
+        guard let place else {
             return
         }
         var loss = place.ring.writerLoss(place.slot)
@@ -306,7 +323,7 @@ final class StreamSink {
     /// On a full disk, writes what was lost since the last marker: at once when the loss begins, then every ten
     /// seconds. The reserve has room for that, not for the text.
     private func tellLoss(at now: Int64) {
-        guard lossOpened != nil, let place = ringOfLoss, let writer,
+        guard lossOpened != nil, let place, let writer,
             now - (lossTold ?? .min / 2) >= Shard.gapMarkerInterval
         else {
             return
@@ -334,22 +351,29 @@ final class StreamSink {
     }
 
     /// Takes up losses that an earlier process counted and could not write.
+    /// Takes up losses that are counted in a slot and that nobody else will tell.
     func adoptLoss(ring: InflightRing, slot: Int) {
-        ringOfLoss = (ring, slot)
-        let shard = ring.shardLoss(slot)
-        var loss = ring.writerLoss(slot)
-        if loss.bytes > 0 {
-            lossOpened = loss.since
+        let own = place.map { $0.ring.writerLoss($0.slot) } ?? InflightRing.Loss()
+        let isOwn = place.map { $0.ring === ring && $0.slot == slot } ?? false
+        if let old = place, !isOwn {
+            old.ring.setWriterLoss(old.slot, InflightRing.Loss())
         }
-        if shard.bytes > 0 {
-            ring.setShardLoss(slot, InflightRing.Loss())
-            loss.bytes += shard.bytes
-            loss.lines += shard.lines
-            loss.since = lossOpened ?? shard.since
-            loss.reason = loss.reason == 0 ? shard.reason : loss.reason
-            lossOpened = loss.since
-            ring.setWriterLoss(slot, loss)
+        let parts = [isOwn ? InflightRing.Loss() : own, ring.writerLoss(slot), ring.shardLoss(slot)].filter {
+            $0.bytes > 0
         }
+        guard let first = parts.first else {
+            return
+        }
+        ring.setShardLoss(slot, InflightRing.Loss())
+        let loss = InflightRing.Loss(
+            bytes: parts.reduce(0) { $0 + $1.bytes },
+            lines: parts.reduce(0) { $0 + $1.lines },
+            since: first.since,
+            reason: first.reason
+        )
+        ring.setWriterLoss(slot, loss)
+        place = (ring, slot)
+        lossOpened = loss.since
     }
 
     /// Writes the marker of what was lost, if anything was; whether the store takes bytes again.
@@ -359,7 +383,6 @@ final class StreamSink {
             retryAt = nil
             return true
         }
-        let place = ringOfLoss
         let loss = place.map { $0.ring.writerLoss($0.slot) } ?? InflightRing.Loss()
         do throws(SystemError) {
             if lossOpened != nil {

@@ -32,7 +32,7 @@ public final class StreamStatistics: Sendable {
     }
 }
 
-/// What is wrong just now, by subject: shown by `guestlog status` and beside the VM concerned.
+/// What is wrong just now, by subject (a stream as `vm/stream`, a file, a part of the daemon): shown by `guestlog status` and beside the VM concerned.
 public final class Problems: Sendable {
     private let current = Mutex<[String: String]>([:])
 
@@ -43,9 +43,9 @@ public final class Problems: Sendable {
         current.withLock { $0.map { ($0.key, $0.value) } }.sorted { $0.subject < $1.subject }
     }
 
-    /// What is wrong with `subject`, if anything.
-    public func problem(of subject: String) -> String? {
-        current.withLock { $0[subject] }
+    /// What is wrong with one of the streams of the VM of that name, if anything.
+    public func problem(ofVM name: String) -> String? {
+        all.first { $0.subject.hasPrefix(name + "/") }?.problem
     }
 
     /// Says what is wrong with `subject`; whether that is news.

@@ -82,7 +82,7 @@ extension ControlServer {
                     report: VMReport(of: vm, in: capture.store),
                     consoles: live ? consoles[vm.identity.name] ?? [] : [],
                     statistics: live ? statistics[vm.identity.name]?.map(\.value) ?? [] : [],
-                    problem: live ? capture.problems.problem(of: vm.identity.name) : nil
+                    problem: live ? capture.problems.problem(ofVM: vm.identity.name) : nil
                 ).json
             )
         }

@@ -81,7 +81,7 @@ public struct LinuxFileSystem: FileSystem {
     }
 
     public func allocate(_ file: FileID, _ size: Int) throws(SystemError) {
-        let code = gl_allocate(file.number, size)
+        let code = gl_allocate(file.number, 0, size)
         if code != 0 {
             throw SystemError("fallocate", code: code)
         }

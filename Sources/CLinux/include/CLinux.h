@@ -49,7 +49,7 @@ int gl_open_terminal(char *path, size_t room);
 // Starts a program in a session of its own with `terminal` as controlling terminal and standard streams; 0 or an errno.
 int gl_spawn_on_terminal(pid_t *child, const char *terminal, char *const arguments[]);
 int gl_syncfs(int fd);
-int gl_allocate(int fd, off_t size);
+int gl_allocate(int fd, off_t offset, off_t size);
 int gl_try_lock(int fd);
 int gl_set_pipe_size(int fd, int size);
 int gl_get_pipe_size(int fd);

@@ -1,0 +1,197 @@
+import Glibc
+import LogModel
+import LogStore
+import RotatingFile
+import SystemIO
+import TestSupport
+import Testing
+
+@testable import Capture
+
+/// What a shard answers to a thread that waits for it.
+private final class Answer<Value>: @unchecked Sendable {
+    var result: Result<Value, any Error>?
+}
+
+/// Streams that come and go, over capture alone: no console, no hub.
+private final class Site {
+    let folder = TemporaryFolder()
+    let fileSystem = FaultyFileSystem()
+    private(set) var capture: CaptureService
+
+    init() throws {
+        capture = try Self.start(folder.path, fileSystem)
+    }
+
+    deinit { capture.stop() }
+
+    private static func start(_ folder: String, _ fileSystem: FaultyFileSystem) throws -> CaptureService {
+        var options = CaptureService.Options(store: folder + "/store", inflight: folder + "/inflight")
+        options.shards = 1
+        options.fileSystem = fileSystem
+        let capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
+        try capture.start()
+        return capture
+    }
+
+    /// Ends the service in order and begins a new one.
+    func restart() throws {
+        capture.stop()
+        capture = try Self.start(folder.path, fileSystem)
+    }
+
+    /// Runs `body` on the shard's thread and waits for it.
+    func onShard<Result: Sendable>(_ body: @escaping @Sendable (CaptureService, Shard) throws -> Result) throws
+        -> Result
+    {
+        let done = OneShot()
+        let answer = Answer<Result>()
+        let capture = capture
+        let shard = capture.shards[0]
+        shard.loop.post {
+            answer.result = Swift.Result { try body(capture, shard) }
+            done.signal()
+        }
+        done.wait()
+        return try #require(answer.result).get()
+    }
+
+    /// One stream's whole life: opened, fed with `text`, closed.
+    func say(_ text: String, by key: StreamKey, options: StreamOptions = StreamOptions(rate: nil)) throws {
+        try onShard { capture, shard in
+            let intake = try capture.open(key, options: options, on: shard)
+            Array(text.utf8).withUnsafeBytes { intake.put($0) }
+            intake.close()
+        }
+    }
+
+    func stored(_ vm: String) throws -> StoredText {
+        try StoredText(of: StreamID(vm: vm, stream: .console0), in: Store(root: folder.path + "/store"))
+    }
+
+    func text(_ vm: String) -> String {
+        String(decoding: (try? stored(vm).bytes) ?? [], as: UTF8.self)
+    }
+}
+
+/// An intake, touched on its shard's thread alone.
+private final class Opened: @unchecked Sendable {
+    var intake: StreamIntake?
+}
+
+struct StreamLifeTests {
+    @Test("a slot used again gives nobody another VM's bytes, though the writer lags")
+    func slotsAreUsedAgain() throws {
+        let site = try Site()
+        for round in 0..<20 {
+            #expect(eventually { site.capture.shards[0].ring.used == 0 })
+            // The writer stands still while streams come and go, so that their entries and announcements pile up.
+            site.fileSystem.set(round % 2 == 0 ? .hanging : .sound)
+            for number in 0..<30 {
+                try site.say("round \(round) of \(number)\n", by: StreamKey(name: "vm\(number)"))
+            }
+            site.fileSystem.set(.sound)
+        }
+        for number in 0..<30 {
+            let expected = (0..<20).map { "round \($0) of \(number)\n" }.joined()
+            #expect(eventually { site.text("vm\(number)") == expected }, "vm\(number): \(site.text("vm\(number)"))")
+        }
+        let slots = try site.onShard { _, shard in shard.ring.slotsUsed }
+        #expect(slots < 600, "slots are used again")
+    }
+
+    @Test("a VM whose streams are gone is let go: closed cleanly, and free for another process")
+    func letsGo() throws {
+        let site = try Site()
+        try site.say("short\n", by: StreamKey(name: "brief"))
+        #expect(eventually { site.text("brief") == "short\n" })
+        let state = site.folder.path + "/store/brief/writer.json"
+        #expect(eventually { access(state, F_OK) != 0 })
+        let store = Store(root: site.folder.path + "/store")
+        let isFree = eventually {
+            (try? VMStore(store: store, name: "brief", hostBoot: "b", now: .distantPast)) != nil
+        }
+        #expect(isFree)
+        try site.say("again\n", by: StreamKey(name: "brief"))
+        #expect(eventually { site.text("brief") == "short\nagain\n" })
+    }
+
+    @Test("a VM that changes its name under its UUID goes on in its history")
+    func renamed() throws {
+        let site = try Site()
+        let uuid = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+        try site.onShard { capture, shard in
+            let old = try capture.open(StreamKey(name: "old", uuid: uuid), options: StreamOptions(), on: shard)
+            let new = try capture.open(StreamKey(name: "new", uuid: uuid), options: StreamOptions(), on: shard)
+            for (intake, text) in [(old, "as old\n"), (new, "as new\n")] {
+                Array(text.utf8).withUnsafeBytes { intake.put($0) }
+            }
+            old.close()
+            new.close()
+        }
+        #expect(eventually { site.text(uuid) == "as old\nas new\n" })
+        let store = Store(root: site.folder.path + "/store")
+        #expect(store.vm(in: uuid)?.identity.name == "new")
+    }
+
+    @Test("what was lost and could not be told is told by the next process", arguments: [EROFS, ENOSPC])
+    func lossesOutliveTheProcess(code: Int32) throws {
+        let site = try Site()
+        let key = StreamKey(name: "web")
+        try site.say("before\n", by: key)
+        #expect(eventually { site.text("web") == "before\n" })
+        // Let go first: a write that fails halfway and cannot be cut off either would leave a part to be recovered.
+        #expect(eventually { access(site.folder.path + "/store/web/writer.json", F_OK) != 0 })
+        site.fileSystem.set(.failing(code))
+        try site.say("lost for want of a disk\n", by: key)
+        #expect(eventually { !site.capture.problems.all.isEmpty })
+        try site.restart()
+        try site.restart()
+        site.fileSystem.set(.sound)
+        try site.restart()
+        try site.say("after\n", by: key)
+        #expect(eventually { site.text("web") == "before\nafter\n" })
+        #expect(try site.stored("web").lostBytes == 24)
+        #expect(try site.stored("web").gaps.last?.isClosed == true)
+    }
+
+    @Test("over its rate a stream's plain file has every byte, the store a gap, and nothing is anybody else's")
+    func plainFileOverRate() throws {
+        let site = try Site()
+        let path = site.folder.path + "/plain.log"
+        let limits = RotationLimits(size: 64 << 20, backups: 1)
+        let options = StreamOptions(
+            rate: RateLimit(rate: 10_000, burst: 100_000),
+            plainFile: StreamOptions.PlainFile(path: path, limits: limits)
+        )
+        let said = NumberedLines.text(20_000)
+        let opened = Opened()
+        let pipe = try Descriptor.socketPair()
+        let guest = try pipe.first.duplicate()
+        let host = try pipe.second.duplicate()
+        try host.setNonBlocking(true)
+        let end = host.raw
+        for start in stride(from: 0, to: said.count, by: 50_000) {
+            let part = Array(said[start..<min(said.count, start + 50_000)])
+            #expect(part.withUnsafeBytes { write(guest.raw, $0.baseAddress, $0.count) } == part.count)
+            try site.onShard { capture, shard in
+                let intake = try opened.intake ?? capture.open(StreamKey(name: "fast"), options: options, on: shard)
+                opened.intake = intake
+                while case .bytes = intake.receive(from: end) {}
+            }
+        }
+        try site.onShard { _, _ in opened.intake?.close() }
+        func plain() -> [UInt8]? {
+            guard let file = try? StoredFile(path, .read, on: LinuxFileSystem()) else { return nil }
+            return try? file.read(at: 0, count: said.count + 1)
+        }
+        #expect(eventually { plain()?.count == said.count })
+        #expect(plain() == said)
+        let isAccounted = try eventually {
+            let stored = try site.stored("fast")
+            return stored.bytes.count + stored.lostBytes == said.count
+        }
+        #expect(isAccounted)
+        #expect(try site.stored("fast").gaps.contains { $0.reason == .rateLimit })
+    }
+}
