@@ -97,6 +97,7 @@ let package = Package(
             swiftSettings: settings
         ),
         tests(of: "Capture", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "ConsoleHub", "CrashDaemon"]),
+        tests(of: "LogModel", knows: ["TestSupport"]),
         tests(of: "SystemIO", knows: ["TestSupport"]),
         tests(of: "RotatingFile", knows: ["TestSupport"]),
         tests(of: "ControlAPI", knows: ["LogModel", .product(name: "NIOHTTP1", package: "swift-nio")]),
@@ -105,8 +106,8 @@ let package = Package(
             knows: ["LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO"]
         ),
         tests(of: "ConsoleHub", knows: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]),
-        tests(of: "TextFormats", knows: ["LogModel"]),
-        tests(of: "Query", knows: ["LogModel", "LogStore", "SystemIO", "TextFormats"]),
+        tests(of: "TextFormats", knows: ["TestSupport", "LogModel"]),
+        tests(of: "Query", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "TextFormats"]),
         tests(of: "LogStore", knows: ["TestSupport", "LogModel", "SystemIO"]),
         .testTarget(
             name: "EndToEndTests",

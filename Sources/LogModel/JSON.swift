@@ -246,10 +246,16 @@ struct JSONParser {
             at += 1
         }
         let text = String(decoding: bytes[start..<at], as: UTF8.self)
-        if let integer = Int64(text), !text.hasPrefix("+") {
+        // Swift reads more than JSON allows: a plus, a point without digits on both sides, zeros before other digits.
+        let digits = text.drop { $0 == "-" }.prefix { $0.isNumber }
+        let fraction = text.drop { $0 != "." }.dropFirst()
+        let isAllowed =
+            !digits.isEmpty && (digits == "0" || !digits.hasPrefix("0"))
+            && (!text.contains(".") || fraction.first?.isNumber == true)
+        if isAllowed, let integer = Int64(text) {
             return .integer(integer)
         }
-        guard let number = Double(text), number.isFinite, !text.hasPrefix("+"), !text.hasPrefix(".") else {
+        guard isAllowed, let number = Double(text), number.isFinite else {
             at = start
             throw failure("no value begins like this")
         }

@@ -7,11 +7,14 @@ import SystemIO
 public struct RotationLimits: Hashable, Sendable {
     /// Bytes of one file; 0: never rotated.
     public var size: Int
-    /// Backups beside the live file.
+    /// Backups beside the live file: each rotation renames them all.
     public var backups: Int
 
     /// virtlogd's defaults: 2 MiB and 3 backups.
     public static let standard = RotationLimits(size: 2 << 20, backups: 3)
+
+    /// Most backups there can be.
+    public static let maximumBackups = 1000
 
     /// Limits from their parts.
     public init(size: Int, backups: Int) {
@@ -38,10 +41,14 @@ public final class RotatingFileWriter {
     /// How far before the limit a line's end is good enough to rotate at.
     static let lineWindow = 4096
 
-    /// A writer to `path`, which is made with access `mode` when absent and continued when there.
+    /// A writer to `path`, which is made with access `mode` when absent and continued when there. Limits that make no
+    /// sense are taken for the nearest that do.
     public init(path: String, limits: RotationLimits = .standard, mode: UInt32 = 0o600) {
         self.path = path
-        self.limits = limits
+        self.limits = RotationLimits(
+            size: max(0, limits.size),
+            backups: min(max(0, limits.backups), RotationLimits.maximumBackups)
+        )
         self.mode = mode
     }
 

@@ -1,6 +1,7 @@
 import Glibc
 import LogModel
 import SystemIO
+import TestSupport
 import Testing
 
 @testable import LogStore

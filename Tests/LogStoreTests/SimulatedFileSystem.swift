@@ -1,6 +1,7 @@
 import Glibc
 import LogStore
 import SystemIO
+import TestSupport
 
 /// A file system in memory that fails, tears and forgets as real ones may; all of it follows from a seed.
 ///

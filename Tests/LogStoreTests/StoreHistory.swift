@@ -2,6 +2,7 @@ import Glibc
 import LogModel
 import Synchronization
 import SystemIO
+import TestSupport
 
 @testable import LogStore
 

@@ -1,5 +1,6 @@
 import LogModel
 import LogStore
+import TestSupport
 import Testing
 
 @testable import Query

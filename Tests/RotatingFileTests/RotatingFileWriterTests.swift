@@ -70,6 +70,18 @@ import Testing
         #expect(contents(path + ".0") != nil)
     }
 
+    @Test("without backups only the live file stays, and fewer than none are none", arguments: [0, -1, Int.min])
+    func noBackups(backups: Int) throws {
+        let folder = TemporaryFolder()
+        let path = folder.path + "/console.log"
+        let writer = RotatingFileWriter(path: path, limits: RotationLimits(size: 10_000, backups: backups))
+        let text = NumberedLines.text(2000)
+        try text.withUnsafeBytes { try writer.append($0) }
+        let left = try #require(contents(path))
+        #expect(left.count <= 10_000 && left.elementsEqual(text.suffix(left.count)))
+        #expect(contents(path + ".0") == nil)
+    }
+
     @Test("without a limit the file is never rotated")
     func unlimited() throws {
         let folder = TemporaryFolder()

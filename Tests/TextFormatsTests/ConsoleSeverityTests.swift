@@ -1,4 +1,5 @@
 import LogModel
+import TestSupport
 import Testing
 
 @testable import TextFormats

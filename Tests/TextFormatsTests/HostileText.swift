@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Random guest output made of what breaks terminals and those who write for them.
 enum HostileText {
     static let fragments: [[UInt8]] = [

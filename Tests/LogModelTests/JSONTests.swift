@@ -1,0 +1,53 @@
+import LogModel
+import TestSupport
+import Testing
+
+struct JSONTests {
+    @Test(
+        "a canonical text is read and written the same",
+        arguments: [
+            "null", "true", "[]", "{}", "-9223372036854775808", "9223372036854775807", "1.5",
+            #"{"a":[1,"x",null],"b":{"c":false}}"#, #""\"\\""#, #""\n\t""#,
+        ]
+    )
+    func canonical(text: String) throws {
+        let value = try JSON(parsing: Array(text.utf8))
+        #expect(String(decoding: value.bytes, as: UTF8.self) == text)
+    }
+
+    @Test(
+        "what is no JSON is refused",
+        arguments: [
+            "", "{", "[1,]", "{\"a\"}", "nul", "01", "\"\u{1}\"", "1 2", "\"\\ud800\"x", "[" + "1,", "--1", "+1", "1.",
+            ".5", "-", "-01", "1.e5", "1e999",
+        ]
+    )
+    func refused(text: String) {
+        #expect(throws: (any Error).self) { try JSON(parsing: Array(text.utf8)) }
+    }
+
+    @Test("nested deeper than anybody means, a text is refused, not followed to the end of the stack")
+    func deep() {
+        let text = [UInt8](repeating: UInt8(ascii: "["), count: 1 << 20)
+        #expect(throws: (any Error).self) { try JSON(parsing: text) }
+    }
+
+    @Test("any bytes are read or refused, and what is read is written and read the same")
+    func fuzz() throws {
+        var random = SeededGenerator(seed: 1)
+        let words = [
+            "{", "}", "[", "]", ",", ":", "\"", "\\u00e9", "a", "1", "-", ".5", "e9", "null", "true", " ", "\u{7f}",
+        ]
+        var read = 0
+        for _ in 0..<20_000 {
+            let count = Int.random(in: 1...12, using: &random)
+            let text = (0..<count).map { _ in words[Int.random(in: 0..<words.count, using: &random)] }.joined()
+            guard let value = try? JSON(parsing: Array(text.utf8)) else {
+                continue
+            }
+            read += 1
+            #expect(try JSON(parsing: value.bytes) == value, "\(text)")
+        }
+        #expect(read > 100)
+    }
+}
