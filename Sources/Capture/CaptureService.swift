@@ -233,7 +233,7 @@ public final class CaptureService: Sendable {
 
     // MARK: - Setting up
 
-    private static func hostBoot() -> String {
+    static func hostBoot() -> String {
         let file = try? StoredFile("/proc/sys/kernel/random/boot_id", .read, on: LinuxFileSystem())
         let bytes = (try? file?.read(at: 0, count: 64)) ?? []
         return String(decoding: bytes.prefix { $0 != Lines.feed }, as: UTF8.self)

@@ -118,9 +118,6 @@ public final class Shard: @unchecked Sendable {
 
     /// How often it is tried, in microseconds. Nothing to say, no timer.
     static let tendInterval: Int64 = 1_000_000
-    /// How often a gap that lasts is written.
-    static let gapMarkerInterval: Int64 = 10_000_000
-
     func watch(_ intake: StreamIntake) {
         watched[intake.slot] = intake
         if watchTimer == nil {

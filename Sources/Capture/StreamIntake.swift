@@ -16,9 +16,8 @@ public final class StreamIntake {
     private let hasPlainFile: Bool
     private var meter: RateMeter?
     private var isOverflowing = false
-    private var gapOpened: Int64?
+    private var gap: OpenGap
     private var lastDrop: Int64 = 0
-    private var lastMarker: Int64 = 0
     /// Whether the ring has the entry that says what the slot stands for.
     private var isAnnounced = false
     private var isClosed = false
@@ -39,6 +38,7 @@ public final class StreamIntake {
         self.shard = shard
         self.slot = slot
         ring = shard.ring
+        gap = OpenGap(.shard, in: shard.ring, slot: slot)
         hasPlainFile = options.plainFile != nil
         meter = options.rate.map { RateMeter($0, now: now) }
         self.statistics = statistics
@@ -130,13 +130,7 @@ public final class StreamIntake {
 
     /// Says the last that is to be said of the stream; whether there was room for it.
     private func finish() -> Bool {
-        if gapOpened != nil {
-            guard writeGap(isClosed: true) else {
-                return false
-            }
-            gapOpened = nil
-        }
-        guard reserve() != nil else {
+        guard !gap.isOpen || writeGap(isClosed: true), reserve() != nil else {
             return false
         }
         ring.publish(0, kind: .close, slot: slot, time: shard.wallNow)
@@ -175,10 +169,7 @@ public final class StreamIntake {
             isOverflowing = true
             return nil
         }
-        if gapOpened != nil, closingGap, writeGap(isClosed: true) {
-            gapOpened = nil
-        }
-        guard gapOpened == nil || !closingGap, let room = reserve() else {
+        guard !closingGap || !gap.isOpen || writeGap(isClosed: true), let room = reserve() else {
             isOverflowing = true
             return nil
         }
@@ -195,45 +186,25 @@ public final class StreamIntake {
     // MARK: - Dropping
 
     private func drop(_ bytes: UnsafeRawBufferPointer, at now: Int64, time: Int64, reason: GapReason) {
-        let lines = gl_count_byte(bytes.baseAddress, bytes.count, Lines.feed)
-        addLoss(bytes: bytes.count, lines: lines, at: now, time: time, reason: reason)
-    }
-
-    private func addLoss(bytes: Int, lines: Int, at now: Int64, time: Int64, reason: GapReason) {
-        statistics.drop(bytes)
-        var loss = ring.shardLoss(slot)
-        if gapOpened == nil {
-            loss.since = time
-            loss.reason = UInt64(reason.rawValue)
-        }
-        loss.bytes += UInt64(bytes)
-        loss.lines += UInt64(lines)
-        ring.setShardLoss(slot, loss)
+        statistics.drop(bytes.count)
         lastDrop = now
-        if gapOpened == nil {
-            gapOpened = now
-            lastMarker = writeGap(isClosed: false) ? now : 0
+        let lines = gl_count_byte(bytes.baseAddress, bytes.count, Lines.feed)
+        let isNew = !gap.isOpen
+        gap.count(bytes: bytes.count, lines: lines, at: time, reason: reason)
+        if isNew {
+            _ = writeGap(isClosed: false)
             shard.watch(self)
         }
     }
 
     /// Writes what was lost since the last marker; whether there was room.
     private func writeGap(isClosed: Bool) -> Bool {
-        let loss = ring.shardLoss(slot)
         guard let room = reserve() else {
             return false
         }
-        let gap = GapDetail(
-            reason: GapReason(rawValue: UInt8(truncatingIfNeeded: loss.reason)) ?? .overflow,
-            bytes: loss.bytes,
-            lines: loss.lines,
-            since: Timestamp(microseconds: loss.since),
-            isClosed: isClosed
-        )
-        let encoded = RecordDetail(gap: gap).encoded
+        let encoded = gap.marker(isClosed: isClosed).encoded
         encoded.withUnsafeBytes { room.copyMemory(from: $0) }
-        // Emptied first: between the two, death of the process loses a count, never doubles one.
-        ring.setShardLoss(slot, InflightRing.Loss(since: loss.since, reason: loss.reason))
+        gap.told(isClosed: isClosed, at: shard.monotonicNow)
         ring.publish(encoded.count, kind: .gap, slot: slot, time: shard.wallNow)
         shard.published()
         return true
@@ -245,17 +216,11 @@ public final class StreamIntake {
         if isClosed {
             return finish()
         }
-        guard gapOpened != nil else {
-            return true
+        if gap.isOpen, now - lastDrop >= Shard.tendInterval {
+            _ = writeGap(isClosed: true)
+        } else if gap.isDue(at: now) {
+            _ = writeGap(isClosed: false)
         }
-        if now - lastDrop >= Shard.tendInterval {
-            if writeGap(isClosed: true) {
-                gapOpened = nil
-                return true
-            }
-        } else if now - lastMarker >= Shard.gapMarkerInterval, writeGap(isClosed: false) {
-            lastMarker = now
-        }
-        return false
+        return !gap.isOpen
     }
 }

@@ -23,12 +23,10 @@ final class StreamSink {
     private var options: StreamOptions
     /// When to try again after a failure; nil while all is well.
     private(set) var retryAt: Int64?
-    private var lossOpened: Int64?
-    /// Monotonic time of the last marker of a loss that still lasts.
-    private var lossTold: Int64?
+    private var gap = OpenGap(.writer)
     private var plainProblem = false
-    /// Where what is lost is counted, so that the count outlives the process.
-    private var place: (ring: InflightRing, slot: Int)?
+    /// The ring of the entries that wait.
+    private var ring: InflightRing?
     /// Slots of the rings that stand for the stream: while it has none, it has no source.
     var openSlots = 0
 
@@ -64,7 +62,8 @@ final class StreamSink {
         if pending.isEmpty {
             pendingSince = now
         }
-        count(in: ring, slot: entry.slot)
+        gap.move(to: ring, slot: entry.slot)
+        self.ring = ring
         pending.append(entry)
         pendingBytes += entry.payload.count
     }
@@ -101,7 +100,7 @@ final class StreamSink {
     private func finish(_ entry: InflightRing.Entry) {
         entry.state = .done
         if entry.kind == .data {
-            place?.ring.removeHeld(entry.slot, entry.payload.count)
+            ring?.removeHeld(entry.slot, entry.payload.count)
         }
     }
 
@@ -244,8 +243,9 @@ final class StreamSink {
             }
         case .gap:
             // The store cannot be written: the shard's loss becomes part of ours.
-            if let gap = RecordDetail(decoding: Array(entry.payload)).gap {
-                addLoss(bytes: gap.bytes ?? 0, lines: gap.lines, at: entry.time)
+            if let told = RecordDetail(decoding: Array(entry.payload)).gap {
+                let bytes = Int(clamping: told.bytes ?? 0)
+                gap.count(bytes: bytes, lines: Int(clamping: told.lines), at: entry.time, reason: .storeFailure)
             }
         case .boot, .padding, .open, .close:
             break
@@ -258,7 +258,7 @@ final class StreamSink {
     private func isReady(at now: Int64) -> Bool {
         if opener.isTight {
             retryAt = now + Self.retryInterval
-            tellLoss(at: now)
+            tellGap(at: now)
             return false
         }
         if let retryAt, now < retryAt {
@@ -270,13 +270,12 @@ final class StreamSink {
                 writer = opened.writer
                 id = opened.id
                 lastCommit = now
-                retryAt = nil
             } catch {
                 fail(error, at: now)
                 return false
             }
         }
-        return closeLoss(at: now)
+        return closeGap(at: now)
     }
 
     private func fail(_ error: SystemError, at now: Int64) {
@@ -287,119 +286,44 @@ final class StreamSink {
     private func lose(_ text: UnsafeRawBufferPointer, at time: Int64, now: Int64) {
         statistics?.drop(text.count)
         let lines = gl_count_byte(text.baseAddress, text.count, Lines.feed)
-        addLoss(bytes: UInt64(text.count), lines: UInt64(lines), at: time)
+        gap.count(bytes: text.count, lines: lines, at: time, reason: .storeFailure)
         if opener.isTight {
-            tellLoss(at: now)
+            tellGap(at: now)
         }
     }
 
-    /// Counts from now on in that slot; what is counted elsewhere and not told moves there.
-    private func count(in ring: InflightRing, slot: Int) {
-        defer { place = (ring, slot) }
-        guard let old = place, old.ring !== ring || old.slot != slot, lossOpened != nil else {
-            return
+    /// On a full disk, writes what was lost since the last marker. The reserve has room for that, not for the text;
+    /// when it is used up, or was none, the closing marker will count this too.
+    private func tellGap(at now: Int64) {
+        if let writer, gap.isDue(at: now), (try? write(gap.marker(isClosed: false), writer)) != nil {
+            gap.told(isClosed: false, at: now)
         }
-        // Emptied first: between the two, death of the process loses a count, never doubles one.
-        let loss = old.ring.writerLoss(old.slot)
-        old.ring.setWriterLoss(old.slot, InflightRing.Loss())
-        ring.setWriterLoss(slot, loss)
     }
 
-    private func addLoss(bytes: UInt64, lines: UInt64, at time: Int64) {
-        guard let place else {
-            return
-        }
-        var loss = place.ring.writerLoss(place.slot)
-        if lossOpened == nil {
-            lossOpened = time
-            loss.since = time
-            loss.reason = UInt64(GapReason.storeFailure.rawValue)
-        }
-        loss.bytes += bytes
-        loss.lines += lines
-        place.ring.setWriterLoss(place.slot, loss)
+    private func write(_ marker: RecordDetail, _ writer: StreamWriter) throws(SystemError) {
+        try writer.mark(marker, time: Timestamp(microseconds: opener.wallNow))
     }
 
-    /// On a full disk, writes what was lost since the last marker: at once when the loss begins, then every ten
-    /// seconds. The reserve has room for that, not for the text.
-    private func tellLoss(at now: Int64) {
-        guard lossOpened != nil, let place, let writer,
-            now - (lossTold ?? .min / 2) >= Shard.gapMarkerInterval
-        else {
-            return
-        }
-        let loss = place.ring.writerLoss(place.slot)
-        do throws(SystemError) {
-            let gap = Self.gap(loss, isClosed: false)
-            try writer.mark(RecordDetail(gap: gap), time: Timestamp(microseconds: opener.wallNow))
-        } catch {
-            // The reserve is used up, or was none: the closing marker will count this too.
-            return
-        }
-        lossTold = now
-        place.ring.setWriterLoss(place.slot, InflightRing.Loss(since: loss.since, reason: loss.reason))
-    }
-
-    private static func gap(_ loss: InflightRing.Loss, isClosed: Bool) -> GapDetail {
-        GapDetail(
-            reason: GapReason(rawValue: UInt8(truncatingIfNeeded: loss.reason)) ?? .storeFailure,
-            bytes: loss.bytes,
-            lines: loss.lines,
-            since: Timestamp(microseconds: loss.since),
-            isClosed: isClosed
-        )
-    }
-
-    /// Takes up losses that an earlier process counted and could not write.
-    /// Takes up losses that are counted in a slot and that nobody else will tell.
+    /// Takes up losses that an earlier process, or a shard at its end, counted and could not tell.
     func adoptLoss(ring: InflightRing, slot: Int) {
-        let own = place.map { $0.ring.writerLoss($0.slot) } ?? InflightRing.Loss()
-        let isOwn = place.map { $0.ring === ring && $0.slot == slot } ?? false
-        if let old = place, !isOwn {
-            old.ring.setWriterLoss(old.slot, InflightRing.Loss())
-        }
-        let parts = [isOwn ? InflightRing.Loss() : own, ring.writerLoss(slot), ring.shardLoss(slot)].filter {
-            $0.bytes > 0
-        }
-        guard let first = parts.first else {
-            return
-        }
-        ring.setShardLoss(slot, InflightRing.Loss())
-        let loss = InflightRing.Loss(
-            bytes: parts.reduce(0) { $0 + $1.bytes },
-            lines: parts.reduce(0) { $0 + $1.lines },
-            since: first.since,
-            reason: first.reason
-        )
-        ring.setWriterLoss(slot, loss)
-        place = (ring, slot)
-        lossOpened = loss.since
+        gap.adopt(from: ring, slot: slot)
     }
 
     /// Writes the marker of what was lost, if anything was; whether the store takes bytes again.
-    @discardableResult
-    private func closeLoss(at now: Int64) -> Bool {
-        guard lossOpened != nil || retryAt != nil, let writer else {
-            retryAt = nil
-            return true
-        }
-        let loss = place.map { $0.ring.writerLoss($0.slot) } ?? InflightRing.Loss()
-        do throws(SystemError) {
-            if lossOpened != nil {
-                let gap = Self.gap(loss, isClosed: true)
-                try writer.mark(RecordDetail(gap: gap), time: Timestamp(microseconds: opener.wallNow))
+    private func closeGap(at now: Int64) -> Bool {
+        if gap.isOpen, let writer {
+            do throws(SystemError) {
+                try write(gap.marker(isClosed: true), writer)
+            } catch {
+                fail(error, at: now)
+                return false
             }
-        } catch {
-            fail(error, at: now)
-            return false
+            gap.told(isClosed: true, at: now)
         }
-        if let place {
-            place.ring.setWriterLoss(place.slot, InflightRing.Loss())
+        if retryAt != nil {
+            retryAt = nil
+            opener.recovered(key)
         }
-        lossOpened = nil
-        lossTold = nil
-        retryAt = nil
-        opener.recovered(key)
         return true
     }
 
@@ -412,7 +336,7 @@ final class StreamSink {
 
     /// Writes what is still unsaid before the sink goes.
     func settle(at now: Int64) {
-        if lossOpened != nil || writer == nil {
+        if gap.isOpen || writer == nil {
             _ = isReady(at: now)
         }
     }

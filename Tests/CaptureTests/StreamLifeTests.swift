@@ -19,7 +19,12 @@ private final class Site {
     let fileSystem = FaultyFileSystem()
     private(set) var capture: CaptureService
 
-    init() throws {
+    /// `left` puts into the ring of a process that died what it had read and not committed.
+    init(left: (InflightRing) throws -> Void = { _ in }) throws {
+        let inflight = folder.path + "/inflight"
+        mkdir(inflight, 0o700)
+        let boot = CaptureService.hostBoot()
+        try left(InflightRing(path: inflight + "/1-0.ring", capacity: 1 << 20, hostBoot: boot))
         capture = try Self.start(folder.path, fileSystem)
     }
 
@@ -153,6 +158,41 @@ struct StreamLifeTests {
         #expect(eventually { site.text("web") == "before\nafter\n" })
         #expect(try site.stored("web").lostBytes == 24)
         #expect(try site.stored("web").gaps.last?.isClosed == true)
+    }
+
+    @Test("what a process that died had read is committed before what comes, and reaches the plain file too")
+    func remains() throws {
+        let key = StreamKey(name: "web")
+        let site = try Site { ring in
+            try ring.setKey(try #require(key.encoded), of: 0)
+            for text in ["read by the dead\n", "and not committed\n"] {
+                let room = try #require(ring.reserve())
+                room.copyBytes(from: text.utf8)
+                ring.publish(text.utf8.count, kind: .data, slot: 0, time: 1_700_000_000_000_000)
+            }
+            ring.setShardLoss(0, InflightRing.Loss(bytes: 5, lines: 0, since: 1, reason: 1))
+        }
+        let path = site.folder.path + "/plain.log"
+        let options = StreamOptions(plainFile: StreamOptions.PlainFile(path: path))
+        try site.say("said since\n", by: key, options: options)
+        let expected = "read by the dead\nand not committed\nsaid since\n"
+        #expect(eventually { site.text("web") == expected })
+        #expect(try site.stored("web").lostBytes == 5)
+        let file = try StoredFile(path, .read, on: LinuxFileSystem())
+        #expect(try file.read(at: 0, count: 1000) == Array(expected.utf8))
+        try site.restart()
+        #expect(try LinuxFileSystem().names(in: site.folder.path + "/inflight").count == 1, "only its own ring is left")
+    }
+
+    @Test("what belongs to a stream that does not come back is committed all the same")
+    func remainsAlone() throws {
+        let site = try Site { ring in
+            try ring.setKey(try #require(StreamKey(name: "gone").encoded), of: 3)
+            let room = try #require(ring.reserve())
+            room.copyBytes(from: "last words\n".utf8)
+            ring.publish(11, kind: .data, slot: 3, time: 1_700_000_000_000_000)
+        }
+        #expect(eventually { site.text("gone") == "last words\n" })
     }
 
     @Test("over its rate a stream's plain file has every byte, the store a gap, and nothing is anybody else's")
