@@ -203,11 +203,8 @@ public final class CaptureService: Sendable {
             throw error
         }
         let number = shards.firstIndex { $0 === shard } ?? 0
-        let slot = intake.slot
-        writer.post { writer in
-            let preparation = StoreWriter.Preparation(key: key, options: options, statistics: statistics)
-            writer.prepare(preparation, ringNumber: number, slot: slot)
-        }
+        let announcement = StreamTable.Announcement(key: key, options: options, statistics: statistics)
+        writer.announce(announcement, ring: number, slot: intake.slot)
         return intake
     }
 

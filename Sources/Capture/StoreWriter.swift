@@ -35,7 +35,6 @@ final class StoreWriter: @unchecked Sendable {
     private let problems: Problems
     private let bell: CommitBell
     private let sealer: SealerThread
-    private let hostBoot: String
     private let fileLimit: Int
 
     private let alarm: Alarm
@@ -46,11 +45,7 @@ final class StoreWriter: @unchecked Sendable {
     private let busySince = Atomic<Int64>(0)
 
     private var scan: [UInt64] = []
-    private var sinks: [StreamKey: StreamSink] = [:]
-    private var bySlot: [[StreamSink?]] = []
-    /// What was posted of slots whose first entry has not come yet.
-    private var prepared: [[Int: Preparation]] = []
-    private var vms: [VMIdentity: VMStore] = [:]
+    private let streams: StreamTable
     /// Streams with bytes that wait for more, and since when. A stream that was committed meanwhile may stand here again.
     private var waiting: [(sink: StreamSink, since: Int64)] = []
     private var failing: [StreamKey: StreamSink] = [:]
@@ -86,13 +81,17 @@ final class StoreWriter: @unchecked Sendable {
         self.problems = problems
         self.bell = bell
         self.sealer = sealer
-        self.hostBoot = hostBoot
         self.fileLimit = fileLimit
         reserve = Reserve(root: store.root, fileSystem: store.fileSystem)
         alarm = try Alarm()
         scan = rings.map(\.tail)
-        bySlot = rings.map { _ in Array(repeating: nil, count: InflightRing.slotCount) }
-        prepared = rings.map { _ in [:] }
+        streams = StreamTable(
+            store: store,
+            rings: rings.count,
+            clock: clock,
+            hostBoot: hostBoot,
+            diagnostics: diagnostics
+        )
     }
 
     deinit {
@@ -215,14 +214,19 @@ final class StoreWriter: @unchecked Sendable {
 
     private func take(_ entry: InflightRing.Entry, ring: InflightRing, number: Int, at now: Int64) {
         switch entry.kind {
-        case .open: open(entry.slot, of: ring, number, at: now)
+        case .data, .gap, .boot:
+            if let sink = streams.sink(ring: number, slot: entry.slot) {
+                enqueue(entry, to: sink, ring: ring, at: now)
+                return
+            }
+        case .open: open(entry.slot, of: number, at: now)
         case .close: close(entry.slot, of: number, at: now)
-        case .data, .gap, .boot, .padding: break
+        case .padding: break
         }
-        guard [.data, .gap, .boot].contains(entry.kind), let sink = bySlot[number][entry.slot] else {
-            entry.state = .done
-            return
-        }
+        entry.state = .done
+    }
+
+    private func enqueue(_ entry: InflightRing.Entry, to sink: StreamSink, ring: InflightRing, at now: Int64) {
         let wasIdle = !sink.hasPending
         let isPrompt = entry.kind != .data || now - sink.lastCommit >= Self.quietInterval
         sink.enqueue(entry, ring: ring, at: now)
@@ -238,47 +242,30 @@ final class StoreWriter: @unchecked Sendable {
 
     // MARK: - Streams come and go
 
-    /// A stream's source, as its shard announced it by post.
-    struct Preparation: Sendable {
-        var key: StreamKey
-        var options: StreamOptions
-        var statistics: StreamStatistics
+    /// Says what a slot will stand for, before the entry that opens it is published; from the shard.
+    func announce(_ announcement: StreamTable.Announcement, ring: Int, slot: Int) {
+        streams.announce(announcement, ring: ring, slot: slot)
     }
 
-    /// Keeps what is to be known of the stream whose entries will come by that slot, from an `open` on.
-    func prepare(_ preparation: Preparation, ringNumber: Int, slot: Int) {
-        prepared[ringNumber][slot] = preparation
-    }
-
-    private func open(_ slot: Int, of ring: InflightRing, _ number: Int, at now: Int64) {
-        // It was posted before the entry was published, perhaps after this turn's jobs were taken.
-        _ = runJobs()
-        guard let preparation = prepared[number].removeValue(forKey: slot) else {
+    private func open(_ slot: Int, of ring: Int, at now: Int64) {
+        guard let sink = streams.open(ring: ring, slot: slot, for: self) else {
             return
         }
-        let sink = sink(for: preparation.key)
-        sink.configure(preparation.options)
-        sink.statistics = preparation.statistics
-        sink.openSlots += 1
-        bySlot[number][slot] = sink
-        adopt(preparation.key, at: now)
+        adopt(sink.key, at: now)
         settle(sink, at: now)
     }
 
-    private func close(_ slot: Int, of number: Int, at now: Int64) {
-        guard let sink = bySlot[number][slot] else {
-            return
+    private func close(_ slot: Int, of ring: Int, at now: Int64) {
+        if let sink = streams.close(ring: ring, slot: slot) {
+            flush(sink, at: now)
+            release(sink)
         }
-        bySlot[number][slot] = nil
-        sink.openSlots -= 1
-        flush(sink, at: now)
-        release(sink)
     }
 
     /// Lets go of a stream that has no source any more, once all that was lost of it is told; and, when it was the VM's
     /// last, of the VM, once all of it is on disk.
     private func release(_ sink: StreamSink) {
-        guard sink.openSlots == 0, sink.retryAt == nil, sinks[sink.key] === sink else {
+        guard sink.openSlots == 0, sink.retryAt == nil, streams.contains(sink) else {
             return
         }
         if let writer = sink.writer, let id = sink.id {
@@ -289,37 +276,11 @@ final class StoreWriter: @unchecked Sendable {
             writer.closeFiles()
             sealer.afterSync { $0.forget(id) }
         }
-        sinks[sink.key] = nil
+        streams.remove(sink)
         failing[sink.key] = nil
         let vm = sink.key.vm
         sealer.afterSync { [weak self] _ in
-            self?.post { $0.closeUnused(vm) }
-        }
-    }
-
-    private func replace(_ sink: StreamSink) {
-        let fresh = StreamSink(following: sink)
-        sinks[sink.key] = fresh
-        for number in bySlot.indices {
-            for slot in bySlot[number].indices where bySlot[number][slot] === sink {
-                bySlot[number][slot] = fresh
-            }
-        }
-    }
-
-    private func closeUnused(_ key: VMKey) {
-        guard let vm = vms[key.identity], !sinks.keys.contains(where: { $0.vm.identity == key.identity }) else {
-            return
-        }
-        vms[key.identity] = nil
-        close(vm)
-    }
-
-    private func close(_ vm: VMStore) {
-        do {
-            try vm.closeCleanly()
-        } catch {
-            diagnostics.say(.warning, "\(vm.vm.identity.name): not closed cleanly: \(error)")
+            self?.post { $0.streams.closeUnused(vm) }
         }
     }
 
@@ -328,7 +289,7 @@ final class StoreWriter: @unchecked Sendable {
         guard let remains = orphans.take(key) else {
             return
         }
-        let sink = sink(for: key)
+        let sink = streams.sink(key, for: self)
         for (ring, entry) in remains.entries {
             sink.enqueue(entry, ring: ring, at: now)
             flush(sink, at: now)
@@ -344,11 +305,10 @@ final class StoreWriter: @unchecked Sendable {
     private func tellLosses(at now: Int64) {
         for (number, ring) in rings.enumerated() {
             for slot in 0..<ring.slotsUsed where ring.shardLoss(slot).bytes > 0 {
-                guard let sink = bySlot[number][slot] else {
-                    continue
+                if let sink = streams.sink(ring: number, slot: slot) {
+                    sink.adoptLoss(ring: ring, slot: slot)
+                    settle(sink, at: now)
                 }
-                sink.adoptLoss(ring: ring, slot: slot)
-                settle(sink, at: now)
             }
         }
     }
@@ -356,15 +316,6 @@ final class StoreWriter: @unchecked Sendable {
     private func settle(_ sink: StreamSink, at now: Int64) {
         sink.settle(at: now)
         failing[sink.key] = sink.retryAt == nil ? nil : sink
-    }
-
-    private func sink(for key: StreamKey) -> StreamSink {
-        if let known = sinks[key] {
-            return known
-        }
-        let sink = StreamSink(key: key, options: StreamOptions(), opener: self)
-        sinks[key] = sink
-        return sink
     }
 
     private func flush(_ sink: StreamSink, at now: Int64) {
@@ -429,7 +380,7 @@ final class StoreWriter: @unchecked Sendable {
         }
         nextIdleLook = now + Self.idleInterval
         mayIdle = false
-        for sink in sinks.values {
+        for sink in streams.sinks {
             guard let writer = sink.writer, let id = sink.id, writer.activeLength >= StoreLimits.idleSealMinimum else {
                 continue
             }
@@ -459,7 +410,7 @@ final class StoreWriter: @unchecked Sendable {
             return
         }
         flushesSinceFileLook = 0
-        let open = sinks.values.filter { $0.writer?.isOpen == true }
+        let open = streams.sinks.filter { $0.writer?.isOpen == true }
         // Two files a stream; an eighth of the limit may be opened before the next look.
         guard open.count * 2 > fileLimit * 3 / 4 else {
             return
@@ -473,7 +424,7 @@ final class StoreWriter: @unchecked Sendable {
 
     /// Closes all active pairs of a failed sync's file system, so that nothing more is added to what may be lost.
     func rollAll() {
-        for sink in sinks.values {
+        for sink in streams.sinks {
             guard let writer = sink.writer, let id = sink.id else {
                 continue
             }
@@ -486,23 +437,16 @@ final class StoreWriter: @unchecked Sendable {
     func end(_ key: VMKey) throws(SystemError) {
         // What was said before is its own: left in the rings it would begin the history of the next VM of its name.
         while drain(at: clock.monotonicMicroseconds()) {}
-        let now = Timestamp(microseconds: wallNow)
-        let vm = try openVM(key)
-        for sink in sinks.values where sink.key.vm.identity == key.identity {
+        for sink in streams.sinks(of: key) {
             flush(sink, at: clock.monotonicMicroseconds())
             if let writer = sink.writer, let id = sink.id {
                 writer.roll()
                 seal(writer, id)
             }
             failing[sink.key] = nil
-            sinks[sink.key] = nil
-            if sink.openSlots > 0 {
-                // It goes on speaking: to the next VM of its name.
-                replace(sink)
-            }
+            streams.remove(sink)
         }
-        try vm.end(at: now)
-        vms[key.identity] = nil
+        try streams.end(key)
     }
 
     /// Removes the rings' files, which hold no bytes now; one that counts losses, which could not be told, stays for
@@ -515,14 +459,9 @@ final class StoreWriter: @unchecked Sendable {
 
     /// Lets go of everything, after the thread's end. When all of it is on disk, it needs no repair.
     func close(isSynced: Bool) {
-        if isSynced {
-            vms.values.forEach(close)
-        }
-        vms.removeAll()
-        sinks.removeAll()
+        streams.close(isSynced: isSynced)
         failing.removeAll()
         waiting.removeAll()
-        bySlot.removeAll()
     }
 }
 
@@ -530,31 +469,12 @@ extension StoreWriter: SinkOpening {
     var wallNow: Int64 { clock.wallMicroseconds() }
 
     func open(_ key: StreamKey, _ options: StreamOptions) throws(SystemError) -> OpenedSink {
-        let vm = try openVM(key.vm)
+        let vm = try streams.vm(key.vm)
         let now = Timestamp(microseconds: wallNow)
         let writer = try vm.open(key.stream, properties: options.properties, now: now)
         let id = StreamID(vm: vm.vm.directory, stream: key.stream)
         seal(writer, id)
         return OpenedSink(writer: writer, id: id)
-    }
-
-    private func openVM(_ key: VMKey) throws(SystemError) -> VMStore {
-        if let open = vms[key.identity] {
-            if open.vm.identity.name != key.name {
-                try open.rename(to: key.name)
-            }
-            return open
-        }
-        let vm = try VMStore(
-            store: store,
-            name: key.name,
-            uuid: key.uuid,
-            namespace: key.namespace,
-            hostBoot: hostBoot,
-            now: Timestamp(microseconds: wallNow)
-        )
-        vms[key.identity] = vm
-        return vm
     }
 
     func failed(_ key: StreamKey, _ error: SystemError) {

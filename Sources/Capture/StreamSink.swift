@@ -19,7 +19,7 @@ final class StreamSink {
     private(set) var pendingSince: Int64 = 0
     /// Monotonic time of the last commit, or of the opening.
     private(set) var lastCommit: Int64 = 0
-    private let opener: any SinkOpening
+    private unowned let opener: any SinkOpening
     private var options: StreamOptions
     /// When to try again after a failure; nil while all is well.
     private(set) var retryAt: Int64?
