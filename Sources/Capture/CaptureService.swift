@@ -134,9 +134,20 @@ public final class CaptureService: Sendable {
         threads.withLock { $0 = (shardThreads, writerThread, sealerThread) }
     }
 
+    /// Puts on disk what is there by now, or tries to for ten seconds. To be called before the sources are let go: while
+    /// it lasts they are drained, and what is left for `stop` to do is little.
+    public func settle() {
+        let done = OneShot()
+        sealer.afterSync { _ in done.signal() }
+        if !done.wait(seconds: 10) {
+            diagnostics.say(.warning, "the disk is slow: going on before everything is on it")
+        }
+    }
+
     /// Stops all threads: the shards first, then the writer once the rings are empty, then the sealer once all is on
-    /// disk. The descriptors of the sources are their owners' to keep or close.
-    public func stop() {
+    /// disk, or at once when the next process of this boot of the host takes over: what the page cache has is safe until
+    /// then. The descriptors of the sources are their owners' to keep or close.
+    public func stop(handingOver: Bool = false) {
         let threads = threads.withLock { threads in
             defer { threads = ([], nil, nil) }
             return threads
@@ -147,9 +158,9 @@ public final class CaptureService: Sendable {
         threads.shards.forEach { $0.join() }
         writer.stop()
         threads.writer?.join()
-        sealer.stop()
+        sealer.stop(atOnce: handingOver)
         threads.sealer?.join()
-        writer.close(isSynced: sealer.isSynced)
+        writer.close(isSynced: sealer.isSynced && !handingOver)
         writer.removeRings()
     }
 

@@ -28,6 +28,7 @@ final class SealerThread: @unchecked Sendable {
     private let queue = Mutex(Queue())
     private let alarm: Alarm
     private let stopping = Atomic<Bool>(false)
+    private let isHasty = Atomic<Bool>(false)
     private let hasSynced = Atomic<Bool>(true)
 
     init(
@@ -77,8 +78,9 @@ final class SealerThread: @unchecked Sendable {
     /// Whether the last sync put everything on disk; to be asked after the thread's end.
     var isSynced: Bool { hasSynced.load(ordering: .acquiring) }
 
-    /// Ends the thread once the queue is empty and synced.
-    func stop() {
+    /// Ends the thread once the queue is empty and synced, or at once: then the next process seals what waits.
+    func stop(atOnce: Bool) {
+        isHasty.store(atOnce, ordering: .releasing)
         stopping.store(true, ordering: .releasing)
         alarm.ring()
     }
@@ -90,6 +92,9 @@ final class SealerThread: @unchecked Sendable {
         var backlog: ArraySlice<(base: UInt64, stream: StreamID)> = []
         while true {
             let isStopping = stopping.load(ordering: .acquiring)
+            if isStopping, isHasty.load(ordering: .acquiring) {
+                return
+            }
             let now = clock.monotonicMicroseconds()
             if now >= nextRetention, !isStopping {
                 let isDone = attempt("retention") { () throws(SystemError) in _ = try sealer.enforceRetention() }

@@ -73,8 +73,11 @@ public final class Daemon {
         try begin()
         let ending = serveSignals()
         manager.notify("STOPPING=1")
+        if ending == .stop {
+            capture.settle()
+        }
         let consoles = hub.stop()
-        capture.stop()
+        capture.stop(handingOver: ending == .replace)
         switch ending {
         case .stop:
             consoles.forEach { close($0.descriptor) }

@@ -24,4 +24,17 @@ public final class OneShot: @unchecked Sendable {
     public func wait() {
         while sem_wait(semaphore) != 0 {}
     }
+
+    /// Waits until the gate is open, or that many seconds have passed; whether it is open.
+    public func wait(seconds: Int) -> Bool {
+        var deadline = timespec()
+        clock_gettime(CLOCK_REALTIME, &deadline)
+        deadline.tv_sec += seconds
+        while sem_timedwait(semaphore, &deadline) != 0 {
+            if errno != EINTR {
+                return false
+            }
+        }
+        return true
+    }
 }
