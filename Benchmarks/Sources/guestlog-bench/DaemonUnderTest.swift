@@ -6,21 +6,24 @@ import SystemIO
 final class DaemonUnderTest {
     let process: ChildProcess
     let store: String
+    /// The folder whose sockets are the consoles.
+    let consoles: String
     private let folder: String
     private let guests: ChildProcess?
     private let lines: SharedCounter
     private var starter: Int32 = -1
 
-    /// Starts both and waits until all consoles are connected and the daemon has come to rest.
-    init(guests count: Int, rate: Double) throws {
+    /// Starts both and waits until all consoles are connected and the daemon has come to rest. `store` is where it
+    /// stores; by default a folder of its own.
+    init(guests count: Int, rate: Double, store: String? = nil) throws {
         Machine.fileLimit()
         folder = try Machine.freshFolder("daemon")
-        store = folder + "/store"
+        self.store = store ?? folder + "/store"
         let runtime = try Machine.freshRuntimeFolder()
-        let consoles = runtime + "/vms"
+        consoles = runtime + "/vms"
         try Machine.makeFolder(consoles)
         let configuration = """
-            store: \(store)
+            store: \(self.store)
             runtime: \(runtime)
             log-level: error
             consoles:

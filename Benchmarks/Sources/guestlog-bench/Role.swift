@@ -15,6 +15,10 @@ enum Role {
             try Guests.play(count: Int(words[1]) ?? 0, folder: words[2], rate: Double(words[3]) ?? 0)
         case "victim":
             try Recovery.playVictim(folder: words[1])
+        case "discard":
+            try Console.playDiscard(words[1])
+        case "burner":
+            Console.playBurner(Double(words[1]) ?? 0)
         default:
             throw BenchError("no such role: \(name)")
         }

@@ -31,7 +31,8 @@ struct Row {
 
     /// All rows, in the table's order.
     static var all: [Row] {
-        Ingest.rows + Sockets.rows + Idle.rows + Since.rows + Grep.rows + Recovery.rows + DiskUse.rows + StartUp.rows
+        Ingest.rows + Sockets.rows + Idle.rows + Console.rows + Since.rows + Grep.rows + Recovery.rows + DiskUse.rows
+            + StartUp.rows
     }
 
     static func named(_ name: String) throws -> Row {
