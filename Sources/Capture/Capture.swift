@@ -9,4 +9,5 @@
 //   can hold, and does no unbounded work. What cannot be kept is counted, and the count becomes a gap marker.
 // - The only queue is the ring. An entry leaves it when it is committed or counted as lost, so a new process finds
 //   there exactly what the old one had read and not committed.
-// - A stream's entries are committed in the order they came in.
+// - A stream's entries are committed in the order they came in. A slot of the ring stands for a stream from an `open`
+//   entry to a `close` entry, so that its next stream gets nothing of the last.

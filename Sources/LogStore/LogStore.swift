@@ -1,7 +1,10 @@
 // LogStore: where what a VM says rests, and how it is found again. Text is the truth, metadata stands beside it.
 //
+//     <root>/lock                          flocked by who keeps the whole store within bounds     Retention
+//     <root>/reserve                       disk set aside for when it is full                     Reserve
 //     <root>/<vm>/vm.json                  who the VM is, when its history began and ended        Store
 //     <root>/<vm>/lock                     flocked by the VM's one writer                         VMStore
+//     <root>/<vm>/writer.json              under which boot of the host it is written             VMStore
 //     <root>/<vm>/<stream>/meta.json       format version, encoding, clock                        StreamProperties
 //                   <offset20>.log  .idx   active pair: the bytes as received, and their records  StreamWriter
 //                   <offset20>.log.zst     segment: up to 64 sealed blocks, then their index      StreamSealer
@@ -14,7 +17,7 @@
 // 3. A pair has one writer, and is closed before the sealer touches it. It is removed only after the segment that holds
 //    its bytes was synced; while both are there they say the same, and the segment is believed.
 // 4. A closed segment never changes. A growing one only grows, by whole blocks.
-// 5. Times do not decrease within a block; a clock that steps back by more than a second closes the block. Nothing is
+// 5. Times do not decrease from a block's first bytes on; a clock that steps back by more than a second closes the block. Nothing is
 //    assumed of the order of blocks.
 // 6. What is missing is said: by a gap marker where the writer knew, by the reader where positions are missing.
 // 7. After the death of the process nothing committed is lost, and what a live stream had written beyond is kept. After
