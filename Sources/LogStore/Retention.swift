@@ -112,10 +112,10 @@ public final class Retention {
         if let age = quota.age {
             freed += try removeOlder(than: now.advanced(byMicroseconds: -age), in: vm)
         }
-        var usage = try store.usage(of: vm.directory)
+        var usage = try usage(of: vm.directory, within: quota.bytes)
         while usage > quota.bytes, let step = try evictOldest(of: vm.directory, limit: quota.bytes) {
             freed += step
-            usage = try store.usage(of: vm.directory)
+            usage = try self.usage(of: vm.directory, within: quota.bytes)
         }
         usages[vm.directory] = usage
         return freed
@@ -129,7 +129,7 @@ public final class Retention {
         {
             if let step = try evictOldest(of: biggest, limit: bound) {
                 freed += step
-                usages[biggest] = try store.usage(of: biggest)
+                usages[biggest] = try usage(of: biggest, within: 0)
             } else {
                 spent.insert(biggest)
             }
@@ -191,17 +191,48 @@ public final class Retention {
         return try remove([oldest])
     }
 
+    /// What a VM takes, without what the next sync will free: a burst that is compressed already drives out nothing.
+    /// Not looked into while all of it is within `limit`.
+    private func usage(of vm: String, within limit: Int) throws(SystemError) -> Int {
+        var usage = try store.usage(of: vm)
+        guard usage > limit else {
+            return usage
+        }
+        for stream in try store.streams(of: vm) {
+            let layout = StreamLayout(path: store.path(of: stream))
+            for pair in try sorted(layout).sealed {
+                for file in [layout.log(pair.base), layout.index(pair.base)] {
+                    usage -= store.fileSystem.status(file).map { max(StoreLimits.fileCost, $0.size) } ?? 0
+                }
+            }
+        }
+        return usage
+    }
+
     /// The extents that may go, oldest first: all but the newest, whether that is a pair or a segment. A pair whose
     /// block is sealed already goes with its segment.
     private func evictable(_ stream: StreamID) throws(SystemError) -> some Collection<StreamLayout.Extent> {
-        let layout = StreamLayout(path: store.path(of: stream))
+        try sorted(StreamLayout(path: store.path(of: stream))).others.dropLast()
+    }
+
+    /// A stream's pairs whose blocks are sealed, which go at the next sync, and its other extents but the heads.
+    private func sorted(
+        _ layout: StreamLayout
+    ) throws(SystemError) -> (sealed: [StreamLayout.Extent], others: [StreamLayout.Extent]) {
         let extents = try layout.extents(on: store.fileSystem).filter { $0.kind != .head }
         var lastSealed: UInt64?
         for extent in extents.reversed() where extent.kind == .segment && lastSealed == nil {
             lastSealed = try blocks(of: extent, layout).last?.offset
         }
-        return extents.filter { extent in extent.kind == .segment || lastSealed.map { extent.base > $0 } ?? true }
-            .dropLast()
+        var result: (sealed: [StreamLayout.Extent], others: [StreamLayout.Extent]) = ([], [])
+        for extent in extents {
+            if extent.kind == .pair, let lastSealed, extent.base <= lastSealed {
+                result.sealed.append(extent)
+            } else {
+                result.others.append(extent)
+            }
+        }
+        return result
     }
 
     private func evict(_ extent: StreamLayout.Extent, of stream: StreamID) throws(SystemError) -> Freed {
