@@ -8,7 +8,8 @@ import SystemIO
 /// One console, on its VM's shard: the descriptor to the guest, the log, the watchers, the one who may write.
 ///
 /// The guest's bytes go to the log and to every watcher; a writer's bytes go to the guest and nowhere else: what they
-/// look like is the guest's to echo.
+/// look like is the guest's to echo. What must wait for a file system, the hub's control thread does: opening paths,
+/// making sockets, removing them.
 final class Console: @unchecked Sendable {
     // Sendable because all but the lets is touched on the shard's thread alone.
 
@@ -19,12 +20,12 @@ final class Console: @unchecked Sendable {
     private var line: GuestLine?
     private var listener: PassiveSocket?
     private var passThrough: PassiveSocket?
-    private var passThroughPath: String?
     private var watchers: [Watcher] = []
     private var writer: Watcher?
     private var knownPeer: ProcessIdentity?
     private var retryDelay = Console.firstRetry
     private var retry: EventLoop.TimerToken?
+    private var isDialling = false
     private var isEnded = false
 
     /// A socket that is there but refuses is tried again after this long, in microseconds, and twice as long each
@@ -38,28 +39,17 @@ final class Console: @unchecked Sendable {
         self.hub = hub
     }
 
-    /// Begins to be reached, with a descriptor from before, or by dialling or listening.
-    func begin(
-        adopting raw: Int32?,
-        knownPeer: ProcessIdentity?,
-        isHandedOver: Bool,
-        passThroughFolder: String?
-    ) {
+    /// Begins to be reached: with a connection that is there already, or by dialling.
+    func begin(with connection: Connection?, knownPeer: ProcessIdentity?, isHandedOver: Bool) {
         self.knownPeer = knownPeer
         let options = StreamOptions(rate: definition.rate, plainFile: definition.plainFile)
         do throws(CaptureService.OpenError) {
             intake = try hub.capture.open(definition.key, options: options, on: shard)
         } catch {
-            hub.capture.diagnostics.say(.warning, "console \(definition.key.name)/\(definition.key.stream): \(error)")
+            say(.warning, "\(error)")
         }
-        if let folder = passThroughFolder {
-            offerPassThrough(in: folder)
-        }
-        if case .listen(let path) = definition.endpoint {
-            listen(at: path)
-        }
-        if let raw {
-            connected(Descriptor(owning: raw), isHandedOver: isHandedOver)
+        if let connection {
+            connected(connection, isHandedOver: isHandedOver)
         } else {
             dial()
         }
@@ -71,33 +61,48 @@ final class Console: @unchecked Sendable {
             isConnected: line != nil,
             watchers: watchers.count,
             writer: writer?.who,
-            passThrough: passThrough == nil ? nil : passThroughPath,
+            passThrough: passThrough?.path,
             isStored: intake != nil
         )
+    }
+
+    private func say(_ level: DiagnosticLevel, _ message: String) {
+        hub.capture.diagnostics.say(level, "console \(definition.key.name)/\(definition.key.stream): \(message)")
     }
 
     // MARK: - Reaching the guest
 
     private func dial() {
+        guard definition.endpoint.isDialled, line == nil, !isDialling, !isEnded else {
+            return
+        }
+        isDialling = true
+        hub.open(self)
+    }
+
+    /// What came of dialling.
+    func dialled(_ result: Result<Connection, SystemError>) {
+        isDialling = false
         guard line == nil, !isEnded else {
             return
         }
-        do throws(SystemError) {
-            if let descriptor = try definition.endpoint.open() {
-                connected(descriptor, isHandedOver: false)
+        switch result {
+        case .success(let connection): connected(connection, isHandedOver: false)
+        case .failure(let error): unreachable(error)
+        }
+    }
+
+    private func unreachable(_ error: SystemError) {
+        // ENOENT: the folder is watched, and tells when it appears.
+        if error.code != ENOENT, retryDelay <= Self.lastRetry {
+            let delay = retryDelay
+            retryDelay *= 2
+            retry = shard.loop.schedule(afterMicroseconds: delay) { [weak self] in
+                self?.retry = nil
+                self?.dial()
             }
-        } catch {
-            // ENOENT: the folder is watched, and tells when it appears.
-            if error.code != ENOENT, retryDelay <= Self.lastRetry {
-                let delay = retryDelay
-                retryDelay *= 2
-                retry = shard.loop.schedule(afterMicroseconds: delay) { [weak self] in
-                    self?.retry = nil
-                    self?.dial()
-                }
-            } else if error.code != ENOENT, error.code != ECONNREFUSED {
-                hub.capture.diagnostics.say(.warning, "console \(definition.key.name): \(error)")
-            }
+        } else if error.code != ENOENT, error.code != ECONNREFUSED {
+            say(.warning, "\(error)")
         }
     }
 
@@ -111,24 +116,43 @@ final class Console: @unchecked Sendable {
         dial()
     }
 
-    private func listen(at path: String) {
-        listener = try? PassiveSocket(path: path, loop: shard.loop) { [unowned self] descriptor in
+    /// The VMM is to connect to `socket`.
+    func listen(on socket: PassiveSocket) {
+        listener = begin(socket) { console, descriptor in
             // The newest connection is the VMM's: one that restarted may not have been seen to go.
-            if line != nil {
-                disconnected()
+            if console.line != nil {
+                console.disconnected()
             }
-            connected(descriptor, isHandedOver: false)
-        }
-        if listener == nil {
-            hub.capture.diagnostics.say(.error, "console \(definition.key.name): cannot listen at \(path)")
+            console.connected(Connection(descriptor), isHandedOver: false)
         }
     }
 
-    private func connected(_ descriptor: consuming Descriptor, isHandedOver: Bool) {
-        let raw = descriptor.raw
-        try? descriptor.setNonBlocking()
-        let peer = ProcessIdentity(peerOf: raw) ?? ProcessIdentity(placeOf: raw)
-        guard let line = GuestLine(descriptor, console: self) else {
+    /// The socket, handing out connections; nil when the console has ended meanwhile, or the loop takes no more.
+    private func begin(
+        _ socket: PassiveSocket,
+        _ onConnection: @escaping (Console, consuming Descriptor) -> Void
+    ) -> PassiveSocket? {
+        guard !isEnded else {
+            hub.discard([socket])
+            return nil
+        }
+        do throws(SystemError) {
+            try socket.begin(on: shard.loop) { [unowned self] descriptor in onConnection(self, descriptor) }
+            return socket
+        } catch {
+            say(.error, "cannot listen at \(socket.path): \(error)")
+            hub.discard([socket])
+            return nil
+        }
+    }
+
+    private func connected(_ connection: Connection, isHandedOver: Bool) {
+        let peer = connection.peer
+        let line: GuestLine
+        do throws(SystemError) {
+            line = try GuestLine(connection, console: self)
+        } catch {
+            unreachable(error)
             return
         }
         self.line = line
@@ -140,7 +164,7 @@ final class Console: @unchecked Sendable {
             intake?.mark(.powerOn)
         }
         knownPeer = peer
-        hub.connected(definition, descriptor: raw, peer: peer)
+        hub.connected(definition, connection)
     }
 
     /// The guest's end is closed.
@@ -173,28 +197,34 @@ final class Console: @unchecked Sendable {
         return shard.receiveUnstored(from: descriptor)
     }
 
+    /// What a console leaves behind when it ends.
+    struct Remains: Sendable {
+        /// The descriptor that leads to the guest, when it is to be passed on.
+        var descriptor: Int32?
+        /// Sockets whose files are to be removed.
+        var sockets: [PassiveSocket]
+    }
+
     /// Closes the console for good.
-    func end() {
-        isEnded = true
+    func end() -> Remains {
         if let line {
             line.end()
             self.line = nil
             intake?.mark(.closed)
             hub.disconnected(definition)
         }
-        release()
+        return Remains(descriptor: nil, sockets: release())
     }
 
-    /// Lets go without a mark: the next process goes on with the descriptor returned.
-    func suspend() -> Int32? {
-        isEnded = true
+    /// Lets go without a mark: the next process goes on with the descriptor.
+    func suspend() -> Remains {
         let descriptor = line?.handOver()
         line = nil
-        release()
-        return descriptor
+        return Remains(descriptor: descriptor, sockets: release())
     }
 
-    private func release() {
+    private func release() -> [PassiveSocket] {
+        isEnded = true
         tellAll("guestlog stops")
         if let retry {
             shard.loop.cancel(retry)
@@ -202,10 +232,13 @@ final class Console: @unchecked Sendable {
         watchers.forEach { $0.end() }
         watchers.removeAll()
         writer = nil
-        listener?.end()
-        passThrough?.end()
         intake?.close()
         intake = nil
+        let sockets = [listener, passThrough].compactMap { $0 }
+        sockets.forEach { $0.end() }
+        listener = nil
+        passThrough = nil
+        return sockets
     }
 
     // MARK: - Watchers
@@ -263,19 +296,11 @@ final class Console: @unchecked Sendable {
     // MARK: - Pass-through
 
     /// Offers a socket of our own to other programs: the VMM's serves one client, and that is us.
-    private func offerPassThrough(in folder: String) {
-        let stream = definition.key.stream == .console0 ? "" : "." + definition.key.stream.text
-        let identity = VMIdentity(name: definition.key.name, uuid: nil, namespace: definition.key.namespace)
-        let path = folder + "/" + identity.directoryName + stream + ".sock"
-        do throws(SystemError) {
-            passThrough = try PassiveSocket(path: path, loop: shard.loop) { [unowned self] descriptor in
-                let peer = try? UnixSocket.peer(of: descriptor.raw)
-                let who = peer.map { "process \($0.process) of user \($0.user)" } ?? "a program"
-                attach(descriptor, as: .write, who: who)
-            }
-            passThroughPath = path
-        } catch {
-            hub.capture.diagnostics.say(.warning, "console \(definition.key.name): no socket for others: \(error)")
+    func passThrough(by socket: PassiveSocket) {
+        passThrough = begin(socket) { console, descriptor in
+            let peer = try? UnixSocket.peer(of: descriptor.raw)
+            let who = peer.map { "process \($0.process) of user \($0.user)" } ?? "a program"
+            console.attach(descriptor, as: .write, who: who)
         }
     }
 }

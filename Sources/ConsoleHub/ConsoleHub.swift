@@ -82,11 +82,12 @@ public final class ConsoleHub: Sendable {
     private let manager: ServiceManager
     private let table: ConsoleTable
     private let state = Mutex(State())
-    /// The thread of everything that is not a console's bytes: folders, the table, the service manager.
-    private let control: EventLoop
+    /// The thread of everything that is not a console's bytes: folders, paths, the table, the service manager. It may
+    /// have to wait for a file system; the shards never wait for it.
+    let control: EventLoop
     private let controlThread = Mutex<WorkerThread?>(nil)
     private let discovery: Discovery
-    private let passThroughFolder: Mutex<String?>
+    private let passThroughFolder: String?
 
     /// A hub that feeds `capture`. Descriptors that were passed in are given with `inherit` before `start()`.
     public init(_ options: Options, capture: CaptureService, manager: ServiceManager) throws(SystemError) {
@@ -95,7 +96,7 @@ public final class ConsoleHub: Sendable {
         table = ConsoleTable(path: options.table)
         control = try EventLoop(clock: capture.clock)
         discovery = try Discovery(loop: control, diagnostics: capture.diagnostics)
-        passThroughFolder = Mutex(options.passThroughFolder)
+        passThroughFolder = options.passThroughFolder
         let patterns = options.patterns
         control.post { [discovery] in discovery.setPatterns(patterns) }
     }
@@ -117,7 +118,8 @@ public final class ConsoleHub: Sendable {
             guard let raw = state.withLock({ $0.inherited.removeValue(forKey: entry.descriptorName) }) else {
                 continue
             }
-            add(entry.definition, adopting: raw, peer: entry.peer)
+            let connection = Connection(Descriptor(owning: raw), peer: entry.peer)
+            add(entry.definition, with: connection, isHandedOver: true)
         }
         let strangers = state.withLock { state in
             defer { state.inherited.removeAll() }
@@ -147,8 +149,9 @@ public final class ConsoleHub: Sendable {
             thread = nil
         }
         return state.withLock({ Array($0.consoles.values) }).compactMap { console in
-            let name = ConsoleTable.descriptorName(of: console.definition.key)
-            return console.shard.loop.perform { console.suspend() }.map { (name, $0) }
+            let remains = console.shard.loop.perform { console.suspend() }
+            remains.sockets.forEach { $0.removeFile() }
+            return remains.descriptor.map { (ConsoleTable.descriptorName(of: console.definition.key), $0) }
         }
     }
 
@@ -173,17 +176,17 @@ public final class ConsoleHub: Sendable {
     /// Adds a console, unless its stream or its place is captured already.
     @discardableResult
     public func add(_ definition: Definition) -> Added {
-        add(definition, adopting: nil, peer: nil)
+        add(definition, with: nil)
     }
 
     /// Adds the console behind a descriptor that is open already, such as a child's output; it is not connected again
     /// when it ends.
     public func add(_ definition: Definition, descriptor: consuming Descriptor) {
-        _ = add(definition, adopting: descriptor.release(), peer: nil)
+        _ = add(definition, with: Connection(descriptor))
     }
 
     @discardableResult
-    private func add(_ definition: Definition, adopting raw: Int32?, peer: ProcessIdentity?) -> Added {
+    private func add(_ definition: Definition, with connection: Connection?, isHandedOver: Bool = false) -> Added {
         let shard = capture.shard(of: definition.key.vm)
         let console = Console(definition, shard: shard, hub: self)
         let added = state.withLock { state in
@@ -199,33 +202,28 @@ public final class ConsoleHub: Sendable {
             return .new
         }
         guard added == .new else {
-            if let raw {
-                close(raw)
-            }
             return added
         }
-        let lastPeer = table.peer(of: definition.key)
-        let folder = passThroughFolder.withLock { $0 }
+        let knownPeer = isHandedOver ? connection?.peer : table.peer(of: definition.key)
         shard.loop.post {
-            console.begin(
-                adopting: raw,
-                knownPeer: peer ?? lastPeer,
-                isHandedOver: peer != nil,
-                passThroughFolder: folder
-            )
+            console.begin(with: connection, knownPeer: knownPeer, isHandedOver: isHandedOver)
         }
-        if let watched = definition.endpoint.watchedPath {
-            control.post { [discovery] in discovery.watchFolder(of: watched) }
-        }
+        control.post { [weak self] in self?.prepare(console) }
         return .new
     }
 
     /// Removes a console: its connection is closed, its log stays. False when there is none.
     public func remove(_ key: StreamKey) -> Bool {
-        guard let console = state.withLock({ $0.consoles.removeValue(forKey: key) }) else {
+        guard let console = state.withLock({ $0.consoles[key] }) else {
             return false
         }
-        console.shard.loop.perform { console.end() }
+        discard(console.shard.loop.perform { console.end() }.sockets)
+        // Last, so that a console that takes its place makes its sockets after these have gone.
+        state.withLock { state in
+            if state.consoles[key] === console {
+                state.consoles[key] = nil
+            }
+        }
         return true
     }
 
@@ -260,20 +258,58 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    // MARK: - From consoles
+    // MARK: - What consoles leave to the control thread
+
+    /// Makes a console's sockets, and watches for its path.
+    private func prepare(_ console: Console) {
+        let definition = console.definition
+        if case .listen(let path) = definition.endpoint {
+            do throws(SystemError) {
+                let socket = try PassiveSocket(path: path)
+                console.shard.loop.post { console.listen(on: socket) }
+            } catch {
+                capture.diagnostics.say(.error, "console \(definition.key.name): \(error)")
+            }
+        }
+        if let path = passThroughPath(of: definition.key) {
+            do throws(SystemError) {
+                let socket = try PassiveSocket(path: path)
+                console.shard.loop.post { console.passThrough(by: socket) }
+            } catch {
+                capture.diagnostics.say(.warning, "console \(definition.key.name): no socket for others: \(error)")
+            }
+        }
+        if let watched = definition.endpoint.watchedPath {
+            discovery.watchFolder(of: watched)
+        }
+    }
+
+    private func passThroughPath(of key: StreamKey) -> String? {
+        let stream = key.stream == .console0 ? "" : "." + key.stream.text
+        let identity = VMIdentity(name: key.name, uuid: nil, namespace: key.namespace)
+        return passThroughFolder.map { $0 + "/" + identity.directoryName + stream + ".sock" }
+    }
+
+    /// Opens a console's path, and tells it what came of it.
+    func open(_ console: Console) {
+        control.post {
+            let result = Result { () throws(SystemError) in try console.definition.endpoint.open() }
+            console.shard.loop.post { console.dialled(result) }
+        }
+    }
+
+    /// Removes the files of sockets that have ended.
+    func discard(_ sockets: [PassiveSocket]) {
+        control.post { sockets.forEach { $0.removeFile() } }
+    }
 
     /// A console is connected: the descriptor is left with the service manager, in case this process dies.
-    func connected(_ definition: Definition, descriptor: Int32, peer: ProcessIdentity?) {
-        guard let duplicate = try? Descriptor(owning: systemCall("dup") { dup(descriptor) }) else {
-            return
-        }
-        let raw = duplicate.release()
+    func connected(_ definition: Definition, _ connection: Connection) {
         control.post { [manager, table] in
             let name = ConsoleTable.descriptorName(of: definition.key)
-            table.put(ConsoleTable.Entry(descriptorName: name, definition: definition, peer: peer))
+            table.put(ConsoleTable.Entry(descriptorName: name, definition: definition, peer: connection.peer))
             // Without FDPOLL=0 the manager would let go of a console whose VMM is gone before we know.
-            manager.notify("FDSTORE=1\nFDPOLL=0\nFDNAME=\(name)", descriptors: [raw])
-            close(raw)
+            manager.notify("FDSTORE=1\nFDPOLL=0\nFDNAME=\(name)", descriptors: [connection.descriptor.raw])
         }
     }
 

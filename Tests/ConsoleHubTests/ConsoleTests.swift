@@ -126,6 +126,29 @@ private final class House {
         #expect(try eventually { try house.text("alpha").bytes == Array("hello\n".utf8) })
     }
 
+    @Test("while the control thread waits for a dead mount, every guest that is connected or connects is drained")
+    func drainsBesideADeadMount() throws {
+        let house = try House()
+        let chardev = try Chardev(house.folder.path + "/vm.sock")
+        let listened = house.folder.path + "/listened.sock"
+        house.hub.add(.init(key: StreamKey(name: "dialled"), endpoint: .connect(path: chardev.path)))
+        house.hub.add(.init(key: StreamKey(name: "listened"), endpoint: .listen(path: listened)))
+        let dialled = try chardev.accept()
+        #expect(eventually { access(listened, F_OK) == 0 })
+        let mount = OneShot()
+        house.hub.control.post { mount.wait() }
+        defer { mount.signal() }
+        house.hub.add(.init(key: StreamKey(name: "dead"), endpoint: .fifo(path: house.folder.path + "/fifo")))
+        let connected = try UnixSocket.connect(to: listened)
+        try connected.setNonBlocking(false)
+        let much = String(repeating: "more than a socket holds\n", count: 40_000)
+        send(much, to: dialled)
+        send(much, to: connected)
+        #expect(try eventually { try house.text("dialled").bytes.count == much.utf8.count })
+        #expect(try eventually { try house.text("listened").bytes.count == much.utf8.count })
+        #expect(house.hub.statuses().map(\.isConnected) == [false, true, true])
+    }
+
     @Test(
         "a reset and a panic inside a live console are told, a storm of banners is one reset, and a VMM that connects again is the same machine"
     )
