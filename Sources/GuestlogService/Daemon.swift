@@ -21,6 +21,8 @@ public final class Daemon {
     private var listener: Descriptor?
     private let signals: Descriptor
     private let heartbeat: Heartbeat
+    /// Where this program lay when it began: an upgrade renames another one over it, and that is what replaces us.
+    private let program: String
 
     /// The name under which systemd passes the API's socket.
     public static let socketName = "guestlog.api"
@@ -37,6 +39,7 @@ public final class Daemon {
     public init(_ configuration: Configuration, file: String?) throws {
         self.configuration = configuration
         configurationFile = file
+        program = try LinuxPlaces.program()
         signal(SIGPIPE, SIG_IGN)
         let watched = [SIGTERM, SIGINT, SIGHUP, SIGUSR2]
         signals = Descriptor(owning: try systemCall("signalfd") { gl_signalfd(watched, watched.count) })
@@ -173,7 +176,7 @@ public final class Daemon {
 
     // MARK: - Upgrade in place
 
-    /// Becomes a new image of the same program with the same consoles: they are passed on as systemd would pass them.
+    /// Becomes the program that lies on disk now, the same consoles: they are passed on as systemd would pass them.
     private func replaceImage(_ consoles: [(name: String, descriptor: Int32)]) throws {
         var names: [String] = []
         var sources: [Int32] = []
@@ -199,8 +202,11 @@ public final class Daemon {
         var none = sigset_t()
         sigemptyset(&none)
         sigprocmask(SIG_SETMASK, &none, nil)
+        execv(program, &arguments)
+        let error = SystemError("exec", program)
+        diagnostics.say(.error, "\(error); the program that ran goes on")
         execv("/proc/self/exe", &arguments)
-        throw SystemError("exec", CommandLine.arguments.first ?? "")
+        throw error
     }
 }
 

@@ -59,6 +59,31 @@ extension EndToEnd {
             #expect(difference(plain, Array(stored.bytes.suffix(plain.count))) == nil)
         }
 
+        @Test("the daemon replaces itself by the program that was renamed over its own, and goes on when there is none")
+        func replacesByNewProgram() throws {
+            func inode(_ path: String) -> UInt64 {
+                var status = stat()
+                return stat(path, &status) == 0 ? UInt64(status.st_ino) : 0
+            }
+            let site = try Site(isServed: false)
+            let program = site.path + "/guestlog"
+            for name in ["/guestlog", "/new"] {
+                let copy = ChildProcess(["cp", Program.guestlog, site.path + name], name: "cp", in: site.path)
+                #expect(copy.wait() == 0)
+            }
+            try site.start(program)
+            let process = "/proc/\(try #require(site.daemon).process)"
+            let new = inode(site.path + "/new")
+            rename(site.path + "/new", program)
+            #expect(inode(process + "/exe") != new)
+            site.replace()
+            #expect(inode(process + "/exe") == new)
+            unlink(program)
+            site.replace()
+            #expect(inode(process + "/exe") == new)
+            #expect(site.guestlog("status").status == 0)
+        }
+
         @Test("a daemon stopped or killed and started again doubles no line and tells of no boot")
         func restarts() throws {
             let site = try Site()
