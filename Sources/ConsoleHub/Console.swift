@@ -23,15 +23,14 @@ final class Console: @unchecked Sendable {
     private var watchers: [Watcher] = []
     private var writer: Watcher?
     private var knownPeer: ProcessIdentity?
-    private var retryDelay = Console.firstRetry
+    private var connectedAt: Int64 = 0
+    private var backoff = Backoff()
     private var retry: EventLoop.TimerToken?
     private var isDialling = false
     private var isEnded = false
 
-    /// A socket that is there but refuses is tried again after this long, in microseconds, and twice as long each
-    /// time: its owner is between bind and listen. After `lastRetry` only a change of the file counts.
-    private static let firstRetry: Int64 = 2000
-    private static let lastRetry: Int64 = 4_000_000
+    /// A connection that lasts as long, in microseconds, is no mistake: when it ends, the next is tried at once.
+    private static let settled: Int64 = 1_000_000
 
     init(_ definition: ConsoleHub.Definition, shard: Shard, hub: ConsoleHub) {
         self.definition = definition
@@ -93,26 +92,35 @@ final class Console: @unchecked Sendable {
     }
 
     private func unreachable(_ error: SystemError) {
-        // ENOENT: the folder is watched, and tells when it appears.
-        if error.code != ENOENT, retryDelay <= Self.lastRetry {
-            let delay = retryDelay
-            retryDelay *= 2
-            retry = shard.loop.schedule(afterMicroseconds: delay) { [weak self] in
-                self?.retry = nil
-                self?.dial()
-            }
-        } else if error.code != ENOENT, error.code != ECONNREFUSED {
-            say(.warning, "\(error)")
+        // The folder is watched, and tells when the path appears.
+        if error.code != ENOENT {
+            retryLater("\(error)")
         }
+    }
+
+    private func retryLater(_ reason: @autoclosure () -> String) {
+        let wasSlow = backoff.isSlow
+        let delay = backoff.next()
+        if backoff.isSlow, !wasSlow {
+            say(.warning, "\(reason()); it is tried again every \(Backoff.slow / 1_000_000) s")
+        }
+        retry = shard.loop.schedule(afterMicroseconds: delay) { [weak self] in
+            self?.retry = nil
+            self?.dial()
+        }
+    }
+
+    private func cancelRetry() {
+        if let retry {
+            shard.loop.cancel(retry)
+        }
+        retry = nil
     }
 
     /// The path has appeared or changed: the VMM may be there now.
     func endpointChanged() {
-        retryDelay = Self.firstRetry
-        if let retry {
-            shard.loop.cancel(retry)
-            self.retry = nil
-        }
+        backoff = Backoff()
+        cancelRetry()
         dial()
     }
 
@@ -156,7 +164,7 @@ final class Console: @unchecked Sendable {
             return
         }
         self.line = line
-        retryDelay = Self.firstRetry
+        connectedAt = hub.capture.clock.monotonicMicroseconds()
         // A console that came over, or that leads to the same process as before, is no new boot: this process was
         // restarted, or a VMM that is about to end took one more connection.
         let isSameMachine = isHandedOver || peer.flatMap { peer in knownPeer.map(peer.isSame) } ?? false
@@ -176,10 +184,16 @@ final class Console: @unchecked Sendable {
         self.line = nil
         intake?.mark(.closed)
         hub.disconnected(definition)
-        // A descriptor that was given to us cannot be reached again.
-        if definition.endpoint != .inherited {
-            tellAll("the console was closed; waiting for it to come back")
-            endpointChanged()
+        guard definition.endpoint != .inherited else {
+            // A descriptor that was given to us cannot be reached again.
+            return
+        }
+        tellAll("the console was closed; waiting for it to come back")
+        if hub.capture.clock.monotonicMicroseconds() - connectedAt >= Self.settled {
+            backoff = Backoff()
+        }
+        if definition.endpoint.isDialled {
+            retryLater("\(definition.endpoint.description) is closed as soon as it is opened")
         }
     }
 
@@ -226,9 +240,7 @@ final class Console: @unchecked Sendable {
     private func release() -> [PassiveSocket] {
         isEnded = true
         tellAll("guestlog stops")
-        if let retry {
-            shard.loop.cancel(retry)
-        }
+        cancelRetry()
         watchers.forEach { $0.end() }
         watchers.removeAll()
         writer = nil

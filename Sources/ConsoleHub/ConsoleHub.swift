@@ -93,8 +93,8 @@ public final class ConsoleHub: Sendable {
     public init(_ options: Options, capture: CaptureService, manager: ServiceManager) throws(SystemError) {
         self.capture = capture
         self.manager = manager
-        table = ConsoleTable(path: options.table)
         control = try EventLoop(clock: capture.clock)
+        table = ConsoleTable(path: options.table, control: control, clock: capture.clock)
         discovery = try Discovery(loop: control, diagnostics: capture.diagnostics)
         passThroughFolder = options.passThroughFolder
         let patterns = options.patterns
@@ -148,6 +148,7 @@ public final class ConsoleHub: Sendable {
             thread?.join()
             thread = nil
         }
+        table.finish()
         return state.withLock({ Array($0.consoles.values) }).compactMap { console in
             let remains = console.shard.loop.perform { console.suspend() }
             remains.sockets.forEach { $0.removeFile() }

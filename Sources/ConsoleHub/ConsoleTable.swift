@@ -5,11 +5,13 @@ import RotatingFile
 import Synchronization
 import SystemIO
 
-/// What each console was when this process last knew: written on every change, read by the next process.
+/// What each console was when this process last knew: written soon after every change, read by the next process.
 ///
 /// With it a descriptor that comes back from the service manager finds its VM, and a console that is dialled again
 /// after our own restart is known to lead to the same machine.
-final class ConsoleTable: Sendable {
+final class ConsoleTable: @unchecked Sendable {
+    // Sendable because all but the entries is touched on the control thread alone, or when that has ended.
+
     /// One console.
     struct Entry: Hashable, Sendable {
         var descriptorName: String
@@ -22,15 +24,27 @@ final class ConsoleTable: Sendable {
 
     private let path: String
     private let entries = Mutex<[StreamKey: Entry]>([:])
+    private let control: EventLoop
+    private let clock: any HostClock
+    private var lastSave: Int64
+    private var nextSave: EventLoop.TimerToken?
 
-    init(path: String) {
+    /// The shortest time from one writing to the next, in microseconds: a thousand consoles that are found at once are
+    /// not written a thousand times.
+    private static let pause: Int64 = 100_000
+
+    init(path: String, control: EventLoop, clock: any HostClock) {
         self.path = path
+        self.control = control
+        self.clock = clock
+        lastSave = clock.monotonicMicroseconds() - Self.pause
     }
 
     /// A name that service managers allow (no colon, no control character, at most 255 bytes) and no other console has.
     static func descriptorName(of key: StreamKey) -> String {
-        let identity = VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace)
-        return prefix + identity.directoryName.replacing("%", with: "_") + "." + key.stream.text
+        let vm = VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace)
+        // Encoded as one more name, so that it is bounded as those are.
+        return prefix + VMIdentity(name: vm.directoryName + "." + key.stream.text).directoryName
     }
 
     /// The table as the process before left it; empty when there is none.
@@ -58,18 +72,38 @@ final class ConsoleTable: Sendable {
     }
 
     func put(_ entry: Entry) {
-        save { $0[entry.definition.key] = entry }
+        entries.withLock { $0[entry.definition.key] = entry }
+        changed()
     }
 
     func disconnected(_ key: StreamKey) {
-        save { $0[key] = nil }
+        entries.withLock { $0[key] = nil }
+        changed()
     }
 
-    private func save(_ change: (inout [StreamKey: Entry]) -> Void) {
-        let all = entries.withLock { entries in
-            change(&entries)
-            return entries.values.sorted { $0.descriptorName < $1.descriptorName }
+    private func changed() {
+        guard nextSave == nil else {
+            return
         }
+        let wait = lastSave + Self.pause - clock.monotonicMicroseconds()
+        guard wait > 0 else {
+            save()
+            return
+        }
+        nextSave = control.schedule(afterMicroseconds: wait) { [unowned self] in save() }
+    }
+
+    /// Writes what is not written yet; when the control thread has ended.
+    func finish() {
+        if nextSave != nil {
+            save()
+        }
+    }
+
+    private func save() {
+        nextSave = nil
+        lastSave = clock.monotonicMicroseconds()
+        let all = entries.withLock { $0.values.sorted { $0.descriptorName < $1.descriptorName } }
         let text = JSON.object([("consoles", .array(all.map(Self.encode)))]).bytes
         let fileSystem = LinuxFileSystem()
         // On tmpfs: without it the next process counts a boot too many, no more.

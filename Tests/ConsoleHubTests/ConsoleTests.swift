@@ -149,6 +149,30 @@ private final class House {
         #expect(house.hub.statuses().map(\.isConnected) == [false, true, true])
     }
 
+    @Test("a console that is closed as soon as it is opened is dialled ever more seldom")
+    func backsOff() throws {
+        var backoff = Backoff()
+        var delays: [Int64] = []
+        repeat {
+            delays.append(backoff.next())
+        } while !backoff.isSlow
+        #expect(delays.count == 11 && zip(delays, delays.dropFirst()).allSatisfy { $0 * 2 == $1 })
+        #expect([backoff.next(), backoff.next()] == [30_000_000, 30_000_000])
+
+        let house = try House()
+        let chardev = try Chardev(house.folder.path + "/vm.sock")
+        house.hub.add(.init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
+        let began = SystemClock().monotonicMicroseconds()
+        for _ in 0..<7 {
+            _ = try chardev.accept()
+        }
+        // 2 + 4 + … + 64 ms.
+        #expect(SystemClock().monotonicMicroseconds() - began >= 126_000)
+        let guest = try chardev.accept()
+        send("here\n", to: guest)
+        #expect(try eventually { try house.text("web").bytes == Array("here\n".utf8) })
+    }
+
     @Test(
         "a reset and a panic inside a live console are told, a storm of banners is one reset, and a VMM that connects again is the same machine"
     )
