@@ -31,31 +31,6 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    /// What one console is told to be.
-    public struct Definition: Hashable, Sendable {
-        /// The VM and stream it feeds.
-        public var key: StreamKey
-        /// Where it is found.
-        public var endpoint: Endpoint
-        /// A plain rotated file that gets every byte too.
-        public var plainFile: StreamOptions.PlainFile?
-        /// The rate above which bytes are dropped from the store; nil: none.
-        public var rate: RateLimit?
-
-        /// A definition from its parts.
-        public init(
-            key: StreamKey,
-            endpoint: Endpoint,
-            plainFile: StreamOptions.PlainFile? = nil,
-            rate: RateLimit? = .standard
-        ) {
-            self.key = key
-            self.endpoint = endpoint
-            self.plainFile = plainFile
-            self.rate = rate
-        }
-    }
-
     /// How one console stands.
     public struct Status: Hashable, Sendable {
         /// What it was told to be.
@@ -129,9 +104,9 @@ public final class ConsoleHub: Sendable {
             manager.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
             close(raw)
         }
-        table.remember(known)
         discovery.onFound = { [weak self] definition in self?.add(definition) }
         discovery.onChanged = { [weak self] path in self?.endpointChanged(path) }
+        discovery.onGone = { [weak self] path in self?.endpointGone(path) }
         let control = control
         let discovery = discovery
         control.post { discovery.begin() }
@@ -172,12 +147,18 @@ public final class ConsoleHub: Sendable {
         case known
         /// The same place is another stream's console already.
         case taken(by: StreamKey)
+        /// It was found where one was dropped.
+        case dropped
     }
 
-    /// Adds a console, unless its stream or its place is captured already.
+    /// Adds a console, unless its stream or its place is captured already. One that was dropped may be found as often
+    /// as it likes; named by hand, it is captured again.
     @discardableResult
     public func add(_ definition: Definition) -> Added {
-        add(definition, with: nil)
+        if !definition.isDiscovered {
+            table.setDropped(definition.endpoint, false)
+        }
+        return add(definition, with: nil)
     }
 
     /// Adds the console behind a descriptor that is open already, such as a child's output; it is not connected again
@@ -193,6 +174,9 @@ public final class ConsoleHub: Sendable {
         let added = state.withLock { state in
             if state.consoles[definition.key] != nil {
                 return Added.known
+            }
+            if definition.isDiscovered, table.isDropped(definition.endpoint) {
+                return .dropped
             }
             let place = definition.endpoint
             if place != .inherited, let other = state.consoles.values.first(where: { $0.definition.endpoint == place })
@@ -213,19 +197,27 @@ public final class ConsoleHub: Sendable {
         return .new
     }
 
-    /// Removes a console: its connection is closed, its log stays. False when there is none.
+    /// Drops a console: its connection is closed, its log stays, and it is not found anew before its path has gone.
+    /// False when there is none.
     public func remove(_ key: StreamKey) -> Bool {
         guard let console = state.withLock({ $0.consoles[key] }) else {
             return false
         }
+        end(console, isDropped: console.definition.isDiscovered)
+        return true
+    }
+
+    private func end(_ console: Console, isDropped: Bool) {
         discard(console.shard.loop.perform { console.end() }.sockets)
         // Last, so that a console that takes its place makes its sockets after these have gone.
         state.withLock { state in
-            if state.consoles[key] === console {
-                state.consoles[key] = nil
+            if isDropped {
+                table.setDropped(console.definition.endpoint, true)
+            }
+            if state.consoles[console.definition.key] === console {
+                state.consoles[console.definition.key] = nil
             }
         }
-        return true
     }
 
     /// How all consoles stand, by name.
@@ -250,6 +242,12 @@ public final class ConsoleHub: Sendable {
         capture.diagnostics.say(.notice, "console \(key.name)/\(key.stream): \(who) \(role.words)")
         console.shard.loop.post { console.attach(Descriptor(owning: raw), as: role, who: who) }
         return true
+    }
+
+    private func endpointGone(_ path: String) {
+        for place in table.droppedPlaces where place.path == path {
+            table.setDropped(place, false)
+        }
     }
 
     private func endpointChanged(_ path: String) {
@@ -287,7 +285,7 @@ public final class ConsoleHub: Sendable {
 
     private func passThroughPath(of key: StreamKey) -> String? {
         let stream = key.stream == .console0 ? "" : "." + key.stream.text
-        let identity = VMIdentity(name: key.name, uuid: nil, namespace: key.namespace)
+        let identity = VMIdentity(name: key.name, namespace: key.namespace)
         return passThroughFolder.map { $0 + "/" + identity.directoryName + stream + ".sock" }
     }
 

@@ -18,6 +18,14 @@ public enum Endpoint: Hashable, Sendable {
     /// Bytes that a named pipe is to hold.
     private static let pipeSize: Int32 = 1 << 20
 
+    /// The path; nil for what is none.
+    var path: String? {
+        switch self {
+        case .connect(let path), .listen(let path), .terminal(let path), .fifo(let path): path
+        case .inherited: nil
+        }
+    }
+
     /// Whether it is reached by opening a path, again and again; the others come to us.
     var isDialled: Bool {
         switch self {

@@ -105,7 +105,7 @@ extension ControlServer {
         } catch {
             throw .badRequest("\(error)")
         }
-        guard let name = json["name"]?.text, !name.isEmpty else {
+        guard let name = json["name"]?.text else {
             throw .badRequest("name is missing: the VM's")
         }
         guard let text = json["endpoint"]?.text, let endpoint = Endpoint(text) else {
@@ -123,9 +123,8 @@ extension ControlServer {
             }
         }
         let key = StreamKey(name: name, uuid: uuid, namespace: json["namespace"]?.text, stream: stream)
-        var definition = ConsoleHub.Definition(key: key, endpoint: endpoint)
-        if let path = json["plain_file"]?.text {
-            definition.plainFile = StreamOptions.PlainFile(
+        let plainFile = json["plain_file"]?.text.map { path in
+            StreamOptions.PlainFile(
                 path: path,
                 limits: RotationLimits(
                     size: Int(json["plain_size"]?.integer ?? Int64(RotationLimits.standard.size)),
@@ -133,9 +132,15 @@ extension ControlServer {
                 )
             )
         }
+        let definition: ConsoleHub.Definition
+        do {
+            definition = try ConsoleHub.Definition(key: key, endpoint: endpoint, plainFile: plainFile)
+        } catch {
+            throw .badRequest("\(error)")
+        }
         switch hub.add(definition) {
         case .new: break
-        case .known: throw .conflict("\(name)/\(stream) is captured already")
+        case .known, .dropped: throw .conflict("\(name)/\(stream) is captured already")
         case .taken(let key):
             throw .conflict("\(endpoint.description) is the console of \(key.name)/\(key.stream) already")
         }
@@ -143,11 +148,11 @@ extension ControlServer {
     }
 
     private func removeConsole(_ name: String, _ target: RequestTarget) throws(APIError) -> JSON {
-        let keys = hub.statuses().map(\.definition.key).filter { key in
-            key.name == name && target["stream"].map { $0 == key.stream.text } ?? true
+        let keys = try consoles(of: name).map(\.definition.key).filter { key in
+            target["stream"].map { $0 == key.stream.text } ?? true
         }
         guard !keys.isEmpty else {
-            throw .notFound("no console of a VM named \(name) is captured")
+            throw .notFound("no console of \(name) feeds \(target["stream"] ?? "a stream")")
         }
         for key in keys {
             _ = hub.remove(key)
@@ -158,10 +163,11 @@ extension ControlServer {
     /// The VM is deleted: its consoles go, its history ends and is kept for a while.
     private func endVM(_ word: String) async throws -> JSON {
         let vm = try await blocking { try VMLookup.resolve(word, in: self.capture.store, previousInstance: false) }
-        for status in hub.statuses() where status.definition.key.name == vm.identity.name {
+        let key = VMKey(name: vm.identity.name, uuid: vm.identity.uuid, namespace: vm.identity.namespace)
+        let folder = VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace).directoryName
+        for status in hub.statuses() where status.definition.vm.directoryName == folder {
             _ = hub.remove(status.definition.key)
         }
-        let key = VMKey(name: vm.identity.name, uuid: vm.identity.uuid, namespace: vm.identity.namespace)
         try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
             capture.end(key) { error in
                 if let error {

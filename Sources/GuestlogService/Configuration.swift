@@ -157,7 +157,13 @@ public struct Configuration: Sendable {
         }
         let key = StreamKey(name: name, uuid: uuid, namespace: try section.text("namespace"), stream: stream)
         let plainFile = plain.map { StreamOptions.PlainFile(path: $0, limits: limits) }
-        consoles.append(ConsoleHub.Definition(key: key, endpoint: endpoint, plainFile: plainFile, rate: rate))
+        do throws(DefinitionError) {
+            consoles.append(
+                try ConsoleHub.Definition(key: key, endpoint: endpoint, plainFile: plainFile, rate: rate)
+            )
+        } catch {
+            throw section.error(at: nil, "\(error)")
+        }
     }
 
     private func stream(_ section: ConfigurationReader) throws(ConfigurationError) -> StreamName {

@@ -96,7 +96,7 @@ private final class House {
         let house = try House()
         let chardev = try Chardev(house.folder.path + "/vm.sock")
         let key = StreamKey(name: "web")
-        house.hub.add(.init(key: key, endpoint: .connect(path: chardev.path)))
+        house.hub.add(try .init(key: key, endpoint: .connect(path: chardev.path)))
         let guest = try chardev.accept()
         let watching = try Descriptor.socketPair()
         let typing = try Descriptor.socketPair()
@@ -131,14 +131,14 @@ private final class House {
         let house = try House()
         let chardev = try Chardev(house.folder.path + "/vm.sock")
         let listened = house.folder.path + "/listened.sock"
-        house.hub.add(.init(key: StreamKey(name: "dialled"), endpoint: .connect(path: chardev.path)))
-        house.hub.add(.init(key: StreamKey(name: "listened"), endpoint: .listen(path: listened)))
+        house.hub.add(try .init(key: StreamKey(name: "dialled"), endpoint: .connect(path: chardev.path)))
+        house.hub.add(try .init(key: StreamKey(name: "listened"), endpoint: .listen(path: listened)))
         let dialled = try chardev.accept()
         #expect(eventually { access(listened, F_OK) == 0 })
         let mount = OneShot()
         house.hub.control.post { mount.wait() }
         defer { mount.signal() }
-        house.hub.add(.init(key: StreamKey(name: "dead"), endpoint: .fifo(path: house.folder.path + "/fifo")))
+        house.hub.add(try .init(key: StreamKey(name: "dead"), endpoint: .fifo(path: house.folder.path + "/fifo")))
         let connected = try UnixSocket.connect(to: listened)
         try connected.setNonBlocking(false)
         let much = String(repeating: "more than a socket holds\n", count: 40_000)
@@ -147,6 +147,40 @@ private final class House {
         #expect(try eventually { try house.text("dialled").bytes.count == much.utf8.count })
         #expect(try eventually { try house.text("listened").bytes.count == much.utf8.count })
         #expect(house.hub.statuses().map(\.isConnected) == [false, true, true])
+    }
+
+    @Test("a console that was dropped is not found anew, not by the next process either, until its path has gone")
+    func staysDropped() throws {
+        let folder = TemporaryFolder()
+        mkdir(folder.path + "/vms", 0o755)
+        let pattern = try DiscoveryPattern(folder.path + "/vms/{name}.sock")
+        let chardev = try Chardev(folder.path + "/vms/alpha.sock")
+        let witness = try Chardev(folder.path + "/vms/beta.sock")
+        func names(_ house: House) -> [String] { house.hub.statuses().map(\.definition.key.name) }
+        do {
+            let house = try House(in: folder, patterns: [pattern])
+            _ = try witness.accept()
+            #expect(eventually { names(house) == ["alpha", "beta"] })
+            #expect(house.hub.remove(StreamKey(name: "alpha")))
+            // What happens in the folder later makes it be looked through.
+            close(open(folder.path + "/vms/other", O_CREAT | O_WRONLY, 0o600))
+            let gamma = try Chardev(folder.path + "/vms/gamma.sock")
+            _ = try gamma.accept()
+            #expect(names(house) == ["beta", "gamma"])
+            house.stop()
+        }
+        let house = try House(in: folder, patterns: [pattern])
+        _ = try witness.accept()
+        #expect(eventually { names(house).contains("gamma") })
+        #expect(!names(house).contains("alpha"))
+        unlink(chardev.path)
+        let successor = try Chardev(chardev.path)
+        _ = try successor.accept()
+        #expect(names(house).contains("alpha"))
+        // Named by hand, it is captured again at once.
+        #expect(house.hub.remove(StreamKey(name: "alpha")))
+        let byHand = try ConsoleHub.Definition(key: StreamKey(name: "alpha"), endpoint: .connect(path: successor.path))
+        #expect(house.hub.add(byHand) == .new)
     }
 
     @Test("a console that is closed as soon as it is opened is dialled ever more seldom")
@@ -161,7 +195,7 @@ private final class House {
 
         let house = try House()
         let chardev = try Chardev(house.folder.path + "/vm.sock")
-        house.hub.add(.init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
+        house.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
         let began = SystemClock().monotonicMicroseconds()
         for _ in 0..<7 {
             _ = try chardev.accept()
@@ -179,7 +213,7 @@ private final class House {
     func seesBoots() throws {
         let house = try House()
         let chardev = try Chardev(house.folder.path + "/vm.sock")
-        house.hub.add(.init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
+        house.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
         do {
             let guest = try chardev.accept()
             send("SeaBIOS (version 1)\r\n[    0.000000] Linux version 6.1\r\nwork\r\n", to: guest)
