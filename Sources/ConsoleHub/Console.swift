@@ -184,6 +184,8 @@ final class Console: @unchecked Sendable {
         self.line = nil
         intake?.mark(.closed)
         hub.disconnected(definition)
+        // What nobody takes any more keeps no writer waiting.
+        inputDrained()
         guard definition.endpoint != .inherited else {
             // A descriptor that was given to us cannot be reached again.
             return
@@ -274,6 +276,7 @@ final class Console: @unchecked Sendable {
             }
         case .steal:
             writer?.tell("\(who) has taken over; you are watching")
+            inputDrained()
             writer = watcher
         }
     }
@@ -295,6 +298,7 @@ final class Console: @unchecked Sendable {
         watcher.pauseInput(line?.isCongested ?? false)
     }
 
+    /// The guest takes what is typed.
     func inputDrained() {
         writer?.pauseInput(false)
     }

@@ -149,6 +149,74 @@ private final class House {
         #expect(house.hub.statuses().map(\.isConnected) == [false, true, true])
     }
 
+    /// Types until a guest that does not read holds up the writer too; what was typed.
+    private func typeMuch(_ typing: borrowing Descriptor) -> String {
+        let raw = typing.raw
+        var typed: [UInt8] = []
+        var rest: ArraySlice<UInt8> = []
+        func type() -> Bool {
+            if rest.isEmpty {
+                rest = Array("after \(typed.count) bytes somebody pastes more into a console\n".utf8)[...]
+            }
+            let count = rest.withUnsafeBytes { write(raw, $0.baseAddress, $0.count) }
+            typed += rest.prefix(max(0, count))
+            rest = rest.dropFirst(max(0, count))
+            return count > 0
+        }
+        // Long enough for the hub to read what it will.
+        while eventually(within: 0.2, type) {}
+        return String(decoding: typed, as: UTF8.self)
+    }
+
+    @Test("what a writer typed reaches the guest whole, though the writer has left before the guest took it")
+    func typesToTheEnd() throws {
+        let house = try House()
+        let chardev = try Chardev(house.folder.path + "/vm.sock")
+        let key = StreamKey(name: "web")
+        house.hub.add(try .init(key: key, endpoint: .connect(path: chardev.path)))
+        let guest = try chardev.accept()
+        let typed: String
+        do {
+            let typing = try Descriptor.socketPair()
+            #expect(house.hub.attach(key, try typing.second.duplicate(), as: .write, who: "a test"))
+            #expect(eventually { house.hub.statuses().first?.writer != nil })
+            typed = typeMuch(typing.first)
+        }
+        // The guest says something to one that has gone.
+        send("busy\n", to: guest)
+        #expect(try eventually { try house.text("web").bytes == Array("busy\n".utf8) })
+        #expect(receive(typed.utf8.count, from: guest) == typed)
+        #expect(eventually { house.hub.statuses().first?.watchers == 0 })
+    }
+
+    @Test("a writer that a VMM kept waiting types on when the next one connects")
+    func typesToTheNext() throws {
+        let house = try House()
+        let path = house.folder.path + "/vm.sock"
+        let key = StreamKey(name: "web")
+        house.hub.add(try .init(key: key, endpoint: .listen(path: path)))
+        #expect(eventually { access(path, F_OK) == 0 })
+        let first = try UnixSocket.connect(to: path)
+        let typing = try Descriptor.socketPair()
+        #expect(house.hub.attach(key, try typing.second.duplicate(), as: .write, who: "a test"))
+        #expect(eventually { house.hub.statuses().first?.isConnected == true })
+        _ = typeMuch(typing.first)
+        let next = try UnixSocket.connect(to: path)
+        // What was typed to the one before may be lost; what is typed now is not.
+        let raw = typing.first.raw
+        #expect(eventually { write(raw, "\nhere\n", 6) == 6 })
+        var heard: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        #expect(
+            eventually {
+                let count = read(next.raw, &buffer, buffer.count)
+                heard += buffer.prefix(max(0, count))
+                return heard.suffix(6).elementsEqual("\nhere\n".utf8)
+            }
+        )
+        _ = first
+    }
+
     @Test("a console that was dropped is not found anew, not by the next process either, until its path has gone")
     func staysDropped() throws {
         let folder = TemporaryFolder()
