@@ -27,6 +27,7 @@ final class Console: @unchecked Sendable {
     private var backoff = Backoff()
     private var retry: EventLoop.TimerToken?
     private var isDialling = false
+    private var forgetting: EventLoop.TimerToken?
     private var isEnded = false
 
     /// A connection that lasts as long, in microseconds, is no mistake: when it ends, the next is tried at once.
@@ -92,9 +93,18 @@ final class Console: @unchecked Sendable {
     }
 
     private func unreachable(_ error: SystemError) {
-        // The folder is watched, and tells when the path appears.
-        if error.code != ENOENT {
+        guard error.code == ENOENT else {
             retryLater("\(error)")
+            return
+        }
+        // The folder is watched, and tells when the path appears. A VMM that is started again takes a while.
+        if definition.isDiscovered, forgetting == nil {
+            forgetting = shard.loop.schedule(afterMicroseconds: hub.forgetsAfter) { [weak self] in
+                if let self {
+                    forgetting = nil
+                    hub.forget(self)
+                }
+            }
         }
     }
 
@@ -110,17 +120,17 @@ final class Console: @unchecked Sendable {
         }
     }
 
-    private func cancelRetry() {
-        if let retry {
-            shard.loop.cancel(retry)
+    private func cancel(_ timer: inout EventLoop.TimerToken?) {
+        if let token = timer {
+            shard.loop.cancel(token)
         }
-        retry = nil
+        timer = nil
     }
 
     /// The path has appeared or changed: the VMM may be there now.
     func endpointChanged() {
         backoff = Backoff()
-        cancelRetry()
+        cancel(&retry)
         dial()
     }
 
@@ -160,10 +170,12 @@ final class Console: @unchecked Sendable {
         do throws(SystemError) {
             line = try GuestLine(connection, console: self)
         } catch {
-            unreachable(error)
+            // A regular file, mostly, where a pipe should be.
+            unreachable(SystemError("wait for", definition.endpoint.description, code: error.code))
             return
         }
         self.line = line
+        cancel(&forgetting)
         connectedAt = hub.capture.clock.monotonicMicroseconds()
         // A console that came over, or that leads to the same process as before, is no new boot: this process was
         // restarted, or a VMM that is about to end took one more connection.
@@ -221,28 +233,29 @@ final class Console: @unchecked Sendable {
         var sockets: [PassiveSocket]
     }
 
-    /// Closes the console for good.
-    func end() -> Remains {
+    /// Closes the console for good, and tells those who watch why.
+    func end(_ reason: String) -> Remains {
         if let line {
             line.end()
             self.line = nil
             intake?.mark(.closed)
             hub.disconnected(definition)
         }
-        return Remains(descriptor: nil, sockets: release())
+        return Remains(descriptor: nil, sockets: release(reason))
     }
 
     /// Lets go without a mark: the next process goes on with the descriptor.
     func suspend() -> Remains {
         let descriptor = line?.handOver()
         line = nil
-        return Remains(descriptor: descriptor, sockets: release())
+        return Remains(descriptor: descriptor, sockets: release("guestlog stops"))
     }
 
-    private func release() -> [PassiveSocket] {
+    private func release(_ reason: String) -> [PassiveSocket] {
         isEnded = true
-        tellAll("guestlog stops")
-        cancelRetry()
+        tellAll(reason)
+        cancel(&retry)
+        cancel(&forgetting)
         watchers.forEach { $0.end() }
         watchers.removeAll()
         writer = nil

@@ -20,6 +20,8 @@ public final class ConsoleHub: Sendable {
         public var patterns: [DiscoveryPattern]
         /// The folder in which other programs find a socket per console; nil: none are offered.
         public var passThroughFolder: String?
+        /// How long a console that was found in a watched folder stays when it has gone from there, in microseconds.
+        public var forgetsAfter: Int64 = 60_000_000
         /// The file that remembers what each handed-over descriptor is.
         public var table: String
 
@@ -63,6 +65,7 @@ public final class ConsoleHub: Sendable {
     private let controlThread = Mutex<WorkerThread?>(nil)
     private let discovery: Discovery
     private let passThroughFolder: String?
+    let forgetsAfter: Int64
 
     /// A hub that feeds `capture`. Descriptors that were passed in are given with `inherit` before `start()`.
     public init(_ options: Options, capture: CaptureService, manager: ServiceManager) throws(SystemError) {
@@ -72,6 +75,7 @@ public final class ConsoleHub: Sendable {
         table = ConsoleTable(path: options.table, control: control, clock: capture.clock)
         discovery = try Discovery(loop: control, diagnostics: capture.diagnostics)
         passThroughFolder = options.passThroughFolder
+        forgetsAfter = options.forgetsAfter
         let patterns = options.patterns
         control.post { [discovery] in discovery.setPatterns(patterns) }
     }
@@ -109,7 +113,11 @@ public final class ConsoleHub: Sendable {
         discovery.onGone = { [weak self] path in self?.endpointGone(path) }
         let control = control
         let discovery = discovery
-        control.post { discovery.begin() }
+        let droppedPaths = table.droppedPlaces.compactMap(\.path)
+        control.post {
+            droppedPaths.forEach(discovery.follow)
+            discovery.begin()
+        }
         let thread = try WorkerThread(name: "gl-hub") { control.run() }
         controlThread.withLock { $0 = thread }
     }
@@ -203,12 +211,12 @@ public final class ConsoleHub: Sendable {
         guard let console = state.withLock({ $0.consoles[key] }) else {
             return false
         }
-        end(console, isDropped: console.definition.isDiscovered)
+        end(console, "guestlog has let go of this console", isDropped: console.definition.isDiscovered)
         return true
     }
 
-    private func end(_ console: Console, isDropped: Bool) {
-        discard(console.shard.loop.perform { console.end() }.sockets)
+    private func end(_ console: Console, _ reason: String, isDropped: Bool = false) {
+        discard(console.shard.loop.perform { console.end(reason) }.sockets)
         // Last, so that a console that takes its place makes its sockets after these have gone.
         state.withLock { state in
             if isDropped {
@@ -279,7 +287,7 @@ public final class ConsoleHub: Sendable {
             }
         }
         if let watched = definition.endpoint.watchedPath {
-            discovery.watchFolder(of: watched)
+            discovery.follow(watched)
         }
     }
 
@@ -294,6 +302,18 @@ public final class ConsoleHub: Sendable {
         control.post {
             let result = Result { () throws(SystemError) in try console.definition.endpoint.open() }
             console.shard.loop.post { console.dialled(result) }
+        }
+    }
+
+    /// Forgets a console that was found in a watched folder and has been gone for a while, unless its path is back: no
+    /// VM that ever was stays listed for good.
+    func forget(_ console: Console) {
+        control.post { [weak self] in
+            guard let self, let path = console.definition.endpoint.path, access(path, F_OK) != 0 else {
+                return
+            }
+            end(console, "the VM is gone")
+            discovery.unfollow(path)
         }
     }
 

@@ -3,6 +3,7 @@ import Glibc
 import LogModel
 import LogStore
 import RotatingFile
+import Synchronization
 import SystemIO
 import TestSupport
 import Testing
@@ -62,15 +63,20 @@ private final class House {
     let hub: ConsoleHub
     private var isStopped = false
 
-    init(in folder: TemporaryFolder = TemporaryFolder(), patterns: [DiscoveryPattern] = []) throws {
+    init(
+        in folder: TemporaryFolder = TemporaryFolder(),
+        patterns: [DiscoveryPattern] = [],
+        forgetsAfter: Int64 = 60_000_000
+    ) throws {
         self.folder = folder
         let options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/run/inflight")
         capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error))
-        let hubOptions = ConsoleHub.Options(
+        var hubOptions = ConsoleHub.Options(
             patterns: patterns,
             passThroughFolder: folder.path + "/run",
             table: folder.path + "/run/consoles.json"
         )
+        hubOptions.forgetsAfter = forgetsAfter
         hub = try ConsoleHub(hubOptions, capture: capture, manager: ServiceManager())
         try capture.start()
         try hub.start()
@@ -215,6 +221,75 @@ private final class House {
             }
         )
         _ = first
+    }
+
+    @Test("a console that was found and has gone is forgotten after a while, with its socket, and may be found again")
+    func forgets() throws {
+        let folder = TemporaryFolder()
+        mkdir(folder.path + "/vms", 0o755)
+        let pattern = try DiscoveryPattern(folder.path + "/vms/{name}.sock")
+        let house = try House(in: folder, patterns: [pattern], forgetsAfter: 50_000)
+        let passThrough = folder.path + "/run/alpha.sock"
+        for _ in 0..<2 {
+            let chardev = try Chardev(folder.path + "/vms/alpha.sock")
+            do {
+                let guest = try chardev.accept()
+                send("hello\n", to: guest)
+                #expect(eventually { access(passThrough, F_OK) == 0 })
+                unlink(chardev.path)
+            }
+            #expect(eventually { house.hub.statuses().isEmpty })
+            #expect(eventually { access(passThrough, F_OK) != 0 })
+        }
+        #expect(try eventually { try house.text("alpha").bytes == Array("hello\nhello\n".utf8) })
+    }
+
+    @Test("a socket that we may not reach yet is reached as soon as we may")
+    func seesAccess() throws {
+        let folder = TemporaryFolder()
+        mkdir(folder.path + "/vms", 0o755)
+        let log = Mutex<[String]>([])
+        let loop = try EventLoop()
+        let diagnostics = Diagnostics { _, message in log.withLock { $0.append(message) } }
+        let discovery = try Discovery(loop: loop, diagnostics: diagnostics)
+        let path = folder.path + "/vms/alpha.sock"
+        let listener = try UnixSocket.listen(at: path)
+        discovery.follow(path)
+        discovery.onChanged = { path in
+            log.withLock { $0.append(path) }
+            loop.stop()
+        }
+        chmod(path, 0o600)
+        loop.run()
+        #expect(log.withLock { $0 } == [path])
+        _ = listener.raw
+    }
+
+    @Test("where the kernel refuses to watch, that is said once, and looking finds what has come and gone")
+    func looksWithoutWatches() throws {
+        let folder = TemporaryFolder()
+        let log = Mutex<[String]>([])
+        let diagnostics = Diagnostics { _, message in log.withLock { $0.append("said: " + message) } }
+        let refusal = SystemError("inotify_init", code: EMFILE)
+        let discovery = try Discovery(loop: EventLoop(), diagnostics: diagnostics, watch: .failure(refusal))
+        discovery.setPatterns([try DiscoveryPattern(folder.path + "/{name}.sock")])
+        discovery.onFound = { found in log.withLock { $0.append("found " + found.key.name) } }
+        discovery.onGone = { path in log.withLock { $0.append("gone " + path.dropFirst(folder.path.count)) } }
+        func told() -> [String] {
+            log.withLock { log in
+                defer { log = [] }
+                return log
+            }
+        }
+        discovery.begin()
+        #expect(told() == ["said: cannot watch for consoles: \(refusal); they are looked for every 30 s"])
+        let chardev = try Chardev(folder.path + "/alpha.sock")
+        discovery.lookAtAll()
+        #expect(told() == ["found alpha"])
+        discovery.follow(chardev.path)
+        unlink(chardev.path)
+        discovery.lookAtAll()
+        #expect(told() == ["gone /alpha.sock"])
     }
 
     @Test("a console that was dropped is not found anew, not by the next process either, until its path has gone")
