@@ -270,31 +270,39 @@ final class Console: @unchecked Sendable {
 
     // MARK: - Watchers
 
+    /// Puts somebody on the console, and leaves a record of who that is, and of what they may do.
     func attach(_ descriptor: consuming Descriptor, as role: WatcherRole, who: String) {
         let watcher = Watcher(descriptor, who: who, console: self)
-        guard watcher.begin() else {
+        guard !isEnded, watcher.begin() else {
             return
         }
         watchers.append(watcher)
-        switch role {
-        case .watch:
-            break
-        case .write where !definition.endpoint.takesInput, .steal where !definition.endpoint.takesInput:
-            watcher.tell("a named pipe carries nothing to the guest; you are watching")
-        case .write:
-            if let writer {
-                watcher.tell("\(writer.who) is writing; you are watching")
-            } else {
-                writer = watcher
-            }
-        case .steal:
-            writer?.tell("\(who) has taken over; you are watching")
-            inputDrained()
-            writer = watcher
+        guard role != .watch else {
+            say(.notice, "\(who) watches")
+            return
         }
+        guard definition.endpoint.takesInput else {
+            watcher.tell("a named pipe carries nothing to the guest; you are watching")
+            say(.notice, "\(who) watches: nothing can be typed on a named pipe")
+            return
+        }
+        if let writer {
+            guard role == .steal else {
+                watcher.tell("\(writer.who) is writing; you are watching")
+                say(.notice, "\(who) watches: \(writer.who) is writing")
+                return
+            }
+            writer.tell("\(who) has taken over; you are watching")
+            inputDrained()
+            say(.notice, "\(who) writes, taking over from \(writer.who)")
+        } else {
+            say(.notice, "\(who) writes")
+        }
+        writer = watcher
     }
 
     func drop(_ watcher: Watcher) {
+        say(.info, "\(watcher.who) has left")
         watcher.end()
         watchers.removeAll { $0 === watcher }
         if writer === watcher {
@@ -328,7 +336,7 @@ final class Console: @unchecked Sendable {
     func passThrough(by socket: PassiveSocket) {
         passThrough = begin(socket) { console, descriptor in
             let peer = try? UnixSocket.peer(of: descriptor.raw)
-            let who = peer.map { "process \($0.process) of user \($0.user)" } ?? "a program"
+            let who = peer.map { "user \($0.user) (process \($0.process))" } ?? "somebody"
             console.attach(descriptor, as: .write, who: who)
         }
     }

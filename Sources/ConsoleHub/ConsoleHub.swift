@@ -247,7 +247,6 @@ public final class ConsoleHub: Sendable {
             close(raw)
             return false
         }
-        capture.diagnostics.say(.notice, "console \(key.name)/\(key.stream): \(who) \(role.words)")
         console.shard.loop.post { console.attach(Descriptor(owning: raw), as: role, who: who) }
         return true
     }

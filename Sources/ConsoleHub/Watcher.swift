@@ -10,14 +10,6 @@ public enum WatcherRole: Hashable, Sendable {
     case write
     /// See it and write, taking the right from whoever has it.
     case steal
-
-    var words: String {
-        switch self {
-        case .watch: "watches"
-        case .write: "attached"
-        case .steal: "attached, taking over"
-        }
-    }
 }
 
 /// Somebody on a console: a socket that gets its bytes. Lives on the console's shard.

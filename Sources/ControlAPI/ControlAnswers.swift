@@ -1,5 +1,6 @@
 import Capture
 import ConsoleHub
+import Glibc
 import LogModel
 import LogStore
 import NIOHTTP1
@@ -10,12 +11,17 @@ import SystemIO
 
 /// The answers that are one JSON value.
 extension ControlServer {
-    func answer(_ route: Route, _ target: RequestTarget, _ body: [UInt8]) async throws -> JSON {
+    func answer(
+        _ route: Route,
+        _ target: RequestTarget,
+        _ body: [UInt8],
+        from peer: PeerCredentials?
+    ) async throws -> JSON {
         switch route {
         case .status: return status()
         case .vms: return try await blocking { try self.vms() }
         case .boots(let vm): return try await blocking { try self.boots(of: vm, target) }
-        case .addConsole: return try addConsole(body)
+        case .addConsole: return try addConsole(body, from: peer)
         case .removeConsole(let name): return try removeConsole(name, target)
         case .endVM(let vm): return try await endVM(vm)
         case .logs, .wait, .console: throw APIError(500, "this route streams")
@@ -98,7 +104,7 @@ extension ControlServer {
         return .object([("boots", .array(boots.map(\.json)))])
     }
 
-    private func addConsole(_ body: [UInt8]) throws(APIError) -> JSON {
+    func addConsole(_ body: [UInt8], from peer: PeerCredentials?) throws(APIError) -> JSON {
         let json: JSON
         do {
             json = try JSON(parsing: body)
@@ -123,6 +129,10 @@ extension ControlServer {
             }
         }
         let key = StreamKey(name: name, uuid: uuid, namespace: json["namespace"]?.text, stream: stream)
+        // The guest says what goes into a plain file: only who may write what the daemon may says where that is.
+        guard json["plain_file"] == nil || peer?.user == 0 || peer?.user == geteuid() else {
+            throw APIError(403, "plain_file is for root and the daemon's own user; the configuration can name one")
+        }
         let plainFile = json["plain_file"]?.text.map { path in
             StreamOptions.PlainFile(
                 path: path,

@@ -61,7 +61,15 @@ private final class House {
     let folder: TemporaryFolder
     let capture: CaptureService
     let hub: ConsoleHub
+    private let said: Said
     private var isStopped = false
+
+    /// What the daemon has said.
+    private final class Said: Sendable {
+        let messages = Mutex<[String]>([])
+    }
+
+    var messages: [String] { said.messages.withLock { $0 } }
 
     init(
         in folder: TemporaryFolder = TemporaryFolder(),
@@ -70,7 +78,10 @@ private final class House {
     ) throws {
         self.folder = folder
         let options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/run/inflight")
-        capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error))
+        let said = Said()
+        self.said = said
+        let diagnostics = Diagnostics { _, message in said.messages.withLock { $0.append(message) } }
+        capture = try CaptureService(options, diagnostics: diagnostics)
         var hubOptions = ConsoleHub.Options(
             patterns: patterns,
             passThroughFolder: folder.path + "/run",
@@ -172,6 +183,25 @@ private final class House {
         // Long enough for the hub to read what it will.
         while eventually(within: 0.2, type) {}
         return String(decoding: typed, as: UTF8.self)
+    }
+
+    @Test("who joined a console is on record, by whichever way, and what they may do there")
+    func keepsRecord() throws {
+        let house = try House()
+        let key = StreamKey(name: "web")
+        let path = house.folder.path + "/run/web.sock"
+        house.hub.add(try .init(key: key, endpoint: .listen(path: house.folder.path + "/vm.sock")))
+        #expect(eventually { access(path, F_OK) == 0 })
+        let program = try UnixSocket.connect(to: path)
+        let user = "user \(geteuid()) (process \(getpid()))"
+        #expect(eventually { house.messages == ["console web/console0: \(user) writes"] })
+        let others = try Descriptor.socketPair()
+        for (role, who) in [(WatcherRole.watch, "ann"), (.write, "bob"), (.steal, "eve")] {
+            #expect(house.hub.attach(key, try others.second.duplicate(), as: role, who: who))
+        }
+        let expected = ["ann watches", "bob watches: \(user) is writing", "eve writes, taking over from \(user)"]
+        #expect(eventually { house.messages.dropFirst() == expected.map { "console web/console0: " + $0 }[...] })
+        _ = program.raw
     }
 
     @Test("what a writer typed reaches the guest whole, though the writer has left before the guest took it")
