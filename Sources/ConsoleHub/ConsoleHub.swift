@@ -64,6 +64,7 @@ public final class ConsoleHub: Sendable {
     let control: EventLoop
     private let controlThread = Mutex<WorkerThread?>(nil)
     private let discovery: Discovery
+    private let patterns: [DiscoveryPattern]
     private let passThroughFolder: String?
     let forgetsAfter: Int64
 
@@ -74,10 +75,9 @@ public final class ConsoleHub: Sendable {
         control = try EventLoop(clock: capture.clock)
         table = ConsoleTable(path: options.table, control: control, clock: capture.clock)
         discovery = try Discovery(loop: control, diagnostics: capture.diagnostics)
+        patterns = options.patterns
         passThroughFolder = options.passThroughFolder
         forgetsAfter = options.forgetsAfter
-        let patterns = options.patterns
-        control.post { [discovery] in discovery.setPatterns(patterns) }
     }
 
     /// Takes a descriptor that an earlier process left with the service manager; whether it is one of ours.
@@ -90,15 +90,16 @@ public final class ConsoleHub: Sendable {
         return true
     }
 
-    /// Begins: consoles that came over go on at once, then folders are looked through.
-    public func start() throws(SystemError) {
+    /// Begins: consoles that came over go on at once, as they are told to be now; those in `named` follow, then folders
+    /// are looked through.
+    public func start(_ named: [Definition] = []) throws(SystemError) {
         let known: [ConsoleTable.Entry] = table.load()
         for entry in known {
             guard let raw = state.withLock({ $0.inherited.removeValue(forKey: entry.descriptorName) }) else {
                 continue
             }
             let connection = Connection(Descriptor(owning: raw), peer: entry.peer)
-            add(entry.definition, with: connection, isHandedOver: true)
+            add(present(entry.definition, named), with: connection, isHandedOver: true)
         }
         let strangers = state.withLock { state in
             defer { state.inherited.removeAll() }
@@ -111,15 +112,22 @@ public final class ConsoleHub: Sendable {
         discovery.onFound = { [weak self] definition in self?.add(definition) }
         discovery.onChanged = { [weak self] path in self?.endpointChanged(path) }
         discovery.onGone = { [weak self] path in self?.endpointGone(path) }
-        let control = control
-        let discovery = discovery
+        named.forEach { add($0) }
+        let (control, discovery, patterns) = (control, discovery, patterns)
         let droppedPaths = table.droppedPlaces.compactMap(\.path)
         control.post {
+            discovery.setPatterns(patterns)
             droppedPaths.forEach(discovery.follow)
             discovery.begin()
         }
         let thread = try WorkerThread(name: "gl-hub") { control.run() }
         controlThread.withLock { $0 = thread }
+    }
+
+    /// What the console that `past` told of is told to be now: its plain file or its rate may have changed.
+    private func present(_ past: Definition, _ named: [Definition]) -> Definition {
+        let found = past.isDiscovered ? patterns.compactMap { $0.definition(like: past) } : []
+        return (named + found).first { $0.key == past.key && $0.endpoint == past.endpoint } ?? past
     }
 
     /// Lets go of all consoles. Their descriptors, by the names they are stored under, are the caller's now: to be

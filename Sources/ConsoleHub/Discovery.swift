@@ -152,8 +152,12 @@ final class Discovery: EventHandler, @unchecked Sendable {
     }
 
     private func watchAll() {
-        for folder in Set(paths.keys.map(Self.folder)) {
+        for (folder, paths) in Dictionary(grouping: paths.keys, by: Self.folder) where byPath[folder] == nil {
             watchFolder(folder)
+            // What was made before the watch began has told nobody.
+            for path in paths where byPath[folder] != nil {
+                onChanged(path)
+            }
         }
     }
 
@@ -197,15 +201,16 @@ final class Discovery: EventHandler, @unchecked Sendable {
         if component.count == 1, case .literal(let name) = component[0] {
             let path = folder + "/" + name
             if isLast {
-                found(path, pattern, values)
                 watchFolder(folder.isEmpty ? "/" : folder)
-            } else {
-                var status = stat()
-                if stat(path, &status) != 0 {
-                    watchFolder(path)
-                } else {
-                    look(in: path, pattern, level: level + 1, values: values)
-                }
+                found(path, pattern, values)
+                return
+            }
+            if Stamp(path) == nil {
+                watchFolder(path)
+            }
+            // Also when it was made just before the watch began.
+            if Stamp(path) != nil {
+                look(in: path, pattern, level: level + 1, values: values)
             }
             return
         }

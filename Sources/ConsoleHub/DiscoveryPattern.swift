@@ -111,6 +111,22 @@ public struct DiscoveryPattern: Hashable, Sendable {
         )
     }
 
+    /// The console that would be found where `past` was; nil when this pattern finds none there.
+    func definition(like past: ConsoleHub.Definition) -> ConsoleHub.Definition? {
+        let names = past.endpoint.path?.split(separator: "/") ?? []
+        guard names.count == components.count else {
+            return nil
+        }
+        var values: [String: String] = [:]
+        for (component, name) in zip(components, names) {
+            guard let more = Self.match(component, name) else {
+                return nil
+            }
+            values.merge(more) { _, new in new }
+        }
+        return try? definition(at: past.endpoint, values)
+    }
+
     /// `template` with `values` in their places: each once, whatever stands in them.
     private static func fill(_ template: String, _ values: [String: String]) -> String {
         var filled = ""

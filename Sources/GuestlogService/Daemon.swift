@@ -11,7 +11,7 @@ import SystemIO
 /// `guestlog serve`: everything wired together, from start to stop.
 public final class Daemon {
     private let configurationFile: String?
-    private var configuration: Configuration
+    private let configuration: Configuration
     private let live: LiveSettings
     private let manager = ServiceManager()
     private let diagnostics: Diagnostics
@@ -100,8 +100,7 @@ public final class Daemon {
         let own = try listening.duplicate().release()
         listener = consume listening
         try capture.start()
-        try hub.start()
-        configuration.consoles.forEach { hub.add($0) }
+        try hub.start(configuration.consoles)
         Task.detached { [server, diagnostics] in
             do {
                 try await server.run(on: Descriptor(owning: own))
@@ -164,10 +163,13 @@ public final class Daemon {
         do throws(ConfigurationError) {
             let fresh = try Configuration(file: configurationFile)
             live.replace(with: fresh)
+            diagnostics.setThreshold(fresh.logLevel)
             hub.setPatterns(fresh.patterns)
             fresh.consoles.forEach { hub.add($0) }
-            configuration = fresh
             diagnostics.say(.notice, "configuration read again")
+            for name in configuration.fixedSettings(changedIn: fresh) {
+                diagnostics.say(.warning, "\(name) has changed: that counts after a restart")
+            }
         } catch {
             diagnostics.say(.error, "configuration not taken, the old one stays: \(error)")
         }
