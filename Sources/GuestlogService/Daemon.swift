@@ -232,21 +232,24 @@ private final class LiveSettings: Sendable {
 /// Whether the loops still turn: each must have answered the last question before the next is put.
 private final class Heartbeat {
     private let loops: [EventLoop]
-    private let answered = Counter("heartbeats", "answers of the event loops")
-    private var asked: UInt64 = 0
+    private let answers = Answers()
+    private var asked = 0
+
+    private final class Answers: Sendable {
+        let count = Atomic(0)
+    }
 
     init(_ loops: [EventLoop]) {
         self.loops = loops
     }
 
     func isAlive() -> Bool {
-        guard answered.value == asked else {
+        guard answers.count.load(ordering: .relaxed) == asked else {
             return false
         }
-        asked += UInt64(loops.count)
-        let answered = answered
+        asked += loops.count
         for loop in loops {
-            loop.post { answered.add() }
+            loop.post { [answers] in answers.count.wrappingAdd(1, ordering: .relaxed) }
         }
         return true
     }
