@@ -65,7 +65,7 @@ final class Watcher: EventHandler {
             return
         }
         let sent = Glibc.send(descriptor.raw, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
-        guard sent >= 0 || errno == EAGAIN else {
+        if sent < 0, errno == EPIPE || errno == ECONNRESET {
             // It has gone. That is seen when all it typed has been read.
             return
         }
