@@ -100,7 +100,13 @@ let package = Package(
         tests(of: "LogModel", knows: ["TestSupport"]),
         tests(of: "SystemIO", knows: ["TestSupport"]),
         tests(of: "RotatingFile", knows: ["TestSupport"]),
-        tests(of: "ControlAPI", knows: ["LogModel", .product(name: "NIOHTTP1", package: "swift-nio")]),
+        tests(
+            of: "ControlAPI",
+            knows: [
+                "TestSupport", "LogModel", "SystemIO", "Capture", "ConsoleHub",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]
+        ),
         tests(
             of: "GuestlogService",
             knows: ["LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO"]

@@ -158,38 +158,6 @@ ssize_t gl_send_descriptors(int socket, const void *bytes, size_t count, const i
     return sendmsg(socket, &message, flags | MSG_NOSIGNAL);
 }
 
-ssize_t gl_receive_descriptors(int socket, void *bytes, size_t count, int *fds, size_t *fd_count, int flags) {
-    struct iovec vector = {bytes, count};
-    union {
-        char bytes[CMSG_SPACE(max_descriptors * sizeof(int))];
-        struct cmsghdr alignment;
-    } control;
-    struct msghdr message = {
-        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-    ssize_t received = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
-    size_t wanted = *fd_count;
-    *fd_count = 0;
-    if (received < 0) {
-        return received;
-    }
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
-        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
-            continue;
-        }
-        size_t came = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t n = 0; n < came; n++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(header) + n * sizeof(int), sizeof fd);
-            if (*fd_count < wanted) {
-                fds[(*fd_count)++] = fd;
-            } else {
-                close(fd);
-            }
-        }
-    }
-    return received;
-}
-
 int gl_peer_credentials(int socket, pid_t *pid, uid_t *uid, gid_t *gid) {
     struct ucred peer;
     socklen_t size = sizeof peer;
@@ -268,6 +236,5 @@ int gl_syncfs(int fd) { return syncfs(fd); }
 int gl_allocate(int fd, off_t offset, off_t size) { return fallocate(fd, 0, offset, size) == 0 ? 0 : errno; }
 int gl_try_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 int gl_set_pipe_size(int fd, int size) { return fcntl(fd, F_SETPIPE_SZ, size); }
-int gl_get_pipe_size(int fd) { return fcntl(fd, F_GETPIPE_SZ); }
 int gl_dup_above(int fd, int minimum) { return fcntl(fd, F_DUPFD_CLOEXEC, minimum); }
 void gl_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }

@@ -8,7 +8,8 @@ import SystemIO
 /// One console, on its VM's shard: the descriptor to the guest, the log, the watchers, the one who may write.
 ///
 /// The guest's bytes go to the log and to every watcher; a writer's bytes go to the guest and nowhere else: what they
-/// look like is the guest's to echo.
+/// look like is the guest's to echo. What must wait for a file system, the hub's control thread does: opening paths,
+/// making sockets, removing them.
 final class Console: @unchecked Sendable {
     // Sendable because all but the lets is touched on the shard's thread alone.
 
@@ -19,18 +20,18 @@ final class Console: @unchecked Sendable {
     private var line: GuestLine?
     private var listener: PassiveSocket?
     private var passThrough: PassiveSocket?
-    private var passThroughPath: String?
     private var watchers: [Watcher] = []
     private var writer: Watcher?
     private var knownPeer: ProcessIdentity?
-    private var retryDelay = Console.firstRetry
+    private var connectedAt: Int64 = 0
+    private var backoff = Backoff()
     private var retry: EventLoop.TimerToken?
+    private var isDialling = false
+    private var forgetting: EventLoop.TimerToken?
     private var isEnded = false
 
-    /// A socket that is there but refuses is tried again after this long, in microseconds, and twice as long each
-    /// time: its owner is between bind and listen. After `lastRetry` only a change of the file counts.
-    private static let firstRetry: Int64 = 2000
-    private static let lastRetry: Int64 = 4_000_000
+    /// A connection that lasts as long, in microseconds, is no mistake: when it ends, the next is tried at once.
+    private static let settled: Int64 = 1_000_000
 
     init(_ definition: ConsoleHub.Definition, shard: Shard, hub: ConsoleHub) {
         self.definition = definition
@@ -38,28 +39,17 @@ final class Console: @unchecked Sendable {
         self.hub = hub
     }
 
-    /// Begins to be reached, with a descriptor from before, or by dialling or listening.
-    func begin(
-        adopting raw: Int32?,
-        knownPeer: ProcessIdentity?,
-        isHandedOver: Bool,
-        passThroughFolder: String?
-    ) {
+    /// Begins to be reached: with a connection that is there already, or by dialling.
+    func begin(with connection: Connection?, knownPeer: ProcessIdentity?, isHandedOver: Bool) {
         self.knownPeer = knownPeer
         let options = StreamOptions(rate: definition.rate, plainFile: definition.plainFile)
         do throws(CaptureService.OpenError) {
             intake = try hub.capture.open(definition.key, options: options, on: shard)
         } catch {
-            hub.capture.diagnostics.say(.warning, "console \(definition.key.name)/\(definition.key.stream): \(error)")
+            say(.warning, "\(error)")
         }
-        if let folder = passThroughFolder {
-            offerPassThrough(in: folder)
-        }
-        if case .listen(let path) = definition.endpoint {
-            listen(at: path)
-        }
-        if let raw {
-            connected(Descriptor(owning: raw), isHandedOver: isHandedOver)
+        if let connection {
+            connected(connection, isHandedOver: isHandedOver)
         } else {
             dial()
         }
@@ -71,68 +61,122 @@ final class Console: @unchecked Sendable {
             isConnected: line != nil,
             watchers: watchers.count,
             writer: writer?.who,
-            passThrough: passThrough == nil ? nil : passThroughPath,
+            passThrough: passThrough?.path,
             isStored: intake != nil
         )
+    }
+
+    private func say(_ level: DiagnosticLevel, _ message: String) {
+        hub.capture.diagnostics.say(level, "console \(definition.key.name)/\(definition.key.stream): \(message)")
     }
 
     // MARK: - Reaching the guest
 
     private func dial() {
+        guard definition.endpoint.isDialled, line == nil, !isDialling, !isEnded else {
+            return
+        }
+        isDialling = true
+        hub.open(self)
+    }
+
+    /// What came of dialling.
+    func dialled(_ result: Result<Connection, SystemError>) {
+        isDialling = false
         guard line == nil, !isEnded else {
             return
         }
-        do throws(SystemError) {
-            if let descriptor = try definition.endpoint.open() {
-                connected(descriptor, isHandedOver: false)
-            }
-        } catch {
-            // ENOENT: the folder is watched, and tells when it appears.
-            if error.code != ENOENT, retryDelay <= Self.lastRetry {
-                let delay = retryDelay
-                retryDelay *= 2
-                retry = shard.loop.schedule(afterMicroseconds: delay) { [weak self] in
-                    self?.retry = nil
-                    self?.dial()
+        switch result {
+        case .success(let connection): connected(connection, isHandedOver: false)
+        case .failure(let error): unreachable(error)
+        }
+    }
+
+    private func unreachable(_ error: SystemError) {
+        guard error.code == ENOENT else {
+            retryLater("\(error)")
+            return
+        }
+        // The folder is watched, and tells when the path appears. A VMM that is started again takes a while.
+        if definition.isDiscovered, forgetting == nil {
+            forgetting = shard.loop.schedule(afterMicroseconds: hub.forgetsAfter) { [weak self] in
+                if let self {
+                    forgetting = nil
+                    hub.forget(self)
                 }
-            } else if error.code != ENOENT, error.code != ECONNREFUSED {
-                hub.capture.diagnostics.say(.warning, "console \(definition.key.name): \(error)")
             }
         }
+    }
+
+    private func retryLater(_ reason: @autoclosure () -> String) {
+        let wasSlow = backoff.isSlow
+        let delay = backoff.next()
+        if backoff.isSlow, !wasSlow {
+            say(.warning, "\(reason()); it is tried again every \(Backoff.slow / 1_000_000) s")
+        }
+        retry = shard.loop.schedule(afterMicroseconds: delay) { [weak self] in
+            self?.retry = nil
+            self?.dial()
+        }
+    }
+
+    private func cancel(_ timer: inout EventLoop.TimerToken?) {
+        if let token = timer {
+            shard.loop.cancel(token)
+        }
+        timer = nil
     }
 
     /// The path has appeared or changed: the VMM may be there now.
     func endpointChanged() {
-        retryDelay = Self.firstRetry
-        if let retry {
-            shard.loop.cancel(retry)
-            self.retry = nil
-        }
+        backoff = Backoff()
+        cancel(&retry)
         dial()
     }
 
-    private func listen(at path: String) {
-        listener = try? PassiveSocket(path: path, loop: shard.loop) { [unowned self] descriptor in
+    /// The VMM is to connect to `socket`.
+    func listen(on socket: PassiveSocket) {
+        listener = begin(socket) { console, descriptor in
             // The newest connection is the VMM's: one that restarted may not have been seen to go.
-            if line != nil {
-                disconnected()
+            if console.line != nil {
+                console.disconnected()
             }
-            connected(descriptor, isHandedOver: false)
-        }
-        if listener == nil {
-            hub.capture.diagnostics.say(.error, "console \(definition.key.name): cannot listen at \(path)")
+            console.connected(Connection(descriptor), isHandedOver: false)
         }
     }
 
-    private func connected(_ descriptor: consuming Descriptor, isHandedOver: Bool) {
-        let raw = descriptor.raw
-        try? descriptor.setNonBlocking()
-        let peer = ProcessIdentity(peerOf: raw) ?? ProcessIdentity(placeOf: raw)
-        guard let line = GuestLine(descriptor, console: self) else {
+    /// The socket, handing out connections; nil when the console has ended meanwhile, or the loop takes no more.
+    private func begin(
+        _ socket: PassiveSocket,
+        _ onConnection: @escaping (Console, consuming Descriptor) -> Void
+    ) -> PassiveSocket? {
+        guard !isEnded else {
+            hub.discard([socket])
+            return nil
+        }
+        do throws(SystemError) {
+            try socket.begin(on: shard.loop) { [unowned self] descriptor in onConnection(self, descriptor) }
+            return socket
+        } catch {
+            say(.error, "cannot listen at \(socket.path): \(error)")
+            hub.discard([socket])
+            return nil
+        }
+    }
+
+    private func connected(_ connection: Connection, isHandedOver: Bool) {
+        let peer = connection.peer
+        let line: GuestLine
+        do throws(SystemError) {
+            line = try GuestLine(connection, console: self)
+        } catch {
+            // A regular file, mostly, where a pipe should be.
+            unreachable(SystemError("wait for", definition.endpoint.description, code: error.code))
             return
         }
         self.line = line
-        retryDelay = Self.firstRetry
+        cancel(&forgetting)
+        connectedAt = hub.capture.clock.monotonicMicroseconds()
         // A console that came over, or that leads to the same process as before, is no new boot: this process was
         // restarted, or a VMM that is about to end took one more connection.
         let isSameMachine = isHandedOver || peer.flatMap { peer in knownPeer.map(peer.isSame) } ?? false
@@ -140,7 +184,7 @@ final class Console: @unchecked Sendable {
             intake?.mark(.powerOn)
         }
         knownPeer = peer
-        hub.connected(definition, descriptor: raw, peer: peer)
+        hub.connected(definition, connection)
     }
 
     /// The guest's end is closed.
@@ -152,10 +196,18 @@ final class Console: @unchecked Sendable {
         self.line = nil
         intake?.mark(.closed)
         hub.disconnected(definition)
-        // A descriptor that was given to us cannot be reached again.
-        if definition.endpoint != .inherited {
-            tellAll("the console was closed; waiting for it to come back")
-            endpointChanged()
+        // What nobody takes any more keeps no writer waiting.
+        inputDrained()
+        guard definition.endpoint != .inherited else {
+            // A descriptor that was given to us cannot be reached again.
+            return
+        }
+        tellAll("the console was closed; waiting for it to come back")
+        if hub.capture.clock.monotonicMicroseconds() - connectedAt >= Self.settled {
+            backoff = Backoff()
+        }
+        if definition.endpoint.isDialled {
+            retryLater("\(definition.endpoint.description) is closed as soon as it is opened")
         }
     }
 
@@ -173,67 +225,84 @@ final class Console: @unchecked Sendable {
         return shard.receiveUnstored(from: descriptor)
     }
 
-    /// Closes the console for good.
-    func end() {
-        isEnded = true
+    /// What a console leaves behind when it ends.
+    struct Remains: Sendable {
+        /// The descriptor that leads to the guest, when it is to be passed on.
+        var descriptor: Int32?
+        /// Sockets whose files are to be removed.
+        var sockets: [PassiveSocket]
+    }
+
+    /// Closes the console for good, and tells those who watch why.
+    func end(_ reason: String) -> Remains {
         if let line {
             line.end()
             self.line = nil
             intake?.mark(.closed)
             hub.disconnected(definition)
         }
-        release()
+        return Remains(descriptor: nil, sockets: release(reason))
     }
 
-    /// Lets go without a mark: the next process goes on with the descriptor returned.
-    func suspend() -> Int32? {
-        isEnded = true
+    /// Lets go without a mark: the next process goes on with the descriptor.
+    func suspend() -> Remains {
         let descriptor = line?.handOver()
         line = nil
-        release()
-        return descriptor
+        return Remains(descriptor: descriptor, sockets: release("guestlog stops"))
     }
 
-    private func release() {
-        tellAll("guestlog stops")
-        if let retry {
-            shard.loop.cancel(retry)
-        }
+    private func release(_ reason: String) -> [PassiveSocket] {
+        isEnded = true
+        tellAll(reason)
+        cancel(&retry)
+        cancel(&forgetting)
         watchers.forEach { $0.end() }
         watchers.removeAll()
         writer = nil
-        listener?.end()
-        passThrough?.end()
         intake?.close()
         intake = nil
+        let sockets = [listener, passThrough].compactMap { $0 }
+        sockets.forEach { $0.end() }
+        listener = nil
+        passThrough = nil
+        return sockets
     }
 
     // MARK: - Watchers
 
+    /// Puts somebody on the console, and leaves a record of who that is, and of what they may do.
     func attach(_ descriptor: consuming Descriptor, as role: WatcherRole, who: String) {
         let watcher = Watcher(descriptor, who: who, console: self)
-        guard watcher.begin() else {
+        guard !isEnded, watcher.begin() else {
             return
         }
         watchers.append(watcher)
-        switch role {
-        case .watch:
-            break
-        case .write where !definition.endpoint.takesInput, .steal where !definition.endpoint.takesInput:
-            watcher.tell("a named pipe carries nothing to the guest; you are watching")
-        case .write:
-            if let writer {
-                watcher.tell("\(writer.who) is writing; you are watching")
-            } else {
-                writer = watcher
-            }
-        case .steal:
-            writer?.tell("\(who) has taken over; you are watching")
-            writer = watcher
+        guard role != .watch else {
+            say(.notice, "\(who) watches")
+            return
         }
+        guard definition.endpoint.takesInput else {
+            watcher.tell("a named pipe carries nothing to the guest; you are watching")
+            say(.notice, "\(who) watches: nothing can be typed on a named pipe")
+            return
+        }
+        if let writer {
+            guard role == .steal else {
+                watcher.tell("\(writer.who) is writing; you are watching")
+                say(.notice, "\(who) watches: \(writer.who) is writing")
+                return
+            }
+            writer.tell("\(who) has taken over; you are watching")
+            inputDrained()
+            say(.notice, "\(who) writes, taking over from \(writer.who)")
+        } else {
+            say(.notice, "\(who) writes")
+        }
+        writer = watcher
     }
 
     func drop(_ watcher: Watcher) {
+        say(.info, "\(watcher.who) has left")
         watcher.end()
         watchers.removeAll { $0 === watcher }
         if writer === watcher {
@@ -250,6 +319,7 @@ final class Console: @unchecked Sendable {
         watcher.pauseInput(line?.isCongested ?? false)
     }
 
+    /// The guest takes what is typed.
     func inputDrained() {
         writer?.pauseInput(false)
     }
@@ -263,19 +333,11 @@ final class Console: @unchecked Sendable {
     // MARK: - Pass-through
 
     /// Offers a socket of our own to other programs: the VMM's serves one client, and that is us.
-    private func offerPassThrough(in folder: String) {
-        let stream = definition.key.stream == .console0 ? "" : "." + definition.key.stream.text
-        let identity = VMIdentity(name: definition.key.name, uuid: nil, namespace: definition.key.namespace)
-        let path = folder + "/" + identity.directoryName + stream + ".sock"
-        do throws(SystemError) {
-            passThrough = try PassiveSocket(path: path, loop: shard.loop) { [unowned self] descriptor in
-                let peer = try? UnixSocket.peer(of: descriptor.raw)
-                let who = peer.map { "process \($0.process) of user \($0.user)" } ?? "a program"
-                attach(descriptor, as: .write, who: who)
-            }
-            passThroughPath = path
-        } catch {
-            hub.capture.diagnostics.say(.warning, "console \(definition.key.name): no socket for others: \(error)")
+    func passThrough(by socket: PassiveSocket) {
+        passThrough = begin(socket) { console, descriptor in
+            let peer = try? UnixSocket.peer(of: descriptor.raw)
+            let who = peer.map { "user \($0.user) (process \($0.process))" } ?? "somebody"
+            console.attach(descriptor, as: .write, who: who)
         }
     }
 }

@@ -20,6 +20,8 @@ public final class ConsoleHub: Sendable {
         public var patterns: [DiscoveryPattern]
         /// The folder in which other programs find a socket per console; nil: none are offered.
         public var passThroughFolder: String?
+        /// How long a console that was found in a watched folder stays when it has gone from there, in microseconds.
+        public var forgetsAfter: Int64 = 60_000_000
         /// The file that remembers what each handed-over descriptor is.
         public var table: String
 
@@ -28,31 +30,6 @@ public final class ConsoleHub: Sendable {
             self.patterns = patterns
             self.passThroughFolder = passThroughFolder
             self.table = table
-        }
-    }
-
-    /// What one console is told to be.
-    public struct Definition: Hashable, Sendable {
-        /// The VM and stream it feeds.
-        public var key: StreamKey
-        /// Where it is found.
-        public var endpoint: Endpoint
-        /// A plain rotated file that gets every byte too.
-        public var plainFile: StreamOptions.PlainFile?
-        /// The rate above which bytes are dropped from the store; nil: none.
-        public var rate: RateLimit?
-
-        /// A definition from its parts.
-        public init(
-            key: StreamKey,
-            endpoint: Endpoint,
-            plainFile: StreamOptions.PlainFile? = nil,
-            rate: RateLimit? = .standard
-        ) {
-            self.key = key
-            self.endpoint = endpoint
-            self.plainFile = plainFile
-            self.rate = rate
         }
     }
 
@@ -82,22 +59,25 @@ public final class ConsoleHub: Sendable {
     private let manager: ServiceManager
     private let table: ConsoleTable
     private let state = Mutex(State())
-    /// The thread of everything that is not a console's bytes: folders, the table, the service manager.
-    private let control: EventLoop
+    /// The thread of everything that is not a console's bytes: folders, paths, the table, the service manager. It may
+    /// have to wait for a file system; the shards never wait for it.
+    let control: EventLoop
     private let controlThread = Mutex<WorkerThread?>(nil)
     private let discovery: Discovery
-    private let passThroughFolder: Mutex<String?>
+    private let patterns: [DiscoveryPattern]
+    private let passThroughFolder: String?
+    let forgetsAfter: Int64
 
     /// A hub that feeds `capture`. Descriptors that were passed in are given with `inherit` before `start()`.
     public init(_ options: Options, capture: CaptureService, manager: ServiceManager) throws(SystemError) {
         self.capture = capture
         self.manager = manager
-        table = ConsoleTable(path: options.table)
         control = try EventLoop(clock: capture.clock)
+        table = ConsoleTable(path: options.table, control: control, clock: capture.clock)
         discovery = try Discovery(loop: control, diagnostics: capture.diagnostics)
-        passThroughFolder = Mutex(options.passThroughFolder)
-        let patterns = options.patterns
-        control.post { [discovery] in discovery.setPatterns(patterns) }
+        patterns = options.patterns
+        passThroughFolder = options.passThroughFolder
+        forgetsAfter = options.forgetsAfter
     }
 
     /// Takes a descriptor that an earlier process left with the service manager; whether it is one of ours.
@@ -110,14 +90,16 @@ public final class ConsoleHub: Sendable {
         return true
     }
 
-    /// Begins: consoles that came over go on at once, then folders are looked through.
-    public func start() throws(SystemError) {
+    /// Begins: consoles that came over go on at once, as they are told to be now; those in `named` follow, then folders
+    /// are looked through.
+    public func start(_ named: [Definition] = []) throws(SystemError) {
         let known: [ConsoleTable.Entry] = table.load()
         for entry in known {
             guard let raw = state.withLock({ $0.inherited.removeValue(forKey: entry.descriptorName) }) else {
                 continue
             }
-            add(entry.definition, adopting: raw, peer: entry.peer)
+            let connection = Connection(Descriptor(owning: raw), peer: entry.peer)
+            add(present(entry.definition, named), with: connection, isHandedOver: true)
         }
         let strangers = state.withLock { state in
             defer { state.inherited.removeAll() }
@@ -127,14 +109,25 @@ public final class ConsoleHub: Sendable {
             manager.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
             close(raw)
         }
-        table.remember(known)
         discovery.onFound = { [weak self] definition in self?.add(definition) }
         discovery.onChanged = { [weak self] path in self?.endpointChanged(path) }
-        let control = control
-        let discovery = discovery
-        control.post { discovery.begin() }
+        discovery.onGone = { [weak self] path in self?.endpointGone(path) }
+        named.forEach { add($0) }
+        let (control, discovery, patterns) = (control, discovery, patterns)
+        let droppedPaths = table.droppedPlaces.compactMap(\.path)
+        control.post {
+            discovery.setPatterns(patterns)
+            droppedPaths.forEach(discovery.follow)
+            discovery.begin()
+        }
         let thread = try WorkerThread(name: "gl-hub") { control.run() }
         controlThread.withLock { $0 = thread }
+    }
+
+    /// What the console that `past` told of is told to be now: its plain file or its rate may have changed.
+    private func present(_ past: Definition, _ named: [Definition]) -> Definition {
+        let found = past.isDiscovered ? patterns.compactMap { $0.definition(like: past) } : []
+        return (named + found).first { $0.key == past.key && $0.endpoint == past.endpoint } ?? past
     }
 
     /// Lets go of all consoles. Their descriptors, by the names they are stored under, are the caller's now: to be
@@ -146,9 +139,11 @@ public final class ConsoleHub: Sendable {
             thread?.join()
             thread = nil
         }
+        table.finish()
         return state.withLock({ Array($0.consoles.values) }).compactMap { console in
-            let name = ConsoleTable.descriptorName(of: console.definition.key)
-            return console.shard.loop.perform { console.suspend() }.map { (name, $0) }
+            let remains = console.shard.loop.perform { console.suspend() }
+            remains.sockets.forEach { $0.removeFile() }
+            return remains.descriptor.map { (ConsoleTable.descriptorName(of: console.definition.key), $0) }
         }
     }
 
@@ -168,27 +163,36 @@ public final class ConsoleHub: Sendable {
         case known
         /// The same place is another stream's console already.
         case taken(by: StreamKey)
+        /// It was found where one was dropped.
+        case dropped
     }
 
-    /// Adds a console, unless its stream or its place is captured already.
+    /// Adds a console, unless its stream or its place is captured already. One that was dropped may be found as often
+    /// as it likes; named by hand, it is captured again.
     @discardableResult
     public func add(_ definition: Definition) -> Added {
-        add(definition, adopting: nil, peer: nil)
+        if !definition.isDiscovered {
+            table.setDropped(definition.endpoint, false)
+        }
+        return add(definition, with: nil)
     }
 
     /// Adds the console behind a descriptor that is open already, such as a child's output; it is not connected again
     /// when it ends.
     public func add(_ definition: Definition, descriptor: consuming Descriptor) {
-        _ = add(definition, adopting: descriptor.release(), peer: nil)
+        _ = add(definition, with: Connection(descriptor))
     }
 
     @discardableResult
-    private func add(_ definition: Definition, adopting raw: Int32?, peer: ProcessIdentity?) -> Added {
+    private func add(_ definition: Definition, with connection: Connection?, isHandedOver: Bool = false) -> Added {
         let shard = capture.shard(of: definition.key.vm)
         let console = Console(definition, shard: shard, hub: self)
         let added = state.withLock { state in
             if state.consoles[definition.key] != nil {
                 return Added.known
+            }
+            if definition.isDiscovered, table.isDropped(definition.endpoint) {
+                return .dropped
             }
             let place = definition.endpoint
             if place != .inherited, let other = state.consoles.values.first(where: { $0.definition.endpoint == place })
@@ -199,34 +203,37 @@ public final class ConsoleHub: Sendable {
             return .new
         }
         guard added == .new else {
-            if let raw {
-                close(raw)
-            }
             return added
         }
-        let lastPeer = table.peer(of: definition.key)
-        let folder = passThroughFolder.withLock { $0 }
+        let knownPeer = isHandedOver ? connection?.peer : table.peer(of: definition.key)
         shard.loop.post {
-            console.begin(
-                adopting: raw,
-                knownPeer: peer ?? lastPeer,
-                isHandedOver: peer != nil,
-                passThroughFolder: folder
-            )
+            console.begin(with: connection, knownPeer: knownPeer, isHandedOver: isHandedOver)
         }
-        if let watched = definition.endpoint.watchedPath {
-            control.post { [discovery] in discovery.watchFolder(of: watched) }
-        }
+        control.post { [weak self] in self?.prepare(console) }
         return .new
     }
 
-    /// Removes a console: its connection is closed, its log stays. False when there is none.
+    /// Drops a console: its connection is closed, its log stays, and it is not found anew before its path has gone.
+    /// False when there is none.
     public func remove(_ key: StreamKey) -> Bool {
-        guard let console = state.withLock({ $0.consoles.removeValue(forKey: key) }) else {
+        guard let console = state.withLock({ $0.consoles[key] }) else {
             return false
         }
-        console.shard.loop.perform { console.end() }
+        end(console, "guestlog has let go of this console", isDropped: console.definition.isDiscovered)
         return true
+    }
+
+    private func end(_ console: Console, _ reason: String, isDropped: Bool = false) {
+        discard(console.shard.loop.perform { console.end(reason) }.sockets)
+        // Last, so that a console that takes its place makes its sockets after these have gone.
+        state.withLock { state in
+            if isDropped {
+                table.setDropped(console.definition.endpoint, true)
+            }
+            if state.consoles[console.definition.key] === console {
+                state.consoles[console.definition.key] = nil
+            }
+        }
     }
 
     /// How all consoles stand, by name.
@@ -248,9 +255,14 @@ public final class ConsoleHub: Sendable {
             close(raw)
             return false
         }
-        capture.diagnostics.say(.notice, "console \(key.name)/\(key.stream): \(who) \(role.words)")
         console.shard.loop.post { console.attach(Descriptor(owning: raw), as: role, who: who) }
         return true
+    }
+
+    private func endpointGone(_ path: String) {
+        for place in table.droppedPlaces where place.path == path {
+            table.setDropped(place, false)
+        }
     }
 
     private func endpointChanged(_ path: String) {
@@ -260,20 +272,70 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    // MARK: - From consoles
+    // MARK: - What consoles leave to the control thread
+
+    /// Makes a console's sockets, and watches for its path.
+    private func prepare(_ console: Console) {
+        let definition = console.definition
+        if case .listen(let path) = definition.endpoint {
+            do throws(SystemError) {
+                let socket = try PassiveSocket(path: path)
+                console.shard.loop.post { console.listen(on: socket) }
+            } catch {
+                capture.diagnostics.say(.error, "console \(definition.key.name): \(error)")
+            }
+        }
+        if let path = passThroughPath(of: definition.key) {
+            do throws(SystemError) {
+                let socket = try PassiveSocket(path: path)
+                console.shard.loop.post { console.passThrough(by: socket) }
+            } catch {
+                capture.diagnostics.say(.warning, "console \(definition.key.name): no socket for others: \(error)")
+            }
+        }
+        if let watched = definition.endpoint.watchedPath {
+            discovery.follow(watched)
+        }
+    }
+
+    private func passThroughPath(of key: StreamKey) -> String? {
+        let stream = key.stream == .console0 ? "" : "." + key.stream.text
+        let identity = VMIdentity(name: key.name, namespace: key.namespace)
+        return passThroughFolder.map { $0 + "/" + identity.directoryName + stream + ".sock" }
+    }
+
+    /// Opens a console's path, and tells it what came of it.
+    func open(_ console: Console) {
+        control.post {
+            let result = Result { () throws(SystemError) in try console.definition.endpoint.open() }
+            console.shard.loop.post { console.dialled(result) }
+        }
+    }
+
+    /// Forgets a console that was found in a watched folder and has been gone for a while, unless its path is back: no
+    /// VM that ever was stays listed for good.
+    func forget(_ console: Console) {
+        control.post { [weak self] in
+            guard let self, let path = console.definition.endpoint.path, access(path, F_OK) != 0 else {
+                return
+            }
+            end(console, "the VM is gone")
+            discovery.unfollow(path)
+        }
+    }
+
+    /// Removes the files of sockets that have ended.
+    func discard(_ sockets: [PassiveSocket]) {
+        control.post { sockets.forEach { $0.removeFile() } }
+    }
 
     /// A console is connected: the descriptor is left with the service manager, in case this process dies.
-    func connected(_ definition: Definition, descriptor: Int32, peer: ProcessIdentity?) {
-        guard let duplicate = try? Descriptor(owning: systemCall("dup") { dup(descriptor) }) else {
-            return
-        }
-        let raw = duplicate.release()
+    func connected(_ definition: Definition, _ connection: Connection) {
         control.post { [manager, table] in
             let name = ConsoleTable.descriptorName(of: definition.key)
-            table.put(ConsoleTable.Entry(descriptorName: name, definition: definition, peer: peer))
+            table.put(ConsoleTable.Entry(descriptorName: name, definition: definition, peer: connection.peer))
             // Without FDPOLL=0 the manager would let go of a console whose VMM is gone before we know.
-            manager.notify("FDSTORE=1\nFDPOLL=0\nFDNAME=\(name)", descriptors: [raw])
-            close(raw)
+            manager.notify("FDSTORE=1\nFDPOLL=0\nFDNAME=\(name)", descriptors: [connection.descriptor.raw])
         }
     }
 

@@ -5,11 +5,14 @@ import RotatingFile
 import Synchronization
 import SystemIO
 
-/// What each console was when this process last knew: written on every change, read by the next process.
+/// What each console was when this process last knew: written soon after every change, read by the next process.
 ///
 /// With it a descriptor that comes back from the service manager finds its VM, and a console that is dialled again
-/// after our own restart is known to lead to the same machine.
-final class ConsoleTable: Sendable {
+/// after our own restart is known to lead to the same machine. It also tells which consoles were dropped, so that they
+/// are not found anew.
+final class ConsoleTable: @unchecked Sendable {
+    // Sendable because all but entries and dropped is touched on the control thread alone, or when that has ended.
+
     /// One console.
     struct Entry: Hashable, Sendable {
         var descriptorName: String
@@ -22,34 +25,42 @@ final class ConsoleTable: Sendable {
 
     private let path: String
     private let entries = Mutex<[StreamKey: Entry]>([:])
+    private let dropped = Mutex<Set<Endpoint>>([])
+    private let control: EventLoop
+    private let clock: any HostClock
+    private var lastSave: Int64
+    private var nextSave: EventLoop.TimerToken?
 
-    init(path: String) {
+    /// The shortest time from one writing to the next, in microseconds: a thousand consoles that are found at once are
+    /// not written a thousand times.
+    private static let pause: Int64 = 100_000
+
+    init(path: String, control: EventLoop, clock: any HostClock) {
         self.path = path
+        self.control = control
+        self.clock = clock
+        lastSave = clock.monotonicMicroseconds() - Self.pause
     }
 
     /// A name that service managers allow (no colon, no control character, at most 255 bytes) and no other console has.
     static func descriptorName(of key: StreamKey) -> String {
-        let identity = VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace)
-        return prefix + identity.directoryName.replacing("%", with: "_") + "." + key.stream.text
+        let vm = VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace)
+        // Encoded as one more name, so that it is bounded as those are.
+        return prefix + VMIdentity(name: vm.directoryName + "." + key.stream.text).directoryName
     }
 
-    /// The table as the process before left it; empty when there is none.
+    /// Begins with the table as the process before left it, and returns its consoles; none when there is no table.
     func load() -> [Entry] {
         guard let bytes = try? StoredFile(path, .read, on: LinuxFileSystem()).readWhole(),
-            let consoles = (try? JSON(parsing: bytes))?["consoles"]?.elements
+            let table = try? JSON(parsing: bytes)
         else {
             return []
         }
-        return consoles.compactMap(Self.decode)
-    }
-
-    /// Begins with what was known.
-    func remember(_ known: [Entry]) {
-        entries.withLock { entries in
-            for entry in known where entries[entry.definition.key] == nil {
-                entries[entry.definition.key] = entry
-            }
-        }
+        let known = table["consoles"]?.elements?.compactMap(Self.decode) ?? []
+        entries.withLock { $0 = Dictionary(known.map { ($0.definition.key, $0) }) { $1 } }
+        let places = table["dropped"]?.elements?.compactMap { $0.text.flatMap(Endpoint.init) } ?? []
+        dropped.withLock { $0 = Set(places) }
+        return known
     }
 
     /// The process that was last seen at a console's other end.
@@ -58,19 +69,60 @@ final class ConsoleTable: Sendable {
     }
 
     func put(_ entry: Entry) {
-        save { $0[entry.definition.key] = entry }
+        entries.withLock { $0[entry.definition.key] = entry }
+        changed()
     }
 
     func disconnected(_ key: StreamKey) {
-        save { $0[key] = nil }
+        entries.withLock { $0[key] = nil }
+        changed()
     }
 
-    private func save(_ change: (inout [StreamKey: Entry]) -> Void) {
-        let all = entries.withLock { entries in
-            change(&entries)
-            return entries.values.sorted { $0.descriptorName < $1.descriptorName }
+    /// Whether the console at `place` was dropped, and its path has not gone since.
+    func isDropped(_ place: Endpoint) -> Bool {
+        dropped.withLock { $0.contains(place) }
+    }
+
+    /// Dropped or not, from now on.
+    func setDropped(_ place: Endpoint, _ isDropped: Bool) {
+        let isNews = dropped.withLock { dropped in
+            isDropped ? dropped.insert(place).inserted : dropped.remove(place) != nil
         }
-        let text = JSON.object([("consoles", .array(all.map(Self.encode)))]).bytes
+        if isNews {
+            control.post { [weak self] in self?.changed() }
+        }
+    }
+
+    /// All dropped places.
+    var droppedPlaces: Set<Endpoint> { dropped.withLock { $0 } }
+
+    private func changed() {
+        guard nextSave == nil else {
+            return
+        }
+        let wait = lastSave + Self.pause - clock.monotonicMicroseconds()
+        guard wait > 0 else {
+            save()
+            return
+        }
+        nextSave = control.schedule(afterMicroseconds: wait) { [unowned self] in save() }
+    }
+
+    /// Writes what is not written yet; when the control thread has ended.
+    func finish() {
+        if nextSave != nil {
+            save()
+        }
+    }
+
+    private func save() {
+        nextSave = nil
+        lastSave = clock.monotonicMicroseconds()
+        let all = entries.withLock { $0.values.sorted { $0.descriptorName < $1.descriptorName } }
+        let places = droppedPlaces.map(\.description).sorted()
+        let text = JSON.object([
+            ("consoles", .array(all.map(Self.encode))), ("dropped", .array(places.map { .string($0) })),
+        ]).bytes
         let fileSystem = LinuxFileSystem()
         // On tmpfs: without it the next process counts a boot too many, no more.
         guard let file = try? StoredFile(path + ".new", .create, on: fileSystem), (try? file.truncate(to: 0)) != nil,
@@ -104,6 +156,9 @@ final class ConsoleTable: Sendable {
             members.append(("plainBackups", .integer(Int64(plain.limits.backups))))
             members.append(("plainMode", .integer(Int64(plain.mode))))
         }
+        if entry.definition.isDiscovered {
+            members.append(("discovered", .bool(true)))
+        }
         if let peer = entry.peer {
             members.append(("process", .integer(Int64(peer.process))))
             members.append(("start", .integer(Int64(clamping: peer.start))))
@@ -119,23 +174,37 @@ final class ConsoleTable: Sendable {
             return nil
         }
         let key = StreamKey(name: name, uuid: json["uuid"]?.text, namespace: json["namespace"]?.text, stream: stream)
-        var definition = ConsoleHub.Definition(key: key, endpoint: endpoint, rate: nil)
-        if let rate = json["rate"]?.integer, let burst = json["burst"]?.integer {
-            definition.rate = RateLimit(rate: Int(rate), burst: Int(burst))
+        var rate: RateLimit?
+        if let bytes = json["rate"]?.integer, let burst = json["burst"]?.integer {
+            rate = RateLimit(rate: Int(bytes), burst: Int(burst))
         }
+        var plainFile: StreamOptions.PlainFile?
         if let path = json["plain"]?.text {
-            definition.plainFile = StreamOptions.PlainFile(
+            plainFile = StreamOptions.PlainFile(
                 path: path,
                 limits: .init(
                     size: Int(json["plainSize"]?.integer ?? 0),
                     backups: Int(json["plainBackups"]?.integer ?? 0)
                 ),
-                mode: UInt32(json["plainMode"]?.integer ?? 0o600)
+                mode: UInt32(truncatingIfNeeded: json["plainMode"]?.integer ?? 0o600) & 0o777
             )
         }
+        // One that cannot be served does not come back with every process.
+        let definition = try? ConsoleHub.Definition(
+            key: key,
+            endpoint: endpoint,
+            plainFile: plainFile,
+            rate: rate,
+            isDiscovered: json["discovered"] == .bool(true)
+        )
+        guard let definition else {
+            return nil
+        }
         var peer: ProcessIdentity?
-        if let process = json["process"]?.integer, let start = json["start"]?.integer {
-            peer = ProcessIdentity(process: Int32(process), start: UInt64(start))
+        if let process = json["process"]?.integer.flatMap({ Int32(exactly: $0) }),
+            let start = json["start"]?.integer.flatMap({ UInt64(exactly: $0) })
+        {
+            peer = ProcessIdentity(process: process, start: start)
         }
         return Entry(descriptorName: descriptor, definition: definition, peer: peer)
     }

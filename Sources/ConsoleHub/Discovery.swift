@@ -1,154 +1,65 @@
-import Capture
 import CLinux
 import Glibc
-import LogModel
-import RotatingFile
 import SystemIO
 
-/// Where consoles are found by themselves: a path in which `{name}`, `{uuid}` and `{namespace}` stand for parts of a
-/// file's or folder's name, as in `/run/vms/{name}/console.sock`.
-public struct DiscoveryPattern: Hashable, Sendable {
-    /// The pattern as written.
-    public let text: String
-    /// The stream the consoles found feed.
-    public var stream: StreamName
-    /// Where each one's plain file lies, with the same placeholders; nil: none.
-    public var plainFile: String?
-    /// The plain files' size and backups.
-    public var plainLimits: RotationLimits
-    /// The rate above which bytes are dropped from the store; nil: none.
-    public var rate: RateLimit?
-
-    let components: [[Part]]
-
-    enum Part: Hashable, Sendable {
-        case literal(String)
-        case placeholder(String)
-    }
-
-    static let placeholders = ["name", "uuid", "namespace"]
-
-    /// The pattern `text`, or an error that says what is wrong with it.
-    public init(
-        _ text: String,
-        stream: StreamName = .console0,
-        plainFile: String? = nil,
-        plainLimits: RotationLimits = .standard,
-        rate: RateLimit? = .standard
-    ) throws(DiscoveryPatternError) {
-        guard text.hasPrefix("/") else {
-            throw DiscoveryPatternError(pattern: text, reason: "the path must begin with /")
-        }
-        var components: [[Part]] = []
-        for component in text.split(separator: "/") {
-            components.append(try Self.parse(component, in: text))
-        }
-        let used = components.joined().compactMap { part in
-            if case .placeholder(let name) = part { name } else { nil }
-        }
-        guard used.contains("name") || used.contains("uuid") else {
-            throw DiscoveryPatternError(pattern: text, reason: "{name} or {uuid} must be in it")
-        }
-        guard Set(used).count == used.count else {
-            throw DiscoveryPatternError(pattern: text, reason: "a placeholder stands in it twice")
-        }
-        self.text = text
-        self.stream = stream
-        self.plainFile = plainFile
-        self.plainLimits = plainLimits
-        self.rate = rate
-        self.components = components
-    }
-
-    private static func parse(_ component: Substring, in text: String) throws(DiscoveryPatternError) -> [Part] {
-        var parts: [Part] = []
-        var rest = component
-        while let open = rest.firstIndex(of: "{") {
-            guard let close = rest[open...].firstIndex(of: "}") else {
-                throw DiscoveryPatternError(pattern: text, reason: "a { has no }")
-            }
-            let name = String(rest[rest.index(after: open)..<close])
-            guard placeholders.contains(name) else {
-                throw DiscoveryPatternError(
-                    pattern: text,
-                    reason: "{\(name)} is no placeholder; there are {name}, {uuid} and {namespace}"
-                )
-            }
-            if open > rest.startIndex {
-                parts.append(.literal(String(rest[..<open])))
-            } else if !parts.isEmpty {
-                throw DiscoveryPatternError(pattern: text, reason: "two placeholders need something between them")
-            }
-            parts.append(.placeholder(name))
-            rest = rest[rest.index(after: close)...]
-        }
-        if !rest.isEmpty {
-            parts.append(.literal(String(rest)))
-        }
-        return parts
-    }
-
-    /// What the placeholders of `component` stand for in `name`, or nil when it does not match. A placeholder takes as
-    /// little as it can, and never nothing.
-    static func match(_ component: [Part], _ name: Substring) -> [String: String]? {
-        guard let first = component.first else {
-            return name.isEmpty ? [:] : nil
-        }
-        switch first {
-        case .literal(let literal):
-            guard name.hasPrefix(literal) else {
-                return nil
-            }
-            return match(Array(component.dropFirst()), name.dropFirst(literal.count))
-        case .placeholder(let placeholder):
-            guard component.count > 1 else {
-                return name.isEmpty ? nil : [placeholder: String(name)]
-            }
-            for end in name.indices.dropFirst() {
-                if var found = match(Array(component.dropFirst()), name[end...]) {
-                    found[placeholder] = String(name[..<end])
-                    return found
-                }
-            }
-            return nil
-        }
-    }
-}
-
-/// A pattern that cannot be used, and why.
-public struct DiscoveryPatternError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The pattern.
-    public var pattern: String
-    /// What is wrong with it.
-    public var reason: String
-
-    public var description: String { "\(pattern): \(reason)" }
-}
-
 /// Watches folders for consoles. Lives on the hub's control thread.
+///
+/// Where the kernel refuses a watch, as it does beyond a number per user, all is looked at now and then instead.
 final class Discovery: EventHandler, @unchecked Sendable {
     // Sendable because it is touched on the control thread alone, after its callbacks were set.
 
+    /// What tells that a path leads to something else than before; nil: to nothing.
+    private struct Stamp: Hashable {
+        let inode: UInt
+        let changed: Int
+
+        init?(_ path: String) {
+            var status = stat()
+            guard lstat(path, &status) == 0 else {
+                return nil
+            }
+            inode = UInt(status.st_ino)
+            changed = status.st_ctim.tv_sec * 1_000_000_000 + status.st_ctim.tv_nsec
+        }
+    }
+
     private let loop: EventLoop
     private let diagnostics: Diagnostics
-    private let watch: DirectoryWatch
+    private let watch: Result<DirectoryWatch, SystemError>
     private var token: EventLoop.Token?
     private var patterns: [DiscoveryPattern] = []
     private var folders: [Int32: String] = [:]
     private var byPath: [String: Int32] = [:]
-    /// Folders watched for an endpoint's sake.
-    private var wanted: Set<String> = []
+    /// Consoles' paths, with what each led to when all was looked at last.
+    private var paths: [String: Stamp?] = [:]
+    /// Folders that the kernel does not watch for us.
+    private var refused: Set<String> = []
+    private var nextLook: EventLoop.TimerToken?
 
     /// A console's place was found.
     var onFound: (ConsoleHub.Definition) -> Void = { _ in }
     /// A path has appeared, changed or gone.
     var onChanged: (String) -> Void = { _ in }
+    /// A path has gone, though it may have come back.
+    var onGone: (String) -> Void = { _ in }
 
-    init(loop: EventLoop, diagnostics: Diagnostics) throws(SystemError) {
+    /// What happens in a folder, access rights included: they may be all that was missing.
+    private static let events = DirectoryWatch.entries | UInt32(IN_ATTRIB)
+    /// How often all is looked at where there is no watch, in microseconds.
+    private static let lookInterval: Int64 = 30_000_000
+
+    /// A discovery on `loop`, by `watch`, or without one when there is none to be had.
+    init(
+        loop: EventLoop,
+        diagnostics: Diagnostics,
+        watch: Result<DirectoryWatch, SystemError> = Result { () throws(SystemError) in try DirectoryWatch() }
+    ) throws(SystemError) {
         self.loop = loop
         self.diagnostics = diagnostics
-        watch = try DirectoryWatch()
-        token = try loop.add(watch.descriptor, for: .readable, self)
+        self.watch = watch
+        if case .success(let watch) = watch {
+            token = try loop.add(watch.descriptor, for: .readable, self)
+        }
     }
 
     func setPatterns(_ patterns: [DiscoveryPattern]) {
@@ -162,11 +73,23 @@ final class Discovery: EventHandler, @unchecked Sendable {
         }
     }
 
-    /// Watches the folder of an endpoint that was named by hand.
-    func watchFolder(of path: String) {
-        let folder = Self.folder(of: path)
-        wanted.insert(folder)
-        watchFolder(folder)
+    /// Tells from now on what becomes of `path`, and what has become of it.
+    func follow(_ path: String) {
+        watchFolder(Self.folder(of: path))
+        let stamp = Stamp(path)
+        paths.updateValue(stamp, forKey: path)
+        tell(of: path, isGone: stamp == nil)
+    }
+
+    /// Forgets `path`.
+    func unfollow(_ path: String) {
+        paths[path] = nil
+    }
+
+    private func tell(of path: String, isGone: Bool) {
+        if isGone {
+            onGone(path)
+        }
         onChanged(path)
     }
 
@@ -177,17 +100,22 @@ final class Discovery: EventHandler, @unchecked Sendable {
         return String(path[..<slash])
     }
 
+    // MARK: - Watching
+
     /// Watches `folder`, or the nearest folder above it that is there.
     private func watchFolder(_ folder: String) {
         var path = folder
         while byPath[path] == nil {
             do throws(SystemError) {
-                let number = try watch.add(path, mask: DirectoryWatch.entries)
+                let number = try watch.get().add(path, mask: Self.events)
                 folders[number] = path
                 byPath[path] = number
+                refused.remove(path)
+                // Before the watch on one above began, the folder may have been made.
+                path = folder
             } catch {
                 guard error.code == ENOENT, path != "/" else {
-                    diagnostics.say(.warning, "cannot watch for consoles: \(error)")
+                    refuse(path, error)
                     return
                 }
                 path = Self.folder(of: path)
@@ -195,33 +123,77 @@ final class Discovery: EventHandler, @unchecked Sendable {
         }
     }
 
-    func handle(_ readiness: Readiness) {
-        var needsLook = false
-        for event in watch.drain() {
-            if event.isOverflow {
-                needsLook = true
-                continue
-            }
-            guard let folder = folders[event.watch] else {
-                continue
-            }
-            if event.mask & UInt32(IN_IGNORED) != 0 {
-                folders[event.watch] = nil
-                byPath[folder] = nil
-                needsLook = true
-                continue
-            }
-            let path = folder == "/" ? "/" + event.name : folder + "/" + event.name
-            onChanged(path)
-            needsLook = true
+    private func refuse(_ folder: String, _ error: SystemError) {
+        if refused.isEmpty {
+            let seconds = Self.lookInterval / 1_000_000
+            diagnostics.say(.warning, "cannot watch for consoles: \(error); they are looked for every \(seconds) s")
         }
-        if needsLook {
-            for folder in wanted {
-                watchFolder(folder)
+        refused.insert(folder)
+        if nextLook == nil {
+            nextLook = loop.schedule(afterMicroseconds: Self.lookInterval) { [weak self] in
+                self?.nextLook = nil
+                self?.lookAtAll()
             }
+        }
+    }
+
+    /// Looks at everything without having been told what has changed.
+    func lookAtAll() {
+        refused = refused.filter { Stamp($0) != nil }
+        for (path, before) in paths {
+            let now = Stamp(path)
+            paths.updateValue(now, forKey: path)
+            if now != before {
+                tell(of: path, isGone: now == nil)
+            }
+        }
+        watchAll()
+        begin()
+    }
+
+    private func watchAll() {
+        for (folder, paths) in Dictionary(grouping: paths.keys, by: Self.folder) where byPath[folder] == nil {
+            watchFolder(folder)
+            // What was made before the watch began has told nobody.
+            for path in paths where byPath[folder] != nil {
+                onChanged(path)
+            }
+        }
+    }
+
+    func handle(_ readiness: Readiness) {
+        guard case .success(let watch) = watch else {
+            return
+        }
+        let events = watch.drain()
+        for event in events {
+            handle(event, of: watch)
+        }
+        if events.contains(where: \.isOverflow) {
+            lookAtAll()
+        } else if !events.isEmpty {
+            watchAll()
             begin()
         }
     }
+
+    private func handle(_ event: DirectoryWatch.Event, of watch: DirectoryWatch) {
+        guard let folder = folders[event.watch] else {
+            return
+        }
+        if event.mask & UInt32(IN_IGNORED) != 0 {
+            folders[event.watch] = nil
+            byPath[folder] = nil
+        } else if event.mask & UInt32(IN_MOVE_SELF) != 0 {
+            // Its path leads elsewhere now.
+            watch.remove(event.watch)
+        } else if !event.name.isEmpty {
+            let path = folder == "/" ? "/" + event.name : folder + "/" + event.name
+            tell(of: path, isGone: event.mask & UInt32(IN_DELETE | IN_MOVED_FROM) != 0)
+        }
+    }
+
+    // MARK: - Looking
 
     private func look(in folder: String, _ pattern: DiscoveryPattern, level: Int, values: [String: String]) {
         let component = pattern.components[level]
@@ -229,15 +201,16 @@ final class Discovery: EventHandler, @unchecked Sendable {
         if component.count == 1, case .literal(let name) = component[0] {
             let path = folder + "/" + name
             if isLast {
-                found(path, pattern, values)
                 watchFolder(folder.isEmpty ? "/" : folder)
-            } else {
-                var status = stat()
-                if stat(path, &status) != 0 {
-                    watchFolder(path)
-                } else {
-                    look(in: path, pattern, level: level + 1, values: values)
-                }
+                found(path, pattern, values)
+                return
+            }
+            if Stamp(path) == nil {
+                watchFolder(path)
+            }
+            // Also when it was made just before the watch began.
+            if Stamp(path) != nil {
+                look(in: path, pattern, level: level + 1, values: values)
             }
             return
         }
@@ -275,16 +248,10 @@ final class Discovery: EventHandler, @unchecked Sendable {
         case S_IFCHR: endpoint = .terminal(path: path)
         default: return
         }
-        let uuid = values["uuid"].flatMap(VMIdentity.canonicalUUID)
-        guard let name = values["name"] ?? uuid ?? values["uuid"] else {
-            return
+        do throws(DefinitionError) {
+            onFound(try pattern.definition(at: endpoint, values))
+        } catch {
+            diagnostics.say(.warning, "\(path) is not captured: \(error)")
         }
-        let key = StreamKey(name: name, uuid: uuid, namespace: values["namespace"], stream: pattern.stream)
-        var plain: StreamOptions.PlainFile?
-        if let template = pattern.plainFile {
-            let path = values.reduce(template) { $0.replacing("{\($1.key)}", with: $1.value) }
-            plain = StreamOptions.PlainFile(path: path, limits: pattern.plainLimits)
-        }
-        onFound(ConsoleHub.Definition(key: key, endpoint: endpoint, plainFile: plain, rate: pattern.rate))
     }
 }

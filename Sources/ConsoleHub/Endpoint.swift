@@ -18,6 +18,22 @@ public enum Endpoint: Hashable, Sendable {
     /// Bytes that a named pipe is to hold.
     private static let pipeSize: Int32 = 1 << 20
 
+    /// The path; nil for what is none.
+    var path: String? {
+        switch self {
+        case .connect(let path), .listen(let path), .terminal(let path), .fifo(let path): path
+        case .inherited: nil
+        }
+    }
+
+    /// Whether it is reached by opening a path, again and again; the others come to us.
+    var isDialled: Bool {
+        switch self {
+        case .connect, .terminal, .fifo: true
+        case .listen, .inherited: false
+        }
+    }
+
     /// The path to be told of when it appears or changes; nil when nothing is to be waited for.
     var watchedPath: String? {
         switch self {
@@ -64,8 +80,15 @@ public enum Endpoint: Hashable, Sendable {
         }
     }
 
-    /// Opens the console, when opening is all it takes; nil for those that come to us. Never blocks.
-    func open() throws(SystemError) -> Descriptor? {
+    /// Opens the console; it must be one that is dialled. Waits for nobody at the other end, but for the file system
+    /// that the path is on: not for a shard.
+    func open() throws(SystemError) -> Connection {
+        let connection = Connection(try openPath())
+        try connection.descriptor.setNonBlocking()
+        return connection
+    }
+
+    private func openPath() throws(SystemError) -> Descriptor {
         switch self {
         case .connect(let path):
             return try UnixSocket.connect(to: path)
@@ -86,7 +109,7 @@ public enum Endpoint: Hashable, Sendable {
             _ = gl_set_pipe_size(fifo.raw, Self.pipeSize)
             return fifo
         case .listen, .inherited:
-            return nil
+            preconditionFailure("\(description) is not dialled")
         }
     }
 
@@ -97,66 +120,5 @@ public enum Endpoint: Hashable, Sendable {
             cfmakeraw(&mode)
             tcsetattr(terminal, TCSANOW, &mode)
         }
-    }
-}
-
-/// A process and when it started, which together are never reused: tells a VMM from the one before it.
-public struct ProcessIdentity: Hashable, Sendable {
-    /// The process id.
-    public var process: Int32
-    /// Its start, in clock ticks since the host's boot (proc(5), field 22).
-    public var start: UInt64
-
-    /// The process at the other end of `socket`, if it can be seen; its start is 0 when that cannot, for it has ended
-    /// or is hidden.
-    init?(peerOf socket: Int32) {
-        guard let peer = try? UnixSocket.peer(of: socket), peer.process > 0 else {
-            return nil
-        }
-        process = peer.process
-        start = Self.start(of: peer.process) ?? 0
-    }
-
-    /// Whether both are the same process, as far as is known.
-    func isSame(as other: ProcessIdentity) -> Bool {
-        process == other.process && (start == other.start || start == 0 || other.start == 0)
-    }
-
-    init(process: Int32, start: UInt64) {
-        self.process = process
-        self.start = start
-    }
-
-    /// A named pipe or a pseudo-terminal in place of the process behind it, which cannot be seen: process 0, and a
-    /// number that another one at the same path would not have.
-    init?(placeOf descriptor: Int32) {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, [S_IFIFO, S_IFCHR].contains(status.st_mode & S_IFMT) else {
-            return nil
-        }
-        process = 0
-        // Numbers of pseudo-terminals are used again, but only at its making does the inode of one change; that of a
-        // pipe changes with each write.
-        let isPipe = status.st_mode & S_IFMT == S_IFIFO
-        let made = isPipe ? 0 : status.st_ctim.tv_sec * 1_000_000_000 + status.st_ctim.tv_nsec
-        start = (UInt64(status.st_ino) &+ UInt64(truncatingIfNeeded: made)) & UInt64(Int64.max)
-    }
-
-    private static func start(of process: Int32) -> UInt64? {
-        let path = "/proc/\(process)/stat"
-        guard let file = try? Descriptor(owning: systemCall("open", path) { gl_open(path, O_RDONLY | O_CLOEXEC, 0) })
-        else {
-            return nil
-        }
-        let text = withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 1) { buffer in
-            let count = read(file.raw, buffer.baseAddress, buffer.count)
-            return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
-        }
-        // The second field, the name in parentheses, may hold anything; the fields after it are plain.
-        guard let nameEnd = text.lastIndex(of: ")") else {
-            return nil
-        }
-        let fields = text[text.index(after: nameEnd)...].split(separator: " ")
-        return fields.count > 19 ? UInt64(fields[19]) : nil
     }
 }

@@ -5,7 +5,7 @@ import SystemIO
 
 /// The descriptor that leads to the guest: drained whenever it has something, written when somebody types.
 final class GuestLine: EventHandler {
-    private let descriptor: Descriptor
+    private let connection: Connection
     private unowned let console: Console
     private var token: EventLoop.Token?
     private var unsent: [UInt8] = []
@@ -13,14 +13,11 @@ final class GuestLine: EventHandler {
     /// Typed bytes held for a guest that does not read; beyond it the writer is not read either.
     private static let unsentLimit = 64 << 10
 
-    /// Begins to drain; nil when the loop refuses the descriptor.
-    init?(_ descriptor: consuming Descriptor, console: Console) {
-        self.descriptor = descriptor
+    /// Begins to drain; an error when the loop refuses the descriptor, as it does regular files.
+    init(_ connection: Connection, console: Console) throws(SystemError) {
+        self.connection = connection
         self.console = console
-        guard let token = try? console.shard.loop.add(self.descriptor.raw, for: .readable, self) else {
-            return nil
-        }
-        self.token = token
+        token = try console.shard.loop.add(connection.descriptor.raw, for: .readable, self)
     }
 
     func end() {
@@ -33,7 +30,7 @@ final class GuestLine: EventHandler {
     /// Ends, and gives the descriptor away.
     func handOver() -> Int32? {
         end()
-        return try? descriptor.duplicate().release()
+        return try? connection.descriptor.duplicate().release()
     }
 
     /// Whether the guest has not read what was typed so far.
@@ -48,7 +45,7 @@ final class GuestLine: EventHandler {
     private func sendUnsent() {
         let hadUnsent = !unsent.isEmpty
         while !unsent.isEmpty {
-            let count = unsent.withUnsafeBytes { write(descriptor.raw, $0.baseAddress, $0.count) }
+            let count = unsent.withUnsafeBytes { write(connection.descriptor.raw, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR {
                 continue
             }
@@ -75,7 +72,7 @@ final class GuestLine: EventHandler {
         guard readiness.contains(.readable) || !readiness.isDisjoint(with: .hangUp) else {
             return
         }
-        switch console.receive(from: descriptor.raw) {
+        switch console.receive(from: connection.descriptor.raw) {
         case .bytes(let bytes): console.output(bytes)
         case .nothing: break
         // EIO: the other side of a pseudo-terminal is closed.

@@ -10,14 +10,6 @@ public enum WatcherRole: Hashable, Sendable {
     case write
     /// See it and write, taking the right from whoever has it.
     case steal
-
-    var words: String {
-        switch self {
-        case .watch: "watches"
-        case .write: "attached"
-        case .steal: "attached, taking over"
-        }
-    }
 }
 
 /// Somebody on a console: a socket that gets its bytes. Lives on the console's shard.
@@ -47,8 +39,16 @@ final class Watcher: EventHandler {
 
     /// Begins; false when the loop refuses the descriptor.
     func begin() -> Bool {
-        token = try? console.shard.loop.add(descriptor.raw, for: .readable, self)
+        watch(for: .readable)
         return token != nil
+    }
+
+    private func watch(for readiness: Readiness) {
+        if let token {
+            console.shard.loop.modify(token, for: readiness)
+        } else {
+            token = try? console.shard.loop.add(descriptor.raw, for: readiness, self)
+        }
     }
 
     func end() {
@@ -65,12 +65,14 @@ final class Watcher: EventHandler {
             return
         }
         let sent = Glibc.send(descriptor.raw, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+        if sent < 0, errno == EPIPE || errno == ECONNRESET {
+            // It has gone. That is seen when all it typed has been read.
+            return
+        }
         let missing = bytes.count - max(0, sent)
         if missing > 0 {
             skipped = missing
-            if let token {
-                console.shard.loop.modify(token, for: .writable)
-            }
+            watch(for: .writable)
         }
     }
 
@@ -83,12 +85,19 @@ final class Watcher: EventHandler {
     }
 
     /// Stops, or goes on, reading what the watcher types: the guest takes no more just now.
+    ///
+    /// While it is paused it is off the loop, which would tell of its end: what it typed before that is still to be
+    /// read.
     func pauseInput(_ pause: Bool) {
-        guard pause != isPaused, skipped == 0, let token else {
+        guard pause != isPaused, skipped == 0 else {
             return
         }
         isPaused = pause
-        console.shard.loop.modify(token, for: pause ? [] : .readable)
+        if pause {
+            end()
+        } else {
+            watch(for: .readable)
+        }
     }
 
     func handle(_ readiness: Readiness) {

@@ -38,10 +38,11 @@ struct ConsoleBridge {
             case "steal": .steal
             case let other: throw APIError.badRequest("mode=\(other): watch, write or steal was expected")
             }
-        let stream = target["stream"].flatMap(StreamName.init) ?? .console0
-        let keys = server.hub.statuses().map(\.definition.key)
-        guard let key = keys.first(where: { ($0.name == name || $0.uuid == name) && $0.stream == stream }) else {
-            throw APIError.notFound("no console of a VM named \(name) is captured; guestlog vms lists those that are")
+        let stream = target["stream"] ?? StreamName.console0.text
+        let keys = try server.consoles(of: name).map(\.definition.key)
+        guard let key = keys.first(where: { $0.stream.text == stream }) else {
+            let streams = keys.map(\.stream.text).joined(separator: ", ")
+            throw APIError.notFound("no console of \(name) feeds \(stream); there is \(streams)")
         }
         let who = peer.map { "user \($0.user) (process \($0.process))" } ?? "somebody"
         let raw = try joinHub(key, role, who)

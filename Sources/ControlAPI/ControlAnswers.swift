@@ -1,5 +1,6 @@
 import Capture
 import ConsoleHub
+import Glibc
 import LogModel
 import LogStore
 import NIOHTTP1
@@ -10,12 +11,17 @@ import SystemIO
 
 /// The answers that are one JSON value.
 extension ControlServer {
-    func answer(_ route: Route, _ target: RequestTarget, _ body: [UInt8]) async throws -> JSON {
+    func answer(
+        _ route: Route,
+        _ target: RequestTarget,
+        _ body: [UInt8],
+        from peer: PeerCredentials?
+    ) async throws -> JSON {
         switch route {
         case .status: return status()
         case .vms: return try await blocking { try self.vms() }
         case .boots(let vm): return try await blocking { try self.boots(of: vm, target) }
-        case .addConsole: return try addConsole(body)
+        case .addConsole: return try addConsole(body, from: peer)
         case .removeConsole(let name): return try removeConsole(name, target)
         case .endVM(let vm): return try await endVM(vm)
         case .logs, .wait, .console: throw APIError(500, "this route streams")
@@ -98,14 +104,14 @@ extension ControlServer {
         return .object([("boots", .array(boots.map(\.json)))])
     }
 
-    private func addConsole(_ body: [UInt8]) throws(APIError) -> JSON {
+    func addConsole(_ body: [UInt8], from peer: PeerCredentials?) throws(APIError) -> JSON {
         let json: JSON
         do {
             json = try JSON(parsing: body)
         } catch {
             throw .badRequest("\(error)")
         }
-        guard let name = json["name"]?.text, !name.isEmpty else {
+        guard let name = json["name"]?.text else {
             throw .badRequest("name is missing: the VM's")
         }
         guard let text = json["endpoint"]?.text, let endpoint = Endpoint(text) else {
@@ -123,9 +129,12 @@ extension ControlServer {
             }
         }
         let key = StreamKey(name: name, uuid: uuid, namespace: json["namespace"]?.text, stream: stream)
-        var definition = ConsoleHub.Definition(key: key, endpoint: endpoint)
-        if let path = json["plain_file"]?.text {
-            definition.plainFile = StreamOptions.PlainFile(
+        // The guest says what goes into a plain file: only who may write what the daemon may says where that is.
+        guard json["plain_file"] == nil || peer?.user == 0 || peer?.user == geteuid() else {
+            throw APIError(403, "plain_file is for root and the daemon's own user; the configuration can name one")
+        }
+        let plainFile = json["plain_file"]?.text.map { path in
+            StreamOptions.PlainFile(
                 path: path,
                 limits: RotationLimits(
                     size: Int(json["plain_size"]?.integer ?? Int64(RotationLimits.standard.size)),
@@ -133,9 +142,15 @@ extension ControlServer {
                 )
             )
         }
+        let definition: ConsoleHub.Definition
+        do {
+            definition = try ConsoleHub.Definition(key: key, endpoint: endpoint, plainFile: plainFile)
+        } catch {
+            throw .badRequest("\(error)")
+        }
         switch hub.add(definition) {
         case .new: break
-        case .known: throw .conflict("\(name)/\(stream) is captured already")
+        case .known, .dropped: throw .conflict("\(name)/\(stream) is captured already")
         case .taken(let key):
             throw .conflict("\(endpoint.description) is the console of \(key.name)/\(key.stream) already")
         }
@@ -143,11 +158,11 @@ extension ControlServer {
     }
 
     private func removeConsole(_ name: String, _ target: RequestTarget) throws(APIError) -> JSON {
-        let keys = hub.statuses().map(\.definition.key).filter { key in
-            key.name == name && target["stream"].map { $0 == key.stream.text } ?? true
+        let keys = try consoles(of: name).map(\.definition.key).filter { key in
+            target["stream"].map { $0 == key.stream.text } ?? true
         }
         guard !keys.isEmpty else {
-            throw .notFound("no console of a VM named \(name) is captured")
+            throw .notFound("no console of \(name) feeds \(target["stream"] ?? "a stream")")
         }
         for key in keys {
             _ = hub.remove(key)
@@ -158,10 +173,11 @@ extension ControlServer {
     /// The VM is deleted: its consoles go, its history ends and is kept for a while.
     private func endVM(_ word: String) async throws -> JSON {
         let vm = try await blocking { try VMLookup.resolve(word, in: self.capture.store, previousInstance: false) }
-        for status in hub.statuses() where status.definition.key.name == vm.identity.name {
+        let key = VMKey(name: vm.identity.name, uuid: vm.identity.uuid, namespace: vm.identity.namespace)
+        let folder = VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace).directoryName
+        for status in hub.statuses() where status.definition.vm.directoryName == folder {
             _ = hub.remove(status.definition.key)
         }
-        let key = VMKey(name: vm.identity.name, uuid: vm.identity.uuid, namespace: vm.identity.namespace)
         try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
             capture.end(key) { error in
                 if let error {

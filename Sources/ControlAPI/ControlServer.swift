@@ -111,6 +111,7 @@ public final class ControlServer: Sendable {
     }
 
     private func serve(_ channel: HTTPServerChannel) async throws {
+        let peer = try? await channel.channel.peerCredentials()
         try await channel.executeThenClose { inbound, outbound in
             var head: HTTPRequestHead?
             var body: [UInt8] = []
@@ -129,7 +130,8 @@ public final class ControlServer: Sendable {
                     guard let request = head else {
                         return
                     }
-                    try await respond(to: request, body: body, outbound, until: channel.channel.closeFuture)
+                    let closed = channel.channel.closeFuture
+                    try await respond(to: request, body: body, from: peer, outbound, until: closed)
                     if !request.isKeepAlive {
                         return
                     }
@@ -141,6 +143,7 @@ public final class ControlServer: Sendable {
     private func respond(
         to head: HTTPRequestHead,
         body: [UInt8],
+        from peer: PeerCredentials?,
         _ outbound: ResponseWriter,
         until closed: EventLoopFuture<Void>
     ) async throws {
@@ -161,7 +164,7 @@ public final class ControlServer: Sendable {
             if case .console = route {
                 throw APIError(426, "a console is a WebSocket: ask for an upgrade")
             }
-            try await Self.answer(outbound, try await answer(route, target, body))
+            try await Self.answer(outbound, try await answer(route, target, body, from: peer))
         } catch let error as APIError {
             try await Self.answer(outbound, error)
         } catch let error as ChannelError {

@@ -157,7 +157,13 @@ public struct Configuration: Sendable {
         }
         let key = StreamKey(name: name, uuid: uuid, namespace: try section.text("namespace"), stream: stream)
         let plainFile = plain.map { StreamOptions.PlainFile(path: $0, limits: limits) }
-        consoles.append(ConsoleHub.Definition(key: key, endpoint: endpoint, plainFile: plainFile, rate: rate))
+        do throws(DefinitionError) {
+            consoles.append(
+                try ConsoleHub.Definition(key: key, endpoint: endpoint, plainFile: plainFile, rate: rate)
+            )
+        } catch {
+            throw section.error(at: nil, "\(error)")
+        }
     }
 
     private func stream(_ section: ConfigurationReader) throws(ConfigurationError) -> StreamName {
@@ -177,25 +183,50 @@ public struct Configuration: Sendable {
         return rate == 0 ? nil : RateLimit(rate: rate, burst: burst)
     }
 
+    /// The names of those settings that a running daemon does not take over, as far as they are different in `fresh`.
+    func fixedSettings(changedIn fresh: Configuration) -> [String] {
+        let same = [
+            ("store", store == fresh.store), ("runtime", runtime == fresh.runtime), ("socket", socket == fresh.socket),
+            ("retention.total", totalQuota == fresh.totalQuota), ("retention.deleted", deletedAge == fresh.deletedAge),
+        ]
+        return same.filter { !$0.1 }.map(\.0)
+    }
+
     /// All settings that count, as people read them.
     public var settings: [(name: String, value: String)] {
+        let level = Self.levels.first { $0.value == logLevel }?.key ?? ""
         var settings = [
-            ("store", store), ("runtime", runtime), ("socket", socket),
+            ("store", store), ("runtime", runtime), ("socket", socket), ("log-level", level),
             ("retention.vm", "\(quota.bytes) bytes"), ("retention.total", "\(effectiveTotal()) bytes"),
-            ("retention.age", quota.age.map { "\($0 / 1_000_000) s" } ?? "any"),
+            ("retention.age", Self.words(age: quota.age)),
             ("retention.deleted", "\(deletedAge / 1_000_000) s"),
         ]
         for override in overrides {
-            settings.append(("retention of \(override.vms)", "\(override.quota.bytes) bytes"))
+            let words = "\(override.quota.bytes) bytes, age \(Self.words(age: override.quota.age))"
+            settings.append(("retention of \(override.vms)", words))
         }
         for pattern in patterns {
-            settings.append(("console", "\(pattern.text) feeds \(pattern.stream)"))
+            let plain = pattern.plainFile.map { StreamOptions.PlainFile(path: $0, limits: pattern.plainLimits) }
+            let words = "\(pattern.text) feeds \(pattern.stream)"
+            settings.append(("console", words + Self.words(plain) + Self.words(pattern.rate)))
         }
         for console in consoles {
-            let target = "\(console.key.name)/\(console.key.stream)"
-            settings.append(("console", "\(console.endpoint.description) feeds \(target)"))
+            let words = "\(console.endpoint.description) feeds \(console.key.name)/\(console.key.stream)"
+            settings.append(("console", words + Self.words(console.plainFile) + Self.words(console.rate)))
         }
         return settings
+    }
+
+    private static func words(age: Int64?) -> String {
+        age.map { "\($0 / 1_000_000) s" } ?? "any"
+    }
+
+    private static func words(_ plain: StreamOptions.PlainFile?) -> String {
+        plain.map { ", plain file \($0.path) (\($0.limits.size) bytes, \($0.limits.backups) backups)" } ?? ""
+    }
+
+    private static func words(_ rate: RateLimit?) -> String {
+        rate.map { ", \($0.rate) bytes/s (burst \($0.burst))" } ?? ", any rate"
     }
 
     /// The bounds of one VM.

@@ -11,7 +11,7 @@ import SystemIO
 /// `guestlog serve`: everything wired together, from start to stop.
 public final class Daemon {
     private let configurationFile: String?
-    private var configuration: Configuration
+    private let configuration: Configuration
     private let live: LiveSettings
     private let manager = ServiceManager()
     private let diagnostics: Diagnostics
@@ -21,6 +21,8 @@ public final class Daemon {
     private var listener: Descriptor?
     private let signals: Descriptor
     private let heartbeat: Heartbeat
+    /// Where this program lay when it began: an upgrade renames another one over it, and that is what replaces us.
+    private let program: String
 
     /// The name under which systemd passes the API's socket.
     public static let socketName = "guestlog.api"
@@ -37,6 +39,7 @@ public final class Daemon {
     public init(_ configuration: Configuration, file: String?) throws {
         self.configuration = configuration
         configurationFile = file
+        program = try LinuxPlaces.program()
         signal(SIGPIPE, SIG_IGN)
         let watched = [SIGTERM, SIGINT, SIGHUP, SIGUSR2]
         signals = Descriptor(owning: try systemCall("signalfd") { gl_signalfd(watched, watched.count) })
@@ -100,8 +103,7 @@ public final class Daemon {
         let own = try listening.duplicate().release()
         listener = consume listening
         try capture.start()
-        try hub.start()
-        configuration.consoles.forEach { hub.add($0) }
+        try hub.start(configuration.consoles)
         Task.detached { [server, diagnostics] in
             do {
                 try await server.run(on: Descriptor(owning: own))
@@ -164,10 +166,13 @@ public final class Daemon {
         do throws(ConfigurationError) {
             let fresh = try Configuration(file: configurationFile)
             live.replace(with: fresh)
+            diagnostics.setThreshold(fresh.logLevel)
             hub.setPatterns(fresh.patterns)
             fresh.consoles.forEach { hub.add($0) }
-            configuration = fresh
             diagnostics.say(.notice, "configuration read again")
+            for name in configuration.fixedSettings(changedIn: fresh) {
+                diagnostics.say(.warning, "\(name) has changed: that counts after a restart")
+            }
         } catch {
             diagnostics.say(.error, "configuration not taken, the old one stays: \(error)")
         }
@@ -176,7 +181,7 @@ public final class Daemon {
 
     // MARK: - Upgrade in place
 
-    /// Becomes a new image of the same program with the same consoles: they are passed on as systemd would pass them.
+    /// Becomes the program that lies on disk now, the same consoles: they are passed on as systemd would pass them.
     private func replaceImage(_ consoles: [(name: String, descriptor: Int32)]) throws {
         var names: [String] = []
         var sources: [Int32] = []
@@ -202,8 +207,11 @@ public final class Daemon {
         var none = sigset_t()
         sigemptyset(&none)
         sigprocmask(SIG_SETMASK, &none, nil)
+        execv(program, &arguments)
+        let error = SystemError("exec", program)
+        diagnostics.say(.error, "\(error); the program that ran goes on")
         execv("/proc/self/exe", &arguments)
-        throw SystemError("exec", CommandLine.arguments.first ?? "")
+        throw error
     }
 }
 
@@ -227,21 +235,24 @@ private final class LiveSettings: Sendable {
 /// Whether the loops still turn: each must have answered the last question before the next is put.
 private final class Heartbeat {
     private let loops: [EventLoop]
-    private let answered = Counter("heartbeats", "answers of the event loops")
-    private var asked: UInt64 = 0
+    private let answers = Answers()
+    private var asked = 0
+
+    private final class Answers: Sendable {
+        let count = Atomic(0)
+    }
 
     init(_ loops: [EventLoop]) {
         self.loops = loops
     }
 
     func isAlive() -> Bool {
-        guard answered.value == asked else {
+        guard answers.count.load(ordering: .relaxed) == asked else {
             return false
         }
-        asked += UInt64(loops.count)
-        let answered = answered
+        asked += loops.count
         for loop in loops {
-            loop.post { answered.add() }
+            loop.post { [answers] in answers.count.wrappingAdd(1, ordering: .relaxed) }
         }
         return true
     }

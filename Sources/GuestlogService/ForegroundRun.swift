@@ -24,6 +24,7 @@ public final class ForegroundRun {
 
     /// Runs until the command ends; its exit status, or 128 and the signal that ended it.
     public func run() throws -> Int32 {
+        let console = try ConsoleHub.Definition(key: StreamKey(name: name), endpoint: .inherited)
         let runtime = configuration.runtime + "/run-\(getpid())"
         let diagnostics = Diagnostics(threshold: .warning)
         var options = CaptureService.Options(store: configuration.store, inflight: runtime + "/inflight")
@@ -42,12 +43,11 @@ public final class ForegroundRun {
         var terminal = PseudoTerminal()
         let master = try terminal.open()
         let child = try terminal.spawn(command)
-        let key = StreamKey(name: name)
         let watcher = try Descriptor.socketPair()
-        hub.add(ConsoleHub.Definition(key: key, endpoint: .inherited), descriptor: master)
-        _ = hub.attach(key, try watcher.second.duplicate(), as: .write, who: "this terminal")
+        hub.add(console, descriptor: master)
+        _ = hub.attach(console.key, try watcher.second.duplicate(), as: .write, who: "this terminal")
         let status = pump(watcher.first.raw, until: child)
-        _ = hub.remove(key)
+        _ = hub.remove(console.key)
         hub.stop()
         capture.stop()
         return status

@@ -16,15 +16,16 @@ public enum DiagnosticLevel: Int, Comparable, Sendable {
 
 /// Where the daemon's own messages go.
 ///
-/// On standard error with systemd's `<N>` prefix when its journal listens there, plain otherwise. A message that
-/// repeats itself is written once a minute with a count, so that a broken disk cannot flood the journal.
+/// Any thread may speak, the shards too: nobody who does waits for whoever listens. A message that repeats itself is
+/// written once a minute with a count, so that a broken disk cannot flood the journal. Names and paths in it are
+/// others' to choose: control characters are escaped, so that none begins a line of its own.
 public final class Diagnostics: Sendable {
     private struct Repeats {
         var last: [String: (time: Int64, suppressed: Int)] = [:]
     }
 
     private let clock: any HostClock
-    private let threshold: DiagnosticLevel
+    private let threshold: Atomic<Int>
     private let sink: @Sendable (DiagnosticLevel, String) -> Void
     private let repeats = Mutex(Repeats())
     private static let repeatWindow: Int64 = 60_000_000
@@ -36,22 +37,22 @@ public final class Diagnostics: Sendable {
         clock: any HostClock = SystemClock(),
         sink: (@Sendable (DiagnosticLevel, String) -> Void)? = nil
     ) {
-        self.threshold = threshold
+        self.threshold = Atomic(threshold.rawValue)
         self.clock = clock
-        let prefixed = getenv("JOURNAL_STREAM") != nil
-        self.sink =
-            sink ?? { level, message in
-                let line = (prefixed ? "<\(level.rawValue)>" : "guestlog: ") + message + "\n"
-                _ = Array(line.utf8).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-            }
+        self.sink = sink ?? MessageOutput(to: STDERR_FILENO).write
     }
 
-    /// Says `message`, unless the same was said less than a minute ago.
+    /// From now on messages at `threshold` or more important are said.
+    public func setThreshold(_ threshold: DiagnosticLevel) {
+        self.threshold.store(threshold.rawValue, ordering: .relaxed)
+    }
+
+    /// Says `message`, unless the same was said less than a minute ago. Never blocks.
     public func say(_ level: DiagnosticLevel, _ message: @autoclosure () -> String) {
-        guard level <= threshold else {
+        guard level.rawValue <= threshold.load(ordering: .relaxed) else {
             return
         }
-        let message = message()
+        let message = Self.escaped(message())
         let now = clock.monotonicMicroseconds()
         let suppressed: Int? = repeats.withLock { repeats in
             if let (time, count) = repeats.last[message], now - time < Self.repeatWindow {
@@ -66,7 +67,66 @@ public final class Diagnostics: Sendable {
             return count
         }
         if let suppressed {
-            sink(level, suppressed == 0 ? message : "\(message) (\(suppressed) times more in the last minute)")
+            sink(level, suppressed == 0 ? message : "\(message) (\(suppressed) times more since it was last said)")
         }
+    }
+
+    /// `message` with its control characters as `\u{…}`.
+    private static func escaped(_ message: String) -> String {
+        func isControl(_ scalar: Unicode.Scalar) -> Bool {
+            scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
+        }
+        guard message.unicodeScalars.contains(where: isControl) else {
+            return message
+        }
+        return message.unicodeScalars.reduce(into: "") { text, scalar in
+            if isControl(scalar) {
+                text += "\\u{" + String(scalar.value, radix: 16) + "}"
+            } else {
+                text.unicodeScalars.append(scalar)
+            }
+        }
+    }
+}
+
+/// A descriptor that messages are written to, a line each: with systemd's `<N>` prefix when its journal listens there,
+/// plain otherwise.
+///
+/// A line is written only where it fits at once: a journal that has stopped, a terminal that is paused, a pipe that
+/// nobody reads cost the lines they do not take, and the next one tells how many those were. A regular file takes every
+/// line, in its own time.
+final class MessageOutput: Sendable {
+    private let descriptor: Int32
+    private let isJournal = getenv("JOURNAL_STREAM") != nil
+    private let dropped = Mutex(0)
+
+    /// A pipe that is writable takes as many bytes without blocking: PIPE_BUF.
+    private static let lineLimit = 4096
+
+    /// Messages to `descriptor`, which stays the caller's.
+    init(to descriptor: Int32) {
+        self.descriptor = descriptor
+    }
+
+    @Sendable func write(_ level: DiagnosticLevel, _ message: String) {
+        dropped.withLock { dropped in
+            if dropped > 0, put(.warning, "\(dropped) messages before this one were lost: nobody read them") {
+                dropped = 0
+            }
+            if dropped > 0 || !put(level, message) {
+                dropped += 1
+            }
+        }
+    }
+
+    /// Writes a line if there is room for it now; whether there was.
+    private func put(_ level: DiagnosticLevel, _ message: String) -> Bool {
+        var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        guard poll(&room, 1, 0) == 1, room.revents & Int16(POLLOUT) != 0 else {
+            return false
+        }
+        let prefix = isJournal ? "<\(level.rawValue)>" : "guestlog: "
+        let line = (prefix + message).utf8.prefix(Self.lineLimit - 1) + [UInt8(ascii: "\n")]
+        return Array(line).withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) } > 0
     }
 }

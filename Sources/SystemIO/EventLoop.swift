@@ -29,8 +29,8 @@ public protocol EventHandler: AnyObject {
 /// One thread, one epoll instance: the shard on which a share of the sockets and pipes lives.
 ///
 /// Everything registered here is touched by the loop's thread alone, so handlers need no locks. Other threads reach
-/// in by `post`. A turn serves at most `eventsPerTurn` descriptors, then posted jobs, then due timers, so no source
-/// starves another. Idle costs nothing: no timer, no event, no wake-up.
+/// in by `post`. A turn serves at most `eventsPerTurn` descriptors, among which is the one that tells of posted jobs,
+/// then due timers, so no source starves another. Idle costs nothing: no timer, no event, no wake-up.
 public final class EventLoop: @unchecked Sendable {
     /// Descriptors served in one turn.
     static let eventsPerTurn = 256

@@ -3,8 +3,7 @@ import Glibc
 
 /// systemd's side of a service: readiness, watchdog, passed and stored descriptors (sd_notify(3), sd_listen_fds(3)).
 ///
-/// The same words are spoken by `guestlog keep`, our own small supervisor, and over our own exec, so the daemon
-/// gets its descriptors back in one way only.
+/// Over our own exec descriptors are passed in the same words, so the daemon gets them back in one way only.
 public final class ServiceManager: Sendable {
     private let address: String?
     /// How often the watchdog wants to hear from us, in microseconds; nil when there is none.
@@ -17,9 +16,6 @@ public final class ServiceManager: Sendable {
         let process = getenv("WATCHDOG_PID").flatMap { Int32(String(cString: $0)) }
         watchdogMicroseconds = process == nil || process == getpid() ? interval : nil
     }
-
-    /// Whether there is a manager to talk to.
-    public var isPresent: Bool { address != nil }
 
     /// Sends `state` (lines of `NAME=value`) with `descriptors` attached; false when there is no manager, or it is
     /// deaf.

@@ -2,5 +2,4 @@
 //
 // Begin with `EventLoop`, the epoll thread on which sockets and pipes live. Around it: `Descriptor` (closed exactly
 // once), `SystemError` (an errno that says which call on what), `UnixSocket`, `DirectoryWatch` (inotify),
-// `ServiceManager` (systemd's protocols), the injectable `HostClock`, `Counter` and `Diagnostics`.
-// No Foundation: the sidecar and the in-guest agent live on this room too.
+// `ServiceManager` (systemd's protocols), the injectable `HostClock` and `Diagnostics`. No Foundation.

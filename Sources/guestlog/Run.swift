@@ -19,6 +19,9 @@ struct Run: ParsableCommand {
     @OptionGroup var places: PlaceOptions
 
     func validate() throws {
+        if name?.isEmpty == true {
+            throw ValidationError("--name is empty: a VM needs a name")
+        }
         if command.isEmpty {
             throw ValidationError("a command is missing: guestlog run -- qemu-system-x86_64 …")
         }

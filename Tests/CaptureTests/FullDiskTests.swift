@@ -57,7 +57,7 @@ private final class SmallDisk {
         let pair = try Descriptor.socketPair()
         try pair.first.setNonBlocking(false)
         hub.add(
-            ConsoleHub.Definition(key: StreamKey(name: "vm"), endpoint: .inherited, rate: nil),
+            try ConsoleHub.Definition(key: StreamKey(name: "vm"), endpoint: .inherited, rate: nil),
             descriptor: try pair.second.duplicate()
         )
         let first = TalkingGuest(pair.first.raw, limit: 100)

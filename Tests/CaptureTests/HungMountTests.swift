@@ -68,7 +68,7 @@ private final class FuseMount {
         let pair = try Descriptor.socketPair()
         try pair.first.setNonBlocking(false)
         hub.add(
-            ConsoleHub.Definition(key: StreamKey(name: "vm"), endpoint: .inherited, rate: nil),
+            try ConsoleHub.Definition(key: StreamKey(name: "vm"), endpoint: .inherited, rate: nil),
             descriptor: try pair.second.duplicate()
         )
         let stream = StreamID(vm: "vm", stream: .console0)

@@ -30,7 +30,7 @@ private final class Patient {
         let pair = try Descriptor.socketPair()
         try pair.first.setNonBlocking(false)
         hub.add(
-            ConsoleHub.Definition(key: key, endpoint: .inherited, rate: rate),
+            try ConsoleHub.Definition(key: key, endpoint: .inherited, rate: rate),
             descriptor: try pair.second.duplicate()
         )
         guestEnd = try pair.first.duplicate()

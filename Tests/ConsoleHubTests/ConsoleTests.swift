@@ -3,6 +3,7 @@ import Glibc
 import LogModel
 import LogStore
 import RotatingFile
+import Synchronization
 import SystemIO
 import TestSupport
 import Testing
@@ -60,17 +61,33 @@ private final class House {
     let folder: TemporaryFolder
     let capture: CaptureService
     let hub: ConsoleHub
+    private let said: Said
     private var isStopped = false
 
-    init(in folder: TemporaryFolder = TemporaryFolder(), patterns: [DiscoveryPattern] = []) throws {
+    /// What the daemon has said.
+    private final class Said: Sendable {
+        let messages = Mutex<[String]>([])
+    }
+
+    var messages: [String] { said.messages.withLock { $0 } }
+
+    init(
+        in folder: TemporaryFolder = TemporaryFolder(),
+        patterns: [DiscoveryPattern] = [],
+        forgetsAfter: Int64 = 60_000_000
+    ) throws {
         self.folder = folder
         let options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/run/inflight")
-        capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error))
-        let hubOptions = ConsoleHub.Options(
+        let said = Said()
+        self.said = said
+        let diagnostics = Diagnostics { _, message in said.messages.withLock { $0.append(message) } }
+        capture = try CaptureService(options, diagnostics: diagnostics)
+        var hubOptions = ConsoleHub.Options(
             patterns: patterns,
             passThroughFolder: folder.path + "/run",
             table: folder.path + "/run/consoles.json"
         )
+        hubOptions.forgetsAfter = forgetsAfter
         hub = try ConsoleHub(hubOptions, capture: capture, manager: ServiceManager())
         try capture.start()
         try hub.start()
@@ -96,7 +113,7 @@ private final class House {
         let house = try House()
         let chardev = try Chardev(house.folder.path + "/vm.sock")
         let key = StreamKey(name: "web")
-        house.hub.add(.init(key: key, endpoint: .connect(path: chardev.path)))
+        house.hub.add(try .init(key: key, endpoint: .connect(path: chardev.path)))
         let guest = try chardev.accept()
         let watching = try Descriptor.socketPair()
         let typing = try Descriptor.socketPair()
@@ -126,13 +143,250 @@ private final class House {
         #expect(try eventually { try house.text("alpha").bytes == Array("hello\n".utf8) })
     }
 
+    @Test("while the control thread waits for a dead mount, every guest that is connected or connects is drained")
+    func drainsBesideADeadMount() throws {
+        let house = try House()
+        let chardev = try Chardev(house.folder.path + "/vm.sock")
+        let listened = house.folder.path + "/listened.sock"
+        house.hub.add(try .init(key: StreamKey(name: "dialled"), endpoint: .connect(path: chardev.path)))
+        house.hub.add(try .init(key: StreamKey(name: "listened"), endpoint: .listen(path: listened)))
+        let dialled = try chardev.accept()
+        #expect(eventually { access(listened, F_OK) == 0 })
+        let mount = OneShot()
+        house.hub.control.post { mount.wait() }
+        defer { mount.signal() }
+        house.hub.add(try .init(key: StreamKey(name: "dead"), endpoint: .fifo(path: house.folder.path + "/fifo")))
+        let connected = try UnixSocket.connect(to: listened)
+        try connected.setNonBlocking(false)
+        let much = String(repeating: "more than a socket holds\n", count: 40_000)
+        send(much, to: dialled)
+        send(much, to: connected)
+        #expect(try eventually { try house.text("dialled").bytes.count == much.utf8.count })
+        #expect(try eventually { try house.text("listened").bytes.count == much.utf8.count })
+        #expect(house.hub.statuses().map(\.isConnected) == [false, true, true])
+    }
+
+    /// Types until a guest that does not read holds up the writer too; what was typed.
+    private func typeMuch(_ typing: borrowing Descriptor) -> String {
+        let raw = typing.raw
+        var typed: [UInt8] = []
+        var rest: ArraySlice<UInt8> = []
+        func type() -> Bool {
+            if rest.isEmpty {
+                rest = Array("after \(typed.count) bytes somebody pastes more into a console\n".utf8)[...]
+            }
+            let count = rest.withUnsafeBytes { write(raw, $0.baseAddress, $0.count) }
+            typed += rest.prefix(max(0, count))
+            rest = rest.dropFirst(max(0, count))
+            return count > 0
+        }
+        // Long enough for the hub to read what it will.
+        while eventually(within: 0.2, type) {}
+        return String(decoding: typed, as: UTF8.self)
+    }
+
+    @Test("who joined a console is on record, by whichever way, and what they may do there")
+    func keepsRecord() throws {
+        let house = try House()
+        let key = StreamKey(name: "web")
+        let path = house.folder.path + "/run/web.sock"
+        house.hub.add(try .init(key: key, endpoint: .listen(path: house.folder.path + "/vm.sock")))
+        #expect(eventually { access(path, F_OK) == 0 })
+        let program = try UnixSocket.connect(to: path)
+        let user = "user \(geteuid()) (process \(getpid()))"
+        #expect(eventually { house.messages == ["console web/console0: \(user) writes"] })
+        let others = try Descriptor.socketPair()
+        for (role, who) in [(WatcherRole.watch, "ann"), (.write, "bob"), (.steal, "eve")] {
+            #expect(house.hub.attach(key, try others.second.duplicate(), as: role, who: who))
+        }
+        let expected = ["ann watches", "bob watches: \(user) is writing", "eve writes, taking over from \(user)"]
+        #expect(eventually { house.messages.dropFirst() == expected.map { "console web/console0: " + $0 }[...] })
+        _ = program.raw
+    }
+
+    @Test("what a writer typed reaches the guest whole, though the writer has left before the guest took it")
+    func typesToTheEnd() throws {
+        let house = try House()
+        let chardev = try Chardev(house.folder.path + "/vm.sock")
+        let key = StreamKey(name: "web")
+        house.hub.add(try .init(key: key, endpoint: .connect(path: chardev.path)))
+        let guest = try chardev.accept()
+        let typed: String
+        do {
+            let typing = try Descriptor.socketPair()
+            #expect(house.hub.attach(key, try typing.second.duplicate(), as: .write, who: "a test"))
+            #expect(eventually { house.hub.statuses().first?.writer != nil })
+            typed = typeMuch(typing.first)
+        }
+        // The guest says something to one that has gone.
+        send("busy\n", to: guest)
+        #expect(try eventually { try house.text("web").bytes == Array("busy\n".utf8) })
+        #expect(receive(typed.utf8.count, from: guest) == typed)
+        #expect(eventually { house.hub.statuses().first?.watchers == 0 })
+    }
+
+    @Test("a writer that a VMM kept waiting types on when the next one connects")
+    func typesToTheNext() throws {
+        let house = try House()
+        let path = house.folder.path + "/vm.sock"
+        let key = StreamKey(name: "web")
+        house.hub.add(try .init(key: key, endpoint: .listen(path: path)))
+        #expect(eventually { access(path, F_OK) == 0 })
+        let first = try UnixSocket.connect(to: path)
+        let typing = try Descriptor.socketPair()
+        #expect(house.hub.attach(key, try typing.second.duplicate(), as: .write, who: "a test"))
+        #expect(eventually { house.hub.statuses().first?.isConnected == true })
+        _ = typeMuch(typing.first)
+        let next = try UnixSocket.connect(to: path)
+        // What was typed to the one before may be lost; what is typed now is not.
+        let raw = typing.first.raw
+        #expect(eventually { write(raw, "\nhere\n", 6) == 6 })
+        var heard: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        #expect(
+            eventually {
+                let count = read(next.raw, &buffer, buffer.count)
+                heard += buffer.prefix(max(0, count))
+                return heard.suffix(6).elementsEqual("\nhere\n".utf8)
+            }
+        )
+        _ = first
+    }
+
+    @Test("a console that was found and has gone is forgotten after a while, with its socket, and may be found again")
+    func forgets() throws {
+        let folder = TemporaryFolder()
+        mkdir(folder.path + "/vms", 0o755)
+        let pattern = try DiscoveryPattern(folder.path + "/vms/{name}.sock")
+        let house = try House(in: folder, patterns: [pattern], forgetsAfter: 50_000)
+        let passThrough = folder.path + "/run/alpha.sock"
+        for _ in 0..<2 {
+            let chardev = try Chardev(folder.path + "/vms/alpha.sock")
+            do {
+                let guest = try chardev.accept()
+                send("hello\n", to: guest)
+                #expect(eventually { access(passThrough, F_OK) == 0 })
+                unlink(chardev.path)
+            }
+            #expect(eventually { house.hub.statuses().isEmpty })
+            #expect(eventually { access(passThrough, F_OK) != 0 })
+        }
+        #expect(try eventually { try house.text("alpha").bytes == Array("hello\nhello\n".utf8) })
+    }
+
+    @Test("a socket that we may not reach yet is reached as soon as we may")
+    func seesAccess() throws {
+        let folder = TemporaryFolder()
+        mkdir(folder.path + "/vms", 0o755)
+        let log = Mutex<[String]>([])
+        let loop = try EventLoop()
+        let diagnostics = Diagnostics { _, message in log.withLock { $0.append(message) } }
+        let discovery = try Discovery(loop: loop, diagnostics: diagnostics)
+        let path = folder.path + "/vms/alpha.sock"
+        let listener = try UnixSocket.listen(at: path)
+        discovery.follow(path)
+        discovery.onChanged = { path in
+            log.withLock { $0.append(path) }
+            loop.stop()
+        }
+        chmod(path, 0o600)
+        loop.run()
+        #expect(log.withLock { $0 } == [path])
+        _ = listener.raw
+    }
+
+    @Test("where the kernel refuses to watch, that is said once, and looking finds what has come and gone")
+    func looksWithoutWatches() throws {
+        let folder = TemporaryFolder()
+        let log = Mutex<[String]>([])
+        let diagnostics = Diagnostics { _, message in log.withLock { $0.append("said: " + message) } }
+        let refusal = SystemError("inotify_init", code: EMFILE)
+        let discovery = try Discovery(loop: EventLoop(), diagnostics: diagnostics, watch: .failure(refusal))
+        discovery.setPatterns([try DiscoveryPattern(folder.path + "/{name}.sock")])
+        discovery.onFound = { found in log.withLock { $0.append("found " + found.key.name) } }
+        discovery.onGone = { path in log.withLock { $0.append("gone " + path.dropFirst(folder.path.count)) } }
+        func told() -> [String] {
+            log.withLock { log in
+                defer { log = [] }
+                return log
+            }
+        }
+        discovery.begin()
+        #expect(told() == ["said: cannot watch for consoles: \(refusal); they are looked for every 30 s"])
+        let chardev = try Chardev(folder.path + "/alpha.sock")
+        discovery.lookAtAll()
+        #expect(told() == ["found alpha"])
+        discovery.follow(chardev.path)
+        unlink(chardev.path)
+        discovery.lookAtAll()
+        #expect(told() == ["gone /alpha.sock"])
+    }
+
+    @Test("a console that was dropped is not found anew, not by the next process either, until its path has gone")
+    func staysDropped() throws {
+        let folder = TemporaryFolder()
+        mkdir(folder.path + "/vms", 0o755)
+        let pattern = try DiscoveryPattern(folder.path + "/vms/{name}.sock")
+        let chardev = try Chardev(folder.path + "/vms/alpha.sock")
+        let witness = try Chardev(folder.path + "/vms/beta.sock")
+        func names(_ house: House) -> [String] { house.hub.statuses().map(\.definition.key.name) }
+        do {
+            let house = try House(in: folder, patterns: [pattern])
+            _ = try witness.accept()
+            #expect(eventually { names(house) == ["alpha", "beta"] })
+            #expect(house.hub.remove(StreamKey(name: "alpha")))
+            // What happens in the folder later makes it be looked through.
+            close(open(folder.path + "/vms/other", O_CREAT | O_WRONLY, 0o600))
+            let gamma = try Chardev(folder.path + "/vms/gamma.sock")
+            _ = try gamma.accept()
+            #expect(names(house) == ["beta", "gamma"])
+            house.stop()
+        }
+        let house = try House(in: folder, patterns: [pattern])
+        _ = try witness.accept()
+        #expect(eventually { names(house).contains("gamma") })
+        #expect(!names(house).contains("alpha"))
+        unlink(chardev.path)
+        let successor = try Chardev(chardev.path)
+        _ = try successor.accept()
+        #expect(names(house).contains("alpha"))
+        // Named by hand, it is captured again at once.
+        #expect(house.hub.remove(StreamKey(name: "alpha")))
+        let byHand = try ConsoleHub.Definition(key: StreamKey(name: "alpha"), endpoint: .connect(path: successor.path))
+        #expect(house.hub.add(byHand) == .new)
+    }
+
+    @Test("a console that is closed as soon as it is opened is dialled ever more seldom")
+    func backsOff() throws {
+        var backoff = Backoff()
+        var delays: [Int64] = []
+        repeat {
+            delays.append(backoff.next())
+        } while !backoff.isSlow
+        #expect(delays.count == 11 && zip(delays, delays.dropFirst()).allSatisfy { $0 * 2 == $1 })
+        #expect([backoff.next(), backoff.next()] == [30_000_000, 30_000_000])
+
+        let house = try House()
+        let chardev = try Chardev(house.folder.path + "/vm.sock")
+        house.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
+        let began = SystemClock().monotonicMicroseconds()
+        for _ in 0..<10 {
+            _ = try chardev.accept()
+        }
+        // 2 + 4 + … + 64 ms; the first delays may begin again, once the folder is watched.
+        #expect(SystemClock().monotonicMicroseconds() - began >= 126_000)
+        let guest = try chardev.accept()
+        send("here\n", to: guest)
+        #expect(try eventually { try house.text("web").bytes == Array("here\n".utf8) })
+    }
+
     @Test(
         "a reset and a panic inside a live console are told, a storm of banners is one reset, and a VMM that connects again is the same machine"
     )
     func seesBoots() throws {
         let house = try House()
         let chardev = try Chardev(house.folder.path + "/vm.sock")
-        house.hub.add(.init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
+        house.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
         do {
             let guest = try chardev.accept()
             send("SeaBIOS (version 1)\r\n[    0.000000] Linux version 6.1\r\nwork\r\n", to: guest)

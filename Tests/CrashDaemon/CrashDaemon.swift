@@ -31,7 +31,7 @@ enum CrashDaemon {
         try capture.start()
         try hub.start()
         let key = StreamKey(name: "vm")
-        hub.add(ConsoleHub.Definition(key: key, endpoint: .inherited, rate: nil), descriptor: Descriptor(owning: 3))
+        hub.add(try ConsoleHub.Definition(key: key, endpoint: .inherited, rate: nil), descriptor: Descriptor(owning: 3))
         var signal: Int32 = 0
         sigwait(&signals, &signal)
         hub.stop()

@@ -1,5 +1,6 @@
 import Glibc
 import LogStore
+import SystemIO
 import TestSupport
 import Testing
 
@@ -57,6 +58,60 @@ extension EndToEnd {
             #expect(try boots(site) == [.powerOn])
             let plain = FileText.bytes(site.path + "/plain/web.log.0") + FileText.bytes(site.path + "/plain/web.log")
             #expect(difference(plain, Array(stored.bytes.suffix(plain.count))) == nil)
+        }
+
+        @Test("the daemon replaces itself by the program that was renamed over its own, and goes on when there is none")
+        func replacesByNewProgram() throws {
+            func inode(_ path: String) -> UInt64 {
+                var status = stat()
+                return stat(path, &status) == 0 ? UInt64(status.st_ino) : 0
+            }
+            let site = try Site(isServed: false)
+            let program = site.path + "/guestlog"
+            for name in ["/guestlog", "/new"] {
+                let copy = ChildProcess(["cp", Program.guestlog, site.path + name], name: "cp", in: site.path)
+                #expect(copy.wait() == 0)
+            }
+            try site.start(program)
+            let process = "/proc/\(try #require(site.daemon).process)"
+            let new = inode(site.path + "/new")
+            rename(site.path + "/new", program)
+            #expect(inode(process + "/exe") != new)
+            site.replace()
+            #expect(inode(process + "/exe") == new)
+            unlink(program)
+            site.replace()
+            #expect(inode(process + "/exe") == new)
+            #expect(site.guestlog("status").status == 0)
+        }
+
+        @Test("SIGHUP takes over new consoles, says what takes a restart, and changes nothing for a file with an error")
+        func reloads() throws {
+            let site = try Site(consoles: { "consoles: [{ connect: '\($0)/one.sock', name: one }]" })
+            let place = """
+                store: \(site.path)/store
+                runtime: \(site.path)/run
+
+                """
+            func reload(_ text: String, says words: String) throws {
+                FileText.write(place + text, to: site.configuration)
+                let daemon = try #require(site.daemon)
+                daemon.signal(SIGHUP)
+                #expect(eventually { daemon.complaints.contains(words) }, "\(daemon.complaints)")
+            }
+            let consoles = "consoles: [{ path: '\(site.path)/vms/{name}.sock' }]"
+            try reload("consoles: [{ connect: '/x', nam: x }]", says: "did you mean name?")
+            try reload(consoles + "\nretention: { total: 1GiB }", says: "retention.total has changed")
+            let guest = try UnixSocket.listen(at: site.path + "/vms/two.sock")
+            #expect(eventually { site.guestlog("status").text.contains("1 connected of 2") })
+            try reload("log-level: error", says: "configuration read again")
+            let said = try #require(site.daemon).complaints
+            // It goes on with what it has, and says no more than errors.
+            #expect(site.guestlog("drop", "one").status == 0)
+            site.daemon?.signal(SIGHUP)
+            #expect(site.guestlog("status").text.contains("1 connected of 1"))
+            #expect(site.daemon?.complaints == said)
+            _ = guest.raw
         }
 
         @Test("a daemon stopped or killed and started again doubles no line and tells of no boot")

@@ -56,9 +56,9 @@ final class Site {
     private static let isServing = "serves"
 
     /// Starts the daemon and waits until it answers.
-    func start() throws {
+    func start(_ program: String = Program.guestlog) throws {
         let before = servings
-        daemon = ChildProcess([Program.guestlog, "serve", "--config", configuration], name: "daemon", in: path)
+        daemon = ChildProcess([program, "serve", "--config", configuration], name: "daemon", in: path)
         waitUntilServing(after: before)
     }
 

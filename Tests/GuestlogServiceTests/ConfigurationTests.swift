@@ -84,6 +84,10 @@ import Testing
             ("consoles:\n  - connect: /run/x.sock\n", 2, "name"),
             ("consoles:\n  - connect: x.sock\n    name: x\n", 2, "must begin with /"),
             ("consoles:\n  - connect: /x\n    name: x\n    stream: Ä\n", 4, "stream"),
+            ("consoles:\n  - connect: /x\n    name: ''\n", 2, "a VM's name"),
+            ("consoles:\n  - connect: /x\n    name: x\n    namespace: a/b\n", 2, "a VM's namespace"),
+            ("consoles:\n  - path: /{name}\n    plain-file: /x\n    plain-backups: 1000000\n", 2, "from 0 to 100"),
+            ("consoles:\n  - connect: /x\n    name: x\n    burst: 0\n", 2, "burst"),
             ("consoles: yes\n", 1, "must be a list"),
             ("log-level: loud\n", 1, "error, warning"),
             ("- a\n", 1, "mapping"),
@@ -94,6 +98,27 @@ import Testing
         #expect(error?.line == line)
         #expect(error?.description.contains(words) == true, "\(error?.description ?? "none")")
         #expect(error?.description.hasPrefix("test.yaml:\(line): ") == true)
+    }
+
+    @Test("the settings shown are those that were read, down to ages, plain files and rates")
+    func shows() throws {
+        let configuration = try read(
+            """
+            log-level: debug
+            consoles:
+              - {path: "/run/{name}.sock", plain-file: "/var/log/{name}", plain-backups: 7, rate: 0}
+              - {connect: /run/db.sock, name: db, rate: 1MiB, burst: 2MiB}
+            retention: {deleted: 1d, overrides: [{vms: "db*", size: 1MiB, age: 1h}]}
+            """
+        )
+        let shown = configuration.settings.map { "\($0.name): \($0.value)" }
+        for setting in [
+            "log-level: debug", "retention.deleted: 86400 s", "retention of db*: 1048576 bytes, age 3600 s",
+            "console: /run/{name}.sock feeds console0, plain file /var/log/{name} (2097152 bytes, 7 backups), any rate",
+            "console: connect:/run/db.sock feeds db/console0, 1048576 bytes/s (burst 2097152)",
+        ] {
+            #expect(shown.contains(setting), "\(shown)")
+        }
     }
 
     @Test("what is no YAML is an error, not a crash", arguments: ["a: [", "\t", "a: b: c", "{", "\u{0}"])

@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import SystemIO
 import TestSupport
 import Testing
@@ -76,16 +75,5 @@ private final class Recorder: EventHandler {
         close(open(file, O_CREAT | O_WRONLY, 0o600))
         let wrong = #expect(throws: SystemError.self) { _ = try UnixSocket.listen(at: file) }
         #expect(wrong?.code == EEXIST)
-    }
-
-    @Test("what the daemon says again and again is written once, with a count")
-    func diagnostics() {
-        let said = Mutex<[String]>([])
-        let diagnostics = Diagnostics { _, message in said.withLock { $0.append(message) } }
-        for _ in 0..<100 {
-            diagnostics.say(.error, "the disk is full")
-        }
-        diagnostics.say(.debug, "not heard")
-        #expect(said.withLock { $0 } == ["the disk is full"])
     }
 }

@@ -44,7 +44,7 @@ enum Ingest {
         let sender = try startSender(bulk, total, to: pair.first.raw, shared)
         let before = ProcessUsage()
         let start = Machine.now
-        let definition = ConsoleHub.Definition(key: key, endpoint: .inherited, rate: nil)
+        let definition = try ConsoleHub.Definition(key: key, endpoint: .inherited, rate: nil)
         hub.add(definition, descriptor: try pair.second.duplicate())
         Machine.wait("until all is stored") {
             usleep(200)

@@ -52,15 +52,11 @@ int gl_syncfs(int fd);
 int gl_allocate(int fd, off_t offset, off_t size);
 int gl_try_lock(int fd);
 int gl_set_pipe_size(int fd, int size);
-int gl_get_pipe_size(int fd);
 int gl_dup_above(int fd, int minimum);
 void gl_name_thread(const char *name);
 
 // Sends `count` bytes with `fd_count` descriptors attached (SCM_RIGHTS); flags as sendmsg(2).
 ssize_t gl_send_descriptors(int socket, const void *bytes, size_t count, const int *fds, size_t fd_count, int flags);
-
-// Receives up to `count` bytes and up to `*fd_count` descriptors; `*fd_count` says how many came.
-ssize_t gl_receive_descriptors(int socket, void *bytes, size_t count, int *fds, size_t *fd_count, int flags);
 
 // The peer's credentials (SO_PEERCRED); 0, or -1 with errno.
 int gl_peer_credentials(int socket, pid_t *pid, uid_t *uid, gid_t *gid);

@@ -1,0 +1,85 @@
+import CLinux
+import Glibc
+import SystemIO
+
+/// An open console, and who is behind it: made by any thread, drained by a shard, closed when the last lets go of it.
+final class Connection: Sendable {
+    let descriptor: Descriptor
+    let peer: ProcessIdentity?
+
+    /// A connection to `peer`; by default to whoever the kernel says is there.
+    init(_ descriptor: consuming Descriptor, peer: ProcessIdentity? = nil) {
+        // procfs and getsockopt answer from the kernel's memory: a shard may ask, for one that has come to it.
+        self.peer = peer ?? ProcessIdentity(behind: descriptor.raw)
+        self.descriptor = descriptor
+    }
+}
+
+/// A process and when it started, which together are never reused: tells a VMM from the one before it.
+public struct ProcessIdentity: Hashable, Sendable {
+    /// The process id.
+    public var process: Int32
+    /// Its start, in clock ticks since the host's boot (proc(5), field 22).
+    public var start: UInt64
+
+    /// The process at the other end of `descriptor`, or the pipe or terminal itself, which stands for the one behind it.
+    init?(behind descriptor: Int32) {
+        guard let identity = ProcessIdentity(peerOf: descriptor) ?? ProcessIdentity(placeOf: descriptor) else {
+            return nil
+        }
+        self = identity
+    }
+
+    /// The process at the other end of `socket`, if it can be seen; its start is 0 when that cannot, for it has ended
+    /// or is hidden.
+    private init?(peerOf socket: Int32) {
+        guard let peer = try? UnixSocket.peer(of: socket), peer.process > 0 else {
+            return nil
+        }
+        process = peer.process
+        start = Self.start(of: peer.process) ?? 0
+    }
+
+    /// Whether both are the same process, as far as is known.
+    func isSame(as other: ProcessIdentity) -> Bool {
+        process == other.process && (start == other.start || start == 0 || other.start == 0)
+    }
+
+    init(process: Int32, start: UInt64) {
+        self.process = process
+        self.start = start
+    }
+
+    /// A named pipe or a pseudo-terminal in place of the process behind it, which cannot be seen: process 0, and a
+    /// number that another one at the same path would not have.
+    private init?(placeOf descriptor: Int32) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, [S_IFIFO, S_IFCHR].contains(status.st_mode & S_IFMT) else {
+            return nil
+        }
+        process = 0
+        // Numbers of pseudo-terminals are used again, but only at its making does the inode of one change; that of a
+        // pipe changes with each write.
+        let isPipe = status.st_mode & S_IFMT == S_IFIFO
+        let made = isPipe ? 0 : status.st_ctim.tv_sec * 1_000_000_000 + status.st_ctim.tv_nsec
+        start = (UInt64(status.st_ino) &+ UInt64(truncatingIfNeeded: made)) & UInt64(Int64.max)
+    }
+
+    private static func start(of process: Int32) -> UInt64? {
+        let path = "/proc/\(process)/stat"
+        guard let file = try? Descriptor(owning: systemCall("open", path) { gl_open(path, O_RDONLY | O_CLOEXEC, 0) })
+        else {
+            return nil
+        }
+        let text = withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 1) { buffer in
+            let count = read(file.raw, buffer.baseAddress, buffer.count)
+            return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+        }
+        // The second field, the name in parentheses, may hold anything; the fields after it are plain.
+        guard let nameEnd = text.lastIndex(of: ")") else {
+            return nil
+        }
+        let fields = text[text.index(after: nameEnd)...].split(separator: " ")
+        return fields.count > 19 ? UInt64(fields[19]) : nil
+    }
+}
