@@ -225,6 +225,7 @@ public struct ControlClient: Sendable {
         _ target: RequestTarget
     ) throws -> EventLoopFuture<Upgraded> {
         let upgrader = NIOTypedWebSocketClientUpgrader<Upgraded>(
+            maxFrameSize: ControlServer.Limits.standardFrame,
             upgradePipelineHandler: { channel, _ in
                 channel.eventLoop.makeCompletedFuture {
                     .webSocket(try WebSocketChannel(wrappingChannelSynchronously: channel))
