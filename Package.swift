@@ -99,7 +99,13 @@ let package = Package(
         tests(of: "Capture", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "ConsoleHub", "CrashDaemon"]),
         tests(of: "SystemIO", knows: ["TestSupport"]),
         tests(of: "RotatingFile", knows: ["TestSupport"]),
-        tests(of: "ControlAPI", knows: ["LogModel", .product(name: "NIOHTTP1", package: "swift-nio")]),
+        tests(
+            of: "ControlAPI",
+            knows: [
+                "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "Query", "SystemIO",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]
+        ),
         tests(
             of: "GuestlogService",
             knows: ["LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO"]

@@ -98,6 +98,27 @@ extension ControlServer {
         return .object([("boots", .array(boots.map(\.json)))])
     }
 
+    /// Bytes of a plain file, and backups: enough for anybody, and no more than a rotation can rename at once.
+    private static let plainSizes: ClosedRange<Int64> = 4096...1 << 40
+    private static let plainBackups: ClosedRange<Int64> = 0...1000
+
+    private func rotationLimits(_ json: JSON) throws(APIError) -> RotationLimits {
+        var limits = RotationLimits.standard
+        if let value = json["plain_size"] {
+            guard let size = value.integer, size == 0 || Self.plainSizes.contains(size) else {
+                throw .badRequest("plain_size: 0 (never rotated) or \(Self.plainSizes.words) bytes were expected")
+            }
+            limits.size = Int(size)
+        }
+        if let value = json["plain_backups"] {
+            guard let backups = value.integer, Self.plainBackups.contains(backups) else {
+                throw .badRequest("plain_backups: \(Self.plainBackups.words) were expected")
+            }
+            limits.backups = Int(backups)
+        }
+        return limits
+    }
+
     private func addConsole(_ body: [UInt8]) throws(APIError) -> JSON {
         let json: JSON
         do {
@@ -125,13 +146,7 @@ extension ControlServer {
         let key = StreamKey(name: name, uuid: uuid, namespace: json["namespace"]?.text, stream: stream)
         var definition = ConsoleHub.Definition(key: key, endpoint: endpoint)
         if let path = json["plain_file"]?.text {
-            definition.plainFile = StreamOptions.PlainFile(
-                path: path,
-                limits: RotationLimits(
-                    size: Int(json["plain_size"]?.integer ?? Int64(RotationLimits.standard.size)),
-                    backups: Int(json["plain_backups"]?.integer ?? Int64(RotationLimits.standard.backups))
-                )
-            )
+            definition.plainFile = StreamOptions.PlainFile(path: path, limits: try rotationLimits(json))
         }
         switch hub.add(definition) {
         case .new: break
@@ -173,6 +188,11 @@ extension ControlServer {
         }
         return .object([("ended", .string(vm.identity.name))])
     }
+}
+
+extension ClosedRange<Int64> {
+    /// The range as it stands in a message.
+    fileprivate var words: String { "\(lowerBound) to \(upperBound)" }
 }
 
 extension Boot {

@@ -48,6 +48,9 @@ public struct LogRequest: Sendable {
         selection.since = try Self.time(target, "since", now)
         selection.until = try Self.time(target, "until", now)
         selection.tail = try Self.count(target, "tail")
+        if let tail = selection.tail, tail > Selection.largestTail {
+            throw .badRequest("tail=\(tail): at most \(Selection.largestTail) lines; leave it out for the whole log")
+        }
         selection.head = try Self.count(target, "head")
         selection.limitBytes = try Self.count(target, "limit-bytes")
         if let text = target["boot"] {

@@ -107,8 +107,7 @@ struct BootWindow {
     /// The window of the boot that `number` names (`Selection.boot`); nil when that is all there is.
     init?(_ number: Int, of vm: Store.VM, in store: Store) throws {
         let boots = try BootList.boots(of: vm, in: store)
-        let index = number > 0 ? number - 1 : boots.count - 1 + number
-        guard let console = try BootList.consoleStream(of: vm, in: store), boots.indices.contains(index) else {
+        guard let console = try BootList.consoleStream(of: vm, in: store), let index = Self.index(number, boots) else {
             // Joined while it ran: all that was seen of it is the latest boot.
             if number == 0, boots.isEmpty {
                 return nil
@@ -123,8 +122,15 @@ struct BootWindow {
         until = next?.start.advanced(byMicroseconds: -1)
     }
 
+    private static func index(_ number: Int, _ boots: [Boot]) -> Int? {
+        guard !boots.isEmpty, (1 - boots.count...boots.count).contains(number) else {
+            return nil
+        }
+        return number > 0 ? number - 1 : boots.count - 1 + number
+    }
+
     private static func noSuchBoot(_ number: Int, _ kept: Int, _ vm: Store.VM) -> QueryError {
-        let name = vm.identity.name
+        let name = VMLookup.quoted(vm.identity.name)
         switch kept {
         case 0: return QueryError(.noSuchBoot, "no boot of \(name) was seen; its log can be read without --boot")
         case 1: return QueryError(.noSuchBoot, "\(name) has no boot \(number): only one is kept, which is 0")

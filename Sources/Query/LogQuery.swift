@@ -251,7 +251,7 @@ public final class LogQuery {
         let isMerged = merger.lanes.count + found.count > 1
         var openings = try found.map { try Opening($0, isMerged: isMerged, self) }
         if isFirst, let tail = selection.tail {
-            try Opening.keepTail(tail, of: &openings)
+            try Opening.keepTail(min(tail, Selection.largestTail), of: &openings)
         }
         let names = Dictionary(vms.map { ($0.identity.name, 1) }, uniquingKeysWith: +)
         for opening in openings {
@@ -317,7 +317,8 @@ public final class LogQuery {
 
         /// Moves the starts so that only the last `count` lines of all streams together are left.
         static func keepTail(_ count: Int, of openings: inout [Opening]) throws {
-            var tails = try openings.map { opening in
+            var tails: [ArraySlice<TailFinder.Place>] = []
+            for opening in openings {
                 let finder = TailFinder(
                     reader: opening.reader,
                     properties: opening.properties,
@@ -326,9 +327,17 @@ public final class LogQuery {
                     start: opening.start,
                     bound: opening.bound
                 )
-                return (try finder.last(count))[...]
+                // Stream by stream, so that never more than twice `count` are remembered.
+                tails.append(try finder.last(count)[...])
+                Self.cut(&tails, to: count)
             }
-            // The lines that come first in the merged order are left out until so many remain.
+            for (place, tail) in tails.enumerated() {
+                openings[place].start = try tail.first?.start ?? openings[place].reader.end()
+            }
+        }
+
+        /// Leaves out the lines that come first in the merged order until only `count` remain.
+        private static func cut(_ tails: inout [ArraySlice<TailFinder.Place>], to count: Int) {
             var excess = tails.reduce(0) { $0 + $1.count } - count
             while excess > 0 {
                 let lane = tails.indices.filter { !tails[$0].isEmpty }
@@ -338,9 +347,6 @@ public final class LogQuery {
                 }
                 tails[lane].removeFirst()
                 excess -= 1
-            }
-            for (place, tail) in tails.enumerated() {
-                openings[place].start = try tail.first?.start ?? openings[place].reader.end()
             }
         }
     }

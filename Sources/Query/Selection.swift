@@ -8,7 +8,7 @@ public struct Selection: Sendable {
     public var since: Timestamp?
     /// Only lines received at or before this moment.
     public var until: Timestamp?
-    /// Only the last so many lines of what all else selects.
+    /// Only the last so many lines of what all else selects, `largestTail` at most.
     public var tail: Int?
     /// Only the first so many lines of what all else selects, `tail` included.
     public var head: Int?
@@ -24,6 +24,9 @@ public struct Selection: Sendable {
     public var cursor: String?
     /// Whether to go on with what comes later.
     public var follow: Bool
+
+    /// The last lines are found from the end backwards, and where each begins is remembered: 24 bytes a line.
+    public static let largestTail = 1_000_000
 
     /// Everything there is.
     public init() {
