@@ -53,6 +53,9 @@ public enum OutputFormat: String, CaseIterable, Sendable {
 
     /// Whether it is made for eyes, on a terminal.
     public var isHuman: Bool { self == .text || self == .short }
+
+    /// Whether it holds the guest's bytes as they are, on which a terminal would act.
+    public var isVerbatim: Bool { self == .cri || self == .export || self == .raw }
 }
 
 /// How the answer looks.

@@ -22,6 +22,7 @@ struct Export: ParsableCommand {
         guard let chosen = OutputFormat(rawValue: format == "journal" ? "export" : format) else {
             throw ValidationError("\(format) is no format; there are text, short, json, logfmt, cri, journal, raw")
         }
+        try Output.checkTerminal(chosen)
         guard let store = try places.readableStore() else {
             Output.error("the store \(try places.configuration().store) cannot be read; export needs to")
             throw ExitCode.outOfReach

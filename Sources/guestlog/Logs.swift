@@ -96,7 +96,7 @@ struct Logs: AsyncParsableCommand {
     @Flag(help: "The VM that had the name before this one.")
     var previousInstance = false
 
-    @Flag(help: "Write raw bytes to a terminal all the same.")
+    @Flag(help: "Write the guest's own bytes (cri, export, raw) to a terminal all the same.")
     var force = false
 
     @OptionGroup var places: PlaceOptions
@@ -112,8 +112,8 @@ struct Logs: AsyncParsableCommand {
         if previous, boot != nil {
             throw ValidationError("-p is -b -1; give one of them")
         }
-        if output == "raw", Output.isTerminal, !force {
-            throw ValidationError("raw bytes can take a terminal over; write them to a file, or say --force")
+        if let format = OutputFormat(rawValue: output), !force {
+            try Output.checkTerminal(format, remedy: "write them to a file, or say --force")
         }
         if let head, head < 0 {
             throw ValidationError("--head \(head): a whole number from 0 was expected")
