@@ -167,6 +167,8 @@ public final class ControlServer: Sendable {
             try await Self.answer(outbound, try await answer(route, target, body))
         } catch let error as APIError {
             try await Self.answer(outbound, error)
+        } catch let error as BrokenAnswer {
+            throw error
         } catch let error as ChannelError {
             throw error
         } catch {

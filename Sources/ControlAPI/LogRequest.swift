@@ -139,7 +139,14 @@ public struct LogRequest: Sendable {
 
     /// The answer, ready to be pulled.
     public func open(_ store: Store, now: Timestamp) throws -> LogQuery {
-        try LogQuery(store: store, vms: resolve(in: store), selection: selection, rendering: rendering, now: now)
+        try LogQuery(
+            store: store,
+            vms: resolve(in: store),
+            areAll: all,
+            selection: selection,
+            rendering: rendering,
+            now: now
+        )
     }
 
     /// The pattern that `text` spells.

@@ -22,6 +22,8 @@ public struct Boot: Hashable, Sendable {
 
     /// Where it begins, its own marker not yet seen.
     var place: Cursor
+    /// Where the marker stands that told of its end first.
+    var endPlace: Cursor?
 }
 
 /// The boots of which something is kept.
@@ -75,7 +77,7 @@ public struct BootList {
         _ stream: StreamName,
         _ boots: inout [Boot]
     ) {
-        guard detail.event.rawValue >= BootEvent.closed.rawValue else {
+        guard detail.event.isEnd else {
             let boot = Boot(
                 number: boots.count + 1,
                 stream: stream,
@@ -92,6 +94,7 @@ public struct BootList {
         if let last = boots.indices.last, boots[last].endEvent == nil {
             boots[last].end = time
             boots[last].endEvent = detail.event
+            boots[last].endPlace = place
         }
     }
 }

@@ -124,7 +124,7 @@ struct Logs: AsyncParsableCommand {
         let request = try self.request()
         do {
             if let store = try places.readableStore() {
-                try answer(request, from: store)
+                try await answer(request, from: store)
             } else {
                 try await ask(request)
             }
@@ -164,29 +164,11 @@ struct Logs: AsyncParsableCommand {
 
     // MARK: - From the store at hand
 
-    private func answer(_ request: LogRequest, from store: Store) throws {
+    private func answer(_ request: LogRequest, from store: Store) async throws {
         let query = try request.open(store, now: presentMoment())
-        let wake = follow ? try FolderWake(store) : nil
-        while true {
-            wake?.watch(query.streams)
-            while let chunk = try query.next() {
-                try Output.write(chunk)
-            }
-            guard let wake, !query.isFinished else {
-                break
-            }
-            if !wake.wait(milliseconds: Self.partialDelay) {
-                if let partial = query.flushPartial() {
-                    try Output.write(partial)
-                }
-                _ = wake.wait(milliseconds: -1)
-            }
-        }
+        _ = try await Following(FolderListener(store) { Output.error($0) }).answer(query) { try Output.write($0) }
         try finish(cursor: query.cursor, matched: query.matchedAny, explanation: query.explanation())
     }
-
-    /// An unfinished line is shown to a follower after this many milliseconds.
-    private static let partialDelay: Int32 = 100
 
     // MARK: - From the daemon
 
@@ -214,30 +196,5 @@ struct Logs: AsyncParsableCommand {
             return ValidationError("\(error); did you mean --severity \(word)? Here -p is --previous")
         }
         return error
-    }
-}
-
-/// Waits for change in the folders of streams, and of VMs that may get new ones.
-struct FolderWake {
-    private let store: Store
-    private let folders: DirectoryWatch
-
-    init(_ store: Store) throws {
-        self.store = store
-        folders = try DirectoryWatch()
-    }
-
-    func watch(_ streams: [StreamID]) {
-        for stream in streams {
-            let folder = store.folder(of: stream)
-            _ = try? folders.add(folder, mask: DirectoryWatch.entriesAndWrites)
-            _ = try? folders.add(folder + "/..", mask: DirectoryWatch.entries)
-        }
-    }
-
-    /// Whether something changed within `milliseconds` (-1: no limit).
-    func wait(milliseconds: Int32) -> Bool {
-        folders.wait(milliseconds: milliseconds)
-        return !folders.drain().isEmpty
     }
 }

@@ -88,4 +88,5 @@ final class Gathered: Sendable {
 
     var count: Int { bytes.withLock { $0.count } }
     var all: [UInt8] { bytes.withLock { $0 } }
+    var text: String { String(decoding: all, as: UTF8.self) }
 }

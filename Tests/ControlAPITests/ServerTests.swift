@@ -1,4 +1,5 @@
 import ConsoleHub
+import Glibc
 import LogModel
 import LogStore
 import SystemIO
@@ -102,5 +103,67 @@ import Testing
         #expect(NumberedLines.numbers(in: got.all).count == 8 * 1500)
         typist.finish()
         #expect(try await watching.value == nil)
+    }
+
+    @Test("who follows all VMs hears of new ones and of new streams")
+    func followsAll() async throws {
+        let house = try House()
+        let web = try house.addConsole("web")
+        say(Array("one\n".utf8), to: web)
+        #expect(try await house.stores("one\n", of: "web"))
+        let got = Gathered()
+        let client = house.client
+        let following = Task {
+            try await client.stream(RequestTarget(["v1", "logs"], ["all": ["1"], "follow": ["1"]])) { got.append($0) }
+        }
+        try #require(await awaits { got.text.hasSuffix("one\n") })
+        let agent = try house.addConsole("web", StreamName("agent")!)
+        say(Array("two\n".utf8), to: agent)
+        try #require(await awaits { got.text.hasSuffix("[web/agent] two\n") })
+        let new = try house.addConsole("new")
+        say(Array("three\n".utf8), to: new)
+        try #require(await awaits { got.text.hasSuffix("[new/console0] three\n") })
+        following.cancel()
+    }
+
+    @Test("a wait over the socket begins before there is such a VM, and lasts as long as it was told")
+    func awaitedVM() async throws {
+        let house = try House()
+        let client = house.client
+        func wait(_ timeout: String) -> RequestTarget {
+            RequestTarget(["v1", "vms", "new", "wait"], ["pattern": ["hello"], "timeout": [timeout]])
+        }
+        let clock = ContinuousClock()
+        let start = clock.now
+        let error = await #expect(throws: APIError.self) { try await client.get(wait("500ms")) }
+        #expect(error?.status == 404)
+        #expect(clock.now - start >= .milliseconds(500))
+        let match = Task { try await client.get(wait("30s")) }
+        let guest = try house.addConsole("new")
+        say(Array("hello".utf8), to: guest)
+        #expect(try await match.value["text"] == .string("hello"))
+    }
+
+    @Test("an answer that fails after it has begun says so and is cut, not followed by a second one")
+    func brokenAnswer() async throws {
+        let house = try House()
+        let guest = try house.addConsole("web")
+        say(Array("one\n".utf8), to: guest)
+        #expect(try await house.stores("one\n", of: "web"))
+        let got = Gathered()
+        let client = house.client
+        let following = Task {
+            let parameters = ["vm": ["web"], "follow": ["1"], "format": ["json"]]
+            return try await client.stream(RequestTarget(["v1", "logs"], parameters)) { got.append($0) }
+        }
+        try #require(await awaits { got.text.contains("one") })
+        // What stands where the VM's folder was is no folder.
+        let folder = house.path + "/store/web"
+        #expect(rename(folder, folder + ".away") == 0)
+        #expect(symlink("/dev/null", folder) == 0)
+        say(Array("two\n".utf8), to: guest)
+        await #expect(throws: ControlClient.Unreachable.self) { try await following.value }
+        #expect(got.text.split(separator: "\n").last?.hasPrefix(#"{"error":"#) == true, "\(got.text)")
+        #expect(!got.text.contains("HTTP/1.1"))
     }
 }
