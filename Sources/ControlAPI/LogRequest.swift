@@ -73,9 +73,8 @@ public struct LogRequest: Sendable {
         selection.cursor = target["cursor"]
         selection.follow = target.flag("follow")
         if let word = target["format"] {
-            guard let format = OutputFormat(rawValue: word) else {
-                let formats = OutputFormat.allCases.map(\.rawValue).joined(separator: ", ")
-                throw .badRequest("\(word) is no format; there are \(formats)")
+            guard let format = OutputFormat(word: word) else {
+                throw .badRequest("\(word) is no format; there are \(OutputFormat.names)")
             }
             rendering.format = format
         }

@@ -51,6 +51,14 @@ public enum OutputFormat: String, CaseIterable, Sendable {
     /// The stored bytes.
     case raw
 
+    /// The format that `word` names; `journal` is another name of `export`.
+    public init?(word: String) {
+        self.init(rawValue: word == "journal" ? OutputFormat.export.rawValue : word)
+    }
+
+    /// The names of all formats, as they stand in a sentence.
+    public static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
     /// Whether it is made for eyes, on a terminal.
     public var isHuman: Bool { self == .text || self == .short }
 

@@ -41,8 +41,12 @@ struct Logs: AsyncParsableCommand {
 
     @Option(
         name: .shortAndLong,
-        parsing: .unconditional,
-        help: ArgumentHelp("One boot only: 0 the latest, -1 the one before, 1 the oldest kept.", valueName: "n")
+        defaultAsFlag: 0,
+        parsing: .next,
+        help: ArgumentHelp(
+            "One boot only: 0 or nothing the latest, -1 the one before, 1 the oldest kept.",
+            valueName: "n"
+        )
     )
     var boot: Int?
 
@@ -72,7 +76,7 @@ struct Logs: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Stop after this many bytes.", valueName: "n"))
     var limitBytes: Int?
 
-    @Option(name: .shortAndLong, help: "text, short, json, logfmt, cri, export, raw.")
+    @Option(name: .shortAndLong, help: "text, short, json, logfmt, cri, export (or journal), raw.")
     var output: String = "text"
 
     @Flag(help: "All VMs.")
@@ -90,8 +94,7 @@ struct Logs: AsyncParsableCommand {
     @Option(help: ArgumentHelp("auto, always, never.", valueName: "when"))
     var color: ColorChoice = .auto
 
-    @Flag(help: "Times in UTC.")
-    var utc = false
+    @OptionGroup var times: TimeOptions
 
     @Flag(help: "The VM that had the name before this one.")
     var previousInstance = false
@@ -112,7 +115,7 @@ struct Logs: AsyncParsableCommand {
         if previous, boot != nil {
             throw ValidationError("-p is -b -1; give one of them")
         }
-        if let format = OutputFormat(rawValue: output), !force {
+        if let format = OutputFormat(word: output), !force {
             try Output.checkTerminal(format, remedy: "write them to a file, or say --force")
         }
         if let head, head < 0 {
@@ -157,7 +160,7 @@ struct Logs: AsyncParsableCommand {
         request.selection.follow = follow
         request.rendering.timestamps = timestamps
         request.rendering.prefix = prefix
-        request.rendering.utc = utc
+        request.rendering.utc = times.utc
         request.rendering.color = color == .always || (color == .auto && Output.wantsColor)
         return request
     }

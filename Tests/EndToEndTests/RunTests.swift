@@ -79,4 +79,52 @@ import Testing
         #expect(forced.shows("hello"))
         #expect(forced.wait() == 0)
     }
+
+    @Test("a bare -b is the latest boot, wherever it stands, and -b -1 the one before")
+    func bareBoot() throws {
+        let site = try Site(isServed: false)
+        for word in ["first", "second"] {
+            #expect(run("echo \(word)", on: site, name: word).wait() == 0)
+        }
+        for words in [["web", "-b"], ["-b", "web"], ["-b", "0", "web"], ["web", "--boot", "-o", "text"]] {
+            #expect(site.guestlog(["logs"] + words).text.contains("second"), "\(words)")
+        }
+        for words in [["web", "-b", "-1"], ["--boot", "-1", "web"], ["web", "--boot=-1"], ["web", "-b", "1"]] {
+            #expect(site.guestlog(["logs"] + words).text.contains("first"), "\(words)")
+        }
+    }
+
+    @Test("times are shown by the clocks here, or in UTC; a store that is named is the one that answers")
+    func timesAndStores() throws {
+        let site = try Site()
+        let other = try Site(isServed: false)
+        #expect(run("echo hello", on: other).wait() == 0)
+        let listed = site.guestlog("vms", "--store", other.path + "/store")
+        #expect(listed.text.contains("web") && listed.text.contains("stored"))
+        #expect(site.guestlog("vms").text == "")
+        #expect(site.guestlog("vms", "--store", "/nowhere").status == 3)
+        func began(_ words: [String], _ zone: String) throws -> Substring {
+            let command = [Program.guestlog, "boots", "web"] + words + other.place(.store)
+            let child = ChildProcess(command, name: "boots" + zone, in: other.path, environment: ["TZ": zone])
+            #expect(child.wait() == 0)
+            return try #require(child.text.split(separator: "\n").last?.split(separator: " ")[3])
+        }
+        #expect(try began([], "UTC0") == began(["--utc"], "XXX-5:30"))
+        #expect(try began([], "UTC0") != began([], "XXX-5:30"))
+    }
+
+    @Test("what the environment names comes before the file, and an option before both")
+    func environment() throws {
+        let site = try Site(isServed: false)
+        func shown(_ words: [String], _ environment: [String: String]) -> String {
+            let command = [Program.guestlog, "config", "show", "--config", site.configuration] + words
+            let child = ChildProcess(command, name: "show-\(words.count)", in: site.path, environment: environment)
+            child.wait()
+            return child.text
+        }
+        let named = ["GUESTLOG_STORE": "/named/store", "GUESTLOG_SOCKET": "/named/socket"]
+        let text = shown([], named)
+        #expect(text.contains(" /named/store\n") && text.contains(" /named/socket\n"))
+        #expect(shown(["--store", "/option"], named).contains(" /option\n"))
+    }
 }
