@@ -93,7 +93,7 @@ import Testing
         let watching = Task {
             try await client.console(RequestTarget(["v1", "vms", "web", "console"]), input: keys) { got.append($0) }
         }
-        #expect(await awaits { house.hub.statuses().first?.watchers == 1 })
+        try #require(await awaits { house.hub.statuses().first?.watchers == 1 })
         // What the kernel holds for a watcher without cutting it off.
         let burst = NumberedLines.text(1500)
         for round in 1...8 {
