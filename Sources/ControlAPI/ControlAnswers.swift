@@ -194,19 +194,3 @@ extension ClosedRange<Int64> {
     /// The range as it stands in a message.
     fileprivate var words: String { "\(lowerBound) to \(upperBound)" }
 }
-
-extension Boot {
-    /// The boot as the API gives it.
-    public var json: JSON {
-        .object([
-            ("number", .integer(Int64(number))),
-            ("stream", .string(stream.text)),
-            ("start", .string(start.description)),
-            ("end", end.map { .string($0.description) } ?? .null),
-            ("start_event", .string(startEvent.name)),
-            ("end_event", endEvent.map { .string($0.name) } ?? .null),
-            ("position", .integer(Int64(clamping: position))),
-            ("bytes", .integer(Int64(clamping: bytes))),
-        ])
-    }
-}

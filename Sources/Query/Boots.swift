@@ -26,6 +26,22 @@ public struct Boot: Hashable, Sendable {
     var endPlace: Cursor?
 }
 
+extension Boot {
+    /// The boot as the API gives it.
+    public var json: JSON {
+        .object([
+            ("number", .integer(Int64(number))),
+            ("stream", .string(stream.text)),
+            ("start", .string(start.description)),
+            ("end", end.map { .string($0.description) } ?? .null),
+            ("start_event", .string(startEvent.name)),
+            ("end_event", endEvent.map { .string($0.name) } ?? .null),
+            ("position", .integer(Int64(clamping: position))),
+            ("bytes", .integer(Int64(clamping: bytes))),
+        ])
+    }
+}
+
 /// The boots of which something is kept.
 public struct BootList {
     /// The boots of `vm`, oldest first. A boot of which only the head is left counts.
@@ -77,7 +93,7 @@ public struct BootList {
         _ stream: StreamName,
         _ boots: inout [Boot]
     ) {
-        guard detail.event.isEnd else {
+        guard !detail.event.isBeginning else {
             let boot = Boot(
                 number: boots.count + 1,
                 stream: stream,

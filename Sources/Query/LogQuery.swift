@@ -211,7 +211,7 @@ public final class LogQuery: @unchecked Sendable {
             }
             let boot = try boot(detail, event, merger.lanes[lane].stream)
             // A boot ends once: the console of a guest that said it powers down is closed next.
-            if detail.event.isEnd, let end = boot?.endPlace, end < event.place {
+            if !detail.event.isBeginning, let end = boot?.endPlace, end < event.place {
                 return
             }
             writer.append(event, boot: boot?.number, labels[lane], to: &out)
@@ -221,7 +221,7 @@ public final class LogQuery: @unchecked Sendable {
     private func boot(_ detail: BootDetail, _ event: StreamEvent, _ stream: StreamID) throws -> Boot? {
         func find() -> Boot? {
             boots[stream]?.last { boot in
-                detail.event.isEnd ? boot.place <= event.place : boot.position == detail.position
+                detail.event.isBeginning ? boot.position == detail.position : boot.place <= event.place
             }
         }
         let isCurrent = boots[stream]?.last.map { $0.place >= event.place } ?? false

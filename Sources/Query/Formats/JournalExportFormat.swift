@@ -61,8 +61,3 @@ struct JournalExportFormat: EntryWriter {
         out.append(Lines.feed)
     }
 }
-
-extension BootEvent {
-    /// Whether a boot ends with it.
-    var isEnd: Bool { rawValue >= BootEvent.closed.rawValue }
-}
