@@ -103,7 +103,7 @@ let package = Package(
         tests(
             of: "ControlAPI",
             knows: [
-                "TestSupport", "LogModel", "SystemIO", "Capture", "ConsoleHub",
+                "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "Query", "SystemIO",
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]
         ),

@@ -1,24 +1,19 @@
-import LogModel
 import LogStore
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOPosix
+import Query
 
-/// Tells one asynchronous follower that its streams have more.
-///
-/// Listen first, then read to the end, then wait: whatever is committed in between ends the wait at once.
-final class CommitNews: Sendable {
-    enum News: Sendable {
-        case commit
-        case timeout
-        /// The connection is gone: nobody waits any more.
-        case closed
-    }
-
+/// Tells one request of commits, until its connection is closed.
+final class CommitNews: StoreListener {
     private let bell: CommitBell
     private let closed: EventLoopFuture<Void>
     private let news: AsyncStream<News>
     private let teller: AsyncStream<News>.Continuation
-    private let subscriptions = NIOLockedValueBox<[StreamID: CommitBell.Subscription]>([:])
+    private let subscriptions = NIOLockedValueBox<[String?: CommitBell.Subscription]>([:])
+
+    /// Longest that is waited at once, in microseconds: a day.
+    private static let longest: Int64 = 86_400_000_000
 
     init(_ bell: CommitBell, until closed: EventLoopFuture<Void>) {
         self.bell = bell
@@ -31,26 +26,30 @@ final class CommitNews: Sendable {
         }
     }
 
-    /// Listens to `streams` too.
-    func listen(to streams: [StreamID]) {
+    func listen(in folders: [String]) {
         let teller = teller
         subscriptions.withLockedValue { subscriptions in
-            for stream in streams where subscriptions[stream] == nil {
-                subscriptions[stream] = bell.subscribe(to: stream) { teller.yield(.commit) }
+            // A folder is a VM's or one in it; the root is all of them.
+            for vm in Set(folders.map { $0.split(separator: "/").first.map { String($0) } })
+            where subscriptions[vm] == nil {
+                subscriptions[vm] = bell.subscribe(to: vm) { teller.yield(.commit) }
             }
         }
     }
 
-    /// Waits for news, no longer than `milliseconds` when given.
-    func wait(milliseconds: Int? = nil) async -> News {
+    func wait(microseconds: Int64?) async -> News {
         let teller = teller
-        let timer = milliseconds.map { limit in
-            closed.eventLoop.scheduleTask(in: .milliseconds(Int64(limit))) { _ = teller.yield(.timeout) }
+        let timer = microseconds.map { limit in
+            closed.eventLoop.scheduleTask(in: .microseconds(min(limit, Self.longest))) { _ = teller.yield(.timeout) }
         }
         defer { timer?.cancel() }
         for await item in news {
             return item
         }
         return .closed
+    }
+
+    func reading<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+        try await NIOThreadPool.singleton.runIfActive(body)
     }
 }

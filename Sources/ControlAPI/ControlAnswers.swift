@@ -104,6 +104,20 @@ extension ControlServer {
         return .object([("boots", .array(boots.map(\.json)))])
     }
 
+    /// Limits that make sense are the definition's to tell from those that do not.
+    private func rotationLimits(_ json: JSON) throws(APIError) -> RotationLimits {
+        var limits = RotationLimits.standard
+        for (name, field) in [("plain_size", \RotationLimits.size), ("plain_backups", \.backups)] {
+            if let value = json[name] {
+                guard let number = value.integer else {
+                    throw .badRequest("\(name): a number was expected")
+                }
+                limits[keyPath: field] = Int(number)
+            }
+        }
+        return limits
+    }
+
     func addConsole(_ body: [UInt8], from peer: PeerCredentials?) throws(APIError) -> JSON {
         let json: JSON
         do {
@@ -133,14 +147,9 @@ extension ControlServer {
         guard json["plain_file"] == nil || peer?.user == 0 || peer?.user == geteuid() else {
             throw APIError(403, "plain_file is for root and the daemon's own user; the configuration can name one")
         }
-        let plainFile = json["plain_file"]?.text.map { path in
-            StreamOptions.PlainFile(
-                path: path,
-                limits: RotationLimits(
-                    size: Int(json["plain_size"]?.integer ?? Int64(RotationLimits.standard.size)),
-                    backups: Int(json["plain_backups"]?.integer ?? Int64(RotationLimits.standard.backups))
-                )
-            )
+        var plainFile: StreamOptions.PlainFile?
+        if let path = json["plain_file"]?.text {
+            plainFile = StreamOptions.PlainFile(path: path, limits: try rotationLimits(json))
         }
         let definition: ConsoleHub.Definition
         do {
@@ -188,21 +197,5 @@ extension ControlServer {
             }
         }
         return .object([("ended", .string(vm.identity.name))])
-    }
-}
-
-extension Boot {
-    /// The boot as the API gives it.
-    public var json: JSON {
-        .object([
-            ("number", .integer(Int64(number))),
-            ("stream", .string(stream.text)),
-            ("start", .string(start.description)),
-            ("end", end.map { .string($0.description) } ?? .null),
-            ("start_event", .string(startEvent.name)),
-            ("end_event", endEvent.map { .string($0.name) } ?? .null),
-            ("position", .integer(Int64(clamping: position))),
-            ("bytes", .integer(Int64(clamping: bytes))),
-        ])
     }
 }

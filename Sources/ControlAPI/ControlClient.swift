@@ -103,20 +103,24 @@ public struct ControlClient: Sendable {
 
             var status = HTTPResponseStatus.ok
             var failure: [UInt8] = []
-            for try await part in inbound {
-                switch part {
-                case .head(let head):
-                    status = head.status
-                case .body(let bytes) where status == .ok:
-                    try onBody(Array(bytes.readableBytesView))
-                case .body(let bytes):
-                    failure.append(contentsOf: bytes.readableBytesView)
-                case .end(let trailers):
-                    guard status == .ok else {
-                        throw Self.failure(status, failure)
+            do {
+                for try await part in inbound {
+                    switch part {
+                    case .head(let head):
+                        status = head.status
+                    case .body(let bytes) where status == .ok:
+                        try onBody(Array(bytes.readableBytesView))
+                    case .body(let bytes):
+                        failure.append(contentsOf: bytes.readableBytesView)
+                    case .end(let trailers):
+                        guard status == .ok else {
+                            throw Self.failure(status, failure)
+                        }
+                        return trailers
                     }
-                    return trailers
                 }
+            } catch is HTTPParserError {
+                // An answer that was cut is no HTTP.
             }
             throw Unreachable(socket: socket, reason: "the connection ended in the middle of an answer")
         }
@@ -225,6 +229,7 @@ public struct ControlClient: Sendable {
         _ target: RequestTarget
     ) throws -> EventLoopFuture<Upgraded> {
         let upgrader = NIOTypedWebSocketClientUpgrader<Upgraded>(
+            maxFrameSize: ControlServer.Limits.standardFrame,
             upgradePipelineHandler: { channel, _ in
                 channel.eventLoop.makeCompletedFuture {
                     .webSocket(try WebSocketChannel(wrappingChannelSynchronously: channel))

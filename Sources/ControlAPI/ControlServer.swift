@@ -26,8 +26,11 @@ public final class ControlServer: Sendable {
     public struct Limits: Sendable {
         /// Bytes of a request's body.
         public var body = 64 << 10
-        /// Bytes of one WebSocket frame.
-        public var frame = 64 << 10
+        /// Bytes of one WebSocket frame, in either direction.
+        public var frame = Self.standardFrame
+
+        /// What both ends take and send: a console is read in pieces of at most this.
+        static let standardFrame = 64 << 10
 
         /// The standard limits.
         public init() {}
@@ -167,6 +170,8 @@ public final class ControlServer: Sendable {
             try await Self.answer(outbound, try await answer(route, target, body, from: peer))
         } catch let error as APIError {
             try await Self.answer(outbound, error)
+        } catch let error as BrokenAnswer {
+            throw error
         } catch let error as ChannelError {
             throw error
         } catch {

@@ -48,6 +48,9 @@ public struct LogRequest: Sendable {
         selection.since = try Self.time(target, "since", now)
         selection.until = try Self.time(target, "until", now)
         selection.tail = try Self.count(target, "tail")
+        if let tail = selection.tail, tail > Selection.largestTail {
+            throw .badRequest("tail=\(tail): at most \(Selection.largestTail) lines; leave it out for the whole log")
+        }
         selection.head = try Self.count(target, "head")
         selection.limitBytes = try Self.count(target, "limit-bytes")
         if let text = target["boot"] {
@@ -70,9 +73,8 @@ public struct LogRequest: Sendable {
         selection.cursor = target["cursor"]
         selection.follow = target.flag("follow")
         if let word = target["format"] {
-            guard let format = OutputFormat(rawValue: word) else {
-                let formats = OutputFormat.allCases.map(\.rawValue).joined(separator: ", ")
-                throw .badRequest("\(word) is no format; there are \(formats)")
+            guard let format = OutputFormat(word: word) else {
+                throw .badRequest("\(word) is no format; there are \(OutputFormat.names)")
             }
             rendering.format = format
         }
@@ -136,7 +138,14 @@ public struct LogRequest: Sendable {
 
     /// The answer, ready to be pulled.
     public func open(_ store: Store, now: Timestamp) throws -> LogQuery {
-        try LogQuery(store: store, vms: resolve(in: store), selection: selection, rendering: rendering, now: now)
+        try LogQuery(
+            store: store,
+            vms: resolve(in: store),
+            areAll: all,
+            selection: selection,
+            rendering: rendering,
+            now: now
+        )
     }
 
     /// The pattern that `text` spells.

@@ -16,45 +16,38 @@ struct LogStream {
     func answer(_ target: RequestTarget, _ outbound: ResponseWriter, until closed: EventLoopFuture<Void>) async throws {
         let request = try LogRequest(target, now: server.now)
         let (store, now) = (server.capture.store, server.now)
-        let query = try await server.blocking { try Handed(request.open(store, now: now)) }
+        let query = try await server.blocking { try request.open(store, now: now) }
         var headers = HTTPHeaders()
         headers.add(name: "Content-Type", value: request.rendering.format.contentType)
         headers.add(name: "Transfer-Encoding", value: "chunked")
         headers.add(name: "Trailer", value: "Guestlog-Cursor, Guestlog-Matched, Guestlog-Explanation")
         try await outbound.write(.head(HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)))
-
-        let news = CommitNews(server.capture.bell, until: closed)
-        while true {
-            news.listen(to: query.value.streams)
-            while let chunk = try await server.blocking({ try query.value.next() }) {
-                try await outbound.write(.body(ByteBuffer(bytes: chunk)))
+        do {
+            let following = Following(CommitNews(server.capture.bell, until: closed))
+            let isWhole = try await following.answer(query) { try await outbound.write(.body(ByteBuffer(bytes: $0))) }
+            if isWhole {
+                try await outbound.write(.end(trailers(of: query)))
             }
-            guard request.selection.follow, !query.value.isFinished else {
-                break
-            }
-            switch await news.wait(milliseconds: Self.partialDelay) {
-            case .commit: continue
-            case .closed: return
-            case .timeout: break
-            }
-            if let partial = query.value.flushPartial() {
-                try await outbound.write(.body(ByteBuffer(bytes: partial)))
-            }
-            if await news.wait() == .closed {
-                return
-            }
+        } catch {
+            try? await outbound.write(.body(ByteBuffer(string: request.rendering.format.words(for: error))))
+            throw BrokenAnswer(cause: error)
         }
-        var trailers = HTTPHeaders()
-        trailers.add(name: "Guestlog-Cursor", value: query.value.cursor)
-        trailers.add(name: "Guestlog-Matched", value: query.value.matchedAny ? "1" : "0")
-        if let explanation = query.value.explanation() {
-            trailers.add(name: "Guestlog-Explanation", value: RequestTarget.encode(explanation))
-        }
-        try await outbound.write(.end(trailers))
     }
 
-    /// An unfinished line is shown to a follower after this many milliseconds.
-    private static let partialDelay = 100
+    private func trailers(of query: LogQuery) -> HTTPHeaders {
+        var trailers = HTTPHeaders()
+        trailers.add(name: "Guestlog-Cursor", value: query.cursor)
+        trailers.add(name: "Guestlog-Matched", value: query.matchedAny ? "1" : "0")
+        if let explanation = query.explanation() {
+            trailers.add(name: "Guestlog-Explanation", value: RequestTarget.encode(explanation))
+        }
+        return trailers
+    }
+}
+
+/// An answer failed after it had begun: its connection is closed, so that nobody takes it for whole.
+struct BrokenAnswer: Error {
+    let cause: any Error
 }
 
 extension OutputFormat {
@@ -64,6 +57,15 @@ extension OutputFormat {
         case .export: "application/vnd.fdo.journal"
         case .raw: "application/octet-stream"
         case .text, .short, .logfmt, .cri: "text/plain; charset=utf-8"
+        }
+    }
+
+    /// How an answer that has begun says that it failed; nothing where the format has no words of its own.
+    func words(for error: any Error) -> String {
+        switch self {
+        case .text, .short: "-- the answer ends here: \(ControlServer.apiError(error)) --\n"
+        case .json: String(decoding: ControlServer.apiError(error).json.bytes, as: UTF8.self) + "\n"
+        case .logfmt, .cri, .export, .raw: ""
         }
     }
 }

@@ -18,7 +18,9 @@ public struct RequestTarget: Hashable, Sendable {
         }
         for pair in halves.dropFirst().first?.split(separator: "&") ?? [] {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = Self.decode(parts[0]), let value = parts.count > 1 ? Self.decode(parts[1]) : "" else {
+            // In parameters, as forms write them, `+` is a space; in a path it is itself.
+            let decoded = parts.map { Self.decode(Substring($0.replacing("+", with: " "))) }
+            guard let name = decoded[0], let value = decoded.count > 1 ? decoded[1] : "" else {
                 return nil
             }
             parameters[name, default: []].append(value)
@@ -56,7 +58,7 @@ public struct RequestTarget: Hashable, Sendable {
         var rest = text.utf8[...]
         while let byte = rest.popFirst() {
             guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
+                bytes.append(byte)
                 continue
             }
             let digits = rest.prefix(2)

@@ -20,40 +20,22 @@ struct WaitRequest {
             }
             return stream
         }
-        var deadline: NIODeadline?
-        if let text = target["timeout"] {
+        let timeout = try target["timeout"].map { (text: String) throws(APIError) -> Int64 in
             do {
-                let seconds = try Quantities.parseDuration(text).components.seconds
-                deadline = .now() + .seconds(min(seconds, Self.longest))
+                return try Quantities.parseDuration(text).wholeMicroseconds
             } catch {
-                throw APIError.badRequest("timeout: \(error)")
+                throw .badRequest("timeout: \(error)")
             }
         }
-        let store = server.capture.store
-        let wait = try await server.blocking {
-            let vm = try VMLookup.resolve(word, in: store, previousInstance: false)
-            return try Handed(PatternWait(store: store, vm: vm, stream: stream, pattern: pattern, since: since))
+        let wait = PatternWait(store: server.capture.store, vm: word, stream: stream, pattern: pattern, since: since)
+        let following = Following(CommitNews(server.capture.bell, until: closed))
+        guard let match = try await following.match(wait, within: timeout) else {
+            return .null
         }
-        let news = CommitNews(server.capture.bell, until: closed)
-        while true {
-            news.listen(to: wait.value.streams)
-            if let match = try await server.blocking({ try wait.value.poll() }) {
-                return .object([
-                    ("stream", .string(match.stream.stream.text)),
-                    ("time", .string(match.time.description)),
-                    ("text", .string(String(decoding: match.line, as: UTF8.self))),
-                ])
-            }
-            let rest = deadline.map { ($0 - .now()).nanoseconds / 1_000_000 }
-            if let rest, rest <= 0 {
-                return .null
-            }
-            if await news.wait(milliseconds: rest.map { Int($0) + 1 }) == .closed {
-                throw ChannelError.eof
-            }
-        }
+        return .object([
+            ("stream", .string(match.stream.stream.text)),
+            ("time", .string(match.time.description)),
+            ("text", .string(match.text)),
+        ])
     }
-
-    /// Longest timeout, in seconds: a day.
-    private static let longest: Int64 = 86_400
 }

@@ -74,12 +74,18 @@ public struct Configuration: Sendable {
         self.init()
         let top = try ConfigurationReader(file: file, text: text)
         try top.allow(["store", "runtime", "socket", "log-level", "consoles", "retention"])
-        store = try top.text("store") ?? store
+        // What the environment names is there already, and comes before the file.
+        let named = DefaultPlaces.named
+        if let folder = try top.text("store"), named.store == nil {
+            store = folder
+        }
         if let folder = try top.text("runtime") {
             runtime = folder
-            socket = folder + "/guestlog.sock"
+            socket = named.socket ?? folder + "/guestlog.sock"
         }
-        socket = try top.text("socket") ?? socket
+        if let path = try top.text("socket"), named.socket == nil {
+            socket = path
+        }
         if let word = try top.text("log-level") {
             guard let level = Self.levels[word] else {
                 throw top.error(at: "log-level", "\(word) is no level; there are error, warning, notice, info, debug")
@@ -244,31 +250,5 @@ public struct Configuration: Sendable {
             return Self.totalLimit
         }
         return min(Self.totalLimit, Int(status.f_blocks) * Int(status.f_frsize) / Self.totalShare)
-    }
-}
-
-/// Where things lie when nobody says otherwise.
-public struct DefaultPlaces: Sendable {
-    /// The store's folder.
-    public let store: String
-    /// The runtime folder.
-    public let runtime: String
-    /// The API's socket.
-    public let socket: String
-
-    /// For root /var/lib/guestlog and /run/guestlog, for others the XDG folders; GUESTLOG_STORE and GUESTLOG_SOCKET
-    /// come first.
-    public init() {
-        func variable(_ name: String) -> String? {
-            getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
-        }
-        let home = variable("HOME") ?? "/"
-        let isRoot = geteuid() == 0
-        let data = isRoot ? "/var/lib" : variable("XDG_DATA_HOME") ?? home + "/.local/share"
-        let run = isRoot ? "/run" : variable("XDG_RUNTIME_DIR") ?? home + "/.cache"
-        store = variable("GUESTLOG_STORE") ?? data + "/guestlog"
-        let path = variable("GUESTLOG_SOCKET") ?? run + "/guestlog/guestlog.sock"
-        socket = path
-        runtime = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? run + "/guestlog"
     }
 }

@@ -44,8 +44,7 @@ struct ConfigurationReader {
         for (key, _) in mapping {
             let name = key.string ?? ""
             if !known.contains(name) {
-                let nearest = known.min { Spelling.distance($0, name) < Spelling.distance($1, name) }
-                let hint = nearest.map { "; did you mean \($0)?" } ?? ""
+                let hint = NearestWord.to(name, among: known).map { "; did you mean \($0)?" } ?? ""
                 throw error(key, "\(path)\(name) is no key\(hint)")
             }
         }
@@ -147,24 +146,5 @@ struct ConfigurationReader {
     /// An error about the value of `key`, or about the mapping when it is nil.
     func error(at key: String?, _ message: String) -> ConfigurationError {
         error(key.flatMap(node), message)
-    }
-}
-
-/// How far two words are apart.
-enum Spelling {
-    /// Levenshtein's distance: single letters put in, left out or changed.
-    static func distance(_ left: String, _ right: String) -> Int {
-        let right = Array(right)
-        var row = Array(0...right.count)
-        for (place, letter) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = place + 1
-            for column in right.indices {
-                let change = diagonal + (right[column] == letter ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(change, diagonal + 1, row[column] + 1)
-            }
-        }
-        return row[right.count]
     }
 }

@@ -22,74 +22,111 @@ public final class ForegroundRun {
         self.command = command
     }
 
-    /// Runs until the command ends; its exit status, or 128 and the signal that ended it.
+    /// The command could not be started.
+    public struct CannotStart: Error, CustomStringConvertible {
+        let cause: SystemError
+
+        /// What a shell would exit with.
+        public var status: Int32 { cause.code == ENOENT ? 127 : 126 }
+        public var description: String { "\(cause)" }
+    }
+
+    /// Runs until the command ends; its exit status, or 128 and the signal that ended it. Signals that would end us
+    /// are the command's: once it has ended, all it said is committed.
     public func run() throws -> Int32 {
         let console = try ConsoleHub.Definition(key: StreamKey(name: name), endpoint: .inherited)
-        let runtime = configuration.runtime + "/run-\(getpid())"
+        let passedOn = [SIGTERM, SIGINT, SIGHUP]
+        let signals = Descriptor(owning: try systemCall("signalfd") { gl_signalfd(passedOn, passedOn.count) })
+        let runtime = RunFolder(in: configuration.runtime)
+        defer { runtime.remove() }
+        try runtime.adoptRings()
         let diagnostics = Diagnostics(threshold: .warning)
-        var options = CaptureService.Options(store: configuration.store, inflight: runtime + "/inflight")
+        var options = CaptureService.Options(store: configuration.store, inflight: runtime.inflight)
         options.shards = 1
         let quota = configuration.quota(of: VMIdentity(name: name))
         options.quota = { _ in quota }
         let capture = try CaptureService(options, diagnostics: diagnostics)
-        let hubOptions = ConsoleHub.Options(table: runtime + "/consoles.json")
-        let hub = try ConsoleHub(hubOptions, capture: capture, manager: ServiceManager())
+        let hub = try ConsoleHub(.init(table: runtime.table), capture: capture, manager: ServiceManager())
         try capture.start()
+        defer { capture.stop() }
         try hub.start()
-        defer {
-            removeRuntime(runtime)
-        }
+        defer { hub.stop() }
 
         var terminal = PseudoTerminal()
         let master = try terminal.open()
-        let child = try terminal.spawn(command)
-        let watcher = try Descriptor.socketPair()
+        let child: pid_t
+        do {
+            child = try terminal.spawn(command)
+        } catch {
+            throw CannotStart(cause: error)
+        }
         hub.add(console, descriptor: master)
-        _ = hub.attach(console.key, try watcher.second.duplicate(), as: .write, who: "this terminal")
-        let status = pump(watcher.first.raw, until: child)
+        try pump(signals.raw, until: child) { () throws(SystemError) -> Descriptor? in
+            let pair = try Descriptor.socketPair()
+            let isThere = hub.attach(console.key, try pair.second.duplicate(), as: .write, who: "this terminal")
+            return isThere ? try pair.first.duplicate() : nil
+        }
         _ = hub.remove(console.key)
-        hub.stop()
-        capture.stop()
-        return status
+        return Self.status(of: child)
     }
 
-    private func removeRuntime(_ path: String) {
-        rmdir(path + "/inflight")
-        unlink(path + "/consoles.json")
-        rmdir(path)
+    /// Waits for the child: its exit status, or 128 and the signal that ended it.
+    private static func status(of child: pid_t) -> Int32 {
+        var status: Int32 = 0
+        waitpid(child, &status, 0)
+        let signal = status & 0x7f
+        return signal == 0 ? (status >> 8) & 0xff : 128 + signal
     }
 
-    /// Carries bytes between our standard streams and the console until the child has ended and all is written.
-    private func pump(_ console: Int32, until child: pid_t) -> Int32 {
-        let ended = gl_pidfd(child)
-        defer { close(ended) }
+    /// Carries bytes between our standard streams and the console, and signals to the child, until it has ended and
+    /// all is written. `join` puts us on the console; whoever cannot keep up with it is cut off, and joins again.
+    private func pump(
+        _ signals: Int32,
+        until child: pid_t,
+        join: () throws(SystemError) -> Descriptor?
+    ) throws(SystemError) {
+        guard var console = try join() else {
+            return
+        }
+        let ended = Descriptor(owning: try systemCall("pidfd_open") { gl_pidfd(child) })
         var readsInput = true
         var hasEnded = false
         while true {
             var polled = [
-                pollfd(fd: console, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: hasEnded ? -1 : ended, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: console.raw, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: hasEnded ? -1 : ended.raw, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: readsInput ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
             ]
             // Once the child has ended, what is still on its way is waited for briefly.
-            let ready = poll(&polled, 3, hasEnded ? 200 : -1)
+            let ready = poll(&polled, nfds_t(polled.count), hasEnded ? 200 : -1)
             if ready == 0, hasEnded {
-                break
+                return
             }
-            if polled[0].revents != 0, !copy(from: console, to: STDOUT_FILENO) {
-                break
+            if polled[0].revents != 0, !copy(from: console.raw, to: STDOUT_FILENO) {
+                guard !hasEnded, let again = try join() else {
+                    return
+                }
+                console = again
             }
             if polled[2].revents != 0 {
-                readsInput = copy(from: STDIN_FILENO, to: console)
+                readsInput = copy(from: STDIN_FILENO, to: console.raw)
+            }
+            if polled[3].revents != 0, let signal = Self.take(from: signals) {
+                kill(child, signal)
             }
             if polled[1].revents != 0 {
                 hasEnded = true
             }
         }
-        var status: Int32 = 0
-        waitpid(child, &status, 0)
-        let signal = status & 0x7f
-        return signal == 0 ? (status >> 8) & 0xff : 128 + signal
+    }
+
+    /// The signal that waits in a signalfd.
+    private static func take(from signals: Int32) -> Int32? {
+        // `struct signalfd_siginfo`, which begins with the number.
+        withUnsafeTemporaryAllocation(byteCount: 128, alignment: 8) { buffer in
+            read(signals, buffer.baseAddress, buffer.count) > 0 ? buffer.load(as: Int32.self) : nil
+        }
     }
 
     /// Copies what is there; false at the end.
@@ -112,6 +149,60 @@ public final class ForegroundRun {
             }
             return count > 0
         }
+    }
+}
+
+/// The folder for what lives only as long as one run: `run-PID` in the runtime folder.
+private struct RunFolder {
+    private static let prefix = "run-"
+    private let parent: String
+    private let path: String
+
+    init(in parent: String) {
+        self.parent = parent
+        path = parent + "/" + Self.prefix + String(getpid())
+    }
+
+    var inflight: String { path + "/inflight" }
+    var table: String { path + "/consoles.json" }
+
+    /// Takes over the rings of runs that were killed: what they had read and not committed is committed first.
+    func adoptRings() throws(SystemError) {
+        let fileSystem = LinuxFileSystem()
+        guard fileSystem.status(parent) != nil else {
+            return
+        }
+        var generation = 1
+        for name in try fileSystem.names(in: parent) where Self.isLeft(name) {
+            let left = parent + "/" + name
+            for ring in (try? fileSystem.names(in: left + "/inflight")) ?? [] {
+                try fileSystem.makeDirectory(path)
+                try fileSystem.makeDirectory(inflight)
+                // Another run may be quicker; one of us gets it.
+                if rename(left + "/inflight/" + ring, inflight + "/\(generation)-0.ring") == 0 {
+                    generation += 1
+                }
+            }
+            Self.remove(left)
+        }
+    }
+
+    private static func isLeft(_ name: String) -> Bool {
+        guard name.hasPrefix(prefix), let process = pid_t(name.dropFirst(prefix.count)), process > 0 else {
+            return false
+        }
+        return kill(process, 0) != 0 && errno == ESRCH
+    }
+
+    /// Removes the folder, unless a ring was left in it.
+    func remove() {
+        Self.remove(path)
+    }
+
+    private static func remove(_ path: String) {
+        rmdir(path + "/inflight")
+        unlink(path + "/consoles.json")
+        rmdir(path)
     }
 }
 

@@ -96,9 +96,8 @@ extension Timestamp {
 
     /// What a clock in UTC shows at this moment.
     public var utc: CivilTime {
-        let second = microseconds >= 0 ? microseconds / 1_000_000 : (microseconds - 999_999) / 1_000_000
-        let days = second >= 0 ? second / 86_400 : (second - 86_399) / 86_400
-        let secondOfDay = Int(second - days * 86_400)
+        let (second, microsecond) = Self.flooredDivision(microseconds, by: 1_000_000)
+        let (days, secondOfDay) = Self.flooredDivision(second, by: 86_400)
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
         let dayOfEra = shifted - era * 146_097
@@ -110,11 +109,17 @@ extension Timestamp {
             year: Int(yearOfEra + era * 400) + (month <= 2 ? 1 : 0),
             month: month,
             day: Int(dayOfYear - (153 * shiftedMonth + 2) / 5 + 1),
-            hour: secondOfDay / 3600,
-            minute: secondOfDay / 60 % 60,
-            second: secondOfDay % 60,
-            microsecond: Int(microseconds - second * 1_000_000)
+            hour: Int(secondOfDay / 3600),
+            minute: Int(secondOfDay / 60 % 60),
+            second: Int(secondOfDay % 60),
+            microsecond: Int(microsecond)
         )
+    }
+
+    /// The quotient rounded down, and what is left, which is never negative.
+    private static func flooredDivision(_ value: Int64, by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
+        let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)
+        return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
     }
 }
 

@@ -27,7 +27,7 @@ public final class Follower {
     }
 }
 
-/// Tells followers in this process that a stream has more.
+/// Tells followers in this process that a VM has said more, in a stream they know or in a new one.
 ///
 /// Rung by the writer after each commit; when nobody has subscribed that costs one atomic load.
 public final class CommitBell: Sendable {
@@ -35,12 +35,12 @@ public final class CommitBell: Sendable {
     public final class Subscription: Sendable {
         fileprivate let bell: CommitBell
         fileprivate let number: UInt64
-        fileprivate let stream: StreamID
+        fileprivate let vm: String?
 
-        fileprivate init(bell: CommitBell, number: UInt64, stream: StreamID) {
+        fileprivate init(bell: CommitBell, number: UInt64, vm: String?) {
             self.bell = bell
             self.number = number
-            self.stream = stream
+            self.vm = vm
         }
 
         deinit {
@@ -50,7 +50,8 @@ public final class CommitBell: Sendable {
 
     private struct Listeners {
         var next: UInt64 = 0
-        var byStream: [StreamID: [UInt64: @Sendable () -> Void]] = [:]
+        /// By the VM's folder; those of any VM under nil.
+        var byVM: [String?: [UInt64: @Sendable () -> Void]] = [:]
     }
 
     private let listeners = Mutex(Listeners())
@@ -59,33 +60,36 @@ public final class CommitBell: Sendable {
     /// A bell nobody listens to.
     public init() {}
 
-    /// Has `body` called, on the writer's thread, after each commit to `stream`: it must only wake somebody.
-    public func subscribe(to stream: StreamID, _ body: @escaping @Sendable () -> Void) -> Subscription {
+    /// Has `body` called, on the writer's thread, after each commit to a stream of the VM in that folder, or of any VM
+    /// when it is nil: it must only wake somebody.
+    public func subscribe(to vm: String?, _ body: @escaping @Sendable () -> Void) -> Subscription {
         count.wrappingAdd(1, ordering: .sequentiallyConsistent)
         let number = listeners.withLock { listeners in
             listeners.next += 1
-            listeners.byStream[stream, default: [:]][listeners.next] = body
+            listeners.byVM[vm, default: [:]][listeners.next] = body
             return listeners.next
         }
-        return Subscription(bell: self, number: number, stream: stream)
+        return Subscription(bell: self, number: number, vm: vm)
     }
 
     private func unsubscribe(_ subscription: Subscription) {
         listeners.withLock { listeners in
-            listeners.byStream[subscription.stream]?[subscription.number] = nil
-            if listeners.byStream[subscription.stream]?.isEmpty == true {
-                listeners.byStream[subscription.stream] = nil
+            listeners.byVM[subscription.vm]?[subscription.number] = nil
+            if listeners.byVM[subscription.vm]?.isEmpty == true {
+                listeners.byVM[subscription.vm] = nil
             }
         }
         count.wrappingSubtract(1, ordering: .sequentiallyConsistent)
     }
 
-    /// Wakes `stream`'s followers.
+    /// Wakes the followers of `stream`'s VM.
     public func ring(_ stream: StreamID) {
         guard count.load(ordering: .sequentiallyConsistent) > 0 else {
             return
         }
-        let bodies = listeners.withLock { $0.byStream[stream].map { Array($0.values) } ?? [] }
+        let bodies = listeners.withLock { listeners in
+            [stream.vm, nil].flatMap { listeners.byVM[$0].map { Array($0.values) } ?? [] }
+        }
         for body in bodies {
             body()
         }

@@ -22,6 +22,24 @@ public struct Boot: Hashable, Sendable {
 
     /// Where it begins, its own marker not yet seen.
     var place: Cursor
+    /// Where the marker stands that told of its end first.
+    var endPlace: Cursor?
+}
+
+extension Boot {
+    /// The boot as the API gives it.
+    public var json: JSON {
+        .object([
+            ("number", .integer(Int64(number))),
+            ("stream", .string(stream.text)),
+            ("start", .string(start.description)),
+            ("end", end.map { .string($0.description) } ?? .null),
+            ("start_event", .string(startEvent.name)),
+            ("end_event", endEvent.map { .string($0.name) } ?? .null),
+            ("position", .integer(Int64(clamping: position))),
+            ("bytes", .integer(Int64(clamping: bytes))),
+        ])
+    }
 }
 
 /// The boots of which something is kept.
@@ -75,7 +93,7 @@ public struct BootList {
         _ stream: StreamName,
         _ boots: inout [Boot]
     ) {
-        guard detail.event.rawValue >= BootEvent.closed.rawValue else {
+        guard !detail.event.isBeginning else {
             let boot = Boot(
                 number: boots.count + 1,
                 stream: stream,
@@ -92,6 +110,7 @@ public struct BootList {
         if let last = boots.indices.last, boots[last].endEvent == nil {
             boots[last].end = time
             boots[last].endEvent = detail.event
+            boots[last].endPlace = place
         }
     }
 }
@@ -107,8 +126,7 @@ struct BootWindow {
     /// The window of the boot that `number` names (`Selection.boot`); nil when that is all there is.
     init?(_ number: Int, of vm: Store.VM, in store: Store) throws {
         let boots = try BootList.boots(of: vm, in: store)
-        let index = number > 0 ? number - 1 : boots.count - 1 + number
-        guard let console = try BootList.consoleStream(of: vm, in: store), boots.indices.contains(index) else {
+        guard let console = try BootList.consoleStream(of: vm, in: store), let index = Self.index(number, boots) else {
             // Joined while it ran: all that was seen of it is the latest boot.
             if number == 0, boots.isEmpty {
                 return nil
@@ -123,8 +141,15 @@ struct BootWindow {
         until = next?.start.advanced(byMicroseconds: -1)
     }
 
+    private static func index(_ number: Int, _ boots: [Boot]) -> Int? {
+        guard !boots.isEmpty, (1 - boots.count...boots.count).contains(number) else {
+            return nil
+        }
+        return number > 0 ? number - 1 : boots.count - 1 + number
+    }
+
     private static func noSuchBoot(_ number: Int, _ kept: Int, _ vm: Store.VM) -> QueryError {
-        let name = vm.identity.name
+        let name = VMLookup.quoted(vm.identity.name)
         switch kept {
         case 0: return QueryError(.noSuchBoot, "no boot of \(name) was seen; its log can be read without --boot")
         case 1: return QueryError(.noSuchBoot, "\(name) has no boot \(number): only one is kept, which is 0")

@@ -2,10 +2,10 @@ import LogModel
 import LogStore
 
 extension LogQuery {
-    /// Why nothing was handed out, for people; nil when something was.
+    /// Why nothing was handed out, or not all that might be, for people; nil when the answer speaks for itself.
     public func explanation() -> String? {
         guard !matchedAny else {
-            return nil
+            return abandoned
         }
         let who = vms.count == 1 ? "the log of \(VMLookup.quoted(vms[0].identity.name))" : "the log"
         guard !vms.isEmpty else {
@@ -26,7 +26,8 @@ extension LogQuery {
         }
         if let pattern = selection.pattern {
             let serious = selection.severity.map { " that is \($0.name) or worse" } ?? ""
-            return "no line\(within)\(serious) matches '\(VMLookup.quoted(pattern.expression))'"
+            let outcome = "no line\(within)\(serious) matches '\(VMLookup.quoted(pattern.expression))'"
+            return abandoned.map { outcome + ", but " + $0 } ?? outcome
         }
         if let severity = selection.severity {
             return "no line\(within) is \(severity.name) or worse"
@@ -41,6 +42,14 @@ extension LogQuery {
             return "nothing was said in boot \(boot)"
         }
         return "\(who) holds no lines"
+    }
+
+    /// What is not known because matching was given up.
+    private var abandoned: String? {
+        guard let count = selection.pattern?.abandonedMatches, count > 0 else {
+            return nil
+        }
+        return "matching was given up on \(count == 1 ? "1 line" : "\(count) lines"): too many ways to try; simplify it"
     }
 
     /// The stretch of time asked for, as it stands in a sentence.

@@ -2,15 +2,17 @@ public import LogModel
 public import LogStore
 
 /// The answer to one question, pulled in chunks. Used from one thread at a time.
-public final class LogQuery {
+public final class LogQuery: @unchecked Sendable {
+    // Sendable because its only users await one another: each call ends before the next begins.
+
     let store: Store
-    let vms: [Store.VM]
     let selection: Selection
     let now: Timestamp
     let isFollowing: Bool
     private let filter: LineFilter
     private let resumed: QueryCursor
-    private let windows: [BootWindow?]
+    /// The boot asked for, by the VM's folder.
+    private var windows: [String: BootWindow] = [:]
     private var scope: StreamScope
     private var merger = StreamMerger([])
     private var writer: RenderedOutput
@@ -29,18 +31,19 @@ public final class LogQuery {
     /// Whether any line was selected.
     public private(set) var matchedAny = false
 
-    /// The answer of `store` about `vms`; `now` is when it was asked for.
+    /// The answer of `store` about `vms`; `now` is when it was asked for. A follower of all VMs goes on with those that
+    /// come up later.
     ///
     /// Throws `QueryError` when the question makes no sense for these VMs, `SystemError` when the store cannot be read.
     public init(
         store: Store,
         vms: [Store.VM],
+        areAll: Bool = false,
         selection: Selection,
         rendering: Rendering,
         now: Timestamp
     ) throws {
         self.store = store
-        self.vms = vms
         self.selection = selection
         self.now = now
         // What was received until a moment gone by is all there.
@@ -53,23 +56,33 @@ public final class LogQuery {
             pattern: matcher
         )
         resumed = try selection.cursor.map { word throws(QueryError) in try QueryCursor(word) } ?? QueryCursor()
-        windows = try vms.map { vm in
-            try selection.boot.flatMap { try BootWindow($0, of: vm, in: store) }
+        if let boot = selection.boot {
+            for vm in vms {
+                windows[vm.directory] = try BootWindow(boot, of: vm, in: store)
+            }
         }
         linesLeft = selection.head ?? .max
         bytesLeft = selection.limitBytes ?? .max
-        scope = StreamScope(store: store, vms: vms, wanted: selection.streams)
+        // What is yet to come is the latest boot.
+        let isOpen = areAll && isFollowing && (selection.boot ?? 0) == 0
+        scope = StreamScope(store: store, vms: vms, wanted: selection.streams, isOpen: isOpen)
         let streams = try scope.refresh()
         try Self.check(streams, scope, selection, vms)
         try Self.check(resumed, vms)
         prefix = rendering.prefix
         writer = RenderedOutput(rendering, prefix: prefix ?? false)
-        try open(streams)
+        try open(streams, tail: selection.tail)
         isOver = linesLeft == 0 || bytesLeft == 0 || selection.tail == 0 && !isFollowing
     }
 
-    /// The streams looked at, to be waited on when following.
-    public var streams: [StreamID] { merger.lanes.map(\.stream) }
+    /// The VMs looked at.
+    var vms: [Store.VM] { scope.vms }
+    /// The streams looked at.
+    var streams: [StreamID] { merger.lanes.map(\.stream) }
+
+    /// Folders in which a change may be more of the answer, named from the store's root, that were not handed over
+    /// before.
+    func takeNewFolders() -> [String] { scope.takeNewFolders() }
 
     /// Whether nothing can ever follow.
     public var isFinished: Bool {
@@ -101,7 +114,7 @@ public final class LogQuery {
             guard isFollowing else {
                 return nil
             }
-            try open(scope.refresh())
+            try open(scope.refresh(), tail: nil)
             merger.wake()
             isDrained = false
         }
@@ -193,18 +206,23 @@ public final class LogQuery {
                 return
             }
             // Between the hits of a search boots would stand for nothing.
-            if !filter.looksAtText, writer.showsEvents {
-                let number = try bootNumber(detail, event, merger.lanes[lane].stream)
-                writer.append(event, boot: number, labels[lane], to: &out)
+            guard !filter.looksAtText, writer.showsEvents else {
+                return
             }
+            let boot = try boot(detail, event, merger.lanes[lane].stream)
+            // A boot ends once: the console of a guest that said it powers down is closed next.
+            if !detail.event.isBeginning, let end = boot?.endPlace, end < event.place {
+                return
+            }
+            writer.append(event, boot: boot?.number, labels[lane], to: &out)
         }
     }
 
-    private func bootNumber(_ detail: BootDetail, _ event: StreamEvent, _ stream: StreamID) throws -> Int? {
-        func find() -> Int? {
+    private func boot(_ detail: BootDetail, _ event: StreamEvent, _ stream: StreamID) throws -> Boot? {
+        func find() -> Boot? {
             boots[stream]?.last { boot in
-                detail.event.isEnd ? boot.place <= event.place : boot.position == detail.position
-            }?.number
+                detail.event.isBeginning ? boot.position == detail.position : boot.place <= event.place
+            }
         }
         let isCurrent = boots[stream]?.last.map { $0.place >= event.place } ?? false
         if !isCurrent || find() == nil {
@@ -245,13 +263,12 @@ public final class LogQuery {
         )
     }
 
-    /// Begins to read streams that are new to the query.
-    private func open(_ found: [StreamScope.Found]) throws {
-        let isFirst = merger.lanes.isEmpty
+    /// Begins to read streams that are new to the query, the last `tail` lines of them when given.
+    private func open(_ found: [StreamScope.Found], tail: Int?) throws {
         let isMerged = merger.lanes.count + found.count > 1
         var openings = try found.map { try Opening($0, isMerged: isMerged, self) }
-        if isFirst, let tail = selection.tail {
-            try Opening.keepTail(tail, of: &openings)
+        if let tail {
+            try Opening.keepTail(min(tail, Selection.largestTail), of: &openings)
         }
         let names = Dictionary(vms.map { ($0.identity.name, 1) }, uniquingKeysWith: +)
         for opening in openings {
@@ -287,7 +304,7 @@ public final class LogQuery {
             var filter = query.filter
             start = query.resumed.places[found.stream] ?? .start
             var bound: Cursor?
-            if let window = query.windows[found.vm] {
+            if let window = query.windows[found.stream.vm] {
                 if window.console == found.stream {
                     start = max(start, window.place)
                     bound = window.bound
@@ -317,7 +334,8 @@ public final class LogQuery {
 
         /// Moves the starts so that only the last `count` lines of all streams together are left.
         static func keepTail(_ count: Int, of openings: inout [Opening]) throws {
-            var tails = try openings.map { opening in
+            var tails: [ArraySlice<TailFinder.Place>] = []
+            for opening in openings {
                 let finder = TailFinder(
                     reader: opening.reader,
                     properties: opening.properties,
@@ -326,9 +344,17 @@ public final class LogQuery {
                     start: opening.start,
                     bound: opening.bound
                 )
-                return (try finder.last(count))[...]
+                // Stream by stream, so that never more than twice `count` are remembered.
+                tails.append(try finder.last(count)[...])
+                Self.cut(&tails, to: count)
             }
-            // The lines that come first in the merged order are left out until so many remain.
+            for (place, tail) in tails.enumerated() {
+                openings[place].start = try tail.first?.start ?? openings[place].reader.end()
+            }
+        }
+
+        /// Leaves out the lines that come first in the merged order until only `count` remain.
+        private static func cut(_ tails: inout [ArraySlice<TailFinder.Place>], to count: Int) {
             var excess = tails.reduce(0) { $0 + $1.count } - count
             while excess > 0 {
                 let lane = tails.indices.filter { !tails[$0].isEmpty }
@@ -338,9 +364,6 @@ public final class LogQuery {
                 }
                 tails[lane].removeFirst()
                 excess -= 1
-            }
-            for (place, tail) in tails.enumerated() {
-                openings[place].start = try tail.first?.start ?? openings[place].reader.end()
             }
         }
     }

@@ -3,9 +3,11 @@ public import LogStore
 
 /// Waits until a VM says something: looks at what is there, then at what comes.
 ///
-/// A line counts as soon as it matches, its LF or not: a prompt such as `login: ` has none. Used from one thread at a
-/// time.
-public final class PatternWait {
+/// A line counts as soon as it matches, its LF or not: a prompt such as `login: ` has none. The VM need not be there
+/// yet. Used from one thread at a time.
+public final class PatternWait: @unchecked Sendable {
+    // Sendable because its only users await one another: each call ends before the next begins.
+
     /// The line that matched.
     public struct Match: Hashable, Sendable {
         /// Where it was said.
@@ -16,33 +18,54 @@ public final class PatternWait {
         public var time: Timestamp
         /// The line without its end, as stored.
         public var line: [UInt8]
+
+        /// The line as text.
+        public var text: String { String(decoding: line, as: UTF8.self) }
     }
 
     private let store: Store
+    private let word: String
+    private let stream: StreamName?
+    private let since: Timestamp?
     private let matcher: PatternMatcher
     private let filter: LineFilter
-    private let window: BootWindow?
-    private var scope: StreamScope
+    private var root: GrowingFolder
+    private var window: BootWindow?
+    private var scope: StreamScope?
     private var lanes: [(stream: StreamID, source: LineSource, seen: UInt64)] = []
+    /// Why there is no VM to look at yet.
+    private var absence: QueryError?
 
-    /// Waits for a line of `vm`, of one stream or of any, in which `pattern` is found and which was received at or
-    /// after `since`. Without `since` the latest boot counts from its beginning, so that who asks late gets an answer
-    /// too.
-    public init(store: Store, vm: Store.VM, stream: StreamName?, pattern: Pattern, since: Timestamp?) throws {
+    /// Waits for a line of the VM that `word` names, of one stream or of any, in which `pattern` is found and which was
+    /// received at or after `since`. Without `since` the latest boot counts from its beginning, so that who asks late
+    /// gets an answer too.
+    public init(store: Store, vm word: String, stream: StreamName?, pattern: Pattern, since: Timestamp?) {
         self.store = store
+        self.word = word
+        self.stream = stream
+        self.since = since
         matcher = PatternMatcher(pattern)
-        window = since == nil ? try BootWindow(0, of: vm, in: store) : nil
         filter = LineFilter(since: since, pattern: matcher)
-        scope = StreamScope(store: store, vms: [vm], wanted: stream.map { [$0] })
-        try open()
+        root = GrowingFolder("", in: store)
     }
 
-    /// The streams looked at, to be listened to; grows when the VM gets a new one.
-    public var streams: [StreamID] { lanes.map(\.stream) }
+    /// Folders in which a change may bring a match, named from the store's root, that were not handed over before.
+    func takeNewFolders() -> [String] {
+        scope?.takeNewFolders() ?? root.takeNewFolders()
+    }
+
+    /// What comes of it when nobody waits any longer: nil, or an error when there is no such VM.
+    func withoutMatch() throws -> Match? {
+        if let absence {
+            throw absence
+        }
+        return nil
+    }
 
     /// The first match, the earliest when several streams have one; nil when there is none yet. To be asked again
     /// after a commit.
     public func poll() throws -> Match? {
+        try find()
         try open()
         var first: Match?
         for place in lanes.indices {
@@ -53,8 +76,36 @@ public final class PatternWait {
         return first
     }
 
+    /// Finds the VM, when there are any that were not asked about before.
+    private func find() throws {
+        guard scope == nil else {
+            return
+        }
+        let arrived = try root.nextVMs()
+        if arrived.isEmpty, absence != nil {
+            return
+        }
+        let vm: Store.VM
+        do {
+            vm = try VMLookup.resolve(word, in: store, previousInstance: false)
+        } catch {
+            guard error.code == .noSuchVM else {
+                throw error
+            }
+            absence = error
+            return
+        }
+        guard vm.ended == nil else {
+            absence = QueryError(.noSuchVM, "\(VMLookup.quoted(word)) was deleted, and no other of its name came")
+            return
+        }
+        absence = nil
+        window = since == nil ? try BootWindow(0, of: vm, in: store) : nil
+        scope = StreamScope(store: store, vms: [vm], wanted: stream.map { [$0] })
+    }
+
     private func open() throws {
-        for found in try scope.refresh() {
+        for found in try scope?.refresh() ?? [] {
             let reader = store.reader(of: found.stream)
             let properties = store.properties(of: found.stream)
             let isConsole = window?.console == found.stream

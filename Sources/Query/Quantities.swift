@@ -1,3 +1,5 @@
+import LogModel
+
 /// Why a word that a person typed is not what was asked for.
 public struct WordError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The word as it was typed.
@@ -98,6 +100,14 @@ public enum Quantities {
         case "tb": 1_000_000_000_000
         default: nil
         }
+    }
+}
+
+extension Duration {
+    /// In whole microseconds, saturating at the ends of the range.
+    public var wholeMicroseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return Timestamp(seconds: seconds, nanoseconds: attoseconds / 1_000_000_000).microseconds
     }
 }
 

@@ -8,7 +8,7 @@ public struct Selection: Sendable {
     public var since: Timestamp?
     /// Only lines received at or before this moment.
     public var until: Timestamp?
-    /// Only the last so many lines of what all else selects.
+    /// Only the last so many lines of what all else selects, `largestTail` at most.
     public var tail: Int?
     /// Only the first so many lines of what all else selects, `tail` included.
     public var head: Int?
@@ -24,6 +24,9 @@ public struct Selection: Sendable {
     public var cursor: String?
     /// Whether to go on with what comes later.
     public var follow: Bool
+
+    /// The last lines are found from the end backwards, and where each begins is remembered: 24 bytes a line.
+    public static let largestTail = 1_000_000
 
     /// Everything there is.
     public init() {
@@ -48,8 +51,19 @@ public enum OutputFormat: String, CaseIterable, Sendable {
     /// The stored bytes.
     case raw
 
+    /// The format that `word` names; `journal` is another name of `export`.
+    public init?(word: String) {
+        self.init(rawValue: word == "journal" ? OutputFormat.export.rawValue : word)
+    }
+
+    /// The names of all formats, as they stand in a sentence.
+    public static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
     /// Whether it is made for eyes, on a terminal.
     public var isHuman: Bool { self == .text || self == .short }
+
+    /// Whether it holds the guest's bytes as they are, on which a terminal would act.
+    public var isVerbatim: Bool { self == .cri || self == .export || self == .raw }
 }
 
 /// How the answer looks.

@@ -1,52 +1,67 @@
 import LogModel
 import LogStore
+import SystemIO
 
 /// Which streams a query looks at, and which have come up since it last looked.
 struct StreamScope {
-    /// A stream, and which of the query's VMs it belongs to.
+    /// A stream, and which of `vms` it belongs to.
     struct Found {
         let stream: StreamID
         let vm: Int
     }
 
     private let store: Store
-    private let vms: [Store.VM]
     private let wanted: Set<StreamName>?
-    private var known: Set<StreamID> = []
-    /// When each VM's folder last changed, of those that hold nothing half made.
-    private var changed: [Int: Int64] = [:]
+    private var root: GrowingFolder?
+    /// The VMs' folders, in the order of `vms`.
+    private var folders: [GrowingFolder] = []
+    private var newFolders: [String] = []
 
+    /// The VMs looked at.
+    private(set) var vms: [Store.VM] = []
     /// Streams that are there but were not asked for.
     private(set) var passedOver: Set<StreamName> = []
 
-    init(store: Store, vms: [Store.VM], wanted: Set<StreamName>?) {
+    /// The streams of `vms` that are `wanted`, of all when nil; with `isOpen` those of VMs to come as well.
+    init(store: Store, vms: [Store.VM], wanted: Set<StreamName>?, isOpen: Bool = false) {
         self.store = store
-        self.vms = vms
         self.wanted = wanted
+        root = isOpen ? GrowingFolder("", in: store) : nil
+        vms.forEach { add($0) }
     }
 
-    /// The streams that are there and were not when this was last asked. Costs one look at each VM's folder.
+    private mutating func add(_ vm: Store.VM) {
+        vms.append(vm)
+        folders.append(GrowingFolder(vm.directory, in: store))
+    }
+
+    /// The streams that are there and were not when this was last asked. Costs one look at each VM's folder. A VM that
+    /// was removed has no more to come; that is no error.
     mutating func refresh() throws -> [Found] {
+        if let arrived = try root?.nextVMs() {
+            let known = Set(vms.map(\.directory))
+            arrived.filter { $0.ended == nil && !known.contains($0.directory) }.forEach { add($0) }
+        }
         var found: [Found] = []
         for (place, vm) in vms.enumerated() {
-            let folder = store.root + "/" + vm.directory
-            let modified = store.fileSystem.status(folder)?.modified
-            if let modified, changed[place] == modified {
-                continue
-            }
-            let streams = try store.streams(of: vm.directory)
-            // A stream is there once its facts are; until then the folder's time tells nothing.
-            let names = try store.fileSystem.names(in: folder).filter { $0 != "lock" && StreamName($0) != nil }
-            changed[place] = names.count == streams.count ? modified : nil
-            for stream in streams where !known.contains(stream) {
+            for stream in try folders[place].nextStreams() {
                 guard wanted?.contains(stream.stream) ?? true else {
                     passedOver.insert(stream.stream)
                     continue
                 }
-                known.insert(stream)
+                newFolders.append(vm.directory + "/" + stream.stream.text)
                 found.append(Found(stream: stream, vm: place))
             }
         }
         return found
+    }
+
+    /// Folders in which a change may be news, named from the store's root, that were not handed over before.
+    mutating func takeNewFolders() -> [String] {
+        defer { newFolders = [] }
+        for place in folders.indices {
+            newFolders += folders[place].takeNewFolders()
+        }
+        return newFolders + (root?.takeNewFolders() ?? [])
     }
 }

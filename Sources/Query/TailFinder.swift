@@ -66,7 +66,7 @@ struct TailFinder {
                 continue
             }
             places.append(Place(start: line.start, latest: source.runningMaximum))
-            if places.count >= 2 * count + 1024 {
+            if places.count - count >= max(count, 1024) {
                 places.removeFirst(places.count - count)
             }
         }

@@ -11,7 +11,8 @@ public import LogModel
 /// - `@1763658005` and `@1763658005.25`, seconds of the Unix epoch; docker's bare `1763658005.000000000` too, from nine
 ///   digits up.
 public enum TimeWords {
-    /// The moment `word` names when it is `now`, dates without an offset being read by the clocks of `zone`.
+    /// The moment `word` names when it is `now`, dates without an offset being read by the clocks of `zone`. What lies
+    /// before the year 1 or after 9999 is the nearest moment within: every time that is asked for can be written.
     public static func parse(
         _ word: String,
         now: Timestamp,
@@ -26,7 +27,7 @@ public enum TimeWords {
         else {
             throw WordError(word: word, wanted: "a time", accepted: accepted)
         }
-        return moment
+        return moment.clampedToFourDigitYears
     }
 
     static let accepted =

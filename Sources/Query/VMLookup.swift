@@ -1,5 +1,6 @@
 import LogModel
 public import LogStore
+import TextFormats
 
 /// Finds the VM that somebody means.
 public enum VMLookup {
@@ -99,41 +100,15 @@ public enum VMLookup {
         guard !all.isEmpty else {
             return "no VM named \(quoted(word)): nothing was captured yet; is --store right?"
         }
-        let near = Set(all.map(\.identity.name)).map { (distance: distance(word, $0), name: $0) }
-            .filter { $0.distance <= max(1, word.utf8.count / 3) }
-            .min { $0 < $1 }
-        let hint = near.map { "did you mean \(quoted($0.name))?" } ?? "'guestlog vms' lists those there are"
+        let near = NearestWord.to(word, among: all.map(\.identity.name))
+        let hint = near.map { "did you mean \(quoted($0))?" } ?? "'guestlog vms' lists those there are"
         return "no VM named \(quoted(word)); \(hint)"
     }
 
     /// A name as it can stand in a message: names come from the outside.
     static func quoted(_ name: String) -> String {
         String(
-            name.unicodeScalars.prefix(100).map { scalar in
-                scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
-                    || scalar.properties.isDefaultIgnorableCodePoint || scalar.properties.isBidiControl
-                    ? "\u{fffd}" : Character(scalar)
-            }
+            name.unicodeScalars.prefix(100).map { $0.isTerminalHazard ? "\u{fffd}" : Character($0) }
         )
-    }
-
-    /// Insertions, deletions, replacements and swaps of neighbours that lead from one name to the other, case apart.
-    static func distance(_ left: String, _ right: String) -> Int {
-        let (a, b) = (Array(left.lowercased().utf8.prefix(64)), Array(right.lowercased().utf8.prefix(64)))
-        var rows = [[Int]](repeating: [Int](repeating: 0, count: b.count + 1), count: a.count + 1)
-        for i in 0...a.count {
-            for j in 0...b.count {
-                if i == 0 || j == 0 {
-                    rows[i][j] = i + j
-                    continue
-                }
-                let change = rows[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)
-                rows[i][j] = min(change, rows[i - 1][j] + 1, rows[i][j - 1] + 1)
-                if i > 1, j > 1, a[i - 1] == b[j - 2], a[i - 2] == b[j - 1] {
-                    rows[i][j] = min(rows[i][j], rows[i - 2][j - 2] + 1)
-                }
-            }
-        }
-        return rows[a.count][b.count]
     }
 }

@@ -6,7 +6,7 @@
 /// - `\u{…}` for any other code point, lower-case hexadecimal without leading zeros;
 /// - `\\` for a backslash, so that the two above cannot be forged.
 ///
-/// There is no other spelling: CR is `\x0d`, never `\r`. `unescape` takes all this back. LF and TAB pass.
+/// There is no other spelling: CR is `\x0d`, never `\r`; so all this can be taken back. LF and TAB pass.
 ///
 /// State is kept between calls: a character or a sequence torn over two batches comes out as if whole, and the output
 /// does not depend on where the input was cut. At most 34 bytes of input are held back.
@@ -18,7 +18,7 @@ public struct TerminalEscaper: Sendable {
         /// where `color` is true, and is reset before the line's end so that no line colours the next; where it is
         /// false the sequence is dropped. Every other escape sequence is shown, its ESC as `\x1b`.
         case display(color: Bool)
-        /// Exact: nothing is dropped, nothing added. `unescape` gives back the very bytes.
+        /// Exact: nothing is dropped, nothing added; the very bytes can be had back.
         case exact
         /// Exact, with LF and TAB escaped too: a name or a value that stands inside a line cannot leave it.
         case field

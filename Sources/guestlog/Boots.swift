@@ -16,6 +16,7 @@ struct Boots: AsyncParsableCommand {
     @Flag(help: "The VM that had the name before this one.")
     var previousInstance = false
 
+    @OptionGroup var times: TimeOptions
     @OptionGroup var places: PlaceOptions
 
     func run() async throws {
@@ -39,15 +40,13 @@ struct Boots: AsyncParsableCommand {
             return
         }
         let rows = boots.enumerated().map { place, boot in
-            Self.row(boot, index: place - boots.count + 1)
+            row(boot, index: place - boots.count + 1)
         }
         try Output.write(Output.table([["IDX", "BOOT", "BEGAN", "BY", "ENDED", "HOW", "BYTES"]] + rows))
     }
 
-    private static func row(_ boot: JSON, index: Int) -> [String] {
-        func time(_ name: String) -> String {
-            boot[name]?.text.map { String($0.prefix(19)).replacing("T", with: " ") } ?? "-"
-        }
+    private func row(_ boot: JSON, index: Int) -> [String] {
+        func time(_ name: String) -> String { times.words(boot[name]?.text) }
         return [
             String(index), boot["number"]?.integer.map { String($0) } ?? "-", time("start"),
             boot["start_event"]?.text ?? "-", time("end"), boot["end_event"]?.text ?? (index == 0 ? "running" : "-"),

@@ -7,7 +7,7 @@ import Query
 struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a VM's log in another program's format.",
-        discussion: "Formats: text, short, json, logfmt, cri, journal (systemd's export format), raw."
+        discussion: "Formats: text, short, json, logfmt, cri, export (systemd's; also called journal), raw."
     )
 
     @Argument(help: "The format.")
@@ -19,9 +19,10 @@ struct Export: ParsableCommand {
     @OptionGroup var places: PlaceOptions
 
     func run() throws {
-        guard let chosen = OutputFormat(rawValue: format == "journal" ? "export" : format) else {
-            throw ValidationError("\(format) is no format; there are text, short, json, logfmt, cri, journal, raw")
+        guard let chosen = OutputFormat(word: format) else {
+            throw ValidationError("\(Terminal.safe(format)) is no format; there are \(OutputFormat.names)")
         }
+        try Output.checkTerminal(chosen)
         guard let store = try places.readableStore() else {
             Output.error("the store \(try places.configuration().store) cannot be read; export needs to")
             throw ExitCode.outOfReach

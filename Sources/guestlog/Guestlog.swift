@@ -29,7 +29,7 @@ struct Guestlog: AsyncParsableCommand {
     static func main() async {
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(words(CommandLine.arguments.dropFirst()))
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -38,6 +38,22 @@ struct Guestlog: AsyncParsableCommand {
         } catch {
             leave(with: error)
         }
+    }
+
+    /// What was typed, with a boot counted backwards put to its option: since a bare -b is the latest boot, the parser
+    /// takes -1 for another option.
+    private static func words(_ typed: some Sequence<String>) -> [String] {
+        var words: [String] = []
+        for word in typed {
+            if let last = words.last, last == "-b" || last == "--boot", word.hasPrefix("-"), Int(word) != nil,
+                !words.contains("--")
+            {
+                words[words.count - 1] = "--boot=" + word
+            } else {
+                words.append(word)
+            }
+        }
+        return words
     }
 
     private static func leave(with error: any Error) -> Never {

@@ -41,8 +41,12 @@ struct Logs: AsyncParsableCommand {
 
     @Option(
         name: .shortAndLong,
-        parsing: .unconditional,
-        help: ArgumentHelp("One boot only: 0 the latest, -1 the one before, 1 the oldest kept.", valueName: "n")
+        defaultAsFlag: 0,
+        parsing: .next,
+        help: ArgumentHelp(
+            "One boot only: 0 or nothing the latest, -1 the one before, 1 the oldest kept.",
+            valueName: "n"
+        )
     )
     var boot: Int?
 
@@ -72,7 +76,7 @@ struct Logs: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Stop after this many bytes.", valueName: "n"))
     var limitBytes: Int?
 
-    @Option(name: .shortAndLong, help: "text, short, json, logfmt, cri, export, raw.")
+    @Option(name: .shortAndLong, help: "text, short, json, logfmt, cri, export (or journal), raw.")
     var output: String = "text"
 
     @Flag(help: "All VMs.")
@@ -90,13 +94,12 @@ struct Logs: AsyncParsableCommand {
     @Option(help: ArgumentHelp("auto, always, never.", valueName: "when"))
     var color: ColorChoice = .auto
 
-    @Flag(help: "Times in UTC.")
-    var utc = false
+    @OptionGroup var times: TimeOptions
 
     @Flag(help: "The VM that had the name before this one.")
     var previousInstance = false
 
-    @Flag(help: "Write raw bytes to a terminal all the same.")
+    @Flag(help: "Write the guest's own bytes (cri, export, raw) to a terminal all the same.")
     var force = false
 
     @OptionGroup var places: PlaceOptions
@@ -112,8 +115,8 @@ struct Logs: AsyncParsableCommand {
         if previous, boot != nil {
             throw ValidationError("-p is -b -1; give one of them")
         }
-        if output == "raw", Output.isTerminal, !force {
-            throw ValidationError("raw bytes can take a terminal over; write them to a file, or say --force")
+        if let format = OutputFormat(word: output), !force {
+            try Output.checkTerminal(format, remedy: "write them to a file, or say --force")
         }
         if let head, head < 0 {
             throw ValidationError("--head \(head): a whole number from 0 was expected")
@@ -124,7 +127,7 @@ struct Logs: AsyncParsableCommand {
         let request = try self.request()
         do {
             if let store = try places.readableStore() {
-                try answer(request, from: store)
+                try await answer(request, from: store)
             } else {
                 try await ask(request)
             }
@@ -157,36 +160,18 @@ struct Logs: AsyncParsableCommand {
         request.selection.follow = follow
         request.rendering.timestamps = timestamps
         request.rendering.prefix = prefix
-        request.rendering.utc = utc
+        request.rendering.utc = times.utc
         request.rendering.color = color == .always || (color == .auto && Output.wantsColor)
         return request
     }
 
     // MARK: - From the store at hand
 
-    private func answer(_ request: LogRequest, from store: Store) throws {
+    private func answer(_ request: LogRequest, from store: Store) async throws {
         let query = try request.open(store, now: presentMoment())
-        let wake = follow ? try FolderWake(store) : nil
-        while true {
-            wake?.watch(query.streams)
-            while let chunk = try query.next() {
-                try Output.write(chunk)
-            }
-            guard let wake, !query.isFinished else {
-                break
-            }
-            if !wake.wait(milliseconds: Self.partialDelay) {
-                if let partial = query.flushPartial() {
-                    try Output.write(partial)
-                }
-                _ = wake.wait(milliseconds: -1)
-            }
-        }
+        _ = try await Following(FolderListener(store) { Output.error($0) }).answer(query) { try Output.write($0) }
         try finish(cursor: query.cursor, matched: query.matchedAny, explanation: query.explanation())
     }
-
-    /// An unfinished line is shown to a follower after this many milliseconds.
-    private static let partialDelay: Int32 = 100
 
     // MARK: - From the daemon
 
@@ -214,30 +199,5 @@ struct Logs: AsyncParsableCommand {
             return ValidationError("\(error); did you mean --severity \(word)? Here -p is --previous")
         }
         return error
-    }
-}
-
-/// Waits for change in the folders of streams, and of VMs that may get new ones.
-struct FolderWake {
-    private let store: Store
-    private let folders: DirectoryWatch
-
-    init(_ store: Store) throws {
-        self.store = store
-        folders = try DirectoryWatch()
-    }
-
-    func watch(_ streams: [StreamID]) {
-        for stream in streams {
-            let folder = store.folder(of: stream)
-            _ = try? folders.add(folder, mask: DirectoryWatch.entriesAndWrites)
-            _ = try? folders.add(folder + "/..", mask: DirectoryWatch.entries)
-        }
-    }
-
-    /// Whether something changed within `milliseconds` (-1: no limit).
-    func wait(milliseconds: Int32) -> Bool {
-        folders.wait(milliseconds: milliseconds)
-        return !folders.drain().isEmpty
     }
 }

@@ -1,4 +1,6 @@
+import ArgumentParser
 import Glibc
+import Query
 import SystemIO
 
 /// Standard output and error, without buffering of our own.
@@ -47,6 +49,13 @@ enum Output {
 
     /// Whether standard output is a terminal.
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// Refuses to write the guest's bytes as they are to a terminal; `remedy` is what to do instead.
+    static func checkTerminal(_ format: OutputFormat, remedy: String = "write them to a file") throws {
+        if format.isVerbatim, isTerminal {
+            throw ValidationError("the guest's own bytes can take a terminal over; \(remedy)")
+        }
+    }
 
     /// Whether a terminal wants colour: NO_COLOR is not set, and it is not a dumb one.
     static var wantsColor: Bool {

@@ -45,13 +45,23 @@ struct PlaceOptions: ParsableArguments {
         ControlClient(socket: try configuration().socket)
     }
 
-    /// The store, if this process may read it and the daemon was not named instead.
+    /// Whether the command line names a store, and no daemon.
+    var namesStoreOnly: Bool { store != nil && socket == nil }
+
+    /// The store, if this process may read it and the daemon was not named instead. Throws when the store was named and
+    /// cannot be read: the daemon's is another.
     func readableStore() throws -> Store? {
         if socket != nil, store == nil {
             return nil
         }
         let root = try configuration().store
-        return access(root, R_OK | X_OK) == 0 ? Store(root: root) : nil
+        if access(root, R_OK | X_OK) == 0 {
+            return Store(root: root)
+        }
+        guard namesStoreOnly else {
+            return nil
+        }
+        throw SystemError("read the store", Terminal.safe(root))
     }
 }
 

@@ -6,7 +6,8 @@ struct Run: ParsableCommand {
         abstract: "Run one VM under capture in the foreground: no daemon, no configuration.",
         discussion: """
             The command gets a terminal of its own as the VM's console (qemu -nographic, -serial stdio, Firecracker, \
-            anything that talks on its standard streams); this terminal is one more watcher. Exits as the command does.
+            anything that talks on its standard streams); this terminal is one more watcher. Exits as the command does; \
+            127 when there is no such command. SIGTERM, SIGINT and SIGHUP are passed on to it.
             """
     )
 
@@ -37,7 +38,11 @@ struct Run: ParsableCommand {
             status = try run.run()
         } catch {
             Terminal.restore(mode)
-            throw error
+            guard let error = error as? ForegroundRun.CannotStart else {
+                throw error
+            }
+            Output.error("\(error)")
+            throw ExitCode(error.status)
         }
         Terminal.restore(mode)
         throw ExitCode(status)

@@ -8,6 +8,7 @@ struct Status: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "text or json.")
     var output: ListFormat = .text
 
+    @OptionGroup var times: TimeOptions
     @OptionGroup var places: PlaceOptions
 
     func run() async throws {
@@ -20,7 +21,7 @@ struct Status: AsyncParsableCommand {
         func size(_ name: String) -> String { status[name]?.integer.map(Output.size) ?? "-" }
         let rows = [
             ["version", status["version"]?.text ?? "-"],
-            ["started", status["started"]?.text ?? "-"],
+            ["started", times.words(status["started"]?.text)],
             ["store", Terminal.safe(status["store"]?.text ?? "-")],
             ["consoles", "\(number("connected")) connected of \(number("consoles"))"],
             ["received", size("received_bytes")],

@@ -27,10 +27,17 @@ enum Terminal {
             return
         }
         tcsetattr(STDIN_FILENO, TCSADRAIN, &mode)
-        let reset =
-            "\u{1b}[0m\u{1b}[?25h\u{1b}[?1l\u{1b}>\u{1b}(B\u{1b}[?1000l\u{1b}[?1002l\u{1b}[?1006l\u{1b}[?2004l\u{1b}[r"
         if isatty(STDOUT_FILENO) == 1 {
-            try? Output.write(reset)
+            try? Output.write(reset.joined())
         }
     }
+
+    private static let reset = [
+        // The normal screen (not 1049, which moves the cursor too), and scrolling over all of it, the cursor kept.
+        "\u{1b}[?47l", "\u{1b}7\u{1b}[r\u{1b}8",
+        // No colours, a cursor, ASCII in G0 and G0 in use.
+        "\u{1b}[0m", "\u{1b}[?25h", "\u{1b}(B", "\u{0f}",
+        // Keys that send what is on them; no reports of the mouse or of pasting.
+        "\u{1b}[?1l", "\u{1b}>", "\u{1b}[?1000l", "\u{1b}[?1002l", "\u{1b}[?1006l", "\u{1b}[?2004l",
+    ]
 }

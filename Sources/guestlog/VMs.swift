@@ -13,20 +13,11 @@ struct VMs: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "text or json.")
     var output: ListFormat = .text
 
+    @OptionGroup var times: TimeOptions
     @OptionGroup var places: PlaceOptions
 
     func run() async throws {
-        let answer: JSON
-        let client = try places.client()
-        if client.isReachable {
-            answer = try await client.get(RequestTarget(["v1", "vms"]))
-        } else if let store = try places.readableStore() {
-            let listed = try store.vms().map { try VMListing(vm: $0, report: VMReport(of: $0, in: store)).json }
-            answer = .object([("vms", .array(listed))])
-        } else {
-            answer = try await client.get(RequestTarget(["v1", "vms"]))
-        }
-        let vms = answer["vms"]?.elements ?? []
+        let vms = try await self.vms()
         if output == .json {
             for vm in vms {
                 try Output.write(vm.bytes + [Lines.feed])
@@ -38,13 +29,22 @@ struct VMs: AsyncParsableCommand {
             return
         }
         let header = ["NAME", "STATE", "BOOTS", "FIRST", "LAST", "TEXT", "STORED", "LOST", "PROBLEM"]
-        try Output.write(Output.table([header] + vms.map(Self.row)))
+        try Output.write(Output.table([header] + vms.map(row)))
     }
 
-    private static func row(_ vm: JSON) -> [String] {
+    /// The daemon knows more: who is connected just now. Of a store that was named the daemon may know nothing.
+    private func vms() async throws -> [JSON] {
+        let client = try places.client()
+        if places.namesStoreOnly || !client.isReachable, let store = try places.readableStore() {
+            return try store.vms().map { try VMListing(vm: $0, report: VMReport(of: $0, in: store)).json }
+        }
+        return try await client.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
+    }
+
+    private func row(_ vm: JSON) -> [String] {
         func text(_ name: String) -> String { vm[name]?.text.map(Terminal.safe) ?? "-" }
         func size(_ name: String) -> String { vm[name]?.integer.map(Output.size) ?? "-" }
-        func time(_ name: String) -> String { String(text(name).prefix(19)).replacing("T", with: " ") }
+        func time(_ name: String) -> String { times.words(vm[name]?.text) }
         return [
             text("name"), text("state"), vm["boots"]?.integer.map { String($0) } ?? "-", time("first"), time("last"),
             size("text_bytes"), size("stored_bytes"), size("lost_bytes"), text("problem"),

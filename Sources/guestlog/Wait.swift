@@ -3,13 +3,14 @@ import ControlAPI
 import LogModel
 import LogStore
 import Query
-import SystemIO
 
 struct Wait: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Block until a VM says something that matches.",
-        discussion:
-            "An unfinished last line, such as a prompt, matches too. What the latest boot has said so far counts."
+        discussion: """
+            An unfinished last line, such as a prompt, matches too. What the latest boot has said so far counts. A VM \
+            that is not there yet, or was deleted, is waited for.
+            """
     )
 
     @Argument(help: "The VM: name, UUID, or the beginning of one.")
@@ -36,52 +37,38 @@ struct Wait: AsyncParsableCommand {
     @OptionGroup var places: PlaceOptions
 
     func run() async throws {
-        let line: String?
+        let compiled = try Pattern(pattern)
+        let from = try since.map { try TimeWords.parse($0, now: presentMoment(), zone: .system) }
+        let limit = try timeout.map { try Quantities.parseDuration($0).wholeMicroseconds }
+        let text: String?
         if let store = try places.readableStore() {
-            line = try wait(in: store)
+            let wait = PatternWait(store: store, vm: vm, stream: try streamName(), pattern: compiled, since: from)
+            text = try await Following(FolderListener(store) { Output.error($0) }).match(wait, within: limit)?.text
         } else {
             var parameters = ["pattern": [pattern]]
             parameters["timeout"] = timeout.map { [$0] }
-            parameters["since"] = since.map { [$0] }
+            // What words such as 17:00 mean is decided by the clocks here, not by the daemon's.
+            parameters["since"] = from.map { [$0.description] }
             parameters["stream"] = stream.map { [$0] }
             let answer = try await places.client().get(RequestTarget(["v1", "vms", vm, "wait"], parameters))
-            line = answer["text"]?.text
+            text = answer["text"]?.text
         }
-        guard let line else {
+        guard let text else {
             Output.error("\(Terminal.safe(vm)) did not say it in time")
             throw ExitCode.nothingMatched
         }
         if !quiet {
-            try Output.write(Terminal.safe(line) + "\n")
+            try Output.write(Terminal.safe(text) + "\n")
         }
     }
 
-    private func wait(in store: Store) throws -> String? {
-        let compiled = try Pattern(pattern)
-        let now = presentMoment()
-        let from = try since.map { try TimeWords.parse($0, now: now, zone: .system) }
-        let name = try stream.map { text in
-            guard let name = StreamName(text) else {
-                throw ValidationError("\(text) is no stream's name")
-            }
-            return name
+    private func streamName() throws -> StreamName? {
+        guard let stream else {
+            return nil
         }
-        let limit = try timeout.map { try Quantities.parseDuration($0).components.seconds }
-        let clock = SystemClock()
-        let deadline = limit.map { clock.monotonicMicroseconds() + $0 * 1_000_000 }
-        let found = try VMLookup.resolve(vm, in: store, previousInstance: false)
-        let query = try PatternWait(store: store, vm: found, stream: name, pattern: compiled, since: from)
-        let wake = try FolderWake(store)
-        while true {
-            wake.watch(query.streams)
-            if let match = try query.poll() {
-                return String(decoding: match.line, as: UTF8.self)
-            }
-            let rest = deadline.map { $0 - clock.monotonicMicroseconds() }
-            if let rest, rest <= 0 {
-                return nil
-            }
-            _ = wake.wait(milliseconds: rest.map { Int32(clamping: $0 / 1000 + 1) } ?? -1)
+        guard let name = StreamName(stream) else {
+            throw ValidationError("\(Terminal.safe(stream)) is no stream's name")
         }
+        return name
     }
 }

@@ -15,6 +15,12 @@ import Testing
         #expect(RequestTarget(target.text) == target)
     }
 
+    @Test("a plus is a space among parameters, as forms write it, and itself in a path")
+    func plus() {
+        let target = RequestTarget("/v1/vms/a+b/wait?pattern=a+b%2Bc")
+        #expect(target == RequestTarget(["v1", "vms", "a+b", "wait"], ["pattern": ["a b+c"]]))
+    }
+
     @Test("a broken escape is refused", arguments: ["/v1/%", "/v1/%4", "/v1/%zz", "/v1/%ff", "/v1/logs?vm=%e2%28"])
     func brokenEscape(text: String) {
         #expect(RequestTarget(text) == nil)

@@ -51,7 +51,7 @@ extension EndToEnd {
                     (["logs", "web", "-g", "("], 2, "("),
                     (["logs", "web", "--nonsense"], 2, "nonsense"),
                     (["logs"], 2, "name a VM"),
-                    (["wait", "wbe", "x"], 2, "did you mean web?"),
+                    (["wait", "wbe", "x", "--timeout", "200ms"], 2, "did you mean web?"),
                     (["wait", "web", "x", "--timeout", "long"], 2, "long"),
                     (["boots", "wbe"], 2, "did you mean web?"),
                     (["boots", "web"], 0, ""),

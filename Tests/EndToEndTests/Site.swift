@@ -116,6 +116,10 @@ final class Site {
 
     /// Runs a command to its end.
     func guestlog(_ words: String..., by way: Way = .store) -> Answer {
+        guestlog(words, by: way)
+    }
+
+    func guestlog(_ words: [String], by way: Way = .store) -> Answer {
         commands += 1
         let child = begin(words, by: way, name: "command-\(commands)")
         let status = child.wait()

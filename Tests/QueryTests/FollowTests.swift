@@ -158,4 +158,91 @@ struct FollowTests {
         #expect(try all(query) == "[a/kernel] two\n")
         #expect(query.streams.count == 2)
     }
+
+    @Test("a stream that was asked for and is not there yet is followed from its beginning when it comes")
+    func awaitedStream() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.say("one\n")
+        let query = try query(sample) {
+            $0.streams = [StreamName("kernel")!]
+            $0.tail = 0
+        }
+        #expect(try all(query) == "")
+        #expect(Set(query.takeNewFolders()) == ["a"])
+        // The folder comes first, what makes it a stream later.
+        let folder = sample.store.folder(of: sample.id("kernel"))
+        try sample.store.fileSystem.makeDirectory(folder)
+        #expect(try all(query) == "")
+        #expect(query.takeNewFolders() == ["a/kernel"])
+        try sample.say("two\n", "kernel")
+        #expect(try all(query) == "two\n")
+    }
+
+    @Test("who follows all VMs goes on when one is removed, and with those that come")
+    func comingAndGoing() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.add("b")
+        try sample.say("one\n", vm: 0)
+        try sample.say("two\n", vm: 1)
+        var selection = Selection()
+        selection.follow = true
+        let query = try LogQuery(
+            store: sample.store,
+            vms: sample.vms.map(\.vm),
+            areAll: true,
+            selection: selection,
+            rendering: Rendering(),
+            now: sample.now
+        )
+        #expect(try all(query) == "[a/console0] one\n[b/console0] two\n")
+        sample.remove(vm: 0)
+        try sample.say("three\n", vm: 1)
+        #expect(try all(query) == "[b/console0] three\n")
+        try sample.add("c")
+        #expect(try all(query) == "")
+        try sample.say("four\n", vm: 2)
+        #expect(try all(query) == "[c/console0] four\n")
+    }
+
+    @Test("a boot's end is told once, however many there are to tell of it")
+    func endsOnce() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.boot(.powerOn)
+        try sample.say("bye\n")
+        let query = try query(sample)
+        try sample.boot(.powerDown)
+        #expect(try all(query) == "-- boot 1: power-on --\nbye\n-- boot 1 ended: power-down --\n")
+        try sample.boot(.closed)
+        try sample.boot(.powerOn)
+        #expect(try all(query) == "-- boot 2: power-on --\n")
+    }
+
+    @Test("a wait begins before there is such a VM; without one it says so in the end")
+    func awaitedVM() async throws {
+        let sample = try SampleStore()
+        try sample.add("web")
+        try sample.say("hello\n")
+        let store = sample.store
+        func wait(_ vm: String) throws -> PatternWait {
+            PatternWait(store: store, vm: vm, stream: nil, pattern: try Pattern("hello"), since: nil)
+        }
+        let early = try wait("new")
+        let match = Task.detached {
+            let listener = FolderListener(store) { Issue.record("\($0)") }
+            return try await Following(listener).match(early, within: 30_000_000)
+        }
+        try sample.add("new")
+        try sample.say("hello from new\n", vm: 1)
+        #expect(try await match.value?.text == "hello from new")
+
+        let following = Following(FolderListener(store) { Issue.record("\($0)") })
+        let error = await #expect(throws: QueryError.self) {
+            try await following.match(try wait("wbe"), within: 1000)
+        }
+        #expect(error?.message.contains("did you mean web?") == true)
+        #expect(try await following.match(try wait("web"), within: 0)?.text == "hello")
+    }
 }

@@ -149,7 +149,6 @@ struct FormatTests {
                 ne
                 -- boot 1 ended: panic --
                 Kernel panic - not syncing
-                -- boot 1 ended: closed --
 
                 """
         )

@@ -63,6 +63,11 @@ final class SampleStore {
         return vm.vm
     }
 
+    /// Removes a VM's folder, as retention does.
+    func remove(vm: Int) {
+        Self.removeTree(store.root + "/" + vms[vm].vm.directory)
+    }
+
     func writer(_ stream: String = "console0", vm: Int = 0) throws -> StreamWriter {
         let id = id(stream, vm: vm)
         if let known = writers[id] {

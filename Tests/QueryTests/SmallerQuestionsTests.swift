@@ -174,15 +174,21 @@ struct SmallerQuestionsTests {
     @Test("waiting finds a line in whatever pieces it comes, and a prompt without an end")
     func waiting() throws {
         let sample = try SampleStore()
-        let vm = try sample.add("a")
+        try sample.add("a")
         try sample.say("login: from before\n")
         try sample.boot(.powerOn)
-        let prompt = try PatternWait(store: sample.store, vm: vm, stream: nil, pattern: Pattern("login: $"), since: nil)
-        let ready = try PatternWait(
+        let prompt = PatternWait(
             store: sample.store,
-            vm: vm,
+            vm: "a",
+            stream: nil,
+            pattern: try Pattern("login: $"),
+            since: nil
+        )
+        let ready = PatternWait(
+            store: sample.store,
+            vm: "a",
             stream: .console0,
-            pattern: Pattern("is ready"),
+            pattern: try Pattern("is ready"),
             since: nil
         )
         #expect(try prompt.poll() == nil)

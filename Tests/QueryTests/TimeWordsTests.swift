@@ -87,7 +87,8 @@ struct TimeWordsTests {
                 _ = try TimeWords.parse(word, now: now, zone: berlin)
             }
         }
-        #expect(try TimeWords.parse("@999999999999999999", now: Self.now) == .distantFuture)
+        let last = Timestamp.distantFuture.clampedToFourDigitYears
+        #expect(try TimeWords.parse("@999999999999999999", now: Self.now) == last)
     }
 }
 
@@ -177,5 +178,20 @@ struct QuantitiesTests {
     func refused(_ word: String) {
         #expect(throws: WordError.self) { try Quantities.parseSize(word) }
         #expect(throws: WordError.self) { try Quantities.parseDuration(word) }
+    }
+
+    @Test("a time beyond what dates are written for is the nearest that is, and every moment has a date")
+    func farAway() throws {
+        let now = Timestamp(microseconds: 1_763_658_005_000_000)
+        for word in ["@-9223372036855", "@9223372036855", "@-999999999999999999", "15250w ago", "+15250w"] {
+            let moment = try TimeWords.parse(word, now: now, zone: .utc)
+            #expect(try TimeWords.parse(moment.description, now: now, zone: .utc) == moment, "\(word)")
+        }
+        for moment in [Timestamp.distantPast, .distantFuture, Timestamp(microseconds: -1)] {
+            let civil = moment.utc
+            #expect((0..<1_000_000).contains(civil.microsecond) && (0..<60).contains(civil.second))
+            #expect(!moment.description.isEmpty)
+        }
+        #expect(Timestamp(microseconds: -1).description == "1969-12-31T23:59:59.999999Z")
     }
 }

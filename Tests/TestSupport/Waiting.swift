@@ -19,3 +19,18 @@ public func eventually(within seconds: Double = 30, _ condition: () throws -> Bo
         usleep(2000)
     }
 }
+
+/// `eventually` in asynchronous code, whose threads others need meanwhile, and may be using for long.
+public func awaits(within seconds: Double = 120, _ condition: () async throws -> Bool) async rethrows -> Bool {
+    let clock = ContinuousClock()
+    let end = clock.now + .seconds(seconds)
+    while true {
+        if try await condition() {
+            return true
+        }
+        if clock.now > end {
+            return false
+        }
+        try? await clock.sleep(for: .milliseconds(2))
+    }
+}

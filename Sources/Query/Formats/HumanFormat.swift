@@ -131,7 +131,7 @@ struct HumanFormat: EntryWriter {
             return "\(Self.count(bytes)) missing: \(reason.words)"
         case .boot(let detail):
             let name = boot.map { "boot \($0)" } ?? "boot"
-            return detail.event.isEnd ? "\(name) ended: \(detail.event.name)" : "\(name): \(detail.event.name)"
+            return name + (detail.event.isBeginning ? ": " : " ended: ") + detail.event.name
         }
     }
 

@@ -46,8 +46,7 @@ struct JSONFormat: EntryWriter {
             appendLoss(bytes, nil, to: &out)
             appendReason(reason, to: &out)
         case .boot(let detail):
-            let isEnd = detail.event.isEnd
-            out.append(contentsOf: #","event":"\#(isEnd ? "boot-end" : "boot")""#.utf8)
+            out.append(contentsOf: #","event":"\#(detail.event.isBeginning ? "boot" : "boot-end")""#.utf8)
             if let boot {
                 out.append(contentsOf: #","boot":\#(boot)"#.utf8)
             }

@@ -1,4 +1,5 @@
 import LogModel
+import TextFormats
 
 /// Bytes as a JSON string, straight from memory.
 enum JSONText {
@@ -34,7 +35,7 @@ enum JSONText {
             switch decoder.parseScalar(from: &rest) {
             case .valid(let encoded):
                 let scalar = UTF8.decode(encoded)
-                if isHazard(scalar) {
+                if scalar.isTerminalHazard {
                     appendUnicode(scalar, to: &out)
                 } else {
                     out.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[at..<at + encoded.count]))
@@ -93,21 +94,6 @@ enum JSONText {
         for shift in [12, 8, 4, 0] as [UInt16] {
             let digit = UInt8(truncatingIfNeeded: unit >> shift) & 15
             out.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-        }
-    }
-
-    /// Whether a character beyond ASCII is a control, reorders or breaks the line, or shows as nothing.
-    private static func isHazard(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0x80..<0xa0: return true
-        case 0xa0..<0xad, 0xae..<0x300: return false
-        // What most text beyond Latin is made of, decided early: Greek to Hebrew, CJK, Hangul.
-        case 0x370..<0x5c0, 0x3041..<0x3100, 0x4e00..<0xa000, 0xac00..<0xd7a4: return false
-        default:
-            let properties = scalar.properties
-            return properties.isDefaultIgnorableCodePoint || properties.isBidiControl
-                || properties.isNoncharacterCodePoint || (0x2028...0x2029).contains(scalar.value)
-                || (0xfff9...0xfffb).contains(scalar.value)
         }
     }
 }

@@ -60,8 +60,3 @@ struct JournalExportFormat: EntryWriter {
         out.append(Lines.feed)
     }
 }
-
-extension BootEvent {
-    /// Whether a boot ends with it.
-    var isEnd: Bool { rawValue >= BootEvent.closed.rawValue }
-}

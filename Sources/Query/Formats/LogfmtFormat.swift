@@ -34,8 +34,8 @@ struct LogfmtFormat: EntryWriter {
         case .missing(let bytes, let reason):
             out.append(contentsOf: " event=gap reason=\"\(reason.words)\" bytes=\(bytes)".utf8)
         case .boot(let detail):
-            let isEnd = detail.event.isEnd
-            out.append(contentsOf: " event=\(isEnd ? "boot-end" : "boot") kind=\(detail.event.name)".utf8)
+            out.append(contentsOf: (detail.event.isBeginning ? " event=boot" : " event=boot-end").utf8)
+            out.append(contentsOf: " kind=\(detail.event.name)".utf8)
             out.append(contentsOf: (boot.map { " boot=\($0)" } ?? "").utf8)
         }
         out.append(Lines.feed)

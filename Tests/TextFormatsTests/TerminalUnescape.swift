@@ -1,40 +1,14 @@
-/// How an escaped byte and an escaped code point are spelled.
-enum Spelling {
-    static func append(byte: UInt8, to out: inout [UInt8]) {
-        out.append(Byte.backslash)
-        out.append(UInt8(ascii: "x"))
-        out.append(digit(byte >> 4))
-        out.append(digit(byte & 15))
-    }
+import LogModel
 
-    static func append(codePoint: UInt32, to out: inout [UInt8]) {
-        out.append(contentsOf: [Byte.backslash, UInt8(ascii: "u"), UInt8(ascii: "{")])
-        let digits = max(1, (32 - codePoint.leadingZeroBitCount + 3) / 4)
-        for place in (0..<digits).reversed() {
-            out.append(digit(UInt8(truncatingIfNeeded: codePoint >> UInt32(4 * place)) & 15))
-        }
-        out.append(UInt8(ascii: "}"))
-    }
+@testable import TextFormats
 
-    static func digit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
-    }
-
-    static func value(ofDigit byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        default: nil
-        }
-    }
-}
-
+/// The law of escaping: what comes out leads back to what went in, and to nothing else.
 extension TerminalEscaper {
     /// The bytes that were escaped, or nil when `text` is nothing an escaper makes without colour.
     ///
     /// Only needed escapes in their one spelling are taken, and no raw control but LF and TAB: `\x41`, `\X1B`, `\r`,
     /// a lone backslash and a raw ESC all give nil. Other raw bytes stand for themselves.
-    public static func unescape(_ text: some Sequence<UInt8>) -> [UInt8]? {
+    static func unescape(_ text: some Sequence<UInt8>) -> [UInt8]? {
         let text = Array(text)
         var out: [UInt8] = []
         out.reserveCapacity(text.count)
@@ -62,8 +36,8 @@ extension TerminalEscaper {
             out.append(Byte.backslash)
             return true
         case UInt8(ascii: "x"):
-            guard let high = rest.popFirst().flatMap(Spelling.value(ofDigit:)),
-                let low = rest.popFirst().flatMap(Spelling.value(ofDigit:))
+            guard let high = rest.popFirst().flatMap(Self.value(ofDigit:)),
+                let low = rest.popFirst().flatMap(Self.value(ofDigit:))
             else {
                 return false
             }
@@ -86,7 +60,7 @@ extension TerminalEscaper {
         }
         var value: UInt32 = 0
         for byte in rest[..<brace] {
-            guard let digit = Spelling.value(ofDigit: byte) else {
+            guard let digit = Self.value(ofDigit: byte) else {
                 return false
             }
             value = value << 4 | UInt32(digit)
@@ -100,5 +74,13 @@ extension TerminalEscaper {
         }
         out.append(contentsOf: encoded)
         return true
+    }
+
+    private static func value(ofDigit byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        default: nil
+        }
     }
 }

@@ -1,0 +1,87 @@
+import SystemIO
+
+/// How a follower hears of news in the store: in the daemon by the writer's bell, elsewhere by inotify.
+public protocol StoreListener {
+    /// Listens in more of the store's folders, named from its root (`""` is the root itself). What came before is not
+    /// told of.
+    func listen(in folders: [String])
+    /// Waits for news, no longer than `microseconds` when given; it may come back early.
+    func wait(microseconds: Int64?) async -> News
+    /// Runs what reads files where that may wait for them.
+    func reading<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result
+}
+
+/// What ended a wait.
+public enum News: Hashable, Sendable {
+    /// Something was committed, or may have been.
+    case commit
+    /// Nothing was until the time was over.
+    case timeout
+    /// Nobody listens any more.
+    case closed
+}
+
+/// Asks a question again and again as more is committed: read to the end, listen wherever is new, read again, wait.
+public struct Following<Listener: StoreListener> {
+    private let listener: Listener
+
+    /// An unfinished line is shown to a follower after this many microseconds.
+    private static var partialDelay: Int64 { 100_000 }
+
+    /// A follower that `listener` wakes.
+    public init(_ listener: Listener) {
+        self.listener = listener
+    }
+
+    /// Hands the answer to `body`, chunk by chunk, until nothing can follow; false when the listener was closed first.
+    public func answer(_ query: LogQuery, to body: ([UInt8]) async throws -> Void) async throws -> Bool {
+        var patience: Int64? = Self.partialDelay
+        while true {
+            var folders: [String]
+            repeat {
+                while let chunk = try await listener.reading({ try query.next() }) {
+                    try await body(chunk)
+                }
+                if query.isFinished {
+                    return true
+                }
+                folders = query.takeNewFolders()
+                listener.listen(in: folders)
+            } while !folders.isEmpty
+            switch await listener.wait(microseconds: patience) {
+            case .commit:
+                patience = Self.partialDelay
+            case .timeout:
+                patience = nil
+                if let partial = query.flushPartial() {
+                    try await body(partial)
+                }
+            case .closed:
+                return false
+            }
+        }
+    }
+
+    /// The first match of `wait`, nil when there is none within `microseconds`. Throws when there is no such VM then.
+    public func match(_ wait: PatternWait, within microseconds: Int64?) async throws -> PatternWait.Match? {
+        let clock = SystemClock()
+        let start = clock.monotonicMicroseconds()
+        while true {
+            var folders: [String]
+            repeat {
+                if let match = try await listener.reading({ try wait.poll() }) {
+                    return match
+                }
+                folders = wait.takeNewFolders()
+                listener.listen(in: folders)
+            } while !folders.isEmpty
+            let rest = microseconds.map { $0 - (clock.monotonicMicroseconds() - start) }
+            if rest.map({ $0 <= 0 }) ?? false {
+                return try wait.withoutMatch()
+            }
+            if await listener.wait(microseconds: rest) == .closed {
+                return nil
+            }
+        }
+    }
+}

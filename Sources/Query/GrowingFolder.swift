@@ -1,0 +1,81 @@
+import LogModel
+import LogStore
+import SystemIO
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A folder of the store that is looked at again and again for entries that have come up: VMs in the root, streams in
+/// a VM's folder. An entry counts once it is whole: what makes it one is written after its folder is made.
+///
+/// As long as nothing changes a look costs one system call. A folder that is gone has no entries; that is no error.
+struct GrowingFolder {
+    /// Its name, from the store's root; the root's own is empty.
+    private let name: String
+    private let store: Store
+    private var entries: Set<String> = []
+    private var halfMade: Set<String> = []
+    /// When the folder had last changed as its entries were listed; nil: they must be listed again.
+    private var listed: Int64?
+
+    /// Folders in which a change may be news to this one, since they were last taken.
+    private var newFolders: [String]
+
+    /// Changes closer to each other than this, in microseconds, may bear the same time: the kernel's clock for files
+    /// has ticks, of ten milliseconds at most.
+    private static let tick: Int64 = 100_000
+
+    init(_ name: String, in store: Store) {
+        self.name = name
+        self.store = store
+        newFolders = [name]
+    }
+
+    private var path: String { store.root + "/" + name }
+
+    /// The entries that are whole and were not when this was last asked. `whole` says which of some are.
+    private mutating func next(whole: (Set<String>, Store) throws -> Set<String>) throws -> [String] {
+        guard let modified = store.fileSystem.status(path)?.modified else {
+            self = GrowingFolder(name, in: store)
+            return []
+        }
+        do {
+            var new: Set<String> = []
+            if modified != listed {
+                let names = Set(try store.fileSystem.names(in: path).filter(Self.isFolder))
+                listed = modified < SystemClock().wallMicroseconds() - Self.tick ? modified : nil
+                new = names.subtracting(entries)
+                entries = names
+                halfMade = halfMade.intersection(names).union(new)
+            }
+            let found = halfMade.isEmpty ? [] : try whole(halfMade, store)
+            halfMade.subtract(found)
+            newFolders += new.subtracting(found).map { name.isEmpty ? $0 : name + "/" + $0 }
+            return found.sorted()
+        } catch let error as SystemError where error.code == ENOENT {
+            return []
+        }
+    }
+
+    /// The VMs in the store's root that are there and were not when this was last asked.
+    mutating func nextVMs() throws -> [Store.VM] {
+        try next { names, store in names.filter { store.vm(in: $0) != nil } }.compactMap(store.vm(in:))
+    }
+
+    /// The streams in a VM's folder that are there and were not when this was last asked.
+    mutating func nextStreams() throws -> [StreamID] {
+        let vm = name
+        return try next { names, store in names.intersection(try store.streams(of: vm).map(\.stream.text)) }
+            .compactMap(StreamName.init).map { StreamID(vm: vm, stream: $0) }
+    }
+
+    /// The names of VMs' and streams' folders have no point, those of the files beside them do.
+    private static func isFolder(_ name: String) -> Bool { name != "lock" && !name.contains(".") }
+
+    /// Hands over what `newFolders` holds.
+    mutating func takeNewFolders() -> [String] {
+        defer { newFolders = [] }
+        return newFolders
+    }
+}

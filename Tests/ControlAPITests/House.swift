@@ -1,0 +1,92 @@
+import Capture
+import ConsoleHub
+import Glibc
+import LogModel
+import LogStore
+import Synchronization
+import SystemIO
+import TestSupport
+import Testing
+
+@testable import ControlAPI
+
+/// A daemon in this process, over folders of its own, and a client of it; consoles are socket pairs.
+final class House: Sendable {
+    let capture: CaptureService
+    let hub: ConsoleHub
+    let client: ControlClient
+    let path: String
+    private let folder: Mutex<TemporaryFolder>
+    private let serving: Task<Void, any Error>
+
+    init() throws {
+        let folder = TemporaryFolder()
+        path = folder.path
+        let options = CaptureService.Options(store: path + "/store", inflight: path + "/run/inflight")
+        capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error))
+        let table = ConsoleHub.Options(table: path + "/run/consoles.json")
+        hub = try ConsoleHub(table, capture: capture, manager: ServiceManager())
+        try capture.start()
+        try hub.start()
+        let server = ControlServer(capture: capture, hub: hub, version: "test")
+        client = ControlClient(socket: path + "/run/api.sock")
+        let listener = try UnixSocket.listen(at: path + "/run/api.sock").release()
+        serving = Task { try await server.run(on: Descriptor(owning: listener)) }
+        self.folder = Mutex(folder)
+    }
+
+    deinit {
+        serving.cancel()
+        hub.stop()
+        capture.stop()
+    }
+
+    /// A VM's console; what is written to the descriptor is what the guest says.
+    func addConsole(_ vm: String, _ stream: StreamName = .console0) throws -> Descriptor {
+        let pair = try Descriptor.socketPair()
+        let key = StreamKey(name: vm, stream: stream)
+        hub.add(try ConsoleHub.Definition(key: key, endpoint: .inherited), descriptor: try pair.second.duplicate())
+        return try pair.first.duplicate()
+    }
+
+    /// Waits until `vm` has stored `text` at its end.
+    func stores(_ text: String, of vm: String) async throws -> Bool {
+        let stream = StreamID(vm: vm, stream: .console0)
+        return try await awaits {
+            try StoredText(of: stream, in: capture.store).bytes.suffix(text.utf8.count).elementsEqual(text.utf8)
+        }
+    }
+
+    /// What the daemon answers to a question for log text.
+    func logs(_ parameters: [String: [String]]) async throws -> String {
+        var text: [UInt8] = []
+        _ = try await client.stream(RequestTarget(["v1", "logs"], parameters)) { text += $0 }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
+
+/// Writes all of `bytes`.
+func say(_ bytes: [UInt8], to descriptor: borrowing Descriptor) {
+    var done = 0
+    while done < bytes.count {
+        let count = bytes[done...].withUnsafeBytes { write(descriptor.raw, $0.baseAddress, $0.count) }
+        guard count > 0 else {
+            Issue.record("cannot write: \(String(cString: strerror(errno)))")
+            return
+        }
+        done += count
+    }
+}
+
+/// Bytes gathered by one thread and looked at by another.
+final class Gathered: Sendable {
+    private let bytes = Mutex<[UInt8]>([])
+
+    func append(_ more: [UInt8]) {
+        bytes.withLock { $0 += more }
+    }
+
+    var count: Int { bytes.withLock { $0.count } }
+    var all: [UInt8] { bytes.withLock { $0 } }
+    var text: String { String(decoding: all, as: UTF8.self) }
+}

@@ -1,0 +1,130 @@
+import Glibc
+import LogModel
+import LogStore
+import TestSupport
+import Testing
+
+/// `guestlog run`: one command under capture, without a daemon, and without a guest.
+@Suite(.serialized) struct RunTests {
+    private func run(_ script: String, on site: Site, name: String = "run") -> ChildProcess {
+        site.begin(["run", "--name", "web"] + site.place(.store) + ["--", "sh", "-c", script], name: name)
+    }
+
+    /// What runs have left in the runtime folder.
+    private func left(_ site: Site) -> [String] {
+        FileText.names(in: site.path + "/run").filter { $0.hasPrefix("run-") }
+    }
+
+    @Test("a command that is not there exits 127 as in a shell, and leaves nothing")
+    func noCommand() throws {
+        let site = try Site(isServed: false)
+        let child = site.begin(["run"] + site.place(.store) + ["--", "no-such-command"], name: "run")
+        #expect(child.wait() == 127)
+        #expect(child.complaints.contains("no-such-command"))
+        #expect(left(site) == [])
+        #expect(try site.store.vms() == [])
+    }
+
+    @Test("signals are passed on; all that was said until the command ends is stored", arguments: [SIGTERM, SIGHUP])
+    func signals(number: Int32) throws {
+        let site = try Site(isServed: false)
+        let child = run("trap 'echo caught; exit 7' TERM HUP; echo ready; while :; do sleep 0.01; done", on: site)
+        #expect(try site.sees("ready", from: "web"))
+        #expect(child.stop(number) == 7)
+        #expect(try site.sees("caught", from: "web"))
+        #expect(left(site) == [])
+    }
+
+    @Test("what a run that was killed had in flight is committed by the next one")
+    func adoptsRings() throws {
+        let site = try Site(isServed: false)
+        let child = run("echo first; sleep 600", on: site)
+        #expect(try site.sees("first", from: "web"))
+        child.stop(SIGKILL)
+        #expect(left(site).count == 1)
+        let next = run("echo second", on: site, name: "next")
+        #expect(next.wait() == 0, "\(next.complaints)")
+        #expect(left(site) == [])
+        #expect(try String(decoding: site.stored("web").bytes, as: UTF8.self) == "first\r\nsecond\r\n")
+    }
+
+    @Test("a terminal slower than the guest is told what it missed, and goes on typing and seeing")
+    func slowTerminal() throws {
+        let site = try Site(isServed: false)
+        // Nobody reads the terminal meanwhile.
+        let flood = "yes 0123456789 | head -c 4000000; echo over; read word; echo said $word; exit 5"
+        let session = TerminalSession(
+            [Program.guestlog, "run", "--name", "web", "--config", site.configuration, "--", "sh", "-c", flood]
+        )
+        #expect(try site.sees("over", from: "web"))
+        #expect(session.shows("cut off: "))
+        session.type("hello\n")
+        #expect(session.shows("said hello"))
+        #expect(session.wait() == 5)
+        #expect(try site.sees("said hello", from: "web"))
+    }
+
+    @Test("a guest's own bytes do not reach a terminal unasked", arguments: ["cri", "export", "raw"])
+    func verbatimOnTerminal(format: String) throws {
+        let site = try Site(isServed: false)
+        #expect(run("echo hello", on: site).wait() == 0)
+        let place = ["--config", site.configuration]
+        let refused = TerminalSession([Program.guestlog, "logs", "web", "-o", format] + place)
+        #expect(refused.shows("--force"))
+        #expect(refused.wait() == 2)
+        let exported = TerminalSession([Program.guestlog, "export", format, "web"] + place)
+        #expect(exported.shows("write them to a file"))
+        #expect(exported.wait() == 2)
+        let forced = TerminalSession([Program.guestlog, "logs", "web", "-o", format, "--force"] + place)
+        #expect(forced.shows("hello"))
+        #expect(forced.wait() == 0)
+    }
+
+    @Test("a bare -b is the latest boot, wherever it stands, and -b -1 the one before")
+    func bareBoot() throws {
+        let site = try Site(isServed: false)
+        for word in ["first", "second"] {
+            #expect(run("echo \(word)", on: site, name: word).wait() == 0)
+        }
+        for words in [["web", "-b"], ["-b", "web"], ["-b", "0", "web"], ["web", "--boot", "-o", "text"]] {
+            #expect(site.guestlog(["logs"] + words).text.contains("second"), "\(words)")
+        }
+        for words in [["web", "-b", "-1"], ["--boot", "-1", "web"], ["web", "--boot=-1"], ["web", "-b", "1"]] {
+            #expect(site.guestlog(["logs"] + words).text.contains("first"), "\(words)")
+        }
+    }
+
+    @Test("times are shown by the clocks here, or in UTC; a store that is named is the one that answers")
+    func timesAndStores() throws {
+        let site = try Site()
+        let other = try Site(isServed: false)
+        #expect(run("echo hello", on: other).wait() == 0)
+        let listed = site.guestlog("vms", "--store", other.path + "/store")
+        #expect(listed.text.contains("web") && listed.text.contains("stored"))
+        #expect(site.guestlog("vms").text == "")
+        #expect(site.guestlog("vms", "--store", "/nowhere").status == 3)
+        func began(_ words: [String], _ zone: String) throws -> Substring {
+            let command = [Program.guestlog, "boots", "web"] + words + other.place(.store)
+            let child = ChildProcess(command, name: "boots" + zone, in: other.path, environment: ["TZ": zone])
+            #expect(child.wait() == 0)
+            return try #require(child.text.split(separator: "\n").last?.split(separator: " ")[3])
+        }
+        #expect(try began([], "UTC0") == began(["--utc"], "XXX-5:30"))
+        #expect(try began([], "UTC0") != began([], "XXX-5:30"))
+    }
+
+    @Test("what the environment names comes before the file, and an option before both")
+    func environment() throws {
+        let site = try Site(isServed: false)
+        func shown(_ words: [String], _ environment: [String: String]) -> String {
+            let command = [Program.guestlog, "config", "show", "--config", site.configuration] + words
+            let child = ChildProcess(command, name: "show-\(words.count)", in: site.path, environment: environment)
+            child.wait()
+            return child.text
+        }
+        let named = ["GUESTLOG_STORE": "/named/store", "GUESTLOG_SOCKET": "/named/socket"]
+        let text = shown([], named)
+        #expect(text.contains(" /named/store\n") && text.contains(" /named/socket\n"))
+        #expect(shown(["--store", "/option"], named).contains(" /option\n"))
+    }
+}
