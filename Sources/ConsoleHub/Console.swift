@@ -28,6 +28,8 @@ final class Console: @unchecked Sendable {
     private var retry: EventLoop.TimerToken?
     private var isDialling = false
     private var forgetting: EventLoop.TimerToken?
+    /// Whether it was closed and cannot be reached again.
+    private var isSpent = false
     private var isEnded = false
 
     /// A connection that lasts as long, in microseconds, is no mistake: when it ends, the next is tried at once.
@@ -73,7 +75,7 @@ final class Console: @unchecked Sendable {
     // MARK: - Reaching the guest
 
     private func dial() {
-        guard definition.endpoint.isDialled, line == nil, !isDialling, !isEnded else {
+        guard definition.endpoint.isDialled, line == nil, !isDialling, !isSpent, !isEnded else {
             return
         }
         isDialling = true
@@ -198,15 +200,16 @@ final class Console: @unchecked Sendable {
         hub.disconnected(definition)
         // What nobody takes any more keeps no writer waiting.
         inputDrained()
-        guard definition.endpoint != .inherited else {
-            // A descriptor that was given to us cannot be reached again.
+        let comesBack = definition.endpoint.comesBack
+        guard comesBack != .never else {
+            isSpent = true
             return
         }
         tellAll("the console was closed; waiting for it to come back")
         if hub.capture.clock.monotonicMicroseconds() - connectedAt >= Self.settled {
             backoff = Backoff()
         }
-        if definition.endpoint.isDialled {
+        if definition.endpoint.isDialled, comesBack == .retry {
             retryLater("\(definition.endpoint.description) is closed as soon as it is opened")
         }
     }

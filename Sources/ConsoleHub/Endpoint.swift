@@ -42,6 +42,26 @@ public enum Endpoint: Hashable, Sendable {
         }
     }
 
+    /// What a closed console may come back by.
+    enum Return {
+        /// By trying again.
+        case retry
+        /// By its path being made anew.
+        case change
+        /// By nothing.
+        case never
+    }
+
+    /// What it may come back by, once it was closed. A pseudo-terminal's number goes to the next who asks for one, and
+    /// that may be anybody: to open it again would be to listen in on them. Only a link can lead to the VMM's next.
+    var comesBack: Return {
+        switch self {
+        case .connect, .listen, .fifo: .retry
+        case .terminal(let path): path.hasPrefix("/dev/pts/") ? .never : .change
+        case .inherited: .never
+        }
+    }
+
     /// Whether what is written to it reaches the guest; a named pipe would give it back as the guest's.
     var takesInput: Bool {
         if case .fifo = self { false } else { true }

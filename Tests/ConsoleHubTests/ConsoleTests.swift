@@ -401,4 +401,45 @@ private final class House {
         let events = try house.text("web").boots.map(\.event)
         #expect(events == [.powerOn, .panic, .firmware, .closed])
     }
+
+    @Test("a pseudo-terminal that was closed is not opened again, whoever has its number; a link that is made anew is")
+    func terminals() throws {
+        let house = try House()
+        func open() throws -> (master: Int32, path: String) {
+            var (master, slave): (Int32, Int32) = (-1, -1)
+            var name = [CChar](repeating: 0, count: 64)
+            #expect(openpty(&master, &slave, &name, nil, nil) == 0)
+            close(slave)
+            return (master, String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
+        }
+        let link = house.folder.path + "/link"
+        let first = try open()
+        let second = try open()
+        symlink(second.path, link)
+        for (name, path) in [("plain", first.path), ("linked", link)] {
+            house.hub.add(try .init(key: StreamKey(name: name), endpoint: .terminal(path: path)))
+        }
+        #expect(eventually { house.hub.statuses().allSatisfy(\.isConnected) })
+        for master in [first.master, second.master] {
+            write(master, "mine\n", 5)
+        }
+        let stored = { (vm: String) in (try? house.text(vm).bytes) ?? [] }
+        #expect(eventually { !stored("plain").isEmpty && !stored("linked").isEmpty })
+        close(first.master)
+        close(second.master)
+        #expect(eventually { house.hub.statuses().allSatisfy { !$0.isConnected } })
+        // The numbers go to others now, who say what is not for us to hear.
+        let others = try (0..<8).map { _ in try open() }
+        others.forEach { write($0.master, "secret\n", 7) }
+        let third = try open()
+        unlink(link)
+        symlink(third.path, link)
+        #expect(eventually { house.hub.statuses().contains { $0.isConnected } })
+        write(third.master, "again\n", 6)
+        #expect(eventually { String(decoding: stored("linked"), as: UTF8.self).contains("again") })
+        for vm in ["plain", "linked"] {
+            #expect(!String(decoding: stored(vm), as: UTF8.self).contains("secret"))
+        }
+        (others + [third]).forEach { close($0.master) }
+    }
 }
