@@ -1,35 +1,6 @@
 import CLinux
 import LogModel
 
-/// What is special about a record.
-public struct RecordFlags: OptionSet, Hashable, Sendable {
-    /// The bits as they rest; the upper four hold the number of detail units and never show here.
-    public let rawValue: UInt16
-
-    /// Flags from their bits.
-    public init(rawValue: UInt16) {
-        self.rawValue = rawValue
-    }
-
-    /// The record's first byte continues a line that began in an earlier record.
-    public static let startsMidLine = RecordFlags(rawValue: 1 << 0)
-    /// A marker: something was lost here (`GapDetail`).
-    public static let gap = RecordFlags(rawValue: 1 << 1)
-    /// A marker: a boot begins (`BootDetail`).
-    public static let boot = RecordFlags(rawValue: 1 << 2)
-    /// A marker: the boot ended (`BootDetail`).
-    public static let bootEnd = RecordFlags(rawValue: 1 << 3)
-    /// The bytes were found beyond the last index record after a crash; their time is the file's.
-    public static let recovered = RecordFlags(rawValue: 1 << 4)
-    /// The host's clock stepped back by more than a second before this record.
-    public static let clockStepped = RecordFlags(rawValue: 1 << 5)
-    /// The source had been read up to a position (`RecordDetail.source`) when this was written.
-    public static let checkpoint = RecordFlags(rawValue: 1 << 6)
-
-    /// Flags that only a marker carries.
-    public static let markers: RecordFlags = [.gap, .boot, .bootEnd]
-}
-
 /// One entry of a stream's index: a batch of bytes, or a marker between bytes.
 ///
 /// At rest a record is one or more units of 32 little-endian bytes:
@@ -92,23 +63,17 @@ public struct IndexRecord: Hashable, Sendable {
         let start = out.count
         let units = detailUnits
         precondition(units <= Self.maximumDetailUnits, "details are made by this room and are small")
-        out.appendLittleEndian(offset)
-        out.appendLittleEndian(UInt64(bitPattern: time.microseconds))
-        out.appendLittleEndian(length)
-        out.appendLittleEndian(flags.rawValue | UInt16(units) << 12)
-        out.appendLittleEndian(lines)
-        out.appendLittleEndian(checksum)
-        let checksumPlace = out.count
-        out.appendLittleEndian(UInt32(0))
-        out.append(contentsOf: detail)
-        out.append(contentsOf: repeatElement(0, count: units * Self.unitSize - detail.count))
-        let own = out.withUnsafeBytes { bytes in
-            Self.checksum(of: UnsafeRawBufferPointer(rebasing: bytes[start...]))
-        }
-        withUnsafeBytes(of: own.littleEndian) { bytes in
-            for (place, byte) in bytes.enumerated() {
-                out[checksumPlace + place] = byte
-            }
+        out.append(contentsOf: repeatElement(0, count: encodedSize))
+        out.withUnsafeMutableBytes { bytes in
+            let whole = UnsafeMutableRawBufferPointer(rebasing: bytes[start...])
+            whole.storeLittleEndian(offset, at: 0)
+            whole.storeLittleEndian(time.microseconds, at: 8)
+            whole.storeLittleEndian(length, at: 16)
+            whole.storeLittleEndian(flags.rawValue | UInt16(units) << 12, at: 20)
+            whole.storeLittleEndian(lines, at: 22)
+            whole.storeLittleEndian(checksum, at: 24)
+            UnsafeMutableRawBufferPointer(rebasing: whole[Self.unitSize...]).copyBytes(from: detail)
+            whole.storeLittleEndian(Self.checksum(of: UnsafeRawBufferPointer(whole)), at: 28)
         }
     }
 
@@ -148,68 +113,5 @@ public struct IndexRecord: Hashable, Sendable {
     private static func checksum(of whole: UnsafeRawBufferPointer) -> UInt32 {
         let head = gl_crc32c(0, whole.baseAddress, 28)
         return gl_crc32c(head, whole.baseAddress! + unitSize, whole.count - unitSize)
-    }
-}
-
-extension Array where Element == UInt8 {
-    mutating func appendLittleEndian<Value: FixedWidthInteger>(_ value: Value) {
-        Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
-    }
-
-    /// Appends `value` in base 128, least significant group first, as in protocol buffers.
-    mutating func appendVarint(_ value: UInt64) {
-        var rest = value
-        while rest >= 0x80 {
-            append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        append(UInt8(rest))
-    }
-}
-
-extension UnsafeRawBufferPointer {
-    func littleEndian<Value: FixedWidthInteger>(at offset: Int) -> Value {
-        Value(littleEndian: loadUnaligned(fromByteOffset: offset, as: Value.self))
-    }
-}
-
-/// Reads varints and bytes one after another; every read that would pass the end gives nil.
-struct ByteReader {
-    let bytes: UnsafeRawBufferPointer
-    var at = 0
-
-    init(_ bytes: UnsafeRawBufferPointer) {
-        self.bytes = bytes
-    }
-
-    mutating func varint() -> UInt64? {
-        var value: UInt64 = 0
-        var shift: UInt64 = 0
-        while at < bytes.count, shift < 64 {
-            let byte = bytes[at]
-            at += 1
-            value |= UInt64(byte & 0x7f) << shift
-            if byte < 0x80 {
-                return value
-            }
-            shift += 7
-        }
-        return nil
-    }
-
-    mutating func integer<Value: FixedWidthInteger>() -> Value? {
-        guard at + MemoryLayout<Value>.size <= bytes.count else {
-            return nil
-        }
-        defer { at += MemoryLayout<Value>.size }
-        return bytes.littleEndian(at: at)
-    }
-
-    mutating func take(_ count: Int) -> UnsafeRawBufferPointer? {
-        guard count >= 0, count <= bytes.count - at else {
-            return nil
-        }
-        defer { at += count }
-        return UnsafeRawBufferPointer(rebasing: bytes[at..<at + count])
     }
 }

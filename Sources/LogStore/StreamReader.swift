@@ -171,8 +171,3 @@ public final class StreamReader {
         return Cursor(offset: end, markers: trailing + (trailing == records.count ? markersBefore(records) : 0))
     }
 }
-
-extension SystemError {
-    /// ENOENT.
-    static let notFound: Int32 = 2
-}

@@ -23,6 +23,17 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+extension SystemError {
+    /// There is no such file.
+    public static let notFound = ENOENT
+    /// It would have to be waited for; of a lock: somebody has it.
+    public static let wouldBlock = EWOULDBLOCK
+    /// The device failed.
+    public static let inputOutput = EIO
+    /// It cannot be done with what is there.
+    public static let notSupported = ENOTSUP
+}
+
 /// Calls `body` again while it fails with EINTR; a result below 0 otherwise becomes a `SystemError`.
 @discardableResult
 public func systemCall<Result: SignedInteger>(

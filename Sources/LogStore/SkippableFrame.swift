@@ -1,0 +1,49 @@
+import CLinux
+
+/// zstd's skippable frames (RFC 8878, section 3.1.2): `magic u32 · size u32 · payload`; decoders pass over them.
+enum SkippableFrame {
+    /// Ours: block headers and segment indexes.
+    static let magic: UInt32 = 0x184D_2A5C
+    /// The seek table's, as the zstd seekable format has it.
+    static let seekTableMagic: UInt32 = 0x184D_2A5E
+    static let headerSize = 8
+
+    /// Appends a frame of ours whose payload is `tag`, a checksum, and what `body` appends.
+    static func append(tag: UInt32, to out: inout [UInt8], _ body: (inout [UInt8]) -> Void) {
+        let start = out.count
+        out.appendLittleEndian(magic)
+        out.appendLittleEndian(UInt32(0))
+        out.appendLittleEndian(tag)
+        out.appendLittleEndian(UInt32(0))
+        body(&out)
+        let payload = out.count - start - headerSize
+        let checksum = out.withUnsafeBytes { bytes in
+            gl_crc32c(0, bytes.baseAddress! + start + headerSize + 8, payload - 8)
+        }
+        out.withUnsafeMutableBytes { bytes in
+            bytes.storeLittleEndian(UInt32(payload), at: start + 4)
+            bytes.storeLittleEndian(checksum, at: start + headerSize + 4)
+        }
+    }
+
+    /// What follows tag and checksum in `payload`, when both are right.
+    static func body(of payload: UnsafeRawBufferPointer, tag: UInt32) -> UnsafeRawBufferPointer? {
+        guard payload.count >= 8, payload.littleEndian(at: 0) as UInt32 == tag else {
+            return nil
+        }
+        let body = UnsafeRawBufferPointer(rebasing: payload[8...])
+        guard payload.littleEndian(at: 4) as UInt32 == gl_crc32c(0, body.baseAddress, body.count) else {
+            return nil
+        }
+        return body
+    }
+}
+
+extension UInt32 {
+    /// Four ASCII bytes as the integer that little-endian writing turns back into them.
+    init(littleEndianBytes text: StaticString) {
+        self = text.withUTF8Buffer { bytes in
+            UInt32(bytes[0]) | UInt32(bytes[1]) << 8 | UInt32(bytes[2]) << 16 | UInt32(bytes[3]) << 24
+        }
+    }
+}
