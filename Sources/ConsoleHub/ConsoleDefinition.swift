@@ -60,7 +60,7 @@ extension ConsoleHub {
         /// Bytes of a plain file: smaller ones would be rotated at every line. 0: never.
         private static let plainSizes = 4096...(1 << 40)
         /// Each rotation renames them all.
-        private static let plainBackups = 0...100
+        private static let plainBackups = 0...1000
         /// Bytes a second, and at once.
         private static let rates = 1...(1 << 40)
         /// PATH_MAX, less its final NUL.
