@@ -14,7 +14,7 @@ public struct RotationLimits: Hashable, Sendable {
     public static let standard = RotationLimits(size: 2 << 20, backups: 3)
 
     /// Most backups there can be.
-    public static let maximumBackups = 100
+    public static let maximumBackups = 1000
 
     /// Limits from their parts.
     public init(size: Int, backups: Int) {

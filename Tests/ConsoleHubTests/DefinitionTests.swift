@@ -24,7 +24,7 @@ import Testing
     @Test(
         "bounds that the writer could not live with are refused",
         arguments: [
-            (size: 1, backups: 3, rate: 1, burst: 1), (4096, 101, 1, 1), (4096, -1, 1, 1), (-1, 3, 1, 1),
+            (size: 1, backups: 3, rate: 1, burst: 1), (4096, 1001, 1, 1), (4096, -1, 1, 1), (-1, 3, 1, 1),
             (4096, 3, 0, 1), (4096, 3, -1, 1), (4096, 3, 1, 0), (Int.max, 3, 1, 1), (4096, Int.max, 1, 1),
             (4096, 3, Int.max, 1),
         ]
