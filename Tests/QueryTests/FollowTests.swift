@@ -1,5 +1,6 @@
 import LogModel
 import LogStore
+import SystemIO
 import TestSupport
 import Testing
 
@@ -218,6 +219,19 @@ struct FollowTests {
         try sample.boot(.closed)
         try sample.boot(.powerOn)
         #expect(try all(query) == "-- boot 2: power-on --\n")
+    }
+
+    @Test("following until a moment ends after it, whether or not the guest says more")
+    func endsInSilence() async throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        sample.now = Timestamp(microseconds: SystemClock().wallMicroseconds())
+        try sample.say("one\n")
+        let query = try query(sample) { $0.until = sample.now.advanced(byMicroseconds: 100_000) }
+        var heard: [UInt8] = []
+        let following = Following(FolderListener(sample.store) { Issue.record("\($0)") })
+        #expect(try await following.answer(query) { heard += $0 })
+        #expect(heard == Array("one\n".utf8))
     }
 
     @Test("a wait begins before there is such a VM; without one it says so in the end")
