@@ -198,9 +198,11 @@ struct FollowTests {
             now: sample.now
         )
         #expect(try all(query) == "[a/console0] one\n[b/console0] two\n")
+        #expect(Set(query.takeNewFolders()) == ["", "a", "a/console0", "b", "b/console0"])
         sample.remove(vm: 0)
         try sample.say("three\n", vm: 1)
         #expect(try all(query) == "[b/console0] three\n")
+        #expect(query.takeNewFolders() == [])
         try sample.add("c")
         #expect(try all(query) == "")
         try sample.say("four\n", vm: 2)
