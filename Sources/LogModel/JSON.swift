@@ -87,29 +87,11 @@ public indirect enum JSON: Equatable, Sendable {
         }
     }
 
-    /// Appends `text` as a JSON string: quotes, backslash and C0 escaped, and DEL and C1 too, so that JSON is safe to
-    /// show on a terminal.
+    /// Appends `text` as a JSON string, safe to show on a terminal.
     public static func append(_ text: String, to out: inout [UInt8]) {
-        out.append(UInt8(ascii: "\""))
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": out.append(contentsOf: #"\""#.utf8)
-            case "\\": out.append(contentsOf: #"\\"#.utf8)
-            case "\n": out.append(contentsOf: #"\n"#.utf8)
-            case "\r": out.append(contentsOf: #"\r"#.utf8)
-            case "\t": out.append(contentsOf: #"\t"#.utf8)
-            case _ where scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value):
-                out.append(contentsOf: #"\u00"#.utf8)
-                out.append(hexDigits[Int(scalar.value >> 4)])
-                out.append(hexDigits[Int(scalar.value & 15)])
-            default:
-                out.append(contentsOf: UTF8.encode(scalar).map { Array($0) } ?? [])
-            }
-        }
-        out.append(UInt8(ascii: "\""))
+        var text = text
+        text.withUTF8 { _ = JSONText.append(UnsafeRawBufferPointer($0), to: &out) }
     }
-
-    private static let hexDigits = Array("0123456789abcdef".utf8)
 }
 
 /// Why some bytes are not JSON, and where.

@@ -1,3 +1,4 @@
+import LogModel
 import SystemIO
 
 /// How a follower hears of news in the store: in the daemon by the writer's bell, elsewhere by inotify.
@@ -27,6 +28,8 @@ public struct Following<Listener: StoreListener> {
 
     /// An unfinished line is shown to a follower after this many microseconds.
     private static var partialDelay: Int64 { 100_000 }
+    /// What was received until a moment is committed so many microseconds later at the latest.
+    private static var commitDelay: Int64 { 500_000 }
 
     /// A follower that `listener` wakes.
     public init(_ listener: Listener) {
@@ -36,7 +39,9 @@ public struct Following<Listener: StoreListener> {
     /// Hands the answer to `body`, chunk by chunk, until nothing can follow; false when the listener was closed first.
     public func answer(_ query: LogQuery, to body: ([UInt8]) async throws -> Void) async throws -> Bool {
         var patience: Int64? = Self.partialDelay
+        let end = query.selection.until?.advanced(byMicroseconds: Self.commitDelay)
         while true {
+            let rest = end.map { $0.microseconds - SystemClock().wallMicroseconds() }
             var folders: [String]
             repeat {
                 while let chunk = try await listener.reading({ try query.next() }) {
@@ -48,7 +53,10 @@ public struct Following<Listener: StoreListener> {
                 folders = query.takeNewFolders()
                 listener.listen(in: folders)
             } while !folders.isEmpty
-            switch await listener.wait(microseconds: patience) {
+            if let rest, rest <= 0 {
+                return true
+            }
+            switch await listener.wait(microseconds: [patience, rest].compactMap { $0 }.min()) {
             case .commit:
                 patience = Self.partialDelay
             case .timeout:

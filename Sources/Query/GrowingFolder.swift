@@ -18,6 +18,7 @@ struct GrowingFolder {
     private var halfMade: Set<String> = []
     /// When the folder had last changed as its entries were listed; nil: they must be listed again.
     private var listed: Int64?
+    private var isGone = false
 
     /// Folders in which a change may be news to this one, since they were last taken.
     private var newFolders: [String]
@@ -37,8 +38,13 @@ struct GrowingFolder {
     /// The entries that are whole and were not when this was last asked. `whole` says which of some are.
     private mutating func next(whole: (Set<String>, Store) throws -> Set<String>) throws -> [String] {
         guard let modified = store.fileSystem.status(path)?.modified else {
-            self = GrowingFolder(name, in: store)
+            (entries, halfMade, listed, isGone) = ([], [], nil, true)
             return []
+        }
+        if isGone {
+            // Another of the same name, to be listened to anew.
+            isGone = false
+            newFolders.append(name)
         }
         do {
             var new: Set<String> = []

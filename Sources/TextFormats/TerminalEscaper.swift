@@ -1,3 +1,5 @@
+import LogModel
+
 /// Makes a guest's bytes safe to show, one character at a time, so that they can be had back.
 ///
 /// What a terminal would act on, or show as nothing (`Unicode.Scalar.isTerminalHazard`), becomes text:
@@ -177,12 +179,12 @@ public struct TerminalEscaper: Sendable {
     /// Adds `byte` to the held UTF-8 sequence, or returns false because it cannot belong there.
     private mutating func extendCharacter(_ byte: UInt8, into out: inout [UInt8]) -> Bool {
         let first = held[0]
-        let allowed = held.count == 1 ? PlainText.secondBytes(after: first) : 0x80...0xbf
+        let allowed = held.count == 1 ? UTF8Shape.secondBytes(after: first) : 0x80...0xbf
         guard allowed.contains(byte) else {
             return false
         }
         held.append(byte)
-        guard held.count == PlainText.length(startingWith: first) else {
+        guard held.count == UTF8Shape.length(startingWith: first) else {
             return true
         }
         let lead = UInt32(first) & (0xff >> UInt32(held.count + 1))

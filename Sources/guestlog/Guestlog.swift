@@ -29,7 +29,7 @@ struct Guestlog: AsyncParsableCommand {
     static func main() async {
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try parseAsRoot(words(CommandLine.arguments.dropFirst()))
+            var command = try parseAsRoot(words(Array(CommandLine.arguments.dropFirst())))
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -40,20 +40,19 @@ struct Guestlog: AsyncParsableCommand {
         }
     }
 
-    /// What was typed, with a boot counted backwards put to its option: since a bare -b is the latest boot, the parser
-    /// takes -1 for another option.
-    private static func words(_ typed: some Sequence<String>) -> [String] {
+    /// What was typed, with the latest boot put behind a bare -b, as journalctl reads it: the parser knows no option
+    /// that takes a number or nothing.
+    private static func words(_ typed: [String]) -> [String] {
         var words: [String] = []
-        for word in typed {
-            if let last = words.last, last == "-b" || last == "--boot", word.hasPrefix("-"), Int(word) != nil,
-                !words.contains("--")
-            {
-                words[words.count - 1] = "--boot=" + word
-            } else {
-                words.append(word)
+        let own = typed.prefix { $0 != "--" }
+        for (place, word) in own.enumerated() {
+            words.append(word)
+            let isBare = place + 1 == own.count || Int(own[place + 1]) == nil
+            if word == "-b" || word == "--boot", isBare {
+                words.append("0")
             }
         }
-        return words
+        return words + typed[own.count...]
     }
 
     private static func leave(with error: any Error) -> Never {

@@ -29,7 +29,7 @@ struct Logs: AsyncParsableCommand {
 
     @Option(
         name: [.customShort("n"), .long],
-        help: ArgumentHelp("The last N lines only; all: every line.", valueName: "n")
+        help: ArgumentHelp("The last N lines only, a million at most; all: every line.", valueName: "n")
     )
     var tail: String?
 
@@ -41,8 +41,7 @@ struct Logs: AsyncParsableCommand {
 
     @Option(
         name: .shortAndLong,
-        defaultAsFlag: 0,
-        parsing: .next,
+        parsing: .unconditional,
         help: ArgumentHelp(
             "One boot only: 0 or nothing the latest, -1 the one before, 1 the oldest kept.",
             valueName: "n"

@@ -42,6 +42,7 @@ struct Wait: AsyncParsableCommand {
         let limit = try timeout.map { try Quantities.parseDuration($0).wholeMicroseconds }
         let text: String?
         if let store = try places.readableStore() {
+            sayWhatIsAwaited(in: store)
             let wait = PatternWait(store: store, vm: vm, stream: try streamName(), pattern: compiled, since: from)
             text = try await Following(FolderListener(store) { Output.error($0) }).match(wait, within: limit)?.text
         } else {
@@ -59,6 +60,17 @@ struct Wait: AsyncParsableCommand {
         }
         if !quiet {
             try Output.write(Terminal.safe(text) + "\n")
+        }
+    }
+
+    /// A VM that is not there may be one that is to come, or a slip of the finger.
+    private func sayWhatIsAwaited(in store: Store) {
+        do {
+            _ = try VMLookup.resolve(vm, in: store, previousInstance: false)
+        } catch {
+            if error.code == .noSuchVM {
+                Output.error("\(error) (waiting for it)")
+            }
         }
     }
 

@@ -50,4 +50,13 @@ struct JSONTests {
         }
         #expect(read > 100)
     }
+
+    @Test("no text makes JSON that a terminal acts on, and every text comes back")
+    func harmless() throws {
+        let text = String(String.UnicodeScalarView((0...0x2fff).compactMap { Unicode.Scalar($0) }))
+        let value = JSON.object([(text, .string(text))])
+        let shown = String(decoding: value.bytes, as: UTF8.self)
+        #expect(shown.unicodeScalars.allSatisfy { !$0.isTerminalHazard })
+        #expect(try JSON(parsing: value.bytes) == value)
+    }
 }

@@ -1,5 +1,6 @@
 import LogModel
 import LogStore
+import SystemIO
 import TestSupport
 import Testing
 
@@ -197,9 +198,11 @@ struct FollowTests {
             now: sample.now
         )
         #expect(try all(query) == "[a/console0] one\n[b/console0] two\n")
+        #expect(Set(query.takeNewFolders()) == ["", "a", "a/console0", "b", "b/console0"])
         sample.remove(vm: 0)
         try sample.say("three\n", vm: 1)
         #expect(try all(query) == "[b/console0] three\n")
+        #expect(query.takeNewFolders() == [])
         try sample.add("c")
         #expect(try all(query) == "")
         try sample.say("four\n", vm: 2)
@@ -218,6 +221,19 @@ struct FollowTests {
         try sample.boot(.closed)
         try sample.boot(.powerOn)
         #expect(try all(query) == "-- boot 2: power-on --\n")
+    }
+
+    @Test("following until a moment ends after it, whether or not the guest says more")
+    func endsInSilence() async throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        sample.now = Timestamp(microseconds: SystemClock().wallMicroseconds())
+        try sample.say("one\n")
+        let query = try query(sample) { $0.until = sample.now.advanced(byMicroseconds: 100_000) }
+        var heard: [UInt8] = []
+        let following = Following(FolderListener(sample.store) { Issue.record("\($0)") })
+        #expect(try await following.answer(query) { heard += $0 })
+        #expect(heard == Array("one\n".utf8))
     }
 
     @Test("a wait begins before there is such a VM; without one it says so in the end")

@@ -205,4 +205,20 @@ struct SmallerQuestionsTests {
         #expect(match?.line == Array("login: ".utf8))
         #expect(match?.offset == 40)
     }
+
+    @Test("an answer says where matching was given up, and does not claim that nothing matches")
+    func abandoned() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.say(String(repeating: "a", count: 5000) + "!\n")
+        func explanation(_ pattern: Pattern) throws -> String? {
+            let query = try ask(sample) { $0.pattern = pattern }
+            while try query.next() != nil {}
+            return query.explanation()
+        }
+        #expect(try explanation(Pattern("(a+)+$"))?.contains("but matching was given up on 1 line") == true)
+        try sample.say("aaa\n")
+        #expect(try explanation(Pattern("(a+)+$"))?.hasPrefix("matching was given up on 1 line") == true)
+        #expect(try explanation(Pattern("a$")) == nil)
+    }
 }

@@ -31,7 +31,7 @@ struct StreamLabel {
         prefix = Array("[".utf8) + name + Array("/\(stream.text)] ".utf8)
         short = Array(" ".utf8) + name + Array(" \(stream.text): ".utf8)
         var json = Array(#""vm":"#.utf8)
-        vm.withUTF8Bytes { _ = JSONText.append($0, to: &json) }
+        JSON.append(vm, to: &json)
         self.json = json + Array(#","stream":"\#(stream.text)""#.utf8)
         var logfmt = Array("vm=".utf8)
         vm.withUTF8Bytes { _ = LogfmtFormat.append(value: $0, to: &logfmt) }

@@ -9,6 +9,7 @@ extension Unicode.Scalar {
     ///
     /// Two ignorables are left alone: the variation selectors U+FE0E and U+FE0F, which programs put behind a sign
     /// such as U+2714 to choose its text or emoji form, and which can hide one bit at most.
+    @inlinable
     public var isTerminalHazard: Bool {
         switch value {
         case 0..<0x20, 0x7f..<0xa0: true

@@ -1,0 +1,35 @@
+/// Runs of bytes that every format writes as they are.
+public enum PlainText {
+    /// The end of the run of printable ASCII without backslash, and without `other`, that begins at `start`.
+    ///
+    /// Eight bytes at a time, since nearly all console bytes are such: `(w - 0x20…) & ~w` sets a byte's top bit when
+    /// it is below 0x20, and the same with 1 after an exclusive-or when it equals the other operand. A borrow can set
+    /// the bit wrongly only above a byte that has it rightly, so the lowest bit set is always true.
+    @inlinable @inline(__always)
+    public static func end(
+        in bytes: UnsafeRawBufferPointer,
+        from start: Int,
+        orAt other: UInt8 = UInt8(ascii: "\\")
+    ) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var at = start
+        while at + 8 <= bytes.count {
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+            let low = (word &- 0x20 &* ones) & ~word
+            let backslash = word ^ (0x5c &* ones)
+            let delete = word ^ (0x7f &* ones)
+            let another = word ^ (UInt64(other) &* ones)
+            let others =
+                ((backslash &- ones) & ~backslash) | ((delete &- ones) & ~delete) | ((another &- ones) & ~another)
+            let stops = (low | others | word) & (0x80 &* ones)
+            if stops != 0 {
+                return at + stops.trailingZeroBitCount / 8
+            }
+            at += 8
+        }
+        while at < bytes.count, (0x20..<0x7f).contains(bytes[at]), bytes[at] != 0x5c, bytes[at] != other {
+            at += 1
+        }
+        return at
+    }
+}
