@@ -7,7 +7,7 @@ extension EndToEnd {
     /// A guest that says far more than is kept of it.
     @Suite struct FloodTests {
         /// What the configuration grants the guest.
-        private static let quota = 1 << 20
+        private static let quota = 256 << 10
         /// What may be there besides when all is sealed: the pair being written, text and index, and the segment that
         /// grows, an eighth of the quota and a block.
         private static let growing =
