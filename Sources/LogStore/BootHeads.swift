@@ -41,7 +41,7 @@ struct BootHeads {
 
     private func boots(in range: Range<UInt64>, _ reader: StreamReader) throws(SystemError) -> [Head] {
         var boots: [UInt64: Bool] = [:]
-        for summary in try reader.summaries() where range.contains(summary.offset) && summary.flags.contains(.boot) {
+        for summary in try reader.summaries(in: range) where summary.flags.contains(.boot) {
             for record in try reader.records(of: summary) where record.flags.contains(.boot) {
                 if let boot = RecordDetail(decoding: record.detail).boot {
                     let base = min(max(boot.position, range.lowerBound), record.offset)

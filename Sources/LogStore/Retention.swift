@@ -31,6 +31,8 @@ public final class Retention {
     let total: Int?
     private let deletedAge: Int64
     private var usages: [String: Int] = [:]
+    /// How much each VM has grown since it was looked at, and how much it may before it is again.
+    private var growths: [String: (bytes: Int, step: Int)] = [:]
     /// Held while this process is the one that looks at all VMs.
     private var lock: StoredFile?
 
@@ -94,8 +96,13 @@ public final class Retention {
         return lock != nil
     }
 
-    /// Brings one VM, which has just grown, within its quota, and the store within its total.
-    public func enforce(vm directory: String, now: Timestamp) throws(SystemError) -> Freed {
+    /// Brings one VM, which has just grown by `bytes`, within its quota, and the store within its total. Not at every
+    /// call: looking costs as much as there are files.
+    public func enforce(vm directory: String, grownBy bytes: Int, now: Timestamp) throws(SystemError) -> Freed {
+        if let growth = growths[directory], growth.bytes + bytes < growth.step {
+            growths[directory]?.bytes += bytes
+            return Freed()
+        }
         guard let vm = store.vm(in: directory) else {
             return Freed()
         }
@@ -112,29 +119,40 @@ public final class Retention {
         if let age = quota.age {
             freed += try removeOlder(than: now.advanced(byMicroseconds: -age), in: vm)
         }
+        let step = quota.bytes / Self.steps
+        growths[vm.directory] = (0, step)
         var usage = try usage(of: vm.directory, within: quota.bytes)
-        while usage > quota.bytes, let step = try evictOldest(of: vm.directory, limit: quota.bytes) {
-            freed += step
+        while usage > quota.bytes,
+            let more = try evict(usage - quota.bytes + step, of: vm.directory, limit: quota.bytes)
+        {
+            freed += more
             usage = try self.usage(of: vm.directory, within: quota.bytes)
         }
         usages[vm.directory] = usage
         return freed
     }
 
+    /// A VM is looked at when it has grown by such a part of its quota, and when it has too much it gives up such a part
+    /// more, so that looking and removing are worth it.
+    private static let steps = 32
+
     private func enforceTotal() throws(SystemError) -> Freed {
         var freed = Freed()
         var spent: Set<String> = []
-        while let bound = bound(for: usages.values.reduce(0, +)),
-            let biggest = usages.filter({ !spent.contains($0.key) }).max(by: { $0.value < $1.value })?.key
-        {
-            if let step = try evictOldest(of: biggest, limit: bound) {
-                freed += step
-                usages[biggest] = try usage(of: biggest, within: 0)
+        while true {
+            let usage = usages.values.reduce(0, +)
+            guard let bound = bound(for: usage),
+                let biggest = usages.filter({ !spent.contains($0.key) }).max(by: { $0.value < $1.value })?.key
+            else {
+                return freed
+            }
+            if let more = try evict(usage - bound, of: biggest, limit: bound) {
+                freed += more
+                usages[biggest] = try self.usage(of: biggest, within: 0)
             } else {
                 spent.insert(biggest)
             }
         }
-        return freed
     }
 
     /// What all VMs together may take, when that is less than the `usage`: the total, and less where the disk is nearly
@@ -148,16 +166,19 @@ public final class Retention {
         return bound < usage ? bound : nil
     }
 
-    /// Removes the oldest segment, or unsealed pair, of the VM's biggest stream; nil when nothing may go.
-    private func evictOldest(of vm: String, limit: Int) throws(SystemError) -> Freed? {
+    /// Removes the oldest segments and unsealed pairs of the VM's biggest stream, until about `excess` bytes are freed or
+    /// another stream is the biggest; nil when nothing may go.
+    private func evict(_ excess: Int, of vm: String, limit: Int) throws(SystemError) -> Freed? {
         var streams: [(stream: StreamID, usage: Int)] = []
         for stream in try store.streams(of: vm) {
             streams.append((stream, try store.usage(of: stream)))
         }
         streams.sort { $0.usage > $1.usage }
-        for (stream, _) in streams {
-            if let victim = try evictable(stream).first {
-                return try evict(victim, of: stream)
+        for (place, (stream, usage)) in streams.enumerated() {
+            let next = place + 1 < streams.count ? streams[place + 1].usage : 0
+            let victims = try victims(of: stream, freeing: min(excess, max(1, usage - next)))
+            if !victims.isEmpty {
+                return try evict(victims, of: stream)
             }
         }
         // Nothing is left but what is in quarantine, heads, and what is newest.
@@ -235,26 +256,44 @@ public final class Retention {
         return result
     }
 
-    private func evict(_ extent: StreamLayout.Extent, of stream: StreamID) throws(SystemError) -> Freed {
+    /// The oldest of what may go, as many as free so many bytes.
+    private func victims(of stream: StreamID, freeing bytes: Int) throws(SystemError) -> [StreamLayout.Extent] {
         let layout = StreamLayout(path: store.path(of: stream))
-        var range = extent.base..<extent.base
-        var pairs = [extent.base]
-        var files: [String] = []
-        if extent.kind == .pair {
-            range = extent.base..<(try PairFile(layout, base: extent.base, fileSystem: store.fileSystem).end)
-        } else {
-            let blocks = try blocks(of: extent, layout)
-            range = (blocks.first?.offset ?? extent.base)..<(blocks.last?.end ?? extent.base)
-            pairs = blocks.map(\.offset)
-            files = [layout.segment(extent.base)]
+        var victims: [StreamLayout.Extent] = []
+        var freed = 0
+        for extent in try evictable(stream) where freed < bytes {
+            victims.append(extent)
+            freed += max(StoreLimits.fileCost, store.fileSystem.status(layout.file(extent))?.size ?? 0)
+        }
+        return victims
+    }
+
+    /// Removes extents that follow one another.
+    private func evict(_ victims: [StreamLayout.Extent], of stream: StreamID) throws(SystemError) -> Freed {
+        let layout = StreamLayout(path: store.path(of: stream))
+        var (start, end) = (UInt64.max, UInt64.min)
+        var files: [[String]] = []
+        for victim in victims {
+            start = min(start, victim.base)
+            if victim.kind == .pair {
+                end = max(end, try PairFile(layout, base: victim.base, fileSystem: store.fileSystem).end)
+                files.append([layout.log(victim.base), layout.index(victim.base)])
+            } else {
+                // The segment before its pairs: whatever a crash leaves of them is what is newest, and will be sealed
+                // again.
+                let blocks = try blocks(of: victim, layout)
+                end = max(end, blocks.last?.end ?? victim.base)
+                let pairs = blocks.flatMap { [layout.log($0.offset), layout.index($0.offset)] }
+                files.append([layout.segment(victim.base)] + pairs)
+            }
         }
         try BootHeads(layout: layout, fileSystem: store.fileSystem, compressor: compressor)
-            .save(range: range, from: store.reader(of: stream))
-        // The segment before its pairs: whatever a crash leaves of them is what is newest, and will be sealed again.
-        for pair in pairs {
-            files += [layout.log(pair), layout.index(pair)]
+            .save(range: start..<max(start, end), from: store.reader(of: stream))
+        var freed = Freed()
+        for files in files {
+            freed += try remove(files)
         }
-        return try remove(files)
+        return freed
     }
 
     private func blocks(of segment: StreamLayout.Extent, _ layout: StreamLayout) throws(SystemError) -> [BlockHeader] {
@@ -269,7 +308,7 @@ public final class Retention {
                 guard extent.kind == .segment, try latest(in: extent, layout) < limit else {
                     break
                 }
-                freed += try evict(extent, of: stream)
+                freed += try evict([extent], of: stream)
             }
             for extent in try layout.extents(on: store.fileSystem) where extent.kind == .head {
                 if try latest(in: extent, layout) < limit {

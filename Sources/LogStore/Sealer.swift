@@ -29,7 +29,8 @@ public final class Sealer {
         let sealer = streamSealer(stream)
         // The quota is kept even when sealing fails: what it frees may be what sealing needs.
         let failure = attempt { () throws(SystemError) in try sealer.seal(base, &memory) }
-        _ = try retention.enforce(vm: stream.vm, now: Timestamp(microseconds: clock.wallMicroseconds()))
+        let most = StoreLimits.blockLimit
+        _ = try retention.enforce(vm: stream.vm, grownBy: most, now: Timestamp(microseconds: clock.wallMicroseconds()))
         if let failure {
             throw failure
         }

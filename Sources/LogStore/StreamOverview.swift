@@ -29,11 +29,32 @@ extension StreamReader {
         }
     }
 
+    /// The bounds of the blocks that begin in `range`, boot heads aside.
+    func summaries(in range: Range<UInt64>) throws(SystemError) -> [BlockSummary] {
+        try overFreshFiles { () throws(SystemError) in
+            _ = try files.refresh()
+            let extents = try files.extents().filter { $0.kind != .head && $0.base < range.upperBound }
+            // Of those that begin before the range only the last of each kind can reach into it.
+            let isBefore = { (extent: StreamLayout.Extent) in extent.base <= range.lowerBound }
+            let reaching = [StreamLayout.Kind.segment, .pair].compactMap { kind in
+                extents.last { $0.kind == kind && isBefore($0) }
+            }
+            return try collectSummaries(of: reaching + extents.filter { !isBefore($0) }, since: .distantPast)
+                .filter { range.contains($0.offset) }
+        }
+    }
+
     private func collectSummaries(since: Timestamp) throws(SystemError) -> [BlockSummary] {
         _ = try files.refresh()
+        return try collectSummaries(of: try files.extents(), since: since)
+    }
+
+    private func collectSummaries(
+        of extents: [StreamLayout.Extent],
+        since: Timestamp
+    ) throws(SystemError) -> [BlockSummary] {
         var summaries: [BlockSummary] = []
         var covered: UInt64 = 0
-        let extents = try files.extents()
         let lastSegment = extents.last { $0.kind == .segment }
         for extent in extents {
             if extent.kind == .segment, extent != lastSegment, !files.isOpen(extent), since > .distantPast,
