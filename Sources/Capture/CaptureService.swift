@@ -65,6 +65,7 @@ public final class CaptureService: Sendable {
     public let clock: any HostClock
 
     private let writer: StoreWriter
+    private let writerEnded = OneShot()
     private let sealer: SealerThread
     private let streams = Mutex<[StreamKey: StreamStatistics]>([:])
     /// The streams that somebody feeds just now.
@@ -126,7 +127,11 @@ public final class CaptureService: Sendable {
         let sealer = sealer
         let writer = writer
         let sealerThread = try WorkerThread(name: "gl-sealer") { sealer.run() }
-        let writerThread = try WorkerThread(name: "gl-writer") { writer.run() }
+        let writerEnded = writerEnded
+        let writerThread = try WorkerThread(name: "gl-writer") {
+            writer.run()
+            writerEnded.signal()
+        }
         var shardThreads: [WorkerThread] = []
         for (number, shard) in shards.enumerated() {
             shardThreads.append(try WorkerThread(name: "gl-shard-\(number)") { shard.loop.run() })
@@ -134,20 +139,39 @@ public final class CaptureService: Sendable {
         threads.withLock { $0 = (shardThreads, writerThread, sealerThread) }
     }
 
-    /// Puts on disk what is there by now, or tries to for ten seconds. To be called before the sources are let go: while
+    /// Puts on disk what is there by now, or tries to for five seconds. To be called before the sources are let go: while
     /// it lasts they are drained, and what is left for `stop` to do is little.
-    public func settle() {
+    public func persist() {
         let done = OneShot()
-        sealer.afterSync { _ in done.signal() }
-        if !done.wait(seconds: 10) {
+        sealer.whenOnDisk(nil) { done.signal() }
+        if !done.wait(seconds: 5) {
             diagnostics.say(.warning, "the disk is slow: going on before everything is on it")
         }
     }
 
     /// Stops all threads: the shards first, then the writer once the rings are empty, then the sealer once all is on
-    /// disk, or at once when the next process of this boot of the host takes over: what the page cache has is safe until
-    /// then. The descriptors of the sources are their owners' to keep or close.
-    public func stop(handingOver: Bool = false) {
+    /// disk. The descriptors of the sources are their owners' to keep or close.
+    public func stop() {
+        let threads = stopShards()
+        writer.stop()
+        threads.writer?.join()
+        sealer.stop()
+        threads.sealer?.join()
+        writer.close(isSynced: sealer.isSynced)
+        writer.removeRings()
+    }
+
+    /// Stops what must be stopped before another image of this program takes over by exec, which ends the threads
+    /// wherever they are. What the page cache has is safe then, and what a disk that hangs does not take is in the rings.
+    public func stopToHandOver() {
+        _ = stopShards()
+        writer.stop()
+        if writerEnded.wait(seconds: 2) {
+            writer.removeRings()
+        }
+    }
+
+    private func stopShards() -> (writer: WorkerThread?, sealer: WorkerThread?) {
         let threads = threads.withLock { threads in
             defer { threads = ([], nil, nil) }
             return threads
@@ -156,12 +180,7 @@ public final class CaptureService: Sendable {
             shard.loop.stop()
         }
         threads.shards.forEach { $0.join() }
-        writer.stop()
-        threads.writer?.join()
-        sealer.stop(atOnce: handingOver)
-        threads.sealer?.join()
-        writer.close(isSynced: sealer.isSynced && !handingOver)
-        writer.removeRings()
+        return (threads.writer, threads.sealer)
     }
 
     /// The shard where a VM's descriptors live: the same one for all of them.

@@ -71,7 +71,10 @@ public final class InflightRing: @unchecked Sendable {
         var bytes: UInt64 = 0
         var lines: UInt64 = 0
         var since: Int64 = 0
+        /// A `GapReason`; 0 once the gap is closed.
         var reason: UInt64 = 0
+
+        var isOpen: Bool { reason != 0 }
     }
 
     static let magic: UInt64 = 0x3230_474e_4952_4c47  // "GLRING02"

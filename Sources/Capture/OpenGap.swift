@@ -5,8 +5,8 @@ import LogStore
 /// ends, a marker tells what was lost since the one before.
 ///
 /// The shard has one, for what found no room in the ring or came too fast; the writer has one, for what could not be
-/// stored. The counts lie in the stream's slot of the ring, so that they outlive the process. Each time they move they
-/// are taken away first: death in between loses a count and never doubles one.
+/// stored. The counts lie in the stream's slot of the ring, so that they outlive the process. When they move they are
+/// taken away first: death in between loses a count and doubles none.
 struct OpenGap {
     /// Which of the slot's two counts it is.
     enum Counter {
@@ -99,7 +99,9 @@ struct OpenGap {
             return
         }
         let moved = loss
-        set(InflightRing.Loss())
+        if isOpen {
+            set(InflightRing.Loss())
+        }
         place = (ring, slot)
         if isOpen {
             set(moved)

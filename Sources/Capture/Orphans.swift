@@ -13,7 +13,7 @@ struct Orphans {
 
     private(set) var remains: [StreamKey: Remains] = [:]
     /// Their rings, oldest first.
-    let rings: [InflightRing]
+    var rings: [InflightRing]
 
     init(_ rings: [InflightRing]) {
         self.rings = rings
@@ -37,8 +37,6 @@ struct Orphans {
             }
         }
     }
-
-    var isEmpty: Bool { remains.isEmpty }
 
     mutating func take(_ key: StreamKey) -> Remains? { remains.removeValue(forKey: key) }
 }

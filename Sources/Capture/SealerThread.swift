@@ -14,10 +14,16 @@ final class SealerThread: @unchecked Sendable {
     /// How soon after a failure they are looked at again.
     static let retryInterval: Int64 = 10_000_000
 
+    /// How long a stop waits for what is still to be sealed; it is on disk all the same.
+    static let stopPatience: Int64 = 2_000_000
+
+    private typealias Pair = (base: UInt64, stream: StreamID)
+
     private struct Queue {
-        var pairs: [(base: UInt64, stream: StreamID)] = []
-        var isDirty = false
-        var afterSync: [@Sendable (Sealer) -> Void] = []
+        var pairs: [Pair] = []
+        /// At first too: what an earlier process wrote last may not be on disk.
+        var isDirty = true
+        var whenOnDisk: [(stream: StreamID?, action: @Sendable () -> Void)] = []
     }
 
     private let sealer: Sealer
@@ -28,7 +34,6 @@ final class SealerThread: @unchecked Sendable {
     private let queue = Mutex(Queue())
     private let alarm: Alarm
     private let stopping = Atomic<Bool>(false)
-    private let isHasty = Atomic<Bool>(false)
     private let hasSynced = Atomic<Bool>(true)
 
     init(
@@ -66,10 +71,11 @@ final class SealerThread: @unchecked Sendable {
         }
     }
 
-    /// Runs `action` on the thread, once everything written until now is on disk.
-    func afterSync(_ action: @escaping @Sendable (Sealer) -> Void) {
+    /// Runs `action` on the thread, once everything committed until now is on disk and nothing of `stream` waits to be
+    /// sealed; the stream is forgotten then.
+    func whenOnDisk(_ stream: StreamID?, _ action: @escaping @Sendable () -> Void) {
         queue.withLock { queue in
-            queue.afterSync.append(action)
+            queue.whenOnDisk.append((stream, action))
             queue.isDirty = true
         }
         alarm.ring()
@@ -78,9 +84,8 @@ final class SealerThread: @unchecked Sendable {
     /// Whether the last sync put everything on disk; to be asked after the thread's end.
     var isSynced: Bool { hasSynced.load(ordering: .acquiring) }
 
-    /// Ends the thread once the queue is empty and synced, or at once: then the next process seals what waits.
-    func stop(atOnce: Bool) {
-        isHasty.store(atOnce, ordering: .releasing)
+    /// Ends the thread once the queue is empty, or its patience is, and all is synced.
+    func stop() {
         stopping.store(true, ordering: .releasing)
         alarm.ring()
     }
@@ -89,13 +94,14 @@ final class SealerThread: @unchecked Sendable {
         WorkerThread.lowerOwnPriority()
         var lastSync: Int64 = 0
         var nextRetention: Int64 = 0
-        var backlog: ArraySlice<(base: UInt64, stream: StreamID)> = []
+        var lastSealing = Int64.max
+        var backlog: ArraySlice<Pair> = []
         while true {
             let isStopping = stopping.load(ordering: .acquiring)
-            if isStopping, isHasty.load(ordering: .acquiring) {
-                return
-            }
             let now = clock.monotonicMicroseconds()
+            if isStopping, lastSealing == .max {
+                lastSealing = now + Self.stopPatience
+            }
             if now >= nextRetention, !isStopping {
                 let isDone = attempt("retention") { () throws(SystemError) in _ = try sealer.enforceRetention() }
                 nextRetention = now + (isDone ? Self.retentionInterval : Self.retryInterval)
@@ -106,22 +112,16 @@ final class SealerThread: @unchecked Sendable {
                     return queue.pairs[...]
                 }
             }
-            let next = backlog.popFirst()
-            if let next {
-                if !attempt("sealing", { () throws(SystemError) in try sealer.seal(next.base, of: next.stream) }) {
-                    // The next sync seals what waits, and sees whether all is well again.
-                    queue.withLock { $0.isDirty = true }
-                }
+            let next = now < lastSealing ? backlog.popFirst() : nil
+            if let next, !attempt("sealing", { () throws(SystemError) in try sealer.seal(next.base, of: next.stream) })
+            {
+                // The next sync seals what waits, and sees whether all is well again.
+                queue.withLock { $0.isDirty = true }
             }
             let isDirty = queue.withLock { $0.isDirty } || sealer.isDirty
             if isDirty, isStopping ? next == nil : now - lastSync >= Self.syncInterval {
-                let actions = queue.withLock { queue in
-                    defer { queue.afterSync.removeAll() }
-                    queue.isDirty = false
-                    return queue.afterSync
-                }
                 lastSync = now
-                synchronize(actions)
+                synchronize(backlog)
             }
             if next != nil {
                 continue
@@ -134,23 +134,46 @@ final class SealerThread: @unchecked Sendable {
         }
     }
 
-    private func synchronize(_ actions: [@Sendable (Sealer) -> Void]) {
+    private func synchronize(_ backlog: ArraySlice<Pair>) {
+        let waiting = queue.withLock { queue in
+            defer { queue.whenOnDisk.removeAll() }
+            queue.isDirty = false
+            return queue.whenOnDisk
+        }
         do {
-            try sealer.synchronize()
+            let failure = try sealer.synchronize()
+            hasSynced.store(true, ordering: .releasing)
             problems.clear("sync")
-            if !sealer.isDirty {
+            if let failure {
+                report("sealing", failure)
+            } else {
                 problems.clear("sealing")
             }
-            hasSynced.store(true, ordering: .releasing)
-            actions.forEach { $0(sealer) }
         } catch {
             hasSynced.store(false, ordering: .releasing)
-            queue.withLock { $0.afterSync.insert(contentsOf: actions, at: 0) }
+            queue.withLock { $0.whenOnDisk.insert(contentsOf: waiting, at: 0) }
             if problems.raise("sync", "\(error)") {
                 diagnostics.say(.error, "what was written may not be on disk: \(error)")
             }
             onFailedSync.withLock { $0 }()
+            return
         }
+        for (stream, action) in waiting {
+            if let stream, !forget(stream, backlog) {
+                queue.withLock { queue in
+                    queue.whenOnDisk.append((stream, action))
+                    queue.isDirty = true
+                }
+            } else {
+                action()
+            }
+        }
+    }
+
+    /// Forgets a stream of which nothing waits; whether that is so.
+    private func forget(_ stream: StreamID, _ backlog: ArraySlice<Pair>) -> Bool {
+        let isQueued = queue.withLock { $0.pairs.contains { $0.stream == stream } }
+        return !isQueued && !backlog.contains { $0.stream == stream } && sealer.forget(stream)
     }
 
     private func attempt(_ what: String, _ body: () throws(SystemError) -> Void) -> Bool {
@@ -159,10 +182,14 @@ final class SealerThread: @unchecked Sendable {
             problems.clear(what)
             return true
         } catch {
-            if problems.raise(what, "\(error)") {
-                diagnostics.say(.error, "\(what): \(error)")
-            }
+            report(what, error)
             return false
+        }
+    }
+
+    private func report(_ what: String, _ error: SystemError) {
+        if problems.raise(what, "\(error)") {
+            diagnostics.say(.error, "\(what): \(error)")
         }
     }
 }

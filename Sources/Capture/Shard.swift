@@ -78,10 +78,10 @@ public final class Shard: @unchecked Sendable {
         )
     }
 
-    /// A slot of which nothing is in the ring any more, neither an entry nor a loss that is still to be told.
+    /// A slot of which nothing is in the ring any more, neither an entry nor a gap that is still to be closed.
     private func takeSlot() -> Int? {
         let tail = ring.tail
-        if let place = freeSlots.firstIndex(where: { $0.head <= tail && ring.writerLoss($0.slot).bytes == 0 }) {
+        if let place = freeSlots.firstIndex(where: { $0.head <= tail && !ring.writerLoss($0.slot).isOpen }) {
             return freeSlots.remove(at: place).slot
         }
         guard nextSlot < InflightRing.slotCount else {

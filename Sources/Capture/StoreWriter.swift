@@ -29,7 +29,7 @@ final class StoreWriter: @unchecked Sendable {
     private let rings: [InflightRing]
     private var orphans: Orphans
     /// When the remains of streams that did not come back are taken up; monotonic microseconds.
-    private let orphanDeadline: Int64
+    private var orphanDeadline: Int64
     private let clock: any HostClock
     private let diagnostics: Diagnostics
     private let problems: Problems
@@ -76,7 +76,7 @@ final class StoreWriter: @unchecked Sendable {
         self.rings = rings
         self.orphans = Orphans(orphans)
         self.clock = clock
-        orphanDeadline = clock.monotonicMicroseconds() + Self.orphanPatience
+        orphanDeadline = orphans.isEmpty ? .max : clock.monotonicMicroseconds() + Self.orphanPatience
         self.diagnostics = diagnostics
         self.problems = problems
         self.bell = bell
@@ -137,8 +137,10 @@ final class StoreWriter: @unchecked Sendable {
             busySince.store(now, ordering: .relaxed)
             var didWork = runJobs()
             didWork = drain(at: now) || didWork
-            if !orphans.isEmpty, now >= orphanDeadline || isStopping {
+            if now >= orphanDeadline || (isStopping && orphanDeadline < .max) {
+                orphanDeadline = .max
                 orphans.remains.keys.forEach { adopt($0, at: now) }
+                removeSpent(&orphans.rings)
             }
             flushDue(at: now, all: isStopping || isPressed)
             retryFailing(at: now)
@@ -188,7 +190,7 @@ final class StoreWriter: @unchecked Sendable {
         if mayIdle {
             deadline = min(deadline ?? nextIdleLook, nextIdleLook)
         }
-        if !orphans.isEmpty {
+        if orphanDeadline < .max {
             deadline = min(deadline ?? orphanDeadline, orphanDeadline)
         }
         alarm.sleep(microseconds: deadline.map { max(0, $0 - now) })
@@ -274,13 +276,12 @@ final class StoreWriter: @unchecked Sendable {
             }
             seal(writer, id)
             writer.closeFiles()
-            sealer.afterSync { $0.forget(id) }
         }
-        streams.remove(sink)
         failing[sink.key] = nil
+        let release = streams.remove(sink)
         let vm = sink.key.vm
-        sealer.afterSync { [weak self] _ in
-            self?.post { $0.streams.closeUnused(vm) }
+        sealer.whenOnDisk(sink.id) { [weak self] in
+            self?.post { $0.streams.closeUnused(vm, after: release) }
         }
     }
 
@@ -290,6 +291,9 @@ final class StoreWriter: @unchecked Sendable {
             return
         }
         let sink = streams.sink(key, for: self)
+        if let options = streams.announcedOptions(of: key) {
+            sink.configure(options)
+        }
         for (ring, entry) in remains.entries {
             sink.enqueue(entry, ring: ring, at: now)
             flush(sink, at: now)
@@ -315,11 +319,16 @@ final class StoreWriter: @unchecked Sendable {
 
     private func settle(_ sink: StreamSink, at now: Int64) {
         sink.settle(at: now)
-        failing[sink.key] = sink.retryAt == nil ? nil : sink
+        hasWritten(sink)
     }
 
     private func flush(_ sink: StreamSink, at now: Int64) {
         sink.flush(scratch, at: now)
+        hasWritten(sink)
+    }
+
+    /// Tells those who wait for what was written of a stream, or remembers that it has to be tried again.
+    private func hasWritten(_ sink: StreamSink) {
         failing[sink.key] = sink.retryAt == nil ? nil : sink
         guard let id = sink.id, let writer = sink.writer else {
             return
@@ -361,13 +370,10 @@ final class StoreWriter: @unchecked Sendable {
             isTight = !reserve.hold()
             nextHold = now + StreamSink.retryInterval
         }
-        for (key, sink) in failing {
+        for sink in failing.values {
             sink.retry(at: now)
             if sink.retryAt == nil {
-                failing[key] = nil
-                if let id = sink.id {
-                    bell.ring(id)
-                }
+                hasWritten(sink)
                 release(sink)
             }
         }
@@ -436,7 +442,10 @@ final class StoreWriter: @unchecked Sendable {
     /// Marks a VM as deleted and lets go of it.
     func end(_ key: VMKey) throws(SystemError) {
         // What was said before is its own: left in the rings it would begin the history of the next VM of its name.
-        while drain(at: clock.monotonicMicroseconds()) {}
+        // A turn takes a part of a ring; who goes on speaking meanwhile keeps us no longer than all of it takes.
+        for _ in 0...(rings[0].capacity / Int(Self.bytesPerTurn)) where drain(at: clock.monotonicMicroseconds()) {
+            advanceTails()
+        }
         for sink in streams.sinks(of: key) {
             flush(sink, at: clock.monotonicMicroseconds())
             if let writer = sink.writer, let id = sink.id {
@@ -452,8 +461,17 @@ final class StoreWriter: @unchecked Sendable {
     /// Removes the rings' files, which hold no bytes now; one that counts losses, which could not be told, stays for
     /// the next process to tell.
     func removeRings() {
-        for ring in rings + orphans.rings where !(0..<ring.slotsUsed).contains(where: ring.hasLosses) {
-            ring.removeFile()
+        var all = rings + orphans.rings
+        removeSpent(&all)
+    }
+
+    private func removeSpent(_ rings: inout [InflightRing]) {
+        rings.removeAll { ring in
+            let isSpent = !(0..<ring.slotsUsed).contains(where: ring.hasLosses)
+            if isSpent {
+                ring.removeFile()
+            }
+            return isSpent
         }
     }
 

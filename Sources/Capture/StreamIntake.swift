@@ -18,8 +18,8 @@ public final class StreamIntake {
     private var isOverflowing = false
     private var gap: OpenGap
     private var lastDrop: Int64 = 0
-    /// Whether the ring has the entry that says what the slot stands for.
-    private var isAnnounced = false
+    /// Whether the ring has the entry that says what the slot stands for: not before there is something to say.
+    private var isOpened = false
     private var isClosed = false
     /// The stream's numbers.
     public let statistics: StreamStatistics
@@ -130,6 +130,10 @@ public final class StreamIntake {
 
     /// Says the last that is to be said of the stream; whether there was room for it.
     private func finish() -> Bool {
+        guard isOpened || gap.isOpen else {
+            shard.free(self)
+            return true
+        }
         guard !gap.isOpen || writeGap(isClosed: true), reserve() != nil else {
             return false
         }
@@ -150,12 +154,12 @@ public final class StreamIntake {
 
     /// Room for an entry; the first of all says what the slot stands for.
     private func reserve() -> UnsafeMutableRawBufferPointer? {
-        if !isAnnounced, ring.reserve() != nil {
+        if !isOpened, ring.reserve() != nil {
             ring.publish(0, kind: .open, slot: slot, time: shard.wallNow)
             shard.published()
-            isAnnounced = true
+            isOpened = true
         }
-        return isAnnounced ? ring.reserve() : nil
+        return isOpened ? ring.reserve() : nil
     }
 
     /// Room for a read, unless the stream holds its share of the ring already. The bytes of a gap that ends here get

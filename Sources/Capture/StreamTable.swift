@@ -29,6 +29,8 @@ final class StreamTable: @unchecked Sendable {
     private var sinksByKey: [StreamKey: StreamSink] = [:]
     private var bySlot: [[StreamSink?]]
     private var vms: [VMIdentity: VMStore] = [:]
+    /// How often each open VM has lost a stream.
+    private var releases: [VMIdentity: Int] = [:]
 
     init(store: Store, rings: Int, clock: any HostClock, hostBoot: String, diagnostics: Diagnostics) {
         self.store = store
@@ -91,9 +93,17 @@ final class StreamTable: @unchecked Sendable {
 
     func contains(_ sink: StreamSink) -> Bool { sinksByKey[sink.key] === sink }
 
-    /// Lets go of a stream; what its source goes on saying, if it has one, belongs to the next VM of its name.
-    func remove(_ sink: StreamSink) {
+    /// Lets go of a stream; what its source goes on saying, if it has one, belongs to the next VM of its name. How often
+    /// its VM has lost a stream by now.
+    @discardableResult
+    func remove(_ sink: StreamSink) -> Int {
         sinksByKey[sink.key] = nil
+        defer { replace(sink) }
+        releases[sink.key.vm.identity, default: 0] += 1
+        return releases[sink.key.vm.identity] ?? 0
+    }
+
+    private func replace(_ sink: StreamSink) {
         guard sink.openSlots > 0 else {
             return
         }
@@ -111,8 +121,8 @@ final class StreamTable: @unchecked Sendable {
     /// The VM's history, opened when it is not.
     func vm(_ key: VMKey) throws(SystemError) -> VMStore {
         if let open = vms[key.identity] {
-            if open.vm.identity.name != key.name {
-                try open.rename(to: key.name)
+            if open.vm.identity.name != key.name || open.vm.ended != nil {
+                try open.goOn(as: key.name)
             }
             return open
         }
@@ -128,17 +138,28 @@ final class StreamTable: @unchecked Sendable {
         return vm
     }
 
-    /// Marks a VM as deleted and lets go of it.
+    /// Marks a VM as deleted. One that is known by its name is let go: the next of its name is another.
     func end(_ key: VMKey) throws(SystemError) {
         try vm(key).end(at: Timestamp(microseconds: clock.wallMicroseconds()))
-        vms[key.identity] = nil
+        if key.identity.uuid == nil {
+            vms[key.identity] = nil
+        }
     }
 
-    /// Closes a VM of which everything is on disk, unless a stream of it was opened again.
-    func closeUnused(_ key: VMKey) {
-        if sinks(of: key).isEmpty, let vm = vms.removeValue(forKey: key.identity) {
-            close(vm)
+    /// Closes a VM of which everything is on disk, unless a stream of it was opened again, or was and is gone since.
+    func closeUnused(_ key: VMKey, after release: Int) {
+        guard sinks(of: key).isEmpty, releases[key.identity] == release,
+            let vm = vms.removeValue(forKey: key.identity)
+        else {
+            return
         }
+        releases[key.identity] = nil
+        close(vm)
+    }
+
+    /// What was announced of a stream that has said nothing yet.
+    func announcedOptions(of key: StreamKey) -> StreamOptions? {
+        announced.withLock { $0.values.first { $0.key == key }?.options }
     }
 
     /// Lets go of everything. When all of it is on disk, it needs no repair.

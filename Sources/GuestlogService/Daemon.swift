@@ -75,17 +75,22 @@ public final class Daemon {
         try LinuxFileSystem().makeDirectory(configuration.runtime + "/consoles")
         try begin()
         let ending = serveSignals()
-        manager.notify("STOPPING=1")
-        if ending == .stop {
-            capture.settle()
-        }
-        let consoles = hub.stop()
-        capture.stop(handingOver: ending == .replace)
         switch ending {
         case .stop:
+            manager.notify("STOPPING=1")
+            capture.persist()
+        case .replace:
+            // Not "stopping": systemd would wait for our end, and make it.
+            manager.notify("RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonicMicroseconds())")
+        }
+        let consoles = hub.stop()
+        switch ending {
+        case .stop:
+            capture.stop()
             consoles.forEach { close($0.descriptor) }
             diagnostics.say(.notice, "stopped")
         case .replace:
+            capture.stopToHandOver()
             try replaceImage(consoles)
         }
     }

@@ -43,8 +43,10 @@ public final class ForegroundRun {
         let diagnostics = Diagnostics(threshold: .warning)
         var options = CaptureService.Options(store: configuration.store, inflight: runtime.inflight)
         options.shards = 1
-        let quota = configuration.quota(of: VMIdentity(name: name))
-        options.quota = { _ in quota }
+        let configuration = configuration
+        options.totalQuota = configuration.effectiveTotal()
+        options.deletedAge = configuration.deletedAge
+        options.quota = { configuration.quota(of: $0) }
         let capture = try CaptureService(options, diagnostics: diagnostics)
         let hub = try ConsoleHub(.init(table: runtime.table), capture: capture, manager: ServiceManager())
         try capture.start()

@@ -138,21 +138,35 @@ public final class Retention {
 
     private func enforceTotal() throws(SystemError) -> Freed {
         var freed = Freed()
+        // Looked at once: what is removed here may be free only later.
+        guard let bound = bound(for: usages.values.reduce(0, +)) else {
+            return freed
+        }
+        var failure: SystemError?
         var spent: Set<String> = []
         while true {
-            let usage = usages.values.reduce(0, +)
-            guard let bound = bound(for: usage),
+            let excess = usages.values.reduce(0, +) - bound
+            guard excess > 0,
                 let biggest = usages.filter({ !spent.contains($0.key) }).max(by: { $0.value < $1.value })?.key
             else {
-                return freed
+                break
             }
-            if let more = try evict(usage - bound, of: biggest, limit: bound) {
-                freed += more
-                usages[biggest] = try self.usage(of: biggest, within: 0)
-            } else {
+            do throws(SystemError) {
+                if let more = try evict(excess, of: biggest, limit: bound) {
+                    freed += more
+                    usages[biggest] = try self.usage(of: biggest, within: 0)
+                } else {
+                    spent.insert(biggest)
+                }
+            } catch {
+                failure = failure ?? error
                 spent.insert(biggest)
             }
         }
+        if let failure {
+            throw failure
+        }
+        return freed
     }
 
     /// What all VMs together may take, when that is less than the `usage`: the total, and less where the disk is nearly
@@ -287,7 +301,8 @@ public final class Retention {
                 files.append([layout.segment(victim.base)] + pairs)
             }
         }
-        try BootHeads(layout: layout, fileSystem: store.fileSystem, compressor: compressor)
+        // What makes room on a full or failing disk must not stop because a head could not be read or written.
+        try? BootHeads(layout: layout, fileSystem: store.fileSystem, compressor: compressor)
             .save(range: start..<max(start, end), from: store.reader(of: stream))
         var freed = Freed()
         for files in files {

@@ -36,16 +36,18 @@ public final class Sealer {
         }
     }
 
-    /// Puts everything on disk and removes the pairs whose blocks are there.
+    /// Puts everything on disk and removes the pairs whose blocks are there. Returns why a pair could not be sealed or
+    /// removed, if one could not: it is tried again at the next call.
     ///
     /// A failed sync is never retried as success: everything since the last good one is taken back and sealed again,
     /// and the error is thrown.
-    public func synchronize() throws(SystemError) {
-        var failure = attempt { () throws(SystemError) in try synchronizeAll() }
-        let hasSynced = failure == nil
+    @discardableResult
+    public func synchronize() throws(SystemError) -> SystemError? {
+        let failedSync = attempt { () throws(SystemError) in try synchronizeAll() }
+        var failure: SystemError?
         for sealer in streams.values where sealer.isDirty {
             let own = attempt { () throws(SystemError) in
-                if hasSynced {
+                if failedSync == nil {
                     try sealer.confirmSync()
                 } else {
                     try sealer.revertUnsynced()
@@ -54,9 +56,10 @@ public final class Sealer {
             }
             failure = failure ?? own
         }
-        if let failure {
-            throw failure
+        if let failedSync {
+            throw failedSync
         }
+        return failure
     }
 
     private func synchronizeAll() throws(SystemError) {
@@ -80,11 +83,13 @@ public final class Sealer {
         try retention.enforceAll(now: Timestamp(microseconds: clock.wallMicroseconds()))
     }
 
-    /// Forgets a stream that is no longer written.
-    public func forget(_ stream: StreamID) {
-        if streams[stream]?.isDirty == false {
-            streams[stream] = nil
+    /// Forgets a stream that is no longer written, when nothing of it waits; whether that is so.
+    public func forget(_ stream: StreamID) -> Bool {
+        if streams[stream]?.isDirty == true {
+            return false
         }
+        streams[stream] = nil
+        return true
     }
 
     private func streamSealer(_ stream: StreamID) -> StreamSealer {

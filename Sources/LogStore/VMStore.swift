@@ -62,12 +62,13 @@ public final class VMStore {
         }
     }
 
-    /// Gives the VM, which is known by its UUID, another name.
-    public func rename(to name: String) throws(SystemError) {
-        var renamed = vm
-        renamed.identity.name = name
-        try store.write(renamed)
-        vm = renamed
+    /// The VM, which is known by its UUID, is there again, perhaps under another name.
+    public func goOn(as name: String) throws(SystemError) {
+        var present = vm
+        present.identity.name = name
+        present.ended = nil
+        try store.write(present)
+        vm = present
     }
 
     /// The stream `name`, recovered and ready to be appended to; made with `properties` when there is none.
