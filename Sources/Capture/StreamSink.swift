@@ -194,14 +194,18 @@ final class StreamSink {
         }
     }
 
-    private func mark(_ detail: RecordDetail, _ time: Timestamp, _ now: Int64) {
+    /// Writes a marker; whether it is there.
+    @discardableResult
+    private func mark(_ detail: RecordDetail, _ time: Timestamp, _ now: Int64) -> Bool {
         guard retryAt == nil, let writer else {
-            return
+            return false
         }
         do throws(SystemError) {
             try writer.mark(detail, time: time)
+            return true
         } catch {
             fail(error, at: now)
+            return false
         }
     }
 
@@ -226,9 +230,17 @@ final class StreamSink {
     private func handle(special entry: InflightRing.Entry) {
         switch entry.kind {
         case .data:
+            // Over its rate: the plain file takes it, the store does not.
             writePlain(entry.payload)
-        case .gap where isReady(at: lastCommit):
-            mark(RecordDetail(decoding: Array(entry.payload)), Timestamp(microseconds: entry.time), lastCommit)
+        case .gap:
+            let detail = RecordDetail(decoding: Array(entry.payload))
+            let isThere =
+                isReady(at: lastCommit) && mark(detail, Timestamp(microseconds: entry.time), lastCommit)
+            if !isThere, let told = detail.gap {
+                // The store cannot be written: the shard's loss becomes part of ours.
+                let (bytes, lines) = (Int(clamping: told.bytes ?? 0), Int(clamping: told.lines))
+                gap.count(bytes: bytes, lines: lines, at: entry.time, reason: .storeFailure)
+            }
         case .boot where isReady(at: lastCommit):
             guard let event = entry.payload.first.flatMap(BootEvent.init), let writer else {
                 return
@@ -240,12 +252,6 @@ final class StreamSink {
             mark(RecordDetail(boot: boot), Timestamp(microseconds: entry.time), lastCommit)
             if event == .closed {
                 writer.roll()
-            }
-        case .gap:
-            // The store cannot be written: the shard's loss becomes part of ours.
-            if let told = RecordDetail(decoding: Array(entry.payload)).gap {
-                let bytes = Int(clamping: told.bytes ?? 0)
-                gap.count(bytes: bytes, lines: Int(clamping: told.lines), at: entry.time, reason: .storeFailure)
             }
         case .boot, .padding, .open, .close:
             break

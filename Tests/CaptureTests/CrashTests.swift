@@ -114,7 +114,7 @@ private struct SeenLog {
         }
         daemon.start()
         guest.stop()
-        guest.join()
+        guest.join("the daemon killed again and again")
         #expect(
             try eventually {
                 try log.look()
@@ -143,7 +143,7 @@ private struct SeenLog {
         }
         daemon.start()
         guest.stop()
-        guest.join()
+        guest.join("the daemon killed again and again")
         #expect(
             try eventually {
                 try log.look()

@@ -61,14 +61,14 @@ private final class SmallDisk {
             descriptor: try pair.second.duplicate()
         )
         let first = TalkingGuest(pair.first.raw, limit: 100)
-        first.join()
+        first.join("the disk not full")
         let stream = StreamID(vm: "vm", stream: .console0)
         func stored() throws -> StoredText { try StoredText(of: stream, in: capture.store) }
         #expect(try eventually { try stored().bytes.count == first.bytes })
 
         disk.fill(leaving: 100)
         let guest = TalkingGuest(pair.first.raw, limit: 60_000)
-        guest.join()
+        guest.join("the disk full")
         // The disk is still full, and the log says already that something is missing.
         #expect(try eventually { try stored().gaps.first.map { !$0.isClosed && $0.reason == .storeFailure } ?? false })
         #expect(!capture.problems.all.isEmpty)

@@ -74,13 +74,13 @@ private final class FuseMount {
         let stream = StreamID(vm: "vm", stream: .console0)
         func stored() throws -> StoredText { try StoredText(of: stream, in: capture.store) }
         let first = TalkingGuest(pair.first.raw, limit: 1000)
-        first.join()
+        first.join("the mount sound")
         #expect(try eventually { try stored().bytes.count == first.bytes })
 
         mount.hang()
         let guest = TalkingGuest(pair.first.raw, limit: 300_000)
         // Returns only if the guest is never kept waiting for the mount.
-        guest.join()
+        guest.join("the mount hanging")
         #expect(eventually { capture.writerStuckFor > 0 })
         mount.goOn()
         var last = try stored()

@@ -76,12 +76,12 @@ private final class Patient {
     func hangingStore() throws {
         let patient = try Patient()
         let first = patient.talk(lines: 1000)
-        first.join()
+        first.join("the store sound")
         #expect(try eventually { try patient.stored().bytes.count == first.bytes })
         patient.fileSystem.set(.hanging)
         let guest = patient.talk(lines: lines)
         // Returns only if the guest is never kept waiting for the store, for the store does not come back meanwhile.
-        guest.join()
+        guest.join("the store hanging")
         patient.fileSystem.set(.sound)
         var last = try patient.stored()
         let isComplete = try eventually {
@@ -100,7 +100,7 @@ private final class Patient {
         let patient = try Patient()
         patient.fileSystem.set(.failing(code))
         let guest = patient.talk(lines: lines)
-        guest.join()
+        guest.join("the store failing with errno \(code)")
         patient.fileSystem.set(.sound)
         try patient.expectAccounted(for: guest)
         #expect(try patient.stored().gaps.contains { $0.reason == .storeFailure })
@@ -119,7 +119,7 @@ private final class Patient {
             #expect(eventually { patient.capture.problems.all.isEmpty })
         }
         guest.stop()
-        guest.join()
+        guest.join("the store failing now and then")
         try patient.expectAccounted(for: guest)
     }
 
@@ -133,7 +133,7 @@ private final class Patient {
             watchers.append(try pair.first.duplicate().release())
         }
         let guest = patient.talk(lines: lines)
-        guest.join()
+        guest.join("50 watchers that do not read")
         try patient.expectAccounted(for: guest)
         for watcher in watchers {
             var tail: [UInt8] = []
@@ -155,7 +155,7 @@ private final class Patient {
     func flood() throws {
         let patient = try Patient(rate: RateLimit(rate: 1 << 20, burst: 2 << 20))
         let guest = patient.talk(lines: lines)
-        guest.join()
+        guest.join("over the rate")
         try patient.expectAccounted(for: guest)
         let stored = try patient.stored()
         #expect(stored.gaps.contains { $0.reason == .rateLimit })
@@ -166,7 +166,7 @@ private final class Patient {
     func gapIsWhereItBelongs() throws {
         let patient = try Patient(rate: RateLimit(rate: 1 << 20, burst: 1 << 20))
         let guest = patient.talk(lines: 50_000)
-        guest.join()
+        guest.join("over the rate, from the first line")
         try patient.expectAccounted(for: guest)
         let numbers = NumberedLines.numbers(in: try patient.stored().bytes)
         // What is stored before the gap is the beginning of what was said.

@@ -68,9 +68,11 @@ public final class TalkingGuest: @unchecked Sendable {
         isStopping.store(true, ordering: .relaxed)
     }
 
-    /// Waits until it has ended.
-    public func join() {
+    /// Waits until it has ended. How long it was kept waiting at most is printed, `what` before it, for who wants the
+    /// figure; a busy machine makes it worse, so no test depends on it.
+    public func join(_ what: String) {
         pthread_join(thread, nil)
+        print("longest blocked write, \(what): \(Double(longestWrite / 100) / 10) ms")
     }
 
     private func talk() {
