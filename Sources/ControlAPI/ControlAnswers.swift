@@ -181,7 +181,7 @@ extension ControlServer {
 
     /// The VM is deleted: its consoles go, its history ends and is kept for a while.
     private func endVM(_ word: String) async throws -> JSON {
-        let vm = try await blocking { try VMLookup.resolve(word, in: self.capture.store, previousInstance: false) }
+        let vm = try await blocking { try VMLookup.resolveExactly(word, in: self.capture.store) }
         let key = VMKey(name: vm.identity.name, uuid: vm.identity.uuid, namespace: vm.identity.namespace)
         let folder = VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace).directoryName
         for status in hub.statuses() where status.definition.vm.directoryName == folder {

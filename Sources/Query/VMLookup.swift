@@ -41,6 +41,22 @@ public enum VMLookup {
         return try before(found, among: alike)
     }
 
+    /// The one VM that `word` names, to do something to it: when several that exist have the name, none is guessed.
+    public static func resolveExactly(_ word: String, in store: Store) throws(QueryError) -> Store.VM {
+        let found = try resolve(word, in: store, previousInstance: false)
+        let all = (try? store.vms()) ?? []
+        let alike = all.filter { $0.identity.name == word && $0.ended == nil }
+        guard alike.count <= 1 else {
+            throw ambiguous(word, alike)
+        }
+        return found
+    }
+
+    private static func ambiguous(_ word: String, _ vms: [Store.VM]) -> QueryError {
+        let list = vms.map(description).joined(separator: ", ")
+        return QueryError(.ambiguousVM, "\(quoted(word)) could be several VMs: \(list); name one by UUID or folder")
+    }
+
     private static func instance(
         of named: [Store.VM],
         _ word: String,
@@ -49,8 +65,7 @@ public enum VMLookup {
         // The same name in two namespaces is two VMs.
         let places = Set(named.map(\.identity.namespace))
         guard places.count == 1 else {
-            let list = named.filter { $0.ended == nil }.map(description).joined(separator: ", ")
-            throw QueryError(.ambiguousVM, "\(quoted(word)) could be several VMs: \(list); name one by UUID or folder")
+            throw ambiguous(word, named.filter { $0.ended == nil })
         }
         let newest = named.max { age($0) < age($1) }
         guard previousInstance, let newest else {

@@ -1,9 +1,6 @@
 import Capture
-import ConsoleHub
 import Glibc
-import LogModel
 import LogStore
-import SystemIO
 import TestSupport
 import Testing
 
@@ -43,45 +40,23 @@ private final class SmallDisk {
     )
     func fullDisk() throws {
         let disk = SmallDisk(megabytes: 40)
-        let runtime = TemporaryFolder()
-        var options = CaptureService.Options(store: disk.folder.path + "/store", inflight: runtime.path)
-        options.shards = 1
-        let capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
-        let hub = try ConsoleHub(
-            ConsoleHub.Options(table: runtime.path + "/consoles.json"),
-            capture: capture,
-            manager: ServiceManager()
-        )
-        try capture.start()
-        try hub.start()
-        let pair = try Descriptor.socketPair()
-        try pair.first.setNonBlocking(false)
-        hub.add(
-            try ConsoleHub.Definition(key: StreamKey(name: "vm"), endpoint: .inherited, rate: nil),
-            descriptor: try pair.second.duplicate()
-        )
-        let first = TalkingGuest(pair.first.raw, limit: 100)
+        let patient = try Patient(storing: disk.folder.path)
+        let first = patient.talk(lines: 100)
         first.join("the disk not full")
-        let stream = StreamID(vm: "vm", stream: .console0)
-        func stored() throws -> StoredText { try StoredText(of: stream, in: capture.store) }
-        #expect(try eventually { try stored().bytes.count == first.bytes })
+        #expect(try eventually { try patient.stored().bytes.count == first.bytes })
 
         disk.fill(leaving: 100)
-        let guest = TalkingGuest(pair.first.raw, limit: 60_000)
+        let guest = patient.talk(lines: 60_000)
         guest.join("the disk full")
         // The disk is still full, and the log says already that something is missing.
-        #expect(try eventually { try stored().gaps.first.map { !$0.isClosed && $0.reason == .storeFailure } ?? false })
-        #expect(!capture.problems.all.isEmpty)
+        let isTold = try eventually {
+            try patient.stored().gaps.first.map { !$0.isClosed && $0.reason == .storeFailure } ?? false
+        }
+        #expect(isTold && !patient.capture.problems.all.isEmpty)
 
         disk.clear()
-        var last = try stored()
-        let isComplete = try eventually {
-            last = try stored()
-            return last.bytes.count + last.lostBytes == first.bytes + guest.bytes && last.gaps.last?.isClosed == true
-        }
-        #expect(isComplete, "\(first.bytes + guest.bytes) written, \(last.bytes.count) stored, \(last.lostBytes) lost")
-        #expect(eventually { capture.problems.all.isEmpty })
-        hub.stop()
-        capture.stop()
+        try patient.expectAccounted(for: first, guest)
+        #expect(eventually { patient.capture.problems.all.isEmpty })
+        patient.stop()
     }
 }

@@ -1,9 +1,5 @@
 import Capture
-import ConsoleHub
 import Glibc
-import LogModel
-import LogStore
-import SystemIO
 import TestSupport
 import Testing
 
@@ -54,42 +50,18 @@ private final class FuseMount {
     func hungMount() throws {
         let mount = FuseMount()
         defer { mount.end() }
-        let runtime = TemporaryFolder()
-        var options = CaptureService.Options(store: mount.folder.path + "/store", inflight: runtime.path)
-        options.shards = 1
-        let capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
-        let hub = try ConsoleHub(
-            ConsoleHub.Options(table: runtime.path + "/consoles.json"),
-            capture: capture,
-            manager: ServiceManager()
-        )
-        try capture.start()
-        try hub.start()
-        let pair = try Descriptor.socketPair()
-        try pair.first.setNonBlocking(false)
-        hub.add(
-            try ConsoleHub.Definition(key: StreamKey(name: "vm"), endpoint: .inherited, rate: nil),
-            descriptor: try pair.second.duplicate()
-        )
-        let stream = StreamID(vm: "vm", stream: .console0)
-        func stored() throws -> StoredText { try StoredText(of: stream, in: capture.store) }
-        let first = TalkingGuest(pair.first.raw, limit: 1000)
+        let patient = try Patient(storing: mount.folder.path)
+        let first = patient.talk(lines: 1000)
         first.join("the mount sound")
-        #expect(try eventually { try stored().bytes.count == first.bytes })
+        #expect(try eventually { try patient.stored().bytes.count == first.bytes })
 
         mount.hang()
-        let guest = TalkingGuest(pair.first.raw, limit: 300_000)
+        let guest = patient.talk(lines: 300_000)
         // Returns only if the guest is never kept waiting for the mount.
         guest.join("the mount hanging")
-        #expect(eventually { capture.writerStuckFor > 0 })
+        #expect(eventually { patient.capture.writerStuckFor > 0 })
         mount.goOn()
-        var last = try stored()
-        let isComplete = try eventually {
-            last = try stored()
-            return last.bytes.count + last.lostBytes == first.bytes + guest.bytes && last.gaps.last?.isClosed == true
-        }
-        #expect(isComplete, "\(first.bytes + guest.bytes) written, \(last.bytes.count) stored, \(last.lostBytes) lost")
-        hub.stop()
-        capture.stop()
+        try patient.expectAccounted(for: first, guest)
+        patient.stop()
     }
 }

@@ -1,72 +1,10 @@
 import Capture
 import ConsoleHub
 import Glibc
-import LogModel
 import LogStore
 import SystemIO
 import TestSupport
 import Testing
-
-/// Capture with one guest on a socket pair, over a file system that can be made to fail.
-private final class Patient {
-    let folder = TemporaryFolder()
-    let fileSystem = FaultyFileSystem()
-    let capture: CaptureService
-    let hub: ConsoleHub
-    let key = StreamKey(name: "vm")
-    private let guestEnd: Descriptor
-    private var isStopped = false
-
-    init(rate: RateLimit? = nil) throws {
-        var options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/inflight")
-        options.shards = 1
-        options.fileSystem = fileSystem
-        options.quota = { _ in Quota(bytes: 1 << 30) }
-        capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
-        let table = folder.path + "/consoles.json"
-        hub = try ConsoleHub(ConsoleHub.Options(table: table), capture: capture, manager: ServiceManager())
-        try capture.start()
-        try hub.start()
-        let pair = try Descriptor.socketPair()
-        try pair.first.setNonBlocking(false)
-        hub.add(
-            try ConsoleHub.Definition(key: key, endpoint: .inherited, rate: rate),
-            descriptor: try pair.second.duplicate()
-        )
-        guestEnd = try pair.first.duplicate()
-    }
-
-    deinit { stop() }
-
-    func stop() {
-        guard !isStopped else { return }
-        isStopped = true
-        fileSystem.set(.sound)
-        hub.stop()
-        capture.stop()
-    }
-
-    func talk(lines: Int = .max, pace: UInt32 = 0) -> TalkingGuest {
-        TalkingGuest(guestEnd.raw, limit: lines, pace: pace)
-    }
-
-    func stored() throws -> StoredText {
-        try StoredText(of: StreamID(vm: "vm", stream: .console0), in: Store(root: folder.path + "/store"))
-    }
-
-    /// Waits until every byte that the guest wrote is stored or counted in a closed gap, and checks the stored lines.
-    func expectAccounted(for guest: TalkingGuest) throws {
-        var last = try stored()
-        let isComplete = try eventually {
-            last = try stored()
-            return last.bytes.count + last.lostBytes == guest.bytes && last.gaps.last?.isClosed ?? true
-        }
-        #expect(isComplete, "\(guest.bytes) written, \(last.bytes.count) stored, \(last.lostBytes) in gaps")
-        let numbers = NumberedLines.numbers(in: last.bytes)
-        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 }, "a line is doubled or out of order")
-        #expect(!last.bytes.contains(0))
-    }
-}
 
 @Suite(.serialized) struct NeverStallTests {
     /// About 20 MB: many times what socket and ring can hold.
@@ -83,13 +21,8 @@ private final class Patient {
         // Returns only if the guest is never kept waiting for the store, for the store does not come back meanwhile.
         guest.join("the store hanging")
         patient.fileSystem.set(.sound)
-        var last = try patient.stored()
-        let isComplete = try eventually {
-            last = try patient.stored()
-            return last.bytes.count + last.lostBytes == first.bytes + guest.bytes && last.gaps.last?.isClosed == true
-        }
-        #expect(isComplete, "\(guest.bytes) written, \(last.bytes.count) stored, \(last.lostBytes) in gaps")
-        #expect(last.gaps.allSatisfy { $0.reason == .overflow })
+        try patient.expectAccounted(for: first, guest)
+        #expect(try patient.stored().gaps.allSatisfy { $0.reason == .overflow })
     }
 
     @Test(

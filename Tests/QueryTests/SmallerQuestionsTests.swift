@@ -81,6 +81,18 @@ struct SmallerQuestionsTests {
         )
     }
 
+    @Test("to be done something to, one of several VMs of a name must be told from the others")
+    func exactly() throws {
+        let sample = try SampleStore()
+        try sample.add("web", uuid: "6f1cffff-0000-4000-8000-000000000001")
+        sample.now = sample.now.advanced(byMicroseconds: 1_000_000)
+        let new = try sample.add("web", uuid: "6f1cffff-0000-4000-8000-000000000002")
+        #expect(try VMLookup.resolve("web", in: sample.store, previousInstance: false) == new)
+        let refusal = message { _ = try VMLookup.resolveExactly("web", in: sample.store) }
+        #expect(refusal.hasPrefix("web could be several VMs: "))
+        #expect(try VMLookup.resolveExactly(new.directory, in: sample.store) == new)
+    }
+
     @Test("boots say when and how they began and ended")
     func boots() throws {
         let sample = try SampleStore()

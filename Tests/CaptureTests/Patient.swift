@@ -1,0 +1,77 @@
+import Capture
+import ConsoleHub
+import LogModel
+import LogStore
+import SystemIO
+import TestSupport
+import Testing
+
+/// Capture with one guest on a socket pair, over a file system that can be made to fail, or over one that does fail.
+final class Patient {
+    let folder = TemporaryFolder()
+    let fileSystem = FaultyFileSystem()
+    let capture: CaptureService
+    let hub: ConsoleHub
+    let key = StreamKey(name: "vm")
+    private let guestEnd: Descriptor
+    private var isStopped = false
+
+    private let store: Store
+
+    /// Stores in `folder`, or in `place` where that is elsewhere.
+    init(rate: RateLimit? = nil, storing place: String? = nil) throws {
+        let root = (place ?? folder.path) + "/store"
+        store = Store(root: root)
+        var options = CaptureService.Options(store: root, inflight: folder.path + "/inflight")
+        options.shards = 1
+        options.fileSystem = fileSystem
+        options.quota = { _ in Quota(bytes: 1 << 30) }
+        capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
+        let table = folder.path + "/consoles.json"
+        hub = try ConsoleHub(ConsoleHub.Options(table: table), capture: capture, manager: ServiceManager())
+        try capture.start()
+        try hub.start()
+        let pair = try Descriptor.socketPair()
+        try pair.first.setNonBlocking(false)
+        hub.add(
+            try ConsoleHub.Definition(key: key, endpoint: .inherited, rate: rate),
+            descriptor: try pair.second.duplicate()
+        )
+        guestEnd = try pair.first.duplicate()
+    }
+
+    deinit { stop() }
+
+    func stop() {
+        guard !isStopped else { return }
+        isStopped = true
+        fileSystem.set(.sound)
+        hub.stop()
+        capture.stop()
+    }
+
+    func talk(lines: Int = .max, pace: UInt32 = 0) -> TalkingGuest {
+        TalkingGuest(guestEnd.raw, limit: lines, pace: pace)
+    }
+
+    func stored() throws -> StoredText {
+        try StoredText(of: StreamID(vm: "vm", stream: .console0), in: store)
+    }
+
+    /// Waits until every byte that the guests wrote, one after another, is stored or counted in a closed gap.
+    func expectAccounted(for guests: TalkingGuest...) throws {
+        let written = guests.reduce(0) { $0 + $1.bytes }
+        var last = try stored()
+        let isComplete = try eventually {
+            last = try stored()
+            return last.bytes.count + last.lostBytes == written && last.gaps.last?.isClosed ?? true
+        }
+        #expect(isComplete, "\(written) written, \(last.bytes.count) stored, \(last.lostBytes) in gaps")
+        guard guests.count == 1 else {
+            return
+        }
+        let numbers = NumberedLines.numbers(in: last.bytes)
+        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 }, "a line is doubled or out of order")
+        #expect(!last.bytes.contains(0))
+    }
+}
