@@ -36,17 +36,47 @@ public final class InflightRing: @unchecked Sendable {
         case done = 2
     }
 
+    /// Where things are in the file's first page; words of different threads a cache line apart, and the next one.
+    private enum HeaderLayout {
+        static let hostBoot = 64
+        static let hostBootSize = 64
+        static let head = 128
+        static let tail = 256
+        static let slotsUsed = 384
+    }
+
+    /// Where things are in a slot, after the length of its key.
+    private enum SlotLayout {
+        static let bytesIn = 8
+        static let bytesOut = 16
+        static let shardLoss = 24
+        static let writerLoss = 56
+        static let key = 96
+    }
+
+    /// Where things are in an entry's header, after the length of its payload.
+    private enum EntryLayout {
+        static let kind = 4
+        static let state = 5
+        static let flags = 6
+        static let slot = 8
+        static let time = 16
+        static let offset = 24
+    }
+
     /// An entry, as the consumer sees it.
     struct Entry {
         let base: UnsafeMutableRawPointer
         /// Logical position just after it.
         let end: UInt64
 
-        var kind: Kind { Kind(rawValue: base.load(fromByteOffset: 4, as: UInt8.self)) ?? .padding }
-        var slot: Int { Int(base.load(fromByteOffset: 8, as: UInt32.self)) }
+        var kind: Kind { Kind(rawValue: base.load(fromByteOffset: EntryLayout.kind, as: UInt8.self)) ?? .padding }
+        var slot: Int { Int(base.load(fromByteOffset: EntryLayout.slot, as: UInt32.self)) }
         /// Receive time, microseconds since the Unix epoch.
-        var time: Int64 { base.load(fromByteOffset: 16, as: Int64.self) }
-        var isPlainOnly: Bool { base.load(fromByteOffset: 6, as: UInt16.self) & InflightRing.plainOnly != 0 }
+        var time: Int64 { base.load(fromByteOffset: EntryLayout.time, as: Int64.self) }
+        var isPlainOnly: Bool {
+            base.load(fromByteOffset: EntryLayout.flags, as: UInt16.self) & InflightRing.plainOnly != 0
+        }
         var payload: UnsafeRawBufferPointer {
             UnsafeRawBufferPointer(
                 start: base + InflightRing.entryHeader,
@@ -55,14 +85,14 @@ public final class InflightRing: @unchecked Sendable {
         }
 
         var state: State {
-            get { State(rawValue: base.load(fromByteOffset: 5, as: UInt8.self)) ?? .fresh }
-            nonmutating set { base.storeBytes(of: newValue.rawValue, toByteOffset: 5, as: UInt8.self) }
+            get { State(rawValue: base.load(fromByteOffset: EntryLayout.state, as: UInt8.self)) ?? .fresh }
+            nonmutating set { base.storeBytes(of: newValue.rawValue, toByteOffset: EntryLayout.state, as: UInt8.self) }
         }
 
         /// The stream offset of the first byte; only when assigned.
         var offset: UInt64 {
-            get { base.load(fromByteOffset: 24, as: UInt64.self) }
-            nonmutating set { base.storeBytes(of: newValue, toByteOffset: 24, as: UInt64.self) }
+            get { base.load(fromByteOffset: EntryLayout.offset, as: UInt64.self) }
+            nonmutating set { base.storeBytes(of: newValue, toByteOffset: EntryLayout.offset, as: UInt64.self) }
         }
     }
 
@@ -82,9 +112,8 @@ public final class InflightRing: @unchecked Sendable {
     static let plainOnly: UInt16 = 1
     private static let headerSize = 4096
     private static let slotSize = 512
-    private static let keyOffset = 96
     /// Longest stream key.
-    static let maximumKey = slotSize - keyOffset
+    static let maximumKey = slotSize - SlotLayout.key
     /// Streams one shard can have.
     public static let slotCount = 16_384
     /// Most a single read can bring.
@@ -133,13 +162,14 @@ public final class InflightRing: @unchecked Sendable {
         self.file = file
         self.mapping = mapping
         data = mapping + Self.headerSize + Self.slotCount * Self.slotSize
-        let boot = Array(hostBoot.utf8.prefix(64))
-        let known = UnsafeRawBufferPointer(start: mapping + 64, count: 64).prefix { $0 != 0 }
+        let boot = Array(hostBoot.utf8.prefix(HeaderLayout.hostBootSize))
+        let known = UnsafeRawBufferPointer(start: mapping + HeaderLayout.hostBoot, count: HeaderLayout.hostBootSize)
+            .prefix { $0 != 0 }
         if mapping.load(as: UInt64.self) != Self.magic || !known.elementsEqual(boot) {
             try systemCall("truncate", path) { ftruncate(number, 0) }
             try systemCall("truncate", path) { ftruncate(number, size) }
             try Self.back(0..<Self.headerSize, of: number, path)
-            (mapping + 64).copyMemory(from: boot, byteCount: boot.count)
+            (mapping + HeaderLayout.hostBoot).copyMemory(from: boot, byteCount: boot.count)
             mapping.storeBytes(of: Self.magic, as: UInt64.self)
         }
         head = 0
@@ -164,14 +194,14 @@ public final class InflightRing: @unchecked Sendable {
     }
 
     private var headWord: UnsafeMutablePointer<UInt64> {
-        (mapping + 128).assumingMemoryBound(to: UInt64.self)
+        (mapping + HeaderLayout.head).assumingMemoryBound(to: UInt64.self)
     }
     private var tailWord: UnsafeMutablePointer<UInt64> {
-        (mapping + 256).assumingMemoryBound(to: UInt64.self)
+        (mapping + HeaderLayout.tail).assumingMemoryBound(to: UInt64.self)
     }
 
     private var slotsUsedWord: UnsafeMutablePointer<UInt64> {
-        (mapping + 384).assumingMemoryBound(to: UInt64.self)
+        (mapping + HeaderLayout.slotsUsed).assumingMemoryBound(to: UInt64.self)
     }
 
     private func place(_ position: UInt64) -> Int { Int(position % UInt64(capacity)) }
@@ -250,12 +280,12 @@ public final class InflightRing: @unchecked Sendable {
     ) {
         let base = data + place(position)
         base.storeBytes(of: UInt32(length), as: UInt32.self)
-        base.storeBytes(of: kind.rawValue, toByteOffset: 4, as: UInt8.self)
-        base.storeBytes(of: State.fresh.rawValue, toByteOffset: 5, as: UInt8.self)
-        base.storeBytes(of: flags, toByteOffset: 6, as: UInt16.self)
-        base.storeBytes(of: UInt32(slot), toByteOffset: 8, as: UInt32.self)
-        base.storeBytes(of: time, toByteOffset: 16, as: Int64.self)
-        base.storeBytes(of: 0, toByteOffset: 24, as: UInt64.self)
+        base.storeBytes(of: kind.rawValue, toByteOffset: EntryLayout.kind, as: UInt8.self)
+        base.storeBytes(of: State.fresh.rawValue, toByteOffset: EntryLayout.state, as: UInt8.self)
+        base.storeBytes(of: flags, toByteOffset: EntryLayout.flags, as: UInt16.self)
+        base.storeBytes(of: UInt32(slot), toByteOffset: EntryLayout.slot, as: UInt32.self)
+        base.storeBytes(of: time, toByteOffset: EntryLayout.time, as: Int64.self)
+        base.storeBytes(of: 0, toByteOffset: EntryLayout.offset, as: UInt64.self)
     }
 
     // MARK: - Consumer
@@ -273,7 +303,7 @@ public final class InflightRing: @unchecked Sendable {
         }
         let base = data + place(position)
         let length = Int(base.load(as: UInt32.self))
-        let isPadding = base.load(fromByteOffset: 4, as: UInt8.self) == Kind.padding.rawValue
+        let isPadding = base.load(fromByteOffset: EntryLayout.kind, as: UInt8.self) == Kind.padding.rawValue
         let size = isPadding ? Self.entryHeader + length : Self.aligned(Self.entryHeader + length)
         return Entry(base: base, end: position + UInt64(size))
     }
@@ -287,7 +317,7 @@ public final class InflightRing: @unchecked Sendable {
     /// The stream a slot stands for; empty when it stands for none.
     func key(of number: Int) -> [UInt8] {
         let length = min(Int(slot(number).load(as: UInt16.self)), Self.maximumKey)
-        return Array(UnsafeRawBufferPointer(start: slot(number) + Self.keyOffset, count: length))
+        return Array(UnsafeRawBufferPointer(start: slot(number) + SlotLayout.key, count: length))
     }
 
     /// Slots below this number have ever stood for a stream.
@@ -303,7 +333,7 @@ public final class InflightRing: @unchecked Sendable {
         try Self.back(start..<(start + Self.slotSize), of: file.raw, path)
         gl_store_release(slotsUsedWord, max(slotsUsedWord.pointee, UInt64(number) + 1))
         memset(slot(number), 0, Self.slotSize)
-        (slot(number) + Self.keyOffset).copyMemory(from: key, byteCount: key.count)
+        (slot(number) + SlotLayout.key).copyMemory(from: key, byteCount: key.count)
         slot(number).storeBytes(of: UInt16(key.count), as: UInt16.self)
     }
 
@@ -313,27 +343,27 @@ public final class InflightRing: @unchecked Sendable {
 
     /// Bytes of the slot's stream that are in the ring.
     func held(_ number: Int) -> Int {
-        Int(word(number, 8).pointee &- gl_load_acquire(word(number, 16)))
+        Int(word(number, SlotLayout.bytesIn).pointee &- gl_load_acquire(word(number, SlotLayout.bytesOut)))
     }
 
     /// Counts bytes in; producer.
     func addHeld(_ number: Int, _ count: Int) {
-        word(number, 8).pointee &+= UInt64(count)
+        word(number, SlotLayout.bytesIn).pointee &+= UInt64(count)
     }
 
     /// Counts bytes out; consumer.
     func removeHeld(_ number: Int, _ count: Int) {
-        gl_store_release(word(number, 16), word(number, 16).pointee &+ UInt64(count))
+        gl_store_release(word(number, SlotLayout.bytesOut), word(number, SlotLayout.bytesOut).pointee &+ UInt64(count))
     }
 
     /// What the shard had to drop; producer's.
-    func shardLoss(_ number: Int) -> Loss { loss(number, at: 24) }
+    func shardLoss(_ number: Int) -> Loss { loss(number, at: SlotLayout.shardLoss) }
     /// Sets what the shard had to drop; producer.
-    func setShardLoss(_ number: Int, _ loss: Loss) { setLoss(number, at: 24, loss) }
+    func setShardLoss(_ number: Int, _ loss: Loss) { setLoss(number, at: SlotLayout.shardLoss, loss) }
     /// What the writer could not write; consumer's.
-    func writerLoss(_ number: Int) -> Loss { loss(number, at: 56) }
+    func writerLoss(_ number: Int) -> Loss { loss(number, at: SlotLayout.writerLoss) }
     /// Sets what the writer could not write; consumer.
-    func setWriterLoss(_ number: Int, _ loss: Loss) { setLoss(number, at: 56, loss) }
+    func setWriterLoss(_ number: Int, _ loss: Loss) { setLoss(number, at: SlotLayout.writerLoss, loss) }
 
     private func loss(_ number: Int, at offset: Int) -> Loss {
         Loss(
