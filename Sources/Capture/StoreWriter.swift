@@ -7,19 +7,11 @@ import SystemIO
 
 /// The one thread that writes a file system: empties the shards' rings into the store and the plain files.
 ///
-/// It coalesces: a busy stream is committed every 4 KiB or 100 ms, the first bytes after 5 ms of quiet at once, as long
-/// as that does not happen too often. When the file system hangs, this thread hangs with it, and nothing else does.
+/// When what was read of a stream is committed `CommitPacer` decides. When the file system hangs, this thread hangs with
+/// it, and nothing else does.
 final class StoreWriter: @unchecked Sendable {
-    // Sendable because all but the mailbox, the alarm and the flags is touched on the thread alone.
+    // Sendable because all but the inbox, the announcements and `busySince` is touched on the thread alone.
 
-    /// Bytes of one stream that are worth a commit.
-    static let coalesceBytes = 4096
-    /// Longest that bytes wait for more, in microseconds.
-    static let coalesceInterval: Int64 = 100_000
-    /// After this much quiet, in microseconds, the first bytes do not wait.
-    static let quietInterval: Int64 = 5000
-    /// Commits a second that need not wait for more bytes: about 1 % of a core.
-    static let promptCommits = 2000.0
     /// How long the remains of a process that died wait for their stream to come back, in microseconds.
     private static let orphanPatience: Int64 = 2_000_000
     /// How often idle active pairs are looked for, in microseconds.
@@ -37,19 +29,14 @@ final class StoreWriter: @unchecked Sendable {
     private let sealer: SealerThread
     private let fileLimit: Int
 
-    private let alarm: Alarm
-    private let isAsleep = Atomic<Bool>(false)
-    private let mailbox = Mutex<[(StoreWriter) -> Void]>([])
-    private let stopping = Atomic<Bool>(false)
+    private let inbox: WorkerInbox<StoreWriter>
     /// Monotonic microseconds when the call in progress began; 0 between calls. For telling of a disk that hangs.
     private let busySince = Atomic<Int64>(0)
 
     private var scan: [UInt64] = []
     private let streams: StreamTable
-    /// Streams with bytes that wait for more, and since when. A stream that was committed meanwhile may stand here again.
-    private var waiting: [(sink: StreamSink, since: Int64)] = []
+    private var pacer = CommitPacer()
     private var failing: [StreamKey: StreamSink] = [:]
-    private var prompt = RateMeter(RateLimit(rate: Int(promptCommits), burst: Int(promptCommits)), now: 0)
     private var nextIdleLook: Int64 = 0
     /// Whether something was committed that may have to be sealed for idleness.
     private var mayIdle = false
@@ -83,7 +70,7 @@ final class StoreWriter: @unchecked Sendable {
         self.sealer = sealer
         self.fileLimit = fileLimit
         reserve = Reserve(root: store.root, fileSystem: store.fileSystem)
-        alarm = try Alarm()
+        inbox = try WorkerInbox()
         scan = rings.map(\.tail)
         streams = StreamTable(
             store: store,
@@ -102,22 +89,17 @@ final class StoreWriter: @unchecked Sendable {
 
     /// Wakes the thread if it sleeps; from a shard, after publishing.
     func wake() {
-        if isAsleep.exchange(false, ordering: .acquiringAndReleasing) {
-            alarm.ring()
-        }
+        inbox.wake()
     }
 
     /// Runs `job` on the thread, soon.
     func post(_ job: @escaping @Sendable (StoreWriter) -> Void) {
-        mailbox.withLock { $0.append(job) }
-        isAsleep.store(false, ordering: .releasing)
-        alarm.ring()
+        inbox.post(job)
     }
 
     /// Ends the thread once everything in the rings is committed.
     func stop() {
-        stopping.store(true, ordering: .releasing)
-        alarm.ring()
+        inbox.stop()
     }
 
     /// How long the file-system call in progress has taken, in microseconds.
@@ -132,7 +114,7 @@ final class StoreWriter: @unchecked Sendable {
     func run() {
         _ = reserve.hold()
         while true {
-            let isStopping = stopping.load(ordering: .acquiring)
+            let isStopping = inbox.isStopping
             let now = clock.monotonicMicroseconds()
             busySince.store(now, ordering: .relaxed)
             var didWork = runJobs()
@@ -142,7 +124,9 @@ final class StoreWriter: @unchecked Sendable {
                 orphans.remains.keys.forEach { adopt($0, at: now) }
                 removeSpent(&orphans.rings)
             }
-            flushDue(at: now, all: isStopping || isPressed)
+            for sink in pacer.takeDue(at: now, all: isStopping || isPressed) {
+                flush(sink, at: now)
+            }
             retryFailing(at: now)
             lookForIdle(at: now)
             advanceTails()
@@ -162,39 +146,28 @@ final class StoreWriter: @unchecked Sendable {
 
     /// Does what was posted; whether there was anything.
     private func runJobs() -> Bool {
-        let jobs = mailbox.withLock { jobs in
-            let taken = jobs
-            jobs.removeAll()
-            return taken
-        }
+        let jobs = inbox.takeJobs()
         for job in jobs {
             job(self)
         }
         return !jobs.isEmpty
     }
 
+    /// Sleeps until there is something to do.
     private func sleep(_ now: Int64) {
-        isAsleep.store(true, ordering: .sequentiallyConsistent)
-        let hasNews = zip(rings, scan).contains { $0.entry(at: $1) != nil }
-        if hasNews || mailbox.withLock({ !$0.isEmpty }) || stopping.load(ordering: .acquiring) {
-            isAsleep.store(false, ordering: .releasing)
-            return
-        }
-        var deadline: Int64?
-        if let first = waiting.first {
-            deadline = first.since + Self.coalesceInterval
-        }
-        if let retry = failing.values.lazy.compactMap(\.retryAt).min() {
-            deadline = min(deadline ?? retry, retry)
+        var times = failing.values.compactMap(\.retryAt)
+        if let due = pacer.nextDue {
+            times.append(due)
         }
         if mayIdle {
-            deadline = min(deadline ?? nextIdleLook, nextIdleLook)
+            times.append(nextIdleLook)
         }
         if orphanDeadline < .max {
-            deadline = min(deadline ?? orphanDeadline, orphanDeadline)
+            times.append(orphanDeadline)
         }
-        alarm.sleep(microseconds: deadline.map { max(0, $0 - now) })
-        isAsleep.store(false, ordering: .releasing)
+        inbox.sleep(microseconds: times.min().map { max(0, $0 - now) }) {
+            zip(rings, scan).contains { $0.entry(at: $1) != nil }
+        }
     }
 
     /// Takes up what the rings hold; whether there was anything.
@@ -218,7 +191,9 @@ final class StoreWriter: @unchecked Sendable {
         switch entry.kind {
         case .data, .gap, .boot:
             if let sink = streams.sink(ring: number, slot: entry.slot) {
-                enqueue(entry, to: sink, ring: ring, at: now)
+                if pacer.enqueue(entry, to: sink, ring: ring, at: now) {
+                    flush(sink, at: now)
+                }
                 return
             }
         case .open: open(entry.slot, of: number, at: now)
@@ -226,20 +201,6 @@ final class StoreWriter: @unchecked Sendable {
         case .padding: break
         }
         entry.state = .done
-    }
-
-    private func enqueue(_ entry: InflightRing.Entry, to sink: StreamSink, ring: InflightRing, at now: Int64) {
-        let wasIdle = !sink.hasPending
-        let isPrompt = entry.kind != .data || now - sink.lastCommit >= Self.quietInterval
-        sink.enqueue(entry, ring: ring, at: now)
-        if sink.pendingBytes >= Self.coalesceBytes || (isPrompt && prompt.allows(at: now)) {
-            if isPrompt {
-                prompt.spend(1)
-            }
-            flush(sink, at: now)
-        } else if wasIdle {
-            waiting.append((sink, now))
-        }
     }
 
     // MARK: - Streams come and go
@@ -349,20 +310,6 @@ final class StoreWriter: @unchecked Sendable {
 
     private var isPressed: Bool {
         rings.contains { $0.used > $0.capacity / 2 }
-    }
-
-    private func flushDue(at now: Int64, all: Bool) {
-        var done = 0
-        for (sink, since) in waiting {
-            guard all || since + Self.coalesceInterval <= now || sink.pendingSince > since || !sink.hasPending else {
-                break
-            }
-            if sink.hasPending, all || sink.pendingSince == since {
-                flush(sink, at: now)
-            }
-            done += 1
-        }
-        waiting.removeFirst(done)
     }
 
     private func retryFailing(at now: Int64) {
@@ -479,7 +426,7 @@ final class StoreWriter: @unchecked Sendable {
     func close(isSynced: Bool) {
         streams.close(isSynced: isSynced)
         failing.removeAll()
-        waiting.removeAll()
+        pacer.removeAll()
     }
 }
 
