@@ -75,25 +75,33 @@ extension ControlServer {
     private static let stuckThreshold: Int64 = 5_000_000
 
     private func vms() throws -> JSON {
-        let consoles = Dictionary(grouping: hub.statuses()) { $0.definition.key.name }
-        let statistics = Dictionary(grouping: capture.statistics()) { $0.key.name }
+        let consoles = Dictionary(grouping: hub.statuses()) { $0.definition.vm.directoryName }
+        let statistics = Dictionary(grouping: capture.statistics()) { stream, _ in
+            VMIdentity(name: stream.name, uuid: stream.uuid, namespace: stream.namespace).directoryName
+        }
         var listed: [JSON] = []
         var seen: Set<String> = []
         for vm in try capture.store.vms() {
             let live = vm.ended == nil
-            seen.insert(vm.identity.name)
+            // A VM made anew under its name is known to the hub by the name alone.
+            let folder = VMIdentity(
+                name: vm.identity.name,
+                uuid: vm.identity.uuid,
+                namespace: vm.identity.namespace
+            ).directoryName
+            seen.insert(folder)
             listed.append(
                 try VMListing(
                     vm: vm,
                     report: VMReport(of: vm, in: capture.store),
-                    consoles: live ? consoles[vm.identity.name] ?? [] : [],
-                    statistics: live ? statistics[vm.identity.name]?.map(\.value) ?? [] : [],
+                    consoles: live ? consoles[folder] ?? [] : [],
+                    statistics: live ? statistics[folder]?.map(\.value) ?? [] : [],
                     problem: live ? capture.problems.problem(ofVM: vm.identity.name) : nil
                 ).json
             )
         }
-        for (name, waiting) in consoles.sorted(by: { $0.key < $1.key }) where !seen.contains(name) {
-            listed.append(VMListing(name: name, consoles: waiting).json)
+        for (folder, waiting) in consoles.sorted(by: { $0.key < $1.key }) where !seen.contains(folder) {
+            listed.append(VMListing(name: waiting[0].definition.key.name, consoles: waiting).json)
         }
         return .object([("vms", .array(listed))])
     }
@@ -182,6 +190,9 @@ extension ControlServer {
     /// The VM is deleted: its consoles go, its history ends and is kept for a while.
     private func endVM(_ word: String) async throws -> JSON {
         let vm = try await blocking { try VMLookup.resolveExactly(word, in: self.capture.store) }
+        guard vm.ended == nil else {
+            throw APIError(404, "\(word) is deleted already; its log goes when its time is over")
+        }
         let key = VMKey(name: vm.identity.name, uuid: vm.identity.uuid, namespace: vm.identity.namespace)
         let folder = VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace).directoryName
         for status in hub.statuses() where status.definition.vm.directoryName == folder {

@@ -16,7 +16,7 @@ enum Route: Hashable {
     /// The route of a request, or why there is none.
     init(_ method: HTTPMethod, _ target: RequestTarget) throws(APIError) {
         guard target.components.first == "v1" else {
-            throw .notFound("/\(target.components.joined(separator: "/")) is nothing here; routes begin with /v1")
+            throw .notFound("there is no /\(target.components.joined(separator: "/")); routes begin with /v1")
         }
         let rest = Array(target.components.dropFirst())
         let known: [(HTTPMethod, Route)]
@@ -30,7 +30,7 @@ enum Route: Hashable {
         case 3 where rest[0] == "vms" && rest[2] == "boots": known = [(.GET, .boots(vm: rest[1]))]
         case 3 where rest[0] == "vms" && rest[2] == "wait": known = [(.GET, .wait(vm: rest[1]))]
         case 3 where rest[0] == "vms" && rest[2] == "console": known = [(.GET, .console(vm: rest[1]))]
-        default: throw .notFound("\(target.text) is nothing here; see docs/openapi.yaml")
+        default: throw .notFound("there is no \(target.text); see docs/openapi.yaml")
         }
         guard let match = known.first(where: { $0.0 == method }) else {
             let allowed = known.map { $0.0.rawValue }.joined(separator: ", ")

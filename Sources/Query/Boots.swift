@@ -22,6 +22,8 @@ public struct Boot: Hashable, Sendable {
 
     /// Where it begins, its own marker not yet seen.
     var place: Cursor
+    /// Where the marker stands that tells of it; boots that said nothing begin at the same position.
+    var marker: Cursor
     /// Where the marker stands that told of its end first.
     var endPlace: Cursor?
 }
@@ -101,7 +103,8 @@ public struct BootList {
                 start: time,
                 startEvent: detail.event,
                 bytes: 0,
-                place: detail.position == place.offset ? place : Cursor(offset: detail.position)
+                place: detail.position == place.offset ? place : Cursor(offset: detail.position),
+                marker: place
             )
             boots.append(boot)
             return

@@ -221,10 +221,10 @@ public final class LogQuery: @unchecked Sendable {
     private func boot(_ detail: BootDetail, _ event: StreamEvent, _ stream: StreamID) throws -> Boot? {
         func find() -> Boot? {
             boots[stream]?.last { boot in
-                detail.event.isBeginning ? boot.position == detail.position : boot.place <= event.place
+                detail.event.isBeginning ? boot.marker == event.place : boot.place <= event.place
             }
         }
-        let isCurrent = boots[stream]?.last.map { $0.place >= event.place } ?? false
+        let isCurrent = boots[stream]?.last.map { $0.marker >= event.place } ?? false
         if !isCurrent || find() == nil {
             boots[stream] = try BootList.boots(of: stream, in: store)
         }

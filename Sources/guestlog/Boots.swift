@@ -7,7 +7,7 @@ import Query
 struct Boots: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List a VM's boots: when each began and how it ended.")
 
-    @Argument(help: "The VM: name, UUID, or the beginning of one.")
+    @Argument(help: "The VM: its name, its UUID, or the beginning of its UUID.")
     var vm: String
 
     @Option(name: .shortAndLong, help: "text or json.")

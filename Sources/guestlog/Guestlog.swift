@@ -12,8 +12,8 @@ struct Guestlog: AsyncParsableCommand {
         commandName: "guestlog",
         abstract: "Keep everything a virtual machine says, and hand it to whoever needs it.",
         discussion: """
-            Exit status: 0 done (an empty log is fine), 1 a filter or wait matched nothing, 2 wrong use, \
-            3 the daemon or the store is out of reach.
+            Exit status: 0 done (an empty log is fine), 1 --grep, --severity or wait matched nothing or verify found \
+            damage, 2 wrong use, 3 the daemon or the store is out of reach; run exits as its command.
             """,
         version: Daemon.version,
         groupedSubcommands: [

@@ -15,7 +15,7 @@ struct Logs: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The VMs: name, UUID, or the beginning of one.", valueName: "vm"))
+    @Argument(help: ArgumentHelp("The VMs: their names, UUIDs, or beginnings of UUIDs.", valueName: "vm"))
     var vms: [String] = []
 
     @Flag(name: .shortAndLong, help: "Go on as the VM says more.")

@@ -11,7 +11,7 @@ struct Remove: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "The VM: name, UUID, or the beginning of one.")
+    @Argument(help: "The VM: its name, its UUID, or the beginning of its UUID.")
     var vm: String
 
     @OptionGroup var places: PlaceOptions

@@ -43,10 +43,14 @@ struct VMs: AsyncParsableCommand {
 
     private func row(_ vm: JSON) -> [String] {
         func text(_ name: String) -> String { vm[name]?.text.map(Terminal.safe) ?? "-" }
+        func name(_ vm: JSON) -> String {
+            let namespace = vm["namespace"]?.text.map { Terminal.safe($0) + "/" } ?? ""
+            return namespace + text("name")
+        }
         func size(_ name: String) -> String { vm[name]?.integer.map(Output.size) ?? "-" }
         func time(_ name: String) -> String { times.words(vm[name]?.text) }
         return [
-            text("name"), text("state"), vm["boots"]?.integer.map { String($0) } ?? "-", time("first"), time("last"),
+            name(vm), text("state"), vm["boots"]?.integer.map { String($0) } ?? "-", time("first"), time("last"),
             size("text_bytes"), size("stored_bytes"), size("lost_bytes"), text("problem"),
         ]
     }

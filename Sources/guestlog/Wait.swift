@@ -13,7 +13,7 @@ struct Wait: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "The VM: name, UUID, or the beginning of one.")
+    @Argument(help: "The VM: its name, its UUID, or the beginning of its UUID.")
     var vm: String
 
     @Argument(help: ArgumentHelp("A Perl regular expression.", valueName: "re"))

@@ -124,6 +124,29 @@ struct SmallerQuestionsTests {
         #expect(report.streams.map(\.text) == ["console0", "kernel"])
     }
 
+    @Test("boots that said nothing have their own numbers in the log")
+    func silentBoots() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        for text in ["one\n", "", "", "four\n"] {
+            try sample.boot(.powerOn)
+            if !text.isEmpty {
+                try sample.say(text)
+            }
+            try sample.boot(.closed)
+            try sample.roll()
+        }
+        let query = try ask(sample) { _ in }
+        var out: [UInt8] = []
+        while let more = try query.next() {
+            out += more
+        }
+        let text = String(decoding: out, as: UTF8.self)
+        let lines = text.split(separator: "\n").filter { $0.hasPrefix("-- boot") }
+        let expected = (1...4).flatMap { ["-- boot \($0): power-on --", "-- boot \($0) ended: closed --"] }
+        #expect(lines.map(String.init) == expected)
+    }
+
     @Test("an empty answer says why")
     func explanations() throws {
         let sample = try SampleStore()
