@@ -98,7 +98,7 @@ let package = Package(
         ),
         tests(of: "Capture", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "ConsoleHub", "CrashDaemon"]),
         tests(of: "LogModel", knows: ["TestSupport"]),
-        tests(of: "SystemIO", knows: ["TestSupport"]),
+        tests(of: "SystemIO", knows: ["CLinux", "TestSupport"]),
         tests(of: "RotatingFile", knows: ["TestSupport"]),
         tests(
             of: "ControlAPI",

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 // CRC-32C: the processor's instruction where there is one, else slicing by eight over tables made at first use.
@@ -232,9 +234,13 @@ int gl_spawn_on_terminal(pid_t *child, const char *terminal, char *const argumen
     return code;
 }
 
+bool gl_is_in_memory(const char *path) {
+    struct statfs system;
+    return statfs(path, &system) == 0 && (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
+}
+
 int gl_syncfs(int fd) { return syncfs(fd); }
 int gl_allocate(int fd, off_t offset, off_t size) { return fallocate(fd, 0, offset, size) == 0 ? 0 : errno; }
 int gl_try_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 int gl_set_pipe_size(int fd, int size) { return fcntl(fd, F_SETPIPE_SZ, size); }
-int gl_dup_above(int fd, int minimum) { return fcntl(fd, F_DUPFD_CLOEXEC, minimum); }
 void gl_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }

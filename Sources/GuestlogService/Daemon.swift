@@ -97,7 +97,7 @@ public final class Daemon {
 
     private func begin() throws {
         var passed: Int32?
-        ServiceManager.takePassedDescriptors { name, descriptor in
+        PassedDescriptors.take { name, descriptor in
             if name == Self.socketName {
                 passed = descriptor.release()
             } else {
@@ -120,6 +120,12 @@ public final class Daemon {
             .notice,
             "guestlog \(Self.version) serves \(configuration.socket), store \(configuration.store)"
         )
+        if !gl_is_in_memory(configuration.runtime) {
+            diagnostics.say(
+                .warning,
+                "\(configuration.runtime) is on a disk: guests may have to wait for it; put runtime on tmpfs, as /run is"
+            )
+        }
         manager.notify("READY=1\nSTATUS=capturing")
     }
 
@@ -186,27 +192,13 @@ public final class Daemon {
 
     // MARK: - Upgrade in place
 
-    /// Becomes the program that lies on disk now, the same consoles: they are passed on as systemd would pass them.
+    /// Becomes the program that lies on disk now, with the same socket and consoles.
     private func replaceImage(_ consoles: [(name: String, descriptor: Int32)]) throws {
-        var names: [String] = []
-        var sources: [Int32] = []
+        var passed = consoles
         if let socket = try listener?.duplicate().release() {
-            names.append(Self.socketName)
-            sources.append(socket)
+            passed.append((Self.socketName, socket))
         }
-        for console in consoles {
-            names.append(console.name)
-            sources.append(console.descriptor)
-        }
-        // First out of the way of the numbers they will have, then to 3, 4, 5 …
-        let above = Int32(3 + sources.count)
-        let moved = sources.map { gl_dup_above($0, above) }
-        for (place, source) in moved.enumerated() {
-            dup2(source, Int32(3 + place))
-        }
-        setenv("LISTEN_PID", String(getpid()), 1)
-        setenv("LISTEN_FDS", String(sources.count), 1)
-        setenv("LISTEN_FDNAMES", names.joined(separator: ":"), 1)
+        PassedDescriptors.pass(passed)
         var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) }
         arguments.append(nil)
         var none = sigset_t()

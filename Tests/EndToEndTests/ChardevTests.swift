@@ -86,7 +86,7 @@ extension EndToEnd {
             #expect(stored.bytes.firstRange(of: Array("guestlog-line 200 ".utf8)) != nil)
             #expect(stored.boots.map(\.event) == [.powerOn, .powerDown, .closed])
             // Nothing is left of it but the log.
-            #expect(FileText.names(in: site.path + "/run").isEmpty)
+            #expect(FileText.names(in: site.runtime).isEmpty)
         }
     }
 }

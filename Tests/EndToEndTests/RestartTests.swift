@@ -90,7 +90,7 @@ extension EndToEnd {
             let site = try Site(consoles: { "consoles: [{ connect: '\($0)/one.sock', name: one }]" })
             let place = """
                 store: \(site.path)/store
-                runtime: \(site.path)/run
+                runtime: \(site.runtime)
 
                 """
             func reload(_ text: String, says words: String) throws {

@@ -12,7 +12,7 @@ import Testing
 
     /// What runs have left in the runtime folder.
     private func left(_ site: Site) -> [String] {
-        FileText.names(in: site.path + "/run").filter { $0.hasPrefix("run-") }
+        FileText.names(in: site.runtime).filter { $0.hasPrefix("run-") }
     }
 
     @Test("a command that is not there exits 127 as in a shell, and leaves nothing")

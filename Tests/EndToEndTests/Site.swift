@@ -5,11 +5,12 @@ import SystemIO
 import TestSupport
 import Testing
 
-/// A host with guestlog on it: a folder with a configuration, a store, a runtime folder, and a daemon that serves it.
+/// A host with guestlog on it: a folder with a configuration and a store, a runtime folder, and a daemon that serves it.
 ///
 /// Any socket `vms/NAME.sock` in it is the console of the VM NAME.
 final class Site {
     private let folder = TemporaryFolder()
+    private let memory = TemporaryFolder(parent: "/dev/shm")
     private(set) var daemon: ChildProcess?
 
     /// A site whose configuration has `extra` added; a daemon serves it unless it is told otherwise. `consoles` gives
@@ -24,7 +25,7 @@ final class Site {
         FileText.write(
             """
             store: \(path)/store
-            runtime: \(path)/run
+            runtime: \(runtime)
             \(extra)
             \(consoles?(path) ?? Self.discovered(in: path, plainFiles: plainFiles))
 
@@ -48,7 +49,9 @@ final class Site {
 
     var path: String { folder.path }
     var configuration: String { path + "/guestlog.yaml" }
-    var socket: String { path + "/run/guestlog.sock" }
+    /// The runtime folder: on tmpfs, as /run is. On a disk the guests would wait for that.
+    var runtime: String { memory.path }
+    var socket: String { runtime + "/guestlog.sock" }
     var store: Store { Store(root: path + "/store") }
 
     // MARK: - The daemon

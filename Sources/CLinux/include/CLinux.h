@@ -49,10 +49,11 @@ int gl_open_terminal(char *path, size_t room);
 // Starts a program in a session of its own with `terminal` as controlling terminal and standard streams; 0 or an errno.
 int gl_spawn_on_terminal(pid_t *child, const char *terminal, char *const arguments[]);
 int gl_syncfs(int fd);
+// Whether `path` is on tmpfs or ramfs: what is written there stays in memory.
+bool gl_is_in_memory(const char *path);
 int gl_allocate(int fd, off_t offset, off_t size);
 int gl_try_lock(int fd);
 int gl_set_pipe_size(int fd, int size);
-int gl_dup_above(int fd, int minimum);
 void gl_name_thread(const char *name);
 
 // Sends `count` bytes with `fd_count` descriptors attached (SCM_RIGHTS); flags as sendmsg(2).

@@ -1,0 +1,58 @@
+import CLinux
+import Glibc
+
+/// Descriptors that a process begins with, each under a name: from the service manager, or from the image of ours that
+/// ran in this process before.
+public enum PassedDescriptors {
+    /// The process, and `NUMBER=NAME` for each descriptor, colons between them.
+    private static let variable = "GUESTLOG_PASSED"
+
+    /// Lets `descriptors` outlive an exec of this process, where they are: other threads still use all other numbers
+    /// until the exec has ended them, and what they write must not reach a guest. Names hold no colon.
+    public static func pass(_ descriptors: [(name: String, descriptor: Int32)]) {
+        for (_, descriptor) in descriptors {
+            _ = gl_fcntl(descriptor, F_SETFD, 0)
+        }
+        let words = descriptors.map { "\($0.descriptor)=\($0.name)" }
+        setenv(variable, ([String(getpid())] + words).joined(separator: ":"), 1)
+    }
+
+    /// Hands each descriptor that was passed in to `body`, once, with its name. The variables that told of them are
+    /// removed, so that no child takes them for its own.
+    public static func take(_ body: (String, consuming Descriptor) -> Void) {
+        for (number, name) in fromManager() + fromOurselves() where gl_fcntl(number, F_GETFD, 0) >= 0 {
+            let descriptor = Descriptor(owning: number)
+            try? descriptor.setCloseOnExec()
+            body(name, descriptor)
+        }
+    }
+
+    /// sd_listen_fds(3): numbers from 3 on, named by `FileDescriptorName=` or `FDNAME=`, `unknown` without one.
+    private static func fromManager() -> [(Int32, String)] {
+        let names = taken("LISTEN_FDNAMES")?.split(separator: ":", omittingEmptySubsequences: false) ?? []
+        let process = taken("LISTEN_PID").flatMap { Int32($0) }
+        let count = taken("LISTEN_FDS").flatMap { Int($0) } ?? 0
+        guard process == getpid() else {
+            return []
+        }
+        return (0..<max(0, count)).map { place in
+            let name = place < names.count && !names[place].isEmpty ? String(names[place]) : "unknown"
+            return (Int32(3 + place), name)
+        }
+    }
+
+    private static func fromOurselves() -> [(Int32, String)] {
+        guard let words = taken(variable)?.split(separator: ":"), words.first.flatMap({ Int32($0) }) == getpid() else {
+            return []
+        }
+        return words.dropFirst().compactMap { word in
+            let parts = word.split(separator: "=", maxSplits: 1)
+            return Int32(parts[0]).map { ($0, parts.count > 1 ? String(parts[1]) : "unknown") }
+        }
+    }
+
+    private static func taken(_ variable: String) -> String? {
+        defer { unsetenv(variable) }
+        return getenv(variable).map { String(cString: $0) }
+    }
+}
