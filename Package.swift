@@ -60,6 +60,10 @@ let package = Package(
         room("LogStore", knows: ["CLinux", "CZstd", "LogModel", "SystemIO"]),
         room("Capture", knows: ["CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore"]),
         room("ConsoleHub", knows: ["CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture"]),
+        room(
+            "VirtLogManager",
+            knows: ["CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture"]
+        ),
         room("Query", knows: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
         room(
             "ControlAPI",
@@ -70,8 +74,8 @@ let package = Package(
         room(
             "GuestlogService",
             knows: [
-                "CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub", "Query",
-                "ControlAPI",
+                "CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub", "VirtLogManager",
+                "Query", "ControlAPI",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),

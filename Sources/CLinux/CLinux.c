@@ -198,6 +198,16 @@ int gl_datagram_socket(void) { return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC,
 int gl_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
 int gl_pipe(int fds[2], int flags) { return pipe2(fds, flags); }
 int gl_socket_pair(int fds[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds); }
+// Standard error stays: that is where messages go.
+int gl_daemon(void) {
+    int messages = dup(STDERR_FILENO);
+    int result = daemon(0, 0);
+    if (result == 0 && messages >= 0) {
+        dup2(messages, STDERR_FILENO);
+    }
+    close(messages);
+    return result;
+}
 int gl_pidfd(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 int gl_open_terminal(char *path, size_t room) {
     int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);

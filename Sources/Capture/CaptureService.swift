@@ -238,6 +238,16 @@ public final class CaptureService: Sendable {
         return intake
     }
 
+    /// Runs `done`, on the writer's thread, once all that the sources of `shard` have given it by now is committed and in
+    /// its plain files. To be called on the shard's thread.
+    public func settle(_ shard: Shard, _ done: @escaping @Sendable () -> Void) {
+        let number = shards.firstIndex { $0 === shard } ?? 0
+        writer.post { [head = shard.ring.head] writer in
+            writer.settle(ring: number, upTo: head)
+            done()
+        }
+    }
+
     /// Marks a VM as deleted: its history stays for `deletedAge`, and the next VM of its name begins a new one.
     public func end(_ vm: VMKey, _ done: @escaping @Sendable (SystemError?) -> Void) {
         writer.post { writer in

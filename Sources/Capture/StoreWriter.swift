@@ -386,6 +386,17 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
+    /// Commits all that a ring holds below `head`.
+    func settle(ring: Int, upTo head: UInt64) {
+        let now = clock.monotonicMicroseconds()
+        while scan[ring] < head, drain(at: now) {
+            advanceTails()
+        }
+        for sink in pacer.takeDue(at: now, all: true) {
+            flush(sink, at: now)
+        }
+    }
+
     /// Marks a VM as deleted and lets go of it.
     func end(_ key: VMKey) throws(SystemError) {
         // What was said before is its own: left in the rings it would begin the history of the next VM of its name.

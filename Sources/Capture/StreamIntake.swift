@@ -78,6 +78,13 @@ public final class StreamIntake {
         return received
     }
 
+    /// Whether what is read next has room in the ring, or is over its rate and needs none. A source whose other end can
+    /// wait a moment asks before it reads.
+    public var hasRoom: Bool {
+        let isUnlimited = !isOverRate(at: shard.monotonicNow) || hasPlainFile
+        return !isUnlimited || (ring.held(slot) <= shard.share - InflightRing.maximumPayload && reserve() != nil)
+    }
+
     static func read(_ descriptor: Int32, into target: UnsafeMutableRawBufferPointer) -> Received {
         let count = Glibc.read(descriptor, target.baseAddress, target.count)
         if count > 0 {
@@ -97,15 +104,18 @@ public final class StreamIntake {
         var rest = bytes
         while !rest.isEmpty {
             let isOverRate = isOverRate(at: now)
-            guard !isOverRate, let room = roomInRing(closingGap: true) else {
-                drop(rest, at: now, time: time, reason: isOverRate ? .rateLimit : .overflow)
-                return
+            let room = isOverRate && !hasPlainFile ? nil : roomInRing(closingGap: !isOverRate)
+            let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(room?.count ?? rest.count))
+            if let room {
+                room.copyMemory(from: piece)
+                publish(piece.count, time: time, isPlainOnly: isOverRate)
             }
-            let count = min(room.count, rest.count)
-            room.copyMemory(from: UnsafeRawBufferPointer(rebasing: rest[..<count]))
-            meter?.spend(count)
-            publish(count, time: time, isPlainOnly: false)
-            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            if room == nil || isOverRate {
+                drop(piece, at: now, time: time, reason: isOverRate ? .rateLimit : .overflow)
+            } else {
+                meter?.spend(piece.count)
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest[piece.count...])
         }
     }
 

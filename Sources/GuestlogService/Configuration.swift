@@ -5,6 +5,7 @@ import LogModel
 import LogStore
 import RotatingFile
 import SystemIO
+import VirtLogManager
 
 /// What the configuration file says. Everything has a default; no file is needed.
 public struct Configuration: Sendable {
@@ -28,6 +29,8 @@ public struct Configuration: Sendable {
     public var totalQuota: Int?
     /// How long a deleted VM's log stays, in microseconds.
     public var deletedAge: Int64
+    /// Folders below which libvirt may have logs written, when it is the system's.
+    public var logFolders: [String]
 
     /// Other bounds for the VMs whose name matches.
     public struct Override: Hashable, Sendable {
@@ -55,6 +58,7 @@ public struct Configuration: Sendable {
         overrides = []
         totalQuota = nil
         deletedAge = Retention.standardDeletedAge
+        logFolders = LogManager.Options.usualFolders
     }
 
     /// The configuration in `file`.
@@ -73,7 +77,7 @@ public struct Configuration: Sendable {
     public init(file: String, text: String) throws(ConfigurationError) {
         self.init()
         let top = try ConfigurationReader(file: file, text: text)
-        try top.allow(["store", "runtime", "socket", "log-level", "consoles", "retention"])
+        try top.allow(["store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt"])
         // What the environment names is there already, and comes before the file.
         let named = DefaultPlaces.named
         if let folder = try top.text("store"), named.store == nil {
@@ -93,6 +97,9 @@ public struct Configuration: Sendable {
             logLevel = level
         }
         try readRetention(try top.section("retention"))
+        let libvirt = try top.section("libvirt")
+        try libvirt.allow(["log-folders"])
+        logFolders = try libvirt.texts("log-folders") ?? logFolders
         for section in try top.list("consoles") {
             try readConsole(section)
         }
@@ -238,6 +245,15 @@ public struct Configuration: Sendable {
     /// The bounds of one VM.
     public func quota(of vm: VMIdentity) -> Quota {
         overrides.first { fnmatch($0.vms, vm.name, 0) == 0 }?.quota ?? quota
+    }
+
+    /// How a process captures into this store, with what is in flight in the folder `inflight`.
+    func captureOptions(inflight: String) -> CaptureService.Options {
+        var options = CaptureService.Options(store: store, inflight: inflight)
+        options.totalQuota = effectiveTotal()
+        options.deletedAge = deletedAge
+        options.quota = { [self] in quota(of: $0) }
+        return options
     }
 
     /// Bytes that all VMs together may take: as configured, else a tenth of the file system, 10 GiB at most.

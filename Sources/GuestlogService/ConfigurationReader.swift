@@ -72,6 +72,24 @@ struct ConfigurationReader {
         return text
     }
 
+    /// A list of texts; nil when it is absent.
+    func texts(_ key: String) throws(ConfigurationError) -> [String]? {
+        guard has(key), let node = node(key) else {
+            return nil
+        }
+        var texts: [String] = []
+        for element in node.sequence ?? [] {
+            guard let text = element.scalar?.string else {
+                throw error(element, "\(path)\(key) must be a list of texts")
+            }
+            texts.append(text)
+        }
+        guard node.sequence != nil else {
+            throw error(node, "\(path)\(key) must be a list")
+        }
+        return texts
+    }
+
     func integer(_ key: String) throws(ConfigurationError) -> Int? {
         guard let text = try text(key) else {
             return nil

@@ -19,7 +19,7 @@ public final class Daemon {
     private let hub: ConsoleHub
     private let server: ControlServer
     private var listener: Descriptor?
-    private let signals: Descriptor
+    private let signals: SignalQueue
     private let heartbeat: Heartbeat
     /// Where this program lay when it began: an upgrade renames another one over it, and that is what replaces us.
     private let program: String
@@ -41,25 +41,15 @@ public final class Daemon {
         configurationFile = file
         program = try LinuxPlaces.program()
         signal(SIGPIPE, SIG_IGN)
-        let watched = [SIGTERM, SIGINT, SIGHUP, SIGUSR2]
-        signals = Descriptor(owning: try systemCall("signalfd") { gl_signalfd(watched, watched.count) })
+        signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP, SIGUSR2])
         diagnostics = Diagnostics(threshold: configuration.logLevel)
         live = LiveSettings(configuration)
-        capture = try CaptureService(Self.captureOptions(configuration, live), diagnostics: diagnostics)
+        var options = configuration.captureOptions(inflight: configuration.runtime + "/inflight")
+        options.quota = { [live] in live.quota(of: $0) }
+        capture = try CaptureService(options, diagnostics: diagnostics)
         hub = try ConsoleHub(Self.hubOptions(configuration), capture: capture, manager: manager)
         server = ControlServer(capture: capture, hub: hub, version: Self.version)
         heartbeat = Heartbeat(capture.shards.map(\.loop))
-    }
-
-    private static func captureOptions(_ configuration: Configuration, _ live: LiveSettings) -> CaptureService.Options {
-        var options = CaptureService.Options(
-            store: configuration.store,
-            inflight: configuration.runtime + "/inflight"
-        )
-        options.totalQuota = configuration.effectiveTotal()
-        options.deletedAge = configuration.deletedAge
-        options.quota = { live.quota(of: $0) }
-        return options
     }
 
     private static func hubOptions(_ configuration: Configuration) -> ConsoleHub.Options {
@@ -135,9 +125,7 @@ public final class Daemon {
         // Twice as often as the watchdog wants it.
         let interval = manager.watchdogMicroseconds.map { Int32(clamping: $0 / 2000) } ?? -1
         while true {
-            var poll = pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0)
-            let ready = Glibc.poll(&poll, 1, interval)
-            if ready > 0, let ending = takeSignal() {
+            if let signal = signals.next(milliseconds: interval), let ending = obey(signal) {
                 return ending
             }
             // The shards must answer; the writer need not: a disk that hangs is no reason to be restarted.
@@ -147,16 +135,7 @@ public final class Daemon {
         }
     }
 
-    private func takeSignal() -> Ending? {
-        var signal: Int32 = 0
-        let count = withUnsafeTemporaryAllocation(byteCount: 128, alignment: 8) { buffer in
-            let count = read(signals.raw, buffer.baseAddress, buffer.count)
-            signal = buffer.load(as: Int32.self)
-            return count
-        }
-        guard count > 0 else {
-            return nil
-        }
+    private func obey(_ signal: Int32) -> Ending? {
         switch signal {
         case SIGHUP:
             reload()
@@ -199,16 +178,9 @@ public final class Daemon {
             passed.append((Self.socketName, socket))
         }
         PassedDescriptors.pass(passed)
-        var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) }
-        arguments.append(nil)
-        var none = sigset_t()
-        sigemptyset(&none)
-        sigprocmask(SIG_SETMASK, &none, nil)
-        execv(program, &arguments)
-        let error = SystemError("exec", program)
+        let error = ProgramImage.replace(by: program)
         diagnostics.say(.error, "\(error); the program that ran goes on")
-        execv("/proc/self/exe", &arguments)
-        throw error
+        throw ProgramImage.replace(by: "/proc/self/exe")
     }
 }
 

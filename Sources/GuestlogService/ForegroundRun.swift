@@ -35,18 +35,13 @@ public final class ForegroundRun {
     /// are the command's: once it has ended, all it said is committed.
     public func run() throws -> Int32 {
         let console = try ConsoleHub.Definition(key: StreamKey(name: name), endpoint: .inherited)
-        let passedOn = [SIGTERM, SIGINT, SIGHUP]
-        let signals = Descriptor(owning: try systemCall("signalfd") { gl_signalfd(passedOn, passedOn.count) })
+        let signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP])
         let runtime = RunFolder(in: configuration.runtime)
         defer { runtime.remove() }
         try runtime.adoptRings()
         let diagnostics = Diagnostics(threshold: .warning)
-        var options = CaptureService.Options(store: configuration.store, inflight: runtime.inflight)
+        var options = configuration.captureOptions(inflight: runtime.inflight)
         options.shards = 1
-        let configuration = configuration
-        options.totalQuota = configuration.effectiveTotal()
-        options.deletedAge = configuration.deletedAge
-        options.quota = { configuration.quota(of: $0) }
         let capture = try CaptureService(options, diagnostics: diagnostics)
         let hub = try ConsoleHub(.init(table: runtime.table), capture: capture, manager: ServiceManager())
         try capture.start()
@@ -63,7 +58,7 @@ public final class ForegroundRun {
             throw CannotStart(cause: error)
         }
         hub.add(console, descriptor: master)
-        try pump(signals.raw, until: child) { () throws(SystemError) -> Descriptor? in
+        try pump(signals, until: child) { () throws(SystemError) -> Descriptor? in
             let pair = try Descriptor.socketPair()
             let isThere = hub.attach(console.key, try pair.second.duplicate(), as: .write, who: "this terminal")
             return isThere ? try pair.first.duplicate() : nil
@@ -83,7 +78,7 @@ public final class ForegroundRun {
     /// Carries bytes between our standard streams and the console, and signals to the child, until it has ended and
     /// all is written. `join` puts us on the console; whoever cannot keep up with it is cut off, and joins again.
     private func pump(
-        _ signals: Int32,
+        _ signals: borrowing SignalQueue,
         until child: pid_t,
         join: () throws(SystemError) -> Descriptor?
     ) throws(SystemError) {
@@ -98,7 +93,7 @@ public final class ForegroundRun {
                 pollfd(fd: console.raw, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: hasEnded ? -1 : ended.raw, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: readsInput ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0),
             ]
             // Once the child has ended, what is still on its way is waited for briefly.
             let ready = poll(&polled, nfds_t(polled.count), hasEnded ? 200 : -1)
@@ -114,20 +109,12 @@ public final class ForegroundRun {
             if polled[2].revents != 0 {
                 readsInput = copy(from: STDIN_FILENO, to: console.raw)
             }
-            if polled[3].revents != 0, let signal = Self.take(from: signals) {
+            if polled[3].revents != 0, let signal = signals.take() {
                 kill(child, signal)
             }
             if polled[1].revents != 0 {
                 hasEnded = true
             }
-        }
-    }
-
-    /// The signal that waits in a signalfd.
-    private static func take(from signals: Int32) -> Int32? {
-        // `struct signalfd_siginfo`, which begins with the number.
-        withUnsafeTemporaryAllocation(byteCount: 128, alignment: 8) { buffer in
-            read(signals, buffer.baseAddress, buffer.count) > 0 ? buffer.load(as: Int32.self) : nil
         }
     }
 

@@ -7,8 +7,13 @@ public enum LinuxPlaces {
     public static func prepare(_ configuration: Configuration) throws(SystemError) {
         try makeAll(configuration.store)
         try makeAll(configuration.runtime)
-        if let slash = configuration.socket.lastIndex(of: "/"), slash > configuration.socket.startIndex {
-            try makeAll(String(configuration.socket[..<slash]))
+        try makeFolder(of: configuration.socket)
+    }
+
+    /// Makes the folder that the file at `path` is to lie in, with all above it.
+    static func makeFolder(of path: String) throws(SystemError) {
+        if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
+            try makeAll(String(path[..<slash]))
         }
     }
 

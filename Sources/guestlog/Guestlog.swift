@@ -17,7 +17,10 @@ struct Guestlog: AsyncParsableCommand {
             """,
         version: Daemon.version,
         groupedSubcommands: [
-            CommandGroup(name: "Capture", subcommands: [Serve.self, Run.self, Add.self, Drop.self]),
+            CommandGroup(
+                name: "Capture",
+                subcommands: [Serve.self, Run.self, Add.self, Drop.self, VirtlogdCommand.self]
+            ),
             CommandGroup(
                 name: "Read",
                 subcommands: [Logs.self, VMs.self, Boots.self, Wait.self, Console.self, Export.self]
@@ -29,7 +32,7 @@ struct Guestlog: AsyncParsableCommand {
     static func main() async {
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try parseAsRoot(words(Array(CommandLine.arguments.dropFirst())))
+            var command = try parseAsRoot(typed())
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -38,6 +41,12 @@ struct Guestlog: AsyncParsableCommand {
         } catch {
             leave(with: error)
         }
+    }
+
+    /// What was typed; a link to this program that is named virtlogd is that daemon.
+    private static func typed() -> [String] {
+        let isVirtlogd = CommandLine.arguments[0].split(separator: "/").last == "virtlogd"
+        return words((isVirtlogd ? ["virtlogd"] : []) + CommandLine.arguments.dropFirst())
     }
 
     /// What was typed, with the latest boot put behind a bare -b, as journalctl reads it: the parser knows no option

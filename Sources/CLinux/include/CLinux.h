@@ -44,6 +44,7 @@ int gl_accept(int fd);
 int gl_pipe(int fds[2], int flags);
 int gl_socket_pair(int fds[2]);
 int gl_pidfd(pid_t process);
+int gl_daemon(void);
 // The master of a new pseudo-terminal; the slave's path goes to `path`, which has room for `room` bytes.
 int gl_open_terminal(char *path, size_t room);
 // Starts a program in a session of its own with `terminal` as controlling terminal and standard streams; 0 or an errno.

@@ -1,14 +1,14 @@
 import Glibc
-import SystemIO
 
 /// A listening socket on a loop: hands each connection to its owner.
 ///
 /// When descriptors run out it is disarmed for a second: a level-triggered listener that cannot accept would spin.
 /// Its file is made and removed by a thread that may wait for the file system; all between is the loop's.
-final class PassiveSocket: EventHandler, @unchecked Sendable {
+public final class PassiveSocket: EventHandler, @unchecked Sendable {
     // Sendable because it is handed from the thread that made it to the loop's, and back when it has ended.
 
-    let path: String
+    /// Where it is.
+    public let path: String
     private let socket: Descriptor
     private var registration: (loop: EventLoop, token: EventLoop.Token)?
     private var onConnection: (consuming Descriptor) -> Void = { _ in }
@@ -16,38 +16,48 @@ final class PassiveSocket: EventHandler, @unchecked Sendable {
     /// How long it rests when descriptors run out, in microseconds.
     private static let rest: Int64 = 1_000_000
 
-    /// A socket at `path`, to which one can connect already.
-    init(path: String) throws(SystemError) {
+    /// A socket at `path` with access `mode`, to which one can connect already.
+    public init(path: String, mode: UInt32 = 0o660) throws(SystemError) {
         self.path = path
-        socket = try UnixSocket.listen(at: path)
+        socket = try UnixSocket.listen(at: path, mode: mode)
     }
 
+    /// A socket that listens already, known as `path`.
+    public init(_ socket: consuming Descriptor, path: String) {
+        self.path = path
+        self.socket = socket
+    }
+
+    /// The listening socket's number, while this lives.
+    public var descriptor: Int32 { socket.raw }
+
     /// Begins to hand out connections.
-    func begin(on loop: EventLoop, _ onConnection: @escaping (consuming Descriptor) -> Void) throws(SystemError) {
+    public func begin(on loop: EventLoop, _ onConnection: @escaping (consuming Descriptor) -> Void) throws(SystemError)
+    {
         self.onConnection = onConnection
         registration = (loop, try loop.add(socket.raw, for: .readable, self))
     }
 
-    func handle(_ readiness: Readiness) {
+    public func handle(_ readiness: Readiness) {
         do throws(SystemError) {
             if let connection = try UnixSocket.accept(socket.raw) {
                 onConnection(connection)
             }
         } catch {
-            guard let (loop, token) = registration else {
-                return
-            }
-            loop.modify(token, for: [])
-            loop.schedule(afterMicroseconds: Self.rest) { [weak self] in
-                if let (loop, token) = self?.registration {
-                    loop.modify(token, for: .readable)
-                }
-            }
+            pause(true)
+            registration?.loop.schedule(afterMicroseconds: Self.rest) { [weak self] in self?.pause(false) }
+        }
+    }
+
+    /// Leaves those who connect waiting, or takes them again.
+    public func pause(_ isPaused: Bool) {
+        if let (loop, token) = registration {
+            loop.modify(token, for: isPaused ? [] : .readable)
         }
     }
 
     /// Hands out no more connections.
-    func end() {
+    public func end() {
         if let (loop, token) = registration {
             loop.remove(token)
         }
@@ -56,7 +66,7 @@ final class PassiveSocket: EventHandler, @unchecked Sendable {
     }
 
     /// Removes the socket's file.
-    func removeFile() {
+    public func removeFile() {
         unlink(path)
     }
 }

@@ -1,0 +1,178 @@
+import Capture
+import CLinux
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+import VirtLogManager
+
+/// `guestlog virtlogd`: libvirt's log daemon, in a process of its own.
+///
+/// SIGUSR1 replaces it by whatever lies where it was started from, with all logs, as virtlogd does: by its own new
+/// version, or by virtlogd itself.
+public final class Virtlogd {
+    /// What the command line says, in virtlogd's words.
+    public struct Options: Sendable {
+        /// virtlogd.conf; nil: the usual one, if it is there.
+        public var settings: String?
+        /// The file for the process id; nil: the usual one.
+        public var processFile: String?
+        /// The socket; nil: libvirt's.
+        public var socket: String?
+        /// Seconds without client and log after which it ends; nil: never.
+        public var timeout: Int?
+
+        /// Options from their parts.
+        public init(
+            settings: String? = nil,
+            processFile: String? = nil,
+            socket: String? = nil,
+            timeout: Int? = nil
+        ) {
+            self.settings = settings
+            self.processFile = processFile
+            self.socket = socket
+            self.timeout = timeout
+        }
+    }
+
+    private let options: Options
+    private let settings: VirtlogdSettings
+    private let places: VirtlogdPlaces
+    private let diagnostics: Diagnostics
+    private let capture: CaptureService
+    private let control: EventLoop
+    private let manager: LogManager
+    private let server: LogManagerServer
+    private let service = ServiceManager()
+    private let signals: SignalQueue
+    private let table: LogTable
+    private var socket: PassiveSocket?
+    private var processFile: ProcessFile?
+
+    /// How the daemon ends.
+    private enum Ending {
+        case stop
+        case replace
+    }
+
+    /// A daemon that keeps what it gets as `configuration` says.
+    public init(_ options: Options, _ configuration: Configuration) throws {
+        self.options = options
+        places = VirtlogdPlaces(options, runtime: configuration.runtime)
+        let file = options.settings ?? (access(places.settings, F_OK) == 0 ? places.settings : nil)
+        settings = try file.map { try VirtlogdSettings(file: $0) } ?? VirtlogdSettings()
+        signal(SIGPIPE, SIG_IGN)
+        signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
+        diagnostics = Diagnostics(threshold: configuration.logLevel)
+        capture = try CaptureService(
+            configuration.captureOptions(inflight: places.runtime + "/inflight"),
+            diagnostics: diagnostics
+        )
+        control = try EventLoop()
+        let isRoot = geteuid() == 0
+        let managing = LogManager.Options(
+            limits: settings.limits,
+            allowed: isRoot ? configuration.logFolders : nil
+        )
+        manager = LogManager(managing, capture: capture, loop: control)
+        table = LogTable(path: places.runtime + "/logs.json", service: service)
+        server = LogManagerServer(
+            manager,
+            user: geteuid(),
+            limit: settings.clients,
+            idleTime: options.timeout.map { Int64($0) * 1_000_000 },
+            onRefused: { [diagnostics] in diagnostics.say(.warning, $0) },
+            onIdle: { kill(getpid(), SIGTERM) }
+        )
+    }
+
+    /// Runs until SIGTERM or SIGINT, until nobody has needed it for as long as it waits, or until it is replaced.
+    public func run() throws {
+        try begin()
+        let thread = try WorkerThread(name: "gl-logs") { [control] in control.run() }
+        service.notify("READY=1\nSTATUS=keeping logs")
+        let ending = awaitSignal()
+        service.notify(
+            ending == .stop ? "STOPPING=1" : "RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonicMicroseconds())"
+        )
+        control.stop()
+        thread.join()
+        server.stop()
+        let logs = manager.suspend()
+        switch ending {
+        case .stop:
+            capture.stop()
+            socket?.removeFile()
+            processFile?.remove()
+        case .replace:
+            capture.stopToHandOver()
+            try replace(with: logs)
+        }
+    }
+
+    /// What an image of ours, or virtlogd, has left in this process, or the service manager has for it.
+    private func takeOver() -> (sockets: [Int32], logs: [LogManager.Handed]) {
+        let state = LogManagerState(places: places)
+        state?.others.forEach { close($0) }
+        var sockets = state?.sockets ?? []
+        var passed: [String: Int32] = [:]
+        PassedDescriptors.take { name, descriptor in
+            if name == VirtlogdPlaces.socketName {
+                sockets.append(descriptor.release())
+            } else if name.hasPrefix(LogTable.prefix) {
+                passed[name] = descriptor.release()
+            }
+        }
+        return (sockets, state?.logs ?? table.load(passed))
+    }
+
+    private func begin() throws {
+        let past = takeOver()
+        let listening: PassiveSocket
+        if let socket = past.sockets.first {
+            listening = PassiveSocket(Descriptor(owning: socket), path: places.socket)
+        } else {
+            try LinuxPlaces.makeFolder(of: places.socket)
+            listening = try PassiveSocket(path: places.socket, mode: 0o700)
+        }
+        socket = listening
+        processFile = try ProcessFile(places.processFile)
+        try capture.start()
+        manager.onOpen = { [table] in table.put($0) }
+        manager.onEnd = { [table] in table.remove($0) }
+        past.logs.forEach { manager.goOn($0) }
+        try server.listen(on: listening)
+        diagnostics.say(
+            .notice,
+            "guestlog \(Daemon.version) is libvirt's log daemon at \(places.socket), store \(capture.store.root)"
+        )
+    }
+
+    private func awaitSignal() -> Ending {
+        while true {
+            switch signals.next() {
+            case SIGUSR1: return .replace
+            // virtlogd takes no notice of it either: its settings are read at the start.
+            case SIGHUP, nil: continue
+            default: return .stop
+            }
+        }
+    }
+
+    /// Becomes the program that lies where this one was started from, the same logs.
+    private func replace(with logs: [LogManager.Handed]) throws {
+        let sockets = socket.map { [$0.descriptor] } ?? []
+        let state = LogManagerState(sockets: sockets, logs: logs)
+        do {
+            try state.write(places)
+        } catch {
+            diagnostics.say(.error, "cannot hand over, \(error)")
+            throw error
+        }
+        for descriptor in sockets + logs.map(\.descriptor) {
+            _ = gl_fcntl(descriptor, F_SETFD, 0)
+        }
+        throw ProgramImage.replace(by: CommandLine.arguments[0])
+    }
+}

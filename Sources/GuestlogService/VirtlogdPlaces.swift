@@ -1,0 +1,79 @@
+import Glibc
+import LogStore
+import SystemIO
+import VirtLogManager
+
+/// Where libvirt's log daemon has its files: for root the system's, for others the session's.
+struct VirtlogdPlaces {
+    /// The name under which systemd passes the socket: libvirt's unit has no other.
+    static let socketName = "virtlogd.socket"
+
+    let socket: String
+    let processFile: String
+    /// The settings' usual place.
+    let settings: String
+    /// What one image leaves to the next.
+    let state: String
+    /// Our own: rings, the table of logs.
+    let runtime: String
+
+    init(_ options: Virtlogd.Options, runtime: String) {
+        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+        let home = variable("HOME") ?? "/"
+        let isRoot = geteuid() == 0
+        let session = (variable("XDG_RUNTIME_DIR") ?? home + "/.cache") + "/libvirt"
+        let folder = isRoot ? "/run/libvirt" : session
+        socket = options.socket ?? folder + "/virtlogd-sock"
+        processFile = options.processFile ?? (isRoot ? "/run/virtlogd.pid" : session + "/virtlogd.pid")
+        settings =
+            (isRoot ? "/etc" : variable("XDG_CONFIG_HOME") ?? home + "/.config") + "/libvirt/virtlogd.conf"
+        state = (isRoot ? "/run" : session) + "/virtlogd-restart-exec.json"
+        self.runtime = runtime + "/virtlogd"
+    }
+}
+
+extension LogManagerState {
+    /// What the image before this one has left in this process; it is there for one reading.
+    init?(places: VirtlogdPlaces) {
+        guard let text = try? StoredFile(places.state, .read, on: LinuxFileSystem()).contents() else {
+            return nil
+        }
+        self.init(text, of: getpid())
+        unlink(places.state)
+    }
+
+    /// Leaves it to the next image.
+    func write(_ places: VirtlogdPlaces) throws(SystemError) {
+        unlink(places.state)
+        let file = try StoredFile(places.state, .create, on: LinuxFileSystem())
+        try file.write(at: 0, text(for: getpid()))
+    }
+}
+
+extension StoredFile {
+    /// All of a small file.
+    func contents() throws(SystemError) -> [UInt8] {
+        try read(at: 0, count: try size)
+    }
+}
+
+/// The file that says which process is the daemon: locked while it lives.
+final class ProcessFile {
+    private let path: String
+    private let file: StoredFile
+
+    /// Fails when another process has it.
+    init(_ path: String) throws(SystemError) {
+        self.path = path
+        file = try StoredFile(path, .create, on: LinuxFileSystem())
+        guard file.tryLock() else {
+            throw SystemError("lock (another log daemon runs)", path, code: SystemError.wouldBlock)
+        }
+        try file.truncate(to: 0)
+        try file.write(at: 0, Array("\(getpid())\n".utf8))
+    }
+
+    func remove() {
+        unlink(path)
+    }
+}

@@ -1,0 +1,80 @@
+import Glibc
+import LogStore
+import RotatingFile
+import SystemIO
+
+/// What virtlogd's configuration file says, as far as it means something here (libvirt's virtlogd.conf).
+///
+/// The form is libvirt's: `name = value` a line, where a value is a number, a string in quotes, or a list in brackets,
+/// and `#` begins a comment. A name that is unknown says nothing, as with libvirt; one that is known must make sense.
+public struct VirtlogdSettings: Equatable, Sendable {
+    /// `max_size` and `max_backups`.
+    public var limits = RotationLimits.standard
+    /// `max_clients`.
+    public var clients = 1024
+
+    /// Most backups libvirt allows.
+    private static let maximumBackups = 32
+
+    /// virtlogd's defaults.
+    public init() {}
+
+    /// The settings in `file`.
+    public init(file: String) throws(ConfigurationError) {
+        let bytes: [UInt8]
+        do {
+            let stored = try StoredFile(file, .read, on: LinuxFileSystem())
+            bytes = try stored.read(at: 0, count: stored.size)
+        } catch {
+            throw ConfigurationError(file: file, line: nil, message: "cannot be read: \(error)")
+        }
+        try self.init(file: file, text: String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// The settings that `text` spells; `file` is named in errors.
+    public init(file: String, text: String) throws(ConfigurationError) {
+        for (place, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            do throws(Mistake) {
+                try read(line)
+            } catch {
+                throw ConfigurationError(file: file, line: place + 1, message: error.message)
+            }
+        }
+    }
+
+    private struct Mistake: Error {
+        var message: String
+    }
+
+    private mutating func read(_ line: Substring) throws(Mistake) {
+        let words = line.drop { $0 == " " || $0 == "\t" }
+        guard let first = words.first, first != "#" else {
+            return
+        }
+        let name = words.prefix { $0.isLetter || $0.isNumber || $0 == "_" }
+        let rest = words.dropFirst(name.count).drop { $0 == " " || $0 == "\t" }
+        guard rest.first == "=" || name.isEmpty else {
+            throw Mistake(message: "'\(name)' is not followed by = and a value")
+        }
+        let value = rest.dropFirst().prefix { $0 != "#" }.filter { $0 != " " && $0 != "\t" && $0 != "\r" }
+        switch name {
+        case "max_size": limits.size = try Self.number(name, value, 0...Int(Int64.max))
+        case "max_backups": limits.backups = try Self.number(name, value, 0...Self.maximumBackups)
+        case "max_clients": clients = try Self.number(name, value, 1...65_536)
+        default: break
+        }
+    }
+
+    private static func number(
+        _ name: Substring,
+        _ value: String,
+        _ range: ClosedRange<Int>
+    ) throws(Mistake) -> Int {
+        guard let number = Int(value), range.contains(number) else {
+            throw Mistake(
+                message: "\(name) is \(value); it must be a number from \(range.lowerBound) to \(range.upperBound)"
+            )
+        }
+        return number
+    }
+}

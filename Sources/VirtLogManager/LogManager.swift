@@ -1,0 +1,354 @@
+import CLinux
+import Capture
+import Glibc
+import LogModel
+import LogStore
+import RotatingFile
+import SystemIO
+
+/// Which logs are open, and what is done with them.
+///
+/// Lives on one loop's thread, which may wait for a file system; what the guests write goes past it, from the shards to
+/// the store's writer. Answers come by a call on the same thread, for what was written must be in its file before.
+public final class LogManager: @unchecked Sendable {
+    // Sendable because all but the lets is touched on the loop's thread alone.
+
+    /// How logs are kept.
+    public struct Options: Sendable {
+        /// Size and backups of the plain files.
+        public var limits: RotationLimits
+        /// Folders below which logs may lie; nil: anywhere.
+        public var allowed: [String]?
+        /// The rate above which bytes go to the plain file alone; nil: none.
+        public var rate: RateLimit?
+
+        /// Options from their parts.
+        public init(limits: RotationLimits = .standard, allowed: [String]? = nil, rate: RateLimit? = .standard) {
+            self.limits = limits
+            self.allowed = allowed
+            self.rate = rate
+        }
+
+        /// Where libvirt, Nova and KubeVirt have their logs.
+        public static let usualFolders = ["/var/log/libvirt", "/var/lib/nova/instances", "/var/run/kubevirt-private"]
+    }
+
+    /// The end of a pipe that is given away.
+    final class WriteEnd: Sendable {
+        let descriptor: Descriptor
+
+        init(_ descriptor: consuming Descriptor) {
+            self.descriptor = descriptor
+        }
+    }
+
+    /// A log that was opened: where its file stands, and what to write into.
+    struct Opened: Sendable {
+        var position: LogPosition
+        var end: WriteEnd
+    }
+
+    typealias Answer<Value> = (Result<Value, LogManagerError>) -> Void
+
+    /// The thread of everything here.
+    let loop: EventLoop
+    private let capture: CaptureService
+    private let options: Options
+    /// The open logs, by path.
+    private var logs: [String: LogPipe] = [:]
+    /// Shards that may still hold something of a log that has ended, by its path.
+    private var ending: [String: Shard] = [:]
+    private var names = LogNames()
+    /// Told whenever a log was opened or has ended.
+    var onChange: () -> Void = {}
+    /// Told of each log that is open now, for whoever keeps its descriptor in case this process dies.
+    public var onOpen: (Handed) -> Void = { _ in }
+    /// Told of the path of each log that has ended.
+    public var onEnd: (String) -> Void = { _ in }
+
+    /// Bytes that a log's pipe is to hold, where the user's budget for pipes has them.
+    private static let pipeSize: Int32 = 1 << 20
+
+    /// A manager whose logs go to `capture`, on `loop`.
+    public init(_ options: Options, capture: CaptureService, loop: EventLoop) {
+        self.options = options
+        self.capture = capture
+        self.loop = loop
+    }
+
+    /// How many logs are open.
+    var openCount: Int { logs.count }
+
+    // MARK: - What is asked
+
+    func open(_ owner: LogOwner, _ path: String, truncate: Bool, _ answer: @escaping Answer<Opened>) {
+        do throws(LogManagerError) {
+            try check(path)
+        } catch {
+            return answer(.failure(error))
+        }
+        settle(path) { [self] in
+            guard logs[path] == nil else {
+                return answer(.failure(.system("Cannot open log file: '\(path)'", EBUSY)))
+            }
+            answer(
+                Result { () throws(LogManagerError) in
+                    if truncate {
+                        try removeFiles(path)
+                    }
+                    let position = try makeFile(path)
+                    return Opened(position: position, end: try begin(owner, path))
+                }
+            )
+        }
+    }
+
+    func position(_ path: String, _ answer: @escaping Answer<LogPosition>) {
+        guard logs[path] != nil else {
+            return answer(.failure(.internal("No open log file \(path)")))
+        }
+        settle(path) { [self] in answer(Result { () throws(LogManagerError) in try position(of: path) }) }
+    }
+
+    func read(_ path: String, from start: LogPosition, maximum: Int, _ answer: @escaping Answer<[UInt8]>) {
+        do throws(LogManagerError) {
+            try check(path)
+        } catch {
+            return answer(.failure(error))
+        }
+        settle(path) { [limits = options.limits] in
+            answer(
+                Result { () throws(LogManagerError) in
+                    let files = RotatedFiles(path: path, backups: limits.backups)
+                    do throws(SystemError) {
+                        return try files.read(from: start.offset, of: start.inode, maximum: maximum)
+                    } catch {
+                        throw .system("Unable to read \(error.subject)", error.code)
+                    }
+                }
+            )
+        }
+    }
+
+    func append(_ owner: LogOwner, _ path: String, _ message: [UInt8], _ answer: @escaping Answer<Void>) {
+        do throws(LogManagerError) {
+            try check(path)
+        } catch {
+            return answer(.failure(error))
+        }
+        settle(path) { [self] in
+            do throws(LogManagerError) {
+                try say(message, owner, path)
+            } catch {
+                return answer(.failure(error))
+            }
+            settle(path) { answer(.success(())) }
+        }
+    }
+
+    /// Puts a message of libvirtd's own into a log, which may be open or not.
+    private func say(_ message: [UInt8], _ owner: LogOwner, _ path: String) throws(LogManagerError) {
+        if let log = logs[path] {
+            return log.shard.loop.post { log.put(message) }
+        }
+        _ = try makeFile(path)
+        let key = key(of: path, owner)
+        forgetIfUnused(owner)
+        let shard = capture.shard(of: key.vm)
+        ending[path] = shard
+        let refusal = shard.loop.perform { [capture, options = streamOptions(path)] in
+            do throws(CaptureService.OpenError) {
+                let intake = try capture.open(key, options: options, on: shard)
+                message.withUnsafeBytes { intake.put($0) }
+                intake.close()
+                return LogManagerError?.none
+            } catch {
+                return .internal("\(error)")
+            }
+        }
+        if let refusal {
+            throw refusal
+        }
+    }
+
+    // MARK: - Steps
+
+    /// Paths come from libvirtd, and by it from whoever may define a domain.
+    private func check(_ path: String) throws(LogManagerError) {
+        guard path.hasPrefix("/"), !path.split(separator: "/").contains("..") else {
+            throw .invalidArgument("a log's path must be absolute, without '..': \(path)")
+        }
+        guard let allowed = options.allowed else {
+            return
+        }
+        let isAllowed = allowed.contains { folder in path.hasPrefix(folder.hasSuffix("/") ? folder : folder + "/") }
+        guard isAllowed else {
+            throw .system("Cannot open log file: '\(path)' is not below \(allowed.joined(separator: ", "))", EACCES)
+        }
+    }
+
+    /// Runs `then` once all that was written of a log before is in its file, and a log that has ended is no longer open.
+    private func settle(_ path: String, _ then: @escaping () -> Void) {
+        guard let shard = logs[path]?.shard ?? ending[path] else {
+            return then()
+        }
+        let then = OnLoop(body: then)
+        shard.loop.post { [capture, loop, log = logs[path]] in
+            log?.drain()
+            capture.settle(shard) { loop.post { then.body() } }
+        }
+    }
+
+    /// What is to be run on the loop's thread, on its way there by others.
+    private struct OnLoop: @unchecked Sendable {
+        let body: () -> Void
+    }
+
+    private func removeFiles(_ path: String) throws(LogManagerError) {
+        for path in [path] + (0..<options.limits.backups).map({ "\(path).\($0)" }) {
+            if unlink(path) != 0, errno != ENOENT {
+                throw .system("Unable to delete file \(path)", errno)
+            }
+        }
+    }
+
+    /// Makes the file when it is absent; where it stands.
+    private func makeFile(_ path: String) throws(LogManagerError) -> LogPosition {
+        let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW
+        let file: Descriptor
+        do throws(SystemError) {
+            file = Descriptor(owning: try systemCall("open", path) { gl_open(path, flags, 0o600) })
+        } catch {
+            throw .system("Unable to open file: \(path)", error.code)
+        }
+        var status = stat()
+        guard fstat(file.raw, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw .system("Unable to open file: \(path): not a regular file", EINVAL)
+        }
+        return LogPosition(inode: UInt64(status.st_ino), offset: UInt64(status.st_size))
+    }
+
+    private func position(of path: String) throws(LogManagerError) -> LogPosition {
+        var status = stat()
+        guard lstat(path, &status) == 0 else {
+            throw .system("Unable to determine current file inode: \(path)", errno)
+        }
+        return LogPosition(inode: UInt64(status.st_ino), offset: UInt64(status.st_size))
+    }
+
+    private func begin(_ owner: LogOwner, _ path: String) throws(LogManagerError) -> WriteEnd {
+        var ends: [Int32] = [-1, -1]
+        guard gl_pipe(&ends, O_CLOEXEC) == 0 else {
+            throw .system("Cannot open log file: '\(path)'", errno)
+        }
+        _ = gl_set_pipe_size(ends[0], Self.pipeSize)
+        let end = WriteEnd(Descriptor(owning: ends[1]))
+        try add(Descriptor(owning: ends[0]), owner, path, isNew: true)
+        return end
+    }
+
+    /// Begins to drain a pipe.
+    private func add(
+        _ descriptor: consuming Descriptor,
+        _ owner: LogOwner,
+        _ path: String,
+        isNew: Bool
+    ) throws(LogManagerError) {
+        // The flag belongs to the end that we read from: the writer's end blocks, as QEMU expects of a file.
+        try? descriptor.setNonBlocking()
+        let raw = descriptor.raw
+        let key = key(of: path, owner)
+        let shard = capture.shard(of: key.vm)
+        let log = LogPipe(descriptor, of: owner, key: key, shard: shard) { [weak self, loop] in
+            loop.post { [weak self] in self?.ended(path) }
+        }
+        let refusal = shard.loop.perform { [capture, options = streamOptions(path)] in
+            do throws(LogManagerError) {
+                try log.begin(options, in: capture, isNew: isNew)
+                return LogManagerError?.none
+            } catch {
+                return error
+            }
+        }
+        if let refusal {
+            throw refusal
+        }
+        logs[path] = log
+        onOpen(Handed(owner: owner, path: path, stream: key.stream, descriptor: raw))
+        onChange()
+    }
+
+    private func streamOptions(_ path: String) -> StreamOptions {
+        StreamOptions(rate: options.rate, plainFile: .init(path: path, limits: options.limits))
+    }
+
+    private func key(of path: String, _ owner: LogOwner) -> StreamKey {
+        StreamKey(name: owner.shortName, uuid: owner.uuid, stream: names.stream(of: path, owner))
+    }
+
+    /// Nobody writes into a log any more.
+    private func ended(_ path: String) {
+        guard let log = logs.removeValue(forKey: path) else {
+            return
+        }
+        ending[path] = log.shard
+        settle(path) { [self] in
+            if logs[path] == nil {
+                ending[path] = nil
+            }
+        }
+        forgetIfUnused(log.owner)
+        onEnd(path)
+        onChange()
+    }
+
+    private func forgetIfUnused(_ owner: LogOwner) {
+        if !logs.values.contains(where: { $0.owner.uuid == owner.uuid }) {
+            names.forget(owner.uuid)
+        }
+    }
+
+    // MARK: - From one process to the next
+
+    /// An open log, as one process hands it to the next.
+    public struct Handed: Sendable {
+        /// Whose it is.
+        public var owner: LogOwner
+        /// Its file.
+        public var path: String
+        /// The stream that it is; nil: the process before did not say.
+        public var stream: StreamName?
+        /// The end of the pipe to read from.
+        public var descriptor: Int32
+
+        /// A log from its parts.
+        public init(owner: LogOwner, path: String, stream: StreamName? = nil, descriptor: Int32) {
+            self.owner = owner
+            self.path = path
+            self.stream = stream
+            self.descriptor = descriptor
+        }
+    }
+
+    /// Lets go of all logs; their descriptors are the caller's now.
+    public func suspend() -> [Handed] {
+        defer { logs.removeAll() }
+        return logs.sorted { $0.key < $1.key }.compactMap { path, log in
+            log.shard.loop.perform { log.suspend() }
+                .map { Handed(owner: log.owner, path: path, stream: log.key.stream, descriptor: $0) }
+        }
+    }
+
+    /// Goes on with a log of an earlier process.
+    public func goOn(_ log: Handed) {
+        let descriptor = Descriptor(owning: log.descriptor)
+        if let stream = log.stream {
+            names.goOn(log.path, log.owner, as: stream)
+        }
+        do throws(LogManagerError) {
+            try add(descriptor, log.owner, log.path, isNew: false)
+        } catch {
+            capture.diagnostics.say(.error, "\(log.path): cannot go on with this log: \(error.message)")
+        }
+    }
+}

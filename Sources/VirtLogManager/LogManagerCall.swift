@@ -1,0 +1,134 @@
+import Capture
+import LogModel
+
+/// Which VM a log is of, as libvirtd tells it.
+public struct LogOwner: Hashable, Sendable {
+    /// The hypervisor's driver: `qemu`.
+    public var driver: String
+    /// The domain's UUID, canonical.
+    public var uuid: String
+    /// The domain's name.
+    public var name: String
+
+    /// An owner from its parts.
+    public init(driver: String, uuid: String, name: String) {
+        self.driver = driver
+        self.uuid = uuid
+        self.name = name
+    }
+
+    /// The name, as far as the store takes names; the UUID tells VMs of the same begin apart.
+    var shortName: String {
+        var name = name
+        while name.utf8.count > StreamKey.maximumName {
+            name.removeLast()
+        }
+        return name
+    }
+}
+
+/// Where a log stands: a file, and a byte in it.
+public struct LogPosition: Hashable, Sendable {
+    /// The file's inode.
+    public var inode: UInt64
+    /// Bytes from its begin.
+    public var offset: UInt64
+
+    /// A position from its parts.
+    public init(inode: UInt64, offset: UInt64) {
+        self.inode = inode
+        self.offset = offset
+    }
+}
+
+/// What libvirtd can ask for (log_protocol.x): four procedures.
+enum LogManagerCall: Equatable {
+    /// A pipe to write a log into, whose file is first emptied if that is asked.
+    case open(LogOwner, path: String, truncate: Bool)
+    /// How far an open log has come.
+    case position(path: String)
+    /// At most `maximum` bytes of a log from a position on.
+    case read(path: String, from: LogPosition, maximum: Int)
+    /// A message of libvirtd's own, to be put into a log.
+    case append(LogOwner, path: String, message: [UInt8])
+
+    /// Longest string in a message (`VIR_LOG_MANAGER_PROTOCOL_STRING_MAX`).
+    static let maximumString = 4_194_304
+    /// Opens the file anew (`VIR_LOG_MANAGER_PROTOCOL_DOMAIN_OPEN_LOG_FILE_TRUNCATE`); other bits mean nothing.
+    private static let truncateFlag: UInt32 = 1
+
+    /// The call that a message of ours with that header makes; `reader` stands behind the header. What follows the
+    /// arguments is ignored, as libvirt does.
+    init(_ procedure: Int32, _ reader: inout XDRReader) throws(LogManagerError) {
+        do {
+            switch procedure {
+            case 1: self = try Self.open(&reader)
+            case 2: self = try Self.position(&reader)
+            case 3: self = try Self.read(&reader)
+            case 4: self = try Self.append(&reader)
+            default: throw LogManagerError.rpc("unknown procedure: \(procedure)")
+            }
+        } catch let error as LogManagerError {
+            throw error
+        } catch {
+            throw .rpc("Unable to decode message payload")
+        }
+    }
+
+    private static func open(_ reader: inout XDRReader) throws -> Self {
+        let owner = try owner(&reader)
+        let path = try text(&reader, "path")
+        let flags = try reader.unsigned()
+        return .open(owner, path: path, truncate: flags & truncateFlag != 0)
+    }
+
+    private static func position(_ reader: inout XDRReader) throws -> Self {
+        let path = try text(&reader, "path")
+        try noFlags(&reader)
+        return .position(path: path)
+    }
+
+    private static func read(_ reader: inout XDRReader) throws -> Self {
+        let path = try text(&reader, "path")
+        let start = LogPosition(inode: try reader.unsignedHyper(), offset: try reader.unsignedHyper())
+        let maximum = try reader.unsignedHyper()
+        try noFlags(&reader)
+        guard maximum <= UInt64(maximumString) else {
+            throw LogManagerError.internal("Requested data len \(maximum) is larger than maximum \(maximumString)")
+        }
+        return .read(path: path, from: start, maximum: Int(maximum))
+    }
+
+    private static func append(_ reader: inout XDRReader) throws -> Self {
+        let owner = try owner(&reader)
+        let path = try text(&reader, "path")
+        let message = try reader.string(limit: maximumString)
+        try noFlags(&reader)
+        return .append(owner, path: path, message: message)
+    }
+
+    private static func owner(_ reader: inout XDRReader) throws -> LogOwner {
+        let driver = try text(&reader, "driver")
+        let digits = try reader.opaque(16).map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.utf8.count == 1 ? "0" + digits : digits
+        }
+        let uuid = VMIdentity.canonicalUUID(digits.joined()) ?? ""
+        return LogOwner(driver: driver, uuid: uuid, name: try text(&reader, "domain's name"))
+    }
+
+    private static func text(_ reader: inout XDRReader, _ what: String) throws -> String {
+        let bytes = try reader.string(limit: maximumString)
+        guard !bytes.contains(0), let text = String(validating: bytes, as: UTF8.self) else {
+            throw LogManagerError.invalidArgument("the \(what) holds a NUL, or is not UTF-8")
+        }
+        return text
+    }
+
+    private static func noFlags(_ reader: inout XDRReader) throws {
+        let flags = try reader.unsigned()
+        guard flags == 0 else {
+            throw LogManagerError.invalidArgument("unsupported flags (0x\(String(flags, radix: 16)))")
+        }
+    }
+}

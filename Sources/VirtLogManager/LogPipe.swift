@@ -1,0 +1,148 @@
+import Capture
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+
+/// An open log: the end of its pipe that we read from, on its VM's shard. What QEMU writes goes to `Capture` at once.
+///
+/// QEMU writes with its machine locked, so nobody may keep it waiting. A pipe holds a megabyte, though: while the ring
+/// is full that is let fill for a moment, so that a guest that is faster than the disk waits a little, as it would for
+/// any file, rather than lose what it says.
+final class LogPipe: EventHandler, @unchecked Sendable {
+    // Sendable because all but the lets is touched on the shard's thread alone.
+
+    let owner: LogOwner
+    let key: StreamKey
+    let shard: Shard
+    private let descriptor: Descriptor
+    private let onEnd: @Sendable () -> Void
+    private var intake: StreamIntake?
+    private var token: EventLoop.Token?
+    private var rest: EventLoop.TimerToken?
+    /// How often it has rested in a row.
+    private var rests = 0
+
+    /// How long it is left alone at a time while the ring is full, in microseconds, and how often in a row.
+    private static let restTime: Int64 = 2_000
+    private static let patience = 25
+
+    /// The log of `owner` that comes by `descriptor`, to be stored as `key`; `onEnd` is told when nobody writes any more.
+    init(
+        _ descriptor: consuming Descriptor,
+        of owner: LogOwner,
+        key: StreamKey,
+        shard: Shard,
+        onEnd: @escaping @Sendable () -> Void
+    ) {
+        self.descriptor = descriptor
+        self.owner = owner
+        self.key = key
+        self.shard = shard
+        self.onEnd = onEnd
+    }
+
+    private var isConsole: Bool { key.stream.text.hasPrefix(LogNames.console) }
+
+    /// Begins to drain; a new log of a console is a machine that was switched on. Shard's thread, as all below.
+    func begin(_ options: StreamOptions, in capture: CaptureService, isNew: Bool) throws(LogManagerError) {
+        do throws(CaptureService.OpenError) {
+            intake = try capture.open(key, options: options, on: shard)
+        } catch {
+            throw .internal("\(error)")
+        }
+        if isNew, isConsole {
+            intake?.mark(.powerOn)
+        }
+        listen()
+    }
+
+    private func listen() {
+        rest = nil
+        guard intake != nil else {
+            return
+        }
+        do throws(SystemError) {
+            token = try shard.loop.add(descriptor.raw, for: .readable, self)
+        } catch {
+            // The kernel has no memory for it just now.
+            restAWhile()
+        }
+    }
+
+    private func stopListening() {
+        if let token {
+            shard.loop.remove(token)
+        }
+        if let rest {
+            shard.loop.cancel(rest)
+        }
+        (token, rest) = (nil, nil)
+    }
+
+    private func restAWhile() {
+        stopListening()
+        rest = shard.loop.schedule(afterMicroseconds: Self.restTime) { [weak self] in self?.listen() }
+    }
+
+    func handle(_ readiness: Readiness) {
+        guard let intake else {
+            return
+        }
+        if intake.hasRoom {
+            rests = 0
+        } else if rests < Self.patience {
+            rests += 1
+            restAWhile()
+            return
+        }
+        _ = take()
+    }
+
+    /// Reads once; whether there was something.
+    private func take() -> Bool {
+        switch intake?.receive(from: descriptor.raw) {
+        case .bytes:
+            return true
+        case .end:
+            if isConsole {
+                intake?.mark(.closed)
+            }
+            end()
+            onEnd()
+            return false
+        case .nothing, nil:
+            return false
+        }
+    }
+
+    /// Reads what is in the pipe now, not what comes while that is done; or finds that it has ended.
+    func drain() {
+        var left: Int32 = 0
+        _ = ioctl(descriptor.raw, UInt(FIONREAD), &left)
+        while take(), left > 0 {
+            left -= 1
+        }
+    }
+
+    /// Puts a message among what comes by the pipe.
+    func put(_ message: [UInt8]) {
+        message.withUnsafeBytes { intake?.put($0) }
+    }
+
+    private func end() {
+        stopListening()
+        intake?.close()
+        intake = nil
+    }
+
+    /// Lets go without an end: the next process goes on with the descriptor, which is the caller's now. None when the
+    /// log has ended.
+    func suspend() -> Int32? {
+        guard intake != nil else {
+            return nil
+        }
+        end()
+        return try? descriptor.duplicate().release()
+    }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import GuestlogService
+import SystemIO
+
+/// libvirt's log daemon, with virtlogd's own command line: a link to this program named virtlogd is enough.
+struct VirtlogdCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "virtlogd",
+        abstract: "Be libvirt's log daemon, in place of virtlogd.",
+        discussion: """
+            Takes virtlogd's options and configuration file; started as root it serves the system's libvirtd, else the \
+            session's. Where its own store lies, and how much it keeps, guestlog's configuration says \
+            (GUESTLOG_CONFIG). SIGUSR1 replaces the running program by the one it was started from, with all open logs.
+            """
+    )
+
+    @Flag(name: .shortAndLong, help: "Say more.")
+    var verbose = false
+
+    @Flag(name: .shortAndLong, help: "Run in the background.")
+    var daemon = false
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Seconds after which it ends when nobody needs it.", valueName: "seconds")
+    )
+    var timeout: Int?
+
+    @Option(name: [.customShort("f"), .customLong("config")], help: "virtlogd.conf.")
+    var settings: String?
+
+    @Option(name: .shortAndLong, help: "The file for the process id.")
+    var pidFile: String?
+
+    @Option(help: "The socket, if not libvirt's.")
+    var socket: String?
+
+    @Flag(name: [.customShort("V"), .customLong("version")], help: "Say the version.")
+    var showsVersion = false
+
+    func validate() throws {
+        if let timeout, timeout <= 0 {
+            throw ValidationError("--timeout must be more than 0 seconds")
+        }
+    }
+
+    func run() throws {
+        if showsVersion {
+            return try Output.write("virtlogd (guestlog) \(Daemon.version)\n")
+        }
+        var configuration = try PlaceOptions.parse([]).configuration()
+        if verbose {
+            configuration.logLevel = .info
+        }
+        try LinuxPlaces.prepare(configuration)
+        if daemon {
+            // Before there is any thread.
+            try ProgramImage.goIntoBackground()
+        }
+        let options = Virtlogd.Options(settings: settings, processFile: pidFile, socket: socket, timeout: timeout)
+        try Virtlogd(options, configuration).run()
+    }
+}
