@@ -129,6 +129,19 @@ public final class StreamIntake {
         shard.published()
     }
 
+    /// Says that nobody of us listened for a while: what was said then is missing here.
+    public func markAbsence() {
+        guard let room = reserve() else {
+            return
+        }
+        let now = Timestamp(microseconds: shard.wallNow)
+        let gap = GapDetail(reason: .daemonAway, bytes: nil, lines: 0, since: now, isClosed: true)
+        let marker = RecordDetail(gap: gap).encoded
+        marker.withUnsafeBytes { room.copyMemory(from: $0) }
+        ring.publish(marker.count, kind: .gap, slot: slot, time: shard.wallNow)
+        shard.published()
+    }
+
     /// Ends the intake. Its slot is free once the ring has taken the last of it.
     public func close() {
         isClosed = true

@@ -39,7 +39,7 @@ public final class Daemon {
     public init(_ configuration: Configuration, file: String?) throws {
         self.configuration = configuration
         configurationFile = file
-        program = try LinuxPlaces.program()
+        program = try ProgramImage.path()
         signal(SIGPIPE, SIG_IGN)
         signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP, SIGUSR2])
         diagnostics = Diagnostics(threshold: configuration.logLevel)

@@ -243,7 +243,7 @@ public final class LogManager: @unchecked Sendable {
         }
         _ = gl_set_pipe_size(ends[0], Self.pipeSize)
         let end = WriteEnd(Descriptor(owning: ends[1]))
-        try add(Descriptor(owning: ends[0]), owner, path, isNew: true)
+        try add(Descriptor(owning: ends[0]), owner, path, .new)
         return end
     }
 
@@ -252,7 +252,7 @@ public final class LogManager: @unchecked Sendable {
         _ descriptor: consuming Descriptor,
         _ owner: LogOwner,
         _ path: String,
-        isNew: Bool
+        _ origin: LogPipe.Origin
     ) throws(LogManagerError) {
         // The flag belongs to the end that we read from: the writer's end blocks, as QEMU expects of a file.
         try? descriptor.setNonBlocking()
@@ -264,7 +264,7 @@ public final class LogManager: @unchecked Sendable {
         }
         let refusal = shard.loop.perform { [capture, options = streamOptions(path)] in
             do throws(LogManagerError) {
-                try log.begin(options, in: capture, isNew: isNew)
+                try log.begin(options, in: capture, origin)
                 return LogManagerError?.none
             } catch {
                 return error
@@ -346,7 +346,7 @@ public final class LogManager: @unchecked Sendable {
             names.goOn(log.path, log.owner, as: stream)
         }
         do throws(LogManagerError) {
-            try add(descriptor, log.owner, log.path, isNew: false)
+            try add(descriptor, log.owner, log.path, log.stream == nil ? .others : .ours)
         } catch {
             capture.diagnostics.say(.error, "\(log.path): cannot go on with this log: \(error.message)")
         }

@@ -44,15 +44,27 @@ final class LogPipe: EventHandler, @unchecked Sendable {
 
     private var isConsole: Bool { key.stream.text.hasPrefix(LogNames.console) }
 
-    /// Begins to drain; a new log of a console is a machine that was switched on. Shard's thread, as all below.
-    func begin(_ options: StreamOptions, in capture: CaptureService, isNew: Bool) throws(LogManagerError) {
+    /// How a log comes to us.
+    enum Origin {
+        /// It begins; that of a console with the machine that is switched on.
+        case new
+        /// A process of ours had it before, and every byte.
+        case ours
+        /// Another program had it, and what came then is in the plain file alone.
+        case others
+    }
+
+    /// Begins to drain. Shard's thread, as all below.
+    func begin(_ options: StreamOptions, in capture: CaptureService, _ origin: Origin) throws(LogManagerError) {
         do throws(CaptureService.OpenError) {
             intake = try capture.open(key, options: options, on: shard)
         } catch {
             throw .internal("\(error)")
         }
-        if isNew, isConsole {
-            intake?.mark(.powerOn)
+        switch origin {
+        case .new where isConsole: intake?.mark(.powerOn)
+        case .others: intake?.markAbsence()
+        case .new, .ours: break
         }
         listen()
     }

@@ -17,10 +17,8 @@ struct Guestlog: AsyncParsableCommand {
             """,
         version: Daemon.version,
         groupedSubcommands: [
-            CommandGroup(
-                name: "Capture",
-                subcommands: [Serve.self, Run.self, Add.self, Drop.self, VirtlogdCommand.self]
-            ),
+            CommandGroup(name: "Capture", subcommands: [Serve.self, Run.self, Add.self, Drop.self]),
+            CommandGroup(name: "Libvirt", subcommands: [VirtlogdCommand.self, Libvirt.self]),
             CommandGroup(
                 name: "Read",
                 subcommands: [Logs.self, VMs.self, Boots.self, Wait.self, Console.self, Export.self]
@@ -70,7 +68,7 @@ struct Guestlog: AsyncParsableCommand {
             _exit(code.rawValue)
         case let error as Output.Closed:
             _exit(error.code)
-        case is ControlClient.Unreachable, is SystemError:
+        case is ControlClient.Unreachable, is SystemError, is VirtlogdTakeOver.Refused:
             Output.error("\(error)")
             _exit(ExitCode.outOfReach.rawValue)
         case let error as APIError where error.status >= 500:

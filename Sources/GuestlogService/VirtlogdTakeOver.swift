@@ -1,0 +1,153 @@
+import Glibc
+import LogStore
+import SystemIO
+
+/// Puts this program in the place of a running log daemon of libvirt's, or virtlogd back into it, while guests run.
+///
+/// On SIGUSR1 either becomes the program at the path it was started from, with all logs and the socket. So the program
+/// at that path is exchanged, virtlogd staying beside it, and the signal sent.
+public struct VirtlogdTakeOver {
+    /// What is wrong, and what to do.
+    public struct Refused: Error, CustomStringConvertible {
+        public let description: String
+    }
+
+    /// What was done.
+    public struct Done: Sendable {
+        /// The process, the same before and after.
+        public let process: Int32
+        /// How many logs it has open.
+        public let logs: Int
+        /// The path that leads to the program that runs now.
+        public let path: String
+    }
+
+    private let processFile: String
+    private let ownProgram: String
+
+    /// What virtlogd is called while we are in its place.
+    private static let suffix = ".libvirt"
+    /// How long the exchange may take, in seconds.
+    private static let patience = 20
+
+    /// For the daemon whose process id is in `processFile`; by default the system's.
+    public init(processFile: String?) throws(SystemError) {
+        self.processFile = processFile ?? VirtlogdPlaces(Virtlogd.Options(), runtime: "").processFile
+        ownProgram = try ProgramImage.path()
+    }
+
+    /// Takes the place of the virtlogd that runs.
+    public func adopt() throws -> Done {
+        let (process, path) = try find()
+        guard program(of: process) != ownProgram else {
+            throw Refused(description: "process \(process) is Guestlog's already")
+        }
+        let kept = path + Self.suffix
+        unlink(kept)
+        try systemCall("link", kept) { link(path, kept) }
+        let fresh = path + ".new"
+        unlink(fresh)
+        try systemCall("symlink", fresh) { symlink(ownProgram, fresh) }
+        try systemCall("rename", path) { rename(fresh, path) }
+        PackageDiversion(path, to: kept).set(true)
+        return try exchange(process, path) {
+            PackageDiversion(path, to: kept).set(false)
+            rename(kept, path)
+        }
+    }
+
+    /// Gives the place back to virtlogd.
+    public func release() throws -> Done {
+        let (process, path) = try find()
+        let kept = path + Self.suffix
+        guard program(of: process) == ownProgram else {
+            throw Refused(description: "process \(process) is \(program(of: process)), not Guestlog")
+        }
+        guard access(kept, X_OK) == 0 else {
+            throw Refused(description: "there is no \(kept): this daemon was not put into virtlogd's place by adopt")
+        }
+        try systemCall("rename", path) { rename(kept, path) }
+        PackageDiversion(path, to: kept).set(false)
+        return try exchange(process, path) {}
+    }
+
+    /// The daemon that runs, and the path it was started from.
+    private func find() throws -> (process: Int32, path: String) {
+        let text = Self.text(of: processFile)
+        guard let process = Int32(text.prefix { $0.isNumber }), process > 1, kill(process, 0) == 0 else {
+            throw Refused(description: "no log daemon runs: \(processFile) names no living process")
+        }
+        let words = Self.text(of: "/proc/\(process)/cmdline")
+        let path = words.prefix { $0 != "\0" }
+        guard path.hasPrefix("/"), path.split(separator: "/").last == "virtlogd" else {
+            throw Refused(
+                description:
+                    "process \(process) was started as '\(path)': only a virtlogd with its whole path can be exchanged"
+            )
+        }
+        return (process, String(path))
+    }
+
+    private static func text(of path: String) -> String {
+        // Files of procfs tell no size.
+        let bytes = try? StoredFile(path, .read, on: LinuxFileSystem()).read(at: 0, count: 4096)
+        return String(decoding: bytes ?? [], as: UTF8.self)
+    }
+
+    private func program(of process: Int32) -> String {
+        ProgramImage.path(of: process) ?? ""
+    }
+
+    /// Has the process become what is at `path` now; takes back what was done when it does not.
+    private func exchange(_ process: Int32, _ path: String, orElse undo: () -> Void) throws -> Done {
+        let before = program(of: process)
+        kill(process, SIGUSR1)
+        for _ in 0..<(Self.patience * 100) {
+            if program(of: process) != before, program(of: process) != "" {
+                return Done(process: process, logs: logs(of: process), path: path)
+            }
+            guard kill(process, 0) == 0 else {
+                undo()
+                throw Refused(description: "process \(process) has ended: start the log daemon again")
+            }
+            usleep(10_000)
+        }
+        undo()
+        throw Refused(description: "process \(process) is \(before) still: it does not answer SIGUSR1")
+    }
+
+    /// Pipes that the process has open: a log each.
+    private func logs(of process: Int32) -> Int {
+        let folder = "/proc/\(process)/fd"
+        let names = (try? LinuxFileSystem().names(in: folder)) ?? []
+        return names.count { ProgramImage.target(of: folder + "/" + $0)?.hasPrefix("pipe:") ?? false }
+    }
+}
+
+/// dpkg's knowledge that a file of a package's lies elsewhere, so that an upgrade of the package goes there too.
+private struct PackageDiversion {
+    private let path: String
+    private let target: String
+
+    private static let tool = "/usr/bin/dpkg-divert"
+
+    init(_ path: String, to target: String) {
+        self.path = path
+        self.target = target
+    }
+
+    /// Says it, or takes it back. Hosts without dpkg, and files of no package, need none.
+    func set(_ isDiverted: Bool) {
+        guard access(Self.tool, X_OK) == 0, path.hasPrefix("/usr/") else {
+            return
+        }
+        let words = [Self.tool, "--quiet", "--local", "--no-rename", "--divert", target]
+        var arguments: [UnsafeMutablePointer<CChar>?] =
+            (words + [isDiverted ? "--add" : "--remove", path]).map { strdup($0) } + [nil]
+        defer { arguments.forEach { free($0) } }
+        var child: pid_t = 0
+        if posix_spawn(&child, Self.tool, nil, nil, &arguments, environ) == 0 {
+            waitpid(child, nil, 0)
+        }
+    }
+}

@@ -1,0 +1,187 @@
+/// A libvirt domain's XML (https://libvirt.org/formatdomain.html), edited where it must be and otherwise kept byte for
+/// byte.
+///
+/// The edit is to the `<log>` of the domain's serial console: of the first `<serial>` in `<devices>`, and of the first
+/// `<console>` there that stands for it. libvirt keeps both for one device and takes either's word for the other's, so
+/// they are made to agree. A console's `<target>` tells: of type `serial`, or of none, it is the serial device; any
+/// other type, such as `virtio`, is a device of its own.
+///
+/// The time taken and the memory used are linear in the size of the text, which has no bound of its own; elements may
+/// be nested 256 deep.
+public struct DomainXML: Sendable {
+    /// What an edit did.
+    public enum Change: Hashable, Sendable {
+        /// There is a `<log>` where there was none.
+        case added
+        /// There was one that differed, and nothing had to be added.
+        case changed
+        /// All was as wanted; not a byte is different.
+        case alreadyThere
+        /// There is no `<log>` any more.
+        case removed
+        /// There was none; not a byte is different.
+        case notThere
+    }
+
+    private var document: XMLDocument
+
+    /// Reads `text`, UTF-8 with or without a byte order mark. Throws `malformed` for what is not XML, `documentType`,
+    /// and `notDomain`.
+    public init(_ text: [UInt8]) throws(DomainXMLError) {
+        document = try XMLDocument(text)
+        guard document.root.name == "domain" else {
+            throw .notDomain
+        }
+    }
+
+    /// The XML as it now is.
+    public var text: [UInt8] { document.text }
+
+    /// The domain's name, its references resolved.
+    public var name: String? {
+        document.children(of: document.root, named: "name").first?.text
+    }
+
+    /// The domain's UUID as it is written there. libvirt gives one to a domain that has none.
+    public var uuid: String? {
+        document.children(of: document.root, named: "uuid").first?.text
+    }
+
+    /// Has the serial console logged into `file`, which is appended to at each start of the domain.
+    ///
+    /// Where a `<log>` is already, only the values that differ are written. A new one goes behind the `<source>`, or
+    /// else to the front, on a line of its own where its neighbour is on one.
+    ///
+    /// Throws `invalidPath` unless `file` is absolute and free of control characters, `noDevices` and `noSerial` where
+    /// there is nothing to log, and `alreadyFile`; then the text is as it was.
+    public mutating func addLog(file: String) throws(DomainXMLError) -> Change {
+        try Self.checkPath(file)
+        let devices = serialConsole
+        guard let leading = devices.first else {
+            throw devicesElements.isEmpty ? .noDevices : .noSerial
+        }
+        guard leading.attribute("type")?.value != "file" else {
+            throw .alreadyFile
+        }
+        let wanted = [("file", file), ("append", "on")]
+        var edits: [XMLEdit] = []
+        var isAdded = false
+        for device in devices {
+            if let log = document.children(of: device, named: "log").first {
+                edits += Self.setting(wanted, on: log)
+            } else {
+                edits.append(insertion(of: Self.element("log", with: wanted), into: device))
+                isAdded = true
+            }
+        }
+        guard !edits.isEmpty else {
+            return .alreadyThere
+        }
+        document = try document.applying(edits)
+        return isAdded ? .added : .changed
+    }
+
+    /// Takes the serial console's `<log>` away, with its line where it has one for itself. A device with nothing left
+    /// inside becomes self-closing.
+    ///
+    /// So this undoes an `addLog` that added, to the byte; but `<serial></serial>` becomes `<serial/>`. A domain without
+    /// a serial console has no log: that is not an error.
+    public mutating func removeLog() throws(DomainXMLError) -> Change {
+        let edits = serialConsole.flatMap(removal)
+        guard !edits.isEmpty else {
+            return .notThere
+        }
+        document = try document.applying(edits)
+        return .removed
+    }
+
+    // MARK: The devices
+
+    /// libvirt takes the devices of all `<devices>` there are.
+    private var devicesElements: [XMLElement] {
+        document.children(of: document.root, named: "devices")
+    }
+
+    /// The elements that stand for the serial console: the `<serial>`, if any, before the `<console>`, if any.
+    private var serialConsole: [XMLElement] {
+        let serials = devicesElements.lazy.flatMap { document.children(of: $0, named: "serial") }
+        let consoles = devicesElements.lazy.flatMap { document.children(of: $0, named: "console") }
+        return [serials.first, consoles.first(where: isSerial)].compactMap(\.self)
+    }
+
+    private func isSerial(_ console: XMLElement) -> Bool {
+        let target = document.children(of: console, named: "target").first
+        let type = target?.attribute("type")?.value
+        return type == nil || type == "serial"
+    }
+
+    private static func checkPath(_ path: String) throws(DomainXMLError) {
+        guard path.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control && XMLText.allows($0) }) else {
+            throw .invalidPath(reason: "a control character is in its path; choose a path without")
+        }
+        guard path.utf8.first == UInt8(ascii: "/") else {
+            throw .invalidPath(reason: "its path is not absolute; begin it with '/'")
+        }
+    }
+
+    // MARK: The edits
+
+    private static func element(_ name: String, with attributes: [(String, String)]) -> [UInt8] {
+        Array("<\(name)".utf8) + attributes.flatMap { written($0, quote: UInt8(ascii: "'")) } + Array("/>".utf8)
+    }
+
+    private static func written(_ attribute: (name: String, value: String), quote: UInt8) -> [UInt8] {
+        Array(" \(attribute.name)=".utf8) + [quote] + XMLText.escape(attribute.value, quote: quote) + [quote]
+    }
+
+    /// What makes the attributes of `element` have the `wanted` values; nothing when they have them.
+    private static func setting(_ wanted: [(name: String, value: String)], on element: XMLElement) -> [XMLEdit] {
+        let quote = element.attributes.last?.quote ?? UInt8(ascii: "'")
+        var edits: [XMLEdit] = []
+        var missing: [UInt8] = []
+        for (name, value) in wanted {
+            guard let attribute = element.attribute(name) else {
+                missing += written((name, value), quote: quote)
+                continue
+            }
+            // Not `==`, for which composed and decomposed letters are the same: to a file system they are not.
+            if !attribute.value.utf8.elementsEqual(value.utf8) {
+                let replacement = XMLText.escape(value, quote: attribute.quote)
+                edits.append(XMLEdit(range: attribute.valueRange, replacement: replacement))
+            }
+        }
+        if !missing.isEmpty {
+            edits.append(XMLEdit(range: element.attributesEnd..<element.attributesEnd, replacement: missing))
+        }
+        return edits
+    }
+
+    private func insertion(of log: [UInt8], into device: XMLElement) -> XMLEdit {
+        guard !device.isSelfClosing else {
+            let end = device.startTag.upperBound
+            let opened = Array(">".utf8) + log + Array("</\(device.name)>".utf8)
+            return XMLEdit(range: end - "/>".utf8.count..<end, replacement: opened)
+        }
+        let source = document.children(of: device, named: "source").last
+        let place = source?.range.upperBound ?? device.startTag.upperBound
+        guard
+            let neighbour = source ?? document.firstChild(of: device),
+            let indentation = document.indentation(of: neighbour),
+            let lineEnd = document.lineEnd(after: place)
+        else {
+            return XMLEdit(range: place..<place, replacement: log)
+        }
+        let nextLine = lineEnd.upperBound
+        return XMLEdit(range: nextLine..<nextLine, replacement: indentation + log + text[lineEnd])
+    }
+
+    private func removal(from device: XMLElement) -> [XMLEdit] {
+        let ranges = document.children(of: device, named: "log").map { document.lines(of: $0) ?? $0.range }
+        let removed = ranges.reduce(0) { $0 + $1.count }
+        guard removed > 0, removed == device.content.count else {
+            return ranges.map { XMLEdit(range: $0, replacement: []) }
+        }
+        let emptied = device.startTag.upperBound - ">".utf8.count..<device.endTag.upperBound
+        return [XMLEdit(range: emptied, replacement: Array("/>".utf8))]
+    }
+}

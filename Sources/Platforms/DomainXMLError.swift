@@ -1,0 +1,40 @@
+/// Why a domain's XML was not read or not edited, and what to do about it. Nothing of the XML is repeated in the text,
+/// so it is safe to show.
+public enum DomainXMLError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The bytes are not XML; `what` was found at byte `offset`, from 0.
+    case malformed(offset: Int, what: String)
+    /// There is a `<!DOCTYPE`, at byte `offset`. Entities of its own are never expanded.
+    case documentType(offset: Int)
+    /// The outermost element is another than `<domain>`.
+    case notDomain
+    /// The domain has no `<devices>`.
+    case noDevices
+    /// The domain has neither a `<serial>` nor a `<console>` that stands for one.
+    case noSerial
+    /// The serial device is of type `file`.
+    case alreadyFile
+    /// The log's file cannot be named like this, for this reason.
+    case invalidPath(reason: String)
+
+    public var description: String {
+        switch self {
+        case .malformed(let offset, let what):
+            "not well-formed XML at byte \(offset): \(what)"
+        case .documentType(let offset):
+            "a document type declaration at byte \(offset): no domain needs one; remove <!DOCTYPE …>"
+        case .notDomain:
+            "the outermost element is not <domain>; give one domain's XML, as 'virsh dumpxml --inactive' prints it"
+        case .noDevices:
+            "the domain has no <devices>; add one with \(Self.serial) in it"
+        case .noSerial:
+            "the domain has no serial console; add \(Self.serial) to its <devices>"
+        case .alreadyFile:
+            "the serial console is of type 'file': libvirt writes that file through its log daemon already; "
+                + "make the type 'pty' to have a <log> instead"
+        case .invalidPath(let reason):
+            "the log's file cannot be used: \(reason)"
+        }
+    }
+
+    private static let serial = "<serial type='pty'><target port='0'/></serial>"
+}

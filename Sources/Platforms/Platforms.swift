@@ -1,0 +1,5 @@
+// Platforms: what Guestlog must know of those who run VMs, to make them log.
+//
+// Pure functions over bytes: no I/O, no Foundation, no other room. `DomainXML` puts a `<log>` into a libvirt domain and
+// takes it out again; `XMLScanner` and `XMLText` read just as much XML as that needs, and `XMLDocument` is what they
+// find. A domain may come from anybody: whatever it holds, nothing traps, recurses, or takes more than linear time.

@@ -1,0 +1,234 @@
+/// Takes an XML document apart into its elements, in one pass and without recursion.
+///
+/// It accepts what XML 1.0 does, but for document types, and some things more: it does not look into comments and
+/// processing instructions, nor for attributes that are there twice. Elements are told by their qualified names;
+/// namespaces are not resolved.
+struct XMLScanner {
+    /// How deep elements may be nested. Domains need less than ten, their `<metadata>` apart.
+    static let maximumDepth = 256
+
+    private let text: [UInt8]
+    private var position = 0
+    private var elements: [XMLElement] = []
+    /// The places in `elements` of those whose end tags have not come, outermost first.
+    private var open: [Int] = []
+
+    /// The elements of `text` in the order of their start tags: the outermost is the first, and always there.
+    static func elements(of text: [UInt8]) throws(DomainXMLError) -> [XMLElement] {
+        var scanner = XMLScanner(text: text)
+        try scanner.checkCharacters()
+        try scanner.scan()
+        return scanner.elements
+    }
+
+    private init(text: [UInt8]) {
+        self.text = text
+    }
+
+    private func checkCharacters() throws(DomainXMLError) {
+        do throws(UTF8.ValidationError) {
+            _ = try UTF8Span(validating: text.span)
+        } catch {
+            throw .malformed(offset: error.byteOffsets.lowerBound, what: "not UTF-8")
+        }
+        if let offset = text.firstIndex(where: { !XMLText.allows(Unicode.Scalar($0)) }) {
+            throw .malformed(offset: offset, what: "a control character")
+        }
+    }
+
+    private mutating func scan() throws(DomainXMLError) {
+        _ = take("\u{feff}")
+        while let byte = current {
+            if byte == UInt8(ascii: "<") {
+                try markup()
+            } else {
+                try characters()
+            }
+        }
+        if let place = open.last {
+            throw .malformed(offset: elements[place].startTag.lowerBound, what: "an element is not closed")
+        }
+        if elements.isEmpty {
+            throw .malformed(offset: position, what: "there is no element")
+        }
+    }
+
+    // MARK: Tags
+
+    private mutating func markup() throws(DomainXMLError) {
+        let start = position
+        if take("<!--") {
+            _ = try skip(past: "-->", endOf: "a comment")
+        } else if take("<?") {
+            _ = try skip(past: "?>", endOf: "a processing instruction")
+        } else if take("<![CDATA[") {
+            let section = try skip(past: "]]>", endOf: "a CDATA section")
+            try append(String(decoding: text[section], as: UTF8.self), from: start)
+        } else if take("<!DOCTYPE") {
+            throw .documentType(offset: start)
+        } else if take("</") {
+            try endTag(from: start)
+        } else {
+            position += 1
+            try startTag(from: start)
+        }
+    }
+
+    private mutating func startTag(from start: Int) throws(DomainXMLError) {
+        guard open.count < Self.maximumDepth else {
+            throw .malformed(offset: start, what: "elements are nested deeper than \(Self.maximumDepth)")
+        }
+        guard !open.isEmpty || elements.isEmpty else {
+            throw .malformed(offset: start, what: "a second outermost element")
+        }
+        let name = try name()
+        let attributes = try attributes()
+        let isEmpty = take("/")
+        guard take(">") else {
+            throw .malformed(offset: position, what: "a tag has no '>'")
+        }
+        let place = elements.count
+        elements.append(
+            XMLElement(
+                name: String(decoding: text[name], as: UTF8.self),
+                depth: open.count,
+                startTag: start..<position,
+                attributes: attributes,
+                attributesEnd: attributes.last?.range.upperBound ?? name.upperBound,
+                endTag: position..<position,
+                descendants: place + 1..<place + 1
+            )
+        )
+        if !isEmpty {
+            open.append(place)
+        }
+    }
+
+    private mutating func endTag(from start: Int) throws(DomainXMLError) {
+        let name = try name()
+        skipSpace()
+        guard take(">") else {
+            throw .malformed(offset: position, what: "a tag has no '>'")
+        }
+        guard let place = open.popLast(), elements[place].name.utf8.elementsEqual(text[name]) else {
+            throw .malformed(offset: start, what: "an end tag closes another element than the open one")
+        }
+        elements[place].endTag = start..<position
+        elements[place].descendants = place + 1..<elements.count
+    }
+
+    private mutating func attributes() throws(DomainXMLError) -> [XMLAttribute] {
+        var attributes: [XMLAttribute] = []
+        while skipSpace(), let byte = current, byte != UInt8(ascii: ">"), byte != UInt8(ascii: "/") {
+            attributes.append(try attribute())
+        }
+        return attributes
+    }
+
+    private mutating func attribute() throws(DomainXMLError) -> XMLAttribute {
+        let name = try name()
+        skipSpace()
+        guard take("=") else {
+            throw .malformed(offset: position, what: "an attribute has no '='")
+        }
+        skipSpace()
+        guard let quote = current, quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\"") else {
+            throw .malformed(offset: position, what: "an attribute's value has no quotes")
+        }
+        position += 1
+        let start = position
+        while let byte = current, byte != quote, byte != UInt8(ascii: "<") {
+            position += 1
+        }
+        guard current == quote else {
+            throw .malformed(offset: start, what: "an attribute's value has no end")
+        }
+        let value = start..<position
+        position += 1
+        return XMLAttribute(
+            name: String(decoding: text[name], as: UTF8.self),
+            value: try XMLText.resolve(text[value]),
+            range: name.lowerBound..<position,
+            valueRange: value,
+            quote: quote
+        )
+    }
+
+    private mutating func name() throws(DomainXMLError) -> Range<Int> {
+        let start = position
+        while let byte = current, Self.isNameByte(byte) {
+            position += 1
+        }
+        guard start < position, !"-.0123456789".utf8.contains(text[start]) else {
+            throw .malformed(offset: start, what: "a name was expected")
+        }
+        return start..<position
+    }
+
+    /// Whether `byte` may be in a name. All of what is not ASCII may, which is more than XML allows.
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: ":"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"): true
+        default: byte >= 0x80
+        }
+    }
+
+    // MARK: Text
+
+    private mutating func characters() throws(DomainXMLError) {
+        let start = position
+        while let byte = current, byte != UInt8(ascii: "<") {
+            position += 1
+        }
+        try append(try XMLText.resolve(text[start..<position]), from: start)
+    }
+
+    /// Adds `text` to the innermost open element; outside of all there may be white space only.
+    private mutating func append(_ text: String, from start: Int) throws(DomainXMLError) {
+        if let place = open.last {
+            elements[place].text += text
+        } else if !text.utf8.allSatisfy(Self.isSpace) {
+            throw .malformed(offset: start, what: "text outside of the outermost element")
+        }
+    }
+
+    // MARK: Bytes
+
+    private var current: UInt8? { position < text.count ? text[position] : nil }
+
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == 0x20 || byte == 0x09 || byte == 0x0a || byte == 0x0d
+    }
+
+    /// Goes past white space, and says whether there was any.
+    @discardableResult
+    private mutating func skipSpace() -> Bool {
+        let start = position
+        while let byte = current, Self.isSpace(byte) {
+            position += 1
+        }
+        return position > start
+    }
+
+    private mutating func take(_ word: String) -> Bool {
+        guard text[position...].starts(with: word.utf8) else {
+            return false
+        }
+        position += word.utf8.count
+        return true
+    }
+
+    /// Goes past the next `end` and returns what lies before it.
+    private mutating func skip(past end: String, endOf what: String) throws(DomainXMLError) -> Range<Int> {
+        let start = position
+        while position < text.count {
+            let stop = position
+            if take(end) {
+                return start..<stop
+            }
+            position += 1
+        }
+        throw .malformed(offset: start, what: "\(what) has no end")
+    }
+}

@@ -1,0 +1,218 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// The system's libvirtd in a world of its own: a mount namespace whose /run, /etc/libvirt and so on are this test's,
+/// so that nothing of the host's libvirt is seen or touched.
+final class LibvirtHost {
+    /// Which log daemon libvirtd talks to.
+    enum LogDaemon: String, CaseIterable {
+        case guestlog, virtlogd
+    }
+
+    static let isPossible: Bool = {
+        let programs = ["/usr/sbin/libvirtd", "/usr/sbin/virtlogd", "/usr/bin/virsh"]
+        return geteuid() == 0 && programs.allSatisfy { (path: String) in access(path, X_OK) == 0 }
+    }()
+
+    private let folder = TemporaryFolder()
+    private let world: ChildProcess
+    private var commands = 0
+    private(set) var logDaemon: ChildProcess?
+    private var libvirtd: ChildProcess?
+
+    var path: String { folder.path }
+    /// Where libvirtd has the logs of its own, QEMU's messages.
+    var ownLogs: String { path + "/log/libvirt/qemu" }
+    /// The program that the log daemon is started as; a link.
+    var program: String { path + "/bin/virtlogd" }
+    var processFile: String { path + "/run/virtlogd.pid" }
+
+    /// A host whose plain files hold 256 KiB each.
+    init(_ daemon: LogDaemon = .guestlog, backups: Int = 3) throws {
+        for name in ["run", "run/libvirt", "etc", "lib", "log", "bin", "logs"] {
+            mkdir(folder.path + "/" + name, 0o755)
+        }
+        let settings = ["user = \"root\"", "group = \"root\"", "dynamic_ownership = 0", "remember_owner = 0"]
+        let more = [
+            "security_driver = \"none\"", "cgroup_controllers = [ ]", "namespaces = [ ]", "seccomp_sandbox = 0",
+            "stdio_handler = \"logd\"", "",
+        ]
+        FileText.write((settings + more).joined(separator: "\n"), to: folder.path + "/etc/qemu.conf")
+        FileText.write(
+            "max_size = 262144\nmax_backups = \(backups)\n",
+            to: folder.path + "/etc/virtlogd.conf"
+        )
+        FileText.write(
+            "log_outputs = \"3:stderr\"\nauth_unix_rw = \"none\"\n",
+            to: folder.path + "/etc/libvirtd.conf"
+        )
+        FileText.write(
+            """
+            store: \(folder.path)/store
+            runtime: /run/guestlog
+            libvirt: { log-folders: [\(folder.path), /var/log/libvirt] }
+
+            """,
+            to: folder.path + "/guestlog.yaml"
+        )
+        world = ChildProcess(
+            ["unshare", "--mount", "sh", "-euc", Self.makingWorld, folder.path],
+            name: "world",
+            in: folder.path
+        )
+        #expect(eventually { world.text.contains("made") }, "\(world.complaints)")
+        link(to: daemon)
+        try startLogDaemon()
+        libvirtd = ChildProcess(
+            inWorld(["/usr/sbin/libvirtd", "-f", "/etc/libvirt/libvirtd.conf"]),
+            name: "libvirtd",
+            in: path
+        )
+        #expect(eventually { virsh("list").status == 0 }, "\(libvirtd?.complaints ?? "")")
+    }
+
+    /// libvirtd wants the user of its own that Debian's packages make.
+    private static let makingWorld = """
+        site=$0
+        cp /etc/passwd /etc/group "$site/etc/"
+        for group in kvm libvirt libvirt-qemu; do
+            grep -q "^$group:" "$site/etc/group" || echo "$group:x:64000:" >>"$site/etc/group"
+        done
+        grep -q ^libvirt-qemu: "$site/etc/passwd" ||
+            echo libvirt-qemu:x:64055:64000::/var/lib/libvirt:/usr/sbin/nologin >>"$site/etc/passwd"
+        mount --make-rprivate /
+        mount --bind "$site/etc/passwd" /etc/passwd
+        mount --bind "$site/etc/group" /etc/group
+        mkdir -p /etc/libvirt /var/lib/libvirt /var/log/libvirt
+        mkdir -p "$site/log/libvirt/qemu"
+        mount --bind "$site/etc" /etc/libvirt
+        mount --bind "$site/lib" /var/lib/libvirt
+        mount --bind "$site/log/libvirt" /var/log/libvirt
+        mount -t tmpfs tmpfs "$site/run"
+        mkdir "$site/run/libvirt"
+        mount --bind "$site/run" /run
+        echo made
+        exec sleep 86400
+        """
+
+    deinit {
+        let domains = virsh("list", "--name").text.split(separator: "\n")
+        domains.forEach { _ = virsh("destroy", String($0)) }
+        libvirtd?.stop()
+        logDaemon?.stop(SIGKILL)
+        world.stop(SIGKILL)
+    }
+
+    private func inWorld(_ command: [String]) -> [String] {
+        ["nsenter", "--mount=/proc/\(world.process)/ns/mnt", "--"] + command
+    }
+
+    // MARK: - The log daemon
+
+    /// Has `program` lead to a log daemon.
+    func link(to daemon: LogDaemon) {
+        unlink(program)
+        symlink(daemon == .guestlog ? Program.guestlog : "/usr/sbin/virtlogd", program)
+    }
+
+    /// Starts the log daemon, as the program that the link leads to, and waits until one can connect to it.
+    func startLogDaemon() throws {
+        logDaemon = ChildProcess(
+            inWorld([program, "-f", "/etc/libvirt/virtlogd.conf"]),
+            name: "logd",
+            in: path,
+            environment: ["GUESTLOG_CONFIG": path + "/guestlog.yaml"]
+        )
+        awaitLogDaemon()
+    }
+
+    func awaitLogDaemon() {
+        let answers = ["socat", "-u", "OPEN:/dev/null", "UNIX-CONNECT:/run/libvirt/virtlogd-sock"]
+        #expect(eventually { run(answers).status == 0 }, "\(logDaemon?.complaints ?? "")")
+    }
+
+    /// The log daemon's process.
+    var logProcess: Int32 {
+        Int32(run(["cat", "/run/virtlogd.pid"]).text.split(separator: "\n").first ?? "") ?? -1
+    }
+
+    // MARK: - Commands
+
+    struct Answer {
+        let status: Int32
+        let text: String
+        let complaints: String
+    }
+
+    /// Runs a command in this world, to its end.
+    func run(_ command: [String]) -> Answer {
+        commands += 1
+        let environment = ["GUESTLOG_CONFIG": path + "/guestlog.yaml"]
+        let child = ChildProcess(inWorld(command), name: "command-\(commands)", in: path, environment: environment)
+        let status = child.wait()
+        return Answer(status: status, text: child.text, complaints: child.complaints)
+    }
+
+    func virsh(_ words: String...) -> Answer {
+        run(["virsh", "-q", "-c", "qemu:///system"] + words)
+    }
+
+    func guestlog(_ words: String...) -> Answer {
+        run([Program.guestlog] + words + ["--store", path + "/store"])
+    }
+
+    // MARK: - Domains
+
+    /// The XML of a domain that boots our guest, which prints `lines` lines and switches itself off.
+    func domain(_ name: String, lines: Int, append: Bool = true, extra: String = "", devices: String = "") -> String {
+        let guest = GuestImage.folder ?? ""
+        let (machine, architecture, port) = Self.machine
+        return """
+            <domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+              <name>\(name)</name><memory unit='MiB'>128</memory><vcpu>1</vcpu>
+              <os><type arch='\(architecture)' machine='\(machine)'>hvm</type>
+                <kernel>\(guest)/vmlinuz</kernel><initrd>\(guest)/initrd.gz</initrd>
+                <cmdline>console=\(port) quiet panic=-1 glines=\(lines) glogin=0 gpoweroff=1</cmdline></os>
+              <features><acpi/></features>
+              <devices><emulator>\(Program.qemu ?? "")</emulator>
+                <serial type='unix'><source mode='bind' path='\(path)/\(name).sock'/>
+                  <log file='\(path)/logs/\(name).log' append='\(append ? "on" : "off")'/><target port='0'/></serial>
+                \(devices)<memballoon model='none'/></devices>
+              \(extra)
+            </domain>
+            """
+    }
+
+    private static var machine: (machine: String, architecture: String, port: String) {
+        #if arch(arm64)
+            ("virt", "aarch64", "ttyAMA0")
+        #else
+            ("pc", "x86_64", "ttyS0")
+        #endif
+    }
+
+    /// Creates a domain from `xml`.
+    @discardableResult
+    func create(_ name: String, _ xml: String, paused: Bool = false) -> Answer {
+        FileText.write(xml, to: path + "/\(name).xml")
+        let words = ["virsh", "-q", "-c", "qemu:///system", "create", path + "/\(name).xml"]
+        return run(words + (paused ? ["--paused"] : []))
+    }
+
+    /// Waits until the domain is no more.
+    func hasEnded(_ name: String) -> Bool {
+        eventually(within: 120) { virsh("domstate", name).status != 0 }
+    }
+
+    /// The files of a log by their names, the newest first.
+    func files(_ log: String) -> [(name: String, bytes: [UInt8])] {
+        let names = [log] + (0..<32).map { "\(log).\($0)" }
+        return names.filter { access($0, F_OK) == 0 }.map { ($0, FileText.bytes($0)) }
+    }
+
+    /// All that a domain's serial log holds, its backups included.
+    func text(_ name: String) -> [UInt8] {
+        Array(files(path + "/logs/\(name).log").reversed().map(\.bytes).joined())
+    }
+}

@@ -1,0 +1,168 @@
+import Glibc
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// libvirtd and QEMU from Debian's packages, unmodified, with us where virtlogd was.
+    @Suite(
+        .serialized,
+        .enabled(
+            if: LibvirtHost.isPossible,
+            "needs root, libvirtd, virtlogd and virsh (packages libvirt-daemon, libvirt-daemon-driver-qemu and -clients)"
+        )
+    )
+    struct LibvirtTests {
+        private static let lines = 8000
+
+        /// The numbers of the guest's lines in `bytes`, in their order.
+        private func numbers(_ bytes: [UInt8]) -> [Int] {
+            bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
+                guard let start = line.firstRange(of: Array("guestlog-line ".utf8)) else {
+                    return nil
+                }
+                return Int(String(decoding: line[start.upperBound...].prefix { $0 != 32 }, as: UTF8.self))
+            }
+        }
+
+        private func mode(_ path: String) -> UInt32 {
+            var status = stat()
+            return stat(path, &status) == 0 ? status.st_mode & 0o7777 : 0
+        }
+
+        @Test("a domain's life leaves the same files as virtlogd, rotated at line ends, and its log in the store")
+        func sameFiles() throws {
+            var seen: [LibvirtHost.LogDaemon: (names: [String], modes: [UInt32], lines: [Int], own: [String])] = [:]
+            for daemon in LibvirtHost.LogDaemon.allCases {
+                let host = try LibvirtHost(daemon)
+                let created = host.create("web", host.domain("web", lines: Self.lines))
+                #expect(created.status == 0, "\(created.complaints)")
+                #expect(host.hasEnded("web"))
+                let own = host.ownLogs + "/web.log"
+                #expect(eventually { FileText.text(own).contains("shutting down, reason=shutdown") })
+                let files = host.files(host.path + "/logs/web.log")
+                let names = files.map { String($0.name.dropFirst(host.path.utf8.count)) }
+                // What differs from run to run: times, numbers of processes, this test's own folder.
+                let said = FileText.text(own).split(separator: "\n").filter { $0.contains(": starting up libvirt") }
+                seen[daemon] = (
+                    names, files.map { mode($0.name) }, numbers(host.text("web")), said.map { String($0.dropFirst(28)) }
+                )
+                if daemon == .guestlog {
+                    #expect(files.dropFirst().allSatisfy { $0.bytes.last == UInt8(ascii: "\n") })
+                    #expect(files.allSatisfy { $0.bytes.count <= 262_144 })
+                    try lookIntoStore(host)
+                }
+            }
+            let (ours, theirs) = (try #require(seen[.guestlog]), try #require(seen[.virtlogd]))
+            #expect(ours.names == theirs.names)
+            #expect(ours.modes == theirs.modes)
+            #expect(ours.lines == theirs.lines)
+            #expect(ours.own == theirs.own)
+            #expect(ours.lines == Array(1...Self.lines))
+        }
+
+        private func lookIntoStore(_ host: LibvirtHost) throws {
+            let console = host.guestlog("logs", "web", "-s", "console0", "-o", "text", "--color", "never")
+            #expect(numbers(Array(console.text.utf8)) == Array(1...Self.lines))
+            #expect(host.guestlog("logs", "web", "-s", "qemu").text.contains("starting up libvirt"))
+            #expect(host.guestlog("boots", "web").text.contains("power-down"))
+            let vms = host.guestlog("vms", "-o", "json").text
+            let uuid = vms.firstMatch(of: #/"uuid":"([-0-9a-f]{36})"/#)
+            #expect(uuid != nil, "\(vms)")
+        }
+
+        @Test("a domain that cannot start: libvirt shows QEMU's own words, which it reads back from the log")
+        func failedStart() throws {
+            let host = try LibvirtHost()
+            let bogus = "<qemu:commandline><qemu:arg value='-no-such-option'/></qemu:commandline>"
+            let answer = host.create("bad", host.domain("bad", lines: 1, extra: bogus))
+            #expect(answer.status != 0)
+            #expect(answer.complaints.contains("-no-such-option: invalid option"), "\(answer.complaints)")
+        }
+
+        @Test("a log begins anew when it is not to be appended to, and the store keeps what it held")
+        func truncates() throws {
+            let host = try LibvirtHost()
+            for lines in [300, 20] {
+                host.create("web", host.domain("web", lines: lines, append: false))
+                #expect(host.hasEnded("web"))
+            }
+            #expect(numbers(host.text("web")) == Array(1...20))
+            let stored = host.guestlog("logs", "web", "-s", "console0", "-o", "text", "--color", "never")
+            // The domain has no UUID of its own in its XML: libvirt gives each a new one, and each is a VM.
+            let earlier = host.guestlog("logs", "web", "--previous-instance", "-s", "console0", "--color", "never")
+            #expect(numbers(Array((earlier.text + stored.text).utf8)).contains(300), "\(earlier.complaints)")
+        }
+
+        @Test("destroyed with its logs removed, a domain leaves no file of libvirt's behind; the store has the log")
+        func removesLogs() throws {
+            let host = try LibvirtHost()
+            host.create("web", host.domain("web", lines: 1_000_000))
+            #expect(eventually { !numbers(host.text("web")).isEmpty })
+            #expect(host.virsh("destroy", "web", "--remove-logs").status == 0)
+            #expect(FileText.names(in: host.ownLogs).filter { $0.hasPrefix("web") } == [])
+            #expect(host.guestlog("logs", "web", "-s", "qemu").text.contains("starting up libvirt"))
+        }
+
+        @Test("a channel that is plugged in while the domain runs has its log, as the VM's next console")
+        func hotPlug() throws {
+            let host = try LibvirtHost()
+            let controller = "<controller type='virtio-serial' index='0'/>"
+            let channel = """
+                <channel type='unix'><source mode='bind' path='\(host.path)/late.sock'/>
+                  <log file='\(host.path)/logs/late.log' append='on'/><target type='virtio' name='org.guestlog.late'/></channel>
+                """
+            host.create("web", host.domain("web", lines: 1, devices: controller), paused: true)
+            FileText.write(channel, to: host.path + "/channel.xml")
+            let plugged = host.virsh("attach-device", "web", host.path + "/channel.xml", "--live")
+            #expect(plugged.status == 0, "\(plugged.complaints)")
+            #expect(access(host.path + "/logs/late.log", F_OK) == 0)
+            #expect(host.virsh("detach-device", "web", host.path + "/channel.xml", "--live").status == 0)
+            #expect(host.virsh("destroy", "web").status == 0)
+            #expect(eventually { host.guestlog("logs", "web", "-s", "console1").status == 0 })
+        }
+
+        @Test("twenty domains are started at once, and every one has its logs")
+        func manyAtOnce() throws {
+            let host = try LibvirtHost()
+            let names = (1...20).map { "vm\($0)" }
+            for name in names {
+                FileText.write(host.domain(name, lines: 1), to: host.path + "/\(name).xml")
+            }
+            let all = names.map {
+                "virsh -q -c qemu:///system create --paused \(host.path)/\($0).xml & pids=\"$pids $!\"; "
+            }
+            let script = "pids=; " + all.joined() + "for pid in $pids; do wait $pid || exit 1; done"
+            let answer = host.run(["sh", "-c", script])
+            #expect(answer.status == 0, "\(answer.complaints)")
+            for name in names {
+                #expect(FileText.text(host.ownLogs + "/\(name).log").contains("starting up libvirt"))
+                #expect(host.virsh("destroy", name).status == 0)
+                #expect(eventually { host.guestlog("logs", name, "-s", "qemu").text.contains("reason=destroyed") })
+            }
+        }
+
+        @Test(
+            "taken over from a running virtlogd and given back, ten times: no line of the guest is missing or doubled"
+        )
+        func takesOver() throws {
+            let count = 60_000
+            let host = try LibvirtHost(.virtlogd, backups: 30)
+            host.create("web", host.domain("web", lines: count))
+            #expect(eventually { !numbers(host.text("web")).isEmpty })
+            let process = host.logProcess
+            for turn in 0..<10 {
+                let words = turn % 2 == 0 ? ["adopt"] : ["release"]
+                let answer = host.run([Program.guestlog, "libvirt"] + words)
+                #expect(answer.status == 0, "\(answer.complaints) \(host.logDaemon?.complaints ?? "")")
+                host.awaitLogDaemon()
+                #expect(host.logProcess == process)
+                let before = host.text("web").count
+                #expect(eventually { host.text("web").count > before + 10_000 })
+            }
+            #expect(host.virsh("domstate", "web").status == 0, "the guest was done before the daemons")
+            #expect(host.hasEnded("web"))
+            #expect(eventually { numbers(host.text("web")).last == count })
+            #expect(numbers(host.text("web")) == Array(1...count))
+        }
+    }
+}
