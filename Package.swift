@@ -55,6 +55,7 @@ let package = Package(
 
         room("LogModel"),
         room("TextFormats", knows: ["LogModel"]),
+        room("Platforms"),
         room("SystemIO", knows: ["CLinux"]),
         room("RotatingFile", knows: ["CLinux", "LogModel", "SystemIO"]),
         room("LogStore", knows: ["CLinux", "CZstd", "LogModel", "SystemIO"]),
@@ -82,7 +83,8 @@ let package = Package(
         .executableTarget(
             name: "guestlog",
             dependencies: [
-                "LogModel", "SystemIO", "LogStore", "Query", "TextFormats", "ControlAPI", "GuestlogService",
+                "LogModel", "SystemIO", "LogStore", "Query", "TextFormats", "Platforms", "ControlAPI",
+                "GuestlogService",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings
@@ -101,6 +103,7 @@ let package = Package(
             swiftSettings: settings
         ),
         tests(of: "Capture", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "ConsoleHub", "CrashDaemon"]),
+        tests(of: "Platforms"),
         tests(of: "LogModel", knows: ["TestSupport"]),
         tests(of: "SystemIO", knows: ["CLinux", "TestSupport"]),
         tests(of: "RotatingFile", knows: ["TestSupport"]),
@@ -116,6 +119,10 @@ let package = Package(
             knows: ["LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO"]
         ),
         tests(of: "ConsoleHub", knows: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]),
+        tests(
+            of: "VirtLogManager",
+            knows: ["CLinux", "TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]
+        ),
         tests(of: "TextFormats", knows: ["TestSupport", "LogModel"]),
         tests(of: "Query", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "TextFormats"]),
         tests(of: "LogStore", knows: ["TestSupport", "LogModel", "SystemIO"]),

@@ -160,6 +160,24 @@ ssize_t gl_send_descriptors(int socket, const void *bytes, size_t count, const i
     return sendmsg(socket, &message, flags | MSG_NOSIGNAL);
 }
 
+ssize_t gl_receive_descriptor(int socket, void *bytes, size_t count, int *fd) {
+    struct iovec vector = {bytes, count};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr alignment;
+    } control;
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    *fd = -1;
+    ssize_t received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    struct cmsghdr *header = received >= 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len >= CMSG_LEN(sizeof(int))) {
+        memcpy(fd, CMSG_DATA(header), sizeof(int));
+    }
+    return received;
+}
+
 int gl_peer_credentials(int socket, pid_t *pid, uid_t *uid, gid_t *gid) {
     struct ucred peer;
     socklen_t size = sizeof peer;

@@ -142,12 +142,7 @@ private struct PackageDiversion {
             return
         }
         let words = [Self.tool, "--quiet", "--local", "--no-rename", "--divert", target]
-        var arguments: [UnsafeMutablePointer<CChar>?] =
-            (words + [isDiverted ? "--add" : "--remove", path]).map { strdup($0) } + [nil]
-        defer { arguments.forEach { free($0) } }
-        var child: pid_t = 0
-        if posix_spawn(&child, Self.tool, nil, nil, &arguments, environ) == 0 {
-            waitpid(child, nil, 0)
-        }
+        // Without it an upgrade of libvirt's package puts its own program back; that is all.
+        _ = try? ChildCommand.run(words + [isDiverted ? "--add" : "--remove", path])
     }
 }

@@ -2,9 +2,9 @@
 /// byte.
 ///
 /// The edit is to the `<log>` of the domain's serial console: of the first `<serial>` in `<devices>`, and of the first
-/// `<console>` there that stands for it. libvirt keeps both for one device and takes either's word for the other's, so
-/// they are made to agree. A console's `<target>` tells: of type `serial`, or of none, it is the serial device; any
-/// other type, such as `virtio`, is a device of its own.
+/// `<console>` there that stands for it. To libvirt both are one device: it writes the serial's settings over the
+/// console's, or makes the serial from a console that is alone; so the two are made to agree. A console's `<target>`
+/// tells: of type `serial`, or of none, it is the serial device; any other type, such as `virtio`, is another device.
 ///
 /// The time taken and the memory used are linear in the size of the text, which has no bound of its own; elements may
 /// be nested 256 deep.

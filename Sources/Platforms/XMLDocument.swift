@@ -3,8 +3,6 @@ struct XMLAttribute: Sendable {
     let name: String
     /// The value, its references resolved.
     let value: String
-    /// From the name to the closing quote.
-    let range: Range<Int>
     /// What is between the quotes.
     let valueRange: Range<Int>
     let quote: UInt8

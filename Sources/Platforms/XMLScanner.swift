@@ -1,8 +1,8 @@
 /// Takes an XML document apart into its elements, in one pass and without recursion.
 ///
-/// It accepts what XML 1.0 does, but for document types, and some things more: it does not look into comments and
-/// processing instructions, nor for attributes that are there twice. Elements are told by their qualified names;
-/// namespaces are not resolved.
+/// It accepts what XML 1.0 does, but for document types, and a little more: it looks neither into comments and
+/// processing instructions nor for attributes that are there twice; libvirt itself will. Elements are told by their
+/// qualified names; namespaces are not resolved.
 struct XMLScanner {
     /// How deep elements may be nested. Domains need less than ten, their `<metadata>` apart.
     static let maximumDepth = 256
@@ -84,9 +84,7 @@ struct XMLScanner {
         let name = try name()
         let attributes = try attributes()
         let isEmpty = take("/")
-        guard take(">") else {
-            throw .malformed(offset: position, what: "a tag has no '>'")
-        }
+        try expect(">", in: "a tag")
         let place = elements.count
         elements.append(
             XMLElement(
@@ -94,7 +92,7 @@ struct XMLScanner {
                 depth: open.count,
                 startTag: start..<position,
                 attributes: attributes,
-                attributesEnd: attributes.last?.range.upperBound ?? name.upperBound,
+                attributesEnd: attributes.last.map { $0.valueRange.upperBound + 1 } ?? name.upperBound,
                 endTag: position..<position,
                 descendants: place + 1..<place + 1
             )
@@ -107,9 +105,7 @@ struct XMLScanner {
     private mutating func endTag(from start: Int) throws(DomainXMLError) {
         let name = try name()
         skipSpace()
-        guard take(">") else {
-            throw .malformed(offset: position, what: "a tag has no '>'")
-        }
+        try expect(">", in: "a tag")
         guard let place = open.popLast(), elements[place].name.utf8.elementsEqual(text[name]) else {
             throw .malformed(offset: start, what: "an end tag closes another element than the open one")
         }
@@ -128,9 +124,7 @@ struct XMLScanner {
     private mutating func attribute() throws(DomainXMLError) -> XMLAttribute {
         let name = try name()
         skipSpace()
-        guard take("=") else {
-            throw .malformed(offset: position, what: "an attribute has no '='")
-        }
+        try expect("=", in: "an attribute")
         skipSpace()
         guard let quote = current, quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\"") else {
             throw .malformed(offset: position, what: "an attribute's value has no quotes")
@@ -143,13 +137,11 @@ struct XMLScanner {
         guard current == quote else {
             throw .malformed(offset: start, what: "an attribute's value has no end")
         }
-        let value = start..<position
-        position += 1
+        defer { position += 1 }
         return XMLAttribute(
             name: String(decoding: text[name], as: UTF8.self),
-            value: try XMLText.resolve(text[value]),
-            range: name.lowerBound..<position,
-            valueRange: value,
+            value: try XMLText.resolve(text[start..<position]),
+            valueRange: start..<position,
             quote: quote
         )
     }
@@ -217,6 +209,12 @@ struct XMLScanner {
         }
         position += word.utf8.count
         return true
+    }
+
+    private mutating func expect(_ word: String, in what: String) throws(DomainXMLError) {
+        guard take(word) else {
+            throw .malformed(offset: position, what: "\(what) has no '\(word)'")
+        }
     }
 
     /// Goes past the next `end` and returns what lies before it.

@@ -60,6 +60,16 @@ public enum UnixSocket {
         return socket
     }
 
+    /// A socket at `path` that takes datagrams from this user's processes alone, in place of one that may lie there.
+    public static func datagrams(at path: String) throws(SystemError) -> Descriptor {
+        _ = unlink(path)
+        let socket = Descriptor(owning: try systemCall("socket") { gl_datagram_socket() })
+        let target = socket.raw
+        _ = fchmod(target, 0o600)
+        try withAddress(path, "bind") { address, length in bind(target, address, length) }
+        return socket
+    }
+
     /// Whether nobody listens at `path` any more.
     private static func isDead(_ path: String) -> Bool {
         do {

@@ -2,6 +2,7 @@ import ArgumentParser
 import ControlAPI
 import Glibc
 import GuestlogService
+import Platforms
 import Query
 import SystemIO
 
@@ -17,7 +18,7 @@ struct Guestlog: AsyncParsableCommand {
             """,
         version: Daemon.version,
         groupedSubcommands: [
-            CommandGroup(name: "Capture", subcommands: [Serve.self, Run.self, Add.self, Drop.self]),
+            CommandGroup(name: "Capture", subcommands: [Serve.self, Run.self, Keep.self, Add.self, Drop.self]),
             CommandGroup(name: "Libvirt", subcommands: [VirtlogdCommand.self, Libvirt.self]),
             CommandGroup(
                 name: "Read",
@@ -74,7 +75,7 @@ struct Guestlog: AsyncParsableCommand {
         case let error as APIError where error.status >= 500:
             Output.error("\(error)")
             _exit(ExitCode.outOfReach.rawValue)
-        case is APIError, is QueryError, is ConfigurationError, is WordError, is PatternError:
+        case is APIError, is QueryError, is DomainXMLError, is ConfigurationError, is WordError, is PatternError:
             Output.error("\(error)")
             _exit(ExitCode.wrongUse.rawValue)
         default:

@@ -4,8 +4,8 @@ import GuestlogService
 /// Working beside libvirt, and in place of its log daemon.
 struct Libvirt: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Take the place of libvirt's log daemon, and give it back.",
-        subcommands: [Adopt.self, Release.self]
+        abstract: "Take the place of libvirt's log daemon, give it back, and have domains logged.",
+        subcommands: [Adopt.self, Release.self, LibvirtXML.self]
     )
 
     struct Adopt: ParsableCommand {

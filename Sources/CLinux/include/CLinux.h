@@ -60,6 +60,9 @@ void gl_name_thread(const char *name);
 // Sends `count` bytes with `fd_count` descriptors attached (SCM_RIGHTS); flags as sendmsg(2).
 ssize_t gl_send_descriptors(int socket, const void *bytes, size_t count, const int *fds, size_t fd_count, int flags);
 
+// Receives up to `count` bytes, and one descriptor if one comes with them (else -1), closed on exec; as recvmsg(2).
+ssize_t gl_receive_descriptor(int socket, void *bytes, size_t count, int *fd);
+
 // The peer's credentials (SO_PEERCRED); 0, or -1 with errno.
 int gl_peer_credentials(int socket, pid_t *pid, uid_t *uid, gid_t *gid);
 

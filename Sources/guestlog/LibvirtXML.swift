@@ -1,0 +1,96 @@
+import ArgumentParser
+import Glibc
+import Platforms
+import SystemIO
+
+/// A domain's XML, with a log for its serial console or without.
+struct LibvirtXML: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "xml",
+        abstract: "Add a <log> to a domain's serial console, or remove it.",
+        discussion: """
+            Reads the XML from standard input and writes it, changed, to standard output; all else in it stays as it is. \
+            With --domain it is libvirt's own definition that is read and changed; a domain that runs has the log from \
+            its next start on.
+            """
+    )
+
+    @Option(help: ArgumentHelp("The domain to change, by its name or UUID.", valueName: "name"))
+    var domain: String?
+
+    @Option(help: ArgumentHelp("Where libvirt is.", valueName: "uri"))
+    var connect: String?
+
+    @Option(
+        help: ArgumentHelp("The log's file; by default /var/log/libvirt/qemu/NAME-serial0.log.", valueName: "path")
+    )
+    var file: String?
+
+    @Flag(help: "Remove the <log>.")
+    var remove = false
+
+    func validate() throws {
+        if remove, file != nil {
+            throw ValidationError("--file says where a log is to be; it goes not with --remove")
+        }
+        if connect != nil, domain == nil {
+            throw ValidationError("--connect goes with --domain")
+        }
+    }
+
+    func run() throws {
+        let text = try domain.map { try virsh("dumpxml", "--inactive", "--security-info", $0) } ?? Self.standardInput()
+        var xml = try DomainXML(text)
+        let change = try change(&xml)
+        guard domain != nil else {
+            try Output.write(xml.text)
+            return Output.error(Self.words(change))
+        }
+        if change != .alreadyThere, change != .notThere {
+            _ = try virsh("define", "/dev/stdin", input: xml.text)
+        }
+        try Output.write("\(Terminal.safe(xml.name ?? "")): \(Self.words(change))\n")
+    }
+
+    private func change(_ xml: inout DomainXML) throws -> DomainXML.Change {
+        guard !remove else {
+            return try xml.removeLog()
+        }
+        guard let place = file ?? xml.name.map({ "/var/log/libvirt/qemu/\($0)-serial0.log" }) else {
+            throw ValidationError("the domain has no name: say with --file where its log is to be")
+        }
+        return try xml.addLog(file: place)
+    }
+
+    private static func words(_ change: DomainXML.Change) -> String {
+        switch change {
+        case .added: "a log was added"
+        case .changed: "the log was changed"
+        case .alreadyThere: "the log is there already"
+        case .removed: "the log was removed"
+        case .notThere: "there is no log"
+        }
+    }
+
+    private func virsh(_ words: String..., input: [UInt8] = []) throws -> [UInt8] {
+        let place = connect.map { ["--connect", $0] } ?? []
+        let outcome = try ChildCommand.run(["virsh", "--quiet"] + place + words, input: input)
+        guard outcome.status == 0 else {
+            throw ExitCode.outOfReach
+        }
+        return outcome.output
+    }
+
+    private static func standardInput() throws -> [UInt8] {
+        var text: [UInt8] = []
+        while true {
+            let piece = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, filled in
+                filled = max(0, read(STDIN_FILENO, buffer.baseAddress, buffer.count))
+            }
+            guard !piece.isEmpty else {
+                return text
+            }
+            text += piece
+        }
+    }
+}

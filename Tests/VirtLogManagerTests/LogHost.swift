@@ -1,0 +1,184 @@
+import CLinux
+import Capture
+import Glibc
+import LogModel
+import LogStore
+import RotatingFile
+import SystemIO
+import TestSupport
+import Testing
+import VirtLogManager
+
+/// The log manager in this process, on a socket and a store in folders of its own.
+final class LogHost {
+    let folder = TemporaryFolder()
+    let fileSystem = FaultyFileSystem()
+    let capture: CaptureService
+    private let loop: EventLoop
+    private let thread: WorkerThread
+    private let serving = Serving()
+    private var isStopped = false
+
+    var path: String { folder.path }
+    var socket: String { path + "/sock" }
+
+    init(limits: RotationLimits = RotationLimits(size: 4096, backups: 3), allowed: [String]? = nil, clients: Int = 1024)
+        throws
+    {
+        var options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/inflight")
+        options.fileSystem = fileSystem
+        options.shards = 2
+        capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
+        try capture.start()
+        let loop = try EventLoop()
+        self.loop = loop
+        let manager = LogManager(
+            LogManager.Options(limits: limits, allowed: allowed, rate: nil),
+            capture: capture,
+            loop: loop
+        )
+        thread = try WorkerThread(name: "test-logs") { loop.run() }
+        let path = folder.path + "/sock"
+        let failure = loop.perform { [serving] in serving.begin(manager, path, clients) }
+        #expect(failure == nil)
+    }
+
+    /// The server, which lives on the loop.
+    private final class Serving: @unchecked Sendable {
+        private var server: LogManagerServer?
+
+        func begin(_ manager: LogManager, _ path: String, _ clients: Int) -> SystemError? {
+            do throws(SystemError) {
+                let server = LogManagerServer(manager, user: geteuid(), limit: clients, onRefused: { _ in })
+                try server.listen(on: PassiveSocket(path: path))
+                self.server = server
+                return nil
+            } catch {
+                return error
+            }
+        }
+    }
+
+    deinit {
+        stop()
+    }
+
+    func stop() {
+        guard !isStopped else {
+            return
+        }
+        isStopped = true
+        loop.stop()
+        thread.join()
+        capture.stop()
+    }
+
+    /// What is stored of a stream of the VM that `RawClient.owner` is.
+    func stored(_ stream: String) throws -> StoredText {
+        let name = try #require(StreamName(stream))
+        return try StoredText(of: StreamID(vm: RawClient.uuid, stream: name), in: Store(root: path + "/store"))
+    }
+}
+
+/// A client that speaks in bytes.
+final class RawClient {
+    private let socket: Descriptor
+    private var serial: UInt32 = 0
+
+    static let uuid = "11112222-3333-4444-5555-666677778888"
+    /// Driver `qemu`, that UUID, the name `tiny`, as they stand in a call.
+    static let owner: [UInt8] =
+        words(4) + Array("qemu".utf8)
+        + [0x11, 0x11, 0x22, 0x22, 0x33, 0x33, 0x44, 0x44, 0x55, 0x55, 0x66, 0x66, 0x77, 0x77, 0x88, 0x88]
+        + words(4) + Array("tiny".utf8)
+
+    init(_ host: LogHost) throws {
+        socket = try UnixSocket.connect(to: host.socket)
+        try socket.setNonBlocking(false)
+    }
+
+    /// 32-bit words, the high byte first.
+    static func words(_ values: UInt32...) -> [UInt8] {
+        values.flatMap { value in withUnsafeBytes(of: value.bigEndian) { Array($0) } }
+    }
+
+    static func long(_ value: UInt64) -> [UInt8] {
+        withUnsafeBytes(of: value.bigEndian) { Array($0) }
+    }
+
+    static func text(_ text: some StringProtocol) -> [UInt8] {
+        words(UInt32(text.utf8.count)) + Array(text.utf8) + [UInt8](repeating: 0, count: -text.utf8.count & 3)
+    }
+
+    func send(_ bytes: [UInt8]) {
+        #expect(bytes.withUnsafeBytes { write(socket.raw, $0.baseAddress, $0.count) } == bytes.count)
+    }
+
+    /// Sends a call of ours, with the next serial.
+    func call(_ procedure: UInt32, _ arguments: [UInt8]) {
+        let length = UInt32(28 + arguments.count)
+        send(Self.words(length, 0x8753_9319, 1, procedure, 0, serial, 0) + arguments)
+        serial += 1
+    }
+
+    /// The next message as a whole, its length included; empty at the end.
+    func message() -> [UInt8] {
+        let head = bytes(4)
+        guard head.count == 4 else {
+            return head
+        }
+        return head + bytes(head.reduce(0) { $0 << 8 | Int($1) } - 4)
+    }
+
+    private func bytes(_ count: Int) -> [UInt8] {
+        var all: [UInt8] = []
+        while all.count < count {
+            var buffer = [UInt8](repeating: 0, count: count - all.count)
+            let count = Glibc.read(socket.raw, &buffer, buffer.count)
+            guard count > 0 else {
+                break
+            }
+            all += buffer.prefix(count)
+        }
+        return all
+    }
+
+    /// The descriptor that comes after an answer, with a byte of its own.
+    func descriptor() -> Int32? {
+        var byte: UInt8 = 1
+        var number: Int32 = -1
+        let count = gl_receive_descriptor(socket.raw, &byte, 1, &number)
+        #expect(count == 1 && byte == 0)
+        return number < 0 ? nil : number
+    }
+
+    /// Opens a log: where it stands, and the pipe.
+    func open(_ path: String, flags: UInt32 = 0) -> (inode: UInt64, offset: UInt64, pipe: Int32)? {
+        call(1, Self.owner + Self.text(path) + Self.words(flags))
+        let answer = message()
+        guard answer.count == 48, let pipe = descriptor() else {
+            return nil
+        }
+        return (Self.long(in: answer, at: 32), Self.long(in: answer, at: 40), pipe)
+    }
+
+    func position(_ path: String) -> (inode: UInt64, offset: UInt64)? {
+        call(2, Self.text(path) + Self.words(0))
+        let answer = message()
+        return answer.count == 44 ? (Self.long(in: answer, at: 28), Self.long(in: answer, at: 36)) : nil
+    }
+
+    func read(_ path: String, _ inode: UInt64, _ offset: UInt64, maximum: UInt64 = 131_072) -> [UInt8]? {
+        call(3, Self.text(path) + Self.long(inode) + Self.long(offset) + Self.long(maximum) + Self.words(0))
+        let answer = message()
+        guard answer.count >= 32, answer[24..<28].elementsEqual([0, 0, 0, 0]) else {
+            return nil
+        }
+        let count = answer[28..<32].reduce(0) { $0 << 8 | Int($1) }
+        return Array(answer[32...].prefix(count))
+    }
+
+    static func long(in bytes: [UInt8], at place: Int) -> UInt64 {
+        bytes[place..<(place + 8)].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}

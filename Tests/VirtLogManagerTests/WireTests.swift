@@ -1,0 +1,279 @@
+import CLinux
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+import TestSupport
+import Testing
+
+@testable import VirtLogManager
+
+/// What goes over the wire, against what was seen between Debian 12's libvirtd and virtlogd 9.0.0.
+@Suite struct WireTests {
+    private func words(_ values: UInt32...) -> [UInt8] {
+        values.flatMap { RawClient.words($0) }
+    }
+
+    private func says(_ text: String, to pipe: Int32) {
+        let bytes = Array(text.utf8)
+        #expect(write(pipe, bytes, bytes.count) == bytes.count)
+    }
+
+    @Test("an opened log: the answer's bytes, and a blocking pipe to write to, which comes after it by itself")
+    func open() throws {
+        let host = try LogHost()
+        let client = try RawClient(host)
+        let log = host.path + "/a.log"
+        client.call(1, RawClient.owner + RawClient.text(log) + words(0))
+        let answer = client.message()
+        var status = stat()
+        #expect(stat(log, &status) == 0)
+        #expect(status.st_mode & 0o7777 == 0o600)
+        let header = words(0x30, 0x8753_9319, 1, 1, 5, 0, 0)
+        #expect(answer == header + words(1) + RawClient.long(UInt64(status.st_ino)) + RawClient.long(0))
+        let pipe = try #require(client.descriptor())
+        let flags = gl_fcntl(pipe, F_GETFL, 0)
+        #expect(flags & O_ACCMODE == O_WRONLY)
+        #expect(flags & O_NONBLOCK == 0)
+        close(pipe)
+    }
+
+    @Test("what is written is in the file before its position is told, and can be read back from there")
+    func positionAndRead() throws {
+        let host = try LogHost()
+        let client = try RawClient(host)
+        let log = host.path + "/a.log"
+        let (inode, offset, pipe) = try #require(client.open(log))
+        defer { close(pipe) }
+        #expect(offset == 0)
+        var written = 0
+        for number in 0..<50 {
+            let line = "line \(number)\n"
+            says(line, to: pipe)
+            written += line.utf8.count
+            #expect(try #require(client.position(log)) == (inode, UInt64(written)))
+        }
+        says("qemu: \0 invalid option\n", to: pipe)
+        #expect(client.read(log, inode, UInt64(written)) == Array("qemu: \0 invalid option\n".utf8))
+        #expect(client.read(log, inode, UInt64(written), maximum: 4) == Array("qemu".utf8))
+        #expect(client.read(log, inode, 1 << 40) == [])
+        #expect(try host.stored("console0").bytes.count == written + 23)
+    }
+
+    @Test("reading goes on over rotated files, and begins at the oldest when its file is gone")
+    func readsBackups() throws {
+        let host = try LogHost()
+        let client = try RawClient(host)
+        let log = host.path + "/a.log"
+        let (inode, _, pipe) = try #require(client.open(log))
+        defer { close(pipe) }
+        let line = String(repeating: "x", count: 99) + "\n"
+        for _ in 0..<100 {
+            says(line, to: pipe)
+        }
+        let all = [log + ".1", log + ".0", log].flatMap { path in FileBytes.of(path) }
+        #expect(client.position(log) != nil)
+        #expect(
+            client.read(log, inode, 100)
+                == Array([log + ".1", log + ".0", log].flatMap { FileBytes.of($0) }.dropFirst(100))
+        )
+        #expect(all.count <= 10_000)
+        #expect(client.read(log, 1, 77).map { $0.count } == 10_000)
+        #expect(client.read(host.path + "/none.log", 1, 0) == nil)
+    }
+
+    @Test("a log is opened once: the error's bytes are virtlogd's")
+    func busy() throws {
+        let host = try LogHost()
+        let client = try RawClient(host)
+        let log = host.path + "/a.log"
+        let (_, _, pipe) = try #require(client.open(log))
+        #expect(client.open(log) == nil)
+        client.call(1, RawClient.owner + RawClient.text(log) + words(0))
+        let message = RawClient.text("Cannot open log file: '\(log)': Device or resource busy")
+        let error = words(38, 63, 1) + message + words(2, 0, 1) + RawClient.text("%s") + words(1) + message
+        let payload = error + words(0, 16, UInt32.max, 0)
+        #expect(client.message() == words(UInt32(28 + payload.count), 0x8753_9319, 1, 1, 1, 2, 1) + payload)
+        // Its life is the pipe's.
+        close(pipe)
+        #expect(eventually { client.open(log).map { close($0.pipe) } != nil })
+    }
+
+    @Test("truncating removes the files that may be backups; the store keeps what they held")
+    func truncate() throws {
+        let host = try LogHost()
+        let client = try RawClient(host)
+        let log = host.path + "/a.log"
+        for name in [log, log + ".0", log + ".2", log + ".3"] {
+            FileBytes.put("old\n", to: name)
+        }
+        let first = try #require(client.open(log))
+        #expect(first.offset == 4)
+        says("kept\n", to: first.pipe)
+        #expect(client.position(log)?.offset == 9)
+        close(first.pipe)
+        let again = try #require(client.open(log, flags: 1))
+        #expect(again.offset == 0)
+        #expect(again.inode != first.inode || FileBytes.of(log) == [])
+        #expect([".0", ".2", ".3"].map { access(log + $0, F_OK) == 0 } == [false, false, true])
+        close(again.pipe)
+        #expect(try host.stored("console0").bytes == Array("kept\n".utf8))
+    }
+
+    @Test("a message is appended to a log, open or not")
+    func append() throws {
+        let host = try LogHost()
+        let client = try RawClient(host)
+        let log = host.path + "/qemu/tiny.log"
+        mkdir(host.path + "/qemu", 0o755)
+        let append = RawClient.owner + RawClient.text(log) + RawClient.text("shutting down\n") + words(0)
+        client.call(4, append)
+        #expect(client.message() == words(32, 0x8753_9319, 1, 4, 1, 0, 0, 0))
+        #expect(FileBytes.of(log) == Array("shutting down\n".utf8))
+        let (_, offset, pipe) = try #require(client.open(log))
+        #expect(offset == 14)
+        client.call(4, append)
+        #expect(client.message().count == 32)
+        #expect(FileBytes.of(log).count == 28)
+        close(pipe)
+        #expect(try host.stored("qemu").bytes.count == 28)
+    }
+
+    @Test("odd messages get an error and disturb nothing; those whose length is impossible end the connection")
+    func oddInput() throws {
+        let host = try LogHost()
+        let client = try RawClient(host)
+        let log = RawClient.text(host.path + "/a.log")
+        let program: UInt32 = 0x8753_9319
+        /// The code of the error that answers `message`.
+        func code(_ message: [UInt8]) -> [UInt8] {
+            client.send(message)
+            let answer = client.message()
+            #expect(
+                answer.count > 32 && answer[16..<20].elementsEqual(words(1)) && answer[24..<28].elementsEqual(words(1))
+            )
+            return Array(answer[28..<32])
+        }
+        func header(_ count: Int, _ program: UInt32, _ version: UInt32, _ procedure: UInt32, _ status: UInt32 = 0)
+            -> [UInt8]
+        {
+            words(UInt32(28 + count), program, version, procedure, 0, 7, status)
+        }
+        #expect(code(header(0, program, 1, 9)) == words(39))
+        #expect(code(header(0, 0x1234_5678, 1, 1)) == words(39))
+        #expect(code(header(0, program, 2, 1)) == words(39))
+        #expect(code(header(0, program, 1, 1, 1)) == words(39))
+        #expect(code(header(3, program, 1, 1) + [0, 0, 0]) == words(39))
+        #expect(code(header(8, program, 1, 1) + words(0xffff_ffff, 0)) == words(39))
+        #expect(code(header(log.count + 4, program, 1, 2) + log + words(1)) == words(8))
+        #expect(code(header(log.count + 4, program, 1, 2) + log + words(0)) == words(1))
+        let tooMuch = log + RawClient.long(0) + RawClient.long(0) + RawClient.long(4_194_305) + words(0)
+        #expect(code(header(tooMuch.count, program, 1, 3) + tooMuch) == words(1))
+        let relative = RawClient.owner + RawClient.text("a.log") + words(0)
+        #expect(code(header(relative.count, program, 1, 1) + relative) == words(8))
+        // A keepalive is answered, an answer swallowed.
+        client.send(words(28, 0x6b65_6570, 1, 1, 2, 0, 0))
+        #expect(client.message() == words(28, 0x6b65_6570, 1, 2, 2, 0, 0))
+        client.send(words(28, program, 1, 1, 1, 0, 0))
+        // What follows the arguments is ignored.
+        let open = RawClient.owner + log + words(0) + [1, 2, 3]
+        client.send(header(open.count, program, 1, 1) + open)
+        #expect(client.message().count == 48)
+        for length: UInt32 in [0, 3, 27, 0x0200_0005, .max] {
+            let client = try RawClient(host)
+            client.send(words(length) + [UInt8](repeating: 0, count: 32))
+            #expect(client.message() == [])
+        }
+    }
+
+    @Test("requests that come all at once are answered one after another, byte by byte too")
+    func pipelined() throws {
+        let host = try LogHost()
+        let client = try RawClient(host)
+        let log = host.path + "/a.log"
+        let (_, _, pipe) = try #require(client.open(log))
+        defer { close(pipe) }
+        let payload = RawClient.text(log) + words(0)
+        let calls = (10..<30).flatMap { words(UInt32(28 + payload.count), 0x8753_9319, 1, 2, 0, $0, 0) + payload }
+        client.send(calls)
+        for serial: UInt32 in 10..<30 {
+            #expect(Array(client.message()[20..<24]) == words(serial))
+        }
+        for byte in calls.prefix(28 + payload.count) {
+            client.send([byte])
+        }
+        #expect(client.message().count == 44)
+    }
+
+    @Test("paths outside of the folders that are allowed, through '..' or by a link are refused")
+    func paths() throws {
+        let folder = TemporaryFolder()
+        let host = try LogHost(allowed: [folder.path])
+        let client = try RawClient(host)
+        for path in [host.path + "/x.log", folder.path + "/../x.log", folder.path + "x.log", "x.log", folder.path] {
+            #expect(client.open(path) == nil, "\(path)")
+        }
+        symlink("/dev/null", folder.path + "/link.log")
+        mkfifo(folder.path + "/fifo.log", 0o600)
+        #expect(client.open(folder.path + "/link.log") == nil)
+        #expect(client.open(folder.path + "/fifo.log") == nil)
+        #expect(client.read(folder.path + "/link.log", 0, 0) == nil)
+        #expect(client.read(folder.path + "/fifo.log", 0, 0) == nil)
+        let good = try #require(client.open(folder.path + "/good.log"))
+        close(good.pipe)
+    }
+
+    @Test("more clients than may be served at once wait, and come when one has left")
+    func clientLimit() throws {
+        let host = try LogHost(clients: 2)
+        var first: RawClient? = try RawClient(host)
+        let second = try RawClient(host)
+        #expect(first?.position("/none") == nil)
+        #expect(second.position("/none") == nil)
+        let third = try RawClient(host)
+        third.call(2, RawClient.text("/none") + words(0))
+        #expect(second.position("/none") == nil)
+        first = nil
+        #expect(third.message().count > 28)
+    }
+
+    @Test("no bytes make the decoder crash, and what it takes it takes within them")
+    func fuzz() {
+        let seed = UInt64.random(in: 0 ... .max)
+        var generator = SeededGenerator(seed: seed)
+        let open = RawClient.owner + RawClient.text("/a/b.log") + words(1)
+        for round in 0..<20_000 {
+            var bytes = round % 2 == 0 ? open : (0..<Int.random(in: 0...64, using: &generator)).map { _ in 0 }
+            for _ in 0..<Int.random(in: 0...4, using: &generator) where !bytes.isEmpty {
+                bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+            }
+            bytes.removeLast(Int.random(in: 0...min(8, bytes.count), using: &generator))
+            var reader = XDRReader(bytes)
+            let call = try? LogManagerCall(Int32.random(in: -1...5, using: &generator), &reader)
+            if case .append(_, _, let message) = call {
+                #expect(message.count <= bytes.count, "seed \(seed)")
+            }
+        }
+    }
+}
+
+/// Small files.
+enum FileBytes {
+    static func of(_ path: String) -> [UInt8] {
+        let file = open(path, O_RDONLY)
+        guard file >= 0 else {
+            return []
+        }
+        defer { close(file) }
+        return [UInt8](unsafeUninitializedCapacity: 1 << 20) { buffer, filled in
+            filled = max(0, read(file, buffer.baseAddress, buffer.count))
+        }
+    }
+
+    static func put(_ text: String, to path: String) {
+        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        let bytes = Array(text.utf8)
+        #expect(write(file, bytes, bytes.count) == bytes.count)
+        close(file)
+    }
+}
