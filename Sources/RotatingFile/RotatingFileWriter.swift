@@ -104,7 +104,8 @@ public final class RotatingFileWriter {
         guard file < 0 else {
             return
         }
-        let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW
+        // Not blocking: a pipe in its place would have us wait for a reader.
+        let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
         file = try systemCall("open", path) { gl_open(path, flags, mode) }
         var status = stat()
         try systemCall("stat", path) { fstat(file, &status) }

@@ -60,10 +60,12 @@ public enum UnixSocket {
         return socket
     }
 
-    /// A socket at `path` that takes datagrams from this user's processes alone, in place of one that may lie there.
+    /// A socket at `path` that takes datagrams from this user's processes alone, in place of one that may lie there; it
+    /// does not block.
     public static func datagrams(at path: String) throws(SystemError) -> Descriptor {
         _ = unlink(path)
         let socket = Descriptor(owning: try systemCall("socket") { gl_datagram_socket() })
+        try socket.setNonBlocking()
         let target = socket.raw
         _ = fchmod(target, 0o600)
         try withAddress(path, "bind") { address, length in bind(target, address, length) }

@@ -214,7 +214,8 @@ public final class LogManager: @unchecked Sendable {
 
     /// Makes the file when it is absent; where it stands.
     private func makeFile(_ path: String) throws(LogManagerError) -> LogPosition {
-        let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW
+        // Not blocking: a pipe in its place would have us wait for a reader.
+        let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
         let file: Descriptor
         do throws(SystemError) {
             file = Descriptor(owning: try systemCall("open", path) { gl_open(path, flags, 0o600) })

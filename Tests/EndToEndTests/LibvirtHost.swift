@@ -28,8 +28,12 @@ final class LibvirtHost {
     var program: String { path + "/bin/virtlogd" }
     var processFile: String { path + "/run/virtlogd.pid" }
 
+    /// Whether `guestlog keep` runs the log daemon.
+    private let isKept: Bool
+
     /// A host whose plain files hold 256 KiB each.
-    init(_ daemon: LogDaemon = .guestlog, backups: Int = 3) throws {
+    init(_ daemon: LogDaemon = .guestlog, backups: Int = 3, isKept: Bool = false) throws {
+        self.isKept = isKept
         for name in ["run", "run/libvirt", "etc", "lib", "log", "bin", "logs"] {
             mkdir(folder.path + "/" + name, 0o755)
         }
@@ -100,7 +104,7 @@ final class LibvirtHost {
         let domains = virsh("list", "--name").text.split(separator: "\n")
         domains.forEach { _ = virsh("destroy", String($0)) }
         libvirtd?.stop()
-        logDaemon?.stop(SIGKILL)
+        logDaemon?.stop(isKept ? SIGTERM : SIGKILL)
         world.stop(SIGKILL)
     }
 
@@ -118,8 +122,9 @@ final class LibvirtHost {
 
     /// Starts the log daemon, as the program that the link leads to, and waits until one can connect to it.
     func startLogDaemon() throws {
+        let keeper = isKept ? [Program.guestlog, "keep", "--"] : []
         logDaemon = ChildProcess(
-            inWorld([program, "-f", "/etc/libvirt/virtlogd.conf"]),
+            inWorld(keeper + [program, "-f", "/etc/libvirt/virtlogd.conf"]),
             name: "logd",
             in: path,
             environment: ["GUESTLOG_CONFIG": path + "/guestlog.yaml"]

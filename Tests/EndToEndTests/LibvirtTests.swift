@@ -1,4 +1,5 @@
 import Glibc
+import SystemIO
 import TestSupport
 import Testing
 
@@ -162,6 +163,51 @@ extension EndToEnd {
             #expect(host.virsh("domstate", "web").status == 0, "the guest was done before the daemons")
             #expect(host.hasEnded("web"))
             #expect(eventually { numbers(host.text("web")).last == count })
+            #expect(numbers(host.text("web")) == Array(1...count))
+        }
+
+        @Test("killed five times under a guest that prints, the daemon comes back with its logs: no line is missing")
+        func killed() throws {
+            let count = 40_000
+            let host = try LibvirtHost(backups: 30, isKept: true)
+            host.create("web", host.domain("web", lines: count))
+            for _ in 0..<5 {
+                let before = host.text("web").count
+                #expect(eventually { host.text("web").count > before + 20_000 })
+                let process = host.logProcess
+                #expect(kill(process, SIGKILL) == 0)
+                #expect(eventually { host.logProcess != process })
+                host.awaitLogDaemon()
+            }
+            #expect(host.virsh("domstate", "web").status == 0, "the guest was done before the daemon")
+            #expect(host.hasEnded("web"))
+            #expect(eventually { numbers(host.text("web")).last == count })
+            #expect(numbers(host.text("web")) == Array(1...count))
+            let stored = host.guestlog("logs", "web", "-s", "console0", "-o", "text", "--color", "never")
+            #expect(numbers(Array(stored.text.utf8)) == Array(1...count))
+        }
+
+        @Test("while the daemon stands still the guest runs on, and what it says then is in the log afterwards")
+        func stopped() throws {
+            let (count, ahead) = (12_000, 8_000)
+            let host = try LibvirtHost(backups: 30)
+            host.create("web", host.domain("web", lines: count), paused: true)
+            let console = try UnixSocket.connect(to: host.path + "/web.sock")
+            try console.setNonBlocking(false)
+            #expect(host.virsh("resume", "web").status == 0)
+            #expect(eventually { !numbers(host.text("web")).isEmpty })
+            kill(host.logProcess, SIGSTOP)
+            var said: [UInt8] = []
+            while !said.suffix(8192).contains(Array("guestlog-line \(ahead) ".utf8)) {
+                var buffer = [UInt8](repeating: 0, count: 4096)
+                let size = read(console.raw, &buffer, buffer.count)
+                try #require(size > 0, "the guest's console was closed")
+                said += buffer.prefix(size)
+            }
+            #expect((numbers(host.text("web")).last ?? 0) < ahead)
+            kill(host.logProcess, SIGCONT)
+            while read(console.raw, &said, 4096) > 0 {}
+            #expect(host.hasEnded("web"))
             #expect(numbers(host.text("web")) == Array(1...count))
         }
     }
