@@ -1,5 +1,4 @@
 import Glibc
-import SystemIO
 import TestSupport
 import Testing
 
@@ -187,28 +186,20 @@ extension EndToEnd {
             #expect(numbers(Array(stored.text.utf8)) == Array(1...count))
         }
 
-        @Test("while the daemon stands still the guest runs on, and what it says then is in the log afterwards")
+        @Test("while the daemon stands still the guest runs on to its end, and all it says is in the log afterwards")
         func stopped() throws {
-            let (count, ahead) = (12_000, 8_000)
             let host = try LibvirtHost(backups: 30)
-            host.create("web", host.domain("web", lines: count), paused: true)
-            let console = try UnixSocket.connect(to: host.path + "/web.sock")
-            try console.setNonBlocking(false)
-            #expect(host.virsh("resume", "web").status == 0)
+            host.create("web", host.domain("web", lines: Self.lines))
+            let machine = Int32(host.run(["cat", "/run/libvirt/qemu/web.pid"]).text) ?? -1
             #expect(eventually { !numbers(host.text("web")).isEmpty })
-            kill(host.logProcess, SIGSTOP)
-            var said: [UInt8] = []
-            while !said.suffix(8192).contains(Array("guestlog-line \(ahead) ".utf8)) {
-                var buffer = [UInt8](repeating: 0, count: 4096)
-                let size = read(console.raw, &buffer, buffer.count)
-                try #require(size > 0, "the guest's console was closed")
-                said += buffer.prefix(size)
-            }
-            #expect((numbers(host.text("web")).last ?? 0) < ahead)
-            kill(host.logProcess, SIGCONT)
-            while read(console.raw, &said, 4096) > 0 {}
+            let daemon = host.logProcess
+            kill(daemon, SIGSTOP)
+            // What it says fits into its pipe; QEMU would stand still, its monitor too, if that were as small as usual.
+            #expect(eventually(within: 60) { kill(machine, 0) != 0 })
+            #expect(numbers(host.text("web")).count < Self.lines)
+            kill(daemon, SIGCONT)
             #expect(host.hasEnded("web"))
-            #expect(numbers(host.text("web")) == Array(1...count))
+            #expect(numbers(host.text("web")) == Array(1...Self.lines))
         }
     }
 }
