@@ -74,9 +74,19 @@ public final class InflightRing: @unchecked Sendable {
         var slot: Int { Int(base.load(fromByteOffset: EntryLayout.slot, as: UInt32.self)) }
         /// Receive time, microseconds since the Unix epoch.
         var time: Int64 { base.load(fromByteOffset: EntryLayout.time, as: Int64.self) }
-        var isPlainOnly: Bool {
-            base.load(fromByteOffset: EntryLayout.flags, as: UInt16.self) & InflightRing.plainOnly != 0
+        var isPlainOnly: Bool { flags & InflightRing.plainOnly != 0 }
+        /// Whether the plain file, if there is one, has these bytes; kept here so that a new process does not write them
+        /// again.
+        var isInPlainFile: Bool {
+            get { flags & InflightRing.inPlainFile != 0 }
+            nonmutating set {
+                let value = newValue ? flags | InflightRing.inPlainFile : flags & ~InflightRing.inPlainFile
+                base.storeBytes(of: value, toByteOffset: EntryLayout.flags, as: UInt16.self)
+            }
         }
+
+        private var flags: UInt16 { base.load(fromByteOffset: EntryLayout.flags, as: UInt16.self) }
+
         var payload: UnsafeRawBufferPointer {
             UnsafeRawBufferPointer(
                 start: base + InflightRing.entryHeader,
@@ -110,6 +120,7 @@ public final class InflightRing: @unchecked Sendable {
     static let magic: UInt64 = 0x3230_474e_4952_4c47  // "GLRING02"
     static let entryHeader = 32
     static let plainOnly: UInt16 = 1
+    static let inPlainFile: UInt16 = 2
     private static let headerSize = 4096
     private static let slotSize = 512
     /// Longest stream key.

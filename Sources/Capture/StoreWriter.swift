@@ -22,9 +22,9 @@ final class StoreWriter: @unchecked Sendable {
     private var orphans: Orphans
     /// When the remains of streams that did not come back are taken up; monotonic microseconds.
     private var orphanDeadline: Int64
-    private let clock: any HostClock
-    private let diagnostics: Diagnostics
-    private let problems: Problems
+    let clock: any HostClock
+    let diagnostics: Diagnostics
+    let problems: Problems
     private let bell: CommitBell
     private let sealer: SealerThread
     private let fileLimit: Int
@@ -34,17 +34,19 @@ final class StoreWriter: @unchecked Sendable {
     private let busySince = Atomic<Int64>(0)
 
     private var scan: [UInt64] = []
-    private let streams: StreamTable
+    let streams: StreamTable
     private var pacer = CommitPacer()
+    /// Streams with a plain file for which something was taken up in this turn.
+    private var inPlainFiles: [StreamSink] = []
     private var failing: [StreamKey: StreamSink] = [:]
     private var nextIdleLook: Int64 = 0
     /// Whether something was committed that may have to be sealed for idleness.
     private var mayIdle = false
     private var flushesSinceFileLook = 0
-    private let reserve: Reserve
+    let reserve: Reserve
     /// Whether the disk is full: the reserve was given back, and only markers are written until it can be held again.
-    private(set) var isTight = false
-    private var nextHold: Int64 = 0
+    var isTight = false
+    var nextHold: Int64 = 0
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 64)
 
     init(
@@ -181,6 +183,10 @@ final class StoreWriter: @unchecked Sendable {
             }
             didWork = didWork || scan[number] > start
         }
+        for sink in inPlainFiles {
+            sink.writePlain(scratch)
+        }
+        inPlainFiles.removeAll(keepingCapacity: true)
         return didWork
     }
 
@@ -191,6 +197,9 @@ final class StoreWriter: @unchecked Sendable {
         switch entry.kind {
         case .data, .gap, .boot:
             if let sink = streams.sink(ring: number, slot: entry.slot) {
+                if sink.hasPlainFile, inPlainFiles.last !== sink {
+                    inPlainFiles.append(sink)
+                }
                 if pacer.enqueue(entry, to: sink, ring: ring, at: now) {
                     flush(sink, at: now)
                 }
@@ -302,7 +311,7 @@ final class StoreWriter: @unchecked Sendable {
     }
 
     /// Hands the stream's closed pairs to the sealer.
-    private func seal(_ writer: StreamWriter, _ id: StreamID) {
+    func seal(_ writer: StreamWriter, _ id: StreamID) {
         for base in writer.takeClosedPairs() {
             sealer.seal(base, of: id)
         }
@@ -438,45 +447,5 @@ final class StoreWriter: @unchecked Sendable {
         streams.close(isSynced: isSynced)
         failing.removeAll()
         pacer.removeAll()
-    }
-}
-
-extension StoreWriter: SinkOpening {
-    var wallNow: Int64 { clock.wallMicroseconds() }
-
-    func open(_ key: StreamKey, _ options: StreamOptions) throws(SystemError) -> OpenedSink {
-        let vm = try streams.vm(key.vm)
-        let now = Timestamp(microseconds: wallNow)
-        let writer = try vm.open(key.stream, properties: options.properties, now: now)
-        let id = StreamID(vm: vm.vm.directory, stream: key.stream)
-        seal(writer, id)
-        return OpenedSink(writer: writer, id: id)
-    }
-
-    func failed(_ key: StreamKey, _ error: SystemError) {
-        if error.code == ENOSPC || error.code == EDQUOT, reserve.isHeld {
-            reserve.release()
-            isTight = true
-            nextHold = clock.monotonicMicroseconds() + StreamSink.retryInterval
-        }
-        if problems.raise("\(key.name)/\(key.stream)", "not stored: \(error)") {
-            diagnostics.say(.error, "\(key.name)/\(key.stream): cannot be stored, bytes are counted as lost: \(error)")
-        }
-    }
-
-    func recovered(_ key: StreamKey) {
-        if problems.clear("\(key.name)/\(key.stream)") {
-            diagnostics.say(.notice, "\(key.name)/\(key.stream): is stored again")
-        }
-    }
-
-    func plainFileFailed(_ path: String, _ error: SystemError) {
-        if problems.raise(path, "not written: \(error)") {
-            diagnostics.say(.error, "\(error)")
-        }
-    }
-
-    func plainFileRecovered(_ path: String) {
-        problems.clear(path)
     }
 }

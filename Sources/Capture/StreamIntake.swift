@@ -85,6 +85,9 @@ public final class StreamIntake {
         return !isUnlimited || (ring.held(slot) <= shard.share - InflightRing.maximumPayload && reserve() != nil)
     }
 
+    /// How far the store's writer has come with the ring: while this moves, the disk is slow, not stuck.
+    public var progress: UInt64 { ring.tail }
+
     static func read(_ descriptor: Int32, into target: UnsafeMutableRawBufferPointer) -> Received {
         let count = Glibc.read(descriptor, target.baseAddress, target.count)
         if count > 0 {

@@ -25,6 +25,8 @@ final class StreamSink {
     private(set) var retryAt: Int64?
     private var gap = OpenGap(.writer)
     private var plainProblem = false
+    /// Entries of `pending` before this place are in the plain file.
+    private var plainPlace = 0
     /// The ring of the entries that wait.
     private var ring: InflightRing?
     /// Slots of the rings that stand for the stream: while it has none, it has no source.
@@ -56,6 +58,7 @@ final class StreamSink {
     }
 
     var hasPending: Bool { !pending.isEmpty }
+    var hasPlainFile: Bool { plainFile != nil }
 
     /// Puts an entry behind those that wait.
     func enqueue(_ entry: InflightRing.Entry, ring: InflightRing, at now: Int64) {
@@ -73,6 +76,7 @@ final class StreamSink {
     /// `scratch` is memory to gather small entries in.
     func flush(_ scratch: UnsafeMutableRawBufferPointer, at now: Int64) {
         lastCommit = now
+        writePlain(scratch)
         var place = 0
         while place < pending.count {
             let entry = pending[place]
@@ -90,11 +94,12 @@ final class StreamSink {
                 bytes += pending[end].payload.count
                 end += 1
             }
-            commit(place..<end, bytes: bytes, scratch, at: now)
+            commit(place..<end, scratch, at: now)
             place = end
         }
         pending.removeAll(keepingCapacity: true)
         pendingBytes = 0
+        plainPlace = 0
     }
 
     private func finish(_ entry: InflightRing.Entry) {
@@ -106,27 +111,34 @@ final class StreamSink {
 
     // MARK: - Data
 
-    private func commit(_ range: Range<Int>, bytes: Int, _ scratch: UnsafeMutableRawBufferPointer, at now: Int64) {
-        let first = pending[range.lowerBound]
-        var text = first.payload
-        if range.count > 1 {
-            var at = 0
-            for entry in pending[range] {
-                (scratch.baseAddress! + at).copyMemory(from: entry.payload.baseAddress!, byteCount: entry.payload.count)
-                at += entry.payload.count
-            }
-            text = UnsafeRawBufferPointer(rebasing: scratch[..<bytes])
-        }
+    private func commit(_ range: Range<Int>, _ scratch: UnsafeMutableRawBufferPointer, at now: Int64) {
+        let time = pending[range.lowerBound].time
+        let text = Self.gather(pending[range], scratch)
         if isReady(at: now) {
             let alreadyThere = assign(range)
-            store(UnsafeRawBufferPointer(rebasing: text[min(alreadyThere, bytes)...]), time: first.time, at: now)
+            store(UnsafeRawBufferPointer(rebasing: text[min(alreadyThere, text.count)...]), time: time, at: now)
         } else {
-            lose(text, at: first.time, now: now)
+            lose(text, at: time, now: now)
         }
-        writePlain(text)
         for entry in pending[range] {
             finish(entry)
         }
+    }
+
+    /// The bytes of `entries`, in one piece: where they are when that is one already, else in `scratch`.
+    private static func gather(
+        _ entries: some Collection<InflightRing.Entry>,
+        _ scratch: UnsafeMutableRawBufferPointer
+    ) -> UnsafeRawBufferPointer {
+        if entries.count == 1, let only = entries.first {
+            return only.payload
+        }
+        var count = 0
+        for entry in entries {
+            UnsafeMutableRawBufferPointer(rebasing: scratch[count...]).copyMemory(from: entry.payload)
+            count += entry.payload.count
+        }
+        return UnsafeRawBufferPointer(rebasing: scratch[..<count])
     }
 
     /// Decides the stream offset of each entry, so that a new process can tell whether it was committed. Returns how
@@ -209,8 +221,26 @@ final class StreamSink {
         }
     }
 
-    private func writePlain(_ text: UnsafeRawBufferPointer) {
-        guard let plainFile else {
+    /// Writes to the plain file what waits and is not there yet: at once, for somebody may be looking at it.
+    func writePlain(_ scratch: UnsafeMutableRawBufferPointer) {
+        guard plainFile != nil else {
+            return
+        }
+        while plainPlace < pending.count {
+            var bytes = 0
+            let batch = pending[plainPlace...].prefix { entry in
+                bytes += entry.payload.count
+                return bytes <= Self.gatherLimit
+            }
+            let due = batch.filter { $0.kind == .data && !$0.isInPlainFile }
+            writePlain(text: Self.gather(due, scratch))
+            due.forEach { $0.isInPlainFile = true }
+            plainPlace = batch.endIndex
+        }
+    }
+
+    private func writePlain(text: UnsafeRawBufferPointer) {
+        guard let plainFile, !text.isEmpty else {
             return
         }
         do throws(SystemError) {
@@ -229,9 +259,6 @@ final class StreamSink {
 
     private func handle(special entry: InflightRing.Entry) {
         switch entry.kind {
-        case .data:
-            // Over its rate: the plain file takes it, the store does not.
-            writePlain(entry.payload)
         case .gap:
             let detail = RecordDetail(decoding: Array(entry.payload))
             let isThere =
@@ -253,7 +280,8 @@ final class StreamSink {
             if event == .closed {
                 writer.roll()
             }
-        case .boot, .padding, .open, .close:
+        case .data, .boot, .padding, .open, .close:
+            // Data over its rate is the plain file's alone.
             break
         }
     }

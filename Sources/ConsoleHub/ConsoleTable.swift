@@ -23,7 +23,8 @@ final class ConsoleTable: @unchecked Sendable {
     /// What the names of our stored descriptors begin with.
     static let prefix = "console-"
 
-    private let path: String
+    private let folder: String
+    private let file: String
     private let entries = Mutex<[StreamKey: Entry]>([:])
     private let dropped = Mutex<Set<Endpoint>>([])
     private let control: EventLoop
@@ -36,7 +37,9 @@ final class ConsoleTable: @unchecked Sendable {
     private static let pause: Int64 = 100_000
 
     init(path: String, control: EventLoop, clock: any HostClock) {
-        self.path = path
+        let slash = path.lastIndex(of: "/") ?? path.startIndex
+        folder = String(path[..<slash])
+        file = String(path[slash...].drop { $0 == "/" })
         self.control = control
         self.clock = clock
         lastSave = clock.monotonicMicroseconds() - Self.pause
@@ -51,7 +54,8 @@ final class ConsoleTable: @unchecked Sendable {
 
     /// Begins with the table as the process before left it, and returns its consoles; none when there is no table.
     func load() -> [Entry] {
-        guard let bytes = try? StoredFile(path, .read, on: LinuxFileSystem()).readWhole(),
+        let fileSystem = LinuxFileSystem()
+        guard let bytes = try? fileSystem.contents(of: folder + "/" + file, limit: LinuxFileSystem.tableLimit),
             let table = try? JSON(parsing: bytes)
         else {
             return []
@@ -123,14 +127,8 @@ final class ConsoleTable: @unchecked Sendable {
         let text = JSON.object([
             ("consoles", .array(all.map(Self.encode))), ("dropped", .array(places.map { .string($0) })),
         ]).bytes
-        let fileSystem = LinuxFileSystem()
-        // On tmpfs: without it the next process counts a boot too many, no more.
-        guard let file = try? StoredFile(path + ".new", .create, on: fileSystem), (try? file.truncate(to: 0)) != nil,
-            (try? file.write(at: 0, text)) != nil
-        else {
-            return
-        }
-        try? fileSystem.rename(path + ".new", to: path)
+        // Without it the next process counts a boot too many, no more.
+        try? LinuxFileSystem().replace(file, in: folder, with: text)
     }
 
     private static func encode(_ entry: Entry) -> JSON {
@@ -207,12 +205,5 @@ final class ConsoleTable: @unchecked Sendable {
             peer = ProcessIdentity(process: process, start: start)
         }
         return Entry(descriptorName: descriptor, definition: definition, peer: peer)
-    }
-}
-
-extension StoredFile {
-    /// All of a small file.
-    func readWhole() throws(SystemError) -> [UInt8] {
-        try read(at: 0, count: try size)
     }
 }

@@ -31,6 +31,8 @@ public struct Configuration: Sendable {
     public var deletedAge: Int64
     /// Folders below which libvirt may have logs written, when it is the system's.
     public var logFolders: [String]
+    /// The rate above which what comes by a log of libvirt's goes to its plain file alone; nil: none.
+    public var logRate: RateLimit?
 
     /// Other bounds for the VMs whose name matches.
     public struct Override: Hashable, Sendable {
@@ -59,6 +61,7 @@ public struct Configuration: Sendable {
         totalQuota = nil
         deletedAge = Retention.standardDeletedAge
         logFolders = LogManager.Options.usualFolders
+        logRate = .standard
     }
 
     /// The configuration in `file`.
@@ -98,8 +101,9 @@ public struct Configuration: Sendable {
         }
         try readRetention(try top.section("retention"))
         let libvirt = try top.section("libvirt")
-        try libvirt.allow(["log-folders"])
+        try libvirt.allow(["log-folders", "rate", "burst"])
         logFolders = try libvirt.texts("log-folders") ?? logFolders
+        logRate = try rate(libvirt)
         for section in try top.list("consoles") {
             try readConsole(section)
         }

@@ -38,13 +38,16 @@ public final class Keeper {
         unlink(path)
     }
 
-    /// Runs until the daemon has ended by itself or as it was told to; its exit status, or 128 and the signal.
+    /// Runs until the daemon has ended well or as it was told to, or badly with nothing kept; its exit status, or 128 and
+    /// the signal.
     public func run() throws -> Int32 {
         while true {
             try start()
             let begun = SystemClock().monotonicMicroseconds()
             let (status, wasTold) = try awaitEnd()
-            guard status != 0, !wasTold else {
+            // One that cannot even begin, for its configuration is wrong, has left nothing with us.
+            let wasKilled = status > 128
+            guard status != 0, !wasTold, wasKilled || !kept.isEmpty else {
                 return status
             }
             let hasRun = SystemClock().monotonicMicroseconds() - begun > 1_000_000

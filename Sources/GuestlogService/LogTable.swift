@@ -8,12 +8,15 @@ final class LogTable {
     /// What the names of the stored descriptors begin with.
     static let prefix = "log-"
 
-    private let path: String
+    private static let file = "logs.json"
+
+    private let folder: String
     private let service: ServiceManager
     private var logs: [String: LogManager.Handed] = [:]
 
-    init(path: String, service: ServiceManager) {
-        self.path = path
+    /// The table in `folder`.
+    init(in folder: String, service: ServiceManager) {
+        self.folder = folder
         self.service = service
     }
 
@@ -34,7 +37,8 @@ final class LogTable {
 
     /// The logs that a process before this one had open, for the descriptors that came with their names.
     func load(_ passed: [String: Int32]) -> [LogManager.Handed] {
-        guard let text = try? StoredFile(path, .read, on: LinuxFileSystem()).contents(),
+        let fileSystem = LinuxFileSystem()
+        guard let text = try? fileSystem.contents(of: folder + "/" + Self.file, limit: LinuxFileSystem.tableLimit),
             let json = try? JSON(parsing: text)
         else {
             return []
@@ -51,12 +55,7 @@ final class LogTable {
 
     private func save() {
         let text = JSON.array(logs.values.sorted { $0.path < $1.path }.map { LogManagerState.log($0) }).bytes
-        let fileSystem = LinuxFileSystem()
-        guard let file = try? StoredFile(path + ".new", .create, on: fileSystem), (try? file.truncate(to: 0)) != nil,
-            (try? file.write(at: 0, text)) != nil
-        else {
-            return
-        }
-        try? fileSystem.rename(path + ".new", to: path)
+        // Without it the next process has the pipes, and knows not whose they are.
+        try? LinuxFileSystem().replace(Self.file, in: folder, with: text)
     }
 }

@@ -73,10 +73,11 @@ public final class Virtlogd {
         let isRoot = geteuid() == 0
         let managing = LogManager.Options(
             limits: settings.limits,
-            allowed: isRoot ? configuration.logFolders : nil
+            allowed: isRoot ? configuration.logFolders : nil,
+            rate: configuration.logRate
         )
         manager = LogManager(managing, capture: capture, loop: control)
-        table = LogTable(path: places.runtime + "/logs.json", service: service)
+        table = LogTable(in: places.runtime, service: service)
         server = LogManagerServer(
             manager,
             user: geteuid(),

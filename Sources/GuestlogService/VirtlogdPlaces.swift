@@ -35,7 +35,8 @@ struct VirtlogdPlaces {
 extension LogManagerState {
     /// What the image before this one has left in this process; it is there for one reading.
     init?(places: VirtlogdPlaces) {
-        guard let text = try? StoredFile(places.state, .read, on: LinuxFileSystem()).contents() else {
+        let limit = LinuxFileSystem.tableLimit
+        guard let text = try? LinuxFileSystem().contents(of: places.state, limit: limit) else {
             return nil
         }
         self.init(text, of: getpid())
@@ -47,13 +48,6 @@ extension LogManagerState {
         unlink(places.state)
         let file = try StoredFile(places.state, .create, on: LinuxFileSystem())
         try file.write(at: 0, text(for: getpid()))
-    }
-}
-
-extension StoredFile {
-    /// All of a small file.
-    func contents() throws(SystemError) -> [UInt8] {
-        try read(at: 0, count: try size)
     }
 }
 

@@ -189,20 +189,23 @@ public final class StoredFile {
 }
 
 extension FileSystem {
-    /// The whole of a small file, or nil when there is none.
-    func contents(of path: String) throws(SystemError) -> [UInt8]? {
+    /// The whole of a small file, `limit` bytes at most, or nil when there is none.
+    public func contents(of path: String, limit: Int = smallFileLimit) throws(SystemError) -> [UInt8]? {
         guard status(path) != nil else {
             return nil
         }
         let file = try StoredFile(path, .read, on: self)
-        return try file.read(at: 0, count: min(try file.size, Self.smallFileLimit))
+        return try file.read(at: 0, count: min(try file.size, limit))
     }
 
-    private static var smallFileLimit: Int { 1 << 20 }
+    /// Bytes of a file that holds a few facts.
+    public static var smallFileLimit: Int { 1 << 20 }
+    /// Bytes of a table with a line for everything that is open.
+    public static var tableLimit: Int { 64 << 20 }
 
     /// Replaces the small file `name` in `folder` whole: a reader, and a host that dies, sees the old or the new
     /// contents, never a part; after the return, the new.
-    func replace(_ name: String, in folder: String, with bytes: [UInt8]) throws(SystemError) {
+    public func replace(_ name: String, in folder: String, with bytes: [UInt8]) throws(SystemError) {
         let path = folder + "/" + name
         let temporary = path + ".new"
         let file = try StoredFile(temporary, .create, on: self)

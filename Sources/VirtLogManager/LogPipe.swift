@@ -6,9 +6,9 @@ import SystemIO
 
 /// An open log: the end of its pipe that we read from, on its VM's shard. What QEMU writes goes to `Capture` at once.
 ///
-/// QEMU writes with its machine locked, so nobody may keep it waiting. A pipe holds a megabyte, though: while the ring
-/// is full that is let fill for a moment, so that a guest that is faster than the disk waits a little, as it would for
-/// any file, rather than lose what it says.
+/// QEMU writes with its machine locked, so nobody may keep it waiting. A guest that is faster than the disk waits for it
+/// all the same, as it would for any file, rather than lose what it says: while the ring is full and is being emptied,
+/// the pipe is let fill. Only when the ring is not emptied any more, for the disk is stuck, is what comes dropped.
 final class LogPipe: EventHandler, @unchecked Sendable {
     // Sendable because all but the lets is touched on the shard's thread alone.
 
@@ -20,12 +20,14 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     private var intake: StreamIntake?
     private var token: EventLoop.Token?
     private var rest: EventLoop.TimerToken?
-    /// How often it has rested in a row.
+    /// How often it has rested while the ring was not emptied, and how far that was then.
     private var rests = 0
+    private var progress: UInt64 = 0
 
-    /// How long it is left alone at a time while the ring is full, in microseconds, and how often in a row.
+    /// How long it is left alone at a time while the ring is full, in microseconds, and how often in a row when that is
+    /// not emptied.
     private static let restTime: Int64 = 2_000
-    private static let patience = 25
+    private static let patience = 250
 
     /// The log of `owner` that comes by `descriptor`, to be stored as `key`; `onEnd` is told when nobody writes any more.
     init(
@@ -101,14 +103,20 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         guard let intake else {
             return
         }
-        if intake.hasRoom {
-            rests = 0
-        } else if rests < Self.patience {
-            rests += 1
-            restAWhile()
-            return
+        guard intake.hasRoom || isStuck(intake) else {
+            return restAWhile()
         }
         _ = take()
+    }
+
+    /// Whether the ring, which is full, has not been emptied for so long that the guest must not wait for it.
+    private func isStuck(_ intake: StreamIntake) -> Bool {
+        if intake.progress != progress {
+            progress = intake.progress
+            rests = 0
+        }
+        rests = min(rests + 1, Self.patience)
+        return rests == Self.patience
     }
 
     /// Reads once; whether there was something.

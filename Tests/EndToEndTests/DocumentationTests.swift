@@ -40,6 +40,10 @@ extension EndToEnd {
             let image = try #require(GuestImage.folder)
             symlink(image + "/vmlinuz", site.path + "/vmlinuz")
             symlink(image + "/initrd.gz", site.path + "/initrd.gz")
+            FileText.write("max_size = 1048576\n", to: site.path + "/vms/virtlogd.conf")
+            let serial = "<serial type='pty'><target port='0'/></serial>"
+            let domain = "<domain><name>web</name><devices>\(serial)</devices></domain>\n"
+            FileText.write(domain, to: site.path + "/vms/web.xml")
             let place = site.path + "/vms/web.sock"
             let first = Guest("web", words: "glogin=0 gpoweroff=1", chardev: .server(place), in: site.path)
             #expect(first.hasSwitchedOff())

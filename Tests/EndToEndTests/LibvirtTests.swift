@@ -121,6 +121,28 @@ extension EndToEnd {
             #expect(eventually { host.guestlog("logs", "web", "-s", "console1").status == 0 })
         }
 
+        @Test("a domain that libvirt has defined gets a log, and loses it; all else in it stays")
+        func editsDomains() throws {
+            let host = try LibvirtHost()
+            let bare = host.domain("web", lines: 1).replacing(#/<log [^>]*>/#, with: "")
+            FileText.write(bare, to: host.path + "/web.xml")
+            #expect(host.virsh("define", host.path + "/web.xml").status == 0)
+            let before = host.virsh("dumpxml", "web").text
+            func edit(_ words: String...) -> String {
+                host.run([Program.guestlog, "libvirt", "xml", "--domain", "web"] + words).text
+            }
+            let log = host.path + "/logs/web.log"
+            #expect(edit("--file", log) == "web: a log was added\n")
+            #expect(edit("--file", log) == "web: the log is there already\n")
+            #expect(host.virsh("dumpxml", "web").text.contains("<log file='\(log)' append='on'/>"))
+            #expect(host.virsh("start", "web").status == 0)
+            #expect(eventually { !host.text("web").isEmpty })
+            #expect(host.virsh("destroy", "web").status == 0)
+            #expect(edit("--remove") == "web: the log was removed\n")
+            #expect(edit("--remove") == "web: there is no log\n")
+            #expect(host.virsh("dumpxml", "web").text == before)
+        }
+
         @Test("twenty domains are started at once, and every one has its logs")
         func manyAtOnce() throws {
             let host = try LibvirtHost()

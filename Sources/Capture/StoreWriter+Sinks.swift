@@ -1,0 +1,45 @@
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+
+// What the sinks ask of the writer they live in.
+extension StoreWriter: SinkOpening {
+    var wallNow: Int64 { clock.wallMicroseconds() }
+
+    func open(_ key: StreamKey, _ options: StreamOptions) throws(SystemError) -> OpenedSink {
+        let vm = try streams.vm(key.vm)
+        let now = Timestamp(microseconds: wallNow)
+        let writer = try vm.open(key.stream, properties: options.properties, now: now)
+        let id = StreamID(vm: vm.vm.directory, stream: key.stream)
+        seal(writer, id)
+        return OpenedSink(writer: writer, id: id)
+    }
+
+    func failed(_ key: StreamKey, _ error: SystemError) {
+        if error.code == ENOSPC || error.code == EDQUOT, reserve.isHeld {
+            reserve.release()
+            isTight = true
+            nextHold = clock.monotonicMicroseconds() + StreamSink.retryInterval
+        }
+        if problems.raise("\(key.name)/\(key.stream)", "not stored: \(error)") {
+            diagnostics.say(.error, "\(key.name)/\(key.stream): cannot be stored, bytes are counted as lost: \(error)")
+        }
+    }
+
+    func recovered(_ key: StreamKey) {
+        if problems.clear("\(key.name)/\(key.stream)") {
+            diagnostics.say(.notice, "\(key.name)/\(key.stream): is stored again")
+        }
+    }
+
+    func plainFileFailed(_ path: String, _ error: SystemError) {
+        if problems.raise(path, "not written: \(error)") {
+            diagnostics.say(.error, "\(error)")
+        }
+    }
+
+    func plainFileRecovered(_ path: String) {
+        problems.clear(path)
+    }
+}
