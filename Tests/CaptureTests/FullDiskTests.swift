@@ -1,37 +1,7 @@
 import Capture
-import Glibc
 import LogStore
 import TestSupport
 import Testing
-
-/// A file system of a few megabytes, in memory, mounted for one test. Needs root.
-private final class SmallDisk {
-    let folder = TemporaryFolder()
-    static var isPossible: Bool { geteuid() == 0 }
-
-    init(megabytes: Int) {
-        let code = mount("guestlog-test", folder.path, "tmpfs", 0, "size=\(megabytes)m")
-        #expect(code == 0, "cannot mount: \(String(cString: strerror(errno)))")
-    }
-
-    /// Takes what is left with a file, but for `kibibytes`.
-    func fill(leaving kibibytes: Int) {
-        var status = statvfs()
-        statvfs(folder.path, &status)
-        let free = Int(status.f_bavail) * Int(status.f_frsize) - kibibytes << 10
-        let file = open(folder.path + "/filler", O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
-        #expect(posix_fallocate(file, 0, free) == 0)
-        close(file)
-    }
-
-    func clear() {
-        unlink(folder.path + "/filler")
-    }
-
-    deinit {
-        umount2(folder.path, Int32(MNT_DETACH))
-    }
-}
 
 @Suite struct FullDiskTests {
     @Test(

@@ -171,8 +171,19 @@ final class LibvirtHost {
 
     /// The XML of a domain that boots our guest, which prints `lines` lines and switches itself off.
     func domain(_ name: String, lines: Int, append: Bool = true, extra: String = "", devices: String = "") -> String {
+        Self.domain(name, lines: lines, append: append, extra: extra, devices: devices, in: path)
+    }
+
+    static func domain(
+        _ name: String,
+        lines: Int,
+        append: Bool = true,
+        extra: String = "",
+        devices: String = "",
+        in path: String
+    ) -> String {
         let guest = GuestImage.folder ?? ""
-        let (machine, architecture, port) = Self.machine
+        let (machine, architecture, port) = machine
         return """
             <domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
               <name>\(name)</name><memory unit='MiB'>128</memory><vcpu>1</vcpu>

@@ -1,4 +1,5 @@
 import Glibc
+import SystemIO
 import TestSupport
 import Testing
 
@@ -222,6 +223,66 @@ extension EndToEnd {
             kill(daemon, SIGCONT)
             #expect(host.hasEnded("web"))
             #expect(numbers(host.text("web")) == Array(1...Self.lines))
+        }
+
+        @Test("a session's libvirtd, which starts its log daemon itself, starts us")
+        func session() throws {
+            let user: UInt32 = 65534
+            let folder = TemporaryFolder()
+            for name in ["", "/bin", "/run", "/config", "/config/libvirt", "/logs"] {
+                mkdir(folder.path + name, 0o700)
+                chown(folder.path + name, user, user)
+            }
+            let settings = "security_driver = \"none\"\ncgroup_controllers = []\nnamespaces = []\n"
+            FileText.write(settings, to: folder.path + "/config/libvirt/qemu.conf")
+            // Where the user can reach it.
+            let copy = ["cp", Program.guestlog, folder.path + "/bin/virtlogd"]
+            #expect(ChildProcess(copy, name: "cp", in: folder.path).wait() == 0)
+            let environment = [
+                "HOME": folder.path, "XDG_RUNTIME_DIR": folder.path + "/run",
+                "XDG_CONFIG_HOME": folder.path + "/config",
+                "VIRTLOGD_PATH": folder.path + "/bin",
+            ]
+            var commands = 0
+            func asUser(_ words: [String]) -> ChildProcess {
+                commands += 1
+                let unprivileged = ["setpriv", "--reuid", "\(user)", "--regid", "\(user)", "--clear-groups", "--"]
+                let name = "command-\(commands)"
+                return ChildProcess(unprivileged + words, name: name, in: folder.path, environment: environment)
+            }
+            func virsh(_ words: String...) -> ChildProcess {
+                let child = asUser(["virsh", "-q", "-c", "qemu:///session"] + words)
+                child.wait()
+                return child
+            }
+            let libvirtd = asUser(["/usr/sbin/libvirtd"])
+            #expect(eventually { virsh("list").wait() == 0 }, "\(libvirtd.complaints)")
+            let xml = LibvirtHost.domain("web", lines: 500, in: folder.path)
+            FileText.write(xml, to: folder.path + "/web.xml")
+            let created = virsh("create", folder.path + "/web.xml")
+            #expect(created.wait() == 0, "\(created.complaints) \(libvirtd.complaints)")
+            #expect(eventually(within: 60) { virsh("domstate", "web").wait() != 0 })
+            #expect(numbers(FileText.bytes(folder.path + "/logs/web.log")) == Array(1...500))
+            let store = folder.path + "/.local/share/guestlog"
+            let logs = asUser([folder.path + "/bin/virtlogd", "--version"])
+            #expect(logs.wait() == 0 && logs.text.contains("guestlog"))
+            let stored = ChildProcess(
+                [Program.guestlog, "logs", "web", "-s", "console0", "--color", "never", "--store", store],
+                name: "stored",
+                in: folder.path
+            )
+            #expect(stored.wait() == 0, "\(stored.complaints)")
+            #expect(numbers(stored.output) == Array(1...500))
+            // Whoever is not that user is let go without an answer, root too.
+            let stranger = try UnixSocket.connect(to: folder.path + "/run/libvirt/virtlogd-sock")
+            try stranger.setNonBlocking(false)
+            var byte: UInt8 = 0
+            #expect(read(stranger.raw, &byte, 1) <= 0)
+            libvirtd.stop()
+            let process = FileText.text(folder.path + "/run/libvirt/virtlogd.pid").split(separator: "\n").first
+            if let daemon = process.flatMap({ Int32($0) }) {
+                kill(daemon, SIGTERM)
+            }
         }
     }
 }

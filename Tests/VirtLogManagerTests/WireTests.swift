@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import LogModel
 import LogStore
+import RotatingFile
 import SystemIO
 import TestSupport
 import Testing
@@ -118,6 +119,31 @@ import Testing
         #expect([".0", ".2", ".3"].map { access(log + $0, F_OK) == 0 } == [false, false, true])
         close(again.pipe)
         #expect(try host.stored("console0").bytes == Array("kept\n".utf8))
+    }
+
+    @Test(
+        "a full disk closes no log: the guest writes on, and when there is room its file goes on too",
+        .enabled(if: SmallDisk.isPossible, "mounting a small file system needs root: run the tests as root")
+    )
+    func fullDisk() throws {
+        let disk = SmallDisk(megabytes: 2)
+        let host = try LogHost(limits: RotationLimits(size: 0, backups: 0))
+        let client = try RawClient(host)
+        let log = disk.folder.path + "/a.log"
+        let (_, _, pipe) = try #require(client.open(log))
+        defer { close(pipe) }
+        disk.fill(leaving: 8)
+        let line = String(repeating: "x", count: 1023) + "\n"
+        for _ in 0..<2000 {
+            says(line, to: pipe)
+        }
+        #expect(try #require(client.position(log)).offset < 2_048_000)
+        disk.clear()
+        says("there is room again\n", to: pipe)
+        _ = client.position(log)
+        #expect(String(decoding: FileBytes.of(log), as: UTF8.self).hasSuffix("there is room again\n"))
+        // The store, on another disk, has all of it.
+        #expect(try host.stored("console0").bytes.count == 2_048_020)
     }
 
     @Test("a message is appended to a log, open or not")

@@ -1,0 +1,34 @@
+import Glibc
+
+/// A file system of a few megabytes, in memory, mounted for one test. Needs root.
+public final class SmallDisk {
+    /// Where it is.
+    public let folder = TemporaryFolder()
+    /// Whether this process may mount.
+    public static var isPossible: Bool { geteuid() == 0 }
+
+    /// An empty one.
+    public init(megabytes: Int) {
+        let code = mount("guestlog-test", folder.path, "tmpfs", 0, "size=\(megabytes)m")
+        precondition(code == 0, "cannot mount: \(String(cString: strerror(errno)))")
+    }
+
+    /// Takes what is left with a file, but for `kibibytes`.
+    public func fill(leaving kibibytes: Int) {
+        var status = statvfs()
+        statvfs(folder.path, &status)
+        let free = Int(status.f_bavail) * Int(status.f_frsize) - kibibytes << 10
+        let file = open(folder.path + "/filler", O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+        precondition(posix_fallocate(file, 0, free) == 0, "the disk cannot be filled")
+        close(file)
+    }
+
+    /// Gives back what was taken.
+    public func clear() {
+        unlink(folder.path + "/filler")
+    }
+
+    deinit {
+        umount2(folder.path, Int32(MNT_DETACH))
+    }
+}
