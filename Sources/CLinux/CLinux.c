@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -266,6 +267,15 @@ bool gl_is_in_memory(const char *path) {
     struct statfs system;
     return statfs(path, &system) == 0 && (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
 }
+
+// The user last: who is root no more may not change the group.
+void gl_set_file_owner(uid_t user, gid_t group) {
+    setfsgid(group);
+    setfsuid(user);
+}
+
+uid_t gl_file_user(void) { return (uid_t)setfsuid((uid_t)-1); }
+gid_t gl_file_group(void) { return (gid_t)setfsgid((gid_t)-1); }
 
 int gl_syncfs(int fd) { return syncfs(fd); }
 int gl_allocate(int fd, off_t offset, off_t size) { return fallocate(fd, 0, offset, size) == 0 ? 0 : errno; }

@@ -30,6 +30,8 @@ public final class CaptureService: Sendable {
         public var totalQuota: Int?
         /// How long a deleted VM's log stays, in microseconds.
         public var deletedAge: Int64
+        /// Whose the store is; nil: this process's own. Plain files are this process's in any case.
+        public var owner: FileOwner?
         /// The bounds of one VM.
         public var quota: @Sendable (VMIdentity) -> Quota
         /// Where the store lies; tests put one here that fails or hangs.
@@ -64,6 +66,7 @@ public final class CaptureService: Sendable {
     /// What time it is.
     public let clock: any HostClock
 
+    private let owner: FileOwner?
     private let writer: StoreWriter
     private let writerEnded = OneShot()
     private let sealer: SealerThread
@@ -75,6 +78,7 @@ public final class CaptureService: Sendable {
     /// Prepares capture; nothing runs until `start()`.
     public init(_ options: Options, diagnostics: Diagnostics) throws(SystemError) {
         clock = options.clock
+        owner = options.owner
         self.diagnostics = diagnostics
         store = Store(root: options.store, fileSystem: options.fileSystem)
         try Self.makeDirectories(options.store)
@@ -126,9 +130,14 @@ public final class CaptureService: Sendable {
     public func start() throws(SystemError) {
         let sealer = sealer
         let writer = writer
-        let sealerThread = try WorkerThread(name: "gl-sealer") { sealer.run() }
+        let owner = owner
+        let sealerThread = try WorkerThread(name: "gl-sealer") {
+            owner?.become()
+            sealer.run()
+        }
         let writerEnded = writerEnded
         let writerThread = try WorkerThread(name: "gl-writer") {
+            owner?.become()
             writer.run()
             writerEnded.signal()
         }
@@ -157,7 +166,12 @@ public final class CaptureService: Sendable {
         threads.writer?.join()
         sealer.stop()
         threads.sealer?.join()
-        writer.close(isSynced: sealer.isSynced)
+        let isSynced = sealer.isSynced
+        if let owner {
+            owner.perform { writer.close(isSynced: isSynced) }
+        } else {
+            writer.close(isSynced: isSynced)
+        }
         writer.removeRings()
     }
 

@@ -201,7 +201,7 @@ public final class InflightRing: @unchecked Sendable {
 
     /// Removes the ring's file; the mapping lives on until the last reference goes.
     func removeFile() {
-        unlink(path)
+        FileOwner.asProcess { _ = unlink(path) }
     }
 
     private var headWord: UnsafeMutablePointer<UInt64> {

@@ -65,10 +65,10 @@ public final class Virtlogd {
         signal(SIGPIPE, SIG_IGN)
         signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
         diagnostics = Diagnostics(threshold: configuration.logLevel)
-        capture = try CaptureService(
-            configuration.captureOptions(inflight: places.runtime + "/inflight"),
-            diagnostics: diagnostics
-        )
+        var capturing = configuration.captureOptions(inflight: places.runtime + "/inflight")
+        // `guestlog serve` is not root, and its store is this one.
+        capturing.owner = FileOwner(of: configuration.store)
+        capture = try CaptureService(capturing, diagnostics: diagnostics)
         control = try EventLoop()
         let isRoot = geteuid() == 0
         let managing = LogManager.Options(

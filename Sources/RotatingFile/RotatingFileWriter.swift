@@ -69,9 +69,11 @@ public final class RotatingFileWriter {
         do throws(SystemError) {
             while !rest.isEmpty {
                 if isFull {
-                    try rotate()
+                    try FileOwner.asProcess(rotate)
                 }
-                try openIfNeeded()
+                if file < 0 {
+                    try FileOwner.asProcess(openFile)
+                }
                 let piece = piece(of: rest)
                 try write(UnsafeRawBufferPointer(rebasing: rest[..<piece.count]))
                 rest = UnsafeRawBufferPointer(rebasing: rest[piece.count...])
@@ -100,10 +102,7 @@ public final class RotatingFileWriter {
         return (fitting, fitting == room)
     }
 
-    private func openIfNeeded() throws(SystemError) {
-        guard file < 0 else {
-            return
-        }
+    private func openFile() throws(SystemError) {
         // Not blocking: a pipe in its place would have us wait for a reader.
         let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
         file = try systemCall("open", path) { gl_open(path, flags, mode) }
@@ -112,7 +111,7 @@ public final class RotatingFileWriter {
         position = Int(status.st_size)
         if limits.size > 0, position >= limits.size {
             try rotate()
-            try openIfNeeded()
+            try openFile()
         }
     }
 

@@ -22,11 +22,21 @@ final class LogHost {
     var path: String { folder.path }
     var socket: String { path + "/sock" }
 
-    init(limits: RotationLimits = RotationLimits(size: 4096, backups: 3), allowed: [String]? = nil, clients: Int = 1024)
-        throws
-    {
+    /// A host whose store belongs to `user`, if that is another.
+    init(
+        limits: RotationLimits = RotationLimits(size: 4096, backups: 3),
+        allowed: [String]? = nil,
+        clients: Int = 1024,
+        storeUser user: UInt32? = nil
+    ) throws {
         var options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/inflight")
         options.fileSystem = fileSystem
+        if let user {
+            mkdir(folder.path + "/store", 0o750)
+            chown(folder.path + "/store", user, user)
+            chmod(folder.path, 0o755)
+            options.owner = FileOwner(of: folder.path + "/store")
+        }
         options.shards = 2
         capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
         try capture.start()

@@ -146,6 +146,30 @@ import Testing
         #expect(try host.stored("console0").bytes.count == 2_048_020)
     }
 
+    @Test(
+        "root's log daemon leaves the store its owner's, who can go on with it; plain files are root's",
+        .enabled(if: geteuid() == 0, "needs root, who alone can act for another")
+    )
+    func ownership() throws {
+        let user: UInt32 = 65534
+        let host = try LogHost(storeUser: user)
+        let client = try RawClient(host)
+        let log = host.path + "/a.log"
+        let (_, _, pipe) = try #require(client.open(log))
+        let line = String(repeating: "x", count: 99) + "\n"
+        for _ in 0..<100 {
+            says(line, to: pipe)
+        }
+        #expect(client.position(log) != nil)
+        close(pipe)
+        host.stop()
+        let store = try LinuxFileSystem().everything(below: host.path + "/store")
+        #expect(store.count > 5)
+        #expect(store.filter { FileBytes.owner($0) != user } == [])
+        #expect([log, log + ".0", log + ".1"].map(FileBytes.owner) == [0, 0, 0])
+        #expect(try host.stored("console0").bytes.count == 10_000)
+    }
+
     @Test("a message is appended to a log, open or not")
     func append() throws {
         let host = try LogHost()
@@ -296,10 +320,25 @@ enum FileBytes {
         }
     }
 
+    static func owner(_ path: String) -> UInt32? {
+        var status = stat()
+        return lstat(path, &status) == 0 ? status.st_uid : nil
+    }
+
     static func put(_ text: String, to path: String) {
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         let bytes = Array(text.utf8)
         #expect(write(file, bytes, bytes.count) == bytes.count)
         close(file)
+    }
+}
+
+extension LinuxFileSystem {
+    /// The paths of all files and folders below `folder`.
+    func everything(below folder: String) throws -> [String] {
+        try names(in: folder).flatMap { name in
+            let path = folder + "/" + name
+            return [path] + ((try? everything(below: path)) ?? [])
+        }
     }
 }

@@ -50,6 +50,10 @@ int gl_open_terminal(char *path, size_t room);
 // Starts a program in a session of its own with `terminal` as controlling terminal and standard streams; 0 or an errno.
 int gl_spawn_on_terminal(pid_t *child, const char *terminal, char *const arguments[]);
 int gl_syncfs(int fd);
+// The user and group as whom the calling thread touches files (setfsuid(2)); -1 leaves one as it is.
+void gl_set_file_owner(uid_t user, gid_t group);
+uid_t gl_file_user(void);
+gid_t gl_file_group(void);
 // Whether `path` is on tmpfs or ramfs: what is written there stays in memory.
 bool gl_is_in_memory(const char *path);
 int gl_allocate(int fd, off_t offset, off_t size);
