@@ -56,8 +56,9 @@ public final class LogManager: @unchecked Sendable {
     private let options: Options
     /// The open logs, by path.
     private var logs: [String: LogPipe] = [:]
-    /// Shards that may still hold something of a log that has ended, by its path.
-    private var ending: [String: Shard] = [:]
+    /// Shards that may still hold something of a log that has ended, by its path; numbered, for the next may end soon.
+    private var ending: [String: (shard: Shard, number: Int)] = [:]
+    private var endings = 0
     private var names = LogNames()
     /// Told whenever a log was opened or has ended.
     var onChange: () -> Void = {}
@@ -82,10 +83,8 @@ public final class LogManager: @unchecked Sendable {
     // MARK: - What is asked
 
     func open(_ owner: LogOwner, _ path: String, truncate: Bool, _ answer: @escaping Answer<Opened>) {
-        do throws(LogManagerError) {
-            try check(path)
-        } catch {
-            return answer(.failure(error))
+        if let refusal = refusal(of: path) {
+            return answer(.failure(refusal))
         }
         settle(path) { [self] in
             guard logs[path] == nil else {
@@ -111,10 +110,8 @@ public final class LogManager: @unchecked Sendable {
     }
 
     func read(_ path: String, from start: LogPosition, maximum: Int, _ answer: @escaping Answer<[UInt8]>) {
-        do throws(LogManagerError) {
-            try check(path)
-        } catch {
-            return answer(.failure(error))
+        if let refusal = refusal(of: path) {
+            return answer(.failure(refusal))
         }
         settle(path) { [limits = options.limits] in
             answer(
@@ -131,10 +128,8 @@ public final class LogManager: @unchecked Sendable {
     }
 
     func append(_ owner: LogOwner, _ path: String, _ message: [UInt8], _ answer: @escaping Answer<Void>) {
-        do throws(LogManagerError) {
-            try check(path)
-        } catch {
-            return answer(.failure(error))
+        if let refusal = refusal(of: path) {
+            return answer(.failure(refusal))
         }
         settle(path) { [self] in
             do throws(LogManagerError) {
@@ -155,7 +150,7 @@ public final class LogManager: @unchecked Sendable {
         let key = key(of: path, owner)
         forgetIfUnused(owner)
         let shard = capture.shard(of: key.vm)
-        ending[path] = shard
+        defer { ends(path, on: shard) }
         let refusal = shard.loop.perform { [capture, options = streamOptions(path)] in
             do throws(CaptureService.OpenError) {
                 let intake = try capture.open(key, options: options, on: shard)
@@ -173,23 +168,22 @@ public final class LogManager: @unchecked Sendable {
 
     // MARK: - Steps
 
-    /// Paths come from libvirtd, and by it from whoever may define a domain.
-    private func check(_ path: String) throws(LogManagerError) {
+    /// Why nothing may be done with a path, which comes from libvirtd, and by it from whoever may define a domain.
+    private func refusal(of path: String) -> LogManagerError? {
         guard path.hasPrefix("/"), !path.split(separator: "/").contains("..") else {
-            throw .invalidArgument("a log's path must be absolute, without '..': \(path)")
+            return .invalidArgument("a log's path must be absolute, without '..': \(path)")
         }
         guard let allowed = options.allowed else {
-            return
+            return nil
         }
         let isAllowed = allowed.contains { folder in path.hasPrefix(folder.hasSuffix("/") ? folder : folder + "/") }
-        guard isAllowed else {
-            throw .system("Cannot open log file: '\(path)' is not below \(allowed.joined(separator: ", "))", EACCES)
-        }
+        let place = "Cannot open log file: '\(path)' is not below \(allowed.joined(separator: ", "))"
+        return isAllowed ? nil : .system(place, EACCES)
     }
 
     /// Runs `then` once all that was written of a log before is in its file, and a log that has ended is no longer open.
     private func settle(_ path: String, _ then: @escaping () -> Void) {
-        guard let shard = logs[path]?.shard ?? ending[path] else {
+        guard let shard = logs[path]?.shard ?? ending[path]?.shard else {
             return then()
         }
         let then = OnLoop(body: then)
@@ -284,7 +278,8 @@ public final class LogManager: @unchecked Sendable {
     }
 
     private func key(of path: String, _ owner: LogOwner) -> StreamKey {
-        StreamKey(name: owner.shortName, uuid: owner.uuid, stream: names.stream(of: path, owner))
+        let inUse = logs.values.filter { $0.owner.uuid == owner.uuid }.map(\.key.stream)
+        return StreamKey(name: owner.shortName, uuid: owner.uuid, stream: names.stream(of: path, owner, besides: inUse))
     }
 
     /// Nobody writes into a log any more.
@@ -292,15 +287,22 @@ public final class LogManager: @unchecked Sendable {
         guard let log = logs.removeValue(forKey: path) else {
             return
         }
-        ending[path] = log.shard
-        settle(path) { [self] in
-            if logs[path] == nil {
-                ending[path] = nil
-            }
-        }
+        ends(path, on: log.shard)
         forgetIfUnused(log.owner)
         onEnd(path)
         onChange()
+    }
+
+    /// What `shard` still holds of a log goes into its file before the path is used again.
+    private func ends(_ path: String, on shard: Shard) {
+        endings += 1
+        let number = endings
+        ending[path] = (shard, number)
+        settle(path) { [self] in
+            if ending[path]?.number == number {
+                ending[path] = nil
+            }
+        }
     }
 
     private func forgetIfUnused(_ owner: LogOwner) {

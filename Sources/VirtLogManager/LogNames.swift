@@ -13,8 +13,10 @@ struct LogNames {
     /// What libvirt writes itself lies in its own folder, `…/qemu/NAME.log` or, for a session, `…/qemu/log/NAME.log`:
     /// QEMU's own messages, the stream `qemu`, and its helpers', as `qemu-fs0-virtiofsd`. Anything else is a console;
     /// they are numbered in the order in which they are opened, which is that of the domain's XML.
-    mutating func stream(of path: String, _ owner: LogOwner) -> StreamName {
-        if let own = Self.ownStream(path, owner) {
+    ///
+    /// Those `besides` are other logs' of the VM, and are not given again.
+    mutating func stream(of path: String, _ owner: LogOwner, besides inUse: [StreamName]) -> StreamName {
+        if let own = Self.ownStream(path, owner), !inUse.contains(own) {
             return own
         }
         var numbers = consoles[owner.uuid] ?? [:]

@@ -170,6 +170,37 @@ import Testing
         #expect(try host.stored("console0").bytes.count == 10_000)
     }
 
+    @Test("a VM's logs are streams of their own, whatever they are called, and keep their names while it runs")
+    func streams() throws {
+        let host = try LogHost()
+        let client = try RawClient(host)
+        for folder in ["/a", "/a/qemu", "/b", "/b/qemu"] {
+            mkdir(host.path + folder, 0o755)
+        }
+        let paths = [
+            "/a/qemu/tiny.log", "/a/qemu/tiny-fs0-virtiofsd.log", "/b/qemu/tiny.log", "/a/serial0.log", "/x.log",
+        ]
+        let streams = ["qemu", "qemu-fs0-virtiofsd", "console0", "console1", "console2"]
+        var pipes: [Int32] = []
+        for path in paths {
+            let opened = try #require(client.open(host.path + path))
+            says("\(path)\n", to: opened.pipe)
+            pipes.append(opened.pipe)
+        }
+        // One that is closed and opened again while others run is the same stream.
+        close(pipes[3])
+        #expect(client.position(host.path + paths[4]) != nil)
+        let again = try #require(client.open(host.path + paths[3]))
+        says("again\n", to: again.pipe)
+        pipes[3] = again.pipe
+        for (path, stream) in zip(paths, streams) {
+            #expect(client.position(host.path + path) != nil)
+            let text = path == paths[3] ? "\(path)\nagain\n" : "\(path)\n"
+            #expect(try host.stored(stream).bytes == Array(text.utf8))
+        }
+        pipes.forEach { close($0) }
+    }
+
     @Test("a message is appended to a log, open or not")
     func append() throws {
         let host = try LogHost()
