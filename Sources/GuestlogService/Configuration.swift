@@ -66,14 +66,7 @@ public struct Configuration: Sendable {
 
     /// The configuration in `file`.
     public init(file: String) throws(ConfigurationError) {
-        let bytes: [UInt8]
-        do {
-            let stored = try StoredFile(file, .read, on: LinuxFileSystem())
-            bytes = try stored.read(at: 0, count: stored.size)
-        } catch {
-            throw ConfigurationError(file: file, line: nil, message: "cannot be read: \(error)")
-        }
-        try self.init(file: file, text: String(decoding: bytes, as: UTF8.self))
+        try self.init(file: file, text: ConfigurationError.text(of: file))
     }
 
     /// The configuration that `text` spells; `file` is named in errors.

@@ -1,3 +1,5 @@
+import LogStore
+
 /// What is wrong with a configuration file, and where.
 public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The file.
@@ -9,5 +11,17 @@ public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvert
 
     public var description: String {
         line.map { "\(file):\($0): \(message)" } ?? "\(file): \(message)"
+    }
+}
+
+extension ConfigurationError {
+    /// What a configuration file holds.
+    static func text(of file: String) throws(ConfigurationError) -> String {
+        do {
+            let stored = try StoredFile(file, .read, on: LinuxFileSystem())
+            return String(decoding: try stored.read(at: 0, count: stored.size), as: UTF8.self)
+        } catch {
+            throw ConfigurationError(file: file, line: nil, message: "cannot be read: \(error)")
+        }
     }
 }

@@ -21,19 +21,12 @@ public struct VirtlogdSettings: Equatable, Sendable {
 
     /// The settings in `file`.
     public init(file: String) throws(ConfigurationError) {
-        let bytes: [UInt8]
-        do {
-            let stored = try StoredFile(file, .read, on: LinuxFileSystem())
-            bytes = try stored.read(at: 0, count: stored.size)
-        } catch {
-            throw ConfigurationError(file: file, line: nil, message: "cannot be read: \(error)")
-        }
-        try self.init(file: file, text: String(decoding: bytes, as: UTF8.self))
+        try self.init(file: file, text: ConfigurationError.text(of: file))
     }
 
     /// The settings that `text` spells; `file` is named in errors.
     public init(file: String, text: String) throws(ConfigurationError) {
-        for (place, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (place, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             do throws(Mistake) {
                 try read(line)
             } catch {
@@ -56,7 +49,7 @@ public struct VirtlogdSettings: Equatable, Sendable {
         guard rest.first == "=" || name.isEmpty else {
             throw Mistake(message: "'\(name)' is not followed by = and a value")
         }
-        let value = rest.dropFirst().prefix { $0 != "#" }.filter { $0 != " " && $0 != "\t" && $0 != "\r" }
+        let value = rest.dropFirst().prefix { $0 != "#" }.filter { $0 != " " && $0 != "\t" }
         switch name {
         case "max_size": limits.size = try Self.number(name, value, 0...Int(Int64.max))
         case "max_backups": limits.backups = try Self.number(name, value, 0...Self.maximumBackups)
