@@ -17,7 +17,6 @@ final class StoreWriter: @unchecked Sendable {
     /// How often idle active pairs are looked for, in microseconds.
     private static let idleInterval: Int64 = 600_000_000
 
-    private let store: Store
     private let rings: [InflightRing]
     private var orphans: Orphans
     /// When the remains of streams that did not come back are taken up; monotonic microseconds.
@@ -61,7 +60,6 @@ final class StoreWriter: @unchecked Sendable {
         hostBoot: String,
         fileLimit: Int
     ) throws(SystemError) {
-        self.store = store
         self.rings = rings
         self.orphans = Orphans(orphans)
         self.clock = clock

@@ -81,8 +81,8 @@ public final class StreamIntake {
     /// Whether what is read next has room in the ring, or is over its rate and needs none. A source whose other end can
     /// wait a moment asks before it reads.
     public var hasRoom: Bool {
-        let isUnlimited = !isOverRate(at: shard.monotonicNow) || hasPlainFile
-        return !isUnlimited || (ring.held(slot) <= shard.share - InflightRing.maximumPayload && reserve() != nil)
+        let needsRoom = hasPlainFile || !isOverRate(at: shard.monotonicNow)
+        return !needsRoom || (ring.held(slot) <= shard.share - InflightRing.maximumPayload && reserve() != nil)
     }
 
     /// How far the store's writer has come with the ring: while this moves, the disk is slow, not stuck.

@@ -20,7 +20,8 @@ final class LogTable {
         self.service = service
     }
 
-    private static func name(of path: String) -> String { prefix + String(path.stableHash(), radix: 16) }
+    /// The name under which a log's descriptor is stored.
+    static func name(of path: String) -> String { prefix + String(path.stableHash(), radix: 16) }
 
     func put(_ log: LogManager.Handed) {
         logs[log.path] = log

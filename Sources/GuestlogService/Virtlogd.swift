@@ -161,19 +161,22 @@ public final class Virtlogd {
         }
     }
 
-    /// Becomes the program that lies where this one was started from, the same logs.
+    /// Becomes the program that lies where this one was started from, with the same logs; when that cannot be, the
+    /// program that runs begins anew with them.
     private func replace(with logs: [LogManager.Handed]) throws {
         let sockets = socket.map { [$0.descriptor] } ?? []
-        let state = LogManagerState(sockets: sockets, logs: logs)
-        do {
-            try state.write(places)
+        do throws(SystemError) {
+            try LogManagerState(sockets: sockets, logs: logs).write(places)
+            for descriptor in sockets + logs.map(\.descriptor) {
+                _ = gl_fcntl(descriptor, F_SETFD, 0)
+            }
+            throw ProgramImage.replace(by: CommandLine.arguments[0])
         } catch {
-            diagnostics.say(.error, "cannot hand over, \(error)")
-            throw error
+            unlink(places.state)
+            diagnostics.say(.error, "\(error); the program that ran goes on")
         }
-        for descriptor in sockets + logs.map(\.descriptor) {
-            _ = gl_fcntl(descriptor, F_SETFD, 0)
-        }
-        throw ProgramImage.replace(by: CommandLine.arguments[0])
+        let named = logs.map { (name: LogTable.name(of: $0.path), descriptor: $0.descriptor) }
+        PassedDescriptors.pass(named + sockets.map { (VirtlogdPlaces.socketName, $0) })
+        throw ProgramImage.replace(by: "/proc/self/exe")
     }
 }

@@ -1,7 +1,8 @@
 #!/bin/bash
 # The service under real systemd, run inside a guest by scripts/systemd-guest:
-#   scripts/systemd-guest --deb DEB --file packaging/tests/console.py packaging/tests/service.sh [PART...]
-# Parts: activation ready reload restart watchdog crash upgrade confinement; without any, all of them. In
+#   scripts/systemd-guest --deb DEB --file packaging/tests/console.py --file packaging/tests/libvirt_log.py \
+#       packaging/tests/service.sh [PART...]
+# Parts: activation ready reload restart watchdog crash upgrade confinement virtlogd; without any, all of them. In
 # restart, watchdog, crash and upgrade a console prints numbered lines all along, and not one may be missing.
 #
 #   COUNT, RATE    how many lines such a console prints at least, and how many a second (50000, 4000)
@@ -199,9 +200,39 @@ writable_by_it() {
     return 1
 }
 
+# libvirt's log daemon, which is a unit of its own: killed under a log that is written, it goes on with that.
+part_virtlogd() {
+    local unit=guestlog-virtlogd.service log=/var/log/libvirt/packaged.log lines=20000 killed before writer
+    mkdir -p /var/log/libvirt
+    check "libvirt's log daemon starts" systemctl start "$unit"
+    python3 libvirt_log.py /run/libvirt/virtlogd-sock "$log" "$lines" 2000 >"$work/longest" &
+    writer=$!
+    writers+=("$writer")
+    for killed in 1 2 3; do
+        check "the log grows" within 20 grows "$log"
+        before=$(property MainPID)
+        kill -9 "$before"
+        check "killed ($killed), it is back" within 20 main_pid_is_not "$before"
+    done
+    check "the log's pipe was never closed" wait "$writer"
+    say "longest blocked write $(cat "$work/longest") ms"
+    check "the plain file has every line, once" within 20 has_all "$lines" cat "$log"
+    check "so has the store" within 20 has_all "$lines" guestlog logs packaged -s console0 -o raw
+    check "what it stored is guestlog's" test -z "$(find /var/lib/guestlog ! -user guestlog)"
+    check "and guestlog can read it" grep -q packaged <(setpriv --reuid=guestlog --regid=guestlog --clear-groups guestlog vms --store /var/lib/guestlog)
+    check "it stops cleanly" systemctl stop "$unit"
+    check "and systemd saw no failure" test "$(property Result)" = success
+}
+grows() { [[ $(stat -c %s "$1") -gt ${size:-0} ]] && size=$(($(stat -c %s "$1") + 100000)); }
+has_all() {
+    local lines=$1
+    shift
+    cmp -s <(seq 1 "$lines") <("$@" 2>/dev/null | awk '/^guestlog-line [0-9]+ x/ { print $2 }')
+}
+
 main() {
     local parts=("$@") part began
-    [[ ${#parts[@]} -gt 0 ]] || parts=(activation ready reload restart watchdog crash upgrade confinement)
+    [[ ${#parts[@]} -gt 0 ]] || parts=(activation ready reload restart watchdog crash upgrade confinement virtlogd)
     say "up after $(cut -d' ' -f1 /proc/uptime) s: $(systemctl is-system-running || true)"
     configure
     for part in "${parts[@]}"; do
