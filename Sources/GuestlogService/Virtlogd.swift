@@ -36,7 +36,6 @@ public final class Virtlogd {
         }
     }
 
-    private let options: Options
     private let settings: VirtlogdSettings
     private let places: VirtlogdPlaces
     private let diagnostics: Diagnostics
@@ -58,7 +57,6 @@ public final class Virtlogd {
 
     /// A daemon that keeps what it gets as `configuration` says.
     public init(_ options: Options, _ configuration: Configuration) throws {
-        self.options = options
         places = VirtlogdPlaces(options, runtime: configuration.runtime)
         let file = options.settings ?? (access(places.settings, F_OK) == 0 ? places.settings : nil)
         settings = try file.map { try VirtlogdSettings(file: $0) } ?? VirtlogdSettings()

@@ -51,8 +51,7 @@ public final class LogManagerServer {
 
     private func connect(_ socket: consuming Descriptor) {
         guard let peer = try? UnixSocket.peer(of: socket.raw), peer.user == user else {
-            let peer = try? UnixSocket.peer(of: socket.raw)
-            return onRefused("a client of user \(peer?.user ?? .max) was refused: only user \(user) may connect")
+            return onRefused("a client was refused: only user \(user) may connect")
         }
         let connection = LogManagerConnection(socket, manager: manager) { [weak self] in self?.ended($0) }
         do throws(SystemError) {
