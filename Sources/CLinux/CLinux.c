@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -213,6 +214,7 @@ int gl_signalfd(const int *signals, size_t count) {
 }
 
 int gl_stream_socket(void) { return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+int gl_tcp_socket(int family) { return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 int gl_datagram_socket(void) { return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0); }
 int gl_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
 int gl_pipe(int fds[2], int flags) { return pipe2(fds, flags); }
@@ -282,3 +284,20 @@ int gl_allocate(int fd, off_t offset, off_t size) { return fallocate(fd, 0, offs
 int gl_try_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 int gl_set_pipe_size(int fd, int size) { return fcntl(fd, F_SETPIPE_SZ, size); }
 void gl_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+bool gl_crypt(const char *secret, const char *setting, char hash[GL_HASH_SIZE]) {
+    _Static_assert(GL_HASH_SIZE >= CRYPT_OUTPUT_SIZE, "a hash does not fit");
+    struct crypt_data *room = calloc(1, sizeof *room);
+    if (room == NULL) {
+        return false;
+    }
+    const char *hashed = crypt_r(secret, setting, room);
+    // A failure is NULL, or a text that no hash can be (crypt(3), "ERRORS").
+    bool is_hashed = hashed != NULL && hashed[0] != '*';
+    if (is_hashed) {
+        strcpy(hash, hashed);
+    }
+    explicit_bzero(room, sizeof *room);
+    free(room);
+    return is_hashed;
+}

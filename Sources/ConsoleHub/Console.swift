@@ -44,6 +44,9 @@ final class Console: @unchecked Sendable {
     /// Begins to be reached: with a connection that is there already, or by dialling.
     func begin(with connection: Connection?, knownPeer: ProcessIdentity?, isHandedOver: Bool) {
         self.knownPeer = knownPeer
+        guard !definition.isOnDemand else {
+            return
+        }
         let options = StreamOptions(rate: definition.rate, plainFile: definition.plainFile)
         do throws(CaptureService.OpenError) {
             intake = try hub.capture.open(definition.key, options: options, on: shard)
@@ -74,8 +77,11 @@ final class Console: @unchecked Sendable {
 
     // MARK: - Reaching the guest
 
+    /// Whether anybody wants it reached.
+    private var isWanted: Bool { !definition.isOnDemand || !watchers.isEmpty }
+
     private func dial() {
-        guard definition.endpoint.isDialled, line == nil, !isDialling, !isSpent, !isEnded else {
+        guard isWanted, definition.endpoint.isDialled, line == nil, !isDialling, !isSpent, !isEnded else {
             return
         }
         isDialling = true
@@ -85,7 +91,7 @@ final class Console: @unchecked Sendable {
     /// What came of dialling.
     func dialled(_ result: Result<Connection, SystemError>) {
         isDialling = false
-        guard line == nil, !isEnded else {
+        guard line == nil, !isEnded, isWanted else {
             return
         }
         switch result {
@@ -95,6 +101,11 @@ final class Console: @unchecked Sendable {
     }
 
     private func unreachable(_ error: SystemError) {
+        if definition.isOnDemand {
+            tellAll("the console cannot be reached: \(error)")
+            // Who has left meanwhile is seen to have, and ends the trying.
+            inputDrained()
+        }
         guard error.code == ENOENT else {
             retryLater("\(error)")
             return
@@ -186,18 +197,29 @@ final class Console: @unchecked Sendable {
             intake?.mark(.powerOn)
         }
         knownPeer = peer
-        hub.connected(definition, connection)
+        if !definition.isOnDemand {
+            hub.connected(definition, connection)
+        }
+        // What was typed meanwhile.
+        inputDrained()
+    }
+
+    /// Closes the connection.
+    private func hangUp() {
+        line?.end()
+        line = nil
+        intake?.mark(.closed)
+        if !definition.isOnDemand {
+            hub.disconnected(definition)
+        }
     }
 
     /// The guest's end is closed.
     func disconnected() {
-        guard let line else {
+        guard line != nil else {
             return
         }
-        line.end()
-        self.line = nil
-        intake?.mark(.closed)
-        hub.disconnected(definition)
+        hangUp()
         // What nobody takes any more keeps no writer waiting.
         inputDrained()
         let comesBack = definition.endpoint.comesBack
@@ -238,17 +260,17 @@ final class Console: @unchecked Sendable {
 
     /// Closes the console for good, and tells those who watch why.
     func end(_ reason: String) -> Remains {
-        if let line {
-            line.end()
-            self.line = nil
-            intake?.mark(.closed)
-            hub.disconnected(definition)
+        if line != nil {
+            hangUp()
         }
         return Remains(descriptor: nil, sockets: release(reason))
     }
 
     /// Lets go without a mark: the next process goes on with the descriptor.
     func suspend() -> Remains {
+        if definition.isOnDemand {
+            return end("guestlog stops")
+        }
         let descriptor = line?.handOver()
         line = nil
         return Remains(descriptor: descriptor, sockets: release("guestlog stops"))
@@ -280,6 +302,9 @@ final class Console: @unchecked Sendable {
             return
         }
         watchers.append(watcher)
+        if definition.isOnDemand {
+            dial()
+        }
         guard role != .watch else {
             say(.notice, "\(who) watches")
             return
@@ -302,6 +327,7 @@ final class Console: @unchecked Sendable {
             say(.notice, "\(who) writes")
         }
         writer = watcher
+        watcher.pauseInput(definition.isOnDemand && line == nil)
     }
 
     func drop(_ watcher: Watcher) {
@@ -310,6 +336,13 @@ final class Console: @unchecked Sendable {
         watchers.removeAll { $0 === watcher }
         if writer === watcher {
             writer = nil
+        }
+        if !isWanted {
+            cancel(&retry)
+            backoff = Backoff()
+            if line != nil {
+                hangUp()
+            }
         }
     }
 

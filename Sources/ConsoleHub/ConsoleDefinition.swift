@@ -21,6 +21,9 @@ extension ConsoleHub {
         public let rate: RateLimit?
         /// Whether it was found in a watched folder: when its path goes for good, so does it.
         public let isDiscovered: Bool
+        /// Whether it is reached only while somebody is on it, and its stream is captured another way or not at all:
+        /// between visits it is left to others, and to a VMM that is faster with nobody there.
+        public let isOnDemand: Bool
 
         /// A definition from its parts.
         public init(
@@ -28,13 +31,15 @@ extension ConsoleHub {
             endpoint: Endpoint,
             plainFile: StreamOptions.PlainFile? = nil,
             rate: RateLimit? = .standard,
-            isDiscovered: Bool = false
+            isDiscovered: Bool = false,
+            isOnDemand: Bool = false
         ) throws(DefinitionError) {
             self.key = key
             self.endpoint = endpoint
             self.plainFile = plainFile
             self.rate = rate
             self.isDiscovered = isDiscovered
+            self.isOnDemand = isOnDemand
             try Self.checkName("name", key.name)
             if let namespace = key.namespace {
                 try Self.checkName("namespace", namespace)

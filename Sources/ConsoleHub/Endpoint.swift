@@ -8,6 +8,8 @@ public enum Endpoint: Hashable, Sendable {
     case connect(path: String)
     /// A socket that we listen on and the VMM connects to: QEMU's `socket,server=off,reconnect=1`.
     case listen(path: String)
+    /// A port of TCP that the VMM listens on, and on which bytes pass as they are: QEMU's `socket,host=…,port=…`.
+    case tcp(NetworkAddress)
     /// A pseudo-terminal that the VMM made.
     case terminal(path: String)
     /// A named pipe that the VMM writes to; it is made when absent.
@@ -22,14 +24,14 @@ public enum Endpoint: Hashable, Sendable {
     var path: String? {
         switch self {
         case .connect(let path), .listen(let path), .terminal(let path), .fifo(let path): path
-        case .inherited: nil
+        case .tcp, .inherited: nil
         }
     }
 
     /// Whether it is reached by opening a path, again and again; the others come to us.
     var isDialled: Bool {
         switch self {
-        case .connect, .terminal, .fifo: true
+        case .connect, .tcp, .terminal, .fifo: true
         case .listen, .inherited: false
         }
     }
@@ -38,7 +40,7 @@ public enum Endpoint: Hashable, Sendable {
     var watchedPath: String? {
         switch self {
         case .connect(let path), .terminal(let path): path
-        case .listen, .fifo, .inherited: nil
+        case .listen, .tcp, .fifo, .inherited: nil
         }
     }
 
@@ -56,7 +58,7 @@ public enum Endpoint: Hashable, Sendable {
     /// that may be anybody: to open it again would be to listen in on them. Only a link can lead to the VMM's next.
     var comesBack: Return {
         switch self {
-        case .connect, .listen, .fifo: .retry
+        case .connect, .listen, .tcp, .fifo: .retry
         case .terminal(let path): path.hasPrefix("/dev/pts/") ? .never : .change
         case .inherited: .never
         }
@@ -72,6 +74,7 @@ public enum Endpoint: Hashable, Sendable {
         switch self {
         case .connect(let path): "connect:" + path
         case .listen(let path): "listen:" + path
+        case .tcp(let address): "tcp:" + address.description
         case .terminal(let path): "pty:" + path
         case .fifo(let path): "fifo:" + path
         case .inherited: "inherited"
@@ -88,6 +91,13 @@ public enum Endpoint: Hashable, Sendable {
             return nil
         }
         let path = String(text[text.index(after: colon)...])
+        if text[..<colon] == "tcp" {
+            guard let address = NetworkAddress(path), address.port != 0 else {
+                return nil
+            }
+            self = .tcp(address)
+            return
+        }
         guard path.hasPrefix("/") else {
             return nil
         }
@@ -112,6 +122,8 @@ public enum Endpoint: Hashable, Sendable {
         switch self {
         case .connect(let path):
             return try UnixSocket.connect(to: path)
+        case .tcp(let address):
+            return try address.connect()
         case .terminal(let path):
             let terminal = Descriptor(
                 owning: try systemCall("open", path) { gl_open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0) }

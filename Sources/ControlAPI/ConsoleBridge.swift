@@ -11,12 +11,16 @@ import SystemIO
 struct ConsoleBridge {
     let server: ControlServer
 
-    func serve(_ channel: WebSocketChannel, _ target: RequestTarget) async throws {
-        let peer = try? await channel.channel.peerCredentials()
+    func serve(_ channel: WebSocketChannel, _ visit: ConsoleVisit) async throws {
+        var caller = visit.caller
+        if caller == nil {
+            caller = Caller(try? await channel.channel.peerCredentials())
+        }
+        let visitor = caller ?? Caller(nil)
         try await channel.executeThenClose { inbound, outbound in
             do {
-                let console = try await attach(target, peer: peer, on: channel.channel.eventLoop)
-                try await pump(console, inbound, outbound)
+                let console = try await attach(visit, as: visitor, on: channel.channel.eventLoop)
+                try await pump(console, visit.framing, inbound, outbound)
             } catch let error as APIError {
                 try await close(outbound, error.message)
             }
@@ -24,28 +28,18 @@ struct ConsoleBridge {
     }
 
     private func attach(
-        _ target: RequestTarget,
-        peer: PeerCredentials?,
+        _ visit: ConsoleVisit,
+        as caller: Caller,
         on loop: any NIOCore.EventLoop
     ) async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
-        guard case .console(let name) = try Route(.GET, target) else {
-            throw APIError.notFound("this is no console")
-        }
-        let role: WatcherRole =
-            switch target["mode"] ?? "write" {
-            case "watch": .watch
-            case "write": .write
-            case "steal": .steal
-            case let other: throw APIError.badRequest("mode=\(other): watch, write or steal was expected")
-            }
-        let stream = target["stream"] ?? StreamName.console0.text
-        let keys = try server.consoles(of: name).map(\.definition.key)
+        let role = try visit.role
+        let stream = visit.stream ?? StreamName.console0.text
+        let keys = try server.consoles(of: visit.vm, for: caller).map(\.definition.key)
         guard let key = keys.first(where: { $0.stream.text == stream }) else {
             let streams = keys.map(\.stream.text).joined(separator: ", ")
-            throw APIError.notFound("no console of \(name) feeds \(stream); there is \(streams)")
+            throw APIError.notFound("no console of \(visit.vm) feeds \(stream); there is \(streams)")
         }
-        let who = peer.map { "user \($0.user) (process \($0.process))" } ?? "somebody"
-        let raw = try joinHub(key, role, who)
+        let raw = try joinHub(key, role, caller.name)
         return try await ClientBootstrap(group: loop).withConnectedSocket(raw) { channel in
             channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel(wrappingChannelSynchronously: channel) }
         }
@@ -62,6 +56,7 @@ struct ConsoleBridge {
 
     private func pump(
         _ console: NIOAsyncChannel<ByteBuffer, ByteBuffer>,
+        _ framing: ConsoleVisit.Framing,
         _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
         _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
     ) async throws {
@@ -69,7 +64,7 @@ struct ConsoleBridge {
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask {
                     for try await bytes in output {
-                        try await outbound.write(WebSocketFrame(fin: true, opcode: .binary, data: bytes))
+                        try await outbound.write(framing.frame(bytes))
                     }
                     try await close(outbound, "the console is closed to you")
                 }
@@ -77,7 +72,11 @@ struct ConsoleBridge {
                     for try await frame in inbound {
                         switch frame.opcode {
                         case .binary, .text, .continuation:
-                            try await input.write(frame.unmaskedData)
+                            guard let bytes = framing.bytes(of: frame) else {
+                                try await close(outbound, "a frame was expected to hold base 64")
+                                return
+                            }
+                            try await input.write(bytes)
                         case .ping:
                             try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData))
                         case .connectionClose:

@@ -4,9 +4,9 @@ import LogModel
 extension ControlServer {
     /// The consoles of the one VM that `word` names: by its name, its UUID, or its folder as `guestlog vms` shows it.
     ///
-    /// A name that several VMs have names none of them.
-    func consoles(of word: String) throws(APIError) -> [ConsoleHub.Status] {
-        let all = hub.statuses()
+    /// A name that several VMs have names none of them. VMs that the caller may not see do not exist.
+    func consoles(of word: String, for caller: Caller) throws(APIError) -> [ConsoleHub.Status] {
+        let all = hub.statuses().filter { caller.access.vms.contains($0.definition.vm) }
         let named = all.filter { $0.definition.vm.name == word }
         let uuid = VMIdentity.canonicalUUID(word)
         let found =

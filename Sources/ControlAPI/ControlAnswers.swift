@@ -15,15 +15,18 @@ extension ControlServer {
         _ route: Route,
         _ target: RequestTarget,
         _ body: [UInt8],
-        from peer: PeerCredentials?
+        for caller: Caller
     ) async throws -> JSON {
         switch route {
-        case .status: return status()
-        case .vms: return try await blocking { try self.vms() }
-        case .boots(let vm): return try await blocking { try self.boots(of: vm, target) }
-        case .addConsole: return try addConsole(body, from: peer)
-        case .removeConsole(let name): return try removeConsole(name, target)
-        case .endVM(let vm): return try await endVM(vm)
+        case .status: return try status(for: caller)
+        case .vms: return try await blocking { try self.vms(for: caller) }
+        case .boots(let vm): return try await blocking { try self.boots(of: vm, target, for: caller) }
+        case .addConsole: return try addConsole(body, for: caller)
+        case .removeConsole(let name): return try removeConsole(name, target, for: caller)
+        case .endVM(let vm): return try await endVM(vm, for: caller)
+        case .tokens: return .object([("tokens", .array(tokens.all.map(\.told)))])
+        case .addToken: return try await blocking { try self.addToken(body) }
+        case .revokeToken(let id): return try await blocking { try self.revokeToken(id) }
         case .logs, .wait, .console: throw APIError(500, "this route streams")
         }
     }
@@ -42,7 +45,10 @@ extension ControlServer {
         }
     }
 
-    private func status() -> JSON {
+    private func status(for caller: Caller) throws(APIError) -> JSON {
+        guard caller.access.vms == .all else {
+            throw APIError(403, "\(caller.name) may see some VMs, and the status is of all of them")
+        }
         let statistics = capture.statistics().values
         let consoles = hub.statuses()
         let stuck = capture.writerStuckFor
@@ -74,14 +80,15 @@ extension ControlServer {
     /// A write that takes longer than this, in microseconds, is a problem.
     private static let stuckThreshold: Int64 = 5_000_000
 
-    private func vms() throws -> JSON {
-        let consoles = Dictionary(grouping: hub.statuses()) { $0.definition.vm.directoryName }
+    private func vms(for caller: Caller) throws -> JSON {
+        let shown = hub.statuses().filter { caller.access.vms.contains($0.definition.vm) }
+        let consoles = Dictionary(grouping: shown) { $0.definition.vm.directoryName }
         let statistics = Dictionary(grouping: capture.statistics()) { stream, _ in
             VMIdentity(name: stream.name, uuid: stream.uuid, namespace: stream.namespace).directoryName
         }
         var listed: [JSON] = []
         var seen: Set<String> = []
-        for vm in try capture.store.vms() {
+        for vm in try store(for: caller).vms() {
             let live = vm.ended == nil
             // A VM made anew under its name is known to the hub by the name alone.
             let folder = VMIdentity(
@@ -106,8 +113,12 @@ extension ControlServer {
         return .object([("vms", .array(listed))])
     }
 
-    private func boots(of word: String, _ target: RequestTarget) throws -> JSON {
-        let vm = try VMLookup.resolve(word, in: capture.store, previousInstance: target.flag("previous-instance"))
+    private func boots(of word: String, _ target: RequestTarget, for caller: Caller) throws -> JSON {
+        let vm = try VMLookup.resolve(
+            word,
+            in: store(for: caller),
+            previousInstance: target.flag("previous-instance")
+        )
         let boots = try BootList.boots(of: vm, in: capture.store)
         return .object([("boots", .array(boots.map(\.json)))])
     }
@@ -126,7 +137,7 @@ extension ControlServer {
         return limits
     }
 
-    func addConsole(_ body: [UInt8], from peer: PeerCredentials?) throws(APIError) -> JSON {
+    func addConsole(_ body: [UInt8], for caller: Caller) throws(APIError) -> JSON {
         let json: JSON
         do {
             json = try JSON(parsing: body)
@@ -137,7 +148,9 @@ extension ControlServer {
             throw .badRequest("name is missing: the VM's")
         }
         guard let text = json["endpoint"]?.text, let endpoint = Endpoint(text) else {
-            throw .badRequest("endpoint is missing, or none: connect:PATH, listen:PATH, pty:PATH or fifo:PATH")
+            throw .badRequest(
+                "endpoint is missing, or none: connect:PATH, listen:PATH, tcp:ADDRESS:PORT, pty:PATH or fifo:PATH"
+            )
         }
         let streamText = json["stream"]?.text ?? StreamName.console0.text
         guard let stream = StreamName(streamText) else {
@@ -152,16 +165,24 @@ extension ControlServer {
         }
         let key = StreamKey(name: name, uuid: uuid, namespace: json["namespace"]?.text, stream: stream)
         // The guest says what goes into a plain file: only who may write what the daemon may says where that is.
-        guard json["plain_file"] == nil || peer?.user == 0 || peer?.user == geteuid() else {
+        guard json["plain_file"] == nil || caller.isDaemonsOwn else {
             throw APIError(403, "plain_file is for root and the daemon's own user; the configuration can name one")
         }
         var plainFile: StreamOptions.PlainFile?
         if let path = json["plain_file"]?.text {
             plainFile = StreamOptions.PlainFile(path: path, limits: try rotationLimits(json))
         }
+        guard caller.access.vms.contains(VMIdentity(name: name, uuid: uuid, namespace: key.namespace)) else {
+            throw APIError(403, "\(caller.name) may not have \(name) captured")
+        }
         let definition: ConsoleHub.Definition
         do {
-            definition = try ConsoleHub.Definition(key: key, endpoint: endpoint, plainFile: plainFile)
+            definition = try ConsoleHub.Definition(
+                key: key,
+                endpoint: endpoint,
+                plainFile: plainFile,
+                isOnDemand: json["on_demand"]?.bool ?? false
+            )
         } catch {
             throw .badRequest("\(error)")
         }
@@ -174,8 +195,12 @@ extension ControlServer {
         return .object([("added", .string(name))])
     }
 
-    private func removeConsole(_ name: String, _ target: RequestTarget) throws(APIError) -> JSON {
-        let keys = try consoles(of: name).map(\.definition.key).filter { key in
+    private func removeConsole(
+        _ name: String,
+        _ target: RequestTarget,
+        for caller: Caller
+    ) throws(APIError) -> JSON {
+        let keys = try consoles(of: name, for: caller).map(\.definition.key).filter { key in
             target["stream"].map { $0 == key.stream.text } ?? true
         }
         guard !keys.isEmpty else {
@@ -188,8 +213,8 @@ extension ControlServer {
     }
 
     /// The VM is deleted: its consoles go, its history ends and is kept for a while.
-    private func endVM(_ word: String) async throws -> JSON {
-        let vm = try await blocking { try VMLookup.resolveExactly(word, in: self.capture.store) }
+    private func endVM(_ word: String, for caller: Caller) async throws -> JSON {
+        let vm = try await blocking { try VMLookup.resolveExactly(word, in: self.store(for: caller)) }
         guard vm.ended == nil else {
             throw APIError(404, "\(word) is deleted already; its log goes when its time is over")
         }

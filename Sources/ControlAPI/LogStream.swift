@@ -13,9 +13,14 @@ import SystemIO
 struct LogStream {
     let server: ControlServer
 
-    func answer(_ target: RequestTarget, _ outbound: ResponseWriter, until closed: EventLoopFuture<Void>) async throws {
+    func answer(
+        _ target: RequestTarget,
+        for caller: Caller,
+        _ outbound: ResponseWriter,
+        until closed: EventLoopFuture<Void>
+    ) async throws {
         let request = try LogRequest(target, now: server.now)
-        let (store, now) = (server.capture.store, server.now)
+        let (store, now) = (server.store(for: caller), server.now)
         let query = try await server.blocking { try request.open(store, now: now) }
         var headers = HTTPHeaders()
         headers.add(name: "Content-Type", value: request.rendering.format.contentType)

@@ -12,6 +12,19 @@ enum Route: Hashable {
     case addConsole
     case removeConsole(name: String)
     case endVM(vm: String)
+    case tokens
+    case addToken
+    case revokeToken(id: String)
+
+    /// What one must be allowed to ask for it over the network; nil: it is asked for on this host alone.
+    var scope: Access.Scope? {
+        switch self {
+        case .status, .vms, .logs, .boots, .wait: .read
+        case .console: .console
+        case .addConsole, .removeConsole, .endVM: .admin
+        case .tokens, .addToken, .revokeToken: nil
+        }
+    }
 
     /// The route of a request, or why there is none.
     init(_ method: HTTPMethod, _ target: RequestTarget) throws(APIError) {
@@ -25,6 +38,8 @@ enum Route: Hashable {
         case 1 where rest[0] == "vms": known = [(.GET, .vms)]
         case 1 where rest[0] == "logs": known = [(.GET, .logs)]
         case 1 where rest[0] == "consoles": known = [(.POST, .addConsole)]
+        case 1 where rest[0] == "tokens": known = [(.GET, .tokens), (.POST, .addToken)]
+        case 2 where rest[0] == "tokens": known = [(.DELETE, .revokeToken(id: rest[1]))]
         case 2 where rest[0] == "consoles": known = [(.DELETE, .removeConsole(name: rest[1]))]
         case 2 where rest[0] == "vms": known = [(.DELETE, .endVM(vm: rest[1]))]
         case 3 where rest[0] == "vms" && rest[2] == "boots": known = [(.GET, .boots(vm: rest[1]))]

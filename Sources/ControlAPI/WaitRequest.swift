@@ -9,7 +9,12 @@ struct WaitRequest {
     let server: ControlServer
 
     /// The match as JSON, or null when `timeout` passed without one.
-    func answer(_ word: String, _ target: RequestTarget, until closed: EventLoopFuture<Void>) async throws -> JSON {
+    func answer(
+        _ word: String,
+        _ target: RequestTarget,
+        for caller: Caller,
+        until closed: EventLoopFuture<Void>
+    ) async throws -> JSON {
         guard let pattern = try LogRequest.pattern(target["pattern"], ignoreCase: nil) else {
             throw APIError.badRequest("pattern is missing")
         }
@@ -27,7 +32,7 @@ struct WaitRequest {
                 throw .badRequest("timeout: \(error)")
             }
         }
-        let wait = PatternWait(store: server.capture.store, vm: word, stream: stream, pattern: pattern, since: since)
+        let wait = PatternWait(store: server.store(for: caller), vm: word, stream: stream, pattern: pattern, since: since)
         let following = Following(CommitNews(server.capture.bell, until: closed))
         guard let match = try await following.match(wait, within: timeout) else {
             return .null

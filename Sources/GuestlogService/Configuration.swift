@@ -1,5 +1,6 @@
 import Capture
 import ConsoleHub
+import ControlAPI
 import Glibc
 import LogModel
 import LogStore
@@ -33,6 +34,10 @@ public struct Configuration: Sendable {
     public var logFolders: [String]
     /// The rate above which what comes by a log of libvirt's goes to its plain file alone; nil: none.
     public var logRate: RateLimit?
+    /// Where the API listens besides its Unix socket; nil: nowhere.
+    public var listener: NetworkListener?
+    /// What OpenStack's clients find there.
+    public var nova: NovaOptions
 
     /// Other bounds for the VMs whose name matches.
     public struct Override: Hashable, Sendable {
@@ -62,6 +67,8 @@ public struct Configuration: Sendable {
         deletedAge = Retention.standardDeletedAge
         logFolders = LogManager.Options.usualFolders
         logRate = .standard
+        listener = nil
+        nova = NovaOptions()
     }
 
     /// The configuration in `file`.
@@ -73,7 +80,7 @@ public struct Configuration: Sendable {
     public init(file: String, text: String) throws(ConfigurationError) {
         self.init()
         let top = try ConfigurationReader(file: file, text: text)
-        try top.allow(["store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt"])
+        try top.allow(["store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack"])
         // What the environment names is there already, and comes before the file.
         let named = DefaultPlaces.named
         if let folder = try top.text("store"), named.store == nil {
@@ -97,6 +104,8 @@ public struct Configuration: Sendable {
         try libvirt.allow(["log-folders", "rate", "burst"])
         logFolders = try libvirt.texts("log-folders") ?? logFolders
         logRate = try rate(libvirt)
+        listener = try NetworkListener(try top.section("api"))
+        nova = try NovaOptions(try top.section("openstack"))
         for section in try top.list("consoles") {
             try readConsole(section)
         }
@@ -126,15 +135,16 @@ public struct Configuration: Sendable {
     }
 
     private mutating func readConsole(_ section: ConfigurationReader) throws(ConfigurationError) {
-        let kinds = ["path", "connect", "listen", "pty", "fifo"]
+        let kinds = ["path", "connect", "listen", "tcp", "pty", "fifo"]
         try section.allow(
             kinds + [
                 "name", "uuid", "namespace", "stream", "plain-file", "plain-size", "plain-backups", "rate", "burst",
+                "on-demand",
             ]
         )
         let given = kinds.filter(section.has)
         guard given.count == 1, let kind = given.first, let place = try section.text(kind) else {
-            throw section.error(at: nil, "a console needs one of path, connect, listen, pty or fifo")
+            throw section.error(at: nil, "a console needs one of path, connect, listen, tcp, pty or fifo")
         }
         let stream = try self.stream(section)
         let rate = try self.rate(section)
@@ -156,7 +166,8 @@ public struct Configuration: Sendable {
             throw section.error(at: nil, "a console at one place needs name: the VM's")
         }
         guard let endpoint = Endpoint(kind + ":" + place) else {
-            throw section.error(at: kind, "\(place): the path must begin with /")
+            let wanted = kind == "tcp" ? "ADDRESS:PORT was expected" : "the path must begin with /"
+            throw section.error(at: kind, "\(place): \(wanted)")
         }
         var uuid: String?
         if let text = try section.text("uuid") {
@@ -167,9 +178,16 @@ public struct Configuration: Sendable {
         }
         let key = StreamKey(name: name, uuid: uuid, namespace: try section.text("namespace"), stream: stream)
         let plainFile = plain.map { StreamOptions.PlainFile(path: $0, limits: limits) }
+        let isOnDemand = try section.flag("on-demand") ?? false
         do throws(DefinitionError) {
             consoles.append(
-                try ConsoleHub.Definition(key: key, endpoint: endpoint, plainFile: plainFile, rate: rate)
+                try ConsoleHub.Definition(
+                    key: key,
+                    endpoint: endpoint,
+                    plainFile: plainFile,
+                    rate: rate,
+                    isOnDemand: isOnDemand
+                )
             )
         } catch {
             throw section.error(at: nil, "\(error)")
@@ -198,6 +216,7 @@ public struct Configuration: Sendable {
         let same = [
             ("store", store == fresh.store), ("runtime", runtime == fresh.runtime), ("socket", socket == fresh.socket),
             ("retention.total", totalQuota == fresh.totalQuota), ("retention.deleted", deletedAge == fresh.deletedAge),
+            ("api", listener == fresh.listener), ("openstack", nova == fresh.nova),
         ]
         return same.filter { !$0.1 }.map(\.0)
     }
@@ -209,7 +228,10 @@ public struct Configuration: Sendable {
             ("store", store), ("runtime", runtime), ("socket", socket), ("log-level", level),
             ("retention.vm", "\(quota.bytes) bytes"), ("retention.total", "\(effectiveTotal()) bytes"),
             ("retention.age", Self.words(age: quota.age)),
-            ("retention.deleted", "\(deletedAge / 1_000_000) s"),
+            ("retention.deleted", "\(deletedAge / 1_000_000) s"), ("api.listen", listener?.words ?? "nowhere"),
+            ("openstack.console-url", nova.consoleURL ?? "where the client came"),
+            ("openstack.console-life", "\(nova.consoleLife / 1_000_000) s"),
+            ("openstack.console-output", nova.output.rawValue),
         ]
         for override in overrides {
             let words = "\(override.quota.bytes) bytes, age \(Self.words(age: override.quota.age))"

@@ -100,6 +100,17 @@ struct ConfigurationReader {
         return value
     }
 
+    /// `true` or `false`.
+    func flag(_ key: String) throws(ConfigurationError) -> Bool? {
+        guard let text = try text(key) else {
+            return nil
+        }
+        guard let value = Bool(text) else {
+            throw error(node(key), "\(path)\(key): \(text) is neither true nor false")
+        }
+        return value
+    }
+
     /// Bytes, as `500M` or `10GiB`.
     func size(_ key: String) throws(ConfigurationError) -> Int? {
         guard let text = try text(key) else {

@@ -18,7 +18,9 @@ public final class Daemon {
     private let capture: CaptureService
     private let hub: ConsoleHub
     private let server: ControlServer
-    private var listener: Descriptor?
+    private let network: (listener: NetworkListener, door: NetworkDoor)?
+    /// The listening sockets, by the names under which they are passed on.
+    private var listeners: [String: Int32] = [:]
     private let signals: SignalQueue
     private let heartbeat: Heartbeat
     /// Where this program lay when it began: an upgrade renames another one over it, and that is what replaces us.
@@ -26,6 +28,8 @@ public final class Daemon {
 
     /// The name under which systemd passes the API's socket.
     public static let socketName = "guestlog.api"
+    /// The name under which a process that is replaced passes the API's socket of TCP.
+    private static let networkName = "guestlog.network"
     /// The program's version.
     public static let version = "0.1.0"
 
@@ -48,7 +52,14 @@ public final class Daemon {
         options.quota = { [live] in live.quota(of: $0) }
         capture = try CaptureService(options, diagnostics: diagnostics)
         hub = try ConsoleHub(Self.hubOptions(configuration), capture: capture, manager: manager)
-        server = ControlServer(capture: capture, hub: hub, version: Self.version)
+        server = ControlServer(
+            capture: capture,
+            hub: hub,
+            tokens: try TokenRegister(in: capture.store),
+            nova: configuration.nova,
+            version: Self.version
+        )
+        network = try configuration.listener.map { ($0, try $0.door()) }
         heartbeat = Heartbeat(capture.shards.map(\.loop))
     }
 
@@ -86,25 +97,22 @@ public final class Daemon {
     }
 
     private func begin() throws {
-        var passed: Int32?
         PassedDescriptors.take { name, descriptor in
-            if name == Self.socketName {
-                passed = descriptor.release()
+            if name == Self.socketName || name == Self.networkName {
+                listeners[name] = descriptor.release()
             } else {
                 _ = hub.inherit(name, descriptor)
             }
         }
-        let listening = try passed.map { Descriptor(owning: $0) } ?? UnixSocket.listen(at: configuration.socket)
-        let own = try listening.duplicate().release()
-        listener = consume listening
+        if listeners[Self.socketName] == nil {
+            listeners[Self.socketName] = try UnixSocket.listen(at: configuration.socket).release()
+        }
+        try listenToNetwork()
         try capture.start()
         try hub.start(configuration.consoles)
-        Task.detached { [server, diagnostics] in
-            do {
-                try await server.run(on: Descriptor(owning: own))
-            } catch {
-                diagnostics.say(.error, "the API stopped: \(error)")
-            }
+        try serve(Self.socketName, .local)
+        if let network {
+            try serve(Self.networkName, .network(network.door))
         }
         diagnostics.say(
             .notice,
@@ -117,6 +125,44 @@ public final class Daemon {
             )
         }
         manager.notify("READY=1\nSTATUS=capturing")
+    }
+
+    /// Has the API's socket of TCP listen where it is to; one that listens elsewhere came from before.
+    private func listenToNetwork() throws {
+        if let passed = listeners[Self.networkName],
+            network == nil || NetworkAddress(boundTo: passed) != network?.listener.address
+        {
+            close(passed)
+            listeners[Self.networkName] = nil
+        }
+        guard let network else {
+            return
+        }
+        if listeners[Self.networkName] == nil {
+            listeners[Self.networkName] = try network.listener.address.listen().release()
+        }
+        diagnostics.say(.notice, "the API listens at \(network.listener.words)")
+        if network.listener.isAnonymous {
+            diagnostics.say(
+                .warning,
+                "api.anonymous: every user and program of this host may read all logs and type on all consoles"
+            )
+        }
+    }
+
+    /// Serves the listening socket of that name.
+    private func serve(_ name: String, _ door: Door) throws {
+        guard let listener = listeners[name] else {
+            return
+        }
+        let own = try systemCall("dup") { gl_fcntl(listener, F_DUPFD_CLOEXEC, 0) }
+        Task.detached { [server, diagnostics] in
+            do {
+                try await server.run(on: Descriptor(owning: own), as: door)
+            } catch {
+                diagnostics.say(.error, "the API stopped: \(error)")
+            }
+        }
     }
 
     // MARK: - Signals and the watchdog
@@ -157,6 +203,7 @@ public final class Daemon {
             let fresh = try Configuration(file: configurationFile)
             live.replace(with: fresh)
             diagnostics.setThreshold(fresh.logLevel)
+            renewIdentity()
             hub.setPatterns(fresh.patterns)
             fresh.consoles.forEach { hub.add($0) }
             diagnostics.say(.notice, "configuration read again")
@@ -169,15 +216,20 @@ public final class Daemon {
         manager.notify("READY=1")
     }
 
+    /// Shows a certificate that was renewed from now on.
+    private func renewIdentity() {
+        do {
+            try network?.door.identity?.reload()
+        } catch {
+            diagnostics.say(.error, "\(error); the one read before stays")
+        }
+    }
+
     // MARK: - Upgrade in place
 
     /// Becomes the program that lies on disk now, with the same socket and consoles.
     private func replaceImage(_ consoles: [(name: String, descriptor: Int32)]) throws {
-        var passed = consoles
-        if let socket = try listener?.duplicate().release() {
-            passed.append((Self.socketName, socket))
-        }
-        PassedDescriptors.pass(passed)
+        PassedDescriptors.pass(consoles + listeners.map { (name: $0.key, descriptor: $0.value) })
         let error = ProgramImage.replace(by: program)
         diagnostics.say(.error, "\(error); the program that ran goes on")
         throw ProgramImage.replace(by: "/proc/self/exe")

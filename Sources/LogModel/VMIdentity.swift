@@ -46,7 +46,7 @@ public struct VMIdentity: Hashable, Sendable {
     }
 
     /// Names in the store's folder that are no VM's.
-    private static let taken: Set<String> = ["lock", "reserve"]
+    public static let taken: Set<String> = ["access", "lock", "reserve"]
 
     /// Room for the instance's suffix is left below the 255 bytes that file systems allow.
     static let maximumDirectoryLength = 200

@@ -9,11 +9,23 @@ public struct Store: Sendable {
     public let root: String
     /// Where it lies.
     public let fileSystem: any FileSystem
+    /// The VMs that are shown; no others exist for whoever reads through this.
+    private let shown: VMPattern
 
     /// The store in `root`.
     public init(root: String, fileSystem: any FileSystem = LinuxFileSystem()) {
+        self.init(root: root, fileSystem: fileSystem, shown: .all)
+    }
+
+    private init(root: String, fileSystem: any FileSystem, shown: VMPattern) {
         self.root = root
         self.fileSystem = fileSystem
+        self.shown = shown
+    }
+
+    /// The same store, for somebody who may see these VMs only.
+    public func showing(_ vms: VMPattern) -> Store {
+        Store(root: root, fileSystem: fileSystem, shown: vms)
     }
 
     /// One VM's history.
@@ -43,7 +55,7 @@ public struct Store: Sendable {
         }
     }
 
-    /// The VM in that folder, or nil when there is none.
+    /// The VM in that folder, or nil when none is shown there.
     public func vm(in directory: String) -> VM? {
         guard let bytes = try? fileSystem.contents(of: factsPath(directory)), let facts = try? JSON(parsing: bytes),
             let name = facts["name"]?.text, let created = facts["created"]?.integer
@@ -56,7 +68,7 @@ public struct Store: Sendable {
             namespace: facts["namespace"]?.text,
             instance: Int(facts["instance"]?.integer ?? 0)
         )
-        guard identity.directoryName == directory else {
+        guard identity.directoryName == directory, shown.contains(identity) else {
             return nil
         }
         return VM(

@@ -49,7 +49,7 @@ struct GrowingFolder {
         do {
             var new: Set<String> = []
             if modified != listed {
-                let names = Set(try store.fileSystem.names(in: path).filter(Self.isFolder))
+                let names = Set(try store.fileSystem.names(in: path).filter(isFolder))
                 listed = modified < SystemClock().wallMicroseconds() - Self.tick ? modified : nil
                 new = names.subtracting(entries)
                 entries = names
@@ -76,8 +76,11 @@ struct GrowingFolder {
             .compactMap(StreamName.init).map { StreamID(vm: vm, stream: $0) }
     }
 
-    /// The names of VMs' and streams' folders have no point, those of the files beside them do.
-    private static func isFolder(_ name: String) -> Bool { name != "lock" && !name.contains(".") }
+    /// Whether `entry` may be a VM's or a stream's folder. The names of streams' have no point, those of the files
+    /// beside them do; a VM's may have one, between its namespace and its name.
+    private func isFolder(_ entry: String) -> Bool {
+        name.isEmpty ? !VMIdentity.taken.contains(entry) : !entry.contains(".")
+    }
 
     /// Hands over what `newFolders` holds.
     mutating func takeNewFolders() -> [String] {

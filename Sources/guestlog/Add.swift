@@ -7,7 +7,7 @@ struct Add: AsyncParsableCommand {
         abstract: "Have the daemon capture one more console.",
         discussion: """
             The endpoint: connect:PATH a socket the VMM listens on (QEMU: socket,server=on,wait=off), listen:PATH one it \
-            connects to, pty:PATH a pseudo-terminal, fifo:PATH a named pipe.
+            connects to, tcp:ADDRESS:PORT a port it listens on, pty:PATH a pseudo-terminal, fifo:PATH a named pipe.
             """
     )
 
@@ -29,11 +29,17 @@ struct Add: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A plain rotated file that gets every byte too.", valueName: "path"))
     var plainFile: String?
 
+    @Flag(help: "Reach it only while somebody is on it, and keep nothing of it: its log is kept another way.")
+    var onDemand = false
+
     @OptionGroup var places: PlaceOptions
 
     func run() async throws {
         var members: [(String, JSON)] = [("name", .string(vm)), ("endpoint", .string(endpoint))]
         let optional = [("uuid", uuid), ("namespace", namespace), ("stream", stream), ("plain_file", plainFile)]
+        if onDemand {
+            members.append(("on_demand", .bool(true)))
+        }
         for (name, value) in optional {
             if let value {
                 members.append((name, .string(value)))

@@ -16,7 +16,12 @@ import Testing
         let table = ConsoleHub.Options(table: folder.path + "/consoles.json")
         let hub = try ConsoleHub(table, capture: capture, manager: ServiceManager())
         try capture.start()
-        return ControlServer(capture: capture, hub: hub, version: "test")
+        return ControlServer(
+            capture: capture,
+            hub: hub,
+            tokens: try TokenRegister(in: capture.store),
+            version: "test"
+        )
     }
 
     @Test("only root and the daemon's own user say where a guest's bytes are appended")
@@ -27,7 +32,7 @@ import Testing
         func add(_ name: String, _ rest: String, user: UInt32?) throws(APIError) {
             let body = #"{"name": "\#(name)", "endpoint": "connect:/nowhere/\#(name)"\#(rest)}"#
             let peer = user.map { PeerCredentials(process: 1, user: $0, group: 0) }
-            _ = try server.addConsole(Array(body.utf8), from: peer)
+            _ = try server.addConsole(Array(body.utf8), for: Caller(peer))
         }
         let plain = #", "plain_file": "/etc/cron.d/x""#
         let stranger = geteuid() + 1
@@ -56,7 +61,7 @@ import Testing
             server.hub.add(try .init(key: key, endpoint: .connect(path: "/nowhere/\(number)")))
         }
         func found(_ word: String) throws(APIError) -> Set<StreamKey> {
-            Set(try server.consoles(of: word).map(\.definition.key))
+            Set(try server.consoles(of: word, for: Caller(nil)).map(\.definition.key))
         }
         #expect(try found("db") == [keys[3]])
         #expect(try found(uuid.uppercased()) == [keys[0]])

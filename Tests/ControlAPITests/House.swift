@@ -28,7 +28,12 @@ final class House: Sendable {
         hub = try ConsoleHub(table, capture: capture, manager: ServiceManager())
         try capture.start()
         try hub.start()
-        let server = ControlServer(capture: capture, hub: hub, version: "test")
+        let server = ControlServer(
+            capture: capture,
+            hub: hub,
+            tokens: try TokenRegister(in: capture.store),
+            version: "test"
+        )
         client = ControlClient(socket: path + "/run/api.sock")
         let listener = try UnixSocket.listen(at: path + "/run/api.sock").release()
         serving = Task { try await server.run(on: Descriptor(owning: listener)) }

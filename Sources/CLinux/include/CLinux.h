@@ -39,6 +39,7 @@ int gl_eventfd(void);
 int gl_inotify(void);
 int gl_signalfd(const int *signals, size_t count);
 int gl_stream_socket(void);
+int gl_tcp_socket(int family);
 int gl_datagram_socket(void);
 int gl_accept(int fd);
 int gl_pipe(int fds[2], int flags);
@@ -50,6 +51,9 @@ int gl_open_terminal(char *path, size_t room);
 // Starts a program in a session of its own with `terminal` as controlling terminal and standard streams; 0 or an errno.
 int gl_spawn_on_terminal(pid_t *child, const char *terminal, char *const arguments[]);
 int gl_syncfs(int fd);
+// crypt(3): `secret` hashed as `setting` says, into `hash`; false when the scheme is unknown.
+#define GL_HASH_SIZE 384
+bool gl_crypt(const char *secret, const char *setting, char hash[GL_HASH_SIZE]);
 // The user and group as whom the calling thread touches files (setfsuid(2)); -1 leaves one as it is.
 void gl_set_file_owner(uid_t user, gid_t group);
 uid_t gl_file_user(void);

@@ -1,0 +1,71 @@
+import Glibc
+public import LogModel
+import SystemIO
+
+/// What somebody may do, and to which VMs.
+public struct Access: Hashable, Sendable {
+    /// A kind of things to do.
+    public enum Scope: String, CaseIterable, Sendable {
+        /// See what guests have said and how they are.
+        case read
+        /// Be on a console, and type.
+        case console
+        /// All of that, and change what is captured.
+        case admin
+
+        /// The names of all, as they stand in a sentence.
+        static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+    }
+
+    /// The kinds.
+    public let scopes: Set<Scope>
+    /// The VMs. What concerns all of them is only for whoever may see all.
+    public let vms: VMPattern
+
+    /// Everything.
+    public static let all = Access(scopes: [.admin], vms: .all)
+
+    /// Access from its parts.
+    public init(scopes: Set<Scope>, vms: VMPattern) {
+        self.scopes = scopes
+        self.vms = vms
+    }
+
+    /// Whether it allows what is of that kind.
+    public func permits(_ scope: Scope) -> Bool {
+        scopes.contains(scope) || scopes.contains(.admin)
+    }
+}
+
+/// Who asks, as far as is known, and what they may.
+struct Caller: Sendable {
+    /// In words, for the record.
+    let name: String
+    let access: Access
+    /// The user on this host that asks over the Unix socket; nil for all others.
+    let user: UInt32?
+
+    /// A process on this host, which the Unix socket's permissions have let in.
+    init(_ peer: PeerCredentials?) {
+        name = peer.map { "user \($0.user) (process \($0.process))" } ?? "somebody"
+        access = .all
+        user = peer?.user
+    }
+
+    /// Somebody who came over the network.
+    init(name: String, access: Access) {
+        self.name = name
+        self.access = access
+        user = nil
+    }
+
+    /// Refuses what is not theirs to do.
+    func need(_ scope: Access.Scope) throws(APIError) {
+        guard access.permits(scope) else {
+            throw APIError(403, "\(name) may not do this; the scope \(scope.rawValue) is needed")
+        }
+    }
+
+    /// Whether it is this host's root or the daemon's own user, who may do what the daemon itself may.
+    var isDaemonsOwn: Bool { user == 0 || user == geteuid() }
+}

@@ -1,0 +1,100 @@
+import LogModel
+public import LogStore
+import Synchronization
+import SystemIO
+
+/// The tokens by which others than this host's users come in: kept in a file of the store, `access/tokens.json`.
+///
+/// Only the daemon writes it. What it changes is on disk before it is told.
+public final class TokenRegister: Sendable {
+    private let folder: String
+    private let fileSystem: any FileSystem
+    private let tokens: Mutex<[AccessToken]>
+
+    private static let file = "tokens.json"
+    /// Most tokens there may be.
+    static let limit = 10_000
+    /// Most bytes of a token's name.
+    static let longestName = 200
+
+    /// The file is there, but is not what this register wrote.
+    public struct Damaged: Error, CustomStringConvertible {
+        /// The file.
+        public var path: String
+
+        public var description: String {
+            "\(path) is not as guestlog writes it, and nobody can come in by a token; restore it, or move it away and "
+                + "make new tokens with guestlog token add"
+        }
+    }
+
+    /// The register that is kept in `store`; an empty one when there is none yet.
+    public init(in store: Store) throws {
+        folder = store.root + "/access"
+        fileSystem = store.fileSystem
+        let path = folder + "/" + Self.file
+        guard let bytes = try fileSystem.contents(of: path, limit: LinuxFileSystem.tableLimit) else {
+            tokens = Mutex([])
+            return
+        }
+        guard let elements = (try? JSON(parsing: bytes))?["tokens"]?.elements else {
+            throw Damaged(path: path)
+        }
+        let kept = elements.compactMap { AccessToken(kept: $0) }
+        guard kept.count == elements.count else {
+            throw Damaged(path: path)
+        }
+        tokens = Mutex(kept)
+    }
+
+    /// Who comes with the token `text`; nil when nobody may by it at `now`.
+    func caller(with text: String, at now: Timestamp) -> Caller? {
+        guard let (id, secret) = AccessToken.parts(of: text),
+            let token = tokens.withLock({ $0.first { $0.id == id } }), token.isOpened(by: secret, at: now)
+        else {
+            return nil
+        }
+        return Caller(name: token.name.isEmpty ? "token \(id)" : "token \(id) (\(token.name))", access: token.access)
+    }
+
+    /// All tokens, the oldest first.
+    var all: [AccessToken] { tokens.withLock { $0 } }
+
+    /// Makes a token; its text is told this once.
+    func add(
+        name: String,
+        access: Access,
+        now: Timestamp,
+        expires: Timestamp?
+    ) throws -> (token: AccessToken, text: String) {
+        let (token, text) = try AccessToken.make(name: name, access: access, created: now, expires: expires)
+        try change { tokens throws(APIError) in
+            guard tokens.count < Self.limit else {
+                throw .conflict("there are \(Self.limit) tokens; revoke those that nobody uses")
+            }
+            tokens.append(token)
+        }
+        return (token, text)
+    }
+
+    /// Ends a token; false when there is none of that id.
+    func revoke(_ id: String) throws -> Bool {
+        var isThere = false
+        try change { tokens in
+            isThere = tokens.contains { $0.id == id }
+            tokens.removeAll { $0.id == id }
+        }
+        return isThere
+    }
+
+    private func change(_ body: (inout [AccessToken]) throws -> Void) throws {
+        try tokens.withLock { tokens in
+            var changed = tokens
+            try body(&changed)
+            try fileSystem.makeDirectory(folder)
+            let text = JSON.object([("tokens", .array(changed.map(\.kept)))])
+            try fileSystem.replace(Self.file, in: folder, with: text.bytes + [Lines.feed])
+            tokens = changed
+        }
+    }
+}

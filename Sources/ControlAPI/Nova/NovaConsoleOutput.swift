@@ -1,0 +1,98 @@
+import LogModel
+import LogStore
+import Query
+
+/// What a guest's console has said last, as `os-getConsoleOutput` gives it.
+struct NovaConsoleOutput: Sendable {
+    let store: Store
+    let vm: Store.VM
+    let rules: NovaOutputRules
+    let now: Timestamp
+
+    /// Most bytes by each.
+    private static let soundLimit = 1 << 20
+    private static let novaLimit = 100 << 10
+    /// Lines that are looked at first; more, when they are shorter than usual.
+    private static let usualLines = 4096
+
+    /// The last `length` lines; nil: all there are.
+    func text(length: Int?) throws -> String {
+        switch rules {
+        case .sound: try soundText(length: length)
+        case .nova: try novaText(length: length)
+        }
+    }
+
+    private func soundText(length: Int?) throws -> String {
+        let wanted = length.flatMap { $0 < 0 ? nil : $0 }
+        guard wanted != 0 else {
+            return ""
+        }
+        let bytes = try last(Self.soundLimit, lines: wanted, .text)
+        guard bytes.count > Self.soundLimit else {
+            return String(decoding: bytes, as: UTF8.self)
+        }
+        // What is cut begins with a whole line.
+        let end = bytes.suffix(Self.soundLimit)
+        return String(decoding: end.drop { $0 != Lines.feed }.dropFirst(), as: UTF8.self)
+    }
+
+    private func novaText(length: Int?) throws -> String {
+        let bytes = try last(Self.novaLimit, lines: nil, .raw).suffix(Self.novaLimit)
+        var pieces = bytes.split(separator: Lines.feed, omittingEmptySubsequences: false)
+        switch length {
+        case nil: break
+        case 0?: return ""
+        case let length? where length > 0: pieces = pieces.suffix(length)
+        // A slice from place -length on, as Python has it.
+        case let length?: pieces = Array(pieces.dropFirst(-length))
+        }
+        var text = ""
+        for byte in pieces.joined(separator: [Lines.feed]) {
+            switch byte {
+            case 0x80...: text.append("\u{fffd}")
+            case 0x00...0x08, 0x0b...0x1f: break
+            default: text.unicodeScalars.append(Unicode.Scalar(byte))
+            }
+        }
+        return text
+    }
+
+    /// At least the last `count` bytes, or all there are; of the last `lines`, when that is given.
+    private func last(_ count: Int, lines: Int?, _ format: OutputFormat) throws -> [UInt8] {
+        let most = min(lines ?? .max, Selection.largestTail)
+        var tail = min(most, Self.usualLines)
+        var bytes = try read(tail, format)
+        while bytes.count < count, tail < most {
+            tail = min(most, tail * 8)
+            let more = try read(tail, format)
+            guard more.count > bytes.count else {
+                break
+            }
+            bytes = more
+        }
+        return bytes
+    }
+
+    private func read(_ tail: Int, _ format: OutputFormat) throws -> [UInt8] {
+        var selection = Selection()
+        // The first console: others see nothing of the boot.
+        selection.streams = [.console0]
+        selection.tail = tail
+        guard try store.streams(of: vm.directory).contains(where: { $0.stream == .console0 }) else {
+            return []
+        }
+        let query = try LogQuery(
+            store: store,
+            vms: [vm],
+            selection: selection,
+            rendering: Rendering(format: format),
+            now: now
+        )
+        var bytes: [UInt8] = []
+        while let more = try query.next() {
+            bytes += more
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,149 @@
+import Capture
+import ConsoleHub
+import LogModel
+import LogStore
+import NIOHTTP1
+import SystemIO
+
+/// Console output and serial consoles.
+extension NovaAPI {
+    /// `POST /servers/{id}/action`.
+    func act(_ call: Call) async throws -> JSON {
+        guard case .object(let members) = try call.body(), members.count == 1, let (action, arguments) = members.first
+        else {
+            throw APIError.badRequest("Malformed request body")
+        }
+        switch action {
+        case "os-getConsoleOutput":
+            try call.caller.need(.read)
+            return try await consoleOutput(call, length: Self.length(arguments))
+        case "os-getSerialConsole" where call.version < .remoteConsoles:
+            guard arguments["type"]?.text == "serial" else {
+                throw APIError.badRequest("Invalid input for field/attribute type. Value must be: serial.")
+            }
+            let address = try await serialConsole(call)
+            return .object([("console", .object([("type", .string("serial")), ("url", .string(address))]))])
+        default:
+            throw APIError(
+                action == "os-getSerialConsole" ? 404 : 400,
+                "There is no such action: \(action.prefix(100)). Available are os-getConsoleOutput and, before "
+                    + "\(NovaVersion.remoteConsoles.text), os-getSerialConsole."
+            )
+        }
+    }
+
+    /// How many lines are asked for: a whole number from -1, as such or in digits, or nothing.
+    private static func length(_ arguments: JSON) throws(APIError) -> Int? {
+        guard case .object(let members) = arguments, members.allSatisfy({ $0.0 == "length" }) else {
+            throw .badRequest("Invalid input for field/attribute os-getConsoleOutput.")
+        }
+        switch arguments["length"] {
+        case nil, .null?: return nil
+        case .integer(let number)? where number >= -1: return Int(clamping: number)
+        case .string(let digits)?:
+            if let number = Int(digits), number >= -1 {
+                return number
+            }
+        default: break
+        }
+        throw .badRequest("Invalid input for field/attribute length. A whole number from -1 was expected.")
+    }
+
+    private func consoleOutput(_ call: Call, length: Int?) async throws -> JSON {
+        let found = try await found(call)
+        let (store, now) = (server.store(for: call.caller), server.now)
+        let rules = server.nova.output
+        let text = try await server.blocking {
+            // What has said nothing yet has an empty console.
+            let vm = try store.vms().last { ($0.identity.uuid ?? $0.identity.name) == found.id && $0.ended == nil }
+            return try vm.map { try NovaConsoleOutput(store: store, vm: $0, rules: rules, now: now).text(length: length) }
+        }
+        return .object([("output", .string(text ?? ""))])
+    }
+
+    /// `POST /servers/{id}/remote-consoles`.
+    func remoteConsole(_ call: Call) async throws -> JSON {
+        let wanted = try call.body()["remote_console"]
+        guard let kind = wanted?["type"]?.text, let connection = wanted?["protocol"]?.text else {
+            throw APIError.badRequest("Invalid input for field/attribute remote_console.")
+        }
+        guard kind == "serial", connection == "serial" else {
+            throw APIError.badRequest("Unavailable console type \(kind.prefix(100)).")
+        }
+        let address = try await serialConsole(call)
+        return .object([
+            (
+                "remote_console",
+                .object([("protocol", .string(connection)), ("type", .string(kind)), ("url", .string(address))])
+            )
+        ])
+    }
+
+    /// Lets the caller in to a server's serial console: by which address.
+    private func serialConsole(_ call: Call) async throws -> String {
+        try call.caller.need(.console)
+        let found = try await found(call)
+        guard found.isRunning != false else {
+            throw APIError.conflict(
+                "Cannot 'get_serial_console' instance \(found.id) while it is in vm_state stopped"
+            )
+        }
+        let (id, caller) = (found.id, call.caller)
+        guard (try? await server.blocking({ try self.server.consoles(of: id, for: caller) })) != nil else {
+            throw APIError.badRequest("Unavailable console type serial.")
+        }
+        let expires = server.now.advanced(byMicroseconds: server.nova.consoleLife)
+        let secret = server.grants.give(ConsoleGrant(vm: id, caller: caller, expires: expires), at: server.now)
+        let base = Self.base(of: call.request).replacing(/^http/, with: "ws")
+        let place = server.nova.consoleURL ?? base + "/" + Self.serialPath.joined(separator: "/")
+        return place + "?token=" + secret
+    }
+
+    /// `GET /os-console-auth-tokens/{token}`: where the console behind a serial console's address is, for a proxy that
+    /// stands elsewhere.
+    func consoleOfToken(_ call: Call) async throws -> JSON {
+        try call.caller.need(.admin)
+        guard call.version >= .consoleTokens else {
+            throw APIError.badRequest("The requested console type details are not accessible")
+        }
+        let token = call.id
+        guard let grant = server.grants.grant(token, at: server.now) else {
+            throw APIError.notFound("Token not found")
+        }
+        let consoles = try await server.blocking { try self.server.consoles(of: grant.vm, for: grant.caller) }
+        guard call.caller.access.vms.contains(consoles[0].definition.vm),
+            case .tcp(let address)? = consoles.first(where: { $0.definition.key.stream == .console0 })?
+                .definition.endpoint
+        else {
+            throw APIError.notFound("Token not found")
+        }
+        return .object([
+            (
+                "console",
+                .object([
+                    ("instance_uuid", .string(grant.vm)), ("host", .string(address.host)),
+                    ("port", .integer(Int64(address.port))),
+                    ("tls_port", .null), ("internal_access_path", .null),
+                ])
+            )
+        ])
+    }
+
+    // MARK: - The serial proxy
+
+    /// The visit that a serial console's address asks for; nil when it does not count, or no longer.
+    func visit(_ target: RequestTarget, _ headers: HTTPHeaders) -> ConsoleVisit? {
+        guard let grant = target["token"].flatMap({ server.grants.grant($0, at: server.now) }) else {
+            return nil
+        }
+        return ConsoleVisit(grant, offered: headers[canonicalForm: "Sec-WebSocket-Protocol"].map { String($0) })
+    }
+
+    /// Why a request for a serial console was not let in.
+    func serialRefusal(_ target: RequestTarget) throws -> APIError {
+        guard let grant = target["token"].flatMap({ server.grants.grant($0, at: server.now) }) else {
+            return APIError(403, "the console's token is unknown or over; ask for a new address")
+        }
+        return APIError(426, "the console of \(grant.vm) is a WebSocket: ask for an upgrade")
+    }
+}

@@ -1,0 +1,132 @@
+import ConsoleHub
+import LogModel
+import LogStore
+import Query
+
+/// A VM as the Compute API shows it.
+struct NovaServer: Sendable {
+    /// Its UUID; its name when it has none.
+    let id: String
+    /// What its owner calls it.
+    let name: String
+    /// What the host calls it.
+    let instanceName: String
+    /// Whether it runs; nil: nobody here can tell.
+    let isRunning: Bool?
+    /// When its history begins; nil: it has none yet.
+    let created: Timestamp?
+
+    private var status: (word: String, machine: String, power: Int64) {
+        switch isRunning {
+        case true?: ("ACTIVE", "active", 1)
+        case false?: ("SHUTOFF", "stopped", 4)
+        case nil: ("UNKNOWN", "error", 0)
+        }
+    }
+
+    /// The status, as filters name it.
+    var statusWord: String { status.word }
+
+    /// What a list has of it.
+    func summary(_ base: String) -> [(String, JSON)] {
+        let address = "\(base)/\(NovaVersion.path)/servers/\(RequestTarget.encode(id))"
+        return [
+            ("id", .string(id)), ("name", .string(name)), ("links", .array([NovaVersion.link("self", address)])),
+        ]
+    }
+
+    /// All that is known of it. What nova knows and this host does not is empty.
+    func detail(_ base: String) -> [(String, JSON)] {
+        let begun: JSON = created.map { .string(String($0.description.prefix(19)) + "Z") } ?? .null
+        return summary(base) + [
+            ("status", .string(status.word)), ("created", begun), ("updated", begun),
+            ("OS-EXT-STS:vm_state", .string(status.machine)), ("OS-EXT-STS:power_state", .integer(status.power)),
+            ("OS-EXT-STS:task_state", .null), ("OS-EXT-SRV-ATTR:instance_name", .string(instanceName)),
+            ("tenant_id", .string("")), ("user_id", .string("")), ("hostId", .string("")), ("metadata", .object([])),
+            ("addresses", .object([])), ("flavor", .object([("id", .string(""))])), ("image", .string("")),
+            ("key_name", .null),
+        ]
+    }
+}
+
+/// Finding servers.
+extension NovaAPI {
+    /// Most servers in one answer.
+    private static let pageLimit = 1000
+
+    func list(_ call: Call, _ base: String, isDetailed: Bool) async throws -> JSON {
+        try call.caller.need(.read)
+        let (target, caller) = (call.target, call.caller)
+        var servers = try await server.blocking { try self.servers(for: caller) }
+        if let pattern = try LogRequest.pattern(target["name"], ignoreCase: true) {
+            var matcher = Matcher(pattern)
+            servers.removeAll { server in
+                !Array(server.name.utf8).withUnsafeBytes { matcher.matches($0) }
+            }
+        }
+        for (parameter, value) in [("status", \NovaServer.statusWord), ("uuid", \NovaServer.id)] {
+            if let wanted = target.parameters[parameter] {
+                servers.removeAll { server in !wanted.contains { $0.lowercased() == server[keyPath: value].lowercased() } }
+            }
+        }
+        if let marker = target["marker"] {
+            guard let place = servers.firstIndex(where: { $0.id == marker }) else {
+                throw APIError.badRequest("marker [\(marker)] not found")
+            }
+            servers.removeFirst(place + 1)
+        }
+        guard let limit = Int(target["limit"] ?? "\(Self.pageLimit)"), limit >= 0 else {
+            throw APIError.badRequest("Invalid input for query parameters limit.")
+        }
+        let page = servers.prefix(min(limit, Self.pageLimit))
+        var answer: [(String, JSON)] = [
+            ("servers", .array(page.map { .object(isDetailed ? $0.detail(base) : $0.summary(base)) }))
+        ]
+        if page.count < servers.count, let last = page.last {
+            var parameters = target.parameters
+            parameters["marker"] = [last.id]
+            let next = RequestTarget([NovaVersion.path] + target.components, parameters).text
+            answer.append(("servers_links", .array([NovaVersion.link("next", base + next)])))
+        }
+        return .object(answer)
+    }
+
+    func show(_ call: Call, _ base: String) async throws -> JSON {
+        try call.caller.need(.read)
+        return .object([("server", .object(try await found(call).detail(base)))])
+    }
+
+    /// The server that the address names.
+    func found(_ call: Call) async throws -> NovaServer {
+        let (id, caller) = (call.id, call.caller)
+        guard let server = try await server.blocking({ try self.servers(for: caller).first { $0.id == id } }) else {
+            throw APIError.notFound("Instance \(id) could not be found.")
+        }
+        return server
+    }
+
+    /// All that the caller may see, by id.
+    private func servers(for caller: Caller) throws -> [NovaServer] {
+        let consoles = Dictionary(grouping: server.hub.statuses()) { $0.definition.vm }
+        var servers: [String: NovaServer] = [:]
+        for (vm, statuses) in consoles where caller.access.vms.contains(vm) {
+            let isRunning = statuses.contains(where: \.isConnected)
+            servers[vm.uuid ?? vm.name] = Self.server(vm, isRunning: isRunning, created: nil)
+        }
+        for vm in try server.store(for: caller).vms() where vm.ended == nil {
+            let id = vm.identity.uuid ?? vm.identity.name
+            servers[id] = Self.server(vm.identity, isRunning: servers[id]?.isRunning, created: vm.created)
+        }
+        return servers.values.sorted { $0.id < $1.id }
+    }
+
+    private static func server(_ vm: VMIdentity, isRunning: Bool?, created: Timestamp?) -> NovaServer {
+        NovaServer(
+            id: vm.uuid ?? vm.name,
+            name: vm.name,
+            instanceName: vm.name,
+            isRunning: isRunning,
+            created: created
+        )
+    }
+}

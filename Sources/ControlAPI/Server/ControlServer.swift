@@ -1,0 +1,254 @@
+import Capture
+import ConsoleHub
+import Glibc
+import LogModel
+import LogStore
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOWebSocket
+import SystemIO
+
+/// The daemon's HTTP side: answers on listening sockets until their tasks are cancelled.
+public final class ControlServer: Sendable {
+    let capture: CaptureService
+    let hub: ConsoleHub
+    let tokens: TokenRegister
+    let nova: NovaOptions
+    let grants = ConsoleGrants()
+    let version: String
+    let started: Timestamp
+    private let limits: Limits
+
+    /// What one daemon serves at most.
+    public struct Limits: Sendable {
+        /// Bytes of a request's body.
+        public var body = 64 << 10
+        /// Bytes of one WebSocket frame, in either direction.
+        public var frame = Self.standardFrame
+        /// Connections over the network at once; more are closed as they come.
+        public var networkConnections = 1024
+        /// How long a connection over the network may take to say what it wants.
+        public var patience = TimeAmount.seconds(30)
+
+        /// What both ends take and send: a console is read in pieces of at most this.
+        static let standardFrame = 64 << 10
+
+        /// The standard limits.
+        public init() {}
+    }
+
+    /// A server over `capture` and `hub`, for those whom the host's permissions or `tokens` let in.
+    public init(
+        capture: CaptureService,
+        hub: ConsoleHub,
+        tokens: TokenRegister,
+        nova: NovaOptions = NovaOptions(),
+        version: String,
+        limits: Limits = Limits()
+    ) {
+        self.capture = capture
+        self.hub = hub
+        self.tokens = tokens
+        self.nova = nova
+        self.version = version
+        self.limits = limits
+        started = Timestamp(microseconds: capture.clock.wallMicroseconds())
+    }
+
+    var now: Timestamp { Timestamp(microseconds: capture.clock.wallMicroseconds()) }
+
+    /// The store as the caller may see it.
+    func store(for caller: Caller) -> Store { capture.store.showing(caller.access.vms) }
+
+    /// Serves on `listener`, a listening socket, until cancelled; each door has a thread of its own, so that what comes
+    /// by one keeps nobody waiting at another.
+    public func run(on listener: consuming Descriptor, as door: Door = .local) async throws {
+        let raw = listener.release()
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        defer { group.shutdownGracefully { _ in } }
+        let handlers = ServerChannel(door: door, frameLimit: limits.frame) { [self] head, channel in
+            visit(head, by: door, from: channel)
+        }
+        let server = try await ServerBootstrap(group: group)
+            .bind(raw) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    (try handlers.configure(channel), self.deadline(of: channel, door))
+                }
+            }
+        let count = NIOLockedValueBox(0)
+        try await withThrowingDiscardingTaskGroup { tasks in
+            try await server.executeThenClose { connections in
+                for try await (negotiation, deadline) in connections {
+                    if case .network = door, count.withLockedValue({ $0 }) >= limits.networkConnections {
+                        deadline?.close()
+                        continue
+                    }
+                    count.withLockedValue { $0 += 1 }
+                    tasks.addTask {
+                        await self.serve(negotiation, deadline, by: door)
+                        count.withLockedValue { $0 -= 1 }
+                    }
+                }
+            }
+        }
+    }
+
+    private func deadline(of channel: any Channel, _ door: Door) -> RequestDeadline? {
+        if case .network = door { RequestDeadline(channel, limits.patience) } else { nil }
+    }
+
+    private func serve(_ negotiation: EventLoopFuture<Negotiated>, _ deadline: RequestDeadline?, by door: Door) async {
+        do {
+            switch try await negotiation.get() {
+            case .http(let channel):
+                try await serve(channel, deadline, by: door)
+            case .console(let channel, let visit):
+                deadline?.end()
+                try await ConsoleBridge(server: self).serve(channel, visit)
+            }
+        } catch {
+            // The client went away, or sent what is no HTTP: there is nobody to tell.
+            capture.diagnostics.say(.debug, "a connection ended: \(error)")
+        }
+        deadline?.end()
+    }
+
+    private func serve(_ channel: HTTPServerChannel, _ deadline: RequestDeadline?, by door: Door) async throws {
+        let peer = try? await channel.channel.peerCredentials()
+        try await channel.executeThenClose { inbound, outbound in
+            var head: HTTPRequestHead?
+            var body: [UInt8] = []
+            for try await part in inbound {
+                switch part {
+                case .head(let received):
+                    head = received
+                    body = []
+                case .body(let bytes):
+                    guard body.count + bytes.readableBytes <= limits.body else {
+                        try await Answer(APIError(413, "the body is longer than \(limits.body) bytes")).write(to: outbound)
+                        return
+                    }
+                    body.append(contentsOf: bytes.readableBytesView)
+                case .end:
+                    guard let received = head else {
+                        return
+                    }
+                    deadline?.end()
+                    let request = Request(
+                        head: received,
+                        body: body,
+                        door: door,
+                        peer: peer,
+                        address: channel.channel.remoteAddress
+                    )
+                    try await respond(to: request, outbound, until: channel.channel.closeFuture)
+                    if !received.isKeepAlive {
+                        return
+                    }
+                    deadline?.begin()
+                }
+            }
+        }
+    }
+
+    private func respond(
+        to request: Request,
+        _ outbound: ResponseWriter,
+        until closed: EventLoopFuture<Void>
+    ) async throws {
+        do {
+            guard let target = request.target else {
+                throw APIError.badRequest("the address has a broken escape")
+            }
+            try request.checkOrigin()
+            if target.components.first != "v1", let answer = await NovaAPI(server: self).answer(request, target) {
+                try await answer.write(to: outbound)
+                return
+            }
+            let route = try Route(request.head.method, target)
+            let caller = try caller(of: request)
+            try check(caller, route, target)
+            switch route {
+            case .logs:
+                try await LogStream(server: self).answer(target, for: caller, outbound, until: closed)
+            case .wait(let vm):
+                let json = try await WaitRequest(server: self).answer(vm, target, for: caller, until: closed)
+                try await Answer(json).write(to: outbound)
+            case .console:
+                throw APIError(426, "a console is a WebSocket: ask for an upgrade")
+            default:
+                try await Answer(try await answer(route, target, request.body, for: caller)).write(to: outbound)
+            }
+        } catch let error as BrokenAnswer {
+            throw error
+        } catch let error as ChannelError {
+            throw error
+        } catch {
+            try await Answer(Self.apiError(error)).write(to: outbound)
+        }
+    }
+
+    // MARK: - Who may come
+
+    /// One request, with all that tells who asks.
+    struct Request {
+        let head: HTTPRequestHead
+        let body: [UInt8]
+        let door: Door
+        let peer: PeerCredentials?
+        let address: SocketAddress?
+
+        var target: RequestTarget? { RequestTarget(head.uri) }
+
+        func checkOrigin() throws(APIError) {
+            if case .network(let door) = door {
+                try door.checkOrigin(head.headers)
+            }
+        }
+    }
+
+    /// Who asks.
+    func caller(of request: Request) throws(APIError) -> Caller {
+        switch request.door {
+        case .local: Caller(request.peer)
+        case .network(let door): try door.caller(request.head.headers, from: request.address, tokens: tokens, now: now)
+        }
+    }
+
+    private func check(_ caller: Caller, _ route: Route, _ target: RequestTarget) throws(APIError) {
+        guard let scope = route.scope else {
+            guard caller.isDaemonsOwn else {
+                throw APIError(403, "this is for root and the daemon's own user, over the Unix socket")
+            }
+            return
+        }
+        // To watch is to read what comes.
+        if case .console = route, target["mode"] == "watch", caller.access.permits(.read) {
+            return
+        }
+        try caller.need(scope)
+    }
+
+    /// The visit that a request for an upgrade asks for; nil when it asks for none, or for one that may not be.
+    private func visit(_ head: HTTPRequestHead, by door: Door, from channel: any Channel) -> ConsoleVisit? {
+        let request = Request(head: head, body: [], door: door, peer: nil, address: channel.remoteAddress)
+        guard let target = request.target, (try? request.checkOrigin()) != nil else {
+            return nil
+        }
+        if target.components == NovaAPI.serialPath {
+            return NovaAPI(server: self).visit(target, head.headers)
+        }
+        guard let route = try? Route(.GET, target), case .console(let vm) = route else {
+            return nil
+        }
+        guard case .network = door else {
+            return ConsoleVisit(of: vm, target, caller: nil)
+        }
+        guard let caller = try? caller(of: request), (try? check(caller, route, target)) != nil else {
+            return nil
+        }
+        return ConsoleVisit(of: vm, target, caller: caller)
+    }
+}

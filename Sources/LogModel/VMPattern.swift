@@ -1,0 +1,31 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Some of the VMs: those that any of its words names.
+///
+/// A word is a UUID, or a shell pattern (fnmatch(3)) such as `db-*`. VMs of a namespace are named with it, as in
+/// `lab/db-*`: the same name in another namespace is another's VM.
+public struct VMPattern: Hashable, Sendable {
+    /// The words.
+    public let words: [String]
+
+    /// Every VM, of every namespace.
+    public static let all = VMPattern(["*"])
+
+    /// Most words that somebody may give.
+    public static let limit = 64
+
+    /// The VMs that any of `words` names.
+    public init(_ words: [String]) {
+        self.words = words
+    }
+
+    /// Whether `vm` is one of them.
+    public func contains(_ vm: VMIdentity) -> Bool {
+        let name = (vm.namespace.map { $0 + "/" } ?? "") + vm.name
+        return words.contains { word in
+            fnmatch(word, name, 0) == 0 || vm.uuid != nil && VMIdentity.canonicalUUID(word) == vm.uuid
+        }
+    }
+}

@@ -1,0 +1,137 @@
+import CLinux
+import Glibc
+
+/// An address and a port of TCP: `127.0.0.1:8774`, `[::1]:8774`. No names: finding out what one means may take long.
+public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
+    /// The address, without brackets.
+    public let host: String
+    /// The port; 0 has the kernel choose one when it is listened at.
+    public let port: UInt16
+
+    /// The address that `text` spells; nil when it spells none.
+    public init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            return nil
+        }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        self.init(host: String(host), port: port)
+    }
+
+    /// The address `host`, in digits; nil when it is none.
+    public init?(host: String, port: UInt16) {
+        self.host = host
+        self.port = port
+        guard (try? withSocketAddress { _, _, _ in 0 }) != nil else {
+            return nil
+        }
+    }
+
+    public var description: String { (host.contains(":") ? "[\(host)]" : host) + ":\(port)" }
+
+    /// Whether only this host can reach it.
+    public var isLoopback: Bool { host == "::1" || host.hasPrefix("127.") }
+
+    /// How long a connection may take, in milliseconds: consoles are on this host.
+    private static let patience: Int32 = 1000
+
+    /// Connects; the descriptor does not block.
+    public func connect() throws(SystemError) -> Descriptor {
+        let subject = description
+        let (raw, isPending) = try withSocketAddress { family, address, length throws(SystemError) -> (Int32, Bool) in
+            let socket = try systemCall("socket") { gl_tcp_socket(family) }
+            var result = Glibc.connect(socket, address, length)
+            if result != 0, errno == EINPROGRESS {
+                result = 1
+            } else if result != 0 {
+                let code = errno
+                close(socket)
+                throw SystemError("connect", subject, code: code)
+            }
+            return (socket, result == 1)
+        }
+        let socket = Descriptor(owning: raw)
+        guard isPending else {
+            return socket
+        }
+        var waited = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
+        guard try systemCall("connect", subject, { poll(&waited, 1, Self.patience) }) == 1 else {
+            throw SystemError("connect", subject, code: ETIMEDOUT)
+        }
+        var code: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(raw, SOL_SOCKET, SO_ERROR, &code, &size)
+        guard code == 0 else {
+            throw SystemError("connect", subject, code: code)
+        }
+        return socket
+    }
+
+    /// Listens.
+    public func listen(backlog: Int32 = 128) throws(SystemError) -> Descriptor {
+        let subject = description
+        let raw = try withSocketAddress { family, address, length throws(SystemError) -> Int32 in
+            let socket = try systemCall("socket") { gl_tcp_socket(family) }
+            do throws(SystemError) {
+                // A daemon that was just here leaves connections that are ending.
+                var on: Int32 = 1
+                setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+                try systemCall("bind", subject) { bind(socket, address, length) }
+                try systemCall("listen", subject) { Glibc.listen(socket, backlog) }
+                return socket
+            } catch {
+                close(socket)
+                throw error
+            }
+        }
+        return Descriptor(owning: raw)
+    }
+
+    /// The address at which the socket `descriptor` listens; nil when it is no socket of TCP.
+    public init?(boundTo descriptor: Int32) {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        var port = [CChar](repeating: 0, count: Int(NI_MAXSERV))
+        let result = withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                guard getsockname(descriptor, address, &length) == 0 else {
+                    return EAI_SYSTEM
+                }
+                let hostSize = socklen_t(host.count)
+                let portSize = socklen_t(port.count)
+                return getnameinfo(
+                    address, length, &host, hostSize, &port, portSize, NI_NUMERICHOST | NI_NUMERICSERV
+                )
+            }
+        }
+        func text(_ bytes: [CChar]) -> String {
+            String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+        guard result == 0, let number = UInt16(text(port)) else {
+            return nil
+        }
+        self.init(host: text(host), port: number)
+    }
+
+    private func withSocketAddress<Result>(
+        _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Result
+    ) throws(SystemError) -> Result {
+        var hints = addrinfo()
+        hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var found: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(host, String(port), &hints, &found) == 0, let first = found else {
+            throw SystemError("look up", description, code: EINVAL)
+        }
+        defer { freeaddrinfo(found) }
+        guard let address = first.pointee.ai_addr else {
+            throw SystemError("look up", description, code: EINVAL)
+        }
+        return try body(first.pointee.ai_family, address, first.pointee.ai_addrlen)
+    }
+}

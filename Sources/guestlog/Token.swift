@@ -1,0 +1,93 @@
+import ArgumentParser
+import ControlAPI
+import LogModel
+
+/// Tokens for those who come to the API over the network.
+struct Token: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Let others in over the network, and show them out.",
+        discussion: "For root and the daemon's own user.",
+        subcommands: [Add.self, List.self, Revoke.self]
+    )
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a token. It is shown this once.",
+            discussion: """
+                It goes into Authorization: Bearer, or X-Auth-Token. A VM that the token does not name does not exist \
+                for whoever holds it.
+                """
+        )
+
+        @Option(name: .shortAndLong, help: "What it allows: read, console, admin; may be repeated.")
+        var scope: [String] = ["read"]
+
+        @Option(help: ArgumentHelp("VMs, as a pattern or a UUID; may be repeated. [all]", valueName: "pattern"))
+        var vm: [String] = []
+
+        @Option(help: "What to call it.")
+        var name: String?
+
+        @Option(help: ArgumentHelp("How long it counts, as 90d; for good when left out.", valueName: "duration"))
+        var life: String?
+
+        @OptionGroup var places: PlaceOptions
+
+        func run() async throws {
+            let vms = vm.isEmpty ? VMPattern.all.words : vm
+            var members: [(String, JSON)] = [
+                ("scopes", .array(scope.map { .string($0) })), ("vms", .array(vms.map { .string($0) })),
+            ]
+            for (member, value) in [("name", name), ("life", life)] {
+                if let value {
+                    members.append((member, .string(value)))
+                }
+            }
+            let answer = try await places.client().post(RequestTarget(["v1", "tokens"]), .object(members))
+            try Output.write((answer["token"]?.text ?? "") + "\n")
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show all tokens, but for their secrets.")
+
+        @Option(name: .shortAndLong, help: "text or json.")
+        var output: ListFormat = .text
+
+        @OptionGroup var times: TimeOptions
+        @OptionGroup var places: PlaceOptions
+
+        func run() async throws {
+            let tokens = try await places.client().get(RequestTarget(["v1", "tokens"]))["tokens"]?.elements ?? []
+            if output == .json {
+                try Output.write(tokens.flatMap { $0.bytes + [Lines.feed] })
+                return
+            }
+            func words(_ token: JSON, _ name: String) -> String {
+                Terminal.safe((token[name]?.elements ?? []).compactMap(\.text).joined(separator: ","))
+            }
+            let rows = tokens.map { token in
+                [
+                    token["id"]?.text ?? "", Terminal.safe(token["name"]?.text ?? ""), words(token, "scopes"),
+                    words(token, "vms"), times.words(token["created"]?.text), times.words(token["expires"]?.text),
+                ]
+            }
+            try Output.write(Output.table([["ID", "NAME", "SCOPES", "VMS", "CREATED", "EXPIRES"]] + rows))
+        }
+    }
+
+    struct Revoke: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "End tokens, at once.")
+
+        @Argument(help: "Their ids, as list shows them.")
+        var ids: [String]
+
+        @OptionGroup var places: PlaceOptions
+
+        func run() async throws {
+            for id in ids {
+                _ = try await places.client().delete(RequestTarget(["v1", "tokens", id]))
+            }
+        }
+    }
+}
