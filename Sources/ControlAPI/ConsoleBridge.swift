@@ -11,18 +11,16 @@ import SystemIO
 struct ConsoleBridge {
     let server: ControlServer
 
-    func serve(_ channel: WebSocketChannel, _ visit: ConsoleVisit) async throws {
-        var caller = visit.caller
-        if caller == nil {
-            caller = Caller(try? await channel.channel.peerCredentials())
-        }
-        let visitor = caller ?? Caller(nil)
+    func serve(_ channel: WebSocketChannel, _ wanted: Result<ConsoleVisit, APIError>) async throws {
+        let peer = try? await channel.channel.peerCredentials()
         try await channel.executeThenClose { inbound, outbound in
             do {
-                let console = try await attach(visit, as: visitor, on: channel.channel.eventLoop)
+                let visit = try wanted.get()
+                let caller = visit.caller ?? Caller(peer)
+                let console = try await attach(visit, as: caller, on: channel.channel.eventLoop)
                 try await pump(console, visit.framing, inbound, outbound)
             } catch let error as APIError {
-                try await close(outbound, error.message)
+                try await close(outbound, error.message, .policyViolation)
             }
         }
     }
@@ -92,9 +90,13 @@ struct ConsoleBridge {
         }
     }
 
-    private func close(_ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>, _ reason: String) async throws {
+    private func close(
+        _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>,
+        _ reason: String,
+        _ code: WebSocketErrorCode = .normalClosure
+    ) async throws {
         var data = ByteBuffer()
-        data.write(webSocketErrorCode: .normalClosure)
+        data.write(webSocketErrorCode: code)
         // A close frame holds at most 125 bytes, two of them the code.
         data.writeBytes(reason.utf8.prefix(123))
         try await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: data))

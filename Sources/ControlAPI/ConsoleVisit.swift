@@ -35,9 +35,11 @@ struct ConsoleVisit: Sendable {
         self.caller = caller
     }
 
-    /// A visit to what `grant` has been given for, by a client that offers these subprotocols.
+    /// A visit to what `grant` has been given for, by a client that offers these subprotocols. Such a client cannot say
+    /// what it wants to do, and may be the second of one whose first was cut off and lingers: it writes.
     init(_ grant: ConsoleGrant, offered: [String]) {
         vm = grant.vm
+        mode = "steal"
         caller = grant.caller
         subprotocol = [Framing.binary, .base64].first { offered.contains($0.rawValue) }
         framing = subprotocol ?? .binary

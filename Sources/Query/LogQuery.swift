@@ -206,7 +206,7 @@ public final class LogQuery: @unchecked Sendable {
                 return
             }
             // Between the hits of a search boots would stand for nothing.
-            guard !filter.looksAtText, writer.showsEvents else {
+            guard !filter.looksAtText, writer.showsBoots else {
                 return
             }
             let boot = try boot(detail, event, merger.lanes[lane].stream)

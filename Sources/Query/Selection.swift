@@ -78,6 +78,8 @@ public struct Rendering: Sendable {
     public var color: Bool
     /// Whether human formats show UTC rather than local time.
     public var utc: Bool
+    /// Whether boots are told where they begin and end. What was lost is always told.
+    public var boots: Bool
 
     /// The plain look of `format`.
     public init(format: OutputFormat = .text) {
@@ -86,5 +88,6 @@ public struct Rendering: Sendable {
         prefix = nil
         color = false
         utc = false
+        boots = true
     }
 }

@@ -17,9 +17,10 @@ final class House: Sendable {
     let client: ControlClient
     let path: String
     private let folder: Mutex<TemporaryFolder>
-    private let serving: Task<Void, any Error>
+    let server: ControlServer
+    private let serving: Mutex<[Task<Void, any Error>]>
 
-    init() throws {
+    init(nova: NovaOptions = NovaOptions(), limits: ControlServer.Limits = .init()) throws {
         let folder = TemporaryFolder()
         path = folder.path
         let options = CaptureService.Options(store: path + "/store", inflight: path + "/run/inflight")
@@ -32,31 +33,50 @@ final class House: Sendable {
             capture: capture,
             hub: hub,
             tokens: try TokenRegister(in: capture.store),
-            version: "test"
+            nova: nova,
+            version: "test",
+            limits: limits
         )
+        self.server = server
         client = ControlClient(socket: path + "/run/api.sock")
         let listener = try UnixSocket.listen(at: path + "/run/api.sock").release()
-        serving = Task { try await server.run(on: Descriptor(owning: listener)) }
+        serving = Mutex([Task { try await server.run(on: Descriptor(owning: listener)) }])
         self.folder = Mutex(folder)
     }
 
     deinit {
-        serving.cancel()
+        serving.withLock { $0.forEach { $0.cancel() } }
         hub.stop()
         capture.stop()
     }
 
+    /// Opens another door, of TCP on the loopback, and returns a client that comes by it.
+    func open(_ door: NetworkDoor = NetworkDoor(identity: nil)) throws -> NetworkClient {
+        let listener = try NetworkAddress("127.0.0.1:0")!.listen()
+        let address = try #require(NetworkAddress(boundTo: listener.raw))
+        let raw = listener.release()
+        let task = Task { [server] in try await server.run(on: Descriptor(owning: raw), as: .network(door)) }
+        serving.withLock { $0.append(task) }
+        return NetworkClient(address: address)
+    }
+
+    /// A token that allows this.
+    func token(_ scopes: Set<Access.Scope> = [.read], vms: [String] = ["*"], expires: Timestamp? = nil) throws -> String {
+        let access = Access(scopes: scopes, vms: VMPattern(vms))
+        return try server.tokens.add(name: "test", access: access, now: server.now, expires: expires).text
+    }
+
     /// A VM's console; what is written to the descriptor is what the guest says.
-    func addConsole(_ vm: String, _ stream: StreamName = .console0) throws -> Descriptor {
+    func addConsole(_ vm: String, _ stream: StreamName = .console0, uuid: String? = nil) throws -> Descriptor {
         let pair = try Descriptor.socketPair()
-        let key = StreamKey(name: vm, stream: stream)
+        let key = StreamKey(name: vm, uuid: uuid, stream: stream)
         hub.add(try ConsoleHub.Definition(key: key, endpoint: .inherited), descriptor: try pair.second.duplicate())
         return try pair.first.duplicate()
     }
 
     /// Waits until `vm` has stored `text` at its end.
-    func stores(_ text: String, of vm: String) async throws -> Bool {
-        let stream = StreamID(vm: vm, stream: .console0)
+    func stores(_ text: String, of vm: String, uuid: String? = nil) async throws -> Bool {
+        let stream = StreamID(vm: VMIdentity(name: vm, uuid: uuid).directoryName, stream: .console0)
         return try await awaits {
             try StoredText(of: stream, in: capture.store).bytes.suffix(text.utf8.count).elementsEqual(text.utf8)
         }
@@ -75,6 +95,11 @@ func say(_ bytes: [UInt8], to descriptor: borrowing Descriptor) {
     var done = 0
     while done < bytes.count {
         let count = bytes[done...].withUnsafeBytes { write(descriptor.raw, $0.baseAddress, $0.count) }
+        if count < 0, errno == EAGAIN {
+            var waited = pollfd(fd: descriptor.raw, events: Int16(POLLOUT), revents: 0)
+            poll(&waited, 1, -1)
+            continue
+        }
         guard count > 0 else {
             Issue.record("cannot write: \(String(cString: strerror(errno)))")
             return

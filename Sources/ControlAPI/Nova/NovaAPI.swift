@@ -50,7 +50,7 @@ struct NovaAPI {
         _ version: NovaVersion
     ) async throws -> JSON {
         if target.components == Self.serialPath {
-            throw try serialRefusal(target)
+            throw APIError(426, "the console of \(try grant(target).vm) is a WebSocket: ask for an upgrade")
         }
         let base = Self.base(of: request)
         var path = Array(target.components.dropFirst())

@@ -82,13 +82,10 @@ struct NovaConsoleOutput: Sendable {
         guard try store.streams(of: vm.directory).contains(where: { $0.stream == .console0 }) else {
             return []
         }
-        let query = try LogQuery(
-            store: store,
-            vms: [vm],
-            selection: selection,
-            rendering: Rendering(format: format),
-            now: now
-        )
+        var rendering = Rendering(format: format)
+        rendering.boots = false
+        rendering.utc = true
+        let query = try LogQuery(store: store, vms: [vm], selection: selection, rendering: rendering, now: now)
         var bytes: [UInt8] = []
         while let more = try query.next() {
             bytes += more

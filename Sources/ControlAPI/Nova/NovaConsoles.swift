@@ -131,19 +131,17 @@ extension NovaAPI {
 
     // MARK: - The serial proxy
 
-    /// The visit that a serial console's address asks for; nil when it does not count, or no longer.
-    func visit(_ target: RequestTarget, _ headers: HTTPHeaders) -> ConsoleVisit? {
-        guard let grant = target["token"].flatMap({ server.grants.grant($0, at: server.now) }) else {
-            return nil
-        }
-        return ConsoleVisit(grant, offered: headers[canonicalForm: "Sec-WebSocket-Protocol"].map { String($0) })
+    /// The visit that a serial console's address asks for.
+    func visit(_ target: RequestTarget, _ headers: HTTPHeaders) throws(APIError) -> ConsoleVisit {
+        let offered = headers[canonicalForm: "Sec-WebSocket-Protocol"].map { String($0) }
+        return ConsoleVisit(try grant(target), offered: offered)
     }
 
-    /// Why a request for a serial console was not let in.
-    func serialRefusal(_ target: RequestTarget) throws -> APIError {
+    /// What the address of a serial console lets in to.
+    func grant(_ target: RequestTarget) throws(APIError) -> ConsoleGrant {
         guard let grant = target["token"].flatMap({ server.grants.grant($0, at: server.now) }) else {
-            return APIError(403, "the console's token is unknown or over; ask for a new address")
+            throw APIError(403, "the console's token is unknown or over; ask for a new address")
         }
-        return APIError(426, "the console of \(grant.vm) is a WebSocket: ask for an upgrade")
+        return grant
     }
 }

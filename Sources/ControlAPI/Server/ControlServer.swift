@@ -30,7 +30,7 @@ public final class ControlServer: Sendable {
         /// Connections over the network at once; more are closed as they come.
         public var networkConnections = 1024
         /// How long a connection over the network may take to say what it wants.
-        public var patience = TimeAmount.seconds(30)
+        public var patience = Duration.seconds(30)
 
         /// What both ends take and send: a console is read in pieces of at most this.
         static let standardFrame = 64 << 10
@@ -69,7 +69,7 @@ public final class ControlServer: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         defer { group.shutdownGracefully { _ in } }
         let handlers = ServerChannel(door: door, frameLimit: limits.frame) { [self] head, channel in
-            visit(head, by: door, from: channel)
+            Result { () throws(APIError) in try visit(head, by: door, from: channel) }
         }
         let server = try await ServerBootstrap(group: group)
             .bind(raw) { channel in
@@ -96,7 +96,7 @@ public final class ControlServer: Sendable {
     }
 
     private func deadline(of channel: any Channel, _ door: Door) -> RequestDeadline? {
-        if case .network = door { RequestDeadline(channel, limits.patience) } else { nil }
+        if case .network = door { RequestDeadline(channel, TimeAmount(limits.patience)) } else { nil }
     }
 
     private func serve(_ negotiation: EventLoopFuture<Negotiated>, _ deadline: RequestDeadline?, by door: Door) async {
@@ -231,24 +231,25 @@ public final class ControlServer: Sendable {
         try caller.need(scope)
     }
 
-    /// The visit that a request for an upgrade asks for; nil when it asks for none, or for one that may not be.
-    private func visit(_ head: HTTPRequestHead, by door: Door, from channel: any Channel) -> ConsoleVisit? {
+    /// The visit that a request for an upgrade asks for.
+    private func visit(_ head: HTTPRequestHead, by door: Door, from channel: any Channel) throws(APIError) -> ConsoleVisit {
         let request = Request(head: head, body: [], door: door, peer: nil, address: channel.remoteAddress)
-        guard let target = request.target, (try? request.checkOrigin()) != nil else {
-            return nil
+        guard let target = request.target else {
+            throw .badRequest("the address has a broken escape")
         }
+        try request.checkOrigin()
         if target.components == NovaAPI.serialPath {
-            return NovaAPI(server: self).visit(target, head.headers)
+            return try NovaAPI(server: self).visit(target, head.headers)
         }
-        guard let route = try? Route(.GET, target), case .console(let vm) = route else {
-            return nil
+        let route = try Route(.GET, target)
+        guard case .console(let vm) = route else {
+            throw .badRequest("\(target.text) is no console")
         }
         guard case .network = door else {
             return ConsoleVisit(of: vm, target, caller: nil)
         }
-        guard let caller = try? caller(of: request), (try? check(caller, route, target)) != nil else {
-            return nil
-        }
+        let caller = try caller(of: request)
+        try check(caller, route, target)
         return ConsoleVisit(of: vm, target, caller: caller)
     }
 }

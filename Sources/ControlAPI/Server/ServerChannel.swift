@@ -11,7 +11,7 @@ typealias ResponseWriter = NIOAsyncChannelOutboundWriter<HTTPPart<HTTPResponseHe
 /// What a connection has turned out to be.
 enum Negotiated: Sendable {
     case http(HTTPServerChannel)
-    case console(WebSocketChannel, ConsoleVisit)
+    case console(WebSocketChannel, Result<ConsoleVisit, APIError>)
 }
 
 /// Puts the handlers of one connection into its channel.
@@ -19,8 +19,8 @@ struct ServerChannel: Sendable {
     let door: Door
     /// Bytes of one WebSocket frame.
     let frameLimit: Int
-    /// Says who comes with a request for an upgrade and where they want to go; nil: it is answered as any other.
-    let visit: @Sendable (HTTPRequestHead, any Channel) -> ConsoleVisit?
+    /// Says who comes with a request for an upgrade and where they want to go, or why they may not.
+    let visit: @Sendable (HTTPRequestHead, any Channel) -> Result<ConsoleVisit, APIError>
 
     func configure(_ channel: any Channel) throws -> EventLoopFuture<Negotiated> {
         if case .network(let door) = door, let identity = door.identity {
@@ -28,15 +28,14 @@ struct ServerChannel: Sendable {
         }
         let upgrader = NIOTypedWebSocketServerUpgrader<Negotiated>(
             maxFrameSize: frameLimit,
+            // Who may not is told why in a frame, which browsers show: of an answer of HTTP they say nothing.
             shouldUpgrade: { channel, head in
-                channel.eventLoop.makeSucceededFuture(visit(head, channel).map(\.upgradeHeaders))
+                let headers = try? visit(head, channel).get().upgradeHeaders
+                return channel.eventLoop.makeSucceededFuture(headers ?? HTTPHeaders())
             },
             upgradePipelineHandler: { channel, head in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let visit = visit(head, channel) else {
-                        throw ChannelError.eof
-                    }
-                    return .console(try WebSocketChannel(wrappingChannelSynchronously: channel), visit)
+                    .console(try WebSocketChannel(wrappingChannelSynchronously: channel), visit(head, channel))
                 }
             }
         )

@@ -4,11 +4,11 @@ import LogModel
 struct RenderedOutput {
     private var human: HumanFormat?
     private var machine: (any EntryWriter)?
-    /// Whether the format has a form for what happens between lines.
-    let showsEvents: Bool
+    /// Whether boots are told, and the format has a form for them.
+    let showsBoots: Bool
 
     init(_ rendering: Rendering, prefix: Bool) {
-        showsEvents = ![.raw, .cri, .export].contains(rendering.format)
+        showsBoots = rendering.boots && ![.raw, .cri, .export].contains(rendering.format)
         switch rendering.format {
         case .text, .short: human = HumanFormat(rendering, prefix: prefix)
         case .json: machine = JSONFormat()

@@ -1,0 +1,191 @@
+import Capture
+import ConsoleHub
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+import TestSupport
+import Testing
+
+@testable import ControlAPI
+
+/// Who may come over the network, and what they may see.
+@Suite struct AccessTests {
+    private func bearer(_ token: String) -> [(String, String)] { [("Authorization", "Bearer \(token)")] }
+
+    @Test("without a token that counts nobody is told anything; revoking one counts at once")
+    func tokensCount() async throws {
+        let house = try House()
+        let client = try house.open()
+        let good = try house.token()
+        let over = try house.token(expires: house.server.now)
+        let id = try #require(AccessToken.parts(of: good)).id
+        let forged = "gl_\(id)_" + String(repeating: "0", count: 40)
+        for fields in [[], bearer(over), bearer(forged), bearer("gl_x"), bearer(""), [("Authorization", "Basic \(good)")]] {
+            for path in ["/v1/vms", "/v1/status", "/v1/logs?all=1"] {
+                let refused = try await client.ask("GET", path, fields)
+                #expect(refused.status == 401, "\(path) \(fields)")
+                #expect(refused.headers["www-authenticate"] == "Bearer realm=\"guestlog\"")
+            }
+        }
+        #expect(try await client.ask("GET", "/v1/vms", bearer(good)).status == 200)
+        #expect(try await client.ask("GET", "/v1/vms", [("X-Auth-Token", good)]).status == 200)
+        #expect(try house.server.tokens.revoke(id))
+        #expect(try await client.ask("GET", "/v1/vms", bearer(good)).status == 401)
+    }
+
+    @Test("a scope allows what it says, and admin all but tokens, which are this host's")
+    func scopes() async throws {
+        let house = try House()
+        let client = try house.open()
+        let guest = try house.addConsole("web")
+        _ = guest.raw
+        let asked = [
+            ("GET", "/v1/vms", "read"), ("GET", "/v1/status", "read"), ("GET", "/v1/logs?vm=web", "read"),
+            ("GET", "/v1/vms/web/console", "console"), ("DELETE", "/v1/consoles/nobody", "admin"),
+            ("POST", "/v1/consoles", "admin"), ("DELETE", "/v1/vms/nobody", "admin"), ("GET", "/v1/tokens", ""),
+            ("POST", "/v1/tokens", ""), ("DELETE", "/v1/tokens/x", ""),
+        ]
+        for scope in Access.Scope.allCases {
+            let token = try house.token([scope])
+            for (method, path, needed) in asked {
+                let isAllowed = needed == scope.rawValue || scope == .admin && needed != ""
+                let status = try await client.ask(method, path, bearer(token)).status
+                #expect((status == 403) == !isAllowed, "\(scope): \(method) \(path): \(status)")
+            }
+        }
+    }
+
+    @Test("VMs that a token does not name do not exist for whoever holds it")
+    func hiddenVMs() async throws {
+        let house = try House()
+        let client = try house.open()
+        let own = try house.addConsole("web-1")
+        let others = try house.addConsole("db-1")
+        say(Array("mine\n".utf8), to: own)
+        say(Array("theirs\n".utf8), to: others)
+        #expect(try await house.stores("mine\n", of: "web-1"))
+        #expect(try await house.stores("theirs\n", of: "db-1"))
+        let token = bearer(try house.token([.read, .console], vms: ["web-*"]))
+        #expect(try await client.ask("GET", "/v1/logs?vm=web-1", token).text.contains("mine"))
+        #expect(try await client.ask("GET", "/v1/logs?all=1", token).text.contains("theirs") == false)
+        let listed = try await client.ask("GET", "/v1/vms", token).json["vms"]?.elements?.compactMap { $0["name"]?.text }
+        #expect(listed == ["web-1"])
+        for path in ["/v1/logs?vm=NAME", "/v1/vms/NAME/boots", "/v1/vms/NAME/wait?pattern=x&timeout=1ms"] {
+            let hidden = try await client.ask("GET", path.replacing("NAME", with: "db-1"), token)
+            let absent = try await client.ask("GET", path.replacing("NAME", with: "db-2"), token)
+            #expect(hidden.status == 404)
+            #expect(hidden.text == absent.text.replacing("db-2", with: "db-1"), "\(path)")
+        }
+        let session = try await WebSocketSession(client, "/v1/vms/db-1/console", token)
+        #expect(try await session.refusal()?.contains("no console of a VM named db-1") == true)
+        #expect(try await client.ask("GET", "/v1/status", token).status == 403)
+    }
+
+    @Test("who follows all VMs hears of new ones that are theirs, and of no others")
+    func followsOwn() async throws {
+        let house = try House()
+        let client = try house.open()
+        let socket = try client.connect()
+        let token = bearer(try house.token(vms: ["web-*", "lab/*"]))
+        client.send(client.head("GET", "/v1/logs?all=1&follow=1&format=json", token), to: socket)
+        var heard: [UInt8] = []
+        func hears(_ word: String) async throws -> Bool {
+            while heard.firstRange(of: Array(word.utf8)) == nil, let more = try await client.read(from: socket) {
+                heard += more
+            }
+            return heard.firstRange(of: Array(word.utf8)) != nil
+        }
+        try #require(try await hears("200 OK"))
+        let guests = try ["db-1", "web-1", "web-2"].map { name in
+            let guest = try house.addConsole(name)
+            say(Array("\(name) speaks\n".utf8), to: guest)
+            return guest.release()
+        }
+        defer { guests.forEach { close($0) } }
+        #expect(try await hears("web-1 speaks"))
+        #expect(try await hears("web-2 speaks"))
+        let pair = try Descriptor.socketPair()
+        let key = StreamKey(name: "db", namespace: "lab")
+        house.hub.add(try .init(key: key, endpoint: .inherited), descriptor: try pair.second.duplicate())
+        say(Array("lab speaks\n".utf8), to: pair.first)
+        #expect(try await hears("lab speaks"))
+        #expect(!String(decoding: heard, as: UTF8.self).contains("db-1"))
+    }
+
+    @Test("pages from elsewhere may not use what their reader can reach")
+    func origins() async throws {
+        let house = try House()
+        let closed = try house.open(NetworkDoor(identity: nil, origins: ["https://horizon.example.org"]))
+        let token = ("X-Auth-Token", try house.token([.read, .console]))
+        let own = "http://" + closed.address.description
+        let refused = ["https://evil.example.org", "null", "https://" + closed.address.description]
+        for (origin, status) in [(own, 200), ("https://horizon.example.org", 200)] + refused.map({ ($0, 403) }) {
+            #expect(try await closed.ask("GET", "/v1/vms", [token, ("Origin", origin)]).status == status, "\(origin)")
+        }
+        let session = try await WebSocketSession(closed, "/v1/vms/web/console", [token, ("Origin", refused[0])])
+        #expect(try await session.refusal()?.contains("may not come here") == true)
+
+        let anonymous = try house.open(NetworkDoor(identity: nil, isAnonymous: true))
+        #expect(try await anonymous.ask("GET", "/v1/vms").status == 200)
+        #expect(try await anonymous.ask("GET", "/v1/vms", [("Host", "localhost:80")]).status == 200)
+        #expect(try await anonymous.ask("GET", "/v1/vms", [("Host", "evil.example.org")]).status == 403)
+        #expect(try await anonymous.ask("DELETE", "/v1/vms/web").status == 403)
+        #expect(try await anonymous.ask("GET", "/v1/vms", [("X-Auth-Token", "gl_0_0")]).status == 401)
+    }
+
+    @Test("who never says what they want is shown out, and so is who comes when it is full")
+    func patience() async throws {
+        var limits = ControlServer.Limits()
+        limits.patience = .milliseconds(20)
+        limits.networkConnections = 1
+        let house = try House(limits: limits)
+        let client = try house.open()
+        let first = try client.connect()
+        client.send(Array("GET /v1/vms HTTP/1.1\r\nHost:".utf8), to: first)
+        #expect(try await client.readAll(from: first).isEmpty)
+        limits.patience = .seconds(3600)
+        let full = try House(limits: limits)
+        let door = try full.open()
+        let token = bearer(try full.token())
+        let kept = try door.connect()
+        door.send(door.head("GET", "/v1/vms", token), to: kept)
+        #expect(try await door.read(from: kept)?.isEmpty == false)
+        #expect(try await door.ask("GET", "/v1/vms", token).status == 0)
+    }
+
+    @Test("tokens outlive the daemon, their secrets are not kept, and a damaged file is not taken for an empty one")
+    func register() throws {
+        let folder = TemporaryFolder()
+        let store = Store(root: folder.path)
+        let access = Access(scopes: [.read, .console], vms: VMPattern(["web-*", "lab/*"]))
+        let now = Timestamp(microseconds: 1_700_000_000_000_000)
+        let made = try TokenRegister(in: store).add(name: "nova", access: access, now: now, expires: nil)
+        let again = try TokenRegister(in: store)
+        #expect(again.all == [made.token])
+        #expect(again.caller(with: made.text, at: now)?.access == access)
+        let path = folder.path + "/access/tokens.json"
+        let kept = try #require(try LinuxFileSystem().contents(of: path))
+        let secret = try #require(AccessToken.parts(of: made.text)).secret
+        #expect(kept.firstRange(of: Array(secret.utf8)) == nil)
+        for damaged in ["", "{}", "[]", #"{"tokens": [{"id": "x"}]}"#, String(decoding: kept.dropLast(9), as: UTF8.self)] {
+            try LinuxFileSystem().replace("tokens.json", in: folder.path + "/access", with: Array(damaged.utf8))
+            #expect(throws: TokenRegister.Damaged.self, "\(damaged)") { try TokenRegister(in: store) }
+        }
+    }
+
+    @Test("a request for a token is refused unless all in it makes sense")
+    func oddTokens() async throws {
+        let house = try House()
+        for body in [
+            "", "{}", #"{"scopes": [], "vms": ["*"]}"#, #"{"scopes": ["root"], "vms": ["*"]}"#,
+            #"{"scopes": ["read"], "vms": []}"#, #"{"scopes": ["read"], "vms": [1]}"#,
+            #"{"scopes": ["read"], "vms": ["*"], "life": "soon"}"#,
+            #"{"scopes": ["read"], "vms": ["*"], "name": "a\u0007b"}"#,
+        ] {
+            let error = #expect(throws: APIError.self, "\(body)") { try house.server.addToken(Array(body.utf8)) }
+            #expect(error?.status == 400)
+        }
+        #expect(house.server.tokens.all.isEmpty)
+    }
+}
