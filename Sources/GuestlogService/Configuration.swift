@@ -33,6 +33,8 @@ public struct Configuration: Sendable {
     public var logFolders: [String]
     /// The rate above which what comes by a log of libvirt's goes to its plain file alone; nil: none.
     public var logRate: RateLimit?
+    /// Where libvirt is asked which VMs there are.
+    public var libvirt: LibvirtSocket
 
     /// Other bounds for the VMs whose name matches.
     public struct Override: Hashable, Sendable {
@@ -62,6 +64,7 @@ public struct Configuration: Sendable {
         deletedAge = Retention.standardDeletedAge
         logFolders = LogManager.Options.usualFolders
         logRate = .standard
+        libvirt = .usual
     }
 
     /// The configuration in `file`.
@@ -93,10 +96,7 @@ public struct Configuration: Sendable {
             logLevel = level
         }
         try readRetention(try top.section("retention"))
-        let libvirt = try top.section("libvirt")
-        try libvirt.allow(["log-folders", "rate", "burst"])
-        logFolders = try libvirt.texts("log-folders") ?? logFolders
-        logRate = try rate(libvirt)
+        try readLibvirt(try top.section("libvirt"))
         for section in try top.list("consoles") {
             try readConsole(section)
         }
@@ -122,6 +122,18 @@ public struct Configuration: Sendable {
                 age: try override.duration("age") ?? quota.age
             )
             overrides.append(Override(vms: vms, quota: own))
+        }
+    }
+
+    private mutating func readLibvirt(_ section: ConfigurationReader) throws(ConfigurationError) {
+        try section.allow(["socket", "log-folders", "rate", "burst"])
+        logFolders = try section.texts("log-folders") ?? logFolders
+        logRate = try rate(section)
+        if let place = try section.text("socket") {
+            guard place == "none" || place.hasPrefix("/") else {
+                throw section.error(at: "socket", "\(place): the path must begin with /; none asks no libvirt")
+            }
+            libvirt = place == "none" ? .off : .path(place)
         }
     }
 
@@ -198,6 +210,7 @@ public struct Configuration: Sendable {
         let same = [
             ("store", store == fresh.store), ("runtime", runtime == fresh.runtime), ("socket", socket == fresh.socket),
             ("retention.total", totalQuota == fresh.totalQuota), ("retention.deleted", deletedAge == fresh.deletedAge),
+            ("libvirt.socket", libvirt == fresh.libvirt),
         ]
         return same.filter { !$0.1 }.map(\.0)
     }
@@ -209,7 +222,7 @@ public struct Configuration: Sendable {
             ("store", store), ("runtime", runtime), ("socket", socket), ("log-level", level),
             ("retention.vm", "\(quota.bytes) bytes"), ("retention.total", "\(effectiveTotal()) bytes"),
             ("retention.age", Self.words(age: quota.age)),
-            ("retention.deleted", "\(deletedAge / 1_000_000) s"),
+            ("retention.deleted", "\(deletedAge / 1_000_000) s"), ("libvirt.socket", "\(libvirt)"),
         ]
         for override in overrides {
             let words = "\(override.quota.bytes) bytes, age \(Self.words(age: override.quota.age))"

@@ -5,6 +5,7 @@ import ControlAPI
 import Glibc
 import LogModel
 import LogStore
+import Platforms
 import Synchronization
 import SystemIO
 
@@ -18,6 +19,9 @@ public final class Daemon {
     private let capture: CaptureService
     private let hub: ConsoleHub
     private let server: ControlServer
+    /// What libvirt tells of its VMs.
+    let domains = DomainDirectory()
+    private let domainWatch: DomainWatch
     private var listener: Descriptor?
     private let signals: SignalQueue
     private let heartbeat: Heartbeat
@@ -49,6 +53,7 @@ public final class Daemon {
         capture = try CaptureService(options, diagnostics: diagnostics)
         hub = try ConsoleHub(Self.hubOptions(configuration), capture: capture, manager: manager)
         server = ControlServer(capture: capture, hub: hub, version: Self.version)
+        domainWatch = try DomainWatch(configuration.libvirt, directory: domains, diagnostics: diagnostics)
         heartbeat = Heartbeat(capture.shards.map(\.loop))
     }
 
@@ -73,6 +78,7 @@ public final class Daemon {
             // Not "stopping": systemd would wait for our end, and make it.
             manager.notify("RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonicMicroseconds())")
         }
+        domainWatch.stop()
         let consoles = hub.stop()
         switch ending {
         case .stop:
@@ -99,6 +105,7 @@ public final class Daemon {
         listener = consume listening
         try capture.start()
         try hub.start(configuration.consoles)
+        try domainWatch.start()
         Task.detached { [server, diagnostics] in
             do {
                 try await server.run(on: Descriptor(owning: own))
