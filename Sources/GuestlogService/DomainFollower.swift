@@ -17,10 +17,6 @@ struct DomainFollower: Sendable {
 
     /// How often all is read anew, in microseconds.
     private static let refreshInterval: Int64 = 300_000_000
-    /// How long after the last event the list is looked at once more, in microseconds: libvirt tells of a transient
-    /// domain's end before it takes the domain off its list, and not again.
-    private static let settlingTime: Int64 = 1_000_000
-
     /// What was last said of libvirt.
     private enum Condition {
         case unknown, absent, failing, answering
@@ -64,21 +60,17 @@ struct DomainFollower: Sendable {
         sayAnswering(path)
         backoff = Backoff()
         var nextRefresh = clock.monotonicMicroseconds() + Self.refreshInterval
-        var settled: Int64?
         while true {
-            let next = min(nextRefresh, settled ?? nextRefresh)
-            let wait = max(0, next - clock.monotonicMicroseconds())
+            let wait = max(0, nextRefresh - clock.monotonicMicroseconds())
             if let event = try connection.nextEvent(microseconds: wait) {
                 survey.take(event)
                 while let another = try connection.nextEvent(microseconds: 0) {
                     survey.take(another)
                 }
-                settled = clock.monotonicMicroseconds() + Self.settlingTime
-            } else if next == nextRefresh {
+            }
+            if clock.monotonicMicroseconds() >= nextRefresh {
                 survey.forgetAll()
                 nextRefresh = clock.monotonicMicroseconds() + Self.refreshInterval
-            } else {
-                settled = nil
             }
             publish(try survey.look())
         }
