@@ -124,7 +124,9 @@ let package = Package(
         tests(of: "ConsoleHub", knows: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]),
         tests(
             of: "VirtLogManager",
-            knows: ["CLinux", "TestSupport", "LibvirtRPC", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]
+            knows: [
+                "CLinux", "TestSupport", "LibvirtRPC", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile",
+            ]
         ),
         tests(of: "LibvirtRPC", knows: ["TestSupport", "SystemIO"]),
         tests(of: "TextFormats", knows: ["TestSupport", "LogModel"]),
@@ -133,7 +135,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "Platforms", "GuestlogService", "guestlog",
+                "TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "LibvirtRPC", "Platforms",
+                "GuestlogService", "guestlog",
             ],
             swiftSettings: settings
         ),

@@ -17,6 +17,9 @@ struct DomainFollower: Sendable {
 
     /// How often all is read anew, in microseconds.
     private static let refreshInterval: Int64 = 300_000_000
+    /// How long after connecting the list is looked at again, in microseconds, and then twice as long each time: a
+    /// libvirtd that has just begun shows domains as running, and tells of no event when it finds that they have ended.
+    private static let firstInterval: Int64 = 1_000_000
     /// What was last said of libvirt.
     private enum Condition {
         case unknown, absent, failing, answering
@@ -59,18 +62,22 @@ struct DomainFollower: Sendable {
         publish(try survey.look())
         sayAnswering(path)
         backoff = Backoff()
-        var nextRefresh = clock.monotonicMicroseconds() + Self.refreshInterval
+        var interval = Self.firstInterval
+        var nextLook = clock.monotonicMicroseconds() + interval
         while true {
-            let wait = max(0, nextRefresh - clock.monotonicMicroseconds())
+            let wait = max(0, nextLook - clock.monotonicMicroseconds())
             if let event = try connection.nextEvent(microseconds: wait) {
                 survey.take(event)
                 while let another = try connection.nextEvent(microseconds: 0) {
                     survey.take(another)
                 }
             }
-            if clock.monotonicMicroseconds() >= nextRefresh {
-                survey.forgetAll()
-                nextRefresh = clock.monotonicMicroseconds() + Self.refreshInterval
+            if clock.monotonicMicroseconds() >= nextLook {
+                if interval == Self.refreshInterval {
+                    survey.forgetAll()
+                }
+                interval = min(interval * 2, Self.refreshInterval)
+                nextLook = clock.monotonicMicroseconds() + interval
             }
             publish(try survey.look())
         }

@@ -3,8 +3,9 @@ public import SystemIO
 
 /// Keeps a `DomainDirectory` true to libvirt, from a thread of its own.
 ///
-/// It waits for libvirt's events and looks at the list of domains after each. Every five minutes it reads all anew, for
-/// what no event tells of. While libvirt is not there the directory stays as it is: what is not known is not claimed.
+/// It waits for libvirt's events and looks at the list of domains after each. For what no event tells of it looks at
+/// growing intervals after connecting too, and every five minutes it reads all anew. While libvirt is not there the
+/// directory stays as it is: what is not known is not claimed.
 public final class DomainWatch {
     private let socket: LibvirtSocket
     private let follower: DomainFollower

@@ -1,5 +1,6 @@
 import Glibc
 import GuestlogService
+import LibvirtRPC
 import Platforms
 import Synchronization
 import SystemIO
@@ -7,8 +8,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// What libvirt's VMs are known by: Debian's libvirtd, unmodified, asked over its read-only socket. That all is read
-    /// anew every five minutes is no help here: what is seen in time was told by an event.
+    /// What libvirt's VMs are known by: Debian's libvirtd, unmodified, asked over its read-only socket.
     @Suite(
         .serialized,
         .enabled(
@@ -97,6 +97,38 @@ extension EndToEnd {
             #expect(eventually { watching.directory.domains.isEmpty })
             #expect(watching.changes >= 7)
             #expect(watching.words.isEmpty)
+        }
+
+        @Test("libvirtd tells by events of a domain's definition, start, title, end and removal")
+        func events() throws {
+            let host = try LibvirtHost(.virtlogd)
+            let connection = try LibvirtConnection(to: host.readOnlySocket, interruption: Interruption())
+            /// Whether `condition` holds after an event; nothing but an event has it looked at.
+            func isTold(_ condition: () throws -> Bool) throws -> Bool {
+                while try connection.nextEvent(microseconds: 30_000_000) != nil {
+                    if try condition() {
+                        return true
+                    }
+                }
+                return false
+            }
+            define("web", host)
+            #expect(try isTold { try connection.domains().map(\.isRunning) == [false] })
+            #expect(host.virsh("start", "--paused", "web").status == 0)
+            #expect(try isTold { try connection.domains().map(\.isRunning) == [true] })
+            let domain = try #require(try connection.domains().first)
+            #expect(host.virsh("desc", "web", "--live", "--title", "The shop").status == 0)
+            #expect(try isTold { try DomainFacts(xml: connection.xml(of: domain)).title == "The shop" })
+            #expect(host.virsh("destroy", "web").status == 0)
+            #expect(try isTold { try connection.domains().map(\.isRunning) == [false] })
+            #expect(host.virsh("undefine", "web").status == 0)
+            #expect(try isTold { try connection.domains().isEmpty })
+            do throws(LibvirtError) {
+                _ = try connection.xml(of: domain)
+                Issue.record("there is XML of no domain")
+            } catch {
+                #expect("\(error)".hasPrefix("reading the XML of the domain web: libvirt says: Domain not found"))
+            }
         }
 
         @Test(
