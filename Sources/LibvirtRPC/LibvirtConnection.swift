@@ -91,8 +91,15 @@ public final class LibvirtConnection {
             }
             return kinds
         }
-        guard kinds.contains(RemoteProtocol.noAuthentication) else {
+        guard !kinds.contains(RemoteProtocol.Authentication.none.rawValue) else {
+            return
+        }
+        guard kinds.contains(RemoteProtocol.Authentication.polkit.rawValue) else {
             throw LibvirtError(operation, .authentication)
+        }
+        try call(.authPolkit, "asking polkit whether one may read", XDRWriter()) {
+            reply throws(XDRReader.Malformed) in
+            _ = try reply.signed()
         }
     }
 

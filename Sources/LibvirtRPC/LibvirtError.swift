@@ -14,7 +14,7 @@ public struct LibvirtError: Error, Hashable, Sendable, CustomStringConvertible {
         case refused(code: Int32, message: String)
         /// The answer is none that libvirt's protocol allows.
         case malformed
-        /// libvirt wants to know who asks.
+        /// libvirt wants to know who asks in a way that we do not know.
         case authentication
         /// The wait was ended from another thread.
         case interrupted
@@ -41,7 +41,7 @@ public struct LibvirtError: Error, Hashable, Sendable, CustomStringConvertible {
         case .refused(_, let message): "\(operation): libvirt says: \(message)"
         case .malformed: "\(operation): the answer is none of libvirt's"
         case .authentication:
-            "\(operation): libvirt wants authentication; set auth_unix_ro = \"none\" in its configuration"
+            "\(operation): libvirt wants a password; set auth_unix_ro = \"polkit\" or \"none\" in its configuration"
         case .interrupted: "\(operation): interrupted"
         }
     }

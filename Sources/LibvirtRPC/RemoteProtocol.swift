@@ -9,6 +9,7 @@ enum RemoteProtocol {
         case connectOpen = 1
         case domainGetXMLDescription = 14
         case authList = 66
+        case authPolkit = 70
         case connectListAllDomains = 273
         case connectDomainEventCallbackRegisterAny = 316
     }
@@ -31,8 +32,14 @@ enum RemoteProtocol {
     static let uri = "qemu:///system"
     /// `VIR_CONNECT_RO`.
     static let readOnly: UInt32 = 1
-    /// `REMOTE_AUTH_NONE`.
-    static let noAuthentication: Int32 = 0
+    /// Who may ask (`remote_auth_type`).
+    enum Authentication: Int32 {
+        /// Whoever can connect.
+        case none = 0
+        /// Whom polkit, asked by libvirt, lets; there is nothing for the client to say. What libvirt installs lets
+        /// everybody read.
+        case polkit = 2
+    }
 
     /// Longest string (`REMOTE_STRING_MAX`), and so the longest XML.
     static let maximumString = 4_194_304

@@ -130,11 +130,31 @@ import Testing
         #expect(try connection.domains().count == 1)
     }
 
+    @Test("where polkit decides who may read, it is asked; what it says counts", arguments: [true, false])
+    func polkit(isAllowed: Bool) throws {
+        let fake = try FakeLibvirtd { call in
+            switch call.procedure {
+            case 66: .bytes(FakeLibvirtd.reply(call, hex("00000001 00000002")))
+            case 70 where isAllowed: .bytes(FakeLibvirtd.reply(call, hex("00000001")))
+            case 70: .bytes(FakeLibvirtd.reply(call, Self.refusal, isError: true))
+            default: FakeLibvirtd.greeting(call) ?? .bytes(FakeLibvirtd.reply(call, Self.list))
+            }
+        }
+        let failure = reason {
+            let connection = try LibvirtConnection(to: fake.path, interruption: Interruption())
+            #expect(try connection.domains().count == 1)
+        }
+        let refusal = LibvirtError.Reason.refused(code: LibvirtError.noDomain, message: "Domain not found: no")
+        #expect(failure == (isAllowed ? nil : refusal))
+        #expect(fake.messages.map(\.header.procedure) == (isAllowed ? [66, 70, 1, 316, 316, 273] : [66, 70]))
+        #expect(fake.messages[1].body == XDRReader([]))
+    }
+
     // MARK: Odd
 
-    @Test("a libvirt that wants authentication is not asked on")
+    @Test("a libvirt that wants a password is not asked on")
     func authentication() throws {
-        let fake = try FakeLibvirtd { .bytes(FakeLibvirtd.reply($0, hex("00000002 00000001 00000002"))) }
+        let fake = try FakeLibvirtd { .bytes(FakeLibvirtd.reply($0, hex("00000001 00000001"))) }
         #expect(reason { try LibvirtConnection(to: fake.path, interruption: Interruption()) } == .authentication)
         #expect(fake.messages.count == 1)
     }
