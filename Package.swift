@@ -56,29 +56,30 @@ let package = Package(
 
         room("LogModel"),
         room("TextFormats", knows: ["LogModel"]),
-        room("Platforms"),
+        room("Platforms", knows: ["LogModel"]),
         room("SystemIO", knows: ["CLinux"]),
+        room("LibvirtRPC", knows: ["SystemIO"]),
         room("RotatingFile", knows: ["CLinux", "LogModel", "SystemIO"]),
         room("LogStore", knows: ["CLinux", "CZstd", "LogModel", "SystemIO"]),
         room("Capture", knows: ["CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore"]),
         room("ConsoleHub", knows: ["CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture"]),
         room(
             "VirtLogManager",
-            knows: ["CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture"]
+            knows: ["CLinux", "LogModel", "SystemIO", "LibvirtRPC", "RotatingFile", "LogStore", "Capture"]
         ),
         room("Query", knows: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
         room(
             "ControlAPI",
             knows: [
                 "CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub", "Query",
-                "TextFormats", .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "TextFormats", "Platforms", .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + nio
         ),
         room(
             "GuestlogService",
             knows: [
                 "CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub", "VirtLogManager",
-                "Query", "ControlAPI",
+                "Query", "ControlAPI", "LibvirtRPC", "Platforms",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
@@ -118,19 +119,27 @@ let package = Package(
         ),
         tests(
             of: "GuestlogService",
-            knows: ["LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO"]
+            knows: [
+                "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO", "Platforms",
+            ]
         ),
         tests(of: "ConsoleHub", knows: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]),
         tests(
             of: "VirtLogManager",
-            knows: ["CLinux", "TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]
+            knows: [
+                "CLinux", "TestSupport", "LibvirtRPC", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile",
+            ]
         ),
+        tests(of: "LibvirtRPC", knows: ["TestSupport", "SystemIO"]),
         tests(of: "TextFormats", knows: ["TestSupport", "LogModel"]),
         tests(of: "Query", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "TextFormats"]),
         tests(of: "LogStore", knows: ["TestSupport", "LogModel", "SystemIO"]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "guestlog"],
+            dependencies: [
+                "TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "LibvirtRPC", "Platforms",
+                "GuestlogService", "guestlog",
+            ],
             swiftSettings: settings
         ),
     ]

@@ -185,6 +185,9 @@ public final class ConsoleHub: Sendable {
 
     @discardableResult
     private func add(_ definition: Definition, with connection: Connection?, isHandedOver: Bool = false) -> Added {
+        if !definition.isOnDemand {
+            displace(definition)
+        }
         let shard = capture.shard(of: definition.key.vm)
         let console = Console(definition, shard: shard, hub: self)
         let added = state.withLock { state in
@@ -211,6 +214,17 @@ public final class ConsoleHub: Sendable {
         }
         control.post { [weak self] in self?.prepare(console) }
         return .new
+    }
+
+    /// Ends a console that was only to be joined, where one is to be captured.
+    private func displace(_ definition: Definition) {
+        let others = state.withLock { state in
+            state.consoles.values.filter { other in
+                let isSame = other.definition.key == definition.key || other.definition.endpoint == definition.endpoint
+                return other.definition.isOnDemand && isSame
+            }
+        }
+        others.forEach { end($0, "this console is captured from now on; join it again") }
     }
 
     /// Drops a console: its connection is closed, its log stays, and it is not found anew before its path has gone.

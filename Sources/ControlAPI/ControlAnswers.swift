@@ -5,6 +5,7 @@ import LogModel
 import LogStore
 import NIOHTTP1
 import NIOPosix
+import Platforms
 import Query
 import RotatingFile
 import SystemIO
@@ -103,14 +104,30 @@ extension ControlServer {
                     report: VMReport(of: vm, in: capture.store),
                     consoles: live ? consoles[folder] ?? [] : [],
                     statistics: live ? statistics[folder]?.map(\.value) ?? [] : [],
-                    problem: live ? capture.problems.problem(ofVM: vm.identity.name) : nil
+                    problem: live ? capture.problems.problem(ofVM: vm.identity.name) : nil,
+                    domain: live ? domain(of: vm.identity) : nil
                 ).json
             )
         }
-        for (folder, waiting) in consoles.sorted(by: { $0.key < $1.key }) where !seen.contains(folder) {
-            listed.append(VMListing(name: waiting[0].definition.key.name, consoles: waiting).json)
+        var silent = Dictionary(uniqueKeysWithValues: consoles.map { ($0.key, $0.value[0].definition.vm) })
+        for domain in domains.domains {
+            let vm = VMIdentity(name: domain.facts.name, uuid: domain.facts.uuid)
+            if caller.access.vms.contains(vm) {
+                silent[vm.directoryName] = vm
+            }
+        }
+        for (folder, vm) in silent.sorted(by: { $0.value.name < $1.value.name }) where !seen.contains(folder) {
+            listed.append(VMListing(name: vm.name, consoles: consoles[folder] ?? [], domain: domain(of: vm)).json)
         }
         return .object([("vms", .array(listed))])
+    }
+
+    /// What libvirt tells of a VM.
+    func domain(of vm: VMIdentity) -> Domain? {
+        guard let uuid = vm.uuid else {
+            return vm.namespace == nil ? domains.domain(named: vm.name) : nil
+        }
+        return domains.domain(uuid: uuid)
     }
 
     private func boots(of word: String, _ target: RequestTarget, for caller: Caller) throws -> JSON {

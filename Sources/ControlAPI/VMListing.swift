@@ -2,6 +2,7 @@ import Capture
 import ConsoleHub
 import LogModel
 import LogStore
+import Platforms
 import Query
 
 /// One line of `guestlog vms`: what is on disk, and, when the daemon answers, what happens just now.
@@ -12,6 +13,7 @@ public struct VMListing {
     private let consoles: [ConsoleHub.Status]
     private let statistics: [StreamStatistics]
     private let problem: String?
+    private let domain: Domain?
 
     /// A VM that has a history.
     public init(
@@ -19,7 +21,8 @@ public struct VMListing {
         report: VMReport,
         consoles: [ConsoleHub.Status] = [],
         statistics: [StreamStatistics] = [],
-        problem: String? = nil
+        problem: String? = nil,
+        domain: Domain? = nil
     ) {
         self.vm = vm
         name = vm.identity.name
@@ -27,25 +30,35 @@ public struct VMListing {
         self.consoles = consoles
         self.statistics = statistics
         self.problem = problem
+        self.domain = domain
     }
 
     /// A VM that has not said anything yet.
-    init(name: String, consoles: [ConsoleHub.Status]) {
+    init(name: String, consoles: [ConsoleHub.Status], domain: Domain?) {
         vm = nil
         self.name = name
         report = nil
         self.consoles = consoles
         statistics = []
-        problem = nil
+        self.domain = domain
+        let isCaptured = consoles.contains { !$0.definition.isOnDemand }
+        let isLogged = domain?.facts.ports.contains { $0.logFile != nil } ?? true
+        problem = isCaptured || isLogged || domain?.isRunning == false ? nil : Self.uncaptured
     }
 
-    /// `running`: somebody is at the console; `waiting`: nobody is; `deleted`; `stored`: nobody captures it.
+    private static let uncaptured = "nothing of it is kept: guestlog libvirt xml gives its console a log"
+
+    /// `running`: libvirt says so, or somebody is at the console; `waiting`: nobody is; `deleted`; `stored`: nobody
+    /// captures it.
     private var state: String {
         if vm?.ended != nil {
             return "deleted"
         }
+        if domain?.isRunning == true {
+            return "running"
+        }
         if consoles.isEmpty {
-            return "stored"
+            return domain == nil ? "stored" : "waiting"
         }
         return consoles.contains(where: \.isConnected) ? "running" : "waiting"
     }
@@ -54,6 +67,10 @@ public struct VMListing {
     public var json: JSON {
         func time(_ moment: Timestamp?) -> JSON { moment.map { .string($0.description) } ?? .null }
         var members: [(String, JSON)] = [("name", .string(name)), ("state", .string(state))]
+        if let facts = domain?.facts {
+            members.append(("title", (facts.nova?.name ?? facts.title).map { .string($0) } ?? .null))
+            members.append(("project", facts.nova?.project.map { .string($0.name) } ?? .null))
+        }
         if let vm {
             members.append(("folder", .string(vm.directory)))
             members.append(("uuid", vm.identity.uuid.map { .string($0) } ?? .null))

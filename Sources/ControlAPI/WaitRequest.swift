@@ -32,7 +32,13 @@ struct WaitRequest {
                 throw .badRequest("timeout: \(error)")
             }
         }
-        let wait = PatternWait(store: server.store(for: caller), vm: word, stream: stream, pattern: pattern, since: since)
+        let wait = PatternWait(
+            store: server.store(for: caller),
+            vm: word,
+            stream: stream,
+            pattern: pattern,
+            since: since
+        )
         let following = Following(CommitNews(server.capture.bell, until: closed))
         guard let match = try await following.match(wait, within: timeout) else {
             return .null

@@ -38,6 +38,8 @@ public struct Configuration: Sendable {
     public var listener: NetworkListener?
     /// What OpenStack's clients find there.
     public var nova: NovaOptions
+    /// Where libvirt is asked which VMs there are.
+    public var libvirt: LibvirtSocket
 
     /// Other bounds for the VMs whose name matches.
     public struct Override: Hashable, Sendable {
@@ -69,6 +71,7 @@ public struct Configuration: Sendable {
         logRate = .standard
         listener = nil
         nova = NovaOptions()
+        libvirt = .usual
     }
 
     /// The configuration in `file`.
@@ -80,7 +83,9 @@ public struct Configuration: Sendable {
     public init(file: String, text: String) throws(ConfigurationError) {
         self.init()
         let top = try ConfigurationReader(file: file, text: text)
-        try top.allow(["store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack"])
+        try top.allow([
+            "store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack",
+        ])
         // What the environment names is there already, and comes before the file.
         let named = DefaultPlaces.named
         if let folder = try top.text("store"), named.store == nil {
@@ -100,12 +105,9 @@ public struct Configuration: Sendable {
             logLevel = level
         }
         try readRetention(try top.section("retention"))
-        let libvirt = try top.section("libvirt")
-        try libvirt.allow(["log-folders", "rate", "burst"])
-        logFolders = try libvirt.texts("log-folders") ?? logFolders
-        logRate = try rate(libvirt)
         listener = try NetworkListener(try top.section("api"))
         nova = try NovaOptions(try top.section("openstack"))
+        try readLibvirt(try top.section("libvirt"))
         for section in try top.list("consoles") {
             try readConsole(section)
         }
@@ -131,6 +133,18 @@ public struct Configuration: Sendable {
                 age: try override.duration("age") ?? quota.age
             )
             overrides.append(Override(vms: vms, quota: own))
+        }
+    }
+
+    private mutating func readLibvirt(_ section: ConfigurationReader) throws(ConfigurationError) {
+        try section.allow(["socket", "log-folders", "rate", "burst"])
+        logFolders = try section.texts("log-folders") ?? logFolders
+        logRate = try rate(section)
+        if let place = try section.text("socket") {
+            guard place == "none" || place.hasPrefix("/") else {
+                throw section.error(at: "socket", "\(place): the path must begin with /; none asks no libvirt")
+            }
+            libvirt = place == "none" ? .off : .path(place)
         }
     }
 
@@ -217,6 +231,7 @@ public struct Configuration: Sendable {
             ("store", store == fresh.store), ("runtime", runtime == fresh.runtime), ("socket", socket == fresh.socket),
             ("retention.total", totalQuota == fresh.totalQuota), ("retention.deleted", deletedAge == fresh.deletedAge),
             ("api", listener == fresh.listener), ("openstack", nova == fresh.nova),
+            ("libvirt.socket", libvirt == fresh.libvirt),
         ]
         return same.filter { !$0.1 }.map(\.0)
     }
@@ -232,6 +247,7 @@ public struct Configuration: Sendable {
             ("openstack.console-url", nova.consoleURL ?? "where the client came"),
             ("openstack.console-life", "\(nova.consoleLife / 1_000_000) s"),
             ("openstack.console-output", nova.output.rawValue),
+            ("libvirt.socket", "\(libvirt)"),
         ]
         for override in overrides {
             let words = "\(override.quota.bytes) bytes, age \(Self.words(age: override.quota.age))"

@@ -5,6 +5,7 @@ import ControlAPI
 import Glibc
 import LogModel
 import LogStore
+import Platforms
 import Synchronization
 import SystemIO
 
@@ -18,18 +19,15 @@ public final class Daemon {
     private let capture: CaptureService
     private let hub: ConsoleHub
     private let server: ControlServer
-    private let network: (listener: NetworkListener, door: NetworkDoor)?
-    /// The listening sockets, by the names under which they are passed on.
-    private var listeners: [String: Int32] = [:]
+    private let doors: Doors
+    /// What libvirt tells of its VMs.
+    let domains = DomainDirectory()
+    private let domainWatch: DomainWatch
     private let signals: SignalQueue
     private let heartbeat: Heartbeat
     /// Where this program lay when it began: an upgrade renames another one over it, and that is what replaces us.
     private let program: String
 
-    /// The name under which systemd passes the API's socket.
-    public static let socketName = "guestlog.api"
-    /// The name under which a process that is replaced passes the API's socket of TCP.
-    private static let networkName = "guestlog.network"
     /// The program's version.
     public static let version = "0.1.0"
 
@@ -55,11 +53,18 @@ public final class Daemon {
         server = ControlServer(
             capture: capture,
             hub: hub,
-            tokens: try TokenRegister(in: capture.store),
+            tokens: TokenRegister(in: capture.store),
+            domains: domains,
             nova: configuration.nova,
             version: Self.version
         )
-        network = try configuration.listener.map { ($0, try $0.door()) }
+        doors = Doors(configuration, diagnostics: diagnostics, problems: capture.problems)
+        domainWatch = try DomainWatch(
+            configuration.libvirt,
+            directory: domains,
+            diagnostics: diagnostics,
+            onChange: LibvirtConsoles(hub).follow
+        )
         heartbeat = Heartbeat(capture.shards.map(\.loop))
     }
 
@@ -84,6 +89,7 @@ public final class Daemon {
             // Not "stopping": systemd would wait for our end, and make it.
             manager.notify("RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonicMicroseconds())")
         }
+        domainWatch.stop()
         let consoles = hub.stop()
         switch ending {
         case .stop:
@@ -97,23 +103,15 @@ public final class Daemon {
     }
 
     private func begin() throws {
-        PassedDescriptors.take { name, descriptor in
-            if name == Self.socketName || name == Self.networkName {
-                listeners[name] = descriptor.release()
-            } else {
+        try PassedDescriptors.take { name, descriptor in
+            if try !doors.inherit(name, descriptor) {
                 _ = hub.inherit(name, descriptor)
             }
         }
-        if listeners[Self.socketName] == nil {
-            listeners[Self.socketName] = try UnixSocket.listen(at: configuration.socket).release()
-        }
-        try listenToNetwork()
         try capture.start()
         try hub.start(configuration.consoles)
-        try serve(Self.socketName, .local)
-        if let network {
-            try serve(Self.networkName, .network(network.door))
-        }
+        try doors.open(server)
+        try domainWatch.start()
         diagnostics.say(
             .notice,
             "guestlog \(Self.version) serves \(configuration.socket), store \(configuration.store)"
@@ -125,44 +123,6 @@ public final class Daemon {
             )
         }
         manager.notify("READY=1\nSTATUS=capturing")
-    }
-
-    /// Has the API's socket of TCP listen where it is to; one that listens elsewhere came from before.
-    private func listenToNetwork() throws {
-        if let passed = listeners[Self.networkName],
-            network == nil || NetworkAddress(boundTo: passed) != network?.listener.address
-        {
-            close(passed)
-            listeners[Self.networkName] = nil
-        }
-        guard let network else {
-            return
-        }
-        if listeners[Self.networkName] == nil {
-            listeners[Self.networkName] = try network.listener.address.listen().release()
-        }
-        diagnostics.say(.notice, "the API listens at \(network.listener.words)")
-        if network.listener.isAnonymous {
-            diagnostics.say(
-                .warning,
-                "api.anonymous: every user and program of this host may read all logs and type on all consoles"
-            )
-        }
-    }
-
-    /// Serves the listening socket of that name.
-    private func serve(_ name: String, _ door: Door) throws {
-        guard let listener = listeners[name] else {
-            return
-        }
-        let own = try systemCall("dup") { gl_fcntl(listener, F_DUPFD_CLOEXEC, 0) }
-        Task.detached { [server, diagnostics] in
-            do {
-                try await server.run(on: Descriptor(owning: own), as: door)
-            } catch {
-                diagnostics.say(.error, "the API stopped: \(error)")
-            }
-        }
     }
 
     // MARK: - Signals and the watchdog
@@ -203,7 +163,7 @@ public final class Daemon {
             let fresh = try Configuration(file: configurationFile)
             live.replace(with: fresh)
             diagnostics.setThreshold(fresh.logLevel)
-            renewIdentity()
+            doors.renewIdentity()
             hub.setPatterns(fresh.patterns)
             fresh.consoles.forEach { hub.add($0) }
             diagnostics.say(.notice, "configuration read again")
@@ -216,20 +176,11 @@ public final class Daemon {
         manager.notify("READY=1")
     }
 
-    /// Shows a certificate that was renewed from now on.
-    private func renewIdentity() {
-        do {
-            try network?.door.identity?.reload()
-        } catch {
-            diagnostics.say(.error, "\(error); the one read before stays")
-        }
-    }
-
     // MARK: - Upgrade in place
 
     /// Becomes the program that lies on disk now, with the same socket and consoles.
     private func replaceImage(_ consoles: [(name: String, descriptor: Int32)]) throws {
-        PassedDescriptors.pass(consoles + listeners.map { (name: $0.key, descriptor: $0.value) })
+        PassedDescriptors.pass(consoles + doors.passed)
         let error = ProgramImage.replace(by: program)
         diagnostics.say(.error, "\(error); the program that ran goes on")
         throw ProgramImage.replace(by: "/proc/self/exe")

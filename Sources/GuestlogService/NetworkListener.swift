@@ -64,7 +64,10 @@ extension NovaOptions {
         try section.allow(["console-url", "console-life", "console-output"])
         if let address = try section.text("console-url") {
             guard address.hasPrefix("ws://") || address.hasPrefix("wss://"), !address.contains("?") else {
-                throw section.error(at: "console-url", "\(address): an address ws://… or wss://… without ? was expected")
+                throw section.error(
+                    at: "console-url",
+                    "\(address): an address ws://… or wss://… without ? was expected"
+                )
             }
             consoleURL = address
         }

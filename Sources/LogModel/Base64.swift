@@ -38,7 +38,7 @@ public enum Base64 {
             count += 1
             // Each digit from the second of a group on makes one more byte whole.
             if count % 4 != 1 {
-                let left = UInt32(6 - count % 4 * 2) % 6
+                let left = UInt32(8 - count % 4 * 2) % 8
                 bytes.append(UInt8(truncatingIfNeeded: group >> left))
             }
         }

@@ -106,13 +106,7 @@ public struct DomainXML: Sendable {
     private var serialConsole: [XMLElement] {
         let serials = devicesElements.lazy.flatMap { document.children(of: $0, named: "serial") }
         let consoles = devicesElements.lazy.flatMap { document.children(of: $0, named: "console") }
-        return [serials.first, consoles.first(where: isSerial)].compactMap(\.self)
-    }
-
-    private func isSerial(_ console: XMLElement) -> Bool {
-        let target = document.children(of: console, named: "target").first
-        let type = target?.attribute("type")?.value
-        return type == nil || type == "serial"
+        return [serials.first, consoles.first(where: document.isSerial(console:))].compactMap(\.self)
     }
 
     private static func checkPath(_ path: String) throws(DomainXMLError) {

@@ -7,6 +7,8 @@ public enum DomainXMLError: Error, Hashable, Sendable, CustomStringConvertible {
     case documentType(offset: Int)
     /// The outermost element is another than `<domain>`.
     case notDomain
+    /// The domain has no `<name>`, or an empty one.
+    case noName
     /// The domain has no `<devices>`.
     case noDevices
     /// The domain has neither a `<serial>` nor a `<console>` that stands for one.
@@ -24,6 +26,8 @@ public enum DomainXMLError: Error, Hashable, Sendable, CustomStringConvertible {
             "a document type declaration at byte \(offset): no domain needs one; remove <!DOCTYPE …>"
         case .notDomain:
             "the outermost element is not <domain>; give one domain's XML, as 'virsh dumpxml --inactive' prints it"
+        case .noName:
+            "the domain has no <name>; give one domain's XML, as 'virsh dumpxml' prints it"
         case .noDevices:
             "the domain has no <devices>; add one with \(Self.serial) in it"
         case .noSerial:

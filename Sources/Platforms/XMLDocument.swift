@@ -53,6 +53,10 @@ struct XMLDocument: Sendable {
     /// The outermost element.
     var root: XMLElement { elements[0] }
 
+    func children(of parent: XMLElement) -> [XMLElement] {
+        elements[parent.descendants].filter { $0.depth == parent.depth + 1 }
+    }
+
     func children(of parent: XMLElement, named name: String) -> [XMLElement] {
         elements[parent.descendants].filter { $0.depth == parent.depth + 1 && $0.name == name }
     }

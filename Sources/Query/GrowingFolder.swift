@@ -79,7 +79,7 @@ struct GrowingFolder {
     /// Whether `entry` may be a VM's or a stream's folder. The names of streams' have no point, those of the files
     /// beside them do; a VM's may have one, between its namespace and its name.
     private func isFolder(_ entry: String) -> Bool {
-        name.isEmpty ? !VMIdentity.taken.contains(entry) : !entry.contains(".")
+        name.isEmpty ? !VMIdentity.taken.contains(entry) : entry != "lock" && !entry.contains(".")
     }
 
     /// Hands over what `newFolders` holds.

@@ -105,7 +105,13 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
                 let hostSize = socklen_t(host.count)
                 let portSize = socklen_t(port.count)
                 return getnameinfo(
-                    address, length, &host, hostSize, &port, portSize, NI_NUMERICHOST | NI_NUMERICSERV
+                    address,
+                    length,
+                    &host,
+                    hostSize,
+                    &port,
+                    portSize,
+                    NI_NUMERICHOST | NI_NUMERICSERV
                 )
             }
         }

@@ -19,11 +19,13 @@ public enum PassedDescriptors {
 
     /// Hands each descriptor that was passed in to `body`, once, with its name. The variables that told of them are
     /// removed, so that no child takes them for its own.
-    public static func take(_ body: (String, consuming Descriptor) -> Void) {
+    public static func take<Failure: Error>(
+        _ body: (String, consuming Descriptor) throws(Failure) -> Void
+    ) throws(Failure) {
         for (number, name) in fromManager() + fromOurselves() where gl_fcntl(number, F_GETFD, 0) >= 0 {
             let descriptor = Descriptor(owning: number)
             try? descriptor.setCloseOnExec()
-            body(name, descriptor)
+            try body(name, descriptor)
         }
     }
 

@@ -1,5 +1,5 @@
 import Capture
-import LogModel
+import LibvirtRPC
 
 /// Which VM a log is of, as libvirtd tells it.
 public struct LogOwner: Hashable, Sendable {
@@ -52,6 +52,8 @@ enum LogManagerCall: Equatable {
     /// A message of libvirtd's own, to be put into a log.
     case append(LogOwner, path: String, message: [UInt8])
 
+    /// The log manager's number as a program.
+    static let program: UInt32 = 0x8753_9319
     /// Longest string in a message (`VIR_LOG_MANAGER_PROTOCOL_STRING_MAX`).
     static let maximumString = 4_194_304
     /// Opens the file anew (`VIR_LOG_MANAGER_PROTOCOL_DOMAIN_OPEN_LOG_FILE_TRUNCATE`); other bits mean nothing.
@@ -109,11 +111,7 @@ enum LogManagerCall: Equatable {
 
     private static func owner(_ reader: inout XDRReader) throws -> LogOwner {
         let driver = try text(&reader, "driver")
-        let digits = try reader.opaque(16).map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.utf8.count == 1 ? "0" + digits : digits
-        }
-        let uuid = VMIdentity.canonicalUUID(digits.joined()) ?? ""
+        let uuid = try reader.uuid().description
         return LogOwner(driver: driver, uuid: uuid, name: try text(&reader, "domain's name"))
     }
 

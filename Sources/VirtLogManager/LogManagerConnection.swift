@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LibvirtRPC
 import SystemIO
 
 /// One client of the log manager: takes a call at a time, and sends its answer before the next is looked at.
@@ -8,7 +9,7 @@ final class LogManagerConnection: EventHandler {
     private let manager: LogManager
     private let onEnd: (LogManagerConnection) -> Void
     private var token: EventLoop.Token?
-    private var received: [UInt8] = []
+    private var received = MessageBuffer()
     private var outgoing: [Outgoing] = []
     /// Whether a call is being answered.
     private var isBusy = false
@@ -54,7 +55,7 @@ final class LogManagerConnection: EventHandler {
     private func receive() {
         var count = 0
         received.append(
-            contentsOf: [UInt8](unsafeUninitializedCapacity: Self.readSize) { buffer, size in
+            [UInt8](unsafeUninitializedCapacity: Self.readSize) { buffer, size in
                 count = read(socket.raw, buffer.baseAddress, buffer.count)
                 size = max(0, count)
             }
@@ -101,48 +102,39 @@ final class LogManagerConnection: EventHandler {
 
     /// Takes the first message of what has come; whether it was there as a whole.
     private func takeNext() -> Bool {
-        guard received.count >= MessageHeader.lengthSize else {
-            return false
-        }
-        var reader = XDRReader(received.prefix(MessageHeader.lengthSize))
-        let length = (try? reader.unsigned()).map(Int.init) ?? 0
-        let least = MessageHeader.lengthSize + MessageHeader.size
-        guard (least...MessageHeader.maximumMessage).contains(length) else {
+        do throws(XDRReader.Malformed) {
+            guard let message = try received.next() else {
+                return false
+            }
+            take(message)
+            return true
+        } catch {
             end()
             return false
         }
-        guard received.count >= length else {
-            return false
-        }
-        let message = received[MessageHeader.lengthSize..<length]
-        received.removeFirst(length)
-        take(message)
-        return true
     }
 
-    private func take(_ message: ArraySlice<UInt8>) {
-        var reader = XDRReader(message)
-        guard let header = try? MessageHeader(&reader) else {
-            return end()
-        }
+    private func take(_ message: Message) {
+        let header = message.header
         switch (header.program, MessageHeader.Kind(rawValue: header.kind)) {
         case (MessageHeader.keepAlive, .message) where header.procedure == MessageHeader.ping:
             put(header.answer(.message, procedure: MessageHeader.pong).message())
         case (_, .reply), (_, .message), (_, .replyWithDescriptors), (_, .stream), (_, .streamHole):
             // Not for a server; libvirt's swallows them too.
             break
-        case (MessageHeader.logManager, .call) where header.version == MessageHeader.version && header.status == 0:
-            call(header, &reader)
+        case (LogManagerCall.program, .call) where header.version == MessageHeader.version && header.status == 0:
+            call(header, message.body)
         default:
             let what = "program \(header.program) version \(header.version) type \(header.kind)"
             refuse(header, .rpc("Cannot serve \(what) status \(header.status)"))
         }
     }
 
-    private func call(_ header: MessageHeader, _ reader: inout XDRReader) {
+    private func call(_ header: MessageHeader, _ arguments: XDRReader) {
+        var arguments = arguments
         let call: LogManagerCall
         do throws(LogManagerError) {
-            call = try LogManagerCall(header.procedure, &reader)
+            call = try LogManagerCall(header.procedure, &arguments)
         } catch {
             return refuse(header, error)
         }

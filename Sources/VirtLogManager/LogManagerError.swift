@@ -1,3 +1,4 @@
+import LibvirtRPC
 import SystemIO
 
 /// Why a call was refused, in libvirt's words (virnetprotocol.x, `virNetMessageError`; the codes are those of

@@ -24,7 +24,10 @@ struct Guestlog: AsyncParsableCommand {
                 name: "Read",
                 subcommands: [Logs.self, VMs.self, Boots.self, Wait.self, Console.self, Export.self]
             ),
-            CommandGroup(name: "Manage", subcommands: [Status.self, Verify.self, Remove.self, Token.self, Config.self]),
+            CommandGroup(
+                name: "Manage",
+                subcommands: [Status.self, Verify.self, Remove.self, Token.self, Config.self]
+            ),
         ]
     )
 

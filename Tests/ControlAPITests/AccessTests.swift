@@ -21,7 +21,9 @@ import Testing
         let over = try house.token(expires: house.server.now)
         let id = try #require(AccessToken.parts(of: good)).id
         let forged = "gl_\(id)_" + String(repeating: "0", count: 40)
-        for fields in [[], bearer(over), bearer(forged), bearer("gl_x"), bearer(""), [("Authorization", "Basic \(good)")]] {
+        for fields in [
+            [], bearer(over), bearer(forged), bearer("gl_x"), bearer(""), [("Authorization", "Basic \(good)")],
+        ] {
             for path in ["/v1/vms", "/v1/status", "/v1/logs?all=1"] {
                 let refused = try await client.ask("GET", path, fields)
                 #expect(refused.status == 401, "\(path) \(fields)")
@@ -69,7 +71,9 @@ import Testing
         let token = bearer(try house.token([.read, .console], vms: ["web-*"]))
         #expect(try await client.ask("GET", "/v1/logs?vm=web-1", token).text.contains("mine"))
         #expect(try await client.ask("GET", "/v1/logs?all=1", token).text.contains("theirs") == false)
-        let listed = try await client.ask("GET", "/v1/vms", token).json["vms"]?.elements?.compactMap { $0["name"]?.text }
+        let listed = try await client.ask("GET", "/v1/vms", token).json["vms"]?.elements?.compactMap {
+            $0["name"]?.text
+        }
         #expect(listed == ["web-1"])
         for path in ["/v1/logs?vm=NAME", "/v1/vms/NAME/boots", "/v1/vms/NAME/wait?pattern=x&timeout=1ms"] {
             let hidden = try await client.ask("GET", path.replacing("NAME", with: "db-1"), token)
@@ -161,16 +165,20 @@ import Testing
         let access = Access(scopes: [.read, .console], vms: VMPattern(["web-*", "lab/*"]))
         let now = Timestamp(microseconds: 1_700_000_000_000_000)
         let made = try TokenRegister(in: store).add(name: "nova", access: access, now: now, expires: nil)
-        let again = try TokenRegister(in: store)
+        let again = TokenRegister(in: store)
         #expect(again.all == [made.token])
         #expect(again.caller(with: made.text, at: now)?.access == access)
         let path = folder.path + "/access/tokens.json"
         let kept = try #require(try LinuxFileSystem().contents(of: path))
         let secret = try #require(AccessToken.parts(of: made.text)).secret
         #expect(kept.firstRange(of: Array(secret.utf8)) == nil)
-        for damaged in ["", "{}", "[]", #"{"tokens": [{"id": "x"}]}"#, String(decoding: kept.dropLast(9), as: UTF8.self)] {
+        for damaged in [
+            "", "{}", "[]", #"{"tokens": [{"id": "x"}]}"#, String(decoding: kept.dropLast(9), as: UTF8.self),
+        ] {
             try LinuxFileSystem().replace("tokens.json", in: folder.path + "/access", with: Array(damaged.utf8))
-            #expect(throws: TokenRegister.Damaged.self, "\(damaged)") { try TokenRegister(in: store) }
+            let register = TokenRegister(in: store)
+            #expect(register.damage is TokenRegister.Damaged, "\(damaged)")
+            #expect(throws: APIError.self) { try register.add(name: "", access: access, now: now, expires: nil) }
         }
     }
 

@@ -19,7 +19,7 @@ import Testing
         return ControlServer(
             capture: capture,
             hub: hub,
-            tokens: try TokenRegister(in: capture.store),
+            tokens: TokenRegister(in: capture.store),
             version: "test"
         )
     }

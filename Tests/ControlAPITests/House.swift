@@ -32,7 +32,7 @@ final class House: Sendable {
         let server = ControlServer(
             capture: capture,
             hub: hub,
-            tokens: try TokenRegister(in: capture.store),
+            tokens: TokenRegister(in: capture.store),
             nova: nova,
             version: "test",
             limits: limits
@@ -61,7 +61,8 @@ final class House: Sendable {
     }
 
     /// A token that allows this.
-    func token(_ scopes: Set<Access.Scope> = [.read], vms: [String] = ["*"], expires: Timestamp? = nil) throws -> String {
+    func token(_ scopes: Set<Access.Scope> = [.read], vms: [String] = ["*"], expires: Timestamp? = nil) throws -> String
+    {
         let access = Access(scopes: scopes, vms: VMPattern(vms))
         return try server.tokens.add(name: "test", access: access, now: server.now, expires: expires).text
     }

@@ -28,10 +28,13 @@ struct NetworkClient {
     }
 
     /// Asks, and reads to the connection's end. `fields` come before the fields that every request has.
-    func ask(_ method: String, _ path: String, _ fields: [(String, String)] = [], body: String = "") async throws -> Answer {
-        let all = fields + [
-            ("Connection", "close"), ("Content-Length", "\(body.utf8.count)"),
-        ]
+    func ask(_ method: String, _ path: String, _ fields: [(String, String)] = [], body: String = "") async throws
+        -> Answer
+    {
+        let all =
+            fields + [
+                ("Connection", "close"), ("Content-Length", "\(body.utf8.count)"),
+            ]
         let socket = try connect()
         send(head(method, path, all) + Array(body.utf8), to: socket)
         return Self.answer(try await readAll(from: socket))

@@ -103,12 +103,17 @@ import Testing
         let visitor = try await visitor("one\r\ntwo\u{1b}[31m!\u{1b}[0m\r\nthrée\r\nlogin: ")
         let all = "one\ntwo!\nthrée\nlogin: \n"
         for (length, wanted) in [
-            ("1", "login: \n"), ("2", "thrée\nlogin: \n"), ("\"2\"", "thrée\nlogin: \n"), ("3", "two!\nthrée\nlogin: \n"),
+            ("1", "login: \n"), ("2", "thrée\nlogin: \n"), ("\"2\"", "thrée\nlogin: \n"),
+            ("3", "two!\nthrée\nlogin: \n"),
             ("99", all), ("null", all), ("-1", all), ("0", ""), ("9223372036854775807", all),
         ] {
             #expect(try await visitor.output(length) == wanted, "\(length)")
         }
-        let empty = try await visitor.ask("POST", Self.servers + Self.uuid + "/action", body: #"{"os-getConsoleOutput": {}}"#)
+        let empty = try await visitor.ask(
+            "POST",
+            Self.servers + Self.uuid + "/action",
+            body: #"{"os-getConsoleOutput": {}}"#
+        )
         #expect(empty.json["output"]?.text == all)
     }
 
@@ -132,7 +137,8 @@ import Testing
             var options = NovaOptions()
             options.output = rules
             let line = String(repeating: "x", count: 30)
-            let text = (0..<50_000).map { "\($0) \(line)\n" }.joined() + String(repeating: "\n", count: 20_000) + "end\n"
+            let text =
+                (0..<50_000).map { "\($0) \(line)\n" }.joined() + String(repeating: "\n", count: 20_000) + "end\n"
             let visitor = try await visitor(text, options)
             let output = try #require(try await visitor.output("null"))
             #expect(output.hasSuffix("\n\nend\n"))
@@ -165,11 +171,26 @@ import Testing
         let none = try await visitor.client.ask("POST", action, body: output)
         #expect(none.status == 401 && none.json["error"]?["code"] == .integer(401))
         let client = visitor.client
-        let deaf = try await client.ask("POST", action, [("X-Auth-Token", try visitor.house.token([.console]))], body: output)
+        let deaf = try await client.ask(
+            "POST",
+            action,
+            [("X-Auth-Token", try visitor.house.token([.console]))],
+            body: output
+        )
         #expect(deaf.status == 403 && deaf.json["forbidden"]?["code"] == .integer(403))
-        let others = try await client.ask("POST", action, [("X-Auth-Token", try visitor.house.token(vms: ["db-*"]))], body: output)
+        let others = try await client.ask(
+            "POST",
+            action,
+            [("X-Auth-Token", try visitor.house.token(vms: ["db-*"]))],
+            body: output
+        )
         #expect(others.status == 404 && others.json["itemNotFound"] != nil)
-        let named = try await client.ask("POST", action, [("X-Auth-Token", try visitor.house.token(vms: [Self.uuid]))], body: output)
+        let named = try await client.ask(
+            "POST",
+            action,
+            [("X-Auth-Token", try visitor.house.token(vms: [Self.uuid]))],
+            body: output
+        )
         #expect(named.json["output"]?.text == "hello\n")
         #expect(try await visitor.ask("GET", "/v2.1/flavors").status == 404)
     }
@@ -212,7 +233,11 @@ import Testing
             #expect(try await visitor.house.stores("\(word)# ", of: "web", uuid: Self.uuid))
             #expect(try await visitor.output("1")?.hasSuffix("\(word)# \n") == true)
         }
-        let broken = try await WebSocketSession(visitor.client, try await address(visitor), [("Sec-WebSocket-Protocol", "base64")])
+        let broken = try await WebSocketSession(
+            visitor.client,
+            try await address(visitor),
+            [("Sec-WebSocket-Protocol", "base64")]
+        )
         broken.send(Array("!".utf8), opcode: 1)
         var last: UInt8?
         while let (opcode, _) = try await broken.frame() {
@@ -245,7 +270,10 @@ import Testing
         #expect(try await visitor.ask("POST", path + "/remote-consoles", [version("2.6")], body: screen).status == 400)
         let reader = ("X-Auth-Token", try visitor.house.token([.read]))
         let refused = try await visitor.client.ask(
-            "POST", path + "/remote-consoles", [reader, version("2.6")], body: Self.serial
+            "POST",
+            path + "/remote-consoles",
+            [reader, version("2.6")],
+            body: Self.serial
         )
         #expect(refused.status == 403)
     }
@@ -259,7 +287,10 @@ import Testing
         visitor.house.hub.add(try .init(key: key, endpoint: .tcp(place)))
         #expect(await awaits { visitor.house.hub.statuses().allSatisfy(\.isConnected) })
         let body = try await visitor.ask(
-            "POST", Self.servers + key.uuid! + "/remote-consoles", [version("2.31")], body: Self.serial
+            "POST",
+            Self.servers + key.uuid! + "/remote-consoles",
+            [version("2.31")],
+            body: Self.serial
         )
         let url = try #require(body.json["remote_console"]?["url"]?.text)
         let token = String(url.split(separator: "=")[1])

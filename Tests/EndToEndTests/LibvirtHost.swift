@@ -68,12 +68,7 @@ final class LibvirtHost {
         #expect(eventually { world.text.contains("made") }, "\(world.complaints)")
         link(to: daemon)
         try startLogDaemon()
-        libvirtd = ChildProcess(
-            inWorld(["/usr/sbin/libvirtd", "-f", "/etc/libvirt/libvirtd.conf"]),
-            name: "libvirtd",
-            in: path
-        )
-        #expect(eventually { virsh("list").status == 0 }, "\(libvirtd?.complaints ?? "")")
+        startLibvirtd()
     }
 
     /// libvirtd wants the user of its own that Debian's packages make.
@@ -112,6 +107,28 @@ final class LibvirtHost {
         ["nsenter", "--mount=/proc/\(world.process)/ns/mnt", "--"] + command
     }
 
+    // MARK: - libvirtd
+
+    /// libvirtd's read-only socket, as one outside of this world reaches it.
+    var readOnlySocket: String { "/proc/\(world.process)/root/run/libvirt/libvirt-sock-ro" }
+
+    /// Starts libvirtd and waits until it answers.
+    func startLibvirtd() {
+        libvirtd = begin(["/usr/sbin/libvirtd", "-f", "/etc/libvirt/libvirtd.conf"], name: "libvirtd")
+        #expect(eventually { virsh("list").status == 0 }, "\(libvirtd?.complaints ?? "")")
+    }
+
+    /// Stops libvirtd; its domains run on.
+    func stopLibvirtd() {
+        libvirtd?.stop()
+        libvirtd = nil
+    }
+
+    /// Sends a signal to libvirtd.
+    func signalLibvirtd(_ number: Int32) {
+        libvirtd?.signal(number)
+    }
+
     // MARK: - The log daemon
 
     /// Has `program` lead to a log daemon.
@@ -123,12 +140,7 @@ final class LibvirtHost {
     /// Starts the log daemon, as the program that the link leads to, and waits until one can connect to it.
     func startLogDaemon() throws {
         let keeper = isKept ? [Program.guestlog, "keep", "--"] : []
-        logDaemon = ChildProcess(
-            inWorld(keeper + [program, "-f", "/etc/libvirt/virtlogd.conf"]),
-            name: "logd",
-            in: path,
-            environment: ["GUESTLOG_CONFIG": path + "/guestlog.yaml"]
-        )
+        logDaemon = begin(keeper + [program, "-f", "/etc/libvirt/virtlogd.conf"], name: "logd")
         awaitLogDaemon()
     }
 
@@ -153,10 +165,15 @@ final class LibvirtHost {
     /// Runs a command in this world, to its end.
     func run(_ command: [String]) -> Answer {
         commands += 1
-        let environment = ["GUESTLOG_CONFIG": path + "/guestlog.yaml"]
-        let child = ChildProcess(inWorld(command), name: "command-\(commands)", in: path, environment: environment)
+        let child = begin(command, name: "command-\(commands)")
         let status = child.wait()
         return Answer(status: status, text: child.text, complaints: child.complaints)
+    }
+
+    /// Begins a command in this world.
+    func begin(_ command: [String], name: String) -> ChildProcess {
+        let environment = ["GUESTLOG_CONFIG": path + "/guestlog.yaml"]
+        return ChildProcess(inWorld(command), name: name, in: path, environment: environment)
     }
 
     func virsh(_ words: String...) -> Answer {

@@ -73,12 +73,27 @@ import Testing
     }
 
     @Test(
+        "libvirt is asked at its own sockets, at a named one, or not at all",
+        arguments: [
+            ("{}", .usual), ("libvirt: { socket: }", .usual), ("libvirt: { socket: none }", .off),
+            ("libvirt: { socket: /run/x }", .path("/run/x")),
+        ] as [(String, LibvirtSocket)]
+    )
+    func libvirtSocket(text: String, expected: LibvirtSocket) throws {
+        let configuration = try read(text)
+        #expect(configuration.libvirt == expected)
+        let shown = configuration.settings.first { $0.name == "libvirt.socket" }?.value
+        #expect(shown == expected.description)
+    }
+
+    @Test(
         "an error names file, line and key, and says what would be right",
         arguments: [
             ("stor: /x\n", 1, "did you mean store?"),
+            ("libvirt:\n  socket: run/x\n", 2, "must begin with /"),
             ("store: /x\nretention:\n  vm: lots\n", 3, "retention.vm"),
             ("retention:\n  ag: 1d\n", 2, "did you mean age?"),
-            ("consoles:\n  - name: x\n", 2, "path, connect, listen, pty or fifo"),
+            ("consoles:\n  - name: x\n", 2, "path, connect, listen, tcp, pty or fifo"),
             ("consoles:\n  - path: /run/x.sock\n", 2, "{name}"),
             ("consoles:\n  - path: /run/{vm}.sock\n", 2, "{vm}"),
             ("consoles:\n  - connect: /run/x.sock\n", 2, "name"),

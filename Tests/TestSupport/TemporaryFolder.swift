@@ -1,7 +1,7 @@
 import Glibc
 
 /// A folder of a test's own, removed with everything in it when the test lets go of it.
-public final class TemporaryFolder {
+public final class TemporaryFolder: Sendable {
     /// Its path.
     public let path: String
 

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LibvirtRPC
 import LogModel
 import LogStore
 import RotatingFile

@@ -81,14 +81,18 @@ extension AccessToken {
     /// What may be told of it.
     var told: JSON {
         .object(
-            facts + [("created", .string(created.description)), ("expires", expires.map { .string($0.description) } ?? .null)]
+            facts + [
+                ("created", .string(created.description)),
+                ("expires", expires.map { .string($0.description) } ?? .null),
+            ]
         )
     }
 
     /// What is kept of it; times in microseconds since 1970.
     var kept: JSON {
         let times: [(String, JSON)] = [
-            ("created", .integer(created.microseconds)), ("expires", expires.map { .integer($0.microseconds) } ?? .null),
+            ("created", .integer(created.microseconds)),
+            ("expires", expires.map { .integer($0.microseconds) } ?? .null),
         ]
         return .object(facts + times + [("hash", .string(hash))])
     }

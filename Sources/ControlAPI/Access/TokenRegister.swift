@@ -10,6 +10,8 @@ public final class TokenRegister: Sendable {
     private let folder: String
     private let fileSystem: any FileSystem
     private let tokens: Mutex<[AccessToken]>
+    /// Why the file cannot be used: nobody comes in by a token then, and none is made.
+    public let damage: (any Error)?
 
     private static let file = "tokens.json"
     /// Most tokens there may be.
@@ -29,13 +31,18 @@ public final class TokenRegister: Sendable {
     }
 
     /// The register that is kept in `store`; an empty one when there is none yet.
-    public init(in store: Store) throws {
+    public init(in store: Store) {
         folder = store.root + "/access"
         fileSystem = store.fileSystem
         let path = folder + "/" + Self.file
+        let kept = Result { try Self.read(path, store.fileSystem) }
+        tokens = Mutex((try? kept.get()) ?? [])
+        damage = if case .failure(let error) = kept { error } else { nil }
+    }
+
+    private static func read(_ path: String, _ fileSystem: any FileSystem) throws -> [AccessToken] {
         guard let bytes = try fileSystem.contents(of: path, limit: LinuxFileSystem.tableLimit) else {
-            tokens = Mutex([])
-            return
+            return []
         }
         guard let elements = (try? JSON(parsing: bytes))?["tokens"]?.elements else {
             throw Damaged(path: path)
@@ -44,7 +51,7 @@ public final class TokenRegister: Sendable {
         guard kept.count == elements.count else {
             throw Damaged(path: path)
         }
-        tokens = Mutex(kept)
+        return kept
     }
 
     /// Who comes with the token `text`; nil when nobody may by it at `now`.
@@ -88,6 +95,9 @@ public final class TokenRegister: Sendable {
     }
 
     private func change(_ body: (inout [AccessToken]) throws -> Void) throws {
+        if let damage {
+            throw APIError(500, "\(damage)")
+        }
         try tokens.withLock { tokens in
             var changed = tokens
             try body(&changed)

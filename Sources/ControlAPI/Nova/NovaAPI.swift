@@ -29,8 +29,9 @@ struct NovaAPI {
 
     /// The answer; nil when the address is none of this API's.
     func answer(_ request: ControlServer.Request, _ target: RequestTarget) async -> Answer? {
-        guard target.components.isEmpty || target.components.first == NovaVersion.path
-            || target.components == Self.serialPath
+        guard
+            target.components.isEmpty || target.components.first == NovaVersion.path
+                || target.components == Self.serialPath
         else {
             return nil
         }
@@ -73,7 +74,8 @@ struct NovaAPI {
         case (.GET, 2, "servers", _) where path[1] == "detail": return try await list(call, base, isDetailed: true)
         case (.GET, 2, "servers", _): return try await show(call, base)
         case (.POST, 3, "servers", "action"): return try await act(call)
-        case (.POST, 3, "servers", "remote-consoles") where version >= .remoteConsoles: return try await remoteConsole(call)
+        case (.POST, 3, "servers", "remote-consoles") where version >= .remoteConsoles:
+            return try await remoteConsole(call)
         case (.GET, 2, "os-console-auth-tokens", _): return try await consoleOfToken(call)
         default: throw APIError.notFound("The resource could not be found.")
         }
@@ -97,7 +99,10 @@ struct NovaAPI {
         let words: [(String, JSON)] = [("code", .integer(Int64(error.status))), ("message", .string(error.message))]
         guard error.status != 401 else {
             // As the middleware before nova answers.
-            var answer = Answer(.object([("error", .object(words + [("title", .string("Unauthorized"))]))]), status: 401)
+            var answer = Answer(
+                .object([("error", .object(words + [("title", .string("Unauthorized"))]))]),
+                status: 401
+            )
             answer.headers = [("WWW-Authenticate", "Bearer realm=\"guestlog\"")]
             return answer
         }

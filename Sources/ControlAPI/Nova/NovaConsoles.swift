@@ -55,8 +55,10 @@ extension NovaAPI {
         let rules = server.nova.output
         let text = try await server.blocking {
             // What has said nothing yet has an empty console.
-            let vm = try store.vms().last { ($0.identity.uuid ?? $0.identity.name) == found.id && $0.ended == nil }
-            return try vm.map { try NovaConsoleOutput(store: store, vm: $0, rules: rules, now: now).text(length: length) }
+            let vm = try store.vms().last { Self.id(of: $0.identity) == found.id && $0.ended == nil }
+            return try vm.map {
+                try NovaConsoleOutput(store: store, vm: $0, rules: rules, now: now).text(length: length)
+            }
         }
         return .object([("output", .string(text ?? ""))])
     }

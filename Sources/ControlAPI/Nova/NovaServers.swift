@@ -1,11 +1,12 @@
 import ConsoleHub
 import LogModel
 import LogStore
+import Platforms
 import Query
 
 /// A VM as the Compute API shows it.
 struct NovaServer: Sendable {
-    /// Its UUID; its name when it has none.
+    /// Its UUID; its folder's name when it has none.
     let id: String
     /// What its owner calls it.
     let name: String
@@ -66,7 +67,9 @@ extension NovaAPI {
         }
         for (parameter, value) in [("status", \NovaServer.statusWord), ("uuid", \NovaServer.id)] {
             if let wanted = target.parameters[parameter] {
-                servers.removeAll { server in !wanted.contains { $0.lowercased() == server[keyPath: value].lowercased() } }
+                servers.removeAll { server in
+                    !wanted.contains { $0.lowercased() == server[keyPath: value].lowercased() }
+                }
             }
         }
         if let marker = target["marker"] {
@@ -107,26 +110,27 @@ extension NovaAPI {
 
     /// All that the caller may see, by id.
     private func servers(for caller: Caller) throws -> [NovaServer] {
-        let consoles = Dictionary(grouping: server.hub.statuses()) { $0.definition.vm }
-        var servers: [String: NovaServer] = [:]
-        for (vm, statuses) in consoles where caller.access.vms.contains(vm) {
-            let isRunning = statuses.contains(where: \.isConnected)
-            servers[vm.uuid ?? vm.name] = Self.server(vm, isRunning: isRunning, created: nil)
-        }
-        for vm in try server.store(for: caller).vms() where vm.ended == nil {
-            let id = vm.identity.uuid ?? vm.identity.name
-            servers[id] = Self.server(vm.identity, isRunning: servers[id]?.isRunning, created: vm.created)
-        }
-        return servers.values.sorted { $0.id < $1.id }
+        let consoles = Dictionary(grouping: server.hub.statuses()) { Self.id(of: $0.definition.vm) }
+        let stored = try server.store(for: caller).vms().filter { $0.ended == nil }
+        let created = Dictionary(stored.map { (Self.id(of: $0.identity), $0.created) }) { $1 }
+        let domains = server.domains.domains.map { VMIdentity(name: $0.facts.name, uuid: $0.facts.uuid) }
+        // A name that has changed is libvirt's to tell.
+        let known = stored.map(\.identity) + consoles.values.map { $0[0].definition.vm } + domains
+        let vms = Dictionary(known.map { (Self.id(of: $0), $0) }) { $1 }
+        return vms.filter { caller.access.vms.contains($0.value) }.map { id, vm in
+            let domain = server.domain(of: vm)
+            return NovaServer(
+                id: id,
+                name: domain.flatMap { $0.facts.nova?.name ?? $0.facts.title } ?? vm.name,
+                instanceName: vm.name,
+                isRunning: domain?.isRunning ?? consoles[id]?.contains(where: \.isConnected),
+                created: created[id]
+            )
+        }.sorted { $0.id < $1.id }
     }
 
-    private static func server(_ vm: VMIdentity, isRunning: Bool?, created: Timestamp?) -> NovaServer {
-        NovaServer(
-            id: vm.uuid ?? vm.name,
-            name: vm.name,
-            instanceName: vm.name,
-            isRunning: isRunning,
-            created: created
-        )
+    /// By what a VM is known here. One that was made anew under its name goes on under that.
+    static func id(of vm: VMIdentity) -> String {
+        vm.uuid ?? VMIdentity(name: vm.name, namespace: vm.namespace).directoryName
     }
 }

@@ -37,7 +37,9 @@ struct NovaVersion: Comparable {
         case let word?:
             let parts = word.split(separator: ".", omittingEmptySubsequences: false)
             guard parts.count == 2, let major = Int(parts[0]), let minor = Int(parts[1]), major > 0, minor >= 0 else {
-                throw .badRequest("API Version String \(word) is of invalid format. Must be of format MajorNum.MinorNum.")
+                throw .badRequest(
+                    "API Version String \(word) is of invalid format. Must be of format MajorNum.MinorNum."
+                )
             }
             guard major == 2, (Self.oldest.minor...Self.newest.minor).contains(minor) else {
                 throw APIError(

@@ -8,13 +8,16 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOWebSocket
+import Platforms
 import SystemIO
 
 /// The daemon's HTTP side: answers on listening sockets until their tasks are cancelled.
 public final class ControlServer: Sendable {
     let capture: CaptureService
     let hub: ConsoleHub
-    let tokens: TokenRegister
+    /// Those who may come over the network.
+    public let tokens: TokenRegister
+    let domains: DomainDirectory
     let nova: NovaOptions
     let grants = ConsoleGrants()
     let version: String
@@ -39,11 +42,13 @@ public final class ControlServer: Sendable {
         public init() {}
     }
 
-    /// A server over `capture` and `hub`, for those whom the host's permissions or `tokens` let in.
+    /// A server over `capture` and `hub`, for those whom the host's permissions or `tokens` let in. `domains` are what
+    /// libvirt tells of its VMs.
     public init(
         capture: CaptureService,
         hub: ConsoleHub,
         tokens: TokenRegister,
+        domains: DomainDirectory = DomainDirectory(),
         nova: NovaOptions = NovaOptions(),
         version: String,
         limits: Limits = Limits()
@@ -51,6 +56,7 @@ public final class ControlServer: Sendable {
         self.capture = capture
         self.hub = hub
         self.tokens = tokens
+        self.domains = domains
         self.nova = nova
         self.version = version
         self.limits = limits
@@ -127,7 +133,9 @@ public final class ControlServer: Sendable {
                     body = []
                 case .body(let bytes):
                     guard body.count + bytes.readableBytes <= limits.body else {
-                        try await Answer(APIError(413, "the body is longer than \(limits.body) bytes")).write(to: outbound)
+                        try await Answer(APIError(413, "the body is longer than \(limits.body) bytes")).write(
+                            to: outbound
+                        )
                         return
                     }
                     body.append(contentsOf: bytes.readableBytesView)
@@ -232,7 +240,9 @@ public final class ControlServer: Sendable {
     }
 
     /// The visit that a request for an upgrade asks for.
-    private func visit(_ head: HTTPRequestHead, by door: Door, from channel: any Channel) throws(APIError) -> ConsoleVisit {
+    private func visit(_ head: HTTPRequestHead, by door: Door, from channel: any Channel) throws(APIError)
+        -> ConsoleVisit
+    {
         let request = Request(head: head, body: [], door: door, peer: nil, address: channel.remoteAddress)
         guard let target = request.target else {
             throw .badRequest("the address has a broken escape")

@@ -43,7 +43,10 @@ public struct NetworkDoor: Sendable {
             return
         }
         guard origin == scheme + "://" + host else {
-            throw APIError(403, "pages of \(origin) may not come here; the configuration's api.origins names those that may")
+            throw APIError(
+                403,
+                "pages of \(origin) may not come here; the configuration's api.origins names those that may"
+            )
         }
     }
 

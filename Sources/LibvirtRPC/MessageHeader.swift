@@ -1,7 +1,7 @@
 /// What every message begins with, after its length (libvirt's virnetprotocol.x, `virNetMessageHeader`).
-struct MessageHeader: Equatable {
+public struct MessageHeader: Hashable, Sendable {
     /// What a message is to whom it is sent.
-    enum Kind: UInt32 {
+    public enum Kind: UInt32 {
         case call = 0
         case reply = 1
         case message = 2
@@ -12,37 +12,43 @@ struct MessageHeader: Equatable {
     }
 
     /// Whether it went well.
-    enum Status: UInt32 {
+    public enum Status: UInt32 {
         case ok = 0
         case error = 1
         case `continue` = 2
     }
 
-    var program: UInt32
-    var version: UInt32
-    var procedure: Int32
-    var kind: UInt32
-    var serial: UInt32
-    var status: UInt32
+    /// Which protocol the message is of.
+    public var program: UInt32
+    /// The protocol's version.
+    public var version: UInt32
+    /// What is asked for, answered or told.
+    public var procedure: Int32
+    /// A `Kind`, if it is a known one.
+    public var kind: UInt32
+    /// The number of a call, which its reply repeats.
+    public var serial: UInt32
+    /// A `Status`, if it is a known one.
+    public var status: UInt32
 
-    /// The log manager (log_protocol.x).
-    static let logManager: UInt32 = 0x8753_9319
     /// The question whether the other side still lives, "keep" (virkeepaliveprotocol.x).
-    static let keepAlive: UInt32 = 0x6b65_6570
-    /// The one version of either.
-    static let version: UInt32 = 1
-    /// `PING` and `PONG` of the latter.
-    static let ping: Int32 = 1
-    static let pong: Int32 = 2
+    public static let keepAlive: UInt32 = 0x6b65_6570
+    /// The one version of every protocol that we speak.
+    public static let version: UInt32 = 1
+    /// Its question.
+    public static let ping: Int32 = 1
+    /// Its answer.
+    public static let pong: Int32 = 2
 
     /// Bytes of the length that stands before it.
-    static let lengthSize = 4
+    public static let lengthSize = 4
     /// Bytes it takes.
-    static let size = 24
+    public static let size = 24
     /// Most bytes of a message, its length included (`VIR_NET_MESSAGE_MAX`, and the length's own).
-    static let maximumMessage = 33_554_432 + lengthSize
+    public static let maximumMessage = 33_554_432 + lengthSize
 
-    init(program: UInt32, version: UInt32, procedure: Int32, kind: UInt32, serial: UInt32, status: UInt32) {
+    /// A header from its parts.
+    public init(program: UInt32, version: UInt32, procedure: Int32, kind: UInt32, serial: UInt32, status: UInt32) {
         self.program = program
         self.version = version
         self.procedure = procedure
@@ -51,7 +57,8 @@ struct MessageHeader: Equatable {
         self.status = status
     }
 
-    init(_ reader: inout XDRReader) throws(XDRReader.Malformed) {
+    /// The header that comes next.
+    public init(_ reader: inout XDRReader) throws(XDRReader.Malformed) {
         program = try reader.unsigned()
         version = try reader.unsigned()
         procedure = try reader.signed()
@@ -61,7 +68,7 @@ struct MessageHeader: Equatable {
     }
 
     /// The header of an answer to the message that has this one.
-    func answer(_ kind: Kind, _ status: Status = .ok, procedure: Int32? = nil) -> MessageHeader {
+    public func answer(_ kind: Kind, _ status: Status = .ok, procedure: Int32? = nil) -> MessageHeader {
         MessageHeader(
             program: program,
             version: version,
@@ -73,7 +80,7 @@ struct MessageHeader: Equatable {
     }
 
     /// A whole message with this header: its length, itself, `payload`.
-    func message(_ payload: [UInt8] = []) -> [UInt8] {
+    public func message(_ payload: [UInt8] = []) -> [UInt8] {
         var writer = XDRWriter()
         writer.put(UInt32(Self.lengthSize + Self.size + payload.count))
         writer.put(program)

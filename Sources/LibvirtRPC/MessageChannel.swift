@@ -1,0 +1,92 @@
+import Glibc
+import SystemIO
+
+/// Sends and receives whole messages on a socket, and never waits past a deadline or an interruption. Used by one thread.
+///
+/// Deadlines are monotonic time in microseconds.
+final class MessageChannel {
+    private let socket: Descriptor
+    private let interruption: Interruption
+    private let clock = SystemClock()
+    private var buffer = MessageBuffer()
+
+    /// Read at once.
+    private static let readSize = 64 << 10
+
+    /// A channel on `socket`, which must not block.
+    init(_ socket: consuming Descriptor, interruption: Interruption) {
+        self.socket = socket
+        self.interruption = interruption
+    }
+
+    func send(_ message: [UInt8], before deadline: Int64) throws(LibvirtError.Reason) {
+        var rest = message[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes {
+                Glibc.send(socket.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            if count >= 0 {
+                rest.removeFirst(count)
+            } else if errno == EAGAIN {
+                guard try wait(for: POLLOUT, before: deadline) else {
+                    throw .timedOut
+                }
+            } else if errno != EINTR {
+                throw errno == EPIPE ? .closed : .socket(SystemError("send"))
+            }
+        }
+    }
+
+    /// The next message; nil when it has not come by the deadline. What has come already is given however late it is.
+    func receive(before deadline: Int64) throws(LibvirtError.Reason) -> Message? {
+        while true {
+            do throws(XDRReader.Malformed) {
+                if let message = try buffer.next() {
+                    return message
+                }
+            } catch {
+                throw .malformed
+            }
+            guard try wait(for: POLLIN, before: deadline) else {
+                return nil
+            }
+            try fill()
+        }
+    }
+
+    private func fill() throws(LibvirtError.Reason) {
+        var count = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: Self.readSize) { bytes, size in
+            count = read(socket.raw, bytes.baseAddress, bytes.count)
+            size = max(0, count)
+        }
+        guard count != 0 else {
+            throw .closed
+        }
+        if count < 0, errno != EAGAIN, errno != EINTR {
+            throw errno == ECONNRESET ? .closed : .socket(SystemError("read"))
+        }
+        buffer.append(bytes)
+    }
+
+    /// Whether the socket is ready before the deadline.
+    private func wait(for events: Int32, before deadline: Int64) throws(LibvirtError.Reason) -> Bool {
+        while true {
+            var places = [
+                pollfd(fd: socket.raw, events: Int16(events), revents: 0),
+                pollfd(fd: interruption.descriptor, events: Int16(POLLIN), revents: 0),
+            ]
+            let left = max(0, deadline - clock.monotonicMicroseconds())
+            let count = poll(&places, nfds_t(places.count), Int32(clamping: (left + 999) / 1000))
+            guard places[1].revents == 0 || count <= 0 else {
+                throw .interrupted
+            }
+            if count > 0 {
+                return true
+            }
+            if count == 0, clock.monotonicMicroseconds() >= deadline {
+                return false
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+/// A domain's UUID as it is sent: 16 bytes.
+public struct DomainUUID: Hashable, Sendable, CustomStringConvertible {
+    let bytes: [UInt8]
+
+    /// Bytes of a UUID.
+    static let size = 16
+
+    /// The UUID as text: lower case, with dashes.
+    public var description: String {
+        let digits = bytes.map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.utf8.count == 1 ? "0" + digits : digits
+        }
+        return [0..<4, 4..<6, 6..<8, 8..<10, 10..<Self.size].map { digits[$0].joined() }.joined(separator: "-")
+    }
+}
+
+/// A domain as libvirt names it in its messages (`remote_nonnull_domain`).
+public struct RemoteDomain: Hashable, Sendable {
+    /// Its name; one domain's at a time.
+    public var name: String
+    /// What it is known by for all its life.
+    public var uuid: DomainUUID
+    /// The number of this run of it; below 0 when it does not run.
+    public var id: Int32
+
+    /// Whether it runs: it has been started and has not ended, be it paused or not.
+    public var isRunning: Bool { id >= 0 }
+}
+
+extension XDRReader {
+    /// A UUID.
+    public mutating func uuid() throws(Malformed) -> DomainUUID {
+        DomainUUID(bytes: try opaque(DomainUUID.size))
+    }
+
+    mutating func domain() throws(Malformed) -> RemoteDomain {
+        let name = String(decoding: try string(limit: RemoteProtocol.maximumString), as: UTF8.self)
+        return RemoteDomain(name: name, uuid: try uuid(), id: try signed())
+    }
+}
+
+extension XDRWriter {
+    mutating func put(_ domain: RemoteDomain) {
+        put(domain.name)
+        put(opaque: domain.uuid.bytes)
+        put(domain.id)
+    }
+}

@@ -1,0 +1,110 @@
+/// Takes the parts of a message apart: big-endian words, and bytes padded to four (XDR, RFC 4506 sections 4.1–4.19).
+public struct XDRReader: Equatable, Sendable {
+    private var rest: ArraySlice<UInt8>
+
+    /// The message ends before what it should hold, or holds more than it may.
+    public struct Malformed: Error {}
+
+    /// A reader that stands before `bytes`.
+    public init(_ bytes: some Collection<UInt8>) {
+        rest = ArraySlice(Array(bytes))
+    }
+
+    /// An `unsigned int`.
+    public mutating func unsigned() throws(Malformed) -> UInt32 {
+        try bytes(4).reduce(0) { $0 << 8 | UInt32($1) }
+    }
+
+    /// An `int`, or an `enum`.
+    public mutating func signed() throws(Malformed) -> Int32 {
+        Int32(bitPattern: try unsigned())
+    }
+
+    /// An `unsigned hyper`.
+    public mutating func unsignedHyper() throws(Malformed) -> UInt64 {
+        try bytes(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// How many elements of an array follow, `limit` at most.
+    public mutating func count(limit: Int) throws(Malformed) -> Int {
+        let count = Int(try unsigned())
+        guard count <= limit else {
+            throw Malformed()
+        }
+        return count
+    }
+
+    /// As many bytes as are said before, `limit` at most.
+    public mutating func string(limit: Int) throws(Malformed) -> [UInt8] {
+        try opaque(try count(limit: limit))
+    }
+
+    /// A string that may be absent.
+    public mutating func optionalString(limit: Int) throws(Malformed) -> [UInt8]? {
+        try count(limit: 1) == 1 ? string(limit: limit) : nil
+    }
+
+    /// `count` bytes, and what pads them.
+    public mutating func opaque(_ count: Int) throws(Malformed) -> [UInt8] {
+        let bytes = Array(try bytes(count))
+        _ = try self.bytes(-count & 3)
+        return bytes
+    }
+
+    private mutating func bytes(_ count: Int) throws(Malformed) -> ArraySlice<UInt8> {
+        guard count <= rest.count else {
+            throw Malformed()
+        }
+        defer { rest = rest.dropFirst(count) }
+        return rest.prefix(count)
+    }
+}
+
+/// Puts a message together.
+public struct XDRWriter: Sendable {
+    /// What was put so far.
+    public private(set) var bytes: [UInt8] = []
+
+    /// A writer of nothing yet.
+    public init() {}
+
+    /// Puts an `unsigned int`.
+    public mutating func put(_ value: UInt32) {
+        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    /// Puts an `int`.
+    public mutating func put(_ value: Int32) {
+        put(UInt32(bitPattern: value))
+    }
+
+    /// Puts an `unsigned hyper`.
+    public mutating func put(_ value: UInt64) {
+        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    /// Puts bytes whose number stands before them.
+    public mutating func put(_ text: some Collection<UInt8>) {
+        put(UInt32(text.count))
+        put(opaque: text)
+    }
+
+    /// Puts a string.
+    public mutating func put(_ text: String) {
+        put(Array(text.utf8))
+    }
+
+    /// Puts bytes of which the reader knows how many there are.
+    public mutating func put(opaque bytes: some Collection<UInt8>) {
+        self.bytes.append(contentsOf: bytes)
+        self.bytes.append(contentsOf: repeatElement(0, count: -bytes.count & 3))
+    }
+
+    /// Puts a value that may be absent: whether it is there, and then the value.
+    public mutating func put(optional text: String?) {
+        put(UInt32(text == nil ? 0 : 1))
+        if let text {
+            put(text)
+        }
+    }
+}

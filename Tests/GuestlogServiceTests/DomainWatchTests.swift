@@ -1,0 +1,81 @@
+import GuestlogService
+import Platforms
+import Synchronization
+import SystemIO
+import TestSupport
+import Testing
+
+/// The watch where libvirt is not as it should be; on a real libvirt it is tested end to end.
+@Suite struct DomainWatchTests {
+    /// What was said.
+    private final class Words: Sendable {
+        private let said = Mutex<[(level: DiagnosticLevel, text: String)]>([])
+
+        var all: [(level: DiagnosticLevel, text: String)] { said.withLock { $0 } }
+
+        func diagnostics() -> Diagnostics {
+            Diagnostics(threshold: .debug) { [self] level, text in said.withLock { $0.append((level, text)) } }
+        }
+    }
+
+    @Test("where there is no libvirt that is said once, quietly; one that comes later is found")
+    func absent() throws {
+        let folder = TemporaryFolder()
+        let path = folder.path + "/sock"
+        let words = Words()
+        let directory = DomainDirectory()
+        let watch = try DomainWatch(.path(path), directory: directory, diagnostics: words.diagnostics())
+        try watch.start()
+        #expect(eventually { !words.all.isEmpty })
+        let listener = try UnixSocket.listen(at: path)
+        var client: Descriptor?
+        #expect(
+            try eventually {
+                client = try UnixSocket.accept(listener.raw)
+                return client != nil
+            }
+        )
+        watch.stop()
+        #expect(words.all.map(\.text) == ["no libvirt is at \(path)"])
+        #expect(words.all.map(\.level) == [.info])
+        #expect(!directory.isKnown)
+        withExtendedLifetime(listener) {}
+    }
+
+    @Test("a libvirt that never answers does not keep the watch from ending, one that is off never begins")
+    func silent() throws {
+        let folder = TemporaryFolder()
+        let path = folder.path + "/sock"
+        // Whoever connects waits for an answer in the backlog.
+        let listener = try UnixSocket.listen(at: path)
+        let words = Words()
+        for socket in [LibvirtSocket.path(path), .off] {
+            let watch = try DomainWatch(socket, directory: DomainDirectory(), diagnostics: words.diagnostics())
+            try watch.start()
+            watch.stop()
+        }
+        #expect(words.all.isEmpty)
+        withExtendedLifetime(listener) {}
+    }
+
+    @Test("a libvirt that closes every connection is warned of once")
+    func closing() throws {
+        let folder = TemporaryFolder()
+        let path = folder.path + "/sock"
+        let listener = try UnixSocket.listen(at: path)
+        let words = Words()
+        let watch = try DomainWatch(.path(path), directory: DomainDirectory(), diagnostics: words.diagnostics())
+        try watch.start()
+        var connections = 0
+        #expect(
+            try eventually {
+                if try UnixSocket.accept(listener.raw) != nil {
+                    connections += 1
+                }
+                return connections == 5
+            }
+        )
+        watch.stop()
+        #expect(words.all.map(\.level) == [.warning])
+    }
+}
