@@ -140,6 +140,7 @@ let package = Package(
                 "TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "LibvirtRPC", "Platforms",
                 "GuestlogService", "guestlog",
             ],
+            exclude: ["Clients"],
             swiftSettings: settings
         ),
     ]

@@ -86,6 +86,12 @@ final class ChildProcess {
         }
     }
 
+    /// Ends its standard input.
+    func closeInput() {
+        close(input)
+        input = -1
+    }
+
     /// Writes to its standard input.
     func send(_ text: String) {
         let bytes = Array(text.utf8)

@@ -217,7 +217,7 @@ final class LibvirtHost {
             """
     }
 
-    private static var machine: (machine: String, architecture: String, port: String) {
+    static var machine: (machine: String, architecture: String, port: String) {
         #if arch(arm64)
             ("virt", "aarch64", "ttyAMA0")
         #else
