@@ -337,12 +337,18 @@ final class Console: @unchecked Sendable {
         if writer === watcher {
             writer = nil
         }
-        if !isWanted {
-            cancel(&retry)
-            backoff = Backoff()
-            if line != nil {
-                hangUp()
-            }
+        hangUpUnlessWanted()
+    }
+
+    /// Leaves the console to others when nobody is on it any more, and the guest has what was typed.
+    private func hangUpUnlessWanted() {
+        guard !isWanted else {
+            return
+        }
+        cancel(&retry)
+        backoff = Backoff()
+        if let line, !line.isCongested {
+            hangUp()
         }
     }
 
@@ -358,6 +364,7 @@ final class Console: @unchecked Sendable {
     /// The guest takes what is typed.
     func inputDrained() {
         writer?.pauseInput(false)
+        hangUpUnlessWanted()
     }
 
     private func tellAll(_ message: String) {

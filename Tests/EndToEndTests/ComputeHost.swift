@@ -22,13 +22,7 @@ final class ComputeHost {
         libvirt = try LibvirtHost()
         address = try Self.freeAddress(from: 8774)
         let (path, place) = (libvirt.path, address)
-        let made = libvirt.run([
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
-            "2",
-            "-keyout", path + "/tls.key", "-out", path + "/tls.crt", "-subj", "/CN=compute",
-            "-addext", "subjectAltName=IP:127.0.0.1",
-        ])
-        #expect(made.status == 0, "\(made.complaints)")
+        Certificate.make("compute", in: path)
         FileText.write(
             """
             store: \(path)/store

@@ -86,6 +86,31 @@ import Testing
         #expect(shown == expected.description)
     }
 
+    @Test("the API listens where it is told, to whom it is told")
+    func listener() throws {
+        #expect(try read("{}").listener == nil)
+        let secure = try read(
+            """
+            api:
+              listen: 0.0.0.0:8774
+              certificate: /etc/guestlog/tls.crt
+              key: /etc/guestlog/tls.key
+              origins: [https://horizon.example.org]
+            openstack: { console-url: "wss://console.example.org/serial", console-life: 2m, console-output: nova }
+            """
+        )
+        let listener = try #require(secure.listener)
+        #expect(listener.address == NetworkAddress("0.0.0.0:8774") && !listener.isAnonymous)
+        #expect(listener.certificate == "/etc/guestlog/tls.crt" && listener.key == "/etc/guestlog/tls.key")
+        #expect(listener.origins == ["https://horizon.example.org"])
+        #expect(secure.nova.consoleURL == "wss://console.example.org/serial")
+        #expect(secure.nova.consoleLife == 120_000_000 && secure.nova.output == .nova)
+        let open = try #require(try read("api: { listen: '[::1]:80', plain: true, anonymous: true }").listener)
+        #expect(open.address.isLoopback && open.isAnonymous && open.certificate == nil)
+        let console = try read("consoles: [{ name: x, tcp: '127.0.0.1:10000', on-demand: true }]").consoles[0]
+        #expect(console.isOnDemand && console.endpoint.description == "tcp:127.0.0.1:10000")
+    }
+
     @Test(
         "an error names file, line and key, and says what would be right",
         arguments: [
@@ -104,6 +129,21 @@ import Testing
             ("consoles:\n  - path: /{name}\n    plain-file: /x\n    plain-backups: 1000000\n", 2, "from 0 to 1000"),
             ("consoles:\n  - connect: /x\n    name: x\n    burst: 0\n", 2, "burst"),
             ("consoles: yes\n", 1, "must be a list"),
+            ("consoles:\n  - tcp: localhost:1\n    name: x\n", 2, "ADDRESS:PORT"),
+            ("consoles:\n  - tcp: 127.0.0.1:0\n    name: x\n", 2, "ADDRESS:PORT"),
+            ("consoles:\n  - tcp: 127.0.0.1:1\n    name: x\n    on-demand: 1\n", 4, "neither true nor false"),
+            ("api: { listen: 8774 }\n", 1, "ADDRESS:PORT"),
+            ("api: { listen: 'localhost:8774' }\n", 1, "ADDRESS:PORT"),
+            ("api:\n  listen: 0.0.0.0:8774\n", 2, "certificate and key, PEM files, are needed"),
+            ("api:\n  listen: 0.0.0.0:8774\n  certificate: /x\n", 2, "certificate and key"),
+            ("api:\n  listen: 0.0.0.0:8774\n  plain: true\n", 3, "only the loopback may be plain"),
+            ("api:\n  listen: 127.0.0.1:1\n  plain: true\n  certificate: /x\n  key: /x\n", 2, "to go without TLS"),
+            (
+                "api:\n  listen: 10.0.0.1:1\n  certificate: /x\n  key: /x\n  anonymous: true\n", 5,
+                "only the loopback may be anonymous"
+            ),
+            ("openstack:\n  console-url: https://x/\n", 2, "ws://"),
+            ("openstack:\n  console-output: best\n", 2, "there are sound, nova"),
             ("log-level: loud\n", 1, "error, warning"),
             ("- a\n", 1, "mapping"),
         ]

@@ -1,0 +1,108 @@
+import Capture
+import Glibc
+import LogModel
+import LogStore
+import RotatingFile
+import Synchronization
+import SystemIO
+import TestSupport
+import Testing
+
+@testable import ConsoleHub
+
+/// A guest's end of a console: listens like QEMU's `socket,server=on,wait=off`.
+final class Chardev {
+    let path: String
+    private let listener: Descriptor
+
+    init(_ path: String) throws {
+        self.path = path
+        listener = try UnixSocket.listen(at: path)
+    }
+
+    func accept() throws -> Descriptor {
+        var accepted: Int32 = -1
+        #expect(
+            try eventually {
+                guard let connection = try UnixSocket.accept(listener.raw) else { return false }
+                accepted = connection.release()
+                return true
+            }
+        )
+        let connection = Descriptor(owning: accepted)
+        try connection.setNonBlocking(false)
+        return connection
+    }
+}
+
+func send(_ text: String, to descriptor: borrowing Descriptor) {
+    let bytes = Array(text.utf8)
+    var done = 0
+    while done < bytes.count {
+        let count = bytes[done...].withUnsafeBytes { write(descriptor.raw, $0.baseAddress, $0.count) }
+        guard count > 0 else { return }
+        done += count
+    }
+}
+
+func receive(_ count: Int, from descriptor: borrowing Descriptor) -> String {
+    var bytes: [UInt8] = []
+    _ = eventually {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let got = recv(descriptor.raw, &buffer, min(buffer.count, count - bytes.count), Int32(MSG_DONTWAIT))
+        if got > 0 { bytes.append(contentsOf: buffer[..<got]) }
+        return bytes.count >= count
+    }
+    return String(decoding: bytes, as: UTF8.self)
+}
+
+/// A capture and a hub over folders of their own.
+final class House {
+    let folder: TemporaryFolder
+    let capture: CaptureService
+    let hub: ConsoleHub
+    private let said: Said
+    private var isStopped = false
+
+    /// What the daemon has said.
+    private final class Said: Sendable {
+        let messages = Mutex<[String]>([])
+    }
+
+    var messages: [String] { said.messages.withLock { $0 } }
+
+    init(
+        in folder: TemporaryFolder = TemporaryFolder(),
+        patterns: [DiscoveryPattern] = [],
+        forgetsAfter: Int64 = 60_000_000
+    ) throws {
+        self.folder = folder
+        let options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/run/inflight")
+        let said = Said()
+        self.said = said
+        let diagnostics = Diagnostics { _, message in said.messages.withLock { $0.append(message) } }
+        capture = try CaptureService(options, diagnostics: diagnostics)
+        var hubOptions = ConsoleHub.Options(
+            patterns: patterns,
+            passThroughFolder: folder.path + "/run",
+            table: folder.path + "/run/consoles.json"
+        )
+        hubOptions.forgetsAfter = forgetsAfter
+        hub = try ConsoleHub(hubOptions, capture: capture, manager: ServiceManager())
+        try capture.start()
+        try hub.start()
+    }
+
+    func stop() {
+        guard !isStopped else { return }
+        isStopped = true
+        hub.stop()
+        capture.stop()
+    }
+
+    deinit { stop() }
+
+    func text(_ vm: String) throws -> StoredText {
+        try StoredText(of: StreamID(vm: vm, stream: .console0), in: capture.store)
+    }
+}
