@@ -1,5 +1,7 @@
 // ControlAPI: HTTP/1.1 and WebSocket, between the daemon and whoever asks it.
 //
-// Begin with `ControlServer`. `Route` says what a request means, `RequestTarget` takes its address apart; `LogRequest`
-// is a question for log text, the same for the command line and for HTTP; `ConsoleBridge` joins a WebSocket to a
-// console; `ControlClient` is the other end. The routes are described in docs/openapi.yaml.
+// Begin with `ControlServer`, in Server/: a `Door` is a way in, a `Caller` (Access/) somebody who has come, and what they
+// may do. `Route` says what a request means, `RequestTarget` takes its address apart; `LogRequest` is a question for log
+// text, the same for the command line and for HTTP; `ConsoleBridge` joins a WebSocket, a `ConsoleVisit`, to a console;
+// `NovaAPI` (Nova/) is what OpenStack's clients find. `ControlClient` is the other end. The routes are described in
+// docs/openapi.yaml.

@@ -95,11 +95,9 @@ public struct ControlClient: Sendable {
                 headers.add(name: "Content-Length", value: String(text.count))
             }
             let head = HTTPRequestHead(version: .http1_1, method: method, uri: target.text, headers: headers)
-            try await outbound.write(.head(head))
-            if body != nil {
-                try await outbound.write(.body(ByteBuffer(bytes: text)))
-            }
-            try await outbound.write(.end(nil))
+            // At once: the daemon may have answered, and closed, before another piece is written.
+            let content: [HTTPPart<HTTPRequestHead, ByteBuffer>] = body == nil ? [] : [.body(ByteBuffer(bytes: text))]
+            try await outbound.write(contentsOf: [.head(head)] + content + [.end(nil)])
 
             var status = HTTPResponseStatus.ok
             var failure: [UInt8] = []

@@ -69,7 +69,7 @@ import Testing
         }
         let routes = [
             "/v1/status", "/v1/vms", "/v1/vms/{vm}", "/v1/vms/{vm}/boots", "/v1/vms/{vm}/wait", "/v1/vms/{vm}/console",
-            "/v1/logs", "/v1/consoles", "/v1/consoles/{name}",
+            "/v1/logs", "/v1/consoles", "/v1/consoles/{name}", "/v1/tokens", "/v1/tokens/{id}",
         ]
         #expect(Set(described) == Set(routes))
         for route in routes {

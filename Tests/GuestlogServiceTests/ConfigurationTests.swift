@@ -1,5 +1,6 @@
 import Capture
 import ConsoleHub
+import ControlAPI
 import LogModel
 import LogStore
 import RotatingFile
