@@ -218,6 +218,10 @@ int gl_tcp_socket(int family) { return socket(family, SOCK_STREAM | SOCK_NONBLOC
 int gl_datagram_socket(void) { return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0); }
 int gl_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
 int gl_pipe(int fds[2], int flags) { return pipe2(fds, flags); }
+int gl_bytes_waiting(int fd) {
+    int count = 0;
+    return ioctl(fd, FIONREAD, &count) == 0 ? count : -1;
+}
 int gl_socket_pair(int fds[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds); }
 // Standard error stays: that is where messages go.
 int gl_daemon(void) {

@@ -37,12 +37,13 @@ public final class InflightRing: @unchecked Sendable {
     }
 
     /// Where things are in the file's first page; words of different threads a cache line apart, and the next one.
-    private enum HeaderLayout {
+    enum HeaderLayout {
         static let hostBoot = 64
         static let hostBootSize = 64
         static let head = 128
         static let tail = 256
         static let slotsUsed = 384
+        static let read = 512
     }
 
     /// Where things are in a slot, after the length of its key.
@@ -149,7 +150,7 @@ public final class InflightRing: @unchecked Sendable {
 
     // Producer's own.
     private(set) var head: UInt64
-    private var pendingPadding: UInt64 = 0
+    var pendingPadding: UInt64 = 0
     /// Bytes of entries that tmpfs has given memory for.
     private var backed = 0
 
@@ -193,6 +194,7 @@ public final class InflightRing: @unchecked Sendable {
         try systemCall("stat", path) { stat(path, &status) }
         let capacity = Int(status.st_size) - Self.headerSize - Self.slotCount * Self.slotSize
         try self.init(path: path, capacity: max(capacity, Self.maximumPayload * 4), hostBoot: hostBoot)
+        finishRead()
     }
 
     deinit {
@@ -204,18 +206,19 @@ public final class InflightRing: @unchecked Sendable {
         FileOwner.asProcess { _ = unlink(path) }
     }
 
-    private var headWord: UnsafeMutablePointer<UInt64> {
-        (mapping + HeaderLayout.head).assumingMemoryBound(to: UInt64.self)
-    }
-    private var tailWord: UnsafeMutablePointer<UInt64> {
-        (mapping + HeaderLayout.tail).assumingMemoryBound(to: UInt64.self)
-    }
-
-    private var slotsUsedWord: UnsafeMutablePointer<UInt64> {
-        (mapping + HeaderLayout.slotsUsed).assumingMemoryBound(to: UInt64.self)
-    }
+    private var headWord: UnsafeMutablePointer<UInt64> { headerWord(HeaderLayout.head) }
+    private var tailWord: UnsafeMutablePointer<UInt64> { headerWord(HeaderLayout.tail) }
+    private var slotsUsedWord: UnsafeMutablePointer<UInt64> { headerWord(HeaderLayout.slotsUsed) }
 
     private func place(_ position: UInt64) -> Int { Int(position % UInt64(capacity)) }
+
+    /// The payload of the entry at `position`.
+    func payload(at position: UInt64) -> UnsafeMutableRawPointer { data + place(position) + Self.entryHeader }
+
+    /// A word of the file's first page.
+    func headerWord(_ offset: Int) -> UnsafeMutablePointer<UInt64> {
+        (mapping + offset).assumingMemoryBound(to: UInt64.self)
+    }
 
     private static func aligned(_ size: Int) -> Int { (size + 31) & ~31 }
 

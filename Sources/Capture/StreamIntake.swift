@@ -59,8 +59,8 @@ public final class StreamIntake {
         let now = shard.monotonicNow
         let isOverRate = isOverRate(at: now)
         let room = isOverRate && !hasPlainFile ? nil : roomInRing(closingGap: !isOverRate)
-        let target = room ?? shard.discard
-        let received = Self.read(descriptor, into: target)
+        let received = room.map { read(descriptor, into: $0, isPlainOnly: isOverRate) }
+            ?? Self.read(descriptor, into: shard.discard)
         guard case .bytes(let bytes) = received else {
             return received
         }
@@ -69,6 +69,7 @@ public final class StreamIntake {
         // Published first: a gap's marker takes the room behind it.
         if room != nil {
             publish(bytes.count, time: time, isPlainOnly: isOverRate)
+            ring.endRead()
         }
         if room == nil || isOverRate {
             drop(bytes, at: now, time: time, reason: isOverRate ? .rateLimit : .overflow)
@@ -87,6 +88,25 @@ public final class StreamIntake {
 
     /// How far the store's writer has come with the ring: while this moves, the disk is slow, not stuck.
     public var progress: UInt64 { ring.tail }
+
+    /// Reads what is waiting into `room`, having noted that in the ring first.
+    private func read(
+        _ descriptor: Int32,
+        into room: UnsafeMutableRawBufferPointer,
+        isPlainOnly: Bool
+    ) -> Received {
+        // No more than is known to be there: then the read brings that or nothing. What has come meanwhile is next.
+        let waiting = Int(gl_bytes_waiting(descriptor))
+        guard waiting >= 0 else {
+            return Self.read(descriptor, into: room)
+        }
+        let part = UnsafeMutableRawBufferPointer(rebasing: room.prefix(max(1, waiting)))
+        let flags = isPlainOnly ? InflightRing.plainOnly : 0
+        ring.beginRead(part.count, slot: slot, time: shard.wallNow, flags: flags)
+        let received = Self.read(descriptor, into: part)
+        if case .bytes = received {} else { ring.endRead() }
+        return received
+    }
 
     static func read(_ descriptor: Int32, into target: UnsafeMutableRawBufferPointer) -> Received {
         let count = Glibc.read(descriptor, target.baseAddress, target.count)

@@ -22,7 +22,7 @@ public final class ConsoleHub: Sendable {
         public var passThroughFolder: String?
         /// How long a console that was found in a watched folder stays when it has gone from there, in microseconds.
         public var forgetsAfter: Int64 = 60_000_000
-        /// The file that remembers what each handed-over descriptor is.
+        /// The folder that remembers what each handed-over descriptor is.
         public var table: String
 
         /// Options from their parts.
@@ -73,7 +73,7 @@ public final class ConsoleHub: Sendable {
         self.capture = capture
         self.manager = manager
         control = try EventLoop(clock: capture.clock)
-        table = ConsoleTable(path: options.table, control: control, clock: capture.clock)
+        table = ConsoleTable(in: options.table)
         discovery = try Discovery(loop: control, diagnostics: capture.diagnostics)
         patterns = options.patterns
         passThroughFolder = options.passThroughFolder
@@ -139,7 +139,6 @@ public final class ConsoleHub: Sendable {
             thread?.join()
             thread = nil
         }
-        table.finish()
         return state.withLock({ Array($0.consoles.values) }).compactMap { console in
             let remains = console.shard.loop.perform { console.suspend() }
             remains.sockets.forEach { $0.removeFile() }
@@ -172,7 +171,7 @@ public final class ConsoleHub: Sendable {
     @discardableResult
     public func add(_ definition: Definition) -> Added {
         if !definition.isDiscovered {
-            table.setDropped(definition.endpoint, false)
+            setDropped(definition.endpoint, false)
         }
         return add(definition, with: nil)
     }
@@ -237,12 +236,18 @@ public final class ConsoleHub: Sendable {
         return true
     }
 
+    private func setDropped(_ place: Endpoint, _ isDropped: Bool) {
+        if table.setDropped(place, isDropped) {
+            control.post { [table] in table.noteDropped() }
+        }
+    }
+
     private func end(_ console: Console, _ reason: String, isDropped: Bool = false) {
         discard(console.shard.loop.perform { console.end(reason) }.sockets)
         // Last, so that a console that takes its place makes its sockets after these have gone.
         state.withLock { state in
             if isDropped {
-                table.setDropped(console.definition.endpoint, true)
+                setDropped(console.definition.endpoint, true)
             }
             if state.consoles[console.definition.key] === console {
                 state.consoles[console.definition.key] = nil
@@ -275,7 +280,7 @@ public final class ConsoleHub: Sendable {
 
     private func endpointGone(_ path: String) {
         for place in table.droppedPlaces where place.path == path {
-            table.setDropped(place, false)
+            setDropped(place, false)
         }
     }
 

@@ -5,14 +5,12 @@ import RotatingFile
 import Synchronization
 import SystemIO
 
-/// What each console was when this process last knew: written soon after every change, read by the next process.
+/// What each console was when this process last knew: noted at every change, read by the next process.
 ///
 /// With it a descriptor that comes back from the service manager finds its VM, and a console that is dialled again
 /// after our own restart is known to lead to the same machine. It also tells which consoles were dropped, so that they
 /// are not found anew.
-final class ConsoleTable: @unchecked Sendable {
-    // Sendable because all but entries and dropped is touched on the control thread alone, or when that has ended.
-
+final class ConsoleTable: Sendable {
     /// One console.
     struct Entry: Hashable, Sendable {
         var descriptorName: String
@@ -22,27 +20,16 @@ final class ConsoleTable: @unchecked Sendable {
 
     /// What the names of our stored descriptors begin with.
     static let prefix = "console-"
+    /// The name under which the dropped ones are noted.
+    private static let droppedName = "dropped"
 
-    private let folder: String
-    private let file: String
-    private let entries = Mutex<[StreamKey: Entry]>([:])
+    private let folder: EntryFolder
+    private let peers = Mutex<[StreamKey: ProcessIdentity]>([:])
     private let dropped = Mutex<Set<Endpoint>>([])
-    private let control: EventLoop
-    private let clock: any HostClock
-    private var lastSave: Int64
-    private var nextSave: EventLoop.TimerToken?
 
-    /// The shortest time from one writing to the next, in microseconds: a thousand consoles that are found at once are
-    /// not written a thousand times.
-    private static let pause: Int64 = 100_000
-
-    init(path: String, control: EventLoop, clock: any HostClock) {
-        let slash = path.lastIndex(of: "/") ?? path.startIndex
-        folder = String(path[..<slash])
-        file = String(path[slash...].drop { $0 == "/" })
-        self.control = control
-        self.clock = clock
-        lastSave = clock.monotonicMicroseconds() - Self.pause
+    /// The table in the folder at `path`.
+    init(in path: String) {
+        folder = EntryFolder(path)
     }
 
     /// A name that service managers allow (no colon, no control character, at most 255 bytes) and no other console has.
@@ -54,32 +41,38 @@ final class ConsoleTable: @unchecked Sendable {
 
     /// Begins with the table as the process before left it, and returns its consoles; none when there is no table.
     func load() -> [Entry] {
-        let fileSystem = LinuxFileSystem()
-        guard let bytes = try? fileSystem.contents(of: folder + "/" + file, limit: LinuxFileSystem.tableLimit),
-            let table = try? JSON(parsing: bytes)
-        else {
-            return []
+        var known: [Entry] = []
+        for (name, json) in folder.entries() {
+            if name == Self.droppedName {
+                let places = (json.elements ?? []).compactMap { $0.text.flatMap(Endpoint.init) }
+                dropped.withLock { $0 = Set(places) }
+            } else if let entry = Self.decode(json), entry.descriptorName == name {
+                known.append(entry)
+            }
         }
-        let known = table["consoles"]?.elements?.compactMap(Self.decode) ?? []
-        entries.withLock { $0 = Dictionary(known.map { ($0.definition.key, $0) }) { $1 } }
-        let places = table["dropped"]?.elements?.compactMap { $0.text.flatMap(Endpoint.init) } ?? []
-        dropped.withLock { $0 = Set(places) }
+        peers.withLock { peers in
+            for entry in known {
+                peers[entry.definition.key] = entry.peer
+            }
+        }
         return known
     }
 
     /// The process that was last seen at a console's other end.
     func peer(of key: StreamKey) -> ProcessIdentity? {
-        entries.withLock { $0[key]?.peer }
+        peers.withLock { $0[key] }
     }
 
+    /// A console is connected. What cannot be noted costs the next process a boot too many, no more.
     func put(_ entry: Entry) {
-        entries.withLock { $0[entry.definition.key] = entry }
-        changed()
+        peers.withLock { $0[entry.definition.key] = entry.peer }
+        try? folder.put(entry.descriptorName, Self.encode(entry))
     }
 
+    /// It is not any more.
     func disconnected(_ key: StreamKey) {
-        entries.withLock { $0[key] = nil }
-        changed()
+        peers.withLock { $0[key] = nil }
+        folder.remove(Self.descriptorName(of: key))
     }
 
     /// Whether the console at `place` was dropped, and its path has not gone since.
@@ -87,48 +80,20 @@ final class ConsoleTable: @unchecked Sendable {
         dropped.withLock { $0.contains(place) }
     }
 
-    /// Dropped or not, from now on.
-    func setDropped(_ place: Endpoint, _ isDropped: Bool) {
-        let isNews = dropped.withLock { dropped in
+    /// Dropped or not, from now on; whether that is news, to be noted with `noteDropped`.
+    func setDropped(_ place: Endpoint, _ isDropped: Bool) -> Bool {
+        dropped.withLock { dropped in
             isDropped ? dropped.insert(place).inserted : dropped.remove(place) != nil
-        }
-        if isNews {
-            control.post { [weak self] in self?.changed() }
         }
     }
 
     /// All dropped places.
     var droppedPlaces: Set<Endpoint> { dropped.withLock { $0 } }
 
-    private func changed() {
-        guard nextSave == nil else {
-            return
-        }
-        let wait = lastSave + Self.pause - clock.monotonicMicroseconds()
-        guard wait > 0 else {
-            save()
-            return
-        }
-        nextSave = control.schedule(afterMicroseconds: wait) { [unowned self] in save() }
-    }
-
-    /// Writes what is not written yet; when the control thread has ended.
-    func finish() {
-        if nextSave != nil {
-            save()
-        }
-    }
-
-    private func save() {
-        nextSave = nil
-        lastSave = clock.monotonicMicroseconds()
-        let all = entries.withLock { $0.values.sorted { $0.descriptorName < $1.descriptorName } }
+    /// Notes which are dropped now.
+    func noteDropped() {
         let places = droppedPlaces.map(\.description).sorted()
-        let text = JSON.object([
-            ("consoles", .array(all.map(Self.encode))), ("dropped", .array(places.map { .string($0) })),
-        ]).bytes
-        // Without it the next process counts a boot too many, no more.
-        try? LinuxFileSystem().replace(file, in: folder, with: text)
+        try? folder.put(Self.droppedName, .array(places.map { .string($0) }))
     }
 
     private static func encode(_ entry: Entry) -> JSON {

@@ -72,7 +72,7 @@ public final class Daemon {
         ConsoleHub.Options(
             patterns: configuration.patterns,
             passThroughFolder: configuration.runtime + "/consoles",
-            table: configuration.runtime + "/consoles.json"
+            table: configuration.runtime + "/held"
         )
     }
 

@@ -153,7 +153,7 @@ private struct RunFolder {
     }
 
     var inflight: String { path + "/inflight" }
-    var table: String { path + "/consoles.json" }
+    var table: String { path + "/held" }
 
     /// Takes over the rings of runs that were killed: what they had read and not committed is committed first.
     func adoptRings() throws(SystemError) {
@@ -190,7 +190,7 @@ private struct RunFolder {
 
     private static func remove(_ path: String) {
         rmdir(path + "/inflight")
-        unlink(path + "/consoles.json")
+        EntryFolder(path + "/held").removeAll()
         rmdir(path)
     }
 }

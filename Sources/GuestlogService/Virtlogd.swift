@@ -75,7 +75,7 @@ public final class Virtlogd {
             rate: configuration.logRate
         )
         manager = LogManager(managing, capture: capture, loop: control)
-        table = LogTable(in: places.runtime, service: service)
+        table = LogTable(in: places.runtime + "/held", service: service)
         server = LogManagerServer(
             manager,
             user: geteuid(),

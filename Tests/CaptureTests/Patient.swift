@@ -27,7 +27,7 @@ final class Patient {
         options.fileSystem = fileSystem
         options.quota = { _ in Quota(bytes: 1 << 30) }
         capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
-        let table = folder.path + "/consoles.json"
+        let table = folder.path + "/held"
         hub = try ConsoleHub(ConsoleHub.Options(table: table), capture: capture, manager: ServiceManager())
         try capture.start()
         try hub.start()

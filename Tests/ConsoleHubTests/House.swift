@@ -85,7 +85,7 @@ final class House {
         var hubOptions = ConsoleHub.Options(
             patterns: patterns,
             passThroughFolder: folder.path + "/run",
-            table: folder.path + "/run/consoles.json"
+            table: folder.path + "/run/held"
         )
         hubOptions.forgetsAfter = forgetsAfter
         hub = try ConsoleHub(hubOptions, capture: capture, manager: ServiceManager())

@@ -13,7 +13,7 @@ import Testing
     private func serve(in folder: borrowing TemporaryFolder) throws -> ControlServer {
         let options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/inflight")
         let capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error))
-        let table = ConsoleHub.Options(table: folder.path + "/consoles.json")
+        let table = ConsoleHub.Options(table: folder.path + "/held")
         let hub = try ConsoleHub(table, capture: capture, manager: ServiceManager())
         try capture.start()
         return ControlServer(

@@ -25,7 +25,7 @@ final class House: Sendable {
         path = folder.path
         let options = CaptureService.Options(store: path + "/store", inflight: path + "/run/inflight")
         capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error))
-        let table = ConsoleHub.Options(table: path + "/run/consoles.json")
+        let table = ConsoleHub.Options(table: path + "/run/held")
         hub = try ConsoleHub(table, capture: capture, manager: ServiceManager())
         try capture.start()
         try hub.start()

@@ -20,7 +20,7 @@ enum CrashDaemon {
         options.quota = { _ in Quota(bytes: 1 << 30) }
         let capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error))
         let hub = try ConsoleHub(
-            ConsoleHub.Options(table: folder + "/consoles.json"),
+            ConsoleHub.Options(table: folder + "/held"),
             capture: capture,
             manager: ServiceManager()
         )

@@ -2,7 +2,7 @@
 # The service under real systemd, run inside a guest by scripts/systemd-guest:
 #   scripts/systemd-guest --deb DEB --file packaging/tests/console.py --file packaging/tests/libvirt_log.py \
 #       packaging/tests/service.sh [PART...]
-# Parts: activation ready reload restart watchdog crash upgrade confinement virtlogd; without any, all of them. In
+# Parts: activation ready reload restart watchdog crash upgrade confinement network virtlogd; without any, all of them. In
 # restart, watchdog, crash and upgrade a console prints numbered lines all along, and not one may be missing.
 #
 #   COUNT, RATE    how many lines such a console prints at least, and how many a second (50000, 4000)
@@ -200,6 +200,29 @@ writable_by_it() {
     return 1
 }
 
+# The API over TCP, for a proxy on this host: the packaged unit is kept to the loopback.
+part_network() {
+    printf 'api: { listen: 127.0.0.1:8774, plain: true }\nconsoles: [{ path: "/run/vms/{name}.sock" }]\n' \
+        >/etc/guestlog/guestlog.yaml
+    check "it starts with a listener" systemctl restart "$unit"
+    local token
+    token=$(guestlog token add --name proxy)
+    check "who has no token is refused" answers 401 none
+    check "who has one is answered" answers 200 "$token"
+    check "tokens are kept by guestlog" test "$(stat -c %U /var/lib/guestlog/access/tokens.json)" = guestlog
+    check "the token is nowhere on disk" invert grep -rqF "${token##*_}" /var/lib/guestlog /run/guestlog
+    check "a restart keeps it" systemctl restart "$unit"
+    check "and it counts" answers 200 "$token"
+}
+answers() {
+    test "$1" = "$(python3 -c 'import sys, urllib.request, urllib.error
+request = urllib.request.Request("http://127.0.0.1:8774/v1/vms", headers={"X-Auth-Token": sys.argv[1]})
+try:
+    print(urllib.request.urlopen(request).status)
+except urllib.error.HTTPError as error:
+    print(error.code)' "$2")"
+}
+
 # libvirt's log daemon, which is a unit of its own: killed under a log that is written, it goes on with that.
 part_virtlogd() {
     local unit=guestlog-virtlogd.service log=/var/log/libvirt/packaged.log lines=20000 killed before writer
@@ -232,7 +255,7 @@ has_all() {
 
 main() {
     local parts=("$@") part began
-    [[ ${#parts[@]} -gt 0 ]] || parts=(activation ready reload restart watchdog crash upgrade confinement virtlogd)
+    [[ ${#parts[@]} -gt 0 ]] || parts=(activation ready reload restart watchdog crash upgrade confinement network virtlogd)
     say "up after $(cut -d' ' -f1 /proc/uptime) s: $(systemctl is-system-running || true)"
     configure
     for part in "${parts[@]}"; do

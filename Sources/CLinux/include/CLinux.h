@@ -44,6 +44,8 @@ int gl_datagram_socket(void);
 int gl_accept(int fd);
 int gl_pipe(int fds[2], int flags);
 int gl_socket_pair(int fds[2]);
+// How many bytes a read would bring (FIONREAD); -1 when that cannot be told.
+int gl_bytes_waiting(int fd);
 int gl_pidfd(pid_t process);
 int gl_daemon(void);
 // The master of a new pseudo-terminal; the slave's path goes to `path`, which has room for `room` bytes.

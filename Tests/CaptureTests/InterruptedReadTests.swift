@@ -1,0 +1,74 @@
+import TestSupport
+import Testing
+
+@testable import Capture
+
+/// A process that dies in the middle of a read.
+@Suite struct InterruptedReadTests {
+    /// How far the process came.
+    enum Death: CaseIterable {
+        case beforeRead, afterRead, afterPublishing, afterEnding
+    }
+
+    /// The texts in a ring, oldest first.
+    private func texts(_ ring: InflightRing) -> [String] {
+        var texts: [String] = []
+        var position = ring.tail
+        while let entry = ring.entry(at: position) {
+            position = entry.end
+            if entry.kind == .data {
+                texts.append(String(decoding: entry.payload, as: UTF8.self))
+            }
+        }
+        return texts
+    }
+
+    private func die(_ death: Death, reading text: String, in ring: InflightRing) throws {
+        let room = try #require(ring.reserve())
+        ring.beginRead(text.utf8.count, slot: 0, time: 7, flags: 0)
+        guard death != .beforeRead else { return }
+        room.copyBytes(from: text.utf8)
+        guard death != .afterRead else { return }
+        ring.addHeld(0, text.utf8.count)
+        ring.publish(text.utf8.count, kind: .data, slot: 0, time: 7)
+        guard death != .afterPublishing else { return }
+        ring.endRead()
+    }
+
+    @Test("what it had read is in the ring of the next process, once; what it had not is not", arguments: Death.allCases)
+    func interrupted(_ death: Death) throws {
+        let folder = TemporaryFolder()
+        let path = folder.path + "/0.ring"
+        for text in ["a whole line of the guest's\n", "short\n"] {
+            let ring = try InflightRing(path: path, capacity: 1 << 20, hostBoot: "boot")
+            try ring.setKey(Array("key".utf8), of: 0)
+            try die(.afterEnding, reading: "before\n", in: ring)
+            try die(death, reading: text, in: ring)
+            let next = try InflightRing(existing: path, hostBoot: "boot")
+            #expect(texts(next) == (death == .beforeRead ? ["before\n"] : ["before\n", text]))
+            #expect(next.held(0) == texts(next).joined().utf8.count)
+            // The one after that finds nothing more.
+            #expect(texts(try InflightRing(existing: path, hostBoot: "boot")) == texts(next))
+            next.removeFile()
+        }
+    }
+
+    @Test("a read at the ring's end, for which the rest is passed over, is found too")
+    func atTheEnd() throws {
+        let folder = TemporaryFolder()
+        let path = folder.path + "/0.ring"
+        let capacity = 4 * InflightRing.maximumPayload
+        let ring = try InflightRing(path: path, capacity: capacity, hostBoot: "boot")
+        try ring.setKey(Array("key".utf8), of: 0)
+        let long = String(repeating: "x", count: InflightRing.maximumPayload)
+        for _ in 0..<3 {
+            try die(.afterEnding, reading: long, in: ring)
+        }
+        // Two are done; there is no room for another before the end.
+        let first = try #require(ring.entry(at: 0))
+        let second = try #require(ring.entry(at: first.end))
+        ring.tail = second.end
+        try die(.afterRead, reading: "last\n", in: ring)
+        #expect(texts(try InflightRing(existing: path, hostBoot: "boot")) == [long, "last\n"])
+    }
+}
