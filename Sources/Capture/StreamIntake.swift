@@ -59,7 +59,8 @@ public final class StreamIntake {
         let now = shard.monotonicNow
         let isOverRate = isOverRate(at: now)
         let room = isOverRate && !hasPlainFile ? nil : roomInRing(closingGap: !isOverRate)
-        let received = room.map { read(descriptor, into: $0, isPlainOnly: isOverRate) }
+        let received =
+            room.map { read(descriptor, into: $0, isPlainOnly: isOverRate) }
             ?? Self.read(descriptor, into: shard.discard)
         guard case .bytes(let bytes) = received else {
             return received

@@ -19,7 +19,8 @@ public struct EntryFolder: Sendable {
     public func entries() -> [(name: String, entry: JSON)] {
         let names = (try? fileSystem.names(in: path)) ?? []
         return names.sorted().filter { $0.hasSuffix(Self.ending) }.compactMap { file in
-            guard let bytes = try? fileSystem.contents(of: path + "/" + file), let entry = try? JSON(parsing: bytes) else {
+            guard let bytes = try? fileSystem.contents(of: path + "/" + file), let entry = try? JSON(parsing: bytes)
+            else {
                 return nil
             }
             return (String(file.dropLast(Self.ending.utf8.count)), entry)
@@ -30,7 +31,7 @@ public struct EntryFolder: Sendable {
     public func put(_ name: String, _ entry: JSON) throws(SystemError) {
         do {
             try fileSystem.replace(name + Self.ending, in: path, with: entry.bytes)
-        } catch where error.code == SystemError.notFound {
+        } catch  where error.code == SystemError.notFound {
             try fileSystem.makeDirectory(path)
             try fileSystem.replace(name + Self.ending, in: path, with: entry.bytes)
         }

@@ -35,7 +35,10 @@ import Testing
         ring.endRead()
     }
 
-    @Test("what it had read is in the ring of the next process, once; what it had not is not", arguments: Death.allCases)
+    @Test(
+        "what it had read is in the ring of the next process, once; what it had not is not",
+        arguments: Death.allCases
+    )
     func interrupted(_ death: Death) throws {
         let folder = TemporaryFolder()
         let path = folder.path + "/0.ring"

@@ -4,7 +4,9 @@ import TestSupport
 import Testing
 
 @Suite struct EntryFolderTests {
-    @Test("what is noted is there for the next process, what is forgotten is not, and what cannot be read is passed over")
+    @Test(
+        "what is noted is there for the next process, what is forgotten is not, and what cannot be read is passed over"
+    )
     func entries() throws {
         let folder = TemporaryFolder()
         let path = folder.path + "/held"
