@@ -260,6 +260,7 @@ import Testing
         #expect(try await visitor.client.ask("GET", place).status == 426)
         #expect(try await visitor.client.ask("GET", "/serial?token=x").status == 403)
         #expect(try await WebSocketSession(visitor.client, "/serial").refusal()?.contains("unknown or over") == true)
+        let id = try #require(AccessToken.parts(of: visitor.token)).id
         let path = Self.servers + Self.uuid
         let old = #"{"os-getSerialConsole": {"type": "serial"}}"#
         let console = try await visitor.ask("POST", path + "/action", body: old).json["console"]
@@ -276,6 +277,8 @@ import Testing
             body: Self.serial
         )
         #expect(refused.status == 403)
+        #expect(try visitor.house.server.tokens.revoke(id))
+        #expect(try await WebSocketSession(visitor.client, place).refusal()?.contains("unknown or over") == true)
     }
 
     @Test("an admin's proxy is told where the console behind an address is, when that is a port of TCP")

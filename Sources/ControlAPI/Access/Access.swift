@@ -42,6 +42,8 @@ struct Caller: Sendable {
     /// In words, for the record.
     let name: String
     let access: Access
+    /// The id of the token they came with; nil when they needed none.
+    let token: String?
     /// The user on this host that asks over the Unix socket; nil for all others.
     let user: UInt32?
 
@@ -50,12 +52,14 @@ struct Caller: Sendable {
         name = peer.map { "user \($0.user) (process \($0.process))" } ?? "somebody"
         access = .all
         user = peer?.user
+        token = nil
     }
 
     /// Somebody who came over the network.
-    init(name: String, access: Access) {
+    init(name: String, access: Access, token: String? = nil) {
         self.name = name
         self.access = access
+        self.token = token
         user = nil
     }
 

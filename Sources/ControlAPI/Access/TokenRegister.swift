@@ -61,7 +61,16 @@ public final class TokenRegister: Sendable {
         else {
             return nil
         }
-        return Caller(name: token.name.isEmpty ? "token \(id)" : "token \(id) (\(token.name))", access: token.access)
+        let name = token.name.isEmpty ? "token \(id)" : "token \(id) (\(token.name))"
+        return Caller(name: name, access: token.access, token: id)
+    }
+
+    /// Whether somebody who came a while ago could come now: their token still counts.
+    func stillAdmits(_ caller: Caller, at now: Timestamp) -> Bool {
+        guard let id = caller.token else {
+            return true
+        }
+        return tokens.withLock { $0.first { $0.id == id } }?.isCurrent(at: now) ?? false
     }
 
     /// All tokens, the oldest first.

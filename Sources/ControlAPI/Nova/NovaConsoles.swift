@@ -109,7 +109,7 @@ extension NovaAPI {
             throw APIError.badRequest("The requested console type details are not accessible")
         }
         let token = call.id
-        guard let grant = server.grants.grant(token, at: server.now) else {
+        guard let grant = grant(token) else {
             throw APIError.notFound("Token not found")
         }
         let consoles = try await server.blocking { try self.server.consoles(of: grant.vm, for: grant.caller) }
@@ -141,9 +141,15 @@ extension NovaAPI {
 
     /// What the address of a serial console lets in to.
     func grant(_ target: RequestTarget) throws(APIError) -> ConsoleGrant {
-        guard let grant = target["token"].flatMap({ server.grants.grant($0, at: server.now) }) else {
+        guard let grant = target["token"].flatMap(grant) else {
             throw APIError(403, "the console's token is unknown or over; ask for a new address")
         }
         return grant
+    }
+
+    /// The grant behind a secret, as long as whom it was given to may come.
+    private func grant(_ secret: String) -> ConsoleGrant? {
+        let now = server.now
+        return server.grants.grant(secret, at: now).flatMap { server.tokens.stillAdmits($0.caller, at: now) ? $0 : nil }
     }
 }

@@ -77,7 +77,7 @@ public struct NetworkDoor: Sendable {
         guard let caller = tokens.caller(with: text, at: now) else {
             throw APIError(401, "the token is none that counts: it is unknown, revoked or over")
         }
-        return Caller(name: caller.name + place, access: caller.access)
+        return Caller(name: caller.name + place, access: caller.access, token: caller.token)
     }
 
     private static func token(_ headers: HTTPHeaders) -> String? {
