@@ -193,6 +193,11 @@ int gl_peer_credentials(int socket, pid_t *pid, uid_t *uid, gid_t *gid) {
 }
 
 int gl_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
+void gl_close_on_exec(void) {
+#ifdef SYS_close_range
+    syscall(SYS_close_range, 3, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */);
+#endif
+}
 int gl_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
 int gl_get_window_size(int fd, struct winsize *size) { return ioctl(fd, TIOCGWINSZ, size); }
 int gl_set_window_size(int fd, const struct winsize *size) { return ioctl(fd, TIOCSWINSZ, size); }

@@ -184,12 +184,19 @@ public final class ConsoleHub: Sendable {
 
     @discardableResult
     private func add(_ definition: Definition, with connection: Connection?, isHandedOver: Bool = false) -> Added {
-        if !definition.isOnDemand {
-            displace(definition)
-        }
         let shard = capture.shard(of: definition.key.vm)
         let console = Console(definition, shard: shard, hub: self)
+        var displaced: [Console] = []
         let added = state.withLock { state in
+            // One that was only to be joined gives way to one that is to be captured.
+            if !definition.isOnDemand {
+                displaced = state.consoles.values.filter { other in
+                    let isSame =
+                        other.definition.key == definition.key || other.definition.endpoint == definition.endpoint
+                    return other.definition.isOnDemand && isSame
+                }
+                displaced.forEach { state.consoles[$0.definition.key] = nil }
+            }
             if state.consoles[definition.key] != nil {
                 return Added.known
             }
@@ -204,6 +211,7 @@ public final class ConsoleHub: Sendable {
             state.consoles[definition.key] = console
             return .new
         }
+        displaced.forEach { end($0, "this console is captured from now on; join it again") }
         guard added == .new else {
             return added
         }
@@ -215,17 +223,6 @@ public final class ConsoleHub: Sendable {
         return .new
     }
 
-    /// Ends a console that was only to be joined, where one is to be captured.
-    private func displace(_ definition: Definition) {
-        let others = state.withLock { state in
-            state.consoles.values.filter { other in
-                let isSame = other.definition.key == definition.key || other.definition.endpoint == definition.endpoint
-                return other.definition.isOnDemand && isSame
-            }
-        }
-        others.forEach { end($0, "this console is captured from now on; join it again") }
-    }
-
     /// Drops a console: its connection is closed, its log stays, and it is not found anew before its path has gone.
     /// False when there is none.
     public func remove(_ key: StreamKey) -> Bool {
@@ -234,6 +231,14 @@ public final class ConsoleHub: Sendable {
         }
         end(console, "guestlog has let go of this console", isDropped: console.definition.isDiscovered)
         return true
+    }
+
+    /// Drops the console of this very definition, if there is one; it may be found again at once.
+    public func remove(_ definition: Definition) {
+        let console = state.withLock { $0.consoles[definition.key] }
+        if let console, console.definition == definition {
+            end(console, "the VM is gone")
+        }
     }
 
     private func setDropped(_ place: Endpoint, _ isDropped: Bool) {

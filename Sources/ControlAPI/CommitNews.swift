@@ -7,6 +7,7 @@ import Query
 /// Tells one request of commits, until its connection is closed.
 final class CommitNews: StoreListener {
     private let bell: CommitBell
+    private let threads: NIOThreadPool
     private let closed: EventLoopFuture<Void>
     private let news: AsyncStream<News>
     private let teller: AsyncStream<News>.Continuation
@@ -15,8 +16,9 @@ final class CommitNews: StoreListener {
     /// Longest that is waited at once, in microseconds: a day.
     private static let longest: Int64 = 86_400_000_000
 
-    init(_ bell: CommitBell, until closed: EventLoopFuture<Void>) {
+    init(_ bell: CommitBell, on threads: NIOThreadPool, until closed: EventLoopFuture<Void>) {
         self.bell = bell
+        self.threads = threads
         self.closed = closed
         (news, teller) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         let teller = teller
@@ -50,7 +52,7 @@ final class CommitNews: StoreListener {
     }
 
     func reading<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-        try await NIOThreadPool.singleton.runIfActive(body)
+        try await threads.runIfActive(body)
     }
 }
 

@@ -16,9 +16,15 @@ struct ConsoleBridge {
         try await channel.executeThenClose { inbound, outbound in
             do {
                 let visit = try wanted.get()
-                let caller = visit.caller ?? Caller(peer)
+                let caller =
+                    switch visit.visitor {
+                    case .local: try server.localCaller(peer)
+                    case .known(let caller): caller
+                    }
                 let console = try await attach(visit, as: caller, on: channel.channel.eventLoop)
-                try await pump(console, visit.framing, inbound, outbound)
+                try await server.sessions.during(caller, channel.channel) {
+                    try await pump(console, visit.framing, inbound, outbound)
+                }
             } catch let error as APIError {
                 try await close(outbound, error.message, .policyViolation)
             }
@@ -78,6 +84,8 @@ struct ConsoleBridge {
                         case .ping:
                             try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData))
                         case .connectionClose:
+                            // To be answered with one (RFC 6455, section 5.5.1).
+                            try await close(outbound, "")
                             return
                         default:
                             break

@@ -20,19 +20,26 @@ struct ConsoleVisit: Sendable {
     var stream: String?
     /// What they want to do there, as a request says it.
     var mode: String?
-    /// Who it is; nil: a process of this host, which the kernel can name.
-    let caller: Caller?
+    /// Who it is.
+    let visitor: Visitor
     /// What the frames hold.
     var framing = Framing.binary
     /// The subprotocol they offered that this answers to (RFC 6455, section 1.9).
     var subprotocol: Framing?
 
+    /// Who visits.
+    enum Visitor: Sendable {
+        /// A process of this host, which the kernel can name.
+        case local
+        case known(Caller)
+    }
+
     /// A visit that the route of a console asks for.
-    init(of vm: String, _ target: RequestTarget, caller: Caller?) {
+    init(of vm: String, _ target: RequestTarget, by visitor: Visitor) {
         self.vm = vm
         stream = target["stream"]
         mode = target["mode"]
-        self.caller = caller
+        self.visitor = visitor
     }
 
     /// A visit to what `grant` has been given for, by a client that offers these subprotocols. Such a client cannot say
@@ -40,7 +47,7 @@ struct ConsoleVisit: Sendable {
     init(_ grant: ConsoleGrant, offered: [String]) {
         vm = grant.vm
         mode = "steal"
-        caller = grant.caller
+        visitor = .known(grant.caller)
         subprotocol = [Framing.binary, .base64].first { offered.contains($0.rawValue) }
         framing = subprotocol ?? .binary
     }

@@ -69,7 +69,7 @@ public struct LogRequest: Sendable {
         }
         grep = target["grep"]
         ignoreCase = target["ignore-case"].map { _ in target.flag("ignore-case") }
-        selection.pattern = try Self.pattern(grep, ignoreCase: ignoreCase)
+        selection.pattern = try Self.pattern(grep, ignoreCase: ignoreCase, patience: Pattern.sharedPatience)
         selection.cursor = target["cursor"]
         selection.follow = target.flag("follow")
         if let word = target["format"] {
@@ -149,12 +149,16 @@ public struct LogRequest: Sendable {
     }
 
     /// The pattern that `text` spells.
-    public static func pattern(_ text: String?, ignoreCase: Bool?) throws(APIError) -> Pattern? {
+    public static func pattern(
+        _ text: String?,
+        ignoreCase: Bool?,
+        patience: Int? = nil
+    ) throws(APIError) -> Pattern? {
         guard let text else {
             return nil
         }
         do {
-            return try Pattern(text, ignoreCase: ignoreCase)
+            return try Pattern(text, ignoreCase: ignoreCase, patience: patience)
         } catch {
             throw .badRequest("\(error)")
         }

@@ -21,14 +21,14 @@ struct LogStream {
     ) async throws {
         let request = try LogRequest(target, now: server.now)
         let (store, now) = (server.store(for: caller), server.now)
-        let query = try await server.blocking { try request.open(store, now: now) }
+        let query = try await server.blocking(for: caller) { try request.open(store, now: now) }
         var headers = HTTPHeaders()
         headers.add(name: "Content-Type", value: request.rendering.format.contentType)
         headers.add(name: "Transfer-Encoding", value: "chunked")
         headers.add(name: "Trailer", value: "Guestlog-Cursor, Guestlog-Matched, Guestlog-Explanation")
         try await outbound.write(.head(HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)))
         do {
-            let following = Following(CommitNews(server.capture.bell, until: closed))
+            let following = Following(CommitNews(server.capture.bell, on: server.threads(for: caller), until: closed))
             let isWhole = try await following.answer(query) { try await outbound.write(.body(ByteBuffer(bytes: $0))) }
             if isWhole {
                 try await outbound.write(.end(trailers(of: query)))

@@ -16,13 +16,22 @@ enum Route: Hashable {
     case addToken
     case revokeToken(id: String)
 
-    /// What one must be allowed to ask for it over the network; nil: it is asked for on this host alone.
+    /// What one must be allowed to ask for it; nil: that is not for the network.
     var scope: Access.Scope? {
         switch self {
         case .status, .vms, .logs, .boots, .wait: .read
         case .console: .console
-        case .addConsole, .removeConsole, .endVM: .admin
-        case .tokens, .addToken, .revokeToken: nil
+        case .removeConsole, .endVM: .admin
+        // Whoever says where a console is has the daemon open that, as itself.
+        case .addConsole, .tokens, .addToken, .revokeToken: nil
+        }
+    }
+
+    /// Whether it is for root and the daemon's own user alone.
+    var isDaemonsOwn: Bool {
+        switch self {
+        case .tokens, .addToken, .revokeToken: true
+        default: false
         }
     }
 

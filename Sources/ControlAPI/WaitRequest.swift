@@ -15,7 +15,13 @@ struct WaitRequest {
         for caller: Caller,
         until closed: EventLoopFuture<Void>
     ) async throws -> JSON {
-        guard let pattern = try LogRequest.pattern(target["pattern"], ignoreCase: nil) else {
+        guard
+            let pattern = try LogRequest.pattern(
+                target["pattern"],
+                ignoreCase: nil,
+                patience: Pattern.sharedPatience
+            )
+        else {
             throw APIError.badRequest("pattern is missing")
         }
         let since = try LogRequest.time(target, "since", server.now)
@@ -39,7 +45,7 @@ struct WaitRequest {
             pattern: pattern,
             since: since
         )
-        let following = Following(CommitNews(server.capture.bell, until: closed))
+        let following = Following(CommitNews(server.capture.bell, on: server.threads(for: caller), until: closed))
         guard let match = try await following.match(wait, within: timeout) else {
             return .null
         }

@@ -13,6 +13,7 @@ final class Doors {
     private let diagnostics: Diagnostics
     private let problems: Problems
     private var network: NetworkDoor?
+    private weak var server: ControlServer?
     /// The listening sockets, by the names under which they are passed on.
     private var listeners: [String: Int32] = [:]
 
@@ -40,6 +41,7 @@ final class Doors {
 
     /// Has `server` serve all of them.
     func open(_ server: ControlServer) throws {
+        self.server = server
         if listeners[Self.localName] == nil {
             listeners[Self.localName] = try UnixSocket.listen(at: configuration.socket).release()
         }
@@ -66,6 +68,7 @@ final class Doors {
             }
             try serve(Self.networkName, .network(door), server)
             network = door
+            problems.clear(Self.subject)
             diagnostics.say(.notice, "the API listens at \(wanted.words)")
         } catch {
             closeNetwork()
@@ -99,10 +102,16 @@ final class Doors {
         }
     }
 
-    /// Shows a certificate that was renewed from now on.
+    /// Shows a certificate that was renewed from now on. A door that could not be opened is tried again.
     func renewIdentity() {
+        guard let network else {
+            if let listener = configuration.listener, let server {
+                openNetwork(listener, server)
+            }
+            return
+        }
         do {
-            try network?.identity?.reload()
+            try network.identity?.reload()
             problems.clear(Self.subject)
         } catch {
             raise("\(error); the one read before stays")

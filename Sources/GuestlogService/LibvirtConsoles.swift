@@ -22,7 +22,8 @@ final class LibvirtConsoles: Sendable {
         let byKey = Dictionary(wanted.map { ($0.key, $0) }) { first, _ in first }
         added.withLock { added in
             for (key, definition) in added where byKey[key] != definition {
-                _ = hub.remove(key)
+                // One that is captured has taken its place, maybe.
+                hub.remove(definition)
                 added[key] = nil
             }
             for (key, definition) in byKey where added[key] == nil {

@@ -121,7 +121,11 @@ public final class LogQuery: @unchecked Sendable {
         var out: [UInt8] = []
         out.reserveCapacity(QueryLimits.chunk + QueryLimits.chunk / 2)
         while out.count < QueryLimits.chunk, !isOver {
-            guard let (entry, lane) = try merger.peek() else {
+            let next = try merger.peek()
+            if let pattern = selection.pattern, pattern.isExhausted {
+                throw QueryError.tooCostly(pattern)
+            }
+            guard let (entry, lane) = next else {
                 isDrained = true
                 if !isFollowing {
                     writer.finish(to: &out)

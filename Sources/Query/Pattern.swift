@@ -20,9 +20,13 @@ public final class Pattern: Sendable {
     /// `pcre2_code`, which is read only once it is compiled.
     fileprivate nonisolated(unsafe) let code: OpaquePointer
     private let abandoned = Atomic<Int>(0)
+    private let patience: Int?
 
     /// Expressions longer than this are refused: they come from the network too, and compiling costs memory.
     public static let maximumLength = 4096
+
+    /// Matches that somebody's question may have given up, where others wait: about a second.
+    public static let sharedPatience = 1000
 
     /// Steps of backtracking after which a match is given up: about a millisecond. An honest expression needs a few
     /// per byte of a line; PCRE2's own limit of ten million would let each line of a hostile guest cost ten times that.
@@ -31,8 +35,9 @@ public final class Pattern: Sendable {
     static let maximumHeap: UInt32 = 8192
 
     /// Compiles `expression`. Case is ignored when `ignoreCase` says so, or, when it is nil, if the expression has no
-    /// capital letter, as in journalctl; `\S` and `\p{Lu}` do not count as capitals.
-    public init(_ expression: String, ignoreCase: Bool? = nil) throws(PatternError) {
+    /// capital letter, as in journalctl; `\S` and `\p{Lu}` do not count as capitals. After `patience` matches that were
+    /// given up no more are tried.
+    public init(_ expression: String, ignoreCase: Bool? = nil, patience: Int? = nil) throws(PatternError) {
         let bytes = Array(expression.utf8)
         guard bytes.count <= Self.maximumLength else {
             let reason = "it is longer than \(Self.maximumLength) bytes"
@@ -58,6 +63,7 @@ public final class Pattern: Sendable {
         // Where there is no just-in-time compiler, or no memory for it, the interpreter serves.
         pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE)
         self.code = code
+        self.patience = patience
         self.expression = expression
         self.ignoresCase = ignoresCase
         requiredLiteral = ignoresCase ? nil : RequiredLiteral.find(in: bytes)
@@ -70,6 +76,11 @@ public final class Pattern: Sendable {
     /// How many matches of this pattern were given up because they went beyond the limits; each counted as no match.
     public var abandonedMatches: Int {
         abandoned.load(ordering: .relaxed)
+    }
+
+    /// Whether so many were that no more are tried: what is asked costs more than an answer is worth.
+    public var isExhausted: Bool {
+        patience.map { abandonedMatches >= $0 } ?? false
     }
 
     fileprivate func countAbandoned() {
@@ -158,6 +169,9 @@ public struct Matcher: ~Copyable {
     /// The bytes of `text` that the pattern matches first, at or after `start`. A match that goes beyond the limits is
     /// none, and counted by the pattern.
     public mutating func firstMatch(in text: UnsafeRawBufferPointer, from start: Int = 0) -> Range<Int>? {
+        guard !pattern.isExhausted else {
+            return nil
+        }
         guard let result, let context else {
             pattern.countAbandoned()
             return nil

@@ -27,6 +27,7 @@ public final class PatternWait: @unchecked Sendable {
     private let word: String
     private let stream: StreamName?
     private let since: Timestamp?
+    private let pattern: Pattern
     private let matcher: PatternMatcher
     private let filter: LineFilter
     private var root: GrowingFolder
@@ -44,6 +45,7 @@ public final class PatternWait: @unchecked Sendable {
         self.word = word
         self.stream = stream
         self.since = since
+        self.pattern = pattern
         matcher = PatternMatcher(pattern)
         filter = LineFilter(since: since, pattern: matcher)
         root = GrowingFolder("", in: store)
@@ -72,6 +74,9 @@ public final class PatternWait: @unchecked Sendable {
             if let match = try match(in: place), first.map({ match.time < $0.time }) ?? true {
                 first = match
             }
+        }
+        if first == nil, pattern.isExhausted {
+            throw QueryError.tooCostly(pattern)
         }
         return first
     }

@@ -2,7 +2,7 @@
 public struct QueryError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of error, for programs.
     public struct Code: Hashable, Sendable {
-        private enum Kind { case noSuchVM, ambiguousVM, noSuchStream, noSuchBoot, badCursor }
+        private enum Kind { case noSuchVM, ambiguousVM, noSuchStream, noSuchBoot, badCursor, tooCostly }
         private let kind: Kind
 
         /// No VM has that name.
@@ -15,12 +15,23 @@ public struct QueryError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let noSuchBoot = Code(kind: .noSuchBoot)
         /// The cursor is none, or of something else.
         public static let badCursor = Code(kind: .badCursor)
+        /// The pattern takes too many steps.
+        public static let tooCostly = Code(kind: .tooCostly)
     }
 
     /// The kind of error.
     public let code: Code
     /// What is wrong and what to do, for people.
     public let message: String
+
+    /// The pattern was given up.
+    static func tooCostly(_ pattern: Pattern) -> QueryError {
+        QueryError(
+            .tooCostly,
+            "'\(VMLookup.quoted(pattern.expression))' was given up on \(pattern.abandonedMatches) lines: too many ways to "
+                + "try; simplify it"
+        )
+    }
 
     init(_ code: Code, _ message: String) {
         self.code = code

@@ -9,7 +9,10 @@ public enum PassedDescriptors {
 
     /// Lets `descriptors` outlive an exec of this process, where they are: other threads still use all other numbers
     /// until the exec has ended them, and what they write must not reach a guest. Names hold no colon.
+    ///
+    /// All others end with this image, whoever made them: who was connected sees that it is over.
     public static func pass(_ descriptors: [(name: String, descriptor: Int32)]) {
+        gl_close_on_exec()
         for (_, descriptor) in descriptors {
             _ = gl_fcntl(descriptor, F_SETFD, 0)
         }

@@ -125,5 +125,9 @@ import Testing
         #expect(try eventually { try house.text("web").bytes == Array("hello\n".utf8) })
         #expect(house.hub.statuses().map(\.definition.key) == [key])
         #expect(house.hub.add(joined) == .taken(by: key))
+        // What it was to be joined for has gone; it is captured all the same.
+        house.hub.remove(joined)
+        send("more\n", to: guest)
+        #expect(try eventually { try house.text("web").bytes == Array("hello\nmore\n".utf8) })
     }
 }

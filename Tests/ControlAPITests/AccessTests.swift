@@ -45,7 +45,7 @@ import Testing
         let asked = [
             ("GET", "/v1/vms", "read"), ("GET", "/v1/status", "read"), ("GET", "/v1/logs?vm=web", "read"),
             ("GET", "/v1/vms/web/console", "console"), ("DELETE", "/v1/consoles/nobody", "admin"),
-            ("POST", "/v1/consoles", "admin"), ("DELETE", "/v1/vms/nobody", "admin"), ("GET", "/v1/tokens", ""),
+            ("POST", "/v1/consoles", ""), ("DELETE", "/v1/vms/nobody", "admin"), ("GET", "/v1/tokens", ""),
             ("POST", "/v1/tokens", ""), ("DELETE", "/v1/tokens/x", ""),
         ]
         for scope in Access.Scope.allCases {
@@ -115,6 +115,58 @@ import Testing
         say(Array("lab speaks\n".utf8), to: pair.first)
         #expect(try await hears("lab speaks"))
         #expect(!String(decoding: heard, as: UTF8.self).contains("db-1"))
+    }
+
+    @Test("what a token has begun ends with it: answers that go on, consoles that somebody is on")
+    func endsWithToken() async throws {
+        let house = try House()
+        let client = try house.open()
+        let guest = try house.addConsole("web")
+        say(Array("hello\n".utf8), to: guest)
+        #expect(try await house.stores("hello\n", of: "web"))
+        let text = try house.token([.read, .console])
+        let following = try client.connect()
+        client.send(client.head("GET", "/v1/logs?vm=web&follow=1", bearer(text)), to: following)
+        let session = try await WebSocketSession(client, "/v1/vms/web/console", bearer(text))
+        #expect(await awaits { house.hub.statuses().first?.writer?.hasPrefix("token ") == true })
+        let other = try await WebSocketSession(client, "/v1/vms/web/console", bearer(try house.token([.console])))
+        _ = try house.server.revokeToken(try #require(AccessToken.parts(of: text)).id)
+        _ = try await client.readAll(from: following)
+        while try await session.frame() != nil {}
+        #expect(await awaits { house.hub.statuses().first?.watchers == 1 })
+        // Others stay.
+        say(Array("more\n".utf8), to: guest)
+        #expect(try await other.hears("more\n"))
+
+        let soon = try house.token([.console], expires: house.server.now.advanced(byMicroseconds: 300_000))
+        let brief = try await WebSocketSession(client, "/v1/vms/web/console", bearer(soon))
+        while try await brief.frame() != nil {}
+    }
+
+    @Test("the daemon is not to be had by naming its own socket as a console's")
+    func ownSocket() async throws {
+        let house = try House(servesItself: false)
+        let error = await #expect(throws: APIError.self) { try await house.client.get(RequestTarget(["v1", "vms"])) }
+        #expect(error?.status == 403)
+    }
+
+    @Test("a question for a head gets no body, and what is no opening handshake is none")
+    func oddRequests() async throws {
+        let house = try House()
+        let client = try house.open()
+        let token = bearer(try house.token([.read, .console]))
+        for path in ["/", "/v2.1", "/v1/vms", "/nowhere"] {
+            let head = try await client.ask("HEAD", path, token)
+            #expect(head.status > 0 && head.body.isEmpty, "\(path)")
+        }
+        let fields = [
+            ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "AAECAwQFBgcICQoLDA0ODw=="),
+        ]
+        for (method, body) in [("GET", "abcde"), ("POST", ""), ("POST", "abcde")] {
+            #expect(try await client.ask(method, "/v1/vms/web/console", token + fields, body: body).status != 101)
+        }
+        #expect(try await client.ask("GET", "/v1/vms", token + [("Host", "evil\"x")]).status == 400)
     }
 
     @Test("pages from elsewhere may not use what their reader can reach")

@@ -20,7 +20,7 @@ final class House: Sendable {
     let server: ControlServer
     private let serving: Mutex<[Task<Void, any Error>]>
 
-    init(nova: NovaOptions = NovaOptions(), limits: ControlServer.Limits = .init()) throws {
+    init(nova: NovaOptions = NovaOptions(), limits: ControlServer.Limits = .init(), servesItself: Bool = true) throws {
         let folder = TemporaryFolder()
         path = folder.path
         let options = CaptureService.Options(store: path + "/store", inflight: path + "/run/inflight")
@@ -35,7 +35,8 @@ final class House: Sendable {
             tokens: TokenRegister(in: capture.store),
             nova: nova,
             version: "test",
-            limits: limits
+            limits: limits,
+            servesItself: servesItself
         )
         self.server = server
         client = ControlClient(socket: path + "/run/api.sock")

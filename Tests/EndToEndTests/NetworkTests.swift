@@ -46,8 +46,12 @@ extension EndToEnd {
             let token = token()
             #expect(status(token) == "200")
             #expect(status("gl_0_0") == "401")
+            let following = site.begin(["logs", "--all", "-f"], by: .socket, name: "following")
+            #expect(eventually { site.guestlog("status", by: .socket).status == 0 })
             site.replace()
             #expect(status(token) == "200")
+            // Who was connected sees that it is over.
+            #expect(eventually { following.hasEnded })
             // The old authority does not know the new certificate.
             FileText.write(FileText.text(folder.path + "/tls.crt"), to: folder.path + "/old.crt")
             Certificate.make("second", in: folder.path)
@@ -81,6 +85,11 @@ extension EndToEnd {
             let status = site.guestlog("status", by: .socket).text
             #expect(status.contains("problem: api: the key in \(folder.path)/tls.key cannot be read"))
             #expect(status.contains("nothing listens at \(address)"))
+            let token = token()
+            Certificate.make("mended", in: folder.path)
+            site.daemon?.signal(SIGHUP)
+            #expect(eventually { self.status(token) == "200" })
+            #expect(!site.guestlog("status", by: .socket).text.contains("problem: api"))
         }
     }
 

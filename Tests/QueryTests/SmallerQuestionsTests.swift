@@ -256,4 +256,21 @@ struct SmallerQuestionsTests {
         #expect(try explanation(Pattern("(a+)+$"))?.hasPrefix("matching was given up on 1 line") == true)
         #expect(try explanation(Pattern("a$")) == nil)
     }
+
+    @Test("a pattern that costs more than others should wait for is given up for good, and the answer ends with that")
+    func tooCostly() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        for _ in 0..<5 {
+            try sample.say(String(repeating: "a", count: 5000) + "!\n")
+        }
+        let patient = try Pattern("(a+)+$", patience: 9)
+        let query = try ask(sample) { $0.pattern = patient }
+        while try query.next() != nil {}
+        #expect(patient.abandonedMatches == 5)
+        let shared = try Pattern("(a+)+$", patience: 3)
+        let refused = try ask(sample) { $0.pattern = shared }
+        let error = #expect(throws: QueryError.self) { while try refused.next() != nil {} }
+        #expect(error?.code == .tooCostly && shared.abandonedMatches == 3)
+    }
 }

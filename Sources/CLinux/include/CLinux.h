@@ -30,6 +30,8 @@ static inline void gl_store_release(uint64_t *word, uint64_t value) {
 // Variadic system calls, given fixed shapes.
 int gl_open(const char *path, int flags, mode_t mode);
 int gl_fcntl(int fd, int command, long argument);
+// Has exec close every descriptor but the standard ones; what the kernel is too old for stays as it is.
+void gl_close_on_exec(void);
 int gl_get_window_size(int fd, struct winsize *size);
 int gl_set_window_size(int fd, const struct winsize *size);
 

@@ -1,5 +1,6 @@
 import Glibc
 public import LogModel
+import NIOCore
 import SystemIO
 
 /// What somebody may do, and to which VMs.
@@ -10,7 +11,7 @@ public struct Access: Hashable, Sendable {
         case read
         /// Be on a console, and type.
         case console
-        /// All of that, and change what is captured.
+        /// All of that, and let go of consoles and VMs.
         case admin
 
         /// The names of all, as they stand in a sentence.
@@ -42,25 +43,33 @@ struct Caller: Sendable {
     /// In words, for the record.
     let name: String
     let access: Access
-    /// The id of the token they came with; nil when they needed none.
-    let token: String?
-    /// The user on this host that asks over the Unix socket; nil for all others.
-    let user: UInt32?
+    /// Where they come from.
+    let origin: Origin
+    /// How long they may stay; nil: as long as they like.
+    let expires: TimeAmount?
+
+    /// Where somebody comes from.
+    enum Origin: Sendable {
+        /// From this host, by the Unix socket; the user, as far as the kernel could tell.
+        case local(user: UInt32?)
+        /// From the network, with the token of that id; nil: without one, where none is needed.
+        case network(token: String?)
+    }
 
     /// A process on this host, which the Unix socket's permissions have let in.
     init(_ peer: PeerCredentials?) {
         name = peer.map { "user \($0.user) (process \($0.process))" } ?? "somebody"
         access = .all
-        user = peer?.user
-        token = nil
+        origin = .local(user: peer?.user)
+        expires = nil
     }
 
     /// Somebody who came over the network.
-    init(name: String, access: Access, token: String? = nil) {
+    init(name: String, access: Access, token: String? = nil, expires: TimeAmount? = nil) {
+        self.expires = expires
         self.name = name
         self.access = access
-        self.token = token
-        user = nil
+        origin = .network(token: token)
     }
 
     /// Refuses what is not theirs to do.
@@ -71,5 +80,17 @@ struct Caller: Sendable {
     }
 
     /// Whether it is this host's root or the daemon's own user, who may do what the daemon itself may.
-    var isDaemonsOwn: Bool { user == 0 || user == geteuid() }
+    var isDaemonsOwn: Bool {
+        if case .local(let user?) = origin { user == 0 || user == geteuid() } else { false }
+    }
+
+    /// Whether they are on this host.
+    var isLocal: Bool {
+        if case .local = origin { true } else { false }
+    }
+
+    /// The id of the token they came with, if they did.
+    var token: String? {
+        if case .network(let token) = origin { token } else { nil }
+    }
 }

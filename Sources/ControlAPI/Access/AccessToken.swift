@@ -130,7 +130,8 @@ extension Access {
         let scopes = json["scopes"]?.elements?.map { $0.text.flatMap(Scope.init) }
         let words = json["vms"]?.elements?.map(\.text)
         guard let scopes, let words, !scopes.isEmpty, !words.isEmpty, !scopes.contains(nil), !words.contains(nil),
-            words.count <= VMPattern.limit
+            words.count <= VMPattern.limit,
+            words.allSatisfy({ ($0 ?? "").utf8.count <= VMPattern.longestWord })
         else {
             return nil
         }

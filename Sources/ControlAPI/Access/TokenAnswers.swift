@@ -37,6 +37,7 @@ extension ControlServer {
         guard try tokens.revoke(id) else {
             throw APIError.notFound("there is no token \(id); guestlog token list shows those there are")
         }
+        sessions.end(id)
         return .object([("revoked", .string(id))])
     }
 }

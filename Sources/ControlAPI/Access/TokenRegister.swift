@@ -1,5 +1,6 @@
 import LogModel
 public import LogStore
+import NIOCore
 import Synchronization
 import SystemIO
 
@@ -10,12 +11,14 @@ public final class TokenRegister: Sendable {
     private let folder: String
     private let fileSystem: any FileSystem
     private let tokens: Mutex<[AccessToken]>
+    /// Held while the file is changed: who only asks does not wait for a disk.
+    private let changing = Mutex(())
     /// Why the file cannot be used: nobody comes in by a token then, and none is made.
     public let damage: (any Error)?
 
     private static let file = "tokens.json"
     /// Most tokens there may be.
-    static let limit = 10_000
+    static let limit = 1000
     /// Most bytes of a token's name.
     static let longestName = 200
 
@@ -62,7 +65,8 @@ public final class TokenRegister: Sendable {
             return nil
         }
         let name = token.name.isEmpty ? "token \(id)" : "token \(id) (\(token.name))"
-        return Caller(name: name, access: token.access, token: id)
+        let rest = token.expires.map { TimeAmount.microseconds($0.microseconds - now.microseconds) }
+        return Caller(name: name, access: token.access, token: id, expires: rest)
     }
 
     /// Whether somebody who came a while ago could come now: their token still counts.
@@ -107,13 +111,13 @@ public final class TokenRegister: Sendable {
         if let damage {
             throw APIError(500, "\(damage)")
         }
-        try tokens.withLock { tokens in
-            var changed = tokens
+        try changing.withLock { _ in
+            var changed = all
             try body(&changed)
             try fileSystem.makeDirectory(folder)
             let text = JSON.object([("tokens", .array(changed.map(\.kept)))])
             try fileSystem.replace(Self.file, in: folder, with: text.bytes + [Lines.feed])
-            tokens = changed
+            tokens.withLock { $0 = changed }
         }
     }
 }

@@ -58,14 +58,14 @@ struct NovaConsoleOutput: Sendable {
         return text
     }
 
-    /// At least the last `count` bytes, or all there are; of the last `lines`, when that is given.
+    /// More than the last `count` bytes, or all there are; of the last `lines`, when that is given.
     private func last(_ count: Int, lines: Int?, _ format: OutputFormat) throws -> [UInt8] {
         let most = min(lines ?? .max, Selection.largestTail)
         var tail = min(most, Self.usualLines)
-        var bytes = try read(tail, format)
-        while bytes.count < count, tail < most {
+        var bytes = try read(tail, count, format)
+        while bytes.count <= count, tail < most {
             tail = min(most, tail * 8)
-            let more = try read(tail, format)
+            let more = try read(tail, count, format)
             guard more.count > bytes.count else {
                 break
             }
@@ -74,7 +74,7 @@ struct NovaConsoleOutput: Sendable {
         return bytes
     }
 
-    private func read(_ tail: Int, _ format: OutputFormat) throws -> [UInt8] {
+    private func read(_ tail: Int, _ count: Int, _ format: OutputFormat) throws -> [UInt8] {
         var selection = Selection()
         // The first console: others see nothing of the boot.
         selection.streams = [.console0]
@@ -86,9 +86,13 @@ struct NovaConsoleOutput: Sendable {
         rendering.boots = false
         rendering.utc = true
         let query = try LogQuery(store: store, vms: [vm], selection: selection, rendering: rendering, now: now)
+        // Lines may be long: no more is kept of them than is asked for.
         var bytes: [UInt8] = []
         while let more = try query.next() {
             bytes += more
+            if bytes.count > 2 * count {
+                bytes.removeFirst(bytes.count - count - 1)
+            }
         }
         return bytes
     }

@@ -41,7 +41,7 @@ extension NovaAPI {
         case nil, .null?: return nil
         case .integer(let number)? where number >= -1: return Int(clamping: number)
         case .string(let digits)?:
-            if let number = Int(digits), number >= -1 {
+            if digits.first != "+", let number = Int(digits), number >= -1 {
                 return number
             }
         default: break
@@ -53,7 +53,7 @@ extension NovaAPI {
         let found = try await found(call)
         let (store, now) = (server.store(for: call.caller), server.now)
         let rules = server.nova.output
-        let text = try await server.blocking {
+        let text = try await server.blocking(for: call.caller) {
             // What has said nothing yet has an empty console.
             let vm = try store.vms().last { Self.id(of: $0.identity) == found.id && $0.ended == nil }
             return try vm.map {
@@ -91,7 +91,7 @@ extension NovaAPI {
             )
         }
         let (id, caller) = (found.id, call.caller)
-        guard (try? await server.blocking({ try self.server.consoles(of: id, for: caller) })) != nil else {
+        guard (try? await server.blocking(for: caller, { try self.server.consoles(of: id, for: caller) })) != nil else {
             throw APIError.badRequest("Unavailable console type serial.")
         }
         let expires = server.now.advanced(byMicroseconds: server.nova.consoleLife)
@@ -112,7 +112,10 @@ extension NovaAPI {
         guard let grant = grant(token) else {
             throw APIError.notFound("Token not found")
         }
-        let consoles = try await server.blocking { try self.server.consoles(of: grant.vm, for: grant.caller) }
+        let caller = call.caller
+        let consoles = try await server.blocking(for: caller) {
+            try self.server.consoles(of: grant.vm, for: grant.caller)
+        }
         guard call.caller.access.vms.contains(consoles[0].definition.vm),
             case .tcp(let address)? = consoles.first(where: { $0.definition.key.stream == .console0 })?
                 .definition.endpoint

@@ -58,8 +58,12 @@ extension NovaAPI {
     func list(_ call: Call, _ base: String, isDetailed: Bool) async throws -> JSON {
         try call.caller.need(.read)
         let (target, caller) = (call.target, call.caller)
-        var servers = try await server.blocking { try self.servers(for: caller) }
-        if let pattern = try LogRequest.pattern(target["name"], ignoreCase: true) {
+        var servers = try await server.blocking(for: caller) { try self.servers(for: caller) }
+        if let pattern = try LogRequest.pattern(
+            target["name"],
+            ignoreCase: true,
+            patience: Pattern.sharedPatience
+        ) {
             var matcher = Matcher(pattern)
             servers.removeAll { server in
                 !Array(server.name.utf8).withUnsafeBytes { matcher.matches($0) }
@@ -88,7 +92,7 @@ extension NovaAPI {
         if page.count < servers.count, let last = page.last {
             var parameters = target.parameters
             parameters["marker"] = [last.id]
-            let next = RequestTarget([NovaVersion.path] + target.components, parameters).text
+            let next = RequestTarget(call.request.target?.components ?? [], parameters).text
             answer.append(("servers_links", .array([NovaVersion.link("next", base + next)])))
         }
         return .object(answer)
@@ -102,7 +106,9 @@ extension NovaAPI {
     /// The server that the address names.
     func found(_ call: Call) async throws -> NovaServer {
         let (id, caller) = (call.id, call.caller)
-        guard let server = try await server.blocking({ try self.servers(for: caller).first { $0.id == id } }) else {
+        guard
+            let server = try await server.blocking(for: caller, { try self.servers(for: caller).first { $0.id == id } })
+        else {
             throw APIError.notFound("Instance \(id) could not be found.")
         }
         return server

@@ -20,7 +20,8 @@ struct Answer {
         }
     }
 
-    func write(to outbound: ResponseWriter) async throws {
+    /// Sends it; to a request for the head alone, that.
+    func write(to outbound: ResponseWriter, isHead: Bool = false) async throws {
         let text = json.bytes + [UInt8(ascii: "\n")]
         var fields = HTTPHeaders(headers)
         fields.add(name: "Content-Type", value: "application/json")
@@ -30,6 +31,7 @@ struct Answer {
             status: HTTPResponseStatus(statusCode: status),
             headers: fields
         )
-        try await outbound.write(contentsOf: [.head(head), .body(ByteBuffer(bytes: text)), .end(nil)])
+        let content: [HTTPPart<HTTPResponseHead, ByteBuffer>] = isHead ? [] : [.body(ByteBuffer(bytes: text))]
+        try await outbound.write(contentsOf: [.head(head)] + content + [.end(nil)])
     }
 }

@@ -20,9 +20,14 @@ public final class ControlServer: Sendable {
     let domains: DomainDirectory
     let nova: NovaOptions
     let grants = ConsoleGrants()
+    let sessions = Sessions()
+    /// Threads for what reads files: those who come over the network have their own, and keep nobody on this host waiting.
+    private let localThreads = NIOThreadPool(numberOfThreads: ControlServer.readers)
+    private let networkThreads = NIOThreadPool(numberOfThreads: ControlServer.readers)
     let version: String
     let started: Timestamp
     private let limits: Limits
+    private let servesItself: Bool
 
     /// What one daemon serves at most.
     public struct Limits: Sendable {
@@ -43,7 +48,8 @@ public final class ControlServer: Sendable {
     }
 
     /// A server over `capture` and `hub`, for those whom the host's permissions or `tokens` let in. `domains` are what
-    /// libvirt tells of its VMs.
+    /// libvirt tells of its VMs. Who comes from this very process is refused unless it `servesItself`: somebody has
+    /// named our socket as a console's, to be taken for us.
     public init(
         capture: CaptureService,
         hub: ConsoleHub,
@@ -51,7 +57,8 @@ public final class ControlServer: Sendable {
         domains: DomainDirectory = DomainDirectory(),
         nova: NovaOptions = NovaOptions(),
         version: String,
-        limits: Limits = Limits()
+        limits: Limits = Limits(),
+        servesItself: Bool = false
     ) {
         self.capture = capture
         self.hub = hub
@@ -60,7 +67,29 @@ public final class ControlServer: Sendable {
         self.nova = nova
         self.version = version
         self.limits = limits
+        self.servesItself = servesItself
         started = Timestamp(microseconds: capture.clock.wallMicroseconds())
+        localThreads.start()
+        networkThreads.start()
+    }
+
+    deinit {
+        localThreads.shutdownGracefully { _ in }
+        networkThreads.shutdownGracefully { _ in }
+    }
+
+    /// Questions that are read for at once, for each kind of callers.
+    private static let readers = 2
+
+    /// Where files are read for `caller`.
+    func threads(for caller: Caller) -> NIOThreadPool { caller.isLocal ? localThreads : networkThreads }
+
+    /// Runs what reads files on a thread that may wait for them.
+    func blocking<Result: Sendable>(
+        for caller: Caller,
+        _ body: @escaping @Sendable () throws -> Result
+    ) async throws -> Result {
+        try await threads(for: caller).runIfActive(body)
     }
 
     var now: Timestamp { Timestamp(microseconds: capture.clock.wallMicroseconds()) }
@@ -77,32 +106,27 @@ public final class ControlServer: Sendable {
         let handlers = ServerChannel(door: door, frameLimit: limits.frame) { [self] head, channel in
             Result { () throws(APIError) in try visit(head, by: door, from: channel) }
         }
+        let places = Places(door.isNetwork ? limits.networkConnections : .max)
         let server = try await ServerBootstrap(group: group)
+            // The other end of a connection may have been switched off.
+            .childChannelOption(.socketOption(.so_keepalive), value: door.isNetwork ? 1 : 0)
             .bind(raw) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    (try handlers.configure(channel), self.deadline(of: channel, door))
+                    try places.take(for: channel)
+                    return (try handlers.configure(channel), self.deadline(of: channel, door))
                 }
             }
-        let count = NIOLockedValueBox(0)
         try await withThrowingDiscardingTaskGroup { tasks in
             try await server.executeThenClose { connections in
                 for try await (negotiation, deadline) in connections {
-                    if case .network = door, count.withLockedValue({ $0 }) >= limits.networkConnections {
-                        deadline?.close()
-                        continue
-                    }
-                    count.withLockedValue { $0 += 1 }
-                    tasks.addTask {
-                        await self.serve(negotiation, deadline, by: door)
-                        count.withLockedValue { $0 -= 1 }
-                    }
+                    tasks.addTask { await self.serve(negotiation, deadline, by: door) }
                 }
             }
         }
     }
 
     private func deadline(of channel: any Channel, _ door: Door) -> RequestDeadline? {
-        if case .network = door { RequestDeadline(channel, TimeAmount(limits.patience)) } else { nil }
+        door.isNetwork ? RequestDeadline(channel, TimeAmount(limits.patience)) : nil
     }
 
     private func serve(_ negotiation: EventLoopFuture<Negotiated>, _ deadline: RequestDeadline?, by door: Door) async {
@@ -143,7 +167,6 @@ public final class ControlServer: Sendable {
                     guard let received = head else {
                         return
                     }
-                    deadline?.end()
                     let request = Request(
                         head: received,
                         body: body,
@@ -151,7 +174,7 @@ public final class ControlServer: Sendable {
                         peer: peer,
                         address: channel.channel.remoteAddress
                     )
-                    try await respond(to: request, outbound, until: channel.channel.closeFuture)
+                    try await respond(to: request, on: channel.channel, outbound, deadline)
                     if !received.isKeepAlive {
                         return
                     }
@@ -163,16 +186,18 @@ public final class ControlServer: Sendable {
 
     private func respond(
         to request: Request,
+        on channel: any Channel,
         _ outbound: ResponseWriter,
-        until closed: EventLoopFuture<Void>
+        _ deadline: RequestDeadline?
     ) async throws {
+        let isHead = request.head.method == .HEAD
         do {
             guard let target = request.target else {
                 throw APIError.badRequest("the address has a broken escape")
             }
             try request.checkOrigin()
             if target.components.first != "v1", let answer = await NovaAPI(server: self).answer(request, target) {
-                try await answer.write(to: outbound)
+                try await answer.write(to: outbound, isHead: isHead)
                 return
             }
             let route = try Route(request.head.method, target)
@@ -180,12 +205,18 @@ public final class ControlServer: Sendable {
             try check(caller, route, target)
             switch route {
             case .logs:
-                try await LogStream(server: self).answer(target, for: caller, outbound, until: closed)
+                deadline?.end()
+                try await sessions.during(caller, channel) {
+                    try await LogStream(server: self).answer(target, for: caller, outbound, until: channel.closeFuture)
+                }
             case .wait(let vm):
-                let json = try await WaitRequest(server: self).answer(vm, target, for: caller, until: closed)
+                deadline?.end()
+                let json = try await sessions.during(caller, channel) {
+                    try await WaitRequest(server: self).answer(vm, target, for: caller, until: channel.closeFuture)
+                }
                 try await Answer(json).write(to: outbound)
             case .console:
-                throw APIError(426, "a console is a WebSocket: ask for an upgrade")
+                throw APIError(426, "a console is a WebSocket: ask for an upgrade in a connection's first request")
             default:
                 try await Answer(try await answer(route, target, request.body, for: caller)).write(to: outbound)
             }
@@ -194,7 +225,7 @@ public final class ControlServer: Sendable {
         } catch let error as ChannelError {
             throw error
         } catch {
-            try await Answer(Self.apiError(error)).write(to: outbound)
+            try await Answer(Self.apiError(error)).write(to: outbound, isHead: isHead)
         }
     }
 
@@ -220,15 +251,26 @@ public final class ControlServer: Sendable {
     /// Who asks.
     func caller(of request: Request) throws(APIError) -> Caller {
         switch request.door {
-        case .local: Caller(request.peer)
+        case .local: try localCaller(request.peer)
         case .network(let door): try door.caller(request.head.headers, from: request.address, tokens: tokens, now: now)
         }
     }
 
+    /// Who has come by the Unix socket.
+    func localCaller(_ peer: PeerCredentials?) throws(APIError) -> Caller {
+        guard servesItself || peer?.process != getpid() else {
+            throw APIError(403, "the API's own socket is no console")
+        }
+        return Caller(peer)
+    }
+
     private func check(_ caller: Caller, _ route: Route, _ target: RequestTarget) throws(APIError) {
+        guard !route.isDaemonsOwn || caller.isDaemonsOwn else {
+            throw APIError(403, "this is for root and the daemon's own user, over the Unix socket")
+        }
         guard let scope = route.scope else {
-            guard caller.isDaemonsOwn else {
-                throw APIError(403, "this is for root and the daemon's own user, over the Unix socket")
+            guard caller.isLocal else {
+                throw APIError(403, "this is done on the host itself, over the Unix socket")
             }
             return
         }
@@ -256,10 +298,10 @@ public final class ControlServer: Sendable {
             throw .badRequest("\(target.text) is no console")
         }
         guard case .network = door else {
-            return ConsoleVisit(of: vm, target, caller: nil)
+            return ConsoleVisit(of: vm, target, by: .local)
         }
         let caller = try caller(of: request)
         try check(caller, route, target)
-        return ConsoleVisit(of: vm, target, caller: caller)
+        return ConsoleVisit(of: vm, target, by: .known(caller))
     }
 }

@@ -8,6 +8,10 @@ public enum Door: Sendable {
     case local
     /// TCP.
     case network(NetworkDoor)
+
+    var isNetwork: Bool {
+        if case .network = self { true } else { false }
+    }
 }
 
 /// The TCP listener.
@@ -36,6 +40,10 @@ public struct NetworkDoor: Sendable {
     /// another origin (RFC 6454) or by a name that was turned to this address (DNS rebinding).
     func checkOrigin(_ headers: HTTPHeaders) throws(APIError) {
         let host = headers.first(name: "Host") ?? ""
+        // It goes into addresses that are handed out.
+        guard host.utf8.allSatisfy(Self.isHostByte) else {
+            throw .badRequest("Host holds what no host's name does")
+        }
         if isAnonymous, !Self.loopbackNames.contains(Self.name(ofHost: host)) {
             throw APIError(403, "Host: \(host) is not this listener's: it is on the loopback alone")
         }
@@ -47,6 +55,16 @@ public struct NetworkDoor: Sendable {
                 403,
                 "pages of \(origin) may not come here; the configuration's api.origins names those that may"
             )
+        }
+    }
+
+    private static func isHostByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: ":"),
+            UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "_"):
+            true
+        default: false
         }
     }
 
@@ -77,7 +95,7 @@ public struct NetworkDoor: Sendable {
         guard let caller = tokens.caller(with: text, at: now) else {
             throw APIError(401, "the token is none that counts: it is unknown, revoked or over")
         }
-        return Caller(name: caller.name + place, access: caller.access, token: caller.token)
+        return Caller(name: caller.name + place, access: caller.access, token: caller.token, expires: caller.expires)
     }
 
     private static func token(_ headers: HTTPHeaders) -> String? {

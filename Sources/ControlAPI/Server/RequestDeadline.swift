@@ -29,12 +29,6 @@ final class RequestDeadline: Sendable {
         set(nil)
     }
 
-    /// There is no room for this connection.
-    func close() {
-        end()
-        channel.close(promise: nil)
-    }
-
     private func set(_ fresh: Scheduled<Void>?) {
         task.withLockedValue { task in
             task?.cancel()

@@ -30,6 +30,13 @@ struct ServerChannel: Sendable {
             maxFrameSize: frameLimit,
             // Who may not is told why in a frame, which browsers show: of an answer of HTTP they say nothing.
             shouldUpgrade: { channel, head in
+                // What has a body, or asks for something to be done, is no opening handshake (RFC 6455, section 4.1).
+                let hasBody =
+                    head.headers.contains(name: "Transfer-Encoding")
+                    || head.headers.first(name: "Content-Length").map { $0 != "0" } ?? false
+                guard head.method == .GET, !hasBody else {
+                    return channel.eventLoop.makeSucceededFuture(nil)
+                }
                 let headers = try? visit(head, channel).get().upgradeHeaders
                 return channel.eventLoop.makeSucceededFuture(headers ?? HTTPHeaders())
             },
