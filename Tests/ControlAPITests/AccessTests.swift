@@ -130,6 +130,7 @@ import Testing
         let session = try await WebSocketSession(client, "/v1/vms/web/console", bearer(text))
         #expect(await awaits { house.hub.statuses().first?.writer?.hasPrefix("token ") == true })
         let other = try await WebSocketSession(client, "/v1/vms/web/console", bearer(try house.token([.console])))
+        #expect(await awaits { house.hub.statuses().first?.watchers == 2 })
         _ = try house.server.revokeToken(try #require(AccessToken.parts(of: text)).id)
         _ = try await client.readAll(from: following)
         while try await session.frame() != nil {}

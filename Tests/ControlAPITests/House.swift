@@ -20,7 +20,7 @@ final class House: Sendable {
     let server: ControlServer
     private let serving: Mutex<[Task<Void, any Error>]>
 
-    init(nova: NovaOptions = NovaOptions(), limits: ControlServer.Limits = .init(), servesItself: Bool = true) throws {
+    init(nova: NovaOptions = NovaOptions(), limits: ControlServer.Limits = .patient, servesItself: Bool = true) throws {
         let folder = TemporaryFolder()
         path = folder.path
         let options = CaptureService.Options(store: path + "/store", inflight: path + "/run/inflight")
@@ -89,6 +89,15 @@ final class House: Sendable {
         var text: [UInt8] = []
         _ = try await client.stream(RequestTarget(["v1", "logs"], parameters)) { text += $0 }
         return String(decoding: text, as: UTF8.self)
+    }
+}
+
+extension ControlServer.Limits {
+    /// Limits of a server that need not hurry: other tests may keep the language's threads for minutes.
+    static var patient: Self {
+        var limits = Self()
+        limits.patience = .seconds(3600)
+        return limits
     }
 }
 

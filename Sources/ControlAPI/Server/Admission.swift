@@ -1,0 +1,82 @@
+import Glibc
+import NIOCore
+import NIOHTTP1
+import SystemIO
+
+/// Who comes, and whether they may do what they ask for.
+extension ControlServer {
+    /// One request, with all that tells who asks.
+    struct Request {
+        let head: HTTPRequestHead
+        let body: [UInt8]
+        let door: Door
+        let peer: PeerCredentials?
+        let address: SocketAddress?
+
+        var target: RequestTarget? { RequestTarget(head.uri) }
+
+        func checkOrigin() throws(APIError) {
+            if case .network(let door) = door {
+                try door.checkOrigin(head.headers)
+            }
+        }
+    }
+
+    /// Who asks.
+    func caller(of request: Request) throws(APIError) -> Caller {
+        switch request.door {
+        case .local: try localCaller(request.peer)
+        case .network(let door): try door.caller(request.head.headers, from: request.address, tokens: tokens, now: now)
+        }
+    }
+
+    /// Who has come by the Unix socket.
+    func localCaller(_ peer: PeerCredentials?) throws(APIError) -> Caller {
+        guard servesItself || peer?.process != getpid() else {
+            throw APIError(403, "the API's own socket is no console")
+        }
+        return Caller(peer)
+    }
+
+    /// Refuses what is not theirs to ask.
+    func check(_ caller: Caller, _ route: Route, _ target: RequestTarget) throws(APIError) {
+        guard !route.isDaemonsOwn || caller.isDaemonsOwn else {
+            throw APIError(403, "this is for root and the daemon's own user, over the Unix socket")
+        }
+        guard let scope = route.scope else {
+            guard caller.isLocal else {
+                throw APIError(403, "this is done on the host itself, over the Unix socket")
+            }
+            return
+        }
+        // To watch is to read what comes.
+        if case .console = route, target["mode"] == "watch", caller.access.permits(.read) {
+            return
+        }
+        try caller.need(scope)
+    }
+
+    /// The visit that a request for an upgrade asks for.
+    func visit(_ head: HTTPRequestHead, by door: Door, from channel: any Channel) throws(APIError)
+        -> ConsoleVisit
+    {
+        let request = Request(head: head, body: [], door: door, peer: nil, address: channel.remoteAddress)
+        guard let target = request.target else {
+            throw .badRequest("the address has a broken escape")
+        }
+        try request.checkOrigin()
+        if target.components == NovaAPI.serialPath {
+            return try NovaAPI(server: self).visit(target, head.headers)
+        }
+        let route = try Route(.GET, target)
+        guard case .console(let vm) = route else {
+            throw .badRequest("\(target.text) is no console")
+        }
+        guard case .network = door else {
+            return ConsoleVisit(of: vm, target, by: .local)
+        }
+        let caller = try caller(of: request)
+        try check(caller, route, target)
+        return ConsoleVisit(of: vm, target, by: .known(caller))
+    }
+}
