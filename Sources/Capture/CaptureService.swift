@@ -119,7 +119,14 @@ public final class CaptureService: Sendable {
         var shards: [Shard] = []
         for ring in rings {
             let writer = writer
-            shards.append(Shard(loop: try EventLoop(clock: clock), ring: ring, clock: clock) { writer.wake() })
+            let shard = Shard(
+                loop: try EventLoop(clock: clock),
+                ring: ring,
+                clock: clock,
+                wakeWriter: { writer.wake() },
+                writerProgress: { writer.progress }
+            )
+            shards.append(shard)
         }
         self.shards = shards
         let writer = writer

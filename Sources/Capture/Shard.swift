@@ -13,6 +13,7 @@ public final class Shard: @unchecked Sendable {
     let ring: InflightRing
     private let clock: any HostClock
     private let wakeWriter: @Sendable () -> Void
+    private let writerProgress: @Sendable () -> UInt64
     /// Slots whose stream is gone, and the ring's head then: what is behind it is not theirs.
     private var freeSlots: [(slot: Int, head: UInt64)] = []
     private var nextSlot = 0
@@ -28,14 +29,19 @@ public final class Shard: @unchecked Sendable {
         loop: EventLoop,
         ring: InflightRing,
         clock: any HostClock,
-        wakeWriter: @escaping @Sendable () -> Void
+        wakeWriter: @escaping @Sendable () -> Void,
+        writerProgress: @escaping @Sendable () -> UInt64
     ) {
         self.loop = loop
         self.ring = ring
         self.clock = clock
         self.wakeWriter = wakeWriter
+        self.writerProgress = writerProgress
         loop.afterTurn = { [unowned self] in endTurn() }
     }
+
+    /// How far the store's writer has come: while this moves, the disk is slow, not stuck.
+    var progress: UInt64 { writerProgress() }
 
     deinit {
         scratch.deallocate()

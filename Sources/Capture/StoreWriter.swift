@@ -31,6 +31,7 @@ final class StoreWriter: @unchecked Sendable {
     private let inbox: WorkerInbox<StoreWriter>
     /// Monotonic microseconds when the call in progress began; 0 between calls. For telling of a disk that hangs.
     private let busySince = Atomic<Int64>(0)
+    private let steps = Atomic<UInt64>(0)
 
     private var scan: [UInt64] = []
     let streams: StreamTable
@@ -108,6 +109,9 @@ final class StoreWriter: @unchecked Sendable {
         return since == 0 ? 0 : clock.monotonicMicroseconds() - since
     }
 
+    /// How many entries it has taken, of whatever ring: while this moves, the disk is slow, not stuck.
+    var progress: UInt64 { steps.load(ordering: .relaxed) }
+
     // MARK: - On the thread
 
     /// Serves until `stop()`.
@@ -178,6 +182,7 @@ final class StoreWriter: @unchecked Sendable {
             while scan[number] - start < Self.bytesPerTurn, let entry = ring.entry(at: scan[number]) {
                 scan[number] = entry.end
                 take(entry, ring: ring, number: number, at: now)
+                steps.add(1, ordering: .relaxed)
             }
             didWork = didWork || scan[number] > start
         }

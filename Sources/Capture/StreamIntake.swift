@@ -87,8 +87,8 @@ public final class StreamIntake {
         return !needsRoom || (ring.held(slot) <= shard.share - InflightRing.maximumPayload && reserve() != nil)
     }
 
-    /// How far the store's writer has come with the ring: while this moves, the disk is slow, not stuck.
-    public var progress: UInt64 { ring.tail }
+    /// How far the store's writer has come: while this moves, the disk is slow, not stuck.
+    public var progress: UInt64 { shard.progress }
 
     /// Reads what is waiting into `room`, having noted that in the ring first.
     private func read(
