@@ -124,7 +124,7 @@ public final class CaptureService: Sendable {
                 ring: ring,
                 clock: clock,
                 wakeWriter: { writer.wake() },
-                writerProgress: { writer.progress }
+                writerProgress: { writer.pulse.progress }
             )
             shards.append(shard)
         }
@@ -287,7 +287,7 @@ public final class CaptureService: Sendable {
     }
 
     /// How long the store's file system has been keeping the writer waiting, in microseconds.
-    public var writerStuckFor: Int64 { writer.stuckFor() }
+    public var writerStuckFor: Int64 { writer.pulse.stuckFor }
 
     // MARK: - Setting up
 

@@ -2,7 +2,6 @@ import CLinux
 import Glibc
 import LogModel
 import LogStore
-import Synchronization
 import SystemIO
 
 /// The one thread that writes a file system: empties the shards' rings into the store and the plain files.
@@ -10,7 +9,7 @@ import SystemIO
 /// When what was read of a stream is committed `CommitPacer` decides. When the file system hangs, this thread hangs with
 /// it, and nothing else does.
 final class StoreWriter: @unchecked Sendable {
-    // Sendable because all but the inbox, the announcements and `busySince` is touched on the thread alone.
+    // Sendable because all but the inbox, the announcements and the pulse is touched on the thread alone.
 
     /// How long the remains of a process that died wait for their stream to come back, in microseconds.
     private static let orphanPatience: Int64 = 2_000_000
@@ -29,9 +28,8 @@ final class StoreWriter: @unchecked Sendable {
     private let fileLimit: Int
 
     private let inbox: WorkerInbox<StoreWriter>
-    /// Monotonic microseconds when the call in progress began; 0 between calls. For telling of a disk that hangs.
-    private let busySince = Atomic<Int64>(0)
-    private let steps = Atomic<UInt64>(0)
+    /// For telling of a disk that hangs.
+    let pulse: WriterPulse
 
     private var scan: [UInt64] = []
     let streams: StreamTable
@@ -64,6 +62,7 @@ final class StoreWriter: @unchecked Sendable {
         self.rings = rings
         self.orphans = Orphans(orphans)
         self.clock = clock
+        pulse = WriterPulse(clock)
         orphanDeadline = orphans.isEmpty ? .max : clock.monotonicMicroseconds() + Self.orphanPatience
         self.diagnostics = diagnostics
         self.problems = problems
@@ -103,15 +102,6 @@ final class StoreWriter: @unchecked Sendable {
         inbox.stop()
     }
 
-    /// How long the file-system call in progress has taken, in microseconds.
-    func stuckFor() -> Int64 {
-        let since = busySince.load(ordering: .relaxed)
-        return since == 0 ? 0 : clock.monotonicMicroseconds() - since
-    }
-
-    /// How many entries it has taken, of whatever ring: while this moves, the disk is slow, not stuck.
-    var progress: UInt64 { steps.load(ordering: .relaxed) }
-
     // MARK: - On the thread
 
     /// Serves until `stop()`.
@@ -120,7 +110,7 @@ final class StoreWriter: @unchecked Sendable {
         while true {
             let isStopping = inbox.isStopping
             let now = clock.monotonicMicroseconds()
-            busySince.store(now, ordering: .relaxed)
+            pulse.begin(at: now)
             var didWork = runJobs()
             didWork = drain(at: now) || didWork
             if now >= orphanDeadline || (isStopping && orphanDeadline < .max) {
@@ -137,7 +127,7 @@ final class StoreWriter: @unchecked Sendable {
             if isStopping, !didWork {
                 tellLosses(at: now)
             }
-            busySince.store(0, ordering: .relaxed)
+            pulse.end()
             if didWork {
                 continue
             }
@@ -182,7 +172,7 @@ final class StoreWriter: @unchecked Sendable {
             while scan[number] - start < Self.bytesPerTurn, let entry = ring.entry(at: scan[number]) {
                 scan[number] = entry.end
                 take(entry, ring: ring, number: number, at: now)
-                steps.add(1, ordering: .relaxed)
+                pulse.step()
             }
             didWork = didWork || scan[number] > start
         }

@@ -22,7 +22,7 @@ struct ConsoleBridge {
                     case .known(let caller): caller
                     }
                 let console = try await attach(visit, as: caller, on: channel.channel.eventLoop)
-                try await server.sessions.during(caller, channel.channel) {
+                try await server.sessions.during(caller, channel.channel, from: server.now) {
                     try await pump(console, visit.framing, inbound, outbound)
                 }
             } catch let error as APIError {

@@ -1,10 +1,7 @@
 import Capture
 import ConsoleHub
-import Glibc
 import LogModel
 import LogStore
-import NIOHTTP1
-import NIOPosix
 import Platforms
 import Query
 import RotatingFile

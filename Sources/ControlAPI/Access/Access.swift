@@ -1,6 +1,5 @@
 import Glibc
 public import LogModel
-import NIOCore
 import SystemIO
 
 /// What somebody may do, and to which VMs.
@@ -45,8 +44,8 @@ struct Caller: Sendable {
     let access: Access
     /// Where they come from.
     let origin: Origin
-    /// How long they may stay; nil: as long as they like.
-    let expires: TimeAmount?
+    /// Until when they may stay; nil: as long as they like.
+    let expires: Timestamp?
 
     /// Where somebody comes from.
     enum Origin: Sendable {
@@ -65,7 +64,7 @@ struct Caller: Sendable {
     }
 
     /// Somebody who came over the network.
-    init(name: String, access: Access, token: String? = nil, expires: TimeAmount? = nil) {
+    init(name: String, access: Access, token: String? = nil, expires: Timestamp? = nil) {
         self.expires = expires
         self.name = name
         self.access = access

@@ -1,3 +1,4 @@
+import LogModel
 import NIOConcurrencyHelpers
 import NIOCore
 
@@ -14,6 +15,7 @@ final class Sessions: Sendable {
     func during<Result>(
         _ caller: Caller,
         _ channel: any Channel,
+        from now: Timestamp,
         _ body: () async throws -> Result
     ) async rethrows -> Result {
         guard let token = caller.token else {
@@ -25,7 +27,8 @@ final class Sessions: Sendable {
             return state.next
         }
         let end = caller.expires.map { moment in
-            channel.eventLoop.scheduleTask(in: moment) { channel.close(promise: nil) }
+            let rest = TimeAmount.microseconds(moment.microseconds - now.microseconds)
+            return channel.eventLoop.scheduleTask(in: rest) { channel.close(promise: nil) }
         }
         defer {
             end?.cancel()

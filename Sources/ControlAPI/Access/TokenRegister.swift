@@ -1,6 +1,5 @@
 import LogModel
 public import LogStore
-import NIOCore
 import Synchronization
 import SystemIO
 
@@ -65,8 +64,7 @@ public final class TokenRegister: Sendable {
             return nil
         }
         let name = token.name.isEmpty ? "token \(id)" : "token \(id) (\(token.name))"
-        let rest = token.expires.map { TimeAmount.microseconds($0.microseconds - now.microseconds) }
-        return Caller(name: name, access: token.access, token: id, expires: rest)
+        return Caller(name: name, access: token.access, token: id, expires: token.expires)
     }
 
     /// Whether somebody who came a while ago could come now: their token still counts.

@@ -1,13 +1,10 @@
 import Capture
 import ConsoleHub
-import Glibc
 import LogModel
 import LogStore
-import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import NIOWebSocket
 import Platforms
 import SystemIO
 
@@ -206,12 +203,12 @@ public final class ControlServer: Sendable {
             switch route {
             case .logs:
                 deadline?.end()
-                try await sessions.during(caller, channel) {
+                try await sessions.during(caller, channel, from: now) {
                     try await LogStream(server: self).answer(target, for: caller, outbound, until: channel.closeFuture)
                 }
             case .wait(let vm):
                 deadline?.end()
-                let json = try await sessions.during(caller, channel) {
+                let json = try await sessions.during(caller, channel, from: now) {
                     try await WaitRequest(server: self).answer(vm, target, for: caller, until: channel.closeFuture)
                 }
                 try await Answer(json).write(to: outbound)
