@@ -46,8 +46,10 @@ extension EndToEnd {
             let token = token()
             #expect(status(token) == "200")
             #expect(status("gl_0_0") == "401")
-            let following = site.begin(["logs", "--all", "-f"], by: .socket, name: "following")
-            #expect(eventually { site.guestlog("status", by: .socket).status == 0 })
+            let question = "http://guestlog/v1/logs?all=1&follow=1"
+            let follow = ["curl", "-sNv", "--unix-socket", site.socket, question]
+            let following = ChildProcess(follow, name: "following", in: site.path)
+            #expect(eventually { following.complaints.contains("200 OK") })
             site.replace()
             #expect(status(token) == "200")
             // Who was connected sees that it is over.
