@@ -110,6 +110,11 @@ public enum Endpoint: Hashable, Sendable {
         }
     }
 
+    /// Whether what is written while nobody is connected stays there, to be read later.
+    var keepsOutput: Bool {
+        if case .fifo = self { true } else { false }
+    }
+
     /// Opens the console; it must be one that is dialled. Waits for nobody at the other end, but for the file system
     /// that the path is on: not for a shard.
     func open() throws(SystemError) -> Connection {

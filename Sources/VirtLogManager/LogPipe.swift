@@ -64,8 +64,8 @@ final class LogPipe: EventHandler, @unchecked Sendable {
             throw .internal("\(error)")
         }
         switch origin {
-        case .new where isConsole: intake?.mark(.powerOn)
-        case .others: intake?.markAbsence()
+        case .new where isConsole: intake?.mark(.boot(.powerOn))
+        case .others: intake?.mark(.absence(.daemonAway))
         case .new, .ours: break
         }
         listen()
@@ -126,7 +126,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
             return true
         case .end:
             if isConsole {
-                intake?.mark(.closed)
+                intake?.mark(.boot(.closed))
             }
             end()
             onEnd()
