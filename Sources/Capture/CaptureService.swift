@@ -83,7 +83,9 @@ public final class CaptureService: Sendable {
     private let opening: StoreOpening
     private let opened = Mutex<Result<StoreOpening.Opened, SystemError>?>(nil)
     private let hasOpened = OneShot()
-    private let folder: Mutex<(own: InflightFolder, abandoned: [InflightFolder])>
+    private let sealerMayBegin = OneShot()
+    /// The folders of rings that this process has: its own first. None when it has finished.
+    private let folders: Mutex<[InflightFolder]>
     private let leftRings: [InflightRing]
     private let writer: StoreWriter
     private let writerEnded = OneShot()
@@ -111,7 +113,7 @@ public final class CaptureService: Sendable {
         let (left, generation) = own.rings(hostBoot: hostBoot)
         leftRings = left + abandoned.flatMap { $0.rings(hostBoot: hostBoot).left }
         lastTurnBefore = left.map(\.lastTurn).max()
-        folder = Mutex((own, abandoned))
+        folders = Mutex([own] + abandoned)
         let retention = Retention(
             store: store,
             total: options.totalQuota(),
@@ -181,7 +183,15 @@ public final class CaptureService: Sendable {
             write()
             writerEnded.signal()
         }
-        threads.withLock { $0 = (shardThreads, writerThread, nil) }
+        let sealerThread = try WorkerThread(name: "gl-sealer") { [self] in
+            sealerMayBegin.wait()
+            if case .success(let opened)? = opened.withLock({ $0 }) {
+                opened.owner?.become()
+                sealer.run()
+            }
+            sealerEnded.signal()
+        }
+        threads.withLock { $0 = (shardThreads, writerThread, sealerThread) }
     }
 
     /// The writer's thread.
@@ -193,26 +203,21 @@ public final class CaptureService: Sendable {
             writer.adopt(leftRings.filter { $0.belongs(to: opened.identity, at: store.root) })
         }
         hasOpened.signal()
+        sealerMayBegin.signal()
         if case .success = result {
             writer.run()
         }
     }
 
-    /// Waits until the store is open, as long as its disk takes. Throws why it could not be: EWOULDBLOCK when another
-    /// process serves it.
-    public func awaitStore() throws(SystemError) {
-        hasOpened.wait()
-        guard let result = opened.withLock({ $0 }) else {
-            return
+    /// Waits until the store is open, for that many seconds (nil: as long as its disk takes); whether it is. Throws why it
+    /// could not be opened: EWOULDBLOCK when another process serves it.
+    @discardableResult
+    public func awaitStore(seconds: Int? = nil) throws(SystemError) -> Bool {
+        guard hasOpened.wait(seconds: seconds), let result = opened.withLock({ $0 }) else {
+            return false
         }
-        let owner = try result.get().owner
-        let (sealer, sealerEnded) = (sealer, sealerEnded)
-        let thread = try WorkerThread(name: "gl-sealer") {
-            owner?.become()
-            sealer.run()
-            sealerEnded.signal()
-        }
-        threads.withLock { $0.sealer = thread }
+        _ = try result.get()
+        return true
     }
 
     /// How long a stop tries to put everything on disk before the sources are let go, in seconds.
@@ -225,8 +230,7 @@ public final class CaptureService: Sendable {
     /// at most, or, when that is nil, as long as it hangs.
     public func prepareToStop(within limit: Int? = nil) -> Bool {
         _ = writer.pulse.takeSlowest()
-        let hasSealer = threads.withLock { $0.sealer != nil }
-        if hasSealer {
+        if case .success? = opened.withLock({ $0 }) {
             let done = OneShot()
             sealer.whenOnDisk(nil) { done.signal() }
             if !done.wait(seconds: min(limit ?? Self.persistLimit, Self.persistLimit)) {
@@ -235,7 +239,7 @@ public final class CaptureService: Sendable {
         }
         writer.stop()
         sealer.stop()
-        return writerEnded.wait(seconds: limit) && (!hasSealer || sealerEnded.wait(seconds: limit))
+        return writerEnded.wait(seconds: limit) && sealerEnded.wait(seconds: limit)
     }
 
     /// Ends the threads, after `prepareToStop`, which said whether those of the disk `haveEnded`, and after the sources
@@ -258,6 +262,7 @@ public final class CaptureService: Sendable {
         guard case .success(let opened)? = opened.withLock({ $0 }) else {
             return writer.removeRings()
         }
+        defer { release(mayWait: mayWait) }
         let isQuick = max(writer.pulse.takeSlowest(), sealer.syncDuration) < Self.quick
         if isQuick || mayWait || !shards.allSatisfy(\.ring.isDurable) {
             FileOwner.perform(as: opened.owner) {
@@ -269,7 +274,18 @@ public final class CaptureService: Sendable {
             }
         }
         writer.removeRings()
-        folder.withLock { $0.abandoned.forEach { $0.removeIfEmpty() } }
+    }
+
+    /// Gives up what no other process may have meanwhile. A process that is replaced keeps it until its end.
+    private func release(mayWait: Bool) {
+        guard mayWait else {
+            return
+        }
+        folders.withLock { folders in
+            folders.forEach { $0.removeIfEmpty() }
+            folders.removeAll()
+        }
+        opened.withLock { $0 = nil }
     }
 
     /// Stops at once, however long the disk takes; for whoever has let go of the sources before.
