@@ -112,7 +112,10 @@ public enum Endpoint: Hashable, Sendable {
 
     /// Whether what is written while nobody is connected stays there, to be read later.
     var keepsOutput: Bool {
-        if case .fifo = self { true } else { false }
+        switch self {
+        case .fifo, .inherited: true
+        case .connect, .listen, .tcp, .terminal: false
+        }
     }
 
     /// Opens the console; it must be one that is dialled. Waits for nobody at the other end, but for the file system

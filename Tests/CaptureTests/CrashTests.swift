@@ -136,7 +136,7 @@ private struct SeenLog {
         let console = try Descriptor.socketPair()
         try console.first.setNonBlocking(false)
         let daemon = KilledDaemon(folder: folder.path, console: console.second.raw)
-        let guest = TalkingGuest(console.first.raw, pace: 100)
+        let guest = TalkingGuest(console.first.raw, pace: 2000)
         var log = SeenLog(folder)
         for call in 1...200 {
             daemon.start(fatalCall: call)
