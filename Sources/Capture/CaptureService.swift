@@ -234,7 +234,10 @@ public final class CaptureService: Sendable {
             let done = OneShot()
             sealer.whenOnDisk(nil) { done.signal() }
             if !done.wait(seconds: min(limit ?? Self.persistLimit, Self.persistLimit)) {
-                diagnostics.say(.warning, "the disk is slow: not everything is on it yet; consoles are drained meanwhile")
+                diagnostics.say(
+                    .warning,
+                    "the disk is slow: not everything is on it yet; consoles are drained meanwhile"
+                )
             }
         }
         writer.stop()

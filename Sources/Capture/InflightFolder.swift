@@ -39,7 +39,9 @@ final class InflightFolder {
         let path = folder + "/" + lockName
         let file = try StoredFile(path, .create, on: LinuxFileSystem())
         guard file.tryLock() else {
-            let owner = (try? file.read(at: 0, count: 32)).map { String(decoding: $0.prefix { $0 > 0x20 }, as: UTF8.self) }
+            let owner = (try? file.read(at: 0, count: 32)).map {
+                String(decoding: $0.prefix { $0 > 0x20 }, as: UTF8.self)
+            }
             throw SystemError("lock (in use by process \(owner ?? "?"))", folder, code: SystemError.wouldBlock)
         }
         // The process before may have removed the folder, and the file with it, just before it let go.

@@ -222,7 +222,9 @@ public final class InflightRing: @unchecked Sendable {
         let header = withUnsafeTemporaryAllocation(byteCount: Self.headerSize, alignment: 8) { buffer in
             let count = pread(number, buffer.baseAddress, buffer.count, 0)
             let isBegun = count == buffer.count && buffer.load(as: UInt64.self) == Self.magic
-            return (isBegun, Self.text(UnsafeRawBufferPointer(buffer), HeaderLayout.hostBoot, HeaderLayout.hostBootSize))
+            return (
+                isBegun, Self.text(UnsafeRawBufferPointer(buffer), HeaderLayout.hostBoot, HeaderLayout.hostBootSize)
+            )
         }
         guard header.0, header.1 == hostBoot, size > Self.dataStart + Self.maximumPayload else {
             return nil
@@ -245,7 +247,8 @@ public final class InflightRing: @unchecked Sendable {
         }
     }
 
-    private static func map(_ file: Int32?, _ size: Int, _ path: String) throws(SystemError) -> UnsafeMutableRawPointer {
+    private static func map(_ file: Int32?, _ size: Int, _ path: String) throws(SystemError) -> UnsafeMutableRawPointer
+    {
         let flags = file == nil ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED
         guard let mapping = mmap(nil, size, PROT_READ | PROT_WRITE, flags, file ?? -1, 0), mapping != MAP_FAILED else {
             throw SystemError("mmap", path)

@@ -314,7 +314,8 @@ final class StreamSink {
         let stamp = Timestamp(microseconds: time)
         switch boundary {
         case .boot(let event):
-            guard mark(RecordDetail(boot: BootDetail(event: event, position: writer.nextOffset)), stamp, lastCommit) else {
+            guard mark(RecordDetail(boot: BootDetail(event: event, position: writer.nextOffset)), stamp, lastCommit)
+            else {
                 return false
             }
             if event == .powerOn {

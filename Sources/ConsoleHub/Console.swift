@@ -38,9 +38,6 @@ final class Console: @unchecked Sendable {
 
     /// A connection that lasts as long, in microseconds, is no mistake: when it ends, the next is tried at once.
     private static let settled: Int64 = 1_000_000
-    /// A process that is older than this when its console is connected to for the first time, in microseconds, has been
-    /// running its machine for a while.
-    private static let joinAge: Int64 = 10_000_000
 
     init(_ definition: ConsoleHub.Definition, shard: Shard, hub: ConsoleHub) {
         self.definition = definition
@@ -231,7 +228,7 @@ final class Console: @unchecked Sendable {
         guard let age = peer?.age else {
             return .boot(.powerOn)
         }
-        return .boot(age < Self.joinAge ? .powerOn : .joined)
+        return .boot(age < hub.joinAge ? .powerOn : .joined)
     }
 
     /// Closes the connection.

@@ -22,6 +22,9 @@ public final class ConsoleHub: Sendable {
         public var passThroughFolder: String?
         /// How long a console that was found in a watched folder stays when it has gone from there, in microseconds.
         public var forgetsAfter: Int64 = 60_000_000
+        /// A process that is older than this when its console is connected to for the first time, in microseconds, has been
+        /// running its machine for a while: no boot is told then.
+        public var joinAge: Int64 = 10_000_000
         /// The folder that remembers what each handed-over descriptor is.
         public var table: String
 
@@ -72,6 +75,7 @@ public final class ConsoleHub: Sendable {
     private let patterns: [DiscoveryPattern]
     private let passThroughFolder: String?
     let forgetsAfter: Int64
+    let joinAge: Int64
 
     /// A hub that feeds `capture`. Descriptors that were passed in are given with `inherit` before `start()`.
     public init(_ options: Options, capture: CaptureService, manager: ServiceManager) throws(SystemError) {
@@ -83,6 +87,7 @@ public final class ConsoleHub: Sendable {
         patterns = options.patterns
         passThroughFolder = options.passThroughFolder
         forgetsAfter = options.forgetsAfter
+        joinAge = options.joinAge
     }
 
     /// Takes a descriptor that an earlier process left with the service manager; whether it is one of ours.

@@ -55,7 +55,10 @@ final class ConsoleLog {
     private func refused(_ error: CaptureService.OpenError) {
         if error.isPassing {
             if capture.problems.raise(subject, "not stored: \(error); what is said is counted as lost") {
-                capture.diagnostics.say(.error, "console \(subject): cannot be stored, bytes are counted as lost: \(error)")
+                capture.diagnostics.say(
+                    .error,
+                    "console \(subject): cannot be stored, bytes are counted as lost: \(error)"
+                )
             }
             retry = shard.loop.schedule(afterMicroseconds: Self.retryInterval) { [weak self] in
                 self?.retry = nil

@@ -152,6 +152,7 @@ public final class Daemon {
         domainWatch.stop()
         letGo(isHeld: manager.isPresent && keeper == nil)
         diagnostics.say(.notice, "stopped")
+        diagnostics.flush()
     }
 
     /// Ends capture. Consoles are drained until all that touches a disk has ended; those that somebody else `isHeld` by
@@ -239,6 +240,7 @@ public final class Daemon {
         StuckThreads.awaitNone()
         let consoles = hub.stop(passedOn: true)
         capture.finish(haveEnded: haveEnded, mayWait: false)
+        diagnostics.flush()
         PassedDescriptors.pass(consoles + doors.passed)
         let error = ProgramImage.replace(by: program)
         diagnostics.say(.error, "\(error); the program that ran goes on")

@@ -186,7 +186,10 @@ public final class Virtlogd {
             isReplacedByOwn = version.contains("guestlog")
             return true
         } catch {
-            diagnostics.say(.error, "\(CommandLine.arguments[0]) cannot take over: \(error); the program that runs goes on")
+            diagnostics.say(
+                .error,
+                "\(CommandLine.arguments[0]) cannot take over: \(error); the program that runs goes on"
+            )
             return false
         }
     }

@@ -46,7 +46,8 @@ public struct StoreIdentity: Hashable, Sendable {
     private static func read(_ file: StoredFile) throws(SystemError) -> String? {
         let bytes = try file.read(at: 0, count: length + 1)
         let isDigit = { (byte: UInt8) in
-            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
         }
         guard bytes.count == length + 1, bytes.last == Lines.feed, bytes.dropLast().allSatisfy(isDigit) else {
             return nil

@@ -75,7 +75,8 @@ extension DiscardedOutput {
         var table: [String: DiscardedOutput] = [:]
         for line in contents(of: path).split(separator: "\n") {
             let words = line.split(separator: " ", maxSplits: 3)
-            guard words.count == 4, let bytes = Int(words[0]), let lines = Int(words[1]), let since = Int64(words[2]) else {
+            guard words.count == 4, let bytes = Int(words[0]), let lines = Int(words[1]), let since = Int64(words[2])
+            else {
                 continue
             }
             table[String(words[3])] = DiscardedOutput(bytes: bytes, lines: lines, since: since)

@@ -27,6 +27,7 @@ public final class Diagnostics: Sendable {
     private let clock: any HostClock
     private let threshold: Atomic<Int>
     private let sink: @Sendable (DiagnosticLevel, String) -> Void
+    private let output: MessageOutput?
     private let repeats = Mutex(Repeats())
     private static let repeatWindow: Int64 = 60_000_000
     private static let repeatTableLimit = 1024
@@ -39,8 +40,20 @@ public final class Diagnostics: Sendable {
     ) {
         self.threshold = Atomic(threshold.rawValue)
         self.clock = clock
-        self.sink = sink ?? MessageOutput(to: STDERR_FILENO).write
+        let output = sink == nil ? MessageOutput(to: STDERR_FILENO) : nil
+        self.output = output
+        self.sink = sink ?? { level, message in output?.write(level, message) }
     }
+
+    /// Waits until what was said is written, for a moment at most; to be called before the process ends.
+    public func flush() {
+        for _ in 0..<Self.flushSteps where output?.isEmpty == false {
+            WorkerThread.pause(microseconds: Self.flushStep)
+        }
+    }
+
+    private static let flushSteps = 100
+    private static let flushStep: UInt32 = 5000
 
     /// From now on messages at `threshold` or more important are said.
     public func setThreshold(_ threshold: DiagnosticLevel) {
@@ -86,47 +99,5 @@ public final class Diagnostics: Sendable {
                 text.unicodeScalars.append(scalar)
             }
         }
-    }
-}
-
-/// A descriptor that messages are written to, a line each: with systemd's `<N>` prefix when its journal listens there,
-/// plain otherwise.
-///
-/// A line is written only where it fits at once: a journal that has stopped, a terminal that is paused, a pipe that
-/// nobody reads cost the lines they do not take, and the next one tells how many those were. A regular file takes every
-/// line, in its own time.
-final class MessageOutput: Sendable {
-    private let descriptor: Int32
-    private let isJournal = getenv("JOURNAL_STREAM") != nil
-    private let dropped = Mutex(0)
-
-    /// A pipe that is writable takes as many bytes without blocking: PIPE_BUF.
-    private static let lineLimit = 4096
-
-    /// Messages to `descriptor`, which stays the caller's.
-    init(to descriptor: Int32) {
-        self.descriptor = descriptor
-    }
-
-    @Sendable func write(_ level: DiagnosticLevel, _ message: String) {
-        dropped.withLock { dropped in
-            if dropped > 0, put(.warning, "\(dropped) messages before this one were lost: nobody read them") {
-                dropped = 0
-            }
-            if dropped > 0 || !put(level, message) {
-                dropped += 1
-            }
-        }
-    }
-
-    /// Writes a line if there is room for it now; whether there was.
-    private func put(_ level: DiagnosticLevel, _ message: String) -> Bool {
-        var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        guard poll(&room, 1, 0) == 1, room.revents & Int16(POLLOUT) != 0 else {
-            return false
-        }
-        let prefix = isJournal ? "<\(level.rawValue)>" : "guestlog: "
-        let line = (prefix + message).utf8.prefix(Self.lineLimit - 1) + [UInt8(ascii: "\n")]
-        return Array(line).withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) } > 0
     }
 }

@@ -84,6 +84,25 @@ import Testing
         }
     }
 
+    @Test("a boot's marker that finds no room comes before the next byte that does")
+    func markersWait() throws {
+        let patient = try Patient()
+        let first = patient.talk(lines: 1000)
+        first.join("the store sound")
+        #expect(try eventually { try patient.stored().bytes.count == first.bytes })
+        patient.fileSystem.set(.hanging)
+        let guest = patient.talk(lines: lines)
+        guest.join("the store hanging")
+        // The ring is full now, and the console is closed and given to another machine.
+        let successor = try patient.replaceConsole()
+        let second = patient.talk(lines: 1000, to: successor)
+        second.join("the store hanging, after a boot")
+        patient.fileSystem.set(.sound)
+        try patient.expectAccounted(for: first, guest, second)
+        #expect(try patient.stored().boots.map(\.event) == [.powerOn, .closed, .powerOn])
+        patient.stop()
+    }
+
     @Test("a flood over the rate limit is cut down to a few long gaps, and every byte is stored or counted")
     func flood() throws {
         let patient = try Patient(rate: RateLimit(rate: 1 << 20, burst: 2 << 20))

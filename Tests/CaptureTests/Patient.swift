@@ -18,11 +18,17 @@ final class Patient {
 
     private let store: Store
 
-    /// Stores in `folder`, or in `place` where that is elsewhere.
-    init(rate: RateLimit? = nil, storing place: String? = nil) throws {
+    /// Stores in `folder`, or in `place` where that is elsewhere; what is in flight lies in `folder`, or in `runtime`. A `crowded`
+    /// disk, which holds `runtime`, is full when the guest's console comes.
+    init(
+        rate: RateLimit? = nil,
+        storing place: String? = nil,
+        runtime: String? = nil,
+        crowded: SmallDisk? = nil
+    ) throws {
         let root = (place ?? folder.path) + "/store"
         store = Store(root: root)
-        var options = CaptureService.Options(store: root, inflight: folder.path + "/inflight")
+        var options = CaptureService.Options(store: root, inflight: (runtime ?? folder.path) + "/inflight")
         options.shards = 1
         options.fileSystem = fileSystem
         options.quota = { _ in Quota(bytes: 1 << 30) }
@@ -31,6 +37,7 @@ final class Patient {
         hub = try ConsoleHub(ConsoleHub.Options(table: table), capture: capture, manager: ServiceManager())
         try capture.start()
         try hub.start()
+        crowded?.fill(leaving: 0)
         let pair = try Descriptor.socketPair()
         try pair.first.setNonBlocking(false)
         hub.add(
@@ -52,6 +59,22 @@ final class Patient {
 
     func talk(lines: Int = .max, pace: UInt32 = 0) -> TalkingGuest {
         TalkingGuest(guestEnd.raw, limit: lines, pace: pace)
+    }
+
+    /// Ends the guest's console and gives the stream another; the other end of that is returned.
+    func replaceConsole() throws -> Int32 {
+        #expect(hub.remove(key))
+        let pair = try Descriptor.socketPair()
+        try pair.first.setNonBlocking(false)
+        hub.add(
+            try ConsoleHub.Definition(key: key, endpoint: .inherited, rate: nil),
+            descriptor: try pair.second.duplicate()
+        )
+        return try pair.first.duplicate().release()
+    }
+
+    func talk(lines: Int, to descriptor: Int32) -> TalkingGuest {
+        TalkingGuest(descriptor, limit: lines)
     }
 
     func stored() throws -> StoredText {

@@ -24,7 +24,9 @@ private final class Site {
         let inflight = folder.path + "/inflight"
         mkdir(inflight, 0o700)
         let boot = CaptureService.hostBoot()
-        try left(InflightRing(path: inflight + "/1-0.ring", capacity: 1 << 20, hostBoot: boot, store: folder.path + "/store"))
+        try left(
+            InflightRing(path: inflight + "/1-0.ring", capacity: 1 << 20, hostBoot: boot, store: folder.path + "/store")
+        )
         capture = try Self.start(folder.path, fileSystem)
     }
 

@@ -74,7 +74,8 @@ final class House {
     init(
         in folder: TemporaryFolder = TemporaryFolder(),
         patterns: [DiscoveryPattern] = [],
-        forgetsAfter: Int64 = 60_000_000
+        forgetsAfter: Int64 = 60_000_000,
+        joinAge: Int64 = .max
     ) throws {
         self.folder = folder
         let options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/run/inflight")
@@ -88,6 +89,8 @@ final class House {
             table: folder.path + "/run/held"
         )
         hubOptions.forgetsAfter = forgetsAfter
+        // The guests are this process, which may be of any age.
+        hubOptions.joinAge = joinAge
         hub = try ConsoleHub(hubOptions, capture: capture, manager: ServiceManager())
         try capture.start()
         try hub.start()

@@ -1,0 +1,140 @@
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+import TestSupport
+import Testing
+
+@testable import Capture
+
+/// Whose the rings are.
+@Suite struct InflightFolderTests {
+    private let folder = TemporaryFolder()
+
+    private func service(_ store: String, abandoned: [String] = []) throws -> CaptureService {
+        var options = CaptureService.Options(store: folder.path + "/" + store, inflight: folder.path + "/inflight")
+        options.shards = 1
+        options.abandoned = abandoned
+        options.isExclusive = true
+        return try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
+    }
+
+    /// A ring as a process that was killed leaves it: with a line for the VM `web` of `store`.
+    private func leaveRing(in inflight: String, of store: String) throws {
+        let own = try InflightFolder(inflight)
+        let path = inflight + "/\(own.rings(hostBoot: CaptureService.hostBoot()).next)-0.ring"
+        let ring = try InflightRing(
+            path: path,
+            capacity: 1 << 20,
+            hostBoot: CaptureService.hostBoot(),
+            store: folder.path + "/" + store
+        )
+        try ring.setKey(try #require(StreamKey(name: "web").encoded), of: 0)
+        let room = try #require(ring.reserve())
+        room.copyBytes(from: "of \(store)\n".utf8)
+        ring.publish(5 + store.utf8.count - 1, kind: .data, slot: 0, time: 1_700_000_000_000_000)
+    }
+
+    private func text(_ store: String) throws -> String {
+        let stream = StreamID(vm: "web", stream: .console0)
+        return String(
+            decoding: try StoredText(of: stream, in: Store(root: folder.path + "/" + store)).bytes,
+            as: UTF8.self
+        )
+    }
+
+    @Test("a folder of rings has one process at a time, which is named to the other")
+    func oneProcess() throws {
+        let first = try service("a")
+        #expect {
+            _ = try service("b")
+        } throws: { error in
+            let error = error as? SystemError
+            return error?.code == EWOULDBLOCK && "\(error!)".contains("process \(getpid())")
+        }
+        withExtendedLifetime(first) {}
+        let names = try LinuxFileSystem().names(in: folder.path + "/inflight")
+        #expect(names.filter { $0.hasSuffix(".ring") }.count == 1, "the one that was refused left none")
+    }
+
+    @Test("a store has one daemon at a time")
+    func oneDaemon() throws {
+        let first = try service("a")
+        try first.start()
+        try first.awaitStore()
+        var options = CaptureService.Options(store: folder.path + "/a", inflight: folder.path + "/other")
+        options.isExclusive = true
+        let second = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
+        try second.start()
+        #expect(throws: SystemError.self) { try second.awaitStore() }
+        second.stop()
+        first.stop()
+        let third = try service("a")
+        try third.start()
+        try third.awaitStore()
+        third.stop()
+    }
+
+    @Test("what a process that was killed left goes into its own store, and into no other")
+    func ownStore() throws {
+        try leaveRing(in: folder.path + "/inflight", of: "a")
+        let other = try service("b")
+        try other.start()
+        try other.awaitStore()
+        other.stop()
+        #expect(try text("b").isEmpty)
+        let own = try service("a")
+        try own.start()
+        try own.awaitStore()
+        own.stop()
+        #expect(try text("a") == "of a\n")
+        #expect(access(folder.path + "/inflight", F_OK) != 0, "nothing is left to take up")
+    }
+
+    @Test("what another process that was killed left for the same store is taken up, and what a living one has is not")
+    func abandoned() throws {
+        let (dead, living) = (folder.path + "/run-1/inflight", folder.path + "/run-2/inflight")
+        try leaveRing(in: dead, of: "a")
+        try leaveRing(in: living, of: "a")
+        let process = try InflightFolder(living)
+        let own = try service("a", abandoned: [dead, living])
+        try own.start()
+        try own.awaitStore()
+        own.stop()
+        #expect(try text("a") == "of a\n")
+        #expect(try LinuxFileSystem().names(in: living).contains("1-0.ring"))
+        withExtendedLifetime(process) {}
+    }
+
+    @Test(
+        "losses of a process that was killed are told where they happened: its writer's before its bytes, its shard's behind"
+    )
+    func lossesInPlace() throws {
+        let inflight = folder.path + "/inflight"
+        try leaveRing(in: inflight, of: "a")
+        do {
+            let ring = try #require(
+                try InflightRing(existing: inflight + "/1-0.ring", hostBoot: CaptureService.hostBoot())
+            )
+            ring.setWriterLoss(0, InflightRing.Loss(bytes: 30, lines: 3, since: 1, reason: 3))
+            ring.setShardLoss(0, InflightRing.Loss(bytes: 7, lines: 1, since: 2, reason: 2))
+            var boundaries = PendingBoundaries()
+            boundaries.append(.boot(.closed))
+            boundaries.append(.boot(.powerOn))
+            ring.setShardBoundaries(0, boundaries)
+        }
+        let own = try service("a")
+        try own.start()
+        try own.awaitStore()
+        own.stop()
+        var seen: [String] = []
+        let follower = Follower(Store(root: folder.path + "/a").reader(of: StreamID(vm: "web", stream: .console0)))
+        while let batch = try follower.next() {
+            for record in batch.block.records[batch.firstRecord...] {
+                let detail = RecordDetail(decoding: record.detail)
+                seen.append(detail.gap.map { "gap \($0.bytes ?? 0)" } ?? detail.boot.map { $0.event.name } ?? "text")
+            }
+        }
+        #expect(seen == ["gap 30", "text", "gap 7", "closed", "power-on"])
+    }
+}

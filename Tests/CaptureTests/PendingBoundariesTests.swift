@@ -1,0 +1,41 @@
+import LogStore
+import Testing
+
+@testable import Capture
+
+@Suite struct PendingBoundariesTests {
+    @Test("boundaries come out as they went in, the oldest first")
+    func order() {
+        let all: [ConsoleBoundary] = [
+            .boot(.closed), .boot(.powerOn), .absence(.daemonAway), .boot(.joined), .absence(.disconnected),
+        ]
+        var pending = PendingBoundaries()
+        all.forEach { pending.append($0) }
+        // As the next process finds them.
+        pending = PendingBoundaries(word: pending.word)
+        var found: [ConsoleBoundary] = []
+        while let first = pending.first {
+            found.append(first)
+            pending.removeFirst()
+        }
+        #expect(found == all && pending.isEmpty)
+    }
+
+    @Test("of more than eight the last are kept")
+    func bound() {
+        var pending = PendingBoundaries()
+        pending.append(.absence(.daemonAway))
+        (0..<8).forEach { pending.append($0 % 2 == 0 ? .boot(.closed) : .boot(.powerOn)) }
+        #expect(pending.first == .boot(.closed))
+    }
+
+    @Test("bytes that stand for no boundary are passed over")
+    func damaged() {
+        var pending = PendingBoundaries(word: 0x7f_01_ff_00_10)
+        #expect(pending.first == .boot(.powerOn))
+        pending.removeFirst()
+        #expect(pending.first == .boot(.closed))
+        pending.removeFirst()
+        #expect(pending.isEmpty)
+    }
+}

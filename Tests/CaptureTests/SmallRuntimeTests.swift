@@ -1,0 +1,98 @@
+import Capture
+import ConsoleHub
+import Glibc
+import LogStore
+import TestSupport
+import Testing
+
+@testable import Capture
+
+/// A runtime folder with little room, or none.
+@Suite(.enabled(if: SmallDisk.isPossible, "mounting a small file system needs root: run the tests as root"))
+struct SmallRuntimeTests {
+    private func put(_ ring: InflightRing, _ text: [UInt8]) -> Bool {
+        guard let room = ring.reserve(), room.count >= text.count else {
+            return false
+        }
+        room.copyBytes(from: text)
+        ring.publish(text.count, kind: .data, slot: 0, time: 1)
+        return true
+    }
+
+    @Test("a ring for which there is no room lies in memory, and works")
+    func inMemory() throws {
+        let disk = SmallDisk(megabytes: 1)
+        disk.fill(leaving: 0)
+        let path = disk.folder.path + "/1-0.ring"
+        let ring = try InflightRing(path: path, capacity: 8 << 20, hostBoot: "boot", store: "/store")
+        #expect(!ring.isDurable && access(path, F_OK) != 0)
+        try ring.setKey(Array("key".utf8), of: 0)
+        #expect(put(ring, Array("in memory\n".utf8)))
+        #expect(ring.entry(at: ring.tail).map { Array($0.payload) } == Array("in memory\n".utf8))
+    }
+
+    @Test("a ring that gets less memory than it would use goes round in what it has")
+    func goesRound() throws {
+        let disk = SmallDisk(megabytes: 2)
+        let path = disk.folder.path + "/1-0.ring"
+        let ring = try InflightRing(path: path, capacity: 8 << 20, hostBoot: "boot", store: "/store")
+        #expect(ring.isDurable)
+        var random = SeededGenerator(seed: 5)
+        var (written, read) = (0, 0)
+        var position = ring.tail
+        while read < 2000 {
+            let text =
+                NumberedLines.line(written) + [UInt8](repeating: 7, count: Int.random(in: 0..<30_000, using: &random))
+            if put(ring, text) {
+                written += 1
+                continue
+            }
+            while let entry = ring.entry(at: position) {
+                position = entry.end
+                if entry.kind == .data {
+                    #expect(entry.payload.starts(with: NumberedLines.line(read)))
+                    read += 1
+                }
+            }
+            ring.tail = position
+        }
+    }
+
+    @Test("a slot that was refused is taken later, and none is left out")
+    func refusedSlots() throws {
+        let disk = SmallDisk(megabytes: 1)
+        let path = disk.folder.path + "/1-0.ring"
+        let ring = try InflightRing(path: path, capacity: 256 << 10, hostBoot: "boot", store: "/store")
+        #expect(ring.isDurable)
+        disk.fill(leaving: 0)
+        var next = 0
+        while (try? ring.setKey(Array("key".utf8), of: next)) != nil {
+            next += 1
+        }
+        #expect(ring.slotsUsed == next)
+        disk.clear()
+        try ring.setKey(Array("key".utf8), of: next)
+        #expect(ring.slotsUsed == next + 1)
+    }
+
+    @Test("a console that found no room is stored once there is some, and what it said before is counted")
+    func storedLater() throws {
+        let disk = SmallDisk(megabytes: 2)
+        // Both shards' slots lie on pages of eight: all of the first is taken by others.
+        let patient = try Patient(runtime: disk.folder.path, crowded: disk)
+        let guest = patient.talk(lines: 2000)
+        guest.join("the runtime folder full")
+        #expect(patient.capture.problems.all.contains { $0.problem.contains("No space left") })
+        #expect(try patient.stored().bytes.isEmpty)
+        disk.clear()
+        #expect(eventually { patient.hub.statuses().first?.isStored == true })
+        let second = patient.talk(lines: 100)
+        second.join("there being room again")
+        try patient.expectAccounted(for: guest, second)
+        let stored = try patient.stored()
+        #expect(stored.gaps.map(\.reason) == [.noRoom] && stored.lostBytes == guest.bytes)
+        #expect(stored.boots.map(\.event) == [.powerOn])
+        #expect(eventually { patient.capture.problems.all.isEmpty })
+        patient.stop()
+    }
+}

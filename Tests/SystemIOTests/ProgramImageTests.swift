@@ -1,0 +1,51 @@
+import Glibc
+import TestSupport
+import Testing
+
+@testable import SystemIO
+
+@Suite struct ProgramImageTests {
+    private let folder = TemporaryFolder()
+
+    /// A file that may be executed and holds `bytes`.
+    private func program(_ bytes: [UInt8]) -> String {
+        let path = folder.path + "/program"
+        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o755)
+        _ = write(file, bytes, bytes.count)
+        close(file)
+        return path
+    }
+
+    @Test("a program that runs tells its version")
+    func version() throws {
+        let path = program(Array("#!/bin/sh\necho \"$1 1.2\"\n".utf8))
+        #expect(try ProgramImage.version(of: path) == "--version 1.2\n")
+    }
+
+    @Test("a program that cannot take over is told from one that can")
+    func unusable() throws {
+        #expect(throws: SystemError.self) { try ProgramImage.version(of: folder.path + "/absent") }
+        for bytes in [Array("#!/bin/sh\nexit 1\n".utf8), Array("\u{7f}ELF, cut off".utf8), Array("garbage\n".utf8), []]
+        {
+            #expect(throws: SystemError.self) { try ProgramImage.version(of: program(bytes)) }
+        }
+    }
+
+    @Test("a child has no signal blocked, whatever its parent has")
+    func signals() throws {
+        var (blocked, before) = (sigset_t(), sigset_t())
+        sigemptyset(&blocked)
+        sigaddset(&blocked, SIGUSR2)
+        pthread_sigmask(SIG_BLOCK, &blocked, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        let outcome = try ChildCommand.run(["/bin/sh", "-c", "grep SigBlk /proc/self/status"])
+        #expect(String(decoding: outcome.output, as: UTF8.self) == "SigBlk:\t0000000000000000\n")
+    }
+
+    @Test("a child that does not end is ended")
+    func limit() throws {
+        #expect(throws: SystemError("run", "/bin/sleep", code: ETIMEDOUT)) {
+            try ChildCommand.run(["/bin/sleep", "1000"], limit: 1)
+        }
+    }
+}
