@@ -9,8 +9,8 @@ import SystemIO
 //
 // `ConsoleHub` knows all consoles. A `Console` lives on its VM's shard: it holds the one descriptor that leads to the
 // guest, drains it into `StreamIntake`, hands every byte to its `Watcher`s, and lets one of them write. `Endpoint` is
-// the kind of place a console is found at, `Discovery` finds them in watched folders, `ConsoleTable` carries the
-// descriptors over our own restarts.
+// the kind of place a console is found at, `EndpointOpener` opens what lies there, `Discovery` finds consoles in watched
+// folders, `ConsoleTable` carries the descriptors over our own restarts.
 
 /// All consoles of this host.
 public final class ConsoleHub: Sendable {
@@ -22,6 +22,9 @@ public final class ConsoleHub: Sendable {
         public var passThroughFolder: String?
         /// How long a console that was found in a watched folder stays when it has gone from there, in microseconds.
         public var forgetsAfter: Int64 = 60_000_000
+        /// Whether a console may be served by this very process. Otherwise that is a mistake, or an attempt to read one
+        /// console as another.
+        public var acceptsOwnProcess = false
         /// The folder that remembers what each handed-over descriptor is.
         public var table: String
 
@@ -64,6 +67,8 @@ public final class ConsoleHub: Sendable {
     let control: EventLoop
     private let controlThread = Mutex<WorkerThread?>(nil)
     private let discovery: Discovery
+    private let opener: EndpointOpener
+    private let problems: ConsoleProblems
     private let patterns: [DiscoveryPattern]
     private let passThroughFolder: String?
     let forgetsAfter: Int64
@@ -75,6 +80,8 @@ public final class ConsoleHub: Sendable {
         control = try EventLoop(clock: capture.clock)
         table = ConsoleTable(in: options.table)
         discovery = try Discovery(loop: control, diagnostics: capture.diagnostics)
+        opener = EndpointOpener(ownFolder: options.passThroughFolder, acceptsOwnProcess: options.acceptsOwnProcess)
+        problems = ConsoleProblems(capture.problems, capture.diagnostics)
         patterns = options.patterns
         passThroughFolder = options.passThroughFolder
         forgetsAfter = options.forgetsAfter
@@ -148,6 +155,7 @@ public final class ConsoleHub: Sendable {
 
     /// Watches other folders from now on; consoles known already stay.
     public func setPatterns(_ patterns: [DiscoveryPattern]) {
+        problems.clearConflicts { _ in true }
         control.post { [discovery] in
             discovery.setPatterns(patterns)
             discovery.begin()
@@ -158,22 +166,37 @@ public final class ConsoleHub: Sendable {
     public enum Added: Hashable, Sendable {
         /// It is new.
         case new
-        /// The stream has a console already.
-        case known
-        /// The same place is another stream's console already.
-        case taken(by: StreamKey)
+        /// It is not captured, because another is.
+        case conflict(ConsoleConflict)
         /// It was found where one was dropped.
         case dropped
     }
 
-    /// Adds a console, unless its stream or its place is captured already. One that was dropped may be found as often
-    /// as it likes; named by hand, it is captured again.
+    /// Adds a console, unless it conflicts with one that is captured: that is a problem, and said. One that was dropped
+    /// may be found as often as it likes; named by hand, it is captured again.
     @discardableResult
     public func add(_ definition: Definition) -> Added {
         if !definition.isDiscovered {
             setDropped(definition.endpoint, false)
         }
         return add(definition, with: nil)
+    }
+
+    /// Why a console cannot be added now; nil when it can.
+    public func conflict(with definition: Definition) -> ConsoleConflict? {
+        state.withLock { Self.conflict(of: definition, in: $0) }
+    }
+
+    private static func conflict(of definition: Definition, in state: State) -> ConsoleConflict? {
+        let captured = definition.isOnDemand ? nil : state.consoles[definition.key]
+        if let captured, !captured.definition.isOnDemand {
+            return definition.conflict(with: captured.definition)
+        }
+        return state.consoles.values.lazy
+            // One that was only to be joined gives way to one that is to be captured.
+            .filter { definition.isOnDemand || !$0.definition.isOnDemand }
+            .compactMap { definition.conflict(with: $0.definition) }
+            .first
     }
 
     /// Adds the console behind a descriptor that is open already, such as a child's output; it is not connected again
@@ -188,38 +211,35 @@ public final class ConsoleHub: Sendable {
         let console = Console(definition, shard: shard, hub: self)
         var displaced: [Console] = []
         let added = state.withLock { state in
-            // One that was only to be joined gives way to one that is to be captured.
-            if !definition.isOnDemand {
-                displaced = state.consoles.values.filter { other in
-                    let isSame =
-                        other.definition.key == definition.key || other.definition.endpoint == definition.endpoint
-                    return other.definition.isOnDemand && isSame
-                }
-                displaced.forEach { state.consoles[$0.definition.key] = nil }
-            }
-            if state.consoles[definition.key] != nil {
-                return Added.known
+            if let conflict = Self.conflict(of: definition, in: state) {
+                return Added.conflict(conflict)
             }
             if definition.isDiscovered, table.isDropped(definition.endpoint) {
                 return .dropped
             }
-            let place = definition.endpoint
-            if place != .inherited, let other = state.consoles.values.first(where: { $0.definition.endpoint == place })
-            {
-                return .taken(by: other.definition.key)
-            }
+            displaced = state.consoles.values.filter { definition.conflict(with: $0.definition) != nil }
+            displaced.forEach { state.consoles[$0.definition.key] = nil }
             state.consoles[definition.key] = console
             return .new
+        }
+        if case .conflict(let conflict) = added {
+            problems.raise(conflict, of: definition)
         }
         displaced.forEach { end($0, "this console is captured from now on; join it again") }
         guard added == .new else {
             return added
         }
         let knownPeer = isHandedOver ? connection?.peer : table.peer(of: definition.key)
+        problems.clearConflicts { $0 == definition.endpoint }
         shard.loop.post {
             console.begin(with: connection, knownPeer: knownPeer, isHandedOver: isHandedOver)
         }
-        control.post { [weak self] in self?.prepare(console) }
+        control.post { [weak self] in
+            if isHandedOver {
+                self?.opener.claim(definition)
+            }
+            self?.prepare(console)
+        }
         return .new
     }
 
@@ -249,6 +269,10 @@ public final class ConsoleHub: Sendable {
 
     private func end(_ console: Console, _ reason: String, isDropped: Bool = false) {
         discard(console.shard.loop.perform { console.end(reason) }.sockets)
+        control.post { [opener, problems] in
+            opener.release(console.definition.key)
+            problems.clear(of: console.definition)
+        }
         // Last, so that a console that takes its place makes its sockets after these have gone.
         state.withLock { state in
             if isDropped {
@@ -284,14 +308,15 @@ public final class ConsoleHub: Sendable {
     }
 
     private func endpointGone(_ path: String) {
-        for place in table.droppedPlaces where place.path == path {
+        for place in table.droppedPlaces where Bytewise(place.path) == Bytewise(path) {
             setDropped(place, false)
         }
+        problems.clearConflicts { Bytewise($0.path) == Bytewise(path) }
     }
 
     private func endpointChanged(_ path: String) {
         for console in state.withLock({ Array($0.consoles.values) })
-        where console.definition.endpoint.watchedPath == path {
+        where Bytewise(console.definition.endpoint.watchedPath) == Bytewise(path) {
             console.shard.loop.post { console.endpointChanged() }
         }
     }
@@ -330,8 +355,9 @@ public final class ConsoleHub: Sendable {
 
     /// Opens a console's path, and tells it what came of it.
     func open(_ console: Console) {
-        control.post {
-            let result = Result { () throws(SystemError) in try console.definition.endpoint.open() }
+        control.post { [opener, problems] in
+            let result = Result { () throws(SystemError) in try opener.open(console.definition) }
+            problems.note(result, of: console.definition)
             console.shard.loop.post { console.dialled(result) }
         }
     }
@@ -365,7 +391,8 @@ public final class ConsoleHub: Sendable {
 
     /// A console's connection has ended: the service manager may forget it.
     func disconnected(_ definition: Definition) {
-        control.post { [manager, table] in
+        control.post { [manager, table, opener] in
+            opener.release(definition.key)
             let name = ConsoleTable.descriptorName(of: definition.key)
             table.disconnected(definition.key)
             manager.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")

@@ -74,7 +74,8 @@ final class House {
     init(
         in folder: TemporaryFolder = TemporaryFolder(),
         patterns: [DiscoveryPattern] = [],
-        forgetsAfter: Int64 = 60_000_000
+        forgetsAfter: Int64 = 60_000_000,
+        acceptsOwnProcess: Bool = true
     ) throws {
         self.folder = folder
         let options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/run/inflight")
@@ -88,6 +89,7 @@ final class House {
             table: folder.path + "/run/held"
         )
         hubOptions.forgetsAfter = forgetsAfter
+        hubOptions.acceptsOwnProcess = acceptsOwnProcess
         hub = try ConsoleHub(hubOptions, capture: capture, manager: ServiceManager())
         try capture.start()
         try hub.start()
@@ -104,5 +106,10 @@ final class House {
 
     func text(_ vm: String) throws -> StoredText {
         try StoredText(of: StreamID(vm: vm, stream: .console0), in: capture.store)
+    }
+
+    /// The problems of consoles of that VM.
+    func problems(of vm: String) -> [String] {
+        capture.problems.all.filter { $0.subject.hasPrefix(vm + "/") }.map(\.problem)
     }
 }
