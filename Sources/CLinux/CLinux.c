@@ -4,7 +4,9 @@
 #include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <linux/magic.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -292,6 +294,42 @@ bool gl_is_pseudo_terminal(int fd) {
     return S_ISCHR(status.st_mode) && system.f_type == DEVPTS_SUPER_MAGIC && first_major <= number &&
            number <= last_major;
 }
+
+bool gl_same_file(int left, int right) {
+    long order = syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, left, right);
+    if (order >= 0) {
+        return order == 0;
+    }
+    struct stat one, other;
+    return fstat(left, &one) == 0 && fstat(right, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino && fcntl(left, F_GETFL) == fcntl(right, F_GETFL);
+}
+
+// A mutex of pthreads, robust and shared between processes: the kernel frees it when the thread that holds it ends.
+
+_Static_assert(sizeof(pthread_mutex_t) <= GL_LEASE_SIZE, "a lease has no room");
+
+int gl_lease_make(void *place) {
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    int code = pthread_mutex_init(place, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    return code;
+}
+
+int gl_lease_take(void *place) {
+    int code = pthread_mutex_lock(place);
+    return code == EOWNERDEAD ? pthread_mutex_consistent(place) : code;
+}
+
+int gl_lease_try(void *place) {
+    int code = pthread_mutex_trylock(place);
+    return code == EOWNERDEAD ? pthread_mutex_consistent(place) : code;
+}
+
+void gl_lease_give(void *place) { pthread_mutex_unlock(place); }
 
 bool gl_is_in_memory(const char *path) {
     struct statfs system;

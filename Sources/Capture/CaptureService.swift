@@ -15,23 +15,31 @@ private final class Claims: Sendable {
 }
 
 /// Capture as a whole: the shards, the writer, the sealer, and the way in for sources.
+///
+/// Its life: `start`, from when on sources are drained; `awaitStore`, which waits for the disk; `prepareToStop`, while
+/// sources are drained still; `finish`, once they are let go.
 public final class CaptureService: Sendable {
     /// How capture is set up.
     public struct Options: Sendable {
         /// The store's folder.
         public var store: String
-        /// The folder of the in-flight rings; should be on tmpfs.
+        /// The folder of the in-flight rings; should be on tmpfs. One process has it at a time.
         public var inflight: String
+        /// Other such folders: what processes that have ended left there for this store is taken up too.
+        public var abandoned: [String]
         /// Epoll threads; by default one per core, four at most.
         public var shards: Int
         /// Bytes of one shard's ring.
         public var ringCapacity: Int
-        /// Bytes that all VMs together may take; nil: any number.
-        public var totalQuota: Int?
+        /// Bytes that all VMs together may take; nil: any number. Asked once, by a thread that may wait for the disk.
+        public var totalQuota: @Sendable () -> Int?
         /// How long a deleted VM's log stays, in microseconds.
         public var deletedAge: Int64
-        /// Whose the store is; nil: this process's own. Plain files are this process's in any case.
-        public var owner: FileOwner?
+        /// Whether no other process of the kind may serve the store meanwhile.
+        public var isExclusive: Bool
+        /// Whether what is made belongs to whom the store's folder belongs to, where this process is root. Plain files are
+        /// this process's in any case.
+        public var usesStoreOwner: Bool
         /// The bounds of one VM.
         public var quota: @Sendable (VMIdentity) -> Quota
         /// Where the store lies; tests put one here that fails or hangs.
@@ -43,10 +51,13 @@ public final class CaptureService: Sendable {
         public init(store: String, inflight: String) {
             self.store = store
             self.inflight = inflight
+            abandoned = []
             shards = min(4, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
             ringCapacity = 8 << 20
-            totalQuota = nil
+            totalQuota = { nil }
             deletedAge = Retention.standardDeletedAge
+            isExclusive = false
+            usesStoreOwner = false
             quota = { _ in .standard }
             fileSystem = LinuxFileSystem()
             clock = SystemClock()
@@ -65,28 +76,47 @@ public final class CaptureService: Sendable {
     public let diagnostics: Diagnostics
     /// What time it is.
     public let clock: any HostClock
+    /// When a process before this one, which has ended without handing over, last drained anything, in microseconds since
+    /// the Unix epoch; nil: there was none, or all it left is gone.
+    public let lastTurnBefore: Int64?
 
-    private let owner: FileOwner?
+    private let opening: StoreOpening
+    private let opened = Mutex<Result<StoreOpening.Opened, SystemError>?>(nil)
+    private let hasOpened = OneShot()
+    private let sealerMayBegin = OneShot()
+    /// The folders of rings that this process has: its own first. None when it has finished.
+    private let folders: Mutex<[InflightFolder]>
+    private let leftRings: [InflightRing]
     private let writer: StoreWriter
     private let writerEnded = OneShot()
     private let sealer: SealerThread
+    private let sealerEnded = OneShot()
     private let streams = Mutex<[StreamKey: StreamStatistics]>([:])
     /// The streams that somebody feeds just now.
     private let claims = Claims()
     private let threads = Mutex<(shards: [WorkerThread], writer: WorkerThread?, sealer: WorkerThread?)>(([], nil, nil))
 
-    /// Prepares capture; nothing runs until `start()`.
+    /// Prepares capture; nothing runs until `start()`, and the store's disk is not touched. Throws EWOULDBLOCK when another
+    /// process has the folder of the rings.
     public init(_ options: Options, diagnostics: Diagnostics) throws(SystemError) {
         clock = options.clock
-        owner = options.owner
         self.diagnostics = diagnostics
         store = Store(root: options.store, fileSystem: options.fileSystem)
-        try Self.makeDirectories(options.store)
-        try Self.makeDirectories(options.inflight)
+        opening = StoreOpening(
+            store: store,
+            isExclusive: options.isExclusive,
+            usesOwner: options.usesStoreOwner
+        )
+        let own = try InflightFolder(options.inflight)
+        let abandoned = options.abandoned.compactMap { InflightFolder(leftAt: $0) }
         let hostBoot = Self.hostBoot()
+        let (left, generation) = own.rings(hostBoot: hostBoot)
+        leftRings = left + abandoned.flatMap { $0.rings(hostBoot: hostBoot).left }
+        lastTurnBefore = left.map(\.lastTurn).max()
+        folders = Mutex([own] + abandoned)
         let retention = Retention(
             store: store,
-            total: options.totalQuota,
+            total: options.totalQuota(),
             deletedAge: options.deletedAge,
             quota: options.quota
         )
@@ -97,17 +127,23 @@ public final class CaptureService: Sendable {
             diagnostics: diagnostics,
             problems: problems
         )
-        let orphans = try Self.orphans(in: options, hostBoot: hostBoot)
-        let generation = (orphans.last?.generation ?? 0) + 1
         var rings: [InflightRing] = []
         for number in 0..<options.shards {
             let path = options.inflight + "/\(generation)-\(number).ring"
-            rings.append(try InflightRing(path: path, capacity: options.ringCapacity, hostBoot: hostBoot))
+            let ring = try InflightRing(
+                path: path,
+                capacity: options.ringCapacity,
+                hostBoot: hostBoot,
+                store: options.store
+            )
+            if !ring.isDurable, problems.raise("in-flight", "no room in \(options.inflight): \(Self.notDurable)") {
+                diagnostics.say(.warning, "no room in \(options.inflight): \(Self.notDurable)")
+            }
+            rings.append(ring)
         }
         writer = try StoreWriter(
             store: store,
             rings: rings,
-            orphans: orphans.map(\.ring),
             clock: clock,
             diagnostics: diagnostics,
             problems: problems,
@@ -133,75 +169,128 @@ public final class CaptureService: Sendable {
         sealer.setFailedSyncAction { writer.post { $0.rollAll() } }
     }
 
-    /// Starts all threads.
+    private static let notDurable =
+        "what is in flight is kept in memory, and a crash would lose it; make room there, then restart guestlog"
+
+    /// Starts the threads that drain the sources, and the one that opens the store: sources may be opened from now on,
+    /// though the store's disk may hang.
     public func start() throws(SystemError) {
-        let sealer = sealer
-        let writer = writer
-        let owner = owner
-        let sealerThread = try WorkerThread(name: "gl-sealer") {
-            owner?.become()
-            sealer.run()
-        }
-        let writerEnded = writerEnded
-        let writerThread = try WorkerThread(name: "gl-writer") {
-            owner?.become()
-            writer.run()
-            writerEnded.signal()
-        }
         var shardThreads: [WorkerThread] = []
         for (number, shard) in shards.enumerated() {
             shardThreads.append(try WorkerThread(name: "gl-shard-\(number)") { shard.loop.run() })
         }
+        let writerThread = try WorkerThread(name: "gl-writer") { [self] in
+            write()
+            writerEnded.signal()
+        }
+        let sealerThread = try WorkerThread(name: "gl-sealer") { [self] in
+            sealerMayBegin.wait()
+            if case .success(let opened)? = opened.withLock({ $0 }) {
+                opened.owner?.become()
+                sealer.run()
+            }
+            sealerEnded.signal()
+        }
         threads.withLock { $0 = (shardThreads, writerThread, sealerThread) }
     }
 
-    /// Puts on disk what is there by now, or tries to for five seconds. To be called before the sources are let go: while
-    /// it lasts they are drained, and what is left for `stop` to do is little.
-    public func persist() {
-        let done = OneShot()
-        sealer.whenOnDisk(nil) { done.signal() }
-        if !done.wait(seconds: 5) {
-            diagnostics.say(.warning, "the disk is slow: going on before everything is on it")
+    /// The writer's thread.
+    private func write() {
+        let result = Result { () throws(SystemError) in try opening.open() }
+        opened.withLock { $0 = result }
+        if case .success(let opened) = result {
+            writer.setStore(opened.identity)
+            writer.adopt(leftRings.filter { $0.belongs(to: opened.identity, at: store.root) })
+        }
+        hasOpened.signal()
+        sealerMayBegin.signal()
+        if case .success = result {
+            writer.run()
         }
     }
 
-    /// Stops all threads: the shards first, then the writer once the rings are empty, then the sealer once all is on
-    /// disk. The descriptors of the sources are their owners' to keep or close.
-    public func stop() {
-        let threads = stopShards()
+    /// Waits until the store is open, for that many seconds (nil: as long as its disk takes); whether it is. Throws why it
+    /// could not be opened: EWOULDBLOCK when another process serves it.
+    @discardableResult
+    public func awaitStore(seconds: Int? = nil) throws(SystemError) -> Bool {
+        guard hasOpened.wait(seconds: seconds), let result = opened.withLock({ $0 }) else {
+            return false
+        }
+        _ = try result.get()
+        return true
+    }
+
+    /// How long a stop tries to put everything on disk before the sources are let go, in seconds.
+    private static let persistLimit = 5
+    /// A disk is quick when neither a commit nor a sync has taken longer, in microseconds.
+    private static let quick: Int64 = 50_000
+
+    /// Begins to stop, while the sources are drained as ever: commits what was received by now, puts it on disk, and ends
+    /// the threads that touch the disk. Whether they have ended; a disk that hangs keeps this waiting for `limit` seconds
+    /// at most, or, when that is nil, as long as it hangs.
+    public func prepareToStop(within limit: Int? = nil) -> Bool {
+        _ = writer.pulse.takeSlowest()
+        if case .success? = opened.withLock({ $0 }) {
+            let done = OneShot()
+            sealer.whenOnDisk(nil) { done.signal() }
+            if !done.wait(seconds: min(limit ?? Self.persistLimit, Self.persistLimit)) {
+                diagnostics.say(.warning, "the disk is slow: not everything is on it yet; consoles are drained meanwhile")
+            }
+        }
         writer.stop()
-        threads.writer?.join()
         sealer.stop()
-        threads.sealer?.join()
-        let isSynced = sealer.isSynced
-        if let owner {
-            owner.perform { writer.close(isSynced: isSynced) }
-        } else {
-            writer.close(isSynced: isSynced)
-        }
-        writer.removeRings()
+        return writerEnded.wait(seconds: limit) && sealerEnded.wait(seconds: limit)
     }
 
-    /// Stops what must be stopped before another image of this program takes over by exec, which ends the threads
-    /// wherever they are. What the page cache has is safe then, and what a disk that hangs does not take is in the rings.
-    public func stopToHandOver() {
-        _ = stopShards()
-        writer.stop()
-        if writerEnded.wait(seconds: 2) {
-            writer.removeRings()
-        }
-    }
-
-    private func stopShards() -> (writer: WorkerThread?, sealer: WorkerThread?) {
+    /// Ends the threads, after `prepareToStop`, which said whether those of the disk `haveEnded`, and after the sources
+    /// were let go.
+    ///
+    /// What was received since then is committed and put on disk where the disk is quick or nobody waits (`mayWait`). Else
+    /// it stays in the rings, and the next process commits it.
+    public func finish(haveEnded: Bool, mayWait: Bool) {
         let threads = threads.withLock { threads in
             defer { threads = ([], nil, nil) }
             return threads
         }
-        for shard in shards {
-            shard.loop.stop()
-        }
+        shards.forEach { $0.loop.stop() }
         threads.shards.forEach { $0.join() }
-        return (threads.writer, threads.sealer)
+        guard haveEnded else {
+            return
+        }
+        threads.writer?.join()
+        threads.sealer?.join()
+        guard case .success(let opened)? = opened.withLock({ $0 }) else {
+            return writer.removeRings()
+        }
+        defer { release(mayWait: mayWait) }
+        let isQuick = max(writer.pulse.takeSlowest(), sealer.syncDuration) < Self.quick
+        if isQuick || mayWait || !shards.allSatisfy(\.ring.isDurable) {
+            FileOwner.perform(as: opened.owner) {
+                writer.finish()
+                if isQuick || mayWait {
+                    sealer.finish()
+                    writer.close(isSynced: sealer.isSynced)
+                }
+            }
+        }
+        writer.removeRings()
+    }
+
+    /// Gives up what no other process may have meanwhile. A process that is replaced keeps it until its end.
+    private func release(mayWait: Bool) {
+        guard mayWait else {
+            return
+        }
+        folders.withLock { folders in
+            folders.forEach { $0.removeIfEmpty() }
+            folders.removeAll()
+        }
+        opened.withLock { $0 = nil }
+    }
+
+    /// Stops at once, however long the disk takes; for whoever has let go of the sources before.
+    public func stop() {
+        finish(haveEnded: prepareToStop(), mayWait: true)
     }
 
     /// The shard where a VM's descriptors live: the same one for all of them.
@@ -219,6 +308,14 @@ public final class CaptureService: Sendable {
         case tooManyStreams
         /// The folder of the in-flight rings is full.
         case noMemory(SystemError)
+
+        /// Whether it may be better soon.
+        public var isPassing: Bool {
+            switch self {
+            case .tooManyStreams, .noMemory: true
+            case .captured, .unusableName: false
+            }
+        }
 
         public var description: String {
             switch self {
@@ -295,33 +392,6 @@ public final class CaptureService: Sendable {
         let file = try? StoredFile("/proc/sys/kernel/random/boot_id", .read, on: LinuxFileSystem())
         let bytes = (try? file?.read(at: 0, count: 64)) ?? []
         return String(decoding: bytes.prefix { $0 != Lines.feed }, as: UTF8.self)
-    }
-
-    private static func makeDirectories(_ path: String) throws(SystemError) {
-        let fileSystem = LinuxFileSystem()
-        var made = path.hasPrefix("/") ? "" : "."
-        for part in path.split(separator: "/") {
-            made += "/" + part
-            if fileSystem.status(made) == nil {
-                try fileSystem.makeDirectory(made)
-            }
-        }
-    }
-
-    /// Rings of processes that died, oldest first.
-    private static func orphans(
-        in options: Options,
-        hostBoot: String
-    ) throws(SystemError) -> [(generation: Int, ring: InflightRing)] {
-        var found: [(generation: Int, ring: InflightRing)] = []
-        for name in try LinuxFileSystem().names(in: options.inflight).sorted() where name.hasSuffix(".ring") {
-            guard let generation = name.split(separator: "-").first.flatMap({ Int($0) }) else {
-                continue
-            }
-            let path = options.inflight + "/" + name
-            found.append((generation, try InflightRing(existing: path, hostBoot: hostBoot)))
-        }
-        return found.sorted { $0.generation < $1.generation }
     }
 
     /// Raises the limit of open files as far as it goes; what it is then.

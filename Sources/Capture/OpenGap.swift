@@ -11,6 +11,20 @@ struct OpenGap {
     /// Which of the slot's two counts it is.
     enum Counter {
         case shard, writer
+
+        func loss(_ ring: InflightRing, _ slot: Int) -> InflightRing.Loss {
+            switch self {
+            case .shard: ring.shardLoss(slot)
+            case .writer: ring.writerLoss(slot)
+            }
+        }
+
+        func set(_ loss: InflightRing.Loss, _ ring: InflightRing, _ slot: Int) {
+            switch self {
+            case .shard: ring.setShardLoss(slot, loss)
+            case .writer: ring.setWriterLoss(slot, loss)
+            }
+        }
     }
 
     /// How often a gap that lasts is told of, in microseconds.
@@ -33,23 +47,11 @@ struct OpenGap {
         self.counter = counter
     }
 
-    private var loss: InflightRing.Loss {
-        guard let place else {
-            return InflightRing.Loss()
-        }
-        return switch counter {
-        case .shard: place.ring.shardLoss(place.slot)
-        case .writer: place.ring.writerLoss(place.slot)
-        }
-    }
+    private var loss: InflightRing.Loss { place.map { counter.loss($0.ring, $0.slot) } ?? InflightRing.Loss() }
 
     private func set(_ loss: InflightRing.Loss) {
-        guard let place else {
-            return
-        }
-        switch counter {
-        case .shard: place.ring.setShardLoss(place.slot, loss)
-        case .writer: place.ring.setWriterLoss(place.slot, loss)
+        if let place {
+            counter.set(loss, place.ring, place.slot)
         }
     }
 
@@ -62,8 +64,8 @@ struct OpenGap {
             loss.since = time
             loss.reason = UInt64(reason.rawValue)
         }
-        loss.bytes += UInt64(bytes)
-        loss.lines += UInt64(lines)
+        loss.bytes &+= UInt64(bytes)
+        loss.lines &+= UInt64(lines)
         set(loss)
     }
 
@@ -72,17 +74,16 @@ struct OpenGap {
         isOpen && lastTold.map { now - $0 >= Self.markerInterval } ?? true
     }
 
-    /// The marker that tells what was lost since the last one.
-    func marker(isClosed: Bool) -> RecordDetail {
+    /// What the next marker says: what was lost since the last one.
+    func detail(isClosed: Bool) -> GapDetail {
         let loss = loss
-        let gap = GapDetail(
-            reason: GapReason(rawValue: UInt8(truncatingIfNeeded: loss.reason)) ?? .overflow,
+        return GapDetail(
+            reason: loss.gapReason,
             bytes: loss.bytes,
             lines: loss.lines,
             since: Timestamp(microseconds: loss.since),
             isClosed: isClosed
         )
-        return RecordDetail(gap: gap)
     }
 
     /// That marker is written.
@@ -108,22 +109,29 @@ struct OpenGap {
         }
     }
 
-    /// Takes up what the slot's stream lost and nobody else will tell of, whoever counted it.
-    mutating func adopt(from ring: InflightRing, slot: Int) {
-        var left = [ring.shardLoss(slot)]
-        ring.setShardLoss(slot, InflightRing.Loss())
-        if !isCounted(in: ring, slot) {
-            left.append(ring.writerLoss(slot))
-            ring.setWriterLoss(slot, InflightRing.Loss())
+    /// Takes up what `other`, of a process that has ended or of a shard that has, counted in that slot and told in no
+    /// marker.
+    mutating func adopt(_ other: Counter, from ring: InflightRing, slot: Int) {
+        let left = other.loss(ring, slot)
+        guard left.bytes > 0, other != counter || !isOpen || !isCounted(in: ring, slot) else {
+            return
         }
+        other.set(InflightRing.Loss(), ring, slot)
         move(to: ring, slot: slot)
-        for loss in left where loss.bytes > 0 {
-            let reason = GapReason(rawValue: UInt8(truncatingIfNeeded: loss.reason)) ?? .overflow
-            count(bytes: Int(clamping: loss.bytes), lines: Int(clamping: loss.lines), at: loss.since, reason: reason)
-        }
+        count(
+            bytes: Int(clamping: left.bytes),
+            lines: Int(clamping: left.lines),
+            at: left.since,
+            reason: left.gapReason
+        )
     }
 
     private func isCounted(in ring: InflightRing, _ slot: Int) -> Bool {
         place.map { $0.ring === ring && $0.slot == slot } ?? false
     }
+}
+
+extension InflightRing.Loss {
+    /// Why, as a marker says it.
+    var gapReason: GapReason { GapReason(rawValue: UInt8(truncatingIfNeeded: reason)) ?? .overflow }
 }

@@ -5,38 +5,52 @@ import LogModel
 /// A stream's remains are taken up before its first new byte, when its options are known; those of streams that do not
 /// come back, soon after the start.
 struct Orphans {
-    /// What is left of one stream, oldest first.
+    /// What is left of one stream in one slot of a ring. In the stream's order: what the writer could not store, the
+    /// entries, what the shard had no room for.
     struct Remains {
-        var entries: [(ring: InflightRing, entry: InflightRing.Entry)] = []
-        var losses: [(ring: InflightRing, slot: Int)] = []
+        let ring: InflightRing
+        let slot: Int
+        var entries: [InflightRing.Entry] = []
     }
 
-    private(set) var remains: [StreamKey: Remains] = [:]
+    private(set) var remains: [StreamKey: [Remains]] = [:]
     /// Their rings, oldest first.
     var rings: [InflightRing]
 
-    init(_ rings: [InflightRing]) {
+    init(_ rings: [InflightRing] = []) {
         self.rings = rings
         for ring in rings {
-            var keys: [Int: StreamKey] = [:]
-            for slot in 0..<ring.slotsUsed {
-                guard let key = StreamKey(decoding: ring.key(of: slot)) else {
-                    continue
-                }
-                keys[slot] = key
-                if ring.hasLosses(slot) {
-                    remains[key, default: Remains()].losses.append((ring, slot))
-                }
+            var bySlot: [Int: Remains] = [:]
+            for slot in 0..<ring.slotsUsed where ring.hasUnwrittenMarkers(slot) {
+                bySlot[slot] = Remains(ring: ring, slot: slot)
             }
+            // A stream that was closed and opened again has two slots: that which was used first comes first.
+            var order = bySlot.keys.sorted()
             var position = ring.tail
             while let entry = ring.entry(at: position) {
                 position = entry.end
-                if [.data, .gap, .boot].contains(entry.kind), entry.state != .done, let key = keys[entry.slot] {
-                    remains[key, default: Remains()].entries.append((ring, entry))
+                guard entry.isContent, entry.state != .done, entry.slot < ring.slotsUsed else {
+                    continue
+                }
+                if bySlot[entry.slot]?.entries.isEmpty ?? true {
+                    order.removeAll { $0 == entry.slot }
+                    order.append(entry.slot)
+                }
+                bySlot[entry.slot, default: Remains(ring: ring, slot: entry.slot)].entries.append(entry)
+            }
+            for slot in order {
+                guard let left = bySlot[slot] else {
+                    continue
+                }
+                if let key = StreamKey(decoding: ring.key(of: slot)) {
+                    remains[key, default: []].append(left)
+                } else {
+                    // A slot that was being taken when the process died: nothing of it can be placed.
+                    left.entries.forEach { $0.state = .done }
                 }
             }
         }
     }
 
-    mutating func take(_ key: StreamKey) -> Remains? { remains.removeValue(forKey: key) }
+    mutating func take(_ key: StreamKey) -> [Remains] { remains.removeValue(forKey: key) ?? [] }
 }

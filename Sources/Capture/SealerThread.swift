@@ -35,6 +35,7 @@ final class SealerThread: @unchecked Sendable {
     private let alarm: Alarm
     private let stopping = Atomic<Bool>(false)
     private let hasSynced = Atomic<Bool>(true)
+    private let lastSyncTook = Atomic<Int64>(0)
 
     init(
         sealer: Sealer,
@@ -83,6 +84,16 @@ final class SealerThread: @unchecked Sendable {
 
     /// Whether the last sync put everything on disk; to be asked after the thread's end.
     var isSynced: Bool { hasSynced.load(ordering: .acquiring) }
+
+    /// How long the last sync took, in microseconds.
+    var syncDuration: Int64 { lastSyncTook.load(ordering: .relaxed) }
+
+    /// Puts on disk what was committed after the thread's end; on the thread that ended it.
+    func finish() {
+        if queue.withLock({ $0.isDirty }) || sealer.isDirty {
+            synchronize([])
+        }
+    }
 
     /// Ends the thread once the queue is empty, or its patience is, and all is synced.
     func stop() {
@@ -140,6 +151,8 @@ final class SealerThread: @unchecked Sendable {
             queue.isDirty = false
             return queue.whenOnDisk
         }
+        let begun = clock.monotonicMicroseconds()
+        defer { lastSyncTook.store(clock.monotonicMicroseconds() - begun, ordering: .relaxed) }
         do {
             let failure = try sealer.synchronize()
             hasSynced.store(true, ordering: .releasing)

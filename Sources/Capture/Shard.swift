@@ -50,6 +50,7 @@ public final class Shard: @unchecked Sendable {
     private func endTurn() {
         if hasPublished {
             hasPublished = false
+            ring.lastTurn = wallNow
             wakeWriter()
         }
     }
@@ -70,7 +71,9 @@ public final class Shard: @unchecked Sendable {
         do throws(SystemError) {
             try ring.setKey(encoded, of: slot)
         } catch {
-            freeSlots.append((slot, 0))
+            // Only a slot that was never used can be refused, and that is the last one: its number is given back, so that
+            // all below `nextSlot` have memory.
+            nextSlot -= 1
             throw .noMemory(error)
         }
         openCount += 1
@@ -84,10 +87,13 @@ public final class Shard: @unchecked Sendable {
         )
     }
 
-    /// A slot of which nothing is in the ring any more, neither an entry nor a gap that is still to be closed.
+    /// A slot of which nothing is in the ring any more, neither an entry nor a marker that is still to be written.
     private func takeSlot() -> Int? {
         let tail = ring.tail
-        if let place = freeSlots.firstIndex(where: { $0.head <= tail && !ring.writerLoss($0.slot).isOpen }) {
+        let isFree = { [ring] (slot: Int, head: UInt64) in
+            head <= tail && !ring.writerLoss(slot).isOpen && !ring.hasUnwrittenMarkers(slot)
+        }
+        if let place = freeSlots.firstIndex(where: isFree) {
             return freeSlots.remove(at: place).slot
         }
         guard nextSlot < InflightRing.slotCount else {

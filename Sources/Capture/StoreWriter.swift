@@ -17,9 +17,9 @@ final class StoreWriter: @unchecked Sendable {
     private static let idleInterval: Int64 = 600_000_000
 
     private let rings: [InflightRing]
-    private var orphans: Orphans
+    private var orphans = Orphans()
     /// When the remains of streams that did not come back are taken up; monotonic microseconds.
-    private var orphanDeadline: Int64
+    private var orphanDeadline = Int64.max
     let clock: any HostClock
     let diagnostics: Diagnostics
     let problems: Problems
@@ -50,7 +50,6 @@ final class StoreWriter: @unchecked Sendable {
     init(
         store: Store,
         rings: [InflightRing],
-        orphans: [InflightRing],
         clock: any HostClock,
         diagnostics: Diagnostics,
         problems: Problems,
@@ -60,10 +59,8 @@ final class StoreWriter: @unchecked Sendable {
         fileLimit: Int
     ) throws(SystemError) {
         self.rings = rings
-        self.orphans = Orphans(orphans)
         self.clock = clock
         pulse = WriterPulse(clock)
-        orphanDeadline = orphans.isEmpty ? .max : clock.monotonicMicroseconds() + Self.orphanPatience
         self.diagnostics = diagnostics
         self.problems = problems
         self.bell = bell
@@ -97,45 +94,67 @@ final class StoreWriter: @unchecked Sendable {
         inbox.post(job)
     }
 
-    /// Ends the thread once everything in the rings is committed.
+    /// Ends the thread once what is in the rings by now is committed. What the shards put there meanwhile is for
+    /// `finish`.
     func stop() {
         inbox.stop()
     }
 
     // MARK: - On the thread
 
+    /// Says which store the rings' bytes belong to; before `run`.
+    func setStore(_ identity: StoreIdentity) {
+        rings.forEach { $0.setStore(identity) }
+    }
+
+    /// Takes up what processes that have ended left in `rings`, which hold bytes of this store's; before `run`.
+    func adopt(_ rings: [InflightRing]) {
+        orphans = Orphans(rings)
+        orphanDeadline = rings.isEmpty ? .max : clock.monotonicMicroseconds() + Self.orphanPatience
+    }
+
     /// Serves until `stop()`.
     func run() {
         _ = reserve.hold()
-        while true {
-            let isStopping = inbox.isStopping
+        while !inbox.isStopping {
             let now = clock.monotonicMicroseconds()
-            pulse.begin(at: now)
-            var didWork = runJobs()
-            didWork = drain(at: now) || didWork
-            if now >= orphanDeadline || (isStopping && orphanDeadline < .max) {
-                orphanDeadline = .max
-                orphans.remains.keys.forEach { adopt($0, at: now) }
-                removeSpent(&orphans.rings)
+            if !turn(at: now, takesAll: false) {
+                sleep(now)
             }
-            for sink in pacer.takeDue(at: now, all: isStopping || isPressed) {
-                flush(sink, at: now)
-            }
-            retryFailing(at: now)
-            lookForIdle(at: now)
-            advanceTails()
-            if isStopping, !didWork {
-                tellLosses(at: now)
-            }
-            pulse.end()
-            if didWork {
-                continue
-            }
-            if isStopping {
-                return
-            }
-            sleep(now)
         }
+        let ends = rings.map(\.published)
+        repeat {
+            _ = turn(at: clock.monotonicMicroseconds(), takesAll: true)
+        } while zip(scan, ends).contains { $0 < $1 }
+    }
+
+    /// Commits all that is left in the rings and tells of all losses, once the shards and the thread have ended; on the
+    /// thread that ended them.
+    func finish() {
+        while turn(at: clock.monotonicMicroseconds(), takesAll: true) {}
+        tellLosses(at: clock.monotonicMicroseconds())
+        advanceTails()
+    }
+
+    /// Takes up a part of what the rings hold and commits what is due, or all that it takes up; whether there was
+    /// anything.
+    private func turn(at now: Int64, takesAll: Bool) -> Bool {
+        pulse.begin(at: now)
+        var didWork = runJobs()
+        didWork = drain(at: now) || didWork
+        if now >= orphanDeadline || (takesAll && orphanDeadline < .max) {
+            orphanDeadline = .max
+            orphans.remains.keys.forEach { adopt($0, at: now) }
+            removeSpent(&orphans.rings)
+        }
+        for sink in pacer.takeDue(at: now, all: takesAll || isPressed) {
+            flush(sink, at: now)
+        }
+        retryFailing(at: now)
+        lookForIdle(at: now)
+        advanceTails()
+        pulse.end()
+        return didWork
     }
 
     /// Does what was posted; whether there was anything.
@@ -250,19 +269,22 @@ final class StoreWriter: @unchecked Sendable {
 
     /// Commits what earlier processes had read of a stream and not committed, and says what they had lost and not said.
     private func adopt(_ key: StreamKey, at now: Int64) {
-        guard let remains = orphans.take(key) else {
+        let remains = orphans.take(key)
+        guard !remains.isEmpty else {
             return
         }
         let sink = streams.sink(key, for: self)
         if let options = streams.announcedOptions(of: key) {
             sink.configure(options)
         }
-        for (ring, entry) in remains.entries {
-            sink.enqueue(entry, ring: ring, at: now)
-            flush(sink, at: now)
-        }
-        for (ring, slot) in remains.losses {
-            sink.adoptLoss(ring: ring, slot: slot)
+        for left in remains {
+            sink.adoptWriterMarkers(ring: left.ring, slot: left.slot)
+            settle(sink, at: now)
+            for entry in left.entries {
+                sink.enqueue(entry, ring: left.ring, at: now)
+                flush(sink, at: now)
+            }
+            sink.adoptShardMarkers(ring: left.ring, slot: left.slot)
             settle(sink, at: now)
         }
         release(sink)
@@ -271,9 +293,9 @@ final class StoreWriter: @unchecked Sendable {
     /// At the end: what the shards counted as lost and had no room to say.
     private func tellLosses(at now: Int64) {
         for (number, ring) in rings.enumerated() {
-            for slot in 0..<ring.slotsUsed where ring.shardLoss(slot).bytes > 0 {
+            for slot in 0..<ring.slotsUsed where ring.hasUnwrittenMarkers(slot) {
                 if let sink = streams.sink(ring: number, slot: slot) {
-                    sink.adoptLoss(ring: ring, slot: slot)
+                    sink.adoptShardMarkers(ring: ring, slot: slot)
                     settle(sink, at: now)
                 }
             }
@@ -418,8 +440,8 @@ final class StoreWriter: @unchecked Sendable {
         try streams.end(key)
     }
 
-    /// Removes the rings' files, which hold no bytes now; one that counts losses, which could not be told, stays for
-    /// the next process to tell.
+    /// Removes the rings' files that hold nothing any more; one that holds bytes which could not be committed, or losses
+    /// that could not be told, stays for the next process.
     func removeRings() {
         var all = rings + orphans.rings
         removeSpent(&all)
@@ -427,7 +449,7 @@ final class StoreWriter: @unchecked Sendable {
 
     private func removeSpent(_ rings: inout [InflightRing]) {
         rings.removeAll { ring in
-            let isSpent = !(0..<ring.slotsUsed).contains(where: ring.hasLosses)
+            let isSpent = !ring.hasUncommitted && !(0..<ring.slotsUsed).contains(where: ring.hasUnwrittenMarkers)
             if isSpent {
                 ring.removeFile()
             }

@@ -4,11 +4,12 @@ import LogModel
 import LogStore
 import SystemIO
 
-/// Where one stream's bytes enter the house. Lives on its shard's thread.
+/// Where one stream's bytes enter capture. Lives on its shard's thread.
 ///
 /// Every `receive` takes what the descriptor has, whether it can be kept or not: the guest never waits. What cannot be
 /// kept is counted in the ring's slot, so that the count outlives the process, and becomes gap markers: one when the
-/// gap opens, one every ten seconds, one when it closes.
+/// gap opens, one every ten seconds, one when it closes. The marker of a boundary that finds no room waits there too, and
+/// comes before the next byte.
 public final class StreamIntake {
     let slot: Int
     private let shard: Shard
@@ -18,6 +19,8 @@ public final class StreamIntake {
     private var isOverflowing = false
     private var gap: OpenGap
     private var lastDrop: Int64 = 0
+    /// Boundaries whose markers the ring had no room for.
+    private var pending = PendingBoundaries()
     /// Whether the ring has the entry that says what the slot stands for: not before there is something to say.
     private var isOpened = false
     private var isClosed = false
@@ -143,27 +146,59 @@ public final class StreamIntake {
         }
     }
 
-    /// Says that a boot began or ended, as the transport saw it.
-    public func mark(_ event: BootEvent) {
-        guard let room = reserve() else {
+    /// Marks what the transport saw: a boot's beginning or end, or a time in which nobody listened. When that time
+    /// began is `since`, in microseconds since the Unix epoch; nil: with the stream's last record.
+    ///
+    /// The marker comes behind all that was received before, and what of that was lost is told before it.
+    public func mark(_ boundary: ConsoleBoundary, since: Int64? = nil) {
+        guard closeGap(), pending.isEmpty, write(boundary, since: since) else {
+            pending.append(boundary)
+            ring.setShardBoundaries(slot, pending)
+            shard.watch(self)
             return
         }
-        room.storeBytes(of: event.rawValue, as: UInt8.self)
-        ring.publish(1, kind: .boot, slot: slot, time: shard.wallNow)
-        shard.published()
     }
 
-    /// Says that nobody of us listened for a while: what was said then is missing here.
-    public func markAbsence() {
+    private func write(_ boundary: ConsoleBoundary, since: Int64? = nil) -> Bool {
         guard let room = reserve() else {
+            return false
+        }
+        switch boundary {
+        case .boot(let event):
+            room.storeBytes(of: event.rawValue, as: UInt8.self)
+            ring.publish(1, kind: .boot, slot: slot, time: shard.wallNow)
+            shard.published()
+        case .absence(let reason):
+            let since = Timestamp(microseconds: since ?? InflightRing.Loss.unknownSince)
+            publish(gap: GapDetail(reason: reason, bytes: nil, lines: 0, since: since, isClosed: true), in: room)
+        }
+        return true
+    }
+
+    /// Writes the markers of boundaries that found no room before; whether none is left.
+    private func writePending() -> Bool {
+        while let boundary = pending.first {
+            guard write(boundary) else {
+                return false
+            }
+            pending.removeFirst()
+            ring.setShardBoundaries(slot, pending)
+        }
+        return true
+    }
+
+    /// Counts what was read elsewhere since `since` (microseconds since the Unix epoch) and could not be kept.
+    public func countLoss(bytes: Int, lines: Int, since: Int64, reason: GapReason) {
+        guard bytes > 0 else {
             return
         }
-        let now = Timestamp(microseconds: shard.wallNow)
-        let gap = GapDetail(reason: .daemonAway, bytes: nil, lines: 0, since: now, isClosed: true)
-        let marker = RecordDetail(gap: gap).encoded
-        marker.withUnsafeBytes { room.copyMemory(from: $0) }
-        ring.publish(marker.count, kind: .gap, slot: slot, time: shard.wallNow)
-        shard.published()
+        statistics.receive(bytes, at: shard.wallNow)
+        statistics.drop(bytes)
+        lastDrop = shard.monotonicNow
+        gap.count(bytes: bytes, lines: lines, at: since, reason: reason)
+        if !closeGap() {
+            shard.watch(self)
+        }
     }
 
     /// Ends the intake. Its slot is free once the ring has taken the last of it.
@@ -177,11 +212,11 @@ public final class StreamIntake {
 
     /// Says the last that is to be said of the stream; whether there was room for it.
     private func finish() -> Bool {
-        guard isOpened || gap.isOpen else {
+        guard isOpened || gap.isOpen || !pending.isEmpty else {
             shard.free(self)
             return true
         }
-        guard !gap.isOpen || writeGap(isClosed: true), reserve() != nil else {
+        guard closeGap(), writePending(), reserve() != nil else {
             return false
         }
         ring.publish(0, kind: .close, slot: slot, time: shard.wallNow)
@@ -220,7 +255,7 @@ public final class StreamIntake {
             isOverflowing = true
             return nil
         }
-        guard !closingGap || !gap.isOpen || writeGap(isClosed: true), let room = reserve() else {
+        guard !closingGap || closeGap(), writePending(), let room = reserve() else {
             isOverflowing = true
             return nil
         }
@@ -248,17 +283,25 @@ public final class StreamIntake {
         }
     }
 
+    /// Ends the gap with its marker, if one is open; whether none is open now.
+    private func closeGap() -> Bool { !gap.isOpen || writeGap(isClosed: true) }
+
     /// Writes what was lost since the last marker; whether there was room.
     private func writeGap(isClosed: Bool) -> Bool {
         guard let room = reserve() else {
             return false
         }
-        let encoded = gap.marker(isClosed: isClosed).encoded
-        encoded.withUnsafeBytes { room.copyMemory(from: $0) }
+        let detail = gap.detail(isClosed: isClosed)
         gap.told(isClosed: isClosed, at: shard.monotonicNow)
+        publish(gap: detail, in: room)
+        return true
+    }
+
+    private func publish(gap detail: GapDetail, in room: UnsafeMutableRawBufferPointer) {
+        let encoded = RecordDetail(gap: detail).encoded
+        encoded.withUnsafeBytes { room.copyMemory(from: $0) }
         ring.publish(encoded.count, kind: .gap, slot: slot, time: shard.wallNow)
         shard.published()
-        return true
     }
 
     /// Looks at what is still to be said, once a second: closes a gap when nothing was dropped for a second, goes on
@@ -267,11 +310,12 @@ public final class StreamIntake {
         if isClosed {
             return finish()
         }
-        if gap.isOpen, now - lastDrop >= Shard.tendInterval {
-            _ = writeGap(isClosed: true)
-        } else if gap.isDue(at: now) {
+        if now - lastDrop >= Shard.tendInterval {
+            return closeGap() && writePending()
+        }
+        if gap.isDue(at: now) {
             _ = writeGap(isClosed: false)
         }
-        return !gap.isOpen
+        return !gap.isOpen && pending.isEmpty
     }
 }

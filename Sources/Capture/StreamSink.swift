@@ -24,11 +24,13 @@ final class StreamSink {
     /// When to try again after a failure; nil while all is well.
     private(set) var retryAt: Int64?
     private var gap = OpenGap(.writer)
+    /// Boundaries whose markers could not be written yet.
+    private var unwritten = PendingBoundaries()
+    /// The slot of the entry that came last, where what is still to be written is noted.
+    private var slot: (ring: InflightRing, number: Int)?
     private var plainProblem = false
     /// Entries of `pending` before this place are in the plain file.
     private var plainPlace = 0
-    /// The ring of the entries that wait.
-    private var ring: InflightRing?
     /// Slots of the rings that stand for the stream: while it has none, it has no source.
     var openSlots = 0
 
@@ -73,9 +75,21 @@ final class StreamSink {
             pendingSince = now
         }
         gap.move(to: ring, slot: entry.slot)
-        self.ring = ring
+        move(to: ring, slot: entry.slot)
         pending.append(entry)
         pendingBytes += entry.payload.count
+    }
+
+    /// Notes what is still to be written in another slot from now on.
+    private func move(to ring: InflightRing, slot number: Int) {
+        guard slot?.ring !== ring || slot?.number != number else {
+            return
+        }
+        if !unwritten.isEmpty {
+            slot?.ring.setWriterBoundaries(slot?.number ?? 0, PendingBoundaries())
+            ring.setWriterBoundaries(number, unwritten)
+        }
+        slot = (ring, number)
     }
 
     /// Commits everything that waits, or counts it as lost; afterwards nothing waits.
@@ -112,7 +126,7 @@ final class StreamSink {
     private func finish(_ entry: InflightRing.Entry) {
         entry.state = .done
         if entry.kind == .data {
-            ring?.removeHeld(entry.slot, entry.payload.count)
+            slot?.ring.removeHeld(entry.slot, entry.payload.count)
         }
     }
 
@@ -267,30 +281,83 @@ final class StreamSink {
     private func handle(special entry: InflightRing.Entry) {
         switch entry.kind {
         case .gap:
-            let detail = RecordDetail(decoding: Array(entry.payload))
-            let isThere =
-                isReady(at: lastCommit) && mark(detail, Timestamp(microseconds: entry.time), lastCommit)
+            var detail = RecordDetail(decoding: Array(entry.payload))
+            let isReady = isReady(at: lastCommit)
+            if detail.gap?.since.microseconds == InflightRing.Loss.unknownSince {
+                detail.gap?.since = writer?.lastRecordTime ?? Timestamp(microseconds: entry.time)
+            }
+            let isThere = isReady && mark(detail, Timestamp(microseconds: entry.time), lastCommit)
             if !isThere, let told = detail.gap {
                 // The store cannot be written: the shard's loss becomes part of ours.
-                let (bytes, lines) = (Int(clamping: told.bytes ?? 0), Int(clamping: told.lines))
-                gap.count(bytes: bytes, lines: lines, at: entry.time, reason: .storeFailure)
+                if let bytes = told.bytes {
+                    gap.count(
+                        bytes: Int(clamping: bytes),
+                        lines: Int(clamping: told.lines),
+                        at: told.since.microseconds,
+                        reason: .storeFailure
+                    )
+                } else {
+                    keep(.absence(told.reason))
+                }
             }
-        case .boot where isReady(at: lastCommit):
-            guard let event = entry.payload.first.flatMap(BootEvent.init), let writer else {
+        case .boot:
+            guard let event = entry.payload.first.flatMap(BootEvent.init) else {
                 return
+            }
+            if !isReady(at: lastCommit) || !write(.boot(event), at: entry.time) {
+                keep(.boot(event))
+            }
+        case .data, .padding, .open, .close:
+            // Data over its rate is the plain file's alone.
+            break
+        }
+    }
+
+    /// Writes the marker of a boundary; whether it is there.
+    private func write(_ boundary: ConsoleBoundary, at time: Int64) -> Bool {
+        guard let writer else {
+            return false
+        }
+        let stamp = Timestamp(microseconds: time)
+        switch boundary {
+        case .boot(let event):
+            guard mark(RecordDetail(boot: BootDetail(event: event, position: writer.nextOffset)), stamp, lastCommit) else {
+                return false
             }
             if event == .powerOn {
                 detector.powerOn()
             }
-            let boot = BootDetail(event: event, position: writer.nextOffset)
-            mark(RecordDetail(boot: boot), Timestamp(microseconds: entry.time), lastCommit)
             if event == .closed {
                 writer.roll()
             }
-        case .data, .boot, .padding, .open, .close:
-            // Data over its rate is the plain file's alone.
-            break
+            return true
+        case .absence(let reason):
+            let since = writer.lastRecordTime ?? stamp
+            let gap = GapDetail(reason: reason, bytes: nil, lines: 0, since: since, isClosed: true)
+            return mark(RecordDetail(gap: gap), stamp, lastCommit)
         }
+    }
+
+    /// Keeps a boundary whose marker cannot be written now, for when it can.
+    private func keep(_ boundary: ConsoleBoundary) {
+        unwritten.append(boundary)
+        if let slot {
+            slot.ring.setWriterBoundaries(slot.number, unwritten)
+        }
+    }
+
+    /// Writes the markers of kept boundaries; whether none is left.
+    private func writeKept(at now: Int64) -> Bool {
+        while let boundary = unwritten.first {
+            guard write(boundary, at: opener.wallNow) else {
+                return false
+            }
+            unwritten.removeFirst()
+            if let slot {
+                slot.ring.setWriterBoundaries(slot.number, unwritten)
+            }
+        }
+        return true
     }
 
     // MARK: - When the store cannot be written
@@ -336,25 +403,47 @@ final class StreamSink {
     /// On a full disk, writes what was lost since the last marker. The reserve has room for that, not for the text;
     /// when it is used up, or was none, the closing marker will count this too.
     private func tellGap(at now: Int64) {
-        if let writer, gap.isDue(at: now), (try? write(gap.marker(isClosed: false), writer)) != nil {
+        if let writer, gap.isDue(at: now), (try? write(gap.detail(isClosed: false), writer)) != nil {
             gap.told(isClosed: false, at: now)
         }
     }
 
-    private func write(_ marker: RecordDetail, _ writer: StreamWriter) throws(SystemError) {
-        try writer.mark(marker, time: Timestamp(microseconds: opener.wallNow))
+    private func write(_ marker: GapDetail, _ writer: StreamWriter) throws(SystemError) {
+        try writer.mark(RecordDetail(gap: marker), time: Timestamp(microseconds: opener.wallNow))
     }
 
-    /// Takes up losses that an earlier process, or a shard at its end, counted and could not tell.
-    func adoptLoss(ring: InflightRing, slot: Int) {
-        gap.adopt(from: ring, slot: slot)
+    /// Takes up what the writer of a process that has ended could not store and not tell: it comes before the entries
+    /// that process left.
+    func adoptWriterMarkers(ring: InflightRing, slot: Int) {
+        gap.adopt(.writer, from: ring, slot: slot)
+        let left = ring.writerBoundaries(slot)
+        ring.setWriterBoundaries(slot, PendingBoundaries())
+        keep(left, in: ring, slot)
     }
 
-    /// Writes the marker of what was lost, if anything was; whether the store takes bytes again.
+    /// Takes up what a shard that has ended dropped and had no room to tell: it comes behind its entries.
+    func adoptShardMarkers(ring: InflightRing, slot: Int) {
+        gap.adopt(.shard, from: ring, slot: slot)
+        let left = ring.shardBoundaries(slot)
+        ring.setShardBoundaries(slot, PendingBoundaries())
+        keep(left, in: ring, slot)
+    }
+
+    private func keep(_ left: PendingBoundaries, in ring: InflightRing, _ slot: Int) {
+        move(to: ring, slot: slot)
+        var left = left
+        while let boundary = left.first {
+            keep(boundary)
+            left.removeFirst()
+        }
+    }
+
+    /// Writes the marker of what was lost, if anything was, and those of kept boundaries; whether the store takes bytes
+    /// again.
     private func closeGap(at now: Int64) -> Bool {
         if gap.isOpen, let writer {
             do throws(SystemError) {
-                try write(gap.marker(isClosed: true), writer)
+                try write(gap.detail(isClosed: true), writer)
             } catch {
                 fail(error, at: now)
                 return false
@@ -365,7 +454,7 @@ final class StreamSink {
             retryAt = nil
             opener.recovered(key)
         }
-        return true
+        return writeKept(at: now)
     }
 
     /// Tries again what failed, when it is time, though nothing new has come.
@@ -377,7 +466,7 @@ final class StreamSink {
 
     /// Writes what is still unsaid before the sink goes.
     func settle(at now: Int64) {
-        if gap.isOpen || writer == nil {
+        if gap.isOpen || writer == nil || !unwritten.isEmpty {
             _ = isReady(at: now)
         }
     }

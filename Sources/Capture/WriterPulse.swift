@@ -8,6 +8,7 @@ final class WriterPulse: Sendable {
     /// Monotonic microseconds when the turn in progress began; 0 between turns.
     private let busySince = Atomic<Int64>(0)
     private let steps = Atomic<UInt64>(0)
+    private let slowest = Atomic<Int64>(0)
 
     init(_ clock: any HostClock) {
         self.clock = clock
@@ -20,8 +21,15 @@ final class WriterPulse: Sendable {
 
     /// It has ended. Writer.
     func end() {
+        let took = stuckFor
         busySince.store(0, ordering: .relaxed)
+        if took > slowest.load(ordering: .relaxed) {
+            slowest.store(took, ordering: .relaxed)
+        }
     }
+
+    /// The longest turn since this was last asked, in microseconds.
+    func takeSlowest() -> Int64 { slowest.exchange(0, ordering: .relaxed) }
 
     /// An entry has been taken, of whatever ring. Writer.
     func step() {

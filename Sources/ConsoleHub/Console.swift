@@ -16,13 +16,17 @@ final class Console: @unchecked Sendable {
     let definition: ConsoleHub.Definition
     let shard: Shard
     private unowned let hub: ConsoleHub
-    private var intake: StreamIntake?
+    /// Its log; nil when it is only to be joined.
+    private let log: ConsoleLog?
     private var line: GuestLine?
     private var listener: PassiveSocket?
     private var passThrough: PassiveSocket?
     private var watchers: [Watcher] = []
     private var writer: Watcher?
     private var knownPeer: ProcessIdentity?
+    /// Whether it has been connected since this process began, and whether nobody was found there since then.
+    private var wasConnected = false
+    private var wasAbsent = false
     private var connectedAt: Int64 = 0
     private var backoff = Backoff()
     private var retry: EventLoop.TimerToken?
@@ -34,24 +38,32 @@ final class Console: @unchecked Sendable {
 
     /// A connection that lasts as long, in microseconds, is no mistake: when it ends, the next is tried at once.
     private static let settled: Int64 = 1_000_000
+    /// A process that is older than this when its console is connected to for the first time, in microseconds, has been
+    /// running its machine for a while.
+    private static let joinAge: Int64 = 10_000_000
 
     init(_ definition: ConsoleHub.Definition, shard: Shard, hub: ConsoleHub) {
         self.definition = definition
         self.shard = shard
         self.hub = hub
+        log = definition.isOnDemand ? nil : ConsoleLog(definition, capture: hub.capture, shard: shard)
     }
 
-    /// Begins to be reached: with a connection that is there already, or by dialling.
-    func begin(with connection: Connection?, knownPeer: ProcessIdentity?, isHandedOver: Bool) {
+    /// Begins to be reached: with a connection that is there already, or by dialling. `discarded` is what the keeper of
+    /// the connection read and threw away.
+    func begin(
+        with connection: Connection?,
+        knownPeer: ProcessIdentity?,
+        isHandedOver: Bool,
+        discarded: DiscardedOutput? = nil
+    ) {
         self.knownPeer = knownPeer
-        guard !definition.isOnDemand else {
+        guard let log else {
             return
         }
-        let options = StreamOptions(rate: definition.rate, plainFile: definition.plainFile)
-        do throws(CaptureService.OpenError) {
-            intake = try hub.capture.open(definition.key, options: options, on: shard)
-        } catch {
-            say(.warning, "\(error)")
+        log.open()
+        if let discarded {
+            log.countLoss(bytes: discarded.bytes, lines: discarded.lines, since: discarded.since)
         }
         if let connection {
             connected(connection, isHandedOver: isHandedOver)
@@ -67,7 +79,7 @@ final class Console: @unchecked Sendable {
             watchers: watchers.count,
             writer: writer?.who,
             passThrough: passThrough?.path,
-            isStored: intake != nil
+            isStored: log?.isStored ?? false
         )
     }
 
@@ -101,6 +113,9 @@ final class Console: @unchecked Sendable {
     }
 
     private func unreachable(_ error: SystemError) {
+        if error.code == ENOENT || error.code == ECONNREFUSED {
+            wasAbsent = true
+        }
         if definition.isOnDemand {
             tellAll("the console cannot be reached: \(error)")
             // Who has left meanwhile is seen to have, and ends the trying.
@@ -190,12 +205,10 @@ final class Console: @unchecked Sendable {
         self.line = line
         cancel(&forgetting)
         connectedAt = hub.capture.clock.monotonicMicroseconds()
-        // A console that came over, or that leads to the same process as before, is no new boot: this process was
-        // restarted, or a VMM that is about to end took one more connection.
-        let isSameMachine = isHandedOver || peer.flatMap { peer in knownPeer.map(peer.isSame) } ?? false
-        if !isSameMachine {
-            intake?.mark(.powerOn)
+        if !isHandedOver, let boundary = boundary(before: peer) {
+            log?.mark(boundary, since: wasConnected ? nil : hub.absentSince)
         }
+        (wasConnected, wasAbsent) = (true, false)
         knownPeer = peer
         if !definition.isOnDemand {
             hub.connected(definition, connection)
@@ -204,11 +217,28 @@ final class Console: @unchecked Sendable {
         inputDrained()
     }
 
+    /// What comes before the first byte of a new connection, as far as the transport can tell; nil: nothing is missing.
+    private func boundary(before peer: ProcessIdentity?) -> ConsoleBoundary? {
+        let isSameMachine =
+            if let peer, let knownPeer { peer.isSame(as: knownPeer) } else { wasConnected && !wasAbsent }
+        guard !isSameMachine else {
+            // What was said meanwhile the VMM has dropped, unless the path itself keeps it.
+            return definition.endpoint.keepsOutput ? nil : .absence(wasConnected ? .disconnected : .daemonAway)
+        }
+        if definition.endpoint == .inherited || wasAbsent {
+            return .boot(.powerOn)
+        }
+        guard let age = peer?.age else {
+            return .boot(.powerOn)
+        }
+        return .boot(age < Self.joinAge ? .powerOn : .joined)
+    }
+
     /// Closes the connection.
     private func hangUp() {
         line?.end()
         line = nil
-        intake?.mark(.closed)
+        log?.mark(.boot(.closed))
         if !definition.isOnDemand {
             hub.disconnected(definition)
         }
@@ -244,10 +274,7 @@ final class Console: @unchecked Sendable {
     }
 
     func receive(from descriptor: Int32) -> StreamIntake.Received {
-        if let intake {
-            return intake.receive(from: descriptor)
-        }
-        return shard.receiveUnstored(from: descriptor)
+        log?.receive(from: descriptor) ?? shard.receiveUnstored(from: descriptor)
     }
 
     /// What a console leaves behind when it ends.
@@ -266,12 +293,16 @@ final class Console: @unchecked Sendable {
         return Remains(descriptor: nil, sockets: release(reason))
     }
 
-    /// Lets go without a mark: the next process goes on with the descriptor.
-    func suspend() -> Remains {
+    /// Lets go without a mark: the next process goes on, with the descriptor when it `isPassedOn`. Else the connection is
+    /// closed, once all that the guest's side was rid of has been read.
+    func suspend(isPassedOn: Bool) -> Remains {
         if definition.isOnDemand {
             return end("guestlog stops")
         }
-        let descriptor = line?.handOver()
+        let descriptor = isPassedOn ? line?.handOver() : nil
+        if !isPassedOn {
+            line?.drainAndEnd()
+        }
         line = nil
         return Remains(descriptor: descriptor, sockets: release("guestlog stops"))
     }
@@ -284,8 +315,7 @@ final class Console: @unchecked Sendable {
         watchers.forEach { $0.end() }
         watchers.removeAll()
         writer = nil
-        intake?.close()
-        intake = nil
+        log?.close()
         let sockets = [listener, passThrough].compactMap { $0 }
         sockets.forEach { $0.end() }
         listener = nil

@@ -53,9 +53,13 @@ public final class ConsoleHub: Sendable {
     }
 
     private struct State {
-        var consoles: [StreamKey: Console] = [:]
+        var consoles = ConsoleRegistry()
         /// Descriptors that came over from before, by the name they were stored under.
         var inherited: [String: Int32] = [:]
+        /// What their keeper read of them and threw away, by that name.
+        var discarded: [String: DiscardedOutput] = [:]
+        /// When the daemon before was last there to drain the consoles.
+        var absentSince: Int64?
     }
 
     let capture: CaptureService
@@ -66,6 +70,7 @@ public final class ConsoleHub: Sendable {
     /// have to wait for a file system; the shards never wait for it.
     let control: EventLoop
     private let controlThread = Mutex<WorkerThread?>(nil)
+    private let controlEnded = OneShot()
     private let discovery: Discovery
     private let opener: EndpointOpener
     private let problems: ConsoleProblems
@@ -97,16 +102,31 @@ public final class ConsoleHub: Sendable {
         return true
     }
 
+    /// Takes what the keeper of the descriptors read of them and threw away while no daemon drained them, by their names.
+    public func takeDiscarded(_ discarded: [String: DiscardedOutput]) {
+        state.withLock { $0.discarded = discarded }
+    }
+
     /// Begins: consoles that came over go on at once, as they are told to be now; those in `named` follow, then folders
     /// are looked through.
     public func start(_ named: [Definition] = []) throws(SystemError) {
+        adoptInherited(named)
+        try follow(named)
+    }
+
+    /// The first part of `start`, for a daemon that has more to do before it may look for consoles: those that came over
+    /// go on, and are drained.
+    public func adoptInherited(_ named: [Definition]) {
         let known: [ConsoleTable.Entry] = table.load()
+        let lastTurn = [capture.lastTurnBefore, table.stoppedBefore].compactMap(\.self).max()
+        state.withLock { $0.absentSince = lastTurn }
         for entry in known {
             guard let raw = state.withLock({ $0.inherited.removeValue(forKey: entry.descriptorName) }) else {
                 continue
             }
             let connection = Connection(Descriptor(owning: raw), peer: entry.peer)
-            add(present(entry.definition, named), with: connection, isHandedOver: true)
+            let discarded = state.withLock { $0.discarded.removeValue(forKey: entry.descriptorName) }
+            add(present(entry.definition, named), with: connection, isHandedOver: true, discarded: discarded)
         }
         let strangers = state.withLock { state in
             defer { state.inherited.removeAll() }
@@ -116,6 +136,13 @@ public final class ConsoleHub: Sendable {
             manager.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
             close(raw)
         }
+    }
+
+    /// When the daemon before was last there, in microseconds since the Unix epoch; nil: nobody knows.
+    var absentSince: Int64? { state.withLock { $0.absentSince } }
+
+    /// The second part of `start`: the consoles in `named` are reached, then those that are found in folders.
+    public func follow(_ named: [Definition]) throws(SystemError) {
         discovery.onFound = { [weak self] definition in self?.add(definition) }
         discovery.onChanged = { [weak self] path in self?.endpointChanged(path) }
         discovery.onGone = { [weak self] path in self?.endpointGone(path) }
@@ -127,7 +154,10 @@ public final class ConsoleHub: Sendable {
             droppedPaths.forEach(discovery.follow)
             discovery.begin()
         }
-        let thread = try WorkerThread(name: "gl-hub") { control.run() }
+        let thread = try WorkerThread(name: "gl-hub") { [controlEnded] in
+            control.run()
+            controlEnded.signal()
+        }
         controlThread.withLock { $0 = thread }
     }
 
@@ -137,21 +167,35 @@ public final class ConsoleHub: Sendable {
         return (named + found).first { $0.key == past.key && $0.endpoint == past.endpoint } ?? past
     }
 
-    /// Lets go of all consoles. Their descriptors, by the names they are stored under, are the caller's now: to be
-    /// passed on to a new image, or closed, and then the service manager has them still, if there is one.
+    /// Lets go of all consoles. When they are `passedOn` their descriptors, by the names they are stored under, are the
+    /// caller's now: to be passed on to a new image, or closed, and then the service manager has them still. Else the
+    /// connections are closed, and all that was written to them is read before.
     @discardableResult
-    public func stop() -> [(name: String, descriptor: Int32)] {
+    public func stop(passedOn: Bool = false) -> [(name: String, descriptor: Int32)] {
+        var passed: [(name: String, descriptor: Int32)] = []
+        var sockets: [PassiveSocket] = []
+        for console in state.withLock({ $0.consoles.all }) {
+            let remains = console.shard.loop.perform { console.suspend(isPassedOn: passedOn) }
+            sockets += remains.sockets
+            if let descriptor = remains.descriptor {
+                passed.append((ConsoleTable.descriptorName(of: console.definition.key), descriptor))
+            }
+        }
+        table.noteStopped(capture.clock.wallMicroseconds())
+        sockets.forEach { $0.removeFile() }
         control.stop()
-        controlThread.withLock { thread in
-            thread?.join()
-            thread = nil
+        // A folder that hangs keeps the thread: it ends with the process.
+        if controlEnded.wait(seconds: Self.stopLimit) {
+            controlThread.withLock { thread in
+                thread?.join()
+                thread = nil
+            }
         }
-        return state.withLock({ Array($0.consoles.values) }).compactMap { console in
-            let remains = console.shard.loop.perform { console.suspend() }
-            remains.sockets.forEach { $0.removeFile() }
-            return remains.descriptor.map { (ConsoleTable.descriptorName(of: console.definition.key), $0) }
-        }
+        return passed
     }
+
+    /// How long the control thread is waited for at the end, in seconds.
+    private static let stopLimit = 2
 
     /// Watches other folders from now on; consoles known already stay.
     public func setPatterns(_ patterns: [DiscoveryPattern]) {
@@ -187,16 +231,10 @@ public final class ConsoleHub: Sendable {
         state.withLock { Self.conflict(of: definition, in: $0) }
     }
 
+    /// One that is only to be joined gives way to one that is to be captured.
     private static func conflict(of definition: Definition, in state: State) -> ConsoleConflict? {
-        let captured = definition.isOnDemand ? nil : state.consoles[definition.key]
-        if let captured, !captured.definition.isOnDemand {
-            return definition.conflict(with: captured.definition)
-        }
-        return state.consoles.values.lazy
-            // One that was only to be joined gives way to one that is to be captured.
-            .filter { definition.isOnDemand || !$0.definition.isOnDemand }
-            .compactMap { definition.conflict(with: $0.definition) }
-            .first
+        state.consoles.conflicts(with: definition)
+            .first { definition.isOnDemand || !$0.console.definition.isOnDemand }?.conflict
     }
 
     /// Adds the console behind a descriptor that is open already, such as a child's output; it is not connected again
@@ -206,7 +244,12 @@ public final class ConsoleHub: Sendable {
     }
 
     @discardableResult
-    private func add(_ definition: Definition, with connection: Connection?, isHandedOver: Bool = false) -> Added {
+    private func add(
+        _ definition: Definition,
+        with connection: Connection?,
+        isHandedOver: Bool = false,
+        discarded: DiscardedOutput? = nil
+    ) -> Added {
         let shard = capture.shard(of: definition.key.vm)
         let console = Console(definition, shard: shard, hub: self)
         var displaced: [Console] = []
@@ -217,9 +260,9 @@ public final class ConsoleHub: Sendable {
             if definition.isDiscovered, table.isDropped(definition.endpoint) {
                 return .dropped
             }
-            displaced = state.consoles.values.filter { definition.conflict(with: $0.definition) != nil }
-            displaced.forEach { state.consoles[$0.definition.key] = nil }
-            state.consoles[definition.key] = console
+            displaced = state.consoles.conflicts(with: definition).map(\.console)
+            displaced.forEach { state.consoles.remove($0) }
+            state.consoles.insert(console)
             return .new
         }
         if case .conflict(let conflict) = added {
@@ -232,7 +275,12 @@ public final class ConsoleHub: Sendable {
         let knownPeer = isHandedOver ? connection?.peer : table.peer(of: definition.key)
         problems.clearConflicts { $0 == definition.endpoint }
         shard.loop.post {
-            console.begin(with: connection, knownPeer: knownPeer, isHandedOver: isHandedOver)
+            console.begin(
+                with: connection,
+                knownPeer: knownPeer,
+                isHandedOver: isHandedOver,
+                discarded: discarded
+            )
         }
         control.post { [weak self] in
             if isHandedOver {
@@ -278,15 +326,13 @@ public final class ConsoleHub: Sendable {
             if isDropped {
                 setDropped(console.definition.endpoint, true)
             }
-            if state.consoles[console.definition.key] === console {
-                state.consoles[console.definition.key] = nil
-            }
+            state.consoles.remove(console)
         }
     }
 
     /// How all consoles stand, by name.
     public func statuses() -> [Status] {
-        state.withLock { Array($0.consoles.values) }
+        state.withLock { $0.consoles.all }
             .map { console in console.shard.loop.perform { console.status } }
             .sorted {
                 ($0.definition.key.name, $0.definition.key.stream) < ($1.definition.key.name, $1.definition.key.stream)
@@ -315,7 +361,7 @@ public final class ConsoleHub: Sendable {
     }
 
     private func endpointChanged(_ path: String) {
-        for console in state.withLock({ Array($0.consoles.values) })
+        for console in state.withLock({ $0.consoles.all })
         where Bytewise(console.definition.endpoint.watchedPath) == Bytewise(path) {
             console.shard.loop.post { console.endpointChanged() }
         }

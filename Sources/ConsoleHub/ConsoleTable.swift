@@ -22,10 +22,13 @@ final class ConsoleTable: Sendable {
     static let prefix = "console-"
     /// The name under which the dropped ones are noted.
     private static let droppedName = "dropped"
+    /// The name under which it is noted when a daemon let go of its consoles.
+    private static let stoppedName = "stopped"
 
     private let folder: EntryFolder
     private let peers = Mutex<[StreamKey: ProcessIdentity]>([:])
     private let dropped = Mutex<Set<Endpoint>>([])
+    private let stopped = Mutex<Int64?>(nil)
 
     /// The table in the folder at `path`.
     init(in path: String) {
@@ -46,6 +49,8 @@ final class ConsoleTable: Sendable {
             if name == Self.droppedName {
                 let places = (json.elements ?? []).compactMap { $0.text.flatMap(Endpoint.init) }
                 dropped.withLock { $0 = Set(places) }
+            } else if name == Self.stoppedName {
+                stopped.withLock { $0 = json["time"]?.integer }
             } else if let entry = Self.decode(json), entry.descriptorName == name {
                 known.append(entry)
             }
@@ -56,6 +61,14 @@ final class ConsoleTable: Sendable {
             }
         }
         return known
+    }
+
+    /// When the daemon before let go of its consoles, in microseconds since the Unix epoch; nil: it did not come to that.
+    var stoppedBefore: Int64? { stopped.withLock { $0 } }
+
+    /// Notes that the consoles are let go at `time`.
+    func noteStopped(_ time: Int64) {
+        try? folder.put(Self.stoppedName, .object([("time", .integer(time))]))
     }
 
     /// The process that was last seen at a console's other end.

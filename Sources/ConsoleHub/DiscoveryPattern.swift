@@ -198,11 +198,11 @@ public struct DiscoveryPattern: Hashable, Sendable {
         case .placeholder(let placeholder):
             let ends = (rest.isEmpty ? [] : Array(name.indices.dropFirst())) + [name.endIndex]
             for end in ends where end > name.startIndex {
-                let text = String(Substring(name[..<end]))
-                guard !requiringUUID || placeholder != "uuid" || VMIdentity.canonicalUUID(text) != nil else {
+                guard var found = match(rest, name[end...], requiringUUID: requiringUUID) else {
                     continue
                 }
-                if var found = match(rest, name[end...], requiringUUID: requiringUUID) {
+                let text = String(Substring(name[..<end]))
+                if !requiringUUID || placeholder != "uuid" || VMIdentity.canonicalUUID(text) != nil {
                     found[placeholder] = text
                     return found
                 }

@@ -126,4 +126,9 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         default: return nil
         }
     }
+
+    /// Whether what is written while nobody is connected stays there, to be read later.
+    var keepsOutput: Bool {
+        if case .fifo = self { true } else { false }
+    }
 }

@@ -33,6 +33,22 @@ final class GuestLine: EventHandler {
         return try? connection.descriptor.duplicate().release()
     }
 
+    /// Ends when nobody else has the connection: the other side is stopped from writing, then all that it has written is
+    /// read, so that nothing which it takes for written is lost.
+    func drainAndEnd() {
+        end()
+        shutdown(connection.descriptor.raw, Int32(SHUT_RD))
+        for _ in 0..<Self.lastReads {
+            guard case .bytes(let bytes) = console.receive(from: connection.descriptor.raw) else {
+                return
+            }
+            console.output(bytes)
+        }
+    }
+
+    /// Reads at the end, of up to 64 KiB each: more than a socket holds.
+    private static let lastReads = 256
+
     /// Whether the guest has not read what was typed so far.
     var isCongested: Bool { unsent.count >= Self.unsentLimit }
 

@@ -289,7 +289,7 @@ public struct Configuration: Sendable {
     /// How a process captures into this store, with what is in flight in the folder `inflight`.
     func captureOptions(inflight: String) -> CaptureService.Options {
         var options = CaptureService.Options(store: store, inflight: inflight)
-        options.totalQuota = effectiveTotal()
+        options.totalQuota = { [self] in effectiveTotal() }
         options.deletedAge = deletedAge
         options.quota = { [self] in quota(of: $0) }
         return options

@@ -15,16 +15,17 @@ public final class Daemon {
     private let configuration: Configuration
     private let live: LiveSettings
     private let manager = ServiceManager()
+    private let keeper: DescriptorKeeper?
     private let diagnostics: Diagnostics
     private let capture: CaptureService
     private let hub: ConsoleHub
-    private let server: ControlServer
     private let doors: Doors
     /// What libvirt tells of its VMs.
     let domains = DomainDirectory()
     private let domainWatch: DomainWatch
     private let signals: SignalQueue
     private let heartbeat: Heartbeat
+    private var server: ControlServer?
     /// Where this program lay when it began: an upgrade renames another one over it, and that is what replaces us.
     private let program: String
 
@@ -37,27 +38,26 @@ public final class Daemon {
         case replace
     }
 
-    /// A daemon with `configuration`, which came from `file` if it is to be read again on SIGHUP.
+    /// How long a stop waits for a disk that hangs before it lets go of consoles that nobody else holds, in seconds.
+    private static let stopLimit = 5
+
+    /// A daemon with `configuration`, which came from `file` if it is to be read again on SIGHUP. Nothing here waits for
+    /// the store's disk. Throws EWOULDBLOCK when another daemon has the runtime folder.
     public init(_ configuration: Configuration, file: String?) throws {
         self.configuration = configuration
         configurationFile = file
         program = try ProgramImage.path()
         signal(SIGPIPE, SIG_IGN)
         signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP, SIGUSR2])
+        keeper = DescriptorKeeper(manager)
         diagnostics = Diagnostics(threshold: configuration.logLevel)
         live = LiveSettings(configuration)
         var options = configuration.captureOptions(inflight: configuration.runtime + "/inflight")
+        options.abandoned = RunFolder.left(in: configuration.runtime)
+        options.isExclusive = true
         options.quota = { [live] in live.quota(of: $0) }
         capture = try CaptureService(options, diagnostics: diagnostics)
         hub = try ConsoleHub(Self.hubOptions(configuration), capture: capture, manager: manager)
-        server = ControlServer(
-            capture: capture,
-            hub: hub,
-            tokens: TokenRegister(in: capture.store),
-            domains: domains,
-            nova: configuration.nova,
-            version: Self.version
-        )
         doors = Doors(configuration, diagnostics: diagnostics, problems: capture.problems)
         domainWatch = try DomainWatch(
             configuration.libvirt,
@@ -79,29 +79,20 @@ public final class Daemon {
     /// Runs until SIGTERM or SIGINT, or until it is replaced by a new image of itself on SIGUSR2.
     public func run() throws {
         try LinuxFileSystem().makeDirectory(configuration.runtime + "/consoles")
-        try begin()
-        let ending = serveSignals()
-        switch ending {
-        case .stop:
-            manager.notify("STOPPING=1")
-            capture.persist()
-        case .replace:
-            // Not "stopping": systemd would wait for our end, and make it.
-            manager.notify("RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonicMicroseconds())")
+        do {
+            try begin()
+        } catch {
+            // Consoles that came over are somebody's still.
+            letGo(isHeld: manager.isPresent)
+            throw error
         }
-        domainWatch.stop()
-        let consoles = hub.stop()
-        switch ending {
-        case .stop:
-            capture.stop()
-            consoles.forEach { close($0.descriptor) }
-            diagnostics.say(.notice, "stopped")
-        case .replace:
-            capture.stopToHandOver()
-            try replaceImage(consoles)
+        switch serveSignals() {
+        case .stop: stop()
+        case .replace: try replaceImage()
         }
     }
 
+    /// Consoles that came over are drained first; then the store is waited for, then others are reached.
     private func begin() throws {
         try PassedDescriptors.take { name, descriptor in
             if try !doors.inherit(name, descriptor) {
@@ -109,7 +100,24 @@ public final class Daemon {
             }
         }
         try capture.start()
-        try hub.start(configuration.consoles)
+        if let keeper {
+            hub.takeDiscarded(keeper.takeOver())
+        }
+        hub.adoptInherited(configuration.consoles)
+        if let keeper, let shard = capture.shards.first {
+            shard.loop.perform { keeper.hold() }
+        }
+        try awaitStore()
+        let server = ControlServer(
+            capture: capture,
+            hub: hub,
+            tokens: TokenRegister(in: capture.store),
+            domains: domains,
+            nova: configuration.nova,
+            version: Self.version
+        )
+        self.server = server
+        try hub.follow(configuration.consoles)
         try doors.open(server)
         try domainWatch.start()
         diagnostics.say(
@@ -123,6 +131,38 @@ public final class Daemon {
             )
         }
         manager.notify("READY=1\nSTATUS=capturing")
+    }
+
+    /// Waits for the store's disk, however long it takes: consoles are drained meanwhile.
+    private func awaitStore() throws(SystemError) {
+        while try !capture.awaitStore(seconds: Self.storeInterval) {
+            diagnostics.say(.warning, "the store \(configuration.store) does not answer: waiting for its disk")
+            // The service manager would end a start that takes longer than it expects.
+            manager.notify("STATUS=waiting for the store\nEXTEND_TIMEOUT_USEC=\(2 * Self.storeInterval * 1_000_000)")
+        }
+    }
+
+    /// How often it is told that the store is waited for, in seconds.
+    private static let storeInterval = 10
+
+    /// Ends. The service manager has the consoles still, and the next daemon gets them; without one, or with a keeper,
+    /// which stays only until we end, they are closed.
+    private func stop() {
+        manager.notify("STOPPING=1")
+        domainWatch.stop()
+        letGo(isHeld: manager.isPresent && keeper == nil)
+        diagnostics.say(.notice, "stopped")
+    }
+
+    /// Ends capture. Consoles are drained until all that touches a disk has ended; those that somebody else `isHeld` by
+    /// would have nobody to drain them otherwise, so a disk that hangs is waited for.
+    private func letGo(isHeld: Bool) {
+        let haveEnded = capture.prepareToStop(within: isHeld ? nil : Self.stopLimit)
+        if isHeld {
+            StuckThreads.awaitNone()
+        }
+        hub.stop(passedOn: isHeld).forEach { close($0.descriptor) }
+        capture.finish(haveEnded: haveEnded, mayWait: !isHeld)
     }
 
     // MARK: - Signals and the watchdog
@@ -147,7 +187,7 @@ public final class Daemon {
             reload()
             return nil
         case SIGUSR2:
-            return .replace
+            return canBeReplaced() ? .replace : nil
         default:
             return .stop
         }
@@ -178,8 +218,27 @@ public final class Daemon {
 
     // MARK: - Upgrade in place
 
-    /// Becomes the program that lies on disk now, with the same socket and consoles.
-    private func replaceImage(_ consoles: [(name: String, descriptor: Int32)]) throws {
+    /// Whether the program that lies on disk now runs at all.
+    private func canBeReplaced() -> Bool {
+        do throws(SystemError) {
+            _ = try ProgramImage.version(of: program)
+            return true
+        } catch {
+            diagnostics.say(.error, "\(program) cannot take over: \(error); the program that runs goes on")
+            return false
+        }
+    }
+
+    /// Becomes the program that lies on disk now, with the same sockets and consoles. They are drained until nothing keeps
+    /// the exec waiting any more.
+    private func replaceImage() throws {
+        // Not "stopping": systemd would wait for our end, and make it.
+        manager.notify("RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonicMicroseconds())")
+        domainWatch.stop()
+        let haveEnded = capture.prepareToStop()
+        StuckThreads.awaitNone()
+        let consoles = hub.stop(passedOn: true)
+        capture.finish(haveEnded: haveEnded, mayWait: false)
         PassedDescriptors.pass(consoles + doors.passed)
         let error = ProgramImage.replace(by: program)
         diagnostics.say(.error, "\(error); the program that ran goes on")

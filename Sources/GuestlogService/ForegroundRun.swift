@@ -38,14 +38,15 @@ public final class ForegroundRun {
         let signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP])
         let runtime = RunFolder(in: configuration.runtime)
         defer { runtime.remove() }
-        try runtime.adoptRings()
         let diagnostics = Diagnostics(threshold: .warning)
         var options = configuration.captureOptions(inflight: runtime.inflight)
+        options.abandoned = RunFolder.left(in: configuration.runtime)
         options.shards = 1
         let capture = try CaptureService(options, diagnostics: diagnostics)
         let hub = try ConsoleHub(.init(table: runtime.table), capture: capture, manager: ServiceManager())
         try capture.start()
         defer { capture.stop() }
+        try capture.awaitStore()
         try hub.start()
         defer { hub.stop() }
 
@@ -138,60 +139,6 @@ public final class ForegroundRun {
             }
             return count > 0
         }
-    }
-}
-
-/// The folder for what lives only as long as one run: `run-PID` in the runtime folder.
-private struct RunFolder {
-    private static let prefix = "run-"
-    private let parent: String
-    private let path: String
-
-    init(in parent: String) {
-        self.parent = parent
-        path = parent + "/" + Self.prefix + String(getpid())
-    }
-
-    var inflight: String { path + "/inflight" }
-    var table: String { path + "/held" }
-
-    /// Takes over the rings of runs that were killed: what they had read and not committed is committed first.
-    func adoptRings() throws(SystemError) {
-        let fileSystem = LinuxFileSystem()
-        guard fileSystem.status(parent) != nil else {
-            return
-        }
-        var generation = 1
-        for name in try fileSystem.names(in: parent) where Self.isLeft(name) {
-            let left = parent + "/" + name
-            for ring in (try? fileSystem.names(in: left + "/inflight")) ?? [] {
-                try fileSystem.makeDirectory(path)
-                try fileSystem.makeDirectory(inflight)
-                // Another run may be quicker; one of us gets it.
-                if rename(left + "/inflight/" + ring, inflight + "/\(generation)-0.ring") == 0 {
-                    generation += 1
-                }
-            }
-            Self.remove(left)
-        }
-    }
-
-    private static func isLeft(_ name: String) -> Bool {
-        guard name.hasPrefix(prefix), let process = pid_t(name.dropFirst(prefix.count)), process > 0 else {
-            return false
-        }
-        return kill(process, 0) != 0 && errno == ESRCH
-    }
-
-    /// Removes the folder, unless a ring was left in it.
-    func remove() {
-        Self.remove(path)
-    }
-
-    private static func remove(_ path: String) {
-        rmdir(path + "/inflight")
-        EntryFolder(path + "/held").removeAll()
-        rmdir(path)
     }
 }
 

@@ -5,37 +5,61 @@ import SystemIO
 /// `guestlog keep`: what systemd does for a daemon of ours, on hosts without it. Starts it, keeps the descriptors that it
 /// leaves with us in systemd's words (sd_notify(3), `FDSTORE=1`), and starts it again with them when it dies.
 ///
-/// What is kept stays open, so nobody who writes to it is told that the other end is gone. Should the daemon be away
-/// for more than a second, what comes meanwhile is read and counted: a pipe that is full would stop the guest.
+/// What is kept stays open, so nobody who writes to it is told that the other end is gone. While the daemon does not drain
+/// it, for it has died, is being replaced, or waits for a disk before it begins, the keeper does (`DescriptorKeeper`).
 public final class Keeper {
     private let command: [String]
     private let path: String
     private let socket: Descriptor
     private let signals: SignalQueue
     private let diagnostics = Diagnostics()
-    private var kept: [(name: String, descriptor: Int32)] = []
+    private let store: KeptDescriptors
+    private let lease: LeaseWatch
+    private let clock = SystemClock()
     private var child: pid_t = 0
-    private var lost = 0
-    private var backoff = 0
+    private var backoff: Int64 = 0
+    private var hasBeenReady = false
+    private var drainer: Drainer
+
+    /// Who drains what is kept.
+    private enum Drainer: Equatable {
+        /// The daemon, as long as the lease is held.
+        case daemon
+        /// The daemon, which has said that it is about to.
+        case promised(since: Int64)
+        /// Nobody.
+        case nobody(since: Int64)
+        /// This process.
+        case keeper
+    }
 
     /// Signals that are the daemon's.
     private static let passedOn = [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2]
-    /// How long guests can wait, in milliseconds, before what they say is read and dropped.
-    private static let patience: Int32 = 1000
-    /// The longest wait before the daemon is started again, in milliseconds.
-    private static let longestBackoff = 5000
+    /// How long guests can wait before what they say is read and thrown away, in microseconds: a daemon that is started
+    /// again takes less, and what they say meanwhile fits into what the kernel holds for them.
+    private static let drainAfter: Int64 = 200_000
+    /// How long the daemon may take from asking for the descriptors to draining them, in microseconds.
+    private static let promiseLimit: Int64 = 2_000_000
+    /// The first and the longest wait before a daemon that could not begin is started again, in microseconds.
+    private static let firstBackoff: Int64 = 100_000
+    private static let longestBackoff: Int64 = 5_000_000
 
-    /// A keeper of the daemon that `command` starts; its own socket is in the folder `runtime`.
+    /// A keeper of the daemon that `command` starts; its own files are in the folder `runtime`.
     public init(_ command: [String], runtime: String) throws {
         self.command = command
-        path = "\(runtime)/keep-\(getpid()).sock"
+        path = "\(runtime)/keep-\(getpid())"
         try LinuxPlaces.makeFolder(of: path)
-        socket = try UnixSocket.datagrams(at: path)
+        socket = try UnixSocket.datagrams(at: path + ".sock")
         signals = try SignalQueue(Self.passedOn)
+        store = KeptDescriptors(discardedPath: DescriptorKeeper.discardedPath(path))
+        lease = try LeaseWatch(DescriptorKeeper.leasePath(path))
+        drainer = .nobody(since: clock.monotonicMicroseconds())
     }
 
     deinit {
-        unlink(path)
+        unlink(path + ".sock")
+        unlink(DescriptorKeeper.leasePath(path))
+        unlink(DescriptorKeeper.discardedPath(path))
     }
 
     /// Runs until the daemon has ended well or as it was told to, or badly with nothing kept; its exit status, or 128 and
@@ -43,20 +67,18 @@ public final class Keeper {
     public func run() throws -> Int32 {
         while true {
             try start()
-            let begun = SystemClock().monotonicMicroseconds()
             let (status, wasTold) = try awaitEnd()
             // One that cannot even begin, for its configuration is wrong, has left nothing with us.
             let wasKilled = status > 128
-            guard status != 0, !wasTold, wasKilled || !kept.isEmpty else {
+            guard status != 0, !wasTold, wasKilled || !store.kept.isEmpty else {
                 return status
             }
-            let hasRun = SystemClock().monotonicMicroseconds() - begun > 1_000_000
-            backoff = hasRun ? 0 : min(max(100, backoff * 2), Self.longestBackoff)
+            backoff = hasBeenReady ? 0 : min(max(Self.firstBackoff, backoff * 2), Self.longestBackoff)
             diagnostics.say(
                 .error,
-                "\(command[0]) has ended with \(status); starting it again with \(kept.count) descriptors"
+                "\(command[0]) ended with status \(status); it is started again with \(store.kept.count) descriptors"
             )
-            if try restIsCutShort() {
+            if try isStoppedWhileWaiting() {
                 return status
             }
         }
@@ -65,49 +87,19 @@ public final class Keeper {
     // MARK: - The daemon
 
     private func start() throws(SystemError) {
-        // Out of the way of the numbers they will have: 3, 4, 5 …
-        let above = 3 + kept.count
-        var moved: [Int32] = []
-        defer { moved.forEach { close($0) } }
-        for (_, descriptor) in kept {
-            moved.append(try systemCall("dup") { gl_fcntl(descriptor, F_DUPFD_CLOEXEC, above) })
-        }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        for (place, descriptor) in moved.enumerated() {
-            posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(3 + place))
+        for (place, kept) in store.kept.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, kept.descriptor, Int32(3 + place))
         }
-        setenv("NOTIFY_SOCKET", path, 1)
-        setenv("LISTEN_FDS", String(kept.count), 1)
-        setenv("LISTEN_FDNAMES", kept.map(\.name).joined(separator: ":"), 1)
+        setenv("NOTIFY_SOCKET", path + ".sock", 1)
+        setenv(DescriptorKeeper.variable, path, 1)
+        setenv("LISTEN_FDS", String(store.kept.count), 1)
+        setenv("LISTEN_FDNAMES", store.kept.map(\.name).joined(separator: ":"), 1)
+        hasBeenReady = false
         // Its process id, which the daemon wants to find there, only the child knows.
-        child = try spawn(["/bin/sh", "-c", "LISTEN_PID=$$ exec \"$@\"", "sh"] + command, &actions)
-        if lost > 0 {
-            diagnostics.say(.warning, "\(lost) bytes were lost while \(command[0]) was away")
-            lost = 0
-        }
-    }
-
-    private func spawn(
-        _ words: [String],
-        _ actions: inout posix_spawn_file_actions_t
-    ) throws(SystemError) -> pid_t {
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        defer { arguments.forEach { free($0) } }
-        var process: pid_t = 0
-        let code = posix_spawn(&process, words[0], &actions, &attributes, &arguments, environ)
-        guard code == 0 else {
-            throw SystemError("run", words[0], code: code)
-        }
-        return process
+        child = try ChildCommand.spawn(["/bin/sh", "-c", "LISTEN_PID=$$ exec \"$@\"", "sh"] + command, &actions)
     }
 
     /// Serves the daemon until it ends: its status, and whether it was told to end.
@@ -115,81 +107,168 @@ public final class Keeper {
         let ended = Descriptor(owning: try systemCall("pidfd_open") { gl_pidfd(child) })
         var wasTold = false
         while true {
-            var polled = [ended.raw, socket.raw, signals.raw].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-            _ = poll(&polled, nfds_t(polled.count), -1)
-            while receive() {}
-            if polled[2].revents != 0, let signal = signals.take() {
+            let turn = turn(ended: ended.raw, until: .max)
+            if let signal = turn.signal {
                 wasTold = wasTold || signal == SIGTERM || signal == SIGINT
                 kill(child, signal)
             }
-            if polled[0].revents != 0 {
+            if turn.hasEnded {
                 var status: Int32 = 0
                 waitpid(child, &status, 0)
-                let signal = status & 0x7f
-                return (signal == 0 ? status >> 8 & 0xff : 128 + signal, wasTold)
+                if drainer == .daemon {
+                    drainer = .nobody(since: clock.monotonicMicroseconds())
+                }
+                return (ChildCommand.exitStatus(status), wasTold)
             }
         }
     }
 
-    // MARK: - What is kept
-
-    /// Takes one message of the daemon's; whether there was one.
-    private func receive() -> Bool {
-        var text = [UInt8](repeating: 0, count: 4096)
-        var descriptor: Int32 = -1
-        let count = gl_receive_descriptor(socket.raw, &text, text.count, &descriptor)
-        guard count >= 0 else {
-            return false
-        }
-        var words: [Substring: Substring] = [:]
-        let message = String(decoding: text.prefix(count), as: UTF8.self)
-        for line in message.split(separator: "\n") {
-            let parts = line.split(separator: "=", maxSplits: 1)
-            words[parts[0]] = parts.count > 1 ? parts[1] : ""
-        }
-        let name = words["FDNAME"].map(String.init) ?? "stored"
-        if words["FDSTOREREMOVE"] == "1" {
-            kept.filter { $0.name == name }.forEach { close($0.descriptor) }
-            kept.removeAll { $0.name == name }
-        }
-        if words["FDSTORE"] == "1", descriptor >= 0 {
-            kept.append((name, descriptor))
-        } else if descriptor >= 0 {
-            close(descriptor)
-        }
-        return true
-    }
-
-    /// Waits before the daemon is started again; whether somebody wants it to stay away.
-    private func restIsCutShort() throws(SystemError) -> Bool {
-        var left = Int32(backoff)
-        var waited: Int32 = 0
-        while left > 0 {
-            let step = min(left, 50)
-            if let signal = signals.next(milliseconds: step), signal == SIGTERM || signal == SIGINT {
+    /// Waits before the daemon is started again; whether a signal says that it is to stay away.
+    private func isStoppedWhileWaiting() throws(SystemError) -> Bool {
+        let end = clock.monotonicMicroseconds() + backoff
+        while clock.monotonicMicroseconds() < end {
+            if let signal = turn(ended: -1, until: end).signal, signal == SIGTERM || signal == SIGINT {
                 return true
-            }
-            left -= step
-            waited += step
-            if waited >= Self.patience {
-                drain()
             }
         }
         return false
     }
 
-    /// Reads what is in the kept descriptors, and counts it.
-    private func drain() {
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        for (_, descriptor) in kept {
-            var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            while poll(&polled, 1, 0) > 0, polled.revents & Int16(POLLIN) != 0 {
-                let count = read(descriptor, &buffer, buffer.count)
-                guard count > 0 else {
-                    break
-                }
-                lost += count
+    /// Waits for what comes next, until `limit` (monotonic microseconds) at most, and deals with what concerns the kept
+    /// descriptors.
+    private func turn(ended: Int32, until limit: Int64) -> (signal: Int32?, hasEnded: Bool) {
+        let descriptors = [ended, socket.raw, signals.raw, lease.descriptor, store.readyDescriptor]
+        var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        let due = min(limit, drainDeadline)
+        let wait = due == .max ? -1 : Int32(clamping: max(0, (due - clock.monotonicMicroseconds() + 999) / 1000))
+        _ = poll(&polled, nfds_t(polled.count), wait)
+        while receive() {}
+        if polled[3].revents != 0, lease.wasFreed(), drainer == .daemon {
+            drainer = .nobody(since: clock.monotonicMicroseconds())
+        }
+        if clock.monotonicMicroseconds() >= drainDeadline {
+            store.beginDraining()
+            drainer = .keeper
+        }
+        store.drain()
+        return (polled[2].revents != 0 ? signals.take() : nil, polled[0].revents != 0)
+    }
+
+    /// When this process begins to drain, in monotonic microseconds.
+    private var drainDeadline: Int64 {
+        switch drainer {
+        case .daemon, .keeper: .max
+        case .promised(let since): since + Self.promiseLimit
+        case .nobody(let since): since + Self.drainAfter
+        }
+    }
+
+    // MARK: - What the daemon says
+
+    /// Takes one message of the daemon's; whether there was one.
+    private func receive() -> Bool {
+        var text = [UInt8](repeating: 0, count: 4096)
+        var number: Int32 = -1
+        let count = gl_receive_descriptor(socket.raw, &text, text.count, &number)
+        guard count >= 0 else {
+            return false
+        }
+        let descriptor = number >= 0 ? Descriptor(owning: number) : nil
+        let message = String(decoding: text.prefix(count), as: UTF8.self)
+        switch message {
+        case DescriptorKeeper.take: leaveToDaemon()
+        case DescriptorKeeper.held: arm()
+        default: take(message, descriptor)
+        }
+        return true
+    }
+
+    private func leaveToDaemon() {
+        do throws(SystemError) {
+            try store.endDraining()
+        } catch {
+            diagnostics.say(.error, "what was read while no daemon ran cannot be told of: \(error)")
+        }
+        drainer = .promised(since: clock.monotonicMicroseconds())
+    }
+
+    private func arm() {
+        drainer = .daemon
+        lease.watch()
+    }
+
+    private func take(_ message: String, _ descriptor: consuming Descriptor?) {
+        var words: [Substring: Substring] = [:]
+        for line in message.split(separator: "\n") {
+            let parts = line.split(separator: "=", maxSplits: 1)
+            words[parts[0]] = parts.count > 1 ? parts[1] : ""
+        }
+        let name = words["FDNAME"].map(String.init) ?? "stored"
+        if words["READY"] == "1" {
+            hasBeenReady = true
+        }
+        if words["FDSTOREREMOVE"] == "1" {
+            store.remove(name)
+        }
+        guard words["FDSTORE"] == "1" else {
+            return
+        }
+        do throws(SystemError) {
+            guard let descriptor else {
+                throw SystemError("receive \(name)", code: EMFILE)
+            }
+            try store.keep(name, descriptor)
+        } catch {
+            diagnostics.say(.error, "a descriptor is not kept, and a crash would cut it off: \(error)")
+        }
+    }
+}
+
+/// Tells when a lease that is held becomes free, on a thread of its own.
+private final class LeaseWatch {
+    private let lease: ThreadLease
+    private let freed: Int32
+    private let wanted = OneShot()
+    private var isWatching = false
+
+    init(_ path: String) throws(SystemError) {
+        let lease = try ThreadLease(creating: path)
+        let freed = try systemCall("eventfd") { gl_eventfd() }
+        self.lease = lease
+        self.freed = freed
+        _ = try WorkerThread(name: "lease") { [wanted] in
+            while true {
+                wanted.wait()
+                lease.awaitFree()
+                var one: UInt64 = 1
+                _ = write(freed, &one, 8)
             }
         }
+    }
+
+    /// Readable when the lease was found to be free.
+    var descriptor: Int32 { freed }
+
+    /// Waits, from now on, for the lease to be free, if it does not do so already.
+    func watch() {
+        if !isWatching {
+            isWatching = true
+            wanted.signal()
+        }
+    }
+
+    /// Whether the lease, which was found to be free, is free still. When the next daemon holds it, that one's end is
+    /// waited for.
+    func wasFreed() -> Bool {
+        var count: UInt64 = 0
+        guard read(freed, &count, 8) == 8 else {
+            return false
+        }
+        isWatching = false
+        guard !lease.isFree else {
+            return true
+        }
+        watch()
+        return false
     }
 }

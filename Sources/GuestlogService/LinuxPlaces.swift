@@ -3,9 +3,9 @@ import SystemIO
 
 /// The folders the daemon needs before it can begin.
 public enum LinuxPlaces {
-    /// Makes the store's and the runtime folder, with all above them.
+    /// Makes the runtime folder and the socket's, with all above them. The store's folder is made by those who may wait for
+    /// its disk.
     public static func prepare(_ configuration: Configuration) throws(SystemError) {
-        try makeAll(configuration.store)
         try makeAll(configuration.runtime)
         try makeFolder(of: configuration.socket)
     }

@@ -44,10 +44,13 @@ public final class Virtlogd {
     private let manager: LogManager
     private let server: LogManagerServer
     private let service = ServiceManager()
+    private let keeper: DescriptorKeeper?
     private let signals: SignalQueue
     private let table: LogTable
     private var socket: PassiveSocket?
     private var processFile: ProcessFile?
+    /// Whether the program that takes this one's place waits for signals as this one does.
+    private var isReplacedByOwn = false
 
     /// How the daemon ends.
     private enum Ending {
@@ -61,11 +64,12 @@ public final class Virtlogd {
         let file = options.settings ?? (access(places.settings, F_OK) == 0 ? places.settings : nil)
         settings = try file.map { try VirtlogdSettings(file: $0) } ?? VirtlogdSettings()
         signal(SIGPIPE, SIG_IGN)
+        keeper = DescriptorKeeper(service)
         signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
         diagnostics = Diagnostics(threshold: configuration.logLevel)
         var capturing = configuration.captureOptions(inflight: places.runtime + "/inflight")
         // `guestlog serve` is not root, and its store is this one.
-        capturing.owner = FileOwner(of: configuration.store)
+        capturing.usesStoreOwner = true
         capture = try CaptureService(capturing, diagnostics: diagnostics)
         control = try EventLoop()
         let isRoot = geteuid() == 0
@@ -95,20 +99,28 @@ public final class Virtlogd {
         service.notify(
             ending == .stop ? "STOPPING=1" : "RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonicMicroseconds())"
         )
+        // A service manager that keeps the logs has nobody to drain them: a disk that hangs is waited for.
+        let isHeld = ending == .replace || (service.isPresent && keeper == nil)
+        let haveEnded = capture.prepareToStop(within: isHeld ? nil : Self.stopLimit)
+        if isHeld {
+            StuckThreads.awaitNone()
+        }
         control.stop()
         thread.join()
         server.stop()
-        let logs = manager.suspend()
+        let logs = manager.suspend(passedOn: isHeld)
+        capture.finish(haveEnded: haveEnded, mayWait: !isHeld)
         switch ending {
         case .stop:
-            capture.stop()
             socket?.removeFile()
             processFile?.remove()
         case .replace:
-            capture.stopToHandOver()
             try replace(with: logs)
         }
     }
+
+    /// How long a stop waits for a disk that hangs before it lets go of logs that nobody else holds, in seconds.
+    private static let stopLimit = 5
 
     /// What an image of ours, or virtlogd, has left in this process, or the service manager has for it.
     private func takeOver() -> (sockets: [Int32], logs: [LogManager.Handed]) {
@@ -140,7 +152,12 @@ public final class Virtlogd {
         try capture.start()
         manager.onOpen = { [table] in table.put($0) }
         manager.onEnd = { [table] in table.remove($0) }
-        past.logs.forEach { manager.goOn($0) }
+        let discarded = keeper?.takeOver() ?? [:]
+        past.logs.forEach { manager.goOn($0, discarded: discarded[LogTable.name(of: $0.path)]) }
+        if let keeper, let shard = capture.shards.first {
+            shard.loop.perform { keeper.hold() }
+        }
+        try capture.awaitStore()
         try server.listen(on: listening)
         diagnostics.say(
             .notice,
@@ -151,11 +168,26 @@ public final class Virtlogd {
     private func awaitSignal() -> Ending {
         while true {
             switch signals.next() {
-            case SIGUSR1: return .replace
+            case SIGUSR1:
+                if canBeReplaced() {
+                    return .replace
+                }
             // virtlogd takes no notice of it either: its settings are read at the start.
             case SIGHUP, nil: continue
             default: return .stop
             }
+        }
+    }
+
+    /// Whether the program that lies where this one was started from runs at all, and whether it is this one's kind.
+    private func canBeReplaced() -> Bool {
+        do throws(SystemError) {
+            let version = try ProgramImage.version(of: CommandLine.arguments[0])
+            isReplacedByOwn = version.contains("guestlog")
+            return true
+        } catch {
+            diagnostics.say(.error, "\(CommandLine.arguments[0]) cannot take over: \(error); the program that runs goes on")
+            return false
         }
     }
 
@@ -168,7 +200,7 @@ public final class Virtlogd {
             for descriptor in sockets + logs.map(\.descriptor) {
                 _ = gl_fcntl(descriptor, F_SETFD, 0)
             }
-            throw ProgramImage.replace(by: CommandLine.arguments[0])
+            throw ProgramImage.replace(by: CommandLine.arguments[0], unblocked: !isReplacedByOwn)
         } catch {
             unlink(places.state)
             diagnostics.say(.error, "\(error); the program that ran goes on")

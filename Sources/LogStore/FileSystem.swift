@@ -203,6 +203,17 @@ extension FileSystem {
     /// Bytes of a table with a line for everything that is open.
     public static var tableLimit: Int { 64 << 20 }
 
+    /// Makes a folder and those above it that are missing.
+    public func makeDirectories(_ path: String) throws(SystemError) {
+        var made = path.hasPrefix("/") ? "" : "."
+        for part in path.split(separator: "/") {
+            made += "/" + part
+            if status(made) == nil {
+                try makeDirectory(made)
+            }
+        }
+    }
+
     /// Replaces the small file `name` in `folder` whole: a reader, and a host that dies, sees the old or the new
     /// contents, never a part; after the return, the new.
     public func replace(_ name: String, in folder: String, with bytes: [UInt8]) throws(SystemError) {

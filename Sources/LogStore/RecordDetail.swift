@@ -16,6 +16,10 @@ public enum GapReason: UInt8, Sendable, CaseIterable {
     case retention = 6
     /// The daemon was away longer than the console could wait.
     case daemonAway = 7
+    /// The console was not connected, though its machine ran on.
+    case disconnected = 8
+    /// There was no memory for the console where bytes in flight are kept.
+    case noRoom = 9
 
     /// The reason in words, as in "4096 bytes lost: …".
     public var words: String {
@@ -27,6 +31,8 @@ public enum GapReason: UInt8, Sendable, CaseIterable {
         case .hostRestart: "the host went down"
         case .retention: "removed by retention"
         case .daemonAway: "guestlog was not running"
+        case .disconnected: "the console was not connected"
+        case .noRoom: "the runtime folder was full"
         }
     }
 }
@@ -57,12 +63,14 @@ public struct GapDetail: Hashable, Sendable {
 
 /// How a boot was noticed to begin or to end.
 public enum BootEvent: UInt8, Sendable, CaseIterable {
-    /// The VMM opened the console: the machine was switched on.
+    /// The VMM opened the console: the machine was switched on, as far as the transport can tell.
     case powerOn = 1
     /// Firmware announced itself on a live console: the machine was reset.
     case firmware = 2
     /// A kernel announced itself without firmware before it: kexec, or a VMM without firmware.
     case kernel = 3
+    /// The console was connected to for the first time while the machine had been running for a while.
+    case joined = 4
     /// The console was closed: the machine, or its VMM, is gone.
     case closed = 16
     /// The guest said that it powers down.
@@ -75,7 +83,7 @@ public enum BootEvent: UInt8, Sendable, CaseIterable {
     case panic = 20
 
     /// Whether the transport, not the guest, told of it.
-    public var isByTransport: Bool { self == .powerOn || self == .closed }
+    public var isByTransport: Bool { [.powerOn, .joined, .closed].contains(self) }
 
     /// Whether a boot begins with it, rather than ends.
     public var isBeginning: Bool { rawValue < BootEvent.closed.rawValue }
@@ -86,6 +94,7 @@ public enum BootEvent: UInt8, Sendable, CaseIterable {
         case .powerOn: "power-on"
         case .firmware: "reset"
         case .kernel: "kernel"
+        case .joined: "joined"
         case .closed: "closed"
         case .powerDown: "power-down"
         case .restart: "restart"

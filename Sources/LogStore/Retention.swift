@@ -28,7 +28,8 @@ public final class Retention {
     /// The bounds of one VM.
     let quota: @Sendable (VMIdentity) -> Quota
     /// Bytes that all VMs together may take; nil: any number.
-    let total: Int?
+    lazy var total = makeTotal()
+    private let makeTotal: @Sendable () -> Int?
     private let deletedAge: Int64
     private var usages: [String: Int] = [:]
     /// How much each VM has grown since it was looked at, and how much it may before it is again.
@@ -48,15 +49,15 @@ public final class Retention {
     public static let standardDeletedAge: Int64 = 7 * 86_400 * 1_000_000
 
     /// Retention over `store`: of each VM `quota`, of all together `total` bytes, of a deleted VM its history for
-    /// `deletedAge` microseconds.
+    /// `deletedAge` microseconds. `total` is asked for once, at first use: finding it may take as long as the disk does.
     public init(
         store: Store,
-        total: Int? = nil,
+        total: @autoclosure @escaping @Sendable () -> Int? = nil,
         deletedAge: Int64 = Retention.standardDeletedAge,
         quota: @escaping @Sendable (VMIdentity) -> Quota = { _ in .standard }
     ) {
         self.store = store
-        self.total = total
+        makeTotal = total
         self.deletedAge = deletedAge
         self.quota = quota
     }

@@ -27,6 +27,9 @@ public final class StreamWriter {
     private var closed: [UInt64]
     private var encoded: [UInt8] = []
 
+    /// The time of the last record, as far as it is known without reading what is sealed.
+    public var lastRecordTime: Timestamp? { lastTime }
+
     /// Position of the next byte.
     public private(set) var nextOffset: UInt64
     /// The last source position committed, for replayable streams.

@@ -53,9 +53,15 @@ public final class EventLoop: @unchecked Sendable {
         var generation: UInt32 = 0
     }
 
+    private struct Mailbox {
+        var jobs: [@Sendable () -> Void] = []
+        /// Whether `run` has returned: no thread of the loop's is there any more.
+        var hasEnded = false
+    }
+
     private let epoll: Descriptor
     private let wakeUp: Descriptor
-    private let mailbox = Mutex<[@Sendable () -> Void]>([])
+    private let mailbox = Mutex(Mailbox())
     private let owner = Atomic<UInt>(0)
     private let clock: any HostClock
 
@@ -86,13 +92,18 @@ public final class EventLoop: @unchecked Sendable {
         owner.load(ordering: .acquiring) == UInt(pthread_self())
     }
 
-    /// Runs `job` on the loop's thread, soon; from any thread.
+    /// Runs `job` on the loop's thread, soon; from any thread. Once the loop has ended, on the calling thread at once: the
+    /// loop's things have no other.
     public func post(_ job: @escaping @Sendable () -> Void) {
-        let wasEmpty = mailbox.withLock { jobs in
-            jobs.append(job)
-            return jobs.count == 1
+        let state = mailbox.withLock { mailbox in
+            if !mailbox.hasEnded {
+                mailbox.jobs.append(job)
+            }
+            return (count: mailbox.jobs.count, hasEnded: mailbox.hasEnded)
         }
-        if wasEmpty {
+        if state.hasEnded {
+            job()
+        } else if state.count == 1 {
             ring()
         }
     }
@@ -115,7 +126,7 @@ public final class EventLoop: @unchecked Sendable {
         return answer.withLock { $0! }
     }
 
-    /// Serves until `stop()`.
+    /// Serves until `stop()`; what was posted by then is done.
     public func run() {
         owner.store(UInt(pthread_self()), ordering: .releasing)
         var events = [epoll_event](repeating: epoll_event(), count: Self.eventsPerTurn)
@@ -127,7 +138,23 @@ public final class EventLoop: @unchecked Sendable {
             afterTurn?()
             fireTimers()
         }
+        while !takeJobs(atEnd: true).isEmpty {}
         owner.store(0, ordering: .releasing)
+    }
+
+    /// Does what was posted; at the end, the last of it, after which posted jobs are for those who post them.
+    @discardableResult
+    private func takeJobs(atEnd: Bool = false) -> [@Sendable () -> Void] {
+        let jobs = mailbox.withLock { mailbox in
+            let taken = mailbox.jobs
+            mailbox.jobs.removeAll()
+            mailbox.hasEnded = atEnd && taken.isEmpty
+            return taken
+        }
+        for job in jobs {
+            job()
+        }
+        return jobs
     }
 
     /// Ends `run()` after the turn in progress; from any thread.
@@ -213,14 +240,7 @@ public final class EventLoop: @unchecked Sendable {
         if key == Self.wakeUpKey {
             var count: UInt64 = 0
             _ = read(wakeUp.raw, &count, 8)
-            let jobs = mailbox.withLock { jobs in
-                let taken = jobs
-                jobs.removeAll()
-                return taken
-            }
-            for job in jobs {
-                job()
-            }
+            takeJobs()
             return
         }
         let token = Token(slot: UInt32(truncatingIfNeeded: key), generation: UInt32(key >> 32))

@@ -34,6 +34,15 @@ public struct FileOwner: Hashable, Sendable {
         return try body()
     }
 
+    /// Runs `body` as `owner`; as the calling thread is, when that is nil.
+    public static func perform(as owner: FileOwner?, _ body: () -> Void) {
+        if let owner {
+            owner.perform(body)
+        } else {
+            body()
+        }
+    }
+
     /// Runs `body` as the process's own user where files are concerned.
     public static func asProcess<Result, Failure: Error>(
         _ body: () throws(Failure) -> Result

@@ -25,8 +25,12 @@ public final class OneShot: @unchecked Sendable {
         while sem_wait(semaphore) != 0 {}
     }
 
-    /// Waits until the gate is open, or that many seconds have passed; whether it is open.
-    public func wait(seconds: Int) -> Bool {
+    /// Waits until the gate is open, or that many seconds have passed (nil: no limit); whether it is open.
+    public func wait(seconds: Int?) -> Bool {
+        guard let seconds else {
+            wait()
+            return true
+        }
         var deadline = timespec()
         clock_gettime(CLOCK_REALTIME, &deadline)
         deadline.tv_sec += seconds

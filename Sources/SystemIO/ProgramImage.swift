@@ -30,15 +30,34 @@ public enum ProgramImage {
         try systemCall("daemon") { gl_daemon() }
     }
 
-    /// Becomes the program at `path`, searched for as a shell does when it has no slash, with the same arguments and no
-    /// signal blocked. Descriptors that are to stay must not be closed on exec. Returns only when that fails: why.
-    public static func replace(by path: String) -> SystemError {
+    /// How long a program may take to tell its version, in seconds.
+    private static let checkLimit = 10
+
+    /// What the program at `path` answers to `--version`. Throws when it cannot be run, or does not answer: a file that
+    /// was cut short, or that is for another machine, cannot take this one's place.
+    public static func version(of path: String) throws(SystemError) -> String {
+        let outcome = try ChildCommand.run([path, "--version"], limit: checkLimit)
+        guard outcome.status == 0 else {
+            throw SystemError("run \(path) --version (it ended with \(outcome.status))", code: ENOEXEC)
+        }
+        return String(decoding: outcome.output, as: UTF8.self)
+    }
+
+    /// Becomes the program at `path` with the same arguments. Descriptors that are to stay must not be closed on exec.
+    /// Returns only when that fails: why.
+    ///
+    /// Signals that are blocked stay so: one that comes before the new program waits for it is delivered to it then. A
+    /// program that does not know of that needs them `unblocked`.
+    public static func replace(by path: String, unblocked: Bool = false) -> SystemError {
         var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) } + [nil]
         defer { arguments.forEach { free($0) } }
-        var none = sigset_t()
-        sigemptyset(&none)
-        sigprocmask(SIG_SETMASK, &none, nil)
-        execvp(path, &arguments)
+        if unblocked {
+            var none = sigset_t()
+            sigemptyset(&none)
+            sigprocmask(SIG_SETMASK, &none, nil)
+        }
+        // Not execvp, which hands a file that is no program to a shell.
+        execv(path, &arguments)
         return SystemError("exec", path)
     }
 }

@@ -15,6 +15,9 @@ public final class ServiceManager: Sendable {
         watchdogMicroseconds = process == nil || process == getpid() ? interval : nil
     }
 
+    /// Whether there is one.
+    public var isPresent: Bool { address != nil }
+
     /// Sends `state` (lines of `NAME=value`) with `descriptors` attached; false when there is no manager, or it is
     /// deaf.
     @discardableResult

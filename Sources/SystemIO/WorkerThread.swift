@@ -49,6 +49,11 @@ public final class WorkerThread: Sendable {
         pthread_join(identifier, nil)
     }
 
+    /// Has the calling thread do nothing for that long: for what cannot be waited for otherwise.
+    public static func pause(microseconds: UInt32) {
+        usleep(microseconds)
+    }
+
     /// Lowers the calling thread's CPU priority and puts its disk access behind everyone else's.
     public static func lowerOwnPriority() {
         // On Linux, nice values belong to threads; 0 names the calling one.

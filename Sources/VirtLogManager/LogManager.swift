@@ -350,24 +350,25 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    /// Lets go of all logs; their descriptors are the caller's now.
-    public func suspend() -> [Handed] {
+    /// Lets go of all logs. Those that are `passedOn` are the caller's now; of the others all that was written is read
+    /// first.
+    public func suspend(passedOn: Bool) -> [Handed] {
         defer { logs.removeAll() }
         return logs.sorted { $0.key.text < $1.key.text }.compactMap { path, log in
-            log.shard.loop.perform { log.suspend() }
+            log.shard.loop.perform { log.suspend(isPassedOn: passedOn) }
                 .map { Handed(owner: log.owner, path: path.text, stream: log.key.stream, descriptor: $0) }
         }
     }
 
-    /// Goes on with a log of an earlier process.
-    public func goOn(_ log: Handed) {
+    /// Goes on with a log of an earlier process. `discarded` is what its keeper read of it and threw away meanwhile.
+    public func goOn(_ log: Handed, discarded: DiscardedOutput? = nil) {
         let descriptor = Descriptor(owning: log.descriptor)
         let path = LogPath(inherited: log.path, below: options.allowed)
         if let stream = log.stream {
             names.goOn(path.text, log.owner, as: stream)
         }
         do throws(LogManagerError) {
-            try add(descriptor, log.owner, path, log.stream == nil ? .others : .ours)
+            try add(descriptor, log.owner, path, log.stream == nil ? .others : .ours(discarded))
         } catch {
             capture.diagnostics.say(.error, "\(log.path): cannot go on with this log: \(error.message)")
         }

@@ -50,8 +50,8 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     enum Origin {
         /// It begins; that of a console with the machine that is switched on.
         case new
-        /// A process of ours had it before, and every byte.
-        case ours
+        /// A process of ours had it before, and every byte but what was discarded since.
+        case ours(DiscardedOutput?)
         /// Another program had it, and what came then is in the plain file alone.
         case others
     }
@@ -64,9 +64,16 @@ final class LogPipe: EventHandler, @unchecked Sendable {
             throw .internal("\(error)")
         }
         switch origin {
-        case .new where isConsole: intake?.mark(.powerOn)
-        case .others: intake?.markAbsence()
-        case .new, .ours: break
+        case .new where isConsole: intake?.mark(.boot(.powerOn))
+        case .others: intake?.mark(.absence(.daemonAway))
+        case .ours(let discarded?):
+            intake?.countLoss(
+                bytes: discarded.bytes,
+                lines: discarded.lines,
+                since: discarded.since,
+                reason: .daemonAway
+            )
+        case .new, .ours(nil): break
         }
         listen()
     }
@@ -126,7 +133,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
             return true
         case .end:
             if isConsole {
-                intake?.mark(.closed)
+                intake?.mark(.boot(.closed))
             }
             end()
             onEnd()
@@ -156,13 +163,17 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         intake = nil
     }
 
-    /// Lets go without an end: the next process goes on with the descriptor, which is the caller's now. None when the
-    /// log has ended.
-    func suspend() -> Int32? {
+    /// Lets go without an end. When it `isPassedOn` the next process goes on with the descriptor, which is the caller's
+    /// now; else all that is in the pipe is read. None when the log has ended.
+    func suspend(isPassedOn: Bool) -> Int32? {
         guard intake != nil else {
             return nil
         }
+        if !isPassedOn {
+            stopListening()
+            drain()
+        }
         end()
-        return try? descriptor.duplicate().release()
+        return isPassedOn ? try? descriptor.duplicate().release() : nil
     }
 }

@@ -43,15 +43,15 @@ import Testing
         let folder = TemporaryFolder()
         let path = folder.path + "/0.ring"
         for text in ["a whole line of the guest's\n", "short\n"] {
-            let ring = try InflightRing(path: path, capacity: 1 << 20, hostBoot: "boot")
+            let ring = try InflightRing(path: path, capacity: 1 << 20, hostBoot: "boot", store: "/store")
             try ring.setKey(Array("key".utf8), of: 0)
             try die(.afterEnding, reading: "before\n", in: ring)
             try die(death, reading: text, in: ring)
-            let next = try InflightRing(existing: path, hostBoot: "boot")
+            let next = try #require(try InflightRing(existing: path, hostBoot: "boot"))
             #expect(texts(next) == (death == .beforeRead ? ["before\n"] : ["before\n", text]))
             #expect(next.held(0) == texts(next).joined().utf8.count)
             // The one after that finds nothing more.
-            #expect(texts(try InflightRing(existing: path, hostBoot: "boot")) == texts(next))
+            #expect(texts(try #require(try InflightRing(existing: path, hostBoot: "boot"))) == texts(next))
             next.removeFile()
         }
     }
@@ -61,7 +61,7 @@ import Testing
         let folder = TemporaryFolder()
         let path = folder.path + "/0.ring"
         let capacity = 4 * InflightRing.maximumPayload
-        let ring = try InflightRing(path: path, capacity: capacity, hostBoot: "boot")
+        let ring = try InflightRing(path: path, capacity: capacity, hostBoot: "boot", store: "/store")
         try ring.setKey(Array("key".utf8), of: 0)
         let long = String(repeating: "x", count: InflightRing.maximumPayload)
         for _ in 0..<3 {
@@ -72,6 +72,6 @@ import Testing
         let second = try #require(ring.entry(at: first.end))
         ring.tail = second.end
         try die(.afterRead, reading: "last\n", in: ring)
-        #expect(texts(try InflightRing(existing: path, hostBoot: "boot")) == [long, "last\n"])
+        #expect(texts(try #require(try InflightRing(existing: path, hostBoot: "boot"))) == [long, "last\n"])
     }
 }

@@ -35,7 +35,7 @@ final class LogHost {
             mkdir(folder.path + "/store", 0o750)
             chown(folder.path + "/store", user, user)
             chmod(folder.path, 0o755)
-            options.owner = FileOwner(of: folder.path + "/store")
+            options.usesStoreOwner = true
         }
         options.shards = 2
         capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))

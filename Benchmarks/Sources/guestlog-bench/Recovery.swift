@@ -57,7 +57,7 @@ enum Recovery {
             capture.bell.subscribe(to: "vm\(number)") { back.rang(number) }
         }
         try capture.start()
-        open(capture) { intake, _ in intake.mark(.powerOn) }
+        open(capture) { intake, _ in intake.mark(.boot(.powerOn)) }
         Machine.wait("until all streams are back") {
             usleep(1000)
             return back.count == streams

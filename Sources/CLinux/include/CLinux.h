@@ -52,6 +52,15 @@ int gl_socket_pair(int fds[2]);
 // How many bytes a read would bring (FIONREAD); -1 when that cannot be told.
 int gl_bytes_waiting(int fd);
 int gl_pidfd(pid_t process);
+// Whether both descriptors are of one open file (kcmp(2); where that is refused, of one file with the same flags).
+bool gl_same_file(int left, int right);
+// A lock in memory that processes share, freed by the kernel when the thread that holds it ends, however it ends.
+// 0 or an errno; `place` has GL_LEASE_SIZE bytes.
+#define GL_LEASE_SIZE 64
+int gl_lease_make(void *place);
+int gl_lease_take(void *place);
+int gl_lease_try(void *place);
+void gl_lease_give(void *place);
 int gl_daemon(void);
 // The master of a new pseudo-terminal; the slave's path goes to `path`, which has room for `room` bytes.
 int gl_open_terminal(char *path, size_t room);

@@ -1,0 +1,112 @@
+import CLinux
+import Glibc
+
+/// `guestlog keep` as its daemon sees it. Beyond what systemd does, which keeps descriptors and starts the daemon again, a
+/// keeper drains them while no daemon does.
+///
+/// They must never be drained by both. So a daemon that begins tells the keeper to stop (`X_GUESTLOG=take`, followed by
+/// sd_notify_barrier(3)), gets what the keeper has thrown away, and once a thread of its own drains them has that hold the
+/// lease. When the lease is free, for whatever reason, the keeper drains again after a while.
+public final class DescriptorKeeper: Sendable {
+    private let manager: ServiceManager
+    private let path: String
+
+    /// The environment variable that names the keeper's files, without their endings.
+    public static let variable = "GUESTLOG_KEEPER"
+    /// The message by which a daemon asks for the descriptors to be left to it.
+    public static let take = "X_GUESTLOG=take"
+    /// The message by which it says that a thread of it holds the lease.
+    public static let held = "X_GUESTLOG=held"
+    /// How long the keeper may take to answer, in milliseconds.
+    private static let answerLimit: Int32 = 5000
+
+    /// The path of the file with the lease.
+    public static func leasePath(_ path: String) -> String { path + ".lease" }
+    /// The path of the file that tells what was thrown away.
+    public static func discardedPath(_ path: String) -> String { path + ".discarded" }
+
+    /// The keeper that runs this process; nil: none does.
+    public init?(_ manager: ServiceManager) {
+        guard manager.isPresent, let path = getenv(Self.variable).map({ String(cString: $0) }) else {
+            return nil
+        }
+        self.manager = manager
+        self.path = path
+    }
+
+    /// Has the keeper leave the descriptors to this process, and returns what it threw away, by their names.
+    public func takeOver() -> [String: DiscardedOutput] {
+        guard manager.notify(Self.take), awaitBarrier() else {
+            return [:]
+        }
+        let file = Self.discardedPath(path)
+        defer { unlink(file) }
+        return DiscardedOutput.table(at: file)
+    }
+
+    /// Waits until the keeper has read all that was sent to it (sd_notify_barrier(3)): it closes the end of a pipe.
+    private func awaitBarrier() -> Bool {
+        var ends: [Int32] = [-1, -1]
+        guard gl_pipe(&ends, O_CLOEXEC) == 0 else {
+            return false
+        }
+        let answer = Descriptor(owning: ends[0])
+        let isSent = manager.notify("BARRIER=1", descriptors: [ends[1]])
+        close(ends[1])
+        var polled = pollfd(fd: answer.raw, events: 0, revents: 0)
+        return isSent && poll(&polled, 1, Self.answerLimit) == 1
+    }
+
+    /// Has the calling thread, which drains them from now on, hold the lease, and says so.
+    public func hold() {
+        guard let lease = try? ThreadLease(opening: Self.leasePath(path)) else {
+            return
+        }
+        lease.hold()
+        // The memory must stay as long as the lock is held.
+        _ = Unmanaged.passRetained(lease)
+        manager.notify(Self.held)
+    }
+}
+
+extension DiscardedOutput {
+    /// What the file at `path` tells, by name: a line each of bytes, lines, time and name.
+    public static func table(at path: String) -> [String: DiscardedOutput] {
+        var table: [String: DiscardedOutput] = [:]
+        for line in contents(of: path).split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 3)
+            guard words.count == 4, let bytes = Int(words[0]), let lines = Int(words[1]), let since = Int64(words[2]) else {
+                continue
+            }
+            table[String(words[3])] = DiscardedOutput(bytes: bytes, lines: lines, since: since)
+        }
+        return table
+    }
+
+    /// Writes `table` to the file at `path`, in place of what it told. Names hold no line feed.
+    public static func write(_ table: [String: DiscardedOutput], to path: String) throws(SystemError) {
+        let text = table.map { "\($0.value.bytes) \($0.value.lines) \($0.value.since) \($0.key)\n" }.joined()
+        let file = Descriptor(
+            owning: try systemCall("open", path) { gl_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) }
+        )
+        let bytes = Array(text.utf8)
+        let number = file.raw
+        guard try systemCall("write", path, { Glibc.write(number, bytes, bytes.count) }) == bytes.count else {
+            throw SystemError("write", path, code: ENOSPC)
+        }
+    }
+
+    private static func contents(of path: String) -> String {
+        guard let file = try? Descriptor(owning: systemCall("open", path) { gl_open(path, O_RDONLY | O_CLOEXEC, 0) })
+        else {
+            return ""
+        }
+        var status = stat()
+        fstat(file.raw, &status)
+        let size = max(0, Int(status.st_size))
+        let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+            filled = max(0, pread(file.raw, buffer.baseAddress, buffer.count, 0))
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
