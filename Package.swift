@@ -109,7 +109,7 @@ let package = Package(
         tests(of: "Platforms"),
         tests(of: "LogModel", knows: ["TestSupport"]),
         tests(of: "SystemIO", knows: ["CLinux", "TestSupport"]),
-        tests(of: "RotatingFile", knows: ["TestSupport"]),
+        tests(of: "RotatingFile", knows: ["TestSupport", "SystemIO"]),
         tests(
             of: "ControlAPI",
             knows: [

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -196,6 +197,10 @@ int gl_peer_credentials(int socket, pid_t *pid, uid_t *uid, gid_t *gid) {
 }
 
 int gl_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
+int gl_open_at(int folder, const char *name, int flags, mode_t mode) { return openat(folder, name, flags, mode); }
+int gl_hold_at(int folder, const char *name, int flags) {
+    return openat(folder, name, O_PATH | O_CLOEXEC | flags);
+}
 void gl_close_on_exec(void) {
 #ifdef SYS_close_range
     syscall(SYS_close_range, 3, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */);
@@ -275,6 +280,19 @@ int gl_spawn_on_terminal(pid_t *child, const char *terminal, char *const argumen
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return code;
+}
+
+bool gl_is_pseudo_terminal(int fd) {
+    // The major numbers of Unix98 slaves (Documentation/admin-guide/devices.txt); /dev/pts/ptmx has another.
+    enum { first_major = 136, last_major = 143 };
+    struct stat status;
+    struct statfs system;
+    if (fstat(fd, &status) != 0 || fstatfs(fd, &system) != 0) {
+        return false;
+    }
+    unsigned number = major(status.st_rdev);
+    return S_ISCHR(status.st_mode) && system.f_type == DEVPTS_SUPER_MAGIC && first_major <= number &&
+           number <= last_major;
 }
 
 bool gl_same_file(int left, int right) {

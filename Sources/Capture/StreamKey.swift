@@ -3,11 +3,11 @@ import LogModel
 /// Which stream of which VM a source feeds: what the transport knows of it, and enough to open it again.
 public struct StreamKey: Hashable, Sendable {
     /// The VM's name.
-    public var name: String
+    @Bytewise public var name: String
     /// Its UUID, in canonical form, where the transport gives one.
     public var uuid: String?
     /// Its namespace, where the transport gives one.
-    public var namespace: String?
+    @Bytewise public var namespace: String?
     /// The stream.
     public var stream: StreamName
 
@@ -23,7 +23,7 @@ public struct StreamKey: Hashable, Sendable {
     public var vm: VMKey { VMKey(name: name, uuid: uuid, namespace: namespace) }
 
     /// Longest name or namespace, in bytes.
-    public static let maximumName = 128
+    public static let maximumName = VMIdentity.maximumName
 
     /// The form in the ring's slot table; nil when a part is too long to be kept there.
     var encoded: [UInt8]? {
@@ -54,11 +54,11 @@ public struct StreamKey: Hashable, Sendable {
 /// A VM, as the transport knows it.
 public struct VMKey: Hashable, Sendable {
     /// Its name.
-    public var name: String
+    @Bytewise public var name: String
     /// Its UUID, where the transport gives one.
     public var uuid: String?
     /// Its namespace, where the transport gives one.
-    public var namespace: String?
+    @Bytewise public var namespace: String?
 
     /// A key from its parts.
     public init(name: String, uuid: String? = nil, namespace: String? = nil) {

@@ -1,3 +1,4 @@
+import LogModel
 import LogStore
 import RotatingFile
 
@@ -13,15 +14,24 @@ public struct StreamOptions: Sendable {
     /// A plain file beside the store.
     public struct PlainFile: Hashable, Sendable {
         /// Its path.
-        public var path: String
+        @Bytewise public var path: String
+        /// The part of the path that is the administrator's: links are followed there, and refused below it. nil: they
+        /// are followed in the whole path, but for its last component.
+        @Bytewise public var trustedFolder: String?
         /// Its size and backups.
         public var limits: RotationLimits
         /// Access of the files made.
         public var mode: UInt32
 
         /// A plain file from its parts.
-        public init(path: String, limits: RotationLimits = .standard, mode: UInt32 = 0o600) {
+        public init(
+            path: String,
+            trustedFolder: String? = nil,
+            limits: RotationLimits = .standard,
+            mode: UInt32 = 0o600
+        ) {
             self.path = path
+            self.trustedFolder = trustedFolder
             self.limits = limits
             self.mode = mode
         }

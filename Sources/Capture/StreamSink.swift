@@ -56,7 +56,14 @@ final class StreamSink {
     /// Takes new options for a stream that is opened again.
     func configure(_ options: StreamOptions) {
         self.options = options
-        plainFile = options.plainFile.map { RotatingFileWriter(path: $0.path, limits: $0.limits, mode: $0.mode) }
+        plainFile = options.plainFile.map { file in
+            RotatingFileWriter(
+                path: file.path,
+                trustedFolder: file.trustedFolder,
+                limits: file.limits,
+                mode: file.mode
+            )
+        }
     }
 
     var hasPending: Bool { !pending.isEmpty }

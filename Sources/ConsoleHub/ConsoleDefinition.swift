@@ -19,8 +19,9 @@ extension ConsoleHub {
         public let plainFile: StreamOptions.PlainFile?
         /// The rate above which bytes are dropped from the store; nil: none.
         public let rate: RateLimit?
-        /// Whether it was found in a watched folder: when its path goes for good, so does it.
-        public let isDiscovered: Bool
+        /// The administrator's part of the path when it was found in a watched folder: links are followed there, and
+        /// refused below it. nil: it was named.
+        @Bytewise public private(set) var trustedFolder: String?
         /// Whether it is reached only while somebody is on it, and its stream is captured another way or not at all:
         /// between visits it is left to others, and to a VMM that is faster with nobody there.
         public let isOnDemand: Bool
@@ -31,14 +32,14 @@ extension ConsoleHub {
             endpoint: Endpoint,
             plainFile: StreamOptions.PlainFile? = nil,
             rate: RateLimit? = .standard,
-            isDiscovered: Bool = false,
+            trustedFolder: String? = nil,
             isOnDemand: Bool = false
         ) throws(DefinitionError) {
             self.key = key
             self.endpoint = endpoint
             self.plainFile = plainFile
             self.rate = rate
-            self.isDiscovered = isDiscovered
+            self.trustedFolder = trustedFolder
             self.isOnDemand = isOnDemand
             try Self.checkName("name", key.name)
             if let namespace = key.namespace {
@@ -56,6 +57,9 @@ extension ConsoleHub {
                 try Self.check("burst", rate.burst, Self.rates)
             }
         }
+
+        /// Whether it was found in a watched folder: when its path goes for good, so does it.
+        public var isDiscovered: Bool { trustedFolder != nil }
 
         /// Whose console it is. VMs that share a name differ in it.
         public var vm: VMIdentity { VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace) }
@@ -98,16 +102,9 @@ extension ConsoleHub {
             }
         }
 
-        /// A name becomes a part of paths, of messages and of the in-flight ring's table.
         static func checkName(_ what: String, _ name: String) throws(DefinitionError) {
-            let isControl = { (scalar: Unicode.Scalar) in scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value) }
-            guard !name.isEmpty, name != ".", name != "..", name.utf8.count <= StreamKey.maximumName,
-                !name.contains("/"), !name.unicodeScalars.contains(where: isControl)
-            else {
-                throw DefinitionError(
-                    description: "a VM's \(what) is 1 to \(StreamKey.maximumName) bytes without / and control "
-                        + "characters, and not . or ..: '\(name)' is none"
-                )
+            if let rule = VMIdentity.fault(inName: name) {
+                throw DefinitionError(description: "a VM's \(what) is \(rule): '\(name)' is not")
             }
         }
     }

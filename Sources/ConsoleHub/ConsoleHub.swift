@@ -9,8 +9,8 @@ import SystemIO
 //
 // `ConsoleHub` knows all consoles. A `Console` lives on its VM's shard: it holds the one descriptor that leads to the
 // guest, drains it into `StreamIntake`, hands every byte to its `Watcher`s, and lets one of them write. `Endpoint` is
-// the kind of place a console is found at, `Discovery` finds them in watched folders, `ConsoleTable` carries the
-// descriptors over our own restarts.
+// the kind of place a console is found at, `EndpointOpener` opens what lies there, `Discovery` finds consoles in watched
+// folders, `ConsoleTable` carries the descriptors over our own restarts.
 
 /// All consoles of this host.
 public final class ConsoleHub: Sendable {
@@ -25,6 +25,9 @@ public final class ConsoleHub: Sendable {
         /// A process that is older than this when its console is connected to for the first time, in microseconds, has been
         /// running its machine for a while: no boot is told then.
         public var joinAge: Int64 = 10_000_000
+        /// Whether a console may be served by this very process. Otherwise that is a mistake, or an attempt to read one
+        /// console as another.
+        public var acceptsOwnProcess = false
         /// The folder that remembers what each handed-over descriptor is.
         public var table: String
 
@@ -53,7 +56,7 @@ public final class ConsoleHub: Sendable {
     }
 
     private struct State {
-        var consoles: [StreamKey: Console] = [:]
+        var consoles = ConsoleRegistry()
         /// Descriptors that came over from before, by the name they were stored under.
         var inherited: [String: Int32] = [:]
         /// What their keeper read of them and threw away, by that name.
@@ -72,6 +75,8 @@ public final class ConsoleHub: Sendable {
     private let controlThread = Mutex<WorkerThread?>(nil)
     private let controlEnded = OneShot()
     private let discovery: Discovery
+    private let opener: EndpointOpener
+    private let problems: ConsoleProblems
     private let patterns: [DiscoveryPattern]
     private let passThroughFolder: String?
     let forgetsAfter: Int64
@@ -84,6 +89,8 @@ public final class ConsoleHub: Sendable {
         control = try EventLoop(clock: capture.clock)
         table = ConsoleTable(in: options.table)
         discovery = try Discovery(loop: control, diagnostics: capture.diagnostics)
+        opener = EndpointOpener(ownFolder: options.passThroughFolder, acceptsOwnProcess: options.acceptsOwnProcess)
+        problems = ConsoleProblems(capture.problems, capture.diagnostics)
         patterns = options.patterns
         passThroughFolder = options.passThroughFolder
         forgetsAfter = options.forgetsAfter
@@ -172,7 +179,7 @@ public final class ConsoleHub: Sendable {
     public func stop(passedOn: Bool = false) -> [(name: String, descriptor: Int32)] {
         var passed: [(name: String, descriptor: Int32)] = []
         var sockets: [PassiveSocket] = []
-        for console in state.withLock({ Array($0.consoles.values) }) {
+        for console in state.withLock({ $0.consoles.all }) {
             let remains = console.shard.loop.perform { console.suspend(isPassedOn: passedOn) }
             sockets += remains.sockets
             if let descriptor = remains.descriptor {
@@ -197,6 +204,7 @@ public final class ConsoleHub: Sendable {
 
     /// Watches other folders from now on; consoles known already stay.
     public func setPatterns(_ patterns: [DiscoveryPattern]) {
+        problems.clearConflicts { _ in true }
         control.post { [discovery] in
             discovery.setPatterns(patterns)
             discovery.begin()
@@ -207,22 +215,31 @@ public final class ConsoleHub: Sendable {
     public enum Added: Hashable, Sendable {
         /// It is new.
         case new
-        /// The stream has a console already.
-        case known
-        /// The same place is another stream's console already.
-        case taken(by: StreamKey)
+        /// It is not captured, because another is.
+        case conflict(ConsoleConflict)
         /// It was found where one was dropped.
         case dropped
     }
 
-    /// Adds a console, unless its stream or its place is captured already. One that was dropped may be found as often
-    /// as it likes; named by hand, it is captured again.
+    /// Adds a console, unless it conflicts with one that is captured: that is a problem, and said. One that was dropped
+    /// may be found as often as it likes; named by hand, it is captured again.
     @discardableResult
     public func add(_ definition: Definition) -> Added {
         if !definition.isDiscovered {
             setDropped(definition.endpoint, false)
         }
         return add(definition, with: nil)
+    }
+
+    /// Why a console cannot be added now; nil when it can.
+    public func conflict(with definition: Definition) -> ConsoleConflict? {
+        state.withLock { Self.conflict(of: definition, in: $0) }
+    }
+
+    /// One that is only to be joined gives way to one that is to be captured.
+    private static func conflict(of definition: Definition, in state: State) -> ConsoleConflict? {
+        state.consoles.conflicts(with: definition)
+            .first { definition.isOnDemand || !$0.console.definition.isOnDemand }?.conflict
     }
 
     /// Adds the console behind a descriptor that is open already, such as a child's output; it is not connected again
@@ -242,34 +259,26 @@ public final class ConsoleHub: Sendable {
         let console = Console(definition, shard: shard, hub: self)
         var displaced: [Console] = []
         let added = state.withLock { state in
-            // One that was only to be joined gives way to one that is to be captured.
-            if !definition.isOnDemand {
-                displaced = state.consoles.values.filter { other in
-                    let isSame =
-                        other.definition.key == definition.key || other.definition.endpoint == definition.endpoint
-                    return other.definition.isOnDemand && isSame
-                }
-                displaced.forEach { state.consoles[$0.definition.key] = nil }
-            }
-            if state.consoles[definition.key] != nil {
-                return Added.known
+            if let conflict = Self.conflict(of: definition, in: state) {
+                return Added.conflict(conflict)
             }
             if definition.isDiscovered, table.isDropped(definition.endpoint) {
                 return .dropped
             }
-            let place = definition.endpoint
-            if place != .inherited, let other = state.consoles.values.first(where: { $0.definition.endpoint == place })
-            {
-                return .taken(by: other.definition.key)
-            }
-            state.consoles[definition.key] = console
+            displaced = state.consoles.conflicts(with: definition).map(\.console)
+            displaced.forEach { state.consoles.remove($0) }
+            state.consoles.insert(console)
             return .new
+        }
+        if case .conflict(let conflict) = added {
+            problems.raise(conflict, of: definition)
         }
         displaced.forEach { end($0, "this console is captured from now on; join it again") }
         guard added == .new else {
             return added
         }
         let knownPeer = isHandedOver ? connection?.peer : table.peer(of: definition.key)
+        problems.clearConflicts { $0 == definition.endpoint }
         shard.loop.post {
             console.begin(
                 with: connection,
@@ -278,7 +287,12 @@ public final class ConsoleHub: Sendable {
                 discarded: discarded
             )
         }
-        control.post { [weak self] in self?.prepare(console) }
+        control.post { [weak self] in
+            if isHandedOver {
+                self?.opener.claim(definition)
+            }
+            self?.prepare(console)
+        }
         return .new
     }
 
@@ -308,20 +322,22 @@ public final class ConsoleHub: Sendable {
 
     private func end(_ console: Console, _ reason: String, isDropped: Bool = false) {
         discard(console.shard.loop.perform { console.end(reason) }.sockets)
+        control.post { [opener, problems] in
+            opener.release(console.definition.key)
+            problems.clear(of: console.definition)
+        }
         // Last, so that a console that takes its place makes its sockets after these have gone.
         state.withLock { state in
             if isDropped {
                 setDropped(console.definition.endpoint, true)
             }
-            if state.consoles[console.definition.key] === console {
-                state.consoles[console.definition.key] = nil
-            }
+            state.consoles.remove(console)
         }
     }
 
     /// How all consoles stand, by name.
     public func statuses() -> [Status] {
-        state.withLock { Array($0.consoles.values) }
+        state.withLock { $0.consoles.all }
             .map { console in console.shard.loop.perform { console.status } }
             .sorted {
                 ($0.definition.key.name, $0.definition.key.stream) < ($1.definition.key.name, $1.definition.key.stream)
@@ -343,14 +359,15 @@ public final class ConsoleHub: Sendable {
     }
 
     private func endpointGone(_ path: String) {
-        for place in table.droppedPlaces where place.path == path {
+        for place in table.droppedPlaces where Bytewise(place.path) == Bytewise(path) {
             setDropped(place, false)
         }
+        problems.clearConflicts { Bytewise($0.path) == Bytewise(path) }
     }
 
     private func endpointChanged(_ path: String) {
-        for console in state.withLock({ Array($0.consoles.values) })
-        where console.definition.endpoint.watchedPath == path {
+        for console in state.withLock({ $0.consoles.all })
+        where Bytewise(console.definition.endpoint.watchedPath) == Bytewise(path) {
             console.shard.loop.post { console.endpointChanged() }
         }
     }
@@ -389,8 +406,9 @@ public final class ConsoleHub: Sendable {
 
     /// Opens a console's path, and tells it what came of it.
     func open(_ console: Console) {
-        control.post {
-            let result = Result { () throws(SystemError) in try console.definition.endpoint.open() }
+        control.post { [opener, problems] in
+            let result = Result { () throws(SystemError) in try opener.open(console.definition) }
+            problems.note(result, of: console.definition)
             console.shard.loop.post { console.dialled(result) }
         }
     }
@@ -424,7 +442,8 @@ public final class ConsoleHub: Sendable {
 
     /// A console's connection has ended: the service manager may forget it.
     func disconnected(_ definition: Definition) {
-        control.post { [manager, table] in
+        control.post { [manager, table, opener] in
+            opener.release(definition.key)
             let name = ConsoleTable.descriptorName(of: definition.key)
             table.disconnected(definition.key)
             manager.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")

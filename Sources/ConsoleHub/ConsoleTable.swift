@@ -128,12 +128,15 @@ final class ConsoleTable: Sendable {
         }
         if let plain = entry.definition.plainFile {
             members.append(("plain", .string(plain.path)))
+            if let folder = plain.trustedFolder {
+                members.append(("plainTrusted", .string(folder)))
+            }
             members.append(("plainSize", .integer(Int64(plain.limits.size))))
             members.append(("plainBackups", .integer(Int64(plain.limits.backups))))
             members.append(("plainMode", .integer(Int64(plain.mode))))
         }
-        if entry.definition.isDiscovered {
-            members.append(("discovered", .bool(true)))
+        if let folder = entry.definition.trustedFolder {
+            members.append(("trusted", .string(folder)))
         }
         if let peer = entry.peer {
             members.append(("process", .integer(Int64(peer.process))))
@@ -158,6 +161,7 @@ final class ConsoleTable: Sendable {
         if let path = json["plain"]?.text {
             plainFile = StreamOptions.PlainFile(
                 path: path,
+                trustedFolder: json["plainTrusted"]?.text,
                 limits: .init(
                     size: Int(json["plainSize"]?.integer ?? 0),
                     backups: Int(json["plainBackups"]?.integer ?? 0)
@@ -171,7 +175,7 @@ final class ConsoleTable: Sendable {
             endpoint: endpoint,
             plainFile: plainFile,
             rate: rate,
-            isDiscovered: json["discovered"] == .bool(true)
+            trustedFolder: json["trusted"]?.text ?? (json["discovered"] == .bool(true) ? "/" : nil)
         )
         guard let definition else {
             return nil

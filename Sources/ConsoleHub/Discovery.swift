@@ -1,5 +1,5 @@
-import CLinux
 import Glibc
+import LogModel
 import SystemIO
 
 /// Watches folders for consoles. Lives on the hub's control thread.
@@ -8,32 +8,22 @@ import SystemIO
 final class Discovery: EventHandler, @unchecked Sendable {
     // Sendable because it is touched on the control thread alone, after its callbacks were set.
 
-    /// What tells that a path leads to something else than before; nil: to nothing.
-    private struct Stamp: Hashable {
-        let inode: UInt
-        let changed: Int
-
-        init?(_ path: String) {
-            var status = stat()
-            guard lstat(path, &status) == 0 else {
-                return nil
-            }
-            inode = UInt(status.st_ino)
-            changed = status.st_ctim.tv_sec * 1_000_000_000 + status.st_ctim.tv_nsec
-        }
-    }
+    private typealias Path = Bytewise<String>
 
     private let loop: EventLoop
     private let diagnostics: Diagnostics
     private let watch: Result<DirectoryWatch, SystemError>
     private var token: EventLoop.Token?
     private var patterns: [DiscoveryPattern] = []
-    private var folders: [Int32: String] = [:]
-    private var byPath: [String: Int32] = [:]
-    /// Consoles' paths, with what each led to when all was looked at last.
-    private var paths: [String: Stamp?] = [:]
+    /// The folders behind each watch: one folder may have several paths.
+    private var folders: [Int32: Set<Path>] = [:]
+    private var watches: [Path: Int32] = [:]
+    /// Consoles' paths, with what lay at each when all was looked at last.
+    private var paths: [Path: FileAttributes?] = [:]
     /// Folders that the kernel does not watch for us.
-    private var refused: Set<String> = []
+    private var refused: Set<Path> = []
+    /// What is not captured, and was said to be: it is said once of each file.
+    private var ignored: [Path: FileAttributes.Identity?] = [:]
     private var nextLook: EventLoop.TimerToken?
 
     /// A console's place was found.
@@ -68,36 +58,28 @@ final class Discovery: EventHandler, @unchecked Sendable {
 
     /// Looks through everything there is.
     func begin() {
-        for pattern in patterns {
-            look(in: "", pattern, level: 0, values: [:])
-        }
+        patterns.forEach(look)
     }
 
     /// Tells from now on what becomes of `path`, and what has become of it.
     func follow(_ path: String) {
-        watchFolder(Self.folder(of: path))
-        let stamp = Stamp(path)
-        paths.updateValue(stamp, forKey: path)
-        tell(of: path, isGone: stamp == nil)
+        watchFolder(DirectoryHandle.split(path).directory)
+        let status = FileAttributes(at: path)
+        paths.updateValue(status, forKey: Path(path))
+        tell(of: path, isGone: status == nil)
     }
 
     /// Forgets `path`.
     func unfollow(_ path: String) {
-        paths[path] = nil
+        paths[Path(path)] = nil
     }
 
     private func tell(of path: String, isGone: Bool) {
         if isGone {
+            ignored[Path(path)] = nil
             onGone(path)
         }
         onChanged(path)
-    }
-
-    private static func folder(of path: String) -> String {
-        guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
-            return "/"
-        }
-        return String(path[..<slash])
     }
 
     // MARK: - Watching
@@ -105,12 +87,9 @@ final class Discovery: EventHandler, @unchecked Sendable {
     /// Watches `folder`, or the nearest folder above it that is there.
     private func watchFolder(_ folder: String) {
         var path = folder
-        while byPath[path] == nil {
+        while watches[Path(path)] == nil {
             do throws(SystemError) {
-                let number = try watch.get().add(path, mask: Self.events)
-                folders[number] = path
-                byPath[path] = number
-                refused.remove(path)
+                try watch(path, by: path)
                 // Before the watch on one above began, the folder may have been made.
                 path = folder
             } catch {
@@ -118,9 +97,28 @@ final class Discovery: EventHandler, @unchecked Sendable {
                     refuse(path, error)
                     return
                 }
-                path = Self.folder(of: path)
+                path = DirectoryHandle.split(path).directory
             }
         }
+    }
+
+    /// Watches the folder itself, whatever becomes of its path.
+    private func watchFolder(_ folder: borrowing DirectoryHandle) {
+        guard watches[Path(folder.path)] == nil else {
+            return
+        }
+        do throws(SystemError) {
+            try watch(folder.path, by: folder.procPath)
+        } catch {
+            refuse(folder.path, SystemError(error.operation, folder.path, code: error.code))
+        }
+    }
+
+    private func watch(_ folder: String, by path: String) throws(SystemError) {
+        let number = try watch.get().add(path, mask: Self.events)
+        folders[number, default: []].insert(Path(folder))
+        watches[Path(folder)] = number
+        refused.remove(Path(folder))
     }
 
     private func refuse(_ folder: String, _ error: SystemError) {
@@ -128,7 +126,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
             let seconds = Self.lookInterval / 1_000_000
             diagnostics.say(.warning, "cannot watch for consoles: \(error); they are looked for every \(seconds) s")
         }
-        refused.insert(folder)
+        refused.insert(Path(folder))
         if nextLook == nil {
             nextLook = loop.schedule(afterMicroseconds: Self.lookInterval) { [weak self] in
                 self?.nextLook = nil
@@ -139,12 +137,13 @@ final class Discovery: EventHandler, @unchecked Sendable {
 
     /// Looks at everything without having been told what has changed.
     func lookAtAll() {
-        refused = refused.filter { Stamp($0) != nil }
+        refused = refused.filter { FileAttributes(at: $0.wrappedValue) != nil }
+        ignored = ignored.filter { FileAttributes(at: $0.key.wrappedValue)?.identity == $0.value }
         for (path, before) in paths {
-            let now = Stamp(path)
+            let now = FileAttributes(at: path.wrappedValue)
             paths.updateValue(now, forKey: path)
-            if now != before {
-                tell(of: path, isGone: now == nil)
+            if now?.identity != before?.identity || now?.changed != before?.changed {
+                tell(of: path.wrappedValue, isGone: now == nil)
             }
         }
         watchAll()
@@ -152,11 +151,12 @@ final class Discovery: EventHandler, @unchecked Sendable {
     }
 
     private func watchAll() {
-        for (folder, paths) in Dictionary(grouping: paths.keys, by: Self.folder) where byPath[folder] == nil {
-            watchFolder(folder)
+        let byFolder = Dictionary(grouping: paths.keys) { Path(DirectoryHandle.split($0.wrappedValue).directory) }
+        for (folder, paths) in byFolder where watches[folder] == nil {
+            watchFolder(folder.wrappedValue)
             // What was made before the watch began has told nobody.
-            for path in paths where byPath[folder] != nil {
-                onChanged(path)
+            for path in paths where watches[folder] != nil {
+                onChanged(path.wrappedValue)
             }
         }
     }
@@ -178,80 +178,147 @@ final class Discovery: EventHandler, @unchecked Sendable {
     }
 
     private func handle(_ event: DirectoryWatch.Event, of watch: DirectoryWatch) {
-        guard let folder = folders[event.watch] else {
+        guard let paths = folders[event.watch] else {
             return
         }
         if event.mask & UInt32(IN_IGNORED) != 0 {
             folders[event.watch] = nil
-            byPath[folder] = nil
+            paths.forEach { watches[$0] = nil }
         } else if event.mask & UInt32(IN_MOVE_SELF) != 0 {
             // Its path leads elsewhere now.
             watch.remove(event.watch)
         } else if !event.name.isEmpty {
-            let path = folder == "/" ? "/" + event.name : folder + "/" + event.name
-            tell(of: path, isGone: event.mask & UInt32(IN_DELETE | IN_MOVED_FROM) != 0)
+            for folder in paths {
+                let path = folder.wrappedValue == "/" ? "/" + event.name : folder.wrappedValue + "/" + event.name
+                tell(of: path, isGone: event.mask & UInt32(IN_DELETE | IN_MOVED_FROM) != 0)
+            }
         }
     }
 
     // MARK: - Looking
 
-    private func look(in folder: String, _ pattern: DiscoveryPattern, level: Int, values: [String: String]) {
+    /// Looks through the folders of a pattern: by its path to the first that has a placeholder, from there on by each
+    /// folder's own descriptor, so that no link is followed where other users may make one.
+    private func look(for pattern: DiscoveryPattern) {
+        watchFolder(pattern.trustedFolder)
+        guard let folder = try? DirectoryHandle(pattern.trustedFolder) else {
+            return
+        }
+        look(in: folder, pattern, level: pattern.literal.count, values: [:])
+    }
+
+    private func look(
+        in folder: borrowing DirectoryHandle,
+        _ pattern: DiscoveryPattern,
+        level: Int,
+        values: [String: String]
+    ) {
         let component = pattern.components[level]
         let isLast = level == pattern.components.count - 1
+        var names: [String] = []
         if component.count == 1, case .literal(let name) = component[0] {
-            let path = folder + "/" + name
-            if isLast {
-                watchFolder(folder.isEmpty ? "/" : folder)
-                found(path, pattern, values)
-                return
-            }
-            if Stamp(path) == nil {
-                watchFolder(path)
-            }
-            // Also when it was made just before the watch began.
-            if Stamp(path) != nil {
-                look(in: path, pattern, level: level + 1, values: values)
-            }
-            return
+            names = [name]
         }
-        watchFolder(folder.isEmpty ? "/" : folder)
-        guard let stream = opendir(folder.isEmpty ? "/" : folder) else {
-            return
+        // A folder in which but one name is looked for says nothing of use while that is there.
+        if isLast || names.isEmpty || folder.attributes(of: names[0]) == nil {
+            watchFolder(folder)
         }
-        defer { closedir(stream) }
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard name != ".", name != "..", let more = DiscoveryPattern.match(component, name[...]) else {
+        if names.isEmpty {
+            names = self.names(in: folder, like: component, pattern)
+        }
+        for name in names {
+            guard let more = DiscoveryPattern.match(component, name[...].utf8) else {
                 continue
             }
-            let path = folder + "/" + name
             let all = values.merging(more) { _, new in new }
             if isLast {
-                found(path, pattern, all)
+                found(name, in: folder, pattern, all)
             } else {
-                look(in: path, pattern, level: level + 1, values: all)
+                enter(name, in: folder, pattern, level: level + 1, values: all)
             }
         }
     }
 
-    private func found(_ path: String, _ pattern: DiscoveryPattern, _ values: [String: String]) {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
+    private func enter(
+        _ name: String,
+        in folder: borrowing DirectoryHandle,
+        _ pattern: DiscoveryPattern,
+        level: Int,
+        values: [String: String]
+    ) {
+        do throws(SystemError) {
+            look(in: try folder.directory(name), pattern, level: level, values: values)
+        } catch  where error.code == ELOOP {
+            ignore(folder.path(of: name), folder.attributes(of: name), error.reason)
+        } catch {}
+    }
+
+    /// The names in `folder` that match `component`. Those that would, but for their form, are said not to be captured.
+    private func names(
+        in folder: borrowing DirectoryHandle,
+        like component: [DiscoveryPattern.Part],
+        _ pattern: DiscoveryPattern
+    ) -> [String] {
+        var names: [String] = []
+        var others: [(name: String, reason: String)] = []
+        try? folder.forEachName { bytes in
+            let name = String(decoding: bytes, as: UTF8.self)
+            if !name.utf8.elementsEqual(bytes) {
+                if DiscoveryPattern.match(component, name[...].utf8, requiringUUID: false) != nil {
+                    others.append((name, "its name is not UTF-8"))
+                }
+            } else if DiscoveryPattern.match(component, name[...].utf8) != nil {
+                names.append(name)
+            } else if DiscoveryPattern.match(component, name[...].utf8, requiringUUID: false) != nil {
+                others.append((name, "what {uuid} stands for in \(pattern.text) is not a UUID"))
+            }
+        }
+        for other in others {
+            ignore(folder.path(of: other.name), folder.attributes(of: other.name), other.reason)
+        }
+        return names
+    }
+
+    private func found(
+        _ name: String,
+        in folder: borrowing DirectoryHandle,
+        _ pattern: DiscoveryPattern,
+        _ values: [String: String]
+    ) {
+        let path = folder.path(of: name)
+        guard let status = folder.attributes(of: name) else {
             return
         }
         let endpoint: Endpoint
-        switch status.st_mode & S_IFMT {
-        case S_IFSOCK: endpoint = .connect(path: path)
-        case S_IFIFO: endpoint = .fifo(path: path)
-        case S_IFCHR: endpoint = .terminal(path: path)
-        default: return
+        switch status.kind {
+        case .socket: endpoint = .connect(path: path)
+        case .fifo: endpoint = .fifo(path: path)
+        case .characterDevice: endpoint = .terminal(path: path)
+        case .link:
+            return ignore(path, status, "it is a symbolic link; in a watched folder the console itself is needed")
+        case .regular, .directory, .blockDevice:
+            return
         }
-        do throws(DefinitionError) {
-            onFound(try pattern.definition(at: endpoint, values))
+        do {
+            let definition = try pattern.definition(at: endpoint, values)
+            if case .terminal = endpoint {
+                // What other devices there are must not even be known as consoles.
+                _ = try endpoint.locate(trusted: pattern.trustedFolder)
+            }
+            onFound(definition)
+        } catch let error as SystemError {
+            ignore(path, status, error.reason)
         } catch {
-            diagnostics.say(.warning, "\(path) is not captured: \(error)")
+            ignore(path, status, "\(error)")
         }
+    }
+
+    /// Says that what lies at `path` is not captured, once for each file.
+    private func ignore(_ path: String, _ status: FileAttributes?, _ reason: String) {
+        let before = ignored.updateValue(status?.identity, forKey: Path(path))
+        guard before != .some(status?.identity) else {
+            return
+        }
+        diagnostics.say(.warning, "\(path) is not captured: \(reason)")
     }
 }

@@ -1,6 +1,7 @@
 import Capture
 import LogModel
 import RotatingFile
+import SystemIO
 
 /// Where consoles are found by themselves: a path in which `{name}`, `{uuid}` and `{namespace}` stand for parts of a
 /// file's or folder's name, as in `/run/vms/{name}/console.sock`.
@@ -21,9 +22,31 @@ public struct DiscoveryPattern: Hashable, Sendable {
     enum Part: Hashable, Sendable {
         case literal(String)
         case placeholder(String)
+
+        var isPlaceholder: Bool {
+            if case .placeholder = self { true } else { false }
+        }
+
+        /// The literal text, or the placeholder's name.
+        var text: String {
+            switch self {
+            case .literal(let text), .placeholder(let text): text
+            }
+        }
     }
 
-    static let placeholders = ["name", "uuid", "namespace"]
+    /// The placeholders, with an example of each.
+    private static let sample = ["name": "web", "uuid": "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11", "namespace": "lab"]
+
+    /// The components before the first that has a placeholder: the administrator's part of the path.
+    var literal: [String] {
+        components.dropLast().prefix { !$0.contains(where: \.isPlaceholder) }.map { component in
+            component.map(\.text).joined()
+        }
+    }
+
+    /// The folder that they lead to.
+    var trustedFolder: String { "/" + literal.joined(separator: "/") }
 
     /// The pattern `text`, or an error that says what is wrong with it.
     public init(
@@ -37,7 +60,7 @@ public struct DiscoveryPattern: Hashable, Sendable {
             throw DiscoveryPatternError(pattern: text, reason: "the path must begin with /")
         }
         var components: [[Part]] = []
-        for component in text.split(separator: "/") {
+        for component in text.split(separator: "/") where component != "." {
             components.append(try Self.parse(component, in: text))
         }
         let used = components.joined().compactMap { part in
@@ -57,7 +80,7 @@ public struct DiscoveryPattern: Hashable, Sendable {
         self.components = components
         do throws(DefinitionError) {
             // Whether size, backups and rate can be, the first console found would tell as well, but late.
-            _ = try definition(at: .inherited, Dictionary(used.map { ($0, "sample") }) { $1 })
+            _ = try definition(at: .inherited, Dictionary(used.map { ($0, Self.sample[$0] ?? "") }) { $1 })
         } catch {
             throw DiscoveryPatternError(pattern: text, reason: "\(error)")
         }
@@ -71,7 +94,7 @@ public struct DiscoveryPattern: Hashable, Sendable {
                 throw DiscoveryPatternError(pattern: text, reason: "a { has no }")
             }
             let name = String(rest[rest.index(after: open)..<close])
-            guard placeholders.contains(name) else {
+            guard sample[name] != nil else {
                 throw DiscoveryPatternError(
                     pattern: text,
                     reason: "{\(name)} is no placeholder; there are {name}, {uuid} and {namespace}"
@@ -97,23 +120,32 @@ public struct DiscoveryPattern: Hashable, Sendable {
             try ConsoleHub.Definition.checkName(placeholder, value)
         }
         let uuid = values["uuid"].flatMap(VMIdentity.canonicalUUID)
+        if uuid == nil, let text = values["uuid"] {
+            throw DefinitionError(description: "{uuid} stands for a UUID, and '\(text)' is none")
+        }
         return try ConsoleHub.Definition(
             key: StreamKey(
-                name: values["name"] ?? uuid ?? values["uuid"] ?? "",
+                name: values["name"] ?? uuid ?? "",
                 uuid: uuid,
                 namespace: values["namespace"],
                 stream: stream
             ),
             endpoint: place,
-            plainFile: plainFile.map { StreamOptions.PlainFile(path: Self.fill($0, values), limits: plainLimits) },
+            plainFile: plainFile.map { template in
+                StreamOptions.PlainFile(
+                    path: Self.fill(template, values),
+                    trustedFolder: Self.literalFolder(of: template),
+                    limits: plainLimits
+                )
+            },
             rate: rate,
-            isDiscovered: true
+            trustedFolder: trustedFolder
         )
     }
 
     /// The console that would be found where `past` was; nil when this pattern finds none there.
     func definition(like past: ConsoleHub.Definition) -> ConsoleHub.Definition? {
-        let names = past.endpoint.path?.split(separator: "/") ?? []
+        let names = past.endpoint.path?.utf8.split(separator: UInt8(ascii: "/")) ?? []
         guard names.count == components.count else {
             return nil
         }
@@ -125,6 +157,12 @@ public struct DiscoveryPattern: Hashable, Sendable {
             values.merge(more) { _, new in new }
         }
         return try? definition(at: past.endpoint, values)
+    }
+
+    /// The folder before the first placeholder of `template`.
+    private static func literalFolder(of template: String) -> String {
+        let literal = template.utf8.prefix { $0 != UInt8(ascii: "{") }
+        return DirectoryHandle.split(String(Substring(literal))).directory
     }
 
     /// `template` with `values` in their places: each once, whatever stands in them.
@@ -139,25 +177,33 @@ public struct DiscoveryPattern: Hashable, Sendable {
         return filled + rest
     }
 
-    /// What the placeholders of `component` stand for in `name`, or nil when it does not match. A placeholder takes as
-    /// little as it can, and never nothing.
-    static func match(_ component: [Part], _ name: Substring) -> [String: String]? {
+    /// What the placeholders of `component` stand for in `name`, byte for byte, or nil when it does not match. A
+    /// placeholder takes as little as it can, and never nothing; `{uuid}` takes a UUID, or, when that is not required,
+    /// anything.
+    static func match(
+        _ component: some Collection<Part>,
+        _ name: Substring.UTF8View,
+        requiringUUID: Bool = true
+    ) -> [String: String]? {
         guard let first = component.first else {
             return name.isEmpty ? [:] : nil
         }
+        let rest = Array(component.dropFirst())
         switch first {
         case .literal(let literal):
-            guard name.hasPrefix(literal) else {
+            guard name.starts(with: literal.utf8) else {
                 return nil
             }
-            return match(Array(component.dropFirst()), name.dropFirst(literal.count))
+            return match(rest, name.dropFirst(literal.utf8.count), requiringUUID: requiringUUID)
         case .placeholder(let placeholder):
-            guard component.count > 1 else {
-                return name.isEmpty ? nil : [placeholder: String(name)]
-            }
-            for end in name.indices.dropFirst() {
-                if var found = match(Array(component.dropFirst()), name[end...]) {
-                    found[placeholder] = String(name[..<end])
+            let ends = (rest.isEmpty ? [] : Array(name.indices.dropFirst())) + [name.endIndex]
+            for end in ends where end > name.startIndex {
+                guard var found = match(rest, name[end...], requiringUUID: requiringUUID) else {
+                    continue
+                }
+                let text = String(Substring(name[..<end]))
+                if !requiringUUID || placeholder != "uuid" || VMIdentity.canonicalUUID(text) != nil {
+                    found[placeholder] = text
                     return found
                 }
             }

@@ -1,9 +1,8 @@
-import CLinux
-import Glibc
+import LogModel
 import SystemIO
 
 /// Where a console is found.
-public enum Endpoint: Hashable, Sendable {
+public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// A socket that the VMM listens on: QEMU's `socket,server=on,wait=off`, Cloud Hypervisor's `--serial socket=`.
     case connect(path: String)
     /// A socket that we listen on and the VMM connects to: QEMU's `socket,server=off,reconnect=1`.
@@ -17,11 +16,8 @@ public enum Endpoint: Hashable, Sendable {
     /// A descriptor that was open when we got it.
     case inherited
 
-    /// Bytes that a named pipe is to hold.
-    private static let pipeSize: Int32 = 1 << 20
-
-    /// The path; nil for what is none.
-    var path: String? {
+    /// The path; nil for what has none.
+    public var path: String? {
         switch self {
         case .connect(let path), .listen(let path), .terminal(let path), .fifo(let path): path
         case .tcp, .inherited: nil
@@ -69,16 +65,36 @@ public enum Endpoint: Hashable, Sendable {
         if case .fifo = self { false } else { true }
     }
 
+    /// The kind in words, as it stands before the colon.
+    private var kind: String {
+        switch self {
+        case .connect: "connect"
+        case .listen: "listen"
+        case .tcp: "tcp"
+        case .terminal: "pty"
+        case .fifo: "fifo"
+        case .inherited: "inherited"
+        }
+    }
+
     /// The kind and the path in words, as in `connect:/run/vm.sock`.
     public var description: String {
         switch self {
-        case .connect(let path): "connect:" + path
-        case .listen(let path): "listen:" + path
-        case .tcp(let address): "tcp:" + address.description
-        case .terminal(let path): "pty:" + path
-        case .fifo(let path): "fifo:" + path
-        case .inherited: "inherited"
+        case .connect(let path), .listen(let path), .terminal(let path), .fifo(let path): kind + ":" + path
+        case .tcp(let address): kind + ":" + address.description
+        case .inherited: kind
         }
+    }
+
+    public static func == (left: Endpoint, right: Endpoint) -> Bool {
+        guard case .tcp(let address) = left, case .tcp(let other) = right else {
+            return left.kind == right.kind && Bytewise(left.path) == Bytewise(right.path)
+        }
+        return address == other
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(Bytewise(description))
     }
 
     /// The endpoint that `text` names, as `description` writes it; nil when it names none.
@@ -90,17 +106,18 @@ public enum Endpoint: Hashable, Sendable {
         guard let colon = text.firstIndex(of: ":") else {
             return nil
         }
-        let path = String(text[text.index(after: colon)...])
+        let place = String(text[text.index(after: colon)...])
         if text[..<colon] == "tcp" {
-            guard let address = NetworkAddress(path), address.port != 0 else {
+            guard let address = NetworkAddress(place), address.port != 0 else {
                 return nil
             }
             self = .tcp(address)
             return
         }
-        guard path.hasPrefix("/") else {
+        guard place.utf8.first == UInt8(ascii: "/") else {
             return nil
         }
+        let path = DirectoryHandle.normalized(place)
         switch text[..<colon] {
         case "connect": self = .connect(path: path)
         case "listen": self = .listen(path: path)
@@ -115,50 +132,6 @@ public enum Endpoint: Hashable, Sendable {
         switch self {
         case .fifo, .inherited: true
         case .connect, .listen, .tcp, .terminal: false
-        }
-    }
-
-    /// Opens the console; it must be one that is dialled. Waits for nobody at the other end, but for the file system
-    /// that the path is on: not for a shard.
-    func open() throws(SystemError) -> Connection {
-        let connection = Connection(try openPath())
-        try connection.descriptor.setNonBlocking()
-        return connection
-    }
-
-    private func openPath() throws(SystemError) -> Descriptor {
-        switch self {
-        case .connect(let path):
-            return try UnixSocket.connect(to: path)
-        case .tcp(let address):
-            return try address.connect()
-        case .terminal(let path):
-            let terminal = Descriptor(
-                owning: try systemCall("open", path) { gl_open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0) }
-            )
-            makeRaw(terminal.raw)
-            return terminal
-        case .fifo(let path):
-            if mkfifo(path, 0o600) != 0, errno != EEXIST {
-                throw SystemError("mkfifo", path)
-            }
-            // Opened for both, so that it has no end when a writer goes.
-            let flags = O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW
-            let fifo = Descriptor(owning: try systemCall("open", path) { gl_open(path, flags, 0) })
-            // More room for what the VMM writes while this process restarts; refused beyond the user's budget.
-            _ = gl_set_pipe_size(fifo.raw, Self.pipeSize)
-            return fifo
-        case .listen, .inherited:
-            preconditionFailure("\(description) is not dialled")
-        }
-    }
-
-    /// Bytes pass as they are: no echo, no signals, no translation.
-    private func makeRaw(_ terminal: Int32) {
-        var mode = termios()
-        if tcgetattr(terminal, &mode) == 0 {
-            cfmakeraw(&mode)
-            tcsetattr(terminal, TCSANOW, &mode)
         }
     }
 }

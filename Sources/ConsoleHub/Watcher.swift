@@ -64,7 +64,12 @@ final class Watcher: EventHandler {
             skipped += bytes.count
             return
         }
-        let sent = Glibc.send(descriptor.raw, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+        let sent = Glibc.send(
+            descriptor.raw,
+            bytes.baseAddress,
+            bytes.count,
+            Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+        )
         if sent < 0, errno == EPIPE || errno == ECONNRESET {
             // It has gone. That is seen when all it typed has been read.
             return

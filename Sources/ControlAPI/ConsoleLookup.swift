@@ -7,7 +7,7 @@ extension ControlServer {
     /// A name that several VMs have names none of them. VMs that the caller may not see do not exist.
     func consoles(of word: String, for caller: Caller) throws(APIError) -> [ConsoleHub.Status] {
         let all = hub.statuses().filter { caller.access.vms.contains($0.definition.vm) }
-        let named = all.filter { $0.definition.vm.name == word }
+        let named = all.filter { Bytewise($0.definition.vm.name) == Bytewise(word) }
         let uuid = VMIdentity.canonicalUUID(word)
         let found =
             named.isEmpty

@@ -19,7 +19,7 @@ extension ControlServer {
         case .status: return try status(for: caller)
         case .vms: return try await blocking(for: caller) { try self.vms(for: caller) }
         case .boots(let vm): return try await blocking(for: caller) { try self.boots(of: vm, target, for: caller) }
-        case .addConsole: return try addConsole(body, for: caller)
+        case .addConsole: return try await addConsole(body, for: caller)
         case .removeConsole(let name): return try removeConsole(name, target, for: caller)
         case .endVM(let vm): return try await endVM(vm, for: caller)
         case .tokens: return .object([("tokens", .array(tokens.all.map(\.told)))])
@@ -146,7 +146,26 @@ extension ControlServer {
         return limits
     }
 
-    func addConsole(_ body: [UInt8], for caller: Caller) throws(APIError) -> JSON {
+    func addConsole(_ body: [UInt8], for caller: Caller) async throws -> JSON {
+        let definition = try definition(from: body, for: caller)
+        try await blocking(for: caller) {
+            if let conflict = self.hub.conflict(with: definition) {
+                throw APIError.conflict("\(conflict)")
+            }
+            do throws(SystemError) {
+                try definition.endpoint.check()
+            } catch {
+                throw APIError.badRequest("\(definition.endpoint) cannot be a console: \(error)")
+            }
+            if case .conflict(let conflict) = self.hub.add(definition) {
+                throw APIError.conflict("\(conflict)")
+            }
+        }
+        return .object([("added", .string(definition.key.name))])
+    }
+
+    /// The console that the body of a request describes.
+    private func definition(from body: [UInt8], for caller: Caller) throws(APIError) -> ConsoleHub.Definition {
         let json: JSON
         do {
             json = try JSON(parsing: body)
@@ -161,6 +180,14 @@ extension ControlServer {
                 "endpoint is missing, or none: connect:PATH, listen:PATH, tcp:ADDRESS:PORT, pty:PATH or fifo:PATH"
             )
         }
+        // The daemon opens paths that the caller may not, and the guest says what goes into a plain file.
+        guard caller.isDaemonsOwn || endpoint.path == nil && json["plain_file"] == nil else {
+            let what = endpoint.path == nil ? "plain_file" : "adding a console by its path"
+            throw APIError(
+                403,
+                "\(what) is for root and the daemon's own user; have the administrator add it, or name it in guestlog.yaml"
+            )
+        }
         let streamText = json["stream"]?.text ?? StreamName.console0.text
         guard let stream = StreamName(streamText) else {
             throw .badRequest("\(streamText) is no stream's name: 1 to 64 of a-z, 0-9, _ and -")
@@ -173,17 +200,12 @@ extension ControlServer {
             }
         }
         let key = StreamKey(name: name, uuid: uuid, namespace: json["namespace"]?.text, stream: stream)
-        // The guest says what goes into a plain file: only who may write what the daemon may says where that is.
-        guard json["plain_file"] == nil || caller.isDaemonsOwn else {
-            throw APIError(403, "plain_file is for root and the daemon's own user; the configuration can name one")
-        }
         var plainFile: StreamOptions.PlainFile?
         if let path = json["plain_file"]?.text {
             plainFile = StreamOptions.PlainFile(path: path, limits: try rotationLimits(json))
         }
-        let definition: ConsoleHub.Definition
-        do {
-            definition = try ConsoleHub.Definition(
+        do throws(DefinitionError) {
+            return try ConsoleHub.Definition(
                 key: key,
                 endpoint: endpoint,
                 plainFile: plainFile,
@@ -192,13 +214,6 @@ extension ControlServer {
         } catch {
             throw .badRequest("\(error)")
         }
-        switch hub.add(definition) {
-        case .new: break
-        case .known, .dropped: throw .conflict("\(name)/\(stream) is captured already")
-        case .taken(let key):
-            throw .conflict("\(endpoint.description) is the console of \(key.name)/\(key.stream) already")
-        }
-        return .object([("added", .string(name))])
     }
 
     private func removeConsole(

@@ -22,6 +22,8 @@ public struct Configuration: Sendable {
     public var patterns: [DiscoveryPattern]
     /// Consoles named by hand.
     public var consoles: [ConsoleHub.Definition]
+    /// Those of them that cannot be captured, because another is. The daemon captures the others.
+    public private(set) var conflicts: [ConfigurationError] = []
     /// The bounds of a VM's log.
     public var quota: Quota
     /// Bounds by VM name; the first pattern that matches counts.
@@ -194,15 +196,17 @@ public struct Configuration: Sendable {
         let plainFile = plain.map { StreamOptions.PlainFile(path: $0, limits: limits) }
         let isOnDemand = try section.flag("on-demand") ?? false
         do throws(DefinitionError) {
-            consoles.append(
-                try ConsoleHub.Definition(
-                    key: key,
-                    endpoint: endpoint,
-                    plainFile: plainFile,
-                    rate: rate,
-                    isOnDemand: isOnDemand
-                )
+            let console = try ConsoleHub.Definition(
+                key: key,
+                endpoint: endpoint,
+                plainFile: plainFile,
+                rate: rate,
+                isOnDemand: isOnDemand
             )
+            if let conflict = consoles.lazy.compactMap({ console.conflict(with: $0) }).first {
+                conflicts.append(section.error(at: nil, "\(name)/\(stream) is not captured: \(conflict)"))
+            }
+            consoles.append(console)
         } catch {
             throw section.error(at: nil, "\(error)")
         }

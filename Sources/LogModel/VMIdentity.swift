@@ -4,11 +4,11 @@
 /// comes from the transport (a socket's path, libvirt's call, a peer's CID), never from what the guest says.
 public struct VMIdentity: Hashable, Sendable {
     /// The name people use, as it is; any text.
-    public var name: String
+    @Bytewise public var name: String
     /// The UUID, in lower case with dashes, where the transport gives one.
     public var uuid: String?
     /// The namespace or project, where the transport gives one: the same name in two namespaces is two VMs.
-    public var namespace: String?
+    @Bytewise public var namespace: String?
     /// For VMs known by name alone: how many VMs of that name were deleted before this one was made.
     public var instance: Int
 
@@ -43,6 +43,21 @@ public struct VMIdentity: Hashable, Sendable {
             encoded = String(decoding: prefix, as: UTF8.self) + "=" + hash
         }
         return instance == 0 ? encoded : encoded + "~" + String(instance)
+    }
+
+    /// Longest name or namespace of a VM, in bytes.
+    public static let maximumName = 128
+
+    /// Why `name` cannot be the name or the namespace of a VM, in words; nil when it can. It becomes a part of paths, of
+    /// messages and of the in-flight ring's table.
+    public static func fault(inName name: String) -> String? {
+        let isControl = { (scalar: Unicode.Scalar) in scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value) }
+        guard !name.isEmpty, name != ".", name != "..", name.utf8.count <= maximumName,
+            !name.utf8.contains(UInt8(ascii: "/")), !name.unicodeScalars.contains(where: isControl)
+        else {
+            return "1 to \(maximumName) bytes of UTF-8 without / and control characters, and not . or .."
+        }
+        return nil
     }
 
     /// Names in the store's folder that are no VM's.

@@ -1,3 +1,4 @@
+import LogModel
 import Synchronization
 
 /// A VM that libvirt knows.
@@ -22,7 +23,7 @@ public final class DomainDirectory: Sendable {
     private struct Snapshot {
         var domains: [Domain] = []
         var byUUID: [String: Int] = [:]
-        var byName: [String: Int] = [:]
+        var byName: [Bytewise<String>: Int] = [:]
         var isKnown = false
     }
 
@@ -48,7 +49,7 @@ public final class DomainDirectory: Sendable {
 
     /// The domain that libvirt knows by that name.
     public func domain(named name: String) -> Domain? {
-        snapshot.withLock { snapshot in snapshot.byName[name].map { snapshot.domains[$0] } }
+        snapshot.withLock { snapshot in snapshot.byName[Bytewise(name)].map { snapshot.domains[$0] } }
     }
 
     /// Puts `domains` in place of all that was here; whether that changed anything.
@@ -56,7 +57,7 @@ public final class DomainDirectory: Sendable {
     public func replace(with domains: [Domain]) -> Bool {
         var fresh = Snapshot(domains: domains, isKnown: true)
         for (place, domain) in domains.enumerated() {
-            fresh.byName[domain.facts.name] = place
+            fresh.byName[Bytewise(domain.facts.name)] = place
             if let uuid = domain.facts.uuid {
                 fresh.byUUID[uuid] = place
             }

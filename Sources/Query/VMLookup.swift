@@ -21,7 +21,7 @@ public enum VMLookup {
         } catch {
             throw QueryError(.noSuchVM, "the store cannot be read: \(error); is --store right?")
         }
-        let named = all.filter { $0.identity.name == word }
+        let named = all.filter { Bytewise($0.identity.name) == Bytewise(word) }
         if !named.isEmpty {
             return try instance(of: named, word, previousInstance)
         }
@@ -36,7 +36,8 @@ public enum VMLookup {
             return found
         }
         let alike = all.filter {
-            ($0.identity.name, $0.identity.namespace) == (found.identity.name, found.identity.namespace)
+            Bytewise($0.identity.name) == Bytewise(found.identity.name)
+                && Bytewise($0.identity.namespace) == Bytewise(found.identity.namespace)
         }
         return try before(found, among: alike)
     }
@@ -45,7 +46,7 @@ public enum VMLookup {
     public static func resolveExactly(_ word: String, in store: Store) throws(QueryError) -> Store.VM {
         let found = try resolve(word, in: store, previousInstance: false)
         let all = (try? store.vms()) ?? []
-        let alike = all.filter { $0.identity.name == word && $0.ended == nil }
+        let alike = all.filter { Bytewise($0.identity.name) == Bytewise(word) && $0.ended == nil }
         guard alike.count <= 1 else {
             throw ambiguous(word, alike)
         }
@@ -63,7 +64,7 @@ public enum VMLookup {
         _ previousInstance: Bool
     ) throws(QueryError) -> Store.VM {
         // The same name in two namespaces is two VMs.
-        let places = Set(named.map(\.identity.namespace))
+        let places = Set(named.map { Bytewise($0.identity.namespace) })
         guard places.count == 1 else {
             throw ambiguous(word, named.filter { $0.ended == nil })
         }

@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import SystemIO
 
@@ -6,12 +5,16 @@ import SystemIO
 public struct RotatedFiles: Sendable {
     /// The live file.
     public var path: String
+    /// The part of the path in which links are followed; they are refused below it. nil: followed everywhere, but for
+    /// the files themselves.
+    public var trustedFolder: String?
     /// Backups beside it.
     public var backups: Int
 
     /// The log at `path` with at most that many backups.
-    public init(path: String, backups: Int) {
+    public init(path: String, trustedFolder: String? = nil, backups: Int) {
         self.path = path
+        self.trustedFolder = trustedFolder
         self.backups = backups
     }
 
@@ -20,8 +23,10 @@ public struct RotatedFiles: Sendable {
     /// When no file has the inode any more, what was asked for has been rotated away: from the oldest byte that is left.
     public func read(from offset: UInt64, of inode: UInt64, maximum: Int) throws(SystemError) -> [UInt8] {
         var files: [OpenFile] = []
-        for path in (0..<backups).reversed().map({ "\(path).\($0)" }) + [path] {
-            if let file = try OpenFile(path) {
+        let (parent, name) = DirectoryHandle.split(path)
+        let folder = try DirectoryHandle(parent, trusted: trustedFolder)
+        for name in (0..<backups).reversed().map({ "\(name).\($0)" }) + [name] {
+            if let file = try OpenFile(name, in: folder) {
                 files.append(file)
             }
         }
@@ -49,26 +54,19 @@ public struct RotatedFiles: Sendable {
         private let descriptor: Descriptor
 
         /// nil when there is no such file.
-        init?(_ path: String) throws(SystemError) {
-            let flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
-            let raw: Int32
+        init?(_ name: String, in folder: borrowing DirectoryHandle) throws(SystemError) {
+            path = folder.path(of: name)
             do throws(SystemError) {
-                raw = try systemCall("open", path) { gl_open(path, flags, 0) }
+                descriptor = try folder.openRegular(name, O_RDONLY)
             } catch {
                 guard error.code == ENOENT else {
                     throw error
                 }
                 return nil
             }
-            descriptor = Descriptor(owning: raw)
-            var status = stat()
-            try systemCall("stat", path) { fstat(raw, &status) }
-            guard status.st_mode & S_IFMT == S_IFREG else {
-                throw SystemError("read", path, code: EINVAL)
-            }
-            self.path = path
-            inode = UInt64(status.st_ino)
-            size = UInt64(status.st_size)
+            let status = try FileAttributes(of: descriptor.raw, path)
+            inode = status.identity.inode
+            size = status.size
         }
 
         func read(from start: UInt64, maximum: Int) throws(SystemError) -> [UInt8] {

@@ -31,6 +31,7 @@ public struct RotationLimits: Hashable, Sendable {
 public final class RotatingFileWriter {
     /// The live file.
     public let path: String
+    private let trustedFolder: String?
     private let limits: RotationLimits
     private let mode: UInt32
     private var file: Int32 = -1
@@ -42,9 +43,16 @@ public final class RotatingFileWriter {
     static let lineWindow = 4096
 
     /// A writer to `path`, which is made with access `mode` when absent and continued when there. Limits that make no
-    /// sense are taken for the nearest that do.
-    public init(path: String, limits: RotationLimits = .standard, mode: UInt32 = 0o600) {
+    /// sense are taken for the nearest that do. Links are followed in `trustedFolder`, a prefix of the path, and refused
+    /// below it; with nil they are followed but for the file itself.
+    public init(
+        path: String,
+        trustedFolder: String? = nil,
+        limits: RotationLimits = .standard,
+        mode: UInt32 = 0o600
+    ) {
         self.path = path
+        self.trustedFolder = trustedFolder
         self.limits = RotationLimits(
             size: max(0, limits.size),
             backups: min(max(0, limits.backups), RotationLimits.maximumBackups)
@@ -103,12 +111,10 @@ public final class RotatingFileWriter {
     }
 
     private func openFile() throws(SystemError) {
-        // Not blocking: a pipe in its place would have us wait for a reader.
-        let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
-        file = try systemCall("open", path) { gl_open(path, flags, mode) }
-        var status = stat()
-        try systemCall("stat", path) { fstat(file, &status) }
-        position = Int(status.st_size)
+        let (parent, name) = DirectoryHandle.split(path)
+        let folder = try DirectoryHandle(parent, trusted: trustedFolder)
+        file = try folder.openRegular(name, O_WRONLY | O_CREAT | O_APPEND, mode: mode).release()
+        position = Int(try FileAttributes(of: file, path).size)
         if limits.size > 0, position >= limits.size {
             try rotate()
             try openFile()
@@ -129,16 +135,18 @@ public final class RotatingFileWriter {
     /// PATH.(n-1) → PATH.n from the oldest end, then PATH → PATH.0; a backup that is missing is passed over.
     private func rotate() throws(SystemError) {
         closeFile()
-        if limits.backups == 0 {
-            if unlink(path) != 0, errno != ENOENT {
-                throw SystemError("remove", path)
+        let (parent, name) = DirectoryHandle.split(path)
+        let folder = try DirectoryHandle(parent, trusted: trustedFolder)
+        do throws(SystemError) {
+            if limits.backups == 0 {
+                try folder.remove(name)
             }
-        }
+        } catch  where error.code == ENOENT {}
         for place in stride(from: limits.backups - 1, through: 0, by: -1) {
-            let source = place == 0 ? path : "\(path).\(place - 1)"
-            if rename(source, "\(path).\(place)") != 0, errno != ENOENT {
-                throw SystemError("rename", source)
-            }
+            let source = place == 0 ? name : "\(name).\(place - 1)"
+            do throws(SystemError) {
+                try folder.rename(source, to: "\(name).\(place)")
+            } catch  where error.code == ENOENT {}
         }
         position = 0
         isFull = false

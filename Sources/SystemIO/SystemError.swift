@@ -9,16 +9,20 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     public var operation: String
     /// What it was done to: a path, an address; empty when there is nothing to name.
     public var subject: String
+    /// Why, where that is more than the errno value says.
+    private var explanation: String?
 
-    /// The failure of `operation` on `subject` with errno `code`; by default the calling thread's errno.
-    public init(_ operation: String, _ subject: String = "", code: Int32 = errno) {
+    /// The failure of `operation` on `subject` with errno `code`, by default the calling thread's errno; `reason` where
+    /// its words do not say why.
+    public init(_ operation: String, _ subject: String = "", code: Int32 = errno, reason: String? = nil) {
         self.code = code
         self.operation = operation
         self.subject = subject
+        explanation = reason
     }
 
-    /// The errno value in words.
-    public var reason: String { String(cString: strerror(code)) }
+    /// Why it failed, in words.
+    public var reason: String { explanation ?? String(cString: strerror(code)) }
 
     public var description: String {
         return subject.isEmpty ? "\(operation): \(reason)" : "\(operation) \(subject): \(reason)"

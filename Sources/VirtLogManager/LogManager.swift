@@ -55,9 +55,9 @@ public final class LogManager: @unchecked Sendable {
     private let capture: CaptureService
     private let options: Options
     /// The open logs, by path.
-    private var logs: [String: LogPipe] = [:]
+    private var logs: [LogPath: LogPipe] = [:]
     /// Shards that may still hold something of a log that has ended, by its path; numbered, for the next may end soon.
-    private var ending: [String: (shard: Shard, number: Int)] = [:]
+    private var ending: [LogPath: (shard: Shard, number: Int)] = [:]
     private var endings = 0
     private var names = LogNames()
     /// Told whenever a log was opened or has ended.
@@ -82,67 +82,68 @@ public final class LogManager: @unchecked Sendable {
 
     // MARK: - What is asked
 
-    func open(_ owner: LogOwner, _ path: String, truncate: Bool, _ answer: @escaping Answer<Opened>) {
-        if let refusal = refusal(of: path) {
-            return answer(.failure(refusal))
-        }
-        settle(path) { [self] in
-            guard logs[path] == nil else {
-                return answer(.failure(.system("Cannot open log file: '\(path)'", EBUSY)))
-            }
-            answer(
-                Result { () throws(LogManagerError) in
-                    if truncate {
-                        try removeFiles(path)
+    func open(_ owner: LogOwner, _ text: String, truncate: Bool, _ answer: @escaping Answer<Opened>) {
+        withPath(text, answer) { [self] path in
+            settle(path) { [self] in
+                answer(
+                    Result { () throws(LogManagerError) in
+                        try checkNotOpen(path)
+                        if truncate {
+                            try removeFiles(path)
+                        }
+                        let position = try makeFile(path)
+                        return Opened(position: position, end: try begin(owner, path))
                     }
-                    let position = try makeFile(path)
-                    return Opened(position: position, end: try begin(owner, path))
-                }
-            )
-        }
-    }
-
-    func position(_ path: String, _ answer: @escaping Answer<LogPosition>) {
-        guard logs[path] != nil else {
-            return answer(.failure(.internal("No open log file \(path)")))
-        }
-        settle(path) { [self] in answer(Result { () throws(LogManagerError) in try position(of: path) }) }
-    }
-
-    func read(_ path: String, from start: LogPosition, maximum: Int, _ answer: @escaping Answer<[UInt8]>) {
-        if let refusal = refusal(of: path) {
-            return answer(.failure(refusal))
-        }
-        settle(path) { [limits = options.limits] in
-            answer(
-                Result { () throws(LogManagerError) in
-                    let files = RotatedFiles(path: path, backups: limits.backups)
-                    do throws(SystemError) {
-                        return try files.read(from: start.offset, of: start.inode, maximum: maximum)
-                    } catch {
-                        throw .system("Unable to read \(error.subject)", error.code)
-                    }
-                }
-            )
-        }
-    }
-
-    func append(_ owner: LogOwner, _ path: String, _ message: [UInt8], _ answer: @escaping Answer<Void>) {
-        if let refusal = refusal(of: path) {
-            return answer(.failure(refusal))
-        }
-        settle(path) { [self] in
-            do throws(LogManagerError) {
-                try say(message, owner, path)
-            } catch {
-                return answer(.failure(error))
+                )
             }
-            settle(path) { answer(.success(())) }
+        }
+    }
+
+    func position(_ text: String, _ answer: @escaping Answer<LogPosition>) {
+        withPath(text, answer) { [self] path in
+            guard logs[path] != nil else {
+                return answer(.failure(.internal("No open log file \(text)")))
+            }
+            settle(path) { [self] in answer(Result { () throws(LogManagerError) in try position(of: path) }) }
+        }
+    }
+
+    func read(_ text: String, from start: LogPosition, maximum: Int, _ answer: @escaping Answer<[UInt8]>) {
+        withPath(text, answer) { [self] path in
+            settle(path) { [limits = options.limits] in
+                answer(
+                    Result { () throws(LogManagerError) in
+                        let files = RotatedFiles(
+                            path: path.text,
+                            trustedFolder: path.allowedFolder,
+                            backups: limits.backups
+                        )
+                        do throws(SystemError) {
+                            return try files.read(from: start.offset, of: start.inode, maximum: maximum)
+                        } catch {
+                            throw .system("Unable to read \(error.subject)", error.code)
+                        }
+                    }
+                )
+            }
+        }
+    }
+
+    func append(_ owner: LogOwner, _ text: String, _ message: [UInt8], _ answer: @escaping Answer<Void>) {
+        withPath(text, answer) { [self] path in
+            settle(path) { [self] in
+                do throws(LogManagerError) {
+                    try say(message, owner, path)
+                } catch {
+                    return answer(.failure(error))
+                }
+                settle(path) { answer(.success(())) }
+            }
         }
     }
 
     /// Puts a message of libvirtd's own into a log, which may be open or not.
-    private func say(_ message: [UInt8], _ owner: LogOwner, _ path: String) throws(LogManagerError) {
+    private func say(_ message: [UInt8], _ owner: LogOwner, _ path: LogPath) throws(LogManagerError) {
         if let log = logs[path] {
             return log.shard.loop.post { log.put(message) }
         }
@@ -168,21 +169,26 @@ public final class LogManager: @unchecked Sendable {
 
     // MARK: - Steps
 
-    /// Why nothing may be done with a path, which comes from libvirtd, and by it from whoever may define a domain.
-    private func refusal(of path: String) -> LogManagerError? {
-        guard path.hasPrefix("/"), !path.split(separator: "/").contains("..") else {
-            return .invalidArgument("a log's path must be absolute, without '..': \(path)")
+    /// Runs `body` with the path that `text` is, or answers why nothing may be done with it.
+    private func withPath<Value>(_ text: String, _ answer: Answer<Value>, _ body: (LogPath) -> Void) {
+        do throws(LogManagerError) {
+            body(try LogPath(text, below: options.allowed))
+        } catch {
+            answer(.failure(error))
         }
-        guard let allowed = options.allowed else {
-            return nil
+    }
+
+    /// A file has one writer: EBUSY when a log is open that is this one by its path, or by another path to the same
+    /// file.
+    private func checkNotOpen(_ path: LogPath) throws(LogManagerError) {
+        let file = path.attributes?.identity
+        guard logs[path] == nil, file == nil || !logs.keys.contains(where: { $0.attributes?.identity == file }) else {
+            throw .system("Cannot open log file: '\(path.text)'", EBUSY)
         }
-        let isAllowed = allowed.contains { folder in path.hasPrefix(folder.hasSuffix("/") ? folder : folder + "/") }
-        let place = "Cannot open log file: '\(path)' is not below \(allowed.joined(separator: ", "))"
-        return isAllowed ? nil : .system(place, EACCES)
     }
 
     /// Runs `then` once all that was written of a log before is in its file, and a log that has ended is no longer open.
-    private func settle(_ path: String, _ then: @escaping () -> Void) {
+    private func settle(_ path: LogPath, _ then: @escaping () -> Void) {
         guard let shard = logs[path]?.shard ?? ending[path]?.shard else {
             return then()
         }
@@ -198,43 +204,48 @@ public final class LogManager: @unchecked Sendable {
         let body: () -> Void
     }
 
-    private func removeFiles(_ path: String) throws(LogManagerError) {
-        for path in [path] + (0..<options.limits.backups).map({ "\(path).\($0)" }) {
-            if unlink(path) != 0, errno != ENOENT {
-                throw .system("Unable to delete file \(path)", errno)
-            }
+    /// The directory of a log's files.
+    private func directory(of path: LogPath) throws(LogManagerError) -> DirectoryHandle {
+        do throws(SystemError) {
+            return try path.directory()
+        } catch {
+            throw .system("Unable to open file: \(path.text)", error.code)
+        }
+    }
+
+    private func removeFiles(_ path: LogPath) throws(LogManagerError) {
+        let directory = try directory(of: path)
+        for name in [path.name] + (0..<options.limits.backups).map({ "\(path.name).\($0)" }) {
+            do throws(SystemError) {
+                try directory.remove(name)
+            } catch  where error.code != ENOENT {
+                throw .system("Unable to delete file \(error.subject)", error.code)
+            } catch {}
         }
     }
 
     /// Makes the file when it is absent; where it stands.
-    private func makeFile(_ path: String) throws(LogManagerError) -> LogPosition {
-        // Not blocking: a pipe in its place would have us wait for a reader.
-        let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
-        let file: Descriptor
+    private func makeFile(_ path: LogPath) throws(LogManagerError) -> LogPosition {
+        let directory = try directory(of: path)
         do throws(SystemError) {
-            file = Descriptor(owning: try systemCall("open", path) { gl_open(path, flags, 0o600) })
+            let file = try directory.openRegular(path.name, O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
+            return LogPosition(try FileAttributes(of: file.raw, path.text))
         } catch {
-            throw .system("Unable to open file: \(path)", error.code)
+            throw .system("Unable to open file: \(path.text)", error.code)
         }
-        var status = stat()
-        guard fstat(file.raw, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw .system("Unable to open file: \(path): not a regular file", EINVAL)
-        }
-        return LogPosition(inode: UInt64(status.st_ino), offset: UInt64(status.st_size))
     }
 
-    private func position(of path: String) throws(LogManagerError) -> LogPosition {
-        var status = stat()
-        guard lstat(path, &status) == 0 else {
-            throw .system("Unable to determine current file inode: \(path)", errno)
+    private func position(of path: LogPath) throws(LogManagerError) -> LogPosition {
+        guard let status = path.attributes else {
+            throw .system("Unable to determine current file inode: \(path.text)", ENOENT)
         }
-        return LogPosition(inode: UInt64(status.st_ino), offset: UInt64(status.st_size))
+        return LogPosition(status)
     }
 
-    private func begin(_ owner: LogOwner, _ path: String) throws(LogManagerError) -> WriteEnd {
+    private func begin(_ owner: LogOwner, _ path: LogPath) throws(LogManagerError) -> WriteEnd {
         var ends: [Int32] = [-1, -1]
         guard gl_pipe(&ends, O_CLOEXEC) == 0 else {
-            throw .system("Cannot open log file: '\(path)'", errno)
+            throw .system("Cannot open log file: '\(path.text)'", errno)
         }
         _ = gl_set_pipe_size(ends[0], Self.pipeSize)
         let end = WriteEnd(Descriptor(owning: ends[1]))
@@ -246,7 +257,7 @@ public final class LogManager: @unchecked Sendable {
     private func add(
         _ descriptor: consuming Descriptor,
         _ owner: LogOwner,
-        _ path: String,
+        _ path: LogPath,
         _ origin: LogPipe.Origin
     ) throws(LogManagerError) {
         // The flag belongs to the end that we read from: the writer's end blocks, as QEMU expects of a file.
@@ -269,32 +280,38 @@ public final class LogManager: @unchecked Sendable {
             throw refusal
         }
         logs[path] = log
-        onOpen(Handed(owner: owner, path: path, stream: key.stream, descriptor: raw))
+        onOpen(Handed(owner: owner, path: path.text, stream: key.stream, descriptor: raw))
         onChange()
     }
 
-    private func streamOptions(_ path: String) -> StreamOptions {
-        StreamOptions(rate: options.rate, plainFile: .init(path: path, limits: options.limits))
+    private func streamOptions(_ path: LogPath) -> StreamOptions {
+        let file = StreamOptions.PlainFile(
+            path: path.text,
+            trustedFolder: path.allowedFolder,
+            limits: options.limits
+        )
+        return StreamOptions(rate: options.rate, plainFile: file)
     }
 
-    private func key(of path: String, _ owner: LogOwner) -> StreamKey {
+    private func key(of path: LogPath, _ owner: LogOwner) -> StreamKey {
         let inUse = logs.values.filter { $0.owner.uuid == owner.uuid }.map(\.key.stream)
-        return StreamKey(name: owner.shortName, uuid: owner.uuid, stream: names.stream(of: path, owner, besides: inUse))
+        let stream = names.stream(of: path.text, owner, besides: inUse)
+        return StreamKey(name: owner.shortName, uuid: owner.uuid, stream: stream)
     }
 
     /// Nobody writes into a log any more.
-    private func ended(_ path: String) {
+    private func ended(_ path: LogPath) {
         guard let log = logs.removeValue(forKey: path) else {
             return
         }
         ends(path, on: log.shard)
         forgetIfUnused(log.owner)
-        onEnd(path)
+        onEnd(path.text)
         onChange()
     }
 
     /// What `shard` still holds of a log goes into its file before the path is used again.
-    private func ends(_ path: String, on shard: Shard) {
+    private func ends(_ path: LogPath, on shard: Shard) {
         endings += 1
         let number = endings
         ending[path] = (shard, number)
@@ -337,20 +354,21 @@ public final class LogManager: @unchecked Sendable {
     /// first.
     public func suspend(passedOn: Bool) -> [Handed] {
         defer { logs.removeAll() }
-        return logs.sorted { $0.key < $1.key }.compactMap { path, log in
+        return logs.sorted { $0.key.text < $1.key.text }.compactMap { path, log in
             log.shard.loop.perform { log.suspend(isPassedOn: passedOn) }
-                .map { Handed(owner: log.owner, path: path, stream: log.key.stream, descriptor: $0) }
+                .map { Handed(owner: log.owner, path: path.text, stream: log.key.stream, descriptor: $0) }
         }
     }
 
     /// Goes on with a log of an earlier process. `discarded` is what its keeper read of it and threw away meanwhile.
     public func goOn(_ log: Handed, discarded: DiscardedOutput? = nil) {
         let descriptor = Descriptor(owning: log.descriptor)
+        let path = LogPath(inherited: log.path, below: options.allowed)
         if let stream = log.stream {
-            names.goOn(log.path, log.owner, as: stream)
+            names.goOn(path.text, log.owner, as: stream)
         }
         do throws(LogManagerError) {
-            try add(descriptor, log.owner, log.path, log.stream == nil ? .others : .ours(discarded))
+            try add(descriptor, log.owner, path, log.stream == nil ? .others : .ours(discarded))
         } catch {
             capture.diagnostics.say(.error, "\(log.path): cannot go on with this log: \(error.message)")
         }

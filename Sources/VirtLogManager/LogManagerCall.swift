@@ -1,5 +1,6 @@
 import Capture
 import LibvirtRPC
+import SystemIO
 
 /// Which VM a log is of, as libvirtd tells it.
 public struct LogOwner: Hashable, Sendable {
@@ -38,6 +39,11 @@ public struct LogPosition: Hashable, Sendable {
     public init(inode: UInt64, offset: UInt64) {
         self.inode = inode
         self.offset = offset
+    }
+
+    /// The end of the file with that status.
+    init(_ status: FileAttributes) {
+        self.init(inode: status.identity.inode, offset: status.size)
     }
 }
 

@@ -5,52 +5,67 @@ struct LogNames {
     /// What the names of consoles begin with.
     static let console = "console"
 
-    /// The numbers of the consoles of each VM that has logs open, by path.
-    private var consoles: [String: [String: Int]] = [:]
+    /// The streams of each VM that has logs open, by path.
+    private var streams: [String: [Bytewise<String>: StreamName]] = [:]
 
     /// The stream of the log at `path`.
     ///
-    /// What libvirt writes itself lies in its own folder, `…/qemu/NAME.log` or, for a session, `…/qemu/log/NAME.log`:
-    /// QEMU's own messages, the stream `qemu`, and its helpers', as `qemu-fs0-virtiofsd`. Anything else is a console;
-    /// they are numbered in the order in which they are opened, which is that of the domain's XML.
+    /// What libvirt has QEMU and its helpers write lies in its own folder, `…/qemu/` or, for a session, `…/qemu/log/`:
+    /// QEMU's own messages in `NAME.log`, the stream `qemu`, and those of helpers under names that libvirt gives them, as
+    /// `NAME-fs0-virtiofsd.log`, the stream `qemu-fs0-virtiofsd`. Everything else is a console, whatever it is called;
+    /// consoles are numbered in the order in which they are opened, which is that of the domain's XML.
     ///
     /// Those `besides` are other logs' of the VM, and are not given again.
     mutating func stream(of path: String, _ owner: LogOwner, besides inUse: [StreamName]) -> StreamName {
+        if let known = streams[owner.uuid]?[Bytewise(path)] {
+            return known
+        }
         if let own = Self.ownStream(path, owner), !inUse.contains(own) {
             return own
         }
-        var numbers = consoles[owner.uuid] ?? [:]
-        let taken = Set(numbers.values)
-        let number = numbers[path] ?? (0...).first { !taken.contains($0) } ?? 0
-        numbers[path] = number
-        consoles[owner.uuid] = numbers
-        return StreamName(Self.console + String(number)) ?? .console0
+        let taken = Set((streams[owner.uuid] ?? [:]).values)
+        let stream = (0...).lazy.compactMap { StreamName(Self.console + String($0)) }.first { !taken.contains($0) }
+        streams[owner.uuid, default: [:]][Bytewise(path)] = stream
+        return stream ?? .console0
     }
 
     /// The log at `path` goes on as the stream that it was in an earlier process.
     mutating func goOn(_ path: String, _ owner: LogOwner, as stream: StreamName) {
-        if stream.text.hasPrefix(Self.console), let number = Int(stream.text.dropFirst(Self.console.count)) {
-            consoles[owner.uuid, default: [:]][path] = number
-        }
+        streams[owner.uuid, default: [:]][Bytewise(path)] = stream
     }
 
     /// No log of the VM is open any more.
     mutating func forget(_ uuid: String) {
-        consoles[uuid] = nil
+        streams[uuid] = nil
     }
+
+    /// The helpers whose messages libvirt has written to a file beside QEMU's: `NAME-HELPER.log`, `NAME-ALIAS-HELPER.log`
+    /// or `NAME-HELPER-ALIAS.log` (libvirt's qemu_virtiofs.c, qemu_nbdkit.c, qemu_tpm.c and their like).
+    private static let helpers = ["virtiofsd", "nbdkit", "swtpm", "vhost-user-gpu", "dbus", "slirp"]
 
     private static func ownStream(_ path: String, _ owner: LogOwner) -> StreamName? {
         var parts = path.split(separator: "/")
-        guard let file = parts.popLast(), file.hasPrefix(owner.name), file.hasSuffix(".log"),
+        guard let file = parts.popLast(), let helper = helper(of: file, owner),
             parts.last.map(String.init) == owner.driver || parts.suffix(2) == [Substring(owner.driver), "log"]
         else {
             return nil
         }
-        let helper = file.dropFirst(owner.name.count).dropLast(".log".count)
-        guard helper.isEmpty || helper.hasPrefix("-") else {
-            return nil
-        }
         let name = (owner.driver + helper).lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
         return StreamName(String(name.prefix(64)))
+    }
+
+    /// What stands between the domain's name and `.log`: nothing, or a dash and a helper's name; nil when `file` is
+    /// neither QEMU's nor a helper's.
+    private static func helper(of file: Substring, _ owner: LogOwner) -> String? {
+        guard file.utf8.starts(with: owner.name.utf8), file.hasSuffix(".log") else {
+            return nil
+        }
+        let rest = file.utf8.dropFirst(owner.name.utf8.count).dropLast(".log".utf8.count)
+        let helper = String(Substring(rest))
+        let isHelper = helpers.contains { name in
+            helper == "-" + name || helper.hasPrefix("-" + name + "-")
+                || helper.hasPrefix("-") && helper.hasSuffix("-" + name)
+        }
+        return helper.isEmpty || isHelper ? helper : nil
     }
 }

@@ -7,7 +7,8 @@ struct Add: AsyncParsableCommand {
         abstract: "Have the daemon capture one more console.",
         discussion: """
             The endpoint: connect:PATH a socket the VMM listens on (QEMU: socket,server=on,wait=off), listen:PATH one it \
-            connects to, tcp:ADDRESS:PORT a port it listens on, pty:PATH a pseudo-terminal, fifo:PATH a named pipe.
+            connects to, tcp:ADDRESS:PORT a port it listens on, pty:PATH a pseudo-terminal, fifo:PATH a named pipe. A path \
+            is for root and the daemon's own user.
             """
     )
 

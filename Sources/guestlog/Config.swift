@@ -23,7 +23,11 @@ struct Config: ParsableCommand {
                 try Output.write("no configuration file; the defaults count\n")
                 return
             }
-            _ = try Configuration(file: chosen)
+            let conflicts = try Configuration(file: chosen).conflicts
+            guard conflicts.isEmpty else {
+                conflicts.forEach { Output.error("\($0)") }
+                throw ExitCode.wrongUse
+            }
             try Output.write("\(chosen): fine\n")
         }
     }

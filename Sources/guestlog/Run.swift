@@ -1,5 +1,7 @@
 import ArgumentParser
 import GuestlogService
+import LogModel
+import SystemIO
 
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,9 +22,6 @@ struct Run: ParsableCommand {
     @OptionGroup var places: PlaceOptions
 
     func validate() throws {
-        if name?.isEmpty == true {
-            throw ValidationError("--name is empty: a VM needs a name")
-        }
         if command.isEmpty {
             throw ValidationError("a command is missing: guestlog run -- qemu-system-x86_64 …")
         }
@@ -30,8 +29,9 @@ struct Run: ParsableCommand {
 
     func run() throws {
         let configuration = try places.configuration()
-        let program = command[0].split(separator: "/").last.map { String($0) } ?? command[0]
-        let run = ForegroundRun(configuration, name: name ?? program, command: command)
+        let name = name ?? DirectoryHandle.split(command[0]).name
+        try Self.check(name)
+        let run = ForegroundRun(configuration, name: name, command: command)
         let mode = Terminal.makeRaw()
         let status: Int32
         do {
@@ -46,5 +46,21 @@ struct Run: ParsableCommand {
         }
         Terminal.restore(mode)
         throw ExitCode(status)
+    }
+
+    /// Refuses what cannot be a VM's name. Arguments come decoded, with U+FFFD where they are not UTF-8.
+    private static func check(_ name: String) throws {
+        var fault = VMIdentity.fault(inName: name)
+        let arguments = UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).compactMap {
+            $0
+        }
+        if name.unicodeScalars.contains("\u{fffd}"), arguments.contains(where: { String(validatingCString: $0) == nil })
+        {
+            fault = "UTF-8"
+        }
+        if let fault {
+            Output.error("a VM's name is \(fault): '\(Terminal.safe(name))' is not; say another with --name")
+            throw ExitCode.wrongUse
+        }
     }
 }

@@ -47,11 +47,37 @@ import Testing
 
     @Test("what a folder's entries are called stays within the folder of the plain files")
     func plainFiles() throws {
-        let pattern = try DiscoveryPattern("/vms/{uuid}/{name}.sock", plainFile: "/log/{name}/{uuid}.log")
-        let found = try pattern.definition(at: .inherited, ["name": "{uuid}", "uuid": "{name}"])
-        #expect(found.plainFile?.path == "/log/{uuid}/{name}.log")
-        for values in [["name": "..", "uuid": "x"], ["name": "x", "uuid": ".."]] {
+        let pattern = try DiscoveryPattern("/vms/{namespace}/{name}.sock", plainFile: "/log/{name}/{namespace}.log")
+        let found = try pattern.definition(at: .inherited, ["name": "{namespace}", "namespace": "{name}"])
+        #expect(found.plainFile?.path == "/log/{namespace}/{name}.log")
+        #expect(found.plainFile?.trustedFolder == "/log")
+        for values in [["name": "..", "namespace": "x"], ["name": "x", "namespace": ".."]] {
             #expect(throws: DefinitionError.self) { try pattern.definition(at: .inherited, values) }
         }
+    }
+
+    @Test("{uuid} takes a UUID and nothing else, and takes what is one from a name with dashes")
+    func uuids() throws {
+        let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
+        let pattern = try DiscoveryPattern("/vms/{name}-{uuid}.sock")
+        #expect(DiscoveryPattern.match(pattern.components[1], "notuuid.sock"[...].utf8) == nil)
+        let found = DiscoveryPattern.match(pattern.components[1], "a-b-\(uuid).sock"[...].utf8)
+        #expect(found == ["name": "a-b", "uuid": uuid])
+        #expect(throws: DefinitionError.self) {
+            try pattern.definition(at: .inherited, ["name": "web", "uuid": "notuuid"])
+        }
+    }
+
+    @Test("names are their bytes: canonically equivalent ones are two VMs, and two endpoints")
+    func bytes() throws {
+        let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}")
+        #expect(composed == decomposed)
+        #expect(StreamKey(name: composed) != StreamKey(name: decomposed))
+        #expect(StreamKey(name: "x", namespace: composed) != StreamKey(name: "x", namespace: decomposed))
+        #expect(Set([StreamKey(name: composed).vm, StreamKey(name: decomposed).vm]).count == 2)
+        #expect(Set([Endpoint.connect(path: "/" + composed), .connect(path: "/" + decomposed)]).count == 2)
+        #expect(Endpoint("connect:/a//b/./c") == Endpoint.connect(path: "/a/b/c"))
+        let pattern = try DiscoveryPattern("/vms/\(composed)-{name}")
+        #expect(DiscoveryPattern.match(pattern.components[1], "\(decomposed)-x"[...].utf8) == nil)
     }
 }

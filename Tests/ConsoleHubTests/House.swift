@@ -75,7 +75,8 @@ final class House {
         in folder: TemporaryFolder = TemporaryFolder(),
         patterns: [DiscoveryPattern] = [],
         forgetsAfter: Int64 = 60_000_000,
-        joinAge: Int64 = .max
+        joinAge: Int64 = .max,
+        acceptsOwnProcess: Bool = true
     ) throws {
         self.folder = folder
         let options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/run/inflight")
@@ -91,6 +92,7 @@ final class House {
         hubOptions.forgetsAfter = forgetsAfter
         // The guests are this process, which may be of any age.
         hubOptions.joinAge = joinAge
+        hubOptions.acceptsOwnProcess = acceptsOwnProcess
         hub = try ConsoleHub(hubOptions, capture: capture, manager: ServiceManager())
         try capture.start()
         try hub.start()
@@ -107,5 +109,10 @@ final class House {
 
     func text(_ vm: String) throws -> StoredText {
         try StoredText(of: StreamID(vm: vm, stream: .console0), in: capture.store)
+    }
+
+    /// The problems of consoles of that VM.
+    func problems(of vm: String) -> [String] {
+        capture.problems.all.filter { $0.subject.hasPrefix(vm + "/") }.map(\.problem)
     }
 }

@@ -124,7 +124,12 @@ import Testing
         send("hello\n", to: guest)
         #expect(try eventually { try house.text("web").bytes == Array("hello\n".utf8) })
         #expect(house.hub.statuses().map(\.definition.key) == [key])
-        #expect(house.hub.add(joined) == .taken(by: key))
+        guard case .conflict(let conflict) = house.hub.add(joined) else {
+            Issue.record("what is captured is to be joined besides")
+            return
+        }
+        #expect(conflict.kind == .endpoint && conflict.other.key == key)
+        #expect(house.capture.problems.all.isEmpty)
         // What it was to be joined for has gone; it is captured all the same.
         house.hub.remove(joined)
         send("more\n", to: guest)

@@ -24,26 +24,89 @@ import Testing
         )
     }
 
-    @Test("only root and the daemon's own user say where a guest's bytes are appended")
-    func plainFiles() throws {
+    /// What comes of a request of `user` to add a console; nil: it was added.
+    private func add(_ members: String, by user: UInt32?, to server: ControlServer) async throws -> APIError? {
+        let peer = user.map { PeerCredentials(process: 1, user: $0, group: 0) }
+        do {
+            _ = try await server.addConsole(Array("{\(members)}".utf8), for: Caller(peer))
+            return nil
+        } catch let error as APIError {
+            return error
+        }
+    }
+
+    @Test("only root and the daemon's own user add consoles by their path, and say where a guest's bytes are appended")
+    func owners() async throws {
         let folder = TemporaryFolder()
         let server = try serve(in: folder)
         defer { server.capture.stop() }
-        func add(_ name: String, _ rest: String, user: UInt32?) throws(APIError) {
-            let body = #"{"name": "\#(name)", "endpoint": "connect:/nowhere/\#(name)"\#(rest)}"#
-            let peer = user.map { PeerCredentials(process: 1, user: $0, group: 0) }
-            _ = try server.addConsole(Array(body.utf8), for: Caller(peer))
-        }
-        let plain = #", "plain_file": "/etc/cron.d/x""#
         let stranger = geteuid() + 1
-        for user in [stranger, nil] {
-            let refused = #expect(throws: APIError.self) { try add("web", plain, user: user) }
-            #expect(refused?.status == 403)
+        let fifo = folder.path + "/x.fifo"
+        for endpoint in ["connect:/nowhere/x", "pty:/dev/tty", "listen:\(folder.path)/x.sock", "fifo:\(fifo)"] {
+            for user in [stranger, nil] {
+                let refusal = try await add(#""name": "web", "endpoint": "\#(endpoint)""#, by: user, to: server)
+                #expect(refusal?.status == 403 && refusal?.message.contains("guestlog.yaml") == true, "\(endpoint)")
+            }
         }
-        try add("web", "", user: stranger)
-        try add("db", plain, user: geteuid())
-        try add("root", plain, user: 0)
-        #expect(server.hub.statuses().map(\.definition.key.name) == ["db", "root", "web"])
+        #expect(access(fifo, F_OK) != 0)
+        let tcp = #""name": "remote", "endpoint": "tcp:127.0.0.1:1", "on_demand": true"#
+        #expect(try await add(tcp, by: stranger, to: server) == nil)
+        let plain = #", "plain_file": "/etc/cron.d/x""#
+        let remote = #""name": "other", "endpoint": "tcp:127.0.0.1:2", "on_demand": true"# + plain
+        #expect(try await add(remote, by: stranger, to: server)?.status == 403)
+        for (name, user) in [("db", geteuid()), ("root", 0)] {
+            let members = #""name": "\#(name)", "endpoint": "connect:/nowhere/\#(name)""# + plain
+            #expect(try await add(members, by: user, to: server) == nil)
+        }
+        #expect(server.hub.statuses().map(\.definition.key.name) == ["db", "remote", "root"])
+    }
+
+    @Test("what can never be a console is refused with the reason; what conflicts with one, with that one's name")
+    func refusals() async throws {
+        let folder = TemporaryFolder()
+        let server = try serve(in: folder)
+        defer { server.capture.stop() }
+        for (endpoint, reason) in [
+            ("pty:/etc/passwd", "it is a regular file, not a pseudo-terminal"),
+            ("pty:/dev/null", "it is a character device, not a pseudo-terminal"),
+            ("connect:/etc/passwd", "it is a regular file, not a socket"),
+            ("fifo:\(folder.path)", "it is a directory, not a FIFO"), ("listen:/proc/x.sock", "/proc/x.sock"),
+        ] {
+            let refusal = try await add(#""name": "web", "endpoint": "\#(endpoint)""#, by: 0, to: server)
+            #expect(
+                refusal?.status == 400 && refusal?.message.contains(reason) == true,
+                "\(endpoint): \(refusal as Any)"
+            )
+        }
+        let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
+        let first = #""name": "db", "endpoint": "connect:/nowhere/a", "uuid": "\#(uuid)""#
+        #expect(try await add(first, by: 0, to: server) == nil)
+        for (members, reason) in [
+            (
+                #""name": "u3", "endpoint": "connect:/nowhere/b", "uuid": "\#(uuid)""#,
+                "the UUID \(uuid) is already that of db"
+            ),
+            (#""name": "u3", "endpoint": "connect:/nowhere//a""#, "is the console of db/console0"),
+            (first, "db/console0"),
+        ] {
+            let refusal = try await add(members, by: 0, to: server)
+            #expect(refusal?.status == 409 && refusal?.message.contains(reason) == true, "\(members)")
+        }
+        #expect(server.capture.problems.all.isEmpty)
+    }
+
+    @Test("canonically equivalent names are two VMs, each found by its own")
+    func equivalentNames() throws {
+        let folder = TemporaryFolder()
+        let server = try serve(in: folder)
+        defer { server.capture.stop() }
+        for name in ["caf\u{e9}", "cafe\u{301}"] {
+            server.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: "/nowhere/" + name)))
+        }
+        for name in ["caf\u{e9}", "cafe\u{301}"] {
+            let found = try server.consoles(of: name, for: Caller(nil)).map(\.definition.key)
+            #expect(found == [StreamKey(name: name)])
+        }
     }
 
     @Test("a console is found by name, UUID or folder; a name that several VMs have is refused with all of them")

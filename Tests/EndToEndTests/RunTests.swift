@@ -25,6 +25,21 @@ import Testing
         #expect(try site.store.vms() == [])
     }
 
+    @Test(
+        "a name that no VM can have is wrong use, before the command is started",
+        arguments: ["", "a/b", "..", "a\\nb", "bad\\377"]
+    )
+    func badNames(name: String) throws {
+        let site = try Site(isServed: false)
+        // The shell makes the bytes; arguments that are not UTF-8 cannot be given otherwise.
+        let words = "exec \(Program.guestlog) run --name \"$(printf '\(name)')\" --config \(site.configuration)"
+        let child = ChildProcess(["/bin/sh", "-c", words + " -- sh -c 'echo started'"], name: "run", in: site.path)
+        #expect(child.wait() == 2)
+        #expect(child.complaints.hasPrefix("guestlog: a VM's name is "), "\(child.complaints)")
+        #expect(child.text == "")
+        #expect(!FileText.names(in: site.path).contains("store"))
+    }
+
     @Test("signals are passed on; all that was said until the command ends is stored", arguments: [SIGTERM, SIGHUP])
     func signals(number: Int32) throws {
         let site = try Site(isServed: false)

@@ -156,6 +156,34 @@ import Testing
         #expect(error?.description.hasPrefix("test.yaml:\(line): ") == true)
     }
 
+    @Test(
+        "consoles that cannot both be captured are told of with file and line, and keep the others from nothing",
+        arguments: [
+            ("connect: /run/a.sock\n    name: twin", "connect:/run/a.sock is the console of web/console0 already"),
+            ("connect: /run//./a.sock\n    name: twin", "connect:/run/a.sock is the console of web/console0 already"),
+            (
+                "connect: /run/b.sock\n    name: web\n    uuid: 6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11",
+                "web/console0 is captured already"
+            ),
+            (
+                "connect: /run/b.sock\n    name: db\n    uuid: 6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11",
+                "is already that of web/console0"
+            ),
+        ]
+    )
+    func conflicts(second: String, words: String) throws {
+        let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
+        let first = "consoles:\n  - connect: /run/a.sock\n    name: web\n    uuid: \(uuid)\n"
+        #expect(try read(first).conflicts.isEmpty)
+        let configuration = try read(first + "  - \(second)\n")
+        let conflict = try #require(configuration.conflicts.first)
+        #expect("\(conflict)".hasPrefix("test.yaml:5: "), "\(conflict)")
+        #expect("\(conflict)".contains(words), "\(conflict)")
+        #expect(configuration.consoles.count == 2)
+        let onDemand = try read(first + "  - tcp: 127.0.0.1:1\n    name: db\n    uuid: \(uuid)\n    on-demand: true\n")
+        #expect(onDemand.conflicts.isEmpty)
+    }
+
     @Test("the settings shown are those that were read, down to ages, plain files and rates")
     func shows() throws {
         let configuration = try read(

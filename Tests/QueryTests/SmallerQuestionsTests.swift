@@ -50,6 +50,19 @@ struct SmallerQuestionsTests {
         #expect(refusal("\u{1b}[2J") == "no VM named \u{fffd}[2J; 'guestlog vms' lists those there are")
     }
 
+    @Test("canonically equivalent names are two VMs, each found by its own spelling")
+    func equivalentNames() throws {
+        let sample = try SampleStore()
+        for name in ["caf\u{e9}", "cafe\u{301}"] {
+            try sample.add(name)
+        }
+        for name in ["caf\u{e9}", "cafe\u{301}"] {
+            let found = try VMLookup.resolve(name, in: sample.store, previousInstance: false)
+            #expect(found.identity.name.utf8.elementsEqual(name.utf8))
+            #expect(try VMLookup.resolveExactly(name, in: sample.store) == found)
+        }
+    }
+
     @Test("the same name again is the newer VM, and the older is the previous instance")
     func instances() throws {
         let sample = try SampleStore()

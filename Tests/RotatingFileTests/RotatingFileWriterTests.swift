@@ -1,5 +1,6 @@
 import Glibc
 import RotatingFile
+import SystemIO
 import TestSupport
 import Testing
 
@@ -101,5 +102,30 @@ import Testing
         #expect(throws: (any Error).self) {
             try Array("line\n".utf8).withUnsafeBytes { try writer.append($0) }
         }
+    }
+
+    @Test("below the trusted folder no link is followed, neither when the file is opened nor when it is rotated")
+    func linkedFolder() throws {
+        let folder = TemporaryFolder()
+        let elsewhere = TemporaryFolder()
+        mkdir(folder.path + "/tenant", 0o755)
+        let line = Array("0123456789\n".utf8)
+        func append(_ writer: RotatingFileWriter) throws {
+            try line.withUnsafeBytes { try writer.append($0) }
+        }
+        func writer(_ path: String, trusted: String?) -> RotatingFileWriter {
+            RotatingFileWriter(path: path, trustedFolder: trusted, limits: RotationLimits(size: line.count, backups: 1))
+        }
+        let own = writer(folder.path + "/tenant/x.log", trusted: folder.path)
+        try append(own)
+        rename(folder.path + "/tenant", folder.path + "/moved")
+        symlink(elsewhere.path, folder.path + "/tenant")
+        #expect(contents(folder.path + "/moved/x.log") == line)
+        let error = #expect(throws: SystemError.self) { try append(own) }
+        #expect(error?.code == ELOOP)
+        #expect(contents(elsewhere.path + "/x.log") == nil && contents(elsewhere.path + "/x.log.0") == nil)
+        // Where all of the path is the administrator's.
+        try append(writer(folder.path + "/tenant/x.log", trusted: nil))
+        #expect(contents(elsewhere.path + "/x.log") == line)
     }
 }

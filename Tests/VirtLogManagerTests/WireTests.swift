@@ -305,6 +305,63 @@ import Testing
         close(good.pipe)
     }
 
+    @Test("a folder that is a link is refused below an allowed folder; the allowed folder itself may be one")
+    func folderLinks() throws {
+        let folder = TemporaryFolder()
+        let elsewhere = TemporaryFolder()
+        FileBytes.put("secret\n", to: elsewhere.path + "/x.log")
+        symlink(folder.path, elsewhere.path + "/allowed")
+        let allowed = elsewhere.path + "/allowed"
+        let host = try LogHost(allowed: [allowed])
+        let client = try RawClient(host)
+        symlink(elsewhere.path, folder.path + "/out")
+        mkdir(folder.path + "/in", 0o755)
+        symlink("in", folder.path + "/alias")
+        for path in ["/out/new.log", "/out/x.log", "/alias/x.log"] {
+            client.call(1, RawClient.owner + RawClient.text(allowed + path) + words(0))
+            let answer = String(decoding: client.message(), as: UTF8.self)
+            let words = "Unable to open file: \(allowed + path): Too many levels of symbolic links"
+            #expect(answer.contains(words), "\(answer)")
+            #expect(client.read(allowed + path, 0, 0) == nil)
+        }
+        #expect(access(elsewhere.path + "/new.log", F_OK) != 0)
+        #expect(FileBytes.of(elsewhere.path + "/x.log") == Array("secret\n".utf8))
+        let good = try #require(client.open(allowed + "/in/good.log"))
+        says("good\n", to: good.pipe)
+        #expect(client.position(allowed + "/in/good.log")?.offset == 5)
+        #expect(FileBytes.of(folder.path + "/in/good.log") == Array("good\n".utf8))
+        // What has taken the folder's place while the log is open is not written to.
+        rename(folder.path + "/in", folder.path + "/moved")
+        symlink(elsewhere.path, folder.path + "/in")
+        for _ in 0..<200 {
+            says(String(repeating: "x", count: 99) + "\n", to: good.pipe)
+        }
+        close(good.pipe)
+        host.stop()
+        #expect(access(elsewhere.path + "/good.log", F_OK) != 0)
+    }
+
+    @Test("spellings of one path are one log, and so are two paths to one file")
+    func spellings() throws {
+        let folder = TemporaryFolder()
+        let host = try LogHost(allowed: [folder.path])
+        let client = try RawClient(host)
+        let log = folder.path + "/x.log"
+        let (inode, _, pipe) = try #require(client.open(folder.path + "/./x.log"))
+        defer { close(pipe) }
+        for path in [log, folder.path + "//x.log", folder.path + "/././/x.log"] {
+            #expect(client.open(path) == nil, "\(path)")
+            #expect(client.position(path)?.inode == inode, "\(path)")
+        }
+        link(log, folder.path + "/y.log")
+        #expect(client.open(folder.path + "/y.log") == nil)
+        // Two names, though Swift takes them for one.
+        let pipes = try ["caf\u{e9}.log", "cafe\u{301}.log"].map { name in
+            try #require(client.open(folder.path + "/" + name)).pipe
+        }
+        pipes.forEach { close($0) }
+    }
+
     @Test("more clients than may be served at once wait, and come when one has left")
     func clientLimit() throws {
         let host = try LogHost(clients: 2)

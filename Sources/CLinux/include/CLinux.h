@@ -29,6 +29,9 @@ static inline void gl_store_release(uint64_t *word, uint64_t value) {
 
 // Variadic system calls, given fixed shapes.
 int gl_open(const char *path, int flags, mode_t mode);
+int gl_open_at(int folder, const char *name, int flags, mode_t mode);
+// Holds what lies at `name` without opening it (O_PATH), closed on exec.
+int gl_hold_at(int folder, const char *name, int flags);
 int gl_fcntl(int fd, int command, long argument);
 // Has exec close every descriptor but the standard ones; what the kernel is too old for stays as it is.
 void gl_close_on_exec(void);
@@ -71,6 +74,8 @@ bool gl_crypt(const char *secret, const char *setting, char hash[GL_HASH_SIZE]);
 void gl_set_file_owner(uid_t user, gid_t group);
 uid_t gl_file_user(void);
 gid_t gl_file_group(void);
+// Whether `fd` holds the slave of a pseudo-terminal, on devpts.
+bool gl_is_pseudo_terminal(int fd);
 // Whether `path` is on tmpfs or ramfs: what is written there stays in memory.
 bool gl_is_in_memory(const char *path);
 int gl_allocate(int fd, off_t offset, off_t size);

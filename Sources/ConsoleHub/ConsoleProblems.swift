@@ -1,0 +1,65 @@
+import Capture
+import Glibc
+import Synchronization
+import SystemIO
+
+/// Tells, in `guestlog status` and the daemon's messages, why consoles are not captured.
+final class ConsoleProblems: Sendable {
+    private let problems: Problems
+    private let diagnostics: Diagnostics
+    /// The subjects of conflicts, by the endpoint of the console that is not captured.
+    private let conflicts = Mutex<[Endpoint: Set<String>]>([:])
+
+    init(_ problems: Problems, _ diagnostics: Diagnostics) {
+        self.problems = problems
+        self.diagnostics = diagnostics
+    }
+
+    /// What a problem of a console is about: its VM and stream, and where it is.
+    private static func subject(of definition: ConsoleHub.Definition) -> String {
+        "\(definition.key.name)/\(definition.key.stream) at \(definition.endpoint)"
+    }
+
+    private func raise(_ subject: String, _ reason: String) {
+        if problems.raise(subject, "not captured: \(reason)") {
+            diagnostics.say(.warning, "console \(subject) is not captured: \(reason)")
+        }
+    }
+
+    /// A console is not captured, because another is. The same console again is no conflict, nor is one that is joined on
+    /// demand beside the captured one.
+    func raise(_ conflict: ConsoleConflict, of definition: ConsoleHub.Definition) {
+        let isSame = conflict.kind == .stream && conflict.other.endpoint == definition.endpoint
+        guard !isSame, !definition.isOnDemand else {
+            return
+        }
+        let subject = Self.subject(of: definition)
+        conflicts.withLock { _ = $0[definition.endpoint, default: []].insert(subject) }
+        raise(subject, "\(conflict)")
+    }
+
+    /// The conflicts of consoles at endpoints that `isOver` accepts have ended.
+    func clearConflicts(_ isOver: (Endpoint) -> Bool) {
+        let over = conflicts.withLock { conflicts in
+            let over = conflicts.filter { isOver($0.key) }
+            over.keys.forEach { conflicts[$0] = nil }
+            return over
+        }
+        over.values.joined().forEach { problems.clear($0) }
+    }
+
+    /// What came of opening a console: an error is a problem, unless it only says that no VMM is there.
+    func note(_ result: Result<Connection, SystemError>, of definition: ConsoleHub.Definition) {
+        switch result {
+        case .failure(let error) where ![ENOENT, ECONNREFUSED, EAGAIN].contains(error.code) && !definition.isOnDemand:
+            raise(Self.subject(of: definition), "\(error)")
+        case .success, .failure:
+            clear(of: definition)
+        }
+    }
+
+    /// The console is well, or gone.
+    func clear(of definition: ConsoleHub.Definition) {
+        problems.clear(Self.subject(of: definition))
+    }
+}

@@ -1,0 +1,52 @@
+import Capture
+
+/// The consoles there are, found by each thing that no two of them may have.
+struct ConsoleRegistry {
+    private var byKey: [StreamKey: Console] = [:]
+    private var byEndpoint: [Endpoint: StreamKey] = [:]
+    private var byUUID: [String: Set<StreamKey>] = [:]
+
+    /// All, in no order.
+    var all: [Console] { Array(byKey.values) }
+
+    /// The console of that VM's stream.
+    subscript(key: StreamKey) -> Console? { byKey[key] }
+
+    /// Adds a console that is in conflict with none.
+    mutating func insert(_ console: Console) {
+        let (key, endpoint) = (console.definition.key, console.definition.endpoint)
+        byKey[key] = console
+        if endpoint != .inherited {
+            byEndpoint[endpoint] = key
+        }
+        if let uuid = key.uuid {
+            byUUID[uuid, default: []].insert(key)
+        }
+    }
+
+    /// Removes that console, if it is here.
+    mutating func remove(_ console: Console) {
+        let (key, endpoint) = (console.definition.key, console.definition.endpoint)
+        guard byKey[key] === console else {
+            return
+        }
+        byKey[key] = nil
+        byEndpoint[endpoint] = nil
+        if let uuid = key.uuid {
+            byUUID[uuid]?.remove(key)
+            if byUUID[uuid]?.isEmpty == true {
+                byUUID[uuid] = nil
+            }
+        }
+    }
+
+    /// Consoles that cannot be captured together with `definition`, that of the same stream first.
+    func conflicts(with definition: ConsoleHub.Definition) -> [(console: Console, conflict: ConsoleConflict)] {
+        var keys = [definition.key]
+        byEndpoint[definition.endpoint].map { keys.append($0) }
+        keys += definition.key.uuid.flatMap { byUUID[$0] } ?? []
+        return keys.compactMap { byKey[$0] }.compactMap { console in
+            definition.conflict(with: console.definition).map { (console, $0) }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import CLinux
+import Glibc
+
+/// What lies at a path, held by a descriptor (O_PATH) and not opened: what is checked is what is used afterwards,
+/// whatever becomes of the path.
+public struct PathHandle: ~Copyable, Sendable {
+    /// The path.
+    public let path: String
+    /// What lies there.
+    public let attributes: FileAttributes
+    /// The directory that it was found in; nil where links are followed.
+    public let directory: FileAttributes?
+    private let descriptor: Descriptor
+
+    /// What lies at `path`.
+    ///
+    /// Links are followed in `trusted`, a prefix of the path, and refused below it with ELOOP; a link at the path itself
+    /// is held as such. With nil links are followed everywhere.
+    public init(_ path: String, trusted: String? = nil) throws(SystemError) {
+        let (held, directory) = try Self.hold(path, trusted)
+        let descriptor = Descriptor(owning: held)
+        let attributes = try FileAttributes(of: held, path)
+        self.descriptor = descriptor
+        self.path = path
+        self.attributes = attributes
+        self.directory = directory
+    }
+
+    private static func hold(_ path: String, _ trusted: String?) throws(SystemError) -> (Int32, FileAttributes?) {
+        guard let trusted else {
+            return (try systemCall("open", path) { gl_hold_at(AT_FDCWD, path, 0) }, nil)
+        }
+        let (parent, name) = DirectoryHandle.split(path)
+        let directory = try DirectoryHandle(parent, trusted: trusted)
+        let attributes = try directory.attributes()
+        return (try systemCall("open", path) { gl_hold_at(directory.descriptor.raw, name, O_NOFOLLOW) }, attributes)
+    }
+
+    /// A path by which the kernel reaches the file itself.
+    private var procPath: String { "/proc/self/fd/\(descriptor.raw)" }
+
+    /// Whether it is the slave of a pseudo-terminal.
+    public var isPseudoTerminal: Bool { gl_is_pseudo_terminal(descriptor.raw) }
+
+    /// The directory in which it lies now, links followed; nil when that cannot be told.
+    public var location: FileAttributes.Identity? {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+        guard readlink(procPath, &buffer, Int(PATH_MAX)) > 0 else {
+            return nil
+        }
+        let real = buffer.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        return FileAttributes(at: DirectoryHandle.split(real).directory)?.identity
+    }
+
+    /// Opens it with `flags`; closed on exec.
+    public func open(_ flags: Int32) throws(SystemError) -> Descriptor {
+        Descriptor(owning: try systemCall("open", path) { gl_open(procPath, flags | O_CLOEXEC, 0) })
+    }
+
+    /// Connects to it, a Unix socket; the descriptor does not block.
+    public func connect() throws(SystemError) -> Descriptor {
+        do {
+            return try UnixSocket.connect(to: procPath)
+        } catch {
+            throw SystemError("connect", path, code: error.code)
+        }
+    }
+}

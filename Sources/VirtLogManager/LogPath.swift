@@ -1,0 +1,62 @@
+import Glibc
+import LogModel
+import SystemIO
+
+/// The path of a log, which comes from libvirtd, and by it from everyone who may define a domain.
+///
+/// Two spellings of one path are one log: repeated slashes and `.` are removed. Below the folder that the administrator
+/// allows, symbolic links are refused: users of their own may write there, as nova's does.
+struct LogPath: Hashable {
+    /// The path, without what means nothing.
+    @Bytewise private(set) var text: String
+    /// The allowed folder that it lies below, where links are followed; nil: everything is allowed.
+    @Bytewise private(set) var allowedFolder: String?
+
+    /// The path `text`, if it is below one of the folders `allowed`; nil: anywhere.
+    init(_ text: String, below allowed: [String]?) throws(LogManagerError) {
+        let names = text.utf8.split(separator: UInt8(ascii: "/"))
+        guard text.utf8.first == UInt8(ascii: "/"), !names.contains(where: { $0.elementsEqual("..".utf8) }) else {
+            throw .invalidArgument("a log's path must be absolute, without '..': \(text)")
+        }
+        let path = DirectoryHandle.normalized(text)
+        self.text = path
+        allowedFolder = nil
+        guard let allowed else {
+            return
+        }
+        let folder = allowed.map(DirectoryHandle.normalized).first { folder in
+            path.utf8.starts(with: (folder == "/" ? folder : folder + "/").utf8)
+        }
+        guard let folder else {
+            throw .system("Cannot open log file: '\(text)' is not below \(allowed.joined(separator: ", "))", EACCES)
+        }
+        allowedFolder = folder
+    }
+
+    /// The path of a log that an earlier process has opened, which is served whatever is allowed now: it is a running
+    /// guest's.
+    init(inherited text: String, below allowed: [String]?) {
+        do throws(LogManagerError) {
+            self = try LogPath(text, below: allowed)
+        } catch {
+            self.text = text
+            allowedFolder = nil
+        }
+    }
+
+    /// The file's name.
+    var name: String { DirectoryHandle.split(text).name }
+
+    /// The directory of the file and its backups.
+    func directory() throws(SystemError) -> DirectoryHandle {
+        try DirectoryHandle(DirectoryHandle.split(text).directory, trusted: allowedFolder)
+    }
+
+    /// What lies at the path; nil when nothing does, or when a link leads there.
+    var attributes: FileAttributes? {
+        guard let directory = try? directory() else {
+            return nil
+        }
+        return directory.attributes(of: name)
+    }
+}

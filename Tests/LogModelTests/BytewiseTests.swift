@@ -1,0 +1,28 @@
+import LogModel
+import Testing
+
+@Suite struct BytewiseTests {
+    /// Texts that Swift takes for equal though their bytes differ, two of them of the same length.
+    private static let equivalent = [
+        ("caf\u{e9}", "cafe\u{301}"), ("\u{1e9b}\u{323}", "\u{17f}\u{323}\u{307}"),
+        ("a\u{323}\u{307}", "a\u{307}\u{323}"),
+    ]
+
+    @Test("canonically equivalent texts are two keys", arguments: equivalent)
+    func keys(left: String, right: String) {
+        #expect(left == right)
+        #expect(Bytewise(left) != Bytewise(right))
+        #expect(Bytewise(left) == Bytewise(left))
+        #expect([Bytewise(left): 1, Bytewise(right): 2].count == 2)
+        #expect(VMIdentity(name: left) != VMIdentity(name: right))
+        #expect(Set([VMIdentity(name: "x", namespace: left), VMIdentity(name: "x", namespace: right)]).count == 2)
+        #expect(VMPattern([left]).contains(VMIdentity(name: left)))
+        #expect(!VMPattern([left]).contains(VMIdentity(name: right)))
+    }
+
+    @Test("a text that is missing is not the empty one")
+    func missing() {
+        #expect(Bytewise(String?.none) != Bytewise(""))
+        #expect(Bytewise(String?.none) == Bytewise(String?.none))
+    }
+}

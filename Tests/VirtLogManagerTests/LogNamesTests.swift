@@ -1,0 +1,51 @@
+import LogModel
+import Testing
+
+@testable import VirtLogManager
+
+/// Which stream a log is, by its path alone.
+@Suite struct LogNamesTests {
+    private let owner = LogOwner(driver: "qemu", uuid: "2614bd12-833f-4016-be72-d82c29d2e247", name: "web")
+    private let folder = "/var/log/libvirt/qemu/"
+
+    @Test(
+        "what libvirt has its helpers write is theirs",
+        arguments: [
+            ("web.log", "qemu"), ("web-swtpm.log", "qemu-swtpm"), ("web-fs0-virtiofsd.log", "qemu-fs0-virtiofsd"),
+            ("web-ua-my-fs-virtiofsd.log", "qemu-ua-my-fs-virtiofsd"),
+            ("web-nbdkit-libvirt-1-storage.log", "qemu-nbdkit-libvirt-1-storage"),
+            ("web-video0-vhost-user-gpu.log", "qemu-video0-vhost-user-gpu"), ("web-dbus.log", "qemu-dbus"),
+        ]
+    )
+    func helpers(file: String, stream: String) {
+        var names = LogNames()
+        #expect(names.stream(of: folder + file, owner, besides: []).text == stream)
+        #expect(names.stream(of: "/run/user/1000/libvirt/qemu/log/" + file, owner, besides: []).text == stream)
+        #expect(names.stream(of: "/srv/logs/" + file, owner, besides: []).text == "console0")
+    }
+
+    @Test(
+        "all else is a console, in libvirt's own folder too",
+        arguments: [
+            "web-serial0.log", "web-console.log", "web-console0.log", "web-virtiofsd-not.txt", "webvirtiofsd.log",
+            "web2.log", "other-virtiofsd.log", "anything",
+        ]
+    )
+    func consoles(file: String) {
+        var names = LogNames()
+        #expect(names.stream(of: folder + file, owner, besides: []) == .console0)
+        #expect(names.stream(of: folder + file, owner, besides: []) == .console0)
+        #expect(names.stream(of: folder + "web-serial1.log", owner, besides: []).text == "console1")
+    }
+
+    @Test("a log goes on under the name that it had in the process before, until the VM's logs have ended")
+    func handOver() throws {
+        var names = LogNames()
+        let path = folder + "web-serial0.log"
+        names.goOn(path, owner, as: try #require(StreamName("qemu-serial0")))
+        #expect(names.stream(of: path, owner, besides: []).text == "qemu-serial0")
+        #expect(names.stream(of: folder + "web-serial1.log", owner, besides: []) == .console0)
+        names.forget(owner.uuid)
+        #expect(names.stream(of: path, owner, besides: []) == .console0)
+    }
+}
