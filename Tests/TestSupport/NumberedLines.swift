@@ -51,6 +51,8 @@ public final class TalkingGuest: @unchecked Sendable {
         self.descriptor = descriptor
         self.limit = limit
         self.pace = pace
+        // A reader that goes away ends the guest, not the tests.
+        signal(SIGPIPE, SIG_IGN)
         let start = Unmanaged.passRetained(self)
         pthread_create(
             &thread,
