@@ -34,7 +34,8 @@ struct LogStream {
                 try await outbound.write(.end(trailers(of: query)))
             }
         } catch {
-            try? await outbound.write(.body(ByteBuffer(string: request.rendering.format.words(for: error))))
+            let ending = query.finishLine() + Array(request.rendering.format.words(for: error).utf8)
+            try? await outbound.write(.body(ByteBuffer(bytes: ending)))
             throw BrokenAnswer(cause: error)
         }
     }

@@ -196,6 +196,13 @@ public final class LogQuery: @unchecked Sendable {
         return out
     }
 
+    /// The end of a line that was shown in part, for whoever writes more behind an answer that breaks off.
+    public func finishLine() -> [UInt8] {
+        var out: [UInt8] = []
+        writer.finish(to: &out)
+        return out
+    }
+
     // MARK: - Entries
 
     private func append(_ entry: LogEntry, _ lane: Int, to out: inout [UInt8]) throws {

@@ -59,7 +59,7 @@ struct Wait: AsyncParsableCommand {
             throw ExitCode.nothingMatched
         }
         if !quiet {
-            try Output.write(Terminal.safe(text) + "\n")
+            try Output.write(DisplayedLine.text(of: text.utf8) + "\n")
         }
     }
 
