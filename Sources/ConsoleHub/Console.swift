@@ -225,6 +225,7 @@ final class Console: @unchecked Sendable {
         let comesBack = definition.endpoint.comesBack
         guard comesBack != .never else {
             isSpent = true
+            closeWatchers { !$0.isBehind }
             return
         }
         tellAll("the console was closed; waiting for it to come back")
@@ -281,9 +282,7 @@ final class Console: @unchecked Sendable {
         tellAll(reason)
         cancel(&retry)
         cancel(&forgetting)
-        watchers.forEach { $0.end() }
-        watchers.removeAll()
-        writer = nil
+        closeWatchers { _ in true }
         intake?.close()
         intake = nil
         let sockets = [listener, passThrough].compactMap { $0 }
@@ -365,6 +364,13 @@ final class Console: @unchecked Sendable {
     func inputDrained() {
         writer?.pauseInput(false)
         hangUpUnlessWanted()
+    }
+
+    /// Closes the connections of those watchers for whom there is nothing more.
+    private func closeWatchers(where isDone: (Watcher) -> Bool) {
+        watchers.filter(isDone).forEach { $0.end() }
+        watchers.removeAll(where: isDone)
+        writer = nil
     }
 
     private func tellAll(_ message: String) {

@@ -177,13 +177,29 @@ public final class ConsoleHub: Sendable {
     }
 
     /// Adds the console behind a descriptor that is open already, such as a child's output; it is not connected again
-    /// when it ends.
-    public func add(_ definition: Definition, descriptor: consuming Descriptor) {
-        _ = add(definition, with: Connection(descriptor))
+    /// when it ends. `writer`, when given, is attached as the one who may write, under the name `who`, before anything
+    /// is read: it gets every byte from the first on, and is closed after the last.
+    public func add(
+        _ definition: Definition,
+        descriptor: consuming Descriptor,
+        writer: consuming Descriptor? = nil,
+        who: String = ""
+    ) {
+        let raw = writer?.release()
+        _ = add(definition, with: Connection(descriptor)) { console in
+            if let raw {
+                console.attach(Descriptor(owning: raw), as: .write, who: who)
+            }
+        }
     }
 
     @discardableResult
-    private func add(_ definition: Definition, with connection: Connection?, isHandedOver: Bool = false) -> Added {
+    private func add(
+        _ definition: Definition,
+        with connection: Connection?,
+        isHandedOver: Bool = false,
+        _ onBegin: @escaping @Sendable (Console) -> Void = { _ in }
+    ) -> Added {
         let shard = capture.shard(of: definition.key.vm)
         let console = Console(definition, shard: shard, hub: self)
         var displaced: [Console] = []
@@ -218,6 +234,7 @@ public final class ConsoleHub: Sendable {
         let knownPeer = isHandedOver ? connection?.peer : table.peer(of: definition.key)
         shard.loop.post {
             console.begin(with: connection, knownPeer: knownPeer, isHandedOver: isHandedOver)
+            onBegin(console)
         }
         control.post { [weak self] in self?.prepare(console) }
         return .new

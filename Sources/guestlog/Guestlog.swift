@@ -72,7 +72,8 @@ struct Guestlog: AsyncParsableCommand {
             _exit(code.rawValue)
         case let error as Output.Closed:
             _exit(error.code)
-        case is ControlClient.Unreachable, is SystemError, is VirtlogdTakeOver.Refused:
+        case is ControlClient.Unreachable, is SystemError, is VirtlogdTakeOver.Refused,
+            is ForegroundRun.Busy:
             Output.error("\(error)")
             _exit(ExitCode.outOfReach.rawValue)
         case let error as APIError where error.status >= 500:
