@@ -286,17 +286,32 @@ public final class ConsoleHub: Sendable {
             }
     }
 
-    /// Puts somebody on a console: from now on `descriptor` gets its bytes, and, if it may write, gives it theirs.
+    /// What a client that was attached to a console can do there.
+    public struct Attachment: Hashable, Sendable {
+        /// Why what the client types does not reach the guest; nil when it does.
+        public var refusal: String?
+        /// Whether the guest's end is connected.
+        public var isConnected: Bool
+    }
+
+    /// Attaches a client to a console: from now on `descriptor` gets its bytes, and, if it may write, gives it theirs.
+    /// `onAttached` is called on the console's thread once it is known what the client can do there, of a console on
+    /// demand once it was reached or could not be; with nil when the console has ended meanwhile.
     ///
-    /// False when there is no such console; the descriptor is closed then.
-    public func attach(_ key: StreamKey, _ descriptor: consuming Descriptor, as role: WatcherRole, who: String) -> Bool
-    {
+    /// False when there is no such console; the descriptor is closed then, and `onAttached` is not called.
+    public func attach(
+        _ key: StreamKey,
+        _ descriptor: consuming Descriptor,
+        as role: WatcherRole,
+        who: String,
+        _ onAttached: @escaping @Sendable (Attachment?) -> Void = { _ in }
+    ) -> Bool {
         let raw = descriptor.release()
         guard let console = state.withLock({ $0.consoles[key] }) else {
             close(raw)
             return false
         }
-        console.shard.loop.post { console.attach(Descriptor(owning: raw), as: role, who: who) }
+        console.shard.loop.post { console.attach(Descriptor(owning: raw), as: role, who: who, onAttached) }
         return true
     }
 

@@ -125,10 +125,11 @@ struct Logs: AsyncParsableCommand {
     func run() async throws {
         let request = try self.request()
         do {
-            if let store = try places.readableStore() {
+            let source = try await places.source()
+            if let store = source.store {
                 try await answer(request, from: store)
             } else {
-                try await ask(request)
+                try await ask(source.client, request)
             }
         } catch let error as QueryError {
             throw hint(for: error)
@@ -174,9 +175,23 @@ struct Logs: AsyncParsableCommand {
 
     // MARK: - From the daemon
 
-    private func ask(_ request: LogRequest) async throws {
+    private func ask(_ client: ControlClient, _ request: LogRequest) async throws {
         let target = RequestTarget(["v1", "logs"], request.parameters)
-        let trailers = try await places.client().stream(target) { try Output.write($0) }
+        let trailers: ControlClient.Trailers
+        if follow, head == nil, limitBytes == nil {
+            var endsLine = true
+            trailers = try await client.follow(target, onLost: Output.sayReconnecting) {
+                // A line that goes on is in two pieces: the second may not pass for something else.
+                if request.rendering.format.isHuman, !endsLine {
+                    try Output.write("\n")
+                }
+            } _: { bytes in
+                endsLine = bytes.last.map { $0 == Lines.feed } ?? endsLine
+                try Output.write(bytes)
+            }
+        } else {
+            trailers = try await client.stream(target) { try Output.write($0) }
+        }
         try finish(cursor: trailers.cursor ?? "", matched: trailers.matched, explanation: trailers.explanation)
     }
 
