@@ -28,7 +28,25 @@ struct ConsoleBridge {
                 }
             } catch let error as APIError {
                 try await close(outbound, error.message, error.status >= 500 ? .tryAgainLater : .policyViolation)
+                await awaitEnd(of: inbound)
             }
+        }
+    }
+
+    /// Reads on until the client has closed its end, for a moment: a connection that is closed with something unread in
+    /// it would take the close frame with it.
+    private func awaitEnd(of inbound: NIOAsyncChannelInboundStream<WebSocketFrame>) async {
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                do {
+                    for try await _ in inbound {}
+                } catch {
+                    // It has ended, too.
+                }
+            }
+            tasks.addTask { try? await Task.sleep(for: .seconds(1)) }
+            await tasks.next()
+            tasks.cancelAll()
         }
     }
 

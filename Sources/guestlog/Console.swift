@@ -105,7 +105,7 @@ struct Console: AsyncParsableCommand {
             }
             input.leave()
             if !reconnection.isLost {
-                let words = "guestlog is being replaced; reconnecting (what is typed meanwhile is dropped)"
+                let words = "guestlog is being replaced or restarted; reconnecting; what is typed meanwhile is dropped"
                 Output.error(words + (isInteractive ? "\r" : ""), prefix: isInteractive ? "\r\n-- " : "-- ")
             }
             guard await reconnection.wait() else {

@@ -67,7 +67,7 @@ struct Logs: AsyncParsableCommand {
         name: .shortAndLong,
         help: ArgumentHelp("Lines that match only (a Perl regular expression).", valueName: "re")
     )
-    var grep: String?
+    var grep: [String] = []
 
     @Flag(inversion: .prefixedNo, help: "Ignore case in --grep; by default when it is all lower case.")
     var ignoreCase: Bool?
@@ -117,6 +117,9 @@ struct Logs: AsyncParsableCommand {
         if let format = OutputFormat(word: output), !force {
             try Output.checkTerminal(format, remedy: "write them to a file, or say --force")
         }
+        if grep.count > 1 {
+            throw ValidationError("--grep was given \(grep.count) times; one pattern finds either: 'this|that'")
+        }
         if let head, head < 0 {
             throw ValidationError("--head \(head): a whole number from 0 was expected")
         }
@@ -148,7 +151,7 @@ struct Logs: AsyncParsableCommand {
         put("boot", previous ? "-1" : boot.map { String($0) })
         parameters["stream"] = stream.isEmpty ? nil : stream
         put("severity", severity)
-        put("grep", grep)
+        put("grep", grep.first)
         put("ignore-case", ignoreCase.map { $0 ? "1" : "0" })
         put("limit-bytes", limitBytes.map { String($0) })
         put("format", output)
@@ -202,7 +205,7 @@ struct Logs: AsyncParsableCommand {
         if showCursor {
             Output.error("cursor: \(cursor)", prefix: "-- ")
         }
-        if !matched, grep != nil || severity != nil {
+        if !matched, !grep.isEmpty || severity != nil {
             throw ExitCode.nothingMatched
         }
     }

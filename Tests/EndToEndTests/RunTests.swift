@@ -165,5 +165,10 @@ import Testing
         let text = shown([], named)
         #expect(text.contains(" /named/store\n") && text.contains(" /named/socket\n"))
         #expect(shown(["--store", "/option"], named).contains(" /option\n"))
+        // The folders that systemd makes for a service are its defaults, and give way to the file.
+        let service = ["STATE_DIRECTORY": "/state:/more", "RUNTIME_DIRECTORY": "/runtime"]
+        #expect(shown([], service).contains(" \(site.path)/store\n"))
+        let defaults = shown(["--config", "/dev/null"], service)
+        #expect(defaults.contains(" /state\n") && defaults.contains(" /runtime/guestlog.sock\n"))
     }
 }
