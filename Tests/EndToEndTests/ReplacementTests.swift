@@ -67,7 +67,7 @@ import Testing
         let site = try Site()
         let guest = try Chardev(site.path + "/vms/web.sock")
         try guest.accept()
-        let followers = [["-o", "raw"], ["-o", "raw", "-n", "0"], ["-t"], ["-o", "json"]].enumerated().map {
+        let followers = [["-o", "raw"], ["-o", "raw", "-n", "1000"], ["-t"], ["-o", "json"]].enumerated().map {
             number,
             words in
             site.begin(["logs", "web", "-f"] + words, by: .socket, name: "follower-\(number)")
