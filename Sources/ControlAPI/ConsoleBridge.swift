@@ -124,8 +124,8 @@ struct ConsoleBridge {
                         case .ping:
                             try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData))
                         case .connectionClose where visit.isStrict:
-                            // The hub closes its end when it has read all that came before; that is answered with a close
-                            // frame, unless the client goes first.
+                            // The hub closes its end when it has read all that came before; that is answered with a
+                            // close frame, unless the client goes first.
                             isLeaving.withLockedValue { $0 = true }
                             input.finish()
                         case .connectionClose:

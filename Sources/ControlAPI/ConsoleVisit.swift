@@ -20,8 +20,8 @@ struct ConsoleVisit: Sendable {
     var stream: String?
     /// What they want to do there, as a request says it.
     var mode: String?
-    /// Whether it is refused rather than let in where what it types would not reach the guest; and told, when it leaves,
-    /// once all of that was handed to the console.
+    /// Whether it is refused rather than let in where what it types would not reach the guest; and told, when it
+    /// leaves, once all of that was handed to the console.
     var isStrict = false
     /// Who it is.
     let visitor: Visitor

@@ -204,8 +204,8 @@ public struct ControlClient: Sendable {
         }
     }
 
-    /// Runs `attempt` again when the daemon went away before its answer ended, until it has answered. `onLost` is called
-    /// when it went away; an attempt that outlives that says so by calling what it is given.
+    /// Runs `attempt` again when the daemon went away before its answer ended, until it has answered. `onLost` is
+    /// called when it went away; an attempt that outlives that says so by calling what it is given.
     public func persist<Result>(
         onLost: () -> Void,
         _ attempt: (_ reconnected: () -> Void) async throws -> Result

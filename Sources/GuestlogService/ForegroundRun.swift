@@ -98,8 +98,8 @@ public final class ForegroundRun {
     }
 
     /// Carries bytes between our standard streams and the console, and signals to the child, until the child has ended
-    /// and all it wrote is on standard output. `console` is closed when the child's terminal is, which `isConnected` tells
-    /// of, or when we read too slowly; `rejoin` connects us again.
+    /// and all it wrote is on standard output. `console` is closed when the child's terminal is, which `isConnected`
+    /// tells of, or when we read too slowly; `rejoin` connects us again.
     private func pump(
         _ console: consuming Descriptor,
         _ signals: borrowing SignalQueue,
@@ -119,8 +119,8 @@ public final class ForegroundRun {
                 pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0),
             ]
             let ready = poll(&polled, nfds_t(polled.count), hasEnded ? Self.quietAfterEnd : -1)
-            // A terminal that stays open beyond the child is held by processes it left behind: those are not waited for.
-            // The hub answers between its reads: asked twice, it has read what was there before.
+            // A terminal that stays open beyond the child is held by processes it left behind: those are not waited
+            // for. The hub answers between its reads: asked twice, it has read what was there before.
             if ready == 0, isConnected(), isConnected(), poll(&polled, 1, 0) == 0 {
                 return
             }

@@ -5,8 +5,8 @@ import SystemIO
 
 /// The process that writes a VM's log: it holds the lock in the VM's folder.
 enum VMWriter {
-    /// Throws `ForegroundRun.Busy` when another process writes the log of the VM that is named `name` in the store `root`, SystemError
-    /// when that cannot be found out. The lock is not kept: who opens the VM takes it.
+    /// Throws `ForegroundRun.Busy` when another process writes the log of the VM that is named `name` in the store
+    /// `root`, SystemError when that cannot be found out. The lock is not kept: who opens the VM takes it.
     static func refuse(_ name: String, in root: String) throws {
         let store = Store(root: root)
         var identity = VMIdentity(name: name)
@@ -24,8 +24,8 @@ enum VMWriter {
         }
     }
 
-    /// The process that holds a lock on the file, by /proc/locks (proc_locks(5)): `1: FLOCK ADVISORY WRITE 3523 fd:01:1234
-    /// 0 EOF`. Nil when it lies beyond this process' namespaces.
+    /// The process that holds a lock on the file, by /proc/locks (proc_locks(5)): `1: FLOCK ADVISORY WRITE 3523
+    /// fd:01:1234 0 EOF`. Nil when it lies beyond this process' namespaces.
     private static func holder(ofFileAt path: String) -> pid_t? {
         var status = stat()
         let table = try? StoredFile("/proc/locks", .read, on: LinuxFileSystem())

@@ -65,9 +65,9 @@ struct PlaceOptions: ParsableArguments {
 
     /// Where to read, by one rule for all commands.
     ///
-    /// The store is that of --store, else of GUESTLOG_STORE, else of the configuration. A daemon at the socket that keeps
-    /// another one is mentioned when the store was named, and believed when it was not: then the store is the daemon's.
-    /// With --socket alone the daemon answers.
+    /// The store is that of --store, else of GUESTLOG_STORE, else of the configuration. A daemon at the socket that
+    /// keeps another one is mentioned when the store was named, and believed when it was not: then the store is the
+    /// daemon's. With --socket alone the daemon answers.
     func source() async throws -> Source {
         let configuration = try configuration()
         let daemon = ControlClient(socket: configuration.socket)

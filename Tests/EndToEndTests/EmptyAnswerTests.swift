@@ -86,6 +86,8 @@ import Testing
         #expect(late.wait() == 0 && late.complaints.contains("web was deleted"))
     }
 
+    // Swift's own list of the arguments is empty then in a program that is linked statically, as the packaged one is; in one
+    // with Swift's shared libraries it is not.
     @Test("a program whose arguments a preloaded library has moved starts all the same")
     func movedArguments() throws {
         let folder = TemporaryFolder()

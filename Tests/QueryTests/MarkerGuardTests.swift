@@ -57,8 +57,8 @@ struct MarkerGuardTests {
         return bytes
     }
 
-    /// What `text` looks like when hostile text comes in pieces, some shown early, with markers in between; and how many
-    /// markers there are.
+    /// What `text` looks like when hostile text comes in pieces, some shown early, with markers in between; and how
+    /// many markers there are.
     private func render(_ look: Look, _ generator: inout SeededGenerator) -> (text: [UInt8], markers: Int) {
         var writer = look.writer
         var out: [UInt8] = []

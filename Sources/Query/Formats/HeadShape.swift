@@ -1,7 +1,7 @@
 import LogModel
 
-/// What `text` and `short` write before each line, recognised: where a guest has written it, it is no head, but a reader
-/// may take it for one.
+/// What `text` and `short` write before each line, recognised: where a guest has written it, it is no head, but a
+/// reader may take it for one.
 ///
 /// Blanks are single spaces in what is looked at.
 enum HeadShape {

@@ -4,8 +4,9 @@ import TextFormats
 /// Keeps a guest's line from passing for a line of Guestlog's own in `text` and `short`.
 ///
 /// A marker begins, behind the time and the prefix that the format puts first, with two hyphens and a space; a message
-/// of the program's with `guestlog:` and a space. Where a guest's line, as displayed, begins so, that space is written as
-/// an escape: `--\x20boot 99`. The escape can be taken back like all others (`TerminalEscaper`), and no marker has one.
+/// of the program's with `guestlog:` and a space. Where a guest's line, as displayed, begins so, that space is written
+/// as an escape: `--\x20boot 99`. The escape can be taken back like all others (`TerminalEscaper`), and no marker has
+/// one.
 ///
 /// Looked through are what a reader does not see or takes for the head of the line: colours, blanks, combining
 /// characters, and the times and prefixes that the formats write, when the guest itself has written them. Dashes of all
