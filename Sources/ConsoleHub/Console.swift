@@ -23,6 +23,10 @@ final class Console: @unchecked Sendable {
     private var passThrough: PassiveSocket?
     private var watchers: [Watcher] = []
     private var writer: Watcher?
+    /// Those who wait to be told what they can do on a console on demand, until it was dialled.
+    private var awaitingDial: [() -> Void] = []
+    /// Why the console could not be reached, as the watchers were told.
+    private var toldFailure: SystemError?
     private var knownPeer: ProcessIdentity?
     /// Whether it has been connected since this process began, and whether nobody was found there since then.
     private var wasConnected = false
@@ -100,6 +104,7 @@ final class Console: @unchecked Sendable {
     /// What came of dialling.
     func dialled(_ result: Result<Connection, SystemError>) {
         isDialling = false
+        defer { settleAttachments() }
         guard line == nil, !isEnded, isWanted else {
             return
         }
@@ -114,7 +119,10 @@ final class Console: @unchecked Sendable {
             wasAbsent = true
         }
         if definition.isOnDemand {
-            tellAll("the console cannot be reached: \(error)")
+            if toldFailure != error {
+                tellAll("the console cannot be reached: \(error); it is tried again")
+                toldFailure = error
+            }
             // Who has left meanwhile is seen to have, and ends the trying.
             inputDrained()
         }
@@ -200,6 +208,7 @@ final class Console: @unchecked Sendable {
             return
         }
         self.line = line
+        toldFailure = nil
         cancel(&forgetting)
         connectedAt = hub.capture.clock.monotonicMicroseconds()
         if !isHandedOver, let boundary = boundary(before: peer) {
@@ -252,9 +261,10 @@ final class Console: @unchecked Sendable {
         let comesBack = definition.endpoint.comesBack
         guard comesBack != .never else {
             isSpent = true
+            closeWatchers { !$0.isBehind }
             return
         }
-        tellAll("the console was closed; waiting for it to come back")
+        tellAll("the console was closed; waiting for it to come back; what is typed until then is dropped")
         if hub.capture.clock.monotonicMicroseconds() - connectedAt >= Self.settled {
             backoff = Backoff()
         }
@@ -306,12 +316,11 @@ final class Console: @unchecked Sendable {
 
     private func release(_ reason: String) -> [PassiveSocket] {
         isEnded = true
+        settleAttachments()
         tellAll(reason)
         cancel(&retry)
         cancel(&forgetting)
-        watchers.forEach { $0.end() }
-        watchers.removeAll()
-        writer = nil
+        closeWatchers { _ in true }
         log?.close()
         let sockets = [listener, passThrough].compactMap { $0 }
         sockets.forEach { $0.end() }
@@ -322,30 +331,62 @@ final class Console: @unchecked Sendable {
 
     // MARK: - Watchers
 
-    /// Puts somebody on the console, and leaves a record of who that is, and of what they may do.
-    func attach(_ descriptor: consuming Descriptor, as role: WatcherRole, who: String) {
+    /// Attaches a client, and leaves a record of who that is, and of what they may do. `onAttached` is called as
+    /// `ConsoleHub.attach` tells.
+    func attach(
+        _ descriptor: consuming Descriptor,
+        as role: WatcherRole,
+        who: String,
+        _ onAttached: @escaping (ConsoleHub.Attachment?) -> Void = { _ in }
+    ) {
         let watcher = Watcher(descriptor, who: who, console: self)
         guard !isEnded, watcher.begin() else {
+            onAttached(nil)
             return
         }
         watchers.append(watcher)
         if definition.isOnDemand {
+            toldFailure = nil
             dial()
+        } else if line == nil {
+            watcher.tell("\(definition.key.name) is not connected; waiting for it; what is typed until then is dropped")
         }
+        let refusal = admit(watcher, as: role)
+        let report = { [unowned self] in
+            onAttached(isEnded ? nil : ConsoleHub.Attachment(refusal: refusal, isConnected: line != nil))
+        }
+        if isDialling, definition.isOnDemand {
+            awaitingDial.append(report)
+        } else {
+            report()
+        }
+    }
+
+    private func settleAttachments() {
+        let waiting = awaitingDial
+        awaitingDial = []
+        waiting.forEach { $0() }
+    }
+
+    /// Lets the watcher write, if it asks for that and may; otherwise returns why not.
+    private func admit(_ watcher: Watcher, as role: WatcherRole) -> String? {
+        let who = watcher.who
         guard role != .watch else {
             say(.notice, "\(who) watches")
-            return
+            return "watching only"
         }
         guard definition.endpoint.takesInput else {
-            watcher.tell("a named pipe carries nothing to the guest; you are watching")
+            let refusal = "a named pipe carries nothing to the guest"
+            watcher.tell(refusal + "; you are watching")
             say(.notice, "\(who) watches: nothing can be typed on a named pipe")
-            return
+            return refusal
         }
         if let writer {
             guard role == .steal else {
-                watcher.tell("\(writer.who) is writing; you are watching")
-                say(.notice, "\(who) watches: \(writer.who) is writing")
-                return
+                let refusal = "\(writer.who) is writing"
+                watcher.tell(refusal + "; you are watching")
+                say(.notice, "\(who) watches: \(refusal)")
+                return refusal
             }
             writer.tell("\(who) has taken over; you are watching")
             inputDrained()
@@ -355,6 +396,7 @@ final class Console: @unchecked Sendable {
         }
         writer = watcher
         watcher.pauseInput(definition.isOnDemand && line == nil)
+        return nil
     }
 
     func drop(_ watcher: Watcher) {
@@ -392,6 +434,13 @@ final class Console: @unchecked Sendable {
     func inputDrained() {
         writer?.pauseInput(false)
         hangUpUnlessWanted()
+    }
+
+    /// Closes the connections of those watchers for whom there is nothing more.
+    private func closeWatchers(where isDone: (Watcher) -> Bool) {
+        watchers.filter(isDone).forEach { $0.end() }
+        watchers.removeAll(where: isDone)
+        writer = nil
     }
 
     private func tellAll(_ message: String) {

@@ -243,9 +243,20 @@ public final class ConsoleHub: Sendable {
     }
 
     /// Adds the console behind a descriptor that is open already, such as a child's output; it is not connected again
-    /// when it ends.
-    public func add(_ definition: Definition, descriptor: consuming Descriptor) {
-        _ = add(definition, with: Connection(descriptor))
+    /// when it ends. `writer`, when given, is attached as the one who may write, under the name `who`, before anything
+    /// is read: it gets every byte from the first on, and is closed after the last.
+    public func add(
+        _ definition: Definition,
+        descriptor: consuming Descriptor,
+        writer: consuming Descriptor? = nil,
+        who: String = ""
+    ) {
+        let raw = writer?.release()
+        _ = add(definition, with: Connection(descriptor)) { console in
+            if let raw {
+                console.attach(Descriptor(owning: raw), as: .write, who: who)
+            }
+        }
     }
 
     @discardableResult
@@ -253,7 +264,8 @@ public final class ConsoleHub: Sendable {
         _ definition: Definition,
         with connection: Connection?,
         isHandedOver: Bool = false,
-        discarded: DiscardedOutput? = nil
+        discarded: DiscardedOutput? = nil,
+        _ onBegin: @escaping @Sendable (Console) -> Void = { _ in }
     ) -> Added {
         let shard = capture.shard(of: definition.key.vm)
         let console = Console(definition, shard: shard, hub: self)
@@ -286,6 +298,7 @@ public final class ConsoleHub: Sendable {
                 isHandedOver: isHandedOver,
                 discarded: discarded
             )
+            onBegin(console)
         }
         control.post { [weak self] in
             if isHandedOver {
@@ -344,17 +357,32 @@ public final class ConsoleHub: Sendable {
             }
     }
 
-    /// Puts somebody on a console: from now on `descriptor` gets its bytes, and, if it may write, gives it theirs.
+    /// What a client that was attached to a console can do there.
+    public struct Attachment: Hashable, Sendable {
+        /// Why what the client types does not reach the guest; nil when it does.
+        public var refusal: String?
+        /// Whether the guest's end is connected.
+        public var isConnected: Bool
+    }
+
+    /// Attaches a client to a console: from now on `descriptor` gets its bytes, and, if it may write, gives it theirs.
+    /// `onAttached` is called on the console's thread once it is known what the client can do there, of a console on
+    /// demand once it was reached or could not be; with nil when the console has ended meanwhile.
     ///
-    /// False when there is no such console; the descriptor is closed then.
-    public func attach(_ key: StreamKey, _ descriptor: consuming Descriptor, as role: WatcherRole, who: String) -> Bool
-    {
+    /// False when there is no such console; the descriptor is closed then, and `onAttached` is not called.
+    public func attach(
+        _ key: StreamKey,
+        _ descriptor: consuming Descriptor,
+        as role: WatcherRole,
+        who: String,
+        _ onAttached: @escaping @Sendable (Attachment?) -> Void = { _ in }
+    ) -> Bool {
         let raw = descriptor.release()
         guard let console = state.withLock({ $0.consoles[key] }) else {
             close(raw)
             return false
         }
-        console.shard.loop.post { console.attach(Descriptor(owning: raw), as: role, who: who) }
+        console.shard.loop.post { console.attach(Descriptor(owning: raw), as: role, who: who, onAttached) }
         return true
     }
 

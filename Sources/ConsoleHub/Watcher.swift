@@ -58,6 +58,9 @@ final class Watcher: EventHandler {
         token = nil
     }
 
+    /// Whether it did not keep up, and is yet to be told of what it missed.
+    var isBehind: Bool { skipped > 0 }
+
     /// Sends `bytes`, or begins to cut the watcher off when there is no room.
     func send(_ bytes: UnsafeRawBufferPointer) {
         guard skipped == 0 else {

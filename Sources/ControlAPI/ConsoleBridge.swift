@@ -1,6 +1,7 @@
 import Capture
 import ConsoleHub
 import LogModel
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -23,11 +24,29 @@ struct ConsoleBridge {
                     }
                 let console = try await attach(visit, as: caller, on: channel.channel.eventLoop)
                 try await server.sessions.during(caller, channel.channel, from: server.now) {
-                    try await pump(console, visit.framing, inbound, outbound)
+                    try await pump(console, visit, inbound, outbound)
                 }
             } catch let error as APIError {
-                try await close(outbound, error.message, .policyViolation)
+                try await close(outbound, error.message, error.status >= 500 ? .tryAgainLater : .policyViolation)
+                await awaitEnd(of: inbound)
             }
+        }
+    }
+
+    /// Reads on until the client has closed its end, for a moment: a connection that is closed with something unread in
+    /// it would take the close frame with it.
+    private func awaitEnd(of inbound: NIOAsyncChannelInboundStream<WebSocketFrame>) async {
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                do {
+                    for try await _ in inbound {}
+                } catch {
+                    // It has ended, too.
+                }
+            }
+            tasks.addTask { try? await Task.sleep(for: .seconds(1)) }
+            await tasks.next()
+            tasks.cancelAll()
         }
     }
 
@@ -43,34 +62,55 @@ struct ConsoleBridge {
             let streams = keys.map(\.stream.text).joined(separator: ", ")
             throw APIError.notFound("no console of \(visit.vm) feeds \(stream); there is \(streams)")
         }
-        let raw = try joinHub(key, role, caller.name)
+        let raw = try await joinHub(key, role, caller.name, isStrict: visit.isStrict)
         return try await ClientBootstrap(group: loop).withConnectedSocket(raw) { channel in
-            channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel(wrappingChannelSynchronously: channel) }
+            channel.eventLoop.makeCompletedFuture {
+                try NIOAsyncChannel(
+                    wrappingChannelSynchronously: channel,
+                    configuration: .init(isOutboundHalfClosureEnabled: visit.isStrict)
+                )
+            }
         }
     }
 
     /// One end of a socket pair goes to the hub; the other's number is returned, to be closed by its channel.
-    private func joinHub(_ key: StreamKey, _ role: WatcherRole, _ who: String) throws -> Int32 {
+    private func joinHub(_ key: StreamKey, _ role: WatcherRole, _ who: String, isStrict: Bool) async throws -> Int32 {
         let pair = try Descriptor.socketPair()
-        guard server.hub.attach(key, try pair.first.duplicate(), as: role, who: who) else {
+        let theirs = try pair.first.duplicate().release()
+        let ours = try pair.second.duplicate()
+        let attachment = await withCheckedContinuation { continuation in
+            let descriptor = Descriptor(owning: theirs)
+            if !server.hub.attach(key, descriptor, as: role, who: who, { continuation.resume(returning: $0) }) {
+                continuation.resume(returning: nil)
+            }
+        }
+        guard let attachment else {
             throw APIError.notFound("the console of \(key.name) is gone")
         }
-        return try pair.second.duplicate().release()
+        if isStrict, let refusal = attachment.refusal {
+            throw APIError.conflict("nothing can be typed on \(key.name): \(refusal)")
+        }
+        if isStrict, !attachment.isConnected {
+            throw APIError(503, "nothing can be typed on \(key.name): it is not connected")
+        }
+        return ours.release()
     }
 
     private func pump(
         _ console: NIOAsyncChannel<ByteBuffer, ByteBuffer>,
-        _ framing: ConsoleVisit.Framing,
+        _ visit: ConsoleVisit,
         _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
         _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
     ) async throws {
+        let framing = visit.framing
+        let isLeaving = NIOLockedValueBox(false)
         try await console.executeThenClose { output, input in
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask {
                     for try await bytes in output {
                         try await outbound.write(framing.frame(bytes))
                     }
-                    try await close(outbound, "the console is closed to you")
+                    try await close(outbound, isLeaving.withLockedValue { $0 } ? "" : "the console is closed to you")
                 }
                 tasks.addTask {
                     for try await frame in inbound {
@@ -83,6 +123,11 @@ struct ConsoleBridge {
                             try await input.write(bytes)
                         case .ping:
                             try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData))
+                        case .connectionClose where visit.isStrict:
+                            // The hub closes its end when it has read all that came before; that is answered with a
+                            // close frame, unless the client goes first.
+                            isLeaving.withLockedValue { $0 = true }
+                            input.finish()
                         case .connectionClose:
                             // To be answered with one (RFC 6455, section 5.5.1).
                             try await close(outbound, "")
@@ -109,6 +154,11 @@ struct ConsoleBridge {
         data.writeBytes(reason.utf8.prefix(123))
         try await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: data))
     }
+}
+
+extension WebSocketErrorCode {
+    /// What was asked for cannot be had just now (1013 in IANA's registry).
+    static var tryAgainLater: WebSocketErrorCode { .unknown(1013) }
 }
 
 extension Channel {

@@ -20,6 +20,9 @@ struct ConsoleVisit: Sendable {
     var stream: String?
     /// What they want to do there, as a request says it.
     var mode: String?
+    /// Whether it is refused rather than let in where what it types would not reach the guest; and told, when it
+    /// leaves, once all of that was handed to the console.
+    var isStrict = false
     /// Who it is.
     let visitor: Visitor
     /// What the frames hold.
@@ -39,6 +42,7 @@ struct ConsoleVisit: Sendable {
         self.vm = vm
         stream = target["stream"]
         mode = target["mode"]
+        isStrict = target.flag("strict")
         self.visitor = visitor
     }
 

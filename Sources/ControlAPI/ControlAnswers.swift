@@ -253,6 +253,8 @@ extension ControlServer {
                 }
             }
         }
+        // Whoever follows it hears of its end.
+        capture.bell.ring(StreamID(vm: vm.directory, stream: .console0))
         return .object([("ended", .string(vm.identity.name))])
     }
 }

@@ -8,7 +8,8 @@ import SystemIO
 
 /// The command line's end of the API: one connection a request, over the daemon's Unix socket.
 public struct ControlClient: Sendable {
-    private let socket: String
+    /// The daemon's socket.
+    public let socket: String
 
     /// A client of the daemon at `socket`.
     public init(socket: String) {
@@ -21,9 +22,47 @@ public struct ControlClient: Sendable {
         public var socket: String
         /// Why.
         public var reason: String
+        /// What to do about it, when that can be told.
+        public var hint: String?
+
+        /// An attempt at `socket` that failed for `reason`.
+        public init(socket: String, reason: String) {
+            self.init(socket: socket, reason: reason, hint: Self.isItRunning)
+        }
+
+        private init(socket: String, reason: String, hint: String?) {
+            self.socket = socket
+            self.reason = reason
+            self.hint = hint
+        }
+
+        /// The failure to connect with errno `code`.
+        init(socket: String, code: Int32) {
+            self.init(socket: socket, reason: String(cString: strerror(code)), hint: Self.hint(socket, code))
+        }
+
+        /// Whether the daemon was there, and went away before its answer ended.
+        public var isCut: Bool { reason == Self.cutReason }
+        private static let cutReason = "the connection ended in the middle of an answer"
+
+        static func cut(_ socket: String) -> Unreachable { Unreachable(socket: socket, reason: cutReason) }
+
+        static let isItRunning = "is guestlog serve running?"
+        /// The socket of the daemon that is the system's.
+        private static let systemSocket = "/run/guestlog/guestlog.sock"
+
+        private static func hint(_ socket: String, _ code: Int32) -> String? {
+            switch code {
+            case EACCES: "root and the members of the socket's group may use it"
+            case ENAMETOOLONG: "a socket's path has 107 bytes at most"
+            case ENOENT where socket != systemSocket && access(systemSocket, F_OK) == 0:
+                "the system's daemon is at \(systemSocket): name it with --socket or GUESTLOG_SOCKET"
+            default: isItRunning
+            }
+        }
 
         public var description: String {
-            "the daemon cannot be reached at \(socket): \(reason); is guestlog serve running?"
+            "the daemon cannot be reached at \(socket): \(reason)" + (hint.map { "; \($0)" } ?? "")
         }
     }
 
@@ -39,13 +78,19 @@ public struct ControlClient: Sendable {
 
     private typealias RequestChannel = NIOAsyncChannel<HTTPClientResponsePart, HTTPPart<HTTPRequestHead, ByteBuffer>>
 
-    /// Whether somebody listens at the socket.
-    public var isReachable: Bool {
-        do {
-            _ = try UnixSocket.connect(to: socket)
-            return true
-        } catch {
-            return false
+    /// The folder of the store that the daemon keeps; nil when none answers within a second.
+    public func store() async -> String? {
+        guard (try? checkReachable()) != nil else {
+            return nil
+        }
+        return await withTaskGroup(of: String?.self) { tasks in
+            tasks.addTask { (try? await get(RequestTarget(["v1", "status"])))?["store"]?.text }
+            tasks.addTask {
+                try? await Task.sleep(for: .seconds(1))
+                return nil
+            }
+            defer { tasks.cancelAll() }
+            return await tasks.next() ?? nil
         }
     }
 
@@ -80,6 +125,42 @@ public struct ControlClient: Sendable {
         )
     }
 
+    /// Asks for text as `stream` does, and goes on where the answer was cut when the daemon is replaced or restarted.
+    /// `onLost` is called when the daemon went away, `onResumed` when it answers again, before more of the text.
+    public func follow(
+        _ target: RequestTarget,
+        onLost: () -> Void,
+        onResumed: () throws -> Void,
+        _ body: ([UInt8]) throws -> Void
+    ) async throws -> Trailers {
+        var target = target
+        target.parameters["resumable"] = ["1"]
+        var isLost = false
+        var matched = false
+        return try await persist {
+            isLost = true
+            onLost()
+        } _: { reconnected in
+            var reader = ResumableAnswer.Reader()
+            var trailers = try await stream(target) { bytes in
+                try reader.take(bytes) { piece, cursor in
+                    if isLost {
+                        isLost = false
+                        reconnected()
+                        try onResumed()
+                    }
+                    matched = matched || !piece.isEmpty
+                    target.parameters["cursor"] = [cursor]
+                    // The cursor says where to begin.
+                    target.parameters["tail"] = nil
+                    try body(piece)
+                }
+            }
+            trailers.matched = trailers.matched || matched
+            return trailers
+        }
+    }
+
     private func request(
         _ method: HTTPMethod,
         _ target: RequestTarget,
@@ -97,11 +178,10 @@ public struct ControlClient: Sendable {
             let head = HTTPRequestHead(version: .http1_1, method: method, uri: target.text, headers: headers)
             // At once: the daemon may have answered, and closed, before another piece is written.
             let content: [HTTPPart<HTTPRequestHead, ByteBuffer>] = body == nil ? [] : [.body(ByteBuffer(bytes: text))]
-            try await outbound.write(contentsOf: [.head(head)] + content + [.end(nil)])
-
             var status = HTTPResponseStatus.ok
             var failure: [UInt8] = []
             do {
+                try await outbound.write(contentsOf: [.head(head)] + content + [.end(nil)])
                 for try await part in inbound {
                     switch part {
                     case .head(let head):
@@ -117,10 +197,31 @@ public struct ControlClient: Sendable {
                         return trailers
                     }
                 }
-            } catch is HTTPParserError {
+            } catch is HTTPParserError, is IOError, is ChannelError {
                 // An answer that was cut is no HTTP.
             }
-            throw Unreachable(socket: socket, reason: "the connection ended in the middle of an answer")
+            throw Unreachable.cut(socket)
+        }
+    }
+
+    /// Runs `attempt` again when the daemon went away before its answer ended, until it has answered. `onLost` is
+    /// called when it went away; an attempt that outlives that says so by calling what it is given.
+    public func persist<Result>(
+        onLost: () -> Void,
+        _ attempt: (_ reconnected: () -> Void) async throws -> Result
+    ) async throws -> Result {
+        var reconnection = Reconnection()
+        while true {
+            do {
+                return try await attempt { reconnection.connected() }
+            } catch let error as Unreachable where reconnection.isLost || error.isCut {
+                if !reconnection.isLost {
+                    onLost()
+                }
+                guard await reconnection.wait() else {
+                    throw error
+                }
+            }
         }
     }
 
@@ -130,11 +231,11 @@ public struct ControlClient: Sendable {
     }
 
     /// Says in plain words why the daemon cannot be reached, when it cannot.
-    private func checkReachable() throws(Unreachable) {
+    func checkReachable() throws(Unreachable) {
         do {
             _ = try UnixSocket.connect(to: socket)
         } catch {
-            throw Unreachable(socket: socket, reason: String(cString: strerror(error.code)))
+            throw Unreachable(socket: socket, code: error.code)
         }
     }
 
@@ -152,103 +253,6 @@ public struct ControlClient: Sendable {
         } catch {
             throw Unreachable(socket: socket, reason: "\(error)")
         }
-    }
-
-    // MARK: - Consoles
-
-    private enum Upgraded: Sendable {
-        case webSocket(WebSocketChannel)
-        case refused
-    }
-
-    /// Joins a console: what it says goes to `onOutput`, what `input` yields goes to it. Returns the daemon's last
-    /// words when the console is closed, nil when `input` ended.
-    public func console(
-        _ target: RequestTarget,
-        input: AsyncStream<[UInt8]>,
-        _ onOutput: @escaping @Sendable ([UInt8]) -> Void
-    ) async throws -> String? {
-        let channel = try await upgrade(target)
-        return try await channel.executeThenClose { inbound, outbound in
-            try await withThrowingTaskGroup(of: String?.self) { tasks in
-                tasks.addTask {
-                    for try await frame in inbound {
-                        switch frame.opcode {
-                        case .binary, .text, .continuation:
-                            onOutput(Array(frame.unmaskedData.readableBytesView))
-                        case .connectionClose:
-                            var data = frame.unmaskedData
-                            _ = data.readWebSocketErrorCode()
-                            return String(buffer: data)
-                        default:
-                            break
-                        }
-                    }
-                    return "the daemon closed the connection"
-                }
-                tasks.addTask {
-                    for await bytes in input {
-                        let frame = WebSocketFrame(
-                            fin: true,
-                            opcode: .binary,
-                            maskKey: .random(),
-                            data: ByteBuffer(bytes: bytes)
-                        )
-                        try await outbound.write(frame)
-                    }
-                    return nil
-                }
-                let first = try await tasks.next() ?? nil
-                tasks.cancelAll()
-                return first
-            }
-        }
-    }
-
-    private func upgrade(_ target: RequestTarget) async throws -> WebSocketChannel {
-        try checkReachable()
-        let negotiation: EventLoopFuture<Upgraded>
-        do {
-            negotiation = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .connect(unixDomainSocketPath: socket) { channel in
-                    channel.eventLoop.makeCompletedFuture { try Self.configureUpgrade(channel, target) }
-                }
-        } catch {
-            throw Unreachable(socket: socket, reason: "\(error)")
-        }
-        guard case .webSocket(let channel) = try await negotiation.get() else {
-            throw APIError(502, "the daemon refused the console")
-        }
-        return channel
-    }
-
-    private static func configureUpgrade(
-        _ channel: any Channel,
-        _ target: RequestTarget
-    ) throws -> EventLoopFuture<Upgraded> {
-        let upgrader = NIOTypedWebSocketClientUpgrader<Upgraded>(
-            maxFrameSize: ControlServer.Limits.standardFrame,
-            upgradePipelineHandler: { channel, _ in
-                channel.eventLoop.makeCompletedFuture {
-                    .webSocket(try WebSocketChannel(wrappingChannelSynchronously: channel))
-                }
-            }
-        )
-        let head = HTTPRequestHead(
-            version: .http1_1,
-            method: .GET,
-            uri: target.text,
-            headers: ["Host": "guestlog", "Content-Length": "0"]
-        )
-        let upgrade = NIOTypedHTTPClientUpgradeConfiguration<Upgraded>(
-            upgradeRequestHead: head,
-            upgraders: [upgrader],
-            notUpgradingCompletionHandler: { $0.eventLoop.makeSucceededFuture(.refused) }
-        )
-        var configuration = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: upgrade)
-        // What the console says may come with the answer.
-        configuration.leftOverBytesStrategy = .forwardBytes
-        return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(configuration: configuration)
     }
 }
 

@@ -18,11 +18,14 @@ public struct LogRequest: Sendable {
     public var ignoreCase: Bool?
     /// How they look.
     public var rendering = Rendering()
+    /// Whether the body tells after each piece where to go on (`ResumableAnswer`).
+    var isResumable = false
 
     /// The names of all parameters.
     static let parameterNames: Set = [
         "vm", "all", "previous-instance", "stream", "since", "until", "tail", "head", "boot", "severity", "grep",
         "ignore-case", "limit-bytes", "cursor", "follow", "format", "timestamps", "prefix", "color", "utc",
+        "resumable",
     ]
 
     /// A question for everything of no VM.
@@ -82,6 +85,7 @@ public struct LogRequest: Sendable {
         rendering.prefix = target["prefix"].map { _ in target.flag("prefix") }
         rendering.color = target.flag("color")
         rendering.utc = target.flag("utc")
+        isResumable = target.flag("resumable")
     }
 
     /// The parameters that spell this question.

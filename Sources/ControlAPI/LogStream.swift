@@ -28,13 +28,21 @@ struct LogStream {
         headers.add(name: "Trailer", value: "Guestlog-Cursor, Guestlog-Matched, Guestlog-Explanation")
         try await outbound.write(.head(HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)))
         do {
+            if request.isResumable {
+                try await outbound.write(.body(ByteBuffer(bytes: ResumableAnswer.piece([], cursor: query.cursor))))
+            }
             let following = Following(CommitNews(server.capture.bell, on: server.threads(for: caller), until: closed))
-            let isWhole = try await following.answer(query) { try await outbound.write(.body(ByteBuffer(bytes: $0))) }
+            let isWhole = try await following.answer(query) { bytes in
+                let piece = request.isResumable ? ResumableAnswer.piece(bytes, cursor: query.cursor) : bytes
+                try await outbound.write(.body(ByteBuffer(bytes: piece)))
+            }
             if isWhole {
                 try await outbound.write(.end(trailers(of: query)))
             }
         } catch {
-            try? await outbound.write(.body(ByteBuffer(string: request.rendering.format.words(for: error))))
+            let ending = query.finishLine() + Array(request.rendering.format.words(for: error).utf8)
+            let piece = request.isResumable ? ResumableAnswer.piece(ending, cursor: query.cursor) : ending
+            try? await outbound.write(.body(ByteBuffer(bytes: piece)))
             throw BrokenAnswer(cause: error)
         }
     }

@@ -12,18 +12,24 @@ public struct DefaultPlaces: Sendable {
     /// What the environment names; it comes before the configuration file, as an option on the command line does.
     static var named: (store: String?, socket: String?) { (variable("GUESTLOG_STORE"), variable("GUESTLOG_SOCKET")) }
 
-    /// For root /var/lib/guestlog and /run/guestlog, for others the XDG folders; GUESTLOG_STORE and GUESTLOG_SOCKET
-    /// come first.
+    /// For a service the folders that systemd made for it, for root /var/lib/guestlog and /run/guestlog, for others the
+    /// XDG folders; GUESTLOG_STORE and GUESTLOG_SOCKET come first.
     public init() {
         let home = Self.variable("HOME") ?? "/"
         let isRoot = geteuid() == 0
         let data = isRoot ? "/var/lib" : Self.variable("XDG_DATA_HOME") ?? home + "/.local/share"
         let run = isRoot ? "/run" : Self.variable("XDG_RUNTIME_DIR") ?? home + "/.cache"
         let named = Self.named
-        store = named.store ?? data + "/guestlog"
-        let path = named.socket ?? run + "/guestlog/guestlog.sock"
+        store = named.store ?? Self.folder("STATE_DIRECTORY") ?? data + "/guestlog"
+        let folder = Self.folder("RUNTIME_DIRECTORY") ?? run + "/guestlog"
+        let path = named.socket ?? folder + "/guestlog.sock"
         socket = path
-        runtime = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? run + "/guestlog"
+        runtime = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? folder
+    }
+
+    /// The first of the folders that systemd made for the service (systemd.exec(5)).
+    private static func folder(_ name: String) -> String? {
+        variable(name).flatMap { $0.split(separator: ":").first.map { String($0) } }
     }
 
     private static func variable(_ name: String) -> String? {

@@ -31,10 +31,24 @@ public final class ForegroundRun {
         public var description: String { "\(cause)" }
     }
 
+    /// Another process writes the VM's log; the command was not started.
+    public struct Busy: Error, CustomStringConvertible {
+        let name: String
+        let store: String
+        /// The other process; nil when the kernel does not tell.
+        let process: pid_t?
+
+        public var description: String {
+            let who = process.map { "process \($0)" } ?? "another process"
+            return "\(who) writes the log of \(name) in \(store) already; choose another --name, or stop that process"
+        }
+    }
+
     /// Runs until the command ends; its exit status, or 128 and the signal that ended it. Signals that would end us
     /// are the command's: once it has ended, all it said is committed.
     public func run() throws -> Int32 {
         let console = try ConsoleHub.Definition(key: StreamKey(name: name), endpoint: .inherited)
+        try VMWriter.refuse(name, in: configuration.store)
         let signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP])
         let runtime = RunFolder(in: configuration.runtime)
         defer { runtime.remove() }
@@ -58,15 +72,23 @@ public final class ForegroundRun {
         } catch {
             throw CannotStart(cause: error)
         }
-        hub.add(console, descriptor: master)
-        try pump(signals, until: child) { () throws(SystemError) -> Descriptor? in
-            let pair = try Descriptor.socketPair()
-            let isThere = hub.attach(console.key, try pair.second.duplicate(), as: .write, who: "this terminal")
-            return isThere ? try pair.first.duplicate() : nil
+        // What the command says meanwhile waits in its terminal.
+        let ends = try SocketEnds.open()
+        hub.add(console, descriptor: master, writer: ends.theirs, who: Self.watcherName)
+        let isConnected = {
+            hub.statuses().contains { $0.definition.key == console.key && $0.isConnected }
+        }
+        try pump(ends.ours, signals, until: child, while: isConnected) { () throws(SystemError) -> Descriptor in
+            let ends = try SocketEnds.open()
+            _ = hub.attach(console.key, ends.theirs, as: .write, who: Self.watcherName)
+            return ends.ours
         }
         _ = hub.remove(console.key)
         return Self.status(of: child)
     }
+
+    /// What the terminal we run in is called among those on the console.
+    private static let watcherName = "this terminal"
 
     /// Waits for the child: its exit status, or 128 and the signal that ended it.
     private static func status(of child: pid_t) -> Int32 {
@@ -76,36 +98,39 @@ public final class ForegroundRun {
         return signal == 0 ? (status >> 8) & 0xff : 128 + signal
     }
 
-    /// Carries bytes between our standard streams and the console, and signals to the child, until it has ended and
-    /// all is written. `join` puts us on the console; whoever cannot keep up with it is cut off, and joins again.
+    /// Carries bytes between our standard streams and the console, and signals to the child, until the child has ended
+    /// and all it wrote is on standard output. `console` is closed when the child's terminal is, which `isConnected`
+    /// tells of, or when we read too slowly; `rejoin` connects us again.
     private func pump(
+        _ console: consuming Descriptor,
         _ signals: borrowing SignalQueue,
         until child: pid_t,
-        join: () throws(SystemError) -> Descriptor?
+        while isConnected: () -> Bool,
+        rejoin: () throws(SystemError) -> Descriptor
     ) throws(SystemError) {
-        guard var console = try join() else {
-            return
-        }
         let ended = Descriptor(owning: try systemCall("pidfd_open") { gl_pidfd(child) })
         var readsInput = true
+        var readsConsole = true
         var hasEnded = false
-        while true {
+        while readsConsole || !hasEnded {
             var polled = [
-                pollfd(fd: console.raw, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: readsConsole ? console.raw : -1, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: hasEnded ? -1 : ended.raw, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: readsInput ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: readsInput && readsConsole ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0),
             ]
-            // Once the child has ended, what is still on its way is waited for briefly.
-            let ready = poll(&polled, nfds_t(polled.count), hasEnded ? 200 : -1)
-            if ready == 0, hasEnded {
+            let ready = poll(&polled, nfds_t(polled.count), hasEnded ? Self.quietAfterEnd : -1)
+            // A terminal that stays open beyond the child is held by processes it left behind: those are not waited
+            // for. The hub answers between its reads: asked twice, it has read what was there before.
+            if ready == 0, isConnected(), isConnected(), poll(&polled, 1, 0) == 0 {
                 return
             }
             if polled[0].revents != 0, !copy(from: console.raw, to: STDOUT_FILENO) {
-                guard !hasEnded, let again = try join() else {
-                    return
+                if isConnected() {
+                    console = try rejoin()
+                } else {
+                    readsConsole = false
                 }
-                console = again
             }
             if polled[2].revents != 0 {
                 readsInput = copy(from: STDIN_FILENO, to: console.raw)
@@ -118,6 +143,9 @@ public final class ForegroundRun {
             }
         }
     }
+
+    /// Milliseconds without output after which a terminal that outlives the child is left.
+    private static let quietAfterEnd: Int32 = 200
 
     /// Copies what is there; false at the end.
     private func copy(from source: Int32, to target: Int32) -> Bool {
@@ -139,6 +167,17 @@ public final class ForegroundRun {
             }
             return count > 0
         }
+    }
+}
+
+/// A connection within this process: one end for us, one for the hub.
+private struct SocketEnds: ~Copyable {
+    let ours: Descriptor
+    let theirs: Descriptor
+
+    static func open() throws(SystemError) -> SocketEnds {
+        let pair = try Descriptor.socketPair()
+        return SocketEnds(ours: try pair.first.duplicate(), theirs: try pair.second.duplicate())
     }
 }
 

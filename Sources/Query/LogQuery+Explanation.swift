@@ -4,7 +4,11 @@ import LogStore
 extension LogQuery {
     /// Why nothing was handed out, or not all that might be, for people; nil when the answer speaks for itself.
     public func explanation() -> String? {
-        guard !matchedAny else {
+        if hasEnded {
+            let names = vms.map { VMLookup.quoted($0.identity.name) }.joined(separator: ", ")
+            return "\(names) \(vms.count == 1 ? "was" : "were") deleted; nothing more follows"
+        }
+        guard !matchedAny, !isCut else {
             return abandoned
         }
         let who = vms.count == 1 ? "the log of \(VMLookup.quoted(vms[0].identity.name))" : "the log"
@@ -17,12 +21,15 @@ extension LogQuery {
         if selection.tail == 0 || selection.head == 0 || selection.limitBytes == 0 {
             return "nothing was asked for"
         }
-        let shown = "this log spans \(Self.words(span.lowerBound, now)) – \(Self.words(span.upperBound, now))"
+        if let since = selection.since, let until = selection.until, until < since {
+            return "nothing: the time asked for ends (\(words(until))) before it begins (\(words(since)))"
+        }
+        let shown = "this log spans \(words(span.lowerBound)) – \(words(span.upperBound))"
         if let since = selection.since, since > span.upperBound {
-            return "nothing since \(Self.words(since, now)); \(shown)"
+            return "nothing since \(words(since)); \(shown)"
         }
         if let until = selection.until, until < span.lowerBound {
-            return "nothing until \(Self.words(until, now)); \(shown)"
+            return "nothing until \(words(until)); \(shown)"
         }
         if let pattern = selection.pattern {
             let serious = selection.severity.map { " that is \($0.name) or worse" } ?? ""
@@ -57,9 +64,9 @@ extension LogQuery {
         let boot = selection.boot.map { " in boot \($0)" } ?? ""
         switch (selection.since, selection.until) {
         case (let since?, let until?):
-            return "\(boot) from \(Self.words(since, now)) until \(Self.words(until, now))"
-        case (let since?, nil): return "\(boot) since \(Self.words(since, now))"
-        case (nil, let until?): return "\(boot) until \(Self.words(until, now))"
+            return "\(boot) from \(words(since)) until \(words(until))"
+        case (let since?, nil): return "\(boot) since \(words(since))"
+        case (nil, let until?): return "\(boot) until \(words(until))"
         case (nil, nil): return boot
         }
     }
@@ -85,8 +92,8 @@ extension LogQuery {
     }
 
     /// The time of day, with the date unless it is today's.
-    private static func words(_ time: Timestamp, _ now: Timestamp) -> String {
-        let (moment, today) = (LocalZone.system.civil(at: time), LocalZone.system.civil(at: now))
+    private func words(_ time: Timestamp) -> String {
+        let (moment, today) = (zone.civil(at: time), zone.civil(at: now))
         func two(_ value: Int) -> String { (value < 10 ? "0" : "") + String(value) }
         let clock = "\(two(moment.hour)):\(two(moment.minute)):\(two(moment.second))"
         guard (moment.year, moment.month, moment.day) != (today.year, today.month, today.day) else {

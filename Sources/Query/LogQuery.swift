@@ -9,6 +9,8 @@ public final class LogQuery: @unchecked Sendable {
     let selection: Selection
     let now: Timestamp
     let isFollowing: Bool
+    /// The zone whose clocks times are shown by.
+    let zone: LocalZone
     private let filter: LineFilter
     private let resumed: QueryCursor
     /// The boot asked for, by the VM's folder.
@@ -69,11 +71,15 @@ public final class LogQuery: @unchecked Sendable {
         let streams = try scope.refresh()
         try Self.check(streams, scope, selection, vms)
         try Self.check(resumed, vms)
+        zone = rendering.utc ? .utc : .system
         prefix = rendering.prefix
         writer = RenderedOutput(rendering, prefix: prefix ?? false)
         try open(streams, tail: selection.tail)
         isOver = linesLeft == 0 || bytesLeft == 0 || selection.tail == 0 && !isFollowing
     }
+
+    /// Whether the answer was cut where `limitBytes` says.
+    var isCut: Bool { selection.limitBytes != nil && bytesLeft == 0 }
 
     /// The VMs looked at.
     var vms: [Store.VM] { scope.vms }
@@ -86,9 +92,12 @@ public final class LogQuery: @unchecked Sendable {
 
     /// Whether nothing can ever follow.
     public var isFinished: Bool {
-        rest.isEmpty && (isOver || !isFollowing && isDrained || isFollowing && !merger.lanes.isEmpty && allEnded)
+        rest.isEmpty
+            && (isOver || isDrained && (!isFollowing || hasEnded) || isFollowing && !merger.lanes.isEmpty && allEnded)
     }
     private var isDrained = false
+    /// Whether all VMs followed were deleted before the store was last read to its end.
+    private(set) var hasEnded = false
     private var allEnded: Bool { isDrained && selection.until != nil && merger.lanes.allSatisfy(\.source.isFinished) }
 
     /// Where this answer has come to: a question that begins there gets exactly what was not handed out.
@@ -114,6 +123,7 @@ public final class LogQuery: @unchecked Sendable {
             guard isFollowing else {
                 return nil
             }
+            hasEnded = scope.hasEnded
             try open(scope.refresh(), tail: nil)
             merger.wake()
             isDrained = false
@@ -193,6 +203,13 @@ public final class LogQuery: @unchecked Sendable {
             isOver = true
         }
         bytesLeft -= selection.limitBytes == nil ? 0 : out.count
+        return out
+    }
+
+    /// The end of a line that was shown in part, for whoever writes more behind an answer that breaks off.
+    public func finishLine() -> [UInt8] {
+        var out: [UInt8] = []
+        writer.finish(to: &out)
         return out
     }
 
@@ -349,9 +366,14 @@ public final class LogQuery: @unchecked Sendable {
                     bound: opening.bound
                 )
                 // Stream by stream, so that never more than twice `count` are remembered.
-                tails.append(try finder.last(count)[...])
-                Self.cut(&tails, to: count)
+                tails.append(try finder.last(count + 1)[...])
+                Self.cut(&tails, to: count + 1)
             }
+            // Where that is everything, what happened before the first line is part of it.
+            guard tails.reduce(0, { $0 + $1.count }) > count || count == 0 else {
+                return
+            }
+            Self.cut(&tails, to: count)
             for (place, tail) in tails.enumerated() {
                 openings[place].start = try tail.first?.start ?? openings[place].reader.end()
             }

@@ -30,6 +30,12 @@ struct StreamScope {
         vms.forEach { add($0) }
     }
 
+    /// Whether all of the VMs were deleted, and no other can come. Costs a look at the facts of each VM until one is
+    /// found that exists.
+    var hasEnded: Bool {
+        root == nil && !vms.isEmpty && vms.allSatisfy { store.vm(in: $0.directory).map { $0.ended != nil } ?? true }
+    }
+
     private mutating func add(_ vm: Store.VM) {
         vms.append(vm)
         folders.append(GrowingFolder(vm.directory, in: store))

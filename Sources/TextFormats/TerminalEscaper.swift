@@ -95,6 +95,15 @@ public struct TerminalEscaper: Sendable {
         return out
     }
 
+    /// Appends `scalar` as an escape, in the spelling above, whether it needs one or not.
+    public static func spell(_ scalar: Unicode.Scalar, into out: inout [UInt8]) {
+        if scalar.isASCII {
+            Spelling.append(byte: UInt8(scalar.value), to: &out)
+        } else {
+            Spelling.append(codePoint: scalar.value, to: &out)
+        }
+    }
+
     // MARK: One byte
 
     private mutating func take(_ byte: UInt8, into out: inout [UInt8]) {

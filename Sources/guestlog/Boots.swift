@@ -21,12 +21,13 @@ struct Boots: AsyncParsableCommand {
 
     func run() async throws {
         let boots: [JSON]
-        if let store = try places.readableStore() {
+        let source = try await places.source()
+        if let store = source.store {
             let found = try VMLookup.resolve(vm, in: store, previousInstance: previousInstance)
             boots = try BootList.boots(of: found, in: store).map(\.json)
         } else {
             let parameters = previousInstance ? ["previous-instance": ["1"]] : [:]
-            let answer = try await places.client().get(RequestTarget(["v1", "vms", vm, "boots"], parameters))
+            let answer = try await source.client.get(RequestTarget(["v1", "vms", vm, "boots"], parameters))
             boots = answer["boots"]?.elements ?? []
         }
         if output == .json {

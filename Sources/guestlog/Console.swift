@@ -8,7 +8,9 @@ struct Console: AsyncParsableCommand {
         abstract: "Join a VM's console; ^] leaves.",
         discussion: """
             Everything goes on being logged. Several may watch, one writes. What is typed is not stored; what the guest \
-            answers is.
+            answers is. When the daemon is replaced or restarted, the console is joined again; what is typed meanwhile is \
+            dropped. Input that does not come from a terminal is refused when it would not reach the guest; exit status 0 \
+            says that all of it was handed to the console.
             """
     )
 
@@ -29,6 +31,9 @@ struct Console: AsyncParsableCommand {
     /// ^], telnet's and virsh's way out.
     static let escape: UInt8 = 0x1d
 
+    /// Microseconds for which a daemon that was started anew may not know the console yet.
+    private static let discoveryTime: Int64 = 2_000_000
+
     func validate() throws {
         if watch, steal {
             throw ValidationError("--watch and --steal exclude each other")
@@ -36,81 +41,78 @@ struct Console: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var parameters = ["mode": [watch ? "watch" : steal ? "steal" : "write"]]
-        parameters["stream"] = stream.map { [$0] }
-        let target = RequestTarget(["v1", "vms", vm, "console"], parameters)
         let client = try places.client()
         let mode = Terminal.makeRaw()
-        if mode != nil {
-            Output.error("connected to \(Terminal.safe(vm)); ^] leaves\r", prefix: "-- ")
-        }
-        let reason: String?
         do {
-            reason = try await client.console(target, input: keys(endsWithInput: mode == nil)) { bytes in
-                try? Output.write(bytes)
-            }
+            try await stay(on: client, isInteractive: mode != nil)
         } catch {
             Terminal.restore(mode)
             throw error
         }
         Terminal.restore(mode)
-        if let reason, !reason.isEmpty {
-            Output.error(reason)
-            throw ExitCode.wrongUse
-        }
         if mode != nil {
             Output.error("left \(Terminal.safe(vm))", prefix: "\n-- ")
         }
     }
 
-    /// What is typed, up to ^]. From a pipe: up to its end, unless only to watch.
-    private func keys(endsWithInput: Bool) -> AsyncStream<[UInt8]> {
-        let watch = watch
-        return AsyncStream { continuation in
-            let thread = ThreadOfKeys(watch: watch, endsWithInput: endsWithInput, continuation)
-            thread.begin()
-        }
-    }
-}
-
-/// Reads standard input on a thread of its own, for reading it blocks.
-private struct ThreadOfKeys: Sendable {
-    let watch: Bool
-    let endsWithInput: Bool
-    let continuation: AsyncStream<[UInt8]>.Continuation
-
-    init(watch: Bool, endsWithInput: Bool, _ continuation: AsyncStream<[UInt8]>.Continuation) {
-        self.watch = watch
-        self.endsWithInput = endsWithInput
-        self.continuation = continuation
+    private func target(isInteractive: Bool) -> RequestTarget {
+        var parameters = ["mode": [watch ? "watch" : steal ? "steal" : "write"]]
+        parameters["stream"] = stream.map { [$0] }
+        // What comes from a pipe is all there is: it reaches the guest, or is refused.
+        parameters["strict"] = isInteractive || watch ? nil : ["1"]
+        return RequestTarget(["v1", "vms", vm, "console"], parameters)
     }
 
-    func begin() {
-        guard (try? WorkerThread(name: "keys") { read() }) != nil else {
-            continuation.finish()
-            return
-        }
-    }
-
-    private func read() {
-        var buffer = [UInt8](repeating: 0, count: 4096)
+    /// Is on the console until the input ends, joining again whenever the daemon went away.
+    private func stay(on client: ControlClient, isInteractive: Bool) async throws {
+        let target = target(isInteractive: isInteractive)
+        let input = ConsoleInput(isTerminal: isInteractive, isDropped: watch)
+        var reconnection = Reconnection()
+        var isFirst = true
         while true {
-            let count = Glibc.read(STDIN_FILENO, &buffer, buffer.count)
-            guard count > 0 else {
-                // A pipe that ends has said all; a watcher goes on watching.
-                if !watch {
-                    continuation.finish()
+            do {
+                let onJoined = { @Sendable [vm, isFirst] in
+                    input.join()
+                    if isInteractive {
+                        let words = isFirst ? "connected to \(Terminal.safe(vm)); ^] leaves" : "connected again"
+                        Output.error(words + "\r", prefix: "-- ")
+                    }
                 }
-                return
+                let end = try await client.console(target, input: input.begin(), onJoined: onJoined) { bytes in
+                    try? Output.write(bytes)
+                }
+                guard case .closed(let words) = end else {
+                    return
+                }
+                guard isInteractive || watch else {
+                    throw APIError(503, "\(words) before all input was handed over")
+                }
+            } catch let error as ControlClient.Unreachable {
+                guard !isFirst || input.isJoined else {
+                    throw error
+                }
+            } catch let error as APIError where isInteractive || watch {
+                // A daemon that has just been started may find the console in a moment.
+                guard !isFirst, reconnection.lostFor < Self.discoveryTime else {
+                    throw error
+                }
+            } catch  where input.isJoined && (isInteractive || watch) {
+                // The connection broke.
             }
-            let typed = buffer[..<count]
-            if !endsWithInput, let place = typed.firstIndex(of: Console.escape) {
-                continuation.yield(Array(typed[..<place]))
-                continuation.finish()
-                return
+            if input.isJoined {
+                isFirst = false
+                reconnection.connected()
             }
-            if !watch {
-                continuation.yield(Array(typed))
+            input.leave()
+            if !reconnection.isLost {
+                let words = "guestlog is being replaced or restarted; reconnecting; what is typed meanwhile is dropped"
+                Output.error(words + (isInteractive ? "\r" : ""), prefix: isInteractive ? "\r\n-- " : "-- ")
+            }
+            guard await reconnection.wait() else {
+                throw ControlClient.Unreachable(socket: client.socket, reason: "it did not come back within a minute")
+            }
+            if input.hasEnded {
+                return
             }
         }
     }

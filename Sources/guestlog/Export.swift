@@ -4,7 +4,7 @@ import GuestlogService
 import LogStore
 import Query
 
-struct Export: ParsableCommand {
+struct Export: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a VM's log in another program's format.",
         discussion: "Formats: text, short, json, logfmt, cri, export (systemd's; also called journal), raw."
@@ -18,15 +18,12 @@ struct Export: ParsableCommand {
 
     @OptionGroup var places: PlaceOptions
 
-    func run() throws {
+    func run() async throws {
         guard let chosen = OutputFormat(word: format) else {
             throw ValidationError("\(Terminal.safe(format)) is no format; there are \(OutputFormat.names)")
         }
         try Output.checkTerminal(chosen)
-        guard let store = try places.readableStore() else {
-            Output.error("the store \(try places.configuration().store) cannot be read; export needs to")
-            throw ExitCode.outOfReach
-        }
+        let store = try await places.readableStore()
         var request = LogRequest()
         request.vms = vms
         request.rendering.format = chosen

@@ -2,6 +2,7 @@ import ArgumentParser
 import ControlAPI
 import Glibc
 import GuestlogService
+import LogStore
 import Platforms
 import Query
 import SystemIO
@@ -47,8 +48,21 @@ struct Guestlog: AsyncParsableCommand {
 
     /// What was typed; a link to this program that is named virtlogd is that daemon.
     private static func typed() -> [String] {
-        let isVirtlogd = CommandLine.arguments[0].split(separator: "/").last == "virtlogd"
-        return words((isVirtlogd ? ["virtlogd"] : []) + CommandLine.arguments.dropFirst())
+        let typed = commandLine()
+        let isVirtlogd = typed.first?.split(separator: "/").last == "virtlogd"
+        return words((isVirtlogd ? ["virtlogd"] : []) + typed.dropFirst())
+    }
+
+    /// The words this process was started with, by the kernel's account (proc_pid_cmdline(5)). Swift's own finds them
+    /// below the environment on the stack, and finds nothing when a preloaded library has moved that; then there are no
+    /// words before the program's.
+    private static func commandLine() -> [String] {
+        let file = try? StoredFile("/proc/self/cmdline", .read, on: LinuxFileSystem())
+        guard let bytes = try? file?.read(at: 0, count: LinuxFileSystem.smallFileLimit), bytes.last == 0 else {
+            return CommandLine.arguments
+        }
+        return bytes.dropLast().split(separator: 0, omittingEmptySubsequences: false)
+            .map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// What was typed, with the latest boot put behind a bare -b, as journalctl reads it: the parser knows no option
@@ -72,7 +86,8 @@ struct Guestlog: AsyncParsableCommand {
             _exit(code.rawValue)
         case let error as Output.Closed:
             _exit(error.code)
-        case is ControlClient.Unreachable, is SystemError, is VirtlogdTakeOver.Refused:
+        case is ControlClient.Unreachable, is SystemError, is VirtlogdTakeOver.Refused,
+            is ForegroundRun.Busy, is PlaceOptions.Unreadable:
             Output.error("\(error)")
             _exit(ExitCode.outOfReach.rawValue)
         case let error as APIError where error.status >= 500:
@@ -97,6 +112,8 @@ struct Guestlog: AsyncParsableCommand {
 extension ExitCode {
     /// A filter or `wait` matched nothing.
     static let nothingMatched = ExitCode(1)
+    /// `verify` found damage.
+    static let damageFound = ExitCode(1)
     /// The command line, or what it names, is wrong.
     static let wrongUse = ExitCode(2)
     /// The daemon or the store cannot be reached.

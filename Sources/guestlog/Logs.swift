@@ -67,7 +67,7 @@ struct Logs: AsyncParsableCommand {
         name: .shortAndLong,
         help: ArgumentHelp("Lines that match only (a Perl regular expression).", valueName: "re")
     )
-    var grep: String?
+    var grep: [String] = []
 
     @Flag(inversion: .prefixedNo, help: "Ignore case in --grep; by default when it is all lower case.")
     var ignoreCase: Bool?
@@ -117,6 +117,9 @@ struct Logs: AsyncParsableCommand {
         if let format = OutputFormat(word: output), !force {
             try Output.checkTerminal(format, remedy: "write them to a file, or say --force")
         }
+        if grep.count > 1 {
+            throw ValidationError("--grep was given \(grep.count) times; one pattern finds either: 'this|that'")
+        }
         if let head, head < 0 {
             throw ValidationError("--head \(head): a whole number from 0 was expected")
         }
@@ -125,10 +128,11 @@ struct Logs: AsyncParsableCommand {
     func run() async throws {
         let request = try self.request()
         do {
-            if let store = try places.readableStore() {
+            let source = try await places.source()
+            if let store = source.store {
                 try await answer(request, from: store)
             } else {
-                try await ask(request)
+                try await ask(source.client, request)
             }
         } catch let error as QueryError {
             throw hint(for: error)
@@ -147,7 +151,7 @@ struct Logs: AsyncParsableCommand {
         put("boot", previous ? "-1" : boot.map { String($0) })
         parameters["stream"] = stream.isEmpty ? nil : stream
         put("severity", severity)
-        put("grep", grep)
+        put("grep", grep.first)
         put("ignore-case", ignoreCase.map { $0 ? "1" : "0" })
         put("limit-bytes", limitBytes.map { String($0) })
         put("format", output)
@@ -174,9 +178,23 @@ struct Logs: AsyncParsableCommand {
 
     // MARK: - From the daemon
 
-    private func ask(_ request: LogRequest) async throws {
+    private func ask(_ client: ControlClient, _ request: LogRequest) async throws {
         let target = RequestTarget(["v1", "logs"], request.parameters)
-        let trailers = try await places.client().stream(target) { try Output.write($0) }
+        let trailers: ControlClient.Trailers
+        if follow, head == nil, limitBytes == nil {
+            var endsLine = true
+            trailers = try await client.follow(target, onLost: Output.sayReconnecting) {
+                // A line that goes on is in two pieces: the second may not pass for something else.
+                if request.rendering.format.isHuman, !endsLine {
+                    try Output.write("\n")
+                }
+            } _: { bytes in
+                endsLine = bytes.last.map { $0 == Lines.feed } ?? endsLine
+                try Output.write(bytes)
+            }
+        } else {
+            trailers = try await client.stream(target) { try Output.write($0) }
+        }
         try finish(cursor: trailers.cursor ?? "", matched: trailers.matched, explanation: trailers.explanation)
     }
 
@@ -187,7 +205,7 @@ struct Logs: AsyncParsableCommand {
         if showCursor {
             Output.error("cursor: \(cursor)", prefix: "-- ")
         }
-        if !matched, grep != nil || severity != nil {
+        if !matched, !grep.isEmpty || severity != nil {
             throw ExitCode.nothingMatched
         }
     }

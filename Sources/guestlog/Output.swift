@@ -47,6 +47,11 @@ enum Output {
         _ = line.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
+    /// Says that the daemon went away, and is awaited.
+    static func sayReconnecting() {
+        error("guestlog is being replaced or restarted; reconnecting")
+    }
+
     /// Whether standard output is a terminal.
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 

@@ -45,23 +45,103 @@ struct PlaceOptions: ParsableArguments {
         ControlClient(socket: try configuration().socket)
     }
 
-    /// Whether the command line names a store, and no daemon.
-    var namesStoreOnly: Bool { store != nil && socket == nil }
+    /// Where a command finds the log.
+    struct Source {
+        /// The store, when this process may read it.
+        var store: Store?
+        /// The daemon, when there is one that keeps this store, or when nothing else can answer.
+        var daemon: ControlClient?
 
-    /// The store, if this process may read it and the daemon was not named instead. Throws when the store was named and
-    /// cannot be read: the daemon's is another.
-    func readableStore() throws -> Store? {
+        /// The daemon, which is there where the store is not.
+        var client: ControlClient {
+            get throws {
+                guard let daemon else {
+                    throw ControlClient.Unreachable(socket: "", reason: "none was named")
+                }
+                return daemon
+            }
+        }
+    }
+
+    /// Where to read, by one rule for all commands.
+    ///
+    /// The store is that of --store, else of GUESTLOG_STORE, else of the configuration. A daemon at the socket that
+    /// keeps another one is mentioned when the store was named, and believed when it was not: then the store is the
+    /// daemon's. With --socket alone the daemon answers.
+    func source() async throws -> Source {
+        let configuration = try configuration()
+        let daemon = ControlClient(socket: configuration.socket)
         if socket != nil, store == nil {
-            return nil
+            return Source(daemon: daemon)
         }
-        let root = try configuration().store
-        if access(root, R_OK | X_OK) == 0 {
-            return Store(root: root)
+        if store != nil, socket == nil {
+            return Source(store: try Self.readable(configuration.store))
         }
-        guard namesStoreOnly else {
-            return nil
+        let kept = await daemon.store()
+        if let kept, !Self.areSame(kept, configuration.store) {
+            guard namesStore else {
+                return Source(store: try? Self.readable(kept), daemon: daemon)
+            }
+            Output.error(
+                "the daemon at \(Terminal.safe(configuration.socket)) keeps its store in \(Terminal.safe(kept)); this command "
+                    + "reads \(Terminal.safe(configuration.store)); use --store or --socket to choose"
+            )
+            return Source(store: try Self.readable(configuration.store))
         }
-        throw SystemError("read the store", Terminal.safe(root))
+        let store = try? Self.readable(configuration.store)
+        return Source(store: store, daemon: kept != nil || store == nil ? daemon : nil)
+    }
+
+    /// The store itself, for a command that no daemon can answer.
+    func readableStore() async throws -> Store {
+        let source = try await source()
+        if let store = source.store {
+            return store
+        }
+        return try Self.readable(await source.daemon?.store() ?? configuration().store)
+    }
+
+    /// Whether the store was named, by an option or by the environment.
+    private var namesStore: Bool {
+        store != nil || getenv("GUESTLOG_STORE").map { $0.pointee != 0 } ?? false
+    }
+
+    /// Why a store cannot be read.
+    struct Unreadable: Error, CustomStringConvertible {
+        let root: String
+        let code: Int32
+
+        var description: String {
+            let root = Terminal.safe(root)
+            switch code {
+            case ENOENT: return "there is no store at \(root); --store names another"
+            case ENOTDIR: return "\(root) is no store: it is not a folder"
+            default: return "the store \(root) cannot be read by this user: \(String(cString: strerror(code)))"
+            }
+        }
+    }
+
+    private static func readable(_ root: String) throws(Unreadable) -> Store {
+        var status = stat()
+        guard stat(root, &status) == 0 else {
+            throw Unreadable(root: root, code: errno)
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            throw Unreadable(root: root, code: ENOTDIR)
+        }
+        guard access(root, R_OK | X_OK) == 0 else {
+            throw Unreadable(root: root, code: errno)
+        }
+        return Store(root: root)
+    }
+
+    /// Whether both paths lead to one folder.
+    private static func areSame(_ path: String, _ other: String) -> Bool {
+        var (one, two) = (stat(), stat())
+        guard path != other, stat(path, &one) == 0, stat(other, &two) == 0 else {
+            return path == other
+        }
+        return one.st_dev == two.st_dev && one.st_ino == two.st_ino
     }
 }
 

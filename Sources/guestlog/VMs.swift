@@ -32,13 +32,14 @@ struct VMs: AsyncParsableCommand {
         try Output.write(Output.table([header] + vms.map(row)))
     }
 
-    /// The daemon knows more: who is connected just now. Of a store that was named the daemon may know nothing.
+    /// The daemon knows more: who is connected just now. It is asked where it keeps the store that is read.
     private func vms() async throws -> [JSON] {
-        let client = try places.client()
-        if places.namesStoreOnly || !client.isReachable, let store = try places.readableStore() {
-            return try store.vms().map { try VMListing(vm: $0, report: VMReport(of: $0, in: store)).json }
+        let source = try await places.source()
+        if let daemon = source.daemon {
+            return try await daemon.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
         }
-        return try await client.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
+        let store = try await places.readableStore()
+        return try store.vms().map { try VMListing(vm: $0, report: VMReport(of: $0, in: store)).json }
     }
 
     private func row(_ vm: JSON) -> [String] {

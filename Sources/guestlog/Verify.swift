@@ -4,7 +4,7 @@ import LogModel
 import LogStore
 import Query
 
-struct Verify: ParsableCommand {
+struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Read everything that is stored and check every checksum.",
         discussion: "Exit status 1 when something is damaged. Changes nothing; safe while the daemon runs."
@@ -15,11 +15,8 @@ struct Verify: ParsableCommand {
 
     @OptionGroup var places: PlaceOptions
 
-    func run() throws {
-        guard let store = try places.readableStore() else {
-            Output.error("the store \(try places.configuration().store) cannot be read; verify needs to")
-            throw ExitCode.outOfReach
-        }
+    func run() async throws {
+        let store = try await places.readableStore()
         let chosen =
             try vms.isEmpty
             ? store.vms() : vms.map { try VMLookup.resolve($0, in: store, previousInstance: false) }
@@ -30,7 +27,7 @@ struct Verify: ParsableCommand {
             }
         }
         if damaged > 0 {
-            throw ExitCode.nothingMatched
+            throw ExitCode.damageFound
         }
     }
 

@@ -40,33 +40,51 @@ struct Wait: AsyncParsableCommand {
         let compiled = try Pattern(pattern)
         let from = try since.map { try TimeWords.parse($0, now: presentMoment(), zone: .system) }
         let limit = try timeout.map { try Quantities.parseDuration($0).wholeMicroseconds }
+        let source = try await places.source()
         let text: String?
-        if let store = try places.readableStore() {
+        if let store = source.store {
             sayWhatIsAwaited(in: store)
             let wait = PatternWait(store: store, vm: vm, stream: try streamName(), pattern: compiled, since: from)
             text = try await Following(FolderListener(store) { Output.error($0) }).match(wait, within: limit)?.text
         } else {
-            var parameters = ["pattern": [pattern]]
-            parameters["timeout"] = timeout.map { [$0] }
-            // What words such as 17:00 mean is decided by the clocks here, not by the daemon's.
-            parameters["since"] = from.map { [$0.description] }
-            parameters["stream"] = stream.map { [$0] }
-            let answer = try await places.client().get(RequestTarget(["v1", "vms", vm, "wait"], parameters))
-            text = answer["text"]?.text
+            text = try await ask(source.client, since: from, within: limit)
         }
         guard let text else {
-            Output.error("\(Terminal.safe(vm)) did not say it in time")
+            let count = compiled.abandonedMatches
+            let doubt = count > 0 ? "; matching was given up on \(count) lines: too many ways to try; simplify it" : ""
+            Output.error("\(Terminal.safe(vm)) did not say it in time\(doubt)")
             throw ExitCode.nothingMatched
         }
         if !quiet {
-            try Output.write(Terminal.safe(text) + "\n")
+            try Output.write(DisplayedLine.text(of: text.utf8) + "\n")
         }
     }
 
-    /// A VM that is not there may be one that is to come, or a slip of the finger.
+    /// Asks the daemon, again when it went away meanwhile.
+    private func ask(_ client: ControlClient, since: Timestamp?, within limit: Int64?) async throws -> String? {
+        let start = presentMoment()
+        return try await client.persist(onLost: Output.sayReconnecting) { _ in
+            var parameters = ["pattern": [pattern]]
+            parameters["timeout"] = limit.map { limit in
+                let rest = max(0, limit - (presentMoment().microseconds - start.microseconds))
+                return ["\(rest / 1000)ms"]
+            }
+            // What words such as 17:00 mean is decided by the clocks here, not by the daemon's.
+            parameters["since"] = since.map { [$0.description] }
+            parameters["stream"] = stream.map { [$0] }
+            return try await client.get(RequestTarget(["v1", "vms", vm, "wait"], parameters))["text"]?.text
+        }
+    }
+
+    /// A VM or a stream that is not there may be one that is to come, or a slip of the finger.
     private func sayWhatIsAwaited(in store: Store) {
         do {
-            _ = try VMLookup.resolve(vm, in: store, previousInstance: false)
+            let found = try VMLookup.resolve(vm, in: store, previousInstance: false)
+            let streams = ((try? store.streams(of: found.directory)) ?? []).map(\.stream.text)
+            if let stream, !streams.contains(stream) {
+                let there = streams.isEmpty ? "" : "; there is \(streams.joined(separator: ", "))"
+                Output.error("\(Terminal.safe(vm)) has no stream \(Terminal.safe(stream)) yet\(there) (waiting for it)")
+            }
         } catch {
             if error.code == .noSuchVM {
                 Output.error("\(error) (waiting for it)")

@@ -102,7 +102,7 @@ import Testing
         }
         #expect(NumberedLines.numbers(in: got.all).count == 8 * 1500)
         typist.finish()
-        #expect(try await watching.value == nil)
+        #expect(try await watching.value == .inputEnded)
     }
 
     @Test("who follows all VMs hears of new ones and of new streams")

@@ -14,7 +14,9 @@ extension EndToEnd {
 
             /// The words of the command, near enough to tell commands and options by.
             var words: [String] { line.split(separator: " ").map { String($0) } }
-            var isEndless: Bool { words[1] == "serve" || words.contains("-f") || words[1] == "console" }
+            var isEndless: Bool { words[1] == "serve" || words.contains("-f") || isSession }
+            /// Whether it joins a console, and stays there.
+            var isSession: Bool { words[1] == "console" && status == 0 }
         }
 
         /// The lines that begin with `$ guestlog` in the console blocks of `file`.
@@ -67,7 +69,7 @@ extension EndToEnd {
             let environment = [
                 "PATH": folder + ":" + (Program.variable("PATH") ?? ""), "GUESTLOG_CONFIG": site.configuration,
             ]
-            if example.words[1] == "console" {
+            if example.isSession {
                 let console = TerminalSession(["env"] + environment.map { "\($0.key)=\($0.value)" } + shell)
                 #expect(console.shows("connected to"), "\(example.line)")
                 console.type("\u{1d}")

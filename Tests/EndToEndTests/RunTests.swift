@@ -63,6 +63,45 @@ import Testing
         #expect(try String(decoding: site.stored("web").bytes, as: UTF8.self) == "first\r\nsecond\r\n")
     }
 
+    @Test(
+        "all that a command says is on standard output, though it ends at once",
+        arguments: ["echo x", "sh -c 'echo x; sleep 0.05'", "sh -c 'sleep 0.2 >/dev/null & echo x'"]
+    )
+    func saysEverything(command: String) throws {
+        let site = try Site(isServed: false)
+        let count = command.contains("&") ? 10 : 100
+        let run = "\(Program.guestlog) run --name web --config \(site.configuration) -- \(command)"
+        let loop = "for i in $(seq \(count)); do \(run) </dev/null || exit 1; done"
+        let shell = ChildProcess(["sh", "-c", loop], name: "loop", in: site.path)
+        #expect(shell.wait(within: 240) == 0, "\(shell.complaints)")
+        #expect(shell.text == String(repeating: "x\r\n", count: count))
+        #expect(try site.stored("web").bytes.count == 3 * count)
+    }
+
+    @Test("what a command says is whole on standard output, up to the buffer, and what is left out is told")
+    func slowReader() throws {
+        let site = try Site(isServed: false)
+        let run = "\(Program.guestlog) run --name web --config \(site.configuration) -- seq 1 1000000"
+        let shell = ChildProcess(["sh", "-c", "\(run) | (sleep 1; cat)"], name: "slow", in: site.path)
+        #expect(shell.wait() == 0, "\(shell.complaints)")
+        let lines = shell.text.replacing("\r\n", with: "\n").split(separator: "\n")
+        #expect(lines.last == "1000000" || lines.contains { $0.contains("[guestlog: cut off: ") })
+    }
+
+    @Test("a name that another process writes is refused before the command is started, and that process is named")
+    func refusesSecondWriter() throws {
+        let site = try Site(isServed: false)
+        let first = run("echo ready; sleep 600", on: site)
+        #expect(try site.sees("ready", from: "web"))
+        let second = run("touch \(site.path)/started", on: site, name: "second")
+        #expect(second.wait() == 3)
+        #expect(second.complaints.contains("process \(first.process) writes the log of web"))
+        #expect(!FileText.names(in: site.path).contains("started"))
+        first.stop()
+        #expect(run("touch \(site.path)/started", on: site, name: "third").wait() == 0)
+        #expect(FileText.names(in: site.path).contains("started"))
+    }
+
     @Test("a terminal slower than the guest is told what it missed, and goes on typing and seeing")
     func slowTerminal() throws {
         let site = try Site(isServed: false)
@@ -141,5 +180,10 @@ import Testing
         let text = shown([], named)
         #expect(text.contains(" /named/store\n") && text.contains(" /named/socket\n"))
         #expect(shown(["--store", "/option"], named).contains(" /option\n"))
+        // The folders that systemd makes for a service are its defaults, and give way to the file.
+        let service = ["STATE_DIRECTORY": "/state:/more", "RUNTIME_DIRECTORY": "/runtime"]
+        #expect(shown([], service).contains(" \(site.path)/store\n"))
+        let defaults = shown(["--config", "/dev/null"], service)
+        #expect(defaults.contains(" /state\n") && defaults.contains(" /runtime/guestlog.sock\n"))
     }
 }

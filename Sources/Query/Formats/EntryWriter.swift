@@ -27,7 +27,7 @@ struct StreamLabel {
         self.uuid = uuid
         self.stream = stream
         // Names come from outside too, and must not reach a terminal as they are.
-        let name = TerminalEscaper.escape(vm.utf8, style: .field)
+        let name = MarkerGuard.guarded(name: TerminalEscaper.escape(vm.utf8, style: .field))
         prefix = Array("[".utf8) + name + Array("/\(stream.text)] ".utf8)
         short = Array(" ".utf8) + name + Array(" \(stream.text): ".utf8)
         var json = Array(#""vm":"#.utf8)

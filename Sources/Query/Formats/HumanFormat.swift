@@ -2,7 +2,8 @@ import LogModel
 import LogStore
 import TextFormats
 
-/// Lines for eyes: `text` and `short`. All that a guest wrote goes through `TerminalEscaper`.
+/// Lines for eyes: `text` and `short`. All that a guest wrote goes through `TerminalEscaper`, and through `MarkerGuard`
+/// so that no line of its looks like one of ours.
 ///
 /// With a time or a prefix, everything of the guest's begins behind one; without, pieces of one line are joined again.
 struct HumanFormat: EntryWriter {
@@ -14,6 +15,7 @@ struct HumanFormat: EntryWriter {
     private var clock: StampWriter
     private var eventClock: StampWriter
     private var escaper: TerminalEscaper
+    private var markerGuard = MarkerGuard()
     /// A line whose LF was not written yet: its lane, and the position at which it goes on.
     private var open: (lane: Int, end: UInt64, isShownEarly: Bool)?
 
@@ -49,6 +51,7 @@ struct HumanFormat: EntryWriter {
         if goesOn != true {
             finish(to: &out)
             appendHead(line.time, label, to: &out)
+            markerGuard.beginLine()
         }
         let content = line.content
         let style = color ? Self.style(Severity(consoleLine: content)) : nil
@@ -61,6 +64,7 @@ struct HumanFormat: EntryWriter {
         if line.isWhole {
             escaper.finish(into: &out)
         }
+        markerGuard.check(&out, from: text, isWholeLine: line.isWhole && goesOn != true)
         if let style {
             // The guest's own colours win.
             if out[text...].contains(0x1b) {
@@ -81,7 +85,7 @@ struct HumanFormat: EntryWriter {
         finish(to: &out)
         appendHead(event.time, label, to: &out)
         out.append(contentsOf: color ? Self.event : [])
-        out.append(contentsOf: "-- ".utf8)
+        out.append(contentsOf: Self.markerOpening)
         out.append(contentsOf: words(event, boot: boot).utf8)
         out.append(contentsOf: " --".utf8)
         out.append(contentsOf: color ? Self.reset : [])
@@ -173,6 +177,8 @@ struct HumanFormat: EntryWriter {
     private static let warning = Array("\u{1b}[0;1;33m".utf8)
     private static let notice = Array("\u{1b}[0;1;39m".utf8)
     private static let debug = Array("\u{1b}[0;38;5;245m".utf8)
+    /// What a marker begins with, behind the line's head; `MarkerGuard` keeps guests' lines from beginning so.
+    private static let markerOpening = Array("-- ".utf8)
     private static let event = Array("\u{1b}[0;2m".utf8)
     private static let reset = Array("\u{1b}[0m".utf8)
 }

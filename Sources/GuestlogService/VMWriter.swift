@@ -1,0 +1,47 @@
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+
+/// The process that writes a VM's log: it holds the lock in the VM's folder.
+enum VMWriter {
+    /// Throws `ForegroundRun.Busy` when another process writes the log of the VM that is named `name` in the store
+    /// `root`, SystemError when that cannot be found out. The lock is not kept: who opens the VM takes it.
+    static func refuse(_ name: String, in root: String) throws {
+        let store = Store(root: root)
+        var identity = VMIdentity(name: name)
+        // One that was deleted hands its folder to nobody.
+        while let earlier = store.vm(in: identity.directoryName), earlier.ended != nil {
+            identity.instance += 1
+        }
+        let path = root + "/" + identity.directoryName + "/lock"
+        guard access(path, F_OK) == 0 else {
+            return
+        }
+        let lock = try StoredFile(path, .read, on: LinuxFileSystem())
+        if !lock.tryLock() {
+            throw ForegroundRun.Busy(name: name, store: root, process: holder(ofFileAt: path))
+        }
+    }
+
+    /// The process that holds a lock on the file, by /proc/locks (proc_locks(5)): `1: FLOCK ADVISORY WRITE 3523
+    /// fd:01:1234 0 EOF`. Nil when it lies beyond this process' namespaces.
+    private static func holder(ofFileAt path: String) -> pid_t? {
+        var status = stat()
+        let table = try? StoredFile("/proc/locks", .read, on: LinuxFileSystem())
+        guard stat(path, &status) == 0, let bytes = try? table?.read(at: 0, count: LinuxFileSystem.smallFileLimit)
+        else {
+            return nil
+        }
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            guard fields.count > 5, fields[1] == "FLOCK", fields[5].split(separator: ":").last == "\(status.st_ino)",
+                let process = pid_t(fields[4]), process > 0
+            else {
+                continue
+            }
+            return process
+        }
+        return nil
+    }
+}

@@ -1,0 +1,16 @@
+import TextFormats
+
+/// A guest's line as `text` shows it, without colours.
+public enum DisplayedLine {
+    /// `line`, which has no LF, made safe for a terminal; what a serial console puts before the LF is left out.
+    public static func text(of line: some Sequence<UInt8>) -> String {
+        var content = Array(line)
+        while content.last == 0x0d {
+            content.removeLast()
+        }
+        var out = TerminalEscaper.escape(content, style: .display(color: false))
+        var markerGuard = MarkerGuard()
+        markerGuard.check(&out, from: 0, isWholeLine: true)
+        return String(decoding: out, as: UTF8.self)
+    }
+}

@@ -1,0 +1,198 @@
+import LogModel
+import TextFormats
+
+/// Keeps a guest's line from passing for a line of Guestlog's own in `text` and `short`.
+///
+/// A marker begins, behind the time and the prefix that the format puts first, with two hyphens and a space; a message
+/// of the program's with `guestlog:` and a space. Where a guest's line, as displayed, begins so, that space is written
+/// as an escape: `--\x20boot 99`. The escape can be taken back like all others (`TerminalEscaper`), and no marker has
+/// one.
+///
+/// Looked through are what a reader does not see or takes for the head of the line: colours, blanks, combining
+/// characters, and the times and prefixes that the formats write, when the guest itself has written them. Dashes of all
+/// kinds and blanks of all kinds count as those of a marker.
+///
+/// State is kept between the pieces of a line, so that where a line was cut changes nothing.
+struct MarkerGuard {
+    /// What has been shown of the line: blanks folded into single spaces, dashes of all kinds into `-` or `longDash`,
+    /// other characters beyond ASCII into `other`, what is not seen left out.
+    private var shown: [UInt8] = []
+    /// Whether a blank came after `shown`.
+    private var endsInBlank = false
+    /// Whether the line cannot begin as a marker does any more.
+    private var isDecided = false
+
+    /// A head of the longest name, with every byte of it escaped, is shorter.
+    private static let longestHead = 640
+
+    /// A line begins: nothing of it is shown yet.
+    mutating func beginLine() {
+        shown.removeAll(keepingCapacity: true)
+        endsInBlank = false
+        isDecided = false
+    }
+
+    /// Looks at the piece of a line that was appended to `out` at `start`, already escaped, and changes it where it
+    /// completes the beginning of a marker.
+    mutating func check(_ out: inout [UInt8], from start: Int, isWholeLine: Bool) {
+        guard !isDecided, !(isWholeLine && Self.isPlainlyHarmless(out, from: start)) else {
+            return
+        }
+        var at = start
+        while at < out.count, !isDecided {
+            let (scalar, length) = Self.scalar(in: out, at: at)
+            if scalar == "\u{1b}" {
+                at = Self.endOfColor(in: out, at: at)
+                continue
+            }
+            switch scalar.appearance {
+            case .invisible:
+                break
+            case .blank:
+                if !endsInBlank, beginsAsOurs {
+                    var escape: [UInt8] = []
+                    TerminalEscaper.spell(scalar, into: &escape)
+                    out.replaceSubrange(at..<at + length, with: escape)
+                    isDecided = true
+                }
+                if !endsInBlank, let first = shown.first, !Self.beginsHead(first) {
+                    isDecided = true
+                }
+                endsInBlank = true
+            case .dash: append(UInt8(ascii: "-"))
+            case .longDash: append(Self.longDash)
+            case .other: append(scalar.isASCII ? UInt8(scalar.value) : Self.other)
+            }
+            at += length
+        }
+    }
+
+    /// `name`, already escaped, without a place in it at which a marker could seem to begin: names stand in heads.
+    static func guarded(name: [UInt8]) -> [UInt8] {
+        var out: [UInt8] = []
+        var follows = false
+        for scalar in String(decoding: name, as: UTF8.self).unicodeScalars {
+            switch scalar.appearance {
+            case .blank where follows: TerminalEscaper.spell(scalar, into: &out)
+            case .invisible: out.append(contentsOf: UTF8.encode(scalar)!)
+            default:
+                out.append(contentsOf: UTF8.encode(scalar)!)
+                follows = scalar.appearance == .dash || scalar.appearance == .longDash
+            }
+        }
+        return out
+    }
+
+    private mutating func append(_ character: UInt8) {
+        if endsInBlank, !shown.isEmpty {
+            shown.append(UInt8(ascii: " "))
+        }
+        endsInBlank = false
+        shown.append(character)
+        isDecided = shown.count > Self.longestHead
+    }
+
+    // MARK: - What a marker begins with
+
+    /// Stands in `shown` for a dash as long as two.
+    private static let longDash: UInt8 = 0x80
+    /// Stands in `shown` for a character beyond ASCII.
+    private static let other: UInt8 = 0x81
+
+    /// Whether a blank behind `shown` would make it the beginning of a marker or of a message.
+    private var beginsAsOurs: Bool {
+        if shown.last == UInt8(ascii: ":"), shown.elementsEqual("guestlog:".utf8) {
+            return true
+        }
+        let head = shown.prefix(shown.count - shown.reversed().prefix { Self.isDash($0) }.count)
+        let dashes = shown[head.count...]
+        guard dashes.count == 2 || dashes.elementsEqual([Self.longDash]) else {
+            return false
+        }
+        return HeadShape.isHead(head.last == UInt8(ascii: " ") ? head.dropLast() : head)
+    }
+
+    private static func isDash(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "-") || byte == longDash }
+
+    /// Whether a line whose first word begins with that character can go on to look like a marker: the word is then
+    /// dashes, a prefix, a time or a month.
+    private static func beginsHead(_ first: UInt8) -> Bool {
+        switch first {
+        case UInt8(ascii: "["), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        default: false
+        }
+    }
+
+    /// Whether nothing of a whole line can be part of a marker's beginning: nearly all lines, found out quickly.
+    private static func isPlainlyHarmless(_ out: [UInt8], from start: Int) -> Bool {
+        out.withUnsafeBytes { bytes in
+            let text = UnsafeRawBufferPointer(rebasing: bytes[start...])
+            let first = text.first { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }
+            guard let first, first != UInt8(ascii: "g") else {
+                return first == nil
+            }
+            var at = 0
+            while true {
+                at = PlainText.end(in: text, from: at, orAt: UInt8(ascii: "-"))
+                guard at < text.count else {
+                    return true
+                }
+                let isPair = text[at] == UInt8(ascii: "-") && at + 1 < text.count && text[at + 1] == text[at]
+                if text[at] >= 0x80 || text[at] == 0x1b || isPair {
+                    return false
+                }
+                at += 1
+            }
+        }
+    }
+
+    // MARK: - Characters
+
+    /// The character at `at` of escaped text, which is UTF-8, and its length in bytes.
+    private static func scalar(in out: [UInt8], at: Int) -> (Unicode.Scalar, Int) {
+        let first = out[at]
+        guard first >= 0x80 else {
+            return (Unicode.Scalar(first), 1)
+        }
+        let length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
+        let lead = UInt32(first) & (0xff >> UInt32(length + 1))
+        let value = out[at + 1..<min(at + length, out.count)].reduce(lead) { $0 << 6 | UInt32($1 & 0x3f) }
+        return (Unicode.Scalar(value) ?? "\u{fffd}", length)
+    }
+
+    /// The end of the colour that begins at `at`; the escaper lets nothing else pass that begins with ESC.
+    private static func endOfColor(in out: [UInt8], at: Int) -> Int {
+        (out[at...].firstIndex(of: UInt8(ascii: "m")) ?? out.count - 1) + 1
+    }
+}
+
+extension Unicode.Scalar {
+    /// What a reader takes a character for.
+    fileprivate enum Appearance {
+        case invisible, blank, dash, longDash, other
+    }
+
+    fileprivate var appearance: Appearance {
+        switch value {
+        case 0x09, 0x20: return .blank
+        case 0x2d: return .dash
+        case 0..<0x80: return .other
+        // The em dash, the horizontal bar, two and three em dashes, the small em dash.
+        case 0x2014, 0x2015, 0x2e3a, 0x2e3b, 0xfe58: return .longDash
+        // The Ogham space mark, which most fonts show as a line; minus signs, the hyphen bullet; lines of terminals and
+        // of box drawings; strokes of East Asian scripts.
+        case 0x1680, 0x2d7, 0x2043, 0x207b, 0x208b, 0x2212, 0x2796: return .dash
+        case 0x23af, 0x23ba...0x23bd, 0x23e4, 0x2500...0x2501, 0x2504...0x2505, 0x2508...0x2509: return .dash
+        case 0x254c...0x254d, 0x2574, 0x2576, 0x2578, 0x257a, 0x257c, 0x257e: return .dash
+        case 0x1173, 0x2f00, 0x30fc, 0x3161, 0x31d0, 0x4e00, 0xff70: return .dash
+        // The blank of Braille.
+        case 0x2800: return .blank
+        default: break
+        }
+        switch properties.generalCategory {
+        case .dashPunctuation: return .dash
+        case .nonspacingMark, .enclosingMark, .spacingMark, .format: return .invisible
+        default: return properties.isWhitespace ? .blank : .other
+        }
+    }
+}

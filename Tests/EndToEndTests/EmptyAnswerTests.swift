@@ -1,0 +1,114 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// What commands say about answers that are empty, cut or over.
+@Suite(.serialized) struct EmptyAnswerTests {
+    private func prepare() throws -> Site {
+        let site = try Site(isServed: false)
+        let script = ["sh", "-c", "printf 'one\\ntwo\\nthree\\n'"]
+        let run = site.begin(["run", "--name", "web"] + site.place(.store) + ["--"] + script, name: "run")
+        #expect(run.wait() == 0)
+        return site
+    }
+
+    @Test("an answer that was cut by --limit-bytes is not called empty")
+    func cut() throws {
+        let answer = try prepare().guestlog("logs", "web", "--limit-bytes", "10")
+        #expect(answer.bytes.count == 10 && answer.status == 0)
+        #expect(answer.complaints == "")
+    }
+
+    @Test("a stretch of time that ends before it begins is said to, by the clocks that were asked for")
+    func times() throws {
+        let site = try prepare()
+        let answer = site.guestlog("logs", "web", "--since", "1m", "--until", "10m")
+        #expect(answer.complaints.contains("ends (") && answer.complaints.contains("before it begins"))
+        func span(_ words: [String], _ zone: String) -> String {
+            let command = [Program.guestlog, "logs", "web", "--until", "2001-01-01"] + words + site.place(.store)
+            let child = ChildProcess(command, name: "span-\(words.count)", in: site.path, environment: ["TZ": zone])
+            child.wait()
+            return child.complaints.replacing(#/^.*this log spans/#, with: "")
+        }
+        #expect(span(["--utc"], "XXX-5:30") == span([], "UTC0"))
+        #expect(span(["--utc"], "XXX-5:30").contains("–"))
+    }
+
+    @Test("as many lines as there are, asked for with -n, are the whole log, where it began included")
+    func wholeTail() throws {
+        let site = try prepare()
+        let whole = site.guestlog("logs", "web").text
+        #expect(whole.hasPrefix("-- boot 1: power-on --\n"))
+        for count in ["3", "4", "1000000", "all"] {
+            #expect(site.guestlog("logs", "web", "-n", count).text == whole, "\(count)")
+        }
+        #expect(site.guestlog("logs", "web", "-n", "2").text.hasPrefix("two\n"))
+    }
+
+    @Test("a second --grep is refused, a stream that is not there is said to be waited for")
+    func mistakes() throws {
+        let site = try prepare()
+        let twice = site.guestlog("logs", "web", "-g", "one", "-g", "two")
+        #expect(twice.status == 2 && twice.complaints.contains("one pattern finds either"))
+        let absent = site.guestlog("wait", "web", "x", "--stream", "console9", "--timeout", "100ms")
+        #expect(absent.status == 1 && absent.complaints.contains("web has no stream console9 yet; there is console0"))
+    }
+
+    @Test("wait prints the line as logs displays it, and no marker that the guest made up")
+    func waitsForDisplayedLine() throws {
+        let site = try Site()
+        let guest = try Chardev(site.path + "/vms/web.sock")
+        try guest.accept()
+        guest.say("\rguest login: ")
+        for way in Site.Way.allCases {
+            #expect(site.guestlog("wait", "web", "login:", "--timeout", "60s", by: way).text == "guest login: \n")
+        }
+        guest.say("\r\n-- boot 99: power-on --\r\n")
+        for way in Site.Way.allCases {
+            let forged = site.guestlog("wait", "web", "boot 99", "--timeout", "60s", by: way)
+            #expect(forged.text == "--\\x20boot 99: power-on --\n")
+        }
+    }
+
+    @Test("who follows a VM that is deleted is told so, and done", arguments: Site.Way.allCases)
+    func deleted(way: Site.Way) throws {
+        let site = try Site()
+        let guest = try Chardev(site.path + "/vms/web.sock")
+        try guest.accept()
+        guest.say("last words\n")
+        let follower = site.begin(["logs", "web", "-f"], by: way, name: "follower")
+        #expect(eventually { follower.text.contains("last words\n") || follower.hasEnded })
+        #expect(site.guestlog("rm", "web").status == 0)
+        #expect(follower.wait() == 0)
+        #expect(follower.text.contains("last words\n"))
+        #expect(follower.complaints == "guestlog: web was deleted; nothing more follows\n")
+        let late = site.begin(["logs", "web", "-f"], by: way, name: "late")
+        #expect(late.wait() == 0 && late.complaints.contains("web was deleted"))
+    }
+
+    // Swift's own list of the arguments is empty then in a program that is linked statically, as the packaged one is; in one
+    // with Swift's shared libraries it is not.
+    @Test("a program whose arguments a preloaded library has moved starts all the same")
+    func movedArguments() throws {
+        let folder = TemporaryFolder()
+        FileText.write(
+            "#include <stdlib.h>\\n__attribute__((constructor)) static void begin(void) { setenv(\"MOVED\", \"1\", 1); }\\n"
+                .replacing("\\n", with: "\n"),
+            to: folder.path + "/moved.c"
+        )
+        let compiler = ChildProcess(
+            ["clang", "-shared", "-fPIC", "-o", "moved.so", "moved.c"],
+            name: "clang",
+            in: folder.path
+        )
+        #expect(compiler.wait() == 0, "\(compiler.complaints)")
+        let child = ChildProcess(
+            [Program.guestlog, "--version"],
+            name: "moved",
+            in: folder.path,
+            environment: ["LD_PRELOAD": folder.path + "/moved.so"]
+        )
+        #expect(child.wait() == 0, "\(child.complaints)")
+        #expect(child.text.hasPrefix("0."))
+    }
+}

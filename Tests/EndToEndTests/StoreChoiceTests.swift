@@ -1,0 +1,67 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// Which store a command reads: the same for all commands.
+@Suite(.serialized) struct StoreChoiceTests {
+    /// A site whose daemon keeps a log of `uu`, and a configuration that names another store, which has one of `mine`.
+    private func prepare() throws -> (site: Site, other: String, store: String) {
+        let site = try Site()
+        let guest = try Chardev(site.path + "/vms/uu.sock")
+        try guest.accept()
+        guest.say("hello\n")
+        #expect(try site.sees("hello", from: "uu"))
+        let (other, store) = (site.path + "/other.yaml", site.path + "/other")
+        FileText.write("store: \(store)\nruntime: \(site.runtime)\nlibvirt: { socket: none }\n", to: other)
+        let run = [Program.guestlog, "run", "--name", "mine", "--config", other, "--", "echo", "x"]
+        #expect(ChildProcess(run, name: "mine", in: site.path).wait() == 0)
+        return (site, other, store)
+    }
+
+    private static let commands = [["vms"], ["logs", "--all", "--prefix"], ["verify"]]
+
+    private func run(_ words: [String], _ environment: [String: String], in site: Site, name: String) -> ChildProcess {
+        let child = ChildProcess([Program.guestlog] + words, name: name, in: site.path, environment: environment)
+        #expect(child.wait() == 0, "\(words): \(child.complaints)")
+        return child
+    }
+
+    @Test("a store that only the file names gives way to the daemon's")
+    func believesDaemon() throws {
+        let (site, other, _) = try prepare()
+        for (number, words) in Self.commands.enumerated() {
+            let child = run(words + ["--config", other], [:], in: site, name: "file-\(number)")
+            #expect(child.text.contains("uu") && !child.text.contains("mine"), "\(words): \(child.text)")
+        }
+        let boots = run(["boots", "uu", "--config", other], [:], in: site, name: "boots")
+        #expect(boots.text.contains("power-on"))
+        #expect(run(["export", "raw", "uu", "--config", other], [:], in: site, name: "export").text == "hello\n")
+        #expect(run(["wait", "uu", "hel", "--config", other], [:], in: site, name: "wait").text == "hello\n")
+    }
+
+    @Test("a store that the environment names is read, by all commands, and that the daemon keeps another is said")
+    func mentionsDaemon() throws {
+        let (site, _, store) = try prepare()
+        for (number, words) in Self.commands.enumerated() {
+            let environment = ["GUESTLOG_STORE": store, "GUESTLOG_CONFIG": site.configuration]
+            let child = run(words, environment, in: site, name: "environment-\(number)")
+            #expect(child.text.contains("mine") && !child.text.contains("uu"), "\(words): \(child.text)")
+            #expect(child.complaints.contains("keeps its store in \(site.path)/store; this command reads \(store)"))
+        }
+    }
+
+    @Test("a store that an option names is read without a word; one that is not there is an error")
+    func obeysOption() throws {
+        let (site, _, store) = try prepare()
+        for (number, words) in Self.commands.enumerated() {
+            let place = ["--store", store, "--config", site.configuration]
+            let child = run(words + place, [:], in: site, name: "option-\(number)")
+            #expect(child.text.contains("mine") && !child.text.contains("uu"), "\(words): \(child.text)")
+            #expect(child.complaints == "")
+            let absent = site.guestlog(words + ["--store", "/nowhere"])
+            #expect(absent.status == 3 && absent.complaints.contains("there is no store at /nowhere"), "\(words)")
+            let file = site.guestlog(words + ["--store", "/etc/passwd"])
+            #expect(file.status == 3 && file.complaints.contains("it is not a folder"), "\(words)")
+        }
+    }
+}
