@@ -13,8 +13,8 @@ struct Guestlog: AsyncParsableCommand {
         commandName: "guestlog",
         abstract: "Keep everything a virtual machine says, and hand it to whoever needs it.",
         discussion: """
-            Exit status: 0 done (an empty log is fine), 1 --grep, --severity or wait matched nothing or verify found \
-            damage, 2 wrong use, 3 the daemon or the store is out of reach; run exits as its command.
+            Exit status: 0 done (an empty log is fine), 1 --grep, --severity or wait matched nothing, 2 wrong use, \
+            3 the daemon or the store is out of reach, 4 verify found damage; run exits as its command.
             """,
         version: Daemon.version,
         groupedSubcommands: [
@@ -101,4 +101,6 @@ extension ExitCode {
     static let wrongUse = ExitCode(2)
     /// The daemon or the store cannot be reached.
     static let outOfReach = ExitCode(3)
+    /// `verify` found damage.
+    static let damaged = ExitCode(4)
 }

@@ -36,7 +36,7 @@ struct VMs: AsyncParsableCommand {
     private func vms() async throws -> [JSON] {
         let client = try places.client()
         if places.namesStoreOnly || !client.isReachable, let store = try places.readableStore() {
-            return try store.vms().map { try VMListing(vm: $0, report: VMReport(of: $0, in: store)).json }
+            return try store.vms().map { VMListing(vm: $0, report: VMReport(of: $0, in: store)).json }
         }
         return try await client.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
     }
