@@ -348,6 +348,15 @@ gid_t gl_file_group(void) { return (gid_t)setfsgid((gid_t)-1); }
 int gl_syncfs(int fd) { return syncfs(fd); }
 int gl_allocate(int fd, off_t offset, off_t size) { return fallocate(fd, 0, offset, size) == 0 ? 0 : errno; }
 int gl_try_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
+
+bool gl_is_locked(int fd) {
+    if (flock(fd, LOCK_SH | LOCK_NB) != 0) {
+        return errno == EWOULDBLOCK;
+    }
+    flock(fd, LOCK_UN);
+    return false;
+}
+
 int gl_set_pipe_size(int fd, int size) { return fcntl(fd, F_SETPIPE_SZ, size); }
 void gl_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 

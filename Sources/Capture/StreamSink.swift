@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 import LogModel
 import LogStore
 import RotatingFile
@@ -372,6 +373,11 @@ final class StreamSink {
         }
         if let retryAt, now < retryAt {
             return false
+        }
+        if let writer, !writer.isInPlace(at: now) {
+            // Somebody removed or moved the files: they are made anew, behind a gap.
+            fail(SystemError("write (its files were removed or moved)", writer.path, code: ENOENT), at: now)
+            self.writer = nil
         }
         if writer == nil {
             do throws(SystemError) {

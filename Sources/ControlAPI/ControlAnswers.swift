@@ -91,7 +91,7 @@ extension ControlServer {
             ).directoryName
             seen.insert(folder)
             listed.append(
-                try VMListing(
+                VMListing(
                     vm: vm,
                     report: VMReport(of: vm, in: capture.store),
                     consoles: live ? consoles[folder] ?? [] : [],

@@ -29,7 +29,7 @@ public struct VMListing {
         self.report = report
         self.consoles = consoles
         self.statistics = statistics
-        self.problem = problem
+        self.problem = problem ?? report.problem
         self.domain = domain
     }
 
@@ -48,14 +48,17 @@ public struct VMListing {
 
     private static let uncaptured = "nothing of it is kept: guestlog libvirt xml gives its console a log"
 
-    /// `running`: libvirt says so, or somebody is at the console; `waiting`: nobody is; `deleted`; `stored`: nobody
-    /// captures it.
+    /// `running`: libvirt says so, or somebody is at the console; `waiting`: nobody is; `deleted`; `damaged`:
+    /// nobody captures it, and something of its log cannot be read; `stored`: nobody captures it.
     private var state: String {
         if vm?.ended != nil {
             return "deleted"
         }
         if domain?.isRunning == true {
             return "running"
+        }
+        if consoles.isEmpty, report?.problem != nil {
+            return "damaged"
         }
         if consoles.isEmpty {
             return domain == nil ? "stored" : "waiting"

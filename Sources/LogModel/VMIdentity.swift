@@ -60,6 +60,37 @@ public struct VMIdentity: Hashable, Sendable {
         return nil
     }
 
+    /// The identity that a folder of this name belongs to, as far as the name tells it; nil when no VM's folder is
+    /// named so. A UUID's name is not known: the UUID stands for it. Of a name that was cut only the beginning is left.
+    public init?(directoryName: String) {
+        if Self.canonicalUUID(directoryName) == directoryName {
+            self.init(name: directoryName, uuid: directoryName)
+            return
+        }
+        var text = directoryName[...]
+        var instance = 0
+        if let mark = text.lastIndex(of: "~") {
+            guard let number = Int(text[text.index(after: mark)...]), number > 0 else {
+                return nil
+            }
+            instance = number
+            text = text[..<mark]
+        }
+        var isCut = false
+        if let mark = text.lastIndex(of: "=") {
+            isCut = true
+            text = text[..<mark]
+        }
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(Self.percentDecoded)
+        guard parts.count <= 2, let last = parts.last, let name = last, !name.isEmpty, let first = parts[0] else {
+            return nil
+        }
+        self.init(name: name, namespace: parts.count == 2 ? first : nil, instance: instance)
+        guard isCut || self.directoryName == directoryName, !Self.taken.contains(directoryName) else {
+            return nil
+        }
+    }
+
     /// Names in the store's folder that are no VM's.
     public static let taken: Set<String> = ["access", "lock", "reserve"]
 
@@ -83,6 +114,31 @@ public struct VMIdentity: Hashable, Sendable {
             }
         }
         return String(decoding: encoded, as: UTF8.self)
+    }
+
+    /// What `percentEncoded` made `text` of; nil when it made it of nothing. A `%XX` that is cut at the end is left out.
+    static func percentDecoded(_ text: some StringProtocol) -> String? {
+        var decoded: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                guard percentEncoded(String(UnicodeScalar(byte))).utf8.count == 1 else {
+                    return nil
+                }
+                decoded.append(byte)
+                continue
+            }
+            let digits = rest.prefix(2)
+            rest = rest.dropFirst(2)
+            guard digits.count == 2 else {
+                break
+            }
+            guard let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16) else {
+                return nil
+            }
+            decoded.append(value)
+        }
+        return String(decoding: decoded, as: UTF8.self)
     }
 
     /// `text` as a UUID in its canonical form (lower case, dashes), or nil when it is none.

@@ -6,8 +6,9 @@ public struct Batch {
     public var firstRecord: Int
     /// The first byte to be looked at; lies in the first record.
     public var start: UInt64
-    /// Bytes between the cursor and `start` that are no longer, or were never, there.
-    public var missing: Missing?
+    /// Bytes between the cursor and `start` that are no longer, or were never, there: first what retention removed, then
+    /// what is damaged.
+    public var missing: [Missing] = []
     /// The cursor after all of this.
     public var next: Cursor
 
@@ -17,8 +18,7 @@ public struct Batch {
         public var from: UInt64
         /// First position there again.
         public var to: UInt64
-        /// `retention` below the stream's oldest byte, else `corruption`; a jump after a host restart has its own
-        /// marker and is not reported here.
+        /// `retention` or `corruption`; a jump after a host restart has its own marker and is not reported here.
         public var reason: GapReason
     }
 }

@@ -74,7 +74,7 @@ struct BootHeads {
         var records: [IndexRecord] = []
         var cursor = Cursor(offset: start)
         while cursor.offset < end, records.count < StoreLimits.recordsLimit, let batch = try reader.batch(at: cursor),
-            batch.missing == nil
+            batch.missing.isEmpty
         {
             for record in batch.block.records[batch.firstRecord...]
             where record.offset < end && records.count < StoreLimits.recordsLimit {
@@ -106,8 +106,9 @@ struct BootHeads {
         var heads: [Head] = []
         let decompressor = Decompressor()
         for extent in try layout.extents(on: fileSystem) where extent.kind == .head {
-            let file = try SegmentFile(path: layout.file(extent), fileSystem: fileSystem)
-            guard let header = file.headers.first else {
+            guard let file = try SegmentFile.readable(layout.file(extent), on: fileSystem),
+                let header = file.headers.first
+            else {
                 continue
             }
             // The boot that the head is of, not one that it happens to show as well.

@@ -28,6 +28,11 @@ public struct Cursor: Hashable, Comparable, Sendable, CustomStringConvertible {
         self.init(offset: offset, markers: markers)
     }
 
+    /// Moves to the position `offset`, if that lies behind.
+    mutating func advance(to position: UInt64) {
+        self = max(self, Cursor(offset: position))
+    }
+
     public static func < (left: Cursor, right: Cursor) -> Bool {
         (left.offset, left.markers) < (right.offset, right.markers)
     }

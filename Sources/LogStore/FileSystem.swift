@@ -11,21 +11,48 @@ public struct FileID: Hashable, Sendable {
     }
 }
 
-/// What a path leads to.
+/// Which file a path leads to: two files that exist at one time never have the same.
+public struct FileIdentity: Hashable, Sendable {
+    /// The number of the device it lies on.
+    public var device: UInt64
+    /// Its number there.
+    public var inode: UInt64
+
+    /// The file `inode` of `device`.
+    public init(device: UInt64, inode: UInt64) {
+        self.device = device
+        self.inode = inode
+    }
+}
+
+/// What a path leads to; a symbolic link is not followed.
 public struct FileStatus: Hashable, Sendable {
+    /// What kind of file it is.
+    public enum Kind: Hashable, Sendable {
+        case regular, directory
+        /// A link, a device, a pipe or a socket: nothing that the store makes.
+        case other
+    }
+
     /// Length in bytes.
     public var size: Int
     /// Microseconds since the Unix epoch of the last change of the contents.
     public var modified: Int64
-    /// Whether it is a folder.
-    public var isDirectory: Bool
+    /// What it is.
+    public var kind: Kind
+    /// Which file it is.
+    public var identity: FileIdentity
 
     /// A status from its parts.
-    public init(size: Int, modified: Int64, isDirectory: Bool) {
+    public init(size: Int, modified: Int64, kind: Kind, identity: FileIdentity) {
         self.size = size
         self.modified = modified
-        self.isDirectory = isDirectory
+        self.kind = kind
+        self.identity = identity
     }
+
+    /// Whether it is a folder.
+    public var isDirectory: Bool { kind == .directory }
 }
 
 /// How big a file system is.
@@ -56,7 +83,7 @@ public enum OpenMode: Sendable {
 ///
 /// All offsets are explicit: nothing depends on a file position. Writes may be short, as write(2)'s may.
 public protocol FileSystem: Sendable {
-    /// Opens a file.
+    /// Opens a regular file. What is anything else, a link among them, is refused and not waited for.
     func open(_ path: String, _ mode: OpenMode) throws(SystemError) -> FileID
     /// Closes it; never fails.
     func close(_ file: FileID)
@@ -79,6 +106,8 @@ public protocol FileSystem: Sendable {
     func setModified(_ path: String, _ microseconds: Int64) throws(SystemError)
     /// Takes the file's exclusive lock, if nobody has it; it goes with the file's last descriptor.
     func tryLock(_ file: FileID) -> Bool
+    /// Whether somebody has the file's exclusive lock. To find that out the lock is shared for a moment.
+    func isLocked(_ file: FileID) -> Bool
     /// Gives a file that many bytes of disk, so that they can be had back when it is full.
     func allocate(_ file: FileID, _ size: Int) throws(SystemError)
     /// How much room there is where `path` lies; nil when that is not known.
@@ -95,97 +124,6 @@ public protocol FileSystem: Sendable {
     func removeDirectory(_ path: String) throws(SystemError)
     /// What `path` leads to, or nil when nothing is there.
     func status(_ path: String) -> FileStatus?
-}
-
-/// An open file with one owner, closed when the owner goes.
-public final class StoredFile {
-    private let fileSystem: any FileSystem
-    private let file: FileID
-
-    /// Opens `path`.
-    public init(_ path: String, _ mode: OpenMode, on fileSystem: any FileSystem) throws(SystemError) {
-        file = try fileSystem.open(path, mode)
-        self.fileSystem = fileSystem
-    }
-
-    deinit {
-        fileSystem.close(file)
-    }
-
-    /// The file's length.
-    public var size: Int {
-        get throws(SystemError) { try fileSystem.size(file) }
-    }
-
-    /// Fills `buffer` from `offset` on; returns less than its size only at the end of the file.
-    public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
-        var done = 0
-        while done < buffer.count {
-            let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-            let count = try fileSystem.read(file, at: offset + done, into: rest)
-            if count == 0 {
-                break
-            }
-            done += count
-        }
-        return done
-    }
-
-    /// Up to `count` bytes from `offset` on.
-    public func read(at offset: Int, count: Int) throws(SystemError) -> [UInt8] {
-        var failure: SystemError?
-        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            do throws(SystemError) {
-                initialized = try read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
-            } catch {
-                failure = error
-            }
-        }
-        if let failure {
-            throw failure
-        }
-        return bytes
-    }
-
-    /// Writes all of `bytes` at `offset`.
-    public func write(at offset: Int, _ bytes: UnsafeRawBufferPointer) throws(SystemError) {
-        var done = 0
-        while done < bytes.count {
-            done += try fileSystem.write(file, at: offset + done, UnsafeRawBufferPointer(rebasing: bytes[done...]))
-        }
-    }
-
-    /// Writes all of `bytes` at `offset`.
-    public func write(at offset: Int, _ bytes: [UInt8]) throws(SystemError) {
-        try bytes.span.withUnsafeBytes { buffer throws(SystemError) in
-            try write(at: offset, buffer)
-        }
-    }
-
-    /// Cuts the file.
-    public func truncate(to size: Int) throws(SystemError) {
-        try fileSystem.truncate(file, to: size)
-    }
-
-    /// Puts the file's data on disk.
-    public func synchronize() throws(SystemError) {
-        try fileSystem.synchronize(file)
-    }
-
-    /// Puts everything of the file's file system on disk.
-    public func synchronizeAll() throws(SystemError) {
-        try fileSystem.synchronizeAll(file)
-    }
-
-    /// Gives the file that many bytes of disk.
-    public func allocate(_ size: Int) throws(SystemError) {
-        try fileSystem.allocate(file, size)
-    }
-
-    /// Takes the file's exclusive lock, if nobody has it.
-    public func tryLock() -> Bool {
-        fileSystem.tryLock(file)
-    }
 }
 
 extension FileSystem {

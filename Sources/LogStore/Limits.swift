@@ -23,6 +23,11 @@ public enum StoreLimits {
     /// A stream continues at the next multiple of this after the host went down uncleanly, so that no position that a
     /// reader may have saved is ever given to other bytes.
     public static let restartStride: UInt64 = 1 << 32
+    /// The first position that can have been used before `position`, since the last jump.
+    static func lastJump(before position: UInt64) -> UInt64 {
+        position == 0 ? 0 : (position - 1) / restartStride * restartStride
+    }
+
     /// Bytes of the file system that are left free, or a twentieth of it where that is less.
     public static let keptFree = 1 << 30
     /// Boot heads kept of each stream when the segments around them go, and how much of each.

@@ -19,7 +19,15 @@ public struct LinuxFileSystem: FileSystem {
             case .update: O_RDWR
             case .create: O_RDWR | O_CREAT
             }
-        let number = try systemCall("open", path) { gl_open(path, flags | O_CLOEXEC | O_NOFOLLOW, Self.fileMode) }
+        // Without waiting: a pipe in a file's place would keep us until somebody writes to it.
+        let number = try systemCall("open", path) {
+            gl_open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, Self.fileMode)
+        }
+        var status = stat()
+        if fstat(number, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+            Glibc.close(number)
+            throw SystemError("open", path, code: status.st_mode & S_IFMT == S_IFDIR ? EISDIR : ENXIO)
+        }
         return FileID(number: number)
     }
 
@@ -78,6 +86,10 @@ public struct LinuxFileSystem: FileSystem {
 
     public func tryLock(_ file: FileID) -> Bool {
         gl_try_lock(file.number) == 0
+    }
+
+    public func isLocked(_ file: FileID) -> Bool {
+        gl_is_locked(file.number)
     }
 
     public func allocate(_ file: FileID, _ size: Int) throws(SystemError) {
@@ -149,10 +161,17 @@ public struct LinuxFileSystem: FileSystem {
         guard lstat(path, &status) == 0 else {
             return nil
         }
+        let kind: FileStatus.Kind =
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: .regular
+            case S_IFDIR: .directory
+            default: .other
+            }
         return FileStatus(
             size: Int(status.st_size),
             modified: Int64(status.st_mtim.tv_sec) * 1_000_000 + Int64(status.st_mtim.tv_nsec) / 1000,
-            isDirectory: status.st_mode & S_IFMT == S_IFDIR
+            kind: kind,
+            identity: FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
         )
     }
 }

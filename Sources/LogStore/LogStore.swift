@@ -4,8 +4,10 @@
 //     <root>/reserve                       disk set aside for when it is full                     Reserve
 //     <root>/<vm>/vm.json                  who the VM is, when its history began and ended        Store
 //     <root>/<vm>/lock                     flocked by the VM's one writer                         VMStore
-//     <root>/<vm>/writer.json              under which boot of the host it is written             VMStore
+//     <root>/<vm>/writer.json              under which boot of the host it is written, or where   WriterState
+//                                          its streams ended when it was closed
 //     <root>/<vm>/<stream>/meta.json       format version, encoding, clock                        StreamProperties
+//                   extents.json           what retention left and what was sealed                SealedExtents
 //                   <offset20>.log  .idx   active pair: the bytes as received, and their records  StreamWriter
 //                   <offset20>.log.zst     segment: up to 64 sealed blocks, then their index      StreamSealer
 //                   <offset20>.head.zst    a boot's head, outliving its segment                   BootHeads
@@ -27,5 +29,8 @@
 // into the growing segment; a sync confirms it and the pair goes; `Retention` removes the oldest segments, after
 // `BootHeads` has copied out the heads of the boots in them. `StreamReader` finds any position in whichever file holds
 // it now, `Follower` is a reader with a cursor, `PairRepair` and `StreamRecovery` make whole what a crash left.
+//
+// Damage is one stream's affair: a file that cannot be read, or that something else lies in the place of, is a gap for
+// readers (`StreamFiles`, `LostEnd`), is set aside by the writer (`StreamRecovery`), and is named by `StoreCheck`.
 //
 // The bytes of every file are specified in docs/format.md.

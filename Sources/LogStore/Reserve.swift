@@ -16,10 +16,12 @@ public final class Reserve {
     /// The reserve of the store in `root`; nothing is set aside until `hold()`.
     public init(root: String, size: Int = Reserve.standardSize, fileSystem: any FileSystem) {
         self.root = root
-        path = root + "/reserve"
+        path = Self.path(in: root)
         self.size = size
         self.fileSystem = fileSystem
     }
+
+    static func path(in root: String) -> String { root + "/reserve" }
 
     /// Sets the space aside; whether the disk had it, and as much again: else it would be full at the next write.
     public func hold() -> Bool {

@@ -23,7 +23,7 @@ public struct Quota: Hashable, Sendable {
 /// Of each stream the newest extent stays, so that what is being written never goes, and what goes is always the oldest,
 /// so that it leaves no hole; boot heads go last. Owned by the sealer's thread.
 public final class Retention {
-    private let store: Store
+    let store: Store
     private let compressor = Compressor()
     /// The bounds of one VM.
     let quota: @Sendable (VMIdentity) -> Quota
@@ -173,13 +173,16 @@ public final class Retention {
     /// What all VMs together may take, when that is less than the `usage`: the total, and less where the disk is nearly
     /// full. But a disk that others fill costs at most three quarters of what is kept.
     private func bound(for usage: Int) -> Int? {
-        var bound = total ?? .max
+        var bound = total.map { $0 - min(reserve, $0 / 2) } ?? .max
         if let space = store.fileSystem.space(at: store.root) {
             let short = min(StoreLimits.keptFree, space.size / 20) - space.free
             bound = min(bound, max(usage - short, (total ?? space.size / 10) / 4))
         }
         return bound < usage ? bound : nil
     }
+
+    /// What the disk set aside takes: it counts as a part of the total, but for no more than half of it.
+    private var reserve: Int { store.fileSystem.status(Reserve.path(in: store.root))?.size ?? 0 }
 
     /// Removes the oldest segments and unsealed pairs of the VM's biggest stream, until about `excess` bytes are freed or
     /// another stream is the biggest; nil when nothing may go.
@@ -211,20 +214,19 @@ public final class Retention {
     /// Removes the oldest boot head, if the heads alone take more than half of `limit`: while a flood waits to be sealed
     /// the VM may take more than its share for a moment, and no head goes for that.
     private func evictHead(of streams: [StreamID], limit: Int) throws(SystemError) -> Freed? {
-        var oldest: String?
+        var oldest: (layout: StreamLayout, extent: StreamLayout.Extent)?
         var total = 0
         for stream in streams {
             let layout = StreamLayout(path: store.path(of: stream))
             for extent in try layout.extents(on: store.fileSystem) where extent.kind == .head {
-                let file = layout.file(extent)
-                oldest = oldest ?? file
-                total += max(StoreLimits.fileCost, store.fileSystem.status(file)?.size ?? 0)
+                oldest = oldest ?? (layout, extent)
+                total += max(StoreLimits.fileCost, store.fileSystem.status(layout.file(extent))?.size ?? 0)
             }
         }
         guard let oldest, total > limit / 2 else {
             return nil
         }
-        return try remove([oldest])
+        return try removeHead(oldest.extent, oldest.layout)
     }
 
     /// What a VM takes, without what the next sync will free: a burst that is compressed already drives out nothing.
@@ -291,7 +293,7 @@ public final class Retention {
         for victim in victims {
             start = min(start, victim.base)
             if victim.kind == .pair {
-                end = max(end, try PairFile(layout, base: victim.base, fileSystem: store.fileSystem).end)
+                end = max(end, try self.end(ofPair: victim.base, layout))
                 files.append([layout.log(victim.base), layout.index(victim.base)])
             } else {
                 // The segment before its pairs: whatever a crash leaves of them is what is newest, and will be sealed
@@ -303,17 +305,42 @@ public final class Retention {
             }
         }
         // What makes room on a full or failing disk must not stop because a head could not be read or written.
+        let heads = try self.heads(layout)
         try? BootHeads(layout: layout, fileSystem: store.fileSystem, compressor: compressor)
             .save(range: start..<max(start, end), from: store.reader(of: stream))
+        let note = { [self] () throws(SystemError) in
+            try update(layout) { known throws(SystemError) in
+                known.trim(to: end)
+                try noteHeads(since: heads, layout, in: &known)
+            }
+        }
+        // On a full disk there may be room for it only when the files are gone.
+        let isNoted = (try? note()) != nil
         var freed = Freed()
         for files in files {
             freed += try remove(files)
         }
+        if !isNoted {
+            try? note()
+        }
         return freed
     }
 
-    private func blocks(of segment: StreamLayout.Extent, _ layout: StreamLayout) throws(SystemError) -> [BlockHeader] {
-        try SegmentFile(path: layout.file(segment), fileSystem: store.fileSystem).headers
+    /// The blocks of a segment; none when it cannot be read.
+    func blocks(of segment: StreamLayout.Extent, _ layout: StreamLayout) throws(SystemError) -> [BlockHeader] {
+        try SegmentFile.readable(layout.file(segment), on: store.fileSystem)?.headers ?? []
+    }
+
+    /// Where a pair ends, as far as it can be read.
+    private func end(ofPair base: UInt64, _ layout: StreamLayout) throws(SystemError) -> UInt64 {
+        do throws(SystemError) {
+            return try PairFile(layout, base: base, fileSystem: store.fileSystem).end
+        } catch {
+            guard error.isDamagedFile else {
+                throw error
+            }
+            return base
+        }
     }
 
     private func removeOlder(than limit: Timestamp, in vm: Store.VM) throws(SystemError) -> Freed {
@@ -328,7 +355,7 @@ public final class Retention {
             }
             for extent in try layout.extents(on: store.fileSystem) where extent.kind == .head {
                 if try latest(in: extent, layout) < limit {
-                    freed += try remove([layout.file(extent)])
+                    freed += try removeHead(extent, layout)
                 }
             }
         }
@@ -336,15 +363,24 @@ public final class Retention {
     }
 
     private func latest(in extent: StreamLayout.Extent, _ layout: StreamLayout) throws(SystemError) -> Timestamp {
-        try blocks(of: extent, layout).lazy.map(\.timeRange.upperBound).max() ?? .distantPast
+        if let latest = try blocks(of: extent, layout).lazy.map(\.timeRange.upperBound).max() {
+            return latest
+        }
+        // Damaged, or emptied by a crash.
+        let modified = store.fileSystem.status(layout.file(extent))?.modified
+        return modified.map { Timestamp(microseconds: $0) } ?? .distantPast
     }
 
-    private func remove(_ files: [String]) throws(SystemError) -> Freed {
+    func remove(_ files: [String]) throws(SystemError) -> Freed {
         var freed = Freed(files: 1)
         for file in files {
             if let status = store.fileSystem.status(file) {
                 freed.bytes += max(StoreLimits.fileCost, status.size)
-                try store.fileSystem.remove(file)
+                if status.isDirectory {
+                    try removeTree(file)
+                } else {
+                    try store.fileSystem.remove(file)
+                }
             }
         }
         return freed
@@ -357,7 +393,10 @@ public final class Retention {
     }
 
     private func removeTree(_ path: String) throws(SystemError) {
-        for name in try store.fileSystem.names(in: path) {
+        // What says whose the folder is goes last: what a crash leaves can still be named, and removed.
+        let facts: Set<String> = ["vm.json", "meta.json"]
+        let names = try store.fileSystem.names(in: path)
+        for name in names.filter({ !facts.contains($0) }) + names.filter(facts.contains) {
             let entry = path + "/" + name
             if store.fileSystem.status(entry)?.isDirectory == true {
                 try removeTree(entry)

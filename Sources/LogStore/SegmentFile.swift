@@ -20,6 +20,18 @@ final class SegmentFile {
         try refresh()
     }
 
+    /// The file at `path`; nil when it cannot be read, or something else lies in its place.
+    static func readable(_ path: String, on fileSystem: any FileSystem) throws(SystemError) -> SegmentFile? {
+        do throws(SystemError) {
+            return try SegmentFile(path: path, fileSystem: fileSystem)
+        } catch {
+            guard error.isDamagedFile else {
+                throw error
+            }
+            return nil
+        }
+    }
+
     /// Whether something lies after the last block that is neither a block nor the index: a block being written, the
     /// rest of a torn one, or damage.
     var hasTail: Bool { !isClosed && length < size }
@@ -63,17 +75,38 @@ final class SegmentFile {
             isClosed = true
             return true
         }
-        var position: Int? = length
+        headers += try walk(from: length).headers
+        length = headers.last?.nextPosition ?? 0
+        return true
+    }
+
+    /// The blocks from `start` on, by their own headers, and what lies before, between and after them.
+    func walk(from start: Int) throws(SystemError) -> (headers: [BlockHeader], others: [Range<Int>]) {
+        var headers: [BlockHeader] = []
+        var others: [Range<Int>] = []
+        var end = start
+        var position: Int? = start
         while let at = position {
             if let header = try header(at: at, size: size) {
+                if end < at {
+                    others.append(end..<at)
+                }
                 headers.append(header)
-                length = header.nextPosition
-                position = length
+                end = header.nextPosition
+                position = end
             } else {
                 position = try nextMagic(after: at)
             }
         }
-        return true
+        if end < size {
+            others.append(end..<size)
+        }
+        return (headers, others)
+    }
+
+    /// The bytes in `range` of the file.
+    func bytes(in range: Range<Int>) throws(SystemError) -> [UInt8] {
+        try file.read(at: range.lowerBound, count: range.count)
     }
 
     /// The next place that looks like the beginning of a skippable frame of ours.

@@ -32,13 +32,21 @@ public struct Store: Sendable {
     public struct VM: Hashable, Sendable {
         /// Who it is.
         public var identity: VMIdentity
+        /// Its folder's name.
+        public let directory: String
         /// When its history began.
         public var created: Timestamp
         /// When it was deleted; nil while it exists.
         public var ended: Timestamp?
+        /// What is wrong with `vm.json`; nil when it is whole. The identity is then what the folder's name tells.
+        public var factsProblem: String?
 
-        /// Its folder's name.
-        public var directory: String { identity.directoryName }
+        init(identity: VMIdentity, directory: String? = nil, created: Timestamp, ended: Timestamp? = nil) {
+            self.identity = identity
+            self.directory = directory ?? identity.directoryName
+            self.created = created
+            self.ended = ended
+        }
     }
 
     /// Locked by the one process that keeps the whole store within its bounds.
@@ -57,7 +65,15 @@ public struct Store: Sendable {
 
     /// The VM in that folder, or nil when none is shown there.
     public func vm(in directory: String) -> VM? {
-        guard let bytes = try? fileSystem.contents(of: factsPath(directory)), let facts = try? JSON(parsing: bytes),
+        guard let vm = whole(directory) ?? damaged(directory), shown.contains(vm.identity) else {
+            return nil
+        }
+        return vm
+    }
+
+    /// The VM whose facts can be read.
+    private func whole(_ directory: String) -> VM? {
+        guard case .facts(let facts, let agree)? = try? FactsFile.contents(of: factsPath(directory), on: fileSystem),
             let name = facts["name"]?.text, let created = facts["created"]?.integer
         else {
             return nil
@@ -68,14 +84,41 @@ public struct Store: Sendable {
             namespace: facts["namespace"]?.text,
             instance: Int(facts["instance"]?.integer ?? 0)
         )
-        guard identity.directoryName == directory, shown.contains(identity) else {
+        guard identity.directoryName == directory else {
             return nil
         }
-        return VM(
+        var vm = VM(
             identity: identity,
             created: Timestamp(microseconds: created),
             ended: facts["ended"]?.integer.map { Timestamp(microseconds: $0) }
         )
+        vm.factsProblem = agree == false ? "does not agree with its checksum" : nil
+        return vm
+    }
+
+    /// The VM whose facts are missing or damaged, and whose folder holds a log: its name tells who it is.
+    private func damaged(_ directory: String) -> VM? {
+        guard let identity = VMIdentity(directoryName: directory),
+            let status = fileSystem.status(path(of: directory)), status.isDirectory
+        else {
+            return nil
+        }
+        let problem: String
+        switch try? FactsFile.contents(of: factsPath(directory), on: fileSystem) {
+        case .absent?:
+            // Between the making of a folder and that of its facts it holds no stream.
+            guard let streams = try? streams(of: directory), !streams.isEmpty else {
+                return nil
+            }
+            problem = "is missing"
+        case .unreadable(let reason)?: problem = reason
+        case .facts?: problem = "is not this VM's"
+        case nil: return nil
+        }
+        let created = Timestamp(microseconds: status.modified)
+        var vm = VM(identity: identity, directory: directory, created: created)
+        vm.factsProblem = problem
+        return vm
     }
 
     func write(_ vm: VM) throws(SystemError) {
@@ -96,14 +139,32 @@ public struct Store: Sendable {
         if let ended = vm.ended {
             facts.append(("ended", .integer(ended.microseconds)))
         }
-        try fileSystem.replace("vm.json", in: path(of: vm.directory), with: JSON.object(facts).bytes + [Lines.feed])
+        try fileSystem.clear(factsPath(vm.directory), for: .regular)
+        try fileSystem.replace("vm.json", in: path(of: vm.directory), with: FactsFile.text(of: facts))
     }
 
-    /// A VM's streams, by name.
+    /// A VM's streams, by name: the folders that say what they are, or hold text.
     public func streams(of vm: String) throws(SystemError) -> [StreamID] {
         try fileSystem.names(in: path(of: vm)).compactMap(StreamName.init).sorted()
             .map { StreamID(vm: vm, stream: $0) }
-            .filter { fileSystem.status(StreamLayout(path: path(of: $0)).metadata) != nil }
+            .filter(isStream)
+    }
+
+    private func isStream(_ id: StreamID) -> Bool {
+        let layout = StreamLayout(path: path(of: id))
+        guard fileSystem.status(layout.path)?.isDirectory == true else {
+            return false
+        }
+        return fileSystem.status(layout.metadata) != nil || layout.holdsFiles(on: fileSystem)
+    }
+
+    /// The streams of which something was stored, as `writer.json` remembers, and nothing is left.
+    public func lostStreams(of vm: String) throws(SystemError) -> [StreamName] {
+        guard let facts = FactsFile.facts(in: path(of: vm) + "/" + WriterState.name, on: fileSystem) else {
+            return []
+        }
+        let present = Set(try streams(of: vm).map(\.stream))
+        return WriterState(facts).ends.filter { $0.value > .start && !present.contains($0.key) }.keys.sorted()
     }
 
     /// A reader of one stream.
@@ -116,24 +177,13 @@ public struct Store: Sendable {
 
     /// What is fixed for a stream; a console's properties when its facts are missing or unreadable.
     public func properties(of stream: StreamID) -> StreamProperties {
-        knownProperties(of: stream) ?? StreamProperties()
-    }
-
-    func knownProperties(of stream: StreamID) -> StreamProperties? {
-        let path = StreamLayout(path: path(of: stream)).metadata
-        guard let bytes = try? fileSystem.contents(of: path), let facts = try? JSON(parsing: bytes) else {
-            return nil
-        }
-        return StreamProperties(
-            encoding: facts["encoding"]?.text.flatMap(StreamProperties.Encoding.init) ?? .raw,
-            clock: facts["clock"]?.text.flatMap(StreamProperties.Clock.init) ?? .host,
-            isReplayable: facts["replayable"]?.bool ?? false
-        )
+        FactsFile.facts(in: StreamLayout(path: path(of: stream)).metadata, on: fileSystem).map(StreamProperties.init)
+            ?? StreamProperties()
     }
 
     /// Throws ENOTSUP when the facts in the file at `path` are of a newer format than this code's.
     func checkFormat(_ path: String) throws(SystemError) {
-        guard let bytes = try fileSystem.contents(of: path), let facts = try? JSON(parsing: bytes),
+        guard case .facts(let facts, _) = try FactsFile.contents(of: path, on: fileSystem),
             let version = facts["format"]?.integer, version > StoreLimits.formatVersion
         else {
             return

@@ -10,6 +10,8 @@ final class StreamFiles {
     private var listing: [StreamLayout.Extent]?
     private var segments: [StreamLayout.Extent: SegmentFile] = [:]
     private var pairs: [UInt64: PairFile] = [:]
+    /// Files that are there and cannot be read, and why: they hold no block until everything is forgotten.
+    private(set) var unreadable: [StreamLayout.Extent: SystemError] = [:]
 
     /// Segments held open by one reader.
     private static let openSegments = 16
@@ -40,21 +42,51 @@ final class StreamFiles {
             let present = Set(found)
             segments = segments.filter { present.contains($0.key) }
             pairs = pairs.filter { present.contains(.init(base: $0.key, kind: .pair)) }
+            unreadable = unreadable.filter { present.contains($0.key) }
         }
         var hasChanged = found != known
-        for pair in pairs.values where try pair.refresh() {
-            hasChanged = true
+        for (base, pair) in pairs {
+            let hasGrown = try attempt(.init(base: base, kind: .pair)) { () throws(SystemError) in try pair.refresh() }
+            hasChanged = hasGrown ?? false || hasChanged
         }
-        for segment in segments.values where try segment.refresh() {
-            hasChanged = true
+        for (extent, segment) in segments {
+            let hasGrown = try attempt(extent) { () throws(SystemError) in try segment.refresh() }
+            hasChanged = hasGrown ?? false || hasChanged
         }
         return hasChanged
+    }
+
+    /// What `body` reads of a file; nil when the file is damaged, which is remembered.
+    private func attempt<Result>(
+        _ extent: StreamLayout.Extent,
+        _ body: () throws(SystemError) -> Result
+    ) throws(SystemError) -> Result? {
+        guard unreadable[extent] == nil else {
+            return nil
+        }
+        do throws(SystemError) {
+            return try body()
+        } catch {
+            guard error.isDamagedFile else {
+                throw error
+            }
+            unreadable[extent] = error
+            return nil
+        }
+    }
+
+    /// A block of that file could not be read. A pair is given up: its records share their disk blocks.
+    func failed(_ place: BlockPlace, _ error: SystemError) {
+        if case .active(let pair) = place {
+            unreadable[.init(base: pair.base, kind: .pair)] = error
+        }
     }
 
     /// Forgets everything known.
     func forget() {
         segments.removeAll()
         pairs.removeAll()
+        unreadable.removeAll()
         listing = nil
     }
 
@@ -112,14 +144,16 @@ final class StreamFiles {
         return (ending, holding)
     }
 
-    /// All blocks of one file, in order.
+    /// All blocks of one file, in order; none of a file that cannot be read.
     func blocks(of extent: StreamLayout.Extent) throws(SystemError) -> [BlockPlace] {
-        guard extent.kind == .pair else {
-            let file = try segment(extent)
-            return file.headers.map { .sealed(file, $0) }
-        }
-        let pair = try pair(extent.base)
-        return pair.records.isEmpty ? [] : [.active(pair)]
+        try attempt(extent) { () throws(SystemError) in
+            guard extent.kind == .pair else {
+                let file = try segment(extent)
+                return file.headers.map { .sealed(file, $0) }
+            }
+            let pair = try pair(extent.base)
+            return pair.records.isEmpty ? [] : [.active(pair)]
+        } ?? []
     }
 
     /// Where the next block after `position` begins, or the next record of an active pair.
@@ -147,10 +181,11 @@ final class StreamFiles {
     }
 
     private func nextOffset(after position: UInt64, in extent: StreamLayout.Extent) throws(SystemError) -> UInt64? {
-        if extent.kind == .pair, extent.base <= position {
-            return try pair(extent.base).records.first { $0.offset > position && !$0.isMarker }?.offset
+        let blocks = try blocks(of: extent)
+        if case .active(let pair)? = blocks.first, pair.base <= position {
+            return pair.records.first { $0.offset > position && !$0.isMarker }?.offset
         }
-        return try blocks(of: extent).lazy.map(\.offset).first { $0 > position }
+        return blocks.lazy.map(\.offset).first { $0 > position }
     }
 }
 

@@ -41,6 +41,7 @@ struct StreamLayout {
     func segment(_ base: UInt64) -> String { path + "/" + Self.name(base, Self.segmentSuffix) }
     func head(_ base: UInt64) -> String { path + "/" + Self.name(base, Self.headSuffix) }
     var metadata: String { path + "/meta.json" }
+    var extentsFile: String { path + "/" + SealedExtents.name }
     var quarantine: String { path + "/quarantine" }
 
     func file(_ extent: Extent) -> String {
@@ -65,6 +66,21 @@ struct StreamLayout {
             }
         }
         return nil
+    }
+
+    /// The base of the pair whose index has that name; nil when it is no index.
+    static func base(ofIndexNamed name: String) -> UInt64? {
+        guard name.hasSuffix(indexSuffix) else {
+            return nil
+        }
+        return extent(named: name.dropLast(indexSuffix.count) + logSuffix)?.base
+    }
+
+    /// Whether the folder holds any file, or half of a pair, that holds text.
+    func holdsFiles(on fileSystem: any FileSystem) -> Bool {
+        ((try? fileSystem.names(in: path)) ?? []).contains {
+            Self.extent(named: $0) != nil || $0.hasSuffix(Self.indexSuffix)
+        }
     }
 
     /// All extents, in order. A log without its index is no pair: one of them was not made yet, or is being removed.

@@ -72,15 +72,32 @@ extension StreamReader {
         return summaries
     }
 
+    /// Files of the stream that are there and could not be read, as far as they were looked at, and why.
+    public var unreadableFiles: [SystemError] {
+        files.unreadable.sorted { $0.key < $1.key }.map(\.value)
+    }
+
     /// The records of the block that begins at `summary.offset`, without its text; empty when it is gone or damaged.
     public func records(of summary: BlockSummary) throws(SystemError) -> [IndexRecord] {
         try overFreshFiles { () throws(SystemError) in
             for place in try files.blocks(at: summary.offset).holding {
-                if let records = try place.records(decompressor) {
+                if let records = try records(in: place) {
                     return place.offset == summary.offset ? records : records.filter { $0.end > summary.offset }
                 }
             }
             return []
+        }
+    }
+
+    /// The records in `place`; nil when they are damaged.
+    private func records(in place: BlockPlace) throws(SystemError) -> [IndexRecord]? {
+        do throws(SystemError) {
+            return try place.records(decompressor)
+        } catch {
+            guard error.isDamagedFile else {
+                throw error
+            }
+            return nil
         }
     }
 
@@ -92,7 +109,7 @@ extension StreamReader {
                 guard let last = try files.blocks(of: extent).last else {
                     continue
                 }
-                return Self.cursor(after: try last.records(decompressor) ?? [], end: last.end)
+                return Self.cursor(after: try records(in: last) ?? [], end: last.end)
             }
             return .start
         }

@@ -1,3 +1,5 @@
+import LogModel
+
 /// What is fixed for a stream when it is made; rests in `meta.json`.
 public struct StreamProperties: Hashable, Sendable {
     /// How the bytes are to be read.
@@ -29,5 +31,21 @@ public struct StreamProperties: Hashable, Sendable {
         self.encoding = encoding
         self.clock = clock
         self.isReplayable = isReplayable
+    }
+
+    init(_ facts: JSON) {
+        encoding = facts["encoding"]?.text.flatMap(Encoding.init) ?? .raw
+        clock = facts["clock"]?.text.flatMap(Clock.init) ?? .host
+        isReplayable = facts["replayable"]?.bool ?? false
+    }
+
+    /// The members of `meta.json`.
+    var facts: [(String, JSON)] {
+        [
+            ("format", .integer(Int64(StoreLimits.formatVersion))),
+            ("encoding", .string(encoding.rawValue)),
+            ("clock", .string(clock.rawValue)),
+            ("replayable", .bool(isReplayable)),
+        ]
     }
 }

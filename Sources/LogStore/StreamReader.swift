@@ -15,6 +15,10 @@ public final class StreamReader {
         files = StreamFiles(layout: StreamLayout(path: path), fileSystem: fileSystem)
     }
 
+    convenience init(_ layout: StreamLayout, _ fileSystem: any FileSystem) {
+        self.init(path: layout.path, fileSystem: fileSystem)
+    }
+
     /// The stream's folder.
     public var path: String { files.layout.path }
 
@@ -26,7 +30,7 @@ public final class StreamReader {
         for _ in 0..<Self.attempts {
             do throws(SystemError) {
                 let found = try find(cursor)
-                if let batch = found.batch, batch.missing == nil || isFresh {
+                if let batch = found.batch, batch.missing.isEmpty || isFresh {
                     return batch
                 }
                 if found.batch == nil, isFresh || !found.isDamaged {
@@ -64,7 +68,8 @@ public final class StreamReader {
             position = next
         }
         if position > cursor.offset, let batch = found.batch {
-            found.batch?.missing = try missing(from: cursor.offset, before: batch, isDamaged: found.isDamaged)
+            let isDamaged = found.isDamaged || !files.unreadable.isEmpty
+            found.batch?.missing = try missing(from: cursor.offset, before: batch, isDamaged: isDamaged)
         }
         return found
     }
@@ -86,8 +91,26 @@ public final class StreamReader {
         return found
     }
 
+    /// What `place` holds at the cursor; nil when it is nothing, or damaged.
     private func serve(
         _ place: BlockPlace,
+        at cursor: Cursor,
+        _ isDamaged: inout Bool
+    ) throws(SystemError) -> Batch? {
+        do throws(SystemError) {
+            return try batch(in: place, at: cursor, &isDamaged)
+        } catch {
+            guard error.isDamagedFile else {
+                throw error
+            }
+            files.failed(place, error)
+            isDamaged = true
+            return nil
+        }
+    }
+
+    private func batch(
+        in place: BlockPlace,
         at cursor: Cursor,
         _ isDamaged: inout Bool
     ) throws(SystemError) -> Batch? {
@@ -117,21 +140,32 @@ public final class StreamReader {
         }
     }
 
-    /// Why there is nothing between `position` and `batch`; nil when a marker in it tells.
+    /// Why there is nothing between `position` and `batch`; empty when a marker in it tells.
     private func missing(
         from position: UInt64,
         before batch: Batch,
         isDamaged: Bool
-    ) throws(SystemError) -> Batch.Missing? {
+    ) throws(SystemError) -> [Batch.Missing] {
+        let known = SealedExtents(of: files.layout, on: files.fileSystem)
         let oldest = try files.extents().first { $0.kind != .head }?.base ?? 0
-        let isTrimmed = !isDamaged && position < oldest
-        // A jump begins with a marker that tells of it.
-        if !isTrimmed, batch.start % StoreLimits.restartStride == 0, batch.block.offset == batch.start,
-            batch.block.records[batch.firstRecord].flags.contains(.gap)
-        {
-            return nil
+        // Where it is not known what retention removed, whatever is missing at the beginning is taken for that.
+        let begin = known?.begin ?? (isDamaged ? 0 : oldest)
+        var missing: [Batch.Missing] = []
+        if position < begin {
+            let trimmed = position..<min(begin, batch.start)
+            let hasHead = known?.heads.contains { $0.overlaps(trimmed) } ?? false
+            let isLost = hasHead || (isDamaged && batch.start <= begin)
+            missing.append(.init(from: position, to: trimmed.upperBound, reason: isLost ? .corruption : .retention))
         }
-        return Batch.Missing(from: position, to: batch.start, reason: isTrimmed ? .retention : .corruption)
+        // A jump begins with a marker that tells of it.
+        let isJump =
+            batch.start % StoreLimits.restartStride == 0 && batch.block.offset == batch.start
+            && batch.block.records[batch.firstRecord].flags.contains(.gap)
+        if batch.start > begin, !isJump {
+            let first = max(position, begin, StoreLimits.lastJump(before: batch.start))
+            missing.append(.init(from: first, to: batch.start, reason: .corruption))
+        }
+        return missing
     }
 
     // MARK: - Records and cursors

@@ -4,6 +4,8 @@ import SystemIO
 /// Where a stream stands when it is opened for writing.
 struct RecoveredStream {
     var nextOffset: UInt64 = 0
+    /// Where the files found end; before `nextOffset` when the stream is known to have come further.
+    var foundEnd: UInt64 = 0
     /// The pair to go on with, when the last one is not full.
     var activePair: RepairedPair?
     /// Pairs that wait to be sealed, in order.
@@ -25,19 +27,24 @@ struct StreamRecovery {
     let isReplayable: Bool
     let hostDied: Bool
 
+    /// Whether a sealer of this process is at work on the stream: segments, and pairs whose blocks are in them, are its.
+    let isBeingSealed: Bool
+    /// How far the stream is known to have come.
+    var knownEnd: Cursor
+
     func recover() throws(SystemError) -> RecoveredStream {
         try removeLeftovers()
+        try setAsideStrangers()
         var recovered = RecoveredStream()
         let known = try layout.extents(on: fileSystem).filter { $0.kind == .pair }.map(\.base)
         let pairs = try settleSegments(pairs: known, &recovered)
         for (place, base) in pairs.enumerated() {
             let next = place + 1 < pairs.count ? pairs[place + 1] : nil
-            let pair = try PairRepair(
-                layout: layout,
-                fileSystem: fileSystem,
-                isReplayable: isReplayable,
-                hostDied: hostDied
-            ).repair(base, limit: next)
+            guard let pair = try repair(base, limit: next) else {
+                recovered.nextOffset = max(recovered.nextOffset, base)
+                recovered.isEndUncertain = recovered.isEndUncertain || next == nil
+                continue
+            }
             recovered.nextOffset = max(recovered.nextOffset, pair.end)
             recovered.source = pair.source ?? recovered.source
             recovered.endsMidLine = pair.dataLength > 0 ? pair.endsMidLine : recovered.endsMidLine
@@ -59,7 +66,43 @@ struct StreamRecovery {
         if let pair = recovered.activePair, pair.end < recovered.nextOffset {
             recovered.isEndUncertain = true
         }
+        recovered.foundEnd = recovered.nextOffset
+        if Cursor(offset: recovered.nextOffset, markers: recovered.markersAtEnd) < knownEnd {
+            recovered.isEndUncertain = true
+            let first = max(recovered.nextOffset, StoreLimits.lastJump(before: knownEnd.offset))
+            recovered.lost = Int(clamping: knownEnd.offset - min(knownEnd.offset, first))
+            recovered.nextOffset = max(recovered.nextOffset, knownEnd.offset)
+        }
         return recovered
+    }
+
+    /// The pair at `base`, made whole; nil when the disk cannot read it: then it is set aside.
+    private func repair(_ base: UInt64, limit: UInt64?) throws(SystemError) -> RepairedPair? {
+        let repair = PairRepair(
+            layout: layout,
+            fileSystem: fileSystem,
+            isReplayable: isReplayable,
+            hostDied: hostDied
+        )
+        do throws(SystemError) {
+            return try repair.repair(base, limit: limit)
+        } catch {
+            guard error.isDamagedFile else {
+                throw error
+            }
+            try fileSystem.setAside(layout.log(base))
+            try fileSystem.setAside(layout.index(base))
+            return nil
+        }
+    }
+
+    /// Sets aside what has the name of one of our files and is none.
+    private func setAsideStrangers() throws(SystemError) {
+        for name in try fileSystem.names(in: layout.path)
+        where StreamLayout.extent(named: name) != nil || name.hasSuffix(StreamLayout.indexSuffix) {
+            try fileSystem.clear(layout.path + "/" + name, for: .regular)
+        }
+        try fileSystem.clear(layout.quarantine, for: .directory)
     }
 
     /// A pair is removed index last, so an index without a log is the rest of a removal; so is a `.new` of a
@@ -86,21 +129,27 @@ struct StreamRecovery {
         let known = Set(pairs)
         let extents = try layout.extents(on: fileSystem)
         if let head = extents.last(where: { $0.kind == .head }) {
-            let end = try SegmentFile(path: layout.file(head), fileSystem: fileSystem).headers.last?.end
+            let end = try SegmentFile.readable(layout.file(head), on: fileSystem)?.headers.last?.end
             recovered.nextOffset = max(head.base, end ?? head.base)
         }
         var sealedEnd: UInt64 = 0
         for extent in extents.reversed() where extent.kind == .segment {
             let path = layout.file(extent)
-            let file = try SegmentFile(path: path, fileSystem: fileSystem)
-            let kept = file.headers.count - file.headers.reversed().prefix { known.contains($0.offset) }.count
+            guard let file = try SegmentFile.readable(path, on: fileSystem) else {
+                // Where it ends nobody knows, unless a pair goes on after it.
+                recovered.nextOffset = max(recovered.nextOffset, extent.base)
+                recovered.isEndUncertain = recovered.isEndUncertain || !pairs.contains { $0 > extent.base }
+                continue
+            }
+            let unsynced = isBeingSealed ? 0 : file.headers.reversed().prefix { known.contains($0.offset) }.count
+            let kept = file.headers.count - unsynced
             // What follows the last block is the torn block of the next pair, if that pair is still there; else it may
             // be damage that holds blocks which rest nowhere else, and where the stream ended only a pair can tell.
             let end = file.headers.last?.end ?? extent.base
             let hasTornIndex = try file.hasTornIndex
             let isTorn = known.contains(end) || hasTornIndex
             let hasLostEnd = file.hasTail && !isTorn && !pairs.contains { $0 >= end }
-            if kept < file.headers.count || (file.hasTail && isTorn) {
+            if !isBeingSealed, kept < file.headers.count || (file.hasTail && isTorn) {
                 let length = kept < file.headers.count ? file.headers[kept].position : file.length
                 try StoredFile(path, .update, on: fileSystem).truncate(to: length)
             }
@@ -115,11 +164,11 @@ struct StreamRecovery {
             recovered.nextOffset = max(recovered.nextOffset, sealedEnd)
             recovered.markersAtEnd = Int(last.trailingMarkers)
             var memory = BlockMemory()
-            let block = try file.block(last, Decompressor(), &memory)
+            let block = try? file.block(last, Decompressor(), &memory)
             recovered.endsMidLine = block?.text.last.map { $0 != Lines.feed } ?? false
             break
         }
-        for base in pairs where base < sealedEnd {
+        for base in pairs where base < sealedEnd && !isBeingSealed {
             try removeRedundant(base)
         }
         return pairs.filter { $0 >= sealedEnd }
@@ -131,7 +180,7 @@ struct StreamRecovery {
         var memory = BlockMemory()
         let files = StreamFiles(layout: layout, fileSystem: fileSystem)
         for case .sealed(let file, let header) in try files.blocks(at: base).holding where header.offset == base {
-            if try file.block(header, Decompressor(), &memory) != nil {
+            if (try? file.block(header, Decompressor(), &memory)) ?? nil != nil {
                 try fileSystem.remove(layout.log(base))
                 try fileSystem.remove(layout.index(base))
                 return

@@ -21,6 +21,10 @@ final class StreamSealer {
     private var synced: [UInt64] = []
     /// Segments to be cut, and where, because a sync failed.
     private var cuts: [UInt64: Int] = [:]
+    /// Segments closed since the last note of them, and where they end.
+    private var finished: [UInt64: UInt64] = [:]
+    /// The segment that was growing at the last note.
+    private var notedGrowing: UInt64?
     /// Whether `growing` and `sealedEnd` say what is on disk.
     private var isReady = false
 
@@ -57,8 +61,7 @@ final class StreamSealer {
         sealedEnd = 0
         for extent in try layout.extents(on: fileSystem).reversed() where extent.kind == .segment {
             let path = layout.file(extent)
-            let segment = try SegmentFile(path: path, fileSystem: fileSystem)
-            guard let last = segment.headers.last else {
+            guard let segment = try SegmentFile.readable(path, on: fileSystem), let last = segment.headers.last else {
                 continue
             }
             sealedEnd = last.end
@@ -90,12 +93,24 @@ final class StreamSealer {
                 try sealPair(base, &memory)
             } catch {
                 // Retention may have taken the pair before its turn came.
-                guard error.code == SystemError.notFound else {
+                guard error.code == SystemError.notFound || error.isDamagedFile else {
                     throw error
+                }
+                if error.isDamagedFile {
+                    try setAside(base, for: error)
                 }
             }
             waiting.removeFirst()
         }
+    }
+
+    /// A pair that the disk cannot read makes no other wait. Throws the error when it is not the pair's.
+    private func setAside(_ base: UInt64, for error: SystemError) throws(SystemError) {
+        guard [layout.log(base), layout.index(base)].contains(error.subject) else {
+            throw error
+        }
+        try fileSystem.setAside(layout.log(base))
+        try fileSystem.setAside(layout.index(base))
     }
 
     /// Retention may have taken the growing segment, with the pairs whose blocks were in it.
@@ -179,6 +194,7 @@ final class StreamSealer {
         try segment.file.truncate(to: segment.length)
         try segment.file.write(at: segment.length, out)
         growing = nil
+        finished[segment.base] = segment.headers.last?.end
         // The latest time within, so that readers can pass over old segments without opening them.
         let latest = segment.headers.lazy.map { max($0.timeRange.upperBound, $0.ownTime?.upperBound ?? .distantPast) }
         if let latest = latest.max() {
@@ -188,6 +204,8 @@ final class StreamSealer {
 
     /// The blocks written so far are on disk: their pairs go.
     func confirmSync() throws(SystemError) {
+        // On a full disk the pairs must go to make room for it; it is tried again at the next sync.
+        try? noteExtents()
         synced += unsynced.map(\.pair)
         unsynced.removeAll()
         while let base = synced.first {
@@ -195,6 +213,24 @@ final class StreamSealer {
             try fileSystem.remove(layout.index(base))
             synced.removeFirst()
         }
+    }
+
+    /// Writes down how far each segment came that was begun or closed since, before the pairs go that hold the same.
+    private func noteExtents() throws(SystemError) {
+        let isBegun = growing.map { $0.base != notedGrowing } ?? false
+        guard isBegun || !finished.isEmpty else {
+            return
+        }
+        var known = try SealedExtents.knownOrFound(of: layout, on: fileSystem)
+        for (base, end) in finished {
+            known.note(segment: base, upTo: end)
+        }
+        if let segment = growing, let end = segment.headers.last?.end {
+            known.note(segment: segment.base, upTo: end)
+        }
+        try known.write(to: layout, on: fileSystem)
+        notedGrowing = growing?.base
+        finished.removeAll()
     }
 
     /// The blocks written since the last good sync may not be on disk, and the kernel has forgotten which: they are cut
@@ -206,6 +242,8 @@ final class StreamSealer {
         waiting = unsynced.map(\.pair) + waiting
         unsynced.removeAll()
         growing = nil
+        finished.removeAll()
+        notedGrowing = nil
         isReady = false
         try makeReady()
     }

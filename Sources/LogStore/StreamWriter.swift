@@ -26,6 +26,14 @@ public final class StreamWriter {
     private var markersAtEnd: Int
     private var closed: [UInt64]
     private var encoded: [UInt8] = []
+    /// Which folder it writes to.
+    private let folder: FileIdentity?
+    /// Where it began to write.
+    private var beginning: UInt64
+    /// Bytes that gap markers counted since then, and those of them in the active pair: they are lost with the markers.
+    private var counted: (sinceBeginning: UInt64, inPair: UInt64) = (0, 0)
+    /// Monotonic microseconds of the last look whether the files are where they were.
+    private var lastLook: Int64?
 
     /// The time of the last record, as far as it is known without reading what is sealed.
     public var lastRecordTime: Timestamp? { lastTime }
@@ -42,6 +50,8 @@ public final class StreamWriter {
         var indexLength = 0
         var recordCount = 0
         var files: (log: StoredFile, index: StoredFile)?
+        /// Which files they are.
+        var identities: [FileIdentity?] = []
         /// Whether a write failed and may have left something beyond what is committed.
         var hasFailed = false
     }
@@ -49,7 +59,9 @@ public final class StreamWriter {
     init(layout: StreamLayout, fileSystem: any FileSystem, recovered: RecoveredStream) {
         self.layout = layout
         self.fileSystem = fileSystem
+        folder = fileSystem.status(layout.path)?.identity
         nextOffset = recovered.nextOffset
+        beginning = recovered.nextOffset
         closed = recovered.closedPairs
         if let pair = recovered.activePair {
             active = ActivePair(
@@ -67,6 +79,45 @@ public final class StreamWriter {
 
     /// The stream's folder.
     public var path: String { layout.path }
+
+    // MARK: - Whether the files are where they were
+
+    /// How often `isInPlace(at:)` looks, in microseconds.
+    private static let lookInterval: Int64 = 1_000_000
+
+    /// Whether what is written still goes to the stream's folder: nobody removed or moved the folder, or the active
+    /// pair. Looks once a second, by the monotonic clock.
+    public func isInPlace(at now: Int64) -> Bool {
+        if let lastLook, now - lastLook < Self.lookInterval {
+            return true
+        }
+        lastLook = now
+        return isInPlace
+    }
+
+    var isInPlace: Bool {
+        guard fileSystem.status(layout.path)?.identity == folder else {
+            return false
+        }
+        return active.map { $0.identities.isEmpty || identities(of: $0) == $0.identities } ?? true
+    }
+
+    private func identities(of pair: ActivePair) -> [FileIdentity?] {
+        [layout.log(pair.base), layout.index(pair.base)].map { fileSystem.status($0)?.identity }
+    }
+
+    /// Bytes known to be gone when the stream, opened anew after its files were removed or moved, ends at `position`.
+    func lost(whenFoundAt position: UInt64) -> UInt64 {
+        let pair = active?.base ?? nextOffset
+        let first = min(beginning, pair)
+        if (first...nextOffset).contains(position) {
+            return nextOffset - position + (position <= pair ? counted.inPair : 0)
+        }
+        return nextOffset - first + counted.sinceBeginning
+    }
+
+    /// The cursor after everything written.
+    var end: Cursor { Cursor(offset: nextOffset, markers: markersAtEnd) }
 
     /// Bytes of text in the active pair.
     public var activeLength: Int { active?.dataLength ?? 0 }
@@ -118,6 +169,8 @@ public final class StreamWriter {
             return
         }
         try commit(UnsafeRawBufferPointer(start: nil, count: 0), time: time, flags: flags, detail: detail)
+        counted.sinceBeginning += detail.gap?.bytes ?? 0
+        counted.inPair += detail.gap?.bytes ?? 0
         closeFullPair()
     }
 
@@ -159,9 +212,11 @@ public final class StreamWriter {
             active = nil
         }
         nextOffset = offset
+        beginning = offset
         endsMidLine = false
         markersAtEnd = 0
         try mark(RecordDetail(gap: gap), time: time)
+        counted = (0, 0)
     }
 
     // MARK: - One piece, one record
@@ -211,12 +266,18 @@ public final class StreamWriter {
             roll()
         }
         // A new pair is cut too: a log without an index may lie there, the rest of a crash.
+        if active == nil {
+            counted.inPair = 0
+        }
         var pair = active ?? ActivePair(base: nextOffset, hasFailed: true)
         if pair.files == nil {
+            // What holds records already must be there.
+            let mode: OpenMode = pair.recordCount > 0 ? .update : .create
             pair.files = (
-                log: try StoredFile(layout.log(pair.base), .create, on: fileSystem),
-                index: try StoredFile(layout.index(pair.base), .create, on: fileSystem)
+                log: try StoredFile(layout.log(pair.base), mode, on: fileSystem),
+                index: try StoredFile(layout.index(pair.base), mode, on: fileSystem)
             )
+            pair.identities = identities(of: pair)
         }
         if pair.hasFailed, let files = pair.files {
             try files.index.truncate(to: pair.indexLength)

@@ -1,3 +1,4 @@
+import Glibc
 import LogModel
 import SystemIO
 
@@ -5,15 +6,39 @@ import SystemIO
 ///
 /// While the VM is open `writer.json` says under which boot of the host: what is found there after a crash tells the
 /// death of the process from the death of the host. Streams are repaired when they are opened, which may be much later
-/// and by another process; those that the host's death left unrepaired stand there too.
+/// and by another process; those that the host's death left unrepaired stand there too, and how far each stream had come
+/// when it was closed cleanly.
 public final class VMStore {
     /// The store around it.
     public let store: Store
     /// The VM.
     public private(set) var vm: Store.VM
-    private let lock: StoredFile
+    private var lock: HeldLock
     private var state: WriterState
+    private let hostBoot: String
     private var streams: [StreamName: StreamWriter] = [:]
+
+    /// The VM's lock file, locked, and which file that is.
+    private struct HeldLock {
+        let file: StoredFile
+        let identity: FileIdentity?
+
+        init(in folder: String, on fileSystem: any FileSystem) throws(SystemError) {
+            let path = folder + "/lock"
+            try fileSystem.clear(path, for: .regular)
+            file = try StoredFile(path, .create, on: fileSystem)
+            // A check of the store shares the lock for a moment.
+            var triesLeft = 3
+            while !file.tryLock() {
+                triesLeft -= 1
+                guard triesLeft > 0 else {
+                    throw SystemError("lock (another process writes this VM)", folder, code: SystemError.wouldBlock)
+                }
+                usleep(1000)
+            }
+            identity = fileSystem.status(path)?.identity
+        }
+    }
 
     /// Opens the history of the VM known by that name, UUID and namespace, making it when there is none.
     ///
@@ -28,7 +53,6 @@ public final class VMStore {
         hostBoot: String,
         now: Timestamp
     ) throws(SystemError) {
-        let fileSystem = store.fileSystem
         // What is no UUID would be a folder's name all the same.
         let uuid = uuid.flatMap(VMIdentity.canonicalUUID)
         var identity = VMIdentity(name: name, uuid: uuid, namespace: namespace)
@@ -37,29 +61,49 @@ public final class VMStore {
                 identity.instance += 1
             }
         }
+        self.store = store
+        self.hostBoot = hostBoot
+        (vm, lock, state) = try Self.open(identity, in: store, hostBoot: hostBoot, now: now)
+    }
+
+    /// Takes the lock of the VM's folder, and says there who the VM is and that it is written.
+    private static func open(
+        _ identity: VMIdentity,
+        in store: Store,
+        hostBoot: String,
+        now: Timestamp
+    ) throws(SystemError) -> (Store.VM, HeldLock, WriterState) {
+        let fileSystem = store.fileSystem
         let known = store.vm(in: identity.directoryName)
         let path = store.path(of: identity.directoryName)
         try store.checkFormat(path + "/vm.json")
-        try fileSystem.makeDirectory(path)
-        lock = try StoredFile(path + "/lock", .create, on: fileSystem)
-        guard lock.tryLock() else {
-            throw SystemError("lock (another process writes this VM)", path, code: SystemError.wouldBlock)
+        try fileSystem.clear(path, for: .directory)
+        do throws(SystemError) {
+            try fileSystem.makeDirectory(path)
+        } catch {
+            guard error.code == SystemError.notFound else {
+                throw error
+            }
+            // The store itself was removed.
+            try fileSystem.makeDirectory(store.root)
+            try fileSystem.makeDirectory(path)
         }
+        let lock = try HeldLock(in: path, on: fileSystem)
         let left = try WriterState(at: path, on: fileSystem)
         let hostDied = left.map { $0.hostBoot != nil && $0.hostBoot != hostBoot } ?? false
-        state = left ?? WriterState()
+        var state = left ?? WriterState()
         state.hostBoot = hostBoot
         if hostDied {
             state.unrepaired = Set(try fileSystem.names(in: path).compactMap(StreamName.init))
         }
+        try fileSystem.clear(path + "/" + WriterState.name, for: .regular)
         try state.write(at: path, on: fileSystem)
-        self.store = store
-        if let known, known.identity == identity, known.ended == nil {
-            vm = known
-        } else {
-            vm = Store.VM(identity: identity, created: known?.created ?? now)
-            try store.write(vm)
+        if let known, known.factsProblem == nil, known.identity == identity, known.ended == nil {
+            return (known, lock, state)
         }
+        let vm = Store.VM(identity: identity, created: known?.created ?? now)
+        try store.write(vm)
+        return (vm, lock, state)
     }
 
     /// The VM, which is known by its UUID, is there again, perhaps under another name.
@@ -71,45 +115,49 @@ public final class VMStore {
         vm = present
     }
 
-    /// The stream `name`, recovered and ready to be appended to; made with `properties` when there is none.
+    /// The stream `name`, recovered and ready to be appended to; made with `properties` when there is none. One whose
+    /// files were removed or moved since it was opened is made anew, and begins with a gap that tells what is lost.
     public func open(
         _ name: StreamName,
         properties: StreamProperties = StreamProperties(),
         now: Timestamp
     ) throws(SystemError) -> StreamWriter {
-        if let open = streams[name] {
-            return open
+        let earlier = streams[name]
+        if let earlier, earlier.isInPlace {
+            return earlier
         }
+        try reopenIfMoved(now: now)
         let id = StreamID(vm: vm.directory, stream: name)
         let layout = StreamLayout(path: store.path(of: id))
+        try store.fileSystem.clear(layout.path, for: .directory)
         try store.fileSystem.makeDirectory(layout.path)
         try store.checkFormat(layout.metadata)
         let hostDied = state.unrepaired.contains(name)
-        let actual: StreamProperties
-        if let known = store.knownProperties(of: id) {
-            actual = known
-        } else {
-            try write(properties, to: layout)
-            actual = properties
-        }
-        let recovery = StreamRecovery(
+        let actual = try settleFacts(id, properties, layout)
+        var recovery = StreamRecovery(
             layout: layout,
             fileSystem: store.fileSystem,
             isReplayable: actual.isReplayable,
-            hostDied: hostDied
+            hostDied: hostDied,
+            isBeingSealed: earlier != nil,
+            knownEnd: state.ends[name] ?? .start
         )
+        recovery.knownEnd.advance(to: SealedExtents(of: layout, on: store.fileSystem)?.end ?? 0)
         let recovered = try recovery.recover()
         let writer = StreamWriter(layout: layout, fileSystem: store.fileSystem, recovered: recovered)
-        if hostDied || recovered.isEndUncertain {
+        let lost = earlier.map { $0.lost(whenFoundAt: recovered.foundEnd) } ?? 0
+        if hostDied || recovered.isEndUncertain || lost > 0 {
+            let bytes = max(lost, UInt64(recovered.lost))
             let gap = GapDetail(
                 reason: hostDied ? .hostRestart : .corruption,
-                bytes: hostDied || recovered.lost == 0 ? nil : UInt64(recovered.lost),
+                bytes: hostDied || bytes == 0 ? nil : bytes,
                 lines: 0,
                 since: recovered.activePair?.lastTime ?? now,
                 isClosed: true
             )
             // Positions given after an earlier jump may be lost with the jump itself: each stride is used once.
-            let stride = max(recovered.nextOffset / StoreLimits.restartStride, state.lastStride) + 1
+            let position = max(recovered.nextOffset, earlier?.nextOffset ?? 0)
+            let stride = max(position / StoreLimits.restartStride, state.lastStride) + 1
             try writer.jump(to: stride * StoreLimits.restartStride, gap: gap, time: now)
             state.lastStride = stride
             state.unrepaired.remove(name)
@@ -119,14 +167,38 @@ public final class VMStore {
         return writer
     }
 
-    private func write(_ properties: StreamProperties, to layout: StreamLayout) throws(SystemError) {
-        let facts = JSON.object([
-            ("format", .integer(Int64(StoreLimits.formatVersion))),
-            ("encoding", .string(properties.encoding.rawValue)),
-            ("clock", .string(properties.clock.rawValue)),
-            ("replayable", .bool(properties.isReplayable)),
-        ])
-        try store.fileSystem.replace("meta.json", in: layout.path, with: facts.bytes + [Lines.feed])
+    /// Makes the VM's folder anew when it, or the store, was removed or moved since.
+    private func reopenIfMoved(now: Timestamp) throws(SystemError) {
+        let present = store.fileSystem.status(vmPath + "/lock")?.identity
+        guard lock.identity == nil || present != lock.identity else {
+            return
+        }
+        let lastStride = state.lastStride
+        (vm, lock, state) = try Self.open(vm.identity, in: store, hostBoot: hostBoot, now: now)
+        state.lastStride = max(state.lastStride, lastStride)
+    }
+
+    /// Writes what is fixed for a stream, when that is missing or damaged; what is fixed for it then.
+    private func settleFacts(
+        _ id: StreamID,
+        _ properties: StreamProperties,
+        _ layout: StreamLayout
+    ) throws(SystemError) -> StreamProperties {
+        let fileSystem = store.fileSystem
+        let hasFiles = try !layout.extents(on: fileSystem).isEmpty
+        try fileSystem.clear(layout.extentsFile, for: .regular)
+        // An earlier version wrote it, or it is damaged: from now on what is there counts.
+        if hasFiles, SealedExtents(of: layout, on: fileSystem) == nil {
+            try SealedExtents.found(in: layout, on: fileSystem).write(to: layout, on: fileSystem)
+        }
+        switch try FactsFile.contents(of: layout.metadata, on: fileSystem) {
+        case .facts(let facts, let agree) where agree != false:
+            return StreamProperties(facts)
+        default:
+            try fileSystem.clear(layout.metadata, for: .regular)
+            try fileSystem.replace("meta.json", in: layout.path, with: FactsFile.text(of: properties.facts))
+            return properties
+        }
     }
 
     /// Marks the VM as deleted at `time`: its history is kept for a while, and never continued.
@@ -139,6 +211,9 @@ public final class VMStore {
     /// nothing to repair. To be called after a sync, last.
     public func closeCleanly() throws(SystemError) {
         state.hostBoot = nil
+        for (name, writer) in streams {
+            state.ends[name] = writer.end
+        }
         try state.write(at: vmPath, on: store.fileSystem)
     }
 

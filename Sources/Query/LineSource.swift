@@ -27,6 +27,7 @@ final class LineSource {
     /// Whether the next bytes come after a leap, and may go on with a line of which nothing is known.
     private var hasLeapt: Bool
     private var isAtEnd = false
+    private var hasNotedEnd = false
     /// A line that is ready, but for events that come before it.
     private var waiting: Line?
     private var latestBeforeBatch: Timestamp
@@ -202,6 +203,7 @@ final class LineSource {
         guard let found = try reader.batch(at: position) else {
             // A follower is done when the stream's time has gone beyond what is wanted.
             isAtBound = isFollowing && lastTime > filter.until
+            noteLostEnd()
             return false
         }
         let isBroken = found.start != position.offset
@@ -222,6 +224,21 @@ final class LineSource {
             try resolveLeap(loaded)
         }
         return true
+    }
+
+    /// At the end of all there is, takes up what is known to have stood behind it.
+    private func noteLostEnd() {
+        guard !isFollowing, bound == nil, !hasNotedEnd else {
+            return
+        }
+        hasNotedEnd = true
+        guard let lost = reader.lostEnd(after: position) else {
+            return
+        }
+        let time = lastTime > .distantPast ? lastTime : lost.time
+        let gap = GapDetail(reason: .corruption, bytes: nil, lines: 0, since: time, isClosed: true)
+        let kind = lost.bytes.map { StreamEvent.Kind.missing(bytes: $0, reason: .corruption) } ?? .gap(gap)
+        events.append(StreamEvent(kind: kind, place: position, next: position, time: time))
     }
 
     /// After a leap the batch may begin inside a line.

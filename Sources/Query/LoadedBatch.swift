@@ -129,7 +129,7 @@ final class LoadedBatch {
 
     private static func events(of batch: Batch, at start: Cursor, _ records: [IndexRecord]) -> [StreamEvent] {
         var events: [StreamEvent] = []
-        if let missing = batch.missing {
+        for missing in batch.missing {
             let time = records.dropFirst(batch.firstRecord).first?.time ?? .distantPast
             let kind = StreamEvent.Kind.missing(bytes: missing.to - missing.from, reason: missing.reason)
             events.append(StreamEvent(kind: kind, place: start, next: start, time: time))

@@ -16,7 +16,9 @@ extension LogQuery {
             return "there are no VMs"
         }
         guard let span else {
-            return "\(who) is empty: the guest has said nothing yet"
+            return hasLostAll
+                ? "nothing of \(who) can be read: its files are missing or damaged; 'guestlog verify' names them"
+                : "\(who) is empty: the guest has said nothing yet"
         }
         if selection.tail == 0 || selection.head == 0 || selection.limitBytes == 0 {
             return "nothing was asked for"
@@ -69,6 +71,16 @@ extension LogQuery {
         case (nil, let until?): return "\(boot) until \(words(until))"
         case (nil, nil): return boot
         }
+    }
+
+    /// Whether something is known to have been stored, of which nothing can be read.
+    private var hasLostAll: Bool {
+        vms.contains { vm in !((try? store.lostStreams(of: vm.directory)) ?? []).isEmpty }
+            || streams.contains { stream in
+                let reader = store.reader(of: stream)
+                _ = try? reader.batch(at: .start)
+                return reader.lostEnd(after: .start) != nil
+            }
     }
 
     /// From the first entry to the last, over all streams; nil when there is none.

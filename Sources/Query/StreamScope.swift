@@ -50,7 +50,7 @@ struct StreamScope {
         }
         var found: [Found] = []
         for (place, vm) in vms.enumerated() {
-            for stream in try folders[place].nextStreams() {
+            for stream in try nextStreams(place) {
                 guard wanted?.contains(stream.stream) ?? true else {
                     passedOver.insert(stream.stream)
                     continue
@@ -60,6 +60,15 @@ struct StreamScope {
             }
         }
         return found
+    }
+
+    /// The streams that have come up in one VM's folder. That it cannot be read keeps no other VM from being read.
+    private mutating func nextStreams(_ place: Int) throws -> [StreamID] {
+        do {
+            return try folders[place].nextStreams()
+        } catch let error as SystemError where error.isDamagedFile && vms.count > 1 {
+            return []
+        }
     }
 
     /// Folders in which a change may be news, named from the store's root, that were not handed over before.

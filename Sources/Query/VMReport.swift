@@ -19,23 +19,42 @@ public struct VMReport: Hashable, Sendable {
     public var lostBytes: UInt64 = 0
     /// Places where bytes are missing.
     public var gaps = 0
+    /// What of it is damaged, or could not be read; nil when nothing that was looked at is. `verify` looks at all.
+    public var problem: String?
 
-    /// The report of `vm`.
-    public init(of vm: Store.VM, in store: Store) throws {
-        for stream in try store.streams(of: vm.directory) {
-            streams.append(stream.stream)
-            storedBytes += try store.usage(of: stream)
-            let reader = store.reader(of: stream)
-            for block in try reader.summaries() {
-                first = min(first ?? .distantFuture, block.timeRange.lowerBound)
-                last = max(last ?? .distantPast, block.timeRange.upperBound)
-                textBytes += block.end - block.offset
-                if block.flags.contains(.gap) {
-                    try count(reader.records(of: block))
+    /// The report of `vm`. What cannot be read of it is its problem, not the caller's.
+    public init(of vm: Store.VM, in store: Store) {
+        problem = vm.factsProblem.map { "vm.json " + $0 }
+        do {
+            for stream in try store.streams(of: vm.directory) {
+                streams.append(stream.stream)
+                do {
+                    try count(stream, in: store)
+                } catch {
+                    problem = problem ?? "\(error)"
                 }
             }
+            if let lost = try store.lostStreams(of: vm.directory).first {
+                problem = problem ?? "the folder of \(lost) is missing"
+            }
+            boots = try BootList.boots(of: vm, in: store).count
+        } catch {
+            problem = problem ?? "\(error)"
         }
-        boots = try BootList.boots(of: vm, in: store).count
+    }
+
+    private mutating func count(_ stream: StreamID, in store: Store) throws {
+        storedBytes += try store.usage(of: stream)
+        let reader = store.reader(of: stream)
+        for block in try reader.summaries() {
+            first = min(first ?? .distantFuture, block.timeRange.lowerBound)
+            last = max(last ?? .distantPast, block.timeRange.upperBound)
+            textBytes += block.end - block.offset
+            if block.flags.contains(.gap) {
+                try count(reader.records(of: block))
+            }
+        }
+        problem = problem ?? reader.unreadableFiles.first.map { "\($0)" }
     }
 
     private mutating func count(_ records: [IndexRecord]) {

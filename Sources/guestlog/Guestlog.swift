@@ -14,8 +14,8 @@ struct Guestlog: AsyncParsableCommand {
         commandName: "guestlog",
         abstract: "Keep everything a virtual machine says, and hand it to whoever needs it.",
         discussion: """
-            Exit status: 0 done (an empty log is fine), 1 --grep, --severity or wait matched nothing or verify found \
-            damage, 2 wrong use, 3 the daemon or the store is out of reach; run exits as its command.
+            Exit status: 0 done (an empty log is fine), 1 --grep, --severity or wait matched nothing, 2 wrong use, \
+            3 the daemon or the store is out of reach, 4 verify found damage; run exits as its command.
             """,
         version: Daemon.version,
         groupedSubcommands: [
@@ -113,7 +113,7 @@ extension ExitCode {
     /// A filter or `wait` matched nothing.
     static let nothingMatched = ExitCode(1)
     /// `verify` found damage.
-    static let damageFound = ExitCode(1)
+    static let damageFound = ExitCode(4)
     /// The command line, or what it names, is wrong.
     static let wrongUse = ExitCode(2)
     /// The daemon or the store cannot be reached.

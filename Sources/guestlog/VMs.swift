@@ -39,7 +39,7 @@ struct VMs: AsyncParsableCommand {
             return try await daemon.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
         }
         let store = try await places.readableStore()
-        return try store.vms().map { try VMListing(vm: $0, report: VMReport(of: $0, in: store)).json }
+        return try store.vms().map { VMListing(vm: $0, report: VMReport(of: $0, in: store)).json }
     }
 
     private func row(_ vm: JSON) -> [String] {

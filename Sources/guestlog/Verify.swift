@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import GuestlogService
 import LogModel
 import LogStore
@@ -7,7 +8,7 @@ import Query
 struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Read everything that is stored and check every checksum.",
-        discussion: "Exit status 1 when something is damaged. Changes nothing; safe while the daemon runs."
+        discussion: "Exit status 4 when something is damaged. Changes nothing; safe while the daemon runs."
     )
 
     @Argument(help: "The VMs; all when none is named.")
@@ -20,33 +21,43 @@ struct Verify: AsyncParsableCommand {
         let chosen =
             try vms.isEmpty
             ? store.vms() : vms.map { try VMLookup.resolve($0, in: store, previousInstance: false) }
+        if chosen.isEmpty {
+            try Output.write("the store \(Terminal.safe(store.root)) is empty: nothing was captured yet\n")
+        }
         var damaged = 0
         for vm in chosen {
-            for stream in try store.streams(of: vm.directory) {
-                damaged += try verify(stream, of: vm, in: store)
-            }
+            damaged += try verify(vm, in: store)
         }
         if damaged > 0 {
+            Output.error(damaged == 1 ? "1 thing is damaged" : "\(damaged) things are damaged")
             throw ExitCode.damageFound
         }
     }
 
-    private func verify(_ stream: StreamID, of vm: Store.VM, in store: Store) throws -> Int {
-        let follower = Follower(store.reader(of: stream))
-        var bytes: Int64 = 0
-        var damaged = 0
-        while let batch = try follower.next() {
-            bytes += Int64(batch.block.end - batch.start)
-            if let missing = batch.missing, missing.reason == .corruption {
-                damaged += 1
-                let name = Terminal.safe(vm.identity.name)
-                try Output.write("\(name)/\(stream.stream): damaged: bytes \(missing.from) to \(missing.to)\n")
-            }
-        }
+    /// Checks one VM and tells what is damaged; how many things are.
+    private func verify(_ vm: Store.VM, in store: Store) throws -> Int {
+        let found = try StoreCheck(store).check(vm)
         let name = Terminal.safe(vm.identity.name)
-        try Output.write(
-            "\(name)/\(stream.stream): \(Output.size(bytes)) of text, \(damaged == 0 ? "sound" : "damaged")\n"
-        )
-        return damaged
+        for damage in found.damages {
+            try Output.write(Self.words(damage))
+        }
+        for stream in found.streams {
+            for damage in stream.damages {
+                try Output.write(Self.words(damage))
+            }
+            let size =
+                stream.textBytes < 1024 ? "\(stream.textBytes) bytes" : Output.size(Int64(clamping: stream.textBytes))
+            let state = stream.damages.isEmpty ? "sound" : "damaged"
+            try Output.write("\(name)/\(stream.id.stream): \(size) of text, \(state)\n")
+        }
+        if found.streams.isEmpty {
+            try Output.write("\(name): no text, \(found.damages.isEmpty ? "sound" : "damaged")\n")
+        }
+        return found.damages.count + found.streams.reduce(0) { $0 + $1.damages.count }
+    }
+
+    private static func words(_ damage: Damage) -> String {
+        let lost = damage.lost.map { " (bytes \($0.lowerBound) to \($0.upperBound) of the log)" } ?? ""
+        return Terminal.safe("\(damage.path): \(damage.problem)\(lost); \(damage.remedy)") + "\n"
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import LogStore
 import TestSupport
 import Testing
 
@@ -85,6 +86,38 @@ extension EndToEnd {
                 let child = site.begin(words + ["--store", "/nowhere"], name: "nowhere-\(words[0])")
                 #expect(child.wait() == 3, "\(words): \(child.complaints)")
             }
+        }
+
+        @Test("verify exits 4 and names each file that is damaged; what can be read of the log is read all the same")
+        func verifies() throws {
+            let site = try Site()
+            #expect(site.guestlog("verify").status == 0)
+            #expect(site.guestlog("verify").text.contains("is empty: nothing was captured yet"))
+            let guest = try boot(site)
+            #expect(try site.sees("login: ", from: "web"))
+            let whole = site.guestlog("verify")
+            #expect(whole.status == 0 && whole.text.contains("of text, sound"), "\(whole.text)")
+            guest.stop()
+            site.stop()
+            let said = site.guestlog("logs", "web", "-o", "raw").bytes
+            unlink(site.path + "/store/web/vm.json")
+            unlink(site.streamFolder("web") + "/meta.json")
+            let nameless = site.guestlog("verify")
+            #expect(nameless.status == 4)
+            #expect(nameless.text.contains("web/vm.json: is missing"), "\(nameless.text)")
+            #expect(nameless.text.contains("web/console0/meta.json: is missing"), "\(nameless.text)")
+            #expect(nameless.complaints == "guestlog: 2 things are damaged\n")
+            #expect(site.guestlog("logs", "web", "-o", "raw").bytes == said)
+            let listed = site.guestlog("vms").text
+            #expect(listed.contains("damaged") && listed.contains("vm.json is missing"), "\(listed)")
+            for name in try LinuxFileSystem().names(in: site.streamFolder("web")) where !name.hasSuffix(".json") {
+                unlink(site.streamFolder("web") + "/" + name)
+            }
+            let emptied = site.guestlog("verify", "web")
+            #expect(emptied.status == 4 && emptied.text.contains("are in no file that can be read"), "\(emptied.text)")
+            let read = site.guestlog("logs", "web")
+            #expect(read.text.contains("missing: damaged on disk"), "\(read.text)")
+            #expect(read.complaints.contains("'guestlog verify' names them"), "\(read.complaints)")
         }
     }
 }

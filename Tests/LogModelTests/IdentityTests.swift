@@ -17,6 +17,28 @@ struct IdentityTests {
         }
     }
 
+    @Test("a folder's name gives the identity back")
+    func fromFolder() {
+        let uuid = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+        let identities = [
+            VMIdentity(name: "web"), VMIdentity(name: "Gr\u{f6}\u{df}e/a b%~=."),
+            VMIdentity(name: "web", namespace: "lab"),
+            VMIdentity(name: "web", instance: 12), VMIdentity(name: "lock"), VMIdentity(name: uuid),
+            VMIdentity(name: uuid, uuid: uuid),
+        ]
+        for identity in identities {
+            #expect(VMIdentity(directoryName: identity.directoryName) == identity)
+        }
+        let long = VMIdentity(name: String(repeating: "\u{e4}", count: 300), namespace: "lab")
+        let cut = VMIdentity(directoryName: long.directoryName)
+        #expect(cut?.namespace == "lab" && cut.map { long.name.hasPrefix($0.name.dropLast()) } == true)
+        for folder in [
+            "", ".", "lost+found", "a b", "a.b.c", "lock", "access", "%zz", "%77eb", "web~0", "web~x", ".hidden~",
+        ] {
+            #expect(VMIdentity(directoryName: folder) == nil, "\(folder)")
+        }
+    }
+
     @Test("names that differ only beyond what fits have folders of their own")
     func longNames() {
         let long = String(repeating: "x", count: 300)

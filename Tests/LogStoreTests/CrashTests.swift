@@ -328,7 +328,7 @@ struct CrashTests {
         files[fixture.layout.log(0)] = nil
         try restart(fixture, hostDied: true)
         let reading = try fixture.read()
-        #expect(reading.text == "two\n" && reading.missing.first == .init(from: 0, to: 4, reason: .retention))
+        #expect(reading.text == "two\n" && reading.missing.first == .init(from: 0, to: 4, reason: .corruption))
     }
 
     @Test("a head written before its segment was removed is served once")

@@ -141,6 +141,38 @@ struct RetentionTests {
         #expect(try small + store.usage(of: "big") <= total)
     }
 
+    @Test("the disk set aside is a part of the total, of half of it at most")
+    func totalCountsReserve() throws {
+        let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 1 << 20))
+        try fixture.pour(consoleText(9_000_000))
+        let usage = try fixture.store.usage(of: "web")
+        let files = fixture.store.fileSystem
+        for (reserve, kept) in [(100_000, usage - 100_000), (10 * usage, usage / 2)] {
+            try StoredFile(folder.path + "/reserve", .create, on: files).truncate(to: reserve)
+            let retention = Retention(store: fixture.store, total: usage) { _ in Quota(bytes: 1 << 30) }
+            #expect(try retention.enforceAll(now: fixture.clock.time).files > 0)
+            #expect(try fixture.store.usage(of: "web") <= kept)
+        }
+    }
+
+    @Test("a VM is over its quota by what was given since the last sync and a thirty-second part, no more")
+    func overshoot() throws {
+        let quota = 4 << 20
+        let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: quota))
+        var random = SeededGenerator(seed: 7)
+        let perSync = 1 << 20
+        for _ in 0..<24 {
+            for _ in 0..<4 {
+                try fixture.append((0..<perSync / 4).map { _ in UInt8.random(in: 32...126, using: &random) })
+                try fixture.seal()
+                let bound = quota + quota / 32 + 2 * (perSync + StoreLimits.blockLimit)
+                #expect(try fixture.store.usage(of: "web") <= bound)
+            }
+            try fixture.sealer.synchronize()
+            #expect(try fixture.store.usage(of: "web") <= quota + quota / 32 + 2 * StoreLimits.blockLimit)
+        }
+    }
+
     @Test("what is older than the age goes, and a deleted VM after its time")
     func agesOut() throws {
         let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 2 << 20))

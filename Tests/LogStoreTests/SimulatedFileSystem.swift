@@ -20,6 +20,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
 
     private final class Node {
         var isDirectory = false
+        var isUnreadable = false
         var cached: [UInt8] = []
         var durable: [UInt8] = []
         var pending: [Change] = []
@@ -213,6 +214,33 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         }
     }
 
+    /// From now on the disk cannot read the file at `path`.
+    func spoil(_ path: String) {
+        names[path]?.isUnreadable = true
+    }
+
+    /// Puts an empty folder in the place of what is at `path`.
+    func putFolder(at path: String) {
+        let node = Node()
+        node.isDirectory = true
+        names[path] = node
+        durableNames[path] = node
+    }
+
+    /// The same files and folders, all on disk, in a file system of their own.
+    func copy(seed: UInt64) -> SimulatedFileSystem {
+        let copy = SimulatedFileSystem(seed: seed)
+        for (path, node) in names {
+            if node.isDirectory {
+                copy.putFolder(at: path)
+            } else {
+                copy[path] = node.cached
+                copy.names[path]?.modified = node.modified
+            }
+        }
+        return copy
+    }
+
     /// All files, by path.
     var files: [String] { names.filter { !$0.value.isDirectory }.map(\.key).sorted() }
 
@@ -237,6 +265,9 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         guard let node = names[path] else {
             throw SystemError("open", path, code: ENOENT)
         }
+        guard !node.isDirectory else {
+            throw SystemError("open", path, code: EISDIR)
+        }
         nextFile += 1
         open[nextFile] = node
         return FileID(number: nextFile)
@@ -260,7 +291,11 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         if isDead {
             throw SystemError("dead", code: EIO)
         }
-        let bytes = try node(file).cached
+        let node = try node(file)
+        guard !node.isUnreadable else {
+            throw SystemError("read", code: EIO)
+        }
+        let bytes = node.cached
         let count = max(0, min(buffer.count, bytes.count - offset))
         if count > 0 {
             bytes.withUnsafeBytes {
@@ -363,6 +398,10 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         return true
     }
 
+    func isLocked(_ file: FileID) -> Bool {
+        open[file.number]?.holder.map { $0 != file.number } ?? false
+    }
+
     func allocate(_ file: FileID, _ size: Int) throws(SystemError) {}
 
     func space(at path: String) -> FileSystemSpace? { nil }
@@ -420,7 +459,8 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         return FileStatus(
             size: node.cached.count,
             modified: node.modified,
-            isDirectory: node.isDirectory
+            kind: node.isDirectory ? .directory : .regular,
+            identity: FileIdentity(device: 0, inode: UInt64(UInt(bitPattern: ObjectIdentifier(node))))
         )
     }
 }

@@ -144,9 +144,7 @@ struct Reading {
                 markers.append(.marker(record.offset, detail.gap, detail.boot))
             }
         }
-        if let hole = batch.missing {
-            missing.append(hole)
-        }
+        missing += batch.missing
         cursors.append(batch.next)
     }
 

@@ -108,6 +108,8 @@ public final class FaultyFileSystem: FileSystem {
 
     public func tryLock(_ file: FileID) -> Bool { real.tryLock(file) }
 
+    public func isLocked(_ file: FileID) -> Bool { real.isLocked(file) }
+
     public func allocate(_ file: FileID, _ size: Int) throws(SystemError) {
         try change("fallocate")
         try real.allocate(file, size)

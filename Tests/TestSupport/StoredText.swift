@@ -29,9 +29,7 @@ public struct StoredText {
                     boots.append(boot)
                 }
             }
-            if let hole = batch.missing {
-                missing.append(hole)
-            }
+            missing += batch.missing
         }
     }
 

@@ -1,0 +1,67 @@
+import CLinux
+import LogModel
+import SystemIO
+
+/// A small file of facts: one JSON object on one line, whose last member is the CRC-32C of the text of the others. It is
+/// replaced whole, never changed. Files of earlier versions have no checksum.
+enum FactsFile {
+    private static let checksumName = "crc32c"
+
+    /// What is in the file.
+    enum Contents {
+        case absent
+        /// The facts, and whether they agree with their checksum; nil when they have none.
+        case facts(JSON, agree: Bool?)
+        /// The facts cannot be had: why.
+        case unreadable(String)
+    }
+
+    /// The text of the file that holds `members`.
+    static func text(of members: [(String, JSON)]) -> [UInt8] {
+        let sum = (checksumName, JSON.integer(Int64(checksum(of: members))))
+        return JSON.object(members + [sum]).bytes + [Lines.feed]
+    }
+
+    private static func checksum(of members: [(String, JSON)]) -> UInt32 {
+        JSON.object(members).bytes.withUnsafeBytes { gl_crc32c(0, $0.baseAddress, $0.count) }
+    }
+
+    /// What the file at `path` holds. Throws only what is not the file's fault.
+    static func contents(of path: String, on fileSystem: any FileSystem) throws(SystemError) -> Contents {
+        let bytes: [UInt8]?
+        do throws(SystemError) {
+            bytes = try fileSystem.contents(of: path)
+        } catch {
+            if error.code == SystemError.notFound {
+                return .absent
+            }
+            guard error.isDamagedFile else {
+                throw error
+            }
+            return .unreadable("cannot be read: \(error.reason)")
+        }
+        guard let bytes else {
+            return .absent
+        }
+        guard !bytes.isEmpty else {
+            return .unreadable("is empty")
+        }
+        guard case .object(let members)? = try? JSON(parsing: bytes) else {
+            return .unreadable("is not a JSON object")
+        }
+        guard let last = members.last, last.0 == checksumName else {
+            return .facts(.object(members), agree: nil)
+        }
+        let others = Array(members.dropLast())
+        return .facts(.object(others), agree: last.1.integer == Int64(checksum(of: others)))
+    }
+
+    /// The facts in the file at `path`, if they can be had.
+    static func facts(in path: String, on fileSystem: any FileSystem) -> JSON? {
+        if case .facts(let facts, _)? = try? contents(of: path, on: fileSystem) {
+            facts
+        } else {
+            nil
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import LogModel
+import SystemIO
+
+/// What a stream is known to have held after its last byte now.
+public struct LostEnd: Hashable, Sendable {
+    /// How many bytes; nil when that is not known.
+    public var bytes: UInt64?
+    /// When the stream's folder changed last.
+    public var time: Timestamp
+}
+
+extension StreamLayout {
+    /// How far the stream is known to have come: `extents.json` tells it of what was sealed, `writer.json` of all when
+    /// the VM was closed.
+    func knownEnd(on fileSystem: any FileSystem) -> Cursor {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let folder = parts.dropLast().joined(separator: "/")
+        var end = Cursor.start
+        if let name = parts.last.flatMap({ StreamName(String($0)) }),
+            let facts = FactsFile.facts(in: folder + "/" + WriterState.name, on: fileSystem)
+        {
+            end = WriterState(facts).ends[name] ?? end
+        }
+        end.advance(to: SealedExtents(of: self, on: fileSystem)?.end ?? 0)
+        return end
+    }
+}
+
+extension StreamReader {
+    /// What is lost after `cursor`, which is where the stream ends now; nil when nothing is known to be.
+    public func lostEnd(after cursor: Cursor) -> LostEnd? {
+        var known = files.layout.knownEnd(on: files.fileSystem).offset
+        var isKnown = true
+        for (extent, _) in files.unreadable where extent.base >= cursor.offset {
+            let size = extent.kind == .pair ? files.fileSystem.status(files.layout.log(extent.base))?.size : nil
+            isKnown = isKnown && size != nil
+            known = max(known, extent.base + UInt64(size ?? 1))
+        }
+        guard known > cursor.offset else {
+            return nil
+        }
+        let modified = files.fileSystem.status(path)?.modified ?? 0
+        let first = max(cursor.offset, StoreLimits.lastJump(before: known))
+        return LostEnd(bytes: isKnown ? known - first : nil, time: Timestamp(microseconds: modified))
+    }
+}

@@ -1,0 +1,50 @@
+import LogModel
+import SystemIO
+
+// What retention writes down of what it removes, so that nobody takes it for damage.
+extension Retention {
+    /// Changes what `extents.json` says of a stream.
+    func update(
+        _ layout: StreamLayout,
+        _ change: (inout SealedExtents) throws(SystemError) -> Void
+    ) throws(SystemError) {
+        var known = try SealedExtents.knownOrFound(of: layout, on: store.fileSystem)
+        try change(&known)
+        try known.write(to: layout, on: store.fileSystem)
+    }
+
+    func heads(_ layout: StreamLayout) throws(SystemError) -> Set<UInt64> {
+        Set(try layout.extents(on: store.fileSystem).filter { $0.kind == .head }.map(\.base))
+    }
+
+    /// Takes up which boot heads came, grew and went since `earlier` was all there were.
+    func noteHeads(
+        since earlier: Set<UInt64>,
+        _ layout: StreamLayout,
+        in known: inout SealedExtents
+    ) throws(SystemError) {
+        let present = try heads(layout)
+        known.heads.removeAll { earlier.subtracting(present).contains($0.lowerBound) }
+        for base in present {
+            let extent = StreamLayout.Extent(base: base, kind: .head)
+            if let end = try blocks(of: extent, layout).last?.end, end > base {
+                known.heads.removeAll { $0.lowerBound == base }
+                known.heads.append(base..<end)
+            }
+        }
+        known.heads.sort { $0.lowerBound < $1.lowerBound }
+        known.heads = known.heads.suffix(2 * StoreLimits.headsKept)
+    }
+
+    func removeHead(_ head: StreamLayout.Extent, _ layout: StreamLayout) throws(SystemError) -> Freed {
+        let note = { [self] () throws(SystemError) in
+            try update(layout) { known throws(SystemError) in known.heads.removeAll { $0.lowerBound == head.base } }
+        }
+        let isNoted = (try? note()) != nil
+        let freed = try remove([layout.file(head)])
+        if !isNoted {
+            try? note()
+        }
+        return freed
+    }
+}

@@ -1,0 +1,129 @@
+import LogModel
+import SystemIO
+
+/// What `extents.json` remembers of a stream, so that a file that is missing can be told from one that retention
+/// removed: what retention left, and which positions rest in segments and boot heads that were put on disk.
+///
+/// Written when a segment is begun or closed, after the sync that put its blocks on disk and before their pairs go; and
+/// by retention, before it removes. The process that syncs and the one that trims may be two: each changes its own part.
+struct SealedExtents: Equatable {
+    /// Bytes before this position were removed by retention, but for those in `heads`.
+    var begin: UInt64 = 0
+    /// The segments, in order. Of the last, which may grow, at least so much.
+    var segments: [Range<UInt64>] = []
+    /// The boot heads, in order.
+    var heads: [Range<UInt64>] = []
+
+    /// Position after the last byte remembered.
+    var end: UInt64 { max(segments.last?.upperBound ?? 0, heads.last?.upperBound ?? 0, begin) }
+
+    static let name = "extents.json"
+
+    /// What is known of a stream: what its folder says. Of a stream that was made by a version that writes this file,
+    /// and has none, nothing was sealed or removed yet; of others without a sound file, nothing is known: nil.
+    init?(of layout: StreamLayout, on fileSystem: any FileSystem) {
+        switch try? FactsFile.contents(of: layout.extentsFile, on: fileSystem) {
+        case .facts(let facts, let agree)? where agree != false:
+            self.init(facts)
+        case .absent?:
+            guard case .facts(_, true)? = try? FactsFile.contents(of: layout.metadata, on: fileSystem) else {
+                return nil
+            }
+            self.init()
+        default:
+            return nil
+        }
+    }
+
+    init() {}
+
+    init?(_ facts: JSON) {
+        guard let begin = facts["begin"]?.integer, let segments = Self.ranges(facts["segments"]),
+            let heads = Self.ranges(facts["heads"])
+        else {
+            return nil
+        }
+        self.begin = UInt64(clamping: begin)
+        self.segments = segments
+        self.heads = heads
+    }
+
+    private static func ranges(_ facts: JSON?) -> [Range<UInt64>]? {
+        var ranges: [Range<UInt64>] = []
+        for pair in facts?.elements ?? [] {
+            guard let bounds = pair.elements, bounds.count == 2, let from = bounds[0].integer,
+                let to = bounds[1].integer, (0...to).contains(from), UInt64(to) < StreamLayout.positionLimit
+            else {
+                return nil
+            }
+            ranges.append(UInt64(from)..<UInt64(to))
+        }
+        return facts == nil ? nil : ranges.sorted { $0.lowerBound < $1.lowerBound }
+    }
+
+    private static func facts(_ ranges: [Range<UInt64>]) -> JSON {
+        .array(
+            ranges.map { range in
+                .array([
+                    .integer(Int64(clamping: range.lowerBound)), .integer(Int64(clamping: range.upperBound)),
+                ])
+            }
+        )
+    }
+
+    func write(to layout: StreamLayout, on fileSystem: any FileSystem) throws(SystemError) {
+        let text = FactsFile.text(of: [
+            ("format", .integer(Int64(StoreLimits.formatVersion))),
+            ("begin", .integer(Int64(clamping: begin))),
+            ("segments", Self.facts(segments)),
+            ("heads", Self.facts(heads)),
+        ])
+        try fileSystem.replace(Self.name, in: layout.path, with: text)
+    }
+
+    /// What is known of a stream, or else what its files come to.
+    static func knownOrFound(
+        of layout: StreamLayout,
+        on fileSystem: any FileSystem
+    ) throws(SystemError) -> SealedExtents {
+        if let known = SealedExtents(of: layout, on: fileSystem) {
+            return known
+        }
+        return try found(in: layout, on: fileSystem)
+    }
+
+    /// What the files in the stream's folder come to.
+    static func found(in layout: StreamLayout, on fileSystem: any FileSystem) throws(SystemError) -> SealedExtents {
+        var extents = SealedExtents()
+        let present = try layout.extents(on: fileSystem)
+        extents.begin = present.first { $0.kind != .head }?.base ?? 0
+        for extent in present where extent.kind != .pair {
+            guard let headers = try SegmentFile.readable(layout.file(extent), on: fileSystem)?.headers,
+                let end = headers.map(\.end).max(), end > extent.base
+            else {
+                continue
+            }
+            if extent.kind == .head {
+                extents.heads.append(extent.base..<end)
+            } else {
+                extents.segments.append(extent.base..<end)
+            }
+        }
+        return extents
+    }
+
+    /// Takes up that the segment at `base` ends at `end`, unless retention has removed it since.
+    mutating func note(segment base: UInt64, upTo end: UInt64) {
+        segments.removeAll { $0.lowerBound == base }
+        if base < end, end > begin {
+            segments.append(base..<end)
+            segments.sort { $0.lowerBound < $1.lowerBound }
+        }
+    }
+
+    /// Takes up that retention removes everything before `position`, but for boot heads.
+    mutating func trim(to position: UInt64) {
+        begin = max(begin, position)
+        segments.removeAll { $0.upperBound <= begin }
+    }
+}

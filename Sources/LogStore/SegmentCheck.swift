@@ -1,0 +1,112 @@
+import LogModel
+import SystemIO
+
+/// Something wrong with one file.
+struct Fault {
+    var path = ""
+    var problem: String
+    var lost: Range<UInt64>?
+    var remedy = Damage.restore
+}
+
+/// Checks one segment or boot head: every block, and every byte between, before and behind the blocks.
+struct SegmentCheck {
+    private let file: SegmentFile
+    private let base: UInt64
+
+    init(_ file: SegmentFile, base: UInt64) {
+        self.file = file
+        self.base = base
+    }
+
+    /// What can be read and what is wrong. `mayGrow`: it is the last segment, and may not be closed; `pairs`: those that
+    /// are there, one of which may be just being sealed.
+    func run(mayGrow: Bool, pairs: Set<UInt64>) throws(SystemError) -> (sound: [SoundRange], faults: [Fault]) {
+        var sound: [SoundRange] = []
+        var faults: [Fault] = []
+        let (headers, others) = try file.walk(from: 0)
+        var end = base
+        let decompressor = Decompressor()
+        var memory = BlockMemory()
+        for header in headers {
+            if header.offset < end || (header.position == headers[0].position && header.offset != base) {
+                faults.append(Fault(problem: "the block at byte \(header.position) is out of order"))
+                continue
+            }
+            end = header.end
+            let range = header.offset..<header.end
+            do throws(SystemError) {
+                guard let block = try file.block(header, decompressor, &memory) else {
+                    let problem = "the text of the block at byte \(header.position) fails its checksum"
+                    faults.append(Fault(problem: problem, lost: range))
+                    continue
+                }
+                if header.isRight(for: try file.records(of: header, decompressor)) {
+                    sound.append(
+                        SoundRange(range: range, beginsWithGap: block.records.first?.flags.contains(.gap) ?? false)
+                    )
+                } else {
+                    sound.append(SoundRange(range: range))
+                    faults.append(Fault(problem: "the times of the block at byte \(header.position) are damaged"))
+                }
+            } catch {
+                guard error.isDamagedFile else {
+                    throw error
+                }
+                let problem = "the block at byte \(header.position) cannot be read: \(error.reason)"
+                faults.append(Fault(problem: problem, lost: range))
+            }
+        }
+        let tail = others.last.flatMap { $0.upperBound == file.size ? $0 : nil }
+        for other in others where other != tail {
+            let before = headers.last { $0.nextPosition <= other.lowerBound }?.end ?? base
+            let after = headers.first { $0.position >= other.upperBound }?.offset ?? before
+            let problem = "bytes \(other.lowerBound) to \(other.upperBound) of the file are no block"
+            faults.append(Fault(problem: problem, lost: before < after ? before..<after : nil))
+        }
+        if let problem = try fault(tail, headers, mayGrow: mayGrow, pairs: pairs) {
+            faults.append(Fault(problem: problem))
+        }
+        return (sound, faults)
+    }
+
+    /// What is wrong with what lies behind the last block, which must be the index of all.
+    private func fault(
+        _ tail: Range<Int>?,
+        _ headers: [BlockHeader],
+        mayGrow: Bool,
+        pairs: Set<UInt64>
+    ) throws(SystemError) -> String? {
+        // A block being sealed has its pair still.
+        let isBeingSealed = mayGrow && pairs.contains(headers.last?.end ?? base)
+        guard let tail else {
+            if headers.isEmpty {
+                return isBeingSealed ? nil : "is empty"
+            }
+            return mayGrow ? nil : "its index is missing"
+        }
+        var index: [UInt8] = []
+        SegmentIndex.append(headers, to: &index)
+        guard !headers.isEmpty, tail.count == index.count, try file.bytes(in: tail) == index else {
+            let what = file.isClosed ? "its index is damaged" : "is no block, and no whole index"
+            return isBeingSealed ? nil : "what lies behind byte \(tail.lowerBound) of the file: \(what)"
+        }
+        return nil
+    }
+}
+
+extension BlockHeader {
+    /// Whether `records` are those that this header was made of.
+    func isRight(for records: [IndexRecord]?) -> Bool {
+        guard let records else {
+            return false
+        }
+        var made = BlockHeader(records: records, base: offset, rawLength: Int(rawLength), checksum: checksum)
+        made.frameLength = frameLength
+        made.columnsCompressed = columnsCompressed
+        made.columnsLength = columnsLength
+        made.position = position
+        made.payloadLength = payloadLength
+        return made == self
+    }
+}

@@ -1,0 +1,111 @@
+import SystemIO
+
+/// An open file with one owner, closed when the owner goes. Its errors name the file.
+public final class StoredFile {
+    /// Where it lay when it was opened.
+    public let path: String
+    private let fileSystem: any FileSystem
+    private let file: FileID
+
+    /// Opens `path`.
+    public init(_ path: String, _ mode: OpenMode, on fileSystem: any FileSystem) throws(SystemError) {
+        file = try fileSystem.open(path, mode)
+        self.fileSystem = fileSystem
+        self.path = path
+    }
+
+    deinit {
+        fileSystem.close(file)
+    }
+
+    private func named<Result>(_ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
+        do throws(SystemError) {
+            return try body()
+        } catch {
+            throw error.subject.isEmpty ? SystemError(error.operation, path, code: error.code) : error
+        }
+    }
+
+    /// The file's length.
+    public var size: Int {
+        get throws(SystemError) {
+            try named { () throws(SystemError) in try fileSystem.size(file) }
+        }
+    }
+
+    /// Fills `buffer` from `offset` on; returns less than its size only at the end of the file.
+    public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+        var done = 0
+        while done < buffer.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+            let place = offset + done
+            let count = try named { () throws(SystemError) in try fileSystem.read(file, at: place, into: rest) }
+            if count == 0 {
+                break
+            }
+            done += count
+        }
+        return done
+    }
+
+    /// Up to `count` bytes from `offset` on.
+    public func read(at offset: Int, count: Int) throws(SystemError) -> [UInt8] {
+        var failure: SystemError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            do throws(SystemError) {
+                initialized = try read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
+            } catch {
+                failure = error
+            }
+        }
+        if let failure {
+            throw failure
+        }
+        return bytes
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    public func write(at offset: Int, _ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+        var done = 0
+        while done < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let place = offset + done
+            done += try named { () throws(SystemError) in try fileSystem.write(file, at: place, rest) }
+        }
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    public func write(at offset: Int, _ bytes: [UInt8]) throws(SystemError) {
+        try bytes.span.withUnsafeBytes { buffer throws(SystemError) in
+            try write(at: offset, buffer)
+        }
+    }
+
+    /// Cuts the file.
+    public func truncate(to size: Int) throws(SystemError) {
+        try named { () throws(SystemError) in try fileSystem.truncate(file, to: size) }
+    }
+
+    /// Puts the file's data on disk.
+    public func synchronize() throws(SystemError) {
+        try named { () throws(SystemError) in try fileSystem.synchronize(file) }
+    }
+
+    /// Puts everything of the file's file system on disk.
+    public func synchronizeAll() throws(SystemError) {
+        try named { () throws(SystemError) in try fileSystem.synchronizeAll(file) }
+    }
+
+    /// Gives the file that many bytes of disk.
+    public func allocate(_ size: Int) throws(SystemError) {
+        try named { () throws(SystemError) in try fileSystem.allocate(file, size) }
+    }
+
+    /// Takes the file's exclusive lock, if nobody has it.
+    public func tryLock() -> Bool {
+        fileSystem.tryLock(file)
+    }
+
+    /// Whether somebody else has the file's exclusive lock.
+    public var isLocked: Bool { fileSystem.isLocked(file) }
+}

@@ -1,0 +1,200 @@
+import LogModel
+import SystemIO
+
+/// Positions that can be read, and the file they are in.
+struct SoundRange {
+    var range: Range<UInt64>
+    /// Whether a gap marker stands before the first byte: positions jumped there.
+    var beginsWithGap = false
+}
+
+/// Checks the files of one stream, and whether any is missing.
+struct StreamCheck {
+    let id: StreamID
+    let layout: StreamLayout
+    let fileSystem: any FileSystem
+    /// Whether a process writes the VM: the last pair may end in what it is just writing.
+    let isWritten: Bool
+    /// How far the stream had come when it was closed cleanly.
+    let end: Cursor
+
+    private(set) var damages: [Damage] = []
+    private var sound: [SoundRange] = []
+    /// Where the segments' blocks end that can be read.
+    private var sealed: [Range<UInt64>] = []
+
+    init(id: StreamID, layout: StreamLayout, fileSystem: any FileSystem, isWritten: Bool, end: Cursor) {
+        self.id = id
+        self.layout = layout
+        self.fileSystem = fileSystem
+        self.isWritten = isWritten
+        self.end = end
+    }
+
+    /// Bytes of text that can be read.
+    var textBytes: UInt64 {
+        var (bytes, covered): (UInt64, UInt64) = (0, 0)
+        for range in sound.map(\.range).sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            bytes += max(covered, range.upperBound) - max(covered, range.lowerBound)
+            covered = max(covered, range.upperBound)
+        }
+        return bytes
+    }
+
+    private var folder: String { id.vm + "/" + id.stream.text }
+
+    private func path(_ file: String) -> String { folder + "/" + (file.split(separator: "/").last ?? "") }
+
+    mutating func run() throws(SystemError) {
+        let names: [String]
+        do throws(SystemError) {
+            names = try fileSystem.names(in: layout.path)
+        } catch {
+            guard error.isDamagedFile || error.code == SystemError.notFound else {
+                throw error
+            }
+            let what = error.code == SystemError.notFound ? "is missing" : "cannot be read: \(error.reason)"
+            damages.append(Damage(folder, what, lost: 0..<end.offset, remedy: Damage.rewritten))
+            return
+        }
+        try checkFacts(layout.metadata, remedy: Damage.rewritten + "; until then the log is read as a console's")
+        let extents = names.compactMap(StreamLayout.extent(named:)).sorted()
+        let segments = extents.filter { $0.kind == .segment }
+        let logs = Set(extents.filter { $0.kind == .pair }.map(\.base))
+        let indexes = Set(names.compactMap(StreamLayout.base(ofIndexNamed:)))
+        let pairs = logs.union(indexes).sorted()
+        for segment in segments {
+            try checkSegment(segment, isLast: segment == segments.last, pairs: logs.intersection(indexes))
+        }
+        sealed = sound.map(\.range)
+        for base in pairs where !isSealed(base) {
+            let isLast = base == pairs.last && base >= segments.last?.base ?? 0
+            let check = PairCheck(layout: layout, base: base, fileSystem: fileSystem, isGrowing: isWritten && isLast)
+            let found = try check.run(
+                hasLog: logs.contains(base),
+                hasIndex: indexes.contains(base),
+                isWritten: isWritten
+            )
+            sound += found.sound
+            damages += found.faults.map { Damage(path($0.path), $0.problem, lost: $0.lost, remedy: $0.remedy) }
+        }
+        for head in extents where head.kind == .head {
+            try checkSegment(head, isLast: false, pairs: [])
+        }
+        try checkCoverage(oldest: extents.first { $0.kind != .head }?.base ?? 0, hasPairs: Set(pairs))
+    }
+
+    /// Whether the block that begins at `base` is in a segment: its pair is the rest of a removal.
+    private func isSealed(_ base: UInt64) -> Bool {
+        sealed.contains { $0.lowerBound == base || $0.contains(base) }
+    }
+
+    private mutating func checkFacts(_ file: String, isNeeded: Bool = true, remedy: String) throws(SystemError) {
+        switch try FactsFile.contents(of: file, on: fileSystem) {
+        case .facts(_, false): damages.append(Damage(path(file), "does not agree with its checksum", remedy: remedy))
+        case .facts: break
+        case .unreadable(let reason): damages.append(Damage(path(file), reason, remedy: remedy))
+        case .absent where isNeeded: damages.append(Damage(path(file), "is missing", remedy: remedy))
+        case .absent: break
+        }
+    }
+
+    private mutating func checkSegment(
+        _ extent: StreamLayout.Extent,
+        isLast: Bool,
+        pairs: Set<UInt64>
+    ) throws(SystemError) {
+        let file = layout.file(extent)
+        do throws(SystemError) {
+            let check = try SegmentCheck(SegmentFile(path: file, fileSystem: fileSystem), base: extent.base)
+            let found = try check.run(mayGrow: isLast && extent.kind == .segment, pairs: pairs)
+            sound += found.sound
+            damages += found.faults.map { Damage(path(file), $0.problem, lost: $0.lost) }
+        } catch {
+            // What vanished meanwhile is missed below, if it must be there.
+            guard error.isDamagedFile || error.code == SystemError.notFound else {
+                throw error
+            }
+            if error.isDamagedFile {
+                damages.append(Damage(path(file), "cannot be read: \(error.reason)"))
+            }
+        }
+    }
+
+    // MARK: - What must be there
+
+    private mutating func checkCoverage(oldest: UInt64, hasPairs pairs: Set<UInt64>) throws(SystemError) {
+        let ranges = sound.sorted {
+            ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
+        }
+        let isUnpaired = sealed.contains { !pairs.contains($0.lowerBound) }
+        let known = SealedExtents(of: layout, on: fileSystem)
+        let remedy =
+            Damage.rewritten + "; until then what is missing at the beginning is taken for removed by retention"
+        try checkFacts(layout.extentsFile, isNeeded: isUnpaired && isOfThisVersion, remedy: remedy)
+        var missing: [Range<UInt64>] = []
+        var position = known?.begin ?? oldest
+        for next in ranges where next.range.upperBound > position || next.range.isEmpty {
+            let start = next.range.lowerBound
+            if start > position, !(start % StoreLimits.restartStride == 0 && next.beginsWithGap) {
+                missing.append(max(position, StoreLimits.lastJump(before: start))..<start)
+            }
+            position = max(position, next.range.upperBound)
+        }
+        for range in (known?.segments ?? []) where range.upperBound > known?.begin ?? 0 {
+            missing += Self.uncovered(max(range.lowerBound, known?.begin ?? 0)..<range.upperBound, ranges)
+        }
+        for range in known?.heads ?? [] {
+            missing += Self.uncovered(range, ranges)
+        }
+        let ends = Cursor(offset: position)
+        if end.offset > ends.offset {
+            missing.append(max(ends.offset, StoreLimits.lastJump(before: end.offset))..<end.offset)
+        } else if end.offset == ends.offset, end.markers > 0, try StreamReader(layout, fileSystem).end() < end {
+            damages.append(Damage(folder, "markers at the end of the log are missing"))
+        }
+        tell(missing)
+    }
+
+    private var isOfThisVersion: Bool {
+        if case .facts(_, true)? = try? FactsFile.contents(of: layout.metadata, on: fileSystem) { true } else { false }
+    }
+
+    /// The parts of `range` that are in none of `ranges`, which are sorted.
+    private static func uncovered(_ range: Range<UInt64>, _ ranges: [SoundRange]) -> [Range<UInt64>] {
+        var rest: [Range<UInt64>] = []
+        var position = range.lowerBound
+        for sound in ranges.map(\.range) where sound.upperBound > position && position < range.upperBound {
+            if sound.lowerBound > position {
+                rest.append(position..<min(sound.lowerBound, range.upperBound))
+            }
+            position = sound.upperBound
+        }
+        if position < range.upperBound {
+            rest.append(position..<range.upperBound)
+        }
+        return rest.filter { !$0.isEmpty }
+    }
+
+    /// Tells of positions that no file holds, beyond those that a damaged file accounts for.
+    private mutating func tell(_ missing: [Range<UInt64>]) {
+        var position: UInt64 = 0
+        for range in missing.sorted(by: { $0.lowerBound < $1.lowerBound }) where range.upperBound > position {
+            let fresh = max(position, range.lowerBound)..<range.upperBound
+            position = range.upperBound
+            let isTold = damages.contains { damage in
+                damage.lost.map { $0.lowerBound <= fresh.lowerBound && $0.upperBound >= fresh.upperBound } ?? false
+            }
+            if !isTold {
+                damages.append(
+                    Damage(
+                        folder,
+                        "the bytes \(fresh.lowerBound) to \(fresh.upperBound) are in no file that can be read",
+                        lost: fresh,
+                        remedy: "restore the folder from a backup, or leave it: the log shows a gap there"
+                    )
+                )
+            }
+        }
+    }
+}

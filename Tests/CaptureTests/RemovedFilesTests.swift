@@ -1,0 +1,90 @@
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+import TestSupport
+import Testing
+
+@testable import Capture
+
+/// What happens to a stream whose files are removed or moved while it is written.
+struct RemovedFilesTests {
+    private let patient: Patient
+    private let guest: TalkingGuest
+    private let store: String
+    private let folder: String
+
+    init() throws {
+        patient = try Patient()
+        store = patient.folder.path + "/store"
+        folder = store + "/vm/console0"
+        guest = patient.talk(pace: 50_000)
+        try #require(eventually { try patient.stored().bytes.count > 1000 })
+    }
+
+    private func remove(_ path: String) throws {
+        let files = LinuxFileSystem()
+        for name in try files.names(in: path) {
+            let entry = path + "/" + name
+            if files.status(entry)?.isDirectory == true {
+                try? remove(entry)
+            } else {
+                try? files.remove(entry)
+            }
+        }
+        try? files.removeDirectory(path)
+    }
+
+    /// Waits until the stream is there and says what was lost of it.
+    private func expectMadeAnew() throws {
+        let isBack = eventually {
+            let stored = try? patient.stored()
+            return stored.map { $0.gaps.contains { $0.reason == .corruption } && $0.bytes.count > 1000 } ?? false
+        }
+        #expect(isBack, "not made anew: \(patient.capture.problems.all)")
+        guest.stop()
+        guest.join("its files removed")
+        try patient.expectAccounted(for: guest)
+        #expect(eventually { patient.capture.problems.all.isEmpty })
+        let vm = try #require(Store(root: store).vm(in: "vm"))
+        #expect(vm.factsProblem == nil)
+        patient.stop()
+    }
+
+    @Test("a store that is removed is made anew, and a gap counts what was in it")
+    func storeRemoved() throws {
+        try remove(store)
+        try expectMadeAnew()
+    }
+
+    @Test("a VM's folder that is removed is made anew, and a gap counts what was in it")
+    func vmRemoved() throws {
+        try remove(store + "/vm")
+        try expectMadeAnew()
+    }
+
+    @Test("a stream's folder that is removed is made anew, and a gap counts what was in it")
+    func streamRemoved() throws {
+        try remove(folder)
+        try expectMadeAnew()
+    }
+
+    @Test("the pair being written that is removed is no retention's work: a gap counts it")
+    func pairRemoved() throws {
+        for name in try LinuxFileSystem().names(in: folder) where !name.hasSuffix(".json") {
+            unlink(folder + "/" + name)
+        }
+        try expectMadeAnew()
+        #expect(try patient.stored().missing.allSatisfy { $0.reason != .retention })
+    }
+
+    @Test("a store that is moved away and back goes on, and a gap counts what was written elsewhere meanwhile")
+    func movedAndBack() throws {
+        #expect(rename(store, store + ".moved") == 0)
+        #expect(eventually { access(folder, F_OK) == 0 })
+        #expect(eventually { ((try? patient.stored().bytes.count) ?? 0) > 1000 })
+        #expect(rename(store, store + ".new") == 0 && rename(store + ".moved", store) == 0)
+        try expectMadeAnew()
+        try remove(store + ".new")
+    }
+}
