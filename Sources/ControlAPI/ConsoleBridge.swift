@@ -45,6 +45,8 @@ struct ConsoleBridge {
             } catch let violation as WebSocketInput.Violation {
                 try await close(outbound, violation.reason, violation.code)
             }
+            connection.deadline.begin()
+            try await channel.channel.drained()
         }
     }
 

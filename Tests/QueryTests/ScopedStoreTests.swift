@@ -1,5 +1,6 @@
 import LogModel
 import LogStore
+import SystemIO
 import Testing
 
 /// A store that shows some VMs shows nothing of the others, by whichever call.
@@ -17,8 +18,9 @@ import Testing
         #expect(scoped.vm(in: other.vm) == nil)
         #expect(try scoped.streams(of: own.vm) == [own] && scoped.streams(of: other.vm).isEmpty)
         #expect(try scoped.reader(of: own).batch(at: .start) != nil)
+        // As of a VM that never was.
         #expect(try scoped.reader(of: other).batch(at: .start) == nil)
-        #expect(try scoped.reader(of: other).summaries().isEmpty)
+        #expect(throws: SystemError.self) { try scoped.reader(of: other).summaries() }
         #expect(try scoped.usage(of: own.vm) > 0 && scoped.usage(of: own) > 0)
         #expect(try scoped.usage(of: other.vm) == 0)
         #expect((try? scoped.usage(of: other)) ?? 0 == 0)

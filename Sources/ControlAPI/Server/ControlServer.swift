@@ -172,6 +172,7 @@ public final class ControlServer: Sendable {
                     guard body.count + bytes.readableBytes <= limits.body else {
                         let error = APIError(413, "the body is longer than \(limits.body) bytes")
                         try await Answer(error).write(to: outbound, head)
+                        try await channel.channel.drained()
                         return
                     }
                     body.append(contentsOf: bytes.readableBytesView)
@@ -191,12 +192,15 @@ public final class ControlServer: Sendable {
                     try await Exchange(server: self, request: request, connection: connection, outbound: outbound)
                         .answer()
                     // In HTTP/1.0 the end of the connection may have to end the answer.
+                    connection.deadline.begin()
                     guard received.isHTTP11, received.isKeepAlive else {
+                        try await channel.channel.drained()
                         return
                     }
-                    connection.deadline.begin()
                 }
             }
+            // The client has shut down its half.
+            try await channel.channel.drained()
         }
     }
 }

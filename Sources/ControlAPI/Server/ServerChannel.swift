@@ -48,6 +48,7 @@ struct ServerChannel: Sendable {
             extraHTTPHandlers: ordinary,
             upgradeConfiguration: .init(upgraders: [upgrader()], notUpgradingCompletionHandler: Self.serveHTTP)
         )
+        try pipeline.addHandler(OutputDrain())
         try pipeline.addHandler(encoder)
         try pipeline.addHandlers(ordinary)
         try pipeline.addHandler(upgrade)

@@ -6,11 +6,6 @@ import NIOHTTP1
 enum WebSocketHandshake {
     private static let version = "13"
 
-    /// Whether `head` asks for an upgrade to a WebSocket, well or badly.
-    static func isAsked(for head: HTTPRequestHead) -> Bool {
-        lists(head, "Upgrade", "websocket")
-    }
-
     /// Throws `APIError` 400 or 426 when `head` is not a valid opening handshake.
     static func check(_ head: HTTPRequestHead) throws(APIError) {
         let hasBody =
@@ -19,19 +14,25 @@ enum WebSocketHandshake {
         guard head.method == .GET, head.isHTTP11, !hasBody else {
             throw .badRequest("a WebSocket is opened by a GET of HTTP/1.1 without a body")
         }
-        guard isAsked(for: head), lists(head, "Connection", "upgrade") else {
-            throw .upgradeRequired(
-                "a console is a WebSocket: send Upgrade: websocket and Connection: Upgrade, in a connection's first request"
-            )
+        // What UpgradeFilter made a plain request of has no Upgrade any more: its own fault is told first.
+        let (versions, keys) = (head.headers["Sec-WebSocket-Version"], head.headers["Sec-WebSocket-Key"])
+        guard !versions.isEmpty || !keys.isEmpty else {
+            throw notAsked
         }
-        guard head.headers["Sec-WebSocket-Version"] == [version] else {
+        guard versions == [version] else {
             throw .upgradeRequired("Sec-WebSocket-Version must be \(version)")
         }
-        let keys = head.headers["Sec-WebSocket-Key"]
         guard keys.count == 1, Base64.decode(Array(keys[0].utf8))?.count == 16 else {
             throw .badRequest("Sec-WebSocket-Key must be there once, 16 bytes in base 64")
         }
+        guard lists(head, "Upgrade", "websocket"), lists(head, "Connection", "upgrade") else {
+            throw notAsked
+        }
     }
+
+    private static let notAsked = APIError.upgradeRequired(
+        "a console is a WebSocket: send Upgrade: websocket and Connection: Upgrade, in a connection's first request"
+    )
 
     private static func lists(_ head: HTTPRequestHead, _ name: String, _ word: String) -> Bool {
         head.headers[canonicalForm: name].contains { $0.lowercased() == word }
