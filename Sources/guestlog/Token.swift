@@ -77,7 +77,9 @@ struct Token: ParsableCommand {
     }
 
     struct Revoke: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Revoke tokens: what they have begun is closed at once.")
+        static let configuration = CommandConfiguration(
+            abstract: "Revoke tokens: what they have begun is closed at once."
+        )
 
         @Argument(help: "Their ids, as list shows them.")
         var ids: [String]
