@@ -114,7 +114,12 @@ let package = Package(
             of: "ControlAPI",
             knows: [
                 "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "Query", "SystemIO",
+                "CLinux",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
             ]
         ),
         tests(

@@ -348,9 +348,16 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    /// How all consoles stand, by name.
-    public func statuses() -> [Status] {
+    /// What all consoles are told to be, by name. Waits for no other thread.
+    public func definitions() -> [Definition] {
+        state.withLock { $0.consoles.all.map(\.definition) }
+            .sorted { ($0.key.name, $0.key.stream) < ($1.key.name, $1.key.stream) }
+    }
+
+    /// How all consoles stand, by name, or those that are wanted. Asks each console's shard, one after another.
+    public func statuses(where isWanted: (Definition) -> Bool = { _ in true }) -> [Status] {
         state.withLock { $0.consoles.all }
+            .filter { isWanted($0.definition) }
             .map { console in console.shard.loop.perform { console.status } }
             .sorted {
                 ($0.definition.key.name, $0.definition.key.stream) < ($1.definition.key.name, $1.definition.key.stream)

@@ -1,18 +1,33 @@
 import LogModel
 import NIOHTTP1
+import Query
 
 /// An answer that says what was wrong with the question.
-public struct APIError: Error, Hashable, Sendable, CustomStringConvertible {
+public struct APIError: Error, Sendable, CustomStringConvertible {
     /// HTTP's status.
     public var status: Int
+    /// The kind of error, for programs: a word that does not change, as in `no_such_vm`.
+    public var code: String
     /// What is wrong, and what would be right.
     public var message: String
+    /// Header fields of the answer.
+    var headers: [(String, String)] = []
 
-    /// An error from its parts.
-    public init(_ status: Int, _ message: String) {
+    /// An error with HTTP's `status`; its kind is that of the status unless `code` says more.
+    public init(_ status: Int, _ message: String, code: String? = nil) {
         self.status = status
+        self.code = code ?? Self.codes[status] ?? "internal_error"
         self.message = message
+        if status == 401 {
+            headers = [("WWW-Authenticate", "Bearer realm=\"guestlog\"")]
+        }
     }
+
+    private static let codes = [
+        400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
+        406: "not_acceptable", 409: "conflict", 413: "body_too_large", 422: "too_costly", 426: "upgrade_required",
+        429: "limit_reached", 503: "unavailable",
+    ]
 
     public var description: String { message }
 
@@ -20,5 +35,22 @@ public struct APIError: Error, Hashable, Sendable, CustomStringConvertible {
     static func notFound(_ message: String) -> APIError { APIError(404, message) }
     static func conflict(_ message: String) -> APIError { APIError(409, message) }
 
-    var json: JSON { .object([("error", .string(message))]) }
+    var json: JSON { .object([("error", .string(message)), ("code", .string(code))]) }
+}
+
+extension APIError {
+    /// What `error` comes to over HTTP.
+    init(_ error: QueryError) {
+        let (status, code) =
+            switch error.code {
+            case .noSuchVM: (404, "no_such_vm")
+            case .noSuchStream: (404, "no_such_stream")
+            case .noSuchBoot: (404, "no_such_boot")
+            case .ambiguousVM: (409, "ambiguous_vm")
+            case .badCursor: (400, "bad_cursor")
+            case .tooCostly: (422, "too_costly")
+            default: (400, "bad_request")
+            }
+        self.init(status, error.message, code: code)
+    }
 }

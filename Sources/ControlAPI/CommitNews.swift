@@ -1,13 +1,12 @@
 import LogStore
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOPosix
 import Query
 
 /// Tells one request of commits, until its connection is closed.
 final class CommitNews: StoreListener {
     private let bell: CommitBell
-    private let threads: NIOThreadPool
+    private let reader: RequestReader
     private let closed: EventLoopFuture<Void>
     private let news: AsyncStream<News>
     private let teller: AsyncStream<News>.Continuation
@@ -16,9 +15,9 @@ final class CommitNews: StoreListener {
     /// Longest that is waited at once, in microseconds: a day.
     private static let longest: Int64 = 86_400_000_000
 
-    init(_ bell: CommitBell, on threads: NIOThreadPool, until closed: EventLoopFuture<Void>) {
+    init(_ bell: CommitBell, _ reader: RequestReader, until closed: EventLoopFuture<Void>) {
         self.bell = bell
-        self.threads = threads
+        self.reader = reader
         self.closed = closed
         (news, teller) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         let teller = teller
@@ -52,17 +51,6 @@ final class CommitNews: StoreListener {
     }
 
     func reading<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-        try await threads.runIfActive(body)
-    }
-}
-
-/// A value that is used by one thread at a time, handed from one to the next.
-final class Handed<Value>: @unchecked Sendable {
-    // Sendable because its only users await one another: each blocking call ends before the next begins.
-
-    let value: Value
-
-    init(_ value: Value) {
-        self.value = value
+        try await reader.read(body)
     }
 }

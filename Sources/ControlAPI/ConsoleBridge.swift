@@ -3,7 +3,6 @@ import ConsoleHub
 import LogModel
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 import NIOWebSocket
 import SystemIO
@@ -12,24 +11,44 @@ import SystemIO
 struct ConsoleBridge {
     let server: ControlServer
 
-    func serve(_ channel: WebSocketChannel, _ wanted: Result<ConsoleVisit, APIError>) async throws {
-        let peer = try? await channel.channel.peerCredentials()
+    /// What is read ahead of a console, and of its socket at once: what its watcher does not take stays in the socket,
+    /// whose size the hub bounds.
+    private static let readAhead = NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark(
+        lowWatermark: 1,
+        highWatermark: 2
+    )
+    private static let readSize = 16 << 10
+
+    func serve(
+        _ channel: WebSocketChannel,
+        _ wanted: Result<ConsoleVisit, APIError>,
+        on connection: AcceptedConnection
+    ) async throws {
         try await channel.executeThenClose { inbound, outbound in
             do {
                 let visit = try wanted.get()
                 let caller =
                     switch visit.visitor {
-                    case .local: try server.localCaller(peer)
+                    case .local: try server.localCaller(connection.peer)
                     case .known(let caller): caller
                     }
-                let console = try await attach(visit, as: caller, on: channel.channel.eventLoop)
-                try await server.sessions.during(caller, channel.channel, from: server.now) {
-                    try await pump(console, visit, inbound, outbound)
+                try await connection.counted.answering(caller) {
+                    try await server.sessions.during(caller, channel.channel) {
+                        let key = try key(of: visit, for: caller)
+                        try await server.sessions.reading([key.vm.directoryName], for: caller) {
+                            let console = try await attach(key, visit, as: caller, on: channel.channel.eventLoop)
+                            try await pump(console, visit, inbound, outbound)
+                        }
+                    }
                 }
             } catch let error as APIError {
                 try await close(outbound, error.message, error.status >= 500 ? .tryAgainLater : .policyViolation)
                 await awaitEnd(of: inbound)
+            } catch let violation as WebSocketInput.Violation {
+                try await close(outbound, violation.reason, violation.code)
             }
+            connection.deadline.begin()
+            try await channel.channel.drained()
         }
     }
 
@@ -50,27 +69,37 @@ struct ConsoleBridge {
         }
     }
 
+    private func key(of visit: ConsoleVisit, for caller: Caller) throws(APIError) -> (stream: StreamKey, vm: VMIdentity)
+    {
+        let stream = visit.stream ?? StreamName.console0.text
+        let consoles = try server.consoles(of: visit.vm, for: caller)
+        guard let console = consoles.first(where: { $0.key.stream.text == stream }) else {
+            let streams = consoles.map(\.key.stream.text).joined(separator: ", ")
+            throw APIError.notFound("no console of \(visit.vm) feeds \(stream); there is \(streams)")
+        }
+        return (console.key, console.vm)
+    }
+
     private func attach(
+        _ key: (stream: StreamKey, vm: VMIdentity),
         _ visit: ConsoleVisit,
         as caller: Caller,
         on loop: any NIOCore.EventLoop
     ) async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
-        let role = try visit.role
-        let stream = visit.stream ?? StreamName.console0.text
-        let keys = try server.consoles(of: visit.vm, for: caller).map(\.definition.key)
-        guard let key = keys.first(where: { $0.stream.text == stream }) else {
-            let streams = keys.map(\.stream.text).joined(separator: ", ")
-            throw APIError.notFound("no console of \(visit.vm) feeds \(stream); there is \(streams)")
-        }
-        let raw = try await joinHub(key, role, caller.name, isStrict: visit.isStrict)
-        return try await ClientBootstrap(group: loop).withConnectedSocket(raw) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try NIOAsyncChannel(
-                    wrappingChannelSynchronously: channel,
-                    configuration: .init(isOutboundHalfClosureEnabled: visit.isStrict)
-                )
+        let raw = try await joinHub(key.stream, try visit.role, caller.name, isStrict: visit.isStrict)
+        return try await ClientBootstrap(group: loop)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.readSize))
+            .withConnectedSocket(raw) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel(
+                        wrappingChannelSynchronously: channel,
+                        configuration: .init(
+                            backPressureStrategy: Self.readAhead,
+                            isOutboundHalfClosureEnabled: visit.isStrict
+                        )
+                    )
+                }
             }
-        }
     }
 
     /// One end of a socket pair goes to the hub; the other's number is returned, to be closed by its channel.
@@ -104,6 +133,7 @@ struct ConsoleBridge {
     ) async throws {
         let framing = visit.framing
         let isLeaving = NIOLockedValueBox(false)
+        let liveness = Liveness()
         try await console.executeThenClose { output, input in
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask {
@@ -113,32 +143,34 @@ struct ConsoleBridge {
                     try await close(outbound, isLeaving.withLockedValue { $0 } ? "" : "the console is closed to you")
                 }
                 tasks.addTask {
+                    var frames = WebSocketInput(framing, limit: ControlServer.Limits.standardFrame)
                     for try await frame in inbound {
-                        switch frame.opcode {
-                        case .binary, .text, .continuation:
-                            guard let bytes = framing.bytes(of: frame) else {
-                                try await close(outbound, "a frame was expected to hold base 64")
-                                return
-                            }
-                            try await input.write(bytes)
-                        case .ping:
-                            try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData))
-                        case .connectionClose where visit.isStrict:
+                        liveness.heard()
+                        switch try frames.take(frame) {
+                        case .typed(let bytes): try await input.write(bytes)
+                        case .ping(let data):
+                            try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: data))
+                        case .close where visit.isStrict:
                             // The hub closes its end when it has read all that came before; that is answered with a
                             // close frame, unless the client goes first.
                             isLeaving.withLockedValue { $0 = true }
                             input.finish()
-                        case .connectionClose:
+                        case .close:
                             // To be answered with one (RFC 6455, section 5.5.1).
                             try await close(outbound, "")
                             return
-                        default:
-                            break
+                        case .nothing: break
                         }
                     }
                 }
+                tasks.addTask {
+                    while try await liveness.isAlive(after: server.pingInterval) {
+                        try await outbound.write(WebSocketFrame(fin: true, opcode: .ping, data: ByteBuffer()))
+                    }
+                    try await close(outbound, "nothing was heard, not even an answer to a ping", .policyViolation)
+                }
+                defer { tasks.cancelAll() }
                 try await tasks.next()
-                tasks.cancelAll()
             }
         }
     }
@@ -159,28 +191,4 @@ struct ConsoleBridge {
 extension WebSocketErrorCode {
     /// What was asked for cannot be had just now (1013 in IANA's registry).
     static var tryAgainLater: WebSocketErrorCode { .unknown(1013) }
-}
-
-extension Channel {
-    /// Who is at the other end of a Unix socket.
-    func peerCredentials() async throws -> PeerCredentials? {
-        guard let provider = self as? any SocketOptionProvider else {
-            return nil
-        }
-        let credentials: RawCredentials = try await provider.unsafeGetSocketOption(
-            level: .socket,
-            name: NIOBSDSocket.Option(rawValue: Self.peerCredentialsOption)
-        ).get()
-        return PeerCredentials(process: credentials.process, user: credentials.user, group: credentials.group)
-    }
-
-    /// SO_PEERCRED.
-    private static var peerCredentialsOption: CInt { 17 }
-}
-
-/// `struct ucred`.
-private struct RawCredentials: Sendable {
-    var process: Int32
-    var user: UInt32
-    var group: UInt32
 }

@@ -12,28 +12,29 @@ extension ControlServer {
     func answer(
         _ route: Route,
         _ target: RequestTarget,
-        _ body: [UInt8],
+        _ request: Request,
         for caller: Caller
     ) async throws -> JSON {
+        let reader = reader(for: caller, request.channel)
         switch route {
         case .status: return try status(for: caller)
-        case .vms: return try await blocking(for: caller) { try self.vms(for: caller) }
-        case .boots(let vm): return try await blocking(for: caller) { try self.boots(of: vm, target, for: caller) }
-        case .addConsole: return try await addConsole(body, for: caller)
+        case .vms: return try await reader.read { try self.vms(for: caller) }
+        case .addConsole:
+            _ = try JSON(body: request.body)
+            return try await addConsole(request.body, for: caller, reader)
         case .removeConsole(let name): return try removeConsole(name, target, for: caller)
-        case .endVM(let vm): return try await endVM(vm, for: caller)
+        case .endVM(let vm): return try await endVM(vm, for: caller, reader)
         case .tokens: return .object([("tokens", .array(tokens.all.map(\.told)))])
-        case .addToken: return try await blocking(for: caller) { try self.addToken(body) }
-        case .revokeToken(let id): return try await blocking(for: caller) { try self.revokeToken(id) }
-        case .logs, .wait, .console: throw APIError(500, "this route streams")
+        case .addToken: return try await reader.read { try self.addToken(request.body) }
+        case .revokeToken(let id): return try await revokeToken(id, reader)
+        case .logs, .boots, .wait, .console: preconditionFailure("Exchange answers this route")
         }
     }
 
     static func apiError(_ error: any Error) -> APIError {
         switch error {
         case let error as APIError: error
-        case let error as QueryError: .notFound("\(error)")
-        case let error as SystemError: APIError(500, "\(error)")
+        case let error as QueryError: APIError(error)
         default: APIError(500, "\(error)")
         }
     }
@@ -109,7 +110,7 @@ extension ControlServer {
             }
         }
         for (folder, vm) in silent.sorted(by: { $0.value.name < $1.value.name }) where !seen.contains(folder) {
-            listed.append(VMListing(name: vm.name, consoles: consoles[folder] ?? [], domain: domain(of: vm)).json)
+            listed.append(VMListing(silent: vm, consoles: consoles[folder] ?? [], domain: domain(of: vm)).json)
         }
         return .object([("vms", .array(listed))])
     }
@@ -122,14 +123,23 @@ extension ControlServer {
         return domains.domain(uuid: uuid)
     }
 
-    private func boots(of word: String, _ target: RequestTarget, for caller: Caller) throws -> JSON {
-        let vm = try VMLookup.resolve(
-            word,
-            in: store(for: caller),
-            previousInstance: target.flag("previous-instance")
-        )
-        let boots = try BootList.boots(of: vm, in: capture.store)
-        return .object([("boots", .array(boots.map(\.json)))])
+    /// The VM that `word` names, or the one before it when `target` asks for that.
+    func vm(_ word: String, _ target: RequestTarget, for caller: Caller, _ request: Request) async throws -> Store.VM {
+        let store = store(for: caller)
+        return try await reader(for: caller, request.channel).read {
+            try VMLookup.resolve(word, in: store, previousInstance: target.flag("previous-instance"))
+        }
+    }
+
+    /// Boots in one answer: a hostile guest can have as many as its log has room for.
+    private static let mostBoots = 1000
+
+    func boots(of vm: Store.VM, for caller: Caller, _ request: Request) async throws -> JSON {
+        let store = store(for: caller)
+        return try await reader(for: caller, request.channel).read {
+            let boots = try BootList.boots(of: vm, in: store).suffix(Self.mostBoots)
+            return .object([("boots", .array(boots.map(\.json)))])
+        }
     }
 
     /// Limits that make sense are the definition's to tell from those that do not.
@@ -146,9 +156,9 @@ extension ControlServer {
         return limits
     }
 
-    func addConsole(_ body: [UInt8], for caller: Caller) async throws -> JSON {
+    func addConsole(_ body: [UInt8], for caller: Caller, _ reader: RequestReader) async throws -> JSON {
         let definition = try definition(from: body, for: caller)
-        try await blocking(for: caller) {
+        try await reader.read {
             if let conflict = self.hub.conflict(with: definition) {
                 throw APIError.conflict("\(conflict)")
             }
@@ -221,7 +231,7 @@ extension ControlServer {
         _ target: RequestTarget,
         for caller: Caller
     ) throws(APIError) -> JSON {
-        let keys = try consoles(of: name, for: caller).map(\.definition.key).filter { key in
+        let keys = try consoles(of: name, for: caller).map(\.key).filter { key in
             target["stream"].map { $0 == key.stream.text } ?? true
         }
         guard !keys.isEmpty else {
@@ -234,15 +244,15 @@ extension ControlServer {
     }
 
     /// The VM is deleted: its consoles go, its history ends and is kept for a while.
-    private func endVM(_ word: String, for caller: Caller) async throws -> JSON {
-        let vm = try await blocking(for: caller) { try VMLookup.resolveExactly(word, in: self.store(for: caller)) }
+    private func endVM(_ word: String, for caller: Caller, _ reader: RequestReader) async throws -> JSON {
+        let vm = try await reader.read { try VMLookup.resolveExactly(word, in: self.store(for: caller)) }
         guard vm.ended == nil else {
-            throw APIError(404, "\(word) is deleted already; its log goes when its time is over")
+            throw APIError(404, "\(word) is deleted already; its log is removed when its retention ends")
         }
         let key = VMKey(name: vm.identity.name, uuid: vm.identity.uuid, namespace: vm.identity.namespace)
         let folder = VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace).directoryName
-        for status in hub.statuses() where status.definition.vm.directoryName == folder {
-            _ = hub.remove(status.definition.key)
+        for definition in hub.definitions() where definition.vm.directoryName == folder {
+            _ = hub.remove(definition.key)
         }
         try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
             capture.end(key) { error in

@@ -36,7 +36,7 @@ public struct LogRequest: Sendable {
         if let unknown = target.parameters.keys.sorted().first(where: { !Self.parameterNames.contains($0) }) {
             throw .badRequest("\(unknown) is no parameter of logs")
         }
-        vms = target.parameters["vm"] ?? []
+        vms = try Self.distinct(target.parameters["vm"] ?? [])
         all = target.flag("all")
         previousInstance = target.flag("previous-instance")
         if let streams = target.parameters["stream"] {
@@ -72,7 +72,7 @@ public struct LogRequest: Sendable {
         }
         grep = target["grep"]
         ignoreCase = target["ignore-case"].map { _ in target.flag("ignore-case") }
-        selection.pattern = try Self.pattern(grep, ignoreCase: ignoreCase, patience: Pattern.sharedPatience)
+        selection.pattern = try Self.pattern(grep, ignoreCase: ignoreCase, isBounded: true)
         selection.cursor = target["cursor"]
         selection.follow = target.flag("follow")
         if let word = target["format"] {
@@ -130,39 +130,53 @@ public struct LogRequest: Sendable {
         guard !vms.isEmpty else {
             throw APIError.badRequest("no VM was named; name some, or say all")
         }
-        var found: [Store.VM] = []
-        for word in vms {
-            let vm = try VMLookup.resolve(word, in: store, previousInstance: previousInstance)
-            if !found.contains(vm) {
-                found.append(vm)
-            }
-        }
-        return found
+        return try VMLookup.resolve(vms, in: store, previousInstance: previousInstance)
     }
 
     /// The answer, ready to be pulled.
     public func open(_ store: Store, now: Timestamp) throws -> LogQuery {
+        try open(resolve(in: store), of: store, now: now, turn: nil)
+    }
+
+    /// The answer about `vms`, which `resolve(in:)` has found.
+    func open(_ vms: [Store.VM], of store: Store, now: Timestamp, turn: ReadTurn?) throws -> LogQuery {
         try LogQuery(
             store: store,
-            vms: resolve(in: store),
+            vms: vms,
             areAll: all,
             selection: selection,
             rendering: rendering,
-            now: now
+            now: now,
+            turn: turn
         )
+    }
+
+    /// Most VMs that one question may name.
+    static let mostVMs = 1000
+
+    /// `words` in their order, each once.
+    private static func distinct(_ words: [String]) throws(APIError) -> [String] {
+        var seen: Set<String> = []
+        let distinct = words.filter { seen.insert($0).inserted }
+        guard distinct.count <= mostVMs else {
+            throw .badRequest(
+                "vm: \(distinct.count) VMs are named, at most \(mostVMs) may be; ask for some, or for all"
+            )
+        }
+        return distinct
     }
 
     /// The pattern that `text` spells.
     public static func pattern(
         _ text: String?,
         ignoreCase: Bool?,
-        patience: Int? = nil
+        isBounded: Bool = false
     ) throws(APIError) -> Pattern? {
         guard let text else {
             return nil
         }
         do {
-            return try Pattern(text, ignoreCase: ignoreCase, patience: patience)
+            return try Pattern(text, ignoreCase: ignoreCase, isBounded: isBounded)
         } catch {
             throw .badRequest("\(error)")
         }

@@ -9,45 +9,81 @@ import SystemIO
 /// Answers a question for log text: a body as long as it takes, then trailers that say where it ended and why.
 ///
 /// `Guestlog-Cursor` resumes after the answer, `Guestlog-Matched` is 1 or 0, `Guestlog-Explanation` says why an empty
-/// answer is empty.
+/// answer is empty. HTTP/1.0 has neither chunks nor trailers: there the end of the connection ends the answer.
 struct LogStream {
     let server: ControlServer
 
     func answer(
         _ target: RequestTarget,
         for caller: Caller,
-        _ outbound: ResponseWriter,
-        until closed: EventLoopFuture<Void>
+        _ request: ControlServer.Request,
+        _ outbound: ResponseWriter
     ) async throws {
-        let request = try LogRequest(target, now: server.now)
+        let question = try LogRequest(target, now: server.now)
         let (store, now) = (server.store(for: caller), server.now)
-        let query = try await server.blocking(for: caller) { try request.open(store, now: now) }
-        var headers = HTTPHeaders()
-        headers.add(name: "Content-Type", value: request.rendering.format.contentType)
-        headers.add(name: "Transfer-Encoding", value: "chunked")
-        headers.add(name: "Trailer", value: "Guestlog-Cursor, Guestlog-Matched, Guestlog-Explanation")
-        try await outbound.write(.head(HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)))
-        do {
-            if request.isResumable {
-                try await outbound.write(.body(ByteBuffer(bytes: ResumableAnswer.piece([], cursor: query.cursor))))
+        // What follows or searches may send nothing for long, and so never find out that the client is gone.
+        let isQuiet = question.selection.follow || question.selection.looksAtText
+        let hasLeft = isQuiet ? request.hasLeft : request.channel.closeFuture
+        let turn = ReadTurn()
+        hasLeft.whenComplete { _ in turn.cancel() }
+        let reader = server.reader(for: caller, request.channel)
+        let vms = try await reader.read { try question.resolve(in: store) }
+        let folders = vms.isEmpty ? ["*"] : Set(vms.map(\.directory))
+        try await server.sessions.reading(folders, for: caller) {
+            let query = try await reader.read { try question.open(vms, of: store, now: now, turn: turn) }
+            let framing = Framing(request.head)
+            try await outbound.write(.head(framing.head(question.rendering.format)))
+            guard request.head.method != .HEAD else {
+                try await outbound.write(.end(nil))
+                return
             }
-            let following = Following(CommitNews(server.capture.bell, on: server.threads(for: caller), until: closed))
-            let isWhole = try await following.answer(query) { bytes in
-                let piece = request.isResumable ? ResumableAnswer.piece(bytes, cursor: query.cursor) : bytes
-                try await outbound.write(.body(ByteBuffer(bytes: piece)))
+            do {
+                if question.isResumable {
+                    try await outbound.write(.body(ByteBuffer(bytes: ResumableAnswer.piece([], cursor: query.cursor))))
+                }
+                let following = Following(CommitNews(server.capture.bell, reader, until: hasLeft))
+                let isWhole = try await following.answer(query) { bytes in
+                    let piece = question.isResumable ? ResumableAnswer.piece(bytes, cursor: query.cursor) : bytes
+                    try await outbound.write(.body(ByteBuffer(bytes: piece)))
+                }
+                guard isWhole else {
+                    throw ReadTurn.Cancelled()
+                }
+                let trailers = try await reader.read { Self.trailers(of: query) }
+                try await outbound.write(.end(framing.isChunked ? trailers : nil))
+            } catch {
+                let ending = query.finishLine() + Array(question.rendering.format.words(for: error).utf8)
+                let piece = question.isResumable ? ResumableAnswer.piece(ending, cursor: query.cursor) : ending
+                try? await outbound.write(.body(ByteBuffer(bytes: piece)))
+                throw BrokenAnswer(cause: error)
             }
-            if isWhole {
-                try await outbound.write(.end(trailers(of: query)))
-            }
-        } catch {
-            let ending = query.finishLine() + Array(request.rendering.format.words(for: error).utf8)
-            let piece = request.isResumable ? ResumableAnswer.piece(ending, cursor: query.cursor) : ending
-            try? await outbound.write(.body(ByteBuffer(bytes: piece)))
-            throw BrokenAnswer(cause: error)
         }
     }
 
-    private func trailers(of query: LogQuery) -> HTTPHeaders {
+    /// How the end of the body is told.
+    private struct Framing {
+        let isChunked: Bool
+        private let isKeepAlive: Bool
+
+        init(_ request: HTTPRequestHead) {
+            isChunked = request.isHTTP11 && request.method != .HEAD
+            isKeepAlive = request.isHTTP11 && request.isKeepAlive
+        }
+
+        func head(_ format: OutputFormat) -> HTTPResponseHead {
+            var headers = HTTPHeaders([("Content-Type", format.contentType)])
+            if isChunked {
+                headers.add(name: "Transfer-Encoding", value: "chunked")
+                headers.add(name: "Trailer", value: "Guestlog-Cursor, Guestlog-Matched, Guestlog-Explanation")
+            }
+            if !isKeepAlive {
+                headers.add(name: "Connection", value: "close")
+            }
+            return HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)
+        }
+    }
+
+    private static func trailers(of query: LogQuery) -> HTTPHeaders {
         var trailers = HTTPHeaders()
         trailers.add(name: "Guestlog-Cursor", value: query.cursor)
         trailers.add(name: "Guestlog-Matched", value: query.matchedAny ? "1" : "0")

@@ -8,7 +8,7 @@ import Query
 /// One line of `guestlog vms`: what is on disk, and, when the daemon answers, what happens just now.
 public struct VMListing {
     private let vm: Store.VM?
-    private let name: String
+    private let identity: VMIdentity
     private let report: VMReport?
     private let consoles: [ConsoleHub.Status]
     private let statistics: [StreamStatistics]
@@ -25,7 +25,7 @@ public struct VMListing {
         domain: Domain? = nil
     ) {
         self.vm = vm
-        name = vm.identity.name
+        identity = vm.identity
         self.report = report
         self.consoles = consoles
         self.statistics = statistics
@@ -34,9 +34,9 @@ public struct VMListing {
     }
 
     /// A VM that has not said anything yet.
-    init(name: String, consoles: [ConsoleHub.Status], domain: Domain?) {
+    init(silent identity: VMIdentity, consoles: [ConsoleHub.Status], domain: Domain?) {
         vm = nil
-        self.name = name
+        self.identity = identity
         report = nil
         self.consoles = consoles
         statistics = []
@@ -69,7 +69,11 @@ public struct VMListing {
     /// The line as the API gives it.
     public var json: JSON {
         func time(_ moment: Timestamp?) -> JSON { moment.map { .string($0.description) } ?? .null }
-        var members: [(String, JSON)] = [("name", .string(name)), ("state", .string(state))]
+        var members: [(String, JSON)] = [
+            ("name", .string(identity.name)),
+            ("namespace", identity.namespace.map { .string($0) } ?? .null),
+            ("state", .string(state)),
+        ]
         if let facts = domain?.facts {
             members.append(("title", (facts.nova?.name ?? facts.title).map { .string($0) } ?? .null))
             members.append(("project", facts.nova?.project.map { .string($0.name) } ?? .null))

@@ -13,13 +13,13 @@ struct WaitRequest {
         _ word: String,
         _ target: RequestTarget,
         for caller: Caller,
-        until closed: EventLoopFuture<Void>
+        _ request: ControlServer.Request
     ) async throws -> JSON {
         guard
             let pattern = try LogRequest.pattern(
                 target["pattern"],
                 ignoreCase: nil,
-                patience: Pattern.sharedPatience
+                isBounded: true
             )
         else {
             throw APIError.badRequest("pattern is missing")
@@ -38,15 +38,18 @@ struct WaitRequest {
                 throw .badRequest("timeout: \(error)")
             }
         }
-        let wait = PatternWait(
-            store: server.store(for: caller),
-            vm: word,
-            stream: stream,
-            pattern: pattern,
-            since: since
-        )
-        let following = Following(CommitNews(server.capture.bell, on: server.threads(for: caller), until: closed))
-        guard let match = try await following.match(wait, within: timeout) else {
+        let (store, turn) = (server.store(for: caller), ReadTurn())
+        request.hasLeft.whenComplete { _ in turn.cancel() }
+        let reader = server.reader(for: caller, request.channel)
+        let wait = PatternWait(store: store, vm: word, stream: stream, pattern: pattern, since: since, turn: turn)
+        let folder = try await reader.read {
+            (try? VMLookup.resolve(word, in: store, previousInstance: false))?.directory ?? word
+        }
+        let following = Following(CommitNews(server.capture.bell, reader, until: request.hasLeft))
+        let found = try await server.sessions.reading([folder], for: caller) {
+            try await following.match(wait, within: timeout)
+        }
+        guard let match = found else {
             return .null
         }
         return .object([

@@ -23,6 +23,8 @@ final class Doors {
     private static let networkName = "guestlog.network"
     /// What a problem with the latter is told of.
     private static let subject = "api"
+    /// What a problem with the file of tokens is told of.
+    private static let tokensSubject = "tokens"
 
     init(_ configuration: Configuration, diagnostics: Diagnostics, problems: Problems) {
         self.configuration = configuration
@@ -46,6 +48,9 @@ final class Doors {
             listeners[Self.localName] = try UnixSocket.listen(at: configuration.socket).release()
         }
         try serve(Self.localName, .local, server)
+        if let damage = server.tokens.damage {
+            raise(Self.tokensSubject, "\(damage)")
+        }
         if let listener = configuration.listener {
             openNetwork(listener, server)
         } else {
@@ -56,9 +61,7 @@ final class Doors {
     private func openNetwork(_ wanted: NetworkListener, _ server: ControlServer) {
         do {
             let door = try wanted.door()
-            if let damage = server.tokens.damage {
-                throw damage
-            }
+            warnOfKey(door)
             // One that listens elsewhere came from before.
             if let passed = listeners[Self.networkName], NetworkAddress(boundTo: passed) != wanted.address {
                 closeNetwork()
@@ -72,7 +75,7 @@ final class Doors {
             diagnostics.say(.notice, "the API listens at \(wanted.words)")
         } catch {
             closeNetwork()
-            raise("\(error); nothing listens at \(wanted.address)")
+            raise(Self.subject, "\(error); nothing listens at \(wanted.address)")
         }
         if wanted.isAnonymous {
             diagnostics.say(
@@ -112,14 +115,21 @@ final class Doors {
         }
         do {
             try network.identity?.reload()
+            warnOfKey(network)
             problems.clear(Self.subject)
         } catch {
-            raise("\(error); the one read before stays")
+            raise(Self.subject, "\(error); the one read before stays")
         }
     }
 
-    private func raise(_ problem: String) {
-        problems.raise(Self.subject, problem)
+    private func warnOfKey(_ door: NetworkDoor) {
+        if let exposure = door.identity?.keyExposure {
+            diagnostics.say(.warning, "\(exposure)")
+        }
+    }
+
+    private func raise(_ subject: String, _ problem: String) {
+        problems.raise(subject, problem)
         diagnostics.say(.error, problem)
     }
 

@@ -9,7 +9,7 @@ public struct Store: Sendable {
     public let root: String
     /// Where it lies.
     public let fileSystem: any FileSystem
-    /// The VMs that are shown; no others exist for whoever reads through this.
+    /// The VMs that are shown; no others exist for whoever reads through this: they have no streams, no text and no size.
     private let shown: VMPattern
 
     /// The store in `root`.
@@ -53,7 +53,12 @@ public struct Store: Sendable {
     var lockPath: String { root + "/lock" }
 
     func path(of vm: String) -> String { root + "/" + vm }
-    func path(of stream: StreamID) -> String { root + "/" + stream.vm + "/" + stream.stream.text }
+    /// The folder of a stream; of a VM that is not shown one that does not exist.
+    func path(of stream: StreamID) -> String {
+        (isShown(stream.vm) ? path(of: stream.vm) : root + "/" + Self.nowhere) + "/" + stream.stream.text
+    }
+    /// No VM's folder has that name, for VMs' names never have a `/` in theirs.
+    private static let nowhere = "access/hidden"
     func factsPath(_ vm: String) -> String { root + "/" + vm + "/vm.json" }
 
     /// All VMs, by name, then by age; folders that are not ours are passed over.
@@ -121,6 +126,11 @@ public struct Store: Sendable {
         return vm
     }
 
+    /// Whether there may be a VM in that folder for whoever reads through this.
+    private func isShown(_ directory: String) -> Bool {
+        shown == .all || vm(in: directory) != nil
+    }
+
     func write(_ vm: VM) throws(SystemError) {
         var facts: [(String, JSON)] = [
             ("format", .integer(Int64(StoreLimits.formatVersion))),
@@ -145,7 +155,10 @@ public struct Store: Sendable {
 
     /// A VM's streams, by name: the folders that say what they are, or hold text.
     public func streams(of vm: String) throws(SystemError) -> [StreamID] {
-        try fileSystem.names(in: path(of: vm)).compactMap(StreamName.init).sorted()
+        guard isShown(vm) else {
+            return []
+        }
+        return try fileSystem.names(in: path(of: vm)).compactMap(StreamName.init).sorted()
             .map { StreamID(vm: vm, stream: $0) }
             .filter(isStream)
     }

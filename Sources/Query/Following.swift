@@ -45,7 +45,9 @@ public struct Following<Listener: StoreListener> {
             var folders: [String]
             repeat {
                 while let chunk = try await listener.reading({ try query.next() }) {
-                    try await body(chunk)
+                    if !chunk.isEmpty {
+                        try await body(chunk)
+                    }
                 }
                 if query.isFinished {
                     return true
@@ -82,7 +84,7 @@ public struct Following<Listener: StoreListener> {
                 }
                 folders = wait.takeNewFolders()
                 listener.listen(in: folders)
-            } while !folders.isEmpty
+            } while !folders.isEmpty || wait.isInterrupted
             let rest = microseconds.map { $0 - (clock.monotonicMicroseconds() - start) }
             if rest.map({ $0 <= 0 }) ?? false {
                 return try wait.withoutMatch()

@@ -11,6 +11,12 @@ final class LineFilter {
     let literal: LiteralSearch?
     private let severity: Severity?
     private let matcher: PatternMatcher?
+    /// What ends the read that the filter is for.
+    private let turn: ReadTurn?
+    private var untilCheck = LineFilter.checkInterval
+
+    /// Lines between two looks at the clock. The costliest match takes some milliseconds before it is given up.
+    private static let checkInterval = 16
 
     /// The same filter for a narrower stretch of time.
     func narrowed(since: Timestamp, until: Timestamp?) -> LineFilter {
@@ -18,12 +24,20 @@ final class LineFilter {
             since: max(since, self.since),
             until: min(until ?? .distantFuture, self.until),
             severity: severity,
-            pattern: matcher
+            pattern: matcher,
+            turn: turn
         )
     }
 
     /// A filter from what a selection gives.
-    init(since: Timestamp? = nil, until: Timestamp? = nil, severity: Severity? = nil, pattern: PatternMatcher? = nil) {
+    init(
+        since: Timestamp? = nil,
+        until: Timestamp? = nil,
+        severity: Severity? = nil,
+        pattern: PatternMatcher? = nil,
+        turn: ReadTurn? = nil
+    ) {
+        self.turn = turn
         self.since = since ?? .distantPast
         self.until = until ?? .distantFuture
         self.severity = severity
@@ -35,6 +49,31 @@ final class LineFilter {
     var looksAtText: Bool { severity != nil || matcher != nil }
     /// Whether it looks at times.
     var looksAtTime: Bool { since > .distantPast || until < .distantFuture }
+
+    /// To be called before each block: throws `ReadTurn.Cancelled` when nobody waits for the answer any more.
+    func checkBlock() throws(ReadTurn.Cancelled) {
+        try turn?.check()
+    }
+
+    /// To be called before each line: throws `ReadTurn.Cancelled`, or `ReadTurn.Over` where the read can go on later,
+    /// and `QueryError` when matching has been given up for good.
+    func checkLine(isResumable: Bool) throws {
+        guard let turn else {
+            return
+        }
+        untilCheck -= 1
+        guard untilCheck <= 0 else {
+            return
+        }
+        untilCheck = Self.checkInterval
+        try turn.check()
+        if let pattern = matcher?.pattern, pattern.isExhausted {
+            throw QueryError.tooCostly(pattern)
+        }
+        if isResumable {
+            try turn.checkTime()
+        }
+    }
 
     /// Whether something of that time is wanted.
     func admits(_ time: Timestamp) -> Bool { since <= time && time <= until }

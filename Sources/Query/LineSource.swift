@@ -11,6 +11,8 @@ final class LineSource {
     private let plan: BlockPlan
     private let filter: LineFilter
     private let isFollowing: Bool
+    /// Whether a read of it may end with a turn and go on in the next.
+    private let isResumable: Bool
     /// Nothing at or beyond this place is looked at.
     private let bound: Cursor?
     private let lineLimit: Int
@@ -48,6 +50,7 @@ final class LineSource {
         from start: Cursor = .start,
         to bound: Cursor? = nil,
         isFollowing: Bool = false,
+        isResumable: Bool = true,
         isLeap: Bool = false,
         floor: UInt64? = nil,
         before limit: UInt64 = .max
@@ -56,6 +59,7 @@ final class LineSource {
         self.plan = plan
         self.filter = filter
         self.isFollowing = isFollowing
+        self.isResumable = isResumable
         self.bound = bound
         lineLimit = properties.encoding == .json ? QueryLimits.structuredLine : QueryLimits.line
         self.floor = floor ?? start.offset
@@ -76,10 +80,11 @@ final class LineSource {
 
     /// The next entry that the filter wants; nil when there is none now.
     ///
-    /// The one before must be done with: its bytes are gone.
+    /// The one before must be done with: its bytes are gone. Throws `ReadTurn.Over` between two lines.
     func next() throws -> LogEntry? {
         settle()
         while true {
+            try filter.checkLine(isResumable: isResumable)
             if let line = waiting {
                 if let event = events.first, event.place.offset < line.end {
                     events.removeFirst()
@@ -184,6 +189,7 @@ final class LineSource {
         guard !isAtBound else {
             return false
         }
+        try filter.checkBlock()
         if torn.isEmpty {
             let next = position.offset < plan.end ? plan.next(after: position, filter) : position
             if next != position {

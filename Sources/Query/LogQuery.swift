@@ -12,6 +12,7 @@ public final class LogQuery: @unchecked Sendable {
     /// The zone whose clocks times are shown by.
     let zone: LocalZone
     private let filter: LineFilter
+    private let turn: ReadTurn?
     private let resumed: QueryCursor
     /// The boot asked for, by the VM's folder.
     private var windows: [String: BootWindow] = [:]
@@ -43,8 +44,10 @@ public final class LogQuery: @unchecked Sendable {
         areAll: Bool = false,
         selection: Selection,
         rendering: Rendering,
-        now: Timestamp
+        now: Timestamp,
+        turn: ReadTurn? = nil
     ) throws {
+        self.turn = turn
         self.store = store
         self.selection = selection
         self.now = now
@@ -55,7 +58,8 @@ public final class LogQuery: @unchecked Sendable {
             since: selection.since,
             until: selection.until,
             severity: selection.severity,
-            pattern: matcher
+            pattern: matcher,
+            turn: turn
         )
         resumed = try selection.cursor.map { word throws(QueryError) in try QueryCursor(word) } ?? QueryCursor()
         if let boot = selection.boot {
@@ -111,7 +115,8 @@ public final class LogQuery: @unchecked Sendable {
         return cursor.text
     }
 
-    /// The next of the answer; nil when there is nothing now. A follower asks again after a commit.
+    /// The next of the answer, which is empty when a turn has brought nothing; nil when there is nothing now. A follower
+    /// asks again after a commit.
     public func next() throws -> [UInt8]? {
         if !rest.isEmpty {
             return takeRest()
@@ -130,8 +135,17 @@ public final class LogQuery: @unchecked Sendable {
         }
         var out: [UInt8] = []
         out.reserveCapacity(QueryLimits.chunk + QueryLimits.chunk / 2)
+        turn?.begin()
         while out.count < QueryLimits.chunk, !isOver {
-            let next = try merger.peek()
+            let next: (entry: LogEntry, lane: Int)?
+            do {
+                next = try merger.peek()
+            } catch is ReadTurn.Over {
+                if out.isEmpty {
+                    return []
+                }
+                break
+            }
             if let pattern = selection.pattern, pattern.isExhausted {
                 throw QueryError.tooCostly(pattern)
             }

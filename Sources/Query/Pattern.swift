@@ -1,4 +1,5 @@
 import CPCRE2
+import Glibc
 import Synchronization
 
 /// A regular expression (PCRE2's, which are Perl's) over a guest's bytes.
@@ -20,13 +21,20 @@ public final class Pattern: Sendable {
     /// `pcre2_code`, which is read only once it is compiled.
     fileprivate nonisolated(unsafe) let code: OpaquePointer
     private let abandoned = Atomic<Int>(0)
-    private let patience: Int?
+    /// Whether matching ends when it takes too long for the text.
+    private let isBounded: Bool
+    /// Nanoseconds that matching has taken beyond what the text looked at allows.
+    private let debt = Atomic<Int64>(0)
 
     /// Expressions longer than this are refused: they come from the network too, and compiling costs memory.
     public static let maximumLength = 4096
 
-    /// Matches that somebody's question may have given up, where others wait: about a second.
-    public static let sharedPatience = 1000
+    /// Nanoseconds that a bounded pattern may take, and what each line and each byte looked at adds to them. A common
+    /// expression takes a tenth of that, whatever the length of the log; one that tries many ways at each byte does not
+    /// get far.
+    static let budget: Int64 = 1_000_000_000
+    private static let lineAllowance: Int64 = 2000
+    private static let byteAllowance: Int64 = 125
 
     /// Steps of backtracking after which a match is given up: about a millisecond. An honest expression needs a few
     /// per byte of a line; PCRE2's own limit of ten million would let each line of a hostile guest cost ten times that.
@@ -35,9 +43,9 @@ public final class Pattern: Sendable {
     static let maximumHeap: UInt32 = 8192
 
     /// Compiles `expression`. Case is ignored when `ignoreCase` says so, or, when it is nil, if the expression has no
-    /// capital letter, as in journalctl; `\S` and `\p{Lu}` do not count as capitals. After `patience` matches that were
-    /// given up no more are tried.
-    public init(_ expression: String, ignoreCase: Bool? = nil, patience: Int? = nil) throws(PatternError) {
+    /// capital letter, as in journalctl; `\S` and `\p{Lu}` do not count as capitals. When it `isBounded`, matching is given
+    /// up for good once it takes much longer than the text is worth: others wait for the same threads.
+    public init(_ expression: String, ignoreCase: Bool? = nil, isBounded: Bool = false) throws(PatternError) {
         let bytes = Array(expression.utf8)
         guard bytes.count <= Self.maximumLength else {
             let reason = "it is longer than \(Self.maximumLength) bytes"
@@ -63,7 +71,7 @@ public final class Pattern: Sendable {
         // Where there is no just-in-time compiler, or no memory for it, the interpreter serves.
         pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE)
         self.code = code
-        self.patience = patience
+        self.isBounded = isBounded
         self.expression = expression
         self.ignoresCase = ignoresCase
         requiredLiteral = ignoresCase ? nil : RequiredLiteral.find(in: bytes)
@@ -78,13 +86,35 @@ public final class Pattern: Sendable {
         abandoned.load(ordering: .relaxed)
     }
 
-    /// Whether so many were that no more are tried: what is asked costs more than an answer is worth.
+    /// Whether a bounded pattern has taken too long: no more matches are tried.
     public var isExhausted: Bool {
-        patience.map { abandonedMatches >= $0 } ?? false
+        isBounded && debt.load(ordering: .relaxed) > Self.budget
     }
 
     fileprivate func countAbandoned() {
         abandoned.add(1, ordering: .relaxed)
+    }
+
+    /// Runs `match`, which looks at `count` bytes, and counts the time it takes when the pattern is bounded.
+    fileprivate func timed(_ count: Int, _ match: () -> Int32) -> Int32 {
+        guard isBounded else {
+            return match()
+        }
+        let start = Self.nanoseconds()
+        let result = match()
+        let cost = Self.nanoseconds() - start - Self.lineAllowance - Self.byteAllowance * Int64(count)
+        let total = debt.add(cost, ordering: .relaxed).newValue
+        // What cheap lines leave over is not saved up for costly ones.
+        if total < 0 {
+            debt.store(0, ordering: .relaxed)
+        }
+        return result
+    }
+
+    private static func nanoseconds() -> Int64 {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 
     /// Whether the pattern matches anywhere in `text`. Whoever asks often keeps a `Matcher`.
@@ -180,7 +210,9 @@ public struct Matcher: ~Copyable {
             // PCRE2 takes no null pointer, even for no bytes.
             withUnsafeBytes(of: UInt8(0)) { empty in
                 let base = (text.baseAddress ?? empty.baseAddress!).assumingMemoryBound(to: UInt8.self)
-                return pcre2_match_8(pattern.code, base, text.count, start, 0, result, context)
+                return pattern.timed(text.count - start) {
+                    pcre2_match_8(pattern.code, base, text.count, start, 0, result, context)
+                }
             }
         }
         guard found >= 0 else {

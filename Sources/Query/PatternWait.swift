@@ -33,21 +33,42 @@ public final class PatternWait: @unchecked Sendable {
     private var root: GrowingFolder
     private var window: BootWindow?
     private var scope: StreamScope?
-    private var lanes: [(stream: StreamID, source: LineSource, seen: UInt64)] = []
+    private var lanes: [Lane] = []
+    private let turn: ReadTurn?
+
+    /// A stream that is looked at.
+    private struct Lane {
+        let stream: StreamID
+        let source: LineSource
+        /// Where the unfinished line ended when it was looked at.
+        var seen: UInt64 = 0
+        var match: Match?
+    }
+
+    /// Whether a turn ended the last poll before all there is was looked at.
+    private(set) var isInterrupted = false
     /// Why there is no VM to look at yet.
     private var absence: QueryError?
 
     /// Waits for a line of the VM that `word` names, of one stream or of any, in which `pattern` is found and which was
     /// received at or after `since`. Without `since` the latest boot counts from its beginning, so that who asks late
-    /// gets an answer too.
-    public init(store: Store, vm word: String, stream: StreamName?, pattern: Pattern, since: Timestamp?) {
+    /// gets an answer too. `turn` is for a wait that shares its thread with others.
+    public init(
+        store: Store,
+        vm word: String,
+        stream: StreamName?,
+        pattern: Pattern,
+        since: Timestamp?,
+        turn: ReadTurn? = nil
+    ) {
+        self.turn = turn
         self.store = store
         self.word = word
         self.stream = stream
         self.since = since
         self.pattern = pattern
         matcher = PatternMatcher(pattern)
-        filter = LineFilter(since: since, pattern: matcher)
+        filter = LineFilter(since: since, pattern: matcher, turn: turn)
         root = GrowingFolder("", in: store)
     }
 
@@ -65,16 +86,21 @@ public final class PatternWait: @unchecked Sendable {
     }
 
     /// The first match, the earliest when several streams have one; nil when there is none yet. To be asked again
-    /// after a commit.
+    /// after a commit, or at once when it `isInterrupted`.
     public func poll() throws -> Match? {
+        turn?.begin()
+        isInterrupted = false
         try find()
         try open()
-        var first: Match?
-        for place in lanes.indices {
-            if let match = try match(in: place), first.map({ match.time < $0.time }) ?? true {
-                first = match
+        do {
+            for place in lanes.indices where lanes[place].match == nil {
+                lanes[place].match = try match(in: place)
             }
+        } catch is ReadTurn.Over {
+            isInterrupted = true
+            return nil
         }
+        let first = lanes.compactMap(\.match).min { $0.time < $1.time }
         if first == nil, pattern.isExhausted {
             throw QueryError.tooCostly(pattern)
         }
@@ -123,12 +149,12 @@ public final class PatternWait: @unchecked Sendable {
                 from: isConsole ? window?.place ?? .start : .start,
                 isFollowing: true
             )
-            lanes.append((found.stream, source, 0))
+            lanes.append(Lane(stream: found.stream, source: source))
         }
     }
 
     private func match(in place: Int) throws -> Match? {
-        let (stream, source, seen) = lanes[place]
+        let (stream, source, seen) = (lanes[place].stream, lanes[place].source, lanes[place].seen)
         while let entry = try source.next() {
             if case .line(let line) = entry {
                 return Self.match(line, stream)

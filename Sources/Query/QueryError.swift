@@ -28,8 +28,8 @@ public struct QueryError: Error, Hashable, Sendable, CustomStringConvertible {
     static func tooCostly(_ pattern: Pattern) -> QueryError {
         QueryError(
             .tooCostly,
-            "'\(VMLookup.quoted(pattern.expression))' was given up on \(pattern.abandonedMatches) lines: too many ways to "
-                + "try; simplify it"
+            "matching '\(VMLookup.quoted(pattern.expression))' was given up: it tries too many ways on these lines; "
+                + "simplify it, or ask for fewer lines"
         )
     }
 

@@ -28,6 +28,9 @@ public struct Selection: Sendable {
     /// The last lines are found from the end backwards, and where each begins is remembered: 24 bytes a line.
     public static let largestTail = 1_000_000
 
+    /// Whether lines are chosen by what they say, so that there may be none for long.
+    public var looksAtText: Bool { pattern != nil || severity != nil }
+
     /// Everything there is.
     public init() {
         follow = false

@@ -74,6 +74,8 @@ struct StreamMerger {
 
     private mutating func choose() throws -> (entry: LogEntry, lane: Int)? {
         var best: (key: Timestamp, lane: Int)?
+        // A lane may throw: then the next look chooses anew.
+        current = nil
         runnerUp = nil
         for place in lanes.indices {
             guard try head(place) != nil else {

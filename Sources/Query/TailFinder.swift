@@ -56,6 +56,7 @@ struct TailFinder {
             filter: filter,
             from: from,
             to: bound,
+            isResumable: false,
             isLeap: !isExact,
             floor: start.offset,
             before: limit

@@ -15,12 +15,40 @@ public enum VMLookup {
         in store: Store,
         previousInstance: Bool
     ) throws(QueryError) -> Store.VM {
-        let all: [Store.VM]
+        try resolve(word, among: all(in: store), previousInstance)
+    }
+
+    /// The VMs that `words` name, in their order, each once. The store is listed once.
+    public static func resolve(
+        _ words: [String],
+        in store: Store,
+        previousInstance: Bool
+    ) throws(QueryError) -> [Store.VM] {
+        let all = try all(in: store)
+        var seen: Set<String> = []
+        var found: [Store.VM] = []
+        for word in words {
+            let vm = try resolve(word, among: all, previousInstance)
+            if seen.insert(vm.directory).inserted {
+                found.append(vm)
+            }
+        }
+        return found
+    }
+
+    private static func all(in store: Store) throws(QueryError) -> [Store.VM] {
         do {
-            all = try store.vms()
+            return try store.vms()
         } catch {
             throw QueryError(.noSuchVM, "the store cannot be read: \(error); is --store right?")
         }
+    }
+
+    private static func resolve(
+        _ word: String,
+        among all: [Store.VM],
+        _ previousInstance: Bool
+    ) throws(QueryError) -> Store.VM {
         let named = all.filter { Bytewise($0.identity.name) == Bytewise(word) }
         if !named.isEmpty {
             return try instance(of: named, word, previousInstance)

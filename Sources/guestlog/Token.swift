@@ -5,7 +5,7 @@ import LogModel
 /// Tokens for those who come to the API over the network.
 struct Token: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Let others in over the network, and show them out.",
+        abstract: "Manage API tokens, for access over the network.",
         discussion: "For root and the daemon's own user.",
         subcommands: [Add.self, List.self, Revoke.self]
     )
@@ -28,7 +28,7 @@ struct Token: ParsableCommand {
         @Option(help: "What to call it.")
         var name: String?
 
-        @Option(help: ArgumentHelp("How long it counts, as 90d; for good when left out.", valueName: "duration"))
+        @Option(help: ArgumentHelp("Lifetime, as 90d; without it the token never expires.", valueName: "duration"))
         var life: String?
 
         @OptionGroup var places: PlaceOptions
@@ -77,7 +77,9 @@ struct Token: ParsableCommand {
     }
 
     struct Revoke: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "End tokens, at once.")
+        static let configuration = CommandConfiguration(
+            abstract: "Revoke tokens: what they have begun is closed at once."
+        )
 
         @Argument(help: "Their ids, as list shows them.")
         var ids: [String]

@@ -124,7 +124,7 @@ import Testing
             server.hub.add(try .init(key: key, endpoint: .connect(path: "/nowhere/\(number)")))
         }
         func found(_ word: String) throws(APIError) -> Set<StreamKey> {
-            Set(try server.consoles(of: word, for: Caller(nil)).map(\.definition.key))
+            Set(try server.consoles(of: word, for: Caller(nil)).map(\.key))
         }
         #expect(try found("db") == [keys[3]])
         #expect(try found(uuid.uppercased()) == [keys[0]])

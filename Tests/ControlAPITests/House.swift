@@ -20,7 +20,12 @@ final class House: Sendable {
     let server: ControlServer
     private let serving: Mutex<[Task<Void, any Error>]>
 
-    init(nova: NovaOptions = NovaOptions(), limits: ControlServer.Limits = .patient, servesItself: Bool = true) throws {
+    init(
+        nova: NovaOptions = NovaOptions(),
+        limits: ControlServer.Limits = .patient,
+        servesItself: Bool = true,
+        willEnterSession: @escaping @Sendable () async -> Void = {}
+    ) throws {
         let folder = TemporaryFolder()
         path = folder.path
         let options = CaptureService.Options(store: path + "/store", inflight: path + "/run/inflight")
@@ -36,7 +41,8 @@ final class House: Sendable {
             nova: nova,
             version: "test",
             limits: limits,
-            servesItself: servesItself
+            servesItself: servesItself,
+            willEnterSession: willEnterSession
         )
         self.server = server
         client = ControlClient(socket: path + "/run/api.sock")
@@ -66,6 +72,13 @@ final class House: Sendable {
     {
         let access = Access(scopes: scopes, vms: VMPattern(vms))
         return try server.tokens.add(name: "test", access: access, now: server.now, expires: expires).text
+    }
+
+    /// Ends a token as the API does.
+    func revoke(_ token: String) async throws {
+        let id = try #require(AccessToken.parts(of: token)).id
+        let reader = RequestReader(threads: ReaderThreads(), client: .anonymous) { true }
+        _ = try await server.revokeToken(id, reader)
     }
 
     /// A VM's console; what is written to the descriptor is what the guest says.

@@ -270,20 +270,89 @@ struct SmallerQuestionsTests {
         #expect(try explanation(Pattern("a$")) == nil)
     }
 
-    @Test("a pattern that costs more than others should wait for is given up for good, and the answer ends with that")
+    @Test("a bounded pattern that takes too long for the text is given up for good, and the answer ends with that")
     func tooCostly() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        for _ in 0..<5 {
-            try sample.say(String(repeating: "a", count: 5000) + "!\n")
+        // Each of these takes milliseconds, with no match given up: together they are far beyond the budget.
+        let line = String(repeating: "a", count: 60) + "!\n"
+        try sample.say(String(repeating: line, count: 3000))
+        let bounded = try Pattern("(?:a?){14}(?:a?){14}[bc]", isBounded: true)
+        let question = try ask(sample) { $0.pattern = bounded }
+        let error = #expect(throws: QueryError.self) { while try question.next() != nil {} }
+        #expect(error?.code == .tooCostly && error?.message.contains("too many ways") == true)
+        #expect(bounded.isExhausted)
+        // What is cheap for its length is not given up, however long the text is.
+        let cheap = try Pattern("a+[bc]?!", isBounded: true)
+        let whole = try ask(sample) { $0.pattern = cheap }
+        while try whole.next() != nil {}
+        #expect(whole.matchedAny && !cheap.isExhausted)
+    }
+
+    @Test("a read that nobody waits for any more ends before its next block or its next lines")
+    func cancelled() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.say(String(repeating: "hay\n", count: 50_000))
+        let turn = ReadTurn()
+        let question = try LogQuery(
+            store: sample.store,
+            vms: sample.store.vms(),
+            selection: Selection(),
+            rendering: Rendering(),
+            now: .distantFuture,
+            turn: turn
+        )
+        #expect(try question.next() != nil)
+        turn.cancel()
+        #expect(throws: ReadTurn.Cancelled.self) { while try question.next() != nil {} }
+        // To find the last lines takes one long read, which ends as well.
+        var selection = Selection()
+        selection.tail = 5
+        selection.pattern = try Pattern("needle")
+        #expect(throws: ReadTurn.Cancelled.self) {
+            try LogQuery(
+                store: sample.store,
+                vms: sample.store.vms(),
+                selection: selection,
+                rendering: Rendering(),
+                now: .distantFuture,
+                turn: turn
+            )
         }
-        let patient = try Pattern("(a+)+$", patience: 9)
-        let query = try ask(sample) { $0.pattern = patient }
-        while try query.next() != nil {}
-        #expect(patient.abandonedMatches == 5)
-        let shared = try Pattern("(a+)+$", patience: 3)
-        let refused = try ask(sample) { $0.pattern = shared }
-        let error = #expect(throws: QueryError.self) { while try refused.next() != nil {} }
-        #expect(error?.code == .tooCostly && shared.abandonedMatches == 3)
+    }
+
+    @Test("an answer read in many short turns is the same as one read at once")
+    func turns() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.add("b")
+        for round in 0..<40 {
+            for vm in 0..<2 {
+                try sample.say((0..<50).map { "\(vm) \(round) \($0)\n" }.joined(), vm: vm)
+            }
+        }
+        func answer(_ turn: ReadTurn?) throws -> (bytes: [UInt8], turns: Int) {
+            var selection = Selection()
+            selection.pattern = try Pattern("[13579]$")
+            let question = try LogQuery(
+                store: sample.store,
+                vms: sample.store.vms(),
+                selection: selection,
+                rendering: Rendering(),
+                now: .distantFuture,
+                turn: turn
+            )
+            var (bytes, turns): ([UInt8], Int) = ([], 0)
+            while let more = try question.next() {
+                bytes += more
+                turns += 1
+            }
+            return (bytes, turns)
+        }
+        let whole = try answer(nil)
+        let pieces = try answer(ReadTurn(microseconds: 0))
+        #expect(whole.bytes == pieces.bytes && !whole.bytes.isEmpty)
+        #expect(pieces.turns > 10 * whole.turns)
     }
 }

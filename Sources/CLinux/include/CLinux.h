@@ -67,6 +67,11 @@ int gl_open_terminal(char *path, size_t room);
 // Starts a program in a session of its own with `terminal` as controlling terminal and standard streams; 0 or an errno.
 int gl_spawn_on_terminal(pid_t *child, const char *terminal, char *const arguments[]);
 int gl_syncfs(int fd);
+// SHA-256 (FIPS 180-4) of `count` bytes.
+#define GL_SHA256_SIZE 32
+void gl_sha256(const void *bytes, size_t count, uint8_t digest[GL_SHA256_SIZE]);
+// Whether two runs of bytes are equal, in a time that does not depend on where they differ.
+bool gl_equal_in_constant_time(const void *left, const void *right, size_t count);
 // crypt(3): `secret` hashed as `setting` says, into `hash`; false when the scheme is unknown.
 #define GL_HASH_SIZE 384
 bool gl_crypt(const char *secret, const char *setting, char hash[GL_HASH_SIZE]);

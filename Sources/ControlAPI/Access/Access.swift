@@ -46,6 +46,8 @@ struct Caller: Sendable {
     let origin: Origin
     /// Until when they may stay; nil: as long as they like.
     let expires: Timestamp?
+    /// What limits count them by.
+    let client: Client
 
     /// Where somebody comes from.
     enum Origin: Sendable {
@@ -61,6 +63,7 @@ struct Caller: Sendable {
         access = .all
         origin = .local(user: peer?.user)
         expires = nil
+        client = .user(peer?.user)
     }
 
     /// Somebody who came over the network.
@@ -69,6 +72,7 @@ struct Caller: Sendable {
         self.name = name
         self.access = access
         origin = .network(token: token)
+        client = token.map { .token($0) } ?? .anonymous
     }
 
     /// Refuses what is not theirs to do.

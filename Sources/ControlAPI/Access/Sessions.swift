@@ -1,45 +1,148 @@
 import LogModel
 import NIOConcurrencyHelpers
 import NIOCore
+import SystemIO
 
-/// What lasts: consoles that somebody is on, answers that go on. When a token ends, so does all that it has begun.
+/// What callers have in progress: requests that are being answered and consoles that are open.
+///
+/// A session is entered first, and then its caller's token is checked again. A token that ends before the check is found
+/// by it; one that ends later ends the session. So no session outlives its token, whenever that is revoked.
 final class Sessions: Sendable {
+    /// What one VM can be read by at once.
+    struct Bounds: Sendable {
+        /// Sessions of one client: each holds about 2 MiB, most of it what a console's socket buffers for a slow watcher.
+        var perClient = 16
+        /// Sessions of all clients together.
+        var total = 64
+    }
+
+    private struct Reader: Hashable {
+        var vm: String
+        var client: Client
+    }
+
     private struct State {
         var channels: [Int: (token: String, channel: any Channel)] = [:]
         var next = 0
+        var readers: [Reader: Int] = [:]
+        var totals: [String: Int] = [:]
     }
 
+    private let tokens: TokenRegister
+    private let clock: any HostClock
+    private let bounds: Bounds
+    private let willEnter: @Sendable () async -> Void
     private let state = NIOLockedValueBox(State())
 
-    /// Runs `body`, which serves `caller` over `channel`; that is closed when their token ends meanwhile.
+    /// The sessions of those whom `tokens` admit. `willEnter` is called when a caller was admitted and their session is
+    /// not yet entered: tests let tokens end there.
+    init(
+        tokens: TokenRegister,
+        clock: any HostClock,
+        bounds: Bounds = Bounds(),
+        willEnter: @escaping @Sendable () async -> Void = {}
+    ) {
+        self.tokens = tokens
+        self.clock = clock
+        self.bounds = bounds
+        self.willEnter = willEnter
+    }
+
+    // MARK: - Tokens
+
+    /// Runs `body`, which serves `caller` over `channel`; the channel is aborted when their token ends meanwhile.
+    ///
+    /// Throws `APIError` 401, without running `body`, when it has ended already.
     func during<Result>(
         _ caller: Caller,
         _ channel: any Channel,
-        from now: Timestamp,
         _ body: () async throws -> Result
-    ) async rethrows -> Result {
+    ) async throws -> Result {
         guard let token = caller.token else {
             return try await body()
         }
+        await willEnter()
         let number = state.withLockedValue { state in
             state.next += 1
             state.channels[state.next] = (token, channel)
             return state.next
         }
+        defer { state.withLockedValue { $0.channels[number] = nil } }
+        let now = Timestamp(microseconds: clock.wallMicroseconds())
+        guard tokens.stillAdmits(caller, at: now) else {
+            throw APIError(401, "the token was revoked or has expired")
+        }
         let end = caller.expires.map { moment in
             let rest = TimeAmount.microseconds(moment.microseconds - now.microseconds)
-            return channel.eventLoop.scheduleTask(in: rest) { channel.close(promise: nil) }
+            return channel.eventLoop.scheduleTask(in: rest) { channel.abort() }
         }
-        defer {
-            end?.cancel()
-            state.withLockedValue { $0.channels[number] = nil }
-        }
+        defer { end?.cancel() }
         return try await body()
     }
 
-    /// Ends all that the token of that id has begun.
-    func end(_ token: String) {
+    /// Ends all sessions of the token of that id, which must not admit anybody any more, and waits until they are closed.
+    func end(_ token: String) async {
         let channels = state.withLockedValue { $0.channels.values.filter { $0.token == token }.map(\.channel) }
-        channels.forEach { $0.close(promise: nil) }
+        channels.forEach { $0.abort() }
+        for channel in channels {
+            try? await channel.closeFuture.get()
+        }
+    }
+
+    // MARK: - Limits
+
+    /// Runs `body`, which reads the VMs in the folders `vms` for `caller`.
+    ///
+    /// Throws `APIError` 429 when the caller reads one of them in too many sessions already, 503 when all callers
+    /// together do. Root and the daemon's own user are not limited.
+    func reading<Result>(_ vms: Set<String>, for caller: Caller, _ body: () async throws -> Result) async throws
+        -> Result
+    {
+        guard !caller.isDaemonsOwn else {
+            return try await body()
+        }
+        let readers = vms.map { Reader(vm: $0, client: caller.client) }
+        try enter(readers, caller)
+        defer { leave(readers) }
+        return try await body()
+    }
+
+    private func enter(_ readers: [Reader], _ caller: Caller) throws(APIError) {
+        let error: APIError? = state.withLockedValue { state in
+            for reader in readers {
+                if state.readers[reader, default: 0] >= bounds.perClient {
+                    return APIError(
+                        429,
+                        "\(caller.name) has \(bounds.perClient) sessions that read \(reader.vm), the most allowed; "
+                            + "close some and try again"
+                    )
+                }
+                if state.totals[reader.vm, default: 0] >= bounds.total {
+                    return APIError(
+                        503,
+                        "\(reader.vm) is read in \(bounds.total) sessions, the most allowed; try again later"
+                    )
+                }
+            }
+            for reader in readers {
+                state.readers[reader, default: 0] += 1
+                state.totals[reader.vm, default: 0] += 1
+            }
+            return nil
+        }
+        if let error {
+            throw error
+        }
+    }
+
+    private func leave(_ readers: [Reader]) {
+        state.withLockedValue { state in
+            for reader in readers {
+                let left = (state.readers[reader] ?? 1) - 1
+                state.readers[reader] = left == 0 ? nil : left
+                let total = (state.totals[reader.vm] ?? 1) - 1
+                state.totals[reader.vm] = total == 0 ? nil : total
+            }
+        }
     }
 }

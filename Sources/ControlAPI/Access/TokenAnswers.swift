@@ -4,12 +4,7 @@ import Query
 /// Making and ending tokens.
 extension ControlServer {
     func addToken(_ body: [UInt8]) throws -> JSON {
-        let json: JSON
-        do {
-            json = try JSON(parsing: body)
-        } catch {
-            throw APIError.badRequest("\(error)")
-        }
+        let json = try JSON(body: body)
         guard let access = Access(json) else {
             throw APIError.badRequest(
                 "scopes (of \(Access.Scope.names)) and vms (at most \(VMPattern.limit) patterns or UUIDs) were expected"
@@ -33,11 +28,12 @@ extension ControlServer {
         return .object([("id", .string(token.id)), ("token", .string(text))])
     }
 
-    func revokeToken(_ id: String) throws -> JSON {
-        guard try tokens.revoke(id) else {
+    /// Ends a token and all that it has begun: when this returns nothing more is sent or received by it.
+    func revokeToken(_ id: String, _ reader: RequestReader) async throws -> JSON {
+        guard try await reader.read({ try self.tokens.revoke(id) }) else {
             throw APIError.notFound("there is no token \(id); guestlog token list shows those there are")
         }
-        sessions.end(id)
+        await sessions.end(id)
         return .object([("revoked", .string(id))])
     }
 }

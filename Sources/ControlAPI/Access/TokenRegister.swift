@@ -1,3 +1,4 @@
+import CLinux
 import LogModel
 public import LogStore
 import Synchronization
@@ -12,7 +13,7 @@ public final class TokenRegister: Sendable {
     private let tokens: Mutex<[AccessToken]>
     /// Held while the file is changed: who only asks does not wait for a disk.
     private let changing = Mutex(())
-    /// Why the file cannot be used: nobody comes in by a token then, and none is made.
+    /// Why the file cannot be used: no token is valid then, and none is made.
     public let damage: (any Error)?
 
     private static let file = "tokens.json"
@@ -27,8 +28,8 @@ public final class TokenRegister: Sendable {
         public var path: String
 
         public var description: String {
-            "\(path) is not as guestlog writes it, and nobody can come in by a token; restore it, or move it away and "
-                + "make new tokens with guestlog token add"
+            "\(path) is damaged, so no token is valid; restore it, or move it away, restart the daemon and make new tokens "
+                + "with guestlog token add"
         }
     }
 
@@ -56,18 +57,40 @@ public final class TokenRegister: Sendable {
         return kept
     }
 
-    /// Who comes with the token `text`; nil when nobody may by it at `now`.
-    func caller(with text: String, at now: Timestamp) -> Caller? {
-        guard let (id, secret) = AccessToken.parts(of: text),
-            let token = tokens.withLock({ $0.first { $0.id == id } }), token.isOpened(by: secret, at: now)
-        else {
+    /// Who comes with the token `text`; nil when it admits nobody at `now`. How long that takes does not tell whether
+    /// there is a token of that id. Throws `APIError` 503 when the file is damaged.
+    func caller(with text: String, at now: Timestamp) throws(APIError) -> Caller? {
+        guard damage == nil else {
+            throw APIError(503, "no token can be checked: the daemon's file of tokens is damaged; see guestlog status")
+        }
+        guard let (id, secret) = AccessToken.parts(of: text) else {
+            return nil
+        }
+        let all = all
+        let found = Self.token(id, in: all)
+        let mayBeCrypt = all.contains { if case .crypt = $0.secret { true } else { false } }
+        let isRight = TokenSecret.matches(secret, found?.secret, mayBeCrypt: mayBeCrypt)
+        guard isRight, let token = found, token.isCurrent(at: now) else {
             return nil
         }
         let name = token.name.isEmpty ? "token \(id)" : "token \(id) (\(token.name))"
         return Caller(name: name, access: token.access, token: id, expires: token.expires)
     }
 
-    /// Whether somebody who came a while ago could come now: their token still counts.
+    /// The token of that id, looked for among all of them, wherever it is.
+    private static func token(_ id: String, in all: [AccessToken]) -> AccessToken? {
+        let wanted = Array(id.utf8)
+        var found: AccessToken?
+        for token in all {
+            let own = Array(token.id.utf8)
+            if own.count == wanted.count, gl_equal_in_constant_time(own, wanted, own.count) {
+                found = token
+            }
+        }
+        return found
+    }
+
+    /// Whether somebody who was admitted a while ago would be now: their token is still valid.
     func stillAdmits(_ caller: Caller, at now: Timestamp) -> Bool {
         guard let id = caller.token else {
             return true
@@ -85,7 +108,7 @@ public final class TokenRegister: Sendable {
         now: Timestamp,
         expires: Timestamp?
     ) throws -> (token: AccessToken, text: String) {
-        let (token, text) = try AccessToken.make(name: name, access: access, created: now, expires: expires)
+        let (token, text) = AccessToken.make(name: name, access: access, created: now, expires: expires)
         try change { tokens throws(APIError) in
             guard tokens.count < Self.limit else {
                 throw .conflict("there are \(Self.limit) tokens; revoke those that nobody uses")

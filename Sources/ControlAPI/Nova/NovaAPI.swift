@@ -1,4 +1,5 @@
 import LogModel
+import NIOCore
 import NIOHTTP1
 
 /// The part of OpenStack's Compute API (API reference "Compute", v2.1) that is about consoles, as its clients expect it:
@@ -8,6 +9,7 @@ struct NovaAPI {
 
     /// What a request is to be understood by.
     struct Call {
+        let server: ControlServer
         let request: ControlServer.Request
         let target: RequestTarget
         let version: NovaVersion
@@ -15,9 +17,14 @@ struct NovaAPI {
 
         var id: String { target.components[1] }
 
+        /// Reads files for the call.
+        func read<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+            try await server.reader(for: caller, request.channel).read(body)
+        }
+
         /// The body, which must be an object.
         func body() throws(APIError) -> JSON {
-            guard let json = try? JSON(parsing: request.body), case .object = json else {
+            guard let json = try? JSON(body: request.body), case .object = json else {
                 throw .badRequest("Malformed request body")
             }
             return json
@@ -27,31 +34,39 @@ struct NovaAPI {
     /// Where a serial console is joined, by the address that `remote-consoles` gives.
     static let serialPath = ["serial"]
 
-    /// The answer; nil when the address is none of this API's.
-    func answer(_ request: ControlServer.Request, _ target: RequestTarget) async -> Answer? {
-        guard
-            target.components.isEmpty || target.components.first == NovaVersion.path
-                || target.components == Self.serialPath
-        else {
-            return nil
-        }
+    /// Whether the address is one of this API's.
+    static func serves(_ target: RequestTarget) -> Bool {
+        target.components.isEmpty || target.components.first == NovaVersion.path || target.components == serialPath
+    }
+
+    /// Answers a request, or says in nova's form why not.
+    func respond(to request: ControlServer.Request, _ target: RequestTarget, in exchange: Exchange) async throws {
         do {
-            let version = try NovaVersion(request.head.headers)
-            var answer = Answer(try await answer(request, target, version))
-            answer.headers = version.headers
-            return answer
+            try await answer(request, target, in: exchange)
+        } catch let error as ChannelError {
+            throw error
         } catch {
-            return fault(ControlServer.apiError(error))
+            try await exchange.write(fault(ControlServer.apiError(error)))
         }
     }
 
     private func answer(
         _ request: ControlServer.Request,
         _ target: RequestTarget,
-        _ version: NovaVersion
-    ) async throws -> JSON {
+        in exchange: Exchange
+    ) async throws {
+        let version = try NovaVersion(request.head.headers)
+        func write(_ json: JSON) async throws {
+            var answer = Answer(json)
+            answer.headers = version.headers
+            try await exchange.write(answer)
+        }
         if target.components == Self.serialPath {
-            throw APIError(426, "the console of \(try grant(target).vm) is a WebSocket: ask for an upgrade")
+            let vm = try grant(target).vm
+            try WebSocketHandshake.check(request.head)
+            throw APIError.upgradeRequired(
+                "the console of \(vm) is a WebSocket: ask for it in a connection's first request"
+            )
         }
         let base = Self.base(of: request)
         var path = Array(target.components.dropFirst())
@@ -60,16 +75,29 @@ struct NovaAPI {
             path.removeFirst()
         }
         // Which versions there are, anybody may know.
-        if path.isEmpty {
-            return target.components.isEmpty ? NovaVersion.all(base) : NovaVersion.document(base)
+        guard let resource = path.first else {
+            try await write(target.components.isEmpty ? NovaVersion.all(base) : NovaVersion.document(base))
+            return
         }
         let call = Call(
+            server: server,
             request: request,
             target: RequestTarget(path, target.parameters),
             version: version,
             caller: try server.caller(of: request)
         )
-        switch (request.head.method, path.count, path[0], path.count > 2 ? path[2] : "") {
+        try await exchange.session(of: call.caller) {
+            // What is about one server may be all of its console's output.
+            let read: Set<String> = resource == "servers" && path.count == 3 ? [call.id] : []
+            try await server.sessions.reading(read, for: call.caller) {
+                try await write(try await answer(call, base))
+            }
+        }
+    }
+
+    private func answer(_ call: Call, _ base: String) async throws -> JSON {
+        let (path, version) = (call.target.components, call.version)
+        switch (call.request.method, path.count, path[0], path.count > 2 ? path[2] : "") {
         case (.GET, 1, "servers", _): return try await list(call, base, isDetailed: false)
         case (.GET, 2, "servers", _) where path[1] == "detail": return try await list(call, base, isDetailed: true)
         case (.GET, 2, "servers", _): return try await show(call, base)
@@ -92,7 +120,7 @@ struct NovaAPI {
     /// What each status is called in a body.
     private static let faults = [
         400: "badRequest", 403: "forbidden", 404: "itemNotFound", 405: "badMethod", 409: "conflictingRequest",
-        413: "overLimit",
+        413: "overLimit", 429: "overLimit",
     ]
 
     private func fault(_ error: APIError) -> Answer {
@@ -103,9 +131,14 @@ struct NovaAPI {
                 .object([("error", .object(words + [("title", .string("Unauthorized"))]))]),
                 status: 401
             )
-            answer.headers = [("WWW-Authenticate", "Bearer realm=\"guestlog\"")]
+            answer.headers = error.headers
             return answer
         }
-        return Answer(.object([(Self.faults[error.status] ?? "computeFault", .object(words))]), status: error.status)
+        var answer = Answer(
+            .object([(Self.faults[error.status] ?? "computeFault", .object(words))]),
+            status: error.status
+        )
+        answer.headers = error.headers
+        return answer
     }
 }

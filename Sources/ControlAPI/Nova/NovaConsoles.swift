@@ -53,10 +53,9 @@ extension NovaAPI {
         let found = try await found(call)
         let (store, now) = (server.store(for: call.caller), server.now)
         let rules = server.nova.output
-        let text = try await server.blocking(for: call.caller) {
+        let text = try await call.read {
             // What has said nothing yet has an empty console.
-            let vm = try store.vms().last { Self.id(of: $0.identity) == found.id && $0.ended == nil }
-            return try vm.map {
+            try found.stored.map {
                 try NovaConsoleOutput(store: store, vm: $0, rules: rules, now: now).text(length: length)
             }
         }
@@ -91,7 +90,7 @@ extension NovaAPI {
             )
         }
         let (id, caller) = (found.id, call.caller)
-        guard (try? await server.blocking(for: caller, { try self.server.consoles(of: id, for: caller) })) != nil else {
+        guard (try? server.consoles(of: id, for: caller)) != nil else {
             throw APIError.badRequest("Unavailable console type serial.")
         }
         let expires = server.now.advanced(byMicroseconds: server.nova.consoleLife)
@@ -112,13 +111,9 @@ extension NovaAPI {
         guard let grant = grant(token) else {
             throw APIError.notFound("Token not found")
         }
-        let caller = call.caller
-        let consoles = try await server.blocking(for: caller) {
-            try self.server.consoles(of: grant.vm, for: grant.caller)
-        }
-        guard call.caller.access.vms.contains(consoles[0].definition.vm),
-            case .tcp(let address)? = consoles.first(where: { $0.definition.key.stream == .console0 })?
-                .definition.endpoint
+        let consoles = try server.consoles(of: grant.vm, for: grant.caller)
+        guard call.caller.access.vms.contains(consoles[0].vm),
+            case .tcp(let address)? = consoles.first(where: { $0.key.stream == .console0 })?.endpoint
         else {
             throw APIError.notFound("Token not found")
         }

@@ -14,8 +14,8 @@ struct NovaServer: Sendable {
     let instanceName: String
     /// Whether it runs; nil: nobody here can tell.
     let isRunning: Bool?
-    /// When its history begins; nil: it has none yet.
-    let created: Timestamp?
+    /// Its history; nil: it has none yet.
+    let stored: Store.VM?
 
     private var status: (word: String, machine: String, power: Int64) {
         switch isRunning {
@@ -38,7 +38,7 @@ struct NovaServer: Sendable {
 
     /// All that is known of it. What nova knows and this host does not is empty.
     func detail(_ base: String) -> [(String, JSON)] {
-        let begun: JSON = created.map { .string(String($0.description.prefix(19)) + "Z") } ?? .null
+        let begun: JSON = (stored?.created).map { .string(String($0.description.prefix(19)) + "Z") } ?? .null
         return summary(base) + [
             ("status", .string(status.word)), ("created", begun), ("updated", begun),
             ("OS-EXT-STS:vm_state", .string(status.machine)), ("OS-EXT-STS:power_state", .integer(status.power)),
@@ -58,11 +58,11 @@ extension NovaAPI {
     func list(_ call: Call, _ base: String, isDetailed: Bool) async throws -> JSON {
         try call.caller.need(.read)
         let (target, caller) = (call.target, call.caller)
-        var servers = try await server.blocking(for: caller) { try self.servers(for: caller) }
+        var servers = try await call.read { try self.servers(for: caller) }
         if let pattern = try LogRequest.pattern(
             target["name"],
             ignoreCase: true,
-            patience: Pattern.sharedPatience
+            isBounded: true
         ) {
             var matcher = Matcher(pattern)
             servers.removeAll { server in
@@ -106,33 +106,55 @@ extension NovaAPI {
     /// The server that the address names.
     func found(_ call: Call) async throws -> NovaServer {
         let (id, caller) = (call.id, call.caller)
-        guard
-            let server = try await server.blocking(for: caller, { try self.servers(for: caller).first { $0.id == id } })
-        else {
+        guard let server = try await call.read({ try self.server(id, for: caller) }) else {
             throw APIError.notFound("Instance \(id) could not be found.")
         }
         return server
     }
 
+    /// The one of that id, when the caller may see it.
+    private func server(_ id: String, for caller: Caller) throws -> NovaServer? {
+        let store = server.store(for: caller)
+        let vm = live.last { Self.id(of: $0) == id }
+        // The store is searched only for what is not where it would be made.
+        var stored = (vm?.directoryName).flatMap(store.vm(in:))
+        if stored.map({ $0.ended != nil }) ?? true {
+            stored = try store.vms().last { Self.id(of: $0.identity) == id && $0.ended == nil }
+        }
+        guard let vm = vm ?? stored?.identity, caller.access.vms.contains(vm) else {
+            return nil
+        }
+        let consoles = server.hub.statuses { Self.id(of: $0.vm) == id }
+        return describe(vm, stored, consoles)
+    }
+
     /// All that the caller may see, by id.
     private func servers(for caller: Caller) throws -> [NovaServer] {
         let consoles = Dictionary(grouping: server.hub.statuses()) { Self.id(of: $0.definition.vm) }
-        let stored = try server.store(for: caller).vms().filter { $0.ended == nil }
-        let created = Dictionary(stored.map { (Self.id(of: $0.identity), $0.created) }) { $1 }
-        let domains = server.domains.domains.map { VMIdentity(name: $0.facts.name, uuid: $0.facts.uuid) }
-        // A name that has changed is libvirt's to tell.
-        let known = stored.map(\.identity) + consoles.values.map { $0[0].definition.vm } + domains
-        let vms = Dictionary(known.map { (Self.id(of: $0), $0) }) { $1 }
-        return vms.filter { caller.access.vms.contains($0.value) }.map { id, vm in
-            let domain = server.domain(of: vm)
-            return NovaServer(
-                id: id,
-                name: domain.flatMap { $0.facts.nova?.name ?? $0.facts.title } ?? vm.name,
-                instanceName: vm.name,
-                isRunning: domain?.isRunning ?? consoles[id]?.contains(where: \.isConnected),
-                created: created[id]
-            )
-        }.sorted { $0.id < $1.id }
+        let all = try server.store(for: caller).vms().filter { $0.ended == nil }
+        let stored = Dictionary(all.map { (Self.id(of: $0.identity), $0) }) { $1 }
+        let vms = Dictionary((all.map(\.identity) + live).map { (Self.id(of: $0), $0) }) { $1 }
+        return vms.filter { caller.access.vms.contains($0.value) }.sorted { $0.key < $1.key }.map { id, vm in
+            describe(vm, stored[id], consoles[id] ?? [])
+        }
+    }
+
+    /// The VMs that have a console or are libvirt's. A name that has changed is libvirt's to tell, so its come last.
+    private var live: [VMIdentity] {
+        server.hub.definitions().map(\.vm)
+            + server.domains.domains.map { VMIdentity(name: $0.facts.name, uuid: $0.facts.uuid) }
+    }
+
+    private func describe(_ vm: VMIdentity, _ stored: Store.VM?, _ consoles: [ConsoleHub.Status]) -> NovaServer {
+        let domain = server.domain(of: vm)
+        let isConnected = consoles.isEmpty ? nil : consoles.contains(where: \.isConnected)
+        return NovaServer(
+            id: Self.id(of: vm),
+            name: domain.flatMap { $0.facts.nova?.name ?? $0.facts.title } ?? vm.name,
+            instanceName: vm.name,
+            isRunning: domain?.isRunning ?? isConnected,
+            stored: stored
+        )
     }
 
     /// By what a VM is known here. One that was made anew under its name goes on under that.

@@ -11,8 +11,12 @@ extension ControlServer {
         let body: [UInt8]
         let door: Door
         let peer: PeerCredentials?
-        let address: SocketAddress?
+        let channel: any Channel
+        /// Completes when the client has left, or closed its half of the connection.
+        let hasLeft: EventLoopFuture<Void>
 
+        /// The method; HEAD is a GET whose answer has no body.
+        var method: HTTPMethod { head.method == .HEAD ? .GET : head.method }
         var target: RequestTarget? { RequestTarget(head.uri) }
 
         func checkOrigin() throws(APIError) {
@@ -26,7 +30,8 @@ extension ControlServer {
     func caller(of request: Request) throws(APIError) -> Caller {
         switch request.door {
         case .local: try localCaller(request.peer)
-        case .network(let door): try door.caller(request.head.headers, from: request.address, tokens: tokens, now: now)
+        case .network(let door):
+            try door.caller(request.head.headers, from: request.channel.remoteAddress, tokens: tokens, now: now)
         }
     }
 
@@ -60,9 +65,16 @@ extension ControlServer {
     func visit(_ head: HTTPRequestHead, by door: Door, from channel: any Channel) throws(APIError)
         -> ConsoleVisit
     {
-        let request = Request(head: head, body: [], door: door, peer: nil, address: channel.remoteAddress)
+        let request = Request(
+            head: head,
+            body: [],
+            door: door,
+            peer: nil,
+            channel: channel,
+            hasLeft: channel.closeFuture
+        )
         guard let target = request.target else {
-            throw .badRequest("the address has a broken escape")
+            throw .badRequest("the request target has malformed percent-encoding")
         }
         try request.checkOrigin()
         if target.components == NovaAPI.serialPath {

@@ -6,32 +6,47 @@ import NIOHTTP1
 struct Answer {
     var status: Int = 200
     var headers: [(String, String)] = []
-    var json: JSON
+    /// The value's text: it takes a fraction of what the value does, and may have to wait for the client.
+    private let body: ByteBuffer
 
     init(_ json: JSON, status: Int = 200) {
-        self.json = json
+        body = ByteBuffer(bytes: json.bytes + [Lines.feed])
         self.status = status
     }
 
     init(_ error: APIError) {
-        self.init(.object([("error", .string(error.message))]), status: error.status)
-        if error.status == 401 {
-            headers = [("WWW-Authenticate", "Bearer realm=\"guestlog\"")]
-        }
+        self.init(error.json, status: error.status)
+        headers = error.headers
     }
 
-    /// Sends it; to a request for the head alone, that.
-    func write(to outbound: ResponseWriter, isHead: Bool = false) async throws {
-        let text = json.bytes + [UInt8(ascii: "\n")]
+    /// Sends it in answer to `request`; to a request for the head alone, that.
+    func write(to outbound: ResponseWriter, _ request: HTTPRequestHead) async throws {
         var fields = HTTPHeaders(headers)
         fields.add(name: "Content-Type", value: "application/json")
-        fields.add(name: "Content-Length", value: String(text.count))
+        fields.add(name: "Content-Length", value: String(body.readableBytes))
+        if !request.isHTTP11 || !request.isKeepAlive, !fields.contains(name: "Connection") {
+            fields.add(name: "Connection", value: "close")
+        }
         let head = HTTPResponseHead(
             version: .http1_1,
             status: HTTPResponseStatus(statusCode: status),
             headers: fields
         )
-        let content: [HTTPPart<HTTPResponseHead, ByteBuffer>] = isHead ? [] : [.body(ByteBuffer(bytes: text))]
+        let content: [HTTPPart<HTTPResponseHead, ByteBuffer>] = request.method == .HEAD ? [] : [.body(body)]
         try await outbound.write(contentsOf: [.head(head)] + content + [.end(nil)])
     }
+
+    /// The answer as it is sent on a connection that is not served, to whatever it asks.
+    var refusal: ByteBuffer {
+        let status = HTTPResponseStatus(statusCode: status)
+        let fields = "Content-Type: application/json\r\nContent-Length: \(body.readableBytes)\r\nConnection: close"
+        var text = ByteBuffer(string: "HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n\(fields)\r\n\r\n")
+        text.writeImmutableBuffer(body)
+        return text
+    }
+}
+
+extension HTTPRequestHead {
+    /// Whether its sender knows chunks and trailers, and may keep the connection for more.
+    var isHTTP11: Bool { version.major == 1 && version.minor >= 1 }
 }

@@ -17,10 +17,10 @@ public final class ControlServer: Sendable {
     let domains: DomainDirectory
     let nova: NovaOptions
     let grants = ConsoleGrants()
-    let sessions = Sessions()
-    /// Threads for what reads files: those who come over the network have their own, and keep nobody on this host waiting.
-    private let localThreads = NIOThreadPool(numberOfThreads: ControlServer.readers)
-    private let networkThreads = NIOThreadPool(numberOfThreads: ControlServer.readers)
+    let sessions: Sessions
+    /// Threads for what reads files: callers over the network have their own, and keep nobody on this host waiting.
+    private let localThreads = ReaderThreads()
+    private let networkThreads = ReaderThreads()
     let version: String
     let started: Timestamp
     private let limits: Limits
@@ -32,9 +32,17 @@ public final class ControlServer: Sendable {
         public var body = 64 << 10
         /// Bytes of one WebSocket frame, in either direction.
         public var frame = Self.standardFrame
-        /// Connections over the network at once; more are closed as they come.
+        /// Connections to the TCP listener at once, as far as descriptors allow.
         public var networkConnections = 1024
-        /// How long a connection over the network may take to say what it wants.
+        /// Connections to the Unix socket at once, as far as descriptors allow.
+        public var localConnections = 512
+        /// Connections of one network address that has shown no valid token.
+        public var connectionsPerAddress = 32
+        /// Connections of one token.
+        public var connectionsPerToken = 128
+        /// How often a WebSocket's client is sent a ping; one from which nothing came since the last is let go.
+        public var pingInterval = Duration.seconds(30)
+        /// How long a connection may take to send a request, or to take a short answer.
         public var patience = Duration.seconds(30)
 
         /// What both ends take and send: a console is read in pieces of at most this.
@@ -55,7 +63,8 @@ public final class ControlServer: Sendable {
         nova: NovaOptions = NovaOptions(),
         version: String,
         limits: Limits = Limits(),
-        servesItself: Bool = false
+        servesItself: Bool = false,
+        willEnterSession: @escaping @Sendable () async -> Void = {}
     ) {
         self.capture = capture
         self.hub = hub
@@ -66,29 +75,19 @@ public final class ControlServer: Sendable {
         self.limits = limits
         self.servesItself = servesItself
         started = Timestamp(microseconds: capture.clock.wallMicroseconds())
-        localThreads.start()
-        networkThreads.start()
+        sessions = Sessions(tokens: tokens, clock: capture.clock, willEnter: willEnterSession)
     }
 
-    deinit {
-        localThreads.shutdownGracefully { _ in }
-        networkThreads.shutdownGracefully { _ in }
+    /// Reads files for `caller`, as long as `channel` is open.
+    func reader(for caller: Caller, _ channel: any Channel) -> RequestReader {
+        RequestReader(
+            threads: caller.isLocal ? localThreads : networkThreads,
+            client: caller.client,
+            isWanted: { channel.isActive }
+        )
     }
 
-    /// Questions that are read for at once, for each kind of callers.
-    private static let readers = 2
-
-    /// Where files are read for `caller`.
-    func threads(for caller: Caller) -> NIOThreadPool { caller.isLocal ? localThreads : networkThreads }
-
-    /// Runs what reads files on a thread that may wait for them.
-    func blocking<Result: Sendable>(
-        for caller: Caller,
-        _ body: @escaping @Sendable () throws -> Result
-    ) async throws -> Result {
-        try await threads(for: caller).runIfActive(body)
-    }
-
+    var pingInterval: Duration { limits.pingInterval }
     var now: Timestamp { Timestamp(microseconds: capture.clock.wallMicroseconds()) }
 
     /// The store as the caller may see it.
@@ -100,50 +99,64 @@ public final class ControlServer: Sendable {
         let raw = listener.release()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         defer { group.shutdownGracefully { _ in } }
-        let handlers = ServerChannel(door: door, frameLimit: limits.frame) { [self] head, channel in
-            Result { () throws(APIError) in try visit(head, by: door, from: channel) }
-        }
-        let places = Places(door.isNetwork ? limits.networkConnections : .max)
-        let server = try await ServerBootstrap(group: group)
-            // The other end of a connection may have been switched off.
-            .childChannelOption(.socketOption(.so_keepalive), value: door.isNetwork ? 1 : 0)
-            .bind(raw) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try places.take(for: channel)
-                    return (try handlers.configure(channel), self.deadline(of: channel, door))
-                }
-            }
+        let acceptance = Acceptance(
+            handlers: ServerChannel(door: door, frameLimit: limits.frame) { [self] head, channel in
+                Result { () throws(APIError) in try visit(head, by: door, from: channel) }
+            },
+            limit: ConnectionLimit(bounds(of: door)),
+            spares: SpareDescriptors(door.isNetwork ? 0 : Acceptance.spares),
+            patience: TimeAmount(limits.patience)
+        )
+        let server = try await acceptance.bootstrap(group).bind(raw, childChannelInitializer: acceptance.accept)
         try await withThrowingDiscardingTaskGroup { tasks in
             try await server.executeThenClose { connections in
-                for try await (negotiation, deadline) in connections {
-                    tasks.addTask { await self.serve(negotiation, deadline, by: door) }
+                for try await accepted in connections {
+                    tasks.addTask { await self.serve(accepted, by: door) }
                 }
             }
         }
     }
 
-    private func deadline(of channel: any Channel, _ door: Door) -> RequestDeadline? {
-        door.isNetwork ? RequestDeadline(channel, TimeAmount(limits.patience)) : nil
+    private func bounds(of door: Door) -> ConnectionLimit.Bounds {
+        let share = Acceptance.descriptorShare
+        guard door.isNetwork else {
+            return .local(min(limits.localConnections, share))
+        }
+        return ConnectionLimit.Bounds(
+            total: min(limits.networkConnections, share),
+            perAddress: limits.connectionsPerAddress,
+            perToken: limits.connectionsPerToken
+        )
     }
 
-    private func serve(_ negotiation: EventLoopFuture<Negotiated>, _ deadline: RequestDeadline?, by door: Door) async {
+    private func serve(_ accepted: Accepted, by door: Door) async {
         do {
-            switch try await negotiation.get() {
-            case .http(let channel):
-                try await serve(channel, deadline, by: door)
-            case .console(let channel, let visit):
-                deadline?.end()
-                try await ConsoleBridge(server: self).serve(channel, visit)
+            switch accepted {
+            case .refused(let channel, let error):
+                try await channel.writeAndFlush(Answer(error).refusal)
+                channel.abort()
+            case .served(let connection):
+                defer { connection.deadline.end() }
+                switch try await connection.negotiation.get() {
+                case .http(let channel, let hasLeft):
+                    try await serve(channel, connection, hasLeft, by: door)
+                case .console(let channel, let visit):
+                    connection.deadline.end()
+                    try await ConsoleBridge(server: self).serve(channel, visit, on: connection)
+                }
             }
         } catch {
             // The client went away, or sent what is no HTTP: there is nobody to tell.
             capture.diagnostics.say(.debug, "a connection ended: \(error)")
         }
-        deadline?.end()
     }
 
-    private func serve(_ channel: HTTPServerChannel, _ deadline: RequestDeadline?, by door: Door) async throws {
-        let peer = try? await channel.channel.peerCredentials()
+    private func serve(
+        _ channel: HTTPServerChannel,
+        _ connection: AcceptedConnection,
+        _ hasLeft: EventLoopFuture<Void>,
+        by door: Door
+    ) async throws {
         try await channel.executeThenClose { inbound, outbound in
             var head: HTTPRequestHead?
             var body: [UInt8] = []
@@ -153,10 +166,13 @@ public final class ControlServer: Sendable {
                     head = received
                     body = []
                 case .body(let bytes):
+                    guard let head else {
+                        return
+                    }
                     guard body.count + bytes.readableBytes <= limits.body else {
-                        try await Answer(APIError(413, "the body is longer than \(limits.body) bytes")).write(
-                            to: outbound
-                        )
+                        let error = APIError(413, "the body is longer than \(limits.body) bytes")
+                        try await Answer(error).write(to: outbound, head)
+                        try await channel.channel.drained()
                         return
                     }
                     body.append(contentsOf: bytes.readableBytesView)
@@ -168,61 +184,23 @@ public final class ControlServer: Sendable {
                         head: received,
                         body: body,
                         door: door,
-                        peer: peer,
-                        address: channel.channel.remoteAddress
+                        peer: connection.peer,
+                        channel: channel.channel,
+                        hasLeft: hasLeft
                     )
-                    try await respond(to: request, on: channel.channel, outbound, deadline)
-                    if !received.isKeepAlive {
+                    connection.deadline.end()
+                    try await Exchange(server: self, request: request, connection: connection, outbound: outbound)
+                        .answer()
+                    // In HTTP/1.0 the end of the connection may have to end the answer.
+                    connection.deadline.begin()
+                    guard received.isHTTP11, received.isKeepAlive else {
+                        try await channel.channel.drained()
                         return
                     }
-                    deadline?.begin()
                 }
             }
-        }
-    }
-
-    private func respond(
-        to request: Request,
-        on channel: any Channel,
-        _ outbound: ResponseWriter,
-        _ deadline: RequestDeadline?
-    ) async throws {
-        let isHead = request.head.method == .HEAD
-        do {
-            guard let target = request.target else {
-                throw APIError.badRequest("the address has a broken escape")
-            }
-            try request.checkOrigin()
-            if target.components.first != "v1", let answer = await NovaAPI(server: self).answer(request, target) {
-                try await answer.write(to: outbound, isHead: isHead)
-                return
-            }
-            let route = try Route(request.head.method, target)
-            let caller = try caller(of: request)
-            try check(caller, route, target)
-            switch route {
-            case .logs:
-                deadline?.end()
-                try await sessions.during(caller, channel, from: now) {
-                    try await LogStream(server: self).answer(target, for: caller, outbound, until: channel.closeFuture)
-                }
-            case .wait(let vm):
-                deadline?.end()
-                let json = try await sessions.during(caller, channel, from: now) {
-                    try await WaitRequest(server: self).answer(vm, target, for: caller, until: channel.closeFuture)
-                }
-                try await Answer(json).write(to: outbound)
-            case .console:
-                throw APIError(426, "a console is a WebSocket: ask for an upgrade in a connection's first request")
-            default:
-                try await Answer(try await answer(route, target, request.body, for: caller)).write(to: outbound)
-            }
-        } catch let error as BrokenAnswer {
-            throw error
-        } catch let error as ChannelError {
-            throw error
-        } catch {
-            try await Answer(Self.apiError(error)).write(to: outbound, isHead: isHead)
+            // The client has shut down its half.
+            try await channel.channel.drained()
         }
     }
 }

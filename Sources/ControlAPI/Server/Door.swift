@@ -92,8 +92,8 @@ public struct NetworkDoor: Sendable {
             }
             return Caller(name: "somebody" + place, access: Self.anonymous)
         }
-        guard let caller = tokens.caller(with: text, at: now) else {
-            throw APIError(401, "the token is none that counts: it is unknown, revoked or over")
+        guard let caller = try tokens.caller(with: text, at: now) else {
+            throw APIError(401, "the token is invalid: it is unknown, revoked or expired")
         }
         return Caller(name: caller.name + place, access: caller.access, token: caller.token, expires: caller.expires)
     }

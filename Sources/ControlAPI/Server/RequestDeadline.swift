@@ -1,10 +1,10 @@
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// Closes a connection that takes too long to say what it wants, be it in TLS, in a request's head or in its body, or
-/// that is kept open without asking anything more.
+/// Closes a connection that takes too long to send a request, be it in TLS, in the request's head or in its body, that
+/// is kept open without sending another, or that does not take a short answer.
 ///
-/// While an answer is on its way there is no limit: a follower may listen for ever.
+/// While an answer is made, or streamed, there is no limit: a follower may wait for ever.
 final class RequestDeadline: Sendable {
     private let channel: any Channel
     private let limit: TimeAmount
@@ -17,14 +17,14 @@ final class RequestDeadline: Sendable {
         begin()
     }
 
-    /// A request is to come.
+    /// The client has to act: it must send a request, or take an answer.
     func begin() {
         let channel = channel
-        let fresh = channel.eventLoop.scheduleTask(in: limit) { channel.close(promise: nil) }
+        let fresh = channel.eventLoop.scheduleTask(in: limit) { channel.abort() }
         set(fresh)
     }
 
-    /// It has come.
+    /// It has.
     func end() {
         set(nil)
     }

@@ -10,7 +10,8 @@ typealias ResponseWriter = NIOAsyncChannelOutboundWriter<HTTPPart<HTTPResponseHe
 
 /// What a connection has turned out to be.
 enum Negotiated: Sendable {
-    case http(HTTPServerChannel)
+    /// Requests of HTTP; the future completes when the client has left, or closed its half.
+    case http(HTTPServerChannel, hasLeft: EventLoopFuture<Void>)
     case console(WebSocketChannel, Result<ConsoleVisit, APIError>)
 }
 
@@ -22,41 +23,68 @@ struct ServerChannel: Sendable {
     /// Says who comes with a request for an upgrade and where they want to go, or why they may not.
     let visit: @Sendable (HTTPRequestHead, any Channel) -> Result<ConsoleVisit, APIError>
 
+    /// Bytes that are read from a connection ahead of their use are few: requests are short, and people type slowly.
+    static let readAhead = NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark(
+        lowWatermark: 1,
+        highWatermark: 4
+    )
+
     func configure(_ channel: any Channel) throws -> EventLoopFuture<Negotiated> {
+        let pipeline = channel.pipeline.syncOperations
         if case .network(let door) = door, let identity = door.identity {
-            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: identity.context))
+            try pipeline.addHandler(NIOSSLServerHandler(context: identity.context))
         }
-        let upgrader = NIOTypedWebSocketServerUpgrader<Negotiated>(
+        let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes))
+        let ordinary: [any RemovableChannelHandler] = [
+            decoder, HTTPServerPipelineHandler(), NIOHTTPResponseHeadersValidator(), HTTPServerProtocolErrorHandler(),
+            UpgradeFilter(),
+        ]
+        // What frames an answer is in the header fields that it is written with.
+        var encoding = HTTPResponseEncoder.Configuration()
+        encoding.automaticallySetFramingHeaders = false
+        let encoder = HTTPResponseEncoder(configuration: encoding)
+        let upgrade = NIOTypedHTTPServerUpgradeHandler<Negotiated>(
+            httpEncoder: encoder,
+            extraHTTPHandlers: ordinary,
+            upgradeConfiguration: .init(upgraders: [upgrader()], notUpgradingCompletionHandler: Self.serveHTTP)
+        )
+        try pipeline.addHandler(OutputDrain())
+        try pipeline.addHandler(encoder)
+        try pipeline.addHandlers(ordinary)
+        try pipeline.addHandler(upgrade)
+        return upgrade.upgradeResultFuture
+    }
+
+    private static func serveHTTP(_ channel: any Channel) -> EventLoopFuture<Negotiated> {
+        channel.eventLoop.makeCompletedFuture {
+            let departure = ClientDeparture(channel)
+            try channel.pipeline.syncOperations.addHandlers([departure, ResponseBodyHandler()])
+            let http = try HTTPServerChannel(
+                wrappingChannelSynchronously: channel,
+                configuration: .init(backPressureStrategy: readAhead, isOutboundHalfClosureEnabled: false)
+            )
+            return .http(http, hasLeft: departure.future)
+        }
+    }
+
+    /// Refusals are sent as a close frame, because browsers hide the body of an HTTP response to a handshake.
+    private func upgrader() -> NIOTypedWebSocketServerUpgrader<Negotiated> {
+        NIOTypedWebSocketServerUpgrader<Negotiated>(
             maxFrameSize: frameLimit,
-            // Who may not is told why in a frame, which browsers show: of an answer of HTTP they say nothing.
             shouldUpgrade: { channel, head in
-                // What has a body, or asks for something to be done, is no opening handshake (RFC 6455, section 4.1).
-                let hasBody =
-                    head.headers.contains(name: "Transfer-Encoding")
-                    || head.headers.first(name: "Content-Length").map { $0 != "0" } ?? false
-                guard head.method == .GET, !hasBody else {
-                    return channel.eventLoop.makeSucceededFuture(nil)
-                }
                 let headers = try? visit(head, channel).get().upgradeHeaders
                 return channel.eventLoop.makeSucceededFuture(headers ?? HTTPHeaders())
             },
             upgradePipelineHandler: { channel, head in
                 channel.eventLoop.makeCompletedFuture {
-                    .console(try WebSocketChannel(wrappingChannelSynchronously: channel), visit(head, channel))
+                    let configuration = WebSocketChannel.Configuration(backPressureStrategy: Self.readAhead)
+                    let webSocket = try WebSocketChannel(
+                        wrappingChannelSynchronously: channel,
+                        configuration: configuration
+                    )
+                    return .console(webSocket, visit(head, channel))
                 }
             }
-        )
-        let upgrade = NIOTypedHTTPServerUpgradeConfiguration<Negotiated>(
-            upgraders: [upgrader],
-            notUpgradingCompletionHandler: { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(ResponseBodyHandler())
-                    return .http(try HTTPServerChannel(wrappingChannelSynchronously: channel))
-                }
-            }
-        )
-        return try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
-            configuration: .init(upgradeConfiguration: upgrade)
         )
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import NIOSSL
 import Synchronization
 
@@ -28,6 +29,28 @@ public final class TLSIdentity: Sendable {
         current.withLock { $0 = fresh }
     }
 
+    /// Why the key's file should not be as it is; nil when nobody but its owner can read it.
+    public var keyExposure: String? {
+        var status = stat()
+        guard stat(key, &status) == 0 else {
+            return nil
+        }
+        let readers = [(S_IRGRP, "its group"), (S_IROTH, "every user")].filter { status.st_mode & $0.0 != 0 }.map(\.1)
+        guard !readers.isEmpty else {
+            return nil
+        }
+        let mode = String(status.st_mode & 0o7777, radix: 8)
+        return
+            "the key in \(key) can be read by \(readers.joined(separator: " and by ")) (mode 0\(mode)); chmod it to 0400"
+    }
+
+    /// The suites of TLS 1.2: those with forward secrecy and authenticated encryption (RFC 9325, section 4.2).
+    private static let suites: [NIOTLSCipher] = [
+        .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        .TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        .TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, .TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    ]
+
     private static func context(_ certificate: String, _ key: String) throws(Unusable) -> NIOSSLContext {
         let chain: [NIOSSLCertificate]
         do {
@@ -46,6 +69,7 @@ public final class TLSIdentity: Sendable {
             privateKey: .privateKey(secret)
         )
         configuration.minimumTLSVersion = .tlsv12
+        configuration.cipherSuiteValues = suites
         configuration.applicationProtocols = ["http/1.1"]
         do {
             return try NIOSSLContext(configuration: configuration)

@@ -1,0 +1,29 @@
+import LogModel
+
+extension JSON {
+    /// The value in a request's body. Throws `APIError` 400 when it is no JSON, or an object in it names a member twice:
+    /// programs differ in which of the two they take.
+    init(body: [UInt8]) throws(APIError) {
+        do {
+            self = try JSON(parsing: body)
+        } catch {
+            throw .badRequest("the body is \(error)")
+        }
+        if let name = repeatedMember {
+            throw .badRequest("the body has the member \(name.prefix(100)) twice")
+        }
+    }
+
+    private var repeatedMember: String? {
+        switch self {
+        case .object(let members):
+            var seen: Set<String> = []
+            return members.first { !seen.insert($0.0).inserted }?.0
+                ?? members.lazy.compactMap { $0.1.repeatedMember }.first
+        case .array(let elements):
+            return elements.lazy.compactMap { $0.repeatedMember }.first
+        default:
+            return nil
+        }
+    }
+}

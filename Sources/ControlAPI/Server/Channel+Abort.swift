@@ -1,0 +1,20 @@
+import Glibc
+import NIOCore
+import NIOSSL
+
+extension Channel {
+    /// Closes the connection at once: what waits to be sent is dropped, in the kernel too, and no TLS shutdown is
+    /// awaited, during which the peer could go on sending.
+    func abort() {
+        guard eventLoop.inEventLoop else {
+            eventLoop.execute { self.abort() }
+            return
+        }
+        _ = (self as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        if let tls = try? pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self) {
+            tls.close(promise: nil)
+        } else {
+            close(promise: nil)
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import LogModel
+import NIOCore
+import NIOHTTP1
+
+/// A client's opening handshake of a WebSocket (RFC 6455, section 4.2.1).
+enum WebSocketHandshake {
+    private static let version = "13"
+
+    /// Throws `APIError` 400 or 426 when `head` is not a valid opening handshake.
+    static func check(_ head: HTTPRequestHead) throws(APIError) {
+        let hasBody =
+            head.headers.contains(name: "Transfer-Encoding")
+            || head.headers.first(name: "Content-Length").map { $0 != "0" } ?? false
+        guard head.method == .GET, head.isHTTP11, !hasBody else {
+            throw .badRequest("a WebSocket is opened by a GET of HTTP/1.1 without a body")
+        }
+        // What UpgradeFilter made a plain request of has no Upgrade any more: its own fault is told first.
+        let (versions, keys) = (head.headers["Sec-WebSocket-Version"], head.headers["Sec-WebSocket-Key"])
+        guard !versions.isEmpty || !keys.isEmpty else {
+            throw notAsked
+        }
+        guard versions == [version] else {
+            throw .upgradeRequired("Sec-WebSocket-Version must be \(version)")
+        }
+        guard keys.count == 1, Base64.decode(Array(keys[0].utf8))?.count == 16 else {
+            throw .badRequest("Sec-WebSocket-Key must be there once, 16 bytes in base 64")
+        }
+        guard lists(head, "Upgrade", "websocket"), lists(head, "Connection", "upgrade") else {
+            throw notAsked
+        }
+    }
+
+    private static let notAsked = APIError.upgradeRequired(
+        "a console is a WebSocket: send Upgrade: websocket and Connection: Upgrade, in a connection's first request"
+    )
+
+    private static func lists(_ head: HTTPRequestHead, _ name: String, _ word: String) -> Bool {
+        head.headers[canonicalForm: name].contains { $0.lowercased() == word }
+    }
+}
+
+extension APIError {
+    /// 426, with the header fields that say to what.
+    static func upgradeRequired(_ message: String) -> APIError {
+        var error = APIError(426, message)
+        error.headers = [
+            ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"),
+        ]
+        return error
+    }
+}
+
+/// Lets a request for an upgrade pass as one only when it is a valid opening handshake for a console; any other is a
+/// plain request of HTTP, in which `Upgrade` is ignored (RFC 9110, section 7.8).
+final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard case .head(var head) = Self.unwrapInboundIn(data), head.headers.contains(name: "Upgrade") else {
+            context.fireChannelRead(data)
+            return
+        }
+        if !Self.isUpgrade(head) {
+            head.headers.remove(name: "Upgrade")
+        }
+        context.fireChannelRead(Self.wrapInboundOut(.head(head)))
+    }
+
+    private static func isUpgrade(_ head: HTTPRequestHead) -> Bool {
+        guard let target = RequestTarget(head.uri) else {
+            return false
+        }
+        var isConsole = target.components == NovaAPI.serialPath
+        if case .console? = try? Route(.GET, target) {
+            isConsole = true
+        }
+        return isConsole && (try? WebSocketHandshake.check(head)) != nil
+    }
+}

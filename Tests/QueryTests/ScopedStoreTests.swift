@@ -1,0 +1,31 @@
+import LogModel
+import LogStore
+import SystemIO
+import Testing
+
+/// A store that shows some VMs shows nothing of the others, by whichever call.
+@Suite struct ScopedStoreTests {
+    @Test("a VM that is not shown has no streams, no text, no size and no properties of its own")
+    func hidden() throws {
+        let sample = try SampleStore()
+        try sample.add("web")
+        try sample.add("db")
+        try sample.say("mine\n")
+        try sample.say("theirs\n", vm: 1)
+        let (own, other) = (sample.id(), sample.id(vm: 1))
+        let scoped = sample.store.showing(VMPattern(["web"]))
+        #expect(try scoped.vms().map(\.identity.name) == ["web"])
+        #expect(scoped.vm(in: other.vm) == nil)
+        #expect(try scoped.streams(of: own.vm) == [own] && scoped.streams(of: other.vm).isEmpty)
+        #expect(try scoped.reader(of: own).batch(at: .start) != nil)
+        // As of a VM that never was.
+        #expect(try scoped.reader(of: other).batch(at: .start) == nil)
+        #expect(throws: SystemError.self) { try scoped.reader(of: other).summaries() }
+        #expect(try scoped.usage(of: own.vm) > 0 && scoped.usage(of: own) > 0)
+        #expect(try scoped.usage(of: other.vm) == 0)
+        #expect((try? scoped.usage(of: other)) ?? 0 == 0)
+        #expect(scoped.folder(of: other) != sample.store.folder(of: other))
+        // Everything is shown where nothing was left out.
+        #expect(try sample.store.reader(of: other).batch(at: .start) != nil)
+    }
+}
