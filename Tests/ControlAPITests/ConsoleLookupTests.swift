@@ -27,8 +27,10 @@ import Testing
     /// What comes of a request of `user` to add a console; nil: it was added.
     private func add(_ members: String, by user: UInt32?, to server: ControlServer) async throws -> APIError? {
         let peer = user.map { PeerCredentials(process: 1, user: $0, group: 0) }
+        let caller = Caller(peer)
         do {
-            _ = try await server.addConsole(Array("{\(members)}".utf8), for: Caller(peer))
+            let reader = server.reader(for: caller) { true }
+            _ = try await server.addConsole(Array("{\(members)}".utf8), for: caller, reader)
             return nil
         } catch let error as APIError {
             return error
@@ -104,7 +106,7 @@ import Testing
             server.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: "/nowhere/" + name)))
         }
         for name in ["caf\u{e9}", "cafe\u{301}"] {
-            let found = try server.consoles(of: name, for: Caller(nil)).map(\.definition.key)
+            let found = try server.consoles(of: name, for: Caller(nil)).map(\.key)
             #expect(found == [StreamKey(name: name)])
         }
     }

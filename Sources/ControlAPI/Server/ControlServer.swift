@@ -80,10 +80,15 @@ public final class ControlServer: Sendable {
 
     /// Reads files for `caller`, as long as `channel` is open.
     func reader(for caller: Caller, _ channel: any Channel) -> RequestReader {
+        reader(for: caller) { channel.isActive }
+    }
+
+    /// Reads files for `caller`, as long as that `isWanted`.
+    func reader(for caller: Caller, isWanted: @escaping @Sendable () -> Bool) -> RequestReader {
         RequestReader(
             threads: caller.isLocal ? localThreads : networkThreads,
             client: caller.client,
-            isWanted: { channel.isActive }
+            isWanted: isWanted
         )
     }
 
