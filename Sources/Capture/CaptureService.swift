@@ -83,6 +83,7 @@ public final class CaptureService: Sendable {
     private let opening: StoreOpening
     private let opened = Mutex<Result<StoreOpening.Opened, SystemError>?>(nil)
     private let hasOpened = OneShot()
+    private let isStopping = OneShot()
     private let sealerMayBegin = OneShot()
     /// The folders of rings that this process has: its own first. None when it has finished.
     private let folders: Mutex<[InflightFolder]>
@@ -150,7 +151,7 @@ public final class CaptureService: Sendable {
             bell: bell,
             sealer: sealer,
             hostBoot: hostBoot,
-            fileLimit: Self.raiseFileLimit() / 2
+            fileLimit: DescriptorLimit.raise() / Self.storeShare
         )
         var shards: [Shard] = []
         for ring in rings {
@@ -168,6 +169,10 @@ public final class CaptureService: Sendable {
         let writer = writer
         sealer.setFailedSyncAction { writer.post { $0.rollAll() } }
     }
+
+    /// The part of the process's descriptors that is for the store's files. Half is for consoles (`ConsoleHub`), a quarter
+    /// for the API.
+    private static let storeShare = 4
 
     private static let notDurable =
         "what is in flight is kept in memory, and a crash would lose it; make room there, then restart guestlog"
@@ -196,27 +201,56 @@ public final class CaptureService: Sendable {
 
     /// The writer's thread.
     private func write() {
-        let result = Result { () throws(SystemError) in try opening.open() }
-        opened.withLock { $0 = result }
+        let result = openStore()
         if case .success(let opened) = result {
             writer.setStore(opened.identity)
             writer.adopt(leftRings.filter { $0.belongs(to: opened.identity, at: store.root) })
         }
-        hasOpened.signal()
         sealerMayBegin.signal()
         if case .success = result {
             writer.run()
         }
     }
 
-    /// Waits until the store is open, for that many seconds (nil: as long as its disk takes); whether it is. Throws why it
-    /// could not be opened: EWOULDBLOCK when another process serves it.
+    /// Opens the store. What may pass, as a full disk, is tried again until the service stops; what is received meanwhile
+    /// is in the rings, and what they cannot hold is counted.
+    private func openStore() -> Result<StoreOpening.Opened, SystemError> {
+        var isFirst = true
+        while true {
+            let result = Result { () throws(SystemError) in try opening.open() }
+            opened.withLock { $0 = result }
+            if isFirst {
+                hasOpened.signal()
+            }
+            isFirst = false
+            guard case .failure(let error) = result, error.mayPass else {
+                if problems.clear(Self.storeSubject) {
+                    diagnostics.say(.notice, "the store \(store.root) is open")
+                }
+                return result
+            }
+            if problems.raise(Self.storeSubject, "not opened: \(error)") {
+                diagnostics.say(.error, "the store is not opened: \(error); tried again every second")
+            }
+            if isStopping.wait(seconds: 1) {
+                return result
+            }
+        }
+    }
+
+    private static let storeSubject = "store"
+
+    /// Waits until the store is open, for that many seconds (nil: as long as its disk takes); whether that is over. Throws
+    /// why it could not be opened: EWOULDBLOCK when another process serves it. What may pass is not thrown where the
+    /// caller is `patient`: it is in `problems`, and tried again until the stop.
     @discardableResult
-    public func awaitStore(seconds: Int? = nil) throws(SystemError) -> Bool {
+    public func awaitStore(seconds: Int? = nil, patient: Bool = false) throws(SystemError) -> Bool {
         guard hasOpened.wait(seconds: seconds), let result = opened.withLock({ $0 }) else {
             return false
         }
-        _ = try result.get()
+        if case .failure(let error) = result, !(patient && error.mayPass) {
+            throw error
+        }
         return true
     }
 
@@ -240,6 +274,7 @@ public final class CaptureService: Sendable {
                 )
             }
         }
+        isStopping.signal()
         writer.stop()
         sealer.stop()
         return writerEnded.wait(seconds: limit) && sealerEnded.wait(seconds: limit)
@@ -395,15 +430,5 @@ public final class CaptureService: Sendable {
         let file = try? StoredFile("/proc/sys/kernel/random/boot_id", .read, on: LinuxFileSystem())
         let bytes = (try? file?.read(at: 0, count: 64)) ?? []
         return String(decoding: bytes.prefix { $0 != Lines.feed }, as: UTF8.self)
-    }
-
-    /// Raises the limit of open files as far as it goes; what it is then.
-    private static func raiseFileLimit() -> Int {
-        var limit = rlimit()
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        return Int(clamping: limit.rlim_cur)
     }
 }

@@ -28,6 +28,9 @@ public final class ConsoleHub: Sendable {
         /// Whether a console may be served by this very process. Otherwise that is a mistake, or an attempt to read one
         /// console as another.
         public var acceptsOwnProcess = false
+        /// Most consoles that are captured at once. By default as many as half of the process's descriptors allow: each has
+        /// its connection, the socket that is offered to other programs, and for a moment one more.
+        public var consoleLimit = max(4, (DescriptorLimit.current / 2 - 64) / 3)
         /// The folder that remembers what each handed-over descriptor is.
         public var table: String
 
@@ -63,6 +66,8 @@ public final class ConsoleHub: Sendable {
         var discarded: [String: DiscardedOutput] = [:]
         /// When the daemon before was last there to drain the consoles.
         var absentSince: Int64?
+        /// Consoles that are not captured because there are as many as there can be.
+        var surplus: [StreamKey: Definition] = [:]
     }
 
     let capture: CaptureService
@@ -81,6 +86,7 @@ public final class ConsoleHub: Sendable {
     private let passThroughFolder: String?
     let forgetsAfter: Int64
     let joinAge: Int64
+    private let consoleLimit: Int
 
     /// A hub that feeds `capture`. Descriptors that were passed in are given with `inherit` before `start()`.
     public init(_ options: Options, capture: CaptureService, manager: ServiceManager) throws(SystemError) {
@@ -95,6 +101,7 @@ public final class ConsoleHub: Sendable {
         passThroughFolder = options.passThroughFolder
         forgetsAfter = options.forgetsAfter
         joinAge = options.joinAge
+        consoleLimit = options.consoleLimit
     }
 
     /// Takes a descriptor that an earlier process left with the service manager; whether it is one of ours.
@@ -217,6 +224,8 @@ public final class ConsoleHub: Sendable {
         case new
         /// It is not captured, because another is.
         case conflict(ConsoleConflict)
+        /// There are as many consoles as there can be: it is captured when another one goes.
+        case full
         /// It was found where one was dropped.
         case dropped
     }
@@ -270,13 +279,19 @@ public final class ConsoleHub: Sendable {
         let shard = capture.shard(of: definition.key.vm)
         let console = Console(definition, shard: shard, hub: self)
         var displaced: [Console] = []
-        let added = state.withLock { state in
+        let added = state.withLock { [consoleLimit] state in
             if let conflict = Self.conflict(of: definition, in: state) {
                 return Added.conflict(conflict)
             }
             if definition.isDiscovered, table.isDropped(definition.endpoint) {
                 return .dropped
             }
+            // One that is handed over has its descriptor already.
+            guard definition.isOnDemand || connection != nil || state.consoles.capturedCount < consoleLimit else {
+                state.surplus[definition.key] = definition
+                return .full
+            }
+            state.surplus[definition.key] = nil
             displaced = state.consoles.conflicts(with: definition).map(\.console)
             displaced.forEach { state.consoles.remove($0) }
             state.consoles.insert(console)
@@ -284,6 +299,9 @@ public final class ConsoleHub: Sendable {
         }
         if case .conflict(let conflict) = added {
             problems.raise(conflict, of: definition)
+        }
+        if added == .full {
+            problems.raise(limit: consoleLimit, of: definition)
         }
         displaced.forEach { end($0, "this console is captured from now on; join it again") }
         guard added == .new else {
@@ -345,6 +363,18 @@ public final class ConsoleHub: Sendable {
                 setDropped(console.definition.endpoint, true)
             }
             state.consoles.remove(console)
+        }
+        addSurplus()
+    }
+
+    /// Adds a console for which there was no descriptor before, if one waits.
+    private func addSurplus() {
+        let next = state.withLock { state in
+            state.consoles.capturedCount < consoleLimit ? state.surplus.popFirst()?.value : nil
+        }
+        if let next {
+            problems.clear(of: next)
+            add(next, with: nil)
         }
     }
 

@@ -38,6 +38,14 @@ final class ConsoleProblems: Sendable {
         raise(subject, "\(conflict)")
     }
 
+    /// A console is not captured, because `limit` others are, and no more can be.
+    func raise(limit: Int, of definition: ConsoleHub.Definition) {
+        raise(
+            Self.subject(of: definition),
+            "\(limit) consoles are all that the limit of open files allows; raise it (LimitNOFILE= in the unit, ulimit -n)"
+        )
+    }
+
     /// The conflicts of consoles at endpoints that `isOver` accepts have ended.
     func clearConflicts(_ isOver: (Endpoint) -> Bool) {
         let over = conflicts.withLock { conflicts in

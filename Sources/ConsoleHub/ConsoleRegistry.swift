@@ -5,6 +5,8 @@ struct ConsoleRegistry {
     private var byKey: [StreamKey: Console] = [:]
     private var byEndpoint: [Endpoint: StreamKey] = [:]
     private var byUUID: [String: Set<StreamKey>] = [:]
+    /// How many are captured, and not only to be joined.
+    private(set) var capturedCount = 0
 
     /// All, in no order.
     var all: [Console] { Array(byKey.values) }
@@ -16,6 +18,7 @@ struct ConsoleRegistry {
     mutating func insert(_ console: Console) {
         let (key, endpoint) = (console.definition.key, console.definition.endpoint)
         byKey[key] = console
+        capturedCount += console.definition.isOnDemand ? 0 : 1
         if endpoint != .inherited {
             byEndpoint[endpoint] = key
         }
@@ -31,6 +34,7 @@ struct ConsoleRegistry {
             return
         }
         byKey[key] = nil
+        capturedCount -= console.definition.isOnDemand ? 0 : 1
         byEndpoint[endpoint] = nil
         if let uuid = key.uuid {
             byUUID[uuid]?.remove(key)

@@ -167,8 +167,10 @@ extension ControlServer {
             } catch {
                 throw APIError.badRequest("\(definition.endpoint) cannot be a console: \(error)")
             }
-            if case .conflict(let conflict) = self.hub.add(definition) {
-                throw APIError.conflict("\(conflict)")
+            switch self.hub.add(definition) {
+            case .new, .dropped: break
+            case .conflict(let conflict): throw APIError.conflict("\(conflict)")
+            case .full: throw APIError(503, "no more consoles can be captured: raise the limit of open files")
             }
         }
         return .object([("added", .string(definition.key.name))])

@@ -133,9 +133,10 @@ public final class Daemon {
         manager.notify("READY=1\nSTATUS=capturing")
     }
 
-    /// Waits for the store's disk, however long it takes: consoles are drained meanwhile.
+    /// Waits for the store's disk, however long it takes: consoles are drained meanwhile. A disk that is full or fails is
+    /// not waited for: capture tries it again, and the API tells of it.
     private func awaitStore() throws(SystemError) {
-        while try !capture.awaitStore(seconds: Self.storeInterval) {
+        while try !capture.awaitStore(seconds: Self.storeInterval, patient: true) {
             diagnostics.say(.warning, "the store \(configuration.store) does not answer: waiting for its disk")
             // The service manager would end a start that takes longer than it expects.
             manager.notify("STATUS=waiting for the store\nEXTEND_TIMEOUT_USEC=\(2 * Self.storeInterval * 1_000_000)")

@@ -27,13 +27,9 @@ final class KeptDescriptors {
     init(discardedPath: String) {
         self.discardedPath = discardedPath
         discarded = DiscardedOutput.table(at: discardedPath)
-        var limit = rlimit()
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        let limit = DescriptorLimit.raise()
         // As many above as the child has below.
-        firstNumber = Int32(clamping: limit.rlim_cur / 2)
+        firstNumber = Int32(clamping: limit / 2)
     }
 
     /// Most that can be kept.

@@ -157,7 +157,7 @@ public final class Virtlogd {
         if let keeper, let shard = capture.shards.first {
             shard.loop.perform { keeper.hold() }
         }
-        try capture.awaitStore()
+        try capture.awaitStore(patient: true)
         try server.listen(on: listening)
         diagnostics.say(
             .notice,

@@ -38,6 +38,12 @@ extension SystemError {
     public static let inputOutput = EIO
     /// It cannot be done with what is there.
     public static let notSupported = ENOTSUP
+
+    /// Whether the same call may succeed later, though nobody changes a setting: the disk is full or fails, a server of
+    /// files does not answer, memory or descriptors are short.
+    public var mayPass: Bool {
+        [ENOSPC, EDQUOT, EIO, EROFS, ESTALE, ETIMEDOUT, ENOMEM, EMFILE, ENFILE].contains(code)
+    }
 }
 
 /// Calls `body` again while it fails with EINTR; a result below 0 otherwise becomes a `SystemError`.

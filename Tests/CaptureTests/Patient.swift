@@ -19,12 +19,14 @@ final class Patient {
     private let store: Store
 
     /// Stores in `folder`, or in `place` where that is elsewhere; what is in flight lies in `folder`, or in `runtime`. A `crowded`
-    /// disk, which holds `runtime`, is full when the guest's console comes.
+    /// disk, which holds `runtime`, is full when the guest's console comes. With `failing`, the file system fails with that
+    /// errno from the beginning.
     init(
         rate: RateLimit? = nil,
         storing place: String? = nil,
         runtime: String? = nil,
-        crowded: SmallDisk? = nil
+        crowded: SmallDisk? = nil,
+        failing code: Int32? = nil
     ) throws {
         let root = (place ?? folder.path) + "/store"
         store = Store(root: root)
@@ -35,7 +37,11 @@ final class Patient {
         capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
         let table = folder.path + "/held"
         hub = try ConsoleHub(ConsoleHub.Options(table: table), capture: capture, manager: ServiceManager())
+        if let code {
+            fileSystem.set(.failing(code))
+        }
         try capture.start()
+        try capture.awaitStore(patient: true)
         try hub.start()
         crowded?.fill(leaving: 0)
         let pair = try Descriptor.socketPair()

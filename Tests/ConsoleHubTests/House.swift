@@ -76,6 +76,7 @@ final class House {
         patterns: [DiscoveryPattern] = [],
         forgetsAfter: Int64 = 60_000_000,
         joinAge: Int64 = .max,
+        consoleLimit: Int? = nil,
         acceptsOwnProcess: Bool = true
     ) throws {
         self.folder = folder
@@ -92,6 +93,7 @@ final class House {
         hubOptions.forgetsAfter = forgetsAfter
         // The guests are this process, which may be of any age.
         hubOptions.joinAge = joinAge
+        hubOptions.consoleLimit = consoleLimit ?? hubOptions.consoleLimit
         hubOptions.acceptsOwnProcess = acceptsOwnProcess
         hub = try ConsoleHub(hubOptions, capture: capture, manager: ServiceManager())
         try capture.start()

@@ -66,6 +66,8 @@ struct StoreModel {
         }
     }
 
+    var isAllSynced: Bool { entries.allSatisfy(\.isSynced) }
+
     /// Forgets what no sync has seen.
     mutating func keepSynced() { entries.removeAll { !$0.isSynced } }
 

@@ -38,13 +38,7 @@ struct Acceptance: Sendable {
 
     /// The connections that one of the two listeners may have so that both together use a quarter of the process's
     /// descriptors: a connection to a console takes three, itself and a pair of sockets.
-    static var descriptorShare: Int {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
-            return 4
-        }
-        return max(4, Int(clamping: limit.rlim_cur) / (4 * 2 * 3))
-    }
+    static var descriptorShare: Int { max(4, DescriptorLimit.current / (4 * 2 * 3)) }
 
     func bootstrap(_ group: any EventLoopGroup) -> ServerBootstrap {
         let (spares, isNetwork) = (spares, handlers.door.isNetwork)
