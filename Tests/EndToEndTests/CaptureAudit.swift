@@ -12,6 +12,9 @@ struct CaptureAudit {
     /// What is wrong, in words; empty: every hole has its marker in its place, no line is doubled, and there is one boot.
     private(set) var faults: [String] = []
 
+    /// Where markers stand, for who has to find out what went wrong.
+    private let markers: String
+
     /// Whether every byte is stored or counted.
     var isExact: Bool { written == stored + counted }
 
@@ -28,6 +31,11 @@ struct CaptureAudit {
         written = record.bytes
         stored = text.bytes.count
         counted = text.lostBytes
+        markers = text.markers.map { marker in
+            let gap = marker.detail.gap.map { gap in "\(gap.reason) \(gap.bytes.map { String($0) } ?? "?") bytes" }
+            return "\(marker.place): \(gap ?? marker.detail.boot.map { "\($0.event)" } ?? "other")"
+        }
+        .joined(separator: ", ")
         let lines = Self.wholeLines(in: text.bytes)
         checkOrder(lines, record.lines)
         checkHoles(lines, record, text)
@@ -115,6 +123,6 @@ extension CaptureAudit: CustomStringConvertible {
     var description: String {
         let balance =
             "\(written) bytes written, \(stored) stored, \(counted) counted, \(written - stored - counted) neither"
-        return ([balance] + faults.prefix(10)).joined(separator: "\n")
+        return ([balance] + faults.prefix(10) + ["markers: " + markers]).joined(separator: "\n")
     }
 }
