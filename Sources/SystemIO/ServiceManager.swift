@@ -7,9 +7,9 @@ public final class ServiceManager: Sendable {
     /// How often the watchdog wants to hear from us, in microseconds; nil when there is none.
     public let watchdogMicroseconds: Int64?
 
-    /// The manager named by the environment, if there is one.
-    public init() {
-        address = getenv("NOTIFY_SOCKET").map { String(cString: $0) }
+    /// The manager that listens at `address`, by default where the environment says; nil: there is none.
+    public init(address: String? = getenv("NOTIFY_SOCKET").map { String(cString: $0) }) {
+        self.address = address
         let interval = getenv("WATCHDOG_USEC").flatMap { Int64(String(cString: $0)) }
         let process = getenv("WATCHDOG_PID").flatMap { Int32(String(cString: $0)) }
         watchdogMicroseconds = process == nil || process == getpid() ? interval : nil

@@ -156,6 +156,18 @@ enum FileText {
         String(decoding: bytes(path), as: UTF8.self)
     }
 
+    /// What the file at `path` in procfs holds, where no file tells its size; 4 KiB at most.
+    static func procText(_ path: String) -> String {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else {
+            return ""
+        }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = read(file, &bytes, bytes.count)
+        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+    }
+
     static func write(_ text: String, to path: String) {
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         precondition(file >= 0, "cannot write \(path)")

@@ -11,21 +11,31 @@ import Testing
 final class Site {
     private let folder = TemporaryFolder()
     private let memory = TemporaryFolder(parent: "/dev/shm")
+    /// The daemon, or the `guestlog keep` that runs it.
     private(set) var daemon: ChildProcess?
+    /// The runtime folder: on tmpfs, as /run is. On a disk the guests would wait for that.
+    let runtime: String
+    /// The store's folder.
+    let storePath: String
 
     /// A site whose configuration has `extra` added; a daemon serves it unless it is told otherwise. `consoles` gives
-    /// other consoles than those in `vms`, for a site at the path it gets.
+    /// other consoles than those in `vms`, for a site at the path it gets. The store and the runtime folder may lie
+    /// elsewhere, as on a file system that fails.
     init(
+        store: String? = nil,
+        runtime: String? = nil,
         plainFiles: Bool = false,
         extra: String = "",
         consoles: ((String) -> String)? = nil,
         isServed: Bool = true
     ) throws {
+        self.runtime = runtime ?? memory.path
+        storePath = store ?? folder.path + "/store"
         mkdir(path + "/vms", 0o755)
         FileText.write(
             """
-            store: \(path)/store
-            runtime: \(runtime)
+            store: \(storePath)
+            runtime: \(self.runtime)
             \(extra)
             \(consoles?(path) ?? Self.discovered(in: path, plainFiles: plainFiles))
 
@@ -44,42 +54,79 @@ final class Site {
     }
 
     deinit {
-        daemon?.stop()
+        stop()
     }
 
     var path: String { folder.path }
     var configuration: String { path + "/guestlog.yaml" }
-    /// The runtime folder: on tmpfs, as /run is. On a disk the guests would wait for that.
-    var runtime: String { memory.path }
     var socket: String { runtime + "/guestlog.sock" }
-    var store: Store { Store(root: path + "/store") }
+    var store: Store { Store(root: storePath) }
 
     // MARK: - The daemon
 
     private static let isServing = "serves"
 
     /// Starts the daemon and waits until it answers.
-    func start(_ program: String = Program.guestlog) throws {
+    func start(_ program: String = Program.guestlog, under keeper: [String] = []) throws {
         let before = servings
-        daemon = ChildProcess([program, "serve", "--config", configuration], name: "daemon", in: path)
-        waitUntilServing(after: before)
+        launch(program, under: keeper)
+        awaitServing(after: before)
     }
 
-    private func waitUntilServing(after before: Int) {
-        #expect(
-            eventually { servings > before && (try? UnixSocket.connect(to: socket)) != nil },
-            "the daemon does not answer: \(daemon?.complaints ?? "")"
-        )
+    /// Starts the daemon and does not wait for it, as where its store hangs. `keeper` are the words that run it, such as
+    /// `keep`.
+    func launch(_ program: String = Program.guestlog, under keeper: [String] = []) {
+        isKept = !keeper.isEmpty
+        daemon = ChildProcess(keeper + [program, "serve", "--config", configuration], name: "daemon", in: path)
     }
 
-    /// How often a daemon has begun here.
-    private var servings: Int {
+    /// The words that run a daemon under a keeper.
+    var keep: [String] { [Program.guestlog, "keep", "--config", configuration, "--"] }
+
+    private var isKept = false
+
+    /// Waits until a daemon serves that began after there were `before`; whether one does.
+    @discardableResult
+    func awaitServing(after before: Int) -> Bool {
+        let isServing =
+            eventually { daemon?.hasEnded ?? true || servings > before && (try? UnixSocket.connect(to: socket)) != nil }
+            && daemon?.hasEnded == false
+        #expect(isServing, "the daemon does not answer: \(daemon?.complaints ?? "")")
+        return isServing
+    }
+
+    /// How often a daemon has begun to serve here.
+    var servings: Int {
         FileText.text(path + "/daemon.err").split(separator: "\n").count { $0.contains(Self.isServing) }
     }
 
-    /// Stops the daemon with `signal`; it is awaited.
+    /// The process that serves, or is about to: the daemon itself, or the one that its keeper runs now.
+    var serving: pid_t? {
+        guard let daemon, !daemon.hasEnded else {
+            return nil
+        }
+        guard isKept else {
+            return daemon.process
+        }
+        let children = FileText.procText("/proc/\(daemon.process)/task/\(daemon.process)/children")
+        return children.split(separator: " ").first.flatMap { pid_t($0) }
+    }
+
+    /// Kills the process that serves; its keeper, if it has one, starts the next.
+    func killServing() {
+        if let serving {
+            kill(serving, SIGKILL)
+        }
+    }
+
+    /// Stops the daemon with `signal`; it is awaited. With a keeper, both end.
     func stop(_ signal: Int32 = SIGTERM) {
+        let serving = serving
         daemon?.stop(signal)
+        if isKept, let serving {
+            // One whose keeper was killed, or could not end it.
+            kill(serving, SIGKILL)
+        }
         daemon = nil
     }
 
@@ -87,7 +134,7 @@ final class Site {
     func replace() {
         let before = servings
         daemon?.signal(SIGUSR2)
-        waitUntilServing(after: before)
+        awaitServing(after: before)
     }
 
     // MARK: - The command line
@@ -137,7 +184,7 @@ final class Site {
     }
 
     /// The folder of a VM's console.
-    func streamFolder(_ vm: String) -> String { path + "/store/" + vm + "/console0" }
+    func streamFolder(_ vm: String) -> String { storePath + "/" + vm + "/console0" }
 
     /// What is stored, read by nobody but zstd and cat.
     func concatenated(_ vm: String) -> [UInt8] {

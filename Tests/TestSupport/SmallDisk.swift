@@ -13,14 +13,17 @@ public final class SmallDisk {
         precondition(code == 0, "cannot mount: \(String(cString: strerror(errno)))")
     }
 
-    /// Takes what is left with a file, but for `kibibytes`.
+    /// Takes what is left with a file, but for `kibibytes`. Others may write meanwhile.
     public func fill(leaving kibibytes: Int) {
-        var status = statvfs()
-        statvfs(folder.path, &status)
-        let free = Int(status.f_bavail) * Int(status.f_frsize) - kibibytes << 10
         let file = open(folder.path + "/filler", O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
-        precondition(posix_fallocate(file, 0, free) == 0, "the disk cannot be filled")
-        close(file)
+        defer { close(file) }
+        let isFilled = eventually {
+            var status = statvfs()
+            statvfs(folder.path, &status)
+            let free = Int(status.f_bavail) * Int(status.f_frsize) - kibibytes << 10
+            return free <= 0 || posix_fallocate(file, 0, free) == 0
+        }
+        precondition(isFilled, "the disk cannot be filled")
     }
 
     /// Gives back what was taken.

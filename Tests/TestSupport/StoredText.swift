@@ -9,6 +9,8 @@ public struct StoredText {
     public var gaps: [GapDetail] = []
     /// The boot events marked.
     public var boots: [BootDetail] = []
+    /// All markers, each with the place in `bytes` that it stands before.
+    public var markers: [(place: Int, detail: RecordDetail)] = []
     /// Stretches without bytes that no marker explains.
     public var missing: [Batch.Missing] = []
 
@@ -19,9 +21,11 @@ public struct StoredText {
         }
         let follower = Follower(store.reader(of: stream))
         while let batch = try follower.next() {
+            let blockPlace = bytes.count - Int(batch.start - batch.block.offset)
             bytes.append(contentsOf: batch.block.text[Int(batch.start - batch.block.offset)...])
             for record in batch.block.records[batch.firstRecord...] where !record.detail.isEmpty {
                 let detail = RecordDetail(decoding: record.detail)
+                markers.append((blockPlace + Int(record.offset - batch.block.offset), detail))
                 if let gap = detail.gap {
                     gaps.append(gap)
                 }

@@ -1,0 +1,112 @@
+import Glibc
+import LogStore
+import SystemIO
+import TestSupport
+import Testing
+
+extension FaultTests {
+    /// `guestlog keep` under many consoles: it loses none, gathers nothing, and says what it cannot keep.
+    @Suite struct KeeperTests {
+        private static let consoles = 200
+        /// How often the daemon is killed; `GUESTLOG_RESTARTS` says otherwise.
+        private static let restarts = Program.variable("GUESTLOG_RESTARTS").flatMap { Int($0) } ?? 20
+
+        private func openFiles(of process: pid_t) -> Int { FileText.names(in: "/proc/\(process)/fd").count }
+
+        @Test(
+            "killed again and again under 200 consoles, no byte goes uncounted, and the keeper's descriptors stay as many"
+        )
+        func restarts() throws {
+            let site = try Site(isServed: false)
+            // A soft limit that is below what it needs: it raises that itself.
+            try site.start(under: ["prlimit", "--nofile=256:"] + site.keep)
+            let guests = try (0..<Self.consoles).map { try site.chardev("vm\($0)", rate: 20) }
+            let keeper = try #require(site.daemon).process
+            func allAreKept() -> Bool {
+                guests.allSatisfy(\.isConnected) && openFiles(of: keeper) >= Self.consoles
+            }
+            try #require(eventually(within: 60) { allAreKept() })
+            #expect(eventually { site.guestlog("status").text.contains("\(Self.consoles) connected of") })
+            var open = openFiles(of: keeper)
+            #expect(
+                eventually {
+                    defer { open = openFiles(of: keeper) }
+                    return open == openFiles(of: keeper)
+                }
+            )
+            for round in 0..<Self.restarts {
+                let before = site.servings
+                site.killServing()
+                try #require(site.awaitServing(after: before))
+                // It serves, so it has taken over; a socket pair of its start may be on its way still.
+                let isSame = eventually(within: 5) { openFiles(of: keeper) == open }
+                try #require(isSame, "round \(round): \(openFiles(of: keeper)) descriptors, \(open) before")
+            }
+            for (number, guest) in guests.enumerated() {
+                let record = guest.stopTalking()
+                #expect(record.ends.isEmpty, "vm\(number) was cut off")
+            }
+            for (number, guest) in guests.enumerated() {
+                let audit = try site.audit(guest, "vm\(number)")
+                try #require(audit.isExact && audit.faults.isEmpty, "vm\(number): \(audit)")
+            }
+        }
+
+        @Test("while no daemon can begin, the keeper drains, and the next daemon marks exactly what it threw away")
+        func drains() throws {
+            let site = try Site(isServed: false)
+            let (program, aside) = (site.path + "/guestlog", site.path + "/aside")
+            symlink(Program.guestlog, program)
+            try site.start(program, under: site.keep)
+            let guest = try site.chardev("web", rate: 5000)
+            #expect(try eventually { try site.stored("web").bytes.count > 20_000 })
+            FileText.write("#!/bin/sh\nexit 1\n", to: aside)
+            chmod(aside, 0o755)
+            rename(aside, program)
+            let before = site.servings
+            site.killServing()
+            // More than the kernel holds.
+            site.awaitOutput(1_000_000, of: guest)
+            symlink(Program.guestlog, aside)
+            rename(aside, program)
+            site.awaitServing(after: before)
+            site.awaitOutput(20_000, of: guest)
+            try site.expectAccounted(guest, "web")
+            #expect(guest.soFar.ends.isEmpty, "the guest was cut off")
+            let gaps = try site.stored("web").gaps
+            #expect(gaps.map(\.reason) == [.daemonAway], "\(gaps)")
+            #expect(gaps.first?.bytes ?? 0 > 500_000)
+        }
+
+        @Test("descriptors beyond what a keeper can keep are refused by name, and the others are handed on")
+        func capacity() throws {
+            let site = try Site(isServed: false)
+            // Half of the numbers, less 16, are for what is kept.
+            let limit = 128
+            let capacity = limit / 2 - 16
+            // What stands in for a daemon tells what it got.
+            let daemon = ["sh", "-c", "echo $LISTEN_FDS $LISTEN_FDNAMES; exec sleep 600"]
+            let keeper = ChildProcess(
+                ["prlimit", "--nofile=\(limit):\(limit)"] + site.keep + daemon,
+                name: "keeper",
+                in: site.path
+            )
+            #expect(eventually { keeper.text == "0\n" }, "\(keeper.complaints)")
+            let manager = ServiceManager(address: "\(site.runtime)/keep-\(keeper.process).sock")
+            let names = (0..<(capacity + 2)).map { "console-vm\($0)" }
+            for name in names {
+                let pair = try Descriptor.socketPair()
+                #expect(manager.notify("FDSTORE=1\nFDNAME=\(name)", descriptors: [pair.first.raw]))
+            }
+            let refused = { keeper.complaints.split(separator: "\n").filter { $0.contains("is not kept") } }
+            #expect(eventually { refused().count == 2 }, "\(keeper.complaints)")
+            #expect(zip(refused(), names.suffix(2)).allSatisfy { $0.contains($1) }, "\(keeper.complaints)")
+            let child = FileText.procText("/proc/\(keeper.process)/task/\(keeper.process)/children")
+            kill(try #require(child.split(separator: " ").first.flatMap { pid_t($0) }), SIGKILL)
+            let kept = "\(capacity) " + names.prefix(capacity).joined(separator: ":")
+            #expect(eventually { keeper.text == "0\n" + kept + "\n" }, "\(keeper.text)")
+            // It ends with its keeper, as a daemon does.
+            keeper.stop()
+        }
+    }
+}
