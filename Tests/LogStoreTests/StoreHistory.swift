@@ -429,10 +429,10 @@ final class StoreHistory {
             position = entry.end
         }
         // What retention removed before a jump ends somewhere before it.
-        let told = joined(found.holes.map { $0.from..<$0.to }).filter { hole in
+        let told = found.holes.map { $0.from..<$0.to }.filter { hole in
             !jumps.contains { $0.clamped(to: hole) == hole }
         }
-        let agree = told.elementsEqual(holes) { told, hole in
+        let agree = joined(told).elementsEqual(joined(holes)) { told, hole in
             // What was lost together with a jump is told of from that jump on.
             told == hole
                 || told == max(hole.lowerBound, StoreLimits.lastJump(before: hole.upperBound))..<hole.upperBound
@@ -440,7 +440,7 @@ final class StoreHistory {
         try check(agree, "holes \(told), not \(holes)")
     }
 
-    /// Holes as ranges of positions; one that has two reasons is told in two parts.
+    /// Holes without the bounds between them: one that has two reasons is told in two parts, and a marker may part two.
     private func joined(_ holes: [Range<UInt64>]) -> [Range<UInt64>] {
         holes.reduce(into: []) { joined, hole in
             if let last = joined.last, last.upperBound == hole.lowerBound {
