@@ -205,6 +205,9 @@ final class Console: @unchecked Sendable {
         self.line = line
         cancel(&forgetting)
         connectedAt = hub.capture.clock.monotonicMicroseconds()
+        if isHandedOver, hub.capture.hasLostBefore {
+            log?.mark(.absence(.daemonAway))
+        }
         if !isHandedOver, let boundary = boundary(before: peer) {
             log?.mark(boundary, since: wasConnected ? nil : hub.absentSince)
         }
