@@ -79,6 +79,9 @@ public final class CaptureService: Sendable {
     /// When a process before this one, which has ended without handing over, last drained anything, in microseconds since
     /// the Unix epoch; nil: there was none, or all it left is gone.
     public let lastTurnBefore: Int64?
+    /// Whether a process before this one ended with something in flight that lay in its own memory alone, for the folder of
+    /// the rings was full: how much was lost with it nobody knows.
+    public let hasLostBefore: Bool
 
     private let opening: StoreOpening
     private let opened = Mutex<Result<StoreOpening.Opened, SystemError>?>(nil)
@@ -111,9 +114,10 @@ public final class CaptureService: Sendable {
         let own = try InflightFolder(options.inflight)
         let abandoned = options.abandoned.compactMap { InflightFolder(leftAt: $0) }
         let hostBoot = Self.hostBoot()
-        let (left, generation) = own.rings(hostBoot: hostBoot)
-        leftRings = left + abandoned.flatMap { $0.rings(hostBoot: hostBoot).left }
-        lastTurnBefore = left.map(\.lastTurn).max()
+        let left = own.takeLeft(hostBoot: hostBoot)
+        leftRings = left.rings + abandoned.flatMap { $0.takeLeft(hostBoot: hostBoot).rings }
+        lastTurnBefore = left.rings.map(\.lastTurn).max()
+        hasLostBefore = left.hasLost
         folders = Mutex([own] + abandoned)
         let retention = Retention(
             store: store,
@@ -130,7 +134,7 @@ public final class CaptureService: Sendable {
         )
         var rings: [InflightRing] = []
         for number in 0..<options.shards {
-            let path = options.inflight + "/\(generation)-\(number).ring"
+            let path = options.inflight + "/\(left.next)-\(number).ring"
             let ring = try InflightRing(
                 path: path,
                 capacity: options.ringCapacity,

@@ -51,24 +51,36 @@ final class InflightFolder {
         return file
     }
 
-    /// The rings that processes which have ended left here, oldest first, and the number for the next one's.
-    func rings(hostBoot: String) -> (left: [InflightRing], next: Int) {
+    /// What processes that have ended left in the folder.
+    struct Left {
+        /// Their rings, oldest first.
+        var rings: [InflightRing] = []
+        /// The number for the next one's.
+        var next = 1
+        /// Whether one of them had a ring in its own memory, and something in it.
+        var hasLost = false
+    }
+
+    /// Takes up what processes that have ended left here.
+    func takeLeft(hostBoot: String) -> Left {
         var found: [(generation: Int, ring: InflightRing)] = []
-        var last = 0
+        var left = Left()
         for name in (try? LinuxFileSystem().names(in: path).sorted()) ?? [] where name.hasSuffix(".ring") {
             guard let generation = name.split(separator: "-").first.flatMap({ Int($0) }) else {
                 continue
             }
-            last = max(last, generation)
+            left.next = max(left.next, generation + 1)
             let file = path + "/" + name
             guard let ring = try? InflightRing(existing: file, hostBoot: hostBoot) else {
                 // Not one of this boot of the host, or of this version: nothing in it can be taken up.
+                left.hasLost = left.hasLost || LinuxFileSystem().status(file)?.size == 0
                 unlink(file)
                 continue
             }
             found.append((generation, ring))
         }
-        return (found.sorted { $0.generation < $1.generation }.map(\.ring), last + 1)
+        left.rings = found.sorted { $0.generation < $1.generation }.map(\.ring)
+        return left
     }
 
     /// Removes the folder when it holds nothing but the lock.

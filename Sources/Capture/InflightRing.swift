@@ -12,7 +12,8 @@ import SystemIO
 ///
 /// No page of the mapping is touched before tmpfs has given it for good (fallocate): a full tmpfs means that there is no
 /// room in the ring, never a SIGBUS. Where tmpfs has no room even for the table's first pages, the ring lies in the
-/// process's own memory: then it works as ever, but a crash loses what is in it (`isDurable`).
+/// process's own memory: then it works as ever, but a crash loses what is in it (`isDurable`). The file is empty then, and
+/// is removed as any ring's is, once nothing is left to be committed: an empty file tells the next process of a loss.
 ///
 /// The file says which store its bytes belong to. Who owns it is told by the lock of its folder (`InflightFolder`).
 public final class InflightRing: @unchecked Sendable {
@@ -197,7 +198,7 @@ public final class InflightRing: @unchecked Sendable {
                 close(number)
                 throw error
             }
-            unlink(path)
+            ftruncate(number, 0)
             close(number)
         }
         file = isDurable ? number : nil
@@ -291,9 +292,7 @@ public final class InflightRing: @unchecked Sendable {
 
     /// Removes the ring's file; the mapping lives on until the last reference goes.
     func removeFile() {
-        if isDurable {
-            FileOwner.asProcess { _ = unlink(path) }
-        }
+        FileOwner.asProcess { _ = unlink(path) }
     }
 
     private var headWord: UnsafeMutablePointer<UInt64> { headerWord(HeaderLayout.head) }

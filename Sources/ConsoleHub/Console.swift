@@ -211,6 +211,9 @@ final class Console: @unchecked Sendable {
         toldFailure = nil
         cancel(&forgetting)
         connectedAt = hub.capture.clock.monotonicMicroseconds()
+        if isHandedOver, hub.capture.hasLostBefore {
+            log?.mark(.absence(.daemonAway))
+        }
         if !isHandedOver, let boundary = boundary(before: peer) {
             log?.mark(boundary, since: wasConnected ? nil : hub.absentSince)
         }
