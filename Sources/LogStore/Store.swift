@@ -111,8 +111,9 @@ public struct Store: Sendable {
         let problem: String
         switch try? FactsFile.contents(of: factsPath(directory), on: fileSystem) {
         case .absent?:
-            // Between the making of a folder and that of its facts it holds no stream.
-            guard let streams = try? streams(of: directory), !streams.isEmpty else {
+            // Between the making of a folder and that of its facts it holds no stream, and remembers none.
+            let streams = (try? foundStreams(of: directory)) ?? []
+            guard !streams.isEmpty || !rememberedStreams(of: directory).isEmpty else {
                 return nil
             }
             problem = "is missing"
@@ -158,13 +159,23 @@ public struct Store: Sendable {
         guard isShown(vm) else {
             return []
         }
-        return try fileSystem.names(in: path(of: vm)).compactMap(StreamName.init).sorted()
+        return try foundStreams(of: vm)
+    }
+
+    private func foundStreams(of vm: String) throws(SystemError) -> [StreamID] {
+        try fileSystem.names(in: path(of: vm)).compactMap(StreamName.init).sorted()
             .map { StreamID(vm: vm, stream: $0) }
             .filter(isStream)
     }
 
+    /// The streams of which something was stored when the VM was closed last, as `writer.json` says.
+    private func rememberedStreams(of vm: String) -> [StreamName] {
+        let facts = FactsFile.facts(in: path(of: vm) + "/" + WriterState.name, on: fileSystem)
+        return facts.map { WriterState($0).ends.filter { $0.value > .start }.keys.sorted() } ?? []
+    }
+
     private func isStream(_ id: StreamID) -> Bool {
-        let layout = StreamLayout(path: path(of: id))
+        let layout = StreamLayout(path: path(of: id.vm) + "/" + id.stream.text)
         guard fileSystem.status(layout.path)?.isDirectory == true else {
             return false
         }
@@ -173,11 +184,11 @@ public struct Store: Sendable {
 
     /// The streams of which something was stored, as `writer.json` remembers, and nothing is left.
     public func lostStreams(of vm: String) throws(SystemError) -> [StreamName] {
-        guard let facts = FactsFile.facts(in: path(of: vm) + "/" + WriterState.name, on: fileSystem) else {
+        guard isShown(vm) else {
             return []
         }
-        let present = Set(try streams(of: vm).map(\.stream))
-        return WriterState(facts).ends.filter { $0.value > .start && !present.contains($0.key) }.keys.sorted()
+        let present = Set(try foundStreams(of: vm).map(\.stream))
+        return rememberedStreams(of: vm).filter { !present.contains($0) }
     }
 
     /// A reader of one stream.

@@ -44,7 +44,8 @@ public final class VMStore {
     ///
     /// A UUID is the identity; the name may have changed. Without one, a VM that was deleted does not hand its history
     /// on: the next of its name begins a new one. Throws EWOULDBLOCK when another process writes it, ENOTSUP when a
-    /// newer version made it: repairing what is not understood would destroy it.
+    /// newer version made it: repairing what is not understood would destroy it; EPERM when the UUID is known in another
+    /// namespace.
     public init(
         store: Store,
         name: String,
@@ -77,6 +78,15 @@ public final class VMStore {
         let known = store.vm(in: identity.directoryName)
         let path = store.path(of: identity.directoryName)
         try store.checkFormat(path + "/vm.json")
+        // Whoever may name a VM by its UUID in one namespace gets no history of another's.
+        if let owner = known?.identity.namespace, let namespace = identity.namespace, owner != namespace {
+            throw SystemError(
+                "open for namespace \(namespace)",
+                path,
+                code: SystemError.notPermitted,
+                reason: "the VM of this UUID is in namespace \(owner); give this one another UUID, or remove that log"
+            )
+        }
         try fileSystem.clear(path, for: .directory)
         do throws(SystemError) {
             try fileSystem.makeDirectory(path)

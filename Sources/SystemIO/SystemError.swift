@@ -38,6 +38,8 @@ extension SystemError {
     public static let inputOutput = EIO
     /// It cannot be done with what is there.
     public static let notSupported = ENOTSUP
+    /// The caller may not do it.
+    public static let notPermitted = EPERM
 
     /// Whether the same call may succeed later, though nobody changes a setting: the disk is full or fails, a server of
     /// files does not answer, memory or descriptors are short.

@@ -278,6 +278,20 @@ struct StoreTests {
         #expect(try store.vms().map(\.identity.instance) == [0, 1])
     }
 
+    @Test("a UUID that is known in one namespace opens nothing in another")
+    func uuidOfAnotherNamespace() throws {
+        let store = Store(root: "/store", fileSystem: SimulatedFileSystem(seed: 1))
+        let time = Timestamp(microseconds: 5)
+        func open(_ namespace: String?) throws(SystemError) -> VMStore {
+            let uuid = "6a1f0000-0000-4000-8000-00000000abcd"
+            return try VMStore(store: store, name: "a", uuid: uuid, namespace: namespace, hostBoot: "x", now: time)
+        }
+        do { _ = try open("mine") }
+        let error = #expect(throws: SystemError.self) { _ = try open("other") }
+        #expect(error?.code == SystemError.notPermitted && error?.reason.contains("is in namespace mine") == true)
+        #expect(try open("mine").vm.identity.namespace == "mine")
+    }
+
     @Test("a UUID is the identity, whatever the name")
     func uuidIdentity() throws {
         let store = Store(root: folder.path)
