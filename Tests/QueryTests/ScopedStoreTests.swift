@@ -1,3 +1,4 @@
+import Glibc
 import LogModel
 import LogStore
 import SystemIO
@@ -27,5 +28,16 @@ import Testing
         #expect(scoped.folder(of: other) != sample.store.folder(of: other))
         // Everything is shown where nothing was left out.
         #expect(try sample.store.reader(of: other).batch(at: .start) != nil)
+    }
+
+    @Test("a VM whose facts are missing is shown and hidden as others are")
+    func withoutFacts() throws {
+        let sample = try SampleStore()
+        try sample.add("web")
+        try sample.say("mine\n")
+        let own = sample.id()
+        unlink(sample.store.folder(of: own) + "/../vm.json")
+        #expect(try sample.store.showing(VMPattern(["web"])).streams(of: own.vm) == [own])
+        #expect(try sample.store.showing(VMPattern(["db"])).streams(of: own.vm).isEmpty)
     }
 }
