@@ -183,7 +183,7 @@ public final class Virtlogd {
     private func canBeReplaced() -> Bool {
         do throws(SystemError) {
             let version = try ProgramImage.version(of: CommandLine.arguments[0])
-            isReplacedByOwn = version.contains("guestlog")
+            isReplacedByOwn = version.contains("(guestlog)")
             return true
         } catch {
             diagnostics.say(
