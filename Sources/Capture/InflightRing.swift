@@ -211,7 +211,7 @@ public final class InflightRing: @unchecked Sendable {
         mapping.storeBytes(of: Self.magic, as: UInt64.self)
     }
 
-    /// Opens the ring that a process which has ended left at `path`; nil when it holds nothing that counts: it is of
+    /// Opens the ring that a process which has ended left at `path`; nil when nothing in it can be taken up: it is of
     /// another boot of the host, or was never begun.
     init?(existing path: String, hostBoot: String) throws(SystemError) {
         let number = try systemCall("open", path) { gl_open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0) }
