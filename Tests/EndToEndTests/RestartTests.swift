@@ -78,7 +78,9 @@ extension EndToEnd {
             site.replace()
             #expect(inode(process + "/exe") == new)
             unlink(program)
-            site.replace()
+            let daemon = try #require(site.daemon)
+            daemon.signal(SIGUSR2)
+            #expect(eventually { daemon.complaints.contains("the program that runs goes on") }, "\(daemon.complaints)")
             #expect(inode(process + "/exe") == new)
             #expect(site.guestlog("status").status == 0)
         }
