@@ -330,7 +330,7 @@ public final class CaptureService: Sendable {
         opened.withLock { $0 = nil }
     }
 
-    /// Stops at once, however long the disk takes; for whoever has let go of the sources before.
+    /// Stops, and waits as long as the disk hangs. The caller has let go of the sources before.
     public func stop() {
         finish(haveEnded: prepareToStop(), mayWait: true)
     }
