@@ -340,9 +340,10 @@ final class Console: @unchecked Sendable {
         _ descriptor: consuming Descriptor,
         as role: WatcherRole,
         who: String,
+        place: SocketSessions.Place? = nil,
         _ onAttached: @escaping (ConsoleHub.Attachment?) -> Void = { _ in }
     ) {
-        let watcher = Watcher(descriptor, who: who, console: self)
+        let watcher = Watcher(descriptor, who: who, place: place, console: self)
         guard !isEnded, watcher.begin() else {
             onAttached(nil)
             return
@@ -459,7 +460,19 @@ final class Console: @unchecked Sendable {
         passThrough = begin(socket) { console, descriptor in
             let peer = try? UnixSocket.peer(of: descriptor.raw)
             let who = peer.map { "user \($0.user) (process \($0.process))" } ?? "somebody"
-            console.attach(descriptor, as: .write, who: who)
+            console.attachBySocket(descriptor, who: who)
         }
+    }
+
+    private func attachBySocket(_ descriptor: consuming Descriptor, who: String) {
+        let place: SocketSessions.Place
+        do throws(SessionsFull) {
+            place = try hub.socketSessions.takePlace(beside: watchers.count { $0.place != nil })
+        } catch {
+            Watcher.tell("\(error.message): end one, or use guestlog console \(definition.key.name)", by: descriptor)
+            say(.info, "\(who) is refused: \(error.message)")
+            return
+        }
+        attach(descriptor, as: .write, who: who, place: place)
     }
 }

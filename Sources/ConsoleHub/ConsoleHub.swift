@@ -31,6 +31,8 @@ public final class ConsoleHub: Sendable {
         /// Most consoles that are captured at once. By default as many as half of the process's descriptors allow: each has
         /// its connection, the socket that is offered to other programs, and for a moment one more.
         public var consoleLimit = max(4, (DescriptorLimit.current / 2 - 64) / 3)
+        /// Most sessions by the consoles' own sockets at once. By default a sixteenth of the process's descriptors.
+        public var socketSessionLimit = max(4, DescriptorLimit.current / 16)
         /// The folder that remembers what each handed-over descriptor is.
         public var table: String
 
@@ -87,6 +89,7 @@ public final class ConsoleHub: Sendable {
     let forgetsAfter: Int64
     let joinAge: Int64
     private let consoleLimit: Int
+    let socketSessions: SocketSessions
 
     /// A hub that feeds `capture`. Descriptors that were passed in are given with `inherit` before `start()`.
     public init(_ options: Options, capture: CaptureService, manager: ServiceManager) throws(SystemError) {
@@ -102,6 +105,7 @@ public final class ConsoleHub: Sendable {
         forgetsAfter = options.forgetsAfter
         joinAge = options.joinAge
         consoleLimit = options.consoleLimit
+        socketSessions = SocketSessions(total: options.socketSessionLimit)
     }
 
     /// Takes a descriptor that an earlier process left with the service manager; whether it is one of ours.

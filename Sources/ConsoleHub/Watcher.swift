@@ -19,6 +19,8 @@ public enum WatcherRole: Hashable, Sendable {
 final class Watcher: EventHandler {
     let who: String
     private let descriptor: Descriptor
+    /// Its place among the sessions of the console's socket, when it came by that.
+    let place: SocketSessions.Place?
     private unowned let console: Console
     private var token: EventLoop.Token?
     private var skipped = 0
@@ -29,8 +31,9 @@ final class Watcher: EventHandler {
     /// Most that is read from a watcher at once.
     private static let inputLimit = 4096
 
-    init(_ descriptor: consuming Descriptor, who: String, console: Console) {
+    init(_ descriptor: consuming Descriptor, who: String, place: SocketSessions.Place?, console: Console) {
         self.who = who
+        self.place = place
         self.descriptor = descriptor
         self.console = console
         var size = Self.buffer
@@ -86,6 +89,11 @@ final class Watcher: EventHandler {
 
     /// Says something to the watcher alone.
     func tell(_ message: String) {
+        Self.tell(message, by: descriptor)
+    }
+
+    /// Says something to whoever is at the other end of `descriptor`.
+    static func tell(_ message: String, by descriptor: borrowing Descriptor) {
         let line = Array("\r\n[guestlog: \(message)]\r\n".utf8)
         _ = line.withUnsafeBytes {
             Glibc.send(descriptor.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))

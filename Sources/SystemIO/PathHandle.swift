@@ -57,6 +57,11 @@ public struct PathHandle: ~Copyable, Sendable {
         Descriptor(owning: try systemCall("open", path) { gl_open(procPath, flags | O_CLOEXEC, 0) })
     }
 
+    /// Gives it the access bits `mode`.
+    public func setMode(_ mode: UInt32) throws(SystemError) {
+        try systemCall("chmod", path) { chmod(procPath, mode) }
+    }
+
     /// Connects to it, a Unix socket; the descriptor does not block.
     public func connect() throws(SystemError) -> Descriptor {
         do {

@@ -50,12 +50,17 @@ public enum UnixSocket {
         }
         let socket = try make()
         let target = socket.raw
-        // The socket must never be open to more than `mode` allows, not even between bind and chmod.
+        // The socket must never be open to more than `mode` allows, not even for a moment.
         _ = fchmod(target, mode)
         try withAddress(path, "bind") { address, length in
             bind(target, address, length)
         }
-        try systemCall("chmod", path) { chmod(path, mode) }
+        // The umask took some of it away. What may have been put there meanwhile is left alone.
+        let bound = try PathHandle(path, trusted: DirectoryHandle.split(path).directory)
+        guard bound.attributes.kind == .socket else {
+            throw SystemError("listen", path, code: EEXIST)
+        }
+        try bound.setMode(mode)
         try systemCall("listen", path) { Glibc.listen(target, backlog) }
         return socket
     }

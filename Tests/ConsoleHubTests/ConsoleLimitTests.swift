@@ -1,11 +1,14 @@
 import Capture
+import Glibc
 import LogModel
+import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import ConsoleHub
 
-@Suite struct ConsoleLimitTests {
+@Suite(.blocking) struct ConsoleLimitTests {
     @Test("consoles for which there is no descriptor are refused by name, and captured when another one goes")
     func full() throws {
         let house = try House(consoleLimit: 2)
@@ -23,5 +26,62 @@ import Testing
         send("now\n", to: last)
         #expect(try eventually { try house.text("c").bytes.elementsEqual("now\n".utf8) })
         #expect(eventually { house.capture.problems.all.isEmpty })
+    }
+
+    @Test("a console's socket has so many sessions and no more; the next is told so, and has its place when one ends")
+    func sessions() throws {
+        let house = try House(socketSessionLimit: SocketSessions.perConsole + 2)
+        let first = try console("a", in: house)
+        let second = try console("b", in: house)
+        var open: [Int32] = []
+        defer { open.forEach { close($0) } }
+        for number in 1...SocketSessions.perConsole {
+            open.append(try UnixSocket.connect(to: first.socket).release())
+            #expect(eventually { house.hub.statuses().first?.watchers == number })
+        }
+        try refused("this socket has 16 sessions", at: first.socket)
+        for number in 1...2 {
+            open.append(try UnixSocket.connect(to: second.socket).release())
+            #expect(eventually { house.hub.statuses().last?.watchers == number })
+        }
+        try refused("the console sockets have 18 sessions", at: second.socket)
+        // The guests are captured meanwhile, and who is refused leaves nothing behind.
+        send("whole\n", to: first.guest)
+        #expect(try eventually { try house.text("a").bytes.elementsEqual("whole\n".utf8) })
+        close(open.removeFirst())
+        #expect(eventually { house.hub.statuses().first?.watchers == SocketSessions.perConsole - 1 })
+        open.append(try UnixSocket.connect(to: second.socket).release())
+        #expect(eventually { house.hub.statuses().last?.watchers == 3 })
+    }
+
+    /// A console that is captured: the guest's end, and the socket that it offers.
+    private func console(_ name: String, in house: House) throws -> Captured {
+        let chardev = try Chardev(house.folder.path + "/\(name).sock")
+        house.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: chardev.path)))
+        let guest = try chardev.accept()
+        let socket = house.folder.path + "/run/\(name).sock"
+        #expect(eventually { access(socket, F_OK) == 0 })
+        return Captured(guest: guest, socket: socket)
+    }
+
+    private struct Captured: ~Copyable {
+        let guest: Descriptor
+        let socket: String
+    }
+
+    /// Connects, is told why that is not possible, and is let go.
+    private func refused(_ reason: String, at socket: String) throws {
+        let connection = try UnixSocket.connect(to: socket)
+        try connection.setNonBlocking(false)
+        let told = try readAll(from: connection)
+        #expect(told.contains(reason) && told.contains("guestlog console"), "\(told)")
+    }
+
+    private func readAll(from descriptor: borrowing Descriptor) throws -> String {
+        var (all, piece) = ([UInt8](), [UInt8](repeating: 0, count: 4096))
+        while case let count = read(descriptor.raw, &piece, piece.count), count > 0 {
+            all += piece[..<count]
+        }
+        return String(decoding: all, as: UTF8.self)
     }
 }

@@ -77,6 +77,7 @@ final class House {
         forgetsAfter: Int64 = 60_000_000,
         joinAge: Int64 = .max,
         consoleLimit: Int? = nil,
+        socketSessionLimit: Int? = nil,
         acceptsOwnProcess: Bool = true
     ) throws {
         self.folder = folder
@@ -94,6 +95,7 @@ final class House {
         // The guests are this process, which may be of any age.
         hubOptions.joinAge = joinAge
         hubOptions.consoleLimit = consoleLimit ?? hubOptions.consoleLimit
+        hubOptions.socketSessionLimit = socketSessionLimit ?? hubOptions.socketSessionLimit
         hubOptions.acceptsOwnProcess = acceptsOwnProcess
         hub = try ConsoleHub(hubOptions, capture: capture, manager: ServiceManager())
         try capture.start()
