@@ -18,7 +18,7 @@ func room(_ name: String, knows dependencies: [Target.Dependency] = []) -> Targe
 func tests(of name: String, knows dependencies: [Target.Dependency] = []) -> Target {
     .testTarget(
         name: name + "Tests",
-        dependencies: [.target(name: name)] + dependencies,
+        dependencies: [.target(name: name), "TestTraits"] + dependencies,
         swiftSettings: settings
     )
 }
@@ -97,6 +97,12 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["LogModel", "LogStore", "SystemIO"],
             path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
+        .target(
+            name: "TestTraits",
+            dependencies: ["SystemIO"],
+            path: "Tests/TestTraits",
             swiftSettings: settings
         ),
         .executableTarget(

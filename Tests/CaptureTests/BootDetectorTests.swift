@@ -1,9 +1,10 @@
 import LogStore
+import TestTraits
 import Testing
 
 @testable import Capture
 
-struct BootDetectorTests {
+@Suite(.blocking) struct BootDetectorTests {
     private let kernel = "[    0.000000] Linux version 6.1.0 (debian) #1 SMP\n"
     private let firmware = "SeaBIOS (version 1.16.2)\n"
 

@@ -4,6 +4,7 @@ import LogModel
 import LogStore
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 /// A daemon in a process of its own, killed and started again on the same console.
@@ -98,7 +99,7 @@ private struct SeenLog {
     }
 }
 
-@Suite(.serialized) struct CrashTests {
+@Suite(.blocking, .serialized) struct CrashTests {
     @Test("killed at 300 random moments under load, nothing committed is lost and nothing is doubled")
     func randomKills() throws {
         let folder = TemporaryFolder()

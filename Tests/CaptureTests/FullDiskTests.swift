@@ -1,9 +1,10 @@
 import Capture
 import LogStore
 import TestSupport
+import TestTraits
 import Testing
 
-@Suite struct FullDiskTests {
+@Suite(.blocking) struct FullDiskTests {
     @Test(
         "on a full disk the gap is marked when it opens, the guest goes on, and every byte is stored or counted",
         .enabled(if: SmallDisk.isPossible, "mounting a small file system needs root: run the tests as root")

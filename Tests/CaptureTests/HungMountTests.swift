@@ -1,8 +1,9 @@
 import Capture
 import TestSupport
+import TestTraits
 import Testing
 
-@Suite struct HungMountTests {
+@Suite(.blocking) struct HungMountTests {
     @Test(
         "a mount that hangs in the kernel does not stop the guest, and every byte is stored or counted",
         .enabled(if: FuseMount.isPossible, Comment(rawValue: FuseMount.requirement))

@@ -3,12 +3,13 @@ import LogModel
 import LogStore
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import Capture
 
 /// Whose the rings are.
-@Suite struct InflightFolderTests {
+@Suite(.blocking) struct InflightFolderTests {
     private let folder = TemporaryFolder()
 
     private func service(_ store: String, abandoned: [String] = []) throws -> CaptureService {

@@ -1,10 +1,11 @@
 import Glibc
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import Capture
 
-struct InflightRingTests {
+@Suite(.blocking) struct InflightRingTests {
     private let folder = TemporaryFolder()
     private var path: String { folder.path + "/1-0.ring" }
 

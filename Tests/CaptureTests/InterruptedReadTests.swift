@@ -1,10 +1,11 @@
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import Capture
 
 /// A process that dies in the middle of a read.
-@Suite struct InterruptedReadTests {
+@Suite(.blocking) struct InterruptedReadTests {
     /// How far the process came.
     enum Death: CaseIterable {
         case beforeRead, afterRead, afterPublishing, afterEnding

@@ -4,9 +4,10 @@ import Glibc
 import LogStore
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
-@Suite(.serialized) struct NeverStallTests {
+@Suite(.blocking, .serialized) struct NeverStallTests {
     /// About 20 MB: many times what socket and ring can hold.
     private let lines = 300_000
 

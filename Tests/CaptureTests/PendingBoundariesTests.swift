@@ -1,9 +1,10 @@
 import LogStore
+import TestTraits
 import Testing
 
 @testable import Capture
 
-@Suite struct PendingBoundariesTests {
+@Suite(.blocking) struct PendingBoundariesTests {
     @Test("boundaries come out as they went in, the oldest first")
     func order() {
         let all: [ConsoleBoundary] = [

@@ -1,8 +1,9 @@
+import TestTraits
 import Testing
 
 @testable import Capture
 
-struct RateMeterTests {
+@Suite(.blocking) struct RateMeterTests {
     @Test("a burst passes, a flood is cut to the rate, and calm is seen after a second's worth")
     func meter() {
         var meter = RateMeter(RateLimit(rate: 1000, burst: 5000), now: 0)

@@ -3,12 +3,13 @@ import LogModel
 import LogStore
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import Capture
 
 /// What happens to a stream whose files are removed or moved while it is written.
-struct RemovedFilesTests {
+@Suite(.blocking) struct RemovedFilesTests {
     private let patient: Patient
     private let guest: TalkingGuest
     private let store: String

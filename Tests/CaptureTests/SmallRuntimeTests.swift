@@ -3,12 +3,13 @@ import ConsoleHub
 import Glibc
 import LogStore
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import Capture
 
 /// A runtime folder with little room, or none.
-@Suite(.enabled(if: SmallDisk.isPossible, "mounting a small file system needs root: run the tests as root"))
+@Suite(.blocking, .enabled(if: SmallDisk.isPossible, "mounting a small file system needs root: run the tests as root"))
 struct SmallRuntimeTests {
     private func put(_ ring: InflightRing, _ text: [UInt8]) -> Bool {
         guard let room = ring.reserve(), room.count >= text.count else {

@@ -4,6 +4,7 @@ import LogStore
 import RotatingFile
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import Capture
@@ -92,7 +93,7 @@ private final class Opened: @unchecked Sendable {
     var intake: StreamIntake?
 }
 
-struct StreamLifeTests {
+@Suite(.blocking) struct StreamLifeTests {
     @Test("a slot used again gives nobody another VM's bytes, though the writer lags")
     func slotsAreUsedAgain() throws {
         let site = try Site()

@@ -3,12 +3,13 @@ import LogModel
 import LogStore
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import ConsoleHub
 
 /// What the log says of the time in which nobody listened.
-@Suite struct AbsenceTests {
+@Suite(.blocking) struct AbsenceTests {
     private func connect(_ house: House, to chardev: Chardev) throws -> Descriptor {
         house.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
         return try chardev.accept()

@@ -6,11 +6,12 @@ import RotatingFile
 import Synchronization
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import ConsoleHub
 
-@Suite struct ConsoleTests {
+@Suite(.blocking) struct ConsoleTests {
     @Test("what a guest says is stored, and seen by a watcher, while somebody else types")
     func storesAndFansOut() throws {
         let house = try House()
@@ -18,6 +19,7 @@ import Testing
         let key = StreamKey(name: "web")
         house.hub.add(try .init(key: key, endpoint: .connect(path: chardev.path)))
         let guest = try chardev.accept()
+        #expect(eventually { house.hub.statuses().first?.isConnected == true })
         let watching = try Descriptor.socketPair()
         let typing = try Descriptor.socketPair()
         #expect(house.hub.attach(key, try watching.second.duplicate(), as: .watch, who: "a test"))
@@ -114,6 +116,7 @@ import Testing
         let key = StreamKey(name: "web")
         house.hub.add(try .init(key: key, endpoint: .connect(path: chardev.path)))
         let guest = try chardev.accept()
+        #expect(eventually { house.hub.statuses().first?.isConnected == true })
         let typed: String
         do {
             let typing = try Descriptor.socketPair()

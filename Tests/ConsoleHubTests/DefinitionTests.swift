@@ -3,11 +3,12 @@ import Glibc
 import LogModel
 import RotatingFile
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import ConsoleHub
 
-@Suite struct DefinitionTests {
+@Suite(.blocking) struct DefinitionTests {
     @Test(
         "a name that would be no name, or lead elsewhere, is refused, and so is such a namespace",
         arguments: ["", ".", "..", "a/b", "a\u{0}b", "a\nb", "\u{9b}", String(repeating: "x", count: 129)]

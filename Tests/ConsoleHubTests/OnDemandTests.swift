@@ -4,12 +4,13 @@ import LogModel
 import LogStore
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import ConsoleHub
 
 /// Consoles that are reached only while somebody is on them.
-@Suite struct OnDemandTests {
+@Suite(.blocking) struct OnDemandTests {
     /// A guest's end of a console: a port of TCP, as QEMU's `socket,host=…,server=on,wait=off`, which serves one client.
     private final class Port {
         let address: NetworkAddress

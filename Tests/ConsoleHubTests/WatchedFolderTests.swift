@@ -3,12 +3,13 @@ import Glibc
 import LogModel
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import ConsoleHub
 
 /// What other users may put into a watched folder, and what is made of it.
-@Suite struct WatchedFolderTests {
+@Suite(.blocking) struct WatchedFolderTests {
     private let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
 
     /// A hub that watches `vms/{namespace}/{name}.sock` in a folder with the namespaces `good` and `evil`.

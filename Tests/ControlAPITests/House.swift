@@ -106,10 +106,11 @@ final class House: Sendable {
 }
 
 extension ControlServer.Limits {
-    /// Limits of a server that need not hurry: other tests may keep the language's threads for minutes.
+    /// Limits of a server that waits for its clients however busy the machine is.
     static var patient: Self {
         var limits = Self()
         limits.patience = .seconds(3600)
+        limits.pingInterval = .seconds(3600)
         return limits
     }
 }

@@ -5,11 +5,12 @@ import LogModel
 import LogStore
 import RotatingFile
 import SystemIO
+import TestTraits
 import Testing
 
 @testable import GuestlogService
 
-@Suite struct ConfigurationTests {
+@Suite(.blocking) struct ConfigurationTests {
     private func read(_ text: String) throws -> Configuration {
         try Configuration(file: "test.yaml", text: text)
     }

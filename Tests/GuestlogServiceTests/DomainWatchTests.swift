@@ -3,10 +3,11 @@ import Platforms
 import Synchronization
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 /// The watch where libvirt is not as it should be; on a real libvirt it is tested end to end.
-@Suite struct DomainWatchTests {
+@Suite(.blocking) struct DomainWatchTests {
     /// What was said.
     private final class Words: Sendable {
         private let said = Mutex<[(level: DiagnosticLevel, text: String)]>([])

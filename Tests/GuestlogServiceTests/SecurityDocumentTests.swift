@@ -1,9 +1,10 @@
 import LogStore
 import SystemIO
+import TestTraits
 import Testing
 
 /// `docs/security.md` names the tests that show what it states, and the declarations of the limits: they are there.
-@Suite struct SecurityDocumentTests {
+@Suite(.blocking) struct SecurityDocumentTests {
     private static let path = "docs/security.md"
 
     /// A test that the document names: `TARGET/SUITE.FUNCTION`, or `packaging/tests/service.sh:PART`.

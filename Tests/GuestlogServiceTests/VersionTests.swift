@@ -1,10 +1,11 @@
 import Glibc
 import LogStore
+import TestTraits
 import Testing
 
 @testable import GuestlogService
 
-@Suite struct VersionTests {
+@Suite(.blocking) struct VersionTests {
     /// The repository's file at `path`.
     private func text(_ path: String) throws -> String {
         // …/Tests/GuestlogServiceTests/VersionTests.swift

@@ -1,9 +1,10 @@
 import GuestlogService
 import RotatingFile
+import TestTraits
 import Testing
 
 /// virtlogd.conf, as libvirt's package has it and as people write it.
-@Suite struct VirtlogdSettingsTests {
+@Suite(.blocking) struct VirtlogdSettingsTests {
     private func settings(_ text: String) throws(ConfigurationError) -> VirtlogdSettings {
         try VirtlogdSettings(file: "virtlogd.conf", text: text)
     }

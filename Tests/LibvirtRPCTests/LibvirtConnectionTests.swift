@@ -1,12 +1,13 @@
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import LibvirtRPC
 
 /// What goes over the wire. The bytes are those that Debian 12's libvirtd 9.0.0 took and said, but for what is said to be
 /// odd.
-@Suite struct LibvirtConnectionTests {
+@Suite(.blocking) struct LibvirtConnectionTests {
     /// The domain `web`, which runs for the first time.
     private static let web = hex("00000003 77656200 0cfb9bb08cc642bab261ca6e8f6f6de9 00000001")
     private static let webUUID = "0cfb9bb0-8cc6-42ba-b261-ca6e8f6f6de9"

@@ -1,8 +1,9 @@
 import LogModel
 import TestSupport
+import TestTraits
 import Testing
 
-@Suite struct Base64Tests {
+@Suite(.blocking) struct Base64Tests {
     /// RFC 4648, section 10.
     private static let vectors = [
         ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),

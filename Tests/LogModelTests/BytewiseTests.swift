@@ -1,7 +1,8 @@
 import LogModel
+import TestTraits
 import Testing
 
-@Suite struct BytewiseTests {
+@Suite(.blocking) struct BytewiseTests {
     /// Texts that Swift takes for equal though their bytes differ, two of them of the same length.
     private static let equivalent = [
         ("caf\u{e9}", "cafe\u{301}"), ("\u{1e9b}\u{323}", "\u{17f}\u{323}\u{307}"),

@@ -1,7 +1,8 @@
 import LogModel
+import TestTraits
 import Testing
 
-struct IdentityTests {
+@Suite(.blocking) struct IdentityTests {
     @Test(
         "a folder's name is one safe path component, the same for the same VM and different for different ones",
         arguments: ["", ".", "..", "a/b", "Größe", "a b", String(repeating: "x", count: 300), "a\u{0}b", "~1", "%"]

@@ -1,8 +1,9 @@
 import LogModel
 import TestSupport
+import TestTraits
 import Testing
 
-struct JSONTests {
+@Suite(.blocking) struct JSONTests {
     @Test(
         "a canonical text is read and written the same",
         arguments: [

@@ -1,7 +1,8 @@
 import LogModel
+import TestTraits
 import Testing
 
-@Suite struct VMPatternTests {
+@Suite(.blocking) struct VMPatternTests {
     private let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
 
     private func contains(_ word: String, _ name: String, in namespace: String? = nil) -> Bool {

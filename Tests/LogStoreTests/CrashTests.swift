@@ -1,11 +1,12 @@
 import LogModel
 import SystemIO
+import TestTraits
 import Testing
 
 @testable import LogStore
 
 /// Every shape a crash can leave, by name.
-struct CrashTests {
+@Suite(.blocking) struct CrashTests {
     let files = SimulatedFileSystem(seed: 1)
     let text = "one\ntwo\n"
 

@@ -2,6 +2,7 @@ import Glibc
 import LogModel
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import LogStore
@@ -10,7 +11,7 @@ import Testing
 ///
 /// That holds for active text too, because its records' checksums are checked. Only text of a live stream that has no
 /// record, which recovery keeps, is taken as it is found; it is marked recovered.
-struct DamageTests {
+@Suite(.blocking) struct DamageTests {
     @Test("whatever is flipped, cut, or dropped into the folder, no wrong byte is served, before or after recovery")
     func fuzz() throws {
         let rounds = getenv("GUESTLOG_HISTORIES").flatMap { UInt64(String(cString: $0)) } ?? 1000

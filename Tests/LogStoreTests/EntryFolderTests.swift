@@ -1,9 +1,10 @@
 import LogModel
 import LogStore
 import TestSupport
+import TestTraits
 import Testing
 
-@Suite struct EntryFolderTests {
+@Suite(.blocking) struct EntryFolderTests {
     @Test(
         "what is noted is there for the next process, what is forgotten is not, and what cannot be read is passed over"
     )

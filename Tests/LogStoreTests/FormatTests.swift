@@ -2,12 +2,13 @@ import Glibc
 import LogModel
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import LogStore
 
 /// docs/format.md is enough to read the store: a reader in another language, made from it alone, agrees with ours.
-struct FormatTests {
+@Suite(.blocking) struct FormatTests {
     let folder = TemporaryFolder()
 
     private static let reader = #"""

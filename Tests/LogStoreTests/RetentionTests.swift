@@ -1,12 +1,13 @@
 import LogModel
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import LogStore
 
 /// What goes when there is too much, and what stays.
-struct RetentionTests {
+@Suite(.blocking) struct RetentionTests {
     let folder = TemporaryFolder()
 
     @Test("the oldest segments go first, and what is left reads on after a gap that says so")

@@ -1,10 +1,11 @@
 import Glibc
+import TestTraits
 import Testing
 
 @testable import LogStore
 
 /// Random histories against a model.
-struct StoreModelTests {
+@Suite(.blocking) struct StoreModelTests {
     private static func setting(_ name: String) -> UInt64? {
         getenv(name).flatMap { UInt64(String(cString: $0)) }
     }

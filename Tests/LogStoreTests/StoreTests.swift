@@ -3,12 +3,13 @@ import Glibc
 import LogModel
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import LogStore
 
 /// The store over the real file system.
-struct StoreTests {
+@Suite(.blocking) struct StoreTests {
     let folder = TemporaryFolder()
 
     func run(_ command: String) throws -> [UInt8] {

@@ -2,12 +2,13 @@ import Glibc
 import LogModel
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import LogStore
 
 /// What the check of a store finds: everything that changes what readers get, whichever file is damaged and however.
-struct VerifyTests {
+@Suite(.blocking) struct VerifyTests {
     private static let stream = StreamID(vm: "web", stream: .console0)
 
     /// A store with every kind of file: boot heads, closed segments, a growing one, a pair, facts.

@@ -1,7 +1,8 @@
 import Platforms
+import TestTraits
 import Testing
 
-@Suite("The directory of domains")
+@Suite("The directory of domains", .blocking)
 struct DomainDirectoryTests {
     private let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
 

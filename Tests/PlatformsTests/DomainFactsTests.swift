@@ -1,7 +1,8 @@
 import Platforms
+import TestTraits
 import Testing
 
-@Suite("What a libvirt domain's XML tells")
+@Suite("What a libvirt domain's XML tells", .blocking)
 struct DomainFactsTests {
     private func facts(_ text: String) throws(DomainXMLError) -> DomainFacts {
         try DomainFacts(xml: Array(text.utf8))

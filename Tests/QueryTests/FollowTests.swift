@@ -2,11 +2,12 @@ import LogModel
 import LogStore
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import Query
 
-@Suite("Following")
+@Suite("Following", .blocking)
 struct FollowTests {
     private func query(
         _ sample: SampleStore,

@@ -1,12 +1,13 @@
 import LogModel
 import LogStore
 import TestSupport
+import TestTraits
 import Testing
 import TextFormats
 
 @testable import Query
 
-@Suite("Formats")
+@Suite("Formats", .blocking)
 struct FormatTests {
     private func answer(
         _ sample: SampleStore,

@@ -2,13 +2,14 @@ import LogModel
 import LogStore
 import TestSupport
 import RegexBuilder
+import TestTraits
 import Testing
 import TextFormats
 
 @testable import Query
 
 /// No line of a guest's passes for a marker, in any of the formats for eyes.
-@Suite("Guests' lines and our markers")
+@Suite("Guests' lines and our markers", .blocking)
 struct MarkerGuardTests {
     /// One way in which `text` and `short` can look.
     struct Look: CustomTestStringConvertible {

@@ -1,9 +1,10 @@
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import Query
 
-@Suite("Patterns")
+@Suite("Patterns", .blocking)
 struct PatternTests {
     private func matches(_ expression: String, _ text: [UInt8], ignoreCase: Bool? = nil) throws -> Bool {
         let pattern = try Pattern(expression, ignoreCase: ignoreCase)
@@ -116,7 +117,7 @@ struct PatternTests {
     }
 }
 
-@Suite("The literal every match contains")
+@Suite("The literal every match contains", .blocking)
 struct RequiredLiteralTests {
     @Test(
         "is the longest that is certain",

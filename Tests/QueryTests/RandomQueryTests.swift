@@ -1,6 +1,7 @@
 import LogModel
 import LogStore
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import Query
@@ -9,7 +10,7 @@ import Testing
     import Glibc
 #endif
 
-@Suite("Questions, against a brute-force reader")
+@Suite("Questions, against a brute-force reader", .blocking)
 struct RandomQueryTests {
     /// A new seed for every run; a failure names it, and `GUESTLOG_SEED` runs it again.
     private static let seed =

@@ -2,10 +2,11 @@ import Glibc
 import LogModel
 import LogStore
 import SystemIO
+import TestTraits
 import Testing
 
 /// A store that shows some VMs shows nothing of the others, by whichever call.
-@Suite struct ScopedStoreTests {
+@Suite(.blocking) struct ScopedStoreTests {
     @Test("a VM that is not shown has no streams, no text, no size and no properties of its own")
     func hidden() throws {
         let sample = try SampleStore()

@@ -1,11 +1,12 @@
 import LogModel
 import LogStore
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import Query
 
-@Suite("Names, boots, reports, cursors and waiting")
+@Suite("Names, boots, reports, cursors and waiting", .blocking)
 struct SmallerQuestionsTests {
     private func ask(_ sample: SampleStore, _ change: (inout Selection) -> Void) throws -> LogQuery {
         var selection = Selection()

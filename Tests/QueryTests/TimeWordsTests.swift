@@ -1,4 +1,5 @@
 import LogModel
+import TestTraits
 import Testing
 
 @testable import Query
@@ -15,7 +16,7 @@ private func utc(_ year: Int, _ month: Int, _ day: Int, _ hour: Int = 0, _ minut
     Timestamp(utc: CivilTime(year: year, month: month, day: day, hour: hour, minute: minute, second: second))
 }
 
-@Suite("Time words")
+@Suite("Time words", .blocking)
 struct TimeWordsTests {
     /// 17:00:05 in Berlin.
     private static let now = utc(2026, 11, 20, 16, 0, 5)
@@ -92,7 +93,7 @@ struct TimeWordsTests {
     }
 }
 
-@Suite("Local time")
+@Suite("Local time", .blocking)
 struct LocalTimeTests {
     @Test("what the clocks show leads back to the moment, all year round, in any zone")
     func roundTrip() {
@@ -145,7 +146,7 @@ struct LocalTimeTests {
     }
 }
 
-@Suite("Quantities")
+@Suite("Quantities", .blocking)
 struct QuantitiesTests {
     @Test(
         "time spans",

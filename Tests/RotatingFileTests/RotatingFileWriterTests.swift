@@ -2,9 +2,10 @@ import Glibc
 import RotatingFile
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
-@Suite struct RotatingFileWriterTests {
+@Suite(.blocking) struct RotatingFileWriterTests {
     private func contents(_ path: String) -> [UInt8]? {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }

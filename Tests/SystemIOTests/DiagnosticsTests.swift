@@ -1,11 +1,12 @@
 import Glibc
 import Synchronization
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import SystemIO
 
-@Suite struct DiagnosticsTests {
+@Suite(.blocking) struct DiagnosticsTests {
     @Test("what the daemon says again and again is written once, with a count")
     func repeats() {
         let said = Mutex<[String]>([])

@@ -1,6 +1,7 @@
 import Glibc
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 private final class Recorder: EventHandler {
@@ -8,7 +9,7 @@ private final class Recorder: EventHandler {
     func handle(_ readiness: Readiness) { body(readiness) }
 }
 
-@Suite struct EventLoopTests {
+@Suite(.blocking) struct EventLoopTests {
     @Test("a job posted from another thread runs on the loop's, and perform returns what it returns")
     func posts() throws {
         let loop = try EventLoop()

@@ -1,10 +1,11 @@
 import CLinux
 import Glibc
 import SystemIO
+import TestTraits
 import Testing
 
 /// What one image of the program leaves to the next, in one process here: `take` reads what `pass` has left.
-@Suite(.serialized) struct PassedDescriptorsTests {
+@Suite(.blocking, .serialized) struct PassedDescriptorsTests {
     @Test("descriptors keep their numbers, so that no thread's own is overwritten, and come back once, by name")
     func keepNumbers() throws {
         var pipe: [Int32] = [0, 0]

@@ -1,12 +1,13 @@
 import CLinux
 import Glibc
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import SystemIO
 
 /// Paths of which other users may change a part.
-@Suite struct PathTests {
+@Suite(.blocking) struct PathTests {
     private let folder = TemporaryFolder()
 
     private func make(_ directories: String...) {

@@ -1,10 +1,11 @@
 import Glibc
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import SystemIO
 
-@Suite struct ProgramImageTests {
+@Suite(.blocking) struct ProgramImageTests {
     private let folder = TemporaryFolder()
 
     /// A file that may be executed and holds `bytes`.

@@ -1,7 +1,8 @@
 import CLinux
+import TestTraits
 import Testing
 
-@Suite struct SHA256Tests {
+@Suite(.blocking) struct SHA256Tests {
     private func digest(_ bytes: [UInt8]) -> String {
         var digest = [UInt8](repeating: 0, count: Int(GL_SHA256_SIZE))
         gl_sha256(bytes, bytes.count, &digest)

@@ -1,10 +1,11 @@
 import Glibc
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import SystemIO
 
-@Suite struct ThreadLeaseTests {
+@Suite(.blocking) struct ThreadLeaseTests {
     private let folder = TemporaryFolder()
     private var path: String { folder.path + "/lease" }
 

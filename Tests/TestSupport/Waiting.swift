@@ -20,8 +20,8 @@ public func eventually(within seconds: Double = 30, _ condition: () throws -> Bo
     }
 }
 
-/// `eventually` in asynchronous code, whose threads others need meanwhile, and may be using for long.
-public func awaits(within seconds: Double = 600, _ condition: () async throws -> Bool) async rethrows -> Bool {
+/// `eventually` in asynchronous code, whose threads others need meanwhile.
+public func awaits(within seconds: Double = 60, _ condition: () async throws -> Bool) async rethrows -> Bool {
     let clock = ContinuousClock()
     let end = clock.now + .seconds(seconds)
     while true {

@@ -1,9 +1,10 @@
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import TextFormats
 
-@Suite("Boot banners")
+@Suite("Boot banners", .blocking)
 struct BootBannerTests {
     private func banner(_ line: String) -> BootBanner? {
         Array(line.utf8).withUnsafeBytes { BootBanner(line: $0) }

@@ -1,10 +1,11 @@
 import LogModel
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import TextFormats
 
-@Suite("The severity of a console line")
+@Suite("The severity of a console line", .blocking)
 struct ConsoleSeverityTests {
     private func severity(_ line: String) -> Severity? {
         Array(line.utf8).withUnsafeBytes { Severity(consoleLine: $0) }

@@ -1,10 +1,11 @@
 import LogModel
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import TextFormats
 
-@Suite("The terminal escaper, over hostile text")
+@Suite("The terminal escaper, over hostile text", .blocking)
 struct TerminalEscaperPropertyTests {
     /// A new seed for every run; a failure names it.
     private let seed = UInt64.random(in: 0...UInt64.max)

@@ -1,8 +1,9 @@
+import TestTraits
 import Testing
 
 @testable import TextFormats
 
-@Suite("The terminal escaper")
+@Suite("The terminal escaper", .blocking)
 struct TerminalEscaperTests {
     private func shown(_ text: String, color: Bool = false) -> String {
         shown(Array(text.utf8), color: color)

@@ -1,9 +1,10 @@
 import LogModel
+import TestTraits
 import Testing
 import VirtLogManager
 
 /// The file by which virtlogd hands over to its next image, and we to ours and to it.
-@Suite struct LogManagerStateTests {
+@Suite(.blocking) struct LogManagerStateTests {
     /// As virtlogd 9.0.0 writes it, with a client connected.
     private let theirs = """
         {"daemon":{"servers":{"virtlogd":{"min_workers":1,"max_workers":1,"priority_workers":0,"max_clients":1024,

@@ -1,10 +1,11 @@
 import LogModel
+import TestTraits
 import Testing
 
 @testable import VirtLogManager
 
 /// Which stream a log is, by its path alone.
-@Suite struct LogNamesTests {
+@Suite(.blocking) struct LogNamesTests {
     private let owner = LogOwner(driver: "qemu", uuid: "2614bd12-833f-4016-be72-d82c29d2e247", name: "web")
     private let folder = "/var/log/libvirt/qemu/"
 

@@ -6,12 +6,13 @@ import LogStore
 import RotatingFile
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import VirtLogManager
 
 /// What goes over the wire, against what was seen between Debian 12's libvirtd and virtlogd 9.0.0.
-@Suite struct WireTests {
+@Suite(.blocking) struct WireTests {
     private func words(_ values: UInt32...) -> [UInt8] {
         values.flatMap { RawClient.words($0) }
     }
