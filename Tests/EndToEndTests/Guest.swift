@@ -34,9 +34,9 @@ final class Guest {
 
     let qemu: ChildProcess
     private let record: String
-    private let monitor: Bool
 
-    /// Boots a guest called `name`, whose kernel gets `words`; a paused one stands still until `resume()`.
+    /// Boots a guest called `name`, whose kernel gets `words`; a paused one stands still until `resume()`, and its QEMU
+    /// outlives it.
     init(
         _ name: String,
         words: String = "",
@@ -46,9 +46,8 @@ final class Guest {
         in folder: String
     ) {
         record = folder + "/" + name + ".said"
-        monitor = isPaused
         let console = "\(chardev.words),id=console0,logfile=\(record),logappend=on"
-        let pausing = isPaused ? ["-S", "-monitor", "stdio"] : []
+        let pausing = isPaused ? ["-S", "-no-shutdown", "-monitor", "stdio"] : []
         let command = Self.command(name, console: console, words: words, device: device) + pausing
         qemu = ChildProcess(command, name: name, in: folder)
     }
