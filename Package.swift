@@ -131,7 +131,8 @@ let package = Package(
         tests(
             of: "GuestlogService",
             knows: [
-                "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO", "Platforms",
+                "CLinux", "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO",
+                "Platforms",
             ]
         ),
         tests(of: "ConsoleHub", knows: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]),

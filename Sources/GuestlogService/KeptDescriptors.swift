@@ -7,6 +7,7 @@ import SystemIO
 /// is kept once, however often it is sent.
 ///
 /// While no daemon drains them they are drained here: what comes is read, counted, and thrown away, so that no guest waits.
+/// Of a pipe it is known how much it holds: nothing is taken from it before it is half full.
 final class KeptDescriptors {
     private(set) var kept: [(name: String, descriptor: Int32)] = []
     /// What was thrown away since a daemon last took it over, by name.
@@ -75,7 +76,9 @@ final class KeptDescriptors {
         guard readyDescriptor >= 0 else {
             return
         }
-        var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(fd: descriptor))
+        // A pipe that may stay as it is must not be reported until more is written to it.
+        let events = EPOLLIN.rawValue | (gl_pipe_size(descriptor) > 0 ? EPOLLET.rawValue : 0)
+        var event = epoll_event(events: events, data: epoll_data_t(fd: descriptor))
         _ = epoll_ctl(readyDescriptor, EPOLL_CTL_ADD, descriptor, &event)
     }
 
@@ -92,6 +95,10 @@ final class KeptDescriptors {
     }
 
     private func drain(_ descriptor: Int32) {
+        let pipeSize = gl_pipe_size(descriptor)
+        guard pipeSize < 0 || gl_bytes_waiting(descriptor) >= pipeSize / 2 else {
+            return
+        }
         withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 16) { buffer in
             let count = read(descriptor, buffer.baseAddress, buffer.count)
             guard count > 0, let name = kept.first(where: { $0.descriptor == descriptor })?.name else {

@@ -195,7 +195,7 @@ extension EndToEnd {
             #expect(found.count > 5000)
         }
 
-        @Test("killed five times under a guest that prints, the daemon comes back with its logs: no line is missing")
+        @Test("killed five times under a guest that prints, the daemon comes back with its logs: no line is uncounted")
         func killed() throws {
             let host = try LibvirtHost(backups: 32, isKept: true)
             host.create("web", host.domain("web", lines: Self.endless))
@@ -213,8 +213,22 @@ extension EndToEnd {
                 numbers(Array(host.guestlog("logs", "web", "-s", "console0", "-o", "raw").text.utf8))
             }
             #expect(eventually { stored().last == numbers(host.text("web")).last })
-            try expectGapless(stored())
-            try expectGapless(numbers(host.text("web")))
+            let entries = host.guestlog("logs", "web", "-s", "console0", "-o", "json").text
+            try expectAccounted(stored(), entries)
+            try expectAccounted(numbers(host.text("web")), entries)
+        }
+
+        /// No number is doubled, and those that are missing are counted by the gaps among `entries`. A daemon that takes
+        /// longer to come back than the pipe has space for loses lines to the keeper, and the two at each edge are torn.
+        private func expectAccounted(_ found: [Int], _ entries: String) throws {
+            let (first, last) = (try #require(found.first), try #require(found.last))
+            #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 })
+            #expect(found.count > 1000)
+            let gaps = entries.split(separator: "\n").filter { $0.contains(#""event":"gap""#) }
+            let counted = gaps.reduce(0) { sum, gap in
+                sum + (gap.firstMatch(of: #/"lines":([0-9]+)/#).flatMap { Int($0.1) } ?? 0)
+            }
+            #expect(last - first + 1 - found.count <= counted + 2 * gaps.count)
         }
 
         @Test("told to become a program that is not there, the log daemon goes on with all its logs")
@@ -224,7 +238,7 @@ extension EndToEnd {
             #expect(eventually { !numbers(host.text("web")).isEmpty })
             unlink(host.program)
             kill(host.logProcess, SIGUSR1)
-            #expect(eventually { host.logDaemon?.complaints.contains("the program that ran goes on") ?? false })
+            #expect(eventually { host.logDaemon?.complaints.contains("the program that runs goes on") ?? false })
             #expect(host.hasEnded("web"))
             #expect(numbers(host.text("web")) == Array(1...Self.lines))
         }
