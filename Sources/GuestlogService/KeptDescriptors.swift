@@ -8,7 +8,7 @@ import SystemIO
 ///
 /// While no daemon drains them they are drained here: what comes is read, counted, and thrown away, so that no guest waits.
 final class KeptDescriptors {
-    private(set) var kept: [(name: String, descriptor: Int32)] = []
+    private(set) var descriptors: [(name: String, descriptor: Int32)] = []
     /// What was thrown away since a daemon last took it over, by name.
     private var discarded: [String: DiscardedOutput]
     private let discardedPath: String
@@ -32,31 +32,32 @@ final class KeptDescriptors {
         firstNumber = Int32(clamping: limit / 2)
     }
 
-    /// Most that can be kept.
+    /// Most that can be descriptors.
     var capacity: Int { Int(firstNumber) - 16 }
 
     /// Keeps `descriptor` under `name`, unless the same open file is kept already. Throws when there is no room.
     func keep(_ name: String, _ descriptor: consuming Descriptor) throws(SystemError) {
         let raw = descriptor.raw
-        if let place = kept.firstIndex(where: { gl_same_file($0.descriptor, raw) }) {
-            kept[place].name = name
+        if let place = descriptors.firstIndex(where: { gl_same_file($0.descriptor, raw) }) {
+            descriptors[place].name = name
             return
         }
-        guard kept.count < capacity else {
+        guard descriptors.count < capacity else {
             throw SystemError("keep \(name) (\(capacity) are kept; raise the limit of open files)", code: EMFILE)
         }
         let first = Int(firstNumber)
         let number = try systemCall("dup", name) { gl_fcntl(raw, F_DUPFD_CLOEXEC, first) }
-        kept.append((name, number))
+        descriptors.append((name, number))
         watch(number)
     }
 
     /// Lets go of what is kept under `name`.
     func remove(_ name: String) {
-        for (_, descriptor) in kept where kept.contains(where: { $0.name == name && $0.descriptor == descriptor }) {
+        for (_, descriptor) in descriptors
+        where descriptors.contains(where: { $0.name == name && $0.descriptor == descriptor }) {
             close(descriptor)
         }
-        kept.removeAll { $0.name == name }
+        descriptors.removeAll { $0.name == name }
         discarded[name] = nil
     }
 
@@ -68,7 +69,7 @@ final class KeptDescriptors {
             return
         }
         readyDescriptor = gl_epoll()
-        kept.forEach { watch($0.descriptor) }
+        descriptors.forEach { watch($0.descriptor) }
     }
 
     private func watch(_ descriptor: Int32) {
@@ -94,7 +95,7 @@ final class KeptDescriptors {
     private func drain(_ descriptor: Int32) {
         withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 16) { buffer in
             let count = read(descriptor, buffer.baseAddress, buffer.count)
-            guard count > 0, let name = kept.first(where: { $0.descriptor == descriptor })?.name else {
+            guard count > 0, let name = descriptors.first(where: { $0.descriptor == descriptor })?.name else {
                 if count == 0 || (errno != EAGAIN && errno != EINTR) {
                     // The other side is gone: the daemon will see that too.
                     _ = epoll_ctl(readyDescriptor, EPOLL_CTL_DEL, descriptor, nil)

@@ -58,11 +58,11 @@ public final class DescriptorKeeper: Sendable {
     }
 
     /// Has the calling thread, which drains them from now on, hold the lease, and says so.
-    public func hold() {
+    public func acquireLease() {
         guard let lease = try? ThreadLease(opening: Self.leasePath(path)) else {
             return
         }
-        lease.hold()
+        lease.acquire()
         // The memory must stay as long as the lock is held.
         _ = Unmanaged.passRetained(lease)
         manager.notify(Self.held)

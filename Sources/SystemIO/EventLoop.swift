@@ -104,7 +104,7 @@ public final class EventLoop: @unchecked Sendable {
         if state.hasEnded {
             job()
         } else if state.count == 1 {
-            ring()
+            signalWakeUp()
         }
     }
 
@@ -269,7 +269,7 @@ public final class EventLoop: @unchecked Sendable {
         }
     }
 
-    private func ring() {
+    private func signalWakeUp() {
         var one: UInt64 = 1
         _ = write(wakeUp.raw, &one, 8)
     }

@@ -46,12 +46,12 @@ public final class ThreadLease: @unchecked Sendable {
     }
 
     /// Holds it from now on, on the calling thread, until that ends or gives it back.
-    public func hold() {
+    public func acquire() {
         gl_lease_take(memory)
     }
 
     /// Gives it back; on the thread that holds it.
-    public func giveBack() {
+    public func release() {
         gl_lease_give(memory)
     }
 

@@ -64,7 +64,7 @@ extension FaultTests {
             mount.hang()
             // More than the folder holds.
             site.awaitOutput(5 << 20, of: guest)
-            mount.goOn()
+            mount.resume()
             let stored = try site.stored("web").bytes.count
             #expect(try eventually { try site.stored("web").bytes.count > stored + (1 << 20) })
             try site.expectAccounted(guest, "web")
