@@ -11,11 +11,11 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-func room(_ name: String, knows dependencies: [Target.Dependency] = []) -> Target {
+func target(_ name: String, dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
-func tests(of name: String, knows dependencies: [Target.Dependency] = []) -> Target {
+func tests(of name: String, dependencies: [Target.Dependency] = []) -> Target {
     .testTarget(
         name: name + "Tests",
         dependencies: [.target(name: name), "TestTraits"] + dependencies,
@@ -54,30 +54,30 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
 
-        room("LogModel"),
-        room("TextFormats", knows: ["LogModel"]),
-        room("Platforms", knows: ["LogModel"]),
-        room("SystemIO", knows: ["CLinux"]),
-        room("LibvirtRPC", knows: ["SystemIO"]),
-        room("RotatingFile", knows: ["CLinux", "LogModel", "SystemIO"]),
-        room("LogStore", knows: ["CLinux", "CZstd", "LogModel", "SystemIO"]),
-        room("Capture", knows: ["CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore"]),
-        room("ConsoleHub", knows: ["CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture"]),
-        room(
+        target("LogModel"),
+        target("TextFormats", dependencies: ["LogModel"]),
+        target("Platforms", dependencies: ["LogModel"]),
+        target("SystemIO", dependencies: ["CLinux"]),
+        target("LibvirtRPC", dependencies: ["SystemIO"]),
+        target("RotatingFile", dependencies: ["CLinux", "LogModel", "SystemIO"]),
+        target("LogStore", dependencies: ["CLinux", "CZstd", "LogModel", "SystemIO"]),
+        target("Capture", dependencies: ["CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore"]),
+        target("ConsoleHub", dependencies: ["CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture"]),
+        target(
             "VirtLogManager",
-            knows: ["CLinux", "LogModel", "SystemIO", "LibvirtRPC", "RotatingFile", "LogStore", "Capture"]
+            dependencies: ["CLinux", "LogModel", "SystemIO", "LibvirtRPC", "RotatingFile", "LogStore", "Capture"]
         ),
-        room("Query", knows: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
-        room(
+        target("Query", dependencies: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
+        target(
             "ControlAPI",
-            knows: [
+            dependencies: [
                 "CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub", "Query",
                 "TextFormats", "Platforms", .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + nio
         ),
-        room(
+        target(
             "GuestlogService",
-            knows: [
+            dependencies: [
                 "CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub", "VirtLogManager",
                 "Query", "ControlAPI", "LibvirtRPC", "Platforms",
                 .product(name: "Yams", package: "Yams"),
@@ -111,14 +111,17 @@ let package = Package(
             path: "Tests/CrashDaemon",
             swiftSettings: settings
         ),
-        tests(of: "Capture", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "ConsoleHub", "CrashDaemon"]),
+        tests(
+            of: "Capture",
+            dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "ConsoleHub", "CrashDaemon"]
+        ),
         tests(of: "Platforms"),
-        tests(of: "LogModel", knows: ["TestSupport"]),
-        tests(of: "SystemIO", knows: ["CLinux", "TestSupport"]),
-        tests(of: "RotatingFile", knows: ["TestSupport", "SystemIO"]),
+        tests(of: "LogModel", dependencies: ["TestSupport"]),
+        tests(of: "SystemIO", dependencies: ["CLinux", "TestSupport"]),
+        tests(of: "RotatingFile", dependencies: ["TestSupport", "SystemIO"]),
         tests(
             of: "ControlAPI",
-            knows: [
+            dependencies: [
                 "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "Query", "SystemIO",
                 "CLinux",
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -130,22 +133,25 @@ let package = Package(
         ),
         tests(
             of: "GuestlogService",
-            knows: [
+            dependencies: [
                 "CLinux", "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO",
                 "Platforms",
             ]
         ),
-        tests(of: "ConsoleHub", knows: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]),
+        tests(
+            of: "ConsoleHub",
+            dependencies: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]
+        ),
         tests(
             of: "VirtLogManager",
-            knows: [
+            dependencies: [
                 "CLinux", "TestSupport", "LibvirtRPC", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile",
             ]
         ),
-        tests(of: "LibvirtRPC", knows: ["TestSupport", "SystemIO"]),
-        tests(of: "TextFormats", knows: ["TestSupport", "LogModel"]),
-        tests(of: "Query", knows: ["TestSupport", "LogModel", "LogStore", "SystemIO", "TextFormats"]),
-        tests(of: "LogStore", knows: ["TestSupport", "LogModel", "SystemIO"]),
+        tests(of: "LibvirtRPC", dependencies: ["TestSupport", "SystemIO"]),
+        tests(of: "TextFormats", dependencies: ["TestSupport", "LogModel"]),
+        tests(of: "Query", dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "TextFormats"]),
+        tests(of: "LogStore", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [

@@ -15,7 +15,7 @@ set -o errtrace
 trap 'printf "%s:%s: failed: %s\n" "${BASH_SOURCE[0]}" "$LINENO" "$BASH_COMMAND" >&2' ERR
 
 # Speaking goes to standard error, so that standard output stays free for what a script answers.
-say() { printf '==> %s\n' "$*" >&2; }
+log() { printf '==> %s\n' "$*" >&2; }
 die() {
     # What is said here is enough.
     trap - ERR
@@ -43,7 +43,7 @@ need_packages() {
         installed "$package" || missing+=("$package")
     done
     [[ ${#missing[@]} -gt 0 ]] || return 0
-    say "installing what is missing: ${missing[*]}"
+    log "installing what is missing: ${missing[*]}"
     command -v apt-get >/dev/null || die "no apt-get here; install by hand: ${missing[*]}"
     apt_quietly install -y --no-install-recommends "${missing[@]}" && return
     # The usual reason is an old or empty package list.
@@ -52,7 +52,7 @@ need_packages() {
 }
 
 fresh_package_list() {
-    say "fetching Debian's package list"
+    log "fetching Debian's package list"
     apt_quietly update || die "apt-get update failed: no network, or no Debian mirror configured"
 }
 
@@ -88,7 +88,7 @@ download() {
     local package=$1 name folder=$scratch/download
     name=$(package_file "$package")
     [[ -n $name ]] || return 1
-    say "fetching $package"
+    log "fetching $package"
     mkdir -p "$cache/deb" "$folder"
     (cd "$folder" && apt_quietly download "$package") || return 1
     mv "$folder"/*.deb "$cache/deb/$name"
@@ -220,7 +220,7 @@ debian_root() {
     tarball=$cache/$suite-$variant-$recipe.tar
     if [[ ! -s $tarball ]]; then
         need_packages debootstrap
-        say "making a Debian $suite tree ($variant), once"
+        log "making a Debian $suite tree ($variant), once"
         mkdir -p "$cache" "$scratch/debootstrap"
         as_root debootstrap --variant=minbase --include="$(IFS=, && echo "$*")" \
             "$suite" "$scratch/debootstrap" "${GUESTLOG_MIRROR:-http://deb.debian.org/debian}" >"$scratch/debootstrap.log" 2>&1 || {

@@ -69,7 +69,7 @@ public final class CaptureService: Sendable {
     /// The epoll threads.
     public let shards: [Shard]
     /// Rung after each commit.
-    public let bell = CommitBell()
+    public let notifier = CommitNotifier()
     /// What is wrong just now.
     public let problems = Problems()
     /// The daemon's own messages.
@@ -90,7 +90,7 @@ public final class CaptureService: Sendable {
     private let sealerMayBegin = OneShot()
     /// The folders of rings that this process has: its own first. None when it has finished.
     private let folders: Mutex<[InflightFolder]>
-    private let leftRings: [InflightRing]
+    private let abandonedRings: [InflightRing]
     private let writer: StoreWriter
     private let writerEnded = OneShot()
     private let sealer: SealerThread
@@ -112,10 +112,10 @@ public final class CaptureService: Sendable {
             usesOwner: options.usesStoreOwner
         )
         let own = try InflightFolder(options.inflight)
-        let abandoned = options.abandoned.compactMap { InflightFolder(leftAt: $0) }
+        let abandoned = options.abandoned.compactMap { InflightFolder(abandonedAt: $0) }
         let hostBoot = Self.hostBoot()
-        let left = own.takeLeft(hostBoot: hostBoot)
-        leftRings = left.rings + abandoned.flatMap { $0.takeLeft(hostBoot: hostBoot).rings }
+        let left = own.takeAbandoned(hostBoot: hostBoot)
+        abandonedRings = left.rings + abandoned.flatMap { $0.takeAbandoned(hostBoot: hostBoot).rings }
         lastTurnBefore = left.rings.map(\.lastTurn).max()
         hasLostBefore = left.hasLost
         folders = Mutex([own] + abandoned)
@@ -142,7 +142,7 @@ public final class CaptureService: Sendable {
                 store: options.store
             )
             if !ring.isDurable, problems.raise("in-flight", "no room in \(options.inflight): \(Self.notDurable)") {
-                diagnostics.say(.warning, "no room in \(options.inflight): \(Self.notDurable)")
+                diagnostics.log(.warning, "no room in \(options.inflight): \(Self.notDurable)")
             }
             rings.append(ring)
         }
@@ -152,7 +152,7 @@ public final class CaptureService: Sendable {
             clock: clock,
             diagnostics: diagnostics,
             problems: problems,
-            bell: bell,
+            notifier: notifier,
             sealer: sealer,
             hostBoot: hostBoot,
             fileLimit: DescriptorLimit.raise() / Self.storeShare
@@ -170,8 +170,8 @@ public final class CaptureService: Sendable {
             shards.append(shard)
         }
         self.shards = shards
-        let writer = writer
-        sealer.setFailedSyncAction { writer.post { $0.rollAll() } }
+        // The writer owns the sealer.
+        sealer.setFailedSyncAction { [weak writer] in writer?.post { $0.rollAll() } }
     }
 
     /// The part of the process's descriptors that is for the store's files. Half is for consoles (`ConsoleHub`), a quarter
@@ -208,7 +208,7 @@ public final class CaptureService: Sendable {
         let result = openStore()
         if case .success(let opened) = result {
             writer.setStore(opened.identity)
-            writer.adopt(leftRings.filter { $0.belongs(to: opened.identity, at: store.root) })
+            writer.adopt(abandonedRings.filter { $0.belongs(to: opened.identity, at: store.root) })
         }
         sealerMayBegin.signal()
         if case .success = result {
@@ -227,14 +227,14 @@ public final class CaptureService: Sendable {
                 hasOpened.signal()
             }
             isFirst = false
-            guard case .failure(let error) = result, error.mayPass else {
+            guard case .failure(let error) = result, error.isTransient else {
                 if problems.clear(Self.storeSubject) {
-                    diagnostics.say(.notice, "the store \(store.root) is open")
+                    diagnostics.log(.notice, "the store \(store.root) is open")
                 }
                 return result
             }
             if problems.raise(Self.storeSubject, "not opened: \(error)") {
-                diagnostics.say(.error, "the store is not opened: \(error); tried again every second")
+                diagnostics.log(.error, "the store is not opened: \(error); tried again every second")
             }
             if isStopping.wait(seconds: 1) {
                 return result
@@ -248,11 +248,11 @@ public final class CaptureService: Sendable {
     /// why it could not be opened: EWOULDBLOCK when another process serves it. What may pass is not thrown where the
     /// caller is `patient`: it is in `problems`, and tried again until the stop.
     @discardableResult
-    public func awaitStore(seconds: Int? = nil, patient: Bool = false) throws(SystemError) -> Bool {
+    public func awaitStore(seconds: Int? = nil, ignoringTransientErrors: Bool = false) throws(SystemError) -> Bool {
         guard hasOpened.wait(seconds: seconds), let result = opened.withLock({ $0 }) else {
             return false
         }
-        if case .failure(let error) = result, !(patient && error.mayPass) {
+        if case .failure(let error) = result, !(ignoringTransientErrors && error.isTransient) {
             throw error
         }
         return true
@@ -272,7 +272,7 @@ public final class CaptureService: Sendable {
             let done = OneShot()
             sealer.whenOnDisk(nil) { done.signal() }
             if !done.wait(seconds: min(limit ?? Self.persistLimit, Self.persistLimit)) {
-                diagnostics.say(
+                diagnostics.log(
                     .warning,
                     "the disk is slow: not everything is on it yet; consoles are drained meanwhile"
                 )
@@ -352,7 +352,7 @@ public final class CaptureService: Sendable {
         case noMemory(SystemError)
 
         /// Whether it may be better soon.
-        public var isPassing: Bool {
+        public var isTransient: Bool {
             switch self {
             case .tooManyStreams, .noMemory: true
             case .captured, .unusableName: false

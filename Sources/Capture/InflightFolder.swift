@@ -24,7 +24,7 @@ final class InflightFolder {
     }
 
     /// Takes the folder that a process of this user's has left; nil when there is none, or its process lives.
-    init?(leftAt path: String) {
+    init?(abandonedAt path: String) {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid(),
             let lock = try? Self.lock(path)
@@ -52,7 +52,7 @@ final class InflightFolder {
     }
 
     /// What processes that have ended left in the folder.
-    struct Left {
+    struct AbandonedRings {
         /// Their rings, oldest first.
         var rings: [InflightRing] = []
         /// The number for the next one's.
@@ -62,9 +62,9 @@ final class InflightFolder {
     }
 
     /// Takes up what processes that have ended left here.
-    func takeLeft(hostBoot: String) -> Left {
+    func takeAbandoned(hostBoot: String) -> AbandonedRings {
         var found: [(generation: Int, ring: InflightRing)] = []
-        var left = Left()
+        var left = AbandonedRings()
         for name in (try? LinuxFileSystem().names(in: path).sorted()) ?? [] where name.hasSuffix(".ring") {
             guard let generation = name.split(separator: "-").first.flatMap({ Int($0) }) else {
                 continue

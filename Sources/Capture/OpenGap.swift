@@ -35,7 +35,7 @@ struct OpenGap {
     /// Whether something was lost and its closing marker is not written.
     private(set) var isOpen = false
     /// Monotonic time of the last marker.
-    private var lastTold: Int64?
+    private var lastEmitted: Int64?
 
     init(_ counter: Counter, in ring: InflightRing, slot: Int) {
         self.counter = counter
@@ -60,7 +60,7 @@ struct OpenGap {
         var loss = loss
         if !isOpen {
             isOpen = true
-            lastTold = nil
+            lastEmitted = nil
             loss.since = time
             loss.reason = UInt64(reason.rawValue)
         }
@@ -71,7 +71,7 @@ struct OpenGap {
 
     /// Whether a gap that lasts is to be told of again, at `now` (monotonic microseconds).
     func isDue(at now: Int64) -> Bool {
-        isOpen && lastTold.map { now - $0 >= Self.markerInterval } ?? true
+        isOpen && lastEmitted.map { now - $0 >= Self.markerInterval } ?? true
     }
 
     /// What the next marker says: what was lost since the last one.
@@ -87,11 +87,11 @@ struct OpenGap {
     }
 
     /// That marker is written.
-    mutating func told(isClosed: Bool, at now: Int64) {
+    mutating func emitted(isClosed: Bool, at now: Int64) {
         let loss = loss
         set(isClosed ? InflightRing.Loss() : InflightRing.Loss(since: loss.since, reason: loss.reason))
         isOpen = !isClosed
-        lastTold = now
+        lastEmitted = now
     }
 
     /// Counts from now on in another slot, and takes along what is counted.

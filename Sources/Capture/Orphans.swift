@@ -7,22 +7,22 @@ import LogModel
 struct Orphans {
     /// What is left of one stream in one slot of a ring. In the stream's order: what the writer could not store, the
     /// entries, what the shard had no room for.
-    struct Remains {
+    struct UncommittedData {
         let ring: InflightRing
         let slot: Int
         var entries: [InflightRing.Entry] = []
     }
 
-    private(set) var remains: [StreamKey: [Remains]] = [:]
+    private(set) var uncommitted: [StreamKey: [UncommittedData]] = [:]
     /// Their rings, oldest first.
     var rings: [InflightRing]
 
     init(_ rings: [InflightRing] = []) {
         self.rings = rings
         for ring in rings {
-            var bySlot: [Int: Remains] = [:]
+            var bySlot: [Int: UncommittedData] = [:]
             for slot in 0..<ring.slotsUsed where ring.hasUnwrittenMarkers(slot) {
-                bySlot[slot] = Remains(ring: ring, slot: slot)
+                bySlot[slot] = UncommittedData(ring: ring, slot: slot)
             }
             // A stream that was closed and opened again has two slots: that which was used first comes first.
             var order = bySlot.keys.sorted()
@@ -36,14 +36,14 @@ struct Orphans {
                     order.removeAll { $0 == entry.slot }
                     order.append(entry.slot)
                 }
-                bySlot[entry.slot, default: Remains(ring: ring, slot: entry.slot)].entries.append(entry)
+                bySlot[entry.slot, default: UncommittedData(ring: ring, slot: entry.slot)].entries.append(entry)
             }
             for slot in order {
                 guard let left = bySlot[slot] else {
                     continue
                 }
                 if let key = StreamKey(decoding: ring.key(of: slot)) {
-                    remains[key, default: []].append(left)
+                    uncommitted[key, default: []].append(left)
                 } else {
                     // A slot that was being taken when the process died: nothing of it can be placed.
                     left.entries.forEach { $0.state = .done }
@@ -52,5 +52,5 @@ struct Orphans {
         }
     }
 
-    mutating func take(_ key: StreamKey) -> [Remains] { remains.removeValue(forKey: key) ?? [] }
+    mutating func take(_ key: StreamKey) -> [UncommittedData] { uncommitted.removeValue(forKey: key) ?? [] }
 }

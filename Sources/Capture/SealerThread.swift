@@ -5,7 +5,7 @@ import SystemIO
 
 /// The low-priority thread that compresses, syncs, and keeps the store within bounds.
 final class SealerThread: @unchecked Sendable {
-    // Sendable because the sealer is touched on the thread alone; the rest is a mutex, atomics and an alarm.
+    // Sendable because the sealer is touched on the thread alone; the rest is a mutex, atomics and an wakeEvent.
 
     /// At most one sync in this many microseconds.
     static let syncInterval: Int64 = 1_000_000
@@ -15,7 +15,7 @@ final class SealerThread: @unchecked Sendable {
     static let retryInterval: Int64 = 10_000_000
 
     /// How long a stop waits for what is still to be sealed; it is on disk all the same.
-    static let stopPatience: Int64 = 2_000_000
+    static let stopTimeout: Int64 = 2_000_000
 
     private typealias Pair = (base: UInt64, stream: StreamID)
 
@@ -32,7 +32,7 @@ final class SealerThread: @unchecked Sendable {
     private let problems: Problems
     private let onFailedSync: Mutex<@Sendable () -> Void> = Mutex({})
     private let queue = Mutex(Queue())
-    private let alarm: Alarm
+    private let wakeEvent: WakeEvent
     private let stopping = Atomic<Bool>(false)
     private let hasSynced = Atomic<Bool>(true)
     private let lastSyncTook = Atomic<Int64>(0)
@@ -47,7 +47,7 @@ final class SealerThread: @unchecked Sendable {
         self.clock = clock
         self.diagnostics = diagnostics
         self.problems = problems
-        alarm = try Alarm()
+        wakeEvent = try WakeEvent()
     }
 
     /// What to do when a sync failed: close the active pairs.
@@ -58,17 +58,17 @@ final class SealerThread: @unchecked Sendable {
     /// Queues a closed pair; from the writer.
     func seal(_ base: UInt64, of stream: StreamID) {
         queue.withLock { $0.pairs.append((base, stream)) }
-        alarm.ring()
+        wakeEvent.signal()
     }
 
     /// Says that something was committed and wants a sync within a second; from the writer.
     func noteCommit() {
-        let isNews = queue.withLock { queue in
+        let wasClean = queue.withLock { queue in
             defer { queue.isDirty = true }
             return !queue.isDirty
         }
-        if isNews {
-            alarm.ring()
+        if wasClean {
+            wakeEvent.signal()
         }
     }
 
@@ -79,7 +79,7 @@ final class SealerThread: @unchecked Sendable {
             queue.whenOnDisk.append((stream, action))
             queue.isDirty = true
         }
-        alarm.ring()
+        wakeEvent.signal()
     }
 
     /// Whether the last sync put everything on disk; to be asked after the thread's end.
@@ -98,7 +98,7 @@ final class SealerThread: @unchecked Sendable {
     /// Ends the thread once the queue is empty, or its patience is, and all is synced.
     func stop() {
         stopping.store(true, ordering: .releasing)
-        alarm.ring()
+        wakeEvent.signal()
     }
 
     func run() {
@@ -111,7 +111,7 @@ final class SealerThread: @unchecked Sendable {
             let isStopping = stopping.load(ordering: .acquiring)
             let now = clock.monotonicMicroseconds()
             if isStopping, lastSealing == .max {
-                lastSealing = now + Self.stopPatience
+                lastSealing = now + Self.stopTimeout
             }
             if now >= nextRetention, !isStopping {
                 let isDone = attempt("retention") { () throws(SystemError) in _ = try sealer.enforceRetention() }
@@ -141,7 +141,7 @@ final class SealerThread: @unchecked Sendable {
                 return
             }
             let untilSync = isDirty ? max(0, Self.syncInterval - (now - lastSync)) : nil
-            alarm.sleep(microseconds: min(untilSync ?? .max, nextRetention - now))
+            wakeEvent.sleep(microseconds: min(untilSync ?? .max, nextRetention - now))
         }
     }
 
@@ -166,7 +166,7 @@ final class SealerThread: @unchecked Sendable {
             hasSynced.store(false, ordering: .releasing)
             queue.withLock { $0.whenOnDisk.insert(contentsOf: waiting, at: 0) }
             if problems.raise("sync", "\(error)") {
-                diagnostics.say(.error, "what was written may not be on disk: \(error)")
+                diagnostics.log(.error, "what was written may not be on disk: \(error)")
             }
             onFailedSync.withLock { $0 }()
             return
@@ -202,7 +202,7 @@ final class SealerThread: @unchecked Sendable {
 
     private func report(_ what: String, _ error: SystemError) {
         if problems.raise(what, "\(error)") {
-            diagnostics.say(.error, "\(what): \(error)")
+            diagnostics.log(.error, "\(what): \(error)")
         }
     }
 }

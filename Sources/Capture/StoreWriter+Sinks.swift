@@ -19,23 +19,23 @@ extension StoreWriter: SinkOpening {
     func failed(_ key: StreamKey, _ error: SystemError) {
         if error.code == ENOSPC || error.code == EDQUOT, reserve.isHeld {
             reserve.release()
-            isTight = true
-            nextHold = clock.monotonicMicroseconds() + StreamSink.retryInterval
+            isDiskFull = true
+            nextReserveAttempt = clock.monotonicMicroseconds() + StreamSink.retryInterval
         }
         if problems.raise("\(key.name)/\(key.stream)", "not stored: \(error)") {
-            diagnostics.say(.error, "\(key.name)/\(key.stream): cannot be stored, bytes are counted as lost: \(error)")
+            diagnostics.log(.error, "\(key.name)/\(key.stream): cannot be stored, bytes are counted as lost: \(error)")
         }
     }
 
     func recovered(_ key: StreamKey) {
         if problems.clear("\(key.name)/\(key.stream)") {
-            diagnostics.say(.notice, "\(key.name)/\(key.stream): is stored again")
+            diagnostics.log(.notice, "\(key.name)/\(key.stream): is stored again")
         }
     }
 
     func plainFileFailed(_ path: String, _ error: SystemError) {
         if problems.raise(path, "not written: \(error)") {
-            diagnostics.say(.error, "\(error)")
+            diagnostics.log(.error, "\(error)")
         }
     }
 

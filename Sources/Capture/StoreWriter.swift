@@ -12,7 +12,7 @@ final class StoreWriter: @unchecked Sendable {
     // Sendable because all but the inbox, the announcements and the pulse is touched on the thread alone.
 
     /// How long the remains of a process that died wait for their stream to come back, in microseconds.
-    private static let orphanPatience: Int64 = 2_000_000
+    private static let orphanTimeout: Int64 = 2_000_000
     /// How often idle active pairs are looked for, in microseconds.
     private static let idleInterval: Int64 = 600_000_000
 
@@ -23,7 +23,7 @@ final class StoreWriter: @unchecked Sendable {
     let clock: any HostClock
     let diagnostics: Diagnostics
     let problems: Problems
-    private let bell: CommitBell
+    private let notifier: CommitNotifier
     private let sealer: SealerThread
     private let fileLimit: Int
 
@@ -37,14 +37,14 @@ final class StoreWriter: @unchecked Sendable {
     /// Streams with a plain file for which something was taken up in this turn.
     private var inPlainFiles: [StreamSink] = []
     private var failing: [StreamKey: StreamSink] = [:]
-    private var nextIdleLook: Int64 = 0
+    private var nextIdleCheck: Int64 = 0
     /// Whether something was committed that may have to be sealed for idleness.
     private var mayIdle = false
-    private var flushesSinceFileLook = 0
+    private var flushesSinceFileCheck = 0
     let reserve: Reserve
     /// Whether the disk is full: the reserve was given back, and only markers are written until it can be held again.
-    var isTight = false
-    var nextHold: Int64 = 0
+    var isDiskFull = false
+    var nextReserveAttempt: Int64 = 0
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 64)
 
     init(
@@ -53,7 +53,7 @@ final class StoreWriter: @unchecked Sendable {
         clock: any HostClock,
         diagnostics: Diagnostics,
         problems: Problems,
-        bell: CommitBell,
+        notifier: CommitNotifier,
         sealer: SealerThread,
         hostBoot: String,
         fileLimit: Int
@@ -63,7 +63,7 @@ final class StoreWriter: @unchecked Sendable {
         pulse = WriterPulse(clock)
         self.diagnostics = diagnostics
         self.problems = problems
-        self.bell = bell
+        self.notifier = notifier
         self.sealer = sealer
         self.fileLimit = fileLimit
         reserve = Reserve(root: store.root, fileSystem: store.fileSystem)
@@ -110,12 +110,12 @@ final class StoreWriter: @unchecked Sendable {
     /// Takes up what processes that have ended left in `rings`, which hold bytes of this store's; before `run`.
     func adopt(_ rings: [InflightRing]) {
         orphans = Orphans(rings)
-        orphanDeadline = rings.isEmpty ? .max : clock.monotonicMicroseconds() + Self.orphanPatience
+        orphanDeadline = rings.isEmpty ? .max : clock.monotonicMicroseconds() + Self.orphanTimeout
     }
 
     /// Serves until `stop()`.
     func run() {
-        _ = reserve.hold()
+        _ = reserve.acquire()
         while !inbox.isStopping {
             let now = clock.monotonicMicroseconds()
             if !turn(at: now, takesAll: false) {
@@ -132,7 +132,7 @@ final class StoreWriter: @unchecked Sendable {
     /// thread that ended them.
     func finish() {
         while turn(at: clock.monotonicMicroseconds(), takesAll: true) {}
-        tellLosses(at: clock.monotonicMicroseconds())
+        flushLossCounters(at: clock.monotonicMicroseconds())
         advanceTails()
     }
 
@@ -144,14 +144,14 @@ final class StoreWriter: @unchecked Sendable {
         didWork = drain(at: now) || didWork
         if now >= orphanDeadline || (takesAll && orphanDeadline < .max) {
             orphanDeadline = .max
-            orphans.remains.keys.forEach { adopt($0, at: now) }
+            orphans.uncommitted.keys.forEach { adopt($0, at: now) }
             removeSpent(&orphans.rings)
         }
         for sink in pacer.takeDue(at: now, all: takesAll || isPressed) {
             flush(sink, at: now)
         }
         retryFailing(at: now)
-        lookForIdle(at: now)
+        closeIdlePairs(at: now)
         advanceTails()
         pulse.end()
         return didWork
@@ -173,7 +173,7 @@ final class StoreWriter: @unchecked Sendable {
             times.append(due)
         }
         if mayIdle {
-            times.append(nextIdleLook)
+            times.append(nextIdleCheck)
         }
         if orphanDeadline < .max {
             times.append(orphanDeadline)
@@ -269,15 +269,15 @@ final class StoreWriter: @unchecked Sendable {
 
     /// Commits what earlier processes had read of a stream and not committed, and says what they had lost and not said.
     private func adopt(_ key: StreamKey, at now: Int64) {
-        let remains = orphans.take(key)
-        guard !remains.isEmpty else {
+        let uncommitted = orphans.take(key)
+        guard !uncommitted.isEmpty else {
             return
         }
         let sink = streams.sink(key, for: self)
         if let options = streams.announcedOptions(of: key) {
             sink.configure(options)
         }
-        for left in remains {
+        for left in uncommitted {
             sink.adoptWriterMarkers(ring: left.ring, slot: left.slot)
             settle(sink, at: now)
             for entry in left.entries {
@@ -291,7 +291,7 @@ final class StoreWriter: @unchecked Sendable {
     }
 
     /// At the end: what the shards counted as lost and had no room to say.
-    private func tellLosses(at now: Int64) {
+    private func flushLossCounters(at now: Int64) {
         for (number, ring) in rings.enumerated() {
             for slot in 0..<ring.slotsUsed where ring.hasUnwrittenMarkers(slot) {
                 if let sink = streams.sink(ring: number, slot: slot) {
@@ -320,9 +320,9 @@ final class StoreWriter: @unchecked Sendable {
         }
         seal(writer, id)
         mayIdle = true
-        flushesSinceFileLook += 1
+        flushesSinceFileCheck += 1
         sealer.noteCommit()
-        bell.ring(id)
+        notifier.notify(id)
     }
 
     /// Hands the stream's closed pairs to the sealer.
@@ -337,9 +337,9 @@ final class StoreWriter: @unchecked Sendable {
     }
 
     private func retryFailing(at now: Int64) {
-        if isTight, now >= nextHold {
-            isTight = !reserve.hold()
-            nextHold = now + StreamSink.retryInterval
+        if isDiskFull, now >= nextReserveAttempt {
+            isDiskFull = !reserve.acquire()
+            nextReserveAttempt = now + StreamSink.retryInterval
         }
         for sink in failing.values {
             sink.retry(at: now)
@@ -351,11 +351,11 @@ final class StoreWriter: @unchecked Sendable {
     }
 
     /// Closes pairs that nothing was added to for an hour, so that they are compressed.
-    private func lookForIdle(at now: Int64) {
-        guard now >= nextIdleLook else {
+    private func closeIdlePairs(at now: Int64) {
+        guard now >= nextIdleCheck else {
             return
         }
-        nextIdleLook = now + Self.idleInterval
+        nextIdleCheck = now + Self.idleInterval
         mayIdle = false
         for sink in streams.sinks {
             guard let writer = sink.writer, let id = sink.id, writer.activeLength >= StoreLimits.idleSealMinimum else {
@@ -383,10 +383,10 @@ final class StoreWriter: @unchecked Sendable {
 
     /// Keeps the number of open files below the process's limit: those longest unused are closed.
     private func closeLongestUnused() {
-        guard flushesSinceFileLook > fileLimit / 16 else {
+        guard flushesSinceFileCheck > fileLimit / 16 else {
             return
         }
-        flushesSinceFileLook = 0
+        flushesSinceFileCheck = 0
         let open = streams.sinks.filter { $0.writer?.isOpen == true }
         // Two files a stream; an eighth of the limit may be opened before the next look.
         guard open.count * 2 > fileLimit * 3 / 4 else {

@@ -292,7 +292,7 @@ public final class StreamIntake {
             return false
         }
         let detail = gap.detail(isClosed: isClosed)
-        gap.told(isClosed: isClosed, at: shard.monotonicNow)
+        gap.emitted(isClosed: isClosed, at: shard.monotonicNow)
         publish(gap: detail, in: room)
         return true
     }

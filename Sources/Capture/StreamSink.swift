@@ -349,7 +349,7 @@ final class StreamSink {
     }
 
     /// Writes the markers of kept boundaries; whether none is left.
-    private func writeKept(at now: Int64) -> Bool {
+    private func writePendingBoundaries(at now: Int64) -> Bool {
         while let boundary = unwritten.first {
             guard write(boundary, at: opener.wallNow) else {
                 return false
@@ -366,9 +366,9 @@ final class StreamSink {
 
     /// Whether the store takes bytes: opened, and not waiting to be tried again. Tries when it is time.
     private func isReady(at now: Int64) -> Bool {
-        if opener.isTight {
+        if opener.isDiskFull {
             retryAt = now + Self.retryInterval
-            tellGap(at: now)
+            writeGapMarker(at: now)
             return false
         }
         if let retryAt, now < retryAt {
@@ -402,16 +402,16 @@ final class StreamSink {
         statistics?.drop(text.count)
         let lines = gl_count_byte(text.baseAddress, text.count, Lines.feed)
         gap.count(bytes: text.count, lines: lines, at: time, reason: .storeFailure)
-        if opener.isTight {
-            tellGap(at: now)
+        if opener.isDiskFull {
+            writeGapMarker(at: now)
         }
     }
 
     /// On a full disk, writes what was lost since the last marker. The reserve has room for that, not for the text;
     /// when it is used up, or was none, the closing marker will count this too.
-    private func tellGap(at now: Int64) {
+    private func writeGapMarker(at now: Int64) {
         if let writer, gap.isDue(at: now), (try? write(gap.detail(isClosed: false), writer)) != nil {
-            gap.told(isClosed: false, at: now)
+            gap.emitted(isClosed: false, at: now)
         }
     }
 
@@ -455,13 +455,13 @@ final class StreamSink {
                 fail(error, at: now)
                 return false
             }
-            gap.told(isClosed: true, at: now)
+            gap.emitted(isClosed: true, at: now)
         }
         if retryAt != nil {
             retryAt = nil
             opener.recovered(key)
         }
-        return writeKept(at: now)
+        return writePendingBoundaries(at: now)
     }
 
     /// Tries again what failed, when it is time, though nothing new has come.
@@ -483,7 +483,7 @@ final class StreamSink {
 protocol SinkOpening: AnyObject {
     var wallNow: Int64 { get }
     /// Whether the disk is full, and only markers may be written.
-    var isTight: Bool { get }
+    var isDiskFull: Bool { get }
     func open(_ key: StreamKey, _ options: StreamOptions) throws(SystemError) -> OpenedSink
     func failed(_ key: StreamKey, _ error: SystemError)
     func recovered(_ key: StreamKey)

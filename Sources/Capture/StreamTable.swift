@@ -16,7 +16,7 @@ final class StreamTable: @unchecked Sendable {
     }
 
     /// One ring's slot.
-    private struct Place: Hashable {
+    private struct SlotID: Hashable {
         var ring: Int
         var slot: Int
     }
@@ -25,7 +25,7 @@ final class StreamTable: @unchecked Sendable {
     private let clock: any HostClock
     private let hostBoot: String
     private let diagnostics: Diagnostics
-    private let announced = Mutex<[Place: Announcement]>([:])
+    private let announced = Mutex<[SlotID: Announcement]>([:])
     private var sinksByKey: [StreamKey: StreamSink] = [:]
     private var bySlot: [[StreamSink?]]
     private var vms: [VMIdentity: VMStore] = [:]
@@ -44,12 +44,12 @@ final class StreamTable: @unchecked Sendable {
 
     /// Says what the slot will stand for, before the entry that opens it is published; from any thread.
     func announce(_ announcement: Announcement, ring: Int, slot: Int) {
-        announced.withLock { $0[Place(ring: ring, slot: slot)] = announcement }
+        announced.withLock { $0[SlotID(ring: ring, slot: slot)] = announcement }
     }
 
     /// Makes a slot stand for the stream that was announced for it.
     func open(ring: Int, slot: Int, for opener: any SinkOpening) -> StreamSink? {
-        guard let announcement = announced.withLock({ $0.removeValue(forKey: Place(ring: ring, slot: slot)) }) else {
+        guard let announcement = announced.withLock({ $0.removeValue(forKey: SlotID(ring: ring, slot: slot)) }) else {
             return nil
         }
         let sink = sink(announcement.key, for: opener)
@@ -122,7 +122,7 @@ final class StreamTable: @unchecked Sendable {
     func vm(_ key: VMKey) throws(SystemError) -> VMStore {
         if let open = vms[key.identity] {
             if open.vm.identity.name != key.name || open.vm.ended != nil {
-                try open.goOn(as: key.name)
+                try open.rename(to: key.name)
             }
             return open
         }
@@ -176,7 +176,7 @@ final class StreamTable: @unchecked Sendable {
         do {
             try vm.closeCleanly()
         } catch {
-            diagnostics.say(.warning, "\(vm.vm.identity.name): not closed cleanly: \(error)")
+            diagnostics.log(.warning, "\(vm.vm.identity.name): not closed cleanly: \(error)")
         }
     }
 }

@@ -7,19 +7,19 @@ import SystemIO
 final class WorkerInbox<Worker>: Sendable {
     typealias Job = @Sendable (Worker) -> Void
 
-    private let alarm: Alarm
+    private let wakeEvent: WakeEvent
     private let isAsleep = Atomic<Bool>(false)
     private let jobs = Mutex<[Job]>([])
     private let stopping = Atomic<Bool>(false)
 
     init() throws(SystemError) {
-        alarm = try Alarm()
+        wakeEvent = try WakeEvent()
     }
 
     /// Wakes the thread if it sleeps; to be called after there is something for it.
     func wake() {
         if isAsleep.exchange(false, ordering: .acquiringAndReleasing) {
-            alarm.ring()
+            wakeEvent.signal()
         }
     }
 
@@ -27,13 +27,13 @@ final class WorkerInbox<Worker>: Sendable {
     func post(_ job: @escaping Job) {
         jobs.withLock { $0.append(job) }
         isAsleep.store(false, ordering: .releasing)
-        alarm.ring()
+        wakeEvent.signal()
     }
 
     /// Asks the thread to end.
     func stop() {
         stopping.store(true, ordering: .releasing)
-        alarm.ring()
+        wakeEvent.signal()
     }
 
     /// Whether it was asked to.
@@ -49,11 +49,11 @@ final class WorkerInbox<Worker>: Sendable {
     }
 
     /// On the thread: sleeps until it is woken, or that many microseconds. Not at all when it was asked for something, or
-    /// `hasNews`, since it last looked: whoever brings news after that sees it asleep, and wakes it.
-    func sleep(microseconds: Int64?, unless hasNews: () -> Bool) {
+    /// `hasWork`, since it last looked: whoever brings news after that sees it asleep, and wakes it.
+    func sleep(microseconds: Int64?, unless hasWork: () -> Bool) {
         isAsleep.store(true, ordering: .sequentiallyConsistent)
-        if !hasNews(), !isStopping, jobs.withLock({ $0.isEmpty }) {
-            alarm.sleep(microseconds: microseconds)
+        if !hasWork(), !isStopping, jobs.withLock({ $0.isEmpty }) {
+            wakeEvent.sleep(microseconds: microseconds)
         }
         isAsleep.store(false, ordering: .releasing)
     }

@@ -17,16 +17,16 @@ final class Console: @unchecked Sendable {
     let shard: Shard
     private unowned let hub: ConsoleHub
     /// Its log; nil when it is only to be joined.
-    private let log: ConsoleLog?
-    private var line: GuestLine?
-    private var listener: PassiveSocket?
-    private var passThrough: PassiveSocket?
+    private let consoleLog: ConsoleLog?
+    private var guest: GuestConnection?
+    private var listener: ListeningSocket?
+    private var passThrough: ListeningSocket?
     private var watchers: [Watcher] = []
     private var writer: Watcher?
     /// Those who wait to be told what they can do on a console on demand, until it was dialled.
     private var awaitingDial: [() -> Void] = []
     /// Why the console could not be reached, as the watchers were told.
-    private var toldFailure: SystemError?
+    private var reportedFailure: SystemError?
     private var knownPeer: ProcessIdentity?
     /// Whether it has been connected since this process began, and whether nobody was found there since then.
     private var wasConnected = false
@@ -47,7 +47,7 @@ final class Console: @unchecked Sendable {
         self.definition = definition
         self.shard = shard
         self.hub = hub
-        log = definition.isOnDemand ? nil : ConsoleLog(definition, capture: hub.capture, shard: shard)
+        consoleLog = definition.isOnDemand ? nil : ConsoleLog(definition, capture: hub.capture, shard: shard)
     }
 
     /// Begins to be reached: with a connection that is there already, or by dialling. `discarded` is what the keeper of
@@ -59,12 +59,12 @@ final class Console: @unchecked Sendable {
         discarded: DiscardedOutput? = nil
     ) {
         self.knownPeer = knownPeer
-        guard let log else {
+        guard let consoleLog else {
             return
         }
-        log.open()
+        consoleLog.open()
         if let discarded {
-            log.countLoss(bytes: discarded.bytes, lines: discarded.lines, since: discarded.since)
+            consoleLog.countLoss(bytes: discarded.bytes, lines: discarded.lines, since: discarded.since)
         }
         if let connection {
             connected(connection, isHandedOver: isHandedOver)
@@ -76,16 +76,16 @@ final class Console: @unchecked Sendable {
     var status: ConsoleHub.Status {
         ConsoleHub.Status(
             definition: definition,
-            isConnected: line != nil,
+            isConnected: guest != nil,
             watchers: watchers.count,
             writer: writer?.who,
             passThrough: passThrough?.path,
-            isStored: log?.isStored ?? false
+            isStored: consoleLog?.isStored ?? false
         )
     }
 
-    private func say(_ level: DiagnosticLevel, _ message: String) {
-        hub.capture.diagnostics.say(level, "console \(definition.key.name)/\(definition.key.stream): \(message)")
+    private func log(_ level: DiagnosticLevel, _ message: String) {
+        hub.capture.diagnostics.log(level, "console \(definition.key.name)/\(definition.key.stream): \(message)")
     }
 
     // MARK: - Reaching the guest
@@ -94,7 +94,7 @@ final class Console: @unchecked Sendable {
     private var isWanted: Bool { !definition.isOnDemand || !watchers.isEmpty }
 
     private func dial() {
-        guard isWanted, definition.endpoint.isDialled, line == nil, !isDialling, !isSpent, !isEnded else {
+        guard isWanted, definition.endpoint.isDialled, guest == nil, !isDialling, !isSpent, !isEnded else {
             return
         }
         isDialling = true
@@ -105,7 +105,7 @@ final class Console: @unchecked Sendable {
     func dialled(_ result: Result<Connection, SystemError>) {
         isDialling = false
         defer { settleAttachments() }
-        guard line == nil, !isEnded, isWanted else {
+        guard guest == nil, !isEnded, isWanted else {
             return
         }
         switch result {
@@ -119,9 +119,9 @@ final class Console: @unchecked Sendable {
             wasAbsent = true
         }
         if definition.isOnDemand {
-            if toldFailure != error {
-                tellAll("the console cannot be reached: \(error); it is tried again")
-                toldFailure = error
+            if reportedFailure != error {
+                notifyWatchers("the console cannot be reached: \(error); it is tried again")
+                reportedFailure = error
             }
             // Who has left meanwhile is seen to have, and ends the trying.
             inputDrained()
@@ -145,7 +145,7 @@ final class Console: @unchecked Sendable {
         let wasSlow = backoff.isSlow
         let delay = backoff.next()
         if backoff.isSlow, !wasSlow {
-            say(.warning, "\(reason()); it is tried again every \(Backoff.slow / 1_000_000) s")
+            log(.warning, "\(reason()); it is tried again every \(Backoff.slow / 1_000_000) s")
         }
         retry = shard.loop.schedule(afterMicroseconds: delay) { [weak self] in
             self?.retry = nil
@@ -168,10 +168,10 @@ final class Console: @unchecked Sendable {
     }
 
     /// The VMM is to connect to `socket`.
-    func listen(on socket: PassiveSocket) {
+    func listen(on socket: ListeningSocket) {
         listener = begin(socket) { console, descriptor in
             // The newest connection is the VMM's: one that restarted may not have been seen to go.
-            if console.line != nil {
+            if console.guest != nil {
                 console.disconnected()
             }
             console.connected(Connection(descriptor), isHandedOver: false)
@@ -180,9 +180,9 @@ final class Console: @unchecked Sendable {
 
     /// The socket, handing out connections; nil when the console has ended meanwhile, or the loop takes no more.
     private func begin(
-        _ socket: PassiveSocket,
+        _ socket: ListeningSocket,
         _ onConnection: @escaping (Console, consuming Descriptor) -> Void
-    ) -> PassiveSocket? {
+    ) -> ListeningSocket? {
         guard !isEnded else {
             hub.discard([socket])
             return nil
@@ -191,7 +191,7 @@ final class Console: @unchecked Sendable {
             try socket.begin(on: shard.loop) { [unowned self] descriptor in onConnection(self, descriptor) }
             return socket
         } catch {
-            say(.error, "cannot listen at \(socket.path): \(error)")
+            log(.error, "cannot listen at \(socket.path): \(error)")
             hub.discard([socket])
             return nil
         }
@@ -199,23 +199,23 @@ final class Console: @unchecked Sendable {
 
     private func connected(_ connection: Connection, isHandedOver: Bool) {
         let peer = connection.peer
-        let line: GuestLine
+        let guest: GuestConnection
         do throws(SystemError) {
-            line = try GuestLine(connection, console: self)
+            guest = try GuestConnection(connection, console: self)
         } catch {
             // A regular file, mostly, where a pipe should be.
             unreachable(SystemError("wait for", definition.endpoint.description, code: error.code))
             return
         }
-        self.line = line
-        toldFailure = nil
+        self.guest = guest
+        reportedFailure = nil
         cancel(&forgetting)
         connectedAt = hub.capture.clock.monotonicMicroseconds()
         if isHandedOver, hub.capture.hasLostBefore {
-            log?.mark(.absence(.daemonAway))
+            consoleLog?.mark(.absence(.daemonAway))
         }
         if !isHandedOver, let boundary = boundary(before: peer) {
-            log?.mark(boundary, since: wasConnected ? nil : hub.absentSince)
+            consoleLog?.mark(boundary, since: wasConnected ? nil : hub.absentSince)
         }
         (wasConnected, wasAbsent) = (true, false)
         knownPeer = peer
@@ -245,9 +245,9 @@ final class Console: @unchecked Sendable {
 
     /// Closes the connection.
     private func hangUp() {
-        line?.end()
-        line = nil
-        log?.mark(.boot(.closed))
+        guest?.end()
+        guest = nil
+        consoleLog?.mark(.boot(.closed))
         if !definition.isOnDemand {
             hub.disconnected(definition)
         }
@@ -255,23 +255,23 @@ final class Console: @unchecked Sendable {
 
     /// The guest's end is closed.
     func disconnected() {
-        guard line != nil else {
+        guard guest != nil else {
             return
         }
         hangUp()
         // What nobody takes any more keeps no writer waiting.
         inputDrained()
-        let comesBack = definition.endpoint.comesBack
-        guard comesBack != .never else {
+        let reconnectPolicy = definition.endpoint.reconnectPolicy
+        guard reconnectPolicy != .never else {
             isSpent = true
             closeWatchers { !$0.isBehind }
             return
         }
-        tellAll("the console was closed; waiting for it to come back; what is typed until then is dropped")
+        notifyWatchers("the console was closed; waiting for it to come back; what is typed until then is dropped")
         if hub.capture.clock.monotonicMicroseconds() - connectedAt >= Self.settled {
             backoff = Backoff()
         }
-        if definition.endpoint.isDialled, comesBack == .retry {
+        if definition.endpoint.isDialled, reconnectPolicy == .retry {
             retryLater("\(definition.endpoint.description) is closed as soon as it is opened")
         }
     }
@@ -284,47 +284,47 @@ final class Console: @unchecked Sendable {
     }
 
     func receive(from descriptor: Int32) -> StreamIntake.Received {
-        log?.receive(from: descriptor) ?? shard.receiveUnstored(from: descriptor)
+        consoleLog?.receive(from: descriptor) ?? shard.receiveUnstored(from: descriptor)
     }
 
     /// What a console leaves behind when it ends.
-    struct Remains: Sendable {
+    struct TeardownResult: Sendable {
         /// The descriptor that leads to the guest, when it is to be passed on.
         var descriptor: Int32?
         /// Sockets whose files are to be removed.
-        var sockets: [PassiveSocket]
+        var sockets: [ListeningSocket]
     }
 
     /// Closes the console for good, and tells those who watch why.
-    func end(_ reason: String) -> Remains {
-        if line != nil {
+    func end(_ reason: String) -> TeardownResult {
+        if guest != nil {
             hangUp()
         }
-        return Remains(descriptor: nil, sockets: release(reason))
+        return TeardownResult(descriptor: nil, sockets: release(reason))
     }
 
     /// Lets go without a mark: the next process goes on, with the descriptor when it `isPassedOn`. Else the connection is
     /// closed, once all that the guest's side was rid of has been read.
-    func suspend(isPassedOn: Bool) -> Remains {
+    func suspend(isPassedOn: Bool) -> TeardownResult {
         if definition.isOnDemand {
             return end("guestlog stops")
         }
-        let descriptor = isPassedOn ? line?.handOver() : nil
+        let descriptor = isPassedOn ? guest?.handOver() : nil
         if !isPassedOn {
-            line?.drainAndEnd()
+            guest?.drainAndEnd()
         }
-        line = nil
-        return Remains(descriptor: descriptor, sockets: release("guestlog stops"))
+        guest = nil
+        return TeardownResult(descriptor: descriptor, sockets: release("guestlog stops"))
     }
 
-    private func release(_ reason: String) -> [PassiveSocket] {
+    private func release(_ reason: String) -> [ListeningSocket] {
         isEnded = true
         settleAttachments()
-        tellAll(reason)
+        notifyWatchers(reason)
         cancel(&retry)
         cancel(&forgetting)
         closeWatchers { _ in true }
-        log?.close()
+        consoleLog?.close()
         let sockets = [listener, passThrough].compactMap { $0 }
         sockets.forEach { $0.end() }
         listener = nil
@@ -340,24 +340,26 @@ final class Console: @unchecked Sendable {
         _ descriptor: consuming Descriptor,
         as role: WatcherRole,
         who: String,
-        place: SocketSessions.Place? = nil,
+        slot: SocketSessions.Slot? = nil,
         _ onAttached: @escaping (ConsoleHub.Attachment?) -> Void = { _ in }
     ) {
-        let watcher = Watcher(descriptor, who: who, place: place, console: self)
+        let watcher = Watcher(descriptor, who: who, slot: slot, console: self)
         guard !isEnded, watcher.begin() else {
             onAttached(nil)
             return
         }
         watchers.append(watcher)
         if definition.isOnDemand {
-            toldFailure = nil
+            reportedFailure = nil
             dial()
-        } else if line == nil {
-            watcher.tell("\(definition.key.name) is not connected; waiting for it; what is typed until then is dropped")
+        } else if guest == nil {
+            watcher.notify(
+                "\(definition.key.name) is not connected; waiting for it; what is typed until then is dropped"
+            )
         }
         let refusal = admit(watcher, as: role)
         let report = { [unowned self] in
-            onAttached(isEnded ? nil : ConsoleHub.Attachment(refusal: refusal, isConnected: line != nil))
+            onAttached(isEnded ? nil : ConsoleHub.Attachment(refusal: refusal, isConnected: guest != nil))
         }
         if isDialling, definition.isOnDemand {
             awaitingDial.append(report)
@@ -376,35 +378,35 @@ final class Console: @unchecked Sendable {
     private func admit(_ watcher: Watcher, as role: WatcherRole) -> String? {
         let who = watcher.who
         guard role != .watch else {
-            say(.notice, "\(who) watches")
+            log(.notice, "\(who) watches")
             return "watching only"
         }
         guard definition.endpoint.takesInput else {
             let refusal = "a named pipe carries nothing to the guest"
-            watcher.tell(refusal + "; you are watching")
-            say(.notice, "\(who) watches: nothing can be typed on a named pipe")
+            watcher.notify(refusal + "; you are watching")
+            log(.notice, "\(who) watches: nothing can be typed on a named pipe")
             return refusal
         }
         if let writer {
             guard role == .steal else {
                 let refusal = "\(writer.who) is writing"
-                watcher.tell(refusal + "; you are watching")
-                say(.notice, "\(who) watches: \(refusal)")
+                watcher.notify(refusal + "; you are watching")
+                log(.notice, "\(who) watches: \(refusal)")
                 return refusal
             }
-            writer.tell("\(who) has taken over; you are watching")
+            writer.notify("\(who) has taken over; you are watching")
             inputDrained()
-            say(.notice, "\(who) writes, taking over from \(writer.who)")
+            log(.notice, "\(who) writes, taking over from \(writer.who)")
         } else {
-            say(.notice, "\(who) writes")
+            log(.notice, "\(who) writes")
         }
         writer = watcher
-        watcher.pauseInput(definition.isOnDemand && line == nil)
+        watcher.pauseInput(definition.isOnDemand && guest == nil)
         return nil
     }
 
     func drop(_ watcher: Watcher) {
-        say(.info, "\(watcher.who) has left")
+        log(.info, "\(watcher.who) has left")
         watcher.end()
         watchers.removeAll { $0 === watcher }
         if writer === watcher {
@@ -420,7 +422,7 @@ final class Console: @unchecked Sendable {
         }
         cancel(&retry)
         backoff = Backoff()
-        if let line, !line.isCongested {
+        if let guest, !guest.isCongested {
             hangUp()
         }
     }
@@ -430,8 +432,8 @@ final class Console: @unchecked Sendable {
         guard watcher === writer else {
             return
         }
-        line?.send(bytes)
-        watcher.pauseInput(line?.isCongested ?? false)
+        guest?.send(bytes)
+        watcher.pauseInput(guest?.isCongested ?? false)
     }
 
     /// The guest takes what is typed.
@@ -447,16 +449,16 @@ final class Console: @unchecked Sendable {
         writer = nil
     }
 
-    private func tellAll(_ message: String) {
+    private func notifyWatchers(_ message: String) {
         for watcher in watchers {
-            watcher.tell(message)
+            watcher.notify(message)
         }
     }
 
     // MARK: - Pass-through
 
     /// Offers a socket of our own to other programs: the VMM's serves one client, and that is us.
-    func passThrough(by socket: PassiveSocket) {
+    func passThrough(by socket: ListeningSocket) {
         passThrough = begin(socket) { console, descriptor in
             let peer = try? UnixSocket.peer(of: descriptor.raw)
             let who = peer.map { "user \($0.user) (process \($0.process))" } ?? "somebody"
@@ -465,14 +467,14 @@ final class Console: @unchecked Sendable {
     }
 
     private func attachBySocket(_ descriptor: consuming Descriptor, who: String) {
-        let place: SocketSessions.Place
-        do throws(SessionsFull) {
-            place = try hub.socketSessions.takePlace(beside: watchers.count { $0.place != nil })
+        let slot: SocketSessions.Slot
+        do throws(SessionLimitReached) {
+            slot = try hub.socketSessions.acquireSlot(beside: watchers.count { $0.slot != nil })
         } catch {
-            Watcher.tell("\(error.message): end one, or use guestlog console \(definition.key.name)", by: descriptor)
-            say(.info, "\(who) is refused: \(error.message)")
+            Watcher.notify("\(error.message): end one, or use guestlog console \(definition.key.name)", by: descriptor)
+            log(.info, "\(who) is refused: \(error.message)")
             return
         }
-        attach(descriptor, as: .write, who: who, place: place)
+        attach(descriptor, as: .write, who: who, slot: slot)
     }
 }

@@ -142,13 +142,18 @@ public final class ConsoleHub: Sendable {
             }
             let connection = Connection(Descriptor(owning: raw), peer: entry.peer)
             let discarded = state.withLock { $0.discarded.removeValue(forKey: entry.descriptorName) }
-            add(present(entry.definition, named), with: connection, isHandedOver: true, discarded: discarded)
+            add(
+                currentDefinition(for: entry.definition, named),
+                with: connection,
+                isHandedOver: true,
+                discarded: discarded
+            )
         }
-        let strangers = state.withLock { state in
+        let unknownDescriptors = state.withLock { state in
             defer { state.inherited.removeAll() }
             return state.inherited
         }
-        for (name, raw) in strangers {
+        for (name, raw) in unknownDescriptors {
             manager.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
             close(raw)
         }
@@ -164,7 +169,7 @@ public final class ConsoleHub: Sendable {
         discovery.onGone = { [weak self] path in self?.endpointGone(path) }
         named.forEach { add($0) }
         let (control, discovery, patterns) = (control, discovery, patterns)
-        let droppedPaths = table.droppedPlaces.compactMap(\.path)
+        let droppedPaths = table.droppedEndpoints.compactMap(\.path)
         control.post {
             discovery.setPatterns(patterns)
             droppedPaths.forEach(discovery.follow)
@@ -178,7 +183,7 @@ public final class ConsoleHub: Sendable {
     }
 
     /// What the console that `past` told of is told to be now: its plain file or its rate may have changed.
-    private func present(_ past: Definition, _ named: [Definition]) -> Definition {
+    private func currentDefinition(for past: Definition, _ named: [Definition]) -> Definition {
         let found = past.isDiscovered ? patterns.compactMap { $0.definition(like: past) } : []
         return (named + found).first { $0.key == past.key && $0.endpoint == past.endpoint } ?? past
     }
@@ -189,11 +194,11 @@ public final class ConsoleHub: Sendable {
     @discardableResult
     public func stop(passedOn: Bool = false) -> [(name: String, descriptor: Int32)] {
         var passed: [(name: String, descriptor: Int32)] = []
-        var sockets: [PassiveSocket] = []
+        var sockets: [ListeningSocket] = []
         for console in state.withLock({ $0.consoles.all }) {
-            let remains = console.shard.loop.perform { console.suspend(isPassedOn: passedOn) }
-            sockets += remains.sockets
-            if let descriptor = remains.descriptor {
+            let result = console.shard.loop.perform { console.suspend(isPassedOn: passedOn) }
+            sockets += result.sockets
+            if let descriptor = result.descriptor {
                 passed.append((ConsoleTable.descriptorName(of: console.definition.key), descriptor))
             }
         }
@@ -223,7 +228,7 @@ public final class ConsoleHub: Sendable {
     }
 
     /// What came of adding a console.
-    public enum Added: Hashable, Sendable {
+    public enum AddResult: Hashable, Sendable {
         /// It is new.
         case new
         /// It is not captured, because another is.
@@ -237,7 +242,7 @@ public final class ConsoleHub: Sendable {
     /// Adds a console, unless it conflicts with one that is captured: that is a problem, and said. One that was dropped
     /// may be found as often as it likes; named by hand, it is captured again.
     @discardableResult
-    public func add(_ definition: Definition) -> Added {
+    public func add(_ definition: Definition) -> AddResult {
         if !definition.isDiscovered {
             setDropped(definition.endpoint, false)
         }
@@ -279,13 +284,13 @@ public final class ConsoleHub: Sendable {
         isHandedOver: Bool = false,
         discarded: DiscardedOutput? = nil,
         _ onBegin: @escaping @Sendable (Console) -> Void = { _ in }
-    ) -> Added {
+    ) -> AddResult {
         let shard = capture.shard(of: definition.key.vm)
         let console = Console(definition, shard: shard, hub: self)
         var displaced: [Console] = []
         let added = state.withLock { [consoleLimit] state in
             if let conflict = Self.conflict(of: definition, in: state) {
-                return Added.conflict(conflict)
+                return AddResult.conflict(conflict)
             }
             if definition.isDiscovered, table.isDropped(definition.endpoint) {
                 return .dropped
@@ -428,7 +433,7 @@ public final class ConsoleHub: Sendable {
     }
 
     private func endpointGone(_ path: String) {
-        for place in table.droppedPlaces where Bytewise(place.path) == Bytewise(path) {
+        for place in table.droppedEndpoints where Bytewise(place.path) == Bytewise(path) {
             setDropped(place, false)
         }
         problems.clearConflicts { Bytewise($0.path) == Bytewise(path) }
@@ -448,18 +453,18 @@ public final class ConsoleHub: Sendable {
         let definition = console.definition
         if case .listen(let path) = definition.endpoint {
             do throws(SystemError) {
-                let socket = try PassiveSocket(path: path)
+                let socket = try ListeningSocket(path: path)
                 console.shard.loop.post { console.listen(on: socket) }
             } catch {
-                capture.diagnostics.say(.error, "console \(definition.key.name): \(error)")
+                capture.diagnostics.log(.error, "console \(definition.key.name): \(error)")
             }
         }
         if let path = passThroughPath(of: definition.key) {
             do throws(SystemError) {
-                let socket = try PassiveSocket(path: path)
+                let socket = try ListeningSocket(path: path)
                 console.shard.loop.post { console.passThrough(by: socket) }
             } catch {
-                capture.diagnostics.say(.warning, "console \(definition.key.name): no socket for others: \(error)")
+                capture.diagnostics.log(.warning, "console \(definition.key.name): no socket for others: \(error)")
             }
         }
         if let watched = definition.endpoint.watchedPath {
@@ -495,7 +500,7 @@ public final class ConsoleHub: Sendable {
     }
 
     /// Removes the files of sockets that have ended.
-    func discard(_ sockets: [PassiveSocket]) {
+    func discard(_ sockets: [ListeningSocket]) {
         control.post { sockets.forEach { $0.removeFile() } }
     }
 

@@ -16,7 +16,7 @@ final class ConsoleLog {
     private var intake: StreamIntake?
     private var retry: EventLoop.TimerToken?
     /// What could not be kept since the console began, while there is no intake.
-    private var unkept: (bytes: Int, lines: Int, since: Int64)?
+    private var unstored: (bytes: Int, lines: Int, since: Int64)?
     /// What the transport saw meanwhile.
     private var boundaries: [ConsoleBoundary] = []
     private var isCapturedElsewhere = false
@@ -44,7 +44,7 @@ final class ConsoleLog {
             let intake = try capture.open(definition.key, options: options, on: shard)
             self.intake = intake
             if capture.problems.clear(subject) {
-                capture.diagnostics.say(.notice, "console \(subject): is stored from now on")
+                capture.diagnostics.log(.notice, "console \(subject): is stored from now on")
             }
             settle(intake)
         } catch {
@@ -53,9 +53,9 @@ final class ConsoleLog {
     }
 
     private func refused(_ error: CaptureService.OpenError) {
-        if error.isPassing {
+        if error.isTransient {
             if capture.problems.raise(subject, "not stored: \(error); what is said is counted as lost") {
-                capture.diagnostics.say(
+                capture.diagnostics.log(
                     .error,
                     "console \(subject): cannot be stored, bytes are counted as lost: \(error)"
                 )
@@ -66,16 +66,16 @@ final class ConsoleLog {
             }
         } else {
             isCapturedElsewhere = true
-            capture.diagnostics.say(.warning, "console \(subject): \(error)")
+            capture.diagnostics.log(.warning, "console \(subject): \(error)")
         }
     }
 
     /// Tells what happened before there was an intake.
     private func settle(_ intake: StreamIntake) {
-        if let unkept {
-            intake.countLoss(bytes: unkept.bytes, lines: unkept.lines, since: unkept.since, reason: .noRoom)
+        if let unstored {
+            intake.countLoss(bytes: unstored.bytes, lines: unstored.lines, since: unstored.since, reason: .noRoom)
         }
-        unkept = nil
+        unstored = nil
         boundaries.forEach { intake.mark($0) }
         boundaries.removeAll()
     }
@@ -97,8 +97,8 @@ final class ConsoleLog {
     }
 
     private func count(bytes: Int, lines: Int, since: Int64) {
-        let before = unkept ?? (0, 0, since)
-        unkept = (before.bytes + bytes, before.lines + lines, min(before.since, since))
+        let before = unstored ?? (0, 0, since)
+        unstored = (before.bytes + bytes, before.lines + lines, min(before.since, since))
     }
 
     /// Marks what the transport saw (`StreamIntake.mark`).

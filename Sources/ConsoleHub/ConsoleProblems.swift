@@ -22,7 +22,7 @@ final class ConsoleProblems: Sendable {
 
     private func raise(_ subject: String, _ reason: String) {
         if problems.raise(subject, "not captured: \(reason)") {
-            diagnostics.say(.warning, "console \(subject) is not captured: \(reason)")
+            diagnostics.log(.warning, "console \(subject) is not captured: \(reason)")
         }
     }
 

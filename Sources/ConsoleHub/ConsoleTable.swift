@@ -47,8 +47,8 @@ final class ConsoleTable: Sendable {
         var known: [Entry] = []
         for (name, json) in folder.entries() {
             if name == Self.droppedName {
-                let places = (json.elements ?? []).compactMap { $0.text.flatMap(Endpoint.init) }
-                dropped.withLock { $0 = Set(places) }
+                let endpoints = (json.elements ?? []).compactMap { $0.text.flatMap(Endpoint.init) }
+                dropped.withLock { $0 = Set(endpoints) }
             } else if name == Self.stoppedName {
                 stopped.withLock { $0 = json["time"]?.integer }
             } else if let entry = Self.decode(json), entry.descriptorName == name {
@@ -88,25 +88,25 @@ final class ConsoleTable: Sendable {
         folder.remove(Self.descriptorName(of: key))
     }
 
-    /// Whether the console at `place` was dropped, and its path has not gone since.
-    func isDropped(_ place: Endpoint) -> Bool {
-        dropped.withLock { $0.contains(place) }
+    /// Whether the console at `endpoint` was dropped, and its path has not gone since.
+    func isDropped(_ endpoint: Endpoint) -> Bool {
+        dropped.withLock { $0.contains(endpoint) }
     }
 
     /// Dropped or not, from now on; whether that is news, to be noted with `noteDropped`.
-    func setDropped(_ place: Endpoint, _ isDropped: Bool) -> Bool {
+    func setDropped(_ endpoint: Endpoint, _ isDropped: Bool) -> Bool {
         dropped.withLock { dropped in
-            isDropped ? dropped.insert(place).inserted : dropped.remove(place) != nil
+            isDropped ? dropped.insert(endpoint).inserted : dropped.remove(endpoint) != nil
         }
     }
 
-    /// All dropped places.
-    var droppedPlaces: Set<Endpoint> { dropped.withLock { $0 } }
+    /// All dropped endpoints.
+    var droppedEndpoints: Set<Endpoint> { dropped.withLock { $0 } }
 
     /// Notes which are dropped now.
     func noteDropped() {
-        let places = droppedPlaces.map(\.description).sorted()
-        try? folder.put(Self.droppedName, .array(places.map { .string($0) }))
+        let endpoints = droppedEndpoints.map(\.description).sorted()
+        try? folder.put(Self.droppedName, .array(endpoints.map { .string($0) }))
     }
 
     private static func encode(_ entry: Entry) -> JSON {

@@ -24,7 +24,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
     private var refused: Set<Path> = []
     /// What is not captured, and was said to be: it is said once of each file.
     private var ignored: [Path: FileAttributes.Identity?] = [:]
-    private var nextLook: EventLoop.TimerToken?
+    private var nextScan: EventLoop.TimerToken?
 
     /// A console's place was found.
     var onFound: (ConsoleHub.Definition) -> Void = { _ in }
@@ -36,7 +36,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
     /// What happens in a folder, access rights included: they may be all that was missing.
     private static let events = DirectoryWatch.entries | UInt32(IN_ATTRIB)
     /// How often all is looked at where there is no watch, in microseconds.
-    private static let lookInterval: Int64 = 30_000_000
+    private static let scanInterval: Int64 = 30_000_000
 
     /// A discovery on `loop`, by `watch`, or without one when there is none to be had.
     init(
@@ -58,7 +58,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
 
     /// Looks through everything there is.
     func begin() {
-        patterns.forEach(look)
+        patterns.forEach(scan)
     }
 
     /// Tells from now on what becomes of `path`, and what has become of it.
@@ -66,7 +66,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
         watchFolder(DirectoryHandle.split(path).directory)
         let status = FileAttributes(at: path)
         paths.updateValue(status, forKey: Path(path))
-        tell(of: path, isGone: status == nil)
+        notify(of: path, isGone: status == nil)
     }
 
     /// Forgets `path`.
@@ -74,7 +74,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
         paths[Path(path)] = nil
     }
 
-    private func tell(of path: String, isGone: Bool) {
+    private func notify(of path: String, isGone: Bool) {
         if isGone {
             ignored[Path(path)] = nil
             onGone(path)
@@ -123,27 +123,27 @@ final class Discovery: EventHandler, @unchecked Sendable {
 
     private func refuse(_ folder: String, _ error: SystemError) {
         if refused.isEmpty {
-            let seconds = Self.lookInterval / 1_000_000
-            diagnostics.say(.warning, "cannot watch for consoles: \(error); they are looked for every \(seconds) s")
+            let seconds = Self.scanInterval / 1_000_000
+            diagnostics.log(.warning, "cannot watch for consoles: \(error); they are looked for every \(seconds) s")
         }
         refused.insert(Path(folder))
-        if nextLook == nil {
-            nextLook = loop.schedule(afterMicroseconds: Self.lookInterval) { [weak self] in
-                self?.nextLook = nil
-                self?.lookAtAll()
+        if nextScan == nil {
+            nextScan = loop.schedule(afterMicroseconds: Self.scanInterval) { [weak self] in
+                self?.nextScan = nil
+                self?.scanAll()
             }
         }
     }
 
     /// Looks at everything without having been told what has changed.
-    func lookAtAll() {
+    func scanAll() {
         refused = refused.filter { FileAttributes(at: $0.wrappedValue) != nil }
         ignored = ignored.filter { FileAttributes(at: $0.key.wrappedValue)?.identity == $0.value }
         for (path, before) in paths {
             let now = FileAttributes(at: path.wrappedValue)
             paths.updateValue(now, forKey: path)
             if now?.identity != before?.identity || now?.changed != before?.changed {
-                tell(of: path.wrappedValue, isGone: now == nil)
+                notify(of: path.wrappedValue, isGone: now == nil)
             }
         }
         watchAll()
@@ -170,7 +170,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
             handle(event, of: watch)
         }
         if events.contains(where: \.isOverflow) {
-            lookAtAll()
+            scanAll()
         } else if !events.isEmpty {
             watchAll()
             begin()
@@ -190,7 +190,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
         } else if !event.name.isEmpty {
             for folder in paths {
                 let path = folder.wrappedValue == "/" ? "/" + event.name : folder.wrappedValue + "/" + event.name
-                tell(of: path, isGone: event.mask & UInt32(IN_DELETE | IN_MOVED_FROM) != 0)
+                notify(of: path, isGone: event.mask & UInt32(IN_DELETE | IN_MOVED_FROM) != 0)
             }
         }
     }
@@ -199,15 +199,15 @@ final class Discovery: EventHandler, @unchecked Sendable {
 
     /// Looks through the folders of a pattern: by its path to the first that has a placeholder, from there on by each
     /// folder's own descriptor, so that no link is followed where other users may make one.
-    private func look(for pattern: DiscoveryPattern) {
+    private func scan(for pattern: DiscoveryPattern) {
         watchFolder(pattern.trustedFolder)
         guard let folder = try? DirectoryHandle(pattern.trustedFolder) else {
             return
         }
-        look(in: folder, pattern, level: pattern.literal.count, values: [:])
+        scan(in: folder, pattern, level: pattern.literal.count, values: [:])
     }
 
-    private func look(
+    private func scan(
         in folder: borrowing DirectoryHandle,
         _ pattern: DiscoveryPattern,
         level: Int,
@@ -247,7 +247,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
         values: [String: String]
     ) {
         do throws(SystemError) {
-            look(in: try folder.directory(name), pattern, level: level, values: values)
+            scan(in: try folder.directory(name), pattern, level: level, values: values)
         } catch  where error.code == ELOOP {
             ignore(folder.path(of: name), folder.attributes(of: name), error.reason)
         } catch {}
@@ -319,6 +319,6 @@ final class Discovery: EventHandler, @unchecked Sendable {
         guard before != .some(status?.identity) else {
             return
         }
-        diagnostics.say(.warning, "\(path) is not captured: \(reason)")
+        diagnostics.log(.warning, "\(path) is not captured: \(reason)")
     }
 }

@@ -82,7 +82,7 @@ extension Endpoint {
         case .fifo:
             _ = try locate(trusted: nil)
         case .listen(let path):
-            try PassiveSocket(path: path).removeFile()
+            try ListeningSocket(path: path).removeFile()
         case .tcp, .inherited:
             break
         }

@@ -41,7 +41,7 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// What a closed console may come back by.
-    enum Return {
+    enum ReconnectPolicy {
         /// By trying again.
         case retry
         /// By its path being made anew.
@@ -52,7 +52,7 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
 
     /// What it may come back by, once it was closed. A pseudo-terminal's number goes to the next who asks for one, and
     /// that may be anybody: to open it again would be to listen in on them. Only a link can lead to the VMM's next.
-    var comesBack: Return {
+    var reconnectPolicy: ReconnectPolicy {
         switch self {
         case .connect, .listen, .tcp, .fifo: .retry
         case .terminal(let path): path.hasPrefix("/dev/pts/") ? .never : .change

@@ -16,7 +16,7 @@ final class SocketSessions: Sendable {
     }
 
     /// One session; it counts until this goes.
-    final class Place: Sendable {
+    final class Slot: Sendable {
         private let sessions: SocketSessions
 
         fileprivate init(of sessions: SocketSessions) {
@@ -28,20 +28,22 @@ final class SocketSessions: Sendable {
         }
     }
 
-    /// A place for one more session by a console's socket, `others` of which it has already.
-    func takePlace(beside others: Int) throws(SessionsFull) -> Place {
+    /// A slot for one more session by a console's socket, `others` of which it has already.
+    func acquireSlot(beside others: Int) throws(SessionLimitReached) -> Slot {
         guard others < Self.perConsole else {
-            throw SessionsFull(message: "this socket has \(others) sessions, the most it can have")
+            throw SessionLimitReached(message: "this socket has \(others) sessions, the most it can have")
         }
-        let place = Place(of: self)
+        let slot = Slot(of: self)
         guard count.wrappingAdd(1, ordering: .relaxed).newValue <= total else {
-            throw SessionsFull(message: "the console sockets have \(total) sessions, the most they can have together")
+            throw SessionLimitReached(
+                message: "the console sockets have \(total) sessions, the most they can have together"
+            )
         }
-        return place
+        return slot
     }
 }
 
 /// There are as many sessions as there can be.
-struct SessionsFull: Error {
+struct SessionLimitReached: Error {
     let message: String
 }

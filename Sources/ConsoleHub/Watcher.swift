@@ -19,8 +19,8 @@ public enum WatcherRole: Hashable, Sendable {
 final class Watcher: EventHandler {
     let who: String
     private let descriptor: Descriptor
-    /// Its place among the sessions of the console's socket, when it came by that.
-    let place: SocketSessions.Place?
+    /// Its slot among the sessions of the console's socket, when it came by that.
+    let slot: SocketSessions.Slot?
     private unowned let console: Console
     private var token: EventLoop.Token?
     private var skipped = 0
@@ -31,9 +31,9 @@ final class Watcher: EventHandler {
     /// Most that is read from a watcher at once.
     private static let inputLimit = 4096
 
-    init(_ descriptor: consuming Descriptor, who: String, place: SocketSessions.Place?, console: Console) {
+    init(_ descriptor: consuming Descriptor, who: String, slot: SocketSessions.Slot?, console: Console) {
         self.who = who
-        self.place = place
+        self.slot = slot
         self.descriptor = descriptor
         self.console = console
         var size = Self.buffer
@@ -88,12 +88,12 @@ final class Watcher: EventHandler {
     }
 
     /// Says something to the watcher alone.
-    func tell(_ message: String) {
-        Self.tell(message, by: descriptor)
+    func notify(_ message: String) {
+        Self.notify(message, by: descriptor)
     }
 
     /// Says something to whoever is at the other end of `descriptor`.
-    static func tell(_ message: String, by descriptor: borrowing Descriptor) {
+    static func notify(_ message: String, by descriptor: borrowing Descriptor) {
         let line = Array("\r\n[guestlog: \(message)]\r\n".utf8)
         _ = line.withUnsafeBytes {
             Glibc.send(descriptor.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
@@ -118,7 +118,7 @@ final class Watcher: EventHandler {
 
     func handle(_ readiness: Readiness) {
         if skipped > 0, readiness.contains(.writable) {
-            tell("cut off: \(skipped) bytes behind; attach again, or read the log")
+            notify("cut off: \(skipped) bytes behind; attach again, or read the log")
             console.drop(self)
             return
         }

@@ -21,23 +21,23 @@ struct ConsoleBridge {
 
     func serve(
         _ channel: WebSocketChannel,
-        _ wanted: Result<ConsoleVisit, APIError>,
+        _ wanted: Result<ConsoleSessionRequest, APIError>,
         on connection: AcceptedConnection
     ) async throws {
         try await channel.executeThenClose { inbound, outbound in
             do {
-                let visit = try wanted.get()
+                let session = try wanted.get()
                 let caller =
-                    switch visit.visitor {
+                    switch session.client {
                     case .local: try server.localCaller(connection.peer)
                     case .known(let caller): caller
                     }
                 try await connection.counted.answering(caller) {
                     try await server.sessions.during(caller, channel.channel) {
-                        let key = try key(of: visit, for: caller)
+                        let key = try key(of: session, for: caller)
                         try await server.sessions.reading([key.vm.directoryName], for: caller) {
-                            let console = try await attach(key, visit, as: caller, on: channel.channel.eventLoop)
-                            try await pump(console, visit, inbound, outbound)
+                            let console = try await attach(key, session, as: caller, on: channel.channel.eventLoop)
+                            try await pump(console, session, inbound, outbound)
                         }
                     }
                 }
@@ -69,24 +69,25 @@ struct ConsoleBridge {
         }
     }
 
-    private func key(of visit: ConsoleVisit, for caller: Caller) throws(APIError) -> (stream: StreamKey, vm: VMIdentity)
-    {
-        let stream = visit.stream ?? StreamName.console0.text
-        let consoles = try server.consoles(of: visit.vm, for: caller)
+    private func key(of session: ConsoleSessionRequest, for caller: Caller) throws(APIError) -> (
+        stream: StreamKey, vm: VMIdentity
+    ) {
+        let stream = session.stream ?? StreamName.console0.text
+        let consoles = try server.consoles(of: session.vm, for: caller)
         guard let console = consoles.first(where: { $0.key.stream.text == stream }) else {
             let streams = consoles.map(\.key.stream.text).joined(separator: ", ")
-            throw APIError.notFound("no console of \(visit.vm) feeds \(stream); there is \(streams)")
+            throw APIError.notFound("no console of \(session.vm) feeds \(stream); there is \(streams)")
         }
         return (console.key, console.vm)
     }
 
     private func attach(
         _ key: (stream: StreamKey, vm: VMIdentity),
-        _ visit: ConsoleVisit,
+        _ session: ConsoleSessionRequest,
         as caller: Caller,
         on loop: any NIOCore.EventLoop
     ) async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
-        let raw = try await joinHub(key.stream, try visit.role, caller.name, isStrict: visit.isStrict)
+        let raw = try await joinHub(key.stream, try session.role, caller.name, isStrict: session.isStrict)
         return try await ClientBootstrap(group: loop)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.readSize))
             .withConnectedSocket(raw) { channel in
@@ -95,7 +96,7 @@ struct ConsoleBridge {
                         wrappingChannelSynchronously: channel,
                         configuration: .init(
                             backPressureStrategy: Self.readAhead,
-                            isOutboundHalfClosureEnabled: visit.isStrict
+                            isOutboundHalfClosureEnabled: session.isStrict
                         )
                     )
                 }
@@ -127,11 +128,11 @@ struct ConsoleBridge {
 
     private func pump(
         _ console: NIOAsyncChannel<ByteBuffer, ByteBuffer>,
-        _ visit: ConsoleVisit,
+        _ session: ConsoleSessionRequest,
         _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
         _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
     ) async throws {
-        let framing = visit.framing
+        let framing = session.framing
         let isLeaving = NIOLockedValueBox(false)
         let liveness = Liveness()
         try await console.executeThenClose { output, input in
@@ -150,7 +151,7 @@ struct ConsoleBridge {
                         case .typed(let bytes): try await input.write(bytes)
                         case .ping(let data):
                             try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: data))
-                        case .close where visit.isStrict:
+                        case .close where session.isStrict:
                             // The hub closes its end when it has read all that came before; that is answered with a
                             // close frame, unless the client goes first.
                             isLeaving.withLockedValue { $0 = true }

@@ -24,7 +24,7 @@ extension ControlServer {
             return try await addConsole(request.body, for: caller, reader)
         case .removeConsole(let name): return try removeConsole(name, target, for: caller)
         case .endVM(let vm): return try await endVM(vm, for: caller, reader)
-        case .tokens: return .object([("tokens", .array(tokens.all.map(\.told)))])
+        case .tokens: return .object([("tokens", .array(tokens.all.map(\.publicJSON)))])
         case .addToken: return try await reader.read { try self.addToken(request.body) }
         case .revokeToken(let id): return try await revokeToken(id, reader)
         case .logs, .boots, .wait, .console: preconditionFailure("Exchange answers this route")
@@ -266,7 +266,7 @@ extension ControlServer {
             }
         }
         // Whoever follows it hears of its end.
-        capture.bell.ring(StreamID(vm: vm.directory, stream: .console0))
+        capture.notifier.notify(StreamID(vm: vm.directory, stream: .console0))
         return .object([("ended", .string(vm.identity.name))])
     }
 }

@@ -22,7 +22,7 @@ struct LogStream {
         let question = try LogRequest(target, now: server.now)
         let (store, now) = (server.store(for: caller), server.now)
         // What follows or searches may send nothing for long, and so never find out that the client is gone.
-        let isQuiet = question.selection.follow || question.selection.looksAtText
+        let isQuiet = question.selection.follow || question.selection.filtersByText
         let hasLeft = isQuiet ? request.hasLeft : request.channel.closeFuture
         let turn = ReadTurn()
         hasLeft.whenComplete { _ in turn.cancel() }
@@ -41,7 +41,7 @@ struct LogStream {
                 if question.isResumable {
                     try await outbound.write(.body(ByteBuffer(bytes: ResumableAnswer.piece([], cursor: query.cursor))))
                 }
-                let following = Following(CommitNews(server.capture.bell, reader, until: hasLeft))
+                let following = Following(CommitNotifications(server.capture.notifier, reader, until: hasLeft))
                 let isWhole = try await following.answer(query) { bytes in
                     let piece = question.isResumable ? ResumableAnswer.piece(bytes, cursor: query.cursor) : bytes
                     try await outbound.write(.body(ByteBuffer(bytes: piece)))

@@ -45,7 +45,7 @@ struct WaitRequest {
         let folder = try await reader.read {
             (try? VMLookup.resolve(word, in: store, previousInstance: false))?.directory ?? word
         }
-        let following = Following(CommitNews(server.capture.bell, reader, until: request.hasLeft))
+        let following = Following(CommitNotifications(server.capture.notifier, reader, until: request.hasLeft))
         let found = try await server.sessions.reading([folder], for: caller) {
             try await following.match(wait, within: timeout)
         }

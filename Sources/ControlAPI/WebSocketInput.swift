@@ -32,13 +32,13 @@ struct WebSocketInput {
         case text(ByteBuffer)
     }
 
-    private let framing: ConsoleVisit.Framing
+    private let framing: ConsoleSessionRequest.Framing
     /// Bytes of a text message.
     private let limit: Int
     private var message: Message?
 
     /// Input whose text holds what `framing` says, `limit` bytes a message at most.
-    init(_ framing: ConsoleVisit.Framing, limit: Int) {
+    init(_ framing: ConsoleSessionRequest.Framing, limit: Int) {
         self.framing = framing
         self.limit = limit
     }
@@ -63,18 +63,18 @@ struct WebSocketInput {
             }
             // What is base 64 may come in either kind of frame.
             message = frame.opcode == .text || framing == .base64 ? .text(ByteBuffer()) : .binary
-            return try goOn(frame)
+            return try continueMessage(frame)
         case .continuation:
             guard message != nil else {
                 throw .protocolError("a continuation frame continues no message")
             }
-            return try goOn(frame)
+            return try continueMessage(frame)
         default:
             throw .protocolError("unknown opcode")
         }
     }
 
-    private mutating func goOn(_ frame: WebSocketFrame) throws(Violation) -> Event {
+    private mutating func continueMessage(_ frame: WebSocketFrame) throws(Violation) -> Event {
         guard case .text(var text)? = message else {
             message = frame.fin ? nil : .binary
             return .typed(frame.unmaskedData)

@@ -37,7 +37,7 @@ public struct Configuration: Sendable {
     /// The rate above which what comes by a log of libvirt's goes to its plain file alone; nil: none.
     public var logRate: RateLimit?
     /// Where the API listens besides its Unix socket; nil: nowhere.
-    public var listener: NetworkListener?
+    public var listener: TCPListenerSettings?
     /// What OpenStack's clients find there.
     public var nova: NovaOptions
     /// Where libvirt is asked which VMs there are.
@@ -58,10 +58,10 @@ public struct Configuration: Sendable {
 
     /// The defaults: for root the system's folders, for others the XDG ones.
     public init() {
-        let places = DefaultPlaces()
-        store = places.store
-        runtime = places.runtime
-        socket = places.socket
+        let paths = DefaultPaths()
+        store = paths.store
+        runtime = paths.runtime
+        socket = paths.socket
         logLevel = .notice
         patterns = []
         consoles = []
@@ -89,7 +89,7 @@ public struct Configuration: Sendable {
             "store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack",
         ])
         // What the environment names is there already, and comes before the file.
-        let named = DefaultPlaces.named
+        let named = DefaultPaths.named
         if let folder = try top.text("store"), named.store == nil {
             store = folder
         }
@@ -107,7 +107,7 @@ public struct Configuration: Sendable {
             logLevel = level
         }
         try readRetention(try top.section("retention"))
-        listener = try NetworkListener(try top.section("api"))
+        listener = try TCPListenerSettings(try top.section("api"))
         nova = try NovaOptions(try top.section("openstack"))
         try readLibvirt(try top.section("libvirt"))
         for section in try top.list("consoles") {

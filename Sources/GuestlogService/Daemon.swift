@@ -19,7 +19,7 @@ public final class Daemon {
     private let diagnostics: Diagnostics
     private let capture: CaptureService
     private let hub: ConsoleHub
-    private let doors: Doors
+    private let listeners: APIListeners
     /// What libvirt tells of its VMs.
     let domains = DomainDirectory()
     private let domainWatch: DomainWatch
@@ -53,12 +53,12 @@ public final class Daemon {
         diagnostics = Diagnostics(threshold: configuration.logLevel)
         live = LiveSettings(configuration)
         var options = configuration.captureOptions(inflight: configuration.runtime + "/inflight")
-        options.abandoned = RunFolder.left(in: configuration.runtime)
+        options.abandoned = RunFolder.abandoned(in: configuration.runtime)
         options.isExclusive = true
         options.quota = { [live] in live.quota(of: $0) }
         capture = try CaptureService(options, diagnostics: diagnostics)
         hub = try ConsoleHub(Self.hubOptions(configuration), capture: capture, manager: manager)
-        doors = Doors(configuration, diagnostics: diagnostics, problems: capture.problems)
+        listeners = APIListeners(configuration, diagnostics: diagnostics, problems: capture.problems)
         domainWatch = try DomainWatch(
             configuration.libvirt,
             directory: domains,
@@ -83,7 +83,7 @@ public final class Daemon {
             try begin()
         } catch {
             // Consoles that came over are somebody's still.
-            letGo(isHeld: manager.isPresent)
+            stopCapture(isHeld: manager.isPresent)
             throw error
         }
         switch serveSignals() {
@@ -95,7 +95,7 @@ public final class Daemon {
     /// Consoles that came over are drained first; then the store is waited for, then others are reached.
     private func begin() throws {
         try PassedDescriptors.take { name, descriptor in
-            if try !doors.inherit(name, descriptor) {
+            if try !listeners.inherit(name, descriptor) {
                 _ = hub.inherit(name, descriptor)
             }
         }
@@ -105,7 +105,7 @@ public final class Daemon {
         }
         hub.adoptInherited(configuration.consoles)
         if let keeper, let shard = capture.shards.first {
-            shard.loop.perform { keeper.hold() }
+            shard.loop.perform { keeper.acquireLease() }
         }
         try awaitStore()
         let server = ControlServer(
@@ -118,14 +118,14 @@ public final class Daemon {
         )
         self.server = server
         try hub.follow(configuration.consoles)
-        try doors.open(server)
+        try listeners.open(server)
         try domainWatch.start()
-        diagnostics.say(
+        diagnostics.log(
             .notice,
             "guestlog \(Self.version) serves \(configuration.socket), store \(configuration.store)"
         )
         if !gl_is_in_memory(configuration.runtime) {
-            diagnostics.say(
+            diagnostics.log(
                 .warning,
                 "\(configuration.runtime) is on a disk: guests may have to wait for it; put runtime on tmpfs, as /run is"
             )
@@ -136,8 +136,8 @@ public final class Daemon {
     /// Waits for the store's disk, however long it takes: consoles are drained meanwhile. A disk that is full or fails is
     /// not waited for: capture tries it again, and the API tells of it.
     private func awaitStore() throws(SystemError) {
-        while try !capture.awaitStore(seconds: Self.storeInterval, patient: true) {
-            diagnostics.say(.warning, "the store \(configuration.store) does not answer: waiting for its disk")
+        while try !capture.awaitStore(seconds: Self.storeInterval, ignoringTransientErrors: true) {
+            diagnostics.log(.warning, "the store \(configuration.store) does not answer: waiting for its disk")
             // The service manager would end a start that takes longer than it expects.
             manager.notify("STATUS=waiting for the store\nEXTEND_TIMEOUT_USEC=\(2 * Self.storeInterval * 1_000_000)")
         }
@@ -151,14 +151,14 @@ public final class Daemon {
     private func stop() {
         manager.notify("STOPPING=1")
         domainWatch.stop()
-        letGo(isHeld: manager.isPresent && keeper == nil)
-        diagnostics.say(.notice, "stopped")
+        stopCapture(isHeld: manager.isPresent && keeper == nil)
+        diagnostics.log(.notice, "stopped")
         diagnostics.flush()
     }
 
     /// Ends capture. Consoles are drained until all that touches a disk has ended; those that somebody else `isHeld` by
     /// would have nobody to drain them otherwise, so a disk that hangs is waited for.
-    private func letGo(isHeld: Bool) {
+    private func stopCapture(isHeld: Bool) {
         let haveEnded = capture.prepareToStop(within: isHeld ? nil : Self.stopLimit)
         if isHeld {
             StuckThreads.awaitNone()
@@ -173,7 +173,7 @@ public final class Daemon {
         // Twice as often as the watchdog wants it.
         let interval = manager.watchdogMicroseconds.map { Int32(clamping: $0 / 2000) } ?? -1
         while true {
-            if let signal = signals.next(milliseconds: interval), let ending = obey(signal) {
+            if let signal = signals.next(milliseconds: interval), let ending = handle(signal: signal) {
                 return ending
             }
             // The shards must answer; the writer need not: a disk that hangs is no reason to be restarted.
@@ -183,7 +183,7 @@ public final class Daemon {
         }
     }
 
-    private func obey(_ signal: Int32) -> Ending? {
+    private func handle(signal: Int32) -> Ending? {
         switch signal {
         case SIGHUP:
             reload()
@@ -197,7 +197,7 @@ public final class Daemon {
 
     private func reload() {
         guard let configurationFile else {
-            diagnostics.say(.notice, "no configuration file to read again")
+            diagnostics.log(.notice, "no configuration file to read again")
             return
         }
         manager.notify("RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonicMicroseconds())")
@@ -205,15 +205,15 @@ public final class Daemon {
             let fresh = try Configuration(file: configurationFile)
             live.replace(with: fresh)
             diagnostics.setThreshold(fresh.logLevel)
-            doors.renewIdentity()
+            listeners.renewIdentity()
             hub.setPatterns(fresh.patterns)
             fresh.consoles.forEach { hub.add($0) }
-            diagnostics.say(.notice, "configuration read again")
+            diagnostics.log(.notice, "configuration read again")
             for name in configuration.fixedSettings(changedIn: fresh) {
-                diagnostics.say(.warning, "\(name) has changed: that counts after a restart")
+                diagnostics.log(.warning, "\(name) has changed: that counts after a restart")
             }
         } catch {
-            diagnostics.say(.error, "configuration not taken, the old one stays: \(error)")
+            diagnostics.log(.error, "configuration not taken, the old one stays: \(error)")
         }
         manager.notify("READY=1")
     }
@@ -226,7 +226,7 @@ public final class Daemon {
             _ = try ProgramImage.version(of: program)
             return true
         } catch {
-            diagnostics.say(.error, "\(program) cannot take over: \(error); the program that runs goes on")
+            diagnostics.log(.error, "\(program) cannot take over: \(error); the program that runs goes on")
             return false
         }
     }
@@ -242,9 +242,9 @@ public final class Daemon {
         let consoles = hub.stop(passedOn: true)
         capture.finish(haveEnded: haveEnded, mayWait: false)
         diagnostics.flush()
-        PassedDescriptors.pass(consoles + doors.passed)
+        PassedDescriptors.pass(consoles + listeners.passed)
         let error = ProgramImage.replace(by: program)
-        diagnostics.say(.error, "\(error); the program that ran goes on")
+        diagnostics.log(.error, "\(error); the program that ran goes on")
         throw ProgramImage.replace(by: "/proc/self/exe")
     }
 }

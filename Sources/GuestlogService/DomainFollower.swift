@@ -42,15 +42,15 @@ struct DomainFollower: Sendable {
     /// Goes on until it is interrupted.
     mutating func run() {
         repeat {
-            guard let path = socket.present else {
-                sayAbsent()
+            guard let path = socket.currentPath else {
+                logAbsence()
                 continue
             }
             do throws(LibvirtError) {
                 try follow(LibvirtConnection(to: path, interruption: interruption), at: path)
             } catch {
                 if error.reason != .interrupted {
-                    sayFailing(error)
+                    logFailure(error)
                 }
             }
         } while !interruption.isRaised(within: backoff.next())
@@ -59,27 +59,27 @@ struct DomainFollower: Sendable {
     /// Follows what happens until the connection fails.
     private mutating func follow(_ connection: LibvirtConnection, at path: String) throws(LibvirtError) -> Never {
         var survey = DomainSurvey(connection, diagnostics: diagnostics)
-        publish(try survey.look())
-        sayAnswering(path)
+        publish(try survey.scan())
+        logAnswer(path)
         backoff = Backoff()
         var interval = Self.firstInterval
-        var nextLook = clock.monotonicMicroseconds() + interval
+        var nextScan = clock.monotonicMicroseconds() + interval
         while true {
-            let wait = max(0, nextLook - clock.monotonicMicroseconds())
+            let wait = max(0, nextScan - clock.monotonicMicroseconds())
             if let event = try connection.nextEvent(microseconds: wait) {
-                survey.take(event)
+                survey.apply(event)
                 while let another = try connection.nextEvent(microseconds: 0) {
-                    survey.take(another)
+                    survey.apply(another)
                 }
             }
-            if clock.monotonicMicroseconds() >= nextLook {
+            if clock.monotonicMicroseconds() >= nextScan {
                 if interval == Self.refreshInterval {
                     survey.forgetAll()
                 }
                 interval = min(interval * 2, Self.refreshInterval)
-                nextLook = clock.monotonicMicroseconds() + interval
+                nextScan = clock.monotonicMicroseconds() + interval
             }
-            publish(try survey.look())
+            publish(try survey.scan())
         }
     }
 
@@ -92,22 +92,22 @@ struct DomainFollower: Sendable {
     // MARK: Words
 
     /// Most hosts that have no libvirt never will.
-    private mutating func sayAbsent() {
+    private mutating func logAbsence() {
         if condition == .unknown {
-            diagnostics.say(.info, "no libvirt is at \(socket)")
+            diagnostics.log(.info, "no libvirt is at \(socket)")
             condition = .absent
         }
     }
 
-    private mutating func sayFailing(_ error: LibvirtError) {
+    private mutating func logFailure(_ error: LibvirtError) {
         if condition != .failing {
-            diagnostics.say(.warning, "\(error); what is known of its VMs stays, and it is tried again")
+            diagnostics.log(.warning, "\(error); what is known of its VMs stays, and it is tried again")
             condition = .failing
         }
     }
 
-    private mutating func sayAnswering(_ path: String) {
-        diagnostics.say(condition == .failing ? .notice : .info, "libvirt at \(path) tells of its VMs")
+    private mutating func logAnswer(_ path: String) {
+        diagnostics.log(condition == .failing ? .notice : .info, "libvirt at \(path) tells of its VMs")
         condition = .answering
     }
 }

@@ -15,7 +15,7 @@ struct DomainSurvey {
     }
 
     /// Takes that news: what was read of the domain counts no longer.
-    mutating func take(_ event: DomainEvent) {
+    mutating func apply(_ event: DomainEvent) {
         switch event {
         case .changed(let uuid): known[uuid] = nil
         case .lost: known = [:]
@@ -28,7 +28,7 @@ struct DomainSurvey {
     }
 
     /// The domains as of now. Throws when libvirt does not answer.
-    mutating func look() throws(LibvirtError) -> [Domain] {
+    mutating func scan() throws(LibvirtError) -> [Domain] {
         let before = known
         known = [:]
         var found: [Domain] = []
@@ -55,13 +55,13 @@ struct DomainSurvey {
             guard code != LibvirtError.noDomain else {
                 return nil
             }
-            diagnostics.say(.info, "\(error)")
+            diagnostics.log(.info, "\(error)")
             return DomainFacts(name: domain.name, uuid: domain.uuid.description)
         }
         do throws(DomainXMLError) {
             return try DomainFacts(xml: xml)
         } catch {
-            diagnostics.say(.info, "the XML of the domain \(domain.name): \(error)")
+            diagnostics.log(.info, "the XML of the domain \(domain.name): \(error)")
             return DomainFacts(name: domain.name, uuid: domain.uuid.description)
         }
     }

@@ -54,7 +54,7 @@ public final class ForegroundRun {
         defer { runtime.remove() }
         let diagnostics = Diagnostics(threshold: .warning)
         var options = configuration.captureOptions(inflight: runtime.inflight)
-        options.abandoned = RunFolder.left(in: configuration.runtime)
+        options.abandoned = RunFolder.abandoned(in: configuration.runtime)
         options.shards = 1
         let capture = try CaptureService(options, diagnostics: diagnostics)
         let hub = try ConsoleHub(.init(table: runtime.table), capture: capture, manager: ServiceManager())

@@ -9,7 +9,9 @@ import SystemIO
 /// it, for it has died, is being replaced, or waits for a disk before it begins, the keeper does (`DescriptorKeeper`).
 public final class Keeper {
     private let command: [String]
-    private let path: String
+    private let notifySocket: String
+    /// What the daemon finds in this process's memory.
+    private let files: (lease: MemoryFile, discarded: MemoryFile)
     private let socket: Descriptor
     private let signals: SignalQueue
     private let diagnostics = Diagnostics()
@@ -44,22 +46,22 @@ public final class Keeper {
     private static let firstBackoff: Int64 = 100_000
     private static let longestBackoff: Int64 = 5_000_000
 
-    /// A keeper of the daemon that `command` starts; its own files are in the folder `runtime`.
+    /// A keeper of the daemon that `command` starts; the socket on which it hears from the daemon is in the folder
+    /// `runtime`.
     public init(_ command: [String], runtime: String) throws {
         self.command = command
-        path = "\(runtime)/keep-\(getpid())"
-        try LinuxPlaces.makeFolder(of: path)
-        socket = try UnixSocket.datagrams(at: path + ".sock")
+        notifySocket = "\(runtime)/keep-\(getpid()).sock"
+        try LinuxPaths.makeFolder(of: notifySocket)
+        socket = try UnixSocket.datagrams(at: notifySocket)
         signals = try SignalQueue(Self.passedOn)
-        store = KeptDescriptors(discardedPath: DescriptorKeeper.discardedPath(path))
-        lease = try LeaseWatch(DescriptorKeeper.leasePath(path))
+        files = (lease: try MemoryFile("guestlog-lease"), discarded: try MemoryFile("guestlog-discarded"))
+        store = KeptDescriptors(discardedPath: files.discarded.path)
+        lease = try LeaseWatch(files.lease.path)
         drainer = .nobody(since: clock.monotonicMicroseconds())
     }
 
     deinit {
-        unlink(path + ".sock")
-        unlink(DescriptorKeeper.leasePath(path))
-        unlink(DescriptorKeeper.discardedPath(path))
+        unlink(notifySocket)
     }
 
     /// Runs until the daemon has ended well or as it was told to, or badly with nothing kept; its exit status, or 128 and
@@ -67,16 +69,16 @@ public final class Keeper {
     public func run() throws -> Int32 {
         while true {
             try start()
-            let (status, wasTold) = try awaitEnd()
+            let (status, wasStopRequested) = try awaitEnd()
             // One that cannot even begin, for its configuration is wrong, has left nothing with us.
             let wasKilled = status > 128
-            guard status != 0, !wasTold, wasKilled || !store.kept.isEmpty else {
+            guard status != 0, !wasStopRequested, wasKilled || !store.descriptors.isEmpty else {
                 return status
             }
             backoff = hasBeenReady ? 0 : min(max(Self.firstBackoff, backoff * 2), Self.longestBackoff)
-            diagnostics.say(
+            diagnostics.log(
                 .error,
-                "\(command[0]) ended with status \(status); it is started again with \(store.kept.count) descriptors"
+                "\(command[0]) ended with status \(status); it is started again with \(store.descriptors.count) descriptors"
             )
             if try isStoppedWhileWaiting() {
                 return status
@@ -90,26 +92,27 @@ public final class Keeper {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        for (place, kept) in store.kept.enumerated() {
+        for (place, kept) in store.descriptors.enumerated() {
             posix_spawn_file_actions_adddup2(&actions, kept.descriptor, Int32(3 + place))
         }
-        setenv("NOTIFY_SOCKET", path + ".sock", 1)
-        setenv(DescriptorKeeper.variable, path, 1)
-        setenv("LISTEN_FDS", String(store.kept.count), 1)
-        setenv("LISTEN_FDNAMES", store.kept.map(\.name).joined(separator: ":"), 1)
+        setenv("NOTIFY_SOCKET", notifySocket, 1)
+        let paths = DescriptorKeeper.Paths(lease: files.lease.path, discarded: files.discarded.path)
+        setenv(DescriptorKeeper.variable, paths.text, 1)
+        setenv("LISTEN_FDS", String(store.descriptors.count), 1)
+        setenv("LISTEN_FDNAMES", store.descriptors.map(\.name).joined(separator: ":"), 1)
         hasBeenReady = false
         // Its process id, which the daemon wants to find there, only the child knows.
         child = try ChildCommand.spawn(["/bin/sh", "-c", "LISTEN_PID=$$ exec \"$@\"", "sh"] + command, &actions)
     }
 
     /// Serves the daemon until it ends: its status, and whether it was told to end.
-    private func awaitEnd() throws(SystemError) -> (status: Int32, wasTold: Bool) {
+    private func awaitEnd() throws(SystemError) -> (status: Int32, wasStopRequested: Bool) {
         let ended = Descriptor(owning: try systemCall("pidfd_open") { gl_pidfd(child) })
-        var wasTold = false
+        var wasStopRequested = false
         while true {
             let turn = turn(ended: ended.raw, until: .max)
             if let signal = turn.signal {
-                wasTold = wasTold || signal == SIGTERM || signal == SIGINT
+                wasStopRequested = wasStopRequested || signal == SIGTERM || signal == SIGINT
                 kill(child, signal)
             }
             if turn.hasEnded {
@@ -118,7 +121,7 @@ public final class Keeper {
                 if drainer == .daemon {
                     drainer = .nobody(since: clock.monotonicMicroseconds())
                 }
-                return (ChildCommand.exitStatus(status), wasTold)
+                return (ChildCommand.exitStatus(status), wasStopRequested)
             }
         }
     }
@@ -187,7 +190,7 @@ public final class Keeper {
         do throws(SystemError) {
             try store.endDraining()
         } catch {
-            diagnostics.say(.error, "what was read while no daemon ran cannot be told of: \(error)")
+            diagnostics.log(.error, "what was read while no daemon ran cannot be told of: \(error)")
         }
         drainer = .promised(since: clock.monotonicMicroseconds())
     }
@@ -219,7 +222,7 @@ public final class Keeper {
             }
             try store.keep(name, descriptor)
         } catch {
-            diagnostics.say(.error, "a descriptor is not kept, and a crash would cut it off: \(error)")
+            diagnostics.log(.error, "a descriptor is not kept, and a crash would cut it off: \(error)")
         }
     }
 }

@@ -9,9 +9,9 @@ import SystemIO
 /// While no daemon drains them they are drained here: what comes is read, counted, and thrown away, so that no guest waits.
 /// Of a pipe it is known how much it holds: nothing is taken from it before it is half full.
 final class KeptDescriptors {
-    private(set) var kept: [(name: String, descriptor: Int32)] = []
+    private(set) var descriptors: [(name: String, descriptor: Int32)] = []
     /// What was thrown away since a daemon last took it over, by name.
-    private var discarded: [String: DiscardedOutput]
+    private var discarded: [String: DiscardedOutput] = [:]
     private let discardedPath: String
     private let clock = SystemClock()
     /// The epoll instance that is readable while a kept descriptor is; -1: they are not drained here.
@@ -23,41 +23,41 @@ final class KeptDescriptors {
     /// Descriptors served before the keeper looks at what else there is to do.
     private static let eventsAtOnce = 64
 
-    /// A store that holds nothing; what it throws away is told in the file at `discardedPath`, which may tell of more. Raises
-    /// the process's limit of open files as far as it goes.
+    /// A store that holds nothing; what it throws away is told in the file at `discardedPath`. Raises the process's limit of
+    /// open files as far as it goes.
     init(discardedPath: String) {
         self.discardedPath = discardedPath
-        discarded = DiscardedOutput.table(at: discardedPath)
         let limit = DescriptorLimit.raise()
         // As many above as the child has below.
         firstNumber = Int32(clamping: limit / 2)
     }
 
-    /// Most that can be kept.
+    /// Most that can be descriptors.
     var capacity: Int { Int(firstNumber) - 16 }
 
     /// Keeps `descriptor` under `name`, unless the same open file is kept already. Throws when there is no room.
     func keep(_ name: String, _ descriptor: consuming Descriptor) throws(SystemError) {
         let raw = descriptor.raw
-        if let place = kept.firstIndex(where: { gl_same_file($0.descriptor, raw) }) {
-            kept[place].name = name
+        if let place = descriptors.firstIndex(where: { gl_same_file($0.descriptor, raw) }) {
+            descriptors[place].name = name
             return
         }
-        guard kept.count < capacity else {
+        guard descriptors.count < capacity else {
             throw SystemError("keep \(name) (\(capacity) are kept; raise the limit of open files)", code: EMFILE)
         }
         let first = Int(firstNumber)
         let number = try systemCall("dup", name) { gl_fcntl(raw, F_DUPFD_CLOEXEC, first) }
-        kept.append((name, number))
+        descriptors.append((name, number))
         watch(number)
     }
 
     /// Lets go of what is kept under `name`.
     func remove(_ name: String) {
-        for (_, descriptor) in kept where kept.contains(where: { $0.name == name && $0.descriptor == descriptor }) {
+        for (_, descriptor) in descriptors
+        where descriptors.contains(where: { $0.name == name && $0.descriptor == descriptor }) {
             close(descriptor)
         }
-        kept.removeAll { $0.name == name }
+        descriptors.removeAll { $0.name == name }
         discarded[name] = nil
     }
 
@@ -69,7 +69,7 @@ final class KeptDescriptors {
             return
         }
         readyDescriptor = gl_epoll()
-        kept.forEach { watch($0.descriptor) }
+        descriptors.forEach { watch($0.descriptor) }
     }
 
     private func watch(_ descriptor: Int32) {
@@ -101,7 +101,7 @@ final class KeptDescriptors {
         }
         withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 16) { buffer in
             let count = read(descriptor, buffer.baseAddress, buffer.count)
-            guard count > 0, let name = kept.first(where: { $0.descriptor == descriptor })?.name else {
+            guard count > 0, let name = descriptors.first(where: { $0.descriptor == descriptor })?.name else {
                 if count == 0 || (errno != EAGAIN && errno != EINTR) {
                     // The other side is gone: the daemon will see that too.
                     _ = epoll_ctl(readyDescriptor, EPOLL_CTL_DEL, descriptor, nil)

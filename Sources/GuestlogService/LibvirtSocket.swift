@@ -21,7 +21,7 @@ public enum LibvirtSocket: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Where to connect to now; nil when there is nothing.
-    var present: String? {
+    var currentPath: String? {
         paths.first { access($0, F_OK) == 0 }
     }
 

@@ -20,7 +20,7 @@ struct LogTable {
     /// The name under which a log's descriptor is stored.
     static func name(of path: String) -> String { prefix + String(path.stableHash(), radix: 16) }
 
-    func put(_ log: LogManager.Handed) {
+    func put(_ log: LogManager.InheritedLog) {
         let name = Self.name(of: log.path)
         // Without it the next process has the pipe, and knows not whose it is.
         try? folder.put(name, LogManagerState.log(log))
@@ -36,7 +36,7 @@ struct LogTable {
 
     /// The logs that a process before this one had open, for the descriptors that came with their names; the others are
     /// forgotten.
-    func load(_ passed: [String: Int32]) -> [LogManager.Handed] {
+    func load(_ passed: [String: Int32]) -> [LogManager.InheritedLog] {
         folder.entries().compactMap { name, entry in
             guard let descriptor = passed[name], var log = LogManagerState.log(entry) else {
                 folder.remove(name)

@@ -29,7 +29,7 @@ struct RunFolder {
     var table: String { path + "/held" }
 
     /// The ring folders of all runs in `parent`. Whether a run has ended, its folder's lock tells.
-    static func left(in parent: String) -> [String] {
+    static func abandoned(in parent: String) -> [String] {
         let names = (try? LinuxFileSystem().names(in: parent)) ?? []
         return names.filter { $0.hasPrefix(prefix) }.sorted().map { parent + "/" + $0 + inflightName }
     }
@@ -37,7 +37,7 @@ struct RunFolder {
     /// Removes the folder, unless a ring was left in it; and those of runs that have ended and left none.
     func remove() {
         Self.remove(path)
-        for folder in Self.left(in: parent) where access(folder, F_OK) != 0 {
+        for folder in Self.abandoned(in: parent) where access(folder, F_OK) != 0 {
             Self.remove(String(folder.dropLast(Self.inflightName.utf8.count)))
         }
     }

@@ -37,7 +37,7 @@ public final class Virtlogd {
     }
 
     private let settings: VirtlogdSettings
-    private let places: VirtlogdPlaces
+    private let paths: VirtlogdPaths
     private let diagnostics: Diagnostics
     private let capture: CaptureService
     private let control: EventLoop
@@ -47,7 +47,7 @@ public final class Virtlogd {
     private let keeper: DescriptorKeeper?
     private let signals: SignalQueue
     private let table: LogTable
-    private var socket: PassiveSocket?
+    private var socket: ListeningSocket?
     private var processFile: ProcessFile?
     /// Whether the program that takes this one's place waits for signals as this one does.
     private var isReplacedByOwn = false
@@ -60,14 +60,14 @@ public final class Virtlogd {
 
     /// A daemon that keeps what it gets as `configuration` says.
     public init(_ options: Options, _ configuration: Configuration) throws {
-        places = VirtlogdPlaces(options, runtime: configuration.runtime)
-        let file = options.settings ?? (access(places.settings, F_OK) == 0 ? places.settings : nil)
+        paths = VirtlogdPaths(options, runtime: configuration.runtime)
+        let file = options.settings ?? (access(paths.settings, F_OK) == 0 ? paths.settings : nil)
         settings = try file.map { try VirtlogdSettings(file: $0) } ?? VirtlogdSettings()
         signal(SIGPIPE, SIG_IGN)
         keeper = DescriptorKeeper(service)
         signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
         diagnostics = Diagnostics(threshold: configuration.logLevel)
-        var capturing = configuration.captureOptions(inflight: places.runtime + "/inflight")
+        var capturing = configuration.captureOptions(inflight: paths.runtime + "/inflight")
         // `guestlog serve` is not root, and its store is this one.
         capturing.usesStoreOwner = true
         capture = try CaptureService(capturing, diagnostics: diagnostics)
@@ -79,13 +79,13 @@ public final class Virtlogd {
             rate: configuration.logRate
         )
         manager = LogManager(managing, capture: capture, loop: control)
-        table = LogTable(in: places.runtime + "/held", service: service)
+        table = LogTable(in: paths.runtime + "/held", service: service)
         server = LogManagerServer(
             manager,
             user: geteuid(),
             limit: settings.clients,
             idleTime: options.timeout.map { Int64($0) * 1_000_000 },
-            onRefused: { [diagnostics] in diagnostics.say(.warning, $0) },
+            onRefused: { [diagnostics] in diagnostics.log(.warning, $0) },
             onIdle: { kill(getpid(), SIGTERM) }
         )
     }
@@ -123,13 +123,13 @@ public final class Virtlogd {
     private static let stopLimit = 5
 
     /// What an image of ours, or virtlogd, has left in this process, or the service manager has for it.
-    private func takeOver() -> (sockets: [Int32], logs: [LogManager.Handed]) {
-        let state = LogManagerState(places: places)
+    private func takeOver() -> (sockets: [Int32], logs: [LogManager.InheritedLog]) {
+        let state = LogManagerState(paths: paths)
         state?.others.forEach { close($0) }
         var sockets = state?.sockets ?? []
         var passed: [String: Int32] = [:]
         PassedDescriptors.take { name, descriptor in
-            if name == VirtlogdPlaces.socketName {
+            if name == VirtlogdPaths.socketName {
                 sockets.append(descriptor.release())
             } else if name.hasPrefix(LogTable.prefix) {
                 passed[name] = descriptor.release()
@@ -140,28 +140,28 @@ public final class Virtlogd {
 
     private func begin() throws {
         let past = takeOver()
-        let listening: PassiveSocket
+        let listening: ListeningSocket
         if let socket = past.sockets.first {
-            listening = PassiveSocket(Descriptor(owning: socket), path: places.socket)
+            listening = ListeningSocket(Descriptor(owning: socket), path: paths.socket)
         } else {
-            try LinuxPlaces.makeFolder(of: places.socket)
-            listening = try PassiveSocket(path: places.socket, mode: 0o700)
+            try LinuxPaths.makeFolder(of: paths.socket)
+            listening = try ListeningSocket(path: paths.socket, mode: 0o700)
         }
         socket = listening
-        processFile = try ProcessFile(places.processFile)
+        processFile = try ProcessFile(paths.processFile)
         try capture.start()
         manager.onOpen = { [table] in table.put($0) }
         manager.onEnd = { [table] in table.remove($0) }
         let discarded = keeper?.takeOver() ?? [:]
-        past.logs.forEach { manager.goOn($0, discarded: discarded[LogTable.name(of: $0.path)]) }
+        past.logs.forEach { manager.resume($0, discarded: discarded[LogTable.name(of: $0.path)]) }
         if let keeper, let shard = capture.shards.first {
-            shard.loop.perform { keeper.hold() }
+            shard.loop.perform { keeper.acquireLease() }
         }
-        try capture.awaitStore(patient: true)
+        try capture.awaitStore(ignoringTransientErrors: true)
         try server.listen(on: listening)
-        diagnostics.say(
+        diagnostics.log(
             .notice,
-            "guestlog \(Daemon.version) is libvirt's log daemon at \(places.socket), store \(capture.store.root)"
+            "guestlog \(Daemon.version) is libvirt's log daemon at \(paths.socket), store \(capture.store.root)"
         )
     }
 
@@ -186,7 +186,7 @@ public final class Virtlogd {
             isReplacedByOwn = version.contains("(guestlog)")
             return true
         } catch {
-            diagnostics.say(
+            diagnostics.log(
                 .error,
                 "\(CommandLine.arguments[0]) cannot take over: \(error); the program that runs goes on"
             )
@@ -196,20 +196,20 @@ public final class Virtlogd {
 
     /// Becomes the program that lies where this one was started from, with the same logs; when that cannot be, the
     /// program that runs begins anew with them.
-    private func replace(with logs: [LogManager.Handed]) throws {
+    private func replace(with logs: [LogManager.InheritedLog]) throws {
         let sockets = socket.map { [$0.descriptor] } ?? []
         do throws(SystemError) {
-            try LogManagerState(sockets: sockets, logs: logs).write(places)
+            try LogManagerState(sockets: sockets, logs: logs).write(paths)
             for descriptor in sockets + logs.map(\.descriptor) {
                 _ = gl_fcntl(descriptor, F_SETFD, 0)
             }
             throw ProgramImage.replace(by: CommandLine.arguments[0], unblocked: !isReplacedByOwn)
         } catch {
-            unlink(places.state)
-            diagnostics.say(.error, "\(error); the program that ran goes on")
+            unlink(paths.state)
+            diagnostics.log(.error, "\(error); the program that ran goes on")
         }
         let named = logs.map { (name: LogTable.name(of: $0.path), descriptor: $0.descriptor) }
-        PassedDescriptors.pass(named + sockets.map { (VirtlogdPlaces.socketName, $0) })
+        PassedDescriptors.pass(named + sockets.map { (VirtlogdPaths.socketName, $0) })
         throw ProgramImage.replace(by: "/proc/self/exe")
     }
 }

@@ -28,11 +28,11 @@ public struct VirtlogdTakeOver {
     /// What virtlogd is called while we are in its place.
     private static let suffix = ".libvirt"
     /// How long the exchange may take, in seconds.
-    private static let patience = 20
+    private static let exchangeTimeout = 20
 
     /// For the daemon whose process id is in `processFile`; by default the system's.
     public init(processFile: String?) throws(SystemError) {
-        self.processFile = processFile ?? VirtlogdPlaces(Virtlogd.Options(), runtime: "").processFile
+        self.processFile = processFile ?? VirtlogdPaths(Virtlogd.Options(), runtime: "").processFile
         ownProgram = try ProgramImage.path()
     }
 
@@ -102,7 +102,7 @@ public struct VirtlogdTakeOver {
     private func exchange(_ process: Int32, _ path: String, orElse undo: () -> Void) throws -> Done {
         let before = program(of: process)
         kill(process, SIGUSR1)
-        for _ in 0..<(Self.patience * 100) {
+        for _ in 0..<(Self.exchangeTimeout * 100) {
             if program(of: process) != before, program(of: process) != "" {
                 return Done(process: process, logs: logs(of: process), path: path)
             }

@@ -1,6 +1,6 @@
 public import SystemIO
 
-/// News of a domain.
+/// WakeReason of a domain.
 public enum DomainEvent: Hashable, Sendable {
     /// The domain was defined, started, ended, … or its metadata was changed.
     case changed(DomainUUID)
@@ -10,30 +10,30 @@ public enum DomainEvent: Hashable, Sendable {
 
 /// A read-only connection to libvirtd or virtqemud, over which one asks which domains there are, and hears of changes.
 ///
-/// Used by one thread, which waits: for an answer as long as its patience goes, for news as long as it likes; another
+/// Used by one thread, which waits: for an answer as long as its timeout goes, for news as long as it likes; another
 /// may interrupt either. After an error the connection is of no more use, but for one that is `refused`. What can be
 /// done over it changes nothing, for libvirt takes its word that it only reads.
 public final class LibvirtConnection {
     private let channel: MessageChannel
-    private let patience: Int64
+    private let timeout: Int64
     private let clock = SystemClock()
     private var serial: UInt32 = 0
     private var events: [DomainEvent] = []
 
     /// How long libvirt may take for an answer, in microseconds.
-    public static let standardPatience: Int64 = 10_000_000
+    public static let standardTimeout: Int64 = 10_000_000
     /// Most events kept while nobody asks for them.
     static let maximumEvents = 4096
 
     /// Connects to the socket at `path` and registers for news of all domains, so that nothing is missed between a list
     /// and the first event.
     ///
-    /// Every call takes `patience` microseconds at most. Raising `interruption` ends it, and all those to come, with
+    /// Every call takes `timeout` microseconds at most. Raising `interruption` ends it, and all those to come, with
     /// `interrupted`.
     public convenience init(
         to path: String,
         interruption: Interruption,
-        patience: Int64 = standardPatience
+        timeout: Int64 = standardTimeout
     ) throws(LibvirtError) {
         let socket: Descriptor
         do throws(SystemError) {
@@ -41,12 +41,12 @@ public final class LibvirtConnection {
         } catch {
             throw LibvirtError("connecting to libvirt", .socket(error))
         }
-        try self.init(socket, interruption: interruption, patience: patience)
+        try self.init(socket, interruption: interruption, timeout: timeout)
     }
 
-    init(_ socket: consuming Descriptor, interruption: Interruption, patience: Int64) throws(LibvirtError) {
+    init(_ socket: consuming Descriptor, interruption: Interruption, timeout: Int64) throws(LibvirtError) {
         channel = MessageChannel(socket, interruption: interruption)
-        self.patience = patience
+        self.timeout = timeout
         try authenticate()
         try open()
         try register()
@@ -155,7 +155,7 @@ public final class LibvirtConnection {
         to procedure: RemoteProtocol.Procedure,
         _ arguments: XDRWriter
     ) throws(LibvirtError.Reason) -> XDRReader {
-        let deadline = clock.monotonicMicroseconds() + patience
+        let deadline = clock.monotonicMicroseconds() + timeout
         serial &+= 1
         let header = MessageHeader(
             program: RemoteProtocol.program,
@@ -213,7 +213,7 @@ public final class LibvirtConnection {
         switch header.program {
         case MessageHeader.keepAlive where header.procedure == MessageHeader.ping:
             let pong = header.answer(.message, procedure: MessageHeader.pong).message()
-            try channel.send(pong, before: clock.monotonicMicroseconds() + patience)
+            try channel.send(pong, before: clock.monotonicMicroseconds() + timeout)
         case RemoteProtocol.program where RemoteProtocol.EventMessage(rawValue: header.procedure) != nil:
             try takeEvent(message.body)
         default:

@@ -3,7 +3,7 @@ import SystemIO
 
 /// The one way to listen: a cursor over a stream, and "is there more".
 ///
-/// To wait without losing anything: subscribe to `CommitBell` (in the daemon) or watch the stream's folder with
+/// To wait without losing anything: subscribe to `CommitNotifier` (in the daemon) or watch the stream's folder with
 /// `DirectoryWatch` (in any other process) first, then call `next()` until it gives nil, then wait.
 public final class Follower {
     private let reader: StreamReader

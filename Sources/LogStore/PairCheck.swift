@@ -26,7 +26,7 @@ struct PairCheck {
         hasLog: Bool,
         hasIndex: Bool,
         isWritten: Bool
-    ) throws(SystemError) -> (sound: [SoundRange], faults: [Fault]) {
+    ) throws(SystemError) -> (intact: [IntactRange], faults: [Fault]) {
         var faults: [Fault] = []
         let log = layout.log(base)
         let size = hasLog ? fileSystem.status(log)?.size ?? 0 : 0
@@ -46,9 +46,9 @@ struct PairCheck {
         guard hasLog else {
             return ([], [Fault(path: log, problem: "is missing", lost: base..<end)])
         }
-        var sound: [SoundRange] = []
+        var intact: [IntactRange] = []
         do throws(SystemError) {
-            sound = try checkText(index.records, &faults)
+            intact = try checkText(index.records, &faults)
         } catch {
             try Self.take(error, of: log, lost: base..<max(end, most.upperBound), &faults)
         }
@@ -66,7 +66,7 @@ struct PairCheck {
             let problem = "its last \(rest.count) bytes have no record in the index"
             faults.append(Fault(path: log, problem: problem, lost: rest, remedy: Damage.recovered))
         }
-        return (sound, faults)
+        return (intact, faults)
     }
 
     private static func take(
@@ -102,11 +102,11 @@ struct PairCheck {
     }
 
     /// The stretches of text that agree with their records.
-    private func checkText(_ records: [IndexRecord], _ faults: inout [Fault]) throws(SystemError) -> [SoundRange] {
+    private func checkText(_ records: [IndexRecord], _ faults: inout [Fault]) throws(SystemError) -> [IntactRange] {
         let path = layout.log(base)
         let file = try StoredFile(path, .read, on: fileSystem)
         let text = try file.read(at: 0, count: Int((records.last?.end ?? base) - base))
-        var sound: [SoundRange] = []
+        var intact: [IntactRange] = []
         var beginsWithGap = false
         for record in records {
             let range = record.offset..<record.end
@@ -123,16 +123,16 @@ struct PairCheck {
                 }
                 continue
             }
-            if let last = sound.last, last.range.upperBound == range.lowerBound {
-                sound[sound.count - 1].range = last.range.lowerBound..<range.upperBound
+            if let last = intact.last, last.range.upperBound == range.lowerBound {
+                intact[intact.count - 1].range = last.range.lowerBound..<range.upperBound
             } else {
-                sound.append(SoundRange(range: range))
+                intact.append(IntactRange(range: range))
             }
         }
-        if beginsWithGap, sound.first?.range.lowerBound == base {
-            sound[0].beginsWithGap = true
+        if beginsWithGap, intact.first?.range.lowerBound == base {
+            intact[0].beginsWithGap = true
         }
-        return sound
+        return intact
     }
 
     private static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {

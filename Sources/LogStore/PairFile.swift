@@ -66,10 +66,10 @@ final class PairFile {
         let storage = memory.storage(for: Int(end - start))
         let target = UnsafeMutableRawBufferPointer(rebasing: storage.bytes[..<Int(end - start)])
         let available = try log.read(at: Int(start - base), into: target)
-        var sound = firstRecord
+        var intact = firstRecord
         var length = 0
-        while sound < records.count {
-            let record = records[sound]
+        while intact < records.count {
+            let record = records[intact]
             let stop = length + Int(record.length)
             guard stop <= available,
                 gl_crc32c(0, target.baseAddress.map { $0 + length }, Int(record.length)) == record.checksum
@@ -77,12 +77,12 @@ final class PairFile {
                 break
             }
             length = stop
-            sound += 1
+            intact += 1
         }
-        guard sound > firstRecord || firstRecord == records.count else {
+        guard intact > firstRecord || firstRecord == records.count else {
             return nil
         }
-        let slice = Array(records[firstRecord..<sound])
+        let slice = Array(records[firstRecord..<intact])
         return Block(offset: start, storage: storage, length: length) { slice }
     }
 }

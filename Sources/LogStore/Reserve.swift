@@ -13,7 +13,7 @@ public final class Reserve {
     /// Whether the space is set aside.
     public private(set) var isHeld = false
 
-    /// The reserve of the store in `root`; nothing is set aside until `hold()`.
+    /// The reserve of the store in `root`; nothing is set aside until `acquire()`.
     public init(root: String, size: Int = Reserve.standardSize, fileSystem: any FileSystem) {
         self.root = root
         path = Self.path(in: root)
@@ -24,7 +24,7 @@ public final class Reserve {
     static func path(in root: String) -> String { root + "/reserve" }
 
     /// Sets the space aside; whether the disk had it, and as much again: else it would be full at the next write.
-    public func hold() -> Bool {
+    public func acquire() -> Bool {
         if let space = fileSystem.space(at: root), !isHeld, space.free < 2 * size {
             return false
         }

@@ -21,8 +21,8 @@ struct SegmentCheck {
 
     /// What can be read and what is wrong. `mayGrow`: it is the last segment, and may not be closed; `pairs`: those that
     /// are there, one of which may be just being sealed.
-    func run(mayGrow: Bool, pairs: Set<UInt64>) throws(SystemError) -> (sound: [SoundRange], faults: [Fault]) {
-        var sound: [SoundRange] = []
+    func run(mayGrow: Bool, pairs: Set<UInt64>) throws(SystemError) -> (intact: [IntactRange], faults: [Fault]) {
+        var intact: [IntactRange] = []
         var faults: [Fault] = []
         let (headers, others) = try file.walk(from: 0)
         var end = base
@@ -42,11 +42,11 @@ struct SegmentCheck {
                     continue
                 }
                 if header.isRight(for: try file.records(of: header, decompressor)) {
-                    sound.append(
-                        SoundRange(range: range, beginsWithGap: block.records.first?.flags.contains(.gap) ?? false)
+                    intact.append(
+                        IntactRange(range: range, beginsWithGap: block.records.first?.flags.contains(.gap) ?? false)
                     )
                 } else {
-                    sound.append(SoundRange(range: range))
+                    intact.append(IntactRange(range: range))
                     faults.append(Fault(problem: "the times of the block at byte \(header.position) are damaged"))
                 }
             } catch {
@@ -67,7 +67,7 @@ struct SegmentCheck {
         if let problem = try fault(tail, headers, mayGrow: mayGrow, pairs: pairs) {
             faults.append(Fault(problem: problem))
         }
-        return (sound, faults)
+        return (intact, faults)
     }
 
     /// What is wrong with what lies behind the last block, which must be the index of all.

@@ -28,7 +28,7 @@ public struct StoreCheck {
 
     private let store: Store
     /// Microseconds until the second look, where somebody writes.
-    private static let secondLookAfter: UInt32 = 200_000
+    private static let secondScanDelay: UInt32 = 200_000
 
     /// A check of `store`.
     public init(_ store: Store) {
@@ -38,14 +38,14 @@ public struct StoreCheck {
     /// Checks one VM. Throws when its folder cannot be read for want of permission.
     public func check(_ vm: Store.VM) throws(SystemError) -> VM {
         let isWritten = isWritten(vm.directory)
-        let first = try look(at: vm, isWritten)
+        let first = try scan(vm, isWritten)
         guard first.isDamaged else {
             return first
         }
         if isWritten {
-            usleep(Self.secondLookAfter)
+            usleep(Self.secondScanDelay)
         }
-        return try look(at: vm, isWritten).confirmed(by: first)
+        return try scan(vm, isWritten).confirmed(by: first)
     }
 
     /// Whether a process writes the VM now. When that cannot be told it is taken for granted.
@@ -61,7 +61,7 @@ public struct StoreCheck {
         }
     }
 
-    private func look(at vm: Store.VM, _ isWritten: Bool) throws(SystemError) -> VM {
+    private func scan(_ vm: Store.VM, _ isWritten: Bool) throws(SystemError) -> VM {
         let directory = vm.directory
         var found = VM(streams: [], damages: [])
         if let problem = vm.factsProblem {

@@ -2,7 +2,7 @@ import LogModel
 import SystemIO
 
 /// Positions that can be read, and the file they are in.
-struct SoundRange {
+struct IntactRange {
     var range: Range<UInt64>
     /// Whether a gap marker stands before the first byte: positions jumped there.
     var beginsWithGap = false
@@ -19,7 +19,7 @@ struct StreamCheck {
     let end: Cursor
 
     private(set) var damages: [Damage] = []
-    private var sound: [SoundRange] = []
+    private var intact: [IntactRange] = []
     /// Where the segments' blocks end that can be read.
     private var sealed: [Range<UInt64>] = []
 
@@ -34,7 +34,7 @@ struct StreamCheck {
     /// Bytes of text that can be read.
     var textBytes: UInt64 {
         var (bytes, covered): (UInt64, UInt64) = (0, 0)
-        for range in sound.map(\.range).sorted(by: { $0.lowerBound < $1.lowerBound }) {
+        for range in intact.map(\.range).sorted(by: { $0.lowerBound < $1.lowerBound }) {
             bytes += max(covered, range.upperBound) - max(covered, range.lowerBound)
             covered = max(covered, range.upperBound)
         }
@@ -66,7 +66,7 @@ struct StreamCheck {
         for segment in segments {
             try checkSegment(segment, isLast: segment == segments.last, pairs: logs.intersection(indexes))
         }
-        sealed = sound.map(\.range)
+        sealed = intact.map(\.range)
         for base in pairs where !isSealed(base) {
             let isLast = base == pairs.last && base >= segments.last?.base ?? 0
             let check = PairCheck(layout: layout, base: base, fileSystem: fileSystem, isGrowing: isWritten && isLast)
@@ -75,7 +75,7 @@ struct StreamCheck {
                 hasIndex: indexes.contains(base),
                 isWritten: isWritten
             )
-            sound += found.sound
+            intact += found.intact
             damages += found.faults.map { Damage(path($0.path), $0.problem, lost: $0.lost, remedy: $0.remedy) }
         }
         for head in extents where head.kind == .head {
@@ -108,7 +108,7 @@ struct StreamCheck {
         do throws(SystemError) {
             let check = try SegmentCheck(SegmentFile(path: file, fileSystem: fileSystem), base: extent.base)
             let found = try check.run(mayGrow: isLast && extent.kind == .segment, pairs: pairs)
-            sound += found.sound
+            intact += found.intact
             damages += found.faults.map { Damage(path(file), $0.problem, lost: $0.lost) }
         } catch {
             // What vanished meanwhile is missed below, if it must be there.
@@ -124,7 +124,7 @@ struct StreamCheck {
     // MARK: - What must be there
 
     private mutating func checkCoverage(oldest: UInt64, hasPairs pairs: Set<UInt64>) throws(SystemError) {
-        let ranges = sound.sorted {
+        let ranges = intact.sorted {
             ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
         }
         let isUnpaired = sealed.contains { !pairs.contains($0.lowerBound) }
@@ -153,7 +153,7 @@ struct StreamCheck {
         } else if end.offset == ends.offset, end.markers > 0, try StreamReader(layout, fileSystem).end() < end {
             damages.append(Damage(folder, "markers at the end of the log are missing"))
         }
-        tell(missing)
+        report(missing)
     }
 
     private var isOfThisVersion: Bool {
@@ -161,14 +161,14 @@ struct StreamCheck {
     }
 
     /// The parts of `range` that are in none of `ranges`, which are sorted.
-    private static func uncovered(_ range: Range<UInt64>, _ ranges: [SoundRange]) -> [Range<UInt64>] {
+    private static func uncovered(_ range: Range<UInt64>, _ ranges: [IntactRange]) -> [Range<UInt64>] {
         var rest: [Range<UInt64>] = []
         var position = range.lowerBound
-        for sound in ranges.map(\.range) where sound.upperBound > position && position < range.upperBound {
-            if sound.lowerBound > position {
-                rest.append(position..<min(sound.lowerBound, range.upperBound))
+        for intact in ranges.map(\.range) where intact.upperBound > position && position < range.upperBound {
+            if intact.lowerBound > position {
+                rest.append(position..<min(intact.lowerBound, range.upperBound))
             }
-            position = sound.upperBound
+            position = intact.upperBound
         }
         if position < range.upperBound {
             rest.append(position..<range.upperBound)
@@ -177,15 +177,15 @@ struct StreamCheck {
     }
 
     /// Tells of positions that no file holds, beyond those that a damaged file accounts for.
-    private mutating func tell(_ missing: [Range<UInt64>]) {
+    private mutating func report(_ missing: [Range<UInt64>]) {
         var position: UInt64 = 0
         for range in missing.sorted(by: { $0.lowerBound < $1.lowerBound }) where range.upperBound > position {
             let fresh = max(position, range.lowerBound)..<range.upperBound
             position = range.upperBound
-            let isTold = damages.contains { damage in
+            let isReported = damages.contains { damage in
                 damage.lost.map { $0.lowerBound <= fresh.lowerBound && $0.upperBound >= fresh.upperBound } ?? false
             }
-            if !isTold {
+            if !isReported {
                 damages.append(
                     Damage(
                         folder,

@@ -76,7 +76,7 @@ final class StreamFiles {
     }
 
     /// A block of that file could not be read. A pair is given up: its records share their disk blocks.
-    func failed(_ place: BlockPlace, _ error: SystemError) {
+    func failed(_ place: BlockLocation, _ error: SystemError) {
         if case .active(let pair) = place {
             unreadable[.init(base: pair.base, kind: .pair)] = error
         }
@@ -121,9 +121,9 @@ final class StreamFiles {
 
     /// The blocks at `position`: those that begin before it and end there, and those that begin there or go beyond.
     /// The same block may rest in more than one file: the one to be believed comes first.
-    func blocks(at position: UInt64) throws(SystemError) -> (ending: [BlockPlace], holding: [BlockPlace]) {
-        var ending: [BlockPlace] = []
-        var holding: [BlockPlace] = []
+    func blocks(at position: UInt64) throws(SystemError) -> (ending: [BlockLocation], holding: [BlockLocation]) {
+        var ending: [BlockLocation] = []
+        var holding: [BlockLocation] = []
         let candidates = try extents().filter { $0.base <= position }
         for kind in [StreamLayout.Kind.segment, .pair, .head] {
             // Heads may overlap one another; of the others the last with any block holds the position, or begins where
@@ -145,7 +145,7 @@ final class StreamFiles {
     }
 
     /// All blocks of one file, in order; none of a file that cannot be read.
-    func blocks(of extent: StreamLayout.Extent) throws(SystemError) -> [BlockPlace] {
+    func blocks(of extent: StreamLayout.Extent) throws(SystemError) -> [BlockLocation] {
         try attempt(extent) { () throws(SystemError) in
             guard extent.kind == .pair else {
                 let file = try segment(extent)
@@ -190,7 +190,7 @@ final class StreamFiles {
 }
 
 /// Where a block rests.
-enum BlockPlace {
+enum BlockLocation {
     case sealed(SegmentFile, BlockHeader)
     case active(PairFile)
 

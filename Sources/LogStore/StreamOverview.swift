@@ -90,7 +90,7 @@ extension StreamReader {
     }
 
     /// The records in `place`; nil when they are damaged.
-    private func records(in place: BlockPlace) throws(SystemError) -> [IndexRecord]? {
+    private func records(in place: BlockLocation) throws(SystemError) -> [IndexRecord]? {
         do throws(SystemError) {
             return try place.records(decompressor)
         } catch {

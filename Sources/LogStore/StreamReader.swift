@@ -59,10 +59,10 @@ public final class StreamReader {
 
     /// What is at the cursor, or after the hole that begins there.
     private func find(_ cursor: Cursor) throws(SystemError) -> Found {
-        var found = try look(at: cursor)
+        var found = try lookUp(at: cursor)
         var position = cursor.offset
         while found.batch == nil, let next = try files.nextOffset(after: position) {
-            let beyond = try look(at: Cursor(offset: next))
+            let beyond = try lookUp(at: Cursor(offset: next))
             found.batch = beyond.batch
             found.isDamaged = found.isDamaged || beyond.isDamaged
             position = next
@@ -75,7 +75,7 @@ public final class StreamReader {
     }
 
     /// What is at the cursor itself: the markers that end the block before it, else the block that holds it.
-    private func look(at cursor: Cursor) throws(SystemError) -> Found {
+    private func lookUp(at cursor: Cursor) throws(SystemError) -> Found {
         var found = Found()
         let (ending, holding) = try files.blocks(at: cursor.offset)
         for place in ending where place.trailingMarkers > cursor.markers {
@@ -93,7 +93,7 @@ public final class StreamReader {
 
     /// What `place` holds at the cursor; nil when it is nothing, or damaged.
     private func serve(
-        _ place: BlockPlace,
+        _ place: BlockLocation,
         at cursor: Cursor,
         _ isDamaged: inout Bool
     ) throws(SystemError) -> Batch? {
@@ -110,7 +110,7 @@ public final class StreamReader {
     }
 
     private func batch(
-        in place: BlockPlace,
+        in place: BlockLocation,
         at cursor: Cursor,
         _ isDamaged: inout Bool
     ) throws(SystemError) -> Batch? {

@@ -34,7 +34,7 @@ struct StreamRecovery {
 
     func recover() throws(SystemError) -> RecoveredStream {
         try removeLeftovers()
-        try setAsideStrangers()
+        try setAsideForeignFiles()
         var recovered = RecoveredStream()
         let known = try layout.extents(on: fileSystem).filter { $0.kind == .pair }.map(\.base)
         let pairs = try settleSegments(pairs: known, &recovered)
@@ -97,7 +97,7 @@ struct StreamRecovery {
     }
 
     /// Sets aside what has the name of one of our files and is none.
-    private func setAsideStrangers() throws(SystemError) {
+    private func setAsideForeignFiles() throws(SystemError) {
         for name in try fileSystem.names(in: layout.path)
         where StreamLayout.extent(named: name) != nil || name.hasSuffix(StreamLayout.indexSuffix) {
             try fileSystem.clear(layout.path + "/" + name, for: .regular)

@@ -33,7 +33,7 @@ public final class StreamWriter {
     /// Bytes that gap markers counted since then, and those of them in the active pair: they are lost with the markers.
     private var counted: (sinceBeginning: UInt64, inPair: UInt64) = (0, 0)
     /// Monotonic microseconds of the last look whether the files are where they were.
-    private var lastLook: Int64?
+    private var lastCheck: Int64?
 
     /// The time of the last record, as far as it is known without reading what is sealed.
     public var lastRecordTime: Timestamp? { lastTime }
@@ -83,15 +83,15 @@ public final class StreamWriter {
     // MARK: - Whether the files are where they were
 
     /// How often `isInPlace(at:)` looks, in microseconds.
-    private static let lookInterval: Int64 = 1_000_000
+    private static let checkInterval: Int64 = 1_000_000
 
     /// Whether what is written still goes to the stream's folder: nobody removed or moved the folder, or the active
     /// pair. Looks once a second, by the monotonic clock.
     public func isInPlace(at now: Int64) -> Bool {
-        if let lastLook, now - lastLook < Self.lookInterval {
+        if let lastCheck, now - lastCheck < Self.checkInterval {
             return true
         }
-        lastLook = now
+        lastCheck = now
         return isInPlace
     }
 

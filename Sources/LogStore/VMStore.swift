@@ -117,7 +117,7 @@ public final class VMStore {
     }
 
     /// The VM, which is known by its UUID, is there again, perhaps under another name.
-    public func goOn(as name: String) throws(SystemError) {
+    public func rename(to name: String) throws(SystemError) {
         var present = vm
         present.identity.name = name
         present.ended = nil

@@ -1,19 +1,19 @@
 import LogModel
 import SystemIO
 
-/// How a follower hears of news in the store: in the daemon by the writer's bell, elsewhere by inotify.
-public protocol StoreListener {
+/// How a follower hears of news in the store: in the daemon by the writer's notifier, elsewhere by inotify.
+public protocol StoreObserver {
     /// Listens in more of the store's folders, named from its root (`""` is the root itself). What came before is not
     /// told of.
-    func listen(in folders: [String])
+    func observe(_ folders: [String])
     /// Waits for news, no longer than `microseconds` when given; it may come back early.
-    func wait(microseconds: Int64?) async -> News
+    func wait(microseconds: Int64?) async -> WakeReason
     /// Runs what reads files where that may wait for them.
     func reading<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result
 }
 
 /// What ended a wait.
-public enum News: Hashable, Sendable {
+public enum WakeReason: Hashable, Sendable {
     /// Something was committed, or may have been.
     case commit
     /// Nothing was until the time was over.
@@ -23,8 +23,8 @@ public enum News: Hashable, Sendable {
 }
 
 /// Asks a question again and again as more is committed: read to the end, listen wherever is new, read again, wait.
-public struct Following<Listener: StoreListener> {
-    private let listener: Listener
+public struct Following<Observer: StoreObserver> {
+    private let observer: Observer
 
     /// An unfinished line is shown to a follower after this many microseconds.
     private static var partialDelay: Int64 { 100_000 }
@@ -32,19 +32,19 @@ public struct Following<Listener: StoreListener> {
     private static var commitDelay: Int64 { 500_000 }
 
     /// A follower that `listener` wakes.
-    public init(_ listener: Listener) {
-        self.listener = listener
+    public init(_ observer: Observer) {
+        self.observer = observer
     }
 
     /// Hands the answer to `body`, chunk by chunk, until nothing can follow; false when the listener was closed first.
     public func answer(_ query: LogQuery, to body: ([UInt8]) async throws -> Void) async throws -> Bool {
-        var patience: Int64? = Self.partialDelay
+        var partialLineTimeout: Int64? = Self.partialDelay
         let end = query.selection.until?.advanced(byMicroseconds: Self.commitDelay)
         while true {
             let rest = end.map { $0.microseconds - SystemClock().wallMicroseconds() }
             var folders: [String]
             repeat {
-                while let chunk = try await listener.reading({ try query.next() }) {
+                while let chunk = try await observer.reading({ try query.next() }) {
                     if !chunk.isEmpty {
                         try await body(chunk)
                     }
@@ -53,16 +53,16 @@ public struct Following<Listener: StoreListener> {
                     return true
                 }
                 folders = query.takeNewFolders()
-                listener.listen(in: folders)
+                observer.observe(folders)
             } while !folders.isEmpty
             if let rest, rest <= 0 {
                 return true
             }
-            switch await listener.wait(microseconds: [patience, rest].compactMap { $0 }.min()) {
+            switch await observer.wait(microseconds: [partialLineTimeout, rest].compactMap { $0 }.min()) {
             case .commit:
-                patience = Self.partialDelay
+                partialLineTimeout = Self.partialDelay
             case .timeout:
-                patience = nil
+                partialLineTimeout = nil
                 if let partial = query.flushPartial() {
                     try await body(partial)
                 }
@@ -79,17 +79,17 @@ public struct Following<Listener: StoreListener> {
         while true {
             var folders: [String]
             repeat {
-                if let match = try await listener.reading({ try wait.poll() }) {
+                if let match = try await observer.reading({ try wait.poll() }) {
                     return match
                 }
                 folders = wait.takeNewFolders()
-                listener.listen(in: folders)
+                observer.observe(folders)
             } while !folders.isEmpty || wait.isInterrupted
             let rest = microseconds.map { $0 - (clock.monotonicMicroseconds() - start) }
             if rest.map({ $0 <= 0 }) ?? false {
                 return try wait.withoutMatch()
             }
-            if await listener.wait(microseconds: rest) == .closed {
+            if await observer.wait(microseconds: rest) == .closed {
                 return nil
             }
         }

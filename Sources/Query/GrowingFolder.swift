@@ -15,7 +15,7 @@ struct GrowingFolder {
     private let name: String
     private let store: Store
     private var entries: Set<String> = []
-    private var halfMade: Set<String> = []
+    private var incomplete: Set<String> = []
     /// When the folder had last changed as its entries were listed; nil: they must be listed again.
     private var listed: Int64?
     private var isGone = false
@@ -38,7 +38,7 @@ struct GrowingFolder {
     /// The entries that are whole and were not when this was last asked. `whole` says which of some are.
     private mutating func next(whole: (Set<String>, Store) throws -> Set<String>) throws -> [String] {
         guard let modified = store.fileSystem.status(path)?.modified else {
-            (entries, halfMade, listed, isGone) = ([], [], nil, true)
+            (entries, incomplete, listed, isGone) = ([], [], nil, true)
             return []
         }
         if isGone {
@@ -53,10 +53,10 @@ struct GrowingFolder {
                 listed = modified < SystemClock().wallMicroseconds() - Self.tick ? modified : nil
                 new = names.subtracting(entries)
                 entries = names
-                halfMade = halfMade.intersection(names).union(new)
+                incomplete = incomplete.intersection(names).union(new)
             }
-            let found = halfMade.isEmpty ? [] : try whole(halfMade, store)
-            halfMade.subtract(found)
+            let found = incomplete.isEmpty ? [] : try whole(incomplete, store)
+            incomplete.subtract(found)
             newFolders += new.subtracting(found).map { name.isEmpty ? $0 : name + "/" + $0 }
             return found.sorted()
         } catch let error as SystemError where error.code == ENOENT {

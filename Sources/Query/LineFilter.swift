@@ -46,16 +46,16 @@ final class LineFilter {
     }
 
     /// Whether it looks at what lines say.
-    var looksAtText: Bool { severity != nil || matcher != nil }
+    var filtersByText: Bool { severity != nil || matcher != nil }
     /// Whether it looks at times.
-    var looksAtTime: Bool { since > .distantPast || until < .distantFuture }
+    var filtersByTime: Bool { since > .distantPast || until < .distantFuture }
 
     /// To be called before each block: throws `ReadTurn.Cancelled` when nobody waits for the answer any more.
     func checkBlock() throws(ReadTurn.Cancelled) {
         try turn?.check()
     }
 
-    /// To be called before each line: throws `ReadTurn.Cancelled`, or `ReadTurn.Over` where the read can go on later,
+    /// To be called before each line: throws `ReadTurn.Cancelled`, or `ReadTurn.Expired` where the read can go on later,
     /// and `QueryError` when matching has been given up for good.
     func checkLine(isResumable: Bool) throws {
         guard let turn else {

@@ -80,7 +80,7 @@ final class LineSource {
 
     /// The next entry that the filter wants; nil when there is none now.
     ///
-    /// The one before must be done with: its bytes are gone. Throws `ReadTurn.Over` between two lines.
+    /// The one before must be done with: its bytes are gone. Throws `ReadTurn.Expired` between two lines.
     func next() throws -> LogEntry? {
         settle()
         while true {
@@ -99,13 +99,13 @@ final class LineSource {
                 return .line(line)
             }
             if batch == nil, try !load() {
-                let goesOn = isFollowing && !isAtBound
-                if !torn.isEmpty, !goesOn || events.contains(where: \.cutsLine) {
+                let mayContinue = isFollowing && !isAtBound
+                if !torn.isEmpty, !mayContinue || events.contains(where: \.cutsLine) {
                     finishTorn()
                     continue
                 }
                 guard torn.isEmpty, let event = events.popFirst() else {
-                    isAtEnd = !goesOn
+                    isAtEnd = !mayContinue
                     return nil
                 }
                 if let entry = admit(event) {
@@ -127,7 +127,7 @@ final class LineSource {
     /// What there is of a line whose end has not come, if it is wanted; what follows will be taken for a line of its
     /// own.
     func takePartial() -> Line? {
-        guard batch == nil, !torn.isEmpty, torn.isKnown, !filter.looksAtText, filter.admits(torn.time) else {
+        guard batch == nil, !torn.isEmpty, torn.isKnown, !filter.filtersByText, filter.admits(torn.time) else {
             return nil
         }
         let line = torn.line
@@ -325,7 +325,7 @@ final class LineSource {
     /// Passes over lines of the window that are certainly not wanted, without cutting them.
     private func leapInside(_ batch: LoadedBatch, _ windowEnd: Int) {
         let text = batch.block.text
-        if filter.looksAtTime, let wanted = batch.firstPlace(from: at, filter) {
+        if filter.filtersByTime, let wanted = batch.firstPlace(from: at, filter) {
             skip(to: wanted.place, in: batch, windowEnd, isDone: wanted.isOlder)
         }
         guard let literal = filter.literal, at < windowEnd else {

@@ -20,7 +20,7 @@ public final class LogQuery: @unchecked Sendable {
     private var merger = StreamMerger([])
     private var writer: RenderedOutput
     private let prefix: Bool?
-    /// The streams' labels, lane by lane.
+    /// The streams' labels, input by input.
     private var labels: [StreamLabel] = []
     private var boots: [StreamID: [Boot]] = [:]
 
@@ -88,7 +88,7 @@ public final class LogQuery: @unchecked Sendable {
     /// The VMs looked at.
     var vms: [Store.VM] { scope.vms }
     /// The streams looked at.
-    var streams: [StreamID] { merger.lanes.map(\.stream) }
+    var streams: [StreamID] { merger.inputs.map(\.stream) }
 
     /// Folders in which a change may be more of the answer, named from the store's root, that were not handed over
     /// before.
@@ -97,20 +97,20 @@ public final class LogQuery: @unchecked Sendable {
     /// Whether nothing can ever follow.
     public var isFinished: Bool {
         rest.isEmpty
-            && (isOver || isDrained && (!isFollowing || hasEnded) || isFollowing && !merger.lanes.isEmpty && allEnded)
+            && (isOver || isDrained && (!isFollowing || hasEnded) || isFollowing && !merger.inputs.isEmpty && allEnded)
     }
     private var isDrained = false
     /// Whether all VMs followed were deleted before the store was last read to its end.
     private(set) var hasEnded = false
-    private var allEnded: Bool { isDrained && selection.until != nil && merger.lanes.allSatisfy(\.source.isFinished) }
+    private var allEnded: Bool { isDrained && selection.until != nil && merger.inputs.allSatisfy(\.source.isFinished) }
 
     /// Where this answer has come to: a question that begins there gets exactly what was not handed out.
     public var cursor: String { cursorBeforeRest ?? currentCursor }
 
     private var currentCursor: String {
         var cursor = resumed
-        for lane in merger.lanes {
-            cursor.places[lane.stream] = lane.source.cursor
+        for input in merger.inputs {
+            cursor.places[input.stream] = input.source.cursor
         }
         return cursor.text
     }
@@ -137,10 +137,10 @@ public final class LogQuery: @unchecked Sendable {
         out.reserveCapacity(QueryLimits.chunk + QueryLimits.chunk / 2)
         turn?.begin()
         while out.count < QueryLimits.chunk, !isOver {
-            let next: (entry: LogEntry, lane: Int)?
+            let next: (entry: LogEntry, input: Int)?
             do {
                 next = try merger.peek()
-            } catch is ReadTurn.Over {
+            } catch is ReadTurn.Expired {
                 if out.isEmpty {
                     return []
                 }
@@ -149,7 +149,7 @@ public final class LogQuery: @unchecked Sendable {
             if let pattern = selection.pattern, pattern.isExhausted {
                 throw QueryError.tooCostly(pattern)
             }
-            guard let (entry, lane) = next else {
+            guard let (entry, input) = next else {
                 isDrained = true
                 if !isFollowing {
                     writer.finish(to: &out)
@@ -162,15 +162,15 @@ public final class LogQuery: @unchecked Sendable {
                 }
                 cursorBeforeRest = currentCursor
             }
-            try append(entry, lane, to: &out)
+            try append(entry, input, to: &out)
             if out.count > bytesLeft {
                 // What was cut is not done with: whoever resumes gets it whole.
                 out.removeSubrange(bytesLeft...)
                 isOver = true
                 break
             }
-            merger.take(lane)
-            merger.lanes[lane].source.settle()
+            merger.take(input)
+            merger.inputs[input].source.settle()
             if linesLeft == 0 {
                 isOver = true
                 writer.finish(to: &out)
@@ -203,15 +203,15 @@ public final class LogQuery: @unchecked Sendable {
     /// What there is of an unfinished line, to be shown before its end comes; only when one stream is followed in a
     /// format for eyes. What comes later goes on behind it.
     public func flushPartial() -> [UInt8]? {
-        guard isFollowing, isDrained, !isOver, rest.isEmpty, merger.lanes.count == 1, writer.canShowEarly,
-            let line = merger.lanes[0].source.takePartial()
+        guard isFollowing, isDrained, !isOver, rest.isEmpty, merger.inputs.count == 1, writer.canShowEarly,
+            let line = merger.inputs[0].source.takePartial()
         else {
             return nil
         }
         var out: [UInt8] = []
         matchedAny = true
-        writer.appendEarly(line, lane: 0, labels[0], to: &out)
-        merger.lanes[0].source.settle()
+        writer.appendEarly(line, input: 0, labels[0], to: &out)
+        merger.inputs[0].source.settle()
         if out.count >= bytesLeft {
             out.removeSubrange(bytesLeft...)
             isOver = true
@@ -229,27 +229,27 @@ public final class LogQuery: @unchecked Sendable {
 
     // MARK: - Entries
 
-    private func append(_ entry: LogEntry, _ lane: Int, to out: inout [UInt8]) throws {
+    private func append(_ entry: LogEntry, _ input: Int, to out: inout [UInt8]) throws {
         switch entry {
         case .line(let line):
             matchedAny = true
             linesLeft -= linesLeft == .max ? 0 : 1
-            writer.append(line, lane: lane, labels[lane], to: &out)
+            writer.append(line, input: input, labels[input], to: &out)
         case .event(let event):
             guard case .boot(let detail) = event.kind else {
-                writer.append(event, boot: nil, labels[lane], to: &out)
+                writer.append(event, boot: nil, labels[input], to: &out)
                 return
             }
             // Between the hits of a search boots would stand for nothing.
-            guard !filter.looksAtText, writer.showsBoots else {
+            guard !filter.filtersByText, writer.showsBoots else {
                 return
             }
-            let boot = try boot(detail, event, merger.lanes[lane].stream)
+            let boot = try boot(detail, event, merger.inputs[input].stream)
             // A boot ends once: the console of a guest that said it powers down is closed next.
             if !detail.event.isBeginning, let end = boot?.endPlace, end < event.place {
                 return
             }
-            writer.append(event, boot: boot?.number, labels[lane], to: &out)
+            writer.append(event, boot: boot?.number, labels[input], to: &out)
         }
     }
 
@@ -288,19 +288,19 @@ public final class LogQuery: @unchecked Sendable {
 
     private static func check(_ cursor: QueryCursor, _ vms: [Store.VM]) throws {
         let folders = Set(vms.map(\.directory))
-        guard let stranger = cursor.places.keys.first, !cursor.places.keys.contains(where: { folders.contains($0.vm) })
+        guard let foreign = cursor.places.keys.first, !cursor.places.keys.contains(where: { folders.contains($0.vm) })
         else {
             return
         }
         throw QueryError(
             .badCursor,
-            "the cursor is of another VM, in folder \(VMLookup.quoted(stranger.vm)); leave it out to begin anew"
+            "the cursor is of another VM, in folder \(VMLookup.quoted(foreign.vm)); leave it out to begin anew"
         )
     }
 
     /// Begins to read streams that are new to the query, the last `tail` lines of them when given.
     private func open(_ found: [StreamScope.Found], tail: Int?) throws {
-        let isMerged = merger.lanes.count + found.count > 1
+        let isMerged = merger.inputs.count + found.count > 1
         var openings = try found.map { try Opening($0, isMerged: isMerged, self) }
         if let tail {
             try Opening.keepTail(min(tail, Selection.largestTail), of: &openings)
@@ -316,9 +316,9 @@ public final class LogQuery: @unchecked Sendable {
                 stream: opening.found.stream.stream
             )
             labels.append(label)
-            try merger.add(Lane(stream: opening.found.stream, source: opening.makeSource()))
+            try merger.add(MergeInput(stream: opening.found.stream, source: opening.makeSource()))
         }
-        if prefix == nil, merger.lanes.count > 1 {
+        if prefix == nil, merger.inputs.count > 1 {
             writer.showPrefix()
         }
     }
@@ -369,7 +369,7 @@ public final class LogQuery: @unchecked Sendable {
 
         /// Moves the starts so that only the last `count` lines of all streams together are left.
         static func keepTail(_ count: Int, of openings: inout [Opening]) throws {
-            var tails: [ArraySlice<TailFinder.Place>] = []
+            var tails: [ArraySlice<TailFinder.LineStart>] = []
             for opening in openings {
                 let finder = TailFinder(
                     reader: opening.reader,
@@ -394,15 +394,15 @@ public final class LogQuery: @unchecked Sendable {
         }
 
         /// Leaves out the lines that come first in the merged order until only `count` remain.
-        private static func cut(_ tails: inout [ArraySlice<TailFinder.Place>], to count: Int) {
+        private static func cut(_ tails: inout [ArraySlice<TailFinder.LineStart>], to count: Int) {
             var excess = tails.reduce(0) { $0 + $1.count } - count
             while excess > 0 {
-                let lane = tails.indices.filter { !tails[$0].isEmpty }
+                let input = tails.indices.filter { !tails[$0].isEmpty }
                     .min { (tails[$0].first!.latest, $0) < (tails[$1].first!.latest, $1) }
-                guard let lane else {
+                guard let input else {
                     break
                 }
-                tails[lane].removeFirst()
+                tails[input].removeFirst()
                 excess -= 1
             }
         }

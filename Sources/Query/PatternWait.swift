@@ -33,11 +33,11 @@ public final class PatternWait: @unchecked Sendable {
     private var root: GrowingFolder
     private var window: BootWindow?
     private var scope: StreamScope?
-    private var lanes: [Lane] = []
+    private var watched: [WatchedStream] = []
     private let turn: ReadTurn?
 
     /// A stream that is looked at.
-    private struct Lane {
+    private struct WatchedStream {
         let stream: StreamID
         let source: LineSource
         /// Where the unfinished line ended when it was looked at.
@@ -93,14 +93,14 @@ public final class PatternWait: @unchecked Sendable {
         try find()
         try open()
         do {
-            for place in lanes.indices where lanes[place].match == nil {
-                lanes[place].match = try match(in: place)
+            for place in watched.indices where watched[place].match == nil {
+                watched[place].match = try match(in: place)
             }
-        } catch is ReadTurn.Over {
+        } catch is ReadTurn.Expired {
             isInterrupted = true
             return nil
         }
-        let first = lanes.compactMap(\.match).min { $0.time < $1.time }
+        let first = watched.compactMap(\.match).min { $0.time < $1.time }
         if first == nil, pattern.isExhausted {
             throw QueryError.tooCostly(pattern)
         }
@@ -149,12 +149,12 @@ public final class PatternWait: @unchecked Sendable {
                 from: isConsole ? window?.place ?? .start : .start,
                 isFollowing: true
             )
-            lanes.append(Lane(stream: found.stream, source: source))
+            watched.append(WatchedStream(stream: found.stream, source: source))
         }
     }
 
     private func match(in place: Int) throws -> Match? {
-        let (stream, source, seen) = (lanes[place].stream, lanes[place].source, lanes[place].seen)
+        let (stream, source, seen) = (watched[place].stream, watched[place].source, watched[place].seen)
         while let entry = try source.next() {
             if case .line(let line) = entry {
                 return Self.match(line, stream)
@@ -164,7 +164,7 @@ public final class PatternWait: @unchecked Sendable {
         guard let line = source.partial, line.end > seen else {
             return nil
         }
-        lanes[place].seen = line.end
+        watched[place].seen = line.end
         return matcher.matches(line.content) ? Self.match(line, stream) : nil
     }
 

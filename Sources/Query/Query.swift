@@ -12,8 +12,8 @@
 //     QueryCursor                   where an answer ended, as an opaque word
 //     BootList, VMLookup, VMReport  boots, names, and what there is
 //     PatternWait                   "tell me when the guest says it"
-//     Following                     asks either again as more is committed; a StoreListener wakes it
-//       FolderListener              the listener outside the daemon: inotify
+//     Following                     asks either again as more is committed; a StoreObserver wakes it
+//       FolderObserver              the listener outside the daemon: inotify
 //       GrowingFolder, StreamScope  VMs and streams that come up meanwhile
 //     TimeWords, Quantities         the words for when, how long and how much
 //     Pattern                       regular expressions over a guest's bytes

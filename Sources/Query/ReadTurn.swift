@@ -21,7 +21,7 @@ public final class ReadTurn: Sendable {
     }
 
     /// The turn is over: what was read so far stays as it is, and the next turn goes on there.
-    struct Over: Error {}
+    struct Expired: Error {}
 
     /// A read that has not begun, in turns of that length.
     public init(microseconds length: Int64 = standardLength) {
@@ -45,10 +45,10 @@ public final class ReadTurn: Sendable {
         }
     }
 
-    /// Throws `Over` when the turn is over.
-    func checkTime() throws(Over) {
+    /// Throws `Expired` when the turn is over.
+    func checkTime() throws(Expired) {
         if SystemClock().monotonicMicroseconds() >= end.load(ordering: .relaxed) {
-            throw Over()
+            throw Expired()
         }
     }
 }

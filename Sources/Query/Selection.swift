@@ -29,7 +29,7 @@ public struct Selection: Sendable {
     public static let largestTail = 1_000_000
 
     /// Whether lines are chosen by what they say, so that there may be none for long.
-    public var looksAtText: Bool { pattern != nil || severity != nil }
+    public var filtersByText: Bool { pattern != nil || severity != nil }
 
     /// Everything there is.
     public init() {

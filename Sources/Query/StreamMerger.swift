@@ -2,14 +2,14 @@ import LogModel
 import LogStore
 
 /// One stream within a query.
-final class Lane {
+final class MergeInput {
     /// The stream.
     let stream: StreamID
     /// Its entries.
     let source: LineSource
     fileprivate var head: LogEntry?
     /// Whether it had nothing when last asked.
-    fileprivate var isDry = false
+    fileprivate var isExhausted = false
 
     init(stream: StreamID, source: LineSource) {
         self.stream = stream
@@ -24,26 +24,26 @@ final class Lane {
 /// clock that steps back disturbs no stream's own order.
 struct StreamMerger {
     /// The streams, in the order that decides between equal times.
-    private(set) var lanes: [Lane]
+    private(set) var inputs: [MergeInput]
     private var current: Int?
-    /// The best head among the others, up to which the current lane goes on without looking.
-    private var runnerUp: (key: Timestamp, lane: Int)?
+    /// The best head among the others, up to which the current input goes on without looking.
+    private var runnerUp: (key: Timestamp, input: Int)?
 
-    /// A merger of `lanes`.
-    init(_ lanes: [Lane]) {
-        self.lanes = lanes
+    /// A merger of `inputs`.
+    init(_ inputs: [MergeInput]) {
+        self.inputs = inputs
     }
 
     /// Adds a stream that has come up.
-    mutating func add(_ lane: Lane) {
-        lanes.append(lane)
+    mutating func add(_ input: MergeInput) {
+        inputs.append(input)
         current = nil
     }
 
-    /// What comes next, and of which lane; nil when there is nothing now. It stays next until it is taken.
-    mutating func peek() throws -> (entry: LogEntry, lane: Int)? {
+    /// What comes next, and of which input; nil when there is nothing now. It stays next until it is taken.
+    mutating func peek() throws -> (entry: LogEntry, input: Int)? {
         if let current, let entry = try head(current),
-            runnerUp.map({ (lanes[current].key, current) < $0 }) ?? true
+            runnerUp.map({ (inputs[current].key, current) < $0 }) ?? true
         {
             return (entry, current)
         }
@@ -52,36 +52,36 @@ struct StreamMerger {
 
     /// Looks again at streams that had nothing.
     mutating func wake() {
-        for lane in lanes {
-            lane.isDry = false
+        for input in inputs {
+            input.isExhausted = false
         }
         current = nil
     }
 
     /// What was peeked at is done with.
-    mutating func take(_ lane: Int) {
-        lanes[lane].head = nil
+    mutating func take(_ input: Int) {
+        inputs[input].head = nil
     }
 
-    private func head(_ lane: Int) throws -> LogEntry? {
-        let lane = lanes[lane]
-        if lane.head == nil, !lane.isDry {
-            lane.head = try lane.source.next()
-            lane.isDry = lane.head == nil
+    private func head(_ input: Int) throws -> LogEntry? {
+        let input = inputs[input]
+        if input.head == nil, !input.isExhausted {
+            input.head = try input.source.next()
+            input.isExhausted = input.head == nil
         }
-        return lane.head
+        return input.head
     }
 
-    private mutating func choose() throws -> (entry: LogEntry, lane: Int)? {
-        var best: (key: Timestamp, lane: Int)?
-        // A lane may throw: then the next look chooses anew.
+    private mutating func choose() throws -> (entry: LogEntry, input: Int)? {
+        var best: (key: Timestamp, input: Int)?
+        // A input may throw: then the next look chooses anew.
         current = nil
         runnerUp = nil
-        for place in lanes.indices {
+        for place in inputs.indices {
             guard try head(place) != nil else {
                 continue
             }
-            let candidate = (key: lanes[place].key, lane: place)
+            let candidate = (key: inputs[place].key, input: place)
             if best.map({ candidate < $0 }) ?? true {
                 runnerUp = best
                 best = candidate
@@ -89,10 +89,10 @@ struct StreamMerger {
                 runnerUp = candidate
             }
         }
-        current = best?.lane
-        guard let best, let head = lanes[best.lane].head else {
+        current = best?.input
+        guard let best, let head = inputs[best.input].head else {
             return nil
         }
-        return (head, best.lane)
+        return (head, best.input)
     }
 }

@@ -12,7 +12,7 @@ struct TailFinder {
     let bound: Cursor?
 
     /// A line: where it begins, and the stream's running maximum of time there.
-    struct Place {
+    struct LineStart {
         var start: Cursor
         var latest: Timestamp
     }
@@ -21,14 +21,14 @@ struct TailFinder {
     private static let largestStep = 64
 
     /// The last `count` lines that the filter wants, or all when there are fewer, in order.
-    func last(_ count: Int) throws -> [Place] {
-        var found: [Place] = []
+    func last(_ count: Int) throws -> [LineStart] {
+        var found: [LineStart] = []
         let lowest = start.offset == 0 ? 0 : plan.firstIndex(endingAfter: start.offset - 1)
         var upper = plan.blocks.count
         var step = 1
         while upper > lowest, found.count < count {
             var lower = upper
-            if filter.looksAtText {
+            if filter.filtersByText {
                 lower = max(lowest, upper - step)
                 step = min(2 * step, Self.largestStep)
             } else {
@@ -48,7 +48,7 @@ struct TailFinder {
     }
 
     /// The last `count` wanted lines that begin in the given stretch.
-    private func lines(from: Cursor, before limit: UInt64, isExact: Bool, last count: Int) throws -> [Place] {
+    private func lines(from: Cursor, before limit: UInt64, isExact: Bool, last count: Int) throws -> [LineStart] {
         let source = try LineSource(
             reader,
             properties,
@@ -61,12 +61,12 @@ struct TailFinder {
             floor: start.offset,
             before: limit
         )
-        var places: [Place] = []
+        var places: [LineStart] = []
         while let entry = try source.next() {
             guard case .line(let line) = entry else {
                 continue
             }
-            places.append(Place(start: line.start, latest: source.runningMaximum))
+            places.append(LineStart(start: line.start, latest: source.runningMaximum))
             if places.count - count >= max(count, 1024) {
                 places.removeFirst(places.count - count)
             }

@@ -9,9 +9,35 @@ import Glibc
 /// lease. When the lease is free, for whatever reason, the keeper drains again after a while.
 public final class DescriptorKeeper: Sendable {
     private let manager: ServiceManager
-    private let path: String
+    private let paths: Paths
 
-    /// The environment variable that names the keeper's files, without their endings.
+    /// Where the daemon finds what the keeper shares with it: files in the keeper's memory, for the runtime folder may be
+    /// full.
+    public struct Paths: Sendable {
+        /// The path of the file with the lease.
+        public let lease: String
+        /// The path of the file that tells what was thrown away.
+        public let discarded: String
+
+        /// Paths from their parts.
+        public init(lease: String, discarded: String) {
+            self.lease = lease
+            self.discarded = discarded
+        }
+
+        /// The value of `DescriptorKeeper.variable`.
+        public var text: String { lease + ":" + discarded }
+
+        init?(_ text: String) {
+            let parts = text.split(separator: ":")
+            guard parts.count == 2 else {
+                return nil
+            }
+            self.init(lease: String(parts[0]), discarded: String(parts[1]))
+        }
+    }
+
+    /// The environment variable that names the keeper's files.
     public static let variable = "GUESTLOG_KEEPER"
     /// The message by which a daemon asks for the descriptors to be left to it.
     public static let take = "X_GUESTLOG=take"
@@ -20,18 +46,13 @@ public final class DescriptorKeeper: Sendable {
     /// How long the keeper may take to answer, in milliseconds.
     private static let answerLimit: Int32 = 5000
 
-    /// The path of the file with the lease.
-    public static func leasePath(_ path: String) -> String { path + ".lease" }
-    /// The path of the file that tells what was thrown away.
-    public static func discardedPath(_ path: String) -> String { path + ".discarded" }
-
     /// The keeper that runs this process; nil: none does.
     public init?(_ manager: ServiceManager) {
-        guard manager.isPresent, let path = getenv(Self.variable).map({ String(cString: $0) }) else {
+        guard manager.isPresent, let paths = getenv(Self.variable).flatMap({ Paths(String(cString: $0)) }) else {
             return nil
         }
         self.manager = manager
-        self.path = path
+        self.paths = paths
     }
 
     /// Has the keeper leave the descriptors to this process, and returns what it threw away, by their names.
@@ -39,9 +60,8 @@ public final class DescriptorKeeper: Sendable {
         guard manager.notify(Self.take), awaitBarrier() else {
             return [:]
         }
-        let file = Self.discardedPath(path)
-        defer { unlink(file) }
-        return DiscardedOutput.table(at: file)
+        defer { try? DiscardedOutput.write([:], to: paths.discarded) }
+        return DiscardedOutput.table(at: paths.discarded)
     }
 
     /// Waits until the keeper has read all that was sent to it (sd_notify_barrier(3)): it closes the end of a pipe.
@@ -58,11 +78,11 @@ public final class DescriptorKeeper: Sendable {
     }
 
     /// Has the calling thread, which drains them from now on, hold the lease, and says so.
-    public func hold() {
-        guard let lease = try? ThreadLease(opening: Self.leasePath(path)) else {
+    public func acquireLease() {
+        guard let lease = try? ThreadLease(opening: paths.lease) else {
             return
         }
-        lease.hold()
+        lease.acquire()
         // The memory must stay as long as the lock is held.
         _ = Unmanaged.passRetained(lease)
         manager.notify(Self.held)

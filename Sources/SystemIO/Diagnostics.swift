@@ -61,7 +61,7 @@ public final class Diagnostics: Sendable {
     }
 
     /// Says `message`, unless the same was said less than a minute ago. Never blocks.
-    public func say(_ level: DiagnosticLevel, _ message: @autoclosure () -> String) {
+    public func log(_ level: DiagnosticLevel, _ message: @autoclosure () -> String) {
         guard level.rawValue <= threshold.load(ordering: .relaxed) else {
             return
         }

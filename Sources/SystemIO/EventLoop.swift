@@ -104,7 +104,7 @@ public final class EventLoop: @unchecked Sendable {
         if state.hasEnded {
             job()
         } else if state.count == 1 {
-            ring()
+            signalWakeUp()
         }
     }
 
@@ -139,6 +139,11 @@ public final class EventLoop: @unchecked Sendable {
             fireTimers()
         }
         while !takeJobs(atEnd: true).isEmpty {}
+        // Handlers and timers hold what holds this loop.
+        slots.removeAll()
+        freeSlots.removeAll()
+        timers.removeAll()
+        afterTurn = nil
         owner.store(0, ordering: .releasing)
     }
 
@@ -269,7 +274,7 @@ public final class EventLoop: @unchecked Sendable {
         }
     }
 
-    private func ring() {
+    private func signalWakeUp() {
         var one: UInt64 = 1
         _ = write(wakeUp.raw, &one, 8)
     }

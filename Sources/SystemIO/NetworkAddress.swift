@@ -37,7 +37,7 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
     public var isLoopback: Bool { host == "::1" || host.hasPrefix("127.") }
 
     /// How long a connection may take, in milliseconds: consoles are on this host.
-    private static let patience: Int32 = 1000
+    private static let connectTimeout: Int32 = 1000
 
     /// Connects; the descriptor does not block.
     public func connect() throws(SystemError) -> Descriptor {
@@ -59,7 +59,7 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
             return socket
         }
         var waited = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
-        guard try systemCall("connect", subject, { poll(&waited, 1, Self.patience) }) == 1 else {
+        guard try systemCall("connect", subject, { poll(&waited, 1, Self.connectTimeout) }) == 1 else {
             throw SystemError("connect", subject, code: ETIMEDOUT)
         }
         var code: Int32 = 0

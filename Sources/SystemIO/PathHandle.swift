@@ -17,7 +17,7 @@ public struct PathHandle: ~Copyable, Sendable {
     /// Links are followed in `trusted`, a prefix of the path, and refused below it with ELOOP; a link at the path itself
     /// is held as such. With nil links are followed everywhere.
     public init(_ path: String, trusted: String? = nil) throws(SystemError) {
-        let (held, directory) = try Self.hold(path, trusted)
+        let (held, directory) = try Self.locate(path, trusted)
         let descriptor = Descriptor(owning: held)
         let attributes = try FileAttributes(of: held, path)
         self.descriptor = descriptor
@@ -26,7 +26,7 @@ public struct PathHandle: ~Copyable, Sendable {
         self.directory = directory
     }
 
-    private static func hold(_ path: String, _ trusted: String?) throws(SystemError) -> (Int32, FileAttributes?) {
+    private static func locate(_ path: String, _ trusted: String?) throws(SystemError) -> (Int32, FileAttributes?) {
         guard let trusted else {
             return (try systemCall("open", path) { gl_hold_at(AT_FDCWD, path, 0) }, nil)
         }

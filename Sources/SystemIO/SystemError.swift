@@ -43,7 +43,7 @@ extension SystemError {
 
     /// Whether the same call may succeed later, though nobody changes a setting: the disk is full or fails, a server of
     /// files does not answer, memory or descriptors are short.
-    public var mayPass: Bool {
+    public var isTransient: Bool {
         [ENOSPC, EDQUOT, EIO, EROFS, ESTALE, ETIMEDOUT, ENOMEM, EMFILE, ENFILE].contains(code)
     }
 }

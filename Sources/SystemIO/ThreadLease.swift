@@ -9,10 +9,9 @@ public final class ThreadLease: @unchecked Sendable {
 
     private let memory: UnsafeMutableRawPointer
 
-    /// A lease in a new file at `path`, which should be on tmpfs.
+    /// A new lease in the file at `path`, which should be in memory.
     public convenience init(creating path: String) throws(SystemError) {
-        unlink(path)
-        try self.init(path, O_RDWR | O_CREAT | O_EXCL)
+        try self.init(path, O_RDWR | O_CREAT)
         let code = gl_lease_make(memory)
         guard code == 0 else {
             throw SystemError("make a lock in", path, code: code)
@@ -26,7 +25,7 @@ public final class ThreadLease: @unchecked Sendable {
 
     private init(_ path: String, _ flags: Int32) throws(SystemError) {
         let file = Descriptor(
-            owning: try systemCall("open", path) { gl_open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0o600) }
+            owning: try systemCall("open", path) { gl_open(path, flags | O_CLOEXEC, 0o600) }
         )
         let number = file.raw
         let size = Int(GL_LEASE_SIZE)
@@ -46,12 +45,12 @@ public final class ThreadLease: @unchecked Sendable {
     }
 
     /// Holds it from now on, on the calling thread, until that ends or gives it back.
-    public func hold() {
+    public func acquire() {
         gl_lease_take(memory)
     }
 
     /// Gives it back; on the thread that holds it.
-    public func giveBack() {
+    public func release() {
         gl_lease_give(memory)
     }
 

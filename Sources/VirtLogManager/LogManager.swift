@@ -63,7 +63,7 @@ public final class LogManager: @unchecked Sendable {
     /// Told whenever a log was opened or has ended.
     var onChange: () -> Void = {}
     /// Told of each log that is open now, for whoever keeps its descriptor in case this process dies.
-    public var onOpen: (Handed) -> Void = { _ in }
+    public var onOpen: (InheritedLog) -> Void = { _ in }
     /// Told of the path of each log that has ended.
     public var onEnd: (String) -> Void = { _ in }
 
@@ -133,7 +133,7 @@ public final class LogManager: @unchecked Sendable {
         withPath(text, answer) { [self] path in
             settle(path) { [self] in
                 do throws(LogManagerError) {
-                    try say(message, owner, path)
+                    try appendMessage(message, owner, path)
                 } catch {
                     return answer(.failure(error))
                 }
@@ -143,7 +143,7 @@ public final class LogManager: @unchecked Sendable {
     }
 
     /// Puts a message of libvirtd's own into a log, which may be open or not.
-    private func say(_ message: [UInt8], _ owner: LogOwner, _ path: LogPath) throws(LogManagerError) {
+    private func appendMessage(_ message: [UInt8], _ owner: LogOwner, _ path: LogPath) throws(LogManagerError) {
         if let log = logs[path] {
             return log.shard.loop.post { log.put(message) }
         }
@@ -280,7 +280,7 @@ public final class LogManager: @unchecked Sendable {
             throw refusal
         }
         logs[path] = log
-        onOpen(Handed(owner: owner, path: path.text, stream: key.stream, descriptor: raw))
+        onOpen(InheritedLog(owner: owner, path: path.text, stream: key.stream, descriptor: raw))
         onChange()
     }
 
@@ -331,7 +331,7 @@ public final class LogManager: @unchecked Sendable {
     // MARK: - From one process to the next
 
     /// An open log, as one process hands it to the next.
-    public struct Handed: Sendable {
+    public struct InheritedLog: Sendable {
         /// Whose it is.
         public var owner: LogOwner
         /// Its file.
@@ -352,25 +352,25 @@ public final class LogManager: @unchecked Sendable {
 
     /// Lets go of all logs. Those that are `passedOn` are the caller's now; of the others all that was written is read
     /// first.
-    public func suspend(passedOn: Bool) -> [Handed] {
+    public func suspend(passedOn: Bool) -> [InheritedLog] {
         defer { logs.removeAll() }
         return logs.sorted { $0.key.text < $1.key.text }.compactMap { path, log in
             log.shard.loop.perform { log.suspend(isPassedOn: passedOn) }
-                .map { Handed(owner: log.owner, path: path.text, stream: log.key.stream, descriptor: $0) }
+                .map { InheritedLog(owner: log.owner, path: path.text, stream: log.key.stream, descriptor: $0) }
         }
     }
 
     /// Goes on with a log of an earlier process. `discarded` is what its keeper read of it and threw away meanwhile.
-    public func goOn(_ log: Handed, discarded: DiscardedOutput? = nil) {
+    public func resume(_ log: InheritedLog, discarded: DiscardedOutput? = nil) {
         let descriptor = Descriptor(owning: log.descriptor)
         let path = LogPath(inherited: log.path, below: options.allowed)
         if let stream = log.stream {
-            names.goOn(path.text, log.owner, as: stream)
+            names.resume(path.text, log.owner, as: stream)
         }
         do throws(LogManagerError) {
             try add(descriptor, log.owner, path, log.stream == nil ? .others : .ours(discarded))
         } catch {
-            capture.diagnostics.say(.error, "\(log.path): cannot go on with this log: \(error.message)")
+            capture.diagnostics.log(.error, "\(log.path): cannot go on with this log: \(error.message)")
         }
     }
 }

@@ -13,7 +13,7 @@ final class LogManagerConnection: EventHandler {
     private var outgoing: [Outgoing] = []
     /// Whether a call is being answered.
     private var isBusy = false
-    private var isGoingOn = false
+    private var isPumping = false
 
     /// What is to be sent: bytes, one of them with a descriptor if there is one.
     private struct Outgoing {
@@ -49,7 +49,7 @@ final class LogManagerConnection: EventHandler {
         } else if !readiness.isDisjoint(with: .hangUp) {
             return end()
         }
-        goOn()
+        pump()
     }
 
     private func receive() {
@@ -66,12 +66,12 @@ final class LogManagerConnection: EventHandler {
     }
 
     /// Sends what is to be sent, then serves the next call that has come, until either has to be waited for.
-    private func goOn() {
-        guard !isGoingOn else {
+    private func pump() {
+        guard !isPumping else {
             return
         }
-        isGoingOn = true
-        defer { isGoingOn = false }
+        isPumping = true
+        defer { isPumping = false }
         repeat {
             send()
         } while token != nil && outgoing.isEmpty && !isBusy && takeNext()
@@ -169,7 +169,7 @@ final class LogManagerConnection: EventHandler {
         case .success(let value): put(value)
         case .failure(let error): refuse(header, error)
         }
-        goOn()
+        pump()
     }
 
     private func putReply(_ header: MessageHeader, _ encode: (inout XDRWriter) -> Void) {

@@ -7,7 +7,7 @@ public final class LogManagerServer {
     private let user: UInt32
     private let limit: Int
     private let onRefused: (String) -> Void
-    private var sockets: [PassiveSocket] = []
+    private var sockets: [ListeningSocket] = []
     private var connections: [ObjectIdentifier: LogManagerConnection] = [:]
     private var idle: EventLoop.TimerToken?
     private let idleTime: Int64?
@@ -35,7 +35,7 @@ public final class LogManagerServer {
     }
 
     /// Begins to take clients who come by `socket`.
-    public func listen(on socket: PassiveSocket) throws(SystemError) {
+    public func listen(on socket: ListeningSocket) throws(SystemError) {
         try socket.begin(on: manager.loop) { [unowned self] connection in connect(connection) }
         sockets.append(socket)
         countIdleTime()

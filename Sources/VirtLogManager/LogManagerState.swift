@@ -11,10 +11,10 @@ public struct LogManagerState: Sendable {
     /// Descriptors that nothing is done with: clients' connections, virt-admin's socket. To be closed.
     public var others: [Int32]
     /// The open logs.
-    public var logs: [LogManager.Handed]
+    public var logs: [LogManager.InheritedLog]
 
     /// A state from its parts.
-    public init(sockets: [Int32], others: [Int32] = [], logs: [LogManager.Handed]) {
+    public init(sockets: [Int32], others: [Int32] = [], logs: [LogManager.InheritedLog]) {
         self.sockets = sockets
         self.others = others
         self.logs = logs
@@ -43,7 +43,7 @@ public struct LogManagerState: Sendable {
     }
 
     /// An open log, as it stands in `files`.
-    public static func log(_ json: JSON) -> LogManager.Handed? {
+    public static func log(_ json: JSON) -> LogManager.InheritedLog? {
         guard let pipe = descriptor(json["pipefd"]), let path = json["path"]?.text, let driver = json["driver"]?.text,
             let name = json["domname"]?.text,
             let uuid = json["domuuid"]?.text.flatMap(VMIdentity.canonicalUUID)
@@ -52,7 +52,7 @@ public struct LogManagerState: Sendable {
         }
         let owner = LogOwner(driver: driver, uuid: uuid, name: name)
         let stream = json["stream"]?.text.flatMap(StreamName.init)
-        return LogManager.Handed(owner: owner, path: path, stream: stream, descriptor: pipe)
+        return LogManager.InheritedLog(owner: owner, path: path, stream: stream, descriptor: pipe)
     }
 
     /// The state as text, for `process`.
@@ -97,7 +97,7 @@ public struct LogManagerState: Sendable {
     }
 
     /// An open log as it stands in `files`.
-    public static func log(_ log: LogManager.Handed) -> JSON {
+    public static func log(_ log: LogManager.InheritedLog) -> JSON {
         var members: [(String, JSON)] = [
             ("pipefd", .integer(Int64(log.descriptor))), ("path", .string(log.path)),
             ("driver", .string(log.owner.driver)), ("domname", .string(log.owner.name)),

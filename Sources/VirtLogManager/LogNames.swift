@@ -30,7 +30,7 @@ struct LogNames {
     }
 
     /// The log at `path` goes on as the stream that it was in an earlier process.
-    mutating func goOn(_ path: String, _ owner: LogOwner, as stream: StreamName) {
+    mutating func resume(_ path: String, _ owner: LogOwner, as stream: StreamName) {
         streams[owner.uuid, default: [:]][Bytewise(path)] = stream
     }
 

@@ -19,15 +19,15 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     private let onEnd: @Sendable () -> Void
     private var intake: StreamIntake?
     private var token: EventLoop.Token?
-    private var rest: EventLoop.TimerToken?
+    private var pauseTimer: EventLoop.TimerToken?
     /// How often it has rested while the ring was not emptied, and how far that was then.
-    private var rests = 0
+    private var pauses = 0
     private var progress: UInt64 = 0
 
     /// How long it is left alone at a time while the ring is full, in microseconds, and how often in a row when that is
     /// not emptied.
-    private static let restTime: Int64 = 2_000
-    private static let patience = 250
+    private static let pauseTime: Int64 = 2_000
+    private static let pauseLimit = 250
 
     /// The log of `owner` that comes by `descriptor`, to be stored as `key`; `onEnd` is told when nobody writes any more.
     init(
@@ -79,7 +79,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     }
 
     private func listen() {
-        rest = nil
+        pauseTimer = nil
         guard intake != nil else {
             return
         }
@@ -87,7 +87,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
             token = try shard.loop.add(descriptor.raw, for: .readable, self)
         } catch {
             // The kernel has no memory for it just now.
-            restAWhile()
+            pauseReading()
         }
     }
 
@@ -95,15 +95,15 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         if let token {
             shard.loop.remove(token)
         }
-        if let rest {
-            shard.loop.cancel(rest)
+        if let pauseTimer {
+            shard.loop.cancel(pauseTimer)
         }
-        (token, rest) = (nil, nil)
+        (token, pauseTimer) = (nil, nil)
     }
 
-    private func restAWhile() {
+    private func pauseReading() {
         stopListening()
-        rest = shard.loop.schedule(afterMicroseconds: Self.restTime) { [weak self] in self?.listen() }
+        pauseTimer = shard.loop.schedule(afterMicroseconds: Self.pauseTime) { [weak self] in self?.listen() }
     }
 
     func handle(_ readiness: Readiness) {
@@ -111,7 +111,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
             return
         }
         guard intake.hasRoom || isStuck(intake) else {
-            return restAWhile()
+            return pauseReading()
         }
         _ = take()
     }
@@ -120,10 +120,10 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     private func isStuck(_ intake: StreamIntake) -> Bool {
         if intake.progress != progress {
             progress = intake.progress
-            rests = 0
+            pauses = 0
         }
-        rests = min(rests + 1, Self.patience)
-        return rests == Self.patience
+        pauses = min(pauses + 1, Self.pauseLimit)
+        return pauses == Self.pauseLimit
     }
 
     /// Reads once; whether there was something.

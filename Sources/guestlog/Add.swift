@@ -33,7 +33,7 @@ struct Add: AsyncParsableCommand {
     @Flag(help: "Reach it only while somebody is on it, and keep nothing of it: its log is kept another way.")
     var onDemand = false
 
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var paths: PathOptions
 
     func run() async throws {
         var members: [(String, JSON)] = [("name", .string(vm)), ("endpoint", .string(endpoint))]
@@ -46,7 +46,7 @@ struct Add: AsyncParsableCommand {
                 members.append((name, .string(value)))
             }
         }
-        _ = try await places.client().post(RequestTarget(["v1", "consoles"]), .object(members))
+        _ = try await paths.client().post(RequestTarget(["v1", "consoles"]), .object(members))
     }
 }
 
@@ -58,9 +58,9 @@ struct Drop: AsyncParsableCommand {
     @Argument(help: "The VM's name.")
     var vm: String
 
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var paths: PathOptions
 
     func run() async throws {
-        _ = try await places.client().delete(RequestTarget(["v1", "consoles", vm]))
+        _ = try await paths.client().delete(RequestTarget(["v1", "consoles", vm]))
     }
 }

@@ -17,11 +17,11 @@ struct Boots: AsyncParsableCommand {
     var previousInstance = false
 
     @OptionGroup var times: TimeOptions
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var paths: PathOptions
 
     func run() async throws {
         let boots: [JSON]
-        let source = try await places.source()
+        let source = try await paths.source()
         if let store = source.store {
             let found = try VMLookup.resolve(vm, in: store, previousInstance: previousInstance)
             boots = try BootList.boots(of: found, in: store).map(\.json)

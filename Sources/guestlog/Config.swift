@@ -16,10 +16,10 @@ struct Config: ParsableCommand {
         @Argument(help: "The file; by default the one that counts.")
         var file: String?
 
-        @OptionGroup var places: PlaceOptions
+        @OptionGroup var paths: PathOptions
 
         func run() throws {
-            guard let chosen = file ?? places.configurationFile else {
+            guard let chosen = file ?? paths.configurationFile else {
                 try Output.write("no configuration file; the defaults count\n")
                 return
             }
@@ -37,11 +37,11 @@ struct Config: ParsableCommand {
             abstract: "Show the settings that count, the file's and the defaults."
         )
 
-        @OptionGroup var places: PlaceOptions
+        @OptionGroup var paths: PathOptions
 
         func run() throws {
-            let file = ["file", places.configurationFile ?? "none"]
-            let settings = try places.configuration().settings.map { [$0.name, $0.value] }
+            let file = ["file", paths.configurationFile ?? "none"]
+            let settings = try paths.configuration().settings.map { [$0.name, $0.value] }
             try Output.write(Output.table([file] + settings))
         }
     }

@@ -26,7 +26,7 @@ struct Console: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("The console's stream.", valueName: "stream"))
     var stream: String?
 
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var paths: PathOptions
 
     /// ^], telnet's and virsh's way out.
     static let escape: UInt8 = 0x1d
@@ -41,7 +41,7 @@ struct Console: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let client = try places.client()
+        let client = try paths.client()
         let mode = Terminal.makeRaw()
         do {
             try await stay(on: client, isInteractive: mode != nil)

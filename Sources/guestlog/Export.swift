@@ -16,14 +16,14 @@ struct Export: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The VMs.", valueName: "vm"))
     var vms: [String]
 
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var paths: PathOptions
 
     func run() async throws {
         guard let chosen = OutputFormat(word: format) else {
             throw ValidationError("\(Terminal.safe(format)) is no format; there are \(OutputFormat.names)")
         }
         try Output.checkTerminal(chosen)
-        let store = try await places.readableStore()
+        let store = try await paths.readableStore()
         var request = LogRequest()
         request.vms = vms
         request.rendering.format = chosen

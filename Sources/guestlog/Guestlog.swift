@@ -87,7 +87,7 @@ struct Guestlog: AsyncParsableCommand {
         case let error as Output.Closed:
             _exit(error.code)
         case is ControlClient.Unreachable, is SystemError, is VirtlogdTakeOver.Refused,
-            is ForegroundRun.Busy, is PlaceOptions.Unreadable:
+            is ForegroundRun.Busy, is PathOptions.Unreadable:
             Output.error("\(error)")
             _exit(ExitCode.outOfReach.rawValue)
         case let error as APIError where error.status >= 500:

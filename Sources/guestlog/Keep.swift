@@ -13,7 +13,7 @@ struct Keep: ParsableCommand {
     @Argument(parsing: .postTerminator, help: "The command that starts the daemon.")
     var command: [String]
 
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var paths: PathOptions
 
     func validate() throws {
         if command.isEmpty {
@@ -22,7 +22,7 @@ struct Keep: ParsableCommand {
     }
 
     func run() throws {
-        let status = try Keeper(command, runtime: try places.configuration().runtime).run()
+        let status = try Keeper(command, runtime: try paths.configuration().runtime).run()
         throw ExitCode(status)
     }
 }

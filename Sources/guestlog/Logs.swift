@@ -101,7 +101,7 @@ struct Logs: AsyncParsableCommand {
     @Flag(help: "Write the guest's own bytes (cri, export, raw) to a terminal all the same.")
     var force = false
 
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var paths: PathOptions
 
     enum ColorChoice: String, ExpressibleByArgument, CaseIterable {
         case auto, always, never
@@ -128,7 +128,7 @@ struct Logs: AsyncParsableCommand {
     func run() async throws {
         let request = try self.request()
         do {
-            let source = try await places.source()
+            let source = try await paths.source()
             if let store = source.store {
                 try await answer(request, from: store)
             } else {
@@ -172,7 +172,7 @@ struct Logs: AsyncParsableCommand {
 
     private func answer(_ request: LogRequest, from store: Store) async throws {
         let query = try request.open(store, now: presentMoment())
-        _ = try await Following(FolderListener(store) { Output.error($0) }).answer(query) { try Output.write($0) }
+        _ = try await Following(FolderObserver(store) { Output.error($0) }).answer(query) { try Output.write($0) }
         try finish(cursor: query.cursor, matched: query.matchedAny, explanation: query.explanation())
     }
 
@@ -183,7 +183,7 @@ struct Logs: AsyncParsableCommand {
         let trailers: ControlClient.Trailers
         if follow, head == nil, limitBytes == nil {
             var endsLine = true
-            trailers = try await client.follow(target, onLost: Output.sayReconnecting) {
+            trailers = try await client.follow(target, onLost: Output.logReconnecting) {
                 // A line that goes on is in two pieces: the second may not pass for something else.
                 if request.rendering.format.isHuman, !endsLine {
                     try Output.write("\n")

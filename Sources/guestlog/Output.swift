@@ -48,7 +48,7 @@ enum Output {
     }
 
     /// Says that the daemon went away, and is awaited.
-    static func sayReconnecting() {
+    static func logReconnecting() {
         error("guestlog is being replaced or restarted; reconnecting")
     }
 

@@ -14,9 +14,9 @@ struct Remove: AsyncParsableCommand {
     @Argument(help: "The VM: its name, its UUID, or the beginning of its UUID.")
     var vm: String
 
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var paths: PathOptions
 
     func run() async throws {
-        _ = try await places.client().delete(RequestTarget(["v1", "vms", vm]))
+        _ = try await paths.client().delete(RequestTarget(["v1", "vms", vm]))
     }
 }

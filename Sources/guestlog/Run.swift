@@ -19,7 +19,7 @@ struct Run: ParsableCommand {
     @Argument(parsing: .postTerminator, help: "The command that starts the VM.")
     var command: [String]
 
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var paths: PathOptions
 
     func validate() throws {
         if command.isEmpty {
@@ -28,7 +28,7 @@ struct Run: ParsableCommand {
     }
 
     func run() throws {
-        let configuration = try places.configuration()
+        let configuration = try paths.configuration()
         let name = name ?? DirectoryHandle.split(command[0]).name
         try Self.check(name)
         let run = ForegroundRun(configuration, name: name, command: command)

@@ -11,11 +11,11 @@ struct Serve: ParsableCommand {
             """
     )
 
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var paths: PathOptions
 
     func run() throws {
-        let configuration = try places.configuration()
-        try LinuxPlaces.prepare(configuration)
-        try Daemon(configuration, file: places.configurationFile).run()
+        let configuration = try paths.configuration()
+        try LinuxPaths.prepare(configuration)
+        try Daemon(configuration, file: paths.configurationFile).run()
     }
 }

@@ -9,10 +9,10 @@ struct Status: AsyncParsableCommand {
     var output: ListFormat = .text
 
     @OptionGroup var times: TimeOptions
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var paths: PathOptions
 
     func run() async throws {
-        let status = try await places.client().get(RequestTarget(["v1", "status"]))
+        let status = try await paths.client().get(RequestTarget(["v1", "status"]))
         if output == .json {
             try Output.write(status.bytes + [Lines.feed])
             return

@@ -31,7 +31,7 @@ struct Token: ParsableCommand {
         @Option(help: ArgumentHelp("Lifetime, as 90d; without it the token never expires.", valueName: "duration"))
         var life: String?
 
-        @OptionGroup var places: PlaceOptions
+        @OptionGroup var paths: PathOptions
 
         func run() async throws {
             let vms = vm.isEmpty ? VMPattern.all.words : vm
@@ -43,7 +43,7 @@ struct Token: ParsableCommand {
                     members.append((member, .string(value)))
                 }
             }
-            let answer = try await places.client().post(RequestTarget(["v1", "tokens"]), .object(members))
+            let answer = try await paths.client().post(RequestTarget(["v1", "tokens"]), .object(members))
             try Output.write((answer["token"]?.text ?? "") + "\n")
         }
     }
@@ -55,10 +55,10 @@ struct Token: ParsableCommand {
         var output: ListFormat = .text
 
         @OptionGroup var times: TimeOptions
-        @OptionGroup var places: PlaceOptions
+        @OptionGroup var paths: PathOptions
 
         func run() async throws {
-            let tokens = try await places.client().get(RequestTarget(["v1", "tokens"]))["tokens"]?.elements ?? []
+            let tokens = try await paths.client().get(RequestTarget(["v1", "tokens"]))["tokens"]?.elements ?? []
             if output == .json {
                 try Output.write(tokens.flatMap { $0.bytes + [Lines.feed] })
                 return
@@ -84,11 +84,11 @@ struct Token: ParsableCommand {
         @Argument(help: "Their ids, as list shows them.")
         var ids: [String]
 
-        @OptionGroup var places: PlaceOptions
+        @OptionGroup var paths: PathOptions
 
         func run() async throws {
             for id in ids {
-                _ = try await places.client().delete(RequestTarget(["v1", "tokens", id]))
+                _ = try await paths.client().delete(RequestTarget(["v1", "tokens", id]))
             }
         }
     }

@@ -14,7 +14,7 @@ struct VMs: AsyncParsableCommand {
     var output: ListFormat = .text
 
     @OptionGroup var times: TimeOptions
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var paths: PathOptions
 
     func run() async throws {
         let vms = try await self.vms()
@@ -34,11 +34,11 @@ struct VMs: AsyncParsableCommand {
 
     /// The daemon knows more: who is connected just now. It is asked where it keeps the store that is read.
     private func vms() async throws -> [JSON] {
-        let source = try await places.source()
+        let source = try await paths.source()
         if let daemon = source.daemon {
             return try await daemon.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
         }
-        let store = try await places.readableStore()
+        let store = try await paths.readableStore()
         return try store.vms().map { VMListing(vm: $0, report: VMReport(of: $0, in: store)).json }
     }
 

@@ -14,10 +14,10 @@ struct Verify: AsyncParsableCommand {
     @Argument(help: "The VMs; all when none is named.")
     var vms: [String] = []
 
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var paths: PathOptions
 
     func run() async throws {
-        let store = try await places.readableStore()
+        let store = try await paths.readableStore()
         let chosen =
             try vms.isEmpty
             ? store.vms() : vms.map { try VMLookup.resolve($0, in: store, previousInstance: false) }

@@ -48,11 +48,11 @@ struct VirtlogdCommand: ParsableCommand {
         if showsVersion {
             return try Output.write("virtlogd (guestlog) \(Daemon.version)\n")
         }
-        var configuration = try PlaceOptions.parse([]).configuration()
+        var configuration = try PathOptions.parse([]).configuration()
         if verbose {
             configuration.logLevel = .info
         }
-        try LinuxPlaces.prepare(configuration)
+        try LinuxPaths.prepare(configuration)
         if daemon {
             // Before there is any thread.
             try ProgramImage.goIntoBackground()

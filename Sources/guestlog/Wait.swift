@@ -34,18 +34,18 @@ struct Wait: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Do not print the line.")
     var quiet = false
 
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var paths: PathOptions
 
     func run() async throws {
         let compiled = try Pattern(pattern)
         let from = try since.map { try TimeWords.parse($0, now: presentMoment(), zone: .system) }
         let limit = try timeout.map { try Quantities.parseDuration($0).wholeMicroseconds }
-        let source = try await places.source()
+        let source = try await paths.source()
         let text: String?
         if let store = source.store {
-            sayWhatIsAwaited(in: store)
+            logAwaited(in: store)
             let wait = PatternWait(store: store, vm: vm, stream: try streamName(), pattern: compiled, since: from)
-            text = try await Following(FolderListener(store) { Output.error($0) }).match(wait, within: limit)?.text
+            text = try await Following(FolderObserver(store) { Output.error($0) }).match(wait, within: limit)?.text
         } else {
             text = try await ask(source.client, since: from, within: limit)
         }
@@ -63,7 +63,7 @@ struct Wait: AsyncParsableCommand {
     /// Asks the daemon, again when it went away meanwhile.
     private func ask(_ client: ControlClient, since: Timestamp?, within limit: Int64?) async throws -> String? {
         let start = presentMoment()
-        return try await client.persist(onLost: Output.sayReconnecting) { _ in
+        return try await client.persist(onLost: Output.logReconnecting) { _ in
             var parameters = ["pattern": [pattern]]
             parameters["timeout"] = limit.map { limit in
                 let rest = max(0, limit - (presentMoment().microseconds - start.microseconds))
@@ -77,7 +77,7 @@ struct Wait: AsyncParsableCommand {
     }
 
     /// A VM or a stream that is not there may be one that is to come, or a slip of the finger.
-    private func sayWhatIsAwaited(in store: Store) {
+    private func logAwaited(in store: Store) {
         do {
             let found = try VMLookup.resolve(vm, in: store, previousInstance: false)
             let streams = ((try? store.streams(of: found.directory)) ?? []).map(\.stream.text)

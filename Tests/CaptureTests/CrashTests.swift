@@ -70,8 +70,8 @@ private struct SeenLog {
         store = Store(root: folder.path + "/store")
     }
 
-    /// Looks at what has come since the last look, with a reader of its own as a new process would.
-    mutating func look() throws {
+    /// Looks at what has come since the last poll, with a reader of its own as a new process would.
+    mutating func poll() throws {
         guard store.vm(in: "vm") != nil, try !store.streams(of: "vm").isEmpty else {
             return
         }
@@ -115,14 +115,14 @@ private struct SeenLog {
             daemon.start()
             usleep(UInt32.random(in: 0..<30_000, using: &generator))
             daemon.kill()
-            try log.look()
+            try log.poll()
         }
         daemon.start()
         guest.stop()
         guest.join("the daemon killed again and again")
         #expect(
             try eventually {
-                try log.look()
+                try log.poll()
                 return log.lastLine == guest.lines - 1
             }
         )
@@ -142,14 +142,14 @@ private struct SeenLog {
         for call in 1...200 {
             daemon.start(fatalCall: call)
             #expect(eventually { daemon.hasEnded() }, "it did not come to call \(call)")
-            try log.look()
+            try log.poll()
         }
         daemon.start()
         guest.stop()
         guest.join("the daemon killed again and again")
         #expect(
             try eventually {
-                try log.look()
+                try log.poll()
                 return log.lastLine == guest.lines - 1
             }
         )

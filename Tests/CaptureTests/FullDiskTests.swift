@@ -11,23 +11,23 @@ import Testing
     )
     func fullDisk() throws {
         let disk = SmallDisk(megabytes: 40)
-        let patient = try Patient(storing: disk.folder.path)
-        let first = patient.talk(lines: 100)
+        let fixture = try GuestFixture(storing: disk.folder.path)
+        let first = fixture.talk(lines: 100)
         first.join("the disk not full")
-        #expect(try eventually { try patient.stored().bytes.count == first.bytes })
+        #expect(try eventually { try fixture.stored().bytes.count == first.bytes })
 
         disk.fill(leaving: 100)
-        let guest = patient.talk(lines: 60_000)
+        let guest = fixture.talk(lines: 60_000)
         guest.join("the disk full")
         // The disk is still full, and the log says already that something is missing.
-        let isTold = try eventually {
-            try patient.stored().gaps.first.map { !$0.isClosed && $0.reason == .storeFailure } ?? false
+        let isReported = try eventually {
+            try fixture.stored().gaps.first.map { !$0.isClosed && $0.reason == .storeFailure } ?? false
         }
-        #expect(isTold && !patient.capture.problems.all.isEmpty)
+        #expect(isReported && !fixture.capture.problems.all.isEmpty)
 
         disk.clear()
-        try patient.expectAccounted(for: first, guest)
-        #expect(eventually { patient.capture.problems.all.isEmpty })
-        patient.stop()
+        try fixture.expectAccounted(for: first, guest)
+        #expect(eventually { fixture.capture.problems.all.isEmpty })
+        fixture.stop()
     }
 }

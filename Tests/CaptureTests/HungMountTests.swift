@@ -11,18 +11,18 @@ import Testing
     func hungMount() throws {
         let mount = FuseMount()
         defer { mount.end() }
-        let patient = try Patient(storing: mount.folder.path)
-        let first = patient.talk(lines: 1000)
+        let fixture = try GuestFixture(storing: mount.folder.path)
+        let first = fixture.talk(lines: 1000)
         first.join("the mount sound")
-        #expect(try eventually { try patient.stored().bytes.count == first.bytes })
+        #expect(try eventually { try fixture.stored().bytes.count == first.bytes })
 
         mount.hang()
-        let guest = patient.talk(lines: 300_000)
+        let guest = fixture.talk(lines: 300_000)
         // Returns only if the guest is never kept waiting for the mount.
         guest.join("the mount hanging")
-        #expect(eventually { patient.capture.writerStuckFor > 0 })
-        mount.goOn()
-        try patient.expectAccounted(for: first, guest)
-        patient.stop()
+        #expect(eventually { fixture.capture.writerStuckFor > 0 })
+        mount.resume()
+        try fixture.expectAccounted(for: first, guest)
+        fixture.stop()
     }
 }

@@ -23,7 +23,7 @@ import Testing
     /// A ring as a process that was killed leaves it: with a line for the VM `web` of `store`.
     private func leaveRing(in inflight: String, of store: String) throws {
         let own = try InflightFolder(inflight)
-        let path = inflight + "/\(own.takeLeft(hostBoot: CaptureService.hostBoot()).next)-0.ring"
+        let path = inflight + "/\(own.takeAbandoned(hostBoot: CaptureService.hostBoot()).next)-0.ring"
         let ring = try InflightRing(
             path: path,
             capacity: 1 << 20,

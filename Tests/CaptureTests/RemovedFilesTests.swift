@@ -10,17 +10,17 @@ import Testing
 
 /// What happens to a stream whose files are removed or moved while it is written.
 @Suite(.blocking) struct RemovedFilesTests {
-    private let patient: Patient
+    private let fixture: GuestFixture
     private let guest: TalkingGuest
     private let store: String
     private let folder: String
 
     init() throws {
-        patient = try Patient()
-        store = patient.folder.path + "/store"
+        fixture = try GuestFixture()
+        store = fixture.folder.path + "/store"
         folder = store + "/vm/console0"
-        guest = patient.talk(pace: 50_000)
-        try #require(eventually { try patient.stored().bytes.count > 1000 })
+        guest = fixture.talk(pace: 50_000)
+        try #require(eventually { try fixture.stored().bytes.count > 1000 })
     }
 
     private func remove(_ path: String) throws {
@@ -39,17 +39,17 @@ import Testing
     /// Waits until the stream is there and says what was lost of it.
     private func expectMadeAnew() throws {
         let isBack = eventually {
-            let stored = try? patient.stored()
+            let stored = try? fixture.stored()
             return stored.map { $0.gaps.contains { $0.reason == .corruption } && $0.bytes.count > 1000 } ?? false
         }
-        #expect(isBack, "not made anew: \(patient.capture.problems.all)")
+        #expect(isBack, "not made anew: \(fixture.capture.problems.all)")
         guest.stop()
         guest.join("its files removed")
-        try patient.expectAccounted(for: guest)
-        #expect(eventually { patient.capture.problems.all.isEmpty })
+        try fixture.expectAccounted(for: guest)
+        #expect(eventually { fixture.capture.problems.all.isEmpty })
         let vm = try #require(Store(root: store).vm(in: "vm"))
         #expect(vm.factsProblem == nil)
-        patient.stop()
+        fixture.stop()
     }
 
     @Test("a store that is removed is made anew, and a gap counts what was in it")
@@ -76,14 +76,14 @@ import Testing
             unlink(folder + "/" + name)
         }
         try expectMadeAnew()
-        #expect(try patient.stored().missing.allSatisfy { $0.reason != .retention })
+        #expect(try fixture.stored().missing.allSatisfy { $0.reason != .retention })
     }
 
     @Test("a store that is moved away and back goes on, and a gap counts what was written elsewhere meanwhile")
     func movedAndBack() throws {
         #expect(rename(store, store + ".moved") == 0)
         #expect(eventually { access(folder, F_OK) == 0 })
-        #expect(eventually { ((try? patient.stored().bytes.count) ?? 0) > 1000 })
+        #expect(eventually { ((try? fixture.stored().bytes.count) ?? 0) > 1000 })
         #expect(rename(store, store + ".new") == 0 && rename(store + ".moved", store) == 0)
         try expectMadeAnew()
         try remove(store + ".new")

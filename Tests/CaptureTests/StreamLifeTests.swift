@@ -65,7 +65,7 @@ private final class Site {
     }
 
     /// One stream's whole life: opened, fed with `text`, closed.
-    func say(_ text: String, by key: StreamKey, options: StreamOptions = StreamOptions(rate: nil)) throws {
+    func write(_ text: String, by key: StreamKey, options: StreamOptions = StreamOptions(rate: nil)) throws {
         try onShard { capture, shard in
             let intake = try capture.open(key, options: options, on: shard)
             Array(text.utf8).withUnsafeBytes { intake.put($0) }
@@ -100,11 +100,11 @@ private final class Opened: @unchecked Sendable {
         for round in 0..<20 {
             #expect(eventually { site.capture.shards[0].ring.used == 0 })
             // The writer stands still while streams come and go, so that their entries and announcements pile up.
-            site.fileSystem.set(round % 2 == 0 ? .hanging : .sound)
+            site.fileSystem.set(round % 2 == 0 ? .hanging : .healthy)
             for number in 0..<30 {
-                try site.say("round \(round) of \(number)\n", by: StreamKey(name: "vm\(number)"))
+                try site.write("round \(round) of \(number)\n", by: StreamKey(name: "vm\(number)"))
             }
-            site.fileSystem.set(.sound)
+            site.fileSystem.set(.healthy)
         }
         for number in 0..<30 {
             let expected = (0..<20).map { "round \($0) of \(number)\n" }.joined()
@@ -117,7 +117,7 @@ private final class Opened: @unchecked Sendable {
     @Test("a VM whose streams are gone is let go: closed cleanly, and free for another process")
     func letsGo() throws {
         let site = try Site()
-        try site.say("short\n", by: StreamKey(name: "brief"))
+        try site.write("short\n", by: StreamKey(name: "brief"))
         #expect(eventually { site.text("brief") == "short\n" })
         #expect(eventually { site.isClosed("brief") })
         let store = Store(root: site.folder.path + "/store")
@@ -125,7 +125,7 @@ private final class Opened: @unchecked Sendable {
             (try? VMStore(store: store, name: "brief", hostBoot: "b", now: .distantPast)) != nil
         }
         #expect(isFree)
-        try site.say("again\n", by: StreamKey(name: "brief"))
+        try site.write("again\n", by: StreamKey(name: "brief"))
         #expect(eventually { site.text("brief") == "short\nagain\n" })
     }
 
@@ -151,18 +151,18 @@ private final class Opened: @unchecked Sendable {
     func lossesOutliveTheProcess(code: Int32) throws {
         let site = try Site()
         let key = StreamKey(name: "web")
-        try site.say("before\n", by: key)
+        try site.write("before\n", by: key)
         #expect(eventually { site.text("web") == "before\n" })
         // Let go first: a write that fails halfway and cannot be cut off either would leave a part to be recovered.
         #expect(eventually { site.isClosed("web") })
         site.fileSystem.set(.failing(code))
-        try site.say("lost for want of a disk\n", by: key)
+        try site.write("lost for want of a disk\n", by: key)
         #expect(eventually { !site.capture.problems.all.isEmpty })
         try site.restart()
         try site.restart()
-        site.fileSystem.set(.sound)
+        site.fileSystem.set(.healthy)
         try site.restart()
-        try site.say("after\n", by: key)
+        try site.write("after\n", by: key)
         #expect(eventually { site.text("web") == "before\nafter\n" })
         #expect(try site.stored("web").lostBytes == 24)
         #expect(try site.stored("web").gaps.last?.isClosed == true)
@@ -182,7 +182,7 @@ private final class Opened: @unchecked Sendable {
         }
         let path = site.folder.path + "/plain.log"
         let options = StreamOptions(plainFile: StreamOptions.PlainFile(path: path))
-        try site.say("said since\n", by: key, options: options)
+        try site.write("said since\n", by: key, options: options)
         let expected = "read by the dead\nand not committed\nsaid since\n"
         #expect(eventually { site.text("web") == expected })
         #expect(try site.stored("web").lostBytes == 5)

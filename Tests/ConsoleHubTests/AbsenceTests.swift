@@ -10,13 +10,13 @@ import Testing
 
 /// What the log says of the time in which nobody listened.
 @Suite(.blocking) struct AbsenceTests {
-    private func connect(_ house: House, to chardev: Chardev) throws -> Descriptor {
-        house.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
+    private func connect(_ fixture: HubFixture, to chardev: Chardev) throws -> Descriptor {
+        fixture.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
         return try chardev.accept()
     }
 
-    private func expect(_ text: String, in house: House) throws {
-        #expect(try eventually { try house.text("web").bytes.elementsEqual(text.utf8) })
+    private func expect(_ text: String, in fixture: HubFixture) throws {
+        #expect(try eventually { try fixture.text("web").bytes.elementsEqual(text.utf8) })
     }
 
     @Test("a daemon that finds the same machine again tells since when it was away, and of no boot")
@@ -25,18 +25,18 @@ import Testing
         let chardev = try Chardev(folder.path + "/vm.sock")
         let before: Int64
         do {
-            let house = try House(in: folder)
-            let guest = try connect(house, to: chardev)
+            let fixture = try HubFixture(in: folder)
+            let guest = try connect(fixture, to: chardev)
             send("before\n", to: guest)
-            try expect("before\n", in: house)
+            try expect("before\n", in: fixture)
             before = SystemClock().wallMicroseconds()
-            house.stop()
+            fixture.stop()
         }
-        let house = try House(in: folder)
-        let guest = try connect(house, to: chardev)
+        let fixture = try HubFixture(in: folder)
+        let guest = try connect(fixture, to: chardev)
         send("after\n", to: guest)
-        try expect("before\nafter\n", in: house)
-        let stored = try house.text("web")
+        try expect("before\nafter\n", in: fixture)
+        let stored = try fixture.text("web")
         #expect(stored.boots.map(\.event) == [.powerOn])
         #expect(stored.gaps.map(\.reason) == [.daemonAway] && stored.gaps.first?.bytes == nil)
         // Not since the guest spoke last, but since nobody listened.
@@ -47,14 +47,14 @@ import Testing
     @Test("bytes that a guest had written when the daemon stopped are stored, every one")
     func lastBytes() throws {
         for _ in 0..<20 {
-            let house = try House()
-            let chardev = try Chardev(house.folder.path + "/vm.sock")
-            let guest = TalkingGuest(try connect(house, to: chardev).release())
-            #expect(try eventually { try !house.text("web").bytes.isEmpty })
-            house.stop()
+            let fixture = try HubFixture()
+            let chardev = try Chardev(fixture.folder.path + "/vm.sock")
+            let guest = TalkingGuest(try connect(fixture, to: chardev).release())
+            #expect(try eventually { try !fixture.text("web").bytes.isEmpty })
+            fixture.stop()
             guest.join("the daemon stopping")
             // The write in progress may have been cut off; all that was taken before is there.
-            let stored = try house.text("web").bytes.count
+            let stored = try fixture.text("web").bytes.count
             #expect(stored >= guest.bytes, "\(guest.bytes) written, \(stored) stored")
         }
     }
@@ -63,43 +63,43 @@ import Testing
         "a machine that was running before its console was connected to for the first time is joined, not switched on"
     )
     func joined() throws {
-        let house = try House(joinAge: 0)
-        let chardev = try Chardev(house.folder.path + "/vm.sock")
-        let guest = try connect(house, to: chardev)
+        let fixture = try HubFixture(joinAge: 0)
+        let chardev = try Chardev(fixture.folder.path + "/vm.sock")
+        let guest = try connect(fixture, to: chardev)
         send("in the middle\n", to: guest)
-        try expect("in the middle\n", in: house)
-        #expect(try house.text("web").boots.map(\.event) == [.joined])
+        try expect("in the middle\n", in: fixture)
+        #expect(try fixture.text("web").boots.map(\.event) == [.joined])
     }
 
     @Test("a machine whose console was missing before is switched on, however old its process is")
     func absentBefore() throws {
-        let house = try House(joinAge: 0)
-        let path = house.folder.path + "/vm.sock"
-        house.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: path)))
-        #expect(eventually { house.hub.statuses().first?.isConnected == false })
+        let fixture = try HubFixture(joinAge: 0)
+        let path = fixture.folder.path + "/vm.sock"
+        fixture.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: path)))
+        #expect(eventually { fixture.hub.statuses().first?.isConnected == false })
         // The hub has looked once this has been done after it.
-        house.hub.control.perform {}
-        house.hub.statuses().forEach { _ in }
+        fixture.hub.control.perform {}
+        fixture.hub.statuses().forEach { _ in }
         let chardev = try Chardev(path)
         let guest = try chardev.accept()
         send("first\n", to: guest)
-        try expect("first\n", in: house)
-        #expect(try house.text("web").boots.map(\.event) == [.powerOn])
+        try expect("first\n", in: fixture)
+        #expect(try fixture.text("web").boots.map(\.event) == [.powerOn])
     }
 
     @Test("a console that was closed and connects to the same machine again has a gap, and no new boot")
     func disconnected() throws {
-        let house = try House()
-        let chardev = try Chardev(house.folder.path + "/vm.sock")
+        let fixture = try HubFixture()
+        let chardev = try Chardev(fixture.folder.path + "/vm.sock")
         do {
-            let guest = try connect(house, to: chardev)
+            let guest = try connect(fixture, to: chardev)
             send("before\n", to: guest)
-            try expect("before\n", in: house)
+            try expect("before\n", in: fixture)
         }
         let guest = try chardev.accept()
         send("after\n", to: guest)
-        try expect("before\nafter\n", in: house)
-        let stored = try house.text("web")
+        try expect("before\nafter\n", in: fixture)
+        let stored = try fixture.text("web")
         #expect(stored.boots.map(\.event) == [.powerOn, .closed])
         #expect(stored.gaps.map(\.reason) == [.disconnected])
     }

@@ -11,55 +11,55 @@ import Testing
 @Suite(.blocking) struct ConsoleLimitTests {
     @Test("consoles for which there is no descriptor are refused by name, and captured when another one goes")
     func full() throws {
-        let house = try House(consoleLimit: 2)
-        let chardevs = try ["a", "b", "c"].map { try Chardev(house.folder.path + "/\($0).sock") }
+        let fixture = try HubFixture(consoleLimit: 2)
+        let chardevs = try ["a", "b", "c"].map { try Chardev(fixture.folder.path + "/\($0).sock") }
         for (name, chardev) in zip(["a", "b", "c"], chardevs) {
-            let added = house.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: chardev.path)))
+            let added = fixture.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: chardev.path)))
             #expect(added == (name == "c" ? .full : .new))
         }
         let first = try chardevs[0].accept()
         send("whole\n", to: first)
-        #expect(try eventually { try house.text("a").bytes.elementsEqual("whole\n".utf8) })
-        #expect(house.capture.problems.all.contains { $0.subject.hasPrefix("c/console0") })
-        #expect(house.hub.remove(StreamKey(name: "a")))
+        #expect(try eventually { try fixture.text("a").bytes.elementsEqual("whole\n".utf8) })
+        #expect(fixture.capture.problems.all.contains { $0.subject.hasPrefix("c/console0") })
+        #expect(fixture.hub.remove(StreamKey(name: "a")))
         let last = try chardevs[2].accept()
         send("now\n", to: last)
-        #expect(try eventually { try house.text("c").bytes.elementsEqual("now\n".utf8) })
-        #expect(eventually { house.capture.problems.all.isEmpty })
+        #expect(try eventually { try fixture.text("c").bytes.elementsEqual("now\n".utf8) })
+        #expect(eventually { fixture.capture.problems.all.isEmpty })
     }
 
     @Test("a console's socket has so many sessions and no more; the next is told so, and has its place when one ends")
     func sessions() throws {
-        let house = try House(socketSessionLimit: SocketSessions.perConsole + 2)
-        let first = try console("a", in: house)
-        let second = try console("b", in: house)
+        let fixture = try HubFixture(socketSessionLimit: SocketSessions.perConsole + 2)
+        let first = try console("a", in: fixture)
+        let second = try console("b", in: fixture)
         var open: [Int32] = []
         defer { open.forEach { close($0) } }
         for number in 1...SocketSessions.perConsole {
             open.append(try UnixSocket.connect(to: first.socket).release())
-            #expect(eventually { house.hub.statuses().first?.watchers == number })
+            #expect(eventually { fixture.hub.statuses().first?.watchers == number })
         }
         try refused("this socket has 16 sessions", at: first.socket)
         for number in 1...2 {
             open.append(try UnixSocket.connect(to: second.socket).release())
-            #expect(eventually { house.hub.statuses().last?.watchers == number })
+            #expect(eventually { fixture.hub.statuses().last?.watchers == number })
         }
         try refused("the console sockets have 18 sessions", at: second.socket)
         // The guests are captured meanwhile, and who is refused leaves nothing behind.
         send("whole\n", to: first.guest)
-        #expect(try eventually { try house.text("a").bytes.elementsEqual("whole\n".utf8) })
+        #expect(try eventually { try fixture.text("a").bytes.elementsEqual("whole\n".utf8) })
         close(open.removeFirst())
-        #expect(eventually { house.hub.statuses().first?.watchers == SocketSessions.perConsole - 1 })
+        #expect(eventually { fixture.hub.statuses().first?.watchers == SocketSessions.perConsole - 1 })
         open.append(try UnixSocket.connect(to: second.socket).release())
-        #expect(eventually { house.hub.statuses().last?.watchers == 3 })
+        #expect(eventually { fixture.hub.statuses().last?.watchers == 3 })
     }
 
     /// A console that is captured: the guest's end, and the socket that it offers.
-    private func console(_ name: String, in house: House) throws -> Captured {
-        let chardev = try Chardev(house.folder.path + "/\(name).sock")
-        house.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: chardev.path)))
+    private func console(_ name: String, in fixture: HubFixture) throws -> Captured {
+        let chardev = try Chardev(fixture.folder.path + "/\(name).sock")
+        fixture.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: chardev.path)))
         let guest = try chardev.accept()
-        let socket = house.folder.path + "/run/\(name).sock"
+        let socket = fixture.folder.path + "/run/\(name).sock"
         #expect(eventually { access(socket, F_OK) == 0 })
         return Captured(guest: guest, socket: socket)
     }

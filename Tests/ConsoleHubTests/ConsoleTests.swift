@@ -14,61 +14,61 @@ import Testing
 @Suite(.blocking) struct ConsoleTests {
     @Test("what a guest says is stored, and seen by a watcher, while somebody else types")
     func storesAndFansOut() throws {
-        let house = try House()
-        let chardev = try Chardev(house.folder.path + "/vm.sock")
+        let fixture = try HubFixture()
+        let chardev = try Chardev(fixture.folder.path + "/vm.sock")
         let key = StreamKey(name: "web")
-        house.hub.add(try .init(key: key, endpoint: .connect(path: chardev.path)))
+        fixture.hub.add(try .init(key: key, endpoint: .connect(path: chardev.path)))
         let guest = try chardev.accept()
-        #expect(eventually { house.hub.statuses().first?.isConnected == true })
+        #expect(eventually { fixture.hub.statuses().first?.isConnected == true })
         let watching = try Descriptor.socketPair()
         let typing = try Descriptor.socketPair()
-        #expect(house.hub.attach(key, try watching.second.duplicate(), as: .watch, who: "a test"))
-        #expect(house.hub.attach(key, try typing.second.duplicate(), as: .write, who: "another"))
-        #expect(eventually { house.hub.statuses().first?.watchers == 2 })
+        #expect(fixture.hub.attach(key, try watching.second.duplicate(), as: .watch, who: "a test"))
+        #expect(fixture.hub.attach(key, try typing.second.duplicate(), as: .write, who: "another"))
+        #expect(eventually { fixture.hub.statuses().first?.watchers == 2 })
 
         send("login: ", to: guest)
         #expect(receive(7, from: watching.first) == "login: ")
         send("root\n", to: typing.first)
         #expect(receive(5, from: guest) == "root\n")
         send("root\nwelcome\n", to: guest)
-        #expect(try eventually { try house.text("web").bytes == Array("login: root\nwelcome\n".utf8) })
-        #expect(try house.text("web").boots.map(\.event) == [.powerOn])
+        #expect(try eventually { try fixture.text("web").bytes == Array("login: root\nwelcome\n".utf8) })
+        #expect(try fixture.text("web").boots.map(\.event) == [.powerOn])
     }
 
     @Test("a console found in a watched folder is captured without being named")
     func discovers() throws {
         let folder = TemporaryFolder()
         let pattern = try DiscoveryPattern(folder.path + "/vms/{name}/console.sock")
-        let house = try House(in: folder, patterns: [pattern])
+        let fixture = try HubFixture(in: folder, patterns: [pattern])
         mkdir(folder.path + "/vms", 0o755)
         mkdir(folder.path + "/vms/alpha", 0o755)
         let chardev = try Chardev(folder.path + "/vms/alpha/console.sock")
         let guest = try chardev.accept()
         send("hello\n", to: guest)
-        #expect(try eventually { try house.text("alpha").bytes == Array("hello\n".utf8) })
+        #expect(try eventually { try fixture.text("alpha").bytes == Array("hello\n".utf8) })
     }
 
     @Test("while the control thread waits for a dead mount, every guest that is connected or connects is drained")
     func drainsBesideADeadMount() throws {
-        let house = try House()
-        let chardev = try Chardev(house.folder.path + "/vm.sock")
-        let listened = house.folder.path + "/listened.sock"
-        house.hub.add(try .init(key: StreamKey(name: "dialled"), endpoint: .connect(path: chardev.path)))
-        house.hub.add(try .init(key: StreamKey(name: "listened"), endpoint: .listen(path: listened)))
+        let fixture = try HubFixture()
+        let chardev = try Chardev(fixture.folder.path + "/vm.sock")
+        let listened = fixture.folder.path + "/listened.sock"
+        fixture.hub.add(try .init(key: StreamKey(name: "dialled"), endpoint: .connect(path: chardev.path)))
+        fixture.hub.add(try .init(key: StreamKey(name: "listened"), endpoint: .listen(path: listened)))
         let dialled = try chardev.accept()
         #expect(eventually { access(listened, F_OK) == 0 })
         let mount = OneShot()
-        house.hub.control.post { mount.wait() }
+        fixture.hub.control.post { mount.wait() }
         defer { mount.signal() }
-        house.hub.add(try .init(key: StreamKey(name: "dead"), endpoint: .fifo(path: house.folder.path + "/fifo")))
+        fixture.hub.add(try .init(key: StreamKey(name: "dead"), endpoint: .fifo(path: fixture.folder.path + "/fifo")))
         let connected = try UnixSocket.connect(to: listened)
         try connected.setNonBlocking(false)
         let much = String(repeating: "more than a socket holds\n", count: 40_000)
         send(much, to: dialled)
         send(much, to: connected)
-        #expect(try eventually { try house.text("dialled").bytes.count == much.utf8.count })
-        #expect(try eventually { try house.text("listened").bytes.count == much.utf8.count })
-        #expect(house.hub.statuses().map(\.isConnected) == [false, true, true])
+        #expect(try eventually { try fixture.text("dialled").bytes.count == much.utf8.count })
+        #expect(try eventually { try fixture.text("listened").bytes.count == much.utf8.count })
+        #expect(fixture.hub.statuses().map(\.isConnected) == [false, true, true])
     }
 
     /// Types until a guest that does not read holds up the writer too; what was typed.
@@ -92,56 +92,56 @@ import Testing
 
     @Test("who joined a console is on record, by whichever way, and what they may do there")
     func keepsRecord() throws {
-        let house = try House()
+        let fixture = try HubFixture()
         let key = StreamKey(name: "web")
-        let path = house.folder.path + "/run/web.sock"
-        house.hub.add(try .init(key: key, endpoint: .listen(path: house.folder.path + "/vm.sock")))
+        let path = fixture.folder.path + "/run/web.sock"
+        fixture.hub.add(try .init(key: key, endpoint: .listen(path: fixture.folder.path + "/vm.sock")))
         #expect(eventually { access(path, F_OK) == 0 })
         let program = try UnixSocket.connect(to: path)
         let user = "user \(geteuid()) (process \(getpid()))"
-        #expect(eventually { house.messages == ["console web/console0: \(user) writes"] })
+        #expect(eventually { fixture.messages == ["console web/console0: \(user) writes"] })
         let others = try Descriptor.socketPair()
         for (role, who) in [(WatcherRole.watch, "ann"), (.write, "bob"), (.steal, "eve")] {
-            #expect(house.hub.attach(key, try others.second.duplicate(), as: role, who: who))
+            #expect(fixture.hub.attach(key, try others.second.duplicate(), as: role, who: who))
         }
         let expected = ["ann watches", "bob watches: \(user) is writing", "eve writes, taking over from \(user)"]
-        #expect(eventually { house.messages.dropFirst() == expected.map { "console web/console0: " + $0 }[...] })
+        #expect(eventually { fixture.messages.dropFirst() == expected.map { "console web/console0: " + $0 }[...] })
         _ = program.raw
     }
 
     @Test("what a writer typed reaches the guest whole, though the writer has left before the guest took it")
     func typesToTheEnd() throws {
-        let house = try House()
-        let chardev = try Chardev(house.folder.path + "/vm.sock")
+        let fixture = try HubFixture()
+        let chardev = try Chardev(fixture.folder.path + "/vm.sock")
         let key = StreamKey(name: "web")
-        house.hub.add(try .init(key: key, endpoint: .connect(path: chardev.path)))
+        fixture.hub.add(try .init(key: key, endpoint: .connect(path: chardev.path)))
         let guest = try chardev.accept()
-        #expect(eventually { house.hub.statuses().first?.isConnected == true })
+        #expect(eventually { fixture.hub.statuses().first?.isConnected == true })
         let typed: String
         do {
             let typing = try Descriptor.socketPair()
-            #expect(house.hub.attach(key, try typing.second.duplicate(), as: .write, who: "a test"))
-            #expect(eventually { house.hub.statuses().first?.writer != nil })
+            #expect(fixture.hub.attach(key, try typing.second.duplicate(), as: .write, who: "a test"))
+            #expect(eventually { fixture.hub.statuses().first?.writer != nil })
             typed = typeMuch(typing.first)
         }
         // The guest says something to one that has gone.
         send("busy\n", to: guest)
-        #expect(try eventually { try house.text("web").bytes == Array("busy\n".utf8) })
+        #expect(try eventually { try fixture.text("web").bytes == Array("busy\n".utf8) })
         #expect(receive(typed.utf8.count, from: guest) == typed)
-        #expect(eventually { house.hub.statuses().first?.watchers == 0 })
+        #expect(eventually { fixture.hub.statuses().first?.watchers == 0 })
     }
 
     @Test("a writer that a VMM kept waiting types on when the next one connects")
     func typesToTheNext() throws {
-        let house = try House()
-        let path = house.folder.path + "/vm.sock"
+        let fixture = try HubFixture()
+        let path = fixture.folder.path + "/vm.sock"
         let key = StreamKey(name: "web")
-        house.hub.add(try .init(key: key, endpoint: .listen(path: path)))
+        fixture.hub.add(try .init(key: key, endpoint: .listen(path: path)))
         #expect(eventually { access(path, F_OK) == 0 })
         let first = try UnixSocket.connect(to: path)
         let typing = try Descriptor.socketPair()
-        #expect(house.hub.attach(key, try typing.second.duplicate(), as: .write, who: "a test"))
-        #expect(eventually { house.hub.statuses().first?.isConnected == true })
+        #expect(fixture.hub.attach(key, try typing.second.duplicate(), as: .write, who: "a test"))
+        #expect(eventually { fixture.hub.statuses().first?.isConnected == true })
         _ = typeMuch(typing.first)
         let next = try UnixSocket.connect(to: path)
         // What was typed to the one before may be lost; what is typed now is not.
@@ -164,7 +164,7 @@ import Testing
         let folder = TemporaryFolder()
         mkdir(folder.path + "/vms", 0o755)
         let pattern = try DiscoveryPattern(folder.path + "/vms/{name}.sock")
-        let house = try House(in: folder, patterns: [pattern], forgetsAfter: 50_000)
+        let fixture = try HubFixture(in: folder, patterns: [pattern], forgetsAfter: 50_000)
         let passThrough = folder.path + "/run/alpha.sock"
         for _ in 0..<2 {
             let chardev = try Chardev(folder.path + "/vms/alpha.sock")
@@ -174,10 +174,10 @@ import Testing
                 #expect(eventually { access(passThrough, F_OK) == 0 })
                 unlink(chardev.path)
             }
-            #expect(eventually { house.hub.statuses().isEmpty })
+            #expect(eventually { fixture.hub.statuses().isEmpty })
             #expect(eventually { access(passThrough, F_OK) != 0 })
         }
-        #expect(try eventually { try house.text("alpha").bytes == Array("hello\nhello\n".utf8) })
+        #expect(try eventually { try fixture.text("alpha").bytes == Array("hello\nhello\n".utf8) })
     }
 
     @Test("a socket that we may not reach yet is reached as soon as we may")
@@ -220,11 +220,11 @@ import Testing
         discovery.begin()
         #expect(told() == ["said: cannot watch for consoles: \(refusal); they are looked for every 30 s"])
         let chardev = try Chardev(folder.path + "/alpha.sock")
-        discovery.lookAtAll()
+        discovery.scanAll()
         #expect(told() == ["found alpha"])
         discovery.follow(chardev.path)
         unlink(chardev.path)
-        discovery.lookAtAll()
+        discovery.scanAll()
         #expect(told() == ["gone /alpha.sock"])
     }
 
@@ -235,31 +235,31 @@ import Testing
         let pattern = try DiscoveryPattern(folder.path + "/vms/{name}.sock")
         let chardev = try Chardev(folder.path + "/vms/alpha.sock")
         let witness = try Chardev(folder.path + "/vms/beta.sock")
-        func names(_ house: House) -> [String] { house.hub.statuses().map(\.definition.key.name) }
+        func names(_ fixture: HubFixture) -> [String] { fixture.hub.statuses().map(\.definition.key.name) }
         do {
-            let house = try House(in: folder, patterns: [pattern])
+            let fixture = try HubFixture(in: folder, patterns: [pattern])
             _ = try witness.accept()
-            #expect(eventually { names(house) == ["alpha", "beta"] })
-            #expect(house.hub.remove(StreamKey(name: "alpha")))
+            #expect(eventually { names(fixture) == ["alpha", "beta"] })
+            #expect(fixture.hub.remove(StreamKey(name: "alpha")))
             // What happens in the folder later makes it be looked through.
             close(open(folder.path + "/vms/other", O_CREAT | O_WRONLY, 0o600))
             let gamma = try Chardev(folder.path + "/vms/gamma.sock")
             _ = try gamma.accept()
-            #expect(names(house) == ["beta", "gamma"])
-            house.stop()
+            #expect(names(fixture) == ["beta", "gamma"])
+            fixture.stop()
         }
-        let house = try House(in: folder, patterns: [pattern])
+        let fixture = try HubFixture(in: folder, patterns: [pattern])
         _ = try witness.accept()
-        #expect(eventually { names(house).contains("gamma") })
-        #expect(!names(house).contains("alpha"))
+        #expect(eventually { names(fixture).contains("gamma") })
+        #expect(!names(fixture).contains("alpha"))
         unlink(chardev.path)
         let successor = try Chardev(chardev.path)
         _ = try successor.accept()
-        #expect(names(house).contains("alpha"))
+        #expect(names(fixture).contains("alpha"))
         // Named by hand, it is captured again at once.
-        #expect(house.hub.remove(StreamKey(name: "alpha")))
+        #expect(fixture.hub.remove(StreamKey(name: "alpha")))
         let byHand = try ConsoleHub.Definition(key: StreamKey(name: "alpha"), endpoint: .connect(path: successor.path))
-        #expect(house.hub.add(byHand) == .new)
+        #expect(fixture.hub.add(byHand) == .new)
     }
 
     @Test("a console that is closed as soon as it is opened is dialled ever more seldom")
@@ -272,9 +272,9 @@ import Testing
         #expect(delays.count == 11 && zip(delays, delays.dropFirst()).allSatisfy { $0 * 2 == $1 })
         #expect([backoff.next(), backoff.next()] == [30_000_000, 30_000_000])
 
-        let house = try House()
-        let chardev = try Chardev(house.folder.path + "/vm.sock")
-        house.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
+        let fixture = try HubFixture()
+        let chardev = try Chardev(fixture.folder.path + "/vm.sock")
+        fixture.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
         let began = SystemClock().monotonicMicroseconds()
         for _ in 0..<10 {
             _ = try chardev.accept()
@@ -283,16 +283,16 @@ import Testing
         #expect(SystemClock().monotonicMicroseconds() - began >= 126_000)
         let guest = try chardev.accept()
         send("here\n", to: guest)
-        #expect(try eventually { try house.text("web").bytes == Array("here\n".utf8) })
+        #expect(try eventually { try fixture.text("web").bytes == Array("here\n".utf8) })
     }
 
     @Test(
         "a reset and a panic inside a live console are told, a storm of banners is one reset, and a VMM that connects again is the same machine"
     )
     func seesBoots() throws {
-        let house = try House()
-        let chardev = try Chardev(house.folder.path + "/vm.sock")
-        house.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
+        let fixture = try HubFixture()
+        let chardev = try Chardev(fixture.folder.path + "/vm.sock")
+        fixture.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
         do {
             let guest = try chardev.accept()
             send("SeaBIOS (version 1)\r\n[    0.000000] Linux version 6.1\r\nwork\r\n", to: guest)
@@ -303,14 +303,14 @@ import Testing
         }
         let guest = try chardev.accept()
         send("again\n", to: guest)
-        #expect(try eventually { try house.text("web").bytes.suffix(6).elementsEqual("again\n".utf8) })
-        let events = try house.text("web").boots.map(\.event)
+        #expect(try eventually { try fixture.text("web").bytes.suffix(6).elementsEqual("again\n".utf8) })
+        let events = try fixture.text("web").boots.map(\.event)
         #expect(events == [.powerOn, .panic, .firmware, .closed])
     }
 
     @Test("a pseudo-terminal that was closed is not opened again, whoever has its number; a link that is made anew is")
     func terminals() throws {
-        let house = try House()
+        let fixture = try HubFixture()
         func open() throws -> (master: Int32, path: String) {
             var (master, slave): (Int32, Int32) = (-1, -1)
             var name = [CChar](repeating: 0, count: 64)
@@ -318,29 +318,29 @@ import Testing
             close(slave)
             return (master, String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
         }
-        let link = house.folder.path + "/link"
+        let link = fixture.folder.path + "/link"
         let first = try open()
         let second = try open()
         symlink(second.path, link)
         for (name, path) in [("plain", first.path), ("linked", link)] {
-            house.hub.add(try .init(key: StreamKey(name: name), endpoint: .terminal(path: path)))
+            fixture.hub.add(try .init(key: StreamKey(name: name), endpoint: .terminal(path: path)))
         }
-        #expect(eventually { house.hub.statuses().allSatisfy(\.isConnected) })
+        #expect(eventually { fixture.hub.statuses().allSatisfy(\.isConnected) })
         for master in [first.master, second.master] {
             write(master, "mine\n", 5)
         }
-        let stored = { (vm: String) in (try? house.text(vm).bytes) ?? [] }
+        let stored = { (vm: String) in (try? fixture.text(vm).bytes) ?? [] }
         #expect(eventually { !stored("plain").isEmpty && !stored("linked").isEmpty })
         close(first.master)
         close(second.master)
-        #expect(eventually { house.hub.statuses().allSatisfy { !$0.isConnected } })
+        #expect(eventually { fixture.hub.statuses().allSatisfy { !$0.isConnected } })
         // The numbers go to others now, who say what is not for us to hear.
         let others = try (0..<8).map { _ in try open() }
         others.forEach { write($0.master, "secret\n", 7) }
         let third = try open()
         unlink(link)
         symlink(third.path, link)
-        #expect(eventually { house.hub.statuses().contains { $0.isConnected } })
+        #expect(eventually { fixture.hub.statuses().contains { $0.isConnected } })
         write(third.master, "again\n", 6)
         #expect(eventually { String(decoding: stored("linked"), as: UTF8.self).contains("again") })
         for vm in ["plain", "linked"] {

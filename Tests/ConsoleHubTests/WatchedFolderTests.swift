@@ -13,29 +13,29 @@ import Testing
     private let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
 
     /// A hub that watches `vms/{namespace}/{name}.sock` in a folder with the namespaces `good` and `evil`.
-    private func watch(_ folder: TemporaryFolder) throws -> House {
+    private func watch(_ folder: TemporaryFolder) throws -> HubFixture {
         for name in ["vms", "vms/good", "vms/evil"] {
             mkdir(folder.path + "/" + name, 0o755)
         }
-        return try House(in: folder, patterns: [DiscoveryPattern(folder.path + "/vms/{namespace}/{name}.sock")])
+        return try HubFixture(in: folder, patterns: [DiscoveryPattern(folder.path + "/vms/{namespace}/{name}.sock")])
     }
 
-    private func isConnected(_ name: String, in house: House) -> Bool {
-        house.hub.statuses().contains { $0.definition.key.name == name && $0.isConnected }
+    private func isConnected(_ name: String, in fixture: HubFixture) -> Bool {
+        fixture.hub.statuses().contains { $0.definition.key.name == name && $0.isConnected }
     }
 
-    private func says(_ text: String, in house: House) -> Bool {
-        eventually { house.messages.contains { $0.contains(text) } }
+    private func says(_ text: String, in fixture: HubFixture) -> Bool {
+        eventually { fixture.messages.contains { $0.contains(text) } }
     }
 
     @Test("a link is refused by its name, once, wherever it leads: to a socket, to a folder of them, to a device")
     func links() throws {
         let folder = TemporaryFolder()
-        let house = try watch(folder)
+        let fixture = try watch(folder)
         let vms = folder.path + "/vms"
         let chardev = try Chardev(vms + "/good/web.sock")
         let guest = try chardev.accept()
-        #expect(eventually { isConnected("web", in: house) })
+        #expect(eventually { isConnected("web", in: fixture) })
         let targets = [
             ("evil/spy.sock", chardev.path), ("evil/own.sock", folder.path + "/run/good.web.sock"),
             ("evil/log.sock", "/dev/kmsg"), ("evil/null.sock", "/dev/null"), ("evil/tty.sock", "/dev/ptmx"),
@@ -45,17 +45,17 @@ import Testing
             symlink(target, vms + "/" + name)
         }
         for (name, _) in targets {
-            #expect(says("\(vms)/\(name) is not captured: it is a symbolic link", in: house), "\(name)")
+            #expect(says("\(vms)/\(name) is not captured: it is a symbolic link", in: fixture), "\(name)")
         }
         // Another event has the folders looked through again.
         let other = try Chardev(vms + "/evil/mine.sock")
         let tenant = try other.accept()
-        #expect(eventually { isConnected("mine", in: house) })
-        #expect(house.hub.statuses().map(\.definition.key.name) == ["mine", "web"])
-        #expect(house.messages.filter { $0.contains("symbolic link") }.count == targets.count)
+        #expect(eventually { isConnected("mine", in: fixture) })
+        #expect(fixture.hub.statuses().map(\.definition.key.name) == ["mine", "web"])
+        #expect(fixture.messages.filter { $0.contains("symbolic link") }.count == targets.count)
         send("still\n", to: guest)
         send("mine\n", to: tenant)
-        #expect(try eventually { try house.text("good.web").bytes.elementsEqual("still\n".utf8) })
+        #expect(try eventually { try fixture.text("good.web").bytes.elementsEqual("still\n".utf8) })
     }
 
     @Test("a link that takes the place of a socket after that was found is not followed")
@@ -80,72 +80,72 @@ import Testing
         let folder = TemporaryFolder()
         mkdir(folder.path + "/real", 0o755)
         symlink(folder.path + "/real", folder.path + "/vms")
-        let house = try House(in: folder, patterns: [DiscoveryPattern(folder.path + "/vms/{name}.sock")])
+        let fixture = try HubFixture(in: folder, patterns: [DiscoveryPattern(folder.path + "/vms/{name}.sock")])
         let chardev = try Chardev(folder.path + "/real/web.sock")
         let guest = try chardev.accept()
         send("here\n", to: guest)
-        #expect(try eventually { try house.text("web").bytes.elementsEqual("here\n".utf8) })
-        #expect(house.hub.statuses().first?.definition.endpoint == .connect(path: folder.path + "/vms/web.sock"))
+        #expect(try eventually { try fixture.text("web").bytes.elementsEqual("here\n".utf8) })
+        #expect(fixture.hub.statuses().first?.definition.endpoint == .connect(path: folder.path + "/vms/web.sock"))
     }
 
     @Test("two paths to one socket are one console: the second is told of, and captured when the first is dropped")
     func hardLinks() throws {
         let folder = TemporaryFolder()
-        let house = try watch(folder)
+        let fixture = try watch(folder)
         let chardev = try Chardev(folder.path + "/vms/good/web.sock")
         let guest = try chardev.accept()
-        #expect(eventually { isConnected("web", in: house) })
+        #expect(eventually { isConnected("web", in: fixture) })
         link(chardev.path, folder.path + "/vms/evil/spy.sock")
-        #expect(eventually { !house.problems(of: "spy").isEmpty })
+        #expect(eventually { !fixture.problems(of: "spy").isEmpty })
         let reason = "it leads to the same file as connect:\(chardev.path), which is the console of web/console0"
-        #expect(house.problems(of: "spy").allSatisfy { $0.contains(reason) })
-        #expect(says(reason, in: house))
-        #expect(!isConnected("spy", in: house))
+        #expect(fixture.problems(of: "spy").allSatisfy { $0.contains(reason) })
+        #expect(says(reason, in: fixture))
+        #expect(!isConnected("spy", in: fixture))
         send("web is here\n", to: guest)
-        #expect(house.hub.remove(StreamKey(name: "web", namespace: "good")))
+        #expect(fixture.hub.remove(StreamKey(name: "web", namespace: "good")))
         let next = try chardev.accept()
         send("spy is here\n", to: next)
-        #expect(eventually { isConnected("spy", in: house) && house.problems(of: "spy").isEmpty })
+        #expect(eventually { isConnected("spy", in: fixture) && fixture.problems(of: "spy").isEmpty })
     }
 
     @Test("a path spelled otherwise, or through a link in the administrator's part, is no second console")
     func spellings() throws {
         let folder = TemporaryFolder()
-        let house = try House(in: folder)
+        let fixture = try HubFixture(in: folder)
         let chardev = try Chardev(folder.path + "/web.sock")
         let definition = { (name: String, path: String) in
             try ConsoleHub.Definition(key: StreamKey(name: name), endpoint: #require(Endpoint("connect:" + path)))
         }
-        #expect(house.hub.add(try definition("web", chardev.path)) == .new)
+        #expect(fixture.hub.add(try definition("web", chardev.path)) == .new)
         let guest = try chardev.accept()
-        #expect(eventually { isConnected("web", in: house) })
+        #expect(eventually { isConnected("web", in: fixture) })
         for path in [folder.path + "//web.sock", folder.path + "/./web.sock"] {
-            let added = house.hub.add(try definition("twin", path))
+            let added = fixture.hub.add(try definition("twin", path))
             #expect(added != .new, "\(path)")
         }
         symlink(folder.path, folder.path + "/alias")
-        #expect(house.hub.add(try definition("third", folder.path + "/alias/web.sock")) == .new)
-        #expect(eventually { house.problems(of: "third").contains { $0.contains("the console of web/console0") } })
-        #expect(!isConnected("third", in: house))
+        #expect(fixture.hub.add(try definition("third", folder.path + "/alias/web.sock")) == .new)
+        #expect(eventually { fixture.problems(of: "third").contains { $0.contains("the console of web/console0") } })
+        #expect(!isConnected("third", in: fixture))
         send("web is here\n", to: guest)
     }
 
     @Test("Guestlog's own sockets are no consoles, by whatever path; nor is this very process")
     func ownSockets() throws {
         let folder = TemporaryFolder()
-        let house = try House(in: folder)
+        let fixture = try HubFixture(in: folder)
         let chardev = try Chardev(folder.path + "/web.sock")
-        house.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
+        fixture.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
         let own = folder.path + "/run/web.sock"
-        #expect(eventually { house.hub.statuses().first?.passThrough == own })
+        #expect(eventually { fixture.hub.statuses().first?.passThrough == own })
         symlink(own, folder.path + "/loop.sock")
         for (name, path) in [("loop", folder.path + "/loop.sock"), ("direct", own)] {
-            house.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: path)))
-            #expect(eventually { house.problems(of: name).contains { $0.contains("Guestlog's own sockets") } })
+            fixture.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: path)))
+            #expect(eventually { fixture.problems(of: name).contains { $0.contains("Guestlog's own sockets") } })
         }
-        #expect(house.hub.statuses().allSatisfy { $0.watchers == 0 })
+        #expect(fixture.hub.statuses().allSatisfy { $0.watchers == 0 })
 
-        let strict = try House(acceptsOwnProcess: false)
+        let strict = try HubFixture(acceptsOwnProcess: false)
         let mine = try Chardev(strict.folder.path + "/mine.sock")
         strict.hub.add(try .init(key: StreamKey(name: "mine"), endpoint: .connect(path: mine.path)))
         #expect(eventually { strict.problems(of: "mine").contains { $0.contains("Guestlog's own sockets") } })
@@ -154,7 +154,7 @@ import Testing
     @Test("what is not of the named kind is a problem with its reason, and stays as it is")
     func kinds() throws {
         let folder = TemporaryFolder()
-        let house = try House(in: folder)
+        let fixture = try HubFixture(in: folder)
         let file = folder.path + "/file"
         close(open(file, O_CREAT | O_WRONLY, 0o600))
         let refused: [(Endpoint, String)] = [
@@ -168,8 +168,8 @@ import Testing
         for (number, (endpoint, reason)) in refused.enumerated() {
             let error = #expect(throws: SystemError.self) { try endpoint.check() }
             #expect(error?.reason == reason)
-            house.hub.add(try .init(key: StreamKey(name: "vm\(number)"), endpoint: endpoint))
-            #expect(eventually { house.problems(of: "vm\(number)").contains { $0.contains(reason) } }, "\(endpoint)")
+            fixture.hub.add(try .init(key: StreamKey(name: "vm\(number)"), endpoint: endpoint))
+            #expect(eventually { fixture.problems(of: "vm\(number)").contains { $0.contains(reason) } }, "\(endpoint)")
         }
         #expect(throws: SystemError.self) { try Endpoint.listen(path: "/proc/x.sock").check() }
         #expect(throws: SystemError.self) { try Endpoint.listen(path: file).check() }
@@ -207,7 +207,7 @@ import Testing
     @Test("names that are canonically equivalent are two VMs, each captured and each with its own log")
     func equivalentNames() throws {
         let folder = TemporaryFolder()
-        let house = try watch(folder)
+        let fixture = try watch(folder)
         let names = ["caf\u{e9}", "cafe\u{301}"]
         let chardevs = try names.map { try Chardev(folder.path + "/vms/good/\($0).sock") }
         let guests = try chardevs.map { try $0.accept().release() }
@@ -215,9 +215,9 @@ import Testing
             let line = "\(name.utf8.count)\n"
             #expect(write(guest, line, line.utf8.count) == line.utf8.count)
             let directory = VMIdentity(name: name, namespace: "good").directoryName
-            #expect(try eventually { try house.text(directory).bytes.elementsEqual(line.utf8) })
+            #expect(try eventually { try fixture.text(directory).bytes.elementsEqual(line.utf8) })
         }
-        #expect(house.hub.statuses().count == 2)
+        #expect(fixture.hub.statuses().count == 2)
         guests.forEach { close($0) }
     }
 
@@ -225,45 +225,47 @@ import Testing
     func badNames() throws {
         let folder = TemporaryFolder()
         let patterns = ["{name}.sock", "{uuid}.id"].map { folder.path + "/" + $0 }
-        let house = try House(in: folder, patterns: patterns.map { try DiscoveryPattern($0) })
+        let fixture = try HubFixture(in: folder, patterns: patterns.map { try DiscoveryPattern($0) })
         let path = Array((folder.path + "/bad").utf8) + [0xff] + Array(".sock\0".utf8)
         let isMade = path.withUnsafeBytes { mkfifo($0.baseAddress!.assumingMemoryBound(to: CChar.self), 0o600) } == 0
         defer { path.withUnsafeBytes { _ = unlink($0.baseAddress!.assumingMemoryBound(to: CChar.self)) } }
         #expect(isMade)
         mkfifo(folder.path + "/notuuid.id", 0o600)
-        #expect(says("/bad\u{fffd}.sock is not captured: its name is not UTF-8", in: house))
-        #expect(says("/notuuid.id is not captured: what {uuid} stands for", in: house))
+        #expect(says("/bad\u{fffd}.sock is not captured: its name is not UTF-8", in: fixture))
+        #expect(says("/notuuid.id is not captured: what {uuid} stands for", in: fixture))
         mkfifo(folder.path + "/\(uuid).id", 0o600)
-        #expect(eventually { isConnected(uuid, in: house) })
-        #expect(house.messages.filter { $0.contains("is not captured") }.count == 2)
+        #expect(eventually { isConnected(uuid, in: fixture) })
+        #expect(fixture.messages.filter { $0.contains("is not captured") }.count == 2)
     }
 
     @Test("one UUID under two names, one endpoint or one stream twice: told of as a problem, gone with its cause")
     func conflicts() throws {
-        let house = try House()
+        let fixture = try HubFixture()
         func definition(_ name: String, _ path: String, uuid: String? = nil, isOnDemand: Bool = false) throws
             -> ConsoleHub.Definition
         {
             let key = StreamKey(name: name, uuid: uuid)
             return try .init(key: key, endpoint: .connect(path: path), isOnDemand: isOnDemand)
         }
-        #expect(house.hub.add(try definition("db", "/nowhere/a", uuid: uuid)) == .new)
+        #expect(fixture.hub.add(try definition("db", "/nowhere/a", uuid: uuid)) == .new)
         let second = try definition("u3", "/nowhere/b", uuid: uuid)
-        #expect(house.hub.add(second) != .new)
-        #expect(house.problems(of: "u3").contains { $0.contains("the UUID \(uuid) is already that of db/console0") })
-        #expect(house.hub.add(try definition("twin", "/nowhere/a")) != .new)
-        #expect(house.problems(of: "twin").contains { $0.contains("connect:/nowhere/a is the console of db/console0") })
-        #expect(house.hub.add(try definition("db", "/nowhere/c", uuid: uuid)) != .new)
-        #expect(house.problems(of: "db").contains { $0.contains("db/console0 is captured already") })
-        #expect(house.messages.count { $0.contains("is not captured") } == 3)
+        #expect(fixture.hub.add(second) != .new)
+        #expect(fixture.problems(of: "u3").contains { $0.contains("the UUID \(uuid) is already that of db/console0") })
+        #expect(fixture.hub.add(try definition("twin", "/nowhere/a")) != .new)
+        #expect(
+            fixture.problems(of: "twin").contains { $0.contains("connect:/nowhere/a is the console of db/console0") }
+        )
+        #expect(fixture.hub.add(try definition("db", "/nowhere/c", uuid: uuid)) != .new)
+        #expect(fixture.problems(of: "db").contains { $0.contains("db/console0 is captured already") })
+        #expect(fixture.messages.count { $0.contains("is not captured") } == 3)
         // The same again, as a reload adds it, is nothing to tell.
-        #expect(house.hub.add(try definition("db", "/nowhere/a", uuid: uuid)) != .new)
-        #expect(house.messages.count { $0.contains("is not captured") } == 3)
+        #expect(fixture.hub.add(try definition("db", "/nowhere/a", uuid: uuid)) != .new)
+        #expect(fixture.messages.count { $0.contains("is not captured") } == 3)
         // What is only joined is beside what is captured.
-        #expect(house.hub.add(try definition("u4", "/nowhere/d", uuid: uuid, isOnDemand: true)) == .new)
+        #expect(fixture.hub.add(try definition("u4", "/nowhere/d", uuid: uuid, isOnDemand: true)) == .new)
 
-        #expect(house.hub.remove(StreamKey(name: "db", uuid: uuid)))
-        #expect(house.hub.add(second) == .new)
-        #expect(house.problems(of: "u3").isEmpty)
+        #expect(fixture.hub.remove(StreamKey(name: "db", uuid: uuid)))
+        #expect(fixture.hub.add(second) == .new)
+        #expect(fixture.problems(of: "u3").isEmpty)
     }
 }

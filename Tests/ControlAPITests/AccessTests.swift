@@ -15,10 +15,10 @@ import Testing
 
     @Test("without a token that counts nobody is told anything; revoking one counts at once")
     func tokensCount() async throws {
-        let house = try House()
-        let client = try house.open()
-        let good = try house.token()
-        let over = try house.token(expires: house.server.now)
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let good = try fixture.token()
+        let over = try fixture.token(expires: fixture.server.now)
         let id = try #require(AccessToken.parts(of: good)).id
         let forged = "gl_\(id)_" + String(repeating: "0", count: 40)
         for fields in [
@@ -32,15 +32,15 @@ import Testing
         }
         #expect(try await client.ask("GET", "/v1/vms", bearer(good)).status == 200)
         #expect(try await client.ask("GET", "/v1/vms", [("X-Auth-Token", good)]).status == 200)
-        #expect(try house.server.tokens.revoke(id))
+        #expect(try fixture.server.tokens.revoke(id))
         #expect(try await client.ask("GET", "/v1/vms", bearer(good)).status == 401)
     }
 
     @Test("a scope allows what it says, and admin all but tokens, which are this host's")
     func scopes() async throws {
-        let house = try House()
-        let client = try house.open()
-        let guest = try house.addConsole("web")
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
         _ = guest.raw
         let asked = [
             ("GET", "/v1/vms", "read"), ("GET", "/v1/status", "read"), ("GET", "/v1/logs?vm=web", "read"),
@@ -49,7 +49,7 @@ import Testing
             ("POST", "/v1/tokens", ""), ("DELETE", "/v1/tokens/x", ""),
         ]
         for scope in Access.Scope.allCases {
-            let token = try house.token([scope])
+            let token = try fixture.token([scope])
             for (method, path, needed) in asked {
                 let isAllowed = needed == scope.rawValue || scope == .admin && needed != ""
                 let status = try await client.ask(method, path, bearer(token)).status
@@ -60,15 +60,15 @@ import Testing
 
     @Test("VMs that a token does not name do not exist for whoever holds it")
     func hiddenVMs() async throws {
-        let house = try House()
-        let client = try house.open()
-        let own = try house.addConsole("web-1")
-        let others = try house.addConsole("db-1")
-        say(Array("mine\n".utf8), to: own)
-        say(Array("theirs\n".utf8), to: others)
-        #expect(try await house.stores("mine\n", of: "web-1"))
-        #expect(try await house.stores("theirs\n", of: "db-1"))
-        let token = bearer(try house.token([.read, .console], vms: ["web-*"]))
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let own = try fixture.addConsole("web-1")
+        let others = try fixture.addConsole("db-1")
+        writeAll(Array("mine\n".utf8), to: own)
+        writeAll(Array("theirs\n".utf8), to: others)
+        #expect(try await fixture.stores("mine\n", of: "web-1"))
+        #expect(try await fixture.stores("theirs\n", of: "db-1"))
+        let token = bearer(try fixture.token([.read, .console], vms: ["web-*"]))
         #expect(try await client.ask("GET", "/v1/logs?vm=web-1", token).text.contains("mine"))
         #expect(try await client.ask("GET", "/v1/logs?all=1", token).text.contains("theirs") == false)
         let listed = try await client.ask("GET", "/v1/vms", token).json["vms"]?.elements?.compactMap {
@@ -88,10 +88,10 @@ import Testing
 
     @Test("who follows all VMs hears of new ones that are theirs, and of no others")
     func followsOwn() async throws {
-        let house = try House()
-        let client = try house.open()
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
         let socket = try client.connect()
-        let token = bearer(try house.token(vms: ["web-*", "lab/*"]))
+        let token = bearer(try fixture.token(vms: ["web-*", "lab/*"]))
         client.send(client.head("GET", "/v1/logs?all=1&follow=1&format=json", token), to: socket)
         var heard: [UInt8] = []
         func hears(_ word: String) async throws -> Bool {
@@ -102,8 +102,8 @@ import Testing
         }
         try #require(try await hears("200 OK"))
         let guests = try ["db-1", "web-1", "web-2"].map { name in
-            let guest = try house.addConsole(name)
-            say(Array("\(name) speaks\n".utf8), to: guest)
+            let guest = try fixture.addConsole(name)
+            writeAll(Array("\(name) speaks\n".utf8), to: guest)
             return guest.release()
         }
         defer { guests.forEach { close($0) } }
@@ -111,51 +111,51 @@ import Testing
         #expect(try await hears("web-2 speaks"))
         let pair = try Descriptor.socketPair()
         let key = StreamKey(name: "db", namespace: "lab")
-        house.hub.add(try .init(key: key, endpoint: .inherited), descriptor: try pair.second.duplicate())
-        say(Array("lab speaks\n".utf8), to: pair.first)
+        fixture.hub.add(try .init(key: key, endpoint: .inherited), descriptor: try pair.second.duplicate())
+        writeAll(Array("lab speaks\n".utf8), to: pair.first)
         #expect(try await hears("lab speaks"))
         #expect(!String(decoding: heard, as: UTF8.self).contains("db-1"))
     }
 
     @Test("what a token has begun ends with it: answers that go on, consoles that somebody is on")
     func endsWithToken() async throws {
-        let house = try House()
-        let client = try house.open()
-        let guest = try house.addConsole("web")
-        say(Array("hello\n".utf8), to: guest)
-        #expect(try await house.stores("hello\n", of: "web"))
-        let text = try house.token([.read, .console])
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
+        writeAll(Array("hello\n".utf8), to: guest)
+        #expect(try await fixture.stores("hello\n", of: "web"))
+        let text = try fixture.token([.read, .console])
         let following = try client.connect()
         client.send(client.head("GET", "/v1/logs?vm=web&follow=1", bearer(text)), to: following)
         let session = try await WebSocketSession(client, "/v1/vms/web/console", bearer(text))
-        #expect(await awaits { house.hub.statuses().first?.writer?.hasPrefix("token ") == true })
-        let other = try await WebSocketSession(client, "/v1/vms/web/console", bearer(try house.token([.console])))
-        #expect(await awaits { house.hub.statuses().first?.watchers == 2 })
-        try await house.revoke(text)
+        #expect(await awaits { fixture.hub.statuses().first?.writer?.hasPrefix("token ") == true })
+        let other = try await WebSocketSession(client, "/v1/vms/web/console", bearer(try fixture.token([.console])))
+        #expect(await awaits { fixture.hub.statuses().first?.watchers == 2 })
+        try await fixture.revoke(text)
         _ = try await client.readAll(from: following)
         while try await session.frame() != nil {}
-        #expect(await awaits { house.hub.statuses().first?.watchers == 1 })
+        #expect(await awaits { fixture.hub.statuses().first?.watchers == 1 })
         // Others stay.
-        say(Array("more\n".utf8), to: guest)
+        writeAll(Array("more\n".utf8), to: guest)
         #expect(try await other.hears("more\n"))
 
-        let soon = try house.token([.console], expires: house.server.now.advanced(byMicroseconds: 300_000))
+        let soon = try fixture.token([.console], expires: fixture.server.now.advanced(byMicroseconds: 300_000))
         let brief = try await WebSocketSession(client, "/v1/vms/web/console", bearer(soon))
         while try await brief.frame() != nil {}
     }
 
     @Test("the daemon is not to be had by naming its own socket as a console's")
     func ownSocket() async throws {
-        let house = try House(servesItself: false)
-        let error = await #expect(throws: APIError.self) { try await house.client.get(RequestTarget(["v1", "vms"])) }
+        let fixture = try ServerFixture(servesItself: false)
+        let error = await #expect(throws: APIError.self) { try await fixture.client.get(RequestTarget(["v1", "vms"])) }
         #expect(error?.status == 403)
     }
 
     @Test("a question for a head gets no body, and what is no opening handshake is none")
     func oddRequests() async throws {
-        let house = try House()
-        let client = try house.open()
-        let token = bearer(try house.token([.read, .console]))
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let token = bearer(try fixture.token([.read, .console]))
         for path in ["/", "/v2.1", "/v1/vms", "/nowhere"] {
             let head = try await client.ask("HEAD", path, token)
             #expect(head.status > 0 && head.body.isEmpty, "\(path)")
@@ -172,9 +172,9 @@ import Testing
 
     @Test("pages from elsewhere may not use what their reader can reach")
     func origins() async throws {
-        let house = try House()
-        let closed = try house.open(NetworkDoor(identity: nil, origins: ["https://horizon.example.org"]))
-        let token = ("X-Auth-Token", try house.token([.read, .console]))
+        let fixture = try ServerFixture()
+        let closed = try fixture.open(TCPListener(identity: nil, origins: ["https://horizon.example.org"]))
+        let token = ("X-Auth-Token", try fixture.token([.read, .console]))
         let own = "http://" + closed.address.description
         let refused = ["https://evil.example.org", "null", "https://" + closed.address.description]
         for (origin, status) in [(own, 200), ("https://horizon.example.org", 200)] + refused.map({ ($0, 403) }) {
@@ -183,7 +183,7 @@ import Testing
         let session = try await WebSocketSession(closed, "/v1/vms/web/console", [token, ("Origin", refused[0])])
         #expect(try await session.refusal()?.contains("may not come here") == true)
 
-        let anonymous = try house.open(NetworkDoor(identity: nil, isAnonymous: true))
+        let anonymous = try fixture.open(TCPListener(identity: nil, isAnonymous: true))
         #expect(try await anonymous.ask("GET", "/v1/vms").status == 200)
         #expect(try await anonymous.ask("GET", "/v1/vms", [("Host", "localhost:80")]).status == 200)
         #expect(try await anonymous.ask("GET", "/v1/vms", [("Host", "evil.example.org")]).status == 403)
@@ -192,11 +192,11 @@ import Testing
     }
 
     @Test("a connection on which no request comes is closed")
-    func patience() async throws {
+    func requestTimeout() async throws {
         var limits = ControlServer.Limits()
-        limits.patience = .milliseconds(20)
-        let house = try House(limits: limits)
-        let client = try house.open()
+        limits.requestTimeout = .milliseconds(20)
+        let fixture = try ServerFixture(limits: limits)
+        let client = try fixture.open()
         let first = try client.connect()
         client.send(Array("GET /v1/vms HTTP/1.1\r\nHost:".utf8), to: first)
         #expect(try await client.readAll(from: first).isEmpty)
@@ -230,7 +230,7 @@ import Testing
 
     @Test("a request for a token is refused unless all in it makes sense")
     func oddTokens() async throws {
-        let house = try House()
+        let fixture = try ServerFixture()
         for body in [
             "", "{}", #"{"scopes": [], "vms": ["*"]}"#, #"{"scopes": ["root"], "vms": ["*"]}"#,
             #"{"scopes": ["read"], "vms": []}"#, #"{"scopes": ["read"], "vms": [1]}"#,
@@ -238,9 +238,9 @@ import Testing
             #"{"scopes": ["read"], "scopes": ["admin"], "vms": ["*"]}"#,
             #"{"scopes": ["read"], "vms": ["*"], "name": "a\u0007b"}"#,
         ] {
-            let error = #expect(throws: APIError.self, "\(body)") { try house.server.addToken(Array(body.utf8)) }
+            let error = #expect(throws: APIError.self, "\(body)") { try fixture.server.addToken(Array(body.utf8)) }
             #expect(error?.status == 400)
         }
-        #expect(house.server.tokens.all.isEmpty)
+        #expect(fixture.server.tokens.all.isEmpty)
     }
 }

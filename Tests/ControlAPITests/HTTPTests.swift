@@ -12,20 +12,21 @@ import Testing
 
 /// HTTP as clients of all kinds speak it.
 @Suite struct HTTPTests {
-    private func prepare() async throws -> (house: House, client: NetworkClient, token: (String, String), guest: Int32)
-    {
-        let house = try House()
-        let client = try house.open()
-        let guest = try house.addConsole("web")
-        say(Array("hello\n".utf8), to: guest)
-        #expect(try await house.stores("hello\n", of: "web"))
-        return (house, client, ("X-Auth-Token", try house.token([.read, .console])), guest.release())
+    private func prepare() async throws -> (
+        fixture: ServerFixture, client: NetworkClient, token: (String, String), guest: Int32
+    ) {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
+        writeAll(Array("hello\n".utf8), to: guest)
+        #expect(try await fixture.stores("hello\n", of: "web"))
+        return (fixture, client, ("X-Auth-Token", try fixture.token([.read, .console])), guest.release())
     }
 
     @Test("a client of HTTP/1.0 gets an answer without chunks or trailers, ended by the connection's end")
     func oldHTTP() async throws {
-        let (house, client, token, guest) = try await prepare()
-        defer { withExtendedLifetime(house) { _ = close(guest) } }
+        let (fixture, client, token, guest) = try await prepare()
+        defer { withExtendedLifetime(fixture) { _ = close(guest) } }
         for (path, body) in [("/v1/logs?vm=web&format=raw", "hello\n"), ("/v1/vms/none/boots", nil)] {
             let socket = try client.connect()
             let head = "GET \(path) HTTP/1.0\r\n\(token.0): \(token.1)\r\nConnection: keep-alive\r\n\r\n"
@@ -38,8 +39,8 @@ import Testing
 
     @Test("a client that shuts down its half of the connection still gets its answer")
     func halfClosed() async throws {
-        let (house, client, token, guest) = try await prepare()
-        defer { withExtendedLifetime(house) { _ = close(guest) } }
+        let (fixture, client, token, guest) = try await prepare()
+        defer { withExtendedLifetime(fixture) { _ = close(guest) } }
         for path in ["/v1/vms", "/v1/logs?vm=web", "/v2.1/servers"] {
             let socket = try client.connect()
             client.send(client.head("GET", path, [token]), to: socket)
@@ -50,13 +51,13 @@ import Testing
 
     @Test("a client that is slow to take a long answer gets all of it before its connection is closed")
     func slowReader() async throws {
-        let (house, client, token, guest) = try await prepare()
-        defer { withExtendedLifetime(house) { _ = close(guest) } }
+        let (fixture, client, token, guest) = try await prepare()
+        defer { withExtendedLifetime(fixture) { _ = close(guest) } }
         let speaker = Descriptor(owning: dup(guest))
         // Far more than the socket buffers hold; the last of it waits in the daemon when the answer is written.
         let line = String(repeating: "x", count: 200) + "\n"
-        say(Array(String(repeating: line, count: 20_000).utf8) + Array("end\n".utf8), to: speaker)
-        #expect(try await house.stores("end\n", of: "web"))
+        writeAll(Array(String(repeating: line, count: 20_000).utf8) + Array("end\n".utf8), to: speaker)
+        #expect(try await fixture.stores("end\n", of: "web"))
         let action = "/v2.1/servers/web/action"
         let body = #"{"os-getConsoleOutput": {}}"#
         let socket = try client.connect()
@@ -71,8 +72,8 @@ import Testing
 
     @Test("a follower or a search that the client has left ends, and leaves its place to others")
     func leftBehind() async throws {
-        let (house, client, token, guest) = try await prepare()
-        defer { withExtendedLifetime(house) { _ = close(guest) } }
+        let (fixture, client, token, guest) = try await prepare()
+        defer { withExtendedLifetime(fixture) { _ = close(guest) } }
         for path in ["/v1/logs?vm=web&follow=1", "/v1/vms/web/wait?pattern=never"] {
             for _ in 0..<40 {
                 let socket = try client.connect()
@@ -85,8 +86,8 @@ import Testing
 
     @Test("whatever answers GET answers HEAD, without a body")
     func heads() async throws {
-        let (house, client, token, guest) = try await prepare()
-        defer { withExtendedLifetime(house) { _ = close(guest) } }
+        let (fixture, client, token, guest) = try await prepare()
+        defer { withExtendedLifetime(fixture) { _ = close(guest) } }
         let paths = ["/v1/vms", "/v1/logs?vm=web", "/v1/vms/web/boots", "/v2.1/servers", "/v2.1/servers/web", "/"]
         for path in paths + ["/v1/vms/web/wait?pattern=hello&since=1h"] {
             let head = try await client.ask("HEAD", path, [token])
@@ -102,20 +103,20 @@ import Testing
 
     @Test("an error's status and code tell what is wrong")
     func errorCodes() async throws {
-        let (house, client, token, guest) = try await prepare()
-        defer { withExtendedLifetime(house) { _ = close(guest) } }
+        let (fixture, client, token, guest) = try await prepare()
+        defer { withExtendedLifetime(fixture) { _ = close(guest) } }
         var guests: [Int32] = []
         defer { guests.forEach { close($0) } }
         for namespace in ["a", "b"] {
             let pair = try Descriptor.socketPair()
             let key = StreamKey(name: "twin", namespace: namespace)
-            house.hub.add(try .init(key: key, endpoint: .inherited), descriptor: try pair.second.duplicate())
-            say(Array("hi\n".utf8), to: pair.first)
+            fixture.hub.add(try .init(key: key, endpoint: .inherited), descriptor: try pair.second.duplicate())
+            writeAll(Array("hi\n".utf8), to: pair.first)
             guests.append(try pair.first.duplicate().release())
             let stream = StreamID(vm: namespace + ".twin", stream: .console0)
-            #expect(try await awaits { try StoredText(of: stream, in: house.capture.store).bytes.count == 3 })
+            #expect(try await awaits { try StoredText(of: stream, in: fixture.capture.store).bytes.count == 3 })
         }
-        let all = ("X-Auth-Token", try house.token())
+        let all = ("X-Auth-Token", try fixture.token())
         for (path, status, code) in [
             ("/v1/logs?vm=twin", 409, "ambiguous_vm"), ("/v1/logs?vm=nobody", 404, "no_such_vm"),
             ("/v1/logs?vm=web&stream=none", 404, "no_such_stream"), ("/v1/logs?vm=web&boot=9", 404, "no_such_boot"),

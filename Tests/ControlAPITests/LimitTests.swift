@@ -16,12 +16,12 @@ import Testing
 
     @Test("idle connections without a token give way to new ones, so they keep nobody out")
     func idleGiveWay() async throws {
-        var limits = ControlServer.Limits.patient
+        var limits = ControlServer.Limits.longTimeouts
         limits.networkConnections = 8
         limits.connectionsPerAddress = 4
-        let house = try House(limits: limits)
-        let client = try house.open()
-        let token = bearer(try house.token())
+        let fixture = try ServerFixture(limits: limits)
+        let client = try fixture.open()
+        let token = bearer(try fixture.token())
         var idle: [Int32] = []
         defer { idle.forEach { close($0) } }
         for _ in 0..<40 {
@@ -39,11 +39,11 @@ import Testing
 
     @Test("a token has so many requests in progress and no more; the next is refused with the limit")
     func perToken() async throws {
-        var limits = ControlServer.Limits.patient
+        var limits = ControlServer.Limits.longTimeouts
         limits.connectionsPerToken = 2
-        let house = try House(limits: limits)
-        let client = try house.open()
-        let token = bearer(try house.token())
+        let fixture = try ServerFixture(limits: limits)
+        let client = try fixture.open()
+        let token = bearer(try fixture.token())
         var waiting: [Int32] = []
         defer { waiting.forEach { close($0) } }
         for _ in 0..<2 {
@@ -56,27 +56,27 @@ import Testing
         #expect(refused.status == 429 && refused.json["code"] == .string("limit_reached"))
         #expect(refused.json["error"]?.text?.contains("has 2 requests in progress") == true)
         // Others are served, and so is this one when it has let go.
-        #expect(try await client.ask("GET", "/v1/vms", bearer(try house.token())).status == 200)
+        #expect(try await client.ask("GET", "/v1/vms", bearer(try fixture.token())).status == 200)
         close(waiting.removeLast())
         #expect(try await awaits { try await client.ask("GET", "/v1/vms", token).status == 200 })
     }
 
     @Test("a token reads one VM in sixteen sessions, whichever kind they are and however it names the VM")
     func perVM() async throws {
-        let house = try House()
-        let client = try house.open()
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
         let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
-        let guest = try house.addConsole("web", uuid: uuid)
-        say(Array("hello\n".utf8), to: guest)
-        #expect(try await house.stores("hello\n", of: "web", uuid: uuid))
-        let token = bearer(try house.token([.read, .console]))
+        let guest = try fixture.addConsole("web", uuid: uuid)
+        writeAll(Array("hello\n".utf8), to: guest)
+        #expect(try await fixture.stores("hello\n", of: "web", uuid: uuid))
+        let token = bearer(try fixture.token([.read, .console]))
         var open: [Int32] = []
         defer { open.forEach { close($0) } }
         var sessions: [WebSocketSession] = []
         for number in 0..<16 {
             if number % 4 == 0 {
                 sessions.append(try await WebSocketSession(client, "/v1/vms/web/console?mode=watch", token))
-                #expect(await awaits { house.hub.statuses().first?.watchers == sessions.count })
+                #expect(await awaits { fixture.hub.statuses().first?.watchers == sessions.count })
                 continue
             }
             let words = ["", "vm=web&follow=1", "vm=\(uuid)&follow=1", "all=1&follow=1"]
@@ -96,13 +96,13 @@ import Testing
 
     @Test("followers that do not read are paused: the daemon buffers no more for them than its limits")
     func pausedFollowers() async throws {
-        let house = try House()
-        let client = try house.open()
-        let guest = try house.addConsole("web")
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
         let text = NumberedLines.text(60_000)
-        say(text, to: guest)
-        #expect(try await house.stores(String(decoding: text.suffix(20), as: UTF8.self), of: "web"))
-        let token = bearer(try house.token())
+        writeAll(text, to: guest)
+        #expect(try await fixture.stores(String(decoding: text.suffix(20), as: UTF8.self), of: "web"))
+        let token = bearer(try fixture.token())
         var open: [Int32] = []
         defer { open.forEach { close($0) } }
         for _ in 0..<16 {
@@ -111,7 +111,7 @@ import Testing
             open.append(socket.release())
         }
         // Others are served meanwhile, and what was not read is not lost.
-        #expect(try await client.ask("GET", "/v1/vms", bearer(try house.token())).status == 200)
+        #expect(try await client.ask("GET", "/v1/vms", bearer(try fixture.token())).status == 200)
         let first = Descriptor(owning: open.removeFirst())
         var heard: [UInt8] = []
         while NumberedLines.numbers(in: Array(heard.suffix(1000))).last != 59_999,
@@ -123,7 +123,7 @@ import Testing
     }
 
     @Test("the Unix socket's listener has places that only root and the daemon's own user may take")
-    func reservedPlaces() throws {
+    func reservedConnections() throws {
         let limit = ConnectionLimit(.local(6))
         let stranger = Client.user(geteuid() + 1)
         var channels: [EmbeddedChannel] = []

@@ -49,7 +49,7 @@ struct NetworkClient {
     }
 
     func send(_ bytes: [UInt8], to socket: borrowing Descriptor) {
-        say(bytes, to: socket)
+        writeAll(bytes, to: socket)
     }
 
     /// All that comes until the other side closes.

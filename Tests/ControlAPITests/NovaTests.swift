@@ -16,27 +16,27 @@ import Testing
 
     private func version(_ text: String) -> (String, String) { ("OpenStack-API-Version", "compute " + text) }
 
-    /// Somebody who may do all but what is an admin's, in a house with the VM `web`, whose guest has said `text`.
-    private func visitor(_ text: String, _ nova: NovaOptions = NovaOptions()) async throws -> Visitor {
-        let visitor = try Visitor(House(nova: nova))
-        say(Array(text.utf8), to: visitor.guest)
+    /// Somebody who may do all but what is an admin's, in a fixture with the VM `web`, whose guest has said `text`.
+    private func makeNova(_ text: String, _ options: NovaOptions = NovaOptions()) async throws -> NovaFixture {
+        let nova = try NovaFixture(ServerFixture(nova: options))
+        writeAll(Array(text.utf8), to: nova.guest)
         if !text.isEmpty {
-            #expect(try await visitor.house.stores(text, of: "web", uuid: Self.uuid))
+            #expect(try await nova.fixture.stores(text, of: "web", uuid: Self.uuid))
         }
-        return visitor
+        return nova
     }
 
-    private final class Visitor {
-        let house: House
+    private final class NovaFixture {
+        let fixture: ServerFixture
         let guest: Descriptor
         let client: NetworkClient
         let token: String
 
-        init(_ house: House) throws {
-            self.house = house
-            guest = try house.addConsole("web", uuid: uuid)
-            client = try house.open()
-            token = try house.token([.read, .console])
+        init(_ fixture: ServerFixture) throws {
+            self.fixture = fixture
+            guest = try fixture.addConsole("web", uuid: uuid)
+            client = try fixture.open()
+            token = try fixture.token([.read, .console])
         }
 
         func ask(_ method: String, _ path: String, _ fields: [(String, String)] = [], body: String = "") async throws
@@ -53,63 +53,63 @@ import Testing
 
     @Test("anybody is told which versions there are; a request in one that is not there is refused in nova's words")
     func versions() async throws {
-        let visitor = try await visitor("")
-        let all = try await visitor.client.ask("GET", "/")
+        let nova = try await makeNova("")
+        let all = try await nova.client.ask("GET", "/")
         #expect(all.json["versions"]?.elements?.first?["id"]?.text == "v2.1")
-        let own = try await visitor.client.ask("GET", "/v2.1/")
+        let own = try await nova.client.ask("GET", "/v2.1/")
         #expect(own.json["version"]?["min_version"]?.text == "2.1")
         let newest = try #require(own.json["version"]?["version"]?.text)
         for (word, answered) in [("2.1", "2.1"), ("2.10", "2.10"), ("latest", newest)] {
-            let answer = try await visitor.ask("GET", Self.servers, [version(word)])
+            let answer = try await nova.ask("GET", Self.servers, [version(word)])
             #expect(answer.headers["openstack-api-version"] == "compute " + answered)
             #expect(answer.headers["vary"]?.contains("OpenStack-API-Version") == true)
         }
         for (word, status) in [("2.0", 406), ("2.999", 406), ("3.1", 406), ("x", 400), ("2", 400), ("2.1.1", 400)] {
-            #expect(try await visitor.ask("GET", Self.servers, [version(word)]).status == status, "\(word)")
+            #expect(try await nova.ask("GET", Self.servers, [version(word)]).status == status, "\(word)")
         }
         let other = ("OpenStack-API-Version", "volume 3.70, compute 2.3")
-        #expect(try await visitor.ask("GET", Self.servers, [other]).headers["x-openstack-nova-api-version"] == "2.3")
+        #expect(try await nova.ask("GET", Self.servers, [other]).headers["x-openstack-nova-api-version"] == "2.3")
     }
 
     @Test("a server is found by id and by name, a page at a time")
     func findsServers() async throws {
-        let visitor = try await visitor("hello\n")
-        let shown = try await visitor.ask("GET", Self.servers + Self.uuid).json["server"]
+        let nova = try await makeNova("hello\n")
+        let shown = try await nova.ask("GET", Self.servers + Self.uuid).json["server"]
         #expect(shown?["name"]?.text == "web" && shown?["status"]?.text == "ACTIVE")
         for (question, ids) in [
             ("?name=web", [Self.uuid]), ("?name=%5Eweb%24", [Self.uuid]), ("?name=WE", [Self.uuid]), ("?name=db", []),
             ("?uuid=\(Self.uuid)", [Self.uuid]), ("/detail?status=active", [Self.uuid]), ("?status=SHUTOFF", []),
             ("?limit=0", []), ("?limit=1", [Self.uuid]), ("?marker=\(Self.uuid)", []),
         ] {
-            let answer = try await visitor.ask("GET", "/v2.1/servers" + question)
+            let answer = try await nova.ask("GET", "/v2.1/servers" + question)
             #expect(answer.json["servers"]?.elements?.map { $0["id"]?.text } == ids, "\(question)")
         }
         for question in ["?limit=x", "?limit=-1", "?marker=nobody", "?name=%28"] {
-            #expect(try await visitor.ask("GET", "/v2.1/servers" + question).status == 400, "\(question)")
+            #expect(try await nova.ask("GET", "/v2.1/servers" + question).status == 400, "\(question)")
         }
-        let second = try visitor.house.addConsole("db")
+        let second = try nova.fixture.addConsole("db")
         _ = second.raw
-        let page = try await visitor.ask("GET", "/v2.1/servers?limit=1").json
+        let page = try await nova.ask("GET", "/v2.1/servers?limit=1").json
         let next = try #require(page["servers_links"]?.elements?.first?["href"]?.text)
         let place = try #require(next.firstRange(of: "/v2.1")?.lowerBound)
-        let rest = try await visitor.ask("GET", String(next[place...])).json["servers"]?.elements
+        let rest = try await nova.ask("GET", String(next[place...])).json["servers"]?.elements
         #expect(rest?.count == 1 && rest?.first?["id"] != page["servers"]?.elements?.first?["id"])
         let project = "/v2.1/0123456789abcdef0123456789abcdef/servers/" + Self.uuid
-        #expect(try await visitor.ask("GET", project).json["server"]?["id"]?.text == Self.uuid)
+        #expect(try await nova.ask("GET", project).json["server"]?["id"]?.text == Self.uuid)
     }
 
     @Test("N lines are the last N, all of them when all are asked for, and a prompt is one")
-    func soundLengths() async throws {
-        let visitor = try await visitor("one\r\ntwo\u{1b}[31m!\u{1b}[0m\r\nthrée\r\nlogin: ")
+    func correctedLengths() async throws {
+        let nova = try await makeNova("one\r\ntwo\u{1b}[31m!\u{1b}[0m\r\nthrée\r\nlogin: ")
         let all = "one\ntwo!\nthrée\nlogin: \n"
         for (length, wanted) in [
             ("1", "login: \n"), ("2", "thrée\nlogin: \n"), ("\"2\"", "thrée\nlogin: \n"),
             ("3", "two!\nthrée\nlogin: \n"),
             ("99", all), ("null", all), ("-1", all), ("0", ""), ("9223372036854775807", all),
         ] {
-            #expect(try await visitor.output(length) == wanted, "\(length)")
+            #expect(try await nova.output(length) == wanted, "\(length)")
         }
-        let empty = try await visitor.ask(
+        let empty = try await nova.ask(
             "POST",
             Self.servers + Self.uuid + "/action",
             body: #"{"os-getConsoleOutput": {}}"#
@@ -121,27 +121,27 @@ import Testing
     func novasLengths() async throws {
         var options = NovaOptions()
         options.output = .nova
-        let visitor = try await visitor("one\r\ntwo\u{1b}[31m!\r\nthrée\t\u{7f}\n", options)
+        let nova = try await makeNova("one\r\ntwo\u{1b}[31m!\r\nthrée\t\u{7f}\n", options)
         let all = "one\ntwo[31m!\nthr\u{fffd}\u{fffd}e\t\u{7f}\n"
         for (length, wanted) in [
             ("1", ""), ("2", "thr\u{fffd}\u{fffd}e\t\u{7f}\n"), ("null", all), ("0", ""),
             ("-1", "two[31m!\nthr\u{fffd}\u{fffd}e\t\u{7f}\n"), ("99", all),
         ] {
-            #expect(try await visitor.output(length) == wanted, "\(length)")
+            #expect(try await nova.output(length) == wanted, "\(length)")
         }
     }
 
     @Test("a long console is given from its end, as much as the rules allow, whatever the length of its lines")
     func bounds() async throws {
-        for (rules, most) in [(NovaOutputRules.sound, 1 << 20), (.nova, 100 << 10)] {
+        for (rules, most) in [(NovaOutputRules.corrected, 1 << 20), (.nova, 100 << 10)] {
             var options = NovaOptions()
             options.output = rules
             let line = String(repeating: "x", count: 30)
             let text =
                 (0..<50_000).map { "\($0) \(line)\n" }.joined() + String(repeating: "\n", count: 20_000) + "end\n"
-            let visitor = try await visitor(text, options)
+            let nova = try await makeNova(text, options)
             let body = #"{"os-getConsoleOutput": {"length": null}}"#
-            let answer = try await visitor.ask("POST", Self.servers + Self.uuid + "/action", body: body)
+            let answer = try await nova.ask("POST", Self.servers + Self.uuid + "/action", body: body)
             let output = try #require(answer.json["output"]?.text, "\(answer.status): \(answer.body.count) bytes")
             #expect(output.hasSuffix("\n\nend\n"))
             #expect(text.hasSuffix(output))
@@ -151,9 +151,9 @@ import Testing
 
     @Test("what is no length, no action and no server is refused as nova refuses it")
     func refusals() async throws {
-        let visitor = try await visitor("hello\n")
+        let nova = try await makeNova("hello\n")
         for length in ["-2", "1.5", "true", "\"NaN\"", "\"\"", "\"1.0\"", "[]", "{}", "99999999999999999999"] {
-            #expect(try await visitor.output(length) == nil, "\(length)")
+            #expect(try await nova.output(length) == nil, "\(length)")
         }
         let action = Self.servers + Self.uuid + "/action"
         for (body, status) in [
@@ -161,62 +161,62 @@ import Testing
             (#"{"os-getConsoleOutput": {"lines": 5}}"#, 400), (#"{"os-getConsoleOutput": {}, "reboot": {}}"#, 400),
             (#"{"os-getSerialConsole": {"type": "vnc"}}"#, 400), (#"{"os-getConsoleOutput": {}}"#, 200),
         ] {
-            #expect(try await visitor.ask("POST", action, body: body).status == status, "\(body)")
+            #expect(try await nova.ask("POST", action, body: body).status == status, "\(body)")
         }
         let output = #"{"os-getConsoleOutput": {}}"#
         let nobody = Self.servers + "00000000-0000-0000-0000-000000000000/action"
-        let missing = try await visitor.ask("POST", nobody, body: output)
+        let missing = try await nova.ask("POST", nobody, body: output)
         #expect(missing.status == 404)
         #expect(missing.json["itemNotFound"]?["code"] == .integer(404))
         #expect(missing.json["itemNotFound"]?["message"]?.text?.contains("could not be found") == true)
 
-        let none = try await visitor.client.ask("POST", action, body: output)
+        let none = try await nova.client.ask("POST", action, body: output)
         #expect(none.status == 401 && none.json["error"]?["code"] == .integer(401))
-        let client = visitor.client
+        let client = nova.client
         let deaf = try await client.ask(
             "POST",
             action,
-            [("X-Auth-Token", try visitor.house.token([.console]))],
+            [("X-Auth-Token", try nova.fixture.token([.console]))],
             body: output
         )
         #expect(deaf.status == 403 && deaf.json["forbidden"]?["code"] == .integer(403))
         let others = try await client.ask(
             "POST",
             action,
-            [("X-Auth-Token", try visitor.house.token(vms: ["db-*"]))],
+            [("X-Auth-Token", try nova.fixture.token(vms: ["db-*"]))],
             body: output
         )
         #expect(others.status == 404 && others.json["itemNotFound"] != nil)
         let named = try await client.ask(
             "POST",
             action,
-            [("X-Auth-Token", try visitor.house.token(vms: [Self.uuid]))],
+            [("X-Auth-Token", try nova.fixture.token(vms: [Self.uuid]))],
             body: output
         )
         #expect(named.json["output"]?.text == "hello\n")
-        #expect(try await visitor.ask("GET", "/v2.1/flavors").status == 404)
+        #expect(try await nova.ask("GET", "/v2.1/flavors").status == 404)
     }
 
     // MARK: - Serial consoles
 
     private static let serial = #"{"remote_console": {"protocol": "serial", "type": "serial"}}"#
 
-    private func address(_ visitor: Visitor) async throws -> String {
+    private func address(_ nova: NovaFixture) async throws -> String {
         let path = Self.servers + Self.uuid + "/remote-consoles"
-        let answer = try await visitor.ask("POST", path, [version("2.6")], body: Self.serial)
+        let answer = try await nova.ask("POST", path, [version("2.6")], body: Self.serial)
         let url = try #require(answer.json["remote_console"]?["url"]?.text)
-        let base = "ws://\(visitor.client.address)"
+        let base = "ws://\(nova.client.address)"
         try #require(url.hasPrefix(base + "/serial?token="))
         return String(url.dropFirst(base.utf8.count))
     }
 
     @Test("a serial console's address lets one type there, in binary or in base 64, while its output is asked for")
     func typesAndReads() async throws {
-        let visitor = try await visitor("login: ")
+        let nova = try await makeNova("login: ")
         for (word, opcode) in [("binary", UInt8(2)), ("base64", 1)] {
             let isText = opcode == 1
             let fields = [("Sec-WebSocket-Protocol", isText ? "base64" : "base64, binary")]
-            let session = try await WebSocketSession(visitor.client, try await address(visitor), fields)
+            let session = try await WebSocketSession(nova.client, try await address(nova), fields)
             #expect(session.answer.status == 101)
             #expect(session.answer.headers["sec-websocket-protocol"] == word)
             let typed = isText ? Array("cm9vdAo=".utf8) : Array("root\n".utf8)
@@ -225,19 +225,19 @@ import Testing
             var heard: [UInt8] = []
             #expect(
                 await awaits {
-                    let count = read(visitor.guest.raw, &room, room.count)
+                    let count = read(nova.guest.raw, &room, room.count)
                     heard += room.prefix(max(0, count))
                     return heard == Array("root\n".utf8)
                 }
             )
-            say(Array("\(word)# ".utf8), to: visitor.guest)
+            writeAll(Array("\(word)# ".utf8), to: nova.guest)
             #expect(try await session.hears("\(word)# ") { isText ? Base64.decode($0) : $0 })
-            #expect(try await visitor.house.stores("\(word)# ", of: "web", uuid: Self.uuid))
-            #expect(try await visitor.output("1")?.hasSuffix("\(word)# \n") == true)
+            #expect(try await nova.fixture.stores("\(word)# ", of: "web", uuid: Self.uuid))
+            #expect(try await nova.output("1")?.hasSuffix("\(word)# \n") == true)
         }
         let broken = try await WebSocketSession(
-            visitor.client,
-            try await address(visitor),
+            nova.client,
+            try await address(nova),
             [("Sec-WebSocket-Protocol", "base64")]
         )
         broken.send(Array("!".utf8), opcode: 1)
@@ -252,46 +252,46 @@ import Testing
     func addresses() async throws {
         var options = NovaOptions()
         options.consoleLife = 0
-        let late = try await visitor("", options)
+        let late = try await makeNova("", options)
         #expect(try await WebSocketSession(late.client, try await address(late)).refusal()?.contains("over") == true)
 
-        let visitor = try await visitor("")
-        let place = try await address(visitor)
-        let elsewhere = try await WebSocketSession(visitor.client, place, [("Origin", "https://evil.example.org")])
+        let nova = try await makeNova("")
+        let place = try await address(nova)
+        let elsewhere = try await WebSocketSession(nova.client, place, [("Origin", "https://evil.example.org")])
         #expect(try await elsewhere.refusal()?.contains("may not come here") == true)
-        #expect(try await visitor.client.ask("GET", place).status == 426)
-        #expect(try await visitor.client.ask("GET", "/serial?token=x").status == 403)
-        #expect(try await WebSocketSession(visitor.client, "/serial").refusal()?.contains("unknown or over") == true)
-        let id = try #require(AccessToken.parts(of: visitor.token)).id
+        #expect(try await nova.client.ask("GET", place).status == 426)
+        #expect(try await nova.client.ask("GET", "/serial?token=x").status == 403)
+        #expect(try await WebSocketSession(nova.client, "/serial").refusal()?.contains("unknown or over") == true)
+        let id = try #require(AccessToken.parts(of: nova.token)).id
         let path = Self.servers + Self.uuid
         let old = #"{"os-getSerialConsole": {"type": "serial"}}"#
-        let console = try await visitor.ask("POST", path + "/action", body: old).json["console"]
+        let console = try await nova.ask("POST", path + "/action", body: old).json["console"]
         #expect(console?["type"]?.text == "serial" && console?["url"]?.text?.hasPrefix("ws://") == true)
-        #expect(try await visitor.ask("POST", path + "/action", [version("2.6")], body: old).status == 404)
-        #expect(try await visitor.ask("POST", path + "/remote-consoles", body: Self.serial).status == 404)
+        #expect(try await nova.ask("POST", path + "/action", [version("2.6")], body: old).status == 404)
+        #expect(try await nova.ask("POST", path + "/remote-consoles", body: Self.serial).status == 404)
         let screen = Self.serial.replacing("\"serial\"", with: "\"vnc\"")
-        #expect(try await visitor.ask("POST", path + "/remote-consoles", [version("2.6")], body: screen).status == 400)
-        let reader = ("X-Auth-Token", try visitor.house.token([.read]))
-        let refused = try await visitor.client.ask(
+        #expect(try await nova.ask("POST", path + "/remote-consoles", [version("2.6")], body: screen).status == 400)
+        let reader = ("X-Auth-Token", try nova.fixture.token([.read]))
+        let refused = try await nova.client.ask(
             "POST",
             path + "/remote-consoles",
             [reader, version("2.6")],
             body: Self.serial
         )
         #expect(refused.status == 403)
-        #expect(try visitor.house.server.tokens.revoke(id))
-        #expect(try await WebSocketSession(visitor.client, place).refusal()?.contains("unknown or over") == true)
+        #expect(try nova.fixture.server.tokens.revoke(id))
+        #expect(try await WebSocketSession(nova.client, place).refusal()?.contains("unknown or over") == true)
     }
 
     @Test("an admin's proxy is told where the console behind an address is, when that is a port of TCP")
     func lookUpToken() async throws {
-        let visitor = try await visitor("")
+        let nova = try await makeNova("")
         let key = StreamKey(name: "db", uuid: "7c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11")
         let listener = try NetworkAddress("127.0.0.1:0")!.listen()
         let place = try #require(NetworkAddress(boundTo: listener.raw))
-        visitor.house.hub.add(try .init(key: key, endpoint: .tcp(place)))
-        #expect(await awaits { visitor.house.hub.statuses().allSatisfy(\.isConnected) })
-        let body = try await visitor.ask(
+        nova.fixture.hub.add(try .init(key: key, endpoint: .tcp(place)))
+        #expect(await awaits { nova.fixture.hub.statuses().allSatisfy(\.isConnected) })
+        let body = try await nova.ask(
             "POST",
             Self.servers + key.uuid! + "/remote-consoles",
             [version("2.31")],
@@ -299,13 +299,13 @@ import Testing
         )
         let url = try #require(body.json["remote_console"]?["url"]?.text)
         let token = String(url.split(separator: "=")[1])
-        let admin = [("X-Auth-Token", try visitor.house.token([.admin])), version("2.31")]
+        let admin = [("X-Auth-Token", try nova.fixture.token([.admin])), version("2.31")]
         let path = "/v2.1/os-console-auth-tokens/"
-        let console = try await visitor.client.ask("GET", path + token, admin).json["console"]
+        let console = try await nova.client.ask("GET", path + token, admin).json["console"]
         #expect(console?["instance_uuid"]?.text == key.uuid)
         #expect(console?["host"]?.text == "127.0.0.1" && console?["port"] == .integer(Int64(place.port)))
-        #expect(try await visitor.client.ask("GET", path + "nobody", admin).status == 404)
-        #expect(try await visitor.client.ask("GET", path + token, [admin[0]]).status == 400)
-        #expect(try await visitor.ask("GET", path + token, [version("2.31")]).status == 403)
+        #expect(try await nova.client.ask("GET", path + "nobody", admin).status == 404)
+        #expect(try await nova.client.ask("GET", path + token, [admin[0]]).status == 400)
+        #expect(try await nova.ask("GET", path + token, [version("2.31")]).status == 403)
     }
 }

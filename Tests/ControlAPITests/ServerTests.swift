@@ -19,10 +19,10 @@ import Testing
 
     @Test("no number in a question for log text ends the daemon: it is answered, or refused with words")
     func extremeNumbers() async throws {
-        let house = try House()
-        let guest = try house.addConsole("web")
-        say(Array("one\ntwo\n".utf8), to: guest)
-        #expect(try await house.stores("two\n", of: "web"))
+        let fixture = try ServerFixture()
+        let guest = try fixture.addConsole("web")
+        writeAll(Array("one\ntwo\n".utf8), to: guest)
+        #expect(try await fixture.stores("two\n", of: "web"))
         for number in Self.extremes {
             let questions = [
                 ["tail": number], ["head": number], ["boot": number], ["limit-bytes": number],
@@ -32,31 +32,31 @@ import Testing
             ]
             for question in questions {
                 do {
-                    _ = try await house.logs(question.mapValues { [$0] }.merging(["vm": ["web"]]) { $1 })
+                    _ = try await fixture.logs(question.mapValues { [$0] }.merging(["vm": ["web"]]) { $1 })
                 } catch let error as APIError {
                     #expect((400..<500).contains(error.status), "\(question): \(error)")
                 }
             }
         }
-        #expect(try await house.logs(["vm": ["web"], "tail": ["1"]]) == "two\n")
+        #expect(try await fixture.logs(["vm": ["web"], "tail": ["1"]]) == "two\n")
     }
 
     @Test("no number in a wait ends the daemon")
     func extremeTimeouts() async throws {
-        let house = try House()
-        let guest = try house.addConsole("web")
-        say(Array("one\n".utf8), to: guest)
-        #expect(try await house.stores("one\n", of: "web"))
+        let fixture = try ServerFixture()
+        let guest = try fixture.addConsole("web")
+        writeAll(Array("one\n".utf8), to: guest)
+        #expect(try await fixture.stores("one\n", of: "web"))
         for number in Self.extremes + ["106751991", "9223372036854"] {
             for (name, value) in [("timeout", number + "d"), ("timeout", number + "us"), ("since", "@" + number)] {
                 let target = RequestTarget(["v1", "vms", "web", "wait"], ["pattern": ["one"], name: [value]])
                 do {
                     // What is not to be seen since then would be waited for.
                     if name == "timeout" {
-                        _ = try await house.client.get(target)
+                        _ = try await fixture.client.get(target)
                     } else {
                         let soon = target.parameters.merging(["timeout": ["1ms"]]) { $1 }
-                        _ = try await house.client.get(RequestTarget(target.components, soon))
+                        _ = try await fixture.client.get(RequestTarget(target.components, soon))
                     }
                 } catch let error as APIError {
                     #expect((400..<500).contains(error.status), "\(name)=\(value): \(error)")
@@ -67,38 +67,38 @@ import Testing
 
     @Test("a plain file's numbers are bounded before anything is made")
     func extremeSizes() async throws {
-        let house = try House()
+        let fixture = try ServerFixture()
         for name in ["plain_size", "plain_backups"] {
             for number in [Int64.min, -1, 1_000_000_000_000_000_000, .max] {
                 let body = JSON.object([
-                    ("name", .string("db")), ("endpoint", .string("listen:\(house.path)/db")),
-                    ("plain_file", .string(house.path + "/db.log")), (name, .integer(number)),
+                    ("name", .string("db")), ("endpoint", .string("listen:\(fixture.path)/db")),
+                    ("plain_file", .string(fixture.path + "/db.log")), (name, .integer(number)),
                 ])
                 let error = await #expect(throws: APIError.self) {
-                    try await house.client.post(RequestTarget(["v1", "consoles"]), body)
+                    try await fixture.client.post(RequestTarget(["v1", "consoles"]), body)
                 }
                 #expect(error?.status == 400, "\(name)=\(number)")
                 #expect(error?.message.contains("a plain file's") == true)
             }
         }
-        #expect(house.hub.statuses().isEmpty)
+        #expect(fixture.hub.statuses().isEmpty)
     }
 
     @Test("a console that floods reaches its watcher whole")
     func floodedConsole() async throws {
-        let house = try House()
-        let guest = try house.addConsole("web")
+        let fixture = try ServerFixture()
+        let guest = try fixture.addConsole("web")
         let got = Gathered()
         let (keys, typist) = AsyncStream<[UInt8]>.makeStream()
-        let client = house.client
+        let client = fixture.client
         let watching = Task {
             try await client.console(RequestTarget(["v1", "vms", "web", "console"]), input: keys) { got.append($0) }
         }
-        try #require(await awaits { house.hub.statuses().first?.watchers == 1 })
+        try #require(await awaits { fixture.hub.statuses().first?.watchers == 1 })
         // What the kernel holds for a watcher without cutting it off.
         let burst = NumberedLines.text(1500)
         for round in 1...8 {
-            say(burst, to: guest)
+            writeAll(burst, to: guest)
             try #require(await awaits { got.count == round * burst.count }, "\(got.count) of \(round * burst.count)")
         }
         #expect(NumberedLines.numbers(in: got.all).count == 8 * 1500)
@@ -108,29 +108,29 @@ import Testing
 
     @Test("who follows all VMs hears of new ones and of new streams")
     func followsAll() async throws {
-        let house = try House()
-        let web = try house.addConsole("web")
-        say(Array("one\n".utf8), to: web)
-        #expect(try await house.stores("one\n", of: "web"))
+        let fixture = try ServerFixture()
+        let web = try fixture.addConsole("web")
+        writeAll(Array("one\n".utf8), to: web)
+        #expect(try await fixture.stores("one\n", of: "web"))
         let got = Gathered()
-        let client = house.client
+        let client = fixture.client
         let following = Task {
             try await client.stream(RequestTarget(["v1", "logs"], ["all": ["1"], "follow": ["1"]])) { got.append($0) }
         }
         try #require(await awaits { got.text.hasSuffix("one\n") })
-        let agent = try house.addConsole("web", StreamName("agent")!)
-        say(Array("two\n".utf8), to: agent)
+        let agent = try fixture.addConsole("web", StreamName("agent")!)
+        writeAll(Array("two\n".utf8), to: agent)
         try #require(await awaits { got.text.hasSuffix("[web/agent] two\n") })
-        let new = try house.addConsole("new")
-        say(Array("three\n".utf8), to: new)
+        let new = try fixture.addConsole("new")
+        writeAll(Array("three\n".utf8), to: new)
         try #require(await awaits { got.text.hasSuffix("[new/console0] three\n") })
         following.cancel()
     }
 
     @Test("a wait over the socket begins before there is such a VM, and lasts as long as it was told")
     func awaitedVM() async throws {
-        let house = try House()
-        let client = house.client
+        let fixture = try ServerFixture()
+        let client = fixture.client
         func wait(_ timeout: String) -> RequestTarget {
             RequestTarget(["v1", "vms", "new", "wait"], ["pattern": ["hello"], "timeout": [timeout]])
         }
@@ -140,30 +140,30 @@ import Testing
         #expect(error?.status == 404)
         #expect(clock.now - start >= .milliseconds(500))
         let match = Task { try await client.get(wait("30s")) }
-        let guest = try house.addConsole("new")
-        say(Array("hello".utf8), to: guest)
+        let guest = try fixture.addConsole("new")
+        writeAll(Array("hello".utf8), to: guest)
         #expect(try await match.value["text"] == .string("hello"))
     }
 
     @Test("an answer that fails after it has begun says so and is cut, not followed by a second one")
     func brokenAnswer() async throws {
-        let house = try House()
-        let guest = try house.addConsole("web")
-        say(Array("one\n".utf8), to: guest)
-        #expect(try await house.stores("one\n", of: "web"))
+        let fixture = try ServerFixture()
+        let guest = try fixture.addConsole("web")
+        writeAll(Array("one\n".utf8), to: guest)
+        #expect(try await fixture.stores("one\n", of: "web"))
         let got = Gathered()
-        let client = house.client
+        let client = fixture.client
         let following = Task {
             let parameters = ["vm": ["web"], "follow": ["1"], "format": ["json"]]
             return try await client.stream(RequestTarget(["v1", "logs"], parameters)) { got.append($0) }
         }
         try #require(await awaits { got.text.contains("one") })
         // What stands where the VM's folder was is no folder.
-        let folder = house.path + "/store/web"
+        let folder = fixture.path + "/store/web"
         #expect(rename(folder, folder + ".away") == 0)
         #expect(symlink("/dev/null", folder) == 0)
         // The writer would see that too, and commit nothing more there.
-        house.capture.bell.ring(StreamID(vm: "web", stream: .console0))
+        fixture.capture.notifier.notify(StreamID(vm: "web", stream: .console0))
         await #expect(throws: ControlClient.Unreachable.self) { try await following.value }
         #expect(got.text.split(separator: "\n").last?.hasPrefix(#"{"error":"#) == true, "\(got.text)")
         #expect(!got.text.contains("HTTP/1.1"))

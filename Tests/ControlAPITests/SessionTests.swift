@@ -38,13 +38,13 @@ import Testing
     @Test("a token that is revoked just after it admitted a caller lets them have nothing", arguments: requests)
     func revokedMeanwhile(_ method: String, _ path: String, _ body: String) async throws {
         let moment = Moment()
-        let house = try House(willEnterSession: { await moment.come() })
-        let client = try house.open()
-        let guest = try house.addConsole("web")
-        say(Array("hello\n".utf8), to: guest)
-        #expect(try await house.stores("hello\n", of: "web"))
-        let token = try house.token([.read, .console])
-        moment.set { try? await house.revoke(token) }
+        let fixture = try ServerFixture(willEnterSession: { await moment.come() })
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
+        writeAll(Array("hello\n".utf8), to: guest)
+        #expect(try await fixture.stores("hello\n", of: "web"))
+        let token = try fixture.token([.read, .console])
+        moment.set { try? await fixture.revoke(token) }
         let answer = try await client.ask(method, path, Self.bearer(token), body: body)
         #expect(answer.status == 401, "\(answer.text)")
         #expect(!answer.text.contains("hello"))
@@ -53,11 +53,11 @@ import Testing
     @Test("a console that is being joined as its token is revoked is not joined, by a request or by an address")
     func revokedWhileJoining() async throws {
         let moment = Moment()
-        let house = try House(willEnterSession: { await moment.come() })
-        let client = try house.open()
-        let guest = try house.addConsole("web")
+        let fixture = try ServerFixture(willEnterSession: { await moment.come() })
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
         for isSerial in [false, true] {
-            let token = try house.token([.read, .console])
+            let token = try fixture.token([.read, .console])
             var path = "/v1/vms/web/console"
             if isSerial {
                 let body = #"{"os-getSerialConsole": {"type": "serial"}}"#
@@ -66,10 +66,10 @@ import Testing
                 let url = try #require(asked.json["console"]?["url"]?.text)
                 path = try "/serial?token=" + #require(url.split(separator: "=").last)
             }
-            moment.set { try? await house.revoke(token) }
+            moment.set { try? await fixture.revoke(token) }
             let session = try await WebSocketSession(client, path, isSerial ? [] : Self.bearer(token))
             #expect(try await session.refusal()?.contains("revoked") == true)
-            #expect(house.hub.statuses().first?.watchers == 0)
+            #expect(fixture.hub.statuses().first?.watchers == 0)
             // Somebody else's keys are the first that the guest gets.
             session.send(Array("typed after the end".utf8))
             var room = [UInt8](repeating: 0, count: 64)
@@ -80,24 +80,24 @@ import Testing
     @Test("a token that expires just after it admitted a caller lets them have nothing")
     func expiredMeanwhile() async throws {
         let moment = Moment()
-        let house = try House(willEnterSession: { await moment.come() })
-        let client = try house.open()
-        let end = house.server.now.advanced(byMicroseconds: 400_000)
-        let token = try house.token(expires: end)
-        moment.set { _ = await awaits { house.server.now >= end } }
+        let fixture = try ServerFixture(willEnterSession: { await moment.come() })
+        let client = try fixture.open()
+        let end = fixture.server.now.advanced(byMicroseconds: 400_000)
+        let token = try fixture.token(expires: end)
+        moment.set { _ = await awaits { fixture.server.now >= end } }
         #expect(try await client.ask("GET", "/v1/vms", Self.bearer(token)).status == 401)
     }
 
     @Test("when a revocation is answered nothing more is sent by what it ended")
     func endedWhenAnswered() async throws {
-        let house = try House()
-        let client = try house.open()
-        let guest = try house.addConsole("web")
-        let token = try house.token([.console])
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
+        let token = try fixture.token([.console])
         let session = try await WebSocketSession(client, "/v1/vms/web/console", Self.bearer(token))
-        #expect(await awaits { house.hub.statuses().first?.watchers == 1 })
-        try await house.revoke(token)
-        say(Array("secret\n".utf8), to: guest)
+        #expect(await awaits { fixture.hub.statuses().first?.watchers == 1 })
+        try await fixture.revoke(token)
+        writeAll(Array("secret\n".utf8), to: guest)
         #expect(try await session.frame() == nil)
     }
 }

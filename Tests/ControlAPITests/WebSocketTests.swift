@@ -22,7 +22,9 @@ import Testing
         return frame
     }
 
-    private func code(_ frames: [WebSocketFrame], _ framing: ConsoleVisit.Framing = .binary) -> WebSocketErrorCode? {
+    private func code(_ frames: [WebSocketFrame], _ framing: ConsoleSessionRequest.Framing = .binary)
+        -> WebSocketErrorCode?
+    {
         var input = WebSocketInput(framing, limit: 100)
         do {
             for frame in frames {
@@ -71,11 +73,11 @@ import Testing
 
     @Test("an upgrade to anything else is ignored, and a bad handshake is refused with words")
     func handshakes() async throws {
-        let house = try House()
-        let client = try house.open()
-        let guest = try house.addConsole("web")
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
         _ = guest.raw
-        let token = ("X-Auth-Token", try house.token([.read, .console]))
+        let token = ("X-Auth-Token", try fixture.token([.read, .console]))
         let plain = [token, ("Upgrade", "h2c"), ("Connection", "Upgrade, HTTP2-Settings"), ("HTTP2-Settings", "AAMA")]
         #expect(try await client.ask("GET", "/v1/vms", plain).status == 200)
         let good = [
@@ -103,13 +105,13 @@ import Testing
 
     @Test("a client that answers no ping is let go; one that does stays")
     func pings() async throws {
-        var limits = ControlServer.Limits.patient
+        var limits = ControlServer.Limits.longTimeouts
         limits.pingInterval = .milliseconds(20)
-        let house = try House(limits: limits)
-        let client = try house.open()
-        let guest = try house.addConsole("web")
+        let fixture = try ServerFixture(limits: limits)
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
         _ = guest.raw
-        let token = ("X-Auth-Token", try house.token([.console]))
+        let token = ("X-Auth-Token", try fixture.token([.console]))
         let session = try await WebSocketSession(client, "/v1/vms/web/console", [token])
         var pings = 0
         while let (opcode, bytes) = try await session.frame(), opcode != 8 {
@@ -117,6 +119,6 @@ import Testing
             pings += 1
         }
         #expect(pings > 0)
-        #expect(await awaits { house.hub.statuses().first?.watchers == 0 })
+        #expect(await awaits { fixture.hub.statuses().first?.watchers == 0 })
     }
 }

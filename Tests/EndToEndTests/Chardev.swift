@@ -39,7 +39,7 @@ final class Chardev {
         )
     }
 
-    func say(_ text: String) {
+    func emit(_ text: String) {
         let bytes = Array(text.utf8)
         #expect(send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
     }

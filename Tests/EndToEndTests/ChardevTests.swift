@@ -80,7 +80,7 @@ extension EndToEnd {
             let command = Guest.command("x", console: console, words: Self.words)
             let words = [Program.guestlog, "run", "--name", "x"] + site.place(.store) + ["--"]
             let run = ChildProcess(words + command, name: "run", in: site.path)
-            #expect(run.wait() == 0, "\(run.complaints)")
+            #expect(run.wait() == 0, "\(run.standardError)")
             // QEMU's standard output is a terminal, which puts CR before LF.
             let said = FileText.bytes(site.path + "/x.said").flatMap { $0 == 10 ? [13, 10] : [$0] }
             let stored = try site.stored("x")

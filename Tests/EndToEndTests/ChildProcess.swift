@@ -78,7 +78,7 @@ final class ChildProcess {
     /// The same as text.
     var text: String { String(decoding: output, as: UTF8.self) }
     /// What it has complained of so far.
-    var complaints: String { String(decoding: FileText.bytes(errorPath), as: UTF8.self) }
+    var standardError: String { String(decoding: FileText.bytes(errorPath), as: UTF8.self) }
 
     func signal(_ number: Int32) {
         if waited == nil {

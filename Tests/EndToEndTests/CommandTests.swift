@@ -21,14 +21,14 @@ extension EndToEnd {
                 site.begin(["wait", "web", "login:", "--timeout", "60s"], by: way, name: "early-\(way)")
             }
             for wait in early {
-                #expect(wait.wait() == 0, "\(wait.complaints)")
+                #expect(wait.wait() == 0, "\(wait.standardError)")
                 #expect(wait.text.contains("guest login: "))
             }
             for way in Site.Way.allCases {
                 #expect(site.guestlog("wait", "web", "login:", "-q", by: way).status == 0)
                 let never = site.guestlog("wait", "web", "no such words", "--timeout", "1s", by: way)
                 #expect(never.status == 1)
-                #expect(never.complaints == "guestlog: web did not say it in time\n")
+                #expect(never.standardError == "guestlog: web did not say it in time\n")
             }
             guest.stop()
         }
@@ -61,8 +61,8 @@ extension EndToEnd {
                 ]
                 for (place, test) in cases.enumerated() {
                     let child = site.begin(test.words, by: way, name: "case-\(way)-\(place)")
-                    #expect(child.wait() == test.status, "\(test.words) by \(way): \(child.complaints)")
-                    #expect(child.complaints.contains(test.says), "\(test.words) by \(way): \(child.complaints)")
+                    #expect(child.wait() == test.status, "\(test.words) by \(way): \(child.standardError)")
+                    #expect(child.standardError.contains(test.says), "\(test.words) by \(way): \(child.standardError)")
                 }
             }
             guest.stop()
@@ -71,12 +71,12 @@ extension EndToEnd {
                 ["status"], ["console", "web"], ["add", "x", "listen:/x"], ["drop", "web"], ["rm", "web"],
             ] {
                 let child = site.begin(words, name: "away-\(words[0])")
-                #expect(child.wait() == 3, "\(words): \(child.complaints)")
-                #expect(child.complaints.contains("is guestlog serve running?"))
+                #expect(child.wait() == 3, "\(words): \(child.standardError)")
+                #expect(child.standardError.contains("is guestlog serve running?"))
             }
             for words in [["logs", "web"], ["vms"], ["boots", "web"], ["wait", "web", "x"]] {
                 let child = site.begin(words, by: .socket, name: "unreachable-\(words[0])")
-                #expect(child.wait() == 3, "\(words): \(child.complaints)")
+                #expect(child.wait() == 3, "\(words): \(child.standardError)")
             }
             // Without the daemon the store answers.
             for words in [["logs", "web", "-n", "1"], ["vms"], ["boots", "web"], ["verify"]] {
@@ -84,7 +84,7 @@ extension EndToEnd {
             }
             for words in [["logs", "web"], ["export", "json", "web"], ["verify"]] {
                 let child = site.begin(words + ["--store", "/nowhere"], name: "nowhere-\(words[0])")
-                #expect(child.wait() == 3, "\(words): \(child.complaints)")
+                #expect(child.wait() == 3, "\(words): \(child.standardError)")
             }
         }
 
@@ -106,7 +106,7 @@ extension EndToEnd {
             #expect(nameless.status == 4)
             #expect(nameless.text.contains("web/vm.json: is missing"), "\(nameless.text)")
             #expect(nameless.text.contains("web/console0/meta.json: is missing"), "\(nameless.text)")
-            #expect(nameless.complaints == "guestlog: 2 things are damaged\n")
+            #expect(nameless.standardError == "guestlog: 2 things are damaged\n")
             #expect(site.guestlog("logs", "web", "-o", "raw").bytes == said)
             let listed = site.guestlog("vms").text
             #expect(listed.contains("damaged") && listed.contains("vm.json is missing"), "\(listed)")
@@ -118,7 +118,7 @@ extension EndToEnd {
             let read = site.guestlog("logs", "web")
             // Nothing is left that could hold a gap.
             #expect(read.text.isEmpty, "\(read.text)")
-            #expect(read.complaints.contains("'guestlog verify' names them"), "\(read.complaints)")
+            #expect(read.standardError.contains("'guestlog verify' names them"), "\(read.standardError)")
         }
     }
 }

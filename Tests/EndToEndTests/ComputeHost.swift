@@ -34,7 +34,7 @@ final class ComputeHost {
         )
         let started = libvirt.begin([Program.guestlog, "serve", "--config", configuration], name: "serve")
         daemon = started
-        #expect(eventually { started.complaints.contains("serves") }, "\(started.complaints)")
+        #expect(eventually { started.standardError.contains("serves") }, "\(started.standardError)")
     }
 
     deinit {
@@ -56,7 +56,7 @@ final class ComputeHost {
     /// A new token.
     func token(_ words: String...) -> String {
         let answer = libvirt.run([Program.guestlog, "token", "add"] + words + ["--config", configuration])
-        #expect(answer.status == 0, "\(answer.complaints)")
+        #expect(answer.status == 0, "\(answer.standardError)")
         return answer.text.split(separator: "\n").first.map(String.init) ?? ""
     }
 
@@ -72,16 +72,16 @@ final class ComputeHost {
     }
 
     /// A client on a serial console, which does `steps` there.
-    func visit(_ url: String, by subprotocol: String, _ steps: [String]) -> ChildProcess {
+    func openConsole(_ url: String, by subprotocol: String, _ steps: [String]) -> ChildProcess {
         calls += 1
         let script = Program.repository + "/Tests/EndToEndTests/Clients/serial_console.py"
-        let visit = libvirt.begin(
+        let session = libvirt.begin(
             [(Self.clients ?? "") + "/python3", script, url, authority, subprotocol],
-            name: "visit-\(calls)"
+            name: "session-\(calls)"
         )
-        visit.send(steps.map { $0 + "\n" }.joined())
-        visit.closeInput()
-        return visit
+        session.send(steps.map { $0 + "\n" }.joined())
+        session.closeInput()
+        return session
     }
 
     /// The XML of an instance of nova's, made as its libvirt driver makes it: its serial port listens for TCP and has a

@@ -14,7 +14,7 @@ import Testing
                 in: site.path
             )
             #expect(child.wait() == 2)
-            #expect(child.complaints.contains("no console of a VM named nosuchvm is captured"))
+            #expect(child.standardError.contains("no console of a VM named nosuchvm is captured"))
         }
     }
 
@@ -39,13 +39,13 @@ import Testing
         for round in 1...10 {
             let off = run("echo hi |", "off", site, name: "off-\(round)")
             #expect(off.wait() == 3)
-            #expect(off.complaints.contains("nothing can be typed on off: it is not connected"))
+            #expect(off.standardError.contains("nothing can be typed on off: it is not connected"))
             let taken = run("echo hi |", "web", site, name: "taken-\(round)")
             #expect(taken.wait() == 2)
-            #expect(taken.complaints.contains("is writing"))
+            #expect(taken.standardError.contains("is writing"))
         }
         let stolen = run("echo hi |", "web --steal", site, name: "stolen")
-        #expect(stolen.wait() == 0, "\(stolen.complaints)")
+        #expect(stolen.wait() == 0, "\(stolen.standardError)")
         #expect(guest.hears("hi\n"))
         #expect(guest.typed == Array("hi\n".utf8))
     }
@@ -60,7 +60,7 @@ import Testing
             let child = run("seq 1 20000 |", "web", site, name: "long-\(round)")
             expected += (1...20000).reduce(0) { $0 + String($1).utf8.count + 1 }
             #expect(guest.hears(expected))
-            #expect(child.wait() == 0, "\(child.complaints)")
+            #expect(child.wait() == 0, "\(child.standardError)")
         }
         #expect(guest.typed.count == expected)
         #expect(site.guestlog("rm", "web").status == 0)
@@ -86,7 +86,7 @@ import Testing
         #expect(session.shows("the console cannot be reached"))
         let piped = run("echo hi |", "far --steal", site, name: "far")
         #expect(piped.wait() == 3)
-        #expect(piped.complaints.contains("nothing can be typed on far: it is not connected"))
+        #expect(piped.standardError.contains("nothing can be typed on far: it is not connected"))
         session.type("\u{1d}")
         #expect(session.wait() == 0)
         // Once for itself, and once for the one who came by.

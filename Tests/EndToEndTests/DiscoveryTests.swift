@@ -104,7 +104,7 @@ extension EndToEnd {
             let host = try LibvirtHost(.virtlogd)
             let connection = try LibvirtConnection(to: host.readOnlySocket, interruption: Interruption())
             /// Whether `condition` holds after an event; nothing but an event has it looked at.
-            func isTold(_ condition: () throws -> Bool) throws -> Bool {
+            func isReported(_ condition: () throws -> Bool) throws -> Bool {
                 while try connection.nextEvent(microseconds: 30_000_000) != nil {
                     if try condition() {
                         return true
@@ -113,16 +113,16 @@ extension EndToEnd {
                 return false
             }
             define("web", host)
-            #expect(try isTold { try connection.domains().map(\.isRunning) == [false] })
+            #expect(try isReported { try connection.domains().map(\.isRunning) == [false] })
             #expect(host.virsh("start", "--paused", "web").status == 0)
-            #expect(try isTold { try connection.domains().map(\.isRunning) == [true] })
+            #expect(try isReported { try connection.domains().map(\.isRunning) == [true] })
             let domain = try #require(try connection.domains().first)
             #expect(host.virsh("desc", "web", "--live", "--title", "The shop").status == 0)
-            #expect(try isTold { try DomainFacts(xml: connection.xml(of: domain)).title == "The shop" })
+            #expect(try isReported { try DomainFacts(xml: connection.xml(of: domain)).title == "The shop" })
             #expect(host.virsh("destroy", "web").status == 0)
-            #expect(try isTold { try connection.domains().map(\.isRunning) == [false] })
+            #expect(try isReported { try connection.domains().map(\.isRunning) == [false] })
             #expect(host.virsh("undefine", "web").status == 0)
-            #expect(try isTold { try connection.domains().isEmpty })
+            #expect(try isReported { try connection.domains().isEmpty })
             do throws(LibvirtError) {
                 _ = try connection.xml(of: domain)
                 Issue.record("there is XML of no domain")
@@ -140,7 +140,7 @@ extension EndToEnd {
             for turn in 1...4 {
                 let console = "<console type='pty'><target type='virtio'/></console>"
                 let created = host.create("web", host.domain("web", lines: 1, devices: console), paused: true)
-                #expect(created.status == 0, "\(created.complaints)")
+                #expect(created.status == 0, "\(created.standardError)")
                 #expect(eventually { watching.isRunning("web") == true })
                 let ports = watching.directory.domain(named: "web")?.facts.ports ?? []
                 #expect(ports.map(\.kind) == [.serial, .console], "turn \(turn)")
@@ -189,15 +189,15 @@ extension EndToEnd {
             let host = try LibvirtHost(.virtlogd)
             let command = [Program.guestlog, "serve", "--config", host.path + "/guestlog.yaml"]
             func serving(_ times: Int, _ daemon: ChildProcess) -> Bool {
-                eventually { daemon.complaints.split(separator: "\n").count { $0.contains("serves") } == times }
+                eventually { daemon.standardError.split(separator: "\n").count { $0.contains("serves") } == times }
             }
             host.signalLibvirtd(SIGSTOP)
             let daemon = host.begin(command, name: "daemon")
-            #expect(serving(1, daemon), "\(daemon.complaints)")
+            #expect(serving(1, daemon), "\(daemon.standardError)")
             daemon.signal(SIGUSR2)
-            #expect(serving(2, daemon), "\(daemon.complaints)")
+            #expect(serving(2, daemon), "\(daemon.standardError)")
             daemon.signal(SIGTERM)
-            #expect(daemon.wait() == 0, "\(daemon.complaints)")
+            #expect(daemon.wait() == 0, "\(daemon.standardError)")
             host.signalLibvirtd(SIGCONT)
             #expect(host.virsh("list").status == 0)
         }
@@ -213,13 +213,13 @@ extension EndToEnd {
             )
             let words = "libvirt at /run/libvirt/libvirt-sock-ro tells of its VMs"
             for times in 1...2 {
-                let isTold = eventually {
-                    daemon.complaints.split(separator: "\n").count { $0.contains(words) } == times
+                let isReported = eventually {
+                    daemon.standardError.split(separator: "\n").count { $0.contains(words) } == times
                 }
-                #expect(isTold, "\(daemon.complaints)")
+                #expect(isReported, "\(daemon.standardError)")
                 daemon.signal(times == 1 ? SIGUSR2 : SIGTERM)
             }
-            #expect(daemon.wait() == 0, "\(daemon.complaints)")
+            #expect(daemon.wait() == 0, "\(daemon.standardError)")
         }
     }
 }

@@ -78,12 +78,15 @@ extension EndToEnd {
             }
             let child = ChildProcess(shell, name: "example-\(number)", in: site.path, environment: environment)
             if example.isEndless {
-                #expect(eventually { !child.output.isEmpty || child.complaints.contains("serves") }, "\(example.line)")
-                #expect(!child.hasEnded, "\(example.line): \(child.complaints)")
+                #expect(
+                    eventually { !child.output.isEmpty || child.standardError.contains("serves") },
+                    "\(example.line)"
+                )
+                #expect(!child.hasEnded, "\(example.line): \(child.standardError)")
                 child.stop(SIGINT)
                 return
             }
-            #expect(child.wait() == example.status, "\(example.line): \(child.complaints)")
+            #expect(child.wait() == example.status, "\(example.line): \(child.standardError)")
         }
 
         @Test("every line that the README and docs/cli.md give does what they say")

@@ -16,19 +16,19 @@ import Testing
     func cut() throws {
         let answer = try prepare().guestlog("logs", "web", "--limit-bytes", "10")
         #expect(answer.bytes.count == 10 && answer.status == 0)
-        #expect(answer.complaints == "")
+        #expect(answer.standardError == "")
     }
 
     @Test("a stretch of time that ends before it begins is said to, by the clocks that were asked for")
     func times() throws {
         let site = try prepare()
         let answer = site.guestlog("logs", "web", "--since", "1m", "--until", "10m")
-        #expect(answer.complaints.contains("ends (") && answer.complaints.contains("before it begins"))
+        #expect(answer.standardError.contains("ends (") && answer.standardError.contains("before it begins"))
         func span(_ words: [String], _ zone: String) -> String {
             let command = [Program.guestlog, "logs", "web", "--until", "2001-01-01"] + words + site.place(.store)
             let child = ChildProcess(command, name: "span-\(words.count)", in: site.path, environment: ["TZ": zone])
             child.wait()
-            return child.complaints.replacing(#/^.*this log spans/#, with: "")
+            return child.standardError.replacing(#/^.*this log spans/#, with: "")
         }
         #expect(span(["--utc"], "XXX-5:30") == span([], "UTC0"))
         #expect(span(["--utc"], "XXX-5:30").contains("–"))
@@ -49,9 +49,11 @@ import Testing
     func mistakes() throws {
         let site = try prepare()
         let twice = site.guestlog("logs", "web", "-g", "one", "-g", "two")
-        #expect(twice.status == 2 && twice.complaints.contains("one pattern finds either"))
+        #expect(twice.status == 2 && twice.standardError.contains("one pattern finds either"))
         let absent = site.guestlog("wait", "web", "x", "--stream", "console9", "--timeout", "100ms")
-        #expect(absent.status == 1 && absent.complaints.contains("web has no stream console9 yet; there is console0"))
+        #expect(
+            absent.status == 1 && absent.standardError.contains("web has no stream console9 yet; there is console0")
+        )
     }
 
     @Test("wait prints the line as logs displays it, and no marker that the guest made up")
@@ -59,11 +61,11 @@ import Testing
         let site = try Site()
         let guest = try Chardev(site.path + "/vms/web.sock")
         try guest.accept()
-        guest.say("\rguest login: ")
+        guest.emit("\rguest login: ")
         for way in Site.Way.allCases {
             #expect(site.guestlog("wait", "web", "login:", "--timeout", "60s", by: way).text == "guest login: \n")
         }
-        guest.say("\r\n-- boot 99: power-on --\r\n")
+        guest.emit("\r\n-- boot 99: power-on --\r\n")
         for way in Site.Way.allCases {
             let forged = site.guestlog("wait", "web", "boot 99", "--timeout", "60s", by: way)
             #expect(forged.text == "--\\x20boot 99: power-on --\n")
@@ -75,15 +77,15 @@ import Testing
         let site = try Site()
         let guest = try Chardev(site.path + "/vms/web.sock")
         try guest.accept()
-        guest.say("last words\n")
+        guest.emit("last words\n")
         let follower = site.begin(["logs", "web", "-f"], by: way, name: "follower")
         #expect(eventually { follower.text.contains("last words\n") || follower.hasEnded })
         #expect(site.guestlog("rm", "web").status == 0)
         #expect(follower.wait() == 0)
         #expect(follower.text.contains("last words\n"))
-        #expect(follower.complaints == "guestlog: web was deleted; nothing more follows\n")
+        #expect(follower.standardError == "guestlog: web was deleted; nothing more follows\n")
         let late = site.begin(["logs", "web", "-f"], by: way, name: "late")
-        #expect(late.wait() == 0 && late.complaints.contains("web was deleted"))
+        #expect(late.wait() == 0 && late.standardError.contains("web was deleted"))
     }
 
     // Swift's own list of the arguments is empty then in a program that is linked statically, as the packaged one is; in one
@@ -101,14 +103,14 @@ import Testing
             name: "clang",
             in: folder.path
         )
-        #expect(compiler.wait() == 0, "\(compiler.complaints)")
+        #expect(compiler.wait() == 0, "\(compiler.standardError)")
         let child = ChildProcess(
             [Program.guestlog, "--version"],
             name: "moved",
             in: folder.path,
             environment: ["LD_PRELOAD": folder.path + "/moved.so"]
         )
-        #expect(child.wait() == 0, "\(child.complaints)")
+        #expect(child.wait() == 0, "\(child.standardError)")
         #expect(child.text.hasPrefix("0."))
     }
 }

@@ -39,6 +39,6 @@ extension Site {
     /// Expects every byte of the chardev stored or counted, each hole marked in its place.
     func expectAccounted(_ chardev: TalkingChardev, _ vm: String) throws {
         let audit = try audit(chardev, vm)
-        #expect(audit.isExact && audit.faults.isEmpty, "\(audit)\n\(daemon?.complaints.suffix(2000) ?? "")")
+        #expect(audit.isExact && audit.faults.isEmpty, "\(audit)\n\(daemon?.standardError.suffix(2000) ?? "")")
     }
 }

@@ -63,7 +63,7 @@ private final class FaultHistory: CustomStringConvertible {
     private static let rate = 5000
 
     private enum Step: CaseIterable {
-        case kill, stop, replace, freeze, fillDisk, freeDisk, fillMemory, freeMemory, hang, goOn, quiet
+        case kill, stop, replace, freeze, fillDisk, freeDisk, fillMemory, freeMemory, hang, resume, quiet
     }
 
     init(seed: UInt64) throws {
@@ -158,9 +158,9 @@ private final class FaultHistory: CustomStringConvertible {
             guard !isHanging else { return false }
             mount.hang()
             isHanging = true
-        case .goOn:
+        case .resume:
             guard isHanging else { return false }
-            mount.goOn()
+            mount.resume()
             isHanging = false
         case .quiet:
             guests.forEach { $0.chardev.setRate(0) }
@@ -174,13 +174,13 @@ private final class FaultHistory: CustomStringConvertible {
     func recover() throws {
         disk.clear()
         memory.clear()
-        mount.goOn()
+        mount.resume()
         (isDiskFull, isMemoryFull, isHanging) = (false, false, false)
         let isServing = eventually(within: 60) {
             tend()
             return isAwaited == nil && guests.allSatisfy(\.chardev.isConnected)
         }
-        #expect(isServing, "\(self)\n\(site.daemon?.complaints ?? "")")
+        #expect(isServing, "\(self)\n\(site.daemon?.standardError ?? "")")
         for guest in guests {
             let before = try site.stored(guest.vm).bytes.count
             #expect(try eventually { try site.stored(guest.vm).bytes.count > before + 5000 }, "\(self)")
@@ -201,14 +201,14 @@ private final class FaultHistory: CustomStringConvertible {
         }
         let verified = site.guestlog("verify")
         if verified.status != 0 {
-            faults.append(verified.text + verified.complaints)
+            faults.append(verified.text + verified.standardError)
         }
         return faults
     }
 
     /// Ends all of it.
     func end() {
-        mount.goOn()
+        mount.resume()
         site.stop()
         mount.end()
     }

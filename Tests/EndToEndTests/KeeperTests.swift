@@ -91,16 +91,16 @@ extension FaultTests {
                 name: "keeper",
                 in: site.path
             )
-            #expect(eventually { keeper.text == "0\n" }, "\(keeper.complaints)")
+            #expect(eventually { keeper.text == "0\n" }, "\(keeper.standardError)")
             let manager = ServiceManager(address: "\(site.runtime)/keep-\(keeper.process).sock")
             let names = (0..<(capacity + 2)).map { "console-vm\($0)" }
             for name in names {
                 let pair = try Descriptor.socketPair()
                 #expect(manager.notify("FDSTORE=1\nFDNAME=\(name)", descriptors: [pair.first.raw]))
             }
-            let refused = { keeper.complaints.split(separator: "\n").filter { $0.contains("is not kept") } }
-            #expect(eventually { refused().count == 2 }, "\(keeper.complaints)")
-            #expect(zip(refused(), names.suffix(2)).allSatisfy { $0.contains($1) }, "\(keeper.complaints)")
+            let refused = { keeper.standardError.split(separator: "\n").filter { $0.contains("is not kept") } }
+            #expect(eventually { refused().count == 2 }, "\(keeper.standardError)")
+            #expect(zip(refused(), names.suffix(2)).allSatisfy { $0.contains($1) }, "\(keeper.standardError)")
             let child = FileText.procText("/proc/\(keeper.process)/task/\(keeper.process)/children")
             kill(try #require(child.split(separator: " ").first.flatMap { pid_t($0) }), SIGKILL)
             let kept = "\(capacity) " + names.prefix(capacity).joined(separator: ":")

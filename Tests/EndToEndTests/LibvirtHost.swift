@@ -65,7 +65,7 @@ final class LibvirtHost {
             name: "world",
             in: folder.path
         )
-        #expect(eventually { world.text.contains("made") }, "\(world.complaints)")
+        #expect(eventually { world.text.contains("made") }, "\(world.standardError)")
         link(to: daemon)
         try startLogDaemon()
         startLibvirtd()
@@ -115,7 +115,7 @@ final class LibvirtHost {
     /// Starts libvirtd and waits until it answers.
     func startLibvirtd() {
         libvirtd = begin(["/usr/sbin/libvirtd", "-f", "/etc/libvirt/libvirtd.conf"], name: "libvirtd")
-        #expect(eventually { virsh("list").status == 0 }, "\(libvirtd?.complaints ?? "")")
+        #expect(eventually { virsh("list").status == 0 }, "\(libvirtd?.standardError ?? "")")
     }
 
     /// Stops libvirtd; its domains run on.
@@ -146,7 +146,7 @@ final class LibvirtHost {
 
     func awaitLogDaemon() {
         let answers = ["socat", "-u", "OPEN:/dev/null", "UNIX-CONNECT:/run/libvirt/virtlogd-sock"]
-        #expect(eventually { run(answers).status == 0 }, "\(logDaemon?.complaints ?? "")")
+        #expect(eventually { run(answers).status == 0 }, "\(logDaemon?.standardError ?? "")")
     }
 
     /// The log daemon's process.
@@ -159,7 +159,7 @@ final class LibvirtHost {
     struct Answer {
         let status: Int32
         let text: String
-        let complaints: String
+        let standardError: String
     }
 
     /// Runs a command in this world, to its end.
@@ -167,7 +167,7 @@ final class LibvirtHost {
         commands += 1
         let child = begin(command, name: "command-\(commands)")
         let status = child.wait()
-        return Answer(status: status, text: child.text, complaints: child.complaints)
+        return Answer(status: status, text: child.text, standardError: child.standardError)
     }
 
     /// Begins a command in this world.

@@ -39,7 +39,7 @@ extension EndToEnd {
             for daemon in LibvirtHost.LogDaemon.allCases {
                 let host = try LibvirtHost(daemon)
                 let created = host.create("web", host.domain("web", lines: Self.lines))
-                #expect(created.status == 0, "\(created.complaints)")
+                #expect(created.status == 0, "\(created.standardError)")
                 #expect(host.hasEnded("web"))
                 let own = host.ownLogs + "/web.log"
                 #expect(eventually { FileText.text(own).contains("shutting down, reason=shutdown") })
@@ -80,7 +80,7 @@ extension EndToEnd {
             let bogus = "<qemu:commandline><qemu:arg value='-no-such-option'/></qemu:commandline>"
             let answer = host.create("bad", host.domain("bad", lines: 1, extra: bogus))
             #expect(answer.status != 0)
-            #expect(answer.complaints.contains("-no-such-option: invalid option"), "\(answer.complaints)")
+            #expect(answer.standardError.contains("-no-such-option: invalid option"), "\(answer.standardError)")
         }
 
         @Test("a log begins anew when it is not to be appended to, and the store keeps what it held")
@@ -94,7 +94,7 @@ extension EndToEnd {
             let stored = host.guestlog("logs", "web", "-s", "console0", "-o", "text", "--color", "never")
             // The domain has no UUID of its own in its XML: libvirt gives each a new one, and each is a VM.
             let earlier = host.guestlog("logs", "web", "--previous-instance", "-s", "console0", "--color", "never")
-            #expect(numbers(Array((earlier.text + stored.text).utf8)).contains(300), "\(earlier.complaints)")
+            #expect(numbers(Array((earlier.text + stored.text).utf8)).contains(300), "\(earlier.standardError)")
         }
 
         @Test("destroyed with its logs removed, a domain leaves no file of libvirt's behind; the store has the log")
@@ -118,7 +118,7 @@ extension EndToEnd {
             host.create("web", host.domain("web", lines: 1, devices: controller), paused: true)
             FileText.write(channel, to: host.path + "/channel.xml")
             let plugged = host.virsh("attach-device", "web", host.path + "/channel.xml", "--live")
-            #expect(plugged.status == 0, "\(plugged.complaints)")
+            #expect(plugged.status == 0, "\(plugged.standardError)")
             #expect(access(host.path + "/logs/late.log", F_OK) == 0)
             #expect(host.virsh("detach-device", "web", host.path + "/channel.xml", "--live").status == 0)
             #expect(host.virsh("destroy", "web").status == 0)
@@ -159,7 +159,7 @@ extension EndToEnd {
             }
             let script = "pids=; " + all.joined() + "for pid in $pids; do wait $pid || exit 1; done"
             let answer = host.run(["sh", "-c", script])
-            #expect(answer.status == 0, "\(answer.complaints)")
+            #expect(answer.status == 0, "\(answer.standardError)")
             for name in names {
                 #expect(FileText.text(host.ownLogs + "/\(name).log").contains("starting up libvirt"))
                 #expect(host.virsh("destroy", name).status == 0)
@@ -178,7 +178,7 @@ extension EndToEnd {
             for turn in 0..<10 {
                 let words = turn % 2 == 0 ? ["adopt"] : ["release"]
                 let answer = host.run([Program.guestlog, "libvirt"] + words)
-                #expect(answer.status == 0, "\(answer.complaints) \(host.logDaemon?.complaints ?? "")")
+                #expect(answer.status == 0, "\(answer.standardError) \(host.logDaemon?.standardError ?? "")")
                 host.awaitLogDaemon()
                 #expect(host.logProcess == process)
                 let before = host.text("web").count
@@ -238,7 +238,7 @@ extension EndToEnd {
             #expect(eventually { !numbers(host.text("web")).isEmpty })
             unlink(host.program)
             kill(host.logProcess, SIGUSR1)
-            #expect(eventually { host.logDaemon?.complaints.contains("the program that runs goes on") ?? false })
+            #expect(eventually { host.logDaemon?.standardError.contains("the program that runs goes on") ?? false })
             #expect(host.hasEnded("web"))
             #expect(numbers(host.text("web")) == Array(1...Self.lines))
         }
@@ -290,11 +290,11 @@ extension EndToEnd {
                 return child
             }
             let libvirtd = asUser(["/usr/sbin/libvirtd"])
-            #expect(eventually { virsh("list").wait() == 0 }, "\(libvirtd.complaints)")
+            #expect(eventually { virsh("list").wait() == 0 }, "\(libvirtd.standardError)")
             let xml = LibvirtHost.domain("web", lines: 500, in: folder.path)
             FileText.write(xml, to: folder.path + "/web.xml")
             let created = virsh("create", folder.path + "/web.xml")
-            #expect(created.wait() == 0, "\(created.complaints) \(libvirtd.complaints)")
+            #expect(created.wait() == 0, "\(created.standardError) \(libvirtd.standardError)")
             #expect(eventually(within: 60) { virsh("domstate", "web").wait() != 0 })
             #expect(numbers(FileText.bytes(folder.path + "/logs/web.log")) == Array(1...500))
             let store = folder.path + "/.local/share/guestlog"
@@ -305,7 +305,7 @@ extension EndToEnd {
                 name: "stored",
                 in: folder.path
             )
-            #expect(stored.wait() == 0, "\(stored.complaints)")
+            #expect(stored.wait() == 0, "\(stored.standardError)")
             #expect(numbers(stored.output) == Array(1...500))
             // Whoever is not that user is let go without an answer, root too.
             let stranger = try UnixSocket.connect(to: folder.path + "/run/libvirt/virtlogd-sock")

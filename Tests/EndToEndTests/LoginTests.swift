@@ -36,7 +36,7 @@ extension EndToEnd {
                 #expect(eventually { follower.output.count >= stored.count })
                 #expect(difference(follower.output, stored) == nil, "a follower saw something else than is stored")
                 follower.stop(SIGINT)
-                #expect(follower.complaints == "")
+                #expect(follower.standardError == "")
             }
             for way in Site.Way.allCases {
                 #expect(site.guestlog("logs", "web", "-g", #"echo the answer is \$"#, by: way).status == 0)

@@ -29,7 +29,7 @@ extension EndToEnd {
                 name: "curl",
                 in: said.path
             )
-            return answer.wait() == 0 ? answer.text : answer.complaints
+            return answer.wait() == 0 ? answer.text : answer.standardError
         }
 
         private func token() -> String {
@@ -49,7 +49,7 @@ extension EndToEnd {
             let question = "http://guestlog/v1/logs?all=1&follow=1"
             let follow = ["curl", "-sNv", "--unix-socket", site.socket, question]
             let following = ChildProcess(follow, name: "following", in: site.path)
-            #expect(eventually { following.complaints.contains("200 OK") })
+            #expect(eventually { following.standardError.contains("200 OK") })
             site.replace()
             #expect(status(token) == "200")
             // Who was connected sees that it is over.
@@ -110,6 +110,6 @@ enum Certificate {
             name: "openssl",
             in: folder
         )
-        #expect(made.wait() == 0, "\(made.complaints)")
+        #expect(made.wait() == 0, "\(made.standardError)")
     }
 }

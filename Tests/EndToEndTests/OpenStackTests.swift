@@ -32,9 +32,9 @@ extension EndToEnd {
             let file = host.libvirt.path + "/\(Self.name).xml"
             FileText.write(xml, to: file)
             let defined = host.libvirt.virsh("define", file)
-            #expect(defined.status == 0, "\(defined.complaints)")
+            #expect(defined.status == 0, "\(defined.standardError)")
             let started = host.libvirt.virsh("start", Self.name)
-            #expect(started.status == 0, "\(started.complaints)")
+            #expect(started.status == 0, "\(started.standardError)")
         }
 
         private func awaits(_ text: String, _ host: ComputeHost, _ token: String) -> Bool {
@@ -47,12 +47,12 @@ extension EndToEnd {
         func bothAtOnce() throws {
             let (host, token, _) = try begin()
             let last = host.openstack(token, "console", "log", "show", "--lines", "1", "shop")
-            #expect(last.status == 0 && last.text.hasSuffix("login: \n"), "\(last.text) \(last.complaints)")
+            #expect(last.status == 0 && last.text.hasSuffix("login: \n"), "\(last.text) \(last.standardError)")
 
             let shown = host.openstack(token, "console", "url", "show", "--serial", "-f", "value", "-c", "url", "shop")
             let url = shown.text.split(separator: "\n").first.map(String.init) ?? ""
-            #expect(url.hasPrefix("wss://127.0.0.1:") && url.contains("/serial?token="), "\(shown.complaints)")
-            let visit = host.visit(
+            #expect(url.hasPrefix("wss://127.0.0.1:") && url.contains("/serial?token="), "\(shown.standardError)")
+            let session = host.openConsole(
                 url,
                 by: "binary",
                 [
@@ -63,12 +63,12 @@ extension EndToEnd {
                 ]
             )
             var reads = 0
-            while !visit.hasEnded {
+            while !session.hasEnded {
                 let output = host.openstack(token, "console", "log", "show", "--lines", "5", "shop")
-                #expect(output.status == 0, "\(output.complaints)")
+                #expect(output.status == 0, "\(output.standardError)")
                 reads += 1
             }
-            #expect(visit.wait() == 0, "\(visit.complaints)")
+            #expect(session.wait() == 0, "\(session.standardError)")
             #expect(reads > 0)
             #expect(awaits("slept on 2", host, token))
             let output = host.openstack(token, "console", "log", "show", "shop").text
@@ -76,8 +76,8 @@ extension EndToEnd {
             #expect(!output.contains("\(GuestImage.password)\n"))
 
             // The same address, and a client that knows text only.
-            let second = host.visit(url, by: "base64", ["type echo again $((2 + 1))", "see again 3"])
-            #expect(second.wait() == 0, "\(second.complaints)")
+            let second = host.openConsole(url, by: "base64", ["type echo again $((2 + 1))", "see again 3"])
+            #expect(second.wait() == 0, "\(second.standardError)")
             // Nobody is on the console now, and whoever comes by another way finds it free.
             let listed = host.guestlog("vms", "-o", "json").text
             #expect(eventually { host.guestlog("vms", "-o", "json").text.contains(#""connected":false"#) }, "\(listed)")
@@ -97,7 +97,7 @@ extension EndToEnd {
             #expect(
                 eventually {
                     let refused = host.openstack(token, "console", "url", "show", "--serial", "shop")
-                    return refused.status != 0 && refused.complaints.contains("409")
+                    return refused.status != 0 && refused.standardError.contains("409")
                 }
             )
             // nova defines and starts it anew, and has its file begin anew.
@@ -122,11 +122,11 @@ extension EndToEnd {
             let own = host.token("--scope", "read", "--vm", Self.uuid)
             #expect(host.openstack(own, "console", "log", "show", "--lines", "1", Self.uuid).status == 0)
             let unknown = host.openstack("none", "console", "log", "show", Self.uuid)
-            #expect(unknown.status != 0 && unknown.complaints.contains("401"), "\(unknown.complaints)")
+            #expect(unknown.status != 0 && unknown.standardError.contains("401"), "\(unknown.standardError)")
             let small = host.openstack(reader, "console", "url", "show", "--serial", Self.uuid)
-            #expect(small.status != 0 && small.complaints.contains("403"), "\(small.complaints)")
+            #expect(small.status != 0 && small.standardError.contains("403"), "\(small.standardError)")
             let hidden = host.openstack(others, "console", "log", "show", Self.uuid)
-            #expect(hidden.status != 0 && hidden.complaints.contains("No Server found"), "\(hidden.complaints)")
+            #expect(hidden.status != 0 && hidden.standardError.contains("No Server found"), "\(hidden.standardError)")
         }
     }
 }

@@ -54,7 +54,7 @@ extension FaultTests {
                 "two"
             )
             #expect(sameRuntime.wait() == 3)
-            #expect(sameRuntime.complaints.contains("in use by process \(process)"), "\(sameRuntime.complaints)")
+            #expect(sameRuntime.standardError.contains("in use by process \(process)"), "\(sameRuntime.standardError)")
 
             let otherRuntime = TemporaryFolder(parent: "/dev/shm")
             let sameStore = serve(
@@ -63,7 +63,10 @@ extension FaultTests {
                 "three"
             )
             #expect(sameStore.wait() == 3)
-            #expect(sameStore.complaints.contains("another guestlog serve uses this store"), "\(sameStore.complaints)")
+            #expect(
+                sameStore.standardError.contains("another guestlog serve uses this store"),
+                "\(sameStore.standardError)"
+            )
 
             let isReached = hasClient(listener)
             #expect(!isReached)
@@ -89,14 +92,14 @@ extension FaultTests {
             #expect(eventually { guest.isDrained })
             let record = guest.soFar
             site.daemon?.signal(SIGKILL)
-            mount.goOn()
+            mount.resume()
             #expect(site.daemon?.wait() == 128 + SIGKILL)
             let inFlight = try record.bytes - site.stored("web").bytes.count
             #expect(inFlight > 0)
 
             let other = site.path + "/other"
             let daemon = serve(configuration(site, "other", store: other, runtime: site.runtime), site, "other")
-            #expect(eventually { daemon.complaints.contains("serves") }, "\(daemon.complaints)")
+            #expect(eventually { daemon.standardError.contains("serves") }, "\(daemon.standardError)")
             #expect(daemon.stop() == 0)
             #expect(try Store(root: other).vms().isEmpty)
             #expect(try record.bytes - site.stored("web").bytes.count == inFlight)
@@ -118,7 +121,7 @@ extension FaultTests {
             run.send("go\n")
             #expect(eventually { run.text.contains("over") })
             run.signal(SIGKILL)
-            mount.goOn()
+            mount.resume()
             #expect(run.wait() == 128 + SIGKILL)
             #expect(rings(site.runtime).count == 1)
             return run.text
@@ -139,7 +142,7 @@ extension FaultTests {
 
             let other = ["--config", site.configuration, "--store", site.path + "/other"]
             let stranger = site.begin(["run", "--name", "x"] + other + ["--", "echo", "x"], name: "stranger")
-            #expect(stranger.wait() == 0, "\(stranger.complaints)")
+            #expect(stranger.wait() == 0, "\(stranger.standardError)")
             #expect(try Store(root: site.path + "/other").vms().map(\.identity.name) == ["x"])
             #expect(try site.stored("web").bytes.count == stored)
             #expect(rings(site.runtime).count == 1)
@@ -148,7 +151,7 @@ extension FaultTests {
                 try site.start()
             } else {
                 let next = site.begin(["run", "--name", "y"] + site.place(.store) + ["--", "echo", "y"], name: "next")
-                #expect(next.wait() == 0, "\(next.complaints)")
+                #expect(next.wait() == 0, "\(next.standardError)")
             }
             #expect(try eventually { try site.stored("web").bytes.elementsEqual(said.utf8) })
             #expect(try String(decoding: site.stored("web").bytes, as: UTF8.self) == said)
@@ -174,7 +177,7 @@ extension FaultTests {
                     ["run", "--name", name] + site.place(.store) + ["--", "echo", name],
                     name: name
                 )
-                #expect(other.wait() == 0, "\(other.complaints)")
+                #expect(other.wait() == 0, "\(other.standardError)")
             }
             #expect(rings(site.runtime) == ring)
             run.send("go\n")
@@ -195,7 +198,7 @@ extension FaultTests {
                 site,
                 "bad"
             )
-            #expect(daemon.wait() == 3, "\(daemon.complaints)")
+            #expect(daemon.wait() == 3, "\(daemon.standardError)")
             #expect(rings(site.runtime) == [])
             let words = ["run", "--config", site.configuration, "--store", site.path + "/file/store", "--", "true"]
             #expect(site.begin(words, name: "run").wait() == 3)

@@ -12,7 +12,7 @@ import Testing
         try guest.accept()
         let session = TerminalSession([Program.guestlog, "console", "web"] + site.place(.socket))
         #expect(session.shows("connected to web"))
-        guest.say("hello\r\n")
+        guest.emit("hello\r\n")
         #expect(session.shows("hello"))
         for round in 1...3 {
             site.replace()
@@ -20,7 +20,7 @@ import Testing
             #expect(session.shows("connected again"))
             session.type("typed \(round)\r")
             #expect(guest.hears("typed \(round)\r"))
-            guest.say("said \(round)\r\n")
+            guest.emit("said \(round)\r\n")
             #expect(session.shows("said \(round)"))
         }
         session.type("\u{1d}")
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test("who follows by the daemon goes on by cursor when it is replaced or restarted: no line is missing or doubled")
-    func followersGoOn() throws {
+    func followersContinue() throws {
         let site = try Site()
         let guest = try Chardev(site.path + "/vms/web.sock")
         try guest.accept()
@@ -74,10 +74,10 @@ import Testing
         }
         let wait = site.begin(["wait", "web", "the end", "--timeout", "60s"], by: .socket, name: "wait")
         var said = 0
-        func say() {
+        func sendLine() {
             for _ in 0..<50 {
                 said += 1
-                guest.say("line \(said)\n")
+                guest.emit("line \(said)\n")
             }
         }
         func haveAll() -> Bool {
@@ -86,22 +86,22 @@ import Testing
             }
         }
         #expect(eventually { site.guestlog("status").text.contains("1 connected") })
-        say()
+        sendLine()
         #expect(haveAll())
         site.replace()
-        say()
+        sendLine()
         #expect(haveAll())
         site.stop()
         try site.start()
         try guest.accept()
-        say()
-        guest.say("the end\n")
+        sendLine()
+        guest.emit("the end\n")
         #expect(haveAll())
-        #expect(wait.wait() == 0, "\(wait.complaints)")
+        #expect(wait.wait() == 0, "\(wait.standardError)")
         for follower in followers {
             #expect(eventually { follower.text.contains("the end") })
             follower.stop(SIGINT)
-            #expect(follower.complaints.contains("reconnecting"))
+            #expect(follower.standardError.contains("reconnecting"))
             let numbers = follower.text.matches(of: #/line (\d+)/#).map { Int($0.1) }
             #expect(numbers == Array(1...said), "\(follower.text.suffix(300))")
         }
@@ -113,7 +113,7 @@ import Testing
         for words in [["logs", "web", "-f"], ["wait", "web", "x"], ["console", "web"]] {
             let child = site.begin(words, by: .socket, name: words[0])
             #expect(child.wait(within: 20) == 3)
-            #expect(child.complaints.contains("is guestlog serve running?"))
+            #expect(child.standardError.contains("is guestlog serve running?"))
         }
     }
 }

@@ -80,7 +80,10 @@ extension EndToEnd {
             unlink(program)
             let daemon = try #require(site.daemon)
             daemon.signal(SIGUSR2)
-            #expect(eventually { daemon.complaints.contains("the program that runs goes on") }, "\(daemon.complaints)")
+            #expect(
+                eventually { daemon.standardError.contains("the program that runs goes on") },
+                "\(daemon.standardError)"
+            )
             #expect(inode(process + "/exe") == new)
             #expect(site.guestlog("status").status == 0)
         }
@@ -97,7 +100,7 @@ extension EndToEnd {
                 FileText.write(place + text, to: site.configuration)
                 let daemon = try #require(site.daemon)
                 daemon.signal(SIGHUP)
-                #expect(eventually { daemon.complaints.contains(words) }, "\(daemon.complaints)")
+                #expect(eventually { daemon.standardError.contains(words) }, "\(daemon.standardError)")
             }
             let consoles = "consoles: [{ path: '\(site.path)/vms/{name}.sock' }]"
             try reload("consoles: [{ connect: '/x', nam: x }]", says: "did you mean name?")
@@ -105,12 +108,12 @@ extension EndToEnd {
             let guest = try UnixSocket.listen(at: site.path + "/vms/two.sock")
             #expect(eventually { site.guestlog("status").text.contains("1 connected of 2") })
             try reload("log-level: error", says: "configuration read again")
-            let said = try #require(site.daemon).complaints
+            let said = try #require(site.daemon).standardError
             // It goes on with what it has, and says no more than errors.
             #expect(site.guestlog("drop", "one").status == 0)
             site.daemon?.signal(SIGHUP)
             #expect(site.guestlog("status").text.contains("1 connected of 1"))
-            #expect(site.daemon?.complaints == said)
+            #expect(site.daemon?.standardError == said)
             _ = guest.raw
         }
 

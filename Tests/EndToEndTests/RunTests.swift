@@ -20,7 +20,7 @@ import Testing
         let site = try Site(isServed: false)
         let child = site.begin(["run"] + site.place(.store) + ["--", "no-such-command"], name: "run")
         #expect(child.wait() == 127)
-        #expect(child.complaints.contains("no-such-command"))
+        #expect(child.standardError.contains("no-such-command"))
         #expect(left(site) == [])
         #expect(try site.store.vms() == [])
     }
@@ -35,7 +35,7 @@ import Testing
         let words = "exec \(Program.guestlog) run --name \"$(printf '\(name)')\" --config \(site.configuration)"
         let child = ChildProcess(["/bin/sh", "-c", words + " -- sh -c 'echo started'"], name: "run", in: site.path)
         #expect(child.wait() == 2)
-        #expect(child.complaints.hasPrefix("guestlog: a VM's name is "), "\(child.complaints)")
+        #expect(child.standardError.hasPrefix("guestlog: a VM's name is "), "\(child.standardError)")
         #expect(child.text == "")
         #expect(!FileText.names(in: site.path).contains("store"))
     }
@@ -58,7 +58,7 @@ import Testing
         child.stop(SIGKILL)
         #expect(left(site).count == 1)
         let next = run("echo second", on: site, name: "next")
-        #expect(next.wait() == 0, "\(next.complaints)")
+        #expect(next.wait() == 0, "\(next.standardError)")
         #expect(left(site) == [])
         #expect(try String(decoding: site.stored("web").bytes, as: UTF8.self) == "first\r\nsecond\r\n")
     }
@@ -73,7 +73,7 @@ import Testing
         let run = "\(Program.guestlog) run --name web --config \(site.configuration) -- \(command)"
         let loop = "for i in $(seq \(count)); do \(run) </dev/null || exit 1; done"
         let shell = ChildProcess(["sh", "-c", loop], name: "loop", in: site.path)
-        #expect(shell.wait(within: 240) == 0, "\(shell.complaints)")
+        #expect(shell.wait(within: 240) == 0, "\(shell.standardError)")
         #expect(shell.text == String(repeating: "x\r\n", count: count))
         #expect(try site.stored("web").bytes.count == 3 * count)
     }
@@ -83,7 +83,7 @@ import Testing
         let site = try Site(isServed: false)
         let run = "\(Program.guestlog) run --name web --config \(site.configuration) -- seq 1 1000000"
         let shell = ChildProcess(["sh", "-c", "\(run) | (sleep 1; cat)"], name: "slow", in: site.path)
-        #expect(shell.wait() == 0, "\(shell.complaints)")
+        #expect(shell.wait() == 0, "\(shell.standardError)")
         let lines = shell.text.replacing("\r\n", with: "\n").split(separator: "\n")
         #expect(lines.last == "1000000" || lines.contains { $0.contains("[guestlog: cut off: ") })
     }
@@ -95,7 +95,7 @@ import Testing
         #expect(try site.sees("ready", from: "web"))
         let second = run("touch \(site.path)/started", on: site, name: "second")
         #expect(second.wait() == 3)
-        #expect(second.complaints.contains("process \(first.process) writes the log of web"))
+        #expect(second.standardError.contains("process \(first.process) writes the log of web"))
         #expect(!FileText.names(in: site.path).contains("started"))
         first.stop()
         #expect(run("touch \(site.path)/started", on: site, name: "third").wait() == 0)

@@ -91,7 +91,7 @@ final class Site {
         let isServing =
             eventually { daemon?.hasEnded ?? true || servings > before && (try? UnixSocket.connect(to: socket)) != nil }
             && daemon?.hasEnded == false
-        #expect(isServing, "the daemon does not answer: \(daemon?.complaints ?? "")")
+        #expect(isServing, "the daemon does not answer: \(daemon?.standardError ?? "")")
         return isServing
     }
 
@@ -158,7 +158,7 @@ final class Site {
     struct Answer {
         let status: Int32
         let text: String
-        let complaints: String
+        let standardError: String
         let bytes: [UInt8]
     }
 
@@ -173,7 +173,7 @@ final class Site {
         commands += 1
         let child = begin(words, by: way, name: "command-\(commands)")
         let status = child.wait()
-        return Answer(status: status, text: child.text, complaints: child.complaints, bytes: child.output)
+        return Answer(status: status, text: child.text, standardError: child.standardError, bytes: child.output)
     }
 
     // MARK: - What is stored
@@ -195,7 +195,7 @@ final class Site {
             """
         commands += 1
         let shell = ChildProcess(["sh", "-euc", "cd '\(folder)'\n" + script], name: "cat-\(commands)", in: path)
-        #expect(shell.wait() == 0, "\(shell.complaints)")
+        #expect(shell.wait() == 0, "\(shell.standardError)")
         return shell.output
     }
 

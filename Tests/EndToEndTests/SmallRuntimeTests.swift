@@ -50,6 +50,35 @@ extension FaultTests {
             site.stop()
         }
 
+        @Test("what a keeper threw away is counted, though the runtime folder is full")
+        func drainedWhileFull() throws {
+            let memory = SmallDisk(megabytes: 48)
+            let site = try Site(runtime: memory.folder.path, isServed: false)
+            let (program, aside) = (site.path + "/guestlog", site.path + "/aside")
+            symlink(Program.guestlog, program)
+            try site.start(program, under: site.keep)
+            let guest = try site.chardev("web", rate: 5000)
+            #expect(try eventually { try site.stored("web").bytes.count > 20_000 })
+            memory.fill(leaving: 0)
+            FileText.write("#!/bin/sh\nexit 1\n", to: aside)
+            chmod(aside, 0o755)
+            rename(aside, program)
+            let before = site.servings
+            site.killServing()
+            // More than the kernel holds.
+            site.awaitOutput(1_000_000, of: guest)
+            symlink(Program.guestlog, aside)
+            rename(aside, program)
+            site.awaitServing(after: before)
+            memory.clear()
+            site.awaitOutput(20_000, of: guest)
+            try site.expectAccounted(guest, "web")
+            #expect(guest.soFar.ends.isEmpty, "the guest was cut off")
+            let gaps = try site.stored("web").gaps
+            #expect(gaps.contains { $0.reason == .daemonAway && $0.bytes ?? 0 > 500_000 }, "\(gaps)")
+            site.stop()
+        }
+
         @Test(
             "with 3 MiB for what is in flight, a store that hangs for a while costs counted bytes, and is stored to after",
             .enabled(if: FuseMount.isPossible, Comment(rawValue: FuseMount.requirement))
@@ -64,7 +93,7 @@ extension FaultTests {
             mount.hang()
             // More than the folder holds.
             site.awaitOutput(5 << 20, of: guest)
-            mount.goOn()
+            mount.resume()
             let stored = try site.stored("web").bytes.count
             #expect(try eventually { try site.stored("web").bytes.count > stored + (1 << 20) })
             try site.expectAccounted(guest, "web")

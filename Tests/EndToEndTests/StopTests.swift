@@ -33,7 +33,7 @@ extension FaultTests {
             let before = site.servings
             site.daemon?.signal(signal)
             _ = eventually(within: 3) { site.daemon?.hasEnded ?? true }
-            mount.goOn()
+            mount.resume()
             if signal == SIGTERM {
                 #expect(site.daemon?.wait() == 0)
                 try site.start()
@@ -75,7 +75,7 @@ extension FaultTests {
             rename(new, program)
             let servings = site.servings
             site.daemon?.signal(SIGUSR2)
-            #expect(eventually { site.daemon?.complaints.contains("cannot take over") ?? true })
+            #expect(eventually { site.daemon?.standardError.contains("cannot take over") ?? true })
             site.awaitOutput(20_000, of: guest)
             #expect(site.servings == servings)
             #expect(site.daemon?.hasEnded == false && site.daemon?.process == process)
@@ -151,7 +151,7 @@ extension FaultTests {
             guest.setRate(5000)
             // More than the kernel holds: somebody drains it.
             site.awaitOutput(500_000, of: guest)
-            mount.goOn()
+            mount.resume()
             site.awaitServing(after: before)
             site.awaitOutput(100_000, of: guest)
             try site.expectAccounted(guest, "web")

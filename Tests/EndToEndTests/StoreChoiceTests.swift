@@ -9,7 +9,7 @@ import Testing
         let site = try Site()
         let guest = try Chardev(site.path + "/vms/uu.sock")
         try guest.accept()
-        guest.say("hello\n")
+        guest.emit("hello\n")
         #expect(try site.sees("hello", from: "uu"))
         let (other, store) = (site.path + "/other.yaml", site.path + "/other")
         FileText.write("store: \(store)\nruntime: \(site.runtime)\nlibvirt: { socket: none }\n", to: other)
@@ -22,7 +22,7 @@ import Testing
 
     private func run(_ words: [String], _ environment: [String: String], in site: Site, name: String) -> ChildProcess {
         let child = ChildProcess([Program.guestlog] + words, name: name, in: site.path, environment: environment)
-        #expect(child.wait() == 0, "\(words): \(child.complaints)")
+        #expect(child.wait() == 0, "\(words): \(child.standardError)")
         return child
     }
 
@@ -47,7 +47,7 @@ import Testing
             let environment = ["GUESTLOG_STORE": store, "GUESTLOG_CONFIG": site.configuration]
             let child = run(words, environment, in: site, name: "environment-\(number)")
             #expect(child.text.contains("mine") && !child.text.contains("uu"), "\(words): \(child.text)")
-            #expect(child.complaints.contains("keeps its store in \(site.path)/store; this command reads \(store)"))
+            #expect(child.standardError.contains("keeps its store in \(site.path)/store; this command reads \(store)"))
         }
     }
 
@@ -58,11 +58,11 @@ import Testing
             let place = ["--store", store, "--config", site.configuration]
             let child = run(words + place, [:], in: site, name: "option-\(number)")
             #expect(child.text.contains("mine") && !child.text.contains("uu"), "\(words): \(child.text)")
-            #expect(child.complaints == "")
+            #expect(child.standardError == "")
             let absent = site.guestlog(words + ["--store", "/nowhere"])
-            #expect(absent.status == 3 && absent.complaints.contains("there is no store at /nowhere"), "\(words)")
+            #expect(absent.status == 3 && absent.standardError.contains("there is no store at /nowhere"), "\(words)")
             let file = site.guestlog(words + ["--store", "/etc/passwd"])
-            #expect(file.status == 3 && file.complaints.contains("it is not a folder"), "\(words)")
+            #expect(file.status == 3 && file.standardError.contains("it is not a folder"), "\(words)")
         }
     }
 }

@@ -80,11 +80,11 @@ final class FakeLibvirtd: Sendable {
 
     /// A connection to a fake that greets as libvirt does, and does as told when called for anything else.
     static func connected(
-        patience: Int64 = LibvirtConnection.standardPatience,
+        timeout: Int64 = LibvirtConnection.standardTimeout,
         _ answer: @escaping @Sendable (MessageHeader) -> Answer
     ) throws -> (FakeLibvirtd, LibvirtConnection) {
         let fake = try FakeLibvirtd { greeting($0) ?? answer($0) }
-        let connection = try LibvirtConnection(to: fake.path, interruption: Interruption(), patience: patience)
+        let connection = try LibvirtConnection(to: fake.path, interruption: Interruption(), timeout: timeout)
         return (fake, connection)
     }
 }

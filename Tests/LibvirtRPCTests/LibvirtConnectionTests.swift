@@ -267,7 +267,7 @@ import Testing
     func silent() throws {
         let half = Array(FakeLibvirtd.reply(Self.someCall, Self.list).prefix(20))
         for answer in [[], half, Self.event(319, [])] {
-            let (_, connection) = try FakeLibvirtd.connected(patience: 20_000) { _ in .bytes(answer) }
+            let (_, connection) = try FakeLibvirtd.connected(timeout: 20_000) { _ in .bytes(answer) }
             #expect(reason { try connection.domains() } == .timedOut)
         }
     }
@@ -285,7 +285,7 @@ import Testing
     func interrupted() throws {
         let fake = try FakeLibvirtd { FakeLibvirtd.greeting($0) ?? .silence }
         let interruption = try Interruption()
-        let connection = try LibvirtConnection(to: fake.path, interruption: interruption, patience: 600_000_000)
+        let connection = try LibvirtConnection(to: fake.path, interruption: interruption, timeout: 600_000_000)
         let other = try WorkerThread(name: "other") {
             // The call has been made by then.
             _ = eventually { fake.messages.count == 5 }

@@ -126,7 +126,7 @@ import Testing
                 view.text.isEmpty || Self.isPart(view, of: whole) || what.contains(".log") || what.contains(".idx"),
                 "seed \(seed): \(what)"
             )
-            try Self.goOn(store, "seed \(seed): \(what)")
+            try Self.appendAfterDamage(store, "seed \(seed): \(what)")
         }
         #expect(harmless < rounds / 4, "\(harmless) of \(rounds) changed nothing")
     }
@@ -151,7 +151,7 @@ import Testing
     }
 
     /// A writer goes on with the damaged store, and what it writes can be read.
-    private static func goOn(_ store: Store, _ what: String) throws {
+    private static func appendAfterDamage(_ store: Store, _ what: String) throws {
         let clock = ManualClock(1_800_000_000_000_000)
         let opening = Result { try VMStore(store: store, name: "web", hostBoot: "boot-1", now: clock.time) }
         if case .failure(let error) = opening, (error as? SystemError)?.code == SystemError.notSupported {
@@ -181,7 +181,7 @@ import Testing
         #expect(try Self.damages(store).isEmpty)
         #expect(try View(store).missing.allSatisfy { $0.reason == .retention })
         files.shortensWrites = false
-        try Self.goOn(store, "an earlier version's store")
+        try Self.appendAfterDamage(store, "an earlier version's store")
         #expect(files[folder + "/extents.json"] != nil)
     }
 

@@ -7,7 +7,7 @@ import TextFormats
 /// Answers questions the slow way: reads everything, cuts lines a byte at a time, filters, sorts.
 struct BruteForce {
     struct Line: Equatable {
-        var lane: Int
+        var input: Int
         var offset: UInt64
         var time: Timestamp
         /// The running maximum of the stream's time.
@@ -77,7 +77,7 @@ struct BruteForce {
     }
 
     /// The lines of a stream from `start` to `bound`.
-    static func lines(_ atoms: [Atom], lane: Int, from start: Cursor = .start, to bound: UInt64 = .max) -> [Line] {
+    static func lines(_ atoms: [Atom], input: Int, from start: Cursor = .start, to bound: UInt64 = .max) -> [Line] {
         var lines: [Line] = []
         var line: Line?
         var maximum = Timestamp.distantPast
@@ -108,7 +108,7 @@ struct BruteForce {
                     finish()
                 }
                 if line == nil {
-                    line = Line(lane: lane, offset: position, time: time, key: maximum, bytes: [])
+                    line = Line(input: input, offset: position, time: time, key: maximum, bytes: [])
                 }
                 line!.bytes.append(byte)
                 if byte == 0x0a {
@@ -120,10 +120,10 @@ struct BruteForce {
         return lines
     }
 
-    /// What `selection` selects of `lanes`, in order; boots aside.
-    static func select(_ selection: Selection, of lanes: [[Line]]) -> [Line] {
+    /// What `selection` selects of `inputs`, in order; boots aside.
+    static func select(_ selection: Selection, of inputs: [[Line]]) -> [Line] {
         var matcher = selection.pattern.map { Matcher($0) }
-        var lines = lanes.flatMap { $0 }.filter { line in
+        var lines = inputs.flatMap { $0 }.filter { line in
             guard line.time >= selection.since ?? .distantPast, line.time <= selection.until ?? .distantFuture else {
                 return false
             }
@@ -136,7 +136,7 @@ struct BruteForce {
             }
             return content.withUnsafeBytes { matcher?.matches($0) ?? true }
         }
-        lines.sort { ($0.key, $0.lane, $0.offset) < ($1.key, $1.lane, $1.offset) }
+        lines.sort { ($0.key, $0.input, $0.offset) < ($1.key, $1.input, $1.offset) }
         if let tail = selection.tail {
             lines = Array(lines.suffix(tail))
         }

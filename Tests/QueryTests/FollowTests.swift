@@ -49,7 +49,7 @@ struct FollowTests {
             let line = "\(stream.first!)\(number)\n"
             said[stream, default: ""] += line
             // Lines are torn: what follows in this stream completes them.
-            try sample.say(line, stream, after: 1000)
+            try sample.append(line, stream, after: 1000)
             switch Int.random(in: 0..<10, using: &generator) {
             case 0: try sample.roll(stream)
             case 1: try sample.seal(stream)
@@ -76,10 +76,10 @@ struct FollowTests {
     func tornLine() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say("one\ntw")
+        try sample.append("one\ntw")
         let query = try query(sample)
         #expect(try all(query) == "one\n")
-        try sample.say("o\nthree\n")
+        try sample.append("o\nthree\n")
         #expect(try all(query) == "two\nthree\n")
     }
 
@@ -87,17 +87,17 @@ struct FollowTests {
     func partial() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say("one\nlogin: ")
+        try sample.append("one\nlogin: ")
         let query = try query(sample)
         #expect(try all(query) == "one\n")
         let early = query.flushPartial()
         #expect(early.map { String(decoding: $0, as: UTF8.self) } == "login: ")
         #expect(query.flushPartial() == nil)
-        try sample.say("ro\u{e4}".prefix(2) + "")
+        try sample.append("ro\u{e4}".prefix(2) + "")
         #expect(query.flushPartial() == nil, "nothing has been read yet")
         #expect(try all(query) == "")
         #expect(query.flushPartial().map { String(decoding: $0, as: UTF8.self) } == "ro")
-        try sample.say("ot\r\nPassword: \r\n")
+        try sample.append("ot\r\nPassword: \r\n")
         #expect(try all(query) == "ot\nPassword: \n")
     }
 
@@ -105,7 +105,7 @@ struct FollowTests {
     func closedInMidLine() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say("login: ")
+        try sample.append("login: ")
         let query = try query(sample)
         #expect(try all(query) == "")
         try sample.boot(.closed)
@@ -116,14 +116,14 @@ struct FollowTests {
     func tail() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say("one\ntwo\nthree\n")
+        try sample.append("one\ntwo\nthree\n")
         let query = try query(sample) { $0.tail = 1 }
         #expect(try all(query) == "three\n")
-        try sample.say("four\n")
+        try sample.append("four\n")
         #expect(try all(query) == "four\n")
         let none = try self.query(sample) { $0.tail = 0 }
         #expect(try all(none) == "")
-        try sample.say("five\n")
+        try sample.append("five\n")
         #expect(try all(none) == "five\n")
     }
 
@@ -131,15 +131,15 @@ struct FollowTests {
     func ends() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say("one\n")
+        try sample.append("one\n")
         let head = try query(sample) { $0.head = 2 }
         #expect(try all(head) == "one\n")
         #expect(!head.isFinished)
         let until = try query(sample) { $0.until = sample.now.advanced(byMicroseconds: 1_000_000) }
         #expect(try all(until) == "one\n")
         #expect(!until.isFinished)
-        try sample.say("two\n", after: 900_000)
-        try sample.say("three\n", after: 200_000)
+        try sample.append("two\n", after: 900_000)
+        try sample.append("three\n", after: 200_000)
         #expect(try all(head) == "two\n")
         #expect(head.isFinished)
         #expect(try all(until) == "two\n")
@@ -153,10 +153,10 @@ struct FollowTests {
     func newStream() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say("one\n")
+        try sample.append("one\n")
         let query = try query(sample)
         #expect(try all(query) == "one\n")
-        try sample.say("two\n", "kernel")
+        try sample.append("two\n", "kernel")
         #expect(try all(query) == "[a/kernel] two\n")
         #expect(query.streams.count == 2)
     }
@@ -165,7 +165,7 @@ struct FollowTests {
     func awaitedStream() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say("one\n")
+        try sample.append("one\n")
         let query = try query(sample) {
             $0.streams = [StreamName("kernel")!]
             $0.tail = 0
@@ -177,7 +177,7 @@ struct FollowTests {
         try sample.store.fileSystem.makeDirectory(folder)
         #expect(try all(query) == "")
         #expect(query.takeNewFolders() == ["a/kernel"])
-        try sample.say("two\n", "kernel")
+        try sample.append("two\n", "kernel")
         #expect(try all(query) == "two\n")
     }
 
@@ -186,8 +186,8 @@ struct FollowTests {
         let sample = try SampleStore()
         try sample.add("a")
         try sample.add("b")
-        try sample.say("one\n", vm: 0)
-        try sample.say("two\n", vm: 1)
+        try sample.append("one\n", vm: 0)
+        try sample.append("two\n", vm: 1)
         var selection = Selection()
         selection.follow = true
         let query = try LogQuery(
@@ -201,12 +201,12 @@ struct FollowTests {
         #expect(try all(query) == "[a/console0] one\n[b/console0] two\n")
         #expect(Set(query.takeNewFolders()) == ["", "a", "a/console0", "b", "b/console0"])
         sample.remove(vm: 0)
-        try sample.say("three\n", vm: 1)
+        try sample.append("three\n", vm: 1)
         #expect(try all(query) == "[b/console0] three\n")
         #expect(query.takeNewFolders() == [])
         try sample.add("c")
         #expect(try all(query) == "")
-        try sample.say("four\n", vm: 2)
+        try sample.append("four\n", vm: 2)
         #expect(try all(query) == "[c/console0] four\n")
     }
 
@@ -215,7 +215,7 @@ struct FollowTests {
         let sample = try SampleStore()
         try sample.add("a")
         try sample.boot(.powerOn)
-        try sample.say("bye\n")
+        try sample.append("bye\n")
         let query = try query(sample)
         try sample.boot(.powerDown)
         #expect(try all(query) == "-- boot 1: power-on --\nbye\n-- boot 1 ended: power-down --\n")
@@ -229,10 +229,10 @@ struct FollowTests {
         let sample = try SampleStore()
         try sample.add("a")
         sample.now = Timestamp(microseconds: SystemClock().wallMicroseconds())
-        try sample.say("one\n")
+        try sample.append("one\n")
         let query = try query(sample) { $0.until = sample.now.advanced(byMicroseconds: 100_000) }
         var heard: [UInt8] = []
-        let following = Following(FolderListener(sample.store) { Issue.record("\($0)") })
+        let following = Following(FolderObserver(sample.store) { Issue.record("\($0)") })
         #expect(try await following.answer(query) { heard += $0 })
         #expect(heard == Array("one\n".utf8))
     }
@@ -241,21 +241,21 @@ struct FollowTests {
     func awaitedVM() async throws {
         let sample = try SampleStore()
         try sample.add("web")
-        try sample.say("hello\n")
+        try sample.append("hello\n")
         let store = sample.store
         func wait(_ vm: String) throws -> PatternWait {
             PatternWait(store: store, vm: vm, stream: nil, pattern: try Pattern("hello"), since: nil)
         }
         let early = try wait("new")
         let match = Task.detached {
-            let listener = FolderListener(store) { Issue.record("\($0)") }
-            return try await Following(listener).match(early, within: 30_000_000)
+            let observer = FolderObserver(store) { Issue.record("\($0)") }
+            return try await Following(observer).match(early, within: 30_000_000)
         }
         try sample.add("new")
-        try sample.say("hello from new\n", vm: 1)
+        try sample.append("hello from new\n", vm: 1)
         #expect(try await match.value?.text == "hello from new")
 
-        let following = Following(FolderListener(store) { Issue.record("\($0)") })
+        let following = Following(FolderObserver(store) { Issue.record("\($0)") })
         let error = await #expect(throws: QueryError.self) {
             try await following.match(try wait("wbe"), within: 1000)
         }

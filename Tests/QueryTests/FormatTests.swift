@@ -36,10 +36,10 @@ struct FormatTests {
     private func sample() throws -> SampleStore {
         let sample = try SampleStore()
         try sample.add("web 1")
-        try sample.say("hello\r\n")
-        try sample.say("<3>disk \u{1b}[2Jfailed\n", after: 1_500_000)
-        try sample.say([0x63, 0xff, 0x0a], after: 1)
-        try sample.say("login: ")
+        try sample.append("hello\r\n")
+        try sample.append("<3>disk \u{1b}[2Jfailed\n", after: 1_500_000)
+        try sample.append([0x63, 0xff, 0x0a], after: 1)
+        try sample.append("login: ")
         return sample
     }
 
@@ -105,8 +105,8 @@ struct FormatTests {
     func cri() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say("one\r\n")
-        try sample.say([UInt8](repeating: 0x78, count: 65_536) + Array("tail\nlogin: ".utf8), after: 123)
+        try sample.append("one\r\n")
+        try sample.append([UInt8](repeating: 0x78, count: 65_536) + Array("tail\nlogin: ".utf8), after: 123)
         // By bytes: Swift takes CR LF for a single character.
         let lines = try answer(sample, .cri).utf8.split(separator: 0x0a).map { String(decoding: $0, as: UTF8.self) }
         #expect(lines[0] == "2025-11-20T17:00:05.000000000Z stdout F one\r")
@@ -131,15 +131,15 @@ struct FormatTests {
         let sample = try SampleStore()
         try sample.add("a")
         try sample.boot(.powerOn)
-        try sample.say("Linux version 6.1\nhalf a li")
+        try sample.append("Linux version 6.1\nhalf a li")
         let since = sample.now
         let first = GapDetail(reason: .rateLimit, bytes: 1_000_000, lines: 9000, since: since, isClosed: false)
         let last = GapDetail(reason: .rateLimit, bytes: 48_576, lines: 214, since: since, isClosed: true)
         try sample.mark(RecordDetail(gap: first), after: 1_000_000)
         try sample.mark(RecordDetail(gap: last), after: 1_000_000)
-        try sample.say("ne\n")
+        try sample.append("ne\n")
         try sample.boot(.panic)
-        try sample.say("Kernel panic - not syncing\n")
+        try sample.append("Kernel panic - not syncing\n")
         try sample.boot(.closed)
         #expect(
             try answer(sample, .text) == """
@@ -172,9 +172,9 @@ struct FormatTests {
     func bannerBehindItsBeginning() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say("old\nLinux ")
+        try sample.append("old\nLinux ")
         try sample.boot(.kernel, back: 6)
-        try sample.say("version 6.1\n")
+        try sample.append("version 6.1\n")
         #expect(try answer(sample, .text) == "old\n-- boot 1: kernel --\nLinux version 6.1\n")
         #expect(try answer(sample, .text) { $1.boot = 0 } == "-- boot 1: kernel --\nLinux version 6.1\n")
     }
@@ -183,7 +183,7 @@ struct FormatTests {
     func colors() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say("<3>bad\n<4>hm\n<5>note\n<7>dbg\nplain\n<3>\u{1b}[32mgreen\n")
+        try sample.append("<3>bad\n<4>hm\n<5>note\n<7>dbg\nplain\n<3>\u{1b}[32mgreen\n")
         let text = try answer(sample, .text) { rendering, _ in rendering.color = true }
         #expect(
             text == "\u{1b}[0;1;31m<3>bad\u{1b}[0m\n\u{1b}[0;1;33m<4>hm\u{1b}[0m\n\u{1b}[0;1;39m<5>note\u{1b}[0m\n"
@@ -195,8 +195,8 @@ struct FormatTests {
     func noForgedLines() throws {
         let sample = try SampleStore()
         try sample.add("a\u{1b}]0;x\u{7}")
-        try sample.say([UInt8](repeating: 0x79, count: 200_000))
-        try sample.say("\rforged: \u{85}\u{2028}x\u{b}y\n")
+        try sample.append([UInt8](repeating: 0x79, count: 200_000))
+        try sample.append("\rforged: \u{85}\u{2028}x\u{b}y\n")
         let plain = try answer(sample, .text)
         #expect(plain.split(separator: "\n").count == 1, "without anything before them pieces are joined again")
         for format in [OutputFormat.text, .short] {
@@ -224,7 +224,7 @@ struct FormatTests {
         ]
         for _ in 0..<2000 {
             let count = Int.random(in: 1...6, using: &generator)
-            try sample.say((0..<count).flatMap { _ in parts.randomElement(using: &generator)! })
+            try sample.append((0..<count).flatMap { _ in parts.randomElement(using: &generator)! })
         }
         let text = try answer(sample, format) { rendering, _ in rendering.prefix = true }
         let isSafe = text.unicodeScalars.allSatisfy { scalar in

@@ -84,9 +84,9 @@ struct MarkerGuardTests {
                 Array(piece).withUnsafeBytes { bytes in
                     let line = Line(start: Cursor(offset: offset), time: Self.time, bytes: bytes, isRecovered: false)
                     if !line.isWhole, Bool.random(using: &generator) {
-                        writer.appendEarly(line, lane: 0, Self.label, to: &out)
+                        writer.appendEarly(line, input: 0, Self.label, to: &out)
                     } else {
-                        writer.append(line, lane: 0, Self.label, to: &out)
+                        writer.append(line, input: 0, Self.label, to: &out)
                     }
                 }
                 offset += UInt64(piece.count)
@@ -169,7 +169,7 @@ struct MarkerGuardTests {
         var out: [UInt8] = []
         Array((text + "\n").utf8).withUnsafeBytes { bytes in
             let line = Line(start: .start, time: Self.time, bytes: bytes, isRecovered: false)
-            writer.append(line, lane: 0, Self.label, to: &out)
+            writer.append(line, input: 0, Self.label, to: &out)
         }
         return String(decoding: out.dropLast(), as: UTF8.self)
     }
@@ -245,7 +245,7 @@ struct MarkerGuardTests {
     func finishesLine() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say("login: ")
+        try sample.append("login: ")
         var selection = Selection()
         selection.follow = true
         let query = try LogQuery(

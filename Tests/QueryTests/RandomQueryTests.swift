@@ -24,7 +24,7 @@ struct RandomQueryTests {
         let vm: Store.VM
         let names: [String]
         let atoms: [[BruteForce.Atom]]
-        let lanes: [[BruteForce.Line]]
+        let inputs: [[BruteForce.Line]]
 
         init(seed: UInt64, steps: Int) throws {
             random = try RandomStore(seed: seed, steps: steps)
@@ -33,7 +33,7 @@ struct RandomQueryTests {
             let streams = try store.streams(of: vm.directory)
             names = streams.map(\.stream.text)
             atoms = try streams.map { try BruteForce.atoms(store.reader(of: $0)) }
-            lanes = atoms.enumerated().map { BruteForce.lines($1, lane: $0) }
+            inputs = atoms.enumerated().map { BruteForce.lines($1, input: $0) }
         }
 
         func query(_ selection: Selection, _ format: OutputFormat = .cri) throws -> LogQuery {
@@ -96,10 +96,10 @@ struct RandomQueryTests {
         var generator = SeededGenerator(seed: Self.seed &+ UInt64(number))
         let seed = generator.next()
         let sample = try Case(seed: seed, steps: [5, 60, 250].randomElement(using: &generator)!)
-        let all = sample.lanes.flatMap { $0 }
+        let all = sample.inputs.flatMap { $0 }
         for round in 0..<Self.queriesPerStore {
             let selection = try Self.selection(all, &generator)
-            let wanted = BruteForce.select(selection, of: sample.lanes)
+            let wanted = BruteForce.select(selection, of: sample.inputs)
             let query = try sample.query(selection)
             let answer = try Self.drain(query)
             guard answer == wanted.flatMap(\.cri), query.isFinished, query.matchedAny == !wanted.isEmpty else {
@@ -116,12 +116,12 @@ struct RandomQueryTests {
     func cursors(_ number: Int) throws {
         var generator = SeededGenerator(seed: Self.seed &+ UInt64(number) &+ 1 << 32)
         let sample = try Case(seed: generator.next(), steps: 60)
-        let all = sample.lanes.flatMap { $0 }
+        let all = sample.inputs.flatMap { $0 }
         for round in 0..<4 {
             var selection = try Self.selection(all, &generator)
             selection.tail = nil
             selection.head = nil
-            let wanted = BruteForce.select(selection, of: sample.lanes)
+            let wanted = BruteForce.select(selection, of: sample.inputs)
             var answer: [UInt8] = []
             let pageSize = Int.random(in: 1...40, using: &generator)
             while true {
@@ -158,20 +158,20 @@ struct RandomQueryTests {
             if selection.boot == 0, index + 1 != boots.count {
                 selection.boot = index + 1
             }
-            let lanes = sample.atoms.enumerated().map { lane, atoms in
-                guard sample.names[lane] == boot.stream.text else {
-                    return sample.lanes[lane].filter {
+            let inputs = sample.atoms.enumerated().map { input, atoms in
+                guard sample.names[input] == boot.stream.text else {
+                    return sample.inputs[input].filter {
                         $0.time >= boot.start && $0.time < next?.start ?? .distantFuture
                     }
                 }
                 return BruteForce.lines(
                     atoms,
-                    lane: lane,
+                    input: input,
                     from: Cursor(offset: boot.position),
                     to: next?.position ?? .max
                 )
             }
-            let wanted = BruteForce.select(selection, of: lanes)
+            let wanted = BruteForce.select(selection, of: inputs)
             let answer = try Self.drain(sample.query(selection))
             guard answer == wanted.flatMap(\.cri) else {
                 Issue.record(
@@ -186,7 +186,7 @@ struct RandomQueryTests {
     func rawAndLimit(_ number: Int) throws {
         var generator = SeededGenerator(seed: Self.seed &+ UInt64(number) &+ 1 << 34)
         let sample = try Case(seed: generator.next(), steps: 100)
-        let wanted = BruteForce.select(Selection(), of: sample.lanes).flatMap(\.bytes)
+        let wanted = BruteForce.select(Selection(), of: sample.inputs).flatMap(\.bytes)
         #expect(try Self.drain(sample.query(Selection(), .raw)) == wanted)
         for limit in [0, 1, 17, 70_000, wanted.count, wanted.count + 1] {
             var selection = Selection()
@@ -207,7 +207,7 @@ struct RandomQueryTests {
             }
             if Array(line) + [0x0a] != wanted[place].cri {
                 return "line \(place) of \(wanted.count) is '\(shown(line))', not '\(shown(wanted[place].cri))'"
-                    + " (lane \(wanted[place].lane), offset \(wanted[place].offset))"
+                    + " (input \(wanted[place].input), offset \(wanted[place].offset))"
             }
         }
         return "\(wanted.count - lines.count) lines missing, from '\(shown(wanted[lines.count].cri))'"

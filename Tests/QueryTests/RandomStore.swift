@@ -38,7 +38,7 @@ struct RandomStore {
         sample.now = sample.now.advanced(byMicroseconds: Int64.random(in: 0...400_000, using: &generator))
         switch Int.random(in: 0..<1000, using: &generator) {
         case 0..<750:
-            try sample.say(text(), stream)
+            try sample.append(text(), stream)
         case 750..<790:
             // A clock that is set back, a little or a lot, or forward.
             let by = [-500_000, -900_000, -5_000_000, -60_000_000, 30_000_000].randomElement(using: &generator)!
@@ -62,8 +62,8 @@ struct RandomStore {
             // A line that is longer than readers hold.
             let length = Int.random(in: 60_000...200_000, using: &generator)
             let end: [[UInt8]] = [[], [0x0a], [0x0d, 0x0a]]
-            try sample.say([UInt8](repeating: UInt8(ascii: "x"), count: length), stream)
-            try sample.say(Array("error: tail of it".utf8) + end.randomElement(using: &generator)!, stream)
+            try sample.append([UInt8](repeating: UInt8(ascii: "x"), count: length), stream)
+            try sample.append(Array("error: tail of it".utf8) + end.randomElement(using: &generator)!, stream)
         }
     }
 

@@ -83,11 +83,11 @@ final class SampleStore {
     }
 
     /// Appends text at `now`, or `after` microseconds later than it.
-    func say(_ text: String, _ stream: String = "console0", vm: Int = 0, after: Int64 = 0) throws {
-        try say(Array(text.utf8), stream, vm: vm, after: after)
+    func append(_ text: String, _ stream: String = "console0", vm: Int = 0, after: Int64 = 0) throws {
+        try append(Array(text.utf8), stream, vm: vm, after: after)
     }
 
-    func say(_ bytes: [UInt8], _ stream: String = "console0", vm: Int = 0, after: Int64 = 0) throws {
+    func append(_ bytes: [UInt8], _ stream: String = "console0", vm: Int = 0, after: Int64 = 0) throws {
         now = now.advanced(byMicroseconds: after)
         let writer = try writer(stream, vm: vm)
         try bytes.withUnsafeBytes { try writer.append($0, time: now) }

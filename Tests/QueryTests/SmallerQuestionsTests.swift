@@ -113,17 +113,17 @@ struct SmallerQuestionsTests {
         let vm = try sample.add("a")
         try sample.boot(.powerOn)
         let first = sample.now
-        try sample.say("first\n")
+        try sample.append("first\n")
         try sample.boot(.panic)
         let panic = sample.now
-        try sample.say("Kernel panic\n", after: 1_000_000)
+        try sample.append("Kernel panic\n", after: 1_000_000)
         try sample.boot(.closed)
         try sample.roll()
         try sample.boot(.powerOn)
-        try sample.say("second\n", after: 1_000_000)
+        try sample.append("second\n", after: 1_000_000)
         try sample.boot(.firmware)
-        try sample.say("third\n", "kernel")
-        try sample.say("third\n")
+        try sample.append("third\n", "kernel")
+        try sample.append("third\n")
         let boots = try BootList.boots(of: vm, in: sample.store)
         #expect(boots.map(\.startEvent) == [.powerOn, .powerOn, .firmware])
         #expect(boots.map(\.endEvent) == [.panic, nil, nil])
@@ -145,7 +145,7 @@ struct SmallerQuestionsTests {
         for text in ["one\n", "", "", "four\n"] {
             try sample.boot(.powerOn)
             if !text.isEmpty {
-                try sample.say(text)
+                try sample.append(text)
             }
             try sample.boot(.closed)
             try sample.roll()
@@ -172,7 +172,7 @@ struct SmallerQuestionsTests {
         }
         #expect(try why { _ in } == "the log of a is empty: the guest has said nothing yet")
         let start = sample.now
-        try sample.say("hello\n")
+        try sample.append("hello\n")
         #expect(try why { _ in } == nil)
         #expect(try why { $0.pattern = try? Pattern("bye") } == "no line matches 'bye'")
         #expect(try why { $0.severity = .error } == "no line is err or worse")
@@ -187,7 +187,7 @@ struct SmallerQuestionsTests {
     func cursors() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say("hello\n")
+        try sample.append("hello\n")
         func refusal(_ cursor: String) -> String { message { _ = try ask(sample) { $0.cursor = cursor } } }
         #expect(refusal("4096").hasPrefix("'4096' is no cursor; take one as an earlier answer gave it"))
         #expect(refusal("v2:x").hasPrefix("cursor 'v2:x' was made by a newer guestlog"))
@@ -224,7 +224,7 @@ struct SmallerQuestionsTests {
     func waiting() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say("login: from before\n")
+        try sample.append("login: from before\n")
         try sample.boot(.powerOn)
         let prompt = PatternWait(
             store: sample.store,
@@ -241,15 +241,15 @@ struct SmallerQuestionsTests {
             since: nil
         )
         #expect(try prompt.poll() == nil)
-        try sample.say("system is ")
+        try sample.append("system is ")
         #expect(try ready.poll() == nil)
         try sample.roll()
-        try sample.say("rea")
+        try sample.append("rea")
         #expect(try ready.poll() == nil)
-        try sample.say("dy now\r\nlog")
+        try sample.append("dy now\r\nlog")
         #expect(try ready.poll()?.line == Array("system is ready now".utf8))
         #expect(try prompt.poll() == nil)
-        try sample.say("in: ", after: 5)
+        try sample.append("in: ", after: 5)
         let match = try prompt.poll()
         #expect(match?.line == Array("login: ".utf8))
         #expect(match?.offset == 40)
@@ -259,14 +259,14 @@ struct SmallerQuestionsTests {
     func abandoned() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say(String(repeating: "a", count: 5000) + "!\n")
+        try sample.append(String(repeating: "a", count: 5000) + "!\n")
         func explanation(_ pattern: Pattern) throws -> String? {
             let query = try ask(sample) { $0.pattern = pattern }
             while try query.next() != nil {}
             return query.explanation()
         }
         #expect(try explanation(Pattern("(a+)+$"))?.contains("but matching was given up on 1 line") == true)
-        try sample.say("aaa\n")
+        try sample.append("aaa\n")
         #expect(try explanation(Pattern("(a+)+$"))?.hasPrefix("matching was given up on 1 line") == true)
         #expect(try explanation(Pattern("a$")) == nil)
     }
@@ -277,7 +277,7 @@ struct SmallerQuestionsTests {
         try sample.add("a")
         // Each of these takes milliseconds, with no match given up: together they are far beyond the budget.
         let line = String(repeating: "a", count: 60) + "!\n"
-        try sample.say(String(repeating: line, count: 3000))
+        try sample.append(String(repeating: line, count: 3000))
         let bounded = try Pattern("(?:a?){14}(?:a?){14}[bc]", isBounded: true)
         let question = try ask(sample) { $0.pattern = bounded }
         let error = #expect(throws: QueryError.self) { while try question.next() != nil {} }
@@ -294,7 +294,7 @@ struct SmallerQuestionsTests {
     func cancelled() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        try sample.say(String(repeating: "hay\n", count: 50_000))
+        try sample.append(String(repeating: "hay\n", count: 50_000))
         let turn = ReadTurn()
         let question = try LogQuery(
             store: sample.store,
@@ -330,7 +330,7 @@ struct SmallerQuestionsTests {
         try sample.add("b")
         for round in 0..<40 {
             for vm in 0..<2 {
-                try sample.say((0..<50).map { "\(vm) \(round) \($0)\n" }.joined(), vm: vm)
+                try sample.append((0..<50).map { "\(vm) \(round) \($0)\n" }.joined(), vm: vm)
             }
         }
         func answer(_ turn: ReadTurn?) throws -> (bytes: [UInt8], turns: Int) {

@@ -12,9 +12,9 @@ import Testing
         let said = Mutex<[String]>([])
         let diagnostics = Diagnostics { _, message in said.withLock { $0.append(message) } }
         for _ in 0..<100 {
-            diagnostics.say(.error, "the disk is full")
+            diagnostics.log(.error, "the disk is full")
         }
-        diagnostics.say(.debug, "not heard")
+        diagnostics.log(.debug, "not heard")
         #expect(said.withLock { $0 } == ["the disk is full"])
     }
 
@@ -22,7 +22,7 @@ import Testing
     func escapes() {
         let said = Mutex<[String]>([])
         let diagnostics = Diagnostics { _, message in said.withLock { $0.append(message) } }
-        diagnostics.say(.error, "console a\n<0>b\u{1b}[2J\u{9b}é: gone")
+        diagnostics.log(.error, "console a\n<0>b\u{1b}[2J\u{9b}é: gone")
         #expect(said.withLock { $0 } == ["console a\\u{a}<0>b\\u{1b}[2J\\u{9b}é: gone"])
     }
 

@@ -15,7 +15,7 @@ import Testing
         let other = try ThreadLease(opening: path)
         let (held, mayEnd) = (OneShot(), OneShot())
         let thread = try WorkerThread(name: "holder") {
-            other.hold()
+            other.acquire()
             held.signal()
             mayEnd.wait()
         }
@@ -30,11 +30,11 @@ import Testing
     @Test("a lease that was given back can be held again")
     func givenBack() throws {
         let lease = try ThreadLease(creating: path)
-        lease.hold()
-        lease.giveBack()
+        lease.acquire()
+        lease.release()
         #expect(lease.isFree)
-        lease.hold()
-        lease.giveBack()
+        lease.acquire()
+        lease.release()
     }
 
     @Test("a full file system is an error, not a signal", .enabled(if: SmallDisk.isPossible, "needs root to mount"))

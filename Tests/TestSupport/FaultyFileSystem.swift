@@ -8,7 +8,7 @@ public final class FaultyFileSystem: FileSystem {
     /// What happens to calls that change something.
     public enum Mode: Sendable {
         /// They work.
-        case sound
+        case healthy
         /// They fail with this errno; a write puts half of its bytes down first.
         case failing(Int32)
         /// They wait until the mode changes.
@@ -16,7 +16,7 @@ public final class FaultyFileSystem: FileSystem {
     }
 
     private let real = LinuxFileSystem()
-    private let mode = Mutex(Mode.sound)
+    private let mode = Mutex(Mode.healthy)
     private let calls = Atomic<Int>(0)
     private let fatalCall: Int?
 
@@ -39,7 +39,7 @@ public final class FaultyFileSystem: FileSystem {
         }
         while true {
             switch mode.withLock({ $0 }) {
-            case .sound:
+            case .healthy:
                 return
             case .failing(let code):
                 halfway()

@@ -47,7 +47,7 @@ public final class FuseMount: @unchecked Sendable {
     }
 
     /// From now on calls work, those that hang too.
-    public func goOn() {
+    public func resume() {
         endThrottle()
         kill(process, SIGCONT)
     }
@@ -89,7 +89,7 @@ public final class FuseMount: @unchecked Sendable {
 
     /// Ends the mount; to be called last, for files on it may still be open.
     public func end() {
-        goOn()
+        resume()
         umount2(folder.path, Int32(MNT_DETACH))
         kill(process, SIGKILL)
         var status: Int32 = 0

@@ -60,7 +60,7 @@ final class LogHost {
         func begin(_ manager: LogManager, _ path: String, _ clients: Int) -> SystemError? {
             do throws(SystemError) {
                 let server = LogManagerServer(manager, user: geteuid(), limit: clients, onRefused: { _ in })
-                try server.listen(on: PassiveSocket(path: path))
+                try server.listen(on: ListeningSocket(path: path))
                 self.server = server
                 return nil
             } catch {

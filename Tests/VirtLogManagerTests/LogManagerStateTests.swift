@@ -35,7 +35,7 @@ import VirtLogManager
     @Test("what we write we read again, and only for the process that it is for")
     func roundTrip() throws {
         let owner = LogOwner(driver: "qemu", uuid: "2614bd12-833f-4016-be72-d82c29d2e247", name: "a \"b\" \u{1}")
-        let log = LogManager.Handed(owner: owner, path: "/x/ö.log", stream: .console0, descriptor: 9)
+        let log = LogManager.InheritedLog(owner: owner, path: "/x/ö.log", stream: .console0, descriptor: 9)
         let text = LogManagerState(sockets: [7], logs: [log]).text(for: 42)
         #expect(LogManagerState(text, of: 43) == nil)
         let state = try #require(LogManagerState(text, of: 42))

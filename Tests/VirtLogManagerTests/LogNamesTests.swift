@@ -43,7 +43,7 @@ import Testing
     func handOver() throws {
         var names = LogNames()
         let path = folder + "web-serial0.log"
-        names.goOn(path, owner, as: try #require(StreamName("qemu-serial0")))
+        names.resume(path, owner, as: try #require(StreamName("qemu-serial0")))
         #expect(names.stream(of: path, owner, besides: []).text == "qemu-serial0")
         #expect(names.stream(of: folder + "web-serial1.log", owner, besides: []) == .console0)
         names.forget(owner.uuid)

@@ -17,9 +17,9 @@ passed=0 failed=0
 work=$(mktemp -d)
 writers=()
 
-say() { printf '==> %s\n' "$*"; }
-ok() { passed=$((passed + 1)) && say "ok: $*"; }
-bad() { failed=$((failed + 1)) && say "FAILED: $*"; }
+log() { printf '==> %s\n' "$*"; }
+ok() { passed=$((passed + 1)) && log "ok: $*"; }
+bad() { failed=$((failed + 1)) && log "FAILED: $*"; }
 check() {
     local sentence=$1
     shift
@@ -68,12 +68,12 @@ finish_console() {
     : >"$work/$vm.report.stop"
     check "$vm: it printed all its lines" within $((COUNT * 4 / RATE + 30)) test -e "$work/$vm.report"
     read -r discarded longest clients printed <"$work/$vm.report" || return 0
-    say "$vm: $printed lines; longest blocked write $longest ms; $clients client(s)"
+    log "$vm: $printed lines; longest blocked write $longest ms; $clients client(s)"
     check "$vm: its console never lost its reader" test "$discarded $clients" = "0 1"
     check "$vm: its last line is in the log" within 20 in_log "$vm" "guestlog-line $printed "
     guestlog logs "$vm" -o raw 2>/dev/null >"$work/raw" || true
     check "$vm: no line is missing, doubled, torn or out of order" complete
-    say "$vm: $(cat "$work/verdict")"
+    log "$vm: $(cat "$work/verdict")"
 }
 
 complete() {
@@ -170,7 +170,7 @@ part_crash() {
 }
 
 part_upgrade() {
-    [[ -e /root/package.deb ]] || { say "skipped: upgrade needs the guest started with --deb" && return; }
+    [[ -e /root/package.deb ]] || { log "skipped: upgrade needs the guest started with --deb" && return; }
     start_console upgraded
     local pid
     pid=$(property MainPID)
@@ -252,7 +252,7 @@ part_virtlogd() {
         check "killed ($killed), it is back" within 20 main_pid_is_not "$before"
     done
     check "the log's pipe was never closed" wait "$writer"
-    say "longest blocked write $(cat "$work/longest") ms"
+    log "longest blocked write $(cat "$work/longest") ms"
     check "the plain file has every line, once" within 20 has_all "$lines" cat "$log"
     check "so has the store" within 20 has_all "$lines" guestlog logs packaged -s console0 -o raw
     check "what it stored is guestlog's" test -z "$(find /var/lib/guestlog ! -user guestlog)"
@@ -270,14 +270,14 @@ has_all() {
 main() {
     local parts=("$@") part began
     [[ ${#parts[@]} -gt 0 ]] || parts=(activation ready reload restart watchdog crash upgrade joined confinement network virtlogd)
-    say "up after $(cut -d' ' -f1 /proc/uptime) s: $(systemctl is-system-running || true)"
+    log "up after $(cut -d' ' -f1 /proc/uptime) s: $(systemctl is-system-running || true)"
     configure
     for part in "${parts[@]}"; do
         declare -F "part_$part" >/dev/null || { bad "no part $part" && continue; }
-        say "part $part"
+        log "part $part"
         began=$SECONDS
         "part_$part"
-        say "part $part took $((SECONDS - began)) s"
+        log "part $part took $((SECONDS - began)) s"
     done
     [[ $failed -eq 0 ]] || journalctl --no-pager --boot --unit "$unit" | tail -n 60
     echo "service: $passed passed, $failed failed"

@@ -27,7 +27,7 @@ enum Role {
 
 extension Role {
     /// Tells the parent, at once.
-    static func say(_ word: String) {
+    static func report(_ word: String) {
         let bytes = Array(word.utf8)
         _ = write(1, bytes, bytes.count)
     }
@@ -76,7 +76,7 @@ enum StreamSender {
         let corpus = bulk ? Corpus.application(bytes: corpusBytes) : Corpus.lines80(bytes: corpusBytes / 4)
         let chunk = bulk ? 64 << 10 : 80
         _ = fcntl(3, F_SETFL, 0)
-        Role.say("ready\n")
+        Role.report("ready\n")
         var sent = 0
         try corpus.withUnsafeBytes { text in
             while sent < total {
@@ -109,7 +109,7 @@ enum Guests {
         for number in 0..<count {
             listeners.append(try UnixSocket.listen(at: "\(folder)/vm\(number).sock").release())
         }
-        Role.say("ready\n")
+        Role.report("ready\n")
         var sockets: [Int32] = []
         for listener in listeners {
             var poll = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
@@ -120,7 +120,7 @@ enum Guests {
             try socket.setNonBlocking(false)
             sockets.append(socket.release())
         }
-        Role.say("connected\n")
+        Role.report("connected\n")
         try send(rate: rate, to: sockets, counter)
     }
 

@@ -76,7 +76,7 @@ struct Caller: Sendable {
     }
 
     /// Refuses what is not theirs to do.
-    func need(_ scope: Access.Scope) throws(APIError) {
+    func require(_ scope: Access.Scope) throws(APIError) {
         guard access.permits(scope) else {
             throw APIError(403, "\(name) may not do this; the scope \(scope.rawValue) is needed")
         }

@@ -2,7 +2,7 @@ import LogModel
 
 /// A token as it is kept: what it allows, and the hash by which its secret is known again.
 ///
-/// The token itself, `gl_ID_SECRET`, is told once and kept nowhere. ID is 8 and SECRET 40 hexadecimal digits, 160 bits
+/// The token itself, `gl_ID_SECRET`, is publicJSON once and kept nowhere. ID is 8 and SECRET 40 hexadecimal digits, 160 bits
 /// of the kernel's randomness.
 struct AccessToken: Hashable, Sendable {
     let id: String
@@ -55,11 +55,11 @@ struct AccessToken: Hashable, Sendable {
     }
 }
 
-// MARK: - As it is told and kept
+// MARK: - As it is publicJSON and kept
 
 extension AccessToken {
-    /// What may be told of it.
-    var told: JSON {
+    /// What may be publicJSON of it.
+    var publicJSON: JSON {
         .object(
             facts + [
                 ("created", .string(created.description)),
@@ -69,7 +69,7 @@ extension AccessToken {
     }
 
     /// What is kept of it; times in microseconds since 1970.
-    var kept: JSON {
+    var storedJSON: JSON {
         let times: [(String, JSON)] = [
             ("created", .integer(created.microseconds)),
             ("expires", expires.map { .integer($0.microseconds) } ?? .null),
@@ -86,7 +86,7 @@ extension AccessToken {
     }
 
     /// The token that `kept` tells of; nil when something in it is not as it should be.
-    init?(kept json: JSON) {
+    init?(storedJSON json: JSON) {
         guard let id = json["id"]?.text, let secret = json["hash"]?.text.flatMap(TokenSecret.init(stored:)),
             let name = json["name"]?.text,
             let access = Access(json), let created = json["created"]?.integer, let expires = json["expires"],

@@ -50,7 +50,7 @@ public final class TokenRegister: Sendable {
         guard let elements = (try? JSON(parsing: bytes))?["tokens"]?.elements else {
             throw Damaged(path: path)
         }
-        let kept = elements.compactMap { AccessToken(kept: $0) }
+        let kept = elements.compactMap { AccessToken(storedJSON: $0) }
         guard kept.count == elements.count else {
             throw Damaged(path: path)
         }
@@ -136,7 +136,7 @@ public final class TokenRegister: Sendable {
             var changed = all
             try body(&changed)
             try fileSystem.makeDirectory(folder)
-            let text = JSON.object([("tokens", .array(changed.map(\.kept)))])
+            let text = JSON.object([("tokens", .array(changed.map(\.storedJSON)))])
             try fileSystem.replace(Self.file, in: folder, with: text.bytes + [Lines.feed])
             tokens.withLock { $0 = changed }
         }

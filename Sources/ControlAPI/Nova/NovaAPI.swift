@@ -62,7 +62,7 @@ struct NovaAPI {
             try await exchange.write(answer)
         }
         if target.components == Self.serialPath {
-            let vm = try grant(target).vm
+            let vm = try consoleToken(target).vm
             try WebSocketHandshake.check(request.head)
             throw APIError.upgradeRequired(
                 "the console of \(vm) is a WebSocket: ask for it in a connection's first request"
@@ -111,7 +111,7 @@ struct NovaAPI {
 
     /// Where the client has reached us: `https://host:port`.
     static func base(of request: ControlServer.Request) -> String {
-        let scheme = if case .network(let door) = request.door { door.scheme } else { "http" }
+        let scheme = if case .network(let listener) = request.listener { listener.scheme } else { "http" }
         return scheme + "://" + (request.head.headers.first(name: "Host") ?? "localhost")
     }
 

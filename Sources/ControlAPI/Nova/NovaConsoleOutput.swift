@@ -10,7 +10,7 @@ struct NovaConsoleOutput: Sendable {
     let now: Timestamp
 
     /// Most bytes by each.
-    private static let soundLimit = 1 << 20
+    private static let correctedLimit = 1 << 20
     private static let novaLimit = 100 << 10
     /// Lines that are looked at first; more, when they are shorter than usual.
     private static let usualLines = 4096
@@ -18,22 +18,22 @@ struct NovaConsoleOutput: Sendable {
     /// The last `length` lines; nil: all there are.
     func text(length: Int?) throws -> String {
         switch rules {
-        case .sound: try soundText(length: length)
+        case .corrected: try correctedText(length: length)
         case .nova: try novaText(length: length)
         }
     }
 
-    private func soundText(length: Int?) throws -> String {
+    private func correctedText(length: Int?) throws -> String {
         let wanted = length.flatMap { $0 < 0 ? nil : $0 }
         guard wanted != 0 else {
             return ""
         }
-        let bytes = try last(Self.soundLimit, lines: wanted, .text)
-        guard bytes.count > Self.soundLimit else {
+        let bytes = try last(Self.correctedLimit, lines: wanted, .text)
+        guard bytes.count > Self.correctedLimit else {
             return String(decoding: bytes, as: UTF8.self)
         }
         // What is cut begins with a whole line.
-        let end = bytes.suffix(Self.soundLimit)
+        let end = bytes.suffix(Self.correctedLimit)
         return String(decoding: end.drop { $0 != Lines.feed }.dropFirst(), as: UTF8.self)
     }
 

@@ -15,7 +15,7 @@ extension NovaAPI {
         }
         switch action {
         case "os-getConsoleOutput":
-            try call.caller.need(.read)
+            try call.caller.require(.read)
             return try await consoleOutput(call, length: Self.length(arguments))
         case "os-getSerialConsole" where call.version < .remoteConsoles:
             guard arguments["type"]?.text == "serial" else {
@@ -82,7 +82,7 @@ extension NovaAPI {
 
     /// Lets the caller in to a server's serial console: by which address.
     private func serialConsole(_ call: Call) async throws -> String {
-        try call.caller.need(.console)
+        try call.caller.require(.console)
         let found = try await found(call)
         guard found.isRunning != false else {
             throw APIError.conflict(
@@ -94,7 +94,7 @@ extension NovaAPI {
             throw APIError.badRequest("Unavailable console type serial.")
         }
         let expires = server.now.advanced(byMicroseconds: server.nova.consoleLife)
-        let secret = server.grants.give(ConsoleGrant(vm: id, caller: caller, expires: expires), at: server.now)
+        let secret = server.consoleTokens.issue(ConsoleToken(vm: id, caller: caller, expires: expires), at: server.now)
         let base = Self.base(of: call.request).replacing(/^http/, with: "ws")
         let place = server.nova.consoleURL ?? base + "/" + Self.serialPath.joined(separator: "/")
         return place + "?token=" + secret
@@ -103,15 +103,15 @@ extension NovaAPI {
     /// `GET /os-console-auth-tokens/{token}`: where the console behind a serial console's address is, for a proxy that
     /// stands elsewhere.
     func consoleOfToken(_ call: Call) async throws -> JSON {
-        try call.caller.need(.admin)
+        try call.caller.require(.admin)
         guard call.version >= .consoleTokens else {
             throw APIError.badRequest("The requested console type details are not accessible")
         }
         let token = call.id
-        guard let grant = grant(token) else {
+        guard let consoleToken = consoleToken(token) else {
             throw APIError.notFound("Token not found")
         }
-        let consoles = try server.consoles(of: grant.vm, for: grant.caller)
+        let consoles = try server.consoles(of: consoleToken.vm, for: consoleToken.caller)
         guard call.caller.access.vms.contains(consoles[0].vm),
             case .tcp(let address)? = consoles.first(where: { $0.key.stream == .console0 })?.endpoint
         else {
@@ -121,7 +121,7 @@ extension NovaAPI {
             (
                 "console",
                 .object([
-                    ("instance_uuid", .string(grant.vm)), ("host", .string(address.host)),
+                    ("instance_uuid", .string(consoleToken.vm)), ("host", .string(address.host)),
                     ("port", .integer(Int64(address.port))),
                     ("tls_port", .null), ("internal_access_path", .null),
                 ])
@@ -131,23 +131,25 @@ extension NovaAPI {
 
     // MARK: - The serial proxy
 
-    /// The visit that a serial console's address asks for.
-    func visit(_ target: RequestTarget, _ headers: HTTPHeaders) throws(APIError) -> ConsoleVisit {
+    /// The consoleSession that a serial console's address asks for.
+    func consoleSession(_ target: RequestTarget, _ headers: HTTPHeaders) throws(APIError) -> ConsoleSessionRequest {
         let offered = headers[canonicalForm: "Sec-WebSocket-Protocol"].map { String($0) }
-        return ConsoleVisit(try grant(target), offered: offered)
+        return ConsoleSessionRequest(try consoleToken(target), offered: offered)
     }
 
     /// What the address of a serial console lets in to.
-    func grant(_ target: RequestTarget) throws(APIError) -> ConsoleGrant {
-        guard let grant = target["token"].flatMap(grant) else {
+    func consoleToken(_ target: RequestTarget) throws(APIError) -> ConsoleToken {
+        guard let consoleToken = target["token"].flatMap(consoleToken) else {
             throw APIError(403, "the console's token is unknown or over; ask for a new address")
         }
-        return grant
+        return consoleToken
     }
 
-    /// The grant behind a secret, as long as whom it was given to may come.
-    private func grant(_ secret: String) -> ConsoleGrant? {
+    /// The consoleToken behind a secret, as long as whom it was given to may come.
+    private func consoleToken(_ secret: String) -> ConsoleToken? {
         let now = server.now
-        return server.grants.grant(secret, at: now).flatMap { server.tokens.stillAdmits($0.caller, at: now) ? $0 : nil }
+        return server.consoleTokens.token(for: secret, at: now).flatMap {
+            server.tokens.stillAdmits($0.caller, at: now) ? $0 : nil
+        }
     }
 }

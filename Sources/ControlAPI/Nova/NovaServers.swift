@@ -56,7 +56,7 @@ extension NovaAPI {
     private static let pageLimit = 1000
 
     func list(_ call: Call, _ base: String, isDetailed: Bool) async throws -> JSON {
-        try call.caller.need(.read)
+        try call.caller.require(.read)
         let (target, caller) = (call.target, call.caller)
         var servers = try await call.read { try self.servers(for: caller) }
         if let pattern = try LogRequest.pattern(
@@ -99,7 +99,7 @@ extension NovaAPI {
     }
 
     func show(_ call: Call, _ base: String) async throws -> JSON {
-        try call.caller.need(.read)
+        try call.caller.require(.read)
         return .object([("server", .object(try await found(call).detail(base)))])
     }
 

@@ -23,7 +23,7 @@ struct Acceptance: Sendable {
     let handlers: ServerChannel
     let limit: ConnectionLimit
     let spares: SpareDescriptors
-    let patience: TimeAmount
+    let requestTimeout: TimeAmount
 
     /// Spare descriptors for root and the daemon's own user: two commands at once, each with a connection to try and one
     /// to use.
@@ -41,7 +41,7 @@ struct Acceptance: Sendable {
     static var descriptorShare: Int { max(4, DescriptorLimit.current / (4 * 2 * 3)) }
 
     func bootstrap(_ group: any EventLoopGroup) -> ServerBootstrap {
-        let (spares, isNetwork) = (spares, handlers.door.isNetwork)
+        let (spares, isNetwork) = (spares, handlers.listener.isNetwork)
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -67,14 +67,14 @@ struct Acceptance: Sendable {
 
     @Sendable
     func accept(_ channel: any Channel) -> EventLoopFuture<Accepted> {
-        guard !handlers.door.isNetwork else {
+        guard !handlers.listener.isNetwork else {
             return channel.eventLoop.makeCompletedFuture { try accept(channel, nil) }
         }
         return channel.peerCredentials().flatMapThrowing { peer in try accept(channel, peer) }
     }
 
     private func accept(_ channel: any Channel, _ peer: PeerCredentials?) throws -> Accepted {
-        let client = handlers.door.isNetwork ? Client(at: channel.remoteAddress?.ipAddress) : .user(peer?.user)
+        let client = handlers.listener.isNetwork ? Client(at: channel.remoteAddress?.ipAddress) : .user(peer?.user)
         do throws(APIError) {
             guard client.isDaemonsOwn || !spares.isShort else {
                 throw APIError(503, "the daemon has no file descriptors left; try again later")
@@ -84,7 +84,7 @@ struct Acceptance: Sendable {
                 AcceptedConnection(
                     negotiation: try configured(channel),
                     counted: counted,
-                    deadline: RequestDeadline(channel, patience),
+                    deadline: RequestDeadline(channel, requestTimeout),
                     peer: peer
                 )
             )

@@ -9,7 +9,7 @@ extension ControlServer {
     struct Request {
         let head: HTTPRequestHead
         let body: [UInt8]
-        let door: Door
+        let listener: Listener
         let peer: PeerCredentials?
         let channel: any Channel
         /// Completes when the client has left, or closed its half of the connection.
@@ -20,18 +20,18 @@ extension ControlServer {
         var target: RequestTarget? { RequestTarget(head.uri) }
 
         func checkOrigin() throws(APIError) {
-            if case .network(let door) = door {
-                try door.checkOrigin(head.headers)
+            if case .network(let listener) = listener {
+                try listener.checkOrigin(head.headers)
             }
         }
     }
 
     /// Who asks.
     func caller(of request: Request) throws(APIError) -> Caller {
-        switch request.door {
+        switch request.listener {
         case .local: try localCaller(request.peer)
-        case .network(let door):
-            try door.caller(request.head.headers, from: request.channel.remoteAddress, tokens: tokens, now: now)
+        case .network(let listener):
+            try listener.caller(request.head.headers, from: request.channel.remoteAddress, tokens: tokens, now: now)
         }
     }
 
@@ -58,17 +58,17 @@ extension ControlServer {
         if case .console = route, target["mode"] == "watch", caller.access.permits(.read) {
             return
         }
-        try caller.need(scope)
+        try caller.require(scope)
     }
 
-    /// The visit that a request for an upgrade asks for.
-    func visit(_ head: HTTPRequestHead, by door: Door, from channel: any Channel) throws(APIError)
-        -> ConsoleVisit
+    /// The consoleSession that a request for an upgrade asks for.
+    func consoleSession(_ head: HTTPRequestHead, by listener: Listener, from channel: any Channel) throws(APIError)
+        -> ConsoleSessionRequest
     {
         let request = Request(
             head: head,
             body: [],
-            door: door,
+            listener: listener,
             peer: nil,
             channel: channel,
             hasLeft: channel.closeFuture
@@ -78,17 +78,17 @@ extension ControlServer {
         }
         try request.checkOrigin()
         if target.components == NovaAPI.serialPath {
-            return try NovaAPI(server: self).visit(target, head.headers)
+            return try NovaAPI(server: self).consoleSession(target, head.headers)
         }
         let route = try Route(.GET, target)
         guard case .console(let vm) = route else {
             throw .badRequest("\(target.text) is no console")
         }
-        guard case .network = door else {
-            return ConsoleVisit(of: vm, target, by: .local)
+        guard case .network = listener else {
+            return ConsoleSessionRequest(of: vm, target, by: .local)
         }
         let caller = try caller(of: request)
         try check(caller, route, target)
-        return ConsoleVisit(of: vm, target, by: .known(caller))
+        return ConsoleSessionRequest(of: vm, target, by: .known(caller))
     }
 }

@@ -16,7 +16,7 @@ public final class ControlServer: Sendable {
     public let tokens: TokenRegister
     let domains: DomainDirectory
     let nova: NovaOptions
-    let grants = ConsoleGrants()
+    let consoleTokens = ConsoleTokens()
     let sessions: Sessions
     /// Threads for what reads files: callers over the network have their own, and keep nobody on this host waiting.
     private let localThreads = ReaderThreads()
@@ -32,7 +32,7 @@ public final class ControlServer: Sendable {
         public var body = 64 << 10
         /// Bytes of one WebSocket frame, in either direction.
         public var frame = Self.standardFrame
-        /// Connections to the TCP listener at once, as far as descriptors allow.
+        /// Connections to the TCP socket at once, as far as descriptors allow.
         public var networkConnections = 1024
         /// Connections to the Unix socket at once, as far as descriptors allow.
         public var localConnections = 512
@@ -43,7 +43,7 @@ public final class ControlServer: Sendable {
         /// How often a WebSocket's client is sent a ping; one from which nothing came since the last is let go.
         public var pingInterval = Duration.seconds(30)
         /// How long a connection may take to send a request, or to take a short answer.
-        public var patience = Duration.seconds(30)
+        public var requestTimeout = Duration.seconds(30)
 
         /// What both ends take and send: a console is read in pieces of at most this.
         static let standardFrame = 64 << 10
@@ -98,33 +98,33 @@ public final class ControlServer: Sendable {
     /// The store as the caller may see it.
     func store(for caller: Caller) -> Store { capture.store.showing(caller.access.vms) }
 
-    /// Serves on `listener`, a listening socket, until cancelled; each door has a thread of its own, so that what comes
+    /// Serves on `socket`, a listening socket, until cancelled; each listener has a thread of its own, so that what comes
     /// by one keeps nobody waiting at another.
-    public func run(on listener: consuming Descriptor, as door: Door = .local) async throws {
-        let raw = listener.release()
+    public func run(on socket: consuming Descriptor, as listener: Listener = .local) async throws {
+        let raw = socket.release()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         defer { group.shutdownGracefully { _ in } }
         let acceptance = Acceptance(
-            handlers: ServerChannel(door: door, frameLimit: limits.frame) { [self] head, channel in
-                Result { () throws(APIError) in try visit(head, by: door, from: channel) }
+            handlers: ServerChannel(listener: listener, frameLimit: limits.frame) { [self] head, channel in
+                Result { () throws(APIError) in try consoleSession(head, by: listener, from: channel) }
             },
-            limit: ConnectionLimit(bounds(of: door)),
-            spares: SpareDescriptors(door.isNetwork ? 0 : Acceptance.spares),
-            patience: TimeAmount(limits.patience)
+            limit: ConnectionLimit(bounds(of: listener)),
+            spares: SpareDescriptors(listener.isNetwork ? 0 : Acceptance.spares),
+            requestTimeout: TimeAmount(limits.requestTimeout)
         )
         let server = try await acceptance.bootstrap(group).bind(raw, childChannelInitializer: acceptance.accept)
         try await withThrowingDiscardingTaskGroup { tasks in
             try await server.executeThenClose { connections in
                 for try await accepted in connections {
-                    tasks.addTask { await self.serve(accepted, by: door) }
+                    tasks.addTask { await self.serve(accepted, by: listener) }
                 }
             }
         }
     }
 
-    private func bounds(of door: Door) -> ConnectionLimit.Bounds {
+    private func bounds(of listener: Listener) -> ConnectionLimit.Bounds {
         let share = Acceptance.descriptorShare
-        guard door.isNetwork else {
+        guard listener.isNetwork else {
             return .local(min(limits.localConnections, share))
         }
         return ConnectionLimit.Bounds(
@@ -134,7 +134,7 @@ public final class ControlServer: Sendable {
         )
     }
 
-    private func serve(_ accepted: Accepted, by door: Door) async {
+    private func serve(_ accepted: Accepted, by listener: Listener) async {
         do {
             switch accepted {
             case .refused(let channel, let error):
@@ -144,15 +144,15 @@ public final class ControlServer: Sendable {
                 defer { connection.deadline.end() }
                 switch try await connection.negotiation.get() {
                 case .http(let channel, let hasLeft):
-                    try await serve(channel, connection, hasLeft, by: door)
-                case .console(let channel, let visit):
+                    try await serve(channel, connection, hasLeft, by: listener)
+                case .console(let channel, let session):
                     connection.deadline.end()
-                    try await ConsoleBridge(server: self).serve(channel, visit, on: connection)
+                    try await ConsoleBridge(server: self).serve(channel, session, on: connection)
                 }
             }
         } catch {
             // The client went away, or sent what is no HTTP: there is nobody to tell.
-            capture.diagnostics.say(.debug, "a connection ended: \(error)")
+            capture.diagnostics.log(.debug, "a connection ended: \(error)")
         }
     }
 
@@ -160,7 +160,7 @@ public final class ControlServer: Sendable {
         _ channel: HTTPServerChannel,
         _ connection: AcceptedConnection,
         _ hasLeft: EventLoopFuture<Void>,
-        by door: Door
+        by listener: Listener
     ) async throws {
         try await channel.executeThenClose { inbound, outbound in
             var head: HTTPRequestHead?
@@ -188,7 +188,7 @@ public final class ControlServer: Sendable {
                     let request = Request(
                         head: received,
                         body: body,
-                        door: door,
+                        listener: listener,
                         peer: connection.peer,
                         channel: channel.channel,
                         hasLeft: hasLeft

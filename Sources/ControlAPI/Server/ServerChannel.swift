@@ -12,16 +12,16 @@ typealias ResponseWriter = NIOAsyncChannelOutboundWriter<HTTPPart<HTTPResponseHe
 enum Negotiated: Sendable {
     /// Requests of HTTP; the future completes when the client has left, or closed its half.
     case http(HTTPServerChannel, hasLeft: EventLoopFuture<Void>)
-    case console(WebSocketChannel, Result<ConsoleVisit, APIError>)
+    case console(WebSocketChannel, Result<ConsoleSessionRequest, APIError>)
 }
 
 /// Puts the handlers of one connection into its channel.
 struct ServerChannel: Sendable {
-    let door: Door
+    let listener: Listener
     /// Bytes of one WebSocket frame.
     let frameLimit: Int
     /// Says who comes with a request for an upgrade and where they want to go, or why they may not.
-    let visit: @Sendable (HTTPRequestHead, any Channel) -> Result<ConsoleVisit, APIError>
+    let consoleSession: @Sendable (HTTPRequestHead, any Channel) -> Result<ConsoleSessionRequest, APIError>
 
     /// Bytes that are read from a connection ahead of their use are few: requests are short, and people type slowly.
     static let readAhead = NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark(
@@ -31,7 +31,7 @@ struct ServerChannel: Sendable {
 
     func configure(_ channel: any Channel) throws -> EventLoopFuture<Negotiated> {
         let pipeline = channel.pipeline.syncOperations
-        if case .network(let door) = door, let identity = door.identity {
+        if case .network(let listener) = listener, let identity = listener.identity {
             try pipeline.addHandler(NIOSSLServerHandler(context: identity.context))
         }
         let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes))
@@ -72,7 +72,7 @@ struct ServerChannel: Sendable {
         NIOTypedWebSocketServerUpgrader<Negotiated>(
             maxFrameSize: frameLimit,
             shouldUpgrade: { channel, head in
-                let headers = try? visit(head, channel).get().upgradeHeaders
+                let headers = try? consoleSession(head, channel).get().upgradeHeaders
                 return channel.eventLoop.makeSucceededFuture(headers ?? HTTPHeaders())
             },
             upgradePipelineHandler: { channel, head in
@@ -82,7 +82,7 @@ struct ServerChannel: Sendable {
                         wrappingChannelSynchronously: channel,
                         configuration: configuration
                     )
-                    return .console(webSocket, visit(head, channel))
+                    return .console(webSocket, consoleSession(head, channel))
                 }
             }
         )

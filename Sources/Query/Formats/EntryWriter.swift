@@ -42,8 +42,8 @@ struct StreamLabel {
 
 /// Writes entries in one format, one after another.
 protocol EntryWriter {
-    /// Appends a line of the lane at place `lane`.
-    mutating func append(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8])
+    /// Appends a line of the input at place `input`.
+    mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8])
     /// Appends an event, where the format has a form for it. `boot` is the boot's number, of a boot event.
     mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8])
     /// Ends a line left open.
@@ -65,7 +65,7 @@ extension String {
 
 /// The stored bytes, exactly.
 struct RawFormat: EntryWriter {
-    mutating func append(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8]) {
+    mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
         out.append(contentsOf: line.bytes)
     }
 }
@@ -75,7 +75,7 @@ struct RawFormat: EntryWriter {
 struct CRIFormat: EntryWriter {
     private var clock = StampWriter(.utc)
 
-    mutating func append(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8]) {
+    mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
         clock.appendNanoseconds(line.time, to: &out)
         out.append(contentsOf: line.isWhole ? Self.full : Self.partial)
         // Only the LF belongs to the format; a CR is the guest's.

@@ -16,8 +16,8 @@ struct HumanFormat: EntryWriter {
     private var eventClock: StampWriter
     private var escaper: TerminalEscaper
     private var markerGuard = MarkerGuard()
-    /// A line whose LF was not written yet: its lane, and the position at which it goes on.
-    private var open: (lane: Int, end: UInt64, isShownEarly: Bool)?
+    /// A line whose LF was not written yet: its input, and the position at which it goes on.
+    private var open: (input: Int, end: UInt64, isShownEarly: Bool)?
 
     init(_ rendering: Rendering, prefix: Bool) {
         isShort = rendering.format == .short
@@ -31,24 +31,26 @@ struct HumanFormat: EntryWriter {
 
     private var hasHead: Bool { isShort || timestamps || prefix }
 
-    mutating func append(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8]) {
-        append(line, lane: lane, label, isShownEarly: false, to: &out)
+    mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
+        append(line, input: input, label, isShownEarly: false, to: &out)
     }
 
     /// Appends a line that is shown before its end has come; what follows goes on behind it.
-    mutating func appendEarly(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8]) {
-        append(line, lane: lane, label, isShownEarly: true, to: &out)
+    mutating func appendEarly(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
+        append(line, input: input, label, isShownEarly: true, to: &out)
     }
 
     private mutating func append(
         _ line: Line,
-        lane: Int,
+        input: Int,
         _ label: StreamLabel,
         isShownEarly: Bool,
         to out: inout [UInt8]
     ) {
-        let goesOn = open.map { $0.lane == lane && $0.end == line.start.offset && ($0.isShownEarly || !hasHead) }
-        if goesOn != true {
+        let isContinuation = open.map {
+            $0.input == input && $0.end == line.start.offset && ($0.isShownEarly || !hasHead)
+        }
+        if isContinuation != true {
             finish(to: &out)
             appendHead(line.time, label, to: &out)
             markerGuard.beginLine()
@@ -64,7 +66,7 @@ struct HumanFormat: EntryWriter {
         if line.isWhole {
             escaper.finish(into: &out)
         }
-        markerGuard.check(&out, from: text, isWholeLine: line.isWhole && goesOn != true)
+        markerGuard.check(&out, from: text, isWholeLine: line.isWhole && isContinuation != true)
         if let style {
             // The guest's own colours win.
             if out[text...].contains(0x1b) {
@@ -77,7 +79,7 @@ struct HumanFormat: EntryWriter {
             out.append(Lines.feed)
             open = nil
         } else {
-            open = (lane, line.end, isShownEarly)
+            open = (input, line.end, isShownEarly)
         }
     }
 

@@ -7,7 +7,7 @@ import TextFormats
 /// A field is `NAME=value\n`, or, where the value has bytes that a line cannot hold, `NAME\n`, its length as 64 bits
 /// little-endian, the bytes, `\n`. An empty line ends the entry.
 struct JournalExportFormat: EntryWriter {
-    mutating func append(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8]) {
+    mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
         Self.append("__REALTIME_TIMESTAMP", String(max(0, line.time.microseconds)), to: &out)
         let content = line.content
         if let severity = Severity(consoleLine: content) {

@@ -7,7 +7,7 @@ import TextFormats
 struct LogfmtFormat: EntryWriter {
     private var clock = StampWriter(.utc)
 
-    mutating func append(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8]) {
+    mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
         appendHead(line.time, label, line.start.description, to: &out)
         let content = line.content
         if let severity = Severity(consoleLine: content) {

@@ -27,13 +27,13 @@ struct RenderedOutput {
     /// Whether a line can be shown before its end has come.
     var canShowEarly: Bool { human != nil }
 
-    mutating func append(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8]) {
-        human?.append(line, lane: lane, label, to: &out)
-        machine?.append(line, lane: lane, label, to: &out)
+    mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
+        human?.append(line, input: input, label, to: &out)
+        machine?.append(line, input: input, label, to: &out)
     }
 
-    mutating func appendEarly(_ line: Line, lane: Int, _ label: StreamLabel, to out: inout [UInt8]) {
-        human?.appendEarly(line, lane: lane, label, to: &out)
+    mutating func appendEarly(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
+        human?.appendEarly(line, input: input, label, to: &out)
     }
 
     mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {

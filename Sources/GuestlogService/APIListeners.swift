@@ -8,14 +8,14 @@ import SystemIO
 ///
 /// Without the Unix socket there is no daemon. What is wrong with the other one keeps no guest from being captured: it
 /// stays closed, and that is said.
-final class Doors {
+final class APIListeners {
     private let configuration: Configuration
     private let diagnostics: Diagnostics
     private let problems: Problems
-    private var network: NetworkDoor?
+    private var network: TCPListener?
     private weak var server: ControlServer?
     /// The listening sockets, by the names under which they are passed on.
-    private var listeners: [String: Int32] = [:]
+    private var sockets: [String: Int32] = [:]
 
     /// The name under which systemd passes the API's Unix socket.
     private static let localName = "guestlog.api"
@@ -37,48 +37,48 @@ final class Doors {
         guard name == Self.localName || name == Self.networkName else {
             return false
         }
-        listeners[name] = try descriptor.duplicate().release()
+        sockets[name] = try descriptor.duplicate().release()
         return true
     }
 
     /// Has `server` serve all of them.
     func open(_ server: ControlServer) throws {
         self.server = server
-        if listeners[Self.localName] == nil {
-            listeners[Self.localName] = try UnixSocket.listen(at: configuration.socket).release()
+        if sockets[Self.localName] == nil {
+            sockets[Self.localName] = try UnixSocket.listen(at: configuration.socket).release()
         }
         try serve(Self.localName, .local, server)
         if let damage = server.tokens.damage {
             raise(Self.tokensSubject, "\(damage)")
         }
-        if let listener = configuration.listener {
-            openNetwork(listener, server)
+        if let settings = configuration.listener {
+            openNetwork(settings, server)
         } else {
             closeNetwork()
         }
     }
 
-    private func openNetwork(_ wanted: NetworkListener, _ server: ControlServer) {
+    private func openNetwork(_ settings: TCPListenerSettings, _ server: ControlServer) {
         do {
-            let door = try wanted.door()
-            warnOfKey(door)
+            let listener = try settings.listener()
+            warnOfKey(listener)
             // One that listens elsewhere came from before.
-            if let passed = listeners[Self.networkName], NetworkAddress(boundTo: passed) != wanted.address {
+            if let passed = sockets[Self.networkName], NetworkAddress(boundTo: passed) != settings.address {
                 closeNetwork()
             }
-            if listeners[Self.networkName] == nil {
-                listeners[Self.networkName] = try wanted.address.listen().release()
+            if sockets[Self.networkName] == nil {
+                sockets[Self.networkName] = try settings.address.listen().release()
             }
-            try serve(Self.networkName, .network(door), server)
-            network = door
+            try serve(Self.networkName, .network(listener), server)
+            network = listener
             problems.clear(Self.subject)
-            diagnostics.say(.notice, "the API listens at \(wanted.words)")
+            diagnostics.log(.notice, "the API listens at \(settings.words)")
         } catch {
             closeNetwork()
-            raise(Self.subject, "\(error); nothing listens at \(wanted.address)")
+            raise(Self.subject, "\(error); nothing listens at \(settings.address)")
         }
-        if wanted.isAnonymous {
-            diagnostics.say(
+        if settings.isAnonymous {
+            diagnostics.log(
                 .warning,
                 "api.anonymous: every user and program of this host may read all logs and type on all consoles"
             )
@@ -86,30 +86,30 @@ final class Doors {
     }
 
     private func closeNetwork() {
-        if let passed = listeners.removeValue(forKey: Self.networkName) {
+        if let passed = sockets.removeValue(forKey: Self.networkName) {
             close(passed)
         }
     }
 
-    private func serve(_ name: String, _ door: Door, _ server: ControlServer) throws(SystemError) {
-        guard let listener = listeners[name] else {
+    private func serve(_ name: String, _ listener: Listener, _ server: ControlServer) throws(SystemError) {
+        guard let socket = sockets[name] else {
             return
         }
-        let own = try systemCall("dup") { gl_fcntl(listener, F_DUPFD_CLOEXEC, 0) }
+        let own = try systemCall("dup") { gl_fcntl(socket, F_DUPFD_CLOEXEC, 0) }
         Task.detached { [diagnostics] in
             do {
-                try await server.run(on: Descriptor(owning: own), as: door)
+                try await server.run(on: Descriptor(owning: own), as: listener)
             } catch {
-                diagnostics.say(.error, "the API stopped: \(error)")
+                diagnostics.log(.error, "the API stopped: \(error)")
             }
         }
     }
 
-    /// Shows a certificate that was renewed from now on. A door that could not be opened is tried again.
+    /// Shows a certificate that was renewed from now on. A listener that could not be opened is tried again.
     func renewIdentity() {
         guard let network else {
-            if let listener = configuration.listener, let server {
-                openNetwork(listener, server)
+            if let settings = configuration.listener, let server {
+                openNetwork(settings, server)
             }
             return
         }
@@ -122,19 +122,19 @@ final class Doors {
         }
     }
 
-    private func warnOfKey(_ door: NetworkDoor) {
-        if let exposure = door.identity?.keyExposure {
-            diagnostics.say(.warning, "\(exposure)")
+    private func warnOfKey(_ listener: TCPListener) {
+        if let exposure = listener.identity?.keyExposure {
+            diagnostics.log(.warning, "\(exposure)")
         }
     }
 
     private func raise(_ subject: String, _ problem: String) {
         problems.raise(subject, problem)
-        diagnostics.say(.error, problem)
+        diagnostics.log(.error, problem)
     }
 
     /// The sockets, to be passed on to the next image.
     var passed: [(name: String, descriptor: Int32)] {
-        listeners.map { ($0.key, $0.value) }
+        sockets.map { ($0.key, $0.value) }
     }
 }

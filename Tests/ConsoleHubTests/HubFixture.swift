@@ -57,7 +57,7 @@ func receive(_ count: Int, from descriptor: borrowing Descriptor) -> String {
 }
 
 /// A capture and a hub over folders of their own.
-final class House {
+final class HubFixture {
     let folder: TemporaryFolder
     let capture: CaptureService
     let hub: ConsoleHub

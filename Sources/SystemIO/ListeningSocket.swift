@@ -4,7 +4,7 @@ import Glibc
 ///
 /// When descriptors run out it is disarmed for a second: a level-triggered listener that cannot accept would spin.
 /// Its file is made and removed by a thread that may wait for the file system; all between is the loop's.
-public final class PassiveSocket: EventHandler, @unchecked Sendable {
+public final class ListeningSocket: EventHandler, @unchecked Sendable {
     // Sendable because it is handed from the thread that made it to the loop's, and back when it has ended.
 
     /// Where it is.
@@ -14,7 +14,7 @@ public final class PassiveSocket: EventHandler, @unchecked Sendable {
     private var onConnection: (consuming Descriptor) -> Void = { _ in }
 
     /// How long it rests when descriptors run out, in microseconds.
-    private static let rest: Int64 = 1_000_000
+    private static let pauseTime: Int64 = 1_000_000
 
     /// A socket at `path` with access `mode`, to which one can connect already.
     public init(path: String, mode: UInt32 = 0o660) throws(SystemError) {
@@ -45,7 +45,7 @@ public final class PassiveSocket: EventHandler, @unchecked Sendable {
             }
         } catch {
             pause(true)
-            registration?.loop.schedule(afterMicroseconds: Self.rest) { [weak self] in self?.pause(false) }
+            registration?.loop.schedule(afterMicroseconds: Self.pauseTime) { [weak self] in self?.pause(false) }
         }
     }
 

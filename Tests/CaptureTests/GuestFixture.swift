@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Capture with one guest on a socket pair, over a file system that can be made to fail, or over one that does fail.
-final class Patient {
+final class GuestFixture {
     let folder = TemporaryFolder()
     let fileSystem = FaultyFileSystem()
     let capture: CaptureService
@@ -41,7 +41,7 @@ final class Patient {
             fileSystem.set(.failing(code))
         }
         try capture.start()
-        try capture.awaitStore(patient: true)
+        try capture.awaitStore(ignoringTransientErrors: true)
         try hub.start()
         crowded?.fill(leaving: 0)
         let pair = try Descriptor.socketPair()
@@ -58,7 +58,7 @@ final class Patient {
     func stop() {
         guard !isStopped else { return }
         isStopped = true
-        fileSystem.set(.sound)
+        fileSystem.set(.healthy)
         hub.stop()
         capture.stop()
     }

@@ -3,11 +3,11 @@ import NIOCore
 import NIOHTTP1
 
 /// A way in to the API, and what is asked of those who come by it.
-public enum Door: Sendable {
+public enum Listener: Sendable {
     /// The Unix socket: its permissions say who may come, the kernel says who has, and they may do all.
     case local
     /// TCP.
-    case network(NetworkDoor)
+    case network(TCPListener)
 
     var isNetwork: Bool {
         if case .network = self { true } else { false }
@@ -15,7 +15,7 @@ public enum Door: Sendable {
 }
 
 /// The TCP listener.
-public struct NetworkDoor: Sendable {
+public struct TCPListener: Sendable {
     /// What TLS shows; nil: there is no TLS, and the listener is on the loopback alone.
     public var identity: TLSIdentity?
     /// Whether anybody may come without a token, to read and to write on consoles; on the loopback alone.
@@ -23,7 +23,7 @@ public struct NetworkDoor: Sendable {
     /// Web pages' origins, as in `https://horizon.example.org`, that may come besides those of this listener's own.
     public var origins: Set<String>
 
-    /// A door from its parts.
+    /// A listener from its parts.
     public init(identity: TLSIdentity?, isAnonymous: Bool = false, origins: Set<String> = []) {
         self.identity = identity
         self.isAnonymous = isAnonymous

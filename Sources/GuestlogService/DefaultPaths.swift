@@ -1,7 +1,7 @@
 import Glibc
 
 /// Where things lie when nobody says otherwise.
-public struct DefaultPlaces: Sendable {
+public struct DefaultPaths: Sendable {
     /// The store's folder.
     public let store: String
     /// The runtime folder.

@@ -4,7 +4,7 @@ import Glibc
 import SystemIO
 
 /// The descriptor that leads to the guest: drained whenever it has something, written when somebody types.
-final class GuestLine: EventHandler {
+final class GuestConnection: EventHandler {
     private let connection: Connection
     private unowned let console: Console
     private var token: EventLoop.Token?

@@ -5,7 +5,7 @@ import NIOHTTP1
 import NIOWebSocket
 
 /// Somebody who comes to a console over a WebSocket.
-struct ConsoleVisit: Sendable {
+struct ConsoleSessionRequest: Sendable {
     /// What a frame holds.
     enum Framing: String, Sendable {
         /// The console's bytes.
@@ -24,34 +24,34 @@ struct ConsoleVisit: Sendable {
     /// leaves, once all of that was handed to the console.
     var isStrict = false
     /// Who it is.
-    let visitor: Visitor
+    let client: ClientIdentity
     /// What the frames hold.
     var framing = Framing.binary
     /// The subprotocol they offered that this answers to (RFC 6455, section 1.9).
     var subprotocol: Framing?
 
     /// Who visits.
-    enum Visitor: Sendable {
+    enum ClientIdentity: Sendable {
         /// A process of this host, which the kernel can name.
         case local
         case known(Caller)
     }
 
     /// A visit that the route of a console asks for.
-    init(of vm: String, _ target: RequestTarget, by visitor: Visitor) {
+    init(of vm: String, _ target: RequestTarget, by client: ClientIdentity) {
         self.vm = vm
         stream = target["stream"]
         mode = target["mode"]
         isStrict = target.flag("strict")
-        self.visitor = visitor
+        self.client = client
     }
 
-    /// A visit to what `grant` has been given for, by a client that offers these subprotocols. Such a client cannot say
+    /// A visit to what `token` has been given for, by a client that offers these subprotocols. Such a client cannot say
     /// what it wants to do, and may be the second of one whose first was cut off and lingers: it writes.
-    init(_ grant: ConsoleGrant, offered: [String]) {
-        vm = grant.vm
+    init(_ token: ConsoleToken, offered: [String]) {
+        vm = token.vm
         mode = "steal"
-        visitor = .known(grant.caller)
+        client = .known(token.caller)
         subprotocol = [Framing.binary, .base64].first { offered.contains($0.rawValue) }
         framing = subprotocol ?? .binary
     }
@@ -74,7 +74,7 @@ struct ConsoleVisit: Sendable {
     }
 }
 
-extension ConsoleVisit.Framing {
+extension ConsoleSessionRequest.Framing {
     /// A frame of the console's bytes.
     func frame(_ bytes: ByteBuffer) -> WebSocketFrame {
         switch self {

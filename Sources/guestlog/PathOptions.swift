@@ -7,7 +7,7 @@ import LogStore
 import SystemIO
 
 /// The options every command takes: where store, daemon and configuration are.
-struct PlaceOptions: ParsableArguments {
+struct PathOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The store's folder (GUESTLOG_STORE).", valueName: "dir"))
     var store: String?
 

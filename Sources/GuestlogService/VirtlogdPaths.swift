@@ -4,7 +4,7 @@ import SystemIO
 import VirtLogManager
 
 /// Where libvirt's log daemon has its files: for root the system's, for others the session's.
-struct VirtlogdPlaces {
+struct VirtlogdPaths {
     /// The name under which systemd passes the socket: libvirt's unit has no other.
     static let socketName = "virtlogd.socket"
 
@@ -34,19 +34,19 @@ struct VirtlogdPlaces {
 
 extension LogManagerState {
     /// What the image before this one has left in this process; it is there for one reading.
-    init?(places: VirtlogdPlaces) {
+    init?(paths: VirtlogdPaths) {
         let limit = LinuxFileSystem.tableLimit
-        guard let text = try? LinuxFileSystem().contents(of: places.state, limit: limit) else {
+        guard let text = try? LinuxFileSystem().contents(of: paths.state, limit: limit) else {
             return nil
         }
         self.init(text, of: getpid())
-        unlink(places.state)
+        unlink(paths.state)
     }
 
     /// Leaves it to the next image.
-    func write(_ places: VirtlogdPlaces) throws(SystemError) {
-        unlink(places.state)
-        let file = try StoredFile(places.state, .create, on: LinuxFileSystem())
+    func write(_ paths: VirtlogdPaths) throws(SystemError) {
+        unlink(paths.state)
+        let file = try StoredFile(paths.state, .create, on: LinuxFileSystem())
         try file.write(at: 0, text(for: getpid()))
     }
 }

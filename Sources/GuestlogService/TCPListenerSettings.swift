@@ -2,7 +2,7 @@ import ControlAPI
 import SystemIO
 
 /// The API's listener of TCP, as the section `api` of the configuration tells it.
-public struct NetworkListener: Hashable, Sendable {
+public struct TCPListenerSettings: Hashable, Sendable {
     /// Where it listens.
     public let address: NetworkAddress
     /// The PEM files of the certificate chain and its key; nil: there is no TLS.
@@ -42,12 +42,12 @@ public struct NetworkListener: Hashable, Sendable {
     }
 
     /// What it asks of those who come. Throws `TLSIdentity.Unusable` when the certificate or the key is.
-    func door() throws -> NetworkDoor {
+    func listener() throws -> TCPListener {
         var identity: TLSIdentity?
         if let certificate, let key {
             identity = try TLSIdentity(certificate: certificate, key: key)
         }
-        return NetworkDoor(identity: identity, isAnonymous: isAnonymous, origins: Set(origins))
+        return TCPListener(identity: identity, isAnonymous: isAnonymous, origins: Set(origins))
     }
 
     /// In words, as `config show` has it.

@@ -2,7 +2,7 @@ import Glibc
 import SystemIO
 
 /// The folders the daemon needs before it can begin.
-public enum LinuxPlaces {
+public enum LinuxPaths {
     /// Makes the runtime folder and the socket's, with all above them. The store's folder is made by those who may wait for
     /// its disk.
     public static func prepare(_ configuration: Configuration) throws(SystemError) {

@@ -11,7 +11,7 @@ import Testing
 @testable import ControlAPI
 
 /// A daemon in this process, over folders of its own, and a client of it; consoles are socket pairs.
-final class House: Sendable {
+final class ServerFixture: Sendable {
     let capture: CaptureService
     let hub: ConsoleHub
     let client: ControlClient
@@ -22,7 +22,7 @@ final class House: Sendable {
 
     init(
         nova: NovaOptions = NovaOptions(),
-        limits: ControlServer.Limits = .patient,
+        limits: ControlServer.Limits = .longTimeouts,
         servesItself: Bool = true,
         willEnterSession: @escaping @Sendable () async -> Void = {}
     ) throws {
@@ -57,12 +57,12 @@ final class House: Sendable {
         capture.stop()
     }
 
-    /// Opens another door, of TCP on the loopback, and returns a client that comes by it.
-    func open(_ door: NetworkDoor = NetworkDoor(identity: nil)) throws -> NetworkClient {
-        let listener = try NetworkAddress("127.0.0.1:0")!.listen()
-        let address = try #require(NetworkAddress(boundTo: listener.raw))
-        let raw = listener.release()
-        let task = Task { [server] in try await server.run(on: Descriptor(owning: raw), as: .network(door)) }
+    /// Opens another listener, of TCP on the loopback, and returns a client that comes by it.
+    func open(_ listener: TCPListener = TCPListener(identity: nil)) throws -> NetworkClient {
+        let socket = try NetworkAddress("127.0.0.1:0")!.listen()
+        let address = try #require(NetworkAddress(boundTo: socket.raw))
+        let raw = socket.release()
+        let task = Task { [server] in try await server.run(on: Descriptor(owning: raw), as: .network(listener)) }
         serving.withLock { $0.append(task) }
         return NetworkClient(address: address)
     }
@@ -107,16 +107,16 @@ final class House: Sendable {
 
 extension ControlServer.Limits {
     /// Limits of a server that waits for its clients however busy the machine is.
-    static var patient: Self {
+    static var longTimeouts: Self {
         var limits = Self()
-        limits.patience = .seconds(3600)
+        limits.requestTimeout = .seconds(3600)
         limits.pingInterval = .seconds(3600)
         return limits
     }
 }
 
 /// Writes all of `bytes`.
-func say(_ bytes: [UInt8], to descriptor: borrowing Descriptor) {
+func writeAll(_ bytes: [UInt8], to descriptor: borrowing Descriptor) {
     var done = 0
     while done < bytes.count {
         let count = bytes[done...].withUnsafeBytes { write(descriptor.raw, $0.baseAddress, $0.count) }
