@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The floor plan: a target is a room, `dependencies` are its doors. The rooms down to `Query` know
-// neither NIO nor Foundation; only `ControlAPI` and what stands on it do.
+// The module graph. The targets up to `Query` depend neither on NIO nor on Foundation; only `ControlAPI` and the
+// targets that depend on it do.
 
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
@@ -36,7 +36,7 @@ let package = Package(
     products: [
         .executable(name: "guestlog", targets: ["guestlog"]),
         .library(name: "LogStore", targets: ["LogStore"]),
-        // What Benchmarks/, a package of its own, measures.
+        // For the separate package Benchmarks/.
         .library(name: "LogModel", targets: ["LogModel"]),
         .library(name: "SystemIO", targets: ["SystemIO"]),
         .library(name: "Capture", targets: ["Capture"]),

@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The benchmarks are a package of their own, so that nobody who builds Guestlog builds them. scripts/bench runs them;
-// docs/performance.md holds what they found.
+// A separate package, so that building Guestlog does not build the benchmarks. scripts/bench runs them;
+// docs/performance.md has the results.
 
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
@@ -11,7 +11,7 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-func room(_ name: String) -> Target.Dependency {
+func library(_ name: String) -> Target.Dependency {
     .product(name: name, package: "guestlog")
 }
 
@@ -23,7 +23,7 @@ let package = Package(
     targets: [
         .executableTarget(
             name: "guestlog-bench",
-            dependencies: ["LogModel", "SystemIO", "LogStore", "Capture", "ConsoleHub", "Query"].map(room),
+            dependencies: ["LogModel", "SystemIO", "LogStore", "Capture", "ConsoleHub", "Query"].map(library),
             swiftSettings: settings
         )
     ]

@@ -1,29 +1,29 @@
 # shellcheck shell=bash
-# What the scripts share: speaking, missing packages, scratch folders, starting a small guest.
-# Source it after `set -euo pipefail`. But for the trap that tells where a script failed, it changes nothing
+# Functions of the scripts: messages, missing packages, scratch folders, starting a small guest.
+# Source it after `set -euo pipefail`. Apart from the trap that prints where a script failed, it changes nothing
 # until one of its functions is called.
 #
-# GUESTLOG_BUILD   where everything that is made or fetched is kept; default: build/ beside scripts/
+# GUESTLOG_BUILD   the folder for all built and fetched files; default: build/ beside scripts/
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${GUESTLOG_BUILD:-$root/build}
 cache=$build/cache
 export DEBIAN_FRONTEND=noninteractive
 
-# Under `set -e` a script may end at any command: it says at which.
+# Under `set -e` a script may end at any command: print which.
 set -o errtrace
 trap 'printf "%s:%s: failed: %s\n" "${BASH_SOURCE[0]}" "$LINENO" "$BASH_COMMAND" >&2' ERR
 
-# Speaking goes to standard error, so that standard output stays free for what a script answers.
+# Messages go to standard error, so that standard output is free for a script's result.
 log() { printf '==> %s\n' "$*" >&2; }
 die() {
-    # What is said here is enough.
+    # The message is enough.
     trap - ERR
     printf '%s: %s\n' "$(basename "$0")" "$*" >&2
     exit 1
 }
 
-# as_root COMMAND...: runs it as root, or says that it could not.
+# as_root COMMAND...: runs it as root, or prints why it cannot.
 as_root() {
     if [[ $EUID -eq 0 ]]; then
         "$@"
@@ -56,15 +56,15 @@ fresh_package_list() {
     apt_quietly update || die "apt-get update failed: no network, or no Debian mirror configured"
 }
 
-# Prints what apt-get said only when it failed.
+# Prints apt-get's output only when it fails.
 apt_quietly() {
-    local said
-    said=$(as_root apt-get -q "$@" 2>&1) && return
-    printf '%s\n' "$said" | tail -n 20 >&2
+    local output
+    output=$(as_root apt-get -q "$@" 2>&1) && return
+    printf '%s\n' "$output" | tail -n 20 >&2
     return 1
 }
 
-# fetch_package PACKAGE: prints the path of its .deb, fetched once and kept under build/cache.
+# fetch_package PACKAGE: prints the path of its .deb, fetched once into build/cache.
 fetch_package() {
     local package=$1 name
     name=$(package_file "$package")

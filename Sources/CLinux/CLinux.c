@@ -15,6 +15,7 @@
 #include <sys/file.h>
 #include <sys/fsuid.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -107,7 +108,7 @@ __attribute__((constructor)) static void crc_prepare(void) {
 
 uint32_t gl_crc32c(uint32_t crc, const void *bytes, size_t count) { return ~crc_function(~crc, bytes, count); }
 
-// Sixteen bytes that are compared and added at once, on every processor that has such a thing.
+// Sixteen bytes that are compared and added at once, on every processor with such instructions.
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
 size_t gl_count_byte(const void *bytes, size_t count, uint8_t needle) {
@@ -237,7 +238,7 @@ int gl_bytes_waiting(int fd) {
     return ioctl(fd, FIONREAD, &count) == 0 ? count : -1;
 }
 int gl_socket_pair(int fds[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds); }
-// Standard error stays: that is where messages go.
+// Standard error stays open for messages.
 int gl_daemon(void) {
     int messages = dup(STDERR_FILENO);
     int result = daemon(0, 0);
@@ -306,7 +307,7 @@ bool gl_same_file(int left, int right) {
            one.st_ino == other.st_ino && fcntl(left, F_GETFL) == fcntl(right, F_GETFL);
 }
 
-// A mutex of pthreads, robust and shared between processes: the kernel frees it when the thread that holds it ends.
+// A robust, process-shared mutex of pthreads: the kernel releases it when the thread that holds it ends.
 
 _Static_assert(sizeof(pthread_mutex_t) <= GL_LEASE_SIZE, "a lease has no room");
 
@@ -337,7 +338,7 @@ bool gl_is_in_memory(const char *path) {
     return statfs(path, &system) == 0 && (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
 }
 
-// The user last: who is root no more may not change the group.
+// The user last: after giving up root the thread may not change the group.
 void gl_set_file_owner(uid_t user, gid_t group) {
     setfsgid(group);
     setfsuid(user);

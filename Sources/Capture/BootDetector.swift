@@ -2,29 +2,28 @@ import LogModel
 import LogStore
 import TextFormats
 
-/// Notices in a console's text where a boot begins or ends.
+/// Detects in a console's text where boots begin and end.
 ///
-/// What the transport sees counts first: a console that is opened is a boot. Inside a live console, firmware that
-/// announces itself after anything else was seen is a reset; a kernel that announces itself without firmware before it
-/// is one too. A guest can print any banner, so at most one counts in ten seconds.
+/// Evidence from the transport comes first: opening a console is a boot. On a live console, a firmware banner after any
+/// other output is a reset, and so is a kernel banner without a firmware banner before it. A guest can print any
+/// banner, so at most one in ten seconds counts.
 struct BootDetector {
-    /// An event, and the place in the text given where it belongs: before that byte. Negative when the line began in
-    /// text given earlier.
+    /// An event, and its position in the given text: it belongs before that byte. Negative when the line began in text
+    /// given earlier.
     struct Finding: Equatable {
         var event: BootEvent
         var place: Int
     }
 
     private var hasFirmware = false
-    /// Until the transport says otherwise the machine has been running: what is captured again after a restart of ours
-    /// may be reset too.
+    /// True at first: after a restart of this process the machine has been running, and may be reset.
     private var hasKernel = true
     private var hasEnded = false
     private var lastBanner: Int64?
-    /// The beginning of the line in progress, as far as a banner needs it; nil once it is known to be none.
+    /// The beginning of the current line, as far as a banner needs it; nil once the line cannot be a banner.
     private var lineStart: [UInt8]? = []
 
-    /// Banners closer together than this, in microseconds, are one boot.
+    /// Banners closer together than this, in microseconds, belong to one boot.
     static let bannerInterval: Int64 = 10_000_000
 
     /// The transport saw the machine being switched on.
@@ -33,12 +32,12 @@ struct BootDetector {
         hasKernel = false
     }
 
-    /// Looks through the next text, received at `time`.
+    /// Scans the next text, received at `time`.
     mutating func scan(_ text: UnsafeRawBufferPointer, time: Int64) -> [Finding] {
         var findings: [Finding] = []
         var start = 0
         if var begun = lineStart, !begun.isEmpty {
-            // The line began earlier: complete its head, then go on at the next.
+            // The line began earlier: completes its head, then continues at the next.
             let earlier = begun.count
             let feed = Lines.firstFeed(in: text)
             let head = text.prefix(min((feed ?? text.count), BootBanner.lookAhead - earlier))
@@ -69,7 +68,7 @@ struct BootDetector {
         return findings
     }
 
-    /// Whether `line`, as far as it is known, is a banner.
+    /// Handles `line`, as far as it is known, if it is a banner.
     private mutating func judge(
         _ line: UnsafeRawBufferPointer,
         time: Int64,
@@ -100,7 +99,7 @@ struct BootDetector {
         return true
     }
 
-    /// Whether a boot may be told from a banner at `time`.
+    /// Whether a banner at `time` may begin a boot.
     private mutating func begin(_ time: Int64) -> Bool {
         if let last = lastBanner, (0..<Self.bannerInterval).contains(time - last) {
             return false
@@ -110,7 +109,7 @@ struct BootDetector {
         return true
     }
 
-    /// The first end that a boot tells of is its end: a panic is followed by "Restarting system".
+    /// The first end of a boot counts: a panic is followed by "Restarting system".
     private mutating func end(_ event: BootEvent, _ place: Int, _ findings: inout [Finding]) {
         if !hasEnded {
             hasEnded = true

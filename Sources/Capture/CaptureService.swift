@@ -5,7 +5,7 @@ import LogStore
 import Synchronization
 import SystemIO
 
-/// Which streams have a source: each has one at most.
+/// The streams that have a source: each has one at most.
 private final class Claims: Sendable {
     private let keys = Mutex<Set<StreamKey>>([])
 
@@ -14,40 +14,36 @@ private final class Claims: Sendable {
     }
 }
 
-/// Capture as a whole: the shards, the writer, the sealer, and the way in for sources.
+/// The capture service: the shards, the writer, the sealer, and the entry point for sources.
 ///
-/// Its life: `start`, from when on sources are drained; `awaitStore`, which waits for the disk; `prepareToStop`, while
-/// sources are drained still; `finish`, once they are let go.
+/// Its life cycle: `start`, after which sources are drained; `awaitStore`, which waits for the disk; `prepareToStop`,
+/// while sources are still drained; `finish`, after the sources were closed.
 public final class CaptureService: Sendable {
-    /// How capture is set up.
     public struct Options: Sendable {
-        /// The store's folder.
         public var store: String
-        /// The folder of the in-flight rings; should be on tmpfs. One process has it at a time.
+        /// The folder of the in-flight rings; should be on tmpfs. One process uses it at a time.
         public var inflight: String
-        /// Other such folders: what processes that have ended left there for this store is taken up too.
+        /// Other such folders: rings that ended processes left there for this store are recovered too.
         public var abandoned: [String]
-        /// Epoll threads; by default one per core, four at most.
+        /// The number of epoll threads; by default one per core, at most four.
         public var shards: Int
-        /// Bytes of one shard's ring.
+        /// Size of one shard's ring, in bytes.
         public var ringCapacity: Int
-        /// Bytes that all VMs together may take; nil: any number. Asked once, by a thread that may wait for the disk.
+        /// The limit of all VMs together, in bytes; nil: none. Called once, on a thread that may wait for the disk.
         public var totalQuota: @Sendable () -> Int?
-        /// How long a deleted VM's log stays, in microseconds.
+        /// How long a deleted VM's log is kept, in microseconds.
         public var deletedAge: Int64
-        /// Whether no other process of the kind may serve the store meanwhile.
+        /// Whether no other process of this kind may serve the store meanwhile.
         public var isExclusive: Bool
-        /// Whether what is made belongs to whom the store's folder belongs to, where this process is root. Plain files are
-        /// this process's in any case.
+        /// Whether files belong to the owner of the store's folder, when this process is root. Plain files always
+        /// belong to this process's user.
         public var usesStoreOwner: Bool
-        /// The bounds of one VM.
+        /// The limits of one VM.
         public var quota: @Sendable (VMIdentity) -> Quota
-        /// Where the store lies; tests put one here that fails or hangs.
+        /// The file system of the store; tests use one that fails or hangs.
         public var fileSystem: any FileSystem
-        /// What time it is.
         public var clock: any HostClock
 
-        /// Options with everything defaulted.
         public init(store: String, inflight: String) {
             self.store = store
             self.inflight = inflight
@@ -64,23 +60,20 @@ public final class CaptureService: Sendable {
         }
     }
 
-    /// The store that is written.
+    /// The store.
     public let store: Store
-    /// The epoll threads.
     public let shards: [Shard]
-    /// Rung after each commit.
+    /// Notified after each commit.
     public let notifier = CommitNotifier()
-    /// What is wrong just now.
+    /// The current problems.
     public let problems = Problems()
-    /// The daemon's own messages.
     public let diagnostics: Diagnostics
-    /// What time it is.
     public let clock: any HostClock
-    /// When a process before this one, which has ended without handing over, last drained anything, in microseconds since
-    /// the Unix epoch; nil: there was none, or all it left is gone.
+    /// When a previous process that ended without a handover last drained anything, in microseconds since the Unix
+    /// epoch; nil when there was none, or nothing is left of it.
     public let lastTurnBefore: Int64?
-    /// Whether a process before this one ended with something in flight that lay in its own memory alone, for the folder of
-    /// the rings was full: how much was lost with it nobody knows.
+    /// Whether a previous process ended with in-flight data in its own memory only, because the folder of the rings was
+    /// full: how much was lost is unknown.
     public let hasLostBefore: Bool
 
     private let opening: StoreOpening
@@ -88,7 +81,7 @@ public final class CaptureService: Sendable {
     private let hasOpened = OneShot()
     private let isStopping = OneShot()
     private let sealerMayBegin = OneShot()
-    /// The folders of rings that this process has: its own first. None when it has finished.
+    /// The ring folders of this process, its own first. None when it has finished.
     private let folders: Mutex<[InflightFolder]>
     private let abandonedRings: [InflightRing]
     private let writer: StoreWriter
@@ -96,12 +89,12 @@ public final class CaptureService: Sendable {
     private let sealer: SealerThread
     private let sealerEnded = OneShot()
     private let streams = Mutex<[StreamKey: StreamStatistics]>([:])
-    /// The streams that somebody feeds just now.
+    /// The streams that have a source now.
     private let claims = Claims()
     private let threads = Mutex<(shards: [WorkerThread], writer: WorkerThread?, sealer: WorkerThread?)>(([], nil, nil))
 
-    /// Prepares capture; nothing runs until `start()`, and the store's disk is not touched. Throws EWOULDBLOCK when another
-    /// process has the folder of the rings.
+    /// Prepares capture: nothing runs until `start()`, and the store's disk is not touched. Throws EWOULDBLOCK when
+    /// another process uses the folder of the rings.
     public init(_ options: Options, diagnostics: Diagnostics) throws(SystemError) {
         clock = options.clock
         self.diagnostics = diagnostics
@@ -174,15 +167,15 @@ public final class CaptureService: Sendable {
         sealer.setFailedSyncAction { [weak writer] in writer?.post { $0.rollAll() } }
     }
 
-    /// The part of the process's descriptors that is for the store's files. Half is for consoles (`ConsoleHub`), a quarter
-    /// for the API.
+    /// The divisor of the process's descriptors for the store's files. Half of the descriptors are for consoles
+    /// (`ConsoleHub`), a quarter for the API.
     private static let storeShare = 4
 
     private static let notDurable =
-        "what is in flight is kept in memory, and a crash would lose it; make room there, then restart guestlog"
+        "in-flight data is kept in memory, and a crash would lose it; free space there, then restart guestlog"
 
-    /// Starts the threads that drain the sources, and the one that opens the store: sources may be opened from now on,
-    /// though the store's disk may hang.
+    /// Starts the threads that drain the sources, and the one that opens the store. Sources may be opened from now on,
+    /// even while the store's disk hangs.
     public func start() throws(SystemError) {
         var shardThreads: [WorkerThread] = []
         for (number, shard) in shards.enumerated() {
@@ -203,7 +196,7 @@ public final class CaptureService: Sendable {
         threads.withLock { $0 = (shardThreads, writerThread, sealerThread) }
     }
 
-    /// The writer's thread.
+    /// The body of the writer's thread.
     private func write() {
         let result = openStore()
         if case .success(let opened) = result {
@@ -216,8 +209,8 @@ public final class CaptureService: Sendable {
         }
     }
 
-    /// Opens the store. What may pass, as a full disk, is tried again until the service stops; what is received meanwhile
-    /// is in the rings, and what they cannot hold is counted.
+    /// Opens the store. Transient errors, such as a full disk, are retried until the service stops; meanwhile output is
+    /// stored in the rings, and counted when they are full.
     private func openStore() -> Result<StoreOpening.Opened, SystemError> {
         var isFirst = true
         while true {
@@ -234,7 +227,7 @@ public final class CaptureService: Sendable {
                 return result
             }
             if problems.raise(Self.storeSubject, "not opened: \(error)") {
-                diagnostics.log(.error, "the store is not opened: \(error); tried again every second")
+                diagnostics.log(.error, "cannot open the store: \(error); retrying every second")
             }
             if isStopping.wait(seconds: 1) {
                 return result
@@ -244,9 +237,9 @@ public final class CaptureService: Sendable {
 
     private static let storeSubject = "store"
 
-    /// Waits until the store is open, for that many seconds (nil: as long as its disk takes); whether that is over. Throws
-    /// why it could not be opened: EWOULDBLOCK when another process serves it. What may pass is not thrown where the
-    /// caller is `patient`: it is in `problems`, and tried again until the stop.
+    /// Waits until the store is open, for at most that many seconds (nil: no limit); returns whether it is done. Throws
+    /// the error of opening: EWOULDBLOCK when another process serves the store. With `ignoringTransientErrors`,
+    /// transient errors are not thrown: they are in `problems`, and retried until the stop.
     @discardableResult
     public func awaitStore(seconds: Int? = nil, ignoringTransientErrors: Bool = false) throws(SystemError) -> Bool {
         guard hasOpened.wait(seconds: seconds), let result = opened.withLock({ $0 }) else {
@@ -258,14 +251,14 @@ public final class CaptureService: Sendable {
         return true
     }
 
-    /// How long a stop tries to put everything on disk before the sources are let go, in seconds.
+    /// How long a stop tries to put everything on disk before the sources are closed, in seconds.
     private static let persistLimit = 5
-    /// A disk is quick when neither a commit nor a sync has taken longer, in microseconds.
+    /// A disk is fast when neither a commit nor a sync has taken longer, in microseconds.
     private static let quick: Int64 = 50_000
 
-    /// Begins to stop, while the sources are drained as ever: commits what was received by now, puts it on disk, and ends
-    /// the threads that touch the disk. Whether they have ended; a disk that hangs keeps this waiting for `limit` seconds
-    /// at most, or, when that is nil, as long as it hangs.
+    /// Begins to stop, while the sources are still drained: commits what was received by now, syncs it, and ends the
+    /// threads that touch the disk. Returns whether they have ended. A disk that hangs delays the return by `limit`
+    /// seconds at most, or without limit when that is nil.
     public func prepareToStop(within limit: Int? = nil) -> Bool {
         _ = writer.pulse.takeSlowest()
         if case .success? = opened.withLock({ $0 }) {
@@ -274,7 +267,7 @@ public final class CaptureService: Sendable {
             if !done.wait(seconds: min(limit ?? Self.persistLimit, Self.persistLimit)) {
                 diagnostics.log(
                     .warning,
-                    "the disk is slow: not everything is on it yet; consoles are drained meanwhile"
+                    "the disk is slow: not everything is synced yet; consoles are drained meanwhile"
                 )
             }
         }
@@ -284,11 +277,10 @@ public final class CaptureService: Sendable {
         return writerEnded.wait(seconds: limit) && sealerEnded.wait(seconds: limit)
     }
 
-    /// Ends the threads, after `prepareToStop`, which said whether those of the disk `haveEnded`, and after the sources
-    /// were let go.
+    /// Ends the threads, after `prepareToStop`, which returned `haveEnded`, and after the sources were closed.
     ///
-    /// What was received since then is committed and put on disk where the disk is quick or nobody waits (`mayWait`). Else
-    /// it stays in the rings, and the next process commits it.
+    /// What was received since then is committed and synced if the disk is fast or the caller can wait (`mayWait`).
+    /// Otherwise it stays in the rings, and the next process commits it.
     public func finish(haveEnded: Bool, mayWait: Bool) {
         let threads = threads.withLock { threads in
             defer { threads = ([], nil, nil) }
@@ -318,7 +310,7 @@ public final class CaptureService: Sendable {
         writer.removeRings()
     }
 
-    /// Gives up what no other process may have meanwhile. A process that is replaced keeps it until its end.
+    /// Releases the locks. A process that is being replaced holds them until its end.
     private func release(mayWait: Bool) {
         guard mayWait else {
             return
@@ -330,28 +322,28 @@ public final class CaptureService: Sendable {
         opened.withLock { $0 = nil }
     }
 
-    /// Stops, and waits as long as the disk hangs. The caller has let go of the sources before.
+    /// Stops, and waits as long as the disk hangs. The caller has closed the sources before.
     public func stop() {
         finish(haveEnded: prepareToStop(), mayWait: true)
     }
 
-    /// The shard where a VM's descriptors live: the same one for all of them.
+    /// The shard of a VM's descriptors.
     public func shard(of vm: VMKey) -> Shard {
         shards[Int(vm.name.stableHash() % UInt64(shards.count))]
     }
 
     /// Why a stream cannot be opened.
     public enum OpenError: Error, CustomStringConvertible {
-        /// It is captured another way: once is enough.
+        /// It is captured another way already.
         case captured
-        /// The name is longer than `StreamKey.maximumName` bytes, or holds a NUL.
+        /// The name is longer than `StreamKey.maximumName` bytes, or contains a NUL.
         case unusableName
-        /// The shard has all the streams it can have.
+        /// The shard's maximum number of streams is reached.
         case tooManyStreams
         /// The folder of the in-flight rings is full.
         case noMemory(SystemError)
 
-        /// Whether it may be better soon.
+        /// Whether opening may succeed later.
         public var isTransient: Bool {
             switch self {
             case .tooManyStreams, .noMemory: true
@@ -361,15 +353,15 @@ public final class CaptureService: Sendable {
 
         public var description: String {
             switch self {
-            case .captured: "it is captured another way already; it is passed through, not stored twice"
-            case .unusableName: "the VM's name is longer than \(StreamKey.maximumName) bytes, or holds a NUL"
-            case .noMemory(let error): "no room where what is in flight is kept: \(error)"
+            case .captured: "it is captured another way already; it is passed through and not stored twice"
+            case .unusableName: "the VM's name is longer than \(StreamKey.maximumName) bytes, or contains a NUL"
+            case .noMemory(let error): "no room for in-flight data: \(error)"
             case .tooManyStreams: "\(InflightRing.slotCount) streams are captured on one thread already"
             }
         }
     }
 
-    /// The way in for one stream; to be called, and the result used, on the shard's thread.
+    /// Opens the intake of one stream; to be called, and the result used, on the shard's thread.
     public func open(
         _ key: StreamKey,
         options: StreamOptions,
@@ -398,8 +390,8 @@ public final class CaptureService: Sendable {
         return intake
     }
 
-    /// Runs `done`, on the writer's thread, once all that the sources of `shard` have given it by now is committed and in
-    /// its plain files. To be called on the shard's thread.
+    /// Runs `done`, on the writer's thread, after everything that the sources of `shard` have received by now was
+    /// committed and written to its plain files. To be called on the shard's thread.
     public func settle(_ shard: Shard, _ done: @escaping @Sendable () -> Void) {
         let number = shards.firstIndex { $0 === shard } ?? 0
         writer.post { [head = shard.ring.head] writer in
@@ -408,7 +400,7 @@ public final class CaptureService: Sendable {
         }
     }
 
-    /// Marks a VM as deleted: its history stays for `deletedAge`, and the next VM of its name begins a new one.
+    /// Marks a VM as deleted: its history is kept for `deletedAge`, and the next VM of its name begins a new one.
     public func end(_ vm: VMKey, _ done: @escaping @Sendable (SystemError?) -> Void) {
         writer.post { writer in
             do throws(SystemError) {
@@ -420,15 +412,15 @@ public final class CaptureService: Sendable {
         }
     }
 
-    /// The numbers of every stream opened since the start.
+    /// The statistics of every stream opened since the start.
     public func statistics() -> [StreamKey: StreamStatistics] {
         streams.withLock { $0 }
     }
 
-    /// How long the store's file system has been keeping the writer waiting, in microseconds.
+    /// How long the writer has been waiting for the store's file system, in microseconds.
     public var writerStuckFor: Int64 { writer.pulse.stuckFor }
 
-    // MARK: - Setting up
+    // MARK: - Setup
 
     static func hostBoot() -> String {
         let file = try? StoredFile("/proc/sys/kernel/random/boot_id", .read, on: LinuxFileSystem())

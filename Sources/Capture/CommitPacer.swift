@@ -1,20 +1,20 @@
-/// When a stream's bytes are committed: a busy stream every 4 KiB or 100 ms, the first bytes after 5 ms of quiet at once,
-/// as long as that does not happen too often. Times are monotonic microseconds.
+/// Decides when a stream's bytes are committed: a busy stream every 4 KiB or 100 ms, the first bytes after 5 ms of
+/// quiet at once, up to a rate limit. Times are monotonic microseconds.
 struct CommitPacer {
-    /// Bytes of one stream that are worth a commit.
+    /// Bytes of one stream that are committed at once.
     static let coalesceBytes = 4096
-    /// Longest that bytes wait for more.
+    /// The maximum time that bytes wait for more.
     static let coalesceInterval: Int64 = 100_000
     /// After this much quiet the first bytes do not wait.
     static let quietInterval: Int64 = 5000
-    /// Commits a second that need not wait for more bytes: about 1 % of a core.
+    /// Commits per second that do not wait for more bytes: about 1 % of a core.
     static let promptCommits = 2000
 
-    /// Streams with bytes that wait for more, and since when. One that was committed meanwhile may stand here again.
+    /// Streams with bytes that wait for more, and since when. A stream may be listed again after it was committed.
     private var waiting: [(sink: StreamSink, since: Int64)] = []
     private var prompt = RateMeter(RateLimit(rate: promptCommits, burst: promptCommits), now: 0)
 
-    /// Puts an entry behind those of its stream that wait; whether they are to be committed now.
+    /// Queues an entry of a stream; returns whether the stream is to be committed now.
     mutating func enqueue(
         _ entry: InflightRing.Entry,
         to sink: StreamSink,
@@ -34,7 +34,7 @@ struct CommitPacer {
         return false
     }
 
-    /// The streams that have waited long enough, or `all`; they wait no longer.
+    /// Removes and returns the streams that have waited long enough, or `all`.
     mutating func takeDue(at now: Int64, all: Bool) -> [StreamSink] {
         var due: [StreamSink] = []
         var count = 0
@@ -52,10 +52,9 @@ struct CommitPacer {
         return due
     }
 
-    /// When the next stream will have waited long enough; nil when none waits.
+    /// When the next stream is due; nil when none waits.
     var nextDue: Int64? { waiting.first.map { $0.since + Self.coalesceInterval } }
 
-    /// Forgets all that wait.
     mutating func removeAll() {
         waiting.removeAll()
     }

@@ -3,27 +3,27 @@ import Glibc
 import LogStore
 import SystemIO
 
-/// The folder of one process's rings, on tmpfs. Its file `lock` is locked while the process lives: so no process takes the
-/// rings of one that lives, in whatever namespace of process ids that is.
+/// The folder of one process's rings, on tmpfs. Its file `lock` is locked while the process runs: so no other process
+/// takes its rings, in whatever namespace of process ids.
 final class InflightFolder {
     let path: String
     private let lock: StoredFile
 
     private static let lockName = "lock"
 
-    /// Takes the folder for this process, and makes it when it is missing. Throws EWOULDBLOCK, with the other's process
-    /// id, when a process that lives has it.
+    /// Takes the folder for this process; creates it when it is missing. Throws EWOULDBLOCK, with the other's process
+    /// id, when a running process has it.
     init(_ path: String) throws(SystemError) {
         self.path = path
         let fileSystem = LinuxFileSystem()
         try fileSystem.makeDirectories(path)
         lock = try Self.lock(path)
         try lock.truncate(to: 0)
-        // On a full tmpfs there is no room for the number: it is there for messages alone.
+        // On a full tmpfs there is no room for the number, which is used in messages only.
         try? lock.write(at: 0, Array("\(getpid())\n".utf8))
     }
 
-    /// Takes the folder that a process of this user's has left; nil when there is none, or its process lives.
+    /// Takes the folder of an ended process of this user; nil when there is none, or its process runs.
     init?(abandonedAt path: String) {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid(),
@@ -44,24 +44,24 @@ final class InflightFolder {
             }
             throw SystemError("lock (in use by process \(owner ?? "?"))", folder, code: SystemError.wouldBlock)
         }
-        // The process before may have removed the folder, and the file with it, just before it let go.
+        // The previous process may have removed the folder, with the file in it, just before it released the lock.
         guard LinuxFileSystem().status(path) != nil else {
             throw SystemError("lock", folder, code: SystemError.notFound)
         }
         return file
     }
 
-    /// What processes that have ended left in the folder.
+    /// The rings of ended processes in the folder.
     struct AbandonedRings {
-        /// Their rings, oldest first.
+        /// The rings, oldest first.
         var rings: [InflightRing] = []
-        /// The number for the next one's.
+        /// The number for the next ring.
         var next = 1
-        /// Whether one of them had a ring in its own memory, and something in it.
+        /// Whether one of the processes had a ring in its own memory, with data in it.
         var hasLost = false
     }
 
-    /// Takes up what processes that have ended left here.
+    /// Opens the rings that ended processes have left here.
     func takeAbandoned(hostBoot: String) -> AbandonedRings {
         var found: [(generation: Int, ring: InflightRing)] = []
         var left = AbandonedRings()
@@ -72,7 +72,7 @@ final class InflightFolder {
             left.next = max(left.next, generation + 1)
             let file = path + "/" + name
             guard let ring = try? InflightRing(existing: file, hostBoot: hostBoot) else {
-                // Not one of this boot of the host, or of this version: nothing in it can be taken up.
+                // It is of another boot of the host, or of another version: nothing in it can be recovered.
                 left.hasLost = left.hasLost || LinuxFileSystem().status(file)?.size == 0
                 unlink(file)
                 continue
@@ -83,7 +83,7 @@ final class InflightFolder {
         return left
     }
 
-    /// Removes the folder when it holds nothing but the lock.
+    /// Removes the folder when it contains nothing but the lock.
     func removeIfEmpty() {
         let names = (try? LinuxFileSystem().names(in: path)) ?? []
         if names == [Self.lockName] {

@@ -1,12 +1,13 @@
 import CLinux
 
-/// A read that is under way, noted in the ring's header before it is begun: if the process dies between the kernel's
-/// answer and the entry's publishing, the next process finds out whether the bytes were taken, and they are not lost.
+/// A read in progress is noted in the ring's header before it begins. If the process dies between the kernel's answer
+/// and the publishing of the entry, the next process determines whether the bytes were taken, so that they are not
+/// lost.
 ///
-/// What tells is a mark at the place where the first byte will be: random, made by this process and seen by nobody. If
-/// it is gone, all bytes that were asked for are there, for no more were asked for than were waiting.
+/// The evidence is a random mark at the position of the first byte, known to this process only. If it is gone, all
+/// requested bytes are there, because no more were requested than were available.
 extension InflightRing {
-    /// Where things are in the note; it has a cache line of its own, and the next.
+    /// The layout of the note; it has a cache line of its own, and the next.
     private enum Layout {
         static let isNoted = HeaderLayout.read
         static let position = HeaderLayout.read + 8
@@ -18,14 +19,15 @@ extension InflightRing {
         static let mark = HeaderLayout.read + 64
     }
 
-    /// Bytes of a mark. Of a shorter read as many as it has: one byte of 256 is taken for its mark, and lost then.
+    /// Size of a mark, in bytes. A shorter read has a shorter mark: a single byte equals its mark in one of 256 cases,
+    /// and is lost then.
     private static let markSize = 16
 
     private static let processMark: (UInt64, UInt64) = (.random(in: 1...UInt64.max), .random(in: 1...UInt64.max))
 
     private var isNoted: UnsafeMutablePointer<UInt64> { headerWord(Layout.isNoted) }
 
-    /// Notes that `count` bytes, more than none, are to be read into the room reserved last. Producer.
+    /// Notes that `count` bytes, at least one, are to be read into the space reserved last. Producer.
     func beginRead(_ count: Int, slot: Int, time: Int64, flags: UInt16) {
         let mark = Self.processMark
         withUnsafeBytes(of: mark) { mark in
@@ -43,12 +45,12 @@ extension InflightRing {
         gl_store_release(isNoted, 1)
     }
 
-    /// The read brought nothing, or what it brought has been published. Producer.
+    /// The read returned nothing, or its bytes were published. Producer.
     func endRead() {
         gl_store_release(isNoted, 0)
     }
 
-    /// Publishes what a process that died had read and not published.
+    /// Publishes what an ended process had read and not published.
     func finishRead() {
         guard gl_load_acquire(isNoted) == 1 else {
             return

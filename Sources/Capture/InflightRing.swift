@@ -3,62 +3,62 @@ import Glibc
 import LogStore
 import SystemIO
 
-/// The only queue between a shard and the store: bytes on their way, in a file on tmpfs, so that they outlive the process.
+/// The only queue between a shard and the store: bytes in a file on tmpfs, which outlives the process.
 ///
-/// One producer (a shard) and one consumer (the store's writer), no locks: the producer owns `head`, the consumer
-/// `tail`, both grow for ever and are taken modulo the capacity. An entry is a header of 32 bytes and its payload,
-/// never bent over the end. Beside the entries lies a table of slots, one per stream: its key, what it holds, and the
-/// losses and boundaries not yet written as markers, each word owned by one side.
+/// One producer (a shard) and one consumer (the store's writer), without locks: the producer owns `head`, the consumer
+/// `tail`; both only increase and are taken modulo the capacity. An entry is a header of 32 bytes and its payload,
+/// never split at the end of the ring. Besides the entries there is a table of slots, one for each stream: its key, its
+/// byte counts, and the losses and boundaries that are not yet written as markers. Each word is owned by one side.
 ///
-/// No page of the mapping is touched before tmpfs has given it for good (fallocate): a full tmpfs means that there is no
-/// room in the ring, never a SIGBUS. Where tmpfs has no room even for the table's first pages, the ring lies in the
-/// process's own memory: then it works as ever, but a crash loses what is in it (`isDurable`). The file is empty then, and
-/// is removed as any ring's is, once nothing is left to be committed: an empty file tells the next process of a loss.
+/// No page of the mapping is touched before tmpfs has allocated it (fallocate): a full tmpfs means that the ring is
+/// full, never a SIGBUS. Where tmpfs has no room even for the table's first pages, the ring is in the process's own
+/// memory: it works as usual, but a crash loses its contents (`isDurable`). The file is empty then, and is removed like
+/// any ring's when nothing is left to commit: an empty file shows the next process that data was lost.
 ///
-/// The file says which store its bytes belong to. Who owns it is told by the lock of its folder (`InflightFolder`).
+/// The file names the store of its bytes. The lock of its folder shows which process owns it (`InflightFolder`).
 public final class InflightRing: @unchecked Sendable {
     // Sendable because each field of the mapping has one owning thread, and head and tail are published with
     // release and read with acquire.
 
-    /// What an entry is.
+    /// The kind of an entry.
     enum Kind: UInt8 {
         case padding = 0
         case data = 1
         case gap = 2
         case boot = 3
-        /// From here on the slot stands for the stream whose key it holds.
+        /// From here on the slot belongs to the stream whose key it has.
         case open = 4
-        /// The stream's source is gone: nothing more comes by this slot.
+        /// The stream's source is closed: no more entries of this slot follow.
         case close = 5
     }
 
-    /// How far an entry has come; written by the consumer.
+    /// The progress of an entry; written by the consumer.
     enum State: UInt8 {
         case fresh = 0
-        /// Its place in the stream is decided, the write may have happened.
+        /// Its position in the stream is decided; it may have been written.
         case assigned = 1
         /// Committed, or counted as lost.
         case done = 2
     }
 
-    /// Where things are in the file's first page; words of different threads a cache line apart, and the next one.
+    /// The layout of the file's first page; words of different threads are a cache line and the next one apart.
     enum HeaderLayout {
         static let hostBoot = 64
         static let hostBootSize = 64
         static let head = 128
         static let tail = 256
         static let slotsUsed = 384
-        /// When the shard last did anything, in microseconds since the Unix epoch.
+        /// When the shard was last active, in microseconds since the Unix epoch.
         static let lastTurn = 448
         static let read = 512
-        /// The store's identity; NULs while it is not known yet.
+        /// The store's identity; NULs while it is unknown.
         static let storeID = 640
-        /// The store's path, ended by NUL.
+        /// The store's path, terminated by NUL.
         static let storePath = 1024
         static let storePathSize = 1024
     }
 
-    /// Where things are in a slot, after the length of its key.
+    /// The layout of a slot, after the length of its key.
     private enum SlotLayout {
         static let bytesIn = 8
         static let bytesOut = 16
@@ -69,7 +69,7 @@ public final class InflightRing: @unchecked Sendable {
         static let key = 104
     }
 
-    /// Where things are in an entry's header, after the length of its payload.
+    /// The layout of an entry's header, after the length of its payload.
     private enum EntryLayout {
         static let kind = 4
         static let state = 5
@@ -82,18 +82,16 @@ public final class InflightRing: @unchecked Sendable {
     /// An entry, as the consumer sees it.
     struct Entry {
         let base: UnsafeMutableRawPointer
-        /// Logical position just after it.
         let end: UInt64
 
         var kind: Kind { Kind(rawValue: base.load(fromByteOffset: EntryLayout.kind, as: UInt8.self)) ?? .padding }
-        /// Whether it is something of a stream's: bytes or a marker.
+        /// Whether it belongs to a stream's contents: bytes or a marker.
         var isContent: Bool { [.data, .gap, .boot].contains(kind) }
         var slot: Int { Int(base.load(fromByteOffset: EntryLayout.slot, as: UInt32.self)) }
-        /// Receive time, microseconds since the Unix epoch.
         var time: Int64 { base.load(fromByteOffset: EntryLayout.time, as: Int64.self) }
         var isPlainOnly: Bool { flags & InflightRing.plainOnly != 0 }
-        /// Whether the plain file, if there is one, has these bytes; kept here so that a new process does not write them
-        /// again.
+        /// Whether the bytes are in the plain file, if there is one; stored here so that a new process does not write
+        /// them again.
         var isInPlainFile: Bool {
             get { flags & InflightRing.inPlainFile != 0 }
             nonmutating set {
@@ -116,24 +114,23 @@ public final class InflightRing: @unchecked Sendable {
             nonmutating set { base.storeBytes(of: newValue.rawValue, toByteOffset: EntryLayout.state, as: UInt8.self) }
         }
 
-        /// The stream offset of the first byte; only when assigned.
+        /// The stream offset of the first byte; valid in state `assigned` only.
         var offset: UInt64 {
             get { base.load(fromByteOffset: EntryLayout.offset, as: UInt64.self) }
             nonmutating set { base.storeBytes(of: newValue, toByteOffset: EntryLayout.offset, as: UInt64.self) }
         }
     }
 
-    /// Losses that are not yet a marker.
+    /// Losses that are not yet written as a marker.
     struct Loss {
         var bytes: UInt64 = 0
         var lines: UInt64 = 0
         var since: Int64 = 0
-        /// A `GapReason`; 0 once the gap is closed.
         var reason: UInt64 = 0
 
         var isOpen: Bool { reason != 0 }
 
-        /// The time of an absence of which nobody knows when it began.
+        /// The time of an absence that began at an unknown time.
         static let unknownSince: Int64 = 0
     }
 
@@ -143,43 +140,43 @@ public final class InflightRing: @unchecked Sendable {
     static let inPlainFile: UInt16 = 2
     private static let headerSize = 4096
     private static let slotSize = 512
-    /// Longest stream key.
+    /// Maximum size of a stream key.
     static let maximumKey = slotSize - SlotLayout.key
-    /// Streams one shard can have.
+    /// Maximum number of streams of one shard.
     public static let slotCount = 16_384
-    /// Most a single read can bring.
+    /// Maximum size of a single read.
     static let maximumPayload = 64 << 10
-    /// Below this much room a read is not worth it: the bytes are counted as lost instead.
+    /// With less free space than this, bytes are counted as lost instead of read.
     static let minimumPayload = 4096
-    /// With the ring empty and this part of it passed, writing begins at its start again, which keeps it in cache.
+    /// When the ring is empty and this part of it was passed, writing restarts at its beginning, which keeps it in
+    /// cache.
     ///
-    /// What is passed over is lost for as long as the consumer has not noticed: no more than half, for it may be stuck.
+    /// The skipped space is unusable until the consumer has noticed: at most half, because the consumer may be blocked.
     private static let rewindPart = 2
-    /// Bytes that are asked of tmpfs at once: little, so that a small tmpfs is used to its end.
+    /// Bytes requested from tmpfs at once: few, so that a small tmpfs is used up to its end.
     private static let backingStep = 256 << 10
-    /// Where the entries begin in the file.
+    /// The offset of the entries in the file.
     private static let dataStart = headerSize + slotCount * slotSize
 
-    /// The file; nil when the ring lies in memory.
+    /// The file; nil when the ring is in memory.
     private let file: Int32?
     private let mapping: UnsafeMutableRawPointer
     private let mappedSize: Int
     private let data: UnsafeMutableRawPointer
-    /// Bytes of entries it can hold.
+    /// Size of the entries' space, in bytes.
     public let capacity: Int
-    /// Where the ring lies.
     public let path: String
-    /// Whether what is in it outlives the process.
+    /// Whether the contents outlive the process.
     public var isDurable: Bool { file != nil }
 
-    // Producer's own.
+    // Owned by the producer.
     private(set) var head: UInt64
     var pendingPadding: UInt64 = 0
-    /// Bytes of entries that tmpfs has given memory for.
+    /// Bytes of the entries' space that tmpfs has allocated.
     private var backed = 0
 
-    /// Makes an empty ring at `path`, where none may be, for the bytes of the store in `store`. Where there is no room for
-    /// it, it lies in memory instead.
+    /// Creates an empty ring at `path`, where no file may exist, for the store in `store`. Without room for the file
+    /// the ring is in memory.
     public init(path: String, capacity: Int, hostBoot: String, store: String) throws(SystemError) {
         self.path = path
         self.capacity = capacity
@@ -211,15 +208,15 @@ public final class InflightRing: @unchecked Sendable {
         mapping.storeBytes(of: Self.magic, as: UInt64.self)
     }
 
-    /// Opens the ring that a process which has ended left at `path`; nil when nothing in it can be taken up: it is of
-    /// another boot of the host, or was never begun.
+    /// Opens the ring that an ended process left at `path`; nil when nothing in it can be recovered: it is of another
+    /// boot of the host, or was never begun.
     init?(existing path: String, hostBoot: String) throws(SystemError) {
         let number = try systemCall("open", path) { gl_open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0) }
         let opened = Descriptor(owning: number)
         var status = stat()
         try systemCall("stat", path) { fstat(number, &status) }
         let size = Int(status.st_size)
-        // Read, not mapped: a page that was never given would have to be given for that.
+        // Read, not mapped: an unallocated page would have to be allocated for that.
         let header = withUnsafeTemporaryAllocation(byteCount: Self.headerSize, alignment: 8) { buffer in
             let count = pread(number, buffer.baseAddress, buffer.count, 0)
             let isBegun = count == buffer.count && buffer.load(as: UInt64.self) == Self.magic
@@ -269,28 +266,28 @@ public final class InflightRing: @unchecked Sendable {
 
     private var header: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: mapping, count: Self.headerSize) }
 
-    // MARK: - Whose it is
+    // MARK: - The store
 
-    /// Says which store the bytes belong to, once that is known.
+    /// Sets the store of the bytes, once it is known.
     func setStore(_ identity: StoreIdentity) {
         Self.put(identity.text, at: mapping + HeaderLayout.storeID, room: StoreIdentity.length + 1)
     }
 
-    /// Whether its bytes belong to the store in the folder `path`, which is `identity`. A process that ended before it
-    /// knew the store's identity has left the path alone.
+    /// Whether the bytes belong to the store `identity` in the folder `path`. A process that ended before it knew the
+    /// identity has stored the path only.
     func belongs(to identity: StoreIdentity, at path: String) -> Bool {
         let known = Self.text(header, HeaderLayout.storeID, StoreIdentity.length)
         return known.isEmpty
             ? Self.text(header, HeaderLayout.storePath, HeaderLayout.storePathSize) == path : known == identity.text
     }
 
-    /// When its shard last did anything, in microseconds since the Unix epoch; 0: never.
+    /// When its shard was last active, in microseconds since the Unix epoch; 0: never.
     var lastTurn: Int64 {
         get { Int64(bitPattern: gl_load_acquire(headerWord(HeaderLayout.lastTurn))) }
         set { gl_store_release(headerWord(HeaderLayout.lastTurn), UInt64(bitPattern: newValue)) }
     }
 
-    /// Removes the ring's file; the mapping lives on until the last reference goes.
+    /// Removes the ring's file; the mapping stays until the last reference is gone.
     func removeFile() {
         FileOwner.asProcess { _ = unlink(path) }
     }
@@ -301,27 +298,25 @@ public final class InflightRing: @unchecked Sendable {
 
     private func place(_ position: UInt64) -> Int { Int(position % UInt64(capacity)) }
 
-    /// The payload of the entry at `position`.
     func payload(at position: UInt64) -> UnsafeMutableRawPointer { data + place(position) + Self.entryHeader }
 
-    /// A word of the file's first page.
     func headerWord(_ offset: Int) -> UnsafeMutablePointer<UInt64> {
         (mapping + offset).assumingMemoryBound(to: UInt64.self)
     }
 
     private static func aligned(_ size: Int) -> Int { (size + 31) & ~31 }
 
-    /// Bytes of entries published and not yet done; from either side.
+    /// Bytes of entries that are published and not done; for both sides.
     var used: Int { Self.difference(gl_load_acquire(headWord), gl_load_acquire(tailWord)) }
 
-    /// `left` less `right`; 0 when that would be negative, as in a ring that is damaged.
+    /// `left` less `right`; 0 when that would be negative, as in a damaged ring.
     private static func difference(_ left: UInt64, _ right: UInt64) -> Int {
         left > right ? Int(clamping: left - right) : 0
     }
 
     // MARK: - Producer
 
-    /// Room for the payload of one entry, to be filled and then published; nil when the ring is too full.
+    /// Space for the payload of one entry, to be filled and then published; nil when the ring is too full.
     func reserve() -> UnsafeMutableRawBufferPointer? {
         pendingPadding = 0
         let tail = gl_load_acquire(tailWord)
@@ -333,7 +328,7 @@ public final class InflightRing: @unchecked Sendable {
         if !mustWrap, !mayRewind, let room = room(at: start, free: free) {
             return room
         }
-        // The rest up to the end is passed over: it is too short, or tmpfs has no memory for it.
+        // The rest up to the end is skipped: it is too short, or tmpfs has no memory for it.
         guard free > toEnd + Self.entryHeader + Self.minimumPayload, let room = room(at: 0, free: free - toEnd) else {
             return nil
         }
@@ -341,8 +336,8 @@ public final class InflightRing: @unchecked Sendable {
         return room
     }
 
-    /// Room for a payload behind the header of the entry at `start`, of which `free` bytes are not in use; nil when that
-    /// is too little. Behind it there is always memory for the header of one more entry: the padding that passes over the
+    /// Space for a payload after the header of the entry at `start`, of which `free` bytes are not in use; nil when
+    /// that is too little. After it there is always memory for the header of one more entry: the padding that skips the
     /// rest.
     private func room(at start: Int, free: Int) -> UnsafeMutableRawBufferPointer? {
         let wanted = min(Self.entryHeader + Self.maximumPayload, free)
@@ -355,7 +350,7 @@ public final class InflightRing: @unchecked Sendable {
         return UnsafeMutableRawBufferPointer(start: data + start + Self.entryHeader, count: room)
     }
 
-    /// Asks tmpfs for memory for the entries below `end`, as far as it has any.
+    /// Requests memory from tmpfs for the entries below `end`, as far as it has any.
     private func askForMemory(upTo end: Int) {
         guard let file else {
             return
@@ -370,7 +365,7 @@ public final class InflightRing: @unchecked Sendable {
         }
     }
 
-    /// Makes tmpfs give memory for a part of the file.
+    /// Has tmpfs allocate a part of the file.
     private static func back(_ part: Range<Int>, of file: Int32, _ path: String) throws(SystemError) {
         let code = gl_allocate(file, part.lowerBound, part.count)
         guard code == 0 else {
@@ -378,7 +373,7 @@ public final class InflightRing: @unchecked Sendable {
         }
     }
 
-    /// Makes the first `count` bytes of the room reserved last an entry that the consumer sees.
+    /// Publishes the first `count` bytes of the space reserved last as an entry.
     func publish(_ count: Int, kind: Kind, slot: Int, time: Int64, flags: UInt16 = 0) {
         if pendingPadding > 0 {
             writeHeader(at: head, length: Int(pendingPadding) - Self.entryHeader, .padding, 0, 0, 0)
@@ -410,16 +405,16 @@ public final class InflightRing: @unchecked Sendable {
 
     // MARK: - Consumer
 
-    /// How far the producer has published.
+    /// The end of the published entries.
     var published: UInt64 { gl_load_acquire(headWord) }
 
-    /// Where the consumer stands: everything before is done.
+    /// The end of the entries that are done.
     var tail: UInt64 {
         get { gl_load_acquire(tailWord) }
         set { gl_store_release(tailWord, newValue) }
     }
 
-    /// The entry at `position`, or nil when none has been published there yet.
+    /// The entry at `position`, or nil when none is published there.
     func entry(at position: UInt64) -> Entry? {
         guard position < gl_load_acquire(headWord) else {
             return nil
@@ -428,14 +423,14 @@ public final class InflightRing: @unchecked Sendable {
         let length = Int(base.load(as: UInt32.self))
         let isPadding = base.load(fromByteOffset: EntryLayout.kind, as: UInt8.self) == Kind.padding.rawValue
         let size = isPadding ? Self.entryHeader + length : Self.aligned(Self.entryHeader + length)
-        // What a process that died left may be damaged: nothing beyond the ring is looked at.
+        // The ring of an ended process may be damaged: nothing outside it is read.
         guard place(position) + size <= capacity, position + UInt64(size) <= gl_load_acquire(headWord) else {
             return nil
         }
         return Entry(base: base, end: position + UInt64(size))
     }
 
-    /// Whether an entry is in it that is neither committed nor counted as lost.
+    /// Whether it has an entry that is neither committed nor counted as lost.
     var hasUncommitted: Bool {
         var position = tail
         while let entry = entry(at: position) {
@@ -453,23 +448,23 @@ public final class InflightRing: @unchecked Sendable {
         mapping + Self.headerSize + number * Self.slotSize
     }
 
-    /// The stream a slot stands for; empty when it stands for none.
+    /// The key of a slot's stream; empty when it has none.
     func key(of number: Int) -> [UInt8] {
         let length = min(Int(slot(number).load(as: UInt16.self)), Self.maximumKey)
         return Array(UnsafeRawBufferPointer(start: slot(number) + SlotLayout.key, count: length))
     }
 
-    /// Slots below this number have ever stood for a stream.
+    /// Slots below this number have been used.
     var slotsUsed: Int { min(Int(clamping: gl_load_acquire(slotsUsedWord)), Self.slotCount) }
 
-    /// Whether losses or boundaries of the slot's stream are noted that no marker tells of yet.
+    /// Whether losses or boundaries of the slot's stream are not yet written as markers.
     func hasUnwrittenMarkers(_ number: Int) -> Bool {
         shardLoss(number).bytes > 0 || writerLoss(number).bytes > 0 || !shardBoundaries(number).isEmpty
             || !writerBoundaries(number).isEmpty
     }
 
-    /// Makes a slot stand for a stream and zeroes its counts. Producer. Fails when tmpfs is full; slots are to be used
-    /// from the lowest number on, without leaving one out: all below `slotsUsed` have memory.
+    /// Assigns a slot to a stream and zeroes its counts. Producer. Throws when tmpfs is full. Slots must be used from
+    /// the lowest number on, without gaps: all below `slotsUsed` have memory.
     func setKey(_ key: [UInt8], of number: Int) throws(SystemError) {
         precondition(key.count <= Self.maximumKey, "keys are checked where streams are opened")
         if let file {
@@ -486,7 +481,7 @@ public final class InflightRing: @unchecked Sendable {
         (slot(number) + offset).assumingMemoryBound(to: UInt64.self)
     }
 
-    /// Bytes of the slot's stream that are in the ring.
+    /// Bytes of the slot's stream in the ring.
     func held(_ number: Int) -> Int {
         Self.difference(
             word(number, SlotLayout.bytesIn).pointee,
@@ -494,38 +489,34 @@ public final class InflightRing: @unchecked Sendable {
         )
     }
 
-    /// Counts bytes in; producer.
+    /// Adds to the bytes; producer.
     func addHeld(_ number: Int, _ count: Int) {
         word(number, SlotLayout.bytesIn).pointee &+= UInt64(count)
     }
 
-    /// Counts bytes out; consumer.
+    /// Subtracts from the bytes; consumer.
     func removeHeld(_ number: Int, _ count: Int) {
         gl_store_release(word(number, SlotLayout.bytesOut), word(number, SlotLayout.bytesOut).pointee &+ UInt64(count))
     }
 
-    /// What the shard had to drop; producer's.
+    /// The bytes that the shard dropped; producer.
     func shardLoss(_ number: Int) -> Loss { loss(number, at: SlotLayout.shardLoss) }
-    /// Sets what the shard had to drop; producer.
     func setShardLoss(_ number: Int, _ loss: Loss) { setLoss(number, at: SlotLayout.shardLoss, loss) }
-    /// What the writer could not write; consumer's.
+    /// The bytes that the writer could not write; consumer.
     func writerLoss(_ number: Int) -> Loss { loss(number, at: SlotLayout.writerLoss) }
-    /// Sets what the writer could not write; consumer.
     func setWriterLoss(_ number: Int, _ loss: Loss) { setLoss(number, at: SlotLayout.writerLoss, loss) }
 
-    /// The boundaries for whose markers the ring had no room; producer's.
+    /// The boundaries whose markers did not fit into the ring; producer.
     func shardBoundaries(_ number: Int) -> PendingBoundaries {
         PendingBoundaries(word: word(number, SlotLayout.shardBoundaries).pointee)
     }
-    /// Sets them; producer.
     func setShardBoundaries(_ number: Int, _ boundaries: PendingBoundaries) {
         word(number, SlotLayout.shardBoundaries).pointee = boundaries.word
     }
-    /// The boundaries whose markers could not be stored; consumer's.
+    /// The boundaries whose markers could not be stored; consumer.
     func writerBoundaries(_ number: Int) -> PendingBoundaries {
         PendingBoundaries(word: word(number, SlotLayout.writerBoundaries).pointee)
     }
-    /// Sets them; consumer.
     func setWriterBoundaries(_ number: Int, _ boundaries: PendingBoundaries) {
         word(number, SlotLayout.writerBoundaries).pointee = boundaries.word
     }

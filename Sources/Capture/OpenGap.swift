@@ -1,12 +1,12 @@
 import LogModel
 import LogStore
 
-/// What of one stream is lost and not yet told of: once when it begins, every ten seconds while it lasts, once when it
-/// ends, a marker tells what was lost since the one before.
+/// The losses of one stream that are not yet recorded. A marker is written when the gap begins, every ten seconds while
+/// it lasts, and when it ends; each counts the losses since the one before.
 ///
-/// The shard has one, for what found no room in the ring or came too fast; the writer has one, for what could not be
-/// stored. The counts lie in the stream's slot of the ring, so that they outlive the process. When they move they are
-/// taken away first: death in between loses a count and doubles none.
+/// The shard has one for bytes that did not fit into the ring or exceeded the rate; the writer has one for bytes that
+/// could not be stored. The counts are in the stream's slot of the ring, so that they outlive the process. When they
+/// are moved they are first removed from the old slot: a crash in between loses a count and never doubles one.
 struct OpenGap {
     /// Which of the slot's two counts it is.
     enum Counter {
@@ -27,14 +27,13 @@ struct OpenGap {
         }
     }
 
-    /// How often a gap that lasts is told of, in microseconds.
+    /// The interval between markers of a gap that lasts, in microseconds.
     static let markerInterval: Int64 = 10_000_000
 
     private let counter: Counter
     private var place: (ring: InflightRing, slot: Int)?
-    /// Whether something was lost and its closing marker is not written.
+    /// Whether something was lost and the closing marker is not written.
     private(set) var isOpen = false
-    /// Monotonic time of the last marker.
     private var lastEmitted: Int64?
 
     init(_ counter: Counter, in ring: InflightRing, slot: Int) {
@@ -42,7 +41,7 @@ struct OpenGap {
         place = (ring, slot)
     }
 
-    /// A count that has no slot until `move`.
+    /// A count without a slot until `move`.
     init(_ counter: Counter) {
         self.counter = counter
     }
@@ -55,7 +54,7 @@ struct OpenGap {
         }
     }
 
-    /// Counts what was lost at `time` (microseconds since the Unix epoch).
+    /// Counts a loss at `time` (microseconds since the Unix epoch).
     mutating func count(bytes: Int, lines: Int, at time: Int64, reason: GapReason) {
         var loss = loss
         if !isOpen {
@@ -69,12 +68,12 @@ struct OpenGap {
         set(loss)
     }
 
-    /// Whether a gap that lasts is to be told of again, at `now` (monotonic microseconds).
+    /// Whether another marker of a gap that lasts is due, at `now` (monotonic microseconds).
     func isDue(at now: Int64) -> Bool {
         isOpen && lastEmitted.map { now - $0 >= Self.markerInterval } ?? true
     }
 
-    /// What the next marker says: what was lost since the last one.
+    /// The contents of the next marker: the losses since the last one.
     func detail(isClosed: Bool) -> GapDetail {
         let loss = loss
         return GapDetail(
@@ -86,7 +85,7 @@ struct OpenGap {
         )
     }
 
-    /// That marker is written.
+    /// Records that the marker was written.
     mutating func emitted(isClosed: Bool, at now: Int64) {
         let loss = loss
         set(isClosed ? InflightRing.Loss() : InflightRing.Loss(since: loss.since, reason: loss.reason))
@@ -94,7 +93,7 @@ struct OpenGap {
         lastEmitted = now
     }
 
-    /// Counts from now on in another slot, and takes along what is counted.
+    /// Counts in another slot from now on, and moves the current counts there.
     mutating func move(to ring: InflightRing, slot: Int) {
         guard !isCounted(in: ring, slot) else {
             return
@@ -109,8 +108,8 @@ struct OpenGap {
         }
     }
 
-    /// Takes up what `other`, of a process that has ended or of a shard that has, counted in that slot and told in no
-    /// marker.
+    /// Adopts the losses that `other`, of an ended process or a closed shard, counted in that slot and did not record
+    /// in a marker.
     mutating func adopt(_ other: Counter, from ring: InflightRing, slot: Int) {
         let left = other.loss(ring, slot)
         guard left.bytes > 0, other != counter || !isOpen || !isCounted(in: ring, slot) else {
@@ -132,6 +131,5 @@ struct OpenGap {
 }
 
 extension InflightRing.Loss {
-    /// Why, as a marker says it.
     var gapReason: GapReason { GapReason(rawValue: UInt8(truncatingIfNeeded: reason)) ?? .overflow }
 }

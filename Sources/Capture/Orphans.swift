@@ -1,12 +1,12 @@
 import LogModel
 
-/// What processes that died had read and not committed, and what they had lost and not said, by stream.
+/// What ended processes had read and not committed, and their unrecorded losses, by stream.
 ///
-/// A stream's remains are taken up before its first new byte, when its options are known; those of streams that do not
-/// come back, soon after the start.
+/// A stream's data is recovered before its first new byte, when its options are known; that of streams without a new
+/// source, soon after the start.
 struct Orphans {
-    /// What is left of one stream in one slot of a ring. In the stream's order: what the writer could not store, the
-    /// entries, what the shard had no room for.
+    /// The data of one stream in one slot of a ring. In the stream's order: what the writer could not store, the
+    /// entries, what the shard dropped.
     struct UncommittedData {
         let ring: InflightRing
         let slot: Int
@@ -14,7 +14,7 @@ struct Orphans {
     }
 
     private(set) var uncommitted: [StreamKey: [UncommittedData]] = [:]
-    /// Their rings, oldest first.
+    /// The rings, oldest first.
     var rings: [InflightRing]
 
     init(_ rings: [InflightRing] = []) {
@@ -24,7 +24,7 @@ struct Orphans {
             for slot in 0..<ring.slotsUsed where ring.hasUnwrittenMarkers(slot) {
                 bySlot[slot] = UncommittedData(ring: ring, slot: slot)
             }
-            // A stream that was closed and opened again has two slots: that which was used first comes first.
+            // A stream that was closed and reopened has two slots: the one used first comes first.
             var order = bySlot.keys.sorted()
             var position = ring.tail
             while let entry = ring.entry(at: position) {
@@ -45,7 +45,7 @@ struct Orphans {
                 if let key = StreamKey(decoding: ring.key(of: slot)) {
                     uncommitted[key, default: []].append(left)
                 } else {
-                    // A slot that was being taken when the process died: nothing of it can be placed.
+                    // The slot was being assigned when the process died: its data belongs to no stream.
                     left.entries.forEach { $0.state = .done }
                 }
             }

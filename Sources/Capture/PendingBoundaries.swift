@@ -1,23 +1,21 @@
 import LogStore
 
-/// Something that the transport saw happen to a console between two bytes: where a boot begins or ends, or where the
-/// console was not listened to.
+/// An event between two bytes of a console, as seen by the transport: the begin or end of a boot, or of a time without
+/// capture.
 public enum ConsoleBoundary: Hashable, Sendable {
-    /// A boot began or ended.
     case boot(BootEvent)
-    /// Nobody listened for a while, for that reason; how much was said then is not known.
+    /// The console was not read for a while, for that reason; how much output is missing is unknown.
     case absence(GapReason)
 }
 
-/// Boundaries whose markers are still to be written, oldest first, in one word of a ring's slot, so that they outlive the
-/// process: a byte each, eight at most. When more come the oldest goes: of a console that flaps, the last is what counts.
+/// Boundaries whose markers are not yet written, oldest first, in one word of a ring's slot, so that they outlive the
+/// process: a byte each, at most eight. Beyond that the oldest is dropped, because the last matter most.
 struct PendingBoundaries: Hashable {
-    /// The word; 0: none.
     private(set) var word: UInt64
 
     private static let bitsEach: UInt64 = 8
 
-    /// The boundaries that `word` holds; bytes that stand for none, as in a ring that is damaged, are passed over.
+    /// The boundaries in `word`; invalid bytes, as in a damaged ring, are ignored.
     init(word: UInt64 = 0) {
         self.word = 0
         for place in (0..<UInt64(8)).reversed() where word != 0 {
@@ -29,7 +27,6 @@ struct PendingBoundaries: Hashable {
 
     var isEmpty: Bool { word == 0 }
 
-    /// The oldest; nil when there is none.
     var first: ConsoleBoundary? {
         guard let place = lastPlace else {
             return nil
@@ -49,14 +46,14 @@ struct PendingBoundaries: Hashable {
         word &= ~(0xff << (place * Self.bitsEach))
     }
 
-    /// The place of the highest byte that is not 0, counted from the lowest.
+    /// The index of the highest byte that is not 0, counted from the lowest.
     private var lastPlace: UInt64? {
         word == 0 ? nil : (63 - UInt64(word.leadingZeroBitCount)) / Self.bitsEach
     }
 }
 
 extension ConsoleBoundary {
-    /// One byte, never 0: the event's or the reason's own number.
+    /// One byte, never 0: the raw value of the event or the reason.
     var code: UInt64 {
         switch self {
         case .boot(let event): UInt64(event.rawValue)

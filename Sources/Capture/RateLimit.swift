@@ -1,24 +1,23 @@
-/// How fast a source that cannot wait may fill the store.
+/// The maximum rate at which a source may fill the store.
 public struct RateLimit: Hashable, Sendable {
-    /// Bytes a second, in the long run.
+    /// Bytes per second, in the long run.
     public var rate: Int
     /// Bytes at once, after a quiet time.
     public var burst: Int
 
-    /// 4 MiB a second, 32 MiB at once: no boot comes near it, a flood is cut down to it.
+    /// 4 MiB per second, 32 MiB at once: more than any boot needs, less than a flood.
     public static let standard = RateLimit(rate: 4 << 20, burst: 32 << 20)
 
-    /// A limit from its parts.
     public init(rate: Int, burst: Int) {
         self.rate = rate
         self.burst = burst
     }
 }
 
-/// Tells when a source goes over its rate, and when it has calmed down: a token bucket with a memory.
+/// Detects when a source exceeds its rate, and when it is below it again: a token bucket with hysteresis.
 ///
-/// Once over, a source stays over until a second's worth has gathered again, so a steady flood gives a few long gaps
-/// rather than thousands of short ones.
+/// A source over its rate stays over until a second's worth of tokens is available, so that a steady flood makes a few
+/// long gaps rather than thousands of short ones.
 struct RateMeter {
     let limit: RateLimit
     private var tokens: Double
@@ -31,7 +30,7 @@ struct RateMeter {
         last = now
     }
 
-    /// Whether a read at `now` (monotonic microseconds) may be kept.
+    /// Whether bytes read at `now` (monotonic microseconds) may be stored.
     mutating func allows(at now: Int64) -> Bool {
         tokens = min(Double(limit.burst), tokens + Double(now - last) * Double(limit.rate) / 1_000_000)
         last = now
@@ -43,7 +42,7 @@ struct RateMeter {
         return !isOver
     }
 
-    /// Counts `bytes` that were kept.
+    /// Counts `bytes` that were stored.
     mutating func spend(_ bytes: Int) {
         tokens -= Double(bytes)
     }

@@ -3,25 +3,25 @@ import LogStore
 import Synchronization
 import SystemIO
 
-/// The low-priority thread that compresses, syncs, and keeps the store within bounds.
+/// The low-priority thread that compresses, syncs, and enforces retention.
 final class SealerThread: @unchecked Sendable {
-    // Sendable because the sealer is touched on the thread alone; the rest is a mutex, atomics and an wakeEvent.
+    // Sendable because the sealer is touched on the thread alone; the rest is a mutex, atomics and a wake event.
 
-    /// At most one sync in this many microseconds.
+    /// The minimum interval between syncs, in microseconds.
     static let syncInterval: Int64 = 1_000_000
-    /// How often age limits are looked at.
+    /// The interval between checks of age limits.
     static let retentionInterval: Int64 = 3_600_000_000
-    /// How soon after a failure they are looked at again.
+    /// The delay of the next check after a failure.
     static let retryInterval: Int64 = 10_000_000
 
-    /// How long a stop waits for what is still to be sealed; it is on disk all the same.
+    /// How long a stop waits for pairs to be sealed; they are on disk in any case.
     static let stopTimeout: Int64 = 2_000_000
 
     private typealias Pair = (base: UInt64, stream: StreamID)
 
     private struct Queue {
         var pairs: [Pair] = []
-        /// At first too: what an earlier process wrote last may not be on disk.
+        /// True at first too: the last writes of an earlier process may not be on disk.
         var isDirty = true
         var whenOnDisk: [(stream: StreamID?, action: @Sendable () -> Void)] = []
     }
@@ -50,7 +50,7 @@ final class SealerThread: @unchecked Sendable {
         wakeEvent = try WakeEvent()
     }
 
-    /// What to do when a sync failed: close the active pairs.
+    /// Sets the action after a failed sync: it closes the active pairs.
     func setFailedSyncAction(_ action: @escaping @Sendable () -> Void) {
         onFailedSync.withLock { $0 = action }
     }
@@ -61,7 +61,7 @@ final class SealerThread: @unchecked Sendable {
         wakeEvent.signal()
     }
 
-    /// Says that something was committed and wants a sync within a second; from the writer.
+    /// Notes a commit, to be synced within a second; from the writer.
     func noteCommit() {
         let wasClean = queue.withLock { queue in
             defer { queue.isDirty = true }
@@ -72,7 +72,7 @@ final class SealerThread: @unchecked Sendable {
         }
     }
 
-    /// Runs `action` on the thread, once everything committed until now is on disk and nothing of `stream` waits to be
+    /// Runs `action` on the thread after everything committed until now is on disk and no pair of `stream` waits to be
     /// sealed; the stream is forgotten then.
     func whenOnDisk(_ stream: StreamID?, _ action: @escaping @Sendable () -> Void) {
         queue.withLock { queue in
@@ -82,20 +82,19 @@ final class SealerThread: @unchecked Sendable {
         wakeEvent.signal()
     }
 
-    /// Whether the last sync put everything on disk; to be asked after the thread's end.
+    /// Whether the last sync succeeded; to be asked after the thread's end.
     var isSynced: Bool { hasSynced.load(ordering: .acquiring) }
 
-    /// How long the last sync took, in microseconds.
     var syncDuration: Int64 { lastSyncTook.load(ordering: .relaxed) }
 
-    /// Puts on disk what was committed after the thread's end; on the thread that ended it.
+    /// Syncs what was committed after the thread's end; on the thread that ended it.
     func finish() {
         if queue.withLock({ $0.isDirty }) || sealer.isDirty {
             synchronize([])
         }
     }
 
-    /// Ends the thread once the queue is empty, or its patience is, and all is synced.
+    /// Ends the thread after the queue is empty, or `stopTimeout` has passed, and all is synced.
     func stop() {
         stopping.store(true, ordering: .releasing)
         wakeEvent.signal()
@@ -126,7 +125,7 @@ final class SealerThread: @unchecked Sendable {
             let next = now < lastSealing ? backlog.popFirst() : nil
             if let next, !attempt("sealing", { () throws(SystemError) in try sealer.seal(next.base, of: next.stream) })
             {
-                // The next sync seals what waits, and sees whether all is well again.
+                // The next sync seals the waiting pairs, and shows whether the failure persists.
                 queue.withLock { $0.isDirty = true }
             }
             let isDirty = queue.withLock { $0.isDirty } || sealer.isDirty
@@ -166,7 +165,7 @@ final class SealerThread: @unchecked Sendable {
             hasSynced.store(false, ordering: .releasing)
             queue.withLock { $0.whenOnDisk.insert(contentsOf: waiting, at: 0) }
             if problems.raise("sync", "\(error)") {
-                diagnostics.log(.error, "what was written may not be on disk: \(error)")
+                diagnostics.log(.error, "written data may not be on disk: \(error)")
             }
             onFailedSync.withLock { $0 }()
             return
@@ -183,7 +182,7 @@ final class SealerThread: @unchecked Sendable {
         }
     }
 
-    /// Forgets a stream of which nothing waits; whether that is so.
+    /// Forgets a stream without waiting pairs; returns whether it has none.
     private func forget(_ stream: StreamID, _ backlog: ArraySlice<Pair>) -> Bool {
         let isQueued = queue.withLock { $0.pairs.contains { $0.stream == stream } }
         return !isQueued && !backlog.contains { $0.stream == stream } && sealer.forget(stream)

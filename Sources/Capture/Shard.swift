@@ -3,26 +3,24 @@ import Glibc
 import LogModel
 import SystemIO
 
-/// One epoll thread with its ring: where the descriptors of a share of the VMs live.
+/// One epoll thread with its ring: it drains the descriptors of a part of the VMs.
 public final class Shard: @unchecked Sendable {
     // Sendable because all but `loop` is touched on the loop's thread alone.
 
-    /// The thread's loop.
     public let loop: EventLoop
-    /// The ring to the store's writer.
     let ring: InflightRing
     private let clock: any HostClock
     private let wakeWriter: @Sendable () -> Void
     private let writerProgress: @Sendable () -> UInt64
-    /// Slots whose stream is gone, and the ring's head then: what is behind it is not theirs.
+    /// Slots whose stream is closed, and the ring's head then: later entries are not theirs.
     private var freeSlots: [(slot: Int, head: UInt64)] = []
     private var nextSlot = 0
     private var openCount = 0
     private var hasPublished = false
-    /// Intakes with something left to say, by slot.
+    /// Intakes with unwritten markers, by slot.
     private var watched: [Int: StreamIntake] = [:]
     private var watchTimer: EventLoop.TimerToken?
-    /// Where bytes go that are read only to be counted.
+    /// The buffer for bytes that are read only to be counted.
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: InflightRing.maximumPayload, alignment: 64)
 
     init(
@@ -40,7 +38,7 @@ public final class Shard: @unchecked Sendable {
         loop.afterTurn = { [unowned self] in endTurn() }
     }
 
-    /// How far the store's writer has come: while this moves, the disk is slow, not stuck.
+    /// The writer's progress: while it increases, the disk is slow, not blocked.
     var progress: UInt64 { writerProgress() }
 
     deinit {
@@ -55,7 +53,7 @@ public final class Shard: @unchecked Sendable {
         }
     }
 
-    /// A place in the ring for one stream. Loop's thread only.
+    /// Assigns a slot of the ring to one stream. Loop's thread only.
     func openIntake(
         _ key: StreamKey,
         options: StreamOptions,
@@ -71,7 +69,7 @@ public final class Shard: @unchecked Sendable {
         do throws(SystemError) {
             try ring.setKey(encoded, of: slot)
         } catch {
-            // Only a slot that was never used can be refused, and that is the last one: its number is given back, so that
+            // Only the assignment of an unused slot can fail, and that is the last one: its number is returned, so that
             // all below `nextSlot` have memory.
             nextSlot -= 1
             throw .noMemory(error)
@@ -87,7 +85,7 @@ public final class Shard: @unchecked Sendable {
         )
     }
 
-    /// A slot of which nothing is in the ring any more, neither an entry nor a marker that is still to be written.
+    /// A slot without entries or unwritten markers in the ring.
     private func takeSlot() -> Int? {
         let tail = ring.tail
         let isFree = { [ring] (slot: Int, head: UInt64) in
@@ -103,14 +101,14 @@ public final class Shard: @unchecked Sendable {
         return nextSlot - 1
     }
 
-    /// Gives an intake's slot back; the key stays until it is used again.
+    /// Releases an intake's slot; the key stays until the slot is assigned again.
     func free(_ intake: StreamIntake) {
         openCount -= 1
         watched[intake.slot] = nil
         freeSlots.append((intake.slot, ring.head))
     }
 
-    /// What one stream may hold of the ring: 1 MiB or its fair share, whichever is more.
+    /// Bytes that one stream may use in the ring: 1 MiB or its fair share, whichever is more.
     var share: Int { max(1 << 20, ring.capacity / max(1, openCount)) }
 
     var wallNow: Int64 { clock.wallMicroseconds() }
@@ -121,14 +119,14 @@ public final class Shard: @unchecked Sendable {
         hasPublished = true
     }
 
-    /// Reads once what is not to be stored, for those who watch.
+    /// Reads once what is not to be stored, for the watchers.
     public func receiveUnstored(from descriptor: Int32) -> StreamIntake.Received {
         StreamIntake.read(descriptor, into: scratch)
     }
 
-    // MARK: - What is left to say
+    // MARK: - Unwritten markers
 
-    /// How often it is tried, in microseconds. Nothing to say, no timer.
+    /// The interval between attempts to write them, in microseconds. Without any there is no timer.
     static let tendInterval: Int64 = 1_000_000
     func watch(_ intake: StreamIntake) {
         watched[intake.slot] = intake

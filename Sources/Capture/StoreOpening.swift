@@ -2,21 +2,21 @@ import LogModel
 import LogStore
 import SystemIO
 
-/// The first thing that is done with the store's disk: its folder is made, its identity read, and, where one process alone
-/// may serve it, its lock taken. On the writer's thread, for the disk may hang, and guests are drained meanwhile.
+/// The first access to the store's disk: creates its folder, reads its identity, and locks it where only one process
+/// may serve it. Runs on the writer's thread, because the disk may hang while guests are drained.
 struct StoreOpening: Sendable {
     let store: Store
-    /// Whether this process is to be the only one of its kind on the store.
+    /// Whether no other process of this kind may serve the store.
     let isExclusive: Bool
-    /// Whether files are to belong to whom the store's folder belongs to.
+    /// Whether files belong to the owner of the store's folder.
     let usesOwner: Bool
 
-    /// A store that was opened.
+    /// An opened store.
     struct Opened: Sendable {
         let identity: StoreIdentity
-        /// As whom its threads touch files; nil: as the process.
+        /// The user as which its threads access files; nil: the process's own.
         let owner: FileOwner?
-        /// Held as long as the process serves the store.
+        /// Held while the process serves the store.
         let lock: StoreLock?
     }
 
@@ -31,13 +31,13 @@ struct StoreOpening: Sendable {
 
 /// The lock of the one daemon that serves a store: the file `.serve.lock` in it.
 final class StoreLock: @unchecked Sendable {
-    // Sendable because nothing is done with the file once it is locked.
+    // Sendable because the file is not used after it was locked.
 
     private let file: StoredFile
 
     private static let name = ".serve.lock"
 
-    /// Takes it. Throws EWOULDBLOCK when a daemon that lives has it.
+    /// Throws EWOULDBLOCK when a running daemon holds the lock.
     init(of store: Store) throws(SystemError) {
         file = try StoredFile(store.root + "/" + Self.name, .create, on: store.fileSystem)
         guard file.tryLock() else {

@@ -3,7 +3,7 @@ import LogModel
 import LogStore
 import SystemIO
 
-// What the sinks ask of the writer they live in.
+// The sinks' requests to their writer.
 extension StoreWriter: SinkOpening {
     var wallNow: Int64 { clock.wallMicroseconds() }
 

@@ -4,21 +4,19 @@ import LogModel
 import LogStore
 import SystemIO
 
-/// The one thread that writes a file system: empties the shards' rings into the store and the plain files.
-///
-/// When what was read of a stream is committed `CommitPacer` decides. When the file system hangs, this thread hangs with
-/// it, and nothing else does.
+/// The one thread that writes to a file system: moves the shards' rings into the store and the plain files.
+/// `CommitPacer` decides when bytes are committed. When the file system hangs, only this thread is blocked.
 final class StoreWriter: @unchecked Sendable {
     // Sendable because all but the inbox, the announcements and the pulse is touched on the thread alone.
 
-    /// How long the remains of a process that died wait for their stream to come back, in microseconds.
+    /// How long the data of an ended process waits for a new source of its stream, in microseconds.
     private static let orphanTimeout: Int64 = 2_000_000
-    /// How often idle active pairs are looked for, in microseconds.
+    /// The interval between checks for idle active pairs, in microseconds.
     private static let idleInterval: Int64 = 600_000_000
 
     private let rings: [InflightRing]
     private var orphans = Orphans()
-    /// When the remains of streams that did not come back are taken up; monotonic microseconds.
+    /// When the data of streams without a new source is recovered; monotonic microseconds.
     private var orphanDeadline = Int64.max
     let clock: any HostClock
     let diagnostics: Diagnostics
@@ -28,21 +26,21 @@ final class StoreWriter: @unchecked Sendable {
     private let fileLimit: Int
 
     private let inbox: WorkerInbox<StoreWriter>
-    /// For telling of a disk that hangs.
+    /// Detects a blocked disk.
     let pulse: WriterPulse
 
     private var scan: [UInt64] = []
     let streams: StreamTable
     private var pacer = CommitPacer()
-    /// Streams with a plain file for which something was taken up in this turn.
+    /// Streams with a plain file that have new entries in this turn.
     private var inPlainFiles: [StreamSink] = []
     private var failing: [StreamKey: StreamSink] = [:]
     private var nextIdleCheck: Int64 = 0
-    /// Whether something was committed that may have to be sealed for idleness.
+    /// Whether there were commits since all idle pairs were sealed.
     private var mayIdle = false
     private var flushesSinceFileCheck = 0
     let reserve: Reserve
-    /// Whether the disk is full: the reserve was given back, and only markers are written until it can be held again.
+    /// Whether the disk is full: the reserve was released, and only markers are written until it can be acquired again.
     var isDiskFull = false
     var nextReserveAttempt: Int64 = 0
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 64)
@@ -89,31 +87,29 @@ final class StoreWriter: @unchecked Sendable {
         inbox.wake()
     }
 
-    /// Runs `job` on the thread, soon.
+    /// Runs `job` on the thread.
     func post(_ job: @escaping @Sendable (StoreWriter) -> Void) {
         inbox.post(job)
     }
 
-    /// Ends the thread once what is in the rings by now is committed. What the shards put there meanwhile is for
-    /// `finish`.
+    /// Ends the thread after the current contents of the rings are committed. Later entries are left to `finish`.
     func stop() {
         inbox.stop()
     }
 
     // MARK: - On the thread
 
-    /// Says which store the rings' bytes belong to; before `run`.
+    /// Sets the store of the rings' bytes; before `run`.
     func setStore(_ identity: StoreIdentity) {
         rings.forEach { $0.setStore(identity) }
     }
 
-    /// Takes up what processes that have ended left in `rings`, which hold bytes of this store's; before `run`.
+    /// Recovers the data of ended processes in `rings`, which belong to this store; before `run`.
     func adopt(_ rings: [InflightRing]) {
         orphans = Orphans(rings)
         orphanDeadline = rings.isEmpty ? .max : clock.monotonicMicroseconds() + Self.orphanTimeout
     }
 
-    /// Serves until `stop()`.
     func run() {
         _ = reserve.acquire()
         while !inbox.isStopping {
@@ -128,15 +124,15 @@ final class StoreWriter: @unchecked Sendable {
         } while zip(scan, ends).contains { $0 < $1 }
     }
 
-    /// Commits all that is left in the rings and tells of all losses, once the shards and the thread have ended; on the
-    /// thread that ended them.
+    /// Commits the remaining contents of the rings and records all losses, after the shards and the thread have ended;
+    /// on the thread that ended them.
     func finish() {
         while turn(at: clock.monotonicMicroseconds(), takesAll: true) {}
         flushLossCounters(at: clock.monotonicMicroseconds())
         advanceTails()
     }
 
-    /// Takes up a part of what the rings hold and commits what is due, or all that it takes up; whether there was
+    /// Takes a part of the rings' entries and commits the streams that are due, or all; returns whether there was
     /// anything.
     private func turn(at now: Int64, takesAll: Bool) -> Bool {
         pulse.begin(at: now)
@@ -157,7 +153,7 @@ final class StoreWriter: @unchecked Sendable {
         return didWork
     }
 
-    /// Does what was posted; whether there was anything.
+    /// Runs the posted jobs; returns whether there were any.
     private func runJobs() -> Bool {
         let jobs = inbox.takeJobs()
         for job in jobs {
@@ -166,7 +162,7 @@ final class StoreWriter: @unchecked Sendable {
         return !jobs.isEmpty
     }
 
-    /// Sleeps until there is something to do.
+    /// Sleeps until there is work.
     private func sleep(_ now: Int64) {
         var times = failing.values.compactMap(\.retryAt)
         if let due = pacer.nextDue {
@@ -183,7 +179,7 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
-    /// Takes up what the rings hold; whether there was anything.
+    /// Takes entries from the rings; returns whether there were any.
     private func drain(at now: Int64) -> Bool {
         var didWork = false
         for (number, ring) in rings.enumerated() {
@@ -202,7 +198,7 @@ final class StoreWriter: @unchecked Sendable {
         return didWork
     }
 
-    /// Bytes taken from one ring before it gets their room back, and the other rings and the clock get their turn.
+    /// Bytes taken from one ring in a turn, before their space is released and the other rings have their turn.
     private static let bytesPerTurn: UInt64 = 256 << 10
 
     private func take(_ entry: InflightRing.Entry, ring: InflightRing, number: Int, at now: Int64) {
@@ -224,9 +220,9 @@ final class StoreWriter: @unchecked Sendable {
         entry.state = .done
     }
 
-    // MARK: - Streams come and go
+    // MARK: - Opening and closing streams
 
-    /// Says what a slot will stand for, before the entry that opens it is published; from the shard.
+    /// Announces the stream of a slot, before the entry that opens it is published; from the shard.
     func announce(_ announcement: StreamTable.Announcement, ring: Int, slot: Int) {
         streams.announce(announcement, ring: ring, slot: slot)
     }
@@ -246,8 +242,8 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
-    /// Lets go of a stream that has no source any more, once all that was lost of it is told; and, when it was the VM's
-    /// last, of the VM, once all of it is on disk.
+    /// Releases a stream without a source after all its losses are recorded; and after its last stream, the VM, once
+    /// everything is on disk.
     private func release(_ sink: StreamSink) {
         guard sink.openSlots == 0, sink.retryAt == nil, streams.contains(sink) else {
             return
@@ -267,7 +263,7 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
-    /// Commits what earlier processes had read of a stream and not committed, and says what they had lost and not said.
+    /// Commits what ended processes had read of a stream and not committed, and records their losses.
     private func adopt(_ key: StreamKey, at now: Int64) {
         let uncommitted = orphans.take(key)
         guard !uncommitted.isEmpty else {
@@ -290,7 +286,7 @@ final class StoreWriter: @unchecked Sendable {
         release(sink)
     }
 
-    /// At the end: what the shards counted as lost and had no room to say.
+    /// At the end: records losses that the shards counted and had no room for.
     private func flushLossCounters(at now: Int64) {
         for (number, ring) in rings.enumerated() {
             for slot in 0..<ring.slotsUsed where ring.hasUnwrittenMarkers(slot) {
@@ -312,7 +308,7 @@ final class StoreWriter: @unchecked Sendable {
         hasWritten(sink)
     }
 
-    /// Tells those who wait for what was written of a stream, or remembers that it has to be tried again.
+    /// Notifies followers of a commit, or schedules a retry after a failure.
     private func hasWritten(_ sink: StreamSink) {
         failing[sink.key] = sink.retryAt == nil ? nil : sink
         guard let id = sink.id, let writer = sink.writer else {
@@ -325,7 +321,7 @@ final class StoreWriter: @unchecked Sendable {
         notifier.notify(id)
     }
 
-    /// Hands the stream's closed pairs to the sealer.
+    /// Passes the stream's closed pairs to the sealer.
     func seal(_ writer: StreamWriter, _ id: StreamID) {
         for base in writer.takeClosedPairs() {
             sealer.seal(base, of: id)
@@ -350,7 +346,7 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
-    /// Closes pairs that nothing was added to for an hour, so that they are compressed.
+    /// Closes pairs that were unchanged for an hour, so that they are compressed.
     private func closeIdlePairs(at now: Int64) {
         guard now >= nextIdleCheck else {
             return
@@ -381,14 +377,14 @@ final class StoreWriter: @unchecked Sendable {
         closeLongestUnused()
     }
 
-    /// Keeps the number of open files below the process's limit: those longest unused are closed.
+    /// Limits the number of open files: closes those unused for longest.
     private func closeLongestUnused() {
         guard flushesSinceFileCheck > fileLimit / 16 else {
             return
         }
         flushesSinceFileCheck = 0
         let open = streams.sinks.filter { $0.writer?.isOpen == true }
-        // Two files a stream; an eighth of the limit may be opened before the next look.
+        // Two files for each stream; an eighth of the limit may be opened before the next check.
         guard open.count * 2 > fileLimit * 3 / 4 else {
             return
         }
@@ -397,9 +393,9 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
-    // MARK: - Control, by post
+    // MARK: - Posted jobs
 
-    /// Closes all active pairs of a failed sync's file system, so that nothing more is added to what may be lost.
+    /// Closes all active pairs after a failed sync, so that nothing is appended to files that may be lost.
     func rollAll() {
         for sink in streams.sinks {
             guard let writer = sink.writer, let id = sink.id else {
@@ -410,7 +406,7 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
-    /// Commits all that a ring holds below `head`.
+    /// Commits the ring's entries below `head`.
     func settle(ring: Int, upTo head: UInt64) {
         let now = clock.monotonicMicroseconds()
         while scan[ring] < head, drain(at: now) {
@@ -421,10 +417,11 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
-    /// Marks a VM as deleted and lets go of it.
+    /// Marks a VM as deleted and releases it.
     func end(_ key: VMKey) throws(SystemError) {
-        // What was said before is its own: left in the rings it would begin the history of the next VM of its name.
-        // A turn takes a part of a ring; who goes on speaking meanwhile keeps us no longer than all of it takes.
+        // Earlier output belongs to it: left in the rings it would begin the history of the next VM of its name. A turn
+        // takes a part of a ring; the number of turns is bounded, so a guest that continues to write does not delay
+        // this without end.
         for _ in 0...(rings[0].capacity / Int(Self.bytesPerTurn)) where drain(at: clock.monotonicMicroseconds()) {
             advanceTails()
         }
@@ -440,8 +437,8 @@ final class StoreWriter: @unchecked Sendable {
         try streams.end(key)
     }
 
-    /// Removes the rings' files that hold nothing any more; one that holds bytes which could not be committed, or losses
-    /// that could not be told, stays for the next process.
+    /// Removes the files of empty rings. A ring with bytes that could not be committed, or losses that could not be
+    /// recorded, is left to the next process.
     func removeRings() {
         var all = rings + orphans.rings
         removeSpent(&all)
@@ -457,7 +454,7 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
-    /// Lets go of everything, after the thread's end. When all of it is on disk, it needs no repair.
+    /// Releases everything, after the thread's end. When everything is on disk, no repair will be needed.
     func close(isSynced: Bool) {
         streams.close(isSynced: isSynced)
         failing.removeAll()

@@ -4,12 +4,12 @@ import LogModel
 import LogStore
 import SystemIO
 
-/// Where one stream's bytes enter capture. Lives on its shard's thread.
+/// The entry point of one stream's bytes. Lives on its shard's thread.
 ///
-/// Every `receive` takes what the descriptor has, whether it can be kept or not: the guest never waits. What cannot be
-/// kept is counted in the ring's slot, so that the count outlives the process, and becomes gap markers: one when the
-/// gap opens, one every ten seconds, one when it closes. The marker of a boundary that finds no room waits there too, and
-/// comes before the next byte.
+/// Every `receive` reads available bytes, whether they can be stored or not: the guest never waits. Bytes that cannot
+/// be stored are counted in the ring's slot, so that the count outlives the process, and become gap markers: one when
+/// the gap opens, one every ten seconds, one when it closes. The marker of a boundary that does not fit waits there
+/// too, and precedes the next byte.
 public final class StreamIntake {
     let slot: Int
     private let shard: Shard
@@ -21,10 +21,9 @@ public final class StreamIntake {
     private var lastDrop: Int64 = 0
     /// Boundaries whose markers the ring had no room for.
     private var pending = PendingBoundaries()
-    /// Whether the ring has the entry that says what the slot stands for: not before there is something to say.
+    /// Whether the ring has the slot's `open` entry; it is written with the first other entry.
     private var isOpened = false
     private var isClosed = false
-    /// The stream's numbers.
     public let statistics: StreamStatistics
 
     private let onClose: () -> Void
@@ -47,17 +46,16 @@ public final class StreamIntake {
         self.statistics = statistics
     }
 
-    /// What a read brought.
+    /// The result of a read.
     public enum Received {
-        /// These bytes; valid until the shard's next read.
+        /// Bytes; valid until the shard's next read.
         case bytes(UnsafeRawBufferPointer)
-        /// Nothing is there now.
+        /// Nothing is available.
         case nothing
         /// The other end is closed, or the descriptor failed with that errno.
         case end(Int32?)
     }
 
-    /// Reads once from `descriptor`, which must not block.
     public func receive(from descriptor: Int32) -> Received {
         let now = shard.monotonicNow
         let isOverRate = isOverRate(at: now)
@@ -70,7 +68,7 @@ public final class StreamIntake {
         }
         let time = shard.wallNow
         statistics.receive(bytes.count, at: time)
-        // Published first: a gap's marker takes the room behind it.
+        // Published first: a gap's marker takes the space after it.
         if room != nil {
             publish(bytes.count, time: time, isPlainOnly: isOverRate)
             ring.endRead()
@@ -83,23 +81,24 @@ public final class StreamIntake {
         return received
     }
 
-    /// Whether what is read next has room in the ring, or is over its rate and needs none. A source whose other end can
-    /// wait a moment asks before it reads.
+    /// Whether the ring has room for the next read, or the bytes are over the rate and need none. Sources whose other
+    /// end can wait briefly check before reading.
     public var hasRoom: Bool {
         let needsRoom = hasPlainFile || !isOverRate(at: shard.monotonicNow)
         return !needsRoom || (ring.held(slot) <= shard.share - InflightRing.maximumPayload && reserve() != nil)
     }
 
-    /// How far the store's writer has come: while this moves, the disk is slow, not stuck.
+    /// The writer's progress: while it increases, the disk is slow, not blocked.
     public var progress: UInt64 { shard.progress }
 
-    /// Reads what is waiting into `room`, having noted that in the ring first.
+    /// Reads available bytes into `room`, after noting the read in the ring.
     private func read(
         _ descriptor: Int32,
         into room: UnsafeMutableRawBufferPointer,
         isPlainOnly: Bool
     ) -> Received {
-        // No more than is known to be there: then the read brings that or nothing. What has come meanwhile is next.
+        // At most what is known to be available: then the read returns that or nothing. Bytes that arrive meanwhile are
+        // read next.
         let waiting = Int(gl_bytes_waiting(descriptor))
         guard waiting >= 0 else {
             return Self.read(descriptor, into: room)
@@ -123,7 +122,7 @@ public final class StreamIntake {
         return errno == EAGAIN || errno == EINTR ? .nothing : .end(errno)
     }
 
-    /// Takes `bytes` that somebody else has read; what does not fit is dropped with a gap.
+    /// Accepts `bytes` that were read elsewhere; what does not fit is dropped and counted as a gap.
     public func put(_ bytes: UnsafeRawBufferPointer) {
         let now = shard.monotonicNow
         let time = shard.wallNow
@@ -146,10 +145,10 @@ public final class StreamIntake {
         }
     }
 
-    /// Marks what the transport saw: a boot's beginning or end, or a time in which nobody listened. When that time
-    /// began is `since`, in microseconds since the Unix epoch; nil: with the stream's last record.
+    /// Records a boundary that the transport saw: the begin or end of a boot, or a time without capture that began at
+    /// `since`, in microseconds since the Unix epoch; nil: at the stream's last record.
     ///
-    /// The marker comes behind all that was received before, and what of that was lost is told before it.
+    /// The marker follows everything received before, and the markers of losses before it.
     public func mark(_ boundary: ConsoleBoundary, since: Int64? = nil) {
         guard closeGap(), pending.isEmpty, write(boundary, since: since) else {
             pending.append(boundary)
@@ -175,7 +174,7 @@ public final class StreamIntake {
         return true
     }
 
-    /// Writes the markers of boundaries that found no room before; whether none is left.
+    /// Writes the markers of pending boundaries; returns whether none is left.
     private func writePending() -> Bool {
         while let boundary = pending.first {
             guard write(boundary) else {
@@ -187,7 +186,7 @@ public final class StreamIntake {
         return true
     }
 
-    /// Counts what was read elsewhere since `since` (microseconds since the Unix epoch) and could not be kept.
+    /// Counts bytes that were read elsewhere since `since` (microseconds since the Unix epoch) and not stored.
     public func countLoss(bytes: Int, lines: Int, since: Int64, reason: GapReason) {
         guard bytes > 0 else {
             return
@@ -201,7 +200,7 @@ public final class StreamIntake {
         }
     }
 
-    /// Ends the intake. Its slot is free once the ring has taken the last of it.
+    /// Ends the intake. Its slot is released after the ring has the last of its entries.
     public func close() {
         isClosed = true
         onClose()
@@ -210,7 +209,7 @@ public final class StreamIntake {
         }
     }
 
-    /// Says the last that is to be said of the stream; whether there was room for it.
+    /// Writes the last entries of the stream; returns whether there was room.
     private func finish() -> Bool {
         guard isOpened || gap.isOpen || !pending.isEmpty else {
             shard.free(self)
@@ -225,7 +224,7 @@ public final class StreamIntake {
         return true
     }
 
-    // MARK: - Keeping
+    // MARK: - Storing
 
     private func isOverRate(at now: Int64) -> Bool {
         guard meter != nil else {
@@ -234,7 +233,7 @@ public final class StreamIntake {
         return !meter!.allows(at: now)
     }
 
-    /// Room for an entry; the first of all says what the slot stands for.
+    /// Space for an entry; the first one is the slot's `open` entry.
     private func reserve() -> UnsafeMutableRawBufferPointer? {
         if !isOpened, ring.reserve() != nil {
             ring.publish(0, kind: .open, slot: slot, time: shard.wallNow)
@@ -244,10 +243,11 @@ public final class StreamIntake {
         return isOpened ? ring.reserve() : nil
     }
 
-    /// Room for a read, unless the stream holds its share of the ring already. The bytes of a gap that ends here get
-    /// their marker first.
+    /// Space for a read, unless the stream uses its share of the ring already. If a gap ends here, its marker is
+    /// written first.
     ///
-    /// Once over, it stays over until half its share is free again, so that a slow disk gives a few long gaps.
+    /// A stream over its share stays over until half its share is free again, so that a slow disk makes a few long
+    /// gaps.
     private func roomInRing(closingGap: Bool) -> UnsafeMutableRawBufferPointer? {
         let held = ring.held(slot)
         let share = shard.share
@@ -283,10 +283,10 @@ public final class StreamIntake {
         }
     }
 
-    /// Ends the gap with its marker, if one is open; whether none is open now.
+    /// Ends an open gap with its marker; returns whether none is open now.
     private func closeGap() -> Bool { !gap.isOpen || writeGap(isClosed: true) }
 
-    /// Writes what was lost since the last marker; whether there was room.
+    /// Writes a marker of the losses since the last one; returns whether there was room.
     private func writeGap(isClosed: Bool) -> Bool {
         guard let room = reserve() else {
             return false
@@ -304,8 +304,9 @@ public final class StreamIntake {
         shard.published()
     }
 
-    /// Looks at what is still to be said, once a second: closes a gap when nothing was dropped for a second, goes on
-    /// telling of it every ten, and ends an intake that could not end for want of room. Whether nothing is left.
+    /// Called once a second while markers are unwritten: closes a gap after a second without losses, writes another
+    /// marker of a longer one every ten, and completes an intake that could not end without room. Returns whether
+    /// nothing is left.
     func tend(at now: Int64) -> Bool {
         if isClosed {
             return finish()

@@ -1,17 +1,14 @@
 import LogModel
 
-/// Which stream of which VM a source feeds: what the transport knows of it, and enough to open it again.
+/// The stream and VM of a source: what the transport knows, and enough to open the stream again.
 public struct StreamKey: Hashable, Sendable {
-    /// The VM's name.
     @Bytewise public var name: String
-    /// Its UUID, in canonical form, where the transport gives one.
+    /// Its UUID, in canonical form, if the transport provides one.
     public var uuid: String?
-    /// Its namespace, where the transport gives one.
+    /// Its namespace, if the transport provides one.
     @Bytewise public var namespace: String?
-    /// The stream.
     public var stream: StreamName
 
-    /// A key from its parts.
     public init(name: String, uuid: String? = nil, namespace: String? = nil, stream: StreamName = .console0) {
         self.name = name
         self.uuid = uuid
@@ -19,13 +16,11 @@ public struct StreamKey: Hashable, Sendable {
         self.stream = stream
     }
 
-    /// The VM without the stream.
     public var vm: VMKey { VMKey(name: name, uuid: uuid, namespace: namespace) }
 
-    /// Longest name or namespace, in bytes.
     public static let maximumName = VMIdentity.maximumName
 
-    /// The form in the ring's slot table; nil when a part is too long to be kept there.
+    /// The form in the ring's slot table; nil when a part is too long.
     var encoded: [UInt8]? {
         guard name.utf8.count <= Self.maximumName, (namespace?.utf8.count ?? 0) <= Self.maximumName else {
             return nil
@@ -53,21 +48,19 @@ public struct StreamKey: Hashable, Sendable {
 
 /// A VM, as the transport knows it.
 public struct VMKey: Hashable, Sendable {
-    /// Its name.
     @Bytewise public var name: String
-    /// Its UUID, where the transport gives one.
+    /// Its UUID, if the transport provides one.
     public var uuid: String?
-    /// Its namespace, where the transport gives one.
+    /// Its namespace, if the transport provides one.
     @Bytewise public var namespace: String?
 
-    /// A key from its parts.
     public init(name: String, uuid: String? = nil, namespace: String? = nil) {
         self.name = name
         self.uuid = uuid
         self.namespace = namespace
     }
 
-    /// What tells it from other VMs: a VM with a UUID may change its name.
+    /// The identity: a VM with a UUID may change its name.
     var identity: VMIdentity {
         let uuid = uuid.flatMap(VMIdentity.canonicalUUID)
         return uuid == nil ? VMIdentity(name: name, namespace: namespace) : VMIdentity(name: "", uuid: uuid)

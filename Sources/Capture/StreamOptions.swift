@@ -2,28 +2,25 @@ import LogModel
 import LogStore
 import RotatingFile
 
-/// What a stream's owner decides.
+/// The options of a stream.
 public struct StreamOptions: Sendable {
-    /// Encoding, clock, replayable or not.
+    /// Encoding, clock, and whether it is replayable.
     public var properties: StreamProperties
     /// The rate above which bytes are dropped from the store; nil: none.
     public var rate: RateLimit?
     /// A plain rotated file that gets every byte too.
     public var plainFile: PlainFile?
 
-    /// A plain file beside the store.
+    /// A plain file besides the store.
     public struct PlainFile: Hashable, Sendable {
-        /// Its path.
         @Bytewise public var path: String
-        /// The part of the path that is the administrator's: links are followed there, and refused below it. nil: they
-        /// are followed in the whole path, but for its last component.
+        /// The administrator's part of the path: links are followed in it and refused below it. nil: they are followed
+        /// in the whole path but its last component.
         @Bytewise public var trustedFolder: String?
-        /// Its size and backups.
         public var limits: RotationLimits
-        /// Access of the files made.
+        /// Permissions of new files.
         public var mode: UInt32
 
-        /// A plain file from its parts.
         public init(
             path: String,
             trustedFolder: String? = nil,
@@ -37,7 +34,7 @@ public struct StreamOptions: Sendable {
         }
     }
 
-    /// Options from their parts; a console's by default.
+    /// Options; the defaults are those of a console.
     public init(
         properties: StreamProperties = StreamProperties(),
         rate: RateLimit? = .standard,

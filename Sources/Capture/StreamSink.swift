@@ -5,10 +5,11 @@ import LogStore
 import RotatingFile
 import SystemIO
 
-/// One stream at the store's end of the ring: what waits to be committed, and where to. Lives on the writer's thread.
+/// The writer's side of one stream: entries that wait to be committed, and their destination. Lives on the writer's
+/// thread.
 final class StreamSink {
     let key: StreamKey
-    /// The stream in the store; nil until its VM could be opened.
+    /// The stream in the store; nil until its VM was opened.
     private(set) var id: StreamID?
     var statistics: StreamStatistics?
     private(set) var writer: StreamWriter?
@@ -16,28 +17,27 @@ final class StreamSink {
     private var detector = BootDetector()
     private var pending: [InflightRing.Entry] = []
     private(set) var pendingBytes = 0
-    /// Monotonic time when the oldest waiting entry was taken up.
+    /// Monotonic time when the oldest waiting entry was taken.
     private(set) var pendingSince: Int64 = 0
-    /// Monotonic time of the last commit, or of the opening.
     private(set) var lastCommit: Int64 = 0
     private unowned let opener: any SinkOpening
     private var options: StreamOptions
-    /// When to try again after a failure; nil while all is well.
+    /// When to retry after a failure; nil without one.
     private(set) var retryAt: Int64?
     private var gap = OpenGap(.writer)
     /// Boundaries whose markers could not be written yet.
     private var unwritten = PendingBoundaries()
-    /// The slot of the entry that came last, where what is still to be written is noted.
+    /// The slot of the last entry, which stores unwritten losses and boundaries.
     private var slot: (ring: InflightRing, number: Int)?
     private var plainProblem = false
-    /// Entries of `pending` before this place are in the plain file.
+    /// Entries of `pending` before this index are in the plain file.
     private var plainPlace = 0
-    /// Slots of the rings that stand for the stream: while it has none, it has no source.
+    /// The number of ring slots of the stream: without any, it has no source.
     var openSlots = 0
 
-    /// How long after a failed write the next is tried, in microseconds.
+    /// The delay of a retry after a failed write, in microseconds.
     static let retryInterval: Int64 = 1_000_000
-    /// Entries gathered into one commit.
+    /// Maximum number of bytes gathered into one commit.
     private static let gatherLimit = 64 << 10
 
     init(key: StreamKey, options: StreamOptions, opener: any SinkOpening) {
@@ -47,14 +47,14 @@ final class StreamSink {
         configure(options)
     }
 
-    /// The sink of what the same source says after its VM was deleted.
+    /// The sink for the same source after its VM was deleted.
     convenience init(following other: StreamSink) {
         self.init(key: other.key, options: other.options, opener: other.opener)
         statistics = other.statistics
         openSlots = other.openSlots
     }
 
-    /// Takes new options for a stream that is opened again.
+    /// Sets new options for a stream that is opened again.
     func configure(_ options: StreamOptions) {
         self.options = options
         plainFile = options.plainFile.map { file in
@@ -70,7 +70,7 @@ final class StreamSink {
     var hasPending: Bool { !pending.isEmpty }
     var hasPlainFile: Bool { plainFile != nil }
 
-    /// Puts an entry behind those that wait.
+    /// Queues an entry.
     func enqueue(_ entry: InflightRing.Entry, ring: InflightRing, at now: Int64) {
         if pending.isEmpty {
             pendingSince = now
@@ -81,7 +81,7 @@ final class StreamSink {
         pendingBytes += entry.payload.count
     }
 
-    /// Notes what is still to be written in another slot from now on.
+    /// Moves unwritten losses and boundaries to another slot.
     private func move(to ring: InflightRing, slot number: Int) {
         guard slot?.ring !== ring || slot?.number != number else {
             return
@@ -93,9 +93,9 @@ final class StreamSink {
         slot = (ring, number)
     }
 
-    /// Commits everything that waits, or counts it as lost; afterwards nothing waits.
+    /// Commits the queued entries, or counts them as lost; afterwards the queue is empty.
     ///
-    /// `scratch` is memory to gather small entries in.
+    /// `scratch` is a buffer to gather small entries in.
     func flush(_ scratch: UnsafeMutableRawBufferPointer, at now: Int64) {
         lastCommit = now
         writePlain(scratch)
@@ -147,7 +147,7 @@ final class StreamSink {
         }
     }
 
-    /// The bytes of `entries`, in one piece: where they are when that is one already, else in `scratch`.
+    /// The bytes of `entries`, contiguous: in place when possible, else in `scratch`.
     private static func gather(
         _ entries: some Collection<InflightRing.Entry>,
         _ scratch: UnsafeMutableRawBufferPointer
@@ -163,8 +163,8 @@ final class StreamSink {
         return UnsafeRawBufferPointer(rebasing: scratch[..<count])
     }
 
-    /// Decides the stream offset of each entry, so that a new process can tell whether it was committed. Returns how
-    /// many of the bytes are there already, written by a process that died before it could say so.
+    /// Decides the stream offset of each entry, so that a new process can determine whether it was committed. Returns
+    /// how many of the bytes were committed by an ended process that had not recorded it.
     private func assign(_ range: Range<Int>) -> Int {
         guard let writer else {
             return 0
@@ -228,7 +228,7 @@ final class StreamSink {
         }
     }
 
-    /// Writes a marker; whether it is there.
+    /// Writes a marker; returns whether that succeeded.
     @discardableResult
     private func mark(_ detail: RecordDetail, _ time: Timestamp, _ now: Int64) -> Bool {
         guard retryAt == nil, let writer else {
@@ -243,7 +243,7 @@ final class StreamSink {
         }
     }
 
-    /// Writes to the plain file what waits and is not there yet: at once, for somebody may be looking at it.
+    /// Writes queued entries to the plain file at once, because it may be watched.
     func writePlain(_ scratch: UnsafeMutableRawBufferPointer) {
         guard plainFile != nil else {
             return
@@ -289,7 +289,7 @@ final class StreamSink {
             }
             let isThere = isReady && mark(detail, Timestamp(microseconds: entry.time), lastCommit)
             if !isThere, let told = detail.gap {
-                // The store cannot be written: the shard's loss becomes part of ours.
+                // The store cannot be written: the shard's loss is added to the writer's.
                 if let bytes = told.bytes {
                     gap.count(
                         bytes: Int(clamping: bytes),
@@ -309,12 +309,12 @@ final class StreamSink {
                 keep(.boot(event))
             }
         case .data, .padding, .open, .close:
-            // Data over its rate is the plain file's alone.
+            // Bytes over the rate go to the plain file only.
             break
         }
     }
 
-    /// Writes the marker of a boundary; whether it is there.
+    /// Writes the marker of a boundary; returns whether that succeeded.
     private func write(_ boundary: ConsoleBoundary, at time: Int64) -> Bool {
         guard let writer else {
             return false
@@ -340,7 +340,7 @@ final class StreamSink {
         }
     }
 
-    /// Keeps a boundary whose marker cannot be written now, for when it can.
+    /// Keeps a boundary whose marker cannot be written now.
     private func keep(_ boundary: ConsoleBoundary) {
         unwritten.append(boundary)
         if let slot {
@@ -348,7 +348,7 @@ final class StreamSink {
         }
     }
 
-    /// Writes the markers of kept boundaries; whether none is left.
+    /// Writes the markers of kept boundaries; returns whether none is left.
     private func writePendingBoundaries(at now: Int64) -> Bool {
         while let boundary = unwritten.first {
             guard write(boundary, at: opener.wallNow) else {
@@ -362,9 +362,9 @@ final class StreamSink {
         return true
     }
 
-    // MARK: - When the store cannot be written
+    // MARK: - Failures of the store
 
-    /// Whether the store takes bytes: opened, and not waiting to be tried again. Tries when it is time.
+    /// Whether the store accepts bytes: it is open and not waiting for a retry. Retries when it is time.
     private func isReady(at now: Int64) -> Bool {
         if opener.isDiskFull {
             retryAt = now + Self.retryInterval
@@ -375,7 +375,7 @@ final class StreamSink {
             return false
         }
         if let writer, !writer.isInPlace(at: now) {
-            // Somebody removed or moved the files: they are made anew, behind a gap.
+            // The files were removed or moved: they are created again, after a gap.
             fail(SystemError("write (its files were removed or moved)", writer.path, code: ENOENT), at: now)
             self.writer = nil
         }
@@ -407,8 +407,8 @@ final class StreamSink {
         }
     }
 
-    /// On a full disk, writes what was lost since the last marker. The reserve has room for that, not for the text;
-    /// when it is used up, or was none, the closing marker will count this too.
+    /// On a full disk, writes a marker of the losses since the last one. The reserve has room for markers, not for
+    /// text; without it the closing marker will count these losses too.
     private func writeGapMarker(at now: Int64) {
         if let writer, gap.isDue(at: now), (try? write(gap.detail(isClosed: false), writer)) != nil {
             gap.emitted(isClosed: false, at: now)
@@ -419,8 +419,7 @@ final class StreamSink {
         try writer.mark(RecordDetail(gap: marker), time: Timestamp(microseconds: opener.wallNow))
     }
 
-    /// Takes up what the writer of a process that has ended could not store and not tell: it comes before the entries
-    /// that process left.
+    /// Adopts the writer's unrecorded losses of an ended process: they precede the entries of that process.
     func adoptWriterMarkers(ring: InflightRing, slot: Int) {
         gap.adopt(.writer, from: ring, slot: slot)
         let left = ring.writerBoundaries(slot)
@@ -428,7 +427,7 @@ final class StreamSink {
         keep(left, in: ring, slot)
     }
 
-    /// Takes up what a shard that has ended dropped and had no room to tell: it comes behind its entries.
+    /// Adopts the unrecorded losses of a closed shard: they follow its entries.
     func adoptShardMarkers(ring: InflightRing, slot: Int) {
         gap.adopt(.shard, from: ring, slot: slot)
         let left = ring.shardBoundaries(slot)
@@ -445,8 +444,8 @@ final class StreamSink {
         }
     }
 
-    /// Writes the marker of what was lost, if anything was, and those of kept boundaries; whether the store takes bytes
-    /// again.
+    /// Writes the marker of losses, if there are any, and those of kept boundaries; returns whether the store accepts
+    /// bytes again.
     private func closeGap(at now: Int64) -> Bool {
         if gap.isOpen, let writer {
             do throws(SystemError) {
@@ -464,14 +463,14 @@ final class StreamSink {
         return writePendingBoundaries(at: now)
     }
 
-    /// Tries again what failed, when it is time, though nothing new has come.
+    /// Retries what failed, when it is time, without new entries.
     func retry(at now: Int64) {
         if let retryAt, now >= retryAt {
             _ = isReady(at: now)
         }
     }
 
-    /// Writes what is still unsaid before the sink goes.
+    /// Writes what is unrecorded before the sink is released.
     func settle(at now: Int64) {
         if gap.isOpen || writer == nil || !unwritten.isEmpty {
             _ = isReady(at: now)
@@ -479,10 +478,10 @@ final class StreamSink {
     }
 }
 
-/// What a sink needs of the writer it lives in.
+/// What a sink requires of its writer.
 protocol SinkOpening: AnyObject {
     var wallNow: Int64 { get }
-    /// Whether the disk is full, and only markers may be written.
+    /// Whether the disk is full, so that only markers may be written.
     var isDiskFull: Bool { get }
     func open(_ key: StreamKey, _ options: StreamOptions) throws(SystemError) -> OpenedSink
     func failed(_ key: StreamKey, _ error: SystemError)
@@ -491,7 +490,7 @@ protocol SinkOpening: AnyObject {
     func plainFileRecovered(_ path: String)
 }
 
-/// A stream, opened.
+/// An opened stream.
 struct OpenedSink {
     var writer: StreamWriter
     var id: StreamID

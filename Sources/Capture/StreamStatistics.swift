@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What one stream has done since the daemon began: written by its shard and its writer, read by anyone.
+/// Statistics of one stream since the daemon's start: written by its shard and the writer, read by any thread.
 public final class StreamStatistics: Sendable {
     private let receivedCount = Atomic<UInt64>(0)
     private let storedCount = Atomic<UInt64>(0)
@@ -9,13 +9,11 @@ public final class StreamStatistics: Sendable {
 
     init() {}
 
-    /// Bytes read from the source.
     public var received: UInt64 { receivedCount.load(ordering: .relaxed) }
-    /// Bytes committed to the store.
     public var stored: UInt64 { storedCount.load(ordering: .relaxed) }
     /// Bytes counted in gaps.
     public var dropped: UInt64 { droppedCount.load(ordering: .relaxed) }
-    /// When the last bytes came, in microseconds since the Unix epoch; 0: never.
+    /// When bytes were last received, in microseconds since the Unix epoch; 0: never.
     public var lastReceived: Int64 { lastTime.load(ordering: .relaxed) }
 
     func receive(_ bytes: Int, at time: Int64) {

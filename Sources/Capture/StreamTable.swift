@@ -3,19 +3,18 @@ import LogStore
 import Synchronization
 import SystemIO
 
-/// Which streams and VMs are open for writing, and which of them each slot of the rings stands for. Lives on the
-/// writer's thread, but for `announce`.
+/// The streams and VMs open for writing, and the stream of each ring slot. Lives on the writer's thread, except for
+/// `announce`.
 final class StreamTable: @unchecked Sendable {
     // Sendable because all but the announcements is touched on the writer's thread alone.
 
-    /// A stream's source, as its shard announces it.
+    /// A stream's source, as announced by its shard.
     struct Announcement: Sendable {
         var key: StreamKey
         var options: StreamOptions
         var statistics: StreamStatistics
     }
 
-    /// One ring's slot.
     private struct SlotID: Hashable {
         var ring: Int
         var slot: Int
@@ -29,7 +28,7 @@ final class StreamTable: @unchecked Sendable {
     private var sinksByKey: [StreamKey: StreamSink] = [:]
     private var bySlot: [[StreamSink?]]
     private var vms: [VMIdentity: VMStore] = [:]
-    /// How often each open VM has lost a stream.
+    /// How many streams of each open VM were removed.
     private var releases: [VMIdentity: Int] = [:]
 
     init(store: Store, rings: Int, clock: any HostClock, hostBoot: String, diagnostics: Diagnostics) {
@@ -42,12 +41,12 @@ final class StreamTable: @unchecked Sendable {
 
     // MARK: - Streams
 
-    /// Says what the slot will stand for, before the entry that opens it is published; from any thread.
+    /// Announces the stream of a slot, before the entry that opens it is published; from any thread.
     func announce(_ announcement: Announcement, ring: Int, slot: Int) {
         announced.withLock { $0[SlotID(ring: ring, slot: slot)] = announcement }
     }
 
-    /// Makes a slot stand for the stream that was announced for it.
+    /// Assigns a slot to the stream announced for it.
     func open(ring: Int, slot: Int, for opener: any SinkOpening) -> StreamSink? {
         guard let announcement = announced.withLock({ $0.removeValue(forKey: SlotID(ring: ring, slot: slot)) }) else {
             return nil
@@ -60,7 +59,7 @@ final class StreamTable: @unchecked Sendable {
         return sink
     }
 
-    /// Makes a slot stand for nothing; the stream it stood for.
+    /// Releases a slot; returns its stream.
     func close(ring: Int, slot: Int) -> StreamSink? {
         guard let sink = bySlot[ring][slot] else {
             return nil
@@ -70,10 +69,10 @@ final class StreamTable: @unchecked Sendable {
         return sink
     }
 
-    /// The stream that a slot stands for.
+    /// The stream of a slot.
     func sink(ring: Int, slot: Int) -> StreamSink? { bySlot[ring][slot] }
 
-    /// The stream known by that key, made when there is none.
+    /// The stream with that key; created when there is none.
     func sink(_ key: StreamKey, for opener: any SinkOpening) -> StreamSink {
         if let known = sinksByKey[key] {
             return known
@@ -83,18 +82,16 @@ final class StreamTable: @unchecked Sendable {
         return sink
     }
 
-    /// All streams.
     var sinks: some Collection<StreamSink> { sinksByKey.values }
 
-    /// The streams of one VM.
     func sinks(of vm: VMKey) -> [StreamSink] {
         sinksByKey.values.filter { $0.key.vm.identity == vm.identity }
     }
 
     func contains(_ sink: StreamSink) -> Bool { sinksByKey[sink.key] === sink }
 
-    /// Lets go of a stream; what its source goes on saying, if it has one, belongs to the next VM of its name. How often
-    /// its VM has lost a stream by now.
+    /// Removes a stream; later output of its source belongs to the next VM of its name. Returns how many streams of its
+    /// VM were removed by now.
     @discardableResult
     func remove(_ sink: StreamSink) -> Int {
         sinksByKey[sink.key] = nil
@@ -138,7 +135,7 @@ final class StreamTable: @unchecked Sendable {
         return vm
     }
 
-    /// Marks a VM as deleted. One that is known by its name is let go: the next of its name is another.
+    /// Marks a VM as deleted. A VM known by name is released: the next one of its name is another VM.
     func end(_ key: VMKey) throws(SystemError) {
         try vm(key).end(at: Timestamp(microseconds: clock.wallMicroseconds()))
         if key.identity.uuid == nil {
@@ -146,7 +143,7 @@ final class StreamTable: @unchecked Sendable {
         }
     }
 
-    /// Closes a VM of which everything is on disk, unless a stream of it was opened again, or was and is gone since.
+    /// Closes a VM when everything is on disk, unless one of its streams was reopened or removed since.
     func closeUnused(_ key: VMKey, after release: Int) {
         guard sinks(of: key).isEmpty, releases[key.identity] == release,
             let vm = vms.removeValue(forKey: key.identity)
@@ -157,12 +154,12 @@ final class StreamTable: @unchecked Sendable {
         close(vm)
     }
 
-    /// What was announced of a stream that has said nothing yet.
+    /// The announced options of a stream without entries.
     func announcedOptions(of key: StreamKey) -> StreamOptions? {
         announced.withLock { $0.values.first { $0.key == key }?.options }
     }
 
-    /// Lets go of everything. When all of it is on disk, it needs no repair.
+    /// Releases everything. When everything is on disk, no repair will be needed.
     func close(isSynced: Bool) {
         if isSynced {
             vms.values.forEach(close)

@@ -1,9 +1,9 @@
 import Synchronization
 import SystemIO
 
-/// How other threads reach a thread that sleeps when it has nothing to do: they wake it, post it a job, or end it.
+/// Wakes, posts jobs to, and ends a thread that sleeps when it has no work.
 ///
-/// Waking costs a call to the kernel only when the thread sleeps.
+/// Waking makes a system call only when the thread sleeps.
 final class WorkerInbox<Worker>: Sendable {
     typealias Job = @Sendable (Worker) -> Void
 
@@ -16,30 +16,29 @@ final class WorkerInbox<Worker>: Sendable {
         wakeEvent = try WakeEvent()
     }
 
-    /// Wakes the thread if it sleeps; to be called after there is something for it.
+    /// Wakes the thread if it sleeps; to be called after there is work.
     func wake() {
         if isAsleep.exchange(false, ordering: .acquiringAndReleasing) {
             wakeEvent.signal()
         }
     }
 
-    /// Has the thread do `job`, soon.
+    /// Runs `job` on the thread.
     func post(_ job: @escaping Job) {
         jobs.withLock { $0.append(job) }
         isAsleep.store(false, ordering: .releasing)
         wakeEvent.signal()
     }
 
-    /// Asks the thread to end.
     func stop() {
         stopping.store(true, ordering: .releasing)
         wakeEvent.signal()
     }
 
-    /// Whether it was asked to.
+    /// Whether `stop` was called.
     var isStopping: Bool { stopping.load(ordering: .acquiring) }
 
-    /// On the thread: what was posted since this was last asked.
+    /// On the thread: the jobs posted since the last call.
     func takeJobs() -> [Job] {
         jobs.withLock { jobs in
             let taken = jobs
@@ -48,8 +47,8 @@ final class WorkerInbox<Worker>: Sendable {
         }
     }
 
-    /// On the thread: sleeps until it is woken, or that many microseconds. Not at all when it was asked for something, or
-    /// `hasWork`, since it last looked: whoever brings news after that sees it asleep, and wakes it.
+    /// On the thread: sleeps until it is woken, or that many microseconds. Returns at once when there are jobs, or
+    /// `hasWork` returns true: work that arrives after this check finds the thread asleep, and wakes it.
     func sleep(microseconds: Int64?, unless hasWork: () -> Bool) {
         isAsleep.store(true, ordering: .sequentiallyConsistent)
         if !hasWork(), !isStopping, jobs.withLock({ $0.isEmpty }) {

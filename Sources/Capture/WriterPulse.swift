@@ -2,10 +2,10 @@ import LogStore
 import Synchronization
 import SystemIO
 
-/// What other threads can tell of the store's writer: whether it comes on, and since when it has not.
+/// The writer's progress, for other threads: whether it advances, and for how long it has not.
 final class WriterPulse: Sendable {
     private let clock: any HostClock
-    /// Monotonic microseconds when the turn in progress began; 0 between turns.
+    /// Monotonic microseconds when the current turn began; 0 between turns.
     private let busySince = Atomic<Int64>(0)
     private let steps = Atomic<UInt64>(0)
     private let slowest = Atomic<Int64>(0)
@@ -19,7 +19,7 @@ final class WriterPulse: Sendable {
         busySince.store(now, ordering: .relaxed)
     }
 
-    /// It has ended. Writer.
+    /// The turn has ended. Writer.
     func end() {
         let took = stuckFor
         busySince.store(0, ordering: .relaxed)
@@ -28,20 +28,20 @@ final class WriterPulse: Sendable {
         }
     }
 
-    /// The longest turn since this was last asked, in microseconds.
+    /// The longest turn since the last call, in microseconds.
     func takeSlowest() -> Int64 { slowest.exchange(0, ordering: .relaxed) }
 
-    /// An entry has been taken, of whatever ring. Writer.
+    /// An entry was taken, of any ring. Writer.
     func step() {
         steps.add(1, ordering: .relaxed)
     }
 
-    /// How long the turn in progress has taken, in microseconds.
+    /// How long the current turn has taken, in microseconds.
     var stuckFor: Int64 {
         let since = busySince.load(ordering: .relaxed)
         return since == 0 ? 0 : clock.monotonicMicroseconds() - since
     }
 
-    /// How many entries have been taken: while this moves, the disk is slow, not stuck.
+    /// The number of entries taken: while it increases, the disk is slow, not blocked.
     var progress: UInt64 { steps.load(ordering: .relaxed) }
 }

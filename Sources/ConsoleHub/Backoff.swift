@@ -1,5 +1,5 @@
-/// How long to wait before a socket is dialled again: hardly at first, for its owner may be between bind and listen,
-/// twice as long each time, and in the end now and then for good. In microseconds.
+/// The delays between attempts to dial a socket, in microseconds: very short at first, because its owner may be between
+/// bind and listen, doubled each time up to a maximum that is kept for good.
 public struct Backoff: Sendable {
     private var delay = first
 
@@ -7,10 +7,9 @@ public struct Backoff: Sendable {
     private static let doublingLimit: Int64 = 4_000_000
     static let slow: Int64 = 30_000_000
 
-    /// One from which nothing was asked yet.
     public init() {}
 
-    /// Whether it has come to the longest delay.
+    /// Whether the delay has reached its maximum.
     var isSlow: Bool { delay == Self.slow }
 
     /// The next delay.

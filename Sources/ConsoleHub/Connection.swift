@@ -2,27 +2,26 @@ import CLinux
 import Glibc
 import SystemIO
 
-/// An open console, and who is behind it: made by any thread, drained by a shard, closed when the last lets go of it.
+/// An open console and the process behind it: opened on any thread, drained by a shard, closed with its last reference.
 final class Connection: Sendable {
     let descriptor: Descriptor
     let peer: ProcessIdentity?
 
-    /// A connection to `peer`; by default to whoever the kernel says is there.
+    /// A connection to `peer`; by default to the process that the kernel reports.
     init(_ descriptor: consuming Descriptor, peer: ProcessIdentity? = nil) {
-        // procfs and getsockopt answer from the kernel's memory: a shard may ask, for one that has come to it.
+        // procfs and getsockopt answer from the kernel's memory, so a shard may ask too.
         self.peer = peer ?? ProcessIdentity(behind: descriptor.raw)
         self.descriptor = descriptor
     }
 }
 
-/// A process and when it started, which together are never reused: tells a VMM from the one before it.
+/// A process and its start time, which together are never reused: distinguishes a VMM from its predecessor.
 public struct ProcessIdentity: Hashable, Sendable {
-    /// The process id.
     public var process: Int32
     /// Its start, in clock ticks since the host's boot (proc(5), field 22).
     public var start: UInt64
 
-    /// The process at the other end of `descriptor`, or the pipe or terminal itself, which stands for the one behind it.
+    /// The process at the other end of `descriptor`; for a pipe or a terminal, the file itself stands for the process.
     init?(behind descriptor: Int32) {
         guard let identity = ProcessIdentity(peerOf: descriptor) ?? ProcessIdentity(placeOf: descriptor) else {
             return nil
@@ -30,8 +29,7 @@ public struct ProcessIdentity: Hashable, Sendable {
         self = identity
     }
 
-    /// The process at the other end of `socket`, if it can be seen; its start is 0 when that cannot, for it has ended
-    /// or is hidden.
+    /// The process at the other end of `socket`, if it is visible. The start is 0 when it has ended or is hidden.
     private init?(peerOf socket: Int32) {
         guard let peer = try? UnixSocket.peer(of: socket), peer.process > 0 else {
             return nil
@@ -40,12 +38,11 @@ public struct ProcessIdentity: Hashable, Sendable {
         start = Self.start(of: peer.process) ?? 0
     }
 
-    /// Whether both are the same process, as far as is known.
     func isSame(as other: ProcessIdentity) -> Bool {
         process == other.process && (start == other.start || start == 0 || other.start == 0)
     }
 
-    /// How long the process has been running, in microseconds; nil when that cannot be seen.
+    /// How long the process has been running, in microseconds; nil when that is unknown.
     var age: Int64? {
         guard process > 0, start > 0 else {
             return nil
@@ -62,16 +59,16 @@ public struct ProcessIdentity: Hashable, Sendable {
         self.start = start
     }
 
-    /// A named pipe or a pseudo-terminal in place of the process behind it, which cannot be seen: process 0, and a
-    /// number that another one at the same path would not have.
+    /// A named pipe or a pseudo-terminal in place of the process behind it, which is not visible: process 0, and a
+    /// number that no other file at the same path has.
     private init?(placeOf descriptor: Int32) {
         var status = stat()
         guard fstat(descriptor, &status) == 0, [S_IFIFO, S_IFCHR].contains(status.st_mode & S_IFMT) else {
             return nil
         }
         process = 0
-        // Numbers of pseudo-terminals are used again, but only at its making does the inode of one change; that of a
-        // pipe changes with each write.
+        // Numbers of pseudo-terminals are reused, but only their creation changes the inode; the inode of a pipe
+        // changes with each write.
         let isPipe = status.st_mode & S_IFMT == S_IFIFO
         let made = isPipe ? 0 : status.st_ctim.tv_sec * 1_000_000_000 + status.st_ctim.tv_nsec
         start = (UInt64(status.st_ino) &+ UInt64(truncatingIfNeeded: made)) & UInt64(Int64.max)
@@ -87,7 +84,8 @@ public struct ProcessIdentity: Hashable, Sendable {
             let count = read(file.raw, buffer.baseAddress, buffer.count)
             return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
         }
-        // The second field, the name in parentheses, may hold anything; the fields after it are plain.
+        // The second field, the name in parentheses, may contain anything; the fields after it do not contain
+        // parentheses.
         guard let nameEnd = text.lastIndex(of: ")") else {
             return nil
         }

@@ -5,30 +5,31 @@ import LogModel
 import LogStore
 import SystemIO
 
-/// One console, on its VM's shard: the descriptor to the guest, the log, the watchers, the one who may write.
+/// One console, on its VM's shard: the connection to the guest, the log, the watchers, and the one watcher that may
+/// write.
 ///
-/// The guest's bytes go to the log and to every watcher; a writer's bytes go to the guest and nowhere else: what they
-/// look like is the guest's to echo. What must wait for a file system, the hub's control thread does: opening paths,
-/// making sockets, removing them.
+/// The guest's bytes go to the log and to every watcher. A writer's bytes go to the guest and nowhere else; the guest
+/// may echo them. Operations that may block on a file system (opening paths, creating and removing sockets) run on the
+/// hub's control thread.
 final class Console: @unchecked Sendable {
     // Sendable because all but the lets is touched on the shard's thread alone.
 
     let definition: ConsoleHub.Definition
     let shard: Shard
     private unowned let hub: ConsoleHub
-    /// Its log; nil when it is only to be joined.
+    /// Its log; nil when the console is not captured, only joined.
     private let consoleLog: ConsoleLog?
     private var guest: GuestConnection?
     private var listener: ListeningSocket?
     private var passThrough: ListeningSocket?
     private var watchers: [Watcher] = []
     private var writer: Watcher?
-    /// Those who wait to be told what they can do on a console on demand, until it was dialled.
+    /// Callbacks of clients that wait for the result of dialling a console on demand.
     private var awaitingDial: [() -> Void] = []
-    /// Why the console could not be reached, as the watchers were told.
+    /// Why the console could not be reached, as reported to the watchers.
     private var reportedFailure: SystemError?
     private var knownPeer: ProcessIdentity?
-    /// Whether it has been connected since this process began, and whether nobody was found there since then.
+    /// Whether it was connected since this process began, and whether it was found unreachable since then.
     private var wasConnected = false
     private var wasAbsent = false
     private var connectedAt: Int64 = 0
@@ -40,7 +41,7 @@ final class Console: @unchecked Sendable {
     private var isSpent = false
     private var isEnded = false
 
-    /// A connection that lasts as long, in microseconds, is no mistake: when it ends, the next is tried at once.
+    /// After a connection that lasted this long, in microseconds, the next attempt is made at once.
     private static let settled: Int64 = 1_000_000
 
     init(_ definition: ConsoleHub.Definition, shard: Shard, hub: ConsoleHub) {
@@ -50,8 +51,8 @@ final class Console: @unchecked Sendable {
         consoleLog = definition.isOnDemand ? nil : ConsoleLog(definition, capture: hub.capture, shard: shard)
     }
 
-    /// Begins to be reached: with a connection that is there already, or by dialling. `discarded` is what the keeper of
-    /// the connection read and threw away.
+    /// Begins to reach the console: with an existing connection, or by dialling. `discarded` is what the keeper of the
+    /// connection read and discarded.
     func begin(
         with connection: Connection?,
         knownPeer: ProcessIdentity?,
@@ -90,7 +91,7 @@ final class Console: @unchecked Sendable {
 
     // MARK: - Reaching the guest
 
-    /// Whether anybody wants it reached.
+    /// Whether the console is to be connected.
     private var isWanted: Bool { !definition.isOnDemand || !watchers.isEmpty }
 
     private func dial() {
@@ -101,7 +102,7 @@ final class Console: @unchecked Sendable {
         hub.open(self)
     }
 
-    /// What came of dialling.
+    /// The result of dialling.
     func dialled(_ result: Result<Connection, SystemError>) {
         isDialling = false
         defer { settleAttachments() }
@@ -120,17 +121,17 @@ final class Console: @unchecked Sendable {
         }
         if definition.isOnDemand {
             if reportedFailure != error {
-                notifyWatchers("the console cannot be reached: \(error); it is tried again")
+                notifyWatchers("cannot reach the console: \(error); retrying")
                 reportedFailure = error
             }
-            // Who has left meanwhile is seen to have, and ends the trying.
+            // Detects watchers that have left meanwhile, which may end the attempts.
             inputDrained()
         }
         guard error.code == ENOENT else {
             retryLater("\(error)")
             return
         }
-        // The folder is watched, and tells when the path appears. A VMM that is started again takes a while.
+        // The folder is watched, so its path's return will be noticed. A VMM takes a while to restart.
         if definition.isDiscovered, forgetting == nil {
             forgetting = shard.loop.schedule(afterMicroseconds: hub.forgetsAfter) { [weak self] in
                 if let self {
@@ -145,7 +146,7 @@ final class Console: @unchecked Sendable {
         let wasSlow = backoff.isSlow
         let delay = backoff.next()
         if backoff.isSlow, !wasSlow {
-            log(.warning, "\(reason()); it is tried again every \(Backoff.slow / 1_000_000) s")
+            log(.warning, "\(reason()); retrying every \(Backoff.slow / 1_000_000) s")
         }
         retry = shard.loop.schedule(afterMicroseconds: delay) { [weak self] in
             self?.retry = nil
@@ -160,17 +161,17 @@ final class Console: @unchecked Sendable {
         timer = nil
     }
 
-    /// The path has appeared or changed: the VMM may be there now.
+    /// The path has appeared or changed: the VMM may listen there now.
     func endpointChanged() {
         backoff = Backoff()
         cancel(&retry)
         dial()
     }
 
-    /// The VMM is to connect to `socket`.
+    /// Listens on `socket` for the VMM's connection.
     func listen(on socket: ListeningSocket) {
         listener = begin(socket) { console, descriptor in
-            // The newest connection is the VMM's: one that restarted may not have been seen to go.
+            // The newest connection is the VMM's: the end of the previous one may not have been detected.
             if console.guest != nil {
                 console.disconnected()
             }
@@ -178,7 +179,7 @@ final class Console: @unchecked Sendable {
         }
     }
 
-    /// The socket, handing out connections; nil when the console has ended meanwhile, or the loop takes no more.
+    /// Begins to accept connections on `socket`; nil when the console has ended meanwhile, or the loop refuses it.
     private func begin(
         _ socket: ListeningSocket,
         _ onConnection: @escaping (Console, consuming Descriptor) -> Void
@@ -203,7 +204,7 @@ final class Console: @unchecked Sendable {
         do throws(SystemError) {
             guest = try GuestConnection(connection, console: self)
         } catch {
-            // A regular file, mostly, where a pipe should be.
+            // Typically a regular file in place of a pipe.
             unreachable(SystemError("wait for", definition.endpoint.description, code: error.code))
             return
         }
@@ -222,16 +223,17 @@ final class Console: @unchecked Sendable {
         if !definition.isOnDemand {
             hub.connected(definition, connection)
         }
-        // What was typed meanwhile.
+        // Sends input that was typed meanwhile.
         inputDrained()
     }
 
-    /// What comes before the first byte of a new connection, as far as the transport can tell; nil: nothing is missing.
+    /// The marker before the first byte of a new connection, as far as the transport knows; nil when nothing is
+    /// missing.
     private func boundary(before peer: ProcessIdentity?) -> ConsoleBoundary? {
         let isSameMachine =
             if let peer, let knownPeer { peer.isSame(as: knownPeer) } else { wasConnected && !wasAbsent }
         guard !isSameMachine else {
-            // What was said meanwhile the VMM has dropped, unless the path itself keeps it.
+            // Output of the meantime was dropped by the VMM, unless the endpoint buffers it.
             return definition.endpoint.keepsOutput ? nil : .absence(wasConnected ? .disconnected : .daemonAway)
         }
         if definition.endpoint == .inherited || wasAbsent {
@@ -253,13 +255,13 @@ final class Console: @unchecked Sendable {
         }
     }
 
-    /// The guest's end is closed.
+    /// The guest's end has closed.
     func disconnected() {
         guard guest != nil else {
             return
         }
         hangUp()
-        // What nobody takes any more keeps no writer waiting.
+        // Input for a closed connection is dropped, so the writer may continue.
         inputDrained()
         let reconnectPolicy = definition.endpoint.reconnectPolicy
         guard reconnectPolicy != .never else {
@@ -267,16 +269,16 @@ final class Console: @unchecked Sendable {
             closeWatchers { !$0.isBehind }
             return
         }
-        notifyWatchers("the console was closed; waiting for it to come back; what is typed until then is dropped")
+        notifyWatchers("the console was closed; waiting for it to reconnect; input is dropped until then")
         if hub.capture.clock.monotonicMicroseconds() - connectedAt >= Self.settled {
             backoff = Backoff()
         }
         if definition.endpoint.isDialled, reconnectPolicy == .retry {
-            retryLater("\(definition.endpoint.description) is closed as soon as it is opened")
+            retryLater("\(definition.endpoint.description) closes as soon as it is opened")
         }
     }
 
-    /// The guest has said `bytes`.
+    /// Passes the guest's output to the watchers.
     func output(_ bytes: UnsafeRawBufferPointer) {
         for watcher in watchers {
             watcher.send(bytes)
@@ -287,15 +289,15 @@ final class Console: @unchecked Sendable {
         consoleLog?.receive(from: descriptor) ?? shard.receiveUnstored(from: descriptor)
     }
 
-    /// What a console leaves behind when it ends.
+    /// What remains of a console after it has ended.
     struct TeardownResult: Sendable {
-        /// The descriptor that leads to the guest, when it is to be passed on.
+        /// The connection to the guest, when it is passed on.
         var descriptor: Int32?
         /// Sockets whose files are to be removed.
         var sockets: [ListeningSocket]
     }
 
-    /// Closes the console for good, and tells those who watch why.
+    /// Ends the console and tells its watchers the reason.
     func end(_ reason: String) -> TeardownResult {
         if guest != nil {
             hangUp()
@@ -303,8 +305,8 @@ final class Console: @unchecked Sendable {
         return TeardownResult(descriptor: nil, sockets: release(reason))
     }
 
-    /// Lets go without a mark: the next process goes on, with the descriptor when it `isPassedOn`. Else the connection is
-    /// closed, once all that the guest's side was rid of has been read.
+    /// Ends the console without a marker, because the next process continues it: with the descriptor when it
+    /// `isPassedOn`. Else the connection is closed after all output written by then was read.
     func suspend(isPassedOn: Bool) -> TeardownResult {
         if definition.isOnDemand {
             return end("guestlog stops")
@@ -334,8 +336,8 @@ final class Console: @unchecked Sendable {
 
     // MARK: - Watchers
 
-    /// Attaches a client, and leaves a record of who that is, and of what they may do. `onAttached` is called as
-    /// `ConsoleHub.attach` tells.
+    /// Attaches a client and logs who it is and what it may do. `onAttached` is called as described at
+    /// `ConsoleHub.attach`.
     func attach(
         _ descriptor: consuming Descriptor,
         as role: WatcherRole,
@@ -354,7 +356,7 @@ final class Console: @unchecked Sendable {
             dial()
         } else if guest == nil {
             watcher.notify(
-                "\(definition.key.name) is not connected; waiting for it; what is typed until then is dropped"
+                "\(definition.key.name) is not connected; waiting for it; input is dropped until then"
             )
         }
         let refusal = admit(watcher, as: role)
@@ -374,7 +376,7 @@ final class Console: @unchecked Sendable {
         waiting.forEach { $0() }
     }
 
-    /// Lets the watcher write, if it asks for that and may; otherwise returns why not.
+    /// Gives the watcher the right to write, if it asks for it and may have it; otherwise returns the reason.
     private func admit(_ watcher: Watcher, as role: WatcherRole) -> String? {
         let who = watcher.who
         guard role != .watch else {
@@ -415,7 +417,7 @@ final class Console: @unchecked Sendable {
         hangUpUnlessWanted()
     }
 
-    /// Leaves the console to others when nobody is on it any more, and the guest has what was typed.
+    /// Disconnects a console on demand when it has no watchers left and the guest has taken all input.
     private func hangUpUnlessWanted() {
         guard !isWanted else {
             return
@@ -427,7 +429,7 @@ final class Console: @unchecked Sendable {
         }
     }
 
-    /// A watcher has typed `bytes`; only the writer's reach the guest.
+    /// Passes a watcher's input to the guest if the watcher is the writer.
     func input(_ bytes: UnsafeRawBufferPointer, from watcher: Watcher) {
         guard watcher === writer else {
             return
@@ -436,13 +438,13 @@ final class Console: @unchecked Sendable {
         watcher.pauseInput(guest?.isCongested ?? false)
     }
 
-    /// The guest takes what is typed.
+    /// The guest takes input again.
     func inputDrained() {
         writer?.pauseInput(false)
         hangUpUnlessWanted()
     }
 
-    /// Closes the connections of those watchers for whom there is nothing more.
+    /// Closes the connections of those watchers that satisfy `isDone`.
     private func closeWatchers(where isDone: (Watcher) -> Bool) {
         watchers.filter(isDone).forEach { $0.end() }
         watchers.removeAll(where: isDone)
@@ -457,11 +459,11 @@ final class Console: @unchecked Sendable {
 
     // MARK: - Pass-through
 
-    /// Offers a socket of our own to other programs: the VMM's serves one client, and that is us.
+    /// Offers a socket for other programs, because the VMM's serves one client, which is the daemon.
     func passThrough(by socket: ListeningSocket) {
         passThrough = begin(socket) { console, descriptor in
             let peer = try? UnixSocket.peer(of: descriptor.raw)
-            let who = peer.map { "user \($0.user) (process \($0.process))" } ?? "somebody"
+            let who = peer.map { "user \($0.user) (process \($0.process))" } ?? "an unknown process"
             console.attachBySocket(descriptor, who: who)
         }
     }

@@ -1,20 +1,19 @@
 import Capture
 
-/// Why a console cannot be captured: another one is, and both would write one log, or read one guest.
+/// Why a console cannot be captured: another captured console would write the same log, or read from the same guest.
 public struct ConsoleConflict: Hashable, Sendable, CustomStringConvertible {
-    /// What both have.
+    /// What both consoles share.
     public enum Kind: Hashable, Sendable {
         /// The VM and the stream.
         case stream
         /// The endpoint.
         case endpoint
-        /// The UUID, under different names: one log.
+        /// The UUID, with different names: both would have one log.
         case uuid
     }
 
-    /// What both have.
     public let kind: Kind
-    /// The console that is captured.
+    /// The captured console.
     public let other: ConsoleHub.Definition
 
     public var description: String {
@@ -23,14 +22,14 @@ public struct ConsoleConflict: Hashable, Sendable, CustomStringConvertible {
         case .stream: "\(name) is captured already, at \(other.endpoint)"
         case .endpoint: "\(other.endpoint) is the console of \(name) already"
         case .uuid:
-            "the UUID \(other.key.uuid ?? "") is already that of \(name), at \(other.endpoint); "
-                + "two VMs of one UUID would have one log"
+            "the UUID \(other.key.uuid ?? "") is already used by \(name), at \(other.endpoint); "
+                + "two VMs with one UUID would share a log"
         }
     }
 }
 
 extension ConsoleHub.Definition {
-    /// Why this console cannot be captured beside `other`; nil when it can.
+    /// Why this console cannot be captured together with `other`; nil when it can.
     public func conflict(with other: ConsoleHub.Definition) -> ConsoleConflict? {
         if key == other.key {
             return ConsoleConflict(kind: .stream, other: other)
@@ -39,7 +38,7 @@ extension ConsoleHub.Definition {
             return ConsoleConflict(kind: .endpoint, other: other)
         }
         if let uuid = key.uuid, uuid == other.key.uuid, key.vm != other.key.vm, !isOnDemand, !other.isOnDemand {
-            // A VM that is known by its UUID alone has that for a name; another of its streams may know the name.
+            // A VM known by its UUID alone has the UUID as its name; another of its streams may know the name.
             let isOneVM = key.stream != other.key.stream && [key.name, other.key.name].contains(uuid)
             return isOneVM ? nil : ConsoleConflict(kind: .uuid, other: other)
         }

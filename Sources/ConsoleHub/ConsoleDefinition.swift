@@ -2,31 +2,30 @@ import Capture
 import LogModel
 import RotatingFile
 
-/// A console that cannot be: what is wrong, and what would be right.
+/// A definition that is not valid: the reason and the remedy.
 public struct DefinitionError: Error, Hashable, Sendable, CustomStringConvertible {
     public let description: String
 }
 
 extension ConsoleHub {
-    /// What one console is told to be. It comes from the configuration, the API, a watched folder or the process before
-    /// us; one that cannot be served is refused here, whichever it was.
+    /// The definition of one console, from the configuration, the API, a watched folder or a previous process. It is
+    /// validated here, whatever its source.
     public struct Definition: Hashable, Sendable {
-        /// The VM and stream it feeds.
+        /// The VM and the stream.
         public let key: StreamKey
-        /// Where it is found.
+        /// Where it is reached.
         public let endpoint: Endpoint
         /// A plain rotated file that gets every byte too.
         public let plainFile: StreamOptions.PlainFile?
         /// The rate above which bytes are dropped from the store; nil: none.
         public let rate: RateLimit?
-        /// The administrator's part of the path when it was found in a watched folder: links are followed there, and
-        /// refused below it. nil: it was named.
+        /// The administrator's part of the path of a console found in a watched folder: links are followed in it and
+        /// refused below it. nil: the console was named.
         @Bytewise public private(set) var trustedFolder: String?
-        /// Whether it is reached only while somebody is on it, and its stream is captured another way or not at all:
-        /// between visits it is left to others, and to a VMM that is faster with nobody there.
+        /// Whether it is connected only while it has watchers, and is not stored by this console. Otherwise it is left
+        /// to other clients; a VMM is also faster without a client.
         public let isOnDemand: Bool
 
-        /// A definition from its parts.
         public init(
             key: StreamKey,
             endpoint: Endpoint,
@@ -58,21 +57,21 @@ extension ConsoleHub {
             }
         }
 
-        /// Whether it was found in a watched folder: when its path goes for good, so does it.
+        /// Whether it was found in a watched folder: it is removed when its path is gone for good.
         public var isDiscovered: Bool { trustedFolder != nil }
 
-        /// Whose console it is. VMs that share a name differ in it.
+        /// The VM. VMs with the same name have different identities.
         public var vm: VMIdentity { VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace) }
 
         // MARK: - Bounds
 
-        /// Bytes of a plain file: smaller ones would be rotated at every line. 0: never.
+        /// Allowed sizes of a plain file: smaller files would be rotated at every line. 0: never rotated.
         private static let plainSizes = 4096...(1 << 40)
-        /// Each rotation renames them all.
+        /// Each rotation renames all backups.
         private static let plainBackups = 0...RotationLimits.maximumBackups
-        /// Bytes a second, and at once.
+        /// Bytes per second, and burst.
         private static let rates = 1...(1 << 40)
-        /// PATH_MAX, less its final NUL.
+        /// PATH_MAX without the final NUL.
         private static let pathLimit = 4095
 
         private func checkPlainFile() throws(DefinitionError) {
@@ -97,14 +96,14 @@ extension ConsoleHub {
         private static func checkPath(_ path: String) throws(DefinitionError) {
             guard path.hasPrefix("/"), !path.utf8.contains(0), path.utf8.count <= pathLimit else {
                 throw DefinitionError(
-                    description: "\(path): a path must begin with /, and be no longer than \(pathLimit) bytes"
+                    description: "\(path): a path must begin with / and have at most \(pathLimit) bytes"
                 )
             }
         }
 
         static func checkName(_ what: String, _ name: String) throws(DefinitionError) {
             if let rule = VMIdentity.fault(inName: name) {
-                throw DefinitionError(description: "a VM's \(what) is \(rule): '\(name)' is not")
+                throw DefinitionError(description: "a VM's \(what) must be \(rule), not '\(name)'")
             }
         }
     }

@@ -5,38 +5,37 @@ import LogStore
 import Synchronization
 import SystemIO
 
-// ConsoleHub: how to reach a console, and who else is on it.
+// ConsoleHub: how consoles are reached and shared.
 //
-// `ConsoleHub` knows all consoles. A `Console` lives on its VM's shard: it holds the one descriptor that leads to the
-// guest, drains it into `StreamIntake`, hands every byte to its `Watcher`s, and lets one of them write. `Endpoint` is
-// the kind of place a console is found at, `EndpointOpener` opens what lies there, `Discovery` finds consoles in watched
-// folders, `ConsoleTable` carries the descriptors over our own restarts.
+// `ConsoleHub` holds all consoles. A `Console` lives on its VM's shard: it holds the one connection to the guest,
+// drains it into `StreamIntake`, passes every byte to its `Watcher`s, and lets one of them write. `Endpoint` is the
+// kind of address of a console, `EndpointOpener` opens it, `Discovery` finds consoles in watched folders,
+// `ConsoleTable` maps the descriptors that outlive a restart to their consoles.
 
 /// All consoles of this host.
 public final class ConsoleHub: Sendable {
-    /// How the hub is set up.
     public struct Options: Sendable {
-        /// Where consoles are found by themselves.
+        /// Where consoles are discovered.
         public var patterns: [DiscoveryPattern]
-        /// The folder in which other programs find a socket per console; nil: none are offered.
+        /// The folder with a socket for each console, for other programs; nil: no such sockets.
         public var passThroughFolder: String?
-        /// How long a console that was found in a watched folder stays when it has gone from there, in microseconds.
+        /// How long a console from a watched folder is kept after its path is gone, in microseconds.
         public var forgetsAfter: Int64 = 60_000_000
-        /// A process that is older than this when its console is connected to for the first time, in microseconds, has been
-        /// running its machine for a while: no boot is told then.
+        /// When a console is connected for the first time and its process is older than this, in microseconds, the
+        /// machine has been running and no boot is recorded.
         public var joinAge: Int64 = 10_000_000
-        /// Whether a console may be served by this very process. Otherwise that is a mistake, or an attempt to read one
+        /// Whether this process itself may serve a console. Otherwise that is a mistake, or an attempt to read one
         /// console as another.
         public var acceptsOwnProcess = false
-        /// Most consoles that are captured at once. By default as many as half of the process's descriptors allow: each has
-        /// its connection, the socket that is offered to other programs, and for a moment one more.
+        /// Maximum number of captured consoles. By default as many as half of the process's descriptors allow: each
+        /// takes the connection, the socket for other programs, and at times one more.
         public var consoleLimit = max(4, (DescriptorLimit.current / 2 - 64) / 3)
-        /// Most sessions by the consoles' own sockets at once. By default a sixteenth of the process's descriptors.
+        /// Maximum number of sessions through the consoles' own sockets. By default a sixteenth of the process's
+        /// descriptors.
         public var socketSessionLimit = max(4, DescriptorLimit.current / 16)
-        /// The folder that remembers what each handed-over descriptor is.
+        /// The folder with the console of each handed-over descriptor.
         public var table: String
 
-        /// Options from their parts.
         public init(patterns: [DiscoveryPattern] = [], passThroughFolder: String? = nil, table: String) {
             self.patterns = patterns
             self.passThroughFolder = passThroughFolder
@@ -44,31 +43,30 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    /// How one console stands.
+    /// The state of one console.
     public struct Status: Hashable, Sendable {
-        /// What it was told to be.
         public var definition: Definition
-        /// Whether somebody is at the other end.
+        /// Whether it is connected.
         public var isConnected: Bool
-        /// How many watch.
+        /// The number of watchers.
         public var watchers: Int
-        /// Who may write; nil: nobody does.
+        /// The watcher with the right to write.
         public var writer: String?
-        /// The socket offered to other programs.
+        /// The socket for other programs.
         public var passThrough: String?
-        /// Whether the stream is stored by this console; false when it is captured another way.
+        /// Whether this console stores the stream; false when it is captured another way.
         public var isStored: Bool
     }
 
     private struct State {
         var consoles = ConsoleRegistry()
-        /// Descriptors that came over from before, by the name they were stored under.
+        /// Descriptors handed over by the previous process, by the names they were stored under.
         var inherited: [String: Int32] = [:]
-        /// What their keeper read of them and threw away, by that name.
+        /// What their keeper read and discarded, by that name.
         var discarded: [String: DiscardedOutput] = [:]
-        /// When the daemon before was last there to drain the consoles.
+        /// When the previous daemon last drained the consoles.
         var absentSince: Int64?
-        /// Consoles that are not captured because there are as many as there can be.
+        /// Consoles that are not captured because the limit is reached.
         var surplus: [StreamKey: Definition] = [:]
     }
 
@@ -76,8 +74,8 @@ public final class ConsoleHub: Sendable {
     private let manager: ServiceManager
     private let table: ConsoleTable
     private let state = Mutex(State())
-    /// The thread of everything that is not a console's bytes: folders, paths, the table, the service manager. It may
-    /// have to wait for a file system; the shards never wait for it.
+    /// The thread for everything but the consoles' bytes: folders, paths, the table, the service manager. It may block
+    /// on a file system; the shards never wait for it.
     let control: EventLoop
     private let controlThread = Mutex<WorkerThread?>(nil)
     private let controlEnded = OneShot()
@@ -91,7 +89,7 @@ public final class ConsoleHub: Sendable {
     private let consoleLimit: Int
     let socketSessions: SocketSessions
 
-    /// A hub that feeds `capture`. Descriptors that were passed in are given with `inherit` before `start()`.
+    /// A hub that feeds `capture`. Inherited descriptors are passed to `inherit` before `start()`.
     public init(_ options: Options, capture: CaptureService, manager: ServiceManager) throws(SystemError) {
         self.capture = capture
         self.manager = manager
@@ -108,7 +106,7 @@ public final class ConsoleHub: Sendable {
         socketSessions = SocketSessions(total: options.socketSessionLimit)
     }
 
-    /// Takes a descriptor that an earlier process left with the service manager; whether it is one of ours.
+    /// Accepts a descriptor that an earlier process stored with the service manager; returns whether it is a console's.
     public func inherit(_ name: String, _ descriptor: consuming Descriptor) -> Bool {
         guard name.hasPrefix(ConsoleTable.prefix) else {
             return false
@@ -118,20 +116,20 @@ public final class ConsoleHub: Sendable {
         return true
     }
 
-    /// Takes what the keeper of the descriptors read of them and threw away while no daemon drained them, by their names.
+    /// Accepts what the keeper read and discarded while no daemon drained the descriptors, by their names.
     public func takeDiscarded(_ discarded: [String: DiscardedOutput]) {
         state.withLock { $0.discarded = discarded }
     }
 
-    /// Begins: consoles that came over go on at once, as they are told to be now; those in `named` follow, then folders
-    /// are looked through.
+    /// Starts: inherited consoles continue at once, with their current definitions; then the consoles in `named` and
+    /// those of the watched folders follow.
     public func start(_ named: [Definition] = []) throws(SystemError) {
         adoptInherited(named)
         try follow(named)
     }
 
-    /// The first part of `start`, for a daemon that has more to do before it may look for consoles: those that came over
-    /// go on, and are drained.
+    /// The first part of `start`, for a daemon with more to do before it may look for consoles: inherited consoles
+    /// continue, and are drained.
     public func adoptInherited(_ named: [Definition]) {
         let known: [ConsoleTable.Entry] = table.load()
         let lastTurn = [capture.lastTurnBefore, table.stoppedBefore].compactMap(\.self).max()
@@ -159,10 +157,11 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    /// When the daemon before was last there, in microseconds since the Unix epoch; nil: nobody knows.
+    /// When the previous daemon last drained the consoles, in microseconds since the Unix epoch; nil when that is
+    /// unknown.
     var absentSince: Int64? { state.withLock { $0.absentSince } }
 
-    /// The second part of `start`: the consoles in `named` are reached, then those that are found in folders.
+    /// The second part of `start`: the consoles in `named` are connected, then those in watched folders.
     public func follow(_ named: [Definition]) throws(SystemError) {
         discovery.onFound = { [weak self] definition in self?.add(definition) }
         discovery.onChanged = { [weak self] path in self?.endpointChanged(path) }
@@ -182,15 +181,15 @@ public final class ConsoleHub: Sendable {
         controlThread.withLock { $0 = thread }
     }
 
-    /// What the console that `past` told of is told to be now: its plain file or its rate may have changed.
+    /// The current definition of an inherited console: its plain file or its rate may have changed.
     private func currentDefinition(for past: Definition, _ named: [Definition]) -> Definition {
         let found = past.isDiscovered ? patterns.compactMap { $0.definition(like: past) } : []
         return (named + found).first { $0.key == past.key && $0.endpoint == past.endpoint } ?? past
     }
 
-    /// Lets go of all consoles. When they are `passedOn` their descriptors, by the names they are stored under, are the
-    /// caller's now: to be passed on to a new image, or closed, and then the service manager has them still. Else the
-    /// connections are closed, and all that was written to them is read before.
+    /// Ends all consoles. When they are `passedOn`, the caller owns their descriptors, by the names they are stored
+    /// under, and passes them to a new image or closes them; the service manager keeps its copies. Else the connections
+    /// are closed after all output was read.
     @discardableResult
     public func stop(passedOn: Bool = false) -> [(name: String, descriptor: Int32)] {
         var passed: [(name: String, descriptor: Int32)] = []
@@ -205,7 +204,7 @@ public final class ConsoleHub: Sendable {
         table.noteStopped(capture.clock.wallMicroseconds())
         sockets.forEach { $0.removeFile() }
         control.stop()
-        // A folder that hangs keeps the thread: it ends with the process.
+        // A folder on a file system that hangs blocks the thread, which then ends with the process.
         if controlEnded.wait(seconds: Self.stopLimit) {
             controlThread.withLock { thread in
                 thread?.join()
@@ -215,10 +214,10 @@ public final class ConsoleHub: Sendable {
         return passed
     }
 
-    /// How long the control thread is waited for at the end, in seconds.
+    /// The maximum time to wait for the control thread at the end, in seconds.
     private static let stopLimit = 2
 
-    /// Watches other folders from now on; consoles known already stay.
+    /// Watches other folders from now on; known consoles stay.
     public func setPatterns(_ patterns: [DiscoveryPattern]) {
         problems.clearConflicts { _ in true }
         control.post { [discovery] in
@@ -227,20 +226,19 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    /// What came of adding a console.
+    /// The result of adding a console.
     public enum AddResult: Hashable, Sendable {
-        /// It is new.
         case new
-        /// It is not captured, because another is.
+        /// It is not captured, because it conflicts with a captured console.
         case conflict(ConsoleConflict)
-        /// There are as many consoles as there can be: it is captured when another one goes.
+        /// The maximum number of consoles is reached: it is captured when another one ends.
         case full
-        /// It was found where one was dropped.
+        /// It was found at an endpoint from which a console was dropped.
         case dropped
     }
 
-    /// Adds a console, unless it conflicts with one that is captured: that is a problem, and said. One that was dropped
-    /// may be found as often as it likes; named by hand, it is captured again.
+    /// Adds a console, unless it conflicts with a captured one: that is logged as a problem. A dropped console is not
+    /// captured when it is found again, only when it is named.
     @discardableResult
     public func add(_ definition: Definition) -> AddResult {
         if !definition.isDiscovered {
@@ -254,15 +252,15 @@ public final class ConsoleHub: Sendable {
         state.withLock { Self.conflict(of: definition, in: $0) }
     }
 
-    /// One that is only to be joined gives way to one that is to be captured.
+    /// A console that is only joined gives way to one that is captured.
     private static func conflict(of definition: Definition, in state: State) -> ConsoleConflict? {
         state.consoles.conflicts(with: definition)
             .first { definition.isOnDemand || !$0.console.definition.isOnDemand }?.conflict
     }
 
-    /// Adds the console behind a descriptor that is open already, such as a child's output; it is not connected again
-    /// when it ends. `writer`, when given, is attached as the one who may write, under the name `who`, before anything
-    /// is read: it gets every byte from the first on, and is closed after the last.
+    /// Adds the console behind an open descriptor, such as a child's output; it is not reconnected after its end.
+    /// `writer`, when given, is attached as the writer named `who` before anything is read: it gets every byte, and is
+    /// closed after the last.
     public func add(
         _ definition: Definition,
         descriptor: consuming Descriptor,
@@ -295,7 +293,7 @@ public final class ConsoleHub: Sendable {
             if definition.isDiscovered, table.isDropped(definition.endpoint) {
                 return .dropped
             }
-            // One that is handed over has its descriptor already.
+            // A handed-over console has its descriptor already.
             guard definition.isOnDemand || connection != nil || state.consoles.capturedCount < consoleLimit else {
                 state.surplus[definition.key] = definition
                 return .full
@@ -312,7 +310,7 @@ public final class ConsoleHub: Sendable {
         if added == .full {
             problems.raise(limit: consoleLimit, of: definition)
         }
-        displaced.forEach { end($0, "this console is captured from now on; join it again") }
+        displaced.forEach { end($0, "this console is captured from now on; rejoin it") }
         guard added == .new else {
             return added
         }
@@ -336,21 +334,21 @@ public final class ConsoleHub: Sendable {
         return .new
     }
 
-    /// Drops a console: its connection is closed, its log stays, and it is not found anew before its path has gone.
-    /// False when there is none.
+    /// Drops a console: its connection is closed, its log stays, and it is not discovered again until its path has
+    /// gone. False when there is none.
     public func remove(_ key: StreamKey) -> Bool {
         guard let console = state.withLock({ $0.consoles[key] }) else {
             return false
         }
-        end(console, "guestlog has let go of this console", isDropped: console.definition.isDiscovered)
+        end(console, "guestlog has removed this console", isDropped: console.definition.isDiscovered)
         return true
     }
 
-    /// Drops the console of this very definition, if there is one; it may be found again at once.
+    /// Removes the console with exactly this definition, if there is one; it may be discovered again at once.
     public func remove(_ definition: Definition) {
         let console = state.withLock { $0.consoles[definition.key] }
         if let console, console.definition == definition {
-            end(console, "the VM is gone")
+            end(console, "the VM has ended")
         }
     }
 
@@ -366,7 +364,7 @@ public final class ConsoleHub: Sendable {
             opener.release(console.definition.key)
             problems.clear(of: console.definition)
         }
-        // Last, so that a console that takes its place makes its sockets after these have gone.
+        // Last, so that a replacement creates its sockets after these were removed.
         state.withLock { state in
             if isDropped {
                 setDropped(console.definition.endpoint, true)
@@ -376,7 +374,7 @@ public final class ConsoleHub: Sendable {
         addSurplus()
     }
 
-    /// Adds a console for which there was no descriptor before, if one waits.
+    /// Adds a waiting console that had no descriptor before.
     private func addSurplus() {
         let next = state.withLock { state in
             state.consoles.capturedCount < consoleLimit ? state.surplus.popFirst()?.value : nil
@@ -387,13 +385,13 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    /// What all consoles are told to be, by name. Waits for no other thread.
+    /// The definitions of all consoles, by name. Waits for no other thread.
     public func definitions() -> [Definition] {
         state.withLock { $0.consoles.all.map(\.definition) }
             .sorted { ($0.key.name, $0.key.stream) < ($1.key.name, $1.key.stream) }
     }
 
-    /// How all consoles stand, by name, or those that are wanted. Asks each console's shard, one after another.
+    /// The states of all consoles, or of those that `isWanted` accepts, by name. Asks each console's shard in turn.
     public func statuses(where isWanted: (Definition) -> Bool = { _ in true }) -> [Status] {
         state.withLock { $0.consoles.all }
             .filter { isWanted($0.definition) }
@@ -403,19 +401,19 @@ public final class ConsoleHub: Sendable {
             }
     }
 
-    /// What a client that was attached to a console can do there.
+    /// What an attached client can do.
     public struct Attachment: Hashable, Sendable {
-        /// Why what the client types does not reach the guest; nil when it does.
+        /// Why the client's input does not reach the guest; nil when it does.
         public var refusal: String?
-        /// Whether the guest's end is connected.
+        /// Whether the console is connected.
         public var isConnected: Bool
     }
 
-    /// Attaches a client to a console: from now on `descriptor` gets its bytes, and, if it may write, gives it theirs.
-    /// `onAttached` is called on the console's thread once it is known what the client can do there, of a console on
-    /// demand once it was reached or could not be; with nil when the console has ended meanwhile.
+    /// Attaches a client to a console: `descriptor` gets the console's output, and its input goes to the console if the
+    /// client may write. `onAttached` is called on the console's thread when it is known what the client can do: for a
+    /// console on demand after dialling, with nil when the console has ended meanwhile.
     ///
-    /// False when there is no such console; the descriptor is closed then, and `onAttached` is not called.
+    /// False when there is no such console; then the descriptor is closed and `onAttached` is not called.
     public func attach(
         _ key: StreamKey,
         _ descriptor: consuming Descriptor,
@@ -448,7 +446,7 @@ public final class ConsoleHub: Sendable {
 
     // MARK: - What consoles leave to the control thread
 
-    /// Makes a console's sockets, and watches for its path.
+    /// Creates a console's sockets, and watches its path.
     private func prepare(_ console: Console) {
         let definition = console.definition
         if case .listen(let path) = definition.endpoint {
@@ -464,7 +462,10 @@ public final class ConsoleHub: Sendable {
                 let socket = try ListeningSocket(path: path)
                 console.shard.loop.post { console.passThrough(by: socket) }
             } catch {
-                capture.diagnostics.log(.warning, "console \(definition.key.name): no socket for others: \(error)")
+                capture.diagnostics.log(
+                    .warning,
+                    "console \(definition.key.name): no socket for other programs:  \(error)"
+                )
             }
         }
         if let watched = definition.endpoint.watchedPath {
@@ -478,7 +479,7 @@ public final class ConsoleHub: Sendable {
         return passThroughFolder.map { $0 + "/" + identity.directoryName + stream + ".sock" }
     }
 
-    /// Opens a console's path, and tells it what came of it.
+    /// Opens a console's path, and passes the result to the console.
     func open(_ console: Console) {
         control.post { [opener, problems] in
             let result = Result { () throws(SystemError) in try opener.open(console.definition) }
@@ -487,34 +488,35 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    /// Forgets a console that was found in a watched folder and has been gone for a while, unless its path is back: no
-    /// VM that ever was stays listed for good.
+    /// Removes a discovered console whose path has been gone for a while, unless it is back, so that ended VMs do not
+    /// stay listed.
     func forget(_ console: Console) {
         control.post { [weak self] in
             guard let self, let path = console.definition.endpoint.path, access(path, F_OK) != 0 else {
                 return
             }
-            end(console, "the VM is gone")
+            end(console, "the VM has ended")
             discovery.unfollow(path)
         }
     }
 
-    /// Removes the files of sockets that have ended.
+    /// Removes the files of closed sockets.
     func discard(_ sockets: [ListeningSocket]) {
         control.post { sockets.forEach { $0.removeFile() } }
     }
 
-    /// A console is connected: the descriptor is left with the service manager, in case this process dies.
+    /// Stores a connected console's descriptor with the service manager, in case this process dies.
     func connected(_ definition: Definition, _ connection: Connection) {
         control.post { [manager, table] in
             let name = ConsoleTable.descriptorName(of: definition.key)
             table.put(ConsoleTable.Entry(descriptorName: name, definition: definition, peer: connection.peer))
-            // Without FDPOLL=0 the manager would let go of a console whose VMM is gone before we know.
+            // Without FDPOLL=0 the manager would drop the descriptor of a VMM that has ended before the daemon has read
+            // the rest.
             manager.notify("FDSTORE=1\nFDPOLL=0\nFDNAME=\(name)", descriptors: [connection.descriptor.raw])
         }
     }
 
-    /// A console's connection has ended: the service manager may forget it.
+    /// Removes the descriptor of a closed connection from the service manager.
     func disconnected(_ definition: Definition) {
         control.post { [manager, table, opener] in
             opener.release(definition.key)

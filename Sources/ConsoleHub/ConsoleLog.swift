@@ -4,26 +4,26 @@ import LogModel
 import LogStore
 import SystemIO
 
-/// A console's way into the store. Lives on the console's shard.
+/// Writes a console's output to the store. Lives on the console's shard.
 ///
-/// Where there is no memory for it, for the runtime folder is full, it is tried again each second; what is said until then
-/// is read, counted, and told of as a gap as soon as there is room. A stream that is captured another way is not tried
-/// again: its bytes are passed to whoever watches, and nothing of them is missing.
+/// When the runtime folder has no room, opening is retried each second; output until then is read, counted, and
+/// recorded as a gap once there is room. A stream that is captured another way is not retried: its bytes go to the
+/// watchers only, and nothing is missing.
 final class ConsoleLog {
     private let definition: ConsoleHub.Definition
     private let capture: CaptureService
     private let shard: Shard
     private var intake: StreamIntake?
     private var retry: EventLoop.TimerToken?
-    /// What could not be kept since the console began, while there is no intake.
+    /// Bytes that could not be stored since the console began, while there is no intake.
     private var unstored: (bytes: Int, lines: Int, since: Int64)?
-    /// What the transport saw meanwhile.
+    /// Boundaries seen by the transport meanwhile.
     private var boundaries: [ConsoleBoundary] = []
     private var isCapturedElsewhere = false
 
-    /// How often it is tried again, in microseconds.
+    /// The interval between retries, in microseconds.
     private static let retryInterval: Int64 = 1_000_000
-    /// Boundaries remembered while there is no intake; of more, the last count.
+    /// Boundaries kept while there is no intake; later ones replace earlier ones.
     private static let boundaryLimit = 8
 
     init(_ definition: ConsoleHub.Definition, capture: CaptureService, shard: Shard) {
@@ -32,12 +32,12 @@ final class ConsoleLog {
         self.shard = shard
     }
 
-    /// Whether the stream is stored by this console now.
+    /// Whether this console stores the stream now.
     var isStored: Bool { intake != nil }
 
     private var subject: String { "\(definition.key.name)/\(definition.key.stream)" }
 
-    /// Opens it, or begins to try.
+    /// Opens the stream, or begins to retry.
     func open() {
         let options = StreamOptions(rate: definition.rate, plainFile: definition.plainFile)
         do throws(CaptureService.OpenError) {
@@ -54,7 +54,7 @@ final class ConsoleLog {
 
     private func refused(_ error: CaptureService.OpenError) {
         if error.isTransient {
-            if capture.problems.raise(subject, "not stored: \(error); what is said is counted as lost") {
+            if capture.problems.raise(subject, "not stored: \(error); output is counted as lost") {
                 capture.diagnostics.log(
                     .error,
                     "console \(subject): cannot be stored, bytes are counted as lost: \(error)"
@@ -70,7 +70,7 @@ final class ConsoleLog {
         }
     }
 
-    /// Tells what happened before there was an intake.
+    /// Records what happened before there was an intake.
     private func settle(_ intake: StreamIntake) {
         if let unstored {
             intake.countLoss(bytes: unstored.bytes, lines: unstored.lines, since: unstored.since, reason: .noRoom)
@@ -80,7 +80,7 @@ final class ConsoleLog {
         boundaries.removeAll()
     }
 
-    /// Reads once from `descriptor`, which must not block, whether that can be kept or not.
+    /// Reads once from `descriptor`, which must not block, whether the bytes can be stored or not.
     func receive(from descriptor: Int32) -> StreamIntake.Received {
         if let intake {
             return intake.receive(from: descriptor)
@@ -101,7 +101,7 @@ final class ConsoleLog {
         unstored = (before.bytes + bytes, before.lines + lines, min(before.since, since))
     }
 
-    /// Marks what the transport saw (`StreamIntake.mark`).
+    /// Records a boundary (`StreamIntake.mark`).
     func mark(_ boundary: ConsoleBoundary, since: Int64? = nil) {
         if let intake {
             intake.mark(boundary, since: since)
@@ -110,7 +110,7 @@ final class ConsoleLog {
         }
     }
 
-    /// Counts what another process read and threw away since `since`, in microseconds since the Unix epoch.
+    /// Counts bytes that another process read and discarded since `since`, in microseconds since the Unix epoch.
     func countLoss(bytes: Int, lines: Int, since: Int64) {
         if let intake {
             intake.countLoss(bytes: bytes, lines: lines, since: since, reason: .daemonAway)
@@ -119,7 +119,6 @@ final class ConsoleLog {
         }
     }
 
-    /// Ends it.
     func close() {
         if let retry {
             shard.loop.cancel(retry)

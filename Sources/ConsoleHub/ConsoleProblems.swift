@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 import SystemIO
 
-/// Tells, in `guestlog status` and the daemon's messages, why consoles are not captured.
+/// Reports, in `guestlog status` and the log, why consoles are not captured.
 final class ConsoleProblems: Sendable {
     private let problems: Problems
     private let diagnostics: Diagnostics
@@ -15,7 +15,7 @@ final class ConsoleProblems: Sendable {
         self.diagnostics = diagnostics
     }
 
-    /// What a problem of a console is about: its VM and stream, and where it is.
+    /// The subject of a console's problems: its VM, stream and endpoint.
     private static func subject(of definition: ConsoleHub.Definition) -> String {
         "\(definition.key.name)/\(definition.key.stream) at \(definition.endpoint)"
     }
@@ -26,8 +26,8 @@ final class ConsoleProblems: Sendable {
         }
     }
 
-    /// A console is not captured, because another is. The same console again is no conflict, nor is one that is joined on
-    /// demand beside the captured one.
+    /// Reports a conflict. The same console again is not a conflict, nor is one that is joined on demand besides the
+    /// captured one.
     func raise(_ conflict: ConsoleConflict, of definition: ConsoleHub.Definition) {
         let isSame = conflict.kind == .stream && conflict.other.endpoint == definition.endpoint
         guard !isSame, !definition.isOnDemand else {
@@ -38,15 +38,15 @@ final class ConsoleProblems: Sendable {
         raise(subject, "\(conflict)")
     }
 
-    /// A console is not captured, because `limit` others are, and no more can be.
+    /// Reports that `limit` consoles are captured, the maximum.
     func raise(limit: Int, of definition: ConsoleHub.Definition) {
         raise(
             Self.subject(of: definition),
-            "\(limit) consoles are all that the limit of open files allows; raise it (LimitNOFILE= in the unit, ulimit -n)"
+            "the limit of open files allows \(limit) consoles only; raise it (LimitNOFILE= in the unit, ulimit -n)"
         )
     }
 
-    /// The conflicts of consoles at endpoints that `isOver` accepts have ended.
+    /// Clears the conflicts of consoles at endpoints that `isOver` accepts.
     func clearConflicts(_ isOver: (Endpoint) -> Bool) {
         let over = conflicts.withLock { conflicts in
             let over = conflicts.filter { isOver($0.key) }
@@ -56,7 +56,7 @@ final class ConsoleProblems: Sendable {
         over.values.joined().forEach { problems.clear($0) }
     }
 
-    /// What came of opening a console: an error is a problem, unless it only says that no VMM is there.
+    /// Reports the result of opening a console. An error is a problem unless it only shows that no VMM listens.
     func note(_ result: Result<Connection, SystemError>, of definition: ConsoleHub.Definition) {
         switch result {
         case .failure(let error) where ![ENOENT, ECONNREFUSED, EAGAIN].contains(error.code) && !definition.isOnDemand:
@@ -66,7 +66,7 @@ final class ConsoleProblems: Sendable {
         }
     }
 
-    /// The console is well, or gone.
+    /// Clears the console's problems.
     func clear(of definition: ConsoleHub.Definition) {
         problems.clear(Self.subject(of: definition))
     }

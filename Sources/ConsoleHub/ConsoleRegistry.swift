@@ -1,20 +1,19 @@
 import Capture
 
-/// The consoles there are, found by each thing that no two of them may have.
+/// The consoles, indexed by each property that must be unique among them.
 struct ConsoleRegistry {
     private var byKey: [StreamKey: Console] = [:]
     private var byEndpoint: [Endpoint: StreamKey] = [:]
     private var byUUID: [String: Set<StreamKey>] = [:]
-    /// How many are captured, and not only to be joined.
+    /// The number of captured consoles; those that are only joined do not count.
     private(set) var capturedCount = 0
 
-    /// All, in no order.
+    /// All consoles, in no order.
     var all: [Console] { Array(byKey.values) }
 
-    /// The console of that VM's stream.
     subscript(key: StreamKey) -> Console? { byKey[key] }
 
-    /// Adds a console that is in conflict with none.
+    /// Adds a console without conflicts.
     mutating func insert(_ console: Console) {
         let (key, endpoint) = (console.definition.key, console.definition.endpoint)
         byKey[key] = console
@@ -27,7 +26,7 @@ struct ConsoleRegistry {
         }
     }
 
-    /// Removes that console, if it is here.
+    /// Removes the console, if it is registered.
     mutating func remove(_ console: Console) {
         let (key, endpoint) = (console.definition.key, console.definition.endpoint)
         guard byKey[key] === console else {
@@ -44,7 +43,7 @@ struct ConsoleRegistry {
         }
     }
 
-    /// Consoles that cannot be captured together with `definition`, that of the same stream first.
+    /// The consoles that cannot be captured together with `definition`, that of the same stream first.
     func conflicts(with definition: ConsoleHub.Definition) -> [(console: Console, conflict: ConsoleConflict)] {
         var keys = [definition.key]
         byEndpoint[definition.endpoint].map { keys.append($0) }

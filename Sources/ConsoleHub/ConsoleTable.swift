@@ -5,24 +5,23 @@ import RotatingFile
 import Synchronization
 import SystemIO
 
-/// What each console was when this process last knew: noted at every change, read by the next process.
+/// The consoles of this process, written at every change and read by the next process.
 ///
-/// With it a descriptor that comes back from the service manager finds its VM, and a console that is dialled again
-/// after our own restart is known to lead to the same machine. It also tells which consoles were dropped, so that they
-/// are not found anew.
+/// By this table a descriptor from the service manager is assigned to its VM, and a console that is dialled again after
+/// a restart is known to lead to the same machine. It also records dropped consoles, so that they are not discovered
+/// again.
 final class ConsoleTable: Sendable {
-    /// One console.
     struct Entry: Hashable, Sendable {
         var descriptorName: String
         var definition: ConsoleHub.Definition
         var peer: ProcessIdentity?
     }
 
-    /// What the names of our stored descriptors begin with.
+    /// The prefix of the names of stored descriptors.
     static let prefix = "console-"
-    /// The name under which the dropped ones are noted.
+    /// The entry for the dropped endpoints.
     private static let droppedName = "dropped"
-    /// The name under which it is noted when a daemon let go of its consoles.
+    /// The entry for the time when a daemon stopped.
     private static let stoppedName = "stopped"
 
     private let folder: EntryFolder
@@ -30,19 +29,18 @@ final class ConsoleTable: Sendable {
     private let dropped = Mutex<Set<Endpoint>>([])
     private let stopped = Mutex<Int64?>(nil)
 
-    /// The table in the folder at `path`.
     init(in path: String) {
         folder = EntryFolder(path)
     }
 
-    /// A name that service managers allow (no colon, no control character, at most 255 bytes) and no other console has.
+    /// A name that service managers allow (no colon, no control character, at most 255 bytes) and that is unique.
     static func descriptorName(of key: StreamKey) -> String {
         let vm = VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace)
-        // Encoded as one more name, so that it is bounded as those are.
+        // Encoded as another VM's name, so that its length is limited in the same way.
         return prefix + VMIdentity(name: vm.directoryName + "." + key.stream.text).directoryName
     }
 
-    /// Begins with the table as the process before left it, and returns its consoles; none when there is no table.
+    /// Loads the table of the previous process; returns its consoles, none when there is no table.
     func load() -> [Entry] {
         var known: [Entry] = []
         for (name, json) in folder.entries() {
@@ -63,47 +61,46 @@ final class ConsoleTable: Sendable {
         return known
     }
 
-    /// When the daemon before let go of its consoles, in microseconds since the Unix epoch; nil: it did not come to that.
+    /// When the previous daemon stopped, in microseconds since the Unix epoch; nil when it did not stop in order.
     var stoppedBefore: Int64? { stopped.withLock { $0 } }
 
-    /// Notes that the consoles are let go at `time`.
+    /// Records that the daemon stops at `time`.
     func noteStopped(_ time: Int64) {
         try? folder.put(Self.stoppedName, .object([("time", .integer(time))]))
     }
 
-    /// The process that was last seen at a console's other end.
+    /// The last known process at a console's other end.
     func peer(of key: StreamKey) -> ProcessIdentity? {
         peers.withLock { $0[key] }
     }
 
-    /// A console is connected. What cannot be noted costs the next process a boot too many, no more.
+    /// Records a connected console. A failed write costs an additional boot marker after a restart, no more.
     func put(_ entry: Entry) {
         peers.withLock { $0[entry.definition.key] = entry.peer }
         try? folder.put(entry.descriptorName, Self.encode(entry))
     }
 
-    /// It is not any more.
+    /// Records that the console is not connected.
     func disconnected(_ key: StreamKey) {
         peers.withLock { $0[key] = nil }
         folder.remove(Self.descriptorName(of: key))
     }
 
-    /// Whether the console at `endpoint` was dropped, and its path has not gone since.
+    /// Whether a console was dropped at `endpoint`, and its path has not gone since.
     func isDropped(_ endpoint: Endpoint) -> Bool {
         dropped.withLock { $0.contains(endpoint) }
     }
 
-    /// Dropped or not, from now on; whether that is news, to be noted with `noteDropped`.
+    /// Sets whether `endpoint` is dropped; returns whether that is a change, to be written with `noteDropped`.
     func setDropped(_ endpoint: Endpoint, _ isDropped: Bool) -> Bool {
         dropped.withLock { dropped in
             isDropped ? dropped.insert(endpoint).inserted : dropped.remove(endpoint) != nil
         }
     }
 
-    /// All dropped endpoints.
     var droppedEndpoints: Set<Endpoint> { dropped.withLock { $0 } }
 
-    /// Notes which are dropped now.
+    /// Writes the dropped endpoints.
     func noteDropped() {
         let endpoints = droppedEndpoints.map(\.description).sorted()
         try? folder.put(Self.droppedName, .array(endpoints.map { .string($0) }))
@@ -169,7 +166,7 @@ final class ConsoleTable: Sendable {
                 mode: UInt32(truncatingIfNeeded: json["plainMode"]?.integer ?? 0o600) & 0o777
             )
         }
-        // One that cannot be served does not come back with every process.
+        // A definition that is not valid any more is dropped.
         let definition = try? ConsoleHub.Definition(
             key: key,
             endpoint: endpoint,

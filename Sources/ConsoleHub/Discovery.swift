@@ -4,7 +4,7 @@ import SystemIO
 
 /// Watches folders for consoles. Lives on the hub's control thread.
 ///
-/// Where the kernel refuses a watch, as it does beyond a number per user, all is looked at now and then instead.
+/// Where the kernel refuses a watch, as it does beyond a limit per user, everything is scanned at intervals instead.
 final class Discovery: EventHandler, @unchecked Sendable {
     // Sendable because it is touched on the control thread alone, after its callbacks were set.
 
@@ -15,30 +15,30 @@ final class Discovery: EventHandler, @unchecked Sendable {
     private let watch: Result<DirectoryWatch, SystemError>
     private var token: EventLoop.Token?
     private var patterns: [DiscoveryPattern] = []
-    /// The folders behind each watch: one folder may have several paths.
+    /// The folders of each watch: one folder may have several paths.
     private var folders: [Int32: Set<Path>] = [:]
     private var watches: [Path: Int32] = [:]
-    /// Consoles' paths, with what lay at each when all was looked at last.
+    /// The followed paths, with the file found there by the last scan.
     private var paths: [Path: FileAttributes?] = [:]
-    /// Folders that the kernel does not watch for us.
+    /// Folders that the kernel refuses to watch.
     private var refused: Set<Path> = []
-    /// What is not captured, and was said to be: it is said once of each file.
+    /// Files that are not captured, which are logged once each.
     private var ignored: [Path: FileAttributes.Identity?] = [:]
     private var nextScan: EventLoop.TimerToken?
 
-    /// A console's place was found.
+    /// Called for a discovered console.
     var onFound: (ConsoleHub.Definition) -> Void = { _ in }
-    /// A path has appeared, changed or gone.
+    /// Called when a followed path has appeared, changed or gone.
     var onChanged: (String) -> Void = { _ in }
-    /// A path has gone, though it may have come back.
+    /// Called when a followed path has gone, though it may have come back.
     var onGone: (String) -> Void = { _ in }
 
-    /// What happens in a folder, access rights included: they may be all that was missing.
+    /// Events of a folder, changed permissions included: they may make a console accessible.
     private static let events = DirectoryWatch.entries | UInt32(IN_ATTRIB)
-    /// How often all is looked at where there is no watch, in microseconds.
+    /// The interval between scans where there is no watch, in microseconds.
     private static let scanInterval: Int64 = 30_000_000
 
-    /// A discovery on `loop`, by `watch`, or without one when there is none to be had.
+    /// A discovery on `loop` with `watch`; without a watch it scans at intervals.
     init(
         loop: EventLoop,
         diagnostics: Diagnostics,
@@ -56,12 +56,12 @@ final class Discovery: EventHandler, @unchecked Sendable {
         self.patterns = patterns
     }
 
-    /// Looks through everything there is.
+    /// Scans everything.
     func begin() {
         patterns.forEach(scan)
     }
 
-    /// Tells from now on what becomes of `path`, and what has become of it.
+    /// Reports changes of `path` from now on, and its current state.
     func follow(_ path: String) {
         watchFolder(DirectoryHandle.split(path).directory)
         let status = FileAttributes(at: path)
@@ -69,7 +69,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
         notify(of: path, isGone: status == nil)
     }
 
-    /// Forgets `path`.
+    /// Stops reporting changes of `path`.
     func unfollow(_ path: String) {
         paths[Path(path)] = nil
     }
@@ -84,13 +84,13 @@ final class Discovery: EventHandler, @unchecked Sendable {
 
     // MARK: - Watching
 
-    /// Watches `folder`, or the nearest folder above it that is there.
+    /// Watches `folder`, or its nearest existing parent.
     private func watchFolder(_ folder: String) {
         var path = folder
         while watches[Path(path)] == nil {
             do throws(SystemError) {
                 try watch(path, by: path)
-                // Before the watch on one above began, the folder may have been made.
+                // The folder may have been created before the watch on its parent began.
                 path = folder
             } catch {
                 guard error.code == ENOENT, path != "/" else {
@@ -102,7 +102,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
         }
     }
 
-    /// Watches the folder itself, whatever becomes of its path.
+    /// Watches the folder itself, independently of its path.
     private func watchFolder(_ folder: borrowing DirectoryHandle) {
         guard watches[Path(folder.path)] == nil else {
             return
@@ -124,7 +124,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
     private func refuse(_ folder: String, _ error: SystemError) {
         if refused.isEmpty {
             let seconds = Self.scanInterval / 1_000_000
-            diagnostics.log(.warning, "cannot watch for consoles: \(error); they are looked for every \(seconds) s")
+            diagnostics.log(.warning, "cannot watch for consoles: \(error); scanning every \(seconds) s")
         }
         refused.insert(Path(folder))
         if nextScan == nil {
@@ -135,7 +135,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
         }
     }
 
-    /// Looks at everything without having been told what has changed.
+    /// Scans everything when there are no events to rely on.
     func scanAll() {
         refused = refused.filter { FileAttributes(at: $0.wrappedValue) != nil }
         ignored = ignored.filter { FileAttributes(at: $0.key.wrappedValue)?.identity == $0.value }
@@ -154,7 +154,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
         let byFolder = Dictionary(grouping: paths.keys) { Path(DirectoryHandle.split($0.wrappedValue).directory) }
         for (folder, paths) in byFolder where watches[folder] == nil {
             watchFolder(folder.wrappedValue)
-            // What was made before the watch began has told nobody.
+            // Entries created before the watch began caused no event.
             for path in paths where watches[folder] != nil {
                 onChanged(path.wrappedValue)
             }
@@ -185,7 +185,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
             folders[event.watch] = nil
             paths.forEach { watches[$0] = nil }
         } else if event.mask & UInt32(IN_MOVE_SELF) != 0 {
-            // Its path leads elsewhere now.
+            // The path leads to another folder now.
             watch.remove(event.watch)
         } else if !event.name.isEmpty {
             for folder in paths {
@@ -197,8 +197,8 @@ final class Discovery: EventHandler, @unchecked Sendable {
 
     // MARK: - Looking
 
-    /// Looks through the folders of a pattern: by its path to the first that has a placeholder, from there on by each
-    /// folder's own descriptor, so that no link is followed where other users may make one.
+    /// Scans the folders of a pattern: by path up to the first placeholder, from there by each folder's descriptor, so
+    /// that no link is followed where other users may create one.
     private func scan(for pattern: DiscoveryPattern) {
         watchFolder(pattern.trustedFolder)
         guard let folder = try? DirectoryHandle(pattern.trustedFolder) else {
@@ -219,7 +219,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
         if component.count == 1, case .literal(let name) = component[0] {
             names = [name]
         }
-        // A folder in which but one name is looked for says nothing of use while that is there.
+        // A folder in which a single existing name is of interest needs no watch.
         if isLast || names.isEmpty || folder.attributes(of: names[0]) == nil {
             watchFolder(folder)
         }
@@ -253,7 +253,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
         } catch {}
     }
 
-    /// The names in `folder` that match `component`. Those that would, but for their form, are said not to be captured.
+    /// The names in `folder` that match `component`. Names that match except for their form are logged as not captured.
     private func names(
         in folder: borrowing DirectoryHandle,
         like component: [DiscoveryPattern.Part],
@@ -270,7 +270,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
             } else if DiscoveryPattern.match(component, name[...].utf8) != nil {
                 names.append(name)
             } else if DiscoveryPattern.match(component, name[...].utf8, requiringUUID: false) != nil {
-                others.append((name, "what {uuid} stands for in \(pattern.text) is not a UUID"))
+                others.append((name, "the part for {uuid} in \(pattern.text) is not a UUID"))
             }
         }
         for other in others {
@@ -295,14 +295,14 @@ final class Discovery: EventHandler, @unchecked Sendable {
         case .fifo: endpoint = .fifo(path: path)
         case .characterDevice: endpoint = .terminal(path: path)
         case .link:
-            return ignore(path, status, "it is a symbolic link; in a watched folder the console itself is needed")
+            return ignore(path, status, "it is a symbolic link; watched folders must contain the console itself")
         case .regular, .directory, .blockDevice:
             return
         }
         do {
             let definition = try pattern.definition(at: endpoint, values)
             if case .terminal = endpoint {
-                // What other devices there are must not even be known as consoles.
+                // Other devices must not even be registered as consoles.
                 _ = try endpoint.locate(trusted: pattern.trustedFolder)
             }
             onFound(definition)
@@ -313,7 +313,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
         }
     }
 
-    /// Says that what lies at `path` is not captured, once for each file.
+    /// Logs, once for each file, that the file at `path` is not captured.
     private func ignore(_ path: String, _ status: FileAttributes?, _ reason: String) {
         let before = ignored.updateValue(status?.identity, forKey: Path(path))
         guard before != .some(status?.identity) else {

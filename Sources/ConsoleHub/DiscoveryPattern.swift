@@ -3,14 +3,13 @@ import LogModel
 import RotatingFile
 import SystemIO
 
-/// Where consoles are found by themselves: a path in which `{name}`, `{uuid}` and `{namespace}` stand for parts of a
-/// file's or folder's name, as in `/run/vms/{name}/console.sock`.
+/// A path pattern for discovered consoles: `{name}`, `{uuid}` and `{namespace}` match parts of a file's or folder's
+/// name, as in `/run/vms/{name}/console.sock`.
 public struct DiscoveryPattern: Hashable, Sendable {
-    /// The pattern as written.
     public let text: String
-    /// The stream the consoles found feed.
+    /// The stream of the consoles.
     public var stream: StreamName
-    /// Where each one's plain file lies, with the same placeholders; nil: none.
+    /// The path of each console's plain file, with the same placeholders; nil: none.
     public var plainFile: String?
     /// The plain files' size and backups.
     public var plainLimits: RotationLimits
@@ -27,7 +26,6 @@ public struct DiscoveryPattern: Hashable, Sendable {
             if case .placeholder = self { true } else { false }
         }
 
-        /// The literal text, or the placeholder's name.
         var text: String {
             switch self {
             case .literal(let text), .placeholder(let text): text
@@ -38,17 +36,17 @@ public struct DiscoveryPattern: Hashable, Sendable {
     /// The placeholders, with an example of each.
     private static let sample = ["name": "web", "uuid": "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11", "namespace": "lab"]
 
-    /// The components before the first that has a placeholder: the administrator's part of the path.
+    /// The components before the first placeholder: the administrator's part of the path.
     var literal: [String] {
         components.dropLast().prefix { !$0.contains(where: \.isPlaceholder) }.map { component in
             component.map(\.text).joined()
         }
     }
 
-    /// The folder that they lead to.
+    /// The folder of these components.
     var trustedFolder: String { "/" + literal.joined(separator: "/") }
 
-    /// The pattern `text`, or an error that says what is wrong with it.
+    /// Parses `text`. Throws with the reason when it is not a valid pattern.
     public init(
         _ text: String,
         stream: StreamName = .console0,
@@ -67,10 +65,10 @@ public struct DiscoveryPattern: Hashable, Sendable {
             if case .placeholder(let name) = part { name } else { nil }
         }
         guard used.contains("name") || used.contains("uuid") else {
-            throw DiscoveryPatternError(pattern: text, reason: "{name} or {uuid} must be in it")
+            throw DiscoveryPatternError(pattern: text, reason: "it must contain {name} or {uuid}")
         }
         guard Set(used).count == used.count else {
-            throw DiscoveryPatternError(pattern: text, reason: "a placeholder stands in it twice")
+            throw DiscoveryPatternError(pattern: text, reason: "it contains a placeholder twice")
         }
         self.text = text
         self.stream = stream
@@ -79,7 +77,7 @@ public struct DiscoveryPattern: Hashable, Sendable {
         self.rate = rate
         self.components = components
         do throws(DefinitionError) {
-            // Whether size, backups and rate can be, the first console found would tell as well, but late.
+            // Checks size, backups and rate now, rather than at the first discovered console.
             _ = try definition(at: .inherited, Dictionary(used.map { ($0, Self.sample[$0] ?? "") }) { $1 })
         } catch {
             throw DiscoveryPatternError(pattern: text, reason: "\(error)")
@@ -91,19 +89,19 @@ public struct DiscoveryPattern: Hashable, Sendable {
         var rest = component
         while let open = rest.firstIndex(of: "{") {
             guard let close = rest[open...].firstIndex(of: "}") else {
-                throw DiscoveryPatternError(pattern: text, reason: "a { has no }")
+                throw DiscoveryPatternError(pattern: text, reason: "{ without }")
             }
             let name = String(rest[rest.index(after: open)..<close])
             guard sample[name] != nil else {
                 throw DiscoveryPatternError(
                     pattern: text,
-                    reason: "{\(name)} is no placeholder; there are {name}, {uuid} and {namespace}"
+                    reason: "unknown placeholder {\(name)}; use {name}, {uuid} or {namespace}"
                 )
             }
             if open > rest.startIndex {
                 parts.append(.literal(String(rest[..<open])))
             } else if !parts.isEmpty {
-                throw DiscoveryPatternError(pattern: text, reason: "two placeholders need something between them")
+                throw DiscoveryPatternError(pattern: text, reason: "two placeholders must be separated")
             }
             parts.append(.placeholder(name))
             rest = rest[rest.index(after: close)...]
@@ -114,14 +112,14 @@ public struct DiscoveryPattern: Hashable, Sendable {
         return parts
     }
 
-    /// The console found at `place`, whose path gave `values`.
+    /// The definition of the console found at `place`, whose path gave `values`.
     func definition(at place: Endpoint, _ values: [String: String]) throws(DefinitionError) -> ConsoleHub.Definition {
         for (placeholder, value) in values {
             try ConsoleHub.Definition.checkName(placeholder, value)
         }
         let uuid = values["uuid"].flatMap(VMIdentity.canonicalUUID)
         if uuid == nil, let text = values["uuid"] {
-            throw DefinitionError(description: "{uuid} stands for a UUID, and '\(text)' is none")
+            throw DefinitionError(description: "'\(text)' at {uuid} is not a UUID")
         }
         return try ConsoleHub.Definition(
             key: StreamKey(
@@ -143,7 +141,7 @@ public struct DiscoveryPattern: Hashable, Sendable {
         )
     }
 
-    /// The console that would be found where `past` was; nil when this pattern finds none there.
+    /// The definition of a console found where `past` was; nil when this pattern does not match there.
     func definition(like past: ConsoleHub.Definition) -> ConsoleHub.Definition? {
         let names = past.endpoint.path?.utf8.split(separator: UInt8(ascii: "/")) ?? []
         guard names.count == components.count else {
@@ -165,7 +163,7 @@ public struct DiscoveryPattern: Hashable, Sendable {
         return DirectoryHandle.split(String(Substring(literal))).directory
     }
 
-    /// `template` with `values` in their places: each once, whatever stands in them.
+    /// `template` with the placeholders replaced by `values`, once each, whatever the values contain.
     private static func fill(_ template: String, _ values: [String: String]) -> String {
         var filled = ""
         var rest = template[...]
@@ -177,9 +175,9 @@ public struct DiscoveryPattern: Hashable, Sendable {
         return filled + rest
     }
 
-    /// What the placeholders of `component` stand for in `name`, byte for byte, or nil when it does not match. A
-    /// placeholder takes as little as it can, and never nothing; `{uuid}` takes a UUID, or, when that is not required,
-    /// anything.
+    /// The values of the placeholders of `component` in `name`, byte for byte, or nil when it does not match. A
+    /// placeholder matches as little as possible and at least one byte; `{uuid}` matches a UUID, or anything when a
+    /// UUID is not required.
     static func match(
         _ component: some Collection<Part>,
         _ name: Substring.UTF8View,
@@ -212,11 +210,9 @@ public struct DiscoveryPattern: Hashable, Sendable {
     }
 }
 
-/// A pattern that cannot be used, and why.
+/// A pattern that is not valid, and why.
 public struct DiscoveryPatternError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The pattern.
     public var pattern: String
-    /// What is wrong with it.
     public var reason: String
 
     public var description: String { "\(pattern): \(reason)" }

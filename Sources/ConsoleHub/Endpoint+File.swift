@@ -2,17 +2,16 @@ import CLinux
 import Glibc
 import SystemIO
 
-/// What lies at an endpoint's path: checked and opened by one descriptor, so that nothing else can be put in its place
-/// in between.
+/// The file at an endpoint's path: checked and opened through one descriptor, so that it cannot be replaced in between.
 extension Endpoint {
-    /// Bytes that a named pipe is to hold.
+    /// Size of a named pipe's buffer, in bytes.
     private static let pipeSize: Int32 = 1 << 20
 
-    /// What lies at the path, which must be of the endpoint's kind; an error otherwise, with the reason.
+    /// The file at the path. Throws with the reason when it is not of the endpoint's kind.
     ///
-    /// Below `trusted`, the administrator's part of a watched path, nothing but the file itself is accepted: links are
-    /// refused, and so are terminals that belong to another user than the folder they are in. A path that the
-    /// administrator named, `trusted` nil, may be a link; a named pipe is made there when it is absent.
+    /// Below `trusted`, the administrator's part of a watched path, links are refused, and so are terminals that belong
+    /// to another user than their folder does. A path that the administrator named, `trusted` nil, may be a link; a
+    /// named pipe is created there when it is absent.
     func locate(trusted: String?) throws(SystemError) -> PathHandle {
         guard let path else {
             preconditionFailure("\(description) has no path")
@@ -23,7 +22,7 @@ extension Endpoint {
         let file = try PathHandle(path, trusted: trusted)
         let found = file.attributes.kind
         guard found != .link else {
-            throw SystemError("open", path, code: ELOOP, reason: "it is a symbolic link, and none is followed there")
+            throw SystemError("open", path, code: ELOOP, reason: "it is a symbolic link, which is not followed there")
         }
         switch self {
         case .connect where found != .socket:
@@ -41,7 +40,7 @@ extension Endpoint {
         return file
     }
 
-    /// Opens what was located. Waits for nobody at the other end, but for the file system that the path is on: not for a
+    /// Opens the located file. It does not wait for the other end, but may wait for the path's file system: not on a
     /// shard.
     func open(_ file: borrowing PathHandle) throws(SystemError) -> Descriptor {
         switch self {
@@ -52,9 +51,9 @@ extension Endpoint {
             makeRaw(terminal.raw)
             return terminal
         case .fifo:
-            // Opened for both, so that it has no end when a writer goes.
+            // Opened for reading and writing, so that there is no end of file when a writer closes.
             let fifo = try file.open(O_RDWR | O_NONBLOCK)
-            // More room for what the VMM writes while this process restarts; refused beyond the user's budget.
+            // A larger buffer for output while this process restarts; refused beyond the user's limit.
             _ = gl_set_pipe_size(fifo.raw, Self.pipeSize)
             return fifo
         case .listen, .tcp, .inherited:
@@ -62,7 +61,7 @@ extension Endpoint {
         }
     }
 
-    /// Bytes pass as they are: no echo, no signals, no translation.
+    /// Raw mode: no echo, no signals, no translation.
     private func makeRaw(_ terminal: Int32) {
         var mode = termios()
         if tcgetattr(terminal, &mode) == 0 {
@@ -71,8 +70,8 @@ extension Endpoint {
         }
     }
 
-    /// Whether a console can be at the endpoint: an error with the reason when it never can as things stand. A socket or a
-    /// terminal that is not there yet may come.
+    /// Throws with the reason when there can be no console at the endpoint as things are. A socket or a terminal that
+    /// does not exist yet is accepted.
     public func check() throws(SystemError) {
         switch self {
         case .connect, .terminal:

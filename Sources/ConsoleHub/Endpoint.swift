@@ -1,22 +1,22 @@
 import LogModel
 import SystemIO
 
-/// Where a console is found.
+/// The address of a console.
 public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// A socket that the VMM listens on: QEMU's `socket,server=on,wait=off`, Cloud Hypervisor's `--serial socket=`.
     case connect(path: String)
-    /// A socket that we listen on and the VMM connects to: QEMU's `socket,server=off,reconnect=1`.
+    /// A socket that the daemon listens on and the VMM connects to: QEMU's `socket,server=off,reconnect=1`.
     case listen(path: String)
-    /// A port of TCP that the VMM listens on, and on which bytes pass as they are: QEMU's `socket,host=…,port=…`.
+    /// A TCP port that the VMM listens on, without a protocol: QEMU's `socket,host=…,port=…`.
     case tcp(NetworkAddress)
-    /// A pseudo-terminal that the VMM made.
+    /// A pseudo-terminal of the VMM.
     case terminal(path: String)
-    /// A named pipe that the VMM writes to; it is made when absent.
+    /// A named pipe that the VMM writes to; created when absent.
     case fifo(path: String)
-    /// A descriptor that was open when we got it.
+    /// A descriptor that was open already.
     case inherited
 
-    /// The path; nil for what has none.
+    /// The path; nil for endpoints without one.
     public var path: String? {
         switch self {
         case .connect(let path), .listen(let path), .terminal(let path), .fifo(let path): path
@@ -24,7 +24,7 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether it is reached by opening a path, again and again; the others come to us.
+    /// Whether the daemon opens it, repeatedly; the others are opened by the VMM or inherited.
     var isDialled: Bool {
         switch self {
         case .connect, .tcp, .terminal, .fifo: true
@@ -32,7 +32,7 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The path to be told of when it appears or changes; nil when nothing is to be waited for.
+    /// The path to watch for changes; nil: none.
     var watchedPath: String? {
         switch self {
         case .connect(let path), .terminal(let path): path
@@ -40,18 +40,18 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// What a closed console may come back by.
+    /// How a closed console is reconnected.
     enum ReconnectPolicy {
-        /// By trying again.
+        /// By retrying.
         case retry
-        /// By its path being made anew.
+        /// When the path changes.
         case change
-        /// By nothing.
+        /// Not at all.
         case never
     }
 
-    /// What it may come back by, once it was closed. A pseudo-terminal's number goes to the next who asks for one, and
-    /// that may be anybody: to open it again would be to listen in on them. Only a link can lead to the VMM's next.
+    /// How the console is reconnected after it was closed. The number of a closed pseudo-terminal is reused, possibly
+    /// for another user, whose session must not be read. Only a link can lead to the VMM's next terminal.
     var reconnectPolicy: ReconnectPolicy {
         switch self {
         case .connect, .listen, .tcp, .fifo: .retry
@@ -60,12 +60,12 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether what is written to it reaches the guest; a named pipe would give it back as the guest's.
+    /// Whether input written to it reaches the guest. A named pipe would return it as output.
     var takesInput: Bool {
         if case .fifo = self { false } else { true }
     }
 
-    /// The kind in words, as it stands before the colon.
+    /// The kind, as written before the colon.
     private var kind: String {
         switch self {
         case .connect: "connect"
@@ -77,7 +77,7 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The kind and the path in words, as in `connect:/run/vm.sock`.
+    /// The kind and the address, as in `connect:/run/vm.sock`.
     public var description: String {
         switch self {
         case .connect(let path), .listen(let path), .terminal(let path), .fifo(let path): kind + ":" + path
@@ -97,7 +97,7 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         hasher.combine(Bytewise(description))
     }
 
-    /// The endpoint that `text` names, as `description` writes it; nil when it names none.
+    /// Parses `text`, in the form of `description`; nil when it is malformed.
     public init?(_ text: String) {
         if text == "inherited" {
             self = .inherited
@@ -127,7 +127,7 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether what is written while nobody is connected stays there, to be read later.
+    /// Whether output written while no client is connected is kept.
     var keepsOutput: Bool {
         switch self {
         case .fifo, .inherited: true

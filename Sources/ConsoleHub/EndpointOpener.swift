@@ -4,15 +4,16 @@ import LogModel
 import Synchronization
 import SystemIO
 
-/// Opens consoles' endpoints: each file for one console, by whatever path it is reached, and none that is Guestlog's own.
+/// Opens consoles' endpoints. A file belongs to one console, by whatever path it is reached, and Guestlog's own files
+/// are refused.
 final class EndpointOpener: Sendable {
     /// The folder of the sockets that Guestlog offers to other programs.
     private let ownFolder: String?
-    /// Whether a console may be served by this very process.
+    /// Whether this process itself may serve a console.
     private let acceptsOwnProcess: Bool
     private let claims = Mutex(Claims())
 
-    /// Which file is whose console, and by what path it was found.
+    /// The console and path of each claimed file.
     private struct Claims {
         var owners: [FileAttributes.Identity: (key: StreamKey, endpoint: Endpoint)] = [:]
         var files: [StreamKey: FileAttributes.Identity] = [:]
@@ -29,9 +30,10 @@ final class EndpointOpener: Sendable {
         self.acceptsOwnProcess = acceptsOwnProcess
     }
 
-    /// Opens the console; it must be one that is dialled.
+    /// Opens a console of a dialled kind.
     ///
-    /// EBUSY: the file is another console's. ELOOP: a link where none is followed, or Guestlog itself is at the other end.
+    /// EBUSY: the file is another console's. ELOOP: a link where none is followed, or Guestlog itself is at the other
+    /// end.
     func open(_ definition: ConsoleHub.Definition) throws(SystemError) -> Connection {
         let descriptor = try connect(definition)
         try descriptor.setNonBlocking()
@@ -76,7 +78,7 @@ final class EndpointOpener: Sendable {
         let identity = file.attributes.identity
         let other = claims.withLock { claims in
             let owner = claims.owners[identity]
-            // What is reached only while a client is on it takes nothing from a console that is captured.
+            // A console on demand does not claim the file of a captured console.
             if owner == nil, !definition.isOnDemand {
                 claims.release(definition.key)
                 claims.files[definition.key] = identity
@@ -91,7 +93,7 @@ final class EndpointOpener: Sendable {
         }
     }
 
-    /// The console has come over from an earlier process, with what lies at its path, as far as can be told.
+    /// Claims the file of an inherited console, as far as it can be determined.
     func claim(_ definition: ConsoleHub.Definition) {
         guard definition.endpoint.isDialled, definition.endpoint.path != nil,
             let file = try? definition.endpoint.locate(trusted: definition.trustedFolder)
@@ -101,7 +103,7 @@ final class EndpointOpener: Sendable {
         try? claim(file, for: definition)
     }
 
-    /// The console is closed, or gone: what it had may be another's.
+    /// Releases the files of a closed or removed console.
     func release(_ key: StreamKey) {
         claims.withLock { $0.release(key) }
     }

@@ -3,17 +3,17 @@ import CLinux
 import Glibc
 import SystemIO
 
-/// The descriptor that leads to the guest: drained whenever it has something, written when somebody types.
+/// The connection to the guest: drained when readable, written to when a watcher types.
 final class GuestConnection: EventHandler {
     private let connection: Connection
     private unowned let console: Console
     private var token: EventLoop.Token?
     private var unsent: [UInt8] = []
 
-    /// Typed bytes held for a guest that does not read; beyond it the writer is not read either.
+    /// Maximum input buffered for a guest that does not read, in bytes; beyond it the writer is not read either.
     private static let unsentLimit = 64 << 10
 
-    /// Begins to drain; an error when the loop refuses the descriptor, as it does regular files.
+    /// Begins to drain; throws when the loop refuses the descriptor, as it does regular files.
     init(_ connection: Connection, console: Console) throws(SystemError) {
         self.connection = connection
         self.console = console
@@ -27,14 +27,14 @@ final class GuestConnection: EventHandler {
         token = nil
     }
 
-    /// Ends, and gives the descriptor away.
+    /// Ends, and releases the descriptor.
     func handOver() -> Int32? {
         end()
         return try? connection.descriptor.duplicate().release()
     }
 
-    /// Ends when nobody else has the connection: the other side is stopped from writing, then all that it has written is
-    /// read, so that nothing which it takes for written is lost.
+    /// Ends when the connection has no other owner: stops the other side from writing, then reads all output that it
+    /// has written, so that none is lost.
     func drainAndEnd() {
         end()
         shutdown(connection.descriptor.raw, Int32(SHUT_RD))
@@ -49,10 +49,10 @@ final class GuestConnection: EventHandler {
     /// Reads at the end, of up to 64 KiB each: more than a socket holds.
     private static let lastReads = 256
 
-    /// Whether the guest has not read what was typed so far.
+    /// Whether the input buffer is full.
     var isCongested: Bool { unsent.count >= Self.unsentLimit }
 
-    /// Sends what somebody typed, keeping what the guest does not take yet.
+    /// Sends input, and buffers what the guest does not take yet.
     func send(_ bytes: UnsafeRawBufferPointer) {
         unsent.append(contentsOf: bytes.prefix(max(0, 2 * Self.unsentLimit - unsent.count)))
         sendUnsent()

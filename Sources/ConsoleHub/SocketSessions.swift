@@ -1,12 +1,12 @@
 import Synchronization
 
-/// Counts the sessions of those who connect to the consoles' own sockets, so that descriptors remain for the guests.
+/// Counts the sessions through the consoles' own sockets, so that descriptors remain for the guests.
 ///
-/// Sessions through the API are not counted here: it has limits of its own.
+/// Sessions through the API are not counted: the API has limits of its own.
 final class SocketSessions: Sendable {
-    /// Most sessions by the socket of one console.
+    /// Maximum number of sessions through one console's socket.
     static let perConsole = 16
-    /// Most sessions by all sockets.
+    /// Maximum number of sessions through all sockets.
     private let total: Int
 
     private let count = Atomic<Int>(0)
@@ -15,7 +15,7 @@ final class SocketSessions: Sendable {
         self.total = total
     }
 
-    /// One session; it counts until this goes.
+    /// One session, counted until it is deinitialized.
     final class Slot: Sendable {
         private let sessions: SocketSessions
 
@@ -28,22 +28,22 @@ final class SocketSessions: Sendable {
         }
     }
 
-    /// A slot for one more session by a console's socket, `others` of which it has already.
+    /// A slot for another session through a console's socket, which has `others` already.
     func acquireSlot(beside others: Int) throws(SessionLimitReached) -> Slot {
         guard others < Self.perConsole else {
-            throw SessionLimitReached(message: "this socket has \(others) sessions, the most it can have")
+            throw SessionLimitReached(message: "this socket has \(others) sessions, the maximum")
         }
         let slot = Slot(of: self)
         guard count.wrappingAdd(1, ordering: .relaxed).newValue <= total else {
             throw SessionLimitReached(
-                message: "the console sockets have \(total) sessions, the most they can have together"
+                message: "the console sockets have \(total) sessions, the maximum"
             )
         }
         return slot
     }
 }
 
-/// There are as many sessions as there can be.
+/// The maximum number of sessions is reached.
 struct SessionLimitReached: Error {
     let message: String
 }

@@ -2,33 +2,33 @@ import Capture
 import Glibc
 import SystemIO
 
-/// What somebody on a console may do.
+/// What a watcher may do.
 public enum WatcherRole: Hashable, Sendable {
-    /// See it.
+    /// Read.
     case watch
-    /// See it, and write if nobody else does.
+    /// Read, and write if there is no other writer.
     case write
-    /// See it and write, taking the right from whoever has it.
+    /// Read and write, taking the right to write from the current writer.
     case steal
 }
 
-/// Somebody on a console: a socket that gets its bytes. Lives on the console's shard.
+/// A client of a console: a socket that receives the console's output. Lives on the console's shard.
 ///
-/// A watcher that does not keep up is cut off, with a marker: it never makes the guest or the others wait, and never
-/// sees a hole it is not told of.
+/// A watcher that does not keep up is cut off, with a notice: it never delays the guest or other watchers, and never
+/// misses output without being told.
 final class Watcher: EventHandler {
     let who: String
     private let descriptor: Descriptor
-    /// Its slot among the sessions of the console's socket, when it came by that.
+    /// Its slot among the sessions of the console's socket, when it came through that socket.
     let slot: SocketSessions.Slot?
     private unowned let console: Console
     private var token: EventLoop.Token?
     private var skipped = 0
     private var isPaused = false
 
-    /// Bytes that the kernel holds for a watcher before it counts as slow.
+    /// Bytes that the kernel buffers for a watcher before it is cut off.
     private static let buffer: Int32 = 1 << 20
-    /// Most that is read from a watcher at once.
+    /// Maximum number of bytes read from a watcher at once.
     private static let inputLimit = 4096
 
     init(_ descriptor: consuming Descriptor, who: String, slot: SocketSessions.Slot?, console: Console) {
@@ -61,10 +61,10 @@ final class Watcher: EventHandler {
         token = nil
     }
 
-    /// Whether it did not keep up, and is yet to be told of what it missed.
+    /// Whether output was skipped and the notice is not sent yet.
     var isBehind: Bool { skipped > 0 }
 
-    /// Sends `bytes`, or begins to cut the watcher off when there is no room.
+    /// Sends `bytes`, or begins to skip output when there is no room.
     func send(_ bytes: UnsafeRawBufferPointer) {
         guard skipped == 0 else {
             skipped += bytes.count
@@ -77,7 +77,7 @@ final class Watcher: EventHandler {
             Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
         )
         if sent < 0, errno == EPIPE || errno == ECONNRESET {
-            // It has gone. That is seen when all it typed has been read.
+            // The watcher has closed; that is handled after all its input was read.
             return
         }
         let missing = bytes.count - max(0, sent)
@@ -87,12 +87,12 @@ final class Watcher: EventHandler {
         }
     }
 
-    /// Says something to the watcher alone.
+    /// Sends a notice to the watcher alone.
     func notify(_ message: String) {
         Self.notify(message, by: descriptor)
     }
 
-    /// Says something to whoever is at the other end of `descriptor`.
+    /// Sends a notice to the client at the other end of `descriptor`.
     static func notify(_ message: String, by descriptor: borrowing Descriptor) {
         let line = Array("\r\n[guestlog: \(message)]\r\n".utf8)
         _ = line.withUnsafeBytes {
@@ -100,10 +100,10 @@ final class Watcher: EventHandler {
         }
     }
 
-    /// Stops, or goes on, reading what the watcher types: the guest takes no more just now.
+    /// Stops or resumes reading the watcher's input, while the guest takes none.
     ///
-    /// While it is paused it is off the loop, which would tell of its end: what it typed before that is still to be
-    /// read.
+    /// While paused the watcher is removed from the loop, which would otherwise report its end although input is still
+    /// to be read.
     func pauseInput(_ pause: Bool) {
         guard pause != isPaused, skipped == 0 else {
             return
@@ -118,7 +118,7 @@ final class Watcher: EventHandler {
 
     func handle(_ readiness: Readiness) {
         if skipped > 0, readiness.contains(.writable) {
-            notify("cut off: \(skipped) bytes behind; attach again, or read the log")
+            notify("cut off: \(skipped) bytes behind; rejoin, or read the log")
             console.drop(self)
             return
         }

@@ -2,18 +2,18 @@ import LogModel
 import NIOHTTP1
 import Query
 
-/// An answer that says what was wrong with the question.
+/// An error response of the API.
 public struct APIError: Error, Sendable, CustomStringConvertible {
-    /// HTTP's status.
+    /// The HTTP status.
     public var status: Int
-    /// The kind of error, for programs: a word that does not change, as in `no_such_vm`.
+    /// The kind of error, for programs: a fixed word such as `no_such_vm`.
     public var code: String
-    /// What is wrong, and what would be right.
+    /// What is wrong and how to correct it.
     public var message: String
-    /// Header fields of the answer.
+    /// Header fields of the response.
     var headers: [(String, String)] = []
 
-    /// An error with HTTP's `status`; its kind is that of the status unless `code` says more.
+    /// An error with the HTTP status `status`. `code` defaults to the one of the status.
     public init(_ status: Int, _ message: String, code: String? = nil) {
         self.status = status
         self.code = code ?? Self.codes[status] ?? "internal_error"
@@ -39,7 +39,7 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
 }
 
 extension APIError {
-    /// What `error` comes to over HTTP.
+    /// The HTTP error for `error`.
     init(_ error: QueryError) {
         let (status, code) =
             switch error.code {

@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Query
 
-/// Tells one request of commits, until its connection is closed.
+/// Delivers commit notifications to one request, until its connection is closed.
 final class CommitNotifications: StoreObserver {
     private let notifier: CommitNotifier
     private let reader: RequestReader
@@ -12,7 +12,7 @@ final class CommitNotifications: StoreObserver {
     private let continuation: AsyncStream<WakeReason>.Continuation
     private let subscriptions = NIOLockedValueBox<[String?: CommitNotifier.Subscription]>([:])
 
-    /// Longest that is waited at once, in microseconds: a day.
+    /// The longest single wait, in microseconds: a day.
     private static let longest: Int64 = 86_400_000_000
 
     init(_ notifier: CommitNotifier, _ reader: RequestReader, until closed: EventLoopFuture<Void>) {
@@ -30,7 +30,7 @@ final class CommitNotifications: StoreObserver {
     func observe(_ folders: [String]) {
         let continuation = continuation
         subscriptions.withLockedValue { subscriptions in
-            // A folder is a VM's or one in it; the root is all of them.
+            // The first component is the VM's folder; the root stands for all VMs.
             for vm in Set(folders.map { $0.split(separator: "/").first.map { String($0) } })
             where subscriptions[vm] == nil {
                 subscriptions[vm] = notifier.subscribe(to: vm) { continuation.yield(.commit) }

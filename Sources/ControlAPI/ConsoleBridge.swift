@@ -7,12 +7,13 @@ import NIOPosix
 import NIOWebSocket
 import SystemIO
 
-/// Joins a WebSocket to a console: binary frames carry the console's bytes out and the writer's in.
+/// Connects a WebSocket to a console: frames carry the console's output to the client and the client's input to the
+/// console.
 struct ConsoleBridge {
     let server: ControlServer
 
-    /// What is read ahead of a console, and of its socket at once: what its watcher does not take stays in the socket,
-    /// whose size the hub bounds.
+    /// How much is read ahead from a console and its socket. What the client does not take stays in the socket, whose
+    /// size the hub bounds.
     private static let readAhead = NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark(
         lowWatermark: 1,
         highWatermark: 2
@@ -52,15 +53,15 @@ struct ConsoleBridge {
         }
     }
 
-    /// Reads on until the client has closed its end, for a moment: a connection that is closed with something unread in
-    /// it would take the close frame with it.
+    /// Reads until the client has closed its end, with a time limit: closing a connection with unread input would
+    /// discard the close frame.
     private func awaitEnd(of inbound: NIOAsyncChannelInboundStream<WebSocketFrame>) async {
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask {
                 do {
                     for try await _ in inbound {}
                 } catch {
-                    // It has ended, too.
+                    // The client's end failed, which ends it too.
                 }
             }
             tasks.addTask { try? await Task.sleep(for: .seconds(1)) }
@@ -76,7 +77,7 @@ struct ConsoleBridge {
         let consoles = try server.consoles(of: session.vm, for: caller)
         guard let console = consoles.first(where: { $0.key.stream.text == stream }) else {
             let streams = consoles.map(\.key.stream.text).joined(separator: ", ")
-            throw APIError.notFound("no console of \(session.vm) feeds \(stream); there is \(streams)")
+            throw APIError.notFound("\(session.vm) has no console for the stream \(stream); its streams are \(streams)")
         }
         return (console.key, console.vm)
     }
@@ -103,7 +104,7 @@ struct ConsoleBridge {
             }
     }
 
-    /// One end of a socket pair goes to the hub; the other's number is returned, to be closed by its channel.
+    /// Passes one end of a socket pair to the hub and returns the other; the channel made from it closes it.
     private func joinHub(_ key: StreamKey, _ role: WatcherRole, _ who: String, isStrict: Bool) async throws -> Int32 {
         let pair = try Descriptor.socketPair()
         let theirs = try pair.first.duplicate().release()
@@ -115,13 +116,13 @@ struct ConsoleBridge {
             }
         }
         guard let attachment else {
-            throw APIError.notFound("the console of \(key.name) is gone")
+            throw APIError.notFound("the console of \(key.name) was removed")
         }
         if isStrict, let refusal = attachment.refusal {
-            throw APIError.conflict("nothing can be typed on \(key.name): \(refusal)")
+            throw APIError.conflict("cannot type on \(key.name): \(refusal)")
         }
         if isStrict, !attachment.isConnected {
-            throw APIError(503, "nothing can be typed on \(key.name): it is not connected")
+            throw APIError(503, "cannot type on \(key.name): it is not connected")
         }
         return ours.release()
     }
@@ -141,7 +142,7 @@ struct ConsoleBridge {
                     for try await bytes in output {
                         try await outbound.write(framing.frame(bytes))
                     }
-                    try await close(outbound, isLeaving.withLockedValue { $0 } ? "" : "the console is closed to you")
+                    try await close(outbound, isLeaving.withLockedValue { $0 } ? "" : "the console session has ended")
                 }
                 tasks.addTask {
                     var frames = WebSocketInput(framing, limit: ControlServer.Limits.standardFrame)
@@ -152,12 +153,12 @@ struct ConsoleBridge {
                         case .ping(let data):
                             try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: data))
                         case .close where session.isStrict:
-                            // The hub closes its end when it has read all that came before; that is answered with a
-                            // close frame, unless the client goes first.
+                            // The hub closes its end after it has read all input sent before. That is answered with a
+                            // close frame, unless the client closes first.
                             isLeaving.withLockedValue { $0 = true }
                             input.finish()
                         case .close:
-                            // To be answered with one (RFC 6455, section 5.5.1).
+                            // The answer is a close frame too (RFC 6455, section 5.5.1).
                             try await close(outbound, "")
                             return
                         case .nothing: break
@@ -168,7 +169,7 @@ struct ConsoleBridge {
                     while try await liveness.isAlive(after: server.pingInterval) {
                         try await outbound.write(WebSocketFrame(fin: true, opcode: .ping, data: ByteBuffer()))
                     }
-                    try await close(outbound, "nothing was heard, not even an answer to a ping", .policyViolation)
+                    try await close(outbound, "the client did not answer a ping", .policyViolation)
                 }
                 defer { tasks.cancelAll() }
                 try await tasks.next()
@@ -190,6 +191,6 @@ struct ConsoleBridge {
 }
 
 extension WebSocketErrorCode {
-    /// What was asked for cannot be had just now (1013 in IANA's registry).
+    /// The service is temporarily unavailable (1013 in IANA's registry).
     static var tryAgainLater: WebSocketErrorCode { .unknown(1013) }
 }

@@ -2,9 +2,9 @@ import ConsoleHub
 import LogModel
 
 extension ControlServer {
-    /// The consoles of the one VM that `word` names: by its name, its UUID, or its folder as `guestlog vms` shows it.
+    /// The consoles of the one VM that `word` identifies: by name, UUID, or folder as `guestlog vms` shows it.
     ///
-    /// A name that several VMs have names none of them. VMs that the caller may not see do not exist.
+    /// A name that several VMs have is an error. VMs that the caller may not see are treated as absent.
     func consoles(of word: String, for caller: Caller) throws(APIError) -> [ConsoleHub.Definition] {
         let all = hub.definitions().filter { caller.access.vms.contains($0.vm) }
         let named = all.filter { Bytewise($0.vm.name) == Bytewise(word) }
@@ -18,14 +18,14 @@ extension ControlServer {
             let list = folders.sorted().joined(separator: ", ")
             throw APIError(
                 409,
-                "\(word) could be several VMs: \(list); name one by UUID or folder",
+                "\(word) is ambiguous: \(list); use the UUID or the folder",
                 code: "ambiguous_vm"
             )
         }
         guard !found.isEmpty else {
             throw APIError(
                 404,
-                "no console of a VM named \(word) is captured; guestlog vms lists those that are",
+                "no console of a VM named \(word) is captured; list the VMs with guestlog vms",
                 code: "no_such_vm"
             )
         }

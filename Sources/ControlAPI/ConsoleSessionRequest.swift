@@ -4,40 +4,39 @@ import NIOCore
 import NIOHTTP1
 import NIOWebSocket
 
-/// Somebody who comes to a console over a WebSocket.
+/// A client's request for a console session over a WebSocket.
 struct ConsoleSessionRequest: Sendable {
-    /// What a frame holds.
+    /// The encoding of the console's bytes in frames.
     enum Framing: String, Sendable {
-        /// The console's bytes.
+        /// Binary frames.
         case binary
-        /// Those bytes in base 64 (RFC 4648, section 4), in text frames: for clients that know no binary ones.
+        /// Base 64 (RFC 4648, section 4) in text frames, for clients without support for binary frames.
         case base64
     }
 
-    /// The VM, in a word as a request names it.
+    /// The VM, as the request names it.
     let vm: String
-    /// The stream's name; nil: the first console's.
+    /// The stream's name; nil: the first console.
     var stream: String?
-    /// What they want to do there, as a request says it.
+    /// The role, as the request names it.
     var mode: String?
-    /// Whether it is refused rather than let in where what it types would not reach the guest; and told, when it
-    /// leaves, once all of that was handed to the console.
+    /// Whether the request is refused when input would not reach the guest, and closing is acknowledged only after all
+    /// input was passed to the console.
     var isStrict = false
-    /// Who it is.
+    /// The client.
     let client: ClientIdentity
-    /// What the frames hold.
     var framing = Framing.binary
-    /// The subprotocol they offered that this answers to (RFC 6455, section 1.9).
+    /// The offered subprotocol that is accepted (RFC 6455, section 1.9).
     var subprotocol: Framing?
 
-    /// Who visits.
+    /// How the client is identified.
     enum ClientIdentity: Sendable {
-        /// A process of this host, which the kernel can name.
+        /// A process of this host, which the kernel identifies.
         case local
         case known(Caller)
     }
 
-    /// A visit that the route of a console asks for.
+    /// The request in the console route's path and parameters.
     init(of vm: String, _ target: RequestTarget, by client: ClientIdentity) {
         self.vm = vm
         stream = target["stream"]
@@ -46,8 +45,8 @@ struct ConsoleSessionRequest: Sendable {
         self.client = client
     }
 
-    /// A visit to what `token` has been given for, by a client that offers these subprotocols. Such a client cannot say
-    /// what it wants to do, and may be the second of one whose first was cut off and lingers: it writes.
+    /// The request of a client that presents `token` and offers these subprotocols. Such a client cannot choose a role,
+    /// and it may reconnect while its broken connection is still open: it takes the right to write.
     init(_ token: ConsoleToken, offered: [String]) {
         vm = token.vm
         mode = "steal"
@@ -56,26 +55,25 @@ struct ConsoleSessionRequest: Sendable {
         framing = subprotocol ?? .binary
     }
 
-    /// What is answered to a request for an upgrade.
+    /// Header fields of the handshake's response.
     var upgradeHeaders: HTTPHeaders {
         HTTPHeaders(subprotocol.map { [("Sec-WebSocket-Protocol", $0.rawValue)] } ?? [])
     }
 
-    /// What they want to do, in the hub's terms.
     var role: WatcherRole {
         get throws(APIError) {
             switch mode ?? "write" {
             case "watch": .watch
             case "write": .write
             case "steal": .steal
-            case let other: throw APIError.badRequest("mode=\(other): watch, write or steal was expected")
+            case let other: throw APIError.badRequest("mode=\(other): must be watch, write or steal")
             }
         }
     }
 }
 
 extension ConsoleSessionRequest.Framing {
-    /// A frame of the console's bytes.
+    /// A frame with the console's bytes.
     func frame(_ bytes: ByteBuffer) -> WebSocketFrame {
         switch self {
         case .binary:
@@ -87,7 +85,7 @@ extension ConsoleSessionRequest.Framing {
         }
     }
 
-    /// The bytes that a frame from the other side holds; nil when they are not in base 64 as they should be.
+    /// The bytes in a client's frame; nil when they are not valid base 64.
     func bytes(of frame: WebSocketFrame) -> ByteBuffer? {
         switch self {
         case .binary: frame.unmaskedData

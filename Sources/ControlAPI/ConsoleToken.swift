@@ -1,24 +1,24 @@
 import LogModel
 import Synchronization
 
-/// Leave to be on one console, given to somebody who may be there, for a client that can show no token but an address.
+/// Access to one console for a client that can present only a URL, issued to a caller with access to that console.
 struct ConsoleToken: Sendable {
-    /// The VM, in a word as a request names it.
+    /// The VM's id, as requests name it.
     let vm: String
-    /// To whom it was given.
+    /// The caller it was issued to.
     let caller: Caller
-    /// Until when a visit may begin.
+    /// When it expires for new sessions.
     let expires: Timestamp
 }
 
-/// The tokens that have been given, each behind a secret that stands in an address. They do not outlive the process.
+/// The issued console tokens by secret. They are in memory only and end with the process.
 final class ConsoleTokens: Sendable {
     private let tokens = Mutex<[String: ConsoleToken]>([:])
 
-    /// Most at once: what more are asked for take the place of those that are over first.
+    /// Maximum number; beyond it, a new one replaces the one that expires first.
     private static let limit = 10_000
 
-    /// Gives one, and returns its secret: a random UUID, as OpenStack's clients expect (RFC 9562, version 4).
+    /// Stores `token` and returns its secret: a random UUID (RFC 9562, version 4), the form OpenStack's clients expect.
     func issue(_ token: ConsoleToken, at now: Timestamp) -> String {
         var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
         bytes[6] = bytes[6] & 0x0f | 0x40
@@ -35,7 +35,7 @@ final class ConsoleTokens: Sendable {
         return secret
     }
 
-    /// The grant behind `secret`, if it counts at `now`.
+    /// The token of `secret`, unless it has expired at `now`.
     func token(for secret: String, at now: Timestamp) -> ConsoleToken? {
         tokens.withLock { $0[secret] }.flatMap { now < $0.expires ? $0 : nil }
     }

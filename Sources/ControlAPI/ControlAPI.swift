@@ -1,7 +1,7 @@
-// ControlAPI: HTTP/1.1 and WebSocket, between the daemon and whoever asks it.
+// ControlAPI: HTTP/1.1 and WebSocket between the daemon and its clients.
 //
-// Begin with `ControlServer`, in Server/: a `Listener` is a way in, a `Caller` (Access/) somebody who has come, and what they
-// may do. `Route` says what a request means, `RequestTarget` takes its address apart; `LogRequest` is a question for log
-// text, the same for the command line and for HTTP; `ConsoleBridge` joins a WebSocket, a `ConsoleSessionRequest`, to a console;
-// `NovaAPI` (Nova/) is what OpenStack's clients find. `ControlClient` is the other end. The routes are described in
-// docs/openapi.yaml.
+// Begin with `ControlServer` (Server/): a `Listener` accepts connections, a `Caller` (Access/) is an authenticated
+// client with its access. `Route` is the meaning of a request, `RequestTarget` its parsed URL. `LogRequest` is a
+// request for log text, the same for the command line and for HTTP. `ConsoleBridge` connects a WebSocket to a console,
+// as a `ConsoleSessionRequest` asks. `NovaAPI` (Nova/) implements a part of OpenStack's Compute API. `ControlClient` is
+// the client of the command line. The routes are described in docs/openapi.yaml.

@@ -7,7 +7,7 @@ import Query
 import RotatingFile
 import SystemIO
 
-/// The answers that are one JSON value.
+/// Responses that are one JSON value.
 extension ControlServer {
     func answer(
         _ route: Route,
@@ -41,7 +41,7 @@ extension ControlServer {
 
     private func status(for caller: Caller) throws(APIError) -> JSON {
         guard caller.access.vms == .all else {
-            throw APIError(403, "\(caller.name) may see some VMs, and the status is of all of them")
+            throw APIError(403, "\(caller.name) has access to some VMs only; the status covers all VMs")
         }
         let statistics = capture.statistics().values
         let consoles = hub.statuses()
@@ -54,7 +54,10 @@ extension ControlServer {
             problems.append(
                 .object([
                     ("subject", .string("store")),
-                    ("problem", .string("a write has been hanging for \(seconds) s; guests run on, bytes may be lost")),
+                    (
+                        "problem",
+                        .string("a write has been blocked for \(seconds) s; guests continue, bytes may be lost")
+                    ),
                 ])
             )
         }
@@ -84,7 +87,7 @@ extension ControlServer {
         var seen: Set<String> = []
         for vm in try store(for: caller).vms() {
             let live = vm.ended == nil
-            // A VM made anew under its name is known to the hub by the name alone.
+            // The hub knows a VM that was recreated under its name by that name alone.
             let folder = VMIdentity(
                 name: vm.identity.name,
                 uuid: vm.identity.uuid,
@@ -115,7 +118,7 @@ extension ControlServer {
         return .object([("vms", .array(listed))])
     }
 
-    /// What libvirt tells of a VM.
+    /// What libvirt reports about a VM.
     func domain(of vm: VMIdentity) -> Domain? {
         guard let uuid = vm.uuid else {
             return vm.namespace == nil ? domains.domain(named: vm.name) : nil
@@ -123,7 +126,7 @@ extension ControlServer {
         return domains.domain(uuid: uuid)
     }
 
-    /// The VM that `word` names, or the one before it when `target` asks for that.
+    /// The VM that `word` identifies, or its previous instance when `target` asks for it.
     func vm(_ word: String, _ target: RequestTarget, for caller: Caller, _ request: Request) async throws -> Store.VM {
         let store = store(for: caller)
         return try await reader(for: caller, request.channel).read {
@@ -131,7 +134,7 @@ extension ControlServer {
         }
     }
 
-    /// Boots in one answer: a hostile guest can have as many as its log has room for.
+    /// Maximum number of boots in a response: a hostile guest can have as many as its log holds.
     private static let mostBoots = 1000
 
     func boots(of vm: Store.VM, for caller: Caller, _ request: Request) async throws -> JSON {
@@ -142,13 +145,13 @@ extension ControlServer {
         }
     }
 
-    /// Limits that make sense are the definition's to tell from those that do not.
+    /// Range checks are left to the definition.
     private func rotationLimits(_ json: JSON) throws(APIError) -> RotationLimits {
         var limits = RotationLimits.standard
         for (name, field) in [("plain_size", \RotationLimits.size), ("plain_backups", \.backups)] {
             if let value = json[name] {
                 guard let number = value.integer else {
-                    throw .badRequest("\(name): a number was expected")
+                    throw .badRequest("\(name): must be a number")
                 }
                 limits[keyPath: field] = Int(number)
             }
@@ -165,18 +168,18 @@ extension ControlServer {
             do throws(SystemError) {
                 try definition.endpoint.check()
             } catch {
-                throw APIError.badRequest("\(definition.endpoint) cannot be a console: \(error)")
+                throw APIError.badRequest("\(definition.endpoint) cannot be captured: \(error)")
             }
             switch self.hub.add(definition) {
             case .new, .dropped: break
             case .conflict(let conflict): throw APIError.conflict("\(conflict)")
-            case .full: throw APIError(503, "no more consoles can be captured: raise the limit of open files")
+            case .full: throw APIError(503, "the maximum number of consoles is reached: raise the limit of open files")
             }
         }
         return .object([("added", .string(definition.key.name))])
     }
 
-    /// The console that the body of a request describes.
+    /// The console in a request's body.
     private func definition(from body: [UInt8], for caller: Caller) throws(APIError) -> ConsoleHub.Definition {
         let json: JSON
         do {
@@ -185,30 +188,30 @@ extension ControlServer {
             throw .badRequest("\(error)")
         }
         guard let name = json["name"]?.text else {
-            throw .badRequest("name is missing: the VM's")
+            throw .badRequest("name is missing: the VM's name")
         }
         guard let text = json["endpoint"]?.text, let endpoint = Endpoint(text) else {
             throw .badRequest(
-                "endpoint is missing, or none: connect:PATH, listen:PATH, tcp:ADDRESS:PORT, pty:PATH or fifo:PATH"
+                "endpoint is missing or malformed: use connect:PATH, listen:PATH, tcp:ADDRESS:PORT, pty:PATH or fifo:PATH"
             )
         }
-        // The daemon opens paths that the caller may not, and the guest says what goes into a plain file.
+        // The daemon may open paths that the caller may not, and the guest determines what is written to a plain file.
         guard caller.isDaemonsOwn || endpoint.path == nil && json["plain_file"] == nil else {
-            let what = endpoint.path == nil ? "plain_file" : "adding a console by its path"
+            let what = endpoint.path == nil ? "plain_file" : "adding a console by path"
             throw APIError(
                 403,
-                "\(what) is for root and the daemon's own user; have the administrator add it, or name it in guestlog.yaml"
+                "\(what) is allowed for root and the daemon's own user only; ask the administrator, or configure it in guestlog.yaml"
             )
         }
         let streamText = json["stream"]?.text ?? StreamName.console0.text
         guard let stream = StreamName(streamText) else {
-            throw .badRequest("\(streamText) is no stream's name: 1 to 64 of a-z, 0-9, _ and -")
+            throw .badRequest("\(streamText) is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
         }
         var uuid: String?
         if let text = json["uuid"]?.text {
             uuid = VMIdentity.canonicalUUID(text)
             guard uuid != nil else {
-                throw .badRequest("\(text) is no UUID")
+                throw .badRequest("\(text) is not a UUID")
             }
         }
         let key = StreamKey(name: name, uuid: uuid, namespace: json["namespace"]?.text, stream: stream)
@@ -237,7 +240,7 @@ extension ControlServer {
             target["stream"].map { $0 == key.stream.text } ?? true
         }
         guard !keys.isEmpty else {
-            throw .notFound("no console of \(name) feeds \(target["stream"] ?? "a stream")")
+            throw .notFound("\(name) has no console for \(target["stream"].map { "the stream " + $0 } ?? "any stream")")
         }
         for key in keys {
             _ = hub.remove(key)
@@ -245,11 +248,11 @@ extension ControlServer {
         return .object([("removed", .integer(Int64(keys.count)))])
     }
 
-    /// The VM is deleted: its consoles go, its history ends and is kept for a while.
+    /// Ends a deleted VM: removes its consoles and ends its history, which stays for the retention time.
     private func endVM(_ word: String, for caller: Caller, _ reader: RequestReader) async throws -> JSON {
         let vm = try await reader.read { try VMLookup.resolveExactly(word, in: self.store(for: caller)) }
         guard vm.ended == nil else {
-            throw APIError(404, "\(word) is deleted already; its log is removed when its retention ends")
+            throw APIError(404, "\(word) was deleted already; its log is removed when its retention ends")
         }
         let key = VMKey(name: vm.identity.name, uuid: vm.identity.uuid, namespace: vm.identity.namespace)
         let folder = VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace).directoryName
@@ -265,7 +268,7 @@ extension ControlServer {
                 }
             }
         }
-        // Whoever follows it hears of its end.
+        // Wakes followers of the VM, which then see its end.
         capture.notifier.notify(StreamID(vm: vm.directory, stream: .console0))
         return .object([("ended", .string(vm.identity.name))])
     }

@@ -4,7 +4,7 @@ import NIOHTTP1
 import NIOPosix
 import NIOWebSocket
 
-/// Consoles.
+/// Console sessions.
 extension ControlClient {
     private enum Upgraded: Sendable {
         case webSocket(WebSocketChannel)
@@ -13,16 +13,16 @@ extension ControlClient {
 
     /// How a session on a console ended.
     public enum ConsoleEnd: Hashable, Sendable {
-        /// `input` ended, and, where the target says `strict`, all of it was handed to the console.
+        /// `input` ended. When the target is `strict`, all of it was passed to the console.
         case inputEnded
-        /// The daemon ended it, in these words.
+        /// The daemon ended the session, for this reason.
         case closed(String)
     }
 
-    /// Joins a console: what it says goes to `onOutput`, what `input` yields goes to it. `onJoined` is called, before
-    /// any output, when the daemon has let us in.
+    /// Joins a console: its output goes to `onOutput`, `input` goes to it. `onJoined` is called, before any output,
+    /// when the daemon has accepted the session.
     ///
-    /// Throws `APIError` when the daemon does not let us in, `Unreachable` when there is none.
+    /// Throws `APIError` when the daemon refuses the session, `Unreachable` when no daemon answers.
     public func console(
         _ target: RequestTarget,
         input: AsyncStream<[UInt8]>,
@@ -41,7 +41,7 @@ extension ControlClient {
                         try await Self.send(input, isStrict: isStrict, outbound)
                         return isStrict ? nil : .inputEnded
                     } catch is IOError, is ChannelError {
-                        // That the connection broke is seen where it is read.
+                        // A broken connection is detected by the reader.
                         return nil
                     }
                 }
@@ -56,14 +56,14 @@ extension ControlClient {
         }
     }
 
-    /// Sends the input, and after it, when the session is strict, a close frame, which is answered once the console has
-    /// taken all that came before.
+    /// Sends the input and, when the session is strict, a close frame, which is answered after the console has taken
+    /// all input.
     private static func send(
         _ input: AsyncStream<[UInt8]>,
         isStrict: Bool,
         _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
     ) async throws {
-        // The daemon reads what we send once it has put us on the console, and then answers this.
+        // The daemon reads client frames only after the session has joined the console, so its pong confirms the join.
         try await outbound.write(frame(.ping, ByteBuffer()))
         for await bytes in input {
             try await outbound.write(frame(.binary, ByteBuffer(bytes: bytes)))
@@ -81,14 +81,14 @@ extension ControlClient {
         WebSocketFrame(fin: true, opcode: opcode, maskKey: .random(), data: data)
     }
 
-    /// Takes what the daemon sends until it ends the session. Throws when it does not let us in.
+    /// Reads frames until the daemon ends the session. Throws when it refuses the session.
     private func receive(
         _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
         _ onJoined: @Sendable () -> Void,
         _ onOutput: @Sendable ([UInt8]) -> Void
     ) async throws -> ConsoleEnd {
         var isJoined = false
-        // A connection that breaks is one that ends.
+        // A broken connection counts as ended.
         var frames = inbound.makeAsyncIterator()
         func join() {
             if !isJoined {
@@ -139,7 +139,7 @@ extension ControlClient {
             throw Unreachable.cut(socket)
         }
         guard case .webSocket(let channel) = upgraded else {
-            throw APIError(502, "the daemon refused the console")
+            throw APIError(502, "the daemon refused the console session")
         }
         return channel
     }
@@ -168,7 +168,7 @@ extension ControlClient {
             notUpgradingCompletionHandler: { $0.eventLoop.makeSucceededFuture(.refused) }
         )
         var configuration = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: upgrade)
-        // What the console says may come with the answer.
+        // Console output may arrive together with the response.
         configuration.leftOverBytesStrategy = .forwardBytes
         return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(configuration: configuration)
     }

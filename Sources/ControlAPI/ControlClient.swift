@@ -6,26 +6,22 @@ import NIOPosix
 import NIOWebSocket
 import SystemIO
 
-/// The command line's end of the API: one connection a request, over the daemon's Unix socket.
+/// The command line's API client: one connection for each request, over the daemon's Unix socket.
 public struct ControlClient: Sendable {
-    /// The daemon's socket.
     public let socket: String
 
-    /// A client of the daemon at `socket`.
     public init(socket: String) {
         self.socket = socket
     }
 
     /// The daemon could not be reached.
     public struct Unreachable: Error, CustomStringConvertible {
-        /// The socket that was tried.
         public var socket: String
-        /// Why.
+        /// The reason.
         public var reason: String
-        /// What to do about it, when that can be told.
+        /// How to correct it, when that is known.
         public var hint: String?
 
-        /// An attempt at `socket` that failed for `reason`.
         public init(socket: String, reason: String) {
             self.init(socket: socket, reason: reason, hint: Self.isItRunning)
         }
@@ -36,49 +32,48 @@ public struct ControlClient: Sendable {
             self.hint = hint
         }
 
-        /// The failure to connect with errno `code`.
         init(socket: String, code: Int32) {
             self.init(socket: socket, reason: String(cString: strerror(code)), hint: Self.hint(socket, code))
         }
 
-        /// Whether the daemon was there, and went away before its answer ended.
+        /// Whether the daemon answered and closed the connection before the response ended.
         public var isCut: Bool { reason == Self.cutReason }
-        private static let cutReason = "the connection ended in the middle of an answer"
+        private static let cutReason = "the connection ended in the middle of a response"
 
         static func cut(_ socket: String) -> Unreachable { Unreachable(socket: socket, reason: cutReason) }
 
         static let isItRunning = "is guestlog serve running?"
-        /// The socket of the daemon that is the system's.
+        /// The socket of the system's daemon.
         private static let systemSocket = "/run/guestlog/guestlog.sock"
 
         private static func hint(_ socket: String, _ code: Int32) -> String? {
             switch code {
-            case EACCES: "root and the members of the socket's group may use it"
-            case ENAMETOOLONG: "a socket's path has 107 bytes at most"
+            case EACCES: "only root and members of the socket's group can connect"
+            case ENAMETOOLONG: "a socket path can have 107 bytes at most"
             case ENOENT where socket != systemSocket && access(systemSocket, F_OK) == 0:
-                "the system's daemon is at \(systemSocket): name it with --socket or GUESTLOG_SOCKET"
+                "the system's daemon listens at \(systemSocket): use --socket or GUESTLOG_SOCKET"
             default: isItRunning
             }
         }
 
         public var description: String {
-            "the daemon cannot be reached at \(socket): \(reason)" + (hint.map { "; \($0)" } ?? "")
+            "cannot reach the daemon at \(socket): \(reason)" + (hint.map { "; \($0)" } ?? "")
         }
     }
 
-    /// What came after a streamed answer.
+    /// The trailers of a streamed response.
     public struct Trailers: Sendable {
-        /// Resumes after the answer.
+        /// Resumes after the response.
         public var cursor: String?
         /// Whether anything matched.
         public var matched: Bool
-        /// Why the answer was empty.
+        /// Why the response is empty.
         public var explanation: String?
     }
 
     private typealias RequestChannel = NIOAsyncChannel<HTTPClientResponsePart, HTTPPart<HTTPRequestHead, ByteBuffer>>
 
-    /// The folder of the store that the daemon keeps; nil when none answers within a second.
+    /// The store folder of the daemon; nil when none answers within a second.
     public func store() async -> String? {
         guard (try? checkReachable()) != nil else {
             return nil
@@ -94,17 +89,17 @@ public struct ControlClient: Sendable {
         }
     }
 
-    /// Asks for one JSON value.
+    /// Sends a GET; returns the response's JSON.
     public func get(_ target: RequestTarget) async throws -> JSON {
         try await json(.GET, target)
     }
 
-    /// Has something made.
+    /// Sends a POST with `body`; returns the response's JSON.
     public func post(_ target: RequestTarget, _ body: JSON) async throws -> JSON {
         try await json(.POST, target, body)
     }
 
-    /// Has something removed.
+    /// Sends a DELETE; returns the response's JSON.
     public func delete(_ target: RequestTarget) async throws -> JSON {
         try await json(.DELETE, target)
     }
@@ -115,7 +110,7 @@ public struct ControlClient: Sendable {
         return try JSON(parsing: answer)
     }
 
-    /// Asks for text and hands each piece of it to `body` as it comes.
+    /// Requests text and passes each piece of it to `body` as it arrives.
     public func stream(_ target: RequestTarget, _ body: ([UInt8]) throws -> Void) async throws -> Trailers {
         let trailers = try await request(.GET, target, body: nil, body)
         return Trailers(
@@ -125,8 +120,8 @@ public struct ControlClient: Sendable {
         )
     }
 
-    /// Asks for text as `stream` does, and goes on where the answer was cut when the daemon is replaced or restarted.
-    /// `onLost` is called when the daemon went away, `onResumed` when it answers again, before more of the text.
+    /// Requests text as `stream` does, and resumes after the last piece when the daemon is replaced or restarted.
+    /// `onLost` is called when the connection is lost, `onResumed` when the daemon answers again, before more text.
     public func follow(
         _ target: RequestTarget,
         onLost: () -> Void,
@@ -151,7 +146,7 @@ public struct ControlClient: Sendable {
                     }
                     matched = matched || !piece.isEmpty
                     target.parameters["cursor"] = [cursor]
-                    // The cursor says where to begin.
+                    // The cursor determines the start.
                     target.parameters["tail"] = nil
                     try body(piece)
                 }
@@ -176,7 +171,7 @@ public struct ControlClient: Sendable {
                 headers.add(name: "Content-Length", value: String(text.count))
             }
             let head = HTTPRequestHead(version: .http1_1, method: method, uri: target.text, headers: headers)
-            // At once: the daemon may have answered, and closed, before another piece is written.
+            // In one write: the daemon may answer and close before a second one.
             let content: [HTTPPart<HTTPRequestHead, ByteBuffer>] = body == nil ? [] : [.body(ByteBuffer(bytes: text))]
             var status = HTTPResponseStatus.ok
             var failure: [UInt8] = []
@@ -198,14 +193,14 @@ public struct ControlClient: Sendable {
                     }
                 }
             } catch is HTTPParserError, is IOError, is ChannelError {
-                // An answer that was cut is no HTTP.
+                // An interrupted response is a protocol error.
             }
             throw Unreachable.cut(socket)
         }
     }
 
-    /// Runs `attempt` again when the daemon went away before its answer ended, until it has answered. `onLost` is
-    /// called when it went away; an attempt that outlives that says so by calling what it is given.
+    /// Repeats `attempt` while the daemon goes away before its response has ended. `onLost` is called when that
+    /// happens; an attempt reports that it is connected again by calling its argument.
     public func persist<Result>(
         onLost: () -> Void,
         _ attempt: (_ reconnected: () -> Void) async throws -> Result
@@ -230,7 +225,7 @@ public struct ControlClient: Sendable {
         return APIError(Int(status.code), message ?? status.reasonPhrase)
     }
 
-    /// Says in plain words why the daemon cannot be reached, when it cannot.
+    /// Throws an error with a hint when the daemon cannot be reached.
     func checkReachable() throws(Unreachable) {
         do {
             _ = try UnixSocket.connect(to: socket)
@@ -256,7 +251,7 @@ public struct ControlClient: Sendable {
     }
 }
 
-/// Lets the async side write plain buffers.
+/// Lets the async side write `ByteBuffer`s.
 private final class RequestBodyHandler: ChannelOutboundHandler {
     typealias OutboundIn = HTTPPart<HTTPRequestHead, ByteBuffer>
     typealias OutboundOut = HTTPClientRequestPart

@@ -2,39 +2,35 @@ import LogModel
 import LogStore
 import Query
 
-/// A question for log text: the same whether it is answered from the store at hand or by the daemon.
+/// A request for log text, answered from the store directly or by the daemon.
 public struct LogRequest: Sendable {
-    /// The VMs asked for, by name, UUID or folder.
+    /// The VMs, by name, UUID or folder.
     public var vms: [String] = []
-    /// Whether all VMs are meant.
+    /// Whether all VMs are requested.
     public var all = false
-    /// Whether the VM that had the name before is meant.
+    /// Whether the previous VM of that name is requested.
     public var previousInstance = false
-    /// Which entries.
     public var selection = Selection()
-    /// The pattern's text, as it was given.
     public var grep: String?
-    /// Whether the pattern ignores case; nil: when it is all lower case.
+    /// Whether the pattern ignores case; nil: it does when it is all lower case.
     public var ignoreCase: Bool?
-    /// How they look.
     public var rendering = Rendering()
-    /// Whether the body tells after each piece where to go on (`ResumableAnswer`).
+    /// Whether the body has a cursor for each piece (`ResumableAnswer`).
     var isResumable = false
 
-    /// The names of all parameters.
     static let parameterNames: Set = [
         "vm", "all", "previous-instance", "stream", "since", "until", "tail", "head", "boot", "severity", "grep",
         "ignore-case", "limit-bytes", "cursor", "follow", "format", "timestamps", "prefix", "color", "utc",
         "resumable",
     ]
 
-    /// A question for everything of no VM.
+    /// A request for all entries of no VM.
     public init() {}
 
-    /// The question that `target`'s parameters spell.
+    /// The request in `target`'s parameters.
     public init(_ target: RequestTarget, now: Timestamp) throws(APIError) {
         if let unknown = target.parameters.keys.sorted().first(where: { !Self.parameterNames.contains($0) }) {
-            throw .badRequest("\(unknown) is no parameter of logs")
+            throw .badRequest("unknown parameter of logs: \(unknown)")
         }
         vms = try Self.distinct(target.parameters["vm"] ?? [])
         all = target.flag("all")
@@ -43,7 +39,7 @@ public struct LogRequest: Sendable {
             selection.streams = []
             for text in streams {
                 guard let stream = StreamName(text) else {
-                    throw .badRequest("\(text) is no stream's name")
+                    throw .badRequest("\(text) is not a stream name")
                 }
                 selection.streams?.insert(stream)
             }
@@ -52,20 +48,20 @@ public struct LogRequest: Sendable {
         selection.until = try Self.time(target, "until", now)
         selection.tail = try Self.count(target, "tail")
         if let tail = selection.tail, tail > Selection.largestTail {
-            throw .badRequest("tail=\(tail): at most \(Selection.largestTail) lines; leave it out for the whole log")
+            throw .badRequest("tail=\(tail): must be at most \(Selection.largestTail); omit it for the whole log")
         }
         selection.head = try Self.count(target, "head")
         selection.limitBytes = try Self.count(target, "limit-bytes")
         if let text = target["boot"] {
             guard let boot = Int(text) else {
-                throw .badRequest("boot=\(text): a whole number was expected; 0 is the latest, -1 the one before")
+                throw .badRequest("boot=\(text): must be a whole number; 0 is the latest boot, -1 the one before")
             }
             selection.boot = boot
         }
         if let word = target["severity"] {
             guard let severity = Severity(word: word) else {
                 throw .badRequest(
-                    "\(word) is no severity; there are emerg, alert, crit, err, warning, notice, info, debug"
+                    "unknown severity \(word): use emerg, alert, crit, err, warning, notice, info or debug"
                 )
             }
             selection.severity = severity
@@ -77,7 +73,7 @@ public struct LogRequest: Sendable {
         selection.follow = target.flag("follow")
         if let word = target["format"] {
             guard let format = OutputFormat(word: word) else {
-                throw .badRequest("\(word) is no format; there are \(OutputFormat.names)")
+                throw .badRequest("unknown format \(word): use one of \(OutputFormat.names)")
             }
             rendering.format = format
         }
@@ -88,7 +84,7 @@ public struct LogRequest: Sendable {
         isResumable = target.flag("resumable")
     }
 
-    /// The parameters that spell this question.
+    /// This request as parameters.
     public var parameters: [String: [String]] {
         var parameters: [String: [String]] = [:]
         func put(_ name: String, _ value: String?) {
@@ -122,23 +118,22 @@ public struct LogRequest: Sendable {
         return parameters
     }
 
-    /// The VMs meant, found in `store`.
+    /// The requested VMs in `store`.
     public func resolve(in store: Store) throws -> [Store.VM] {
         if all {
             return try store.vms().filter { $0.ended == nil }
         }
         guard !vms.isEmpty else {
-            throw APIError.badRequest("no VM was named; name some, or say all")
+            throw APIError.badRequest("no VM was requested; name VMs, or request all")
         }
         return try VMLookup.resolve(vms, in: store, previousInstance: previousInstance)
     }
 
-    /// The answer, ready to be pulled.
     public func open(_ store: Store, now: Timestamp) throws -> LogQuery {
         try open(resolve(in: store), of: store, now: now, turn: nil)
     }
 
-    /// The answer about `vms`, which `resolve(in:)` has found.
+    /// The response for `vms`, as returned by `resolve(in:)`.
     func open(_ vms: [Store.VM], of store: Store, now: Timestamp, turn: ReadTurn?) throws -> LogQuery {
         try LogQuery(
             store: store,
@@ -151,22 +146,21 @@ public struct LogRequest: Sendable {
         )
     }
 
-    /// Most VMs that one question may name.
+    /// Maximum number of VMs in one request.
     static let mostVMs = 1000
 
-    /// `words` in their order, each once.
+    /// `words` without duplicates, in order.
     private static func distinct(_ words: [String]) throws(APIError) -> [String] {
         var seen: Set<String> = []
         let distinct = words.filter { seen.insert($0).inserted }
         guard distinct.count <= mostVMs else {
             throw .badRequest(
-                "vm: \(distinct.count) VMs are named, at most \(mostVMs) may be; ask for some, or for all"
+                "vm: \(distinct.count) VMs are named, at most \(mostVMs) are allowed; name fewer, or request all"
             )
         }
         return distinct
     }
 
-    /// The pattern that `text` spells.
     public static func pattern(
         _ text: String?,
         ignoreCase: Bool?,
@@ -198,7 +192,7 @@ public struct LogRequest: Sendable {
             return nil
         }
         guard let count = Int(text), count >= 0 else {
-            throw .badRequest("\(name)=\(text): a whole number from 0 was expected")
+            throw .badRequest("\(name)=\(text): must be a whole number, 0 or more")
         }
         return count
     }

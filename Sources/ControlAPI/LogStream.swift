@@ -6,10 +6,10 @@ import NIOHTTP1
 import Query
 import SystemIO
 
-/// Answers a question for log text: a body as long as it takes, then trailers that say where it ended and why.
+/// Responds to a request for log text with a body of unknown length, then trailers.
 ///
-/// `Guestlog-Cursor` resumes after the answer, `Guestlog-Matched` is 1 or 0, `Guestlog-Explanation` says why an empty
-/// answer is empty. HTTP/1.0 has neither chunks nor trailers: there the end of the connection ends the answer.
+/// `Guestlog-Cursor` resumes after the response, `Guestlog-Matched` is 1 or 0, `Guestlog-Explanation` explains an empty
+/// response. HTTP/1.0 has neither chunks nor trailers: there the end of the connection ends the response.
 struct LogStream {
     let server: ControlServer
 
@@ -21,7 +21,8 @@ struct LogStream {
     ) async throws {
         let question = try LogRequest(target, now: server.now)
         let (store, now) = (server.store(for: caller), server.now)
-        // What follows or searches may send nothing for long, and so never find out that the client is gone.
+        // A follower or a search may send nothing for a long time, so a write does not detect that the client has
+        // closed.
         let isQuiet = question.selection.follow || question.selection.filtersByText
         let hasLeft = isQuiet ? request.hasLeft : request.channel.closeFuture
         let turn = ReadTurn()
@@ -60,7 +61,7 @@ struct LogStream {
         }
     }
 
-    /// How the end of the body is told.
+    /// The framing of the body.
     private struct Framing {
         let isChunked: Bool
         private let isKeepAlive: Bool
@@ -94,7 +95,7 @@ struct LogStream {
     }
 }
 
-/// An answer failed after it had begun: its connection is closed, so that nobody takes it for whole.
+/// A response failed after it had begun: its connection is closed, so that the client does not take it for complete.
 struct BrokenAnswer: Error {
     let cause: any Error
 }
@@ -109,10 +110,10 @@ extension OutputFormat {
         }
     }
 
-    /// How an answer that has begun says that it failed; nothing where the format has no words of its own.
+    /// The text that ends a response that failed; empty in formats without comments.
     func words(for error: any Error) -> String {
         switch self {
-        case .text, .short: "-- the answer ends here: \(ControlServer.apiError(error)) --\n"
+        case .text, .short: "-- the response ends here: \(ControlServer.apiError(error)) --\n"
         case .json: String(decoding: ControlServer.apiError(error).json.bytes, as: UTF8.self) + "\n"
         case .logfmt, .cri, .export, .raw: ""
         }

@@ -1,34 +1,33 @@
 import Glibc
 import SystemIO
 
-/// When to try again after the daemon went away: soon, then less often, for a minute.
+/// The delays between reconnection attempts after the daemon has gone away: increasing, for a minute.
 public struct Reconnection {
     /// Microseconds before the first attempt.
     private static let first: Int64 = 50_000
-    /// And before each after some.
+    /// Maximum delay between attempts, in microseconds.
     private static let longest: Int64 = 2_000_000
-    /// Microseconds after which a daemon that does not come back is given up.
+    /// Microseconds after which reconnection is given up.
     private static let limit: Int64 = 60_000_000
 
     private var delay = Self.first
     private var lost: Int64?
 
-    /// A connection that was not lost yet.
     public init() {}
 
-    /// Whether the connection is lost, and was not made again.
+    /// Whether the connection is lost.
     public var isLost: Bool { lost != nil }
 
     /// Microseconds since the connection was lost.
     public var lostFor: Int64 { lost.map { SystemClock().monotonicMicroseconds() - $0 } ?? 0 }
 
-    /// The connection is made again.
+    /// The connection is established again.
     public mutating func connected() {
         self = Reconnection()
     }
 
-    /// The connection was lost, or could not be made again: waits until the next attempt is due. False when it is time
-    /// to give up.
+    /// The connection was lost, or an attempt failed: waits until the next attempt is due. False when the limit is
+    /// reached.
     public mutating func wait() async -> Bool {
         lost = lost ?? SystemClock().monotonicMicroseconds()
         guard lostFor < Self.limit else {

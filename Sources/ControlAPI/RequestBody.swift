@@ -1,13 +1,13 @@
 import LogModel
 
 extension JSON {
-    /// The value in a request's body. Throws `APIError` 400 when it is no JSON, or an object in it names a member twice:
-    /// programs differ in which of the two they take.
+    /// The JSON in a request's body. Throws `APIError` 400 when it is malformed, or an object has a member twice:
+    /// programs differ in which of the two they use.
     init(body: [UInt8]) throws(APIError) {
         do {
             self = try JSON(parsing: body)
         } catch {
-            throw .badRequest("the body is \(error)")
+            throw .badRequest("malformed body: \(error)")
         }
         if let name = repeatedMember {
             throw .badRequest("the body has the member \(name.prefix(100)) twice")

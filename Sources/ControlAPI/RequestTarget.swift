@@ -1,11 +1,10 @@
 /// A request's path and parameters, percent-decoded.
 public struct RequestTarget: Hashable, Sendable {
-    /// The path's components.
     public var components: [String]
-    /// The parameters in order, by name.
+    /// The parameters' values in order, by name.
     public var parameters: [String: [String]]
 
-    /// The target `text`, as in `/v1/logs?vm=web`; nil when an escape in it is broken.
+    /// The target `text`, such as `/v1/logs?vm=web`; nil for malformed percent-encoding.
     public init?(_ text: String) {
         let halves = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         components = []
@@ -18,7 +17,7 @@ public struct RequestTarget: Hashable, Sendable {
         }
         for pair in halves.dropFirst().first?.split(separator: "&") ?? [] {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            // In parameters, as forms write them, `+` is a space; in a path it is itself.
+            // In parameters, as in forms, `+` is a space; in a path it is not special.
             let decoded = parts.map { Self.decode(Substring($0.replacing("+", with: " "))) }
             guard let name = decoded[0], let value = decoded.count > 1 ? decoded[1] : "" else {
                 return nil
@@ -27,16 +26,14 @@ public struct RequestTarget: Hashable, Sendable {
         }
     }
 
-    /// A target from its parts.
     public init(_ components: [String], _ parameters: [String: [String]] = [:]) {
         self.components = components
         self.parameters = parameters
     }
 
-    /// The first value of a parameter.
     public subscript(name: String) -> String? { parameters[name]?.first }
 
-    /// Whether a parameter is there and not `0` or `false`.
+    /// Whether the parameter is present and not `0` or `false`.
     public func flag(_ name: String) -> Bool {
         guard let value = self[name] else {
             return false
@@ -44,7 +41,7 @@ public struct RequestTarget: Hashable, Sendable {
         return value != "0" && value != "false"
     }
 
-    /// The target as it stands in a request.
+    /// The target as it is written in a request.
     public var text: String {
         let path = "/" + components.map(Self.encode).joined(separator: "/")
         let pairs = parameters.sorted { $0.key < $1.key }.flatMap { name, values in

@@ -1,7 +1,7 @@
 import LogModel
 import NIOHTTP1
 
-/// What a request asks for.
+/// The meaning of a request.
 enum Route: Hashable {
     case status
     case vms
@@ -16,18 +16,18 @@ enum Route: Hashable {
     case addToken
     case revokeToken(id: String)
 
-    /// What one must be allowed to ask for it; nil: that is not for the network.
+    /// The scope that the route needs; nil: the route is not available over the network.
     var scope: Access.Scope? {
         switch self {
         case .status, .vms, .logs, .boots, .wait: .read
         case .console: .console
         case .removeConsole, .endVM: .admin
-        // Whoever says where a console is has the daemon open that, as itself.
+        // An added console's endpoint is opened by the daemon, with its rights.
         case .addConsole, .tokens, .addToken, .revokeToken: nil
         }
     }
 
-    /// Whether it is for root and the daemon's own user alone.
+    /// Whether only root and the daemon's own user may use the route.
     var isDaemonsOwn: Bool {
         switch self {
         case .tokens, .addToken, .revokeToken: true
@@ -35,10 +35,10 @@ enum Route: Hashable {
         }
     }
 
-    /// The route of a request, or why there is none.
+    /// The route of a request. Throws `APIError` 404 or 405.
     init(_ method: HTTPMethod, _ target: RequestTarget) throws(APIError) {
         guard target.components.first == "v1" else {
-            throw .notFound("there is no /\(target.components.joined(separator: "/")); routes begin with /v1")
+            throw .notFound("unknown path /\(target.components.joined(separator: "/")); paths begin with /v1")
         }
         let rest = Array(target.components.dropFirst())
         let known: [(HTTPMethod, Route)]
@@ -54,11 +54,11 @@ enum Route: Hashable {
         case 3 where rest[0] == "vms" && rest[2] == "boots": known = [(.GET, .boots(vm: rest[1]))]
         case 3 where rest[0] == "vms" && rest[2] == "wait": known = [(.GET, .wait(vm: rest[1]))]
         case 3 where rest[0] == "vms" && rest[2] == "console": known = [(.GET, .console(vm: rest[1]))]
-        default: throw .notFound("there is no \(target.text); see docs/openapi.yaml")
+        default: throw .notFound("unknown path \(target.text); see docs/openapi.yaml")
         }
         guard let match = known.first(where: { $0.0 == method }) else {
             let allowed = known.map { $0.0.rawValue }.joined(separator: ", ")
-            throw APIError(405, "\(method.rawValue) is not for \(target.text); \(allowed) is")
+            throw APIError(405, "\(method.rawValue) is not allowed for \(target.text); use \(allowed)")
         }
         self = match.1
     }

@@ -5,7 +5,7 @@ import LogStore
 import Platforms
 import Query
 
-/// One line of `guestlog vms`: what is on disk, and, when the daemon answers, what happens just now.
+/// One line of `guestlog vms`: what is stored, and, when the daemon answers, the current state.
 public struct VMListing {
     private let vm: Store.VM?
     private let identity: VMIdentity
@@ -15,7 +15,7 @@ public struct VMListing {
     private let problem: String?
     private let domain: Domain?
 
-    /// A VM that has a history.
+    /// A VM with stored output.
     public init(
         vm: Store.VM,
         report: VMReport,
@@ -33,7 +33,7 @@ public struct VMListing {
         self.domain = domain
     }
 
-    /// A VM that has not said anything yet.
+    /// A VM without stored output.
     init(silent identity: VMIdentity, consoles: [ConsoleHub.Status], domain: Domain?) {
         vm = nil
         self.identity = identity
@@ -46,10 +46,10 @@ public struct VMListing {
         problem = isCaptured || isLogged || domain?.isRunning == false ? nil : Self.uncaptured
     }
 
-    private static let uncaptured = "nothing of it is kept: guestlog libvirt xml gives its console a log"
+    private static let uncaptured = "its output is not stored: add a log to its console with guestlog libvirt xml"
 
-    /// `running`: libvirt says so, or somebody is at the console; `waiting`: nobody is; `deleted`; `damaged`:
-    /// nobody captures it, and something of its log cannot be read; `stored`: nobody captures it.
+    /// `running`: libvirt reports that, or a console is connected; `waiting`: it is captured and not connected;
+    /// `deleted`; `damaged`: it is not captured, and a part of its log cannot be read; `stored`: it is not captured.
     private var state: String {
         if vm?.ended != nil {
             return "deleted"
@@ -66,7 +66,7 @@ public struct VMListing {
         return consoles.contains(where: \.isConnected) ? "running" : "waiting"
     }
 
-    /// The line as the API gives it.
+    /// The line as the API returns it.
     public var json: JSON {
         func time(_ moment: Timestamp?) -> JSON { moment.map { .string($0.description) } ?? .null }
         var members: [(String, JSON)] = [

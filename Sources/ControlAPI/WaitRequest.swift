@@ -4,7 +4,7 @@ import LogStore
 import NIOCore
 import Query
 
-/// Answers when a guest has said what was asked for, or when the time is over.
+/// Answers when a guest has printed a match, or when the time limit is reached.
 struct WaitRequest {
     let server: ControlServer
 
@@ -27,7 +27,7 @@ struct WaitRequest {
         let since = try LogRequest.time(target, "since", server.now)
         let stream = try target["stream"].map { (text: String) throws(APIError) -> StreamName in
             guard let stream = StreamName(text) else {
-                throw .badRequest("\(text) is no stream's name")
+                throw .badRequest("\(text) is not a stream name")
             }
             return stream
         }

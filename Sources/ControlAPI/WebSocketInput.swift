@@ -2,23 +2,23 @@ import LogModel
 import NIOCore
 import NIOWebSocket
 
-/// What a client sends over a WebSocket, frame by frame, held to RFC 6455, section 5.
+/// Parses and checks a client's WebSocket frames (RFC 6455, section 5).
 struct WebSocketInput {
-    /// What a frame comes to.
+    /// The meaning of a frame.
     enum Event: Equatable {
-        /// Bytes for the console.
+        /// Input for the console.
         case typed(ByteBuffer)
         /// To be answered by a pong with these bytes.
         case ping(ByteBuffer)
-        /// The client closes; to be answered with a close frame.
+        /// To be answered with a close frame.
         case close
-        /// Nothing is to be done: a pong, or a part of a message that is still to come.
+        /// No action: a pong, or a part of an incomplete message.
         case nothing
     }
 
-    /// The client broke the protocol: the connection fails (section 7.1.7).
+    /// A protocol violation: the connection fails (section 7.1.7).
     struct Violation: Error {
-        /// What the close frame says.
+        /// The close frame's code.
         let code: WebSocketErrorCode
         let reason: String
 
@@ -26,24 +26,23 @@ struct WebSocketInput {
     }
 
     private enum Message {
-        /// Binary frames are handed on as they come.
+        /// Binary frames are passed on as they arrive.
         case binary
-        /// Text is gathered, for a character or a quantum of base 64 may be cut by a frame's end.
+        /// Text is collected, because a frame may end inside a character or a base 64 quantum.
         case text(ByteBuffer)
     }
 
     private let framing: ConsoleSessionRequest.Framing
-    /// Bytes of a text message.
+    /// Maximum size of a text message, in bytes.
     private let limit: Int
     private var message: Message?
 
-    /// Input whose text holds what `framing` says, `limit` bytes a message at most.
+    /// Input whose messages are encoded as `framing`, of at most `limit` bytes each.
     init(_ framing: ConsoleSessionRequest.Framing, limit: Int) {
         self.framing = framing
         self.limit = limit
     }
 
-    /// Takes the next frame.
     mutating func take(_ frame: WebSocketFrame) throws(Violation) -> Event {
         guard frame.maskKey != nil else {
             throw .protocolError("a client's frames must be masked")
@@ -61,7 +60,7 @@ struct WebSocketInput {
             guard message == nil else {
                 throw .protocolError("a message begins inside another")
             }
-            // What is base 64 may come in either kind of frame.
+            // Base 64 is accepted in either kind of frame.
             message = frame.opcode == .text || framing == .base64 ? .text(ByteBuffer()) : .binary
             return try continueMessage(frame)
         case .continuation:
@@ -81,7 +80,7 @@ struct WebSocketInput {
         }
         text.writeImmutableBuffer(frame.unmaskedData)
         guard text.readableBytes <= limit else {
-            throw Violation(code: .messageTooLarge, reason: "a text message may have \(limit) bytes")
+            throw Violation(code: .messageTooLarge, reason: "a text message exceeds \(limit) bytes")
         }
         guard frame.fin else {
             message = .text(text)
@@ -95,12 +94,12 @@ struct WebSocketInput {
             return .typed(text)
         }
         guard let bytes = Base64.decode(text.readableBytesView) else {
-            throw Violation(code: .dataInconsistentWithMessage, reason: "a message was expected to hold base 64")
+            throw Violation(code: .dataInconsistentWithMessage, reason: "a message is not valid base 64")
         }
         return .typed(ByteBuffer(bytes: bytes))
     }
 
-    /// A close frame holds nothing, or a code that may be sent (section 7.4) and a reason in UTF-8.
+    /// A close frame is empty, or holds a valid code (section 7.4) and a UTF-8 reason.
     private static func checkClose(_ data: ByteBuffer) throws(Violation) {
         guard data.readableBytes > 0 else {
             return

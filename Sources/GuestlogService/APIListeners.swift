@@ -4,10 +4,10 @@ import ControlAPI
 import Glibc
 import SystemIO
 
-/// The ways in to the daemon's API: its Unix socket, and its socket of TCP where one is configured.
+/// The listeners of the daemon's API: its Unix socket, and its TCP socket when one is configured.
 ///
-/// Without the Unix socket there is no daemon. What is wrong with the other one keeps no guest from being captured: it
-/// stays closed, and that is said.
+/// The daemon cannot run without the Unix socket. An error of the TCP listener does not stop capture: that listener
+/// stays closed, and the error is reported.
 final class APIListeners {
     private let configuration: Configuration
     private let diagnostics: Diagnostics
@@ -19,11 +19,11 @@ final class APIListeners {
 
     /// The name under which systemd passes the API's Unix socket.
     private static let localName = "guestlog.api"
-    /// The name under which a process that is replaced passes the one of TCP.
+    /// The name under which a replaced image passes the TCP socket.
     private static let networkName = "guestlog.network"
-    /// What a problem with the latter is told of.
+    /// The subject of the TCP listener's problems.
     private static let subject = "api"
-    /// What a problem with the file of tokens is told of.
+    /// The subject of the token file's problems.
     private static let tokensSubject = "tokens"
 
     init(_ configuration: Configuration, diagnostics: Diagnostics, problems: Problems) {
@@ -32,7 +32,7 @@ final class APIListeners {
         self.problems = problems
     }
 
-    /// Takes a socket that was passed in; whether it is one of these.
+    /// Accepts an inherited socket; returns whether it is one of these.
     func inherit(_ name: String, _ descriptor: borrowing Descriptor) throws(SystemError) -> Bool {
         guard name == Self.localName || name == Self.networkName else {
             return false
@@ -41,7 +41,7 @@ final class APIListeners {
         return true
     }
 
-    /// Has `server` serve all of them.
+    /// Opens the listeners and has `server` serve them.
     func open(_ server: ControlServer) throws {
         self.server = server
         if sockets[Self.localName] == nil {
@@ -62,7 +62,7 @@ final class APIListeners {
         do {
             let listener = try settings.listener()
             warnOfKey(listener)
-            // One that listens elsewhere came from before.
+            // An inherited socket may have another address.
             if let passed = sockets[Self.networkName], NetworkAddress(boundTo: passed) != settings.address {
                 closeNetwork()
             }
@@ -80,7 +80,7 @@ final class APIListeners {
         if settings.isAnonymous {
             diagnostics.log(
                 .warning,
-                "api.anonymous: every user and program of this host may read all logs and type on all consoles"
+                "api.anonymous: every user and program on this host may read all logs and type on all consoles"
             )
         }
     }
@@ -105,7 +105,7 @@ final class APIListeners {
         }
     }
 
-    /// Shows a certificate that was renewed from now on. A listener that could not be opened is tried again.
+    /// Uses a renewed certificate from now on. Retries to open a TCP listener that failed.
     func renewIdentity() {
         guard let network else {
             if let settings = configuration.listener, let server {
@@ -118,7 +118,7 @@ final class APIListeners {
             warnOfKey(network)
             problems.clear(Self.subject)
         } catch {
-            raise(Self.subject, "\(error); the one read before stays")
+            raise(Self.subject, "\(error); the current certificate stays in use")
         }
     }
 
@@ -133,7 +133,7 @@ final class APIListeners {
         diagnostics.log(.error, problem)
     }
 
-    /// The sockets, to be passed on to the next image.
+    /// The sockets, to be passed to the next image.
     var passed: [(name: String, descriptor: Int32)] {
         sockets.map { ($0.key, $0.value) }
     }

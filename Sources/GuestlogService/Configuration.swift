@@ -8,55 +8,52 @@ import RotatingFile
 import SystemIO
 import VirtLogManager
 
-/// What the configuration file says. Everything has a default; no file is needed.
+/// The settings of a configuration file. Everything has a default; no file is required.
 public struct Configuration: Sendable {
-    /// The store's folder.
     public var store: String
-    /// The folder for what lives only while the host is up: the in-flight rings, console sockets.
+    /// The folder for files that need not outlive the host's boot: in-flight rings, console sockets.
     public var runtime: String
-    /// The API's Unix socket.
     public var socket: String
-    /// How much of the daemon's own messages is said.
+    /// The minimum level of the daemon's messages.
     public var logLevel: DiagnosticLevel
-    /// Consoles found by themselves.
+    /// Discovered consoles.
     public var patterns: [DiscoveryPattern]
-    /// Consoles named by hand.
+    /// Named consoles.
     public var consoles: [ConsoleHub.Definition]
-    /// Those of them that cannot be captured, because another is. The daemon captures the others.
+    /// The consoles of the file that cannot be captured because of a conflict. The daemon captures the others.
     public private(set) var conflicts: [ConfigurationError] = []
-    /// The bounds of a VM's log.
+    /// The limits of a VM's log.
     public var quota: Quota
-    /// Bounds by VM name; the first pattern that matches counts.
+    /// Limits by VM name; the first pattern that matches applies.
     public var overrides: [Override]
-    /// Bytes that all VMs together may take.
+    /// The limit of all logs together, in bytes.
     public var totalQuota: Int?
-    /// How long a deleted VM's log stays, in microseconds.
+    /// How long a deleted VM's log is kept, in microseconds.
     public var deletedAge: Int64
-    /// Folders below which libvirt may have logs written, when it is the system's.
+    /// The folders in which libvirt may create logs, in the system's instance.
     public var logFolders: [String]
-    /// The rate above which what comes by a log of libvirt's goes to its plain file alone; nil: none.
+    /// The rate above which libvirt's logs are written to their plain files only; nil: none.
     public var logRate: RateLimit?
-    /// Where the API listens besides its Unix socket; nil: nowhere.
+    /// The API's TCP listener; nil: none.
     public var listener: TCPListenerSettings?
-    /// What OpenStack's clients find there.
+    /// The OpenStack part of the API.
     public var nova: NovaOptions
-    /// Where libvirt is asked which VMs there are.
+    /// The libvirt to query for VMs.
     public var libvirt: LibvirtSocket
 
-    /// Other bounds for the VMs whose name matches.
+    /// Limits for VMs whose name matches.
     public struct Override: Hashable, Sendable {
-        /// A shell pattern: `db-*`.
+        /// A shell pattern such as `db-*`.
         public var vms: String
-        /// The bounds.
         public var quota: Quota
     }
 
-    /// Of the file system that holds the store, the part that all logs together may take.
+    /// The part of the store's file system that all logs together may use.
     private static let totalShare = 10
-    /// And no more than this many bytes.
+    /// The maximum of that, in bytes.
     private static let totalLimit = 10 << 30
 
-    /// The defaults: for root the system's folders, for others the XDG ones.
+    /// The defaults: the system's folders for root, the XDG folders for other users.
     public init() {
         let paths = DefaultPaths()
         store = paths.store
@@ -76,19 +73,19 @@ public struct Configuration: Sendable {
         libvirt = .usual
     }
 
-    /// The configuration in `file`.
+    /// Reads the configuration in `file`.
     public init(file: String) throws(ConfigurationError) {
         try self.init(file: file, text: ConfigurationError.text(of: file))
     }
 
-    /// The configuration that `text` spells; `file` is named in errors.
+    /// Parses `text`; `file` is named in errors.
     public init(file: String, text: String) throws(ConfigurationError) {
         self.init()
         let top = try ConfigurationReader(file: file, text: text)
         try top.allow([
             "store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack",
         ])
-        // What the environment names is there already, and comes before the file.
+        // Settings from the environment take precedence over the file.
         let named = DefaultPaths.named
         if let folder = try top.text("store"), named.store == nil {
             store = folder
@@ -102,7 +99,7 @@ public struct Configuration: Sendable {
         }
         if let word = try top.text("log-level") {
             guard let level = Self.levels[word] else {
-                throw top.error(at: "log-level", "\(word) is no level; there are error, warning, notice, info, debug")
+                throw top.error(at: "log-level", "unknown level \(word); use error, warning, notice, info or debug")
             }
             logLevel = level
         }
@@ -128,7 +125,7 @@ public struct Configuration: Sendable {
         for override in try section.list("overrides") {
             try override.allow(["vms", "size", "age"])
             guard let vms = try override.text("vms") else {
-                throw override.error(at: nil, "an override needs vms: a name pattern such as db-*")
+                throw override.error(at: nil, "vms is missing: a name pattern such as db-*")
             }
             let own = Quota(
                 bytes: try override.size("size") ?? quota.bytes,
@@ -144,7 +141,7 @@ public struct Configuration: Sendable {
         logRate = try rate(section)
         if let place = try section.text("socket") {
             guard place == "none" || place.hasPrefix("/") else {
-                throw section.error(at: "socket", "\(place): the path must begin with /; none asks no libvirt")
+                throw section.error(at: "socket", "\(place): the path must begin with /; none disables the query")
             }
             libvirt = place == "none" ? .off : .path(place)
         }
@@ -160,7 +157,7 @@ public struct Configuration: Sendable {
         )
         let given = kinds.filter(section.has)
         guard given.count == 1, let kind = given.first, let place = try section.text(kind) else {
-            throw section.error(at: nil, "a console needs one of path, connect, listen, tcp, pty or fifo")
+            throw section.error(at: nil, "a console requires one of path, connect, listen, tcp, pty or fifo")
         }
         let stream = try self.stream(section)
         let rate = try self.rate(section)
@@ -179,17 +176,17 @@ public struct Configuration: Sendable {
             return
         }
         guard let name = try section.text("name") else {
-            throw section.error(at: nil, "a console at one place needs name: the VM's")
+            throw section.error(at: nil, "name is missing: the VM's name")
         }
         guard let endpoint = Endpoint(kind + ":" + place) else {
-            let wanted = kind == "tcp" ? "ADDRESS:PORT was expected" : "the path must begin with /"
+            let wanted = kind == "tcp" ? "must be ADDRESS:PORT" : "the path must begin with /"
             throw section.error(at: kind, "\(place): \(wanted)")
         }
         var uuid: String?
         if let text = try section.text("uuid") {
             uuid = VMIdentity.canonicalUUID(text)
             guard uuid != nil else {
-                throw section.error(at: "uuid", "\(text) is no UUID")
+                throw section.error(at: "uuid", "\(text) is not a UUID")
             }
         }
         let key = StreamKey(name: name, uuid: uuid, namespace: try section.text("namespace"), stream: stream)
@@ -217,7 +214,7 @@ public struct Configuration: Sendable {
             return .console0
         }
         guard let stream = StreamName(text) else {
-            throw section.error(at: "stream", "\(text) is no stream's name: 1 to 64 of a-z, 0-9, _ and -")
+            throw section.error(at: "stream", "\(text) is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
         }
         return stream
     }
@@ -225,11 +222,11 @@ public struct Configuration: Sendable {
     private func rate(_ section: ConfigurationReader) throws(ConfigurationError) -> RateLimit? {
         let rate = try section.size("rate") ?? RateLimit.standard.rate
         let burst = try section.size("burst") ?? max(RateLimit.standard.burst, rate)
-        // 0: unlimited.
+        // 0: no limit.
         return rate == 0 ? nil : RateLimit(rate: rate, burst: burst)
     }
 
-    /// The names of those settings that a running daemon does not take over, as far as they are different in `fresh`.
+    /// The settings that differ in `fresh` and that a running daemon cannot change.
     func fixedSettings(changedIn fresh: Configuration) -> [String] {
         let same = [
             ("store", store == fresh.store), ("runtime", runtime == fresh.runtime), ("socket", socket == fresh.socket),
@@ -240,7 +237,7 @@ public struct Configuration: Sendable {
         return same.filter { !$0.1 }.map(\.0)
     }
 
-    /// All settings that count, as people read them.
+    /// The effective settings, for display.
     public var settings: [(name: String, value: String)] {
         let level = Self.levels.first { $0.value == logLevel }?.key ?? ""
         var settings = [
@@ -248,7 +245,7 @@ public struct Configuration: Sendable {
             ("retention.vm", "\(quota.bytes) bytes"), ("retention.total", "\(effectiveTotal()) bytes"),
             ("retention.age", Self.words(age: quota.age)),
             ("retention.deleted", "\(deletedAge / 1_000_000) s"), ("api.listen", listener?.words ?? "nowhere"),
-            ("openstack.console-url", nova.consoleURL ?? "where the client came"),
+            ("openstack.console-url", nova.consoleURL ?? "the request's address"),
             ("openstack.console-life", "\(nova.consoleLife / 1_000_000) s"),
             ("openstack.console-output", nova.output.rawValue),
             ("libvirt.socket", "\(libvirt)"),
@@ -281,12 +278,12 @@ public struct Configuration: Sendable {
         rate.map { ", \($0.rate) bytes/s (burst \($0.burst))" } ?? ", any rate"
     }
 
-    /// The bounds of one VM.
+    /// The limits of one VM.
     public func quota(of vm: VMIdentity) -> Quota {
         overrides.first { fnmatch($0.vms, vm.name, 0) == 0 }?.quota ?? quota
     }
 
-    /// How a process captures into this store, with what is in flight in the folder `inflight`.
+    /// Options of a process that captures into this store, with its rings in the folder `inflight`.
     func captureOptions(inflight: String) -> CaptureService.Options {
         var options = CaptureService.Options(store: store, inflight: inflight)
         options.totalQuota = { [self] in effectiveTotal() }
@@ -295,7 +292,7 @@ public struct Configuration: Sendable {
         return options
     }
 
-    /// Bytes that all VMs together may take: as configured, else a tenth of the file system, 10 GiB at most.
+    /// The limit of all logs together, in bytes: as configured, else a tenth of the file system, at most 10 GiB.
     public func effectiveTotal() -> Int {
         if let totalQuota {
             return totalQuota

@@ -1,12 +1,11 @@
 import LogStore
 
-/// What is wrong with a configuration file, and where.
+/// An error in a configuration file.
 public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The file.
     public var file: String
-    /// The line, from 1; nil when the whole file is meant.
+    /// The line, from 1; nil for an error about the whole file.
     public var line: Int?
-    /// What is wrong, and what would be right.
+    /// What is wrong and how to correct it.
     public var message: String
 
     public var description: String {
@@ -15,7 +14,7 @@ public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvert
 }
 
 extension ConfigurationError {
-    /// What a configuration file holds.
+    /// The contents of a configuration file.
     static func text(of file: String) throws(ConfigurationError) -> String {
         do {
             let stored = try StoredFile(file, .read, on: LinuxFileSystem())

@@ -1,15 +1,14 @@
 import Query
 import Yams
 
-/// A YAML mapping of which every key must be known: reads typed values and says, with file, line and key, what it does
-/// not understand.
+/// Reads typed values from a YAML mapping whose keys must all be known. Errors name file, line and key.
 struct ConfigurationReader {
     let file: String
     private let mapping: Node.Mapping
     private let path: String
     private let line: Int
 
-    /// The document `text`; an empty one is an empty mapping.
+    /// Parses the document `text`; an empty one is an empty mapping.
     init(file: String, text: String) throws(ConfigurationError) {
         self.file = file
         path = ""
@@ -39,13 +38,13 @@ struct ConfigurationReader {
         ConfigurationError(file: file, line: node?.mark?.line ?? line, message: message)
     }
 
-    /// Refuses every key that is not among `known`, naming the nearest that is.
+    /// Throws for a key that is not among `known`, and suggests the nearest one.
     func allow(_ known: [String]) throws(ConfigurationError) {
         for (key, _) in mapping {
             let name = key.string ?? ""
             if !known.contains(name) {
                 let hint = NearestWord.to(name, among: known).map { "; did you mean \($0)?" } ?? ""
-                throw error(key, "\(path)\(name) is no key\(hint)")
+                throw error(key, "unknown key \(path)\(name)\(hint)")
             }
         }
     }
@@ -54,7 +53,7 @@ struct ConfigurationReader {
         mapping.first { $0.key.string == key }?.value
     }
 
-    /// Whether the key is there with a value other than null.
+    /// Whether the key is present with a value other than null.
     func has(_ key: String) -> Bool {
         guard let node = node(key) else {
             return false
@@ -95,7 +94,7 @@ struct ConfigurationReader {
             return nil
         }
         guard let value = Int(text), value >= 0 else {
-            throw error(node(key), "\(path)\(key): \(text) is no whole number")
+            throw error(node(key), "\(path)\(key): \(text) is not a whole number")
         }
         return value
     }
@@ -111,7 +110,7 @@ struct ConfigurationReader {
         return value
     }
 
-    /// Bytes, as `500M` or `10GiB`.
+    /// Bytes, such as `500M` or `10GiB`.
     func size(_ key: String) throws(ConfigurationError) -> Int? {
         guard let text = try text(key) else {
             return nil
@@ -123,7 +122,7 @@ struct ConfigurationReader {
         }
     }
 
-    /// Microseconds, from words such as `7d` or `12h`.
+    /// Microseconds, from a duration such as `7d` or `12h`.
     func duration(_ key: String) throws(ConfigurationError) -> Int64? {
         guard let text = try text(key) else {
             return nil
@@ -136,7 +135,7 @@ struct ConfigurationReader {
         }
     }
 
-    /// A mapping within this one; empty when it is absent.
+    /// A nested mapping; empty when it is absent.
     func section(_ key: String) throws(ConfigurationError) -> ConfigurationReader {
         guard has(key), let node = node(key) else {
             return ConfigurationReader(file: file, mapping: Node.Mapping([]), path: path + key + ".", line: line)
@@ -172,7 +171,7 @@ struct ConfigurationReader {
         return sections
     }
 
-    /// An error about the value of `key`, or about the mapping when it is nil.
+    /// An error about the value of `key`, or about the mapping when `key` is nil.
     func error(at key: String?, _ message: String) -> ConfigurationError {
         error(key.flatMap(node), message)
     }

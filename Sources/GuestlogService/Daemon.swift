@@ -9,7 +9,7 @@ import Platforms
 import Synchronization
 import SystemIO
 
-/// `guestlog serve`: everything wired together, from start to stop.
+/// `guestlog serve`: the daemon, from start to stop.
 public final class Daemon {
     private let configurationFile: String?
     private let configuration: Configuration
@@ -20,29 +20,29 @@ public final class Daemon {
     private let capture: CaptureService
     private let hub: ConsoleHub
     private let listeners: APIListeners
-    /// What libvirt tells of its VMs.
+    /// libvirt's domains.
     let domains = DomainDirectory()
     private let domainWatch: DomainWatch
     private let signals: SignalQueue
     private let heartbeat: Heartbeat
     private var server: ControlServer?
-    /// Where this program lay when it began: an upgrade renames another one over it, and that is what replaces us.
+    /// The program's path at the start: an upgrade renames another file over it, which replaces this image.
     private let program: String
 
     /// The program's version.
     public static let version = "0.1.0"
 
-    /// Why the daemon ended.
+    /// Why the daemon ends.
     private enum Ending {
         case stop
         case replace
     }
 
-    /// How long a stop waits for a disk that hangs before it lets go of consoles that nobody else holds, in seconds.
+    /// How long a stop waits for a blocked disk before it closes consoles that no other process holds, in seconds.
     private static let stopLimit = 5
 
-    /// A daemon with `configuration`, which came from `file` if it is to be read again on SIGHUP. Nothing here waits for
-    /// the store's disk. Throws EWOULDBLOCK when another daemon has the runtime folder.
+    /// A daemon with `configuration`, which was read from `file` if SIGHUP is to read it again. The store's disk is not
+    /// touched. Throws EWOULDBLOCK when another daemon has the runtime folder.
     public init(_ configuration: Configuration, file: String?) throws {
         self.configuration = configuration
         configurationFile = file
@@ -76,13 +76,13 @@ public final class Daemon {
         )
     }
 
-    /// Runs until SIGTERM or SIGINT, or until it is replaced by a new image of itself on SIGUSR2.
+    /// Runs until SIGTERM or SIGINT, or until SIGUSR2 replaces the image.
     public func run() throws {
         try LinuxFileSystem().makeDirectory(configuration.runtime + "/consoles")
         do {
             try begin()
         } catch {
-            // Consoles that came over are somebody's still.
+            // Other processes still hold the inherited consoles.
             stopCapture(isHeld: manager.isPresent)
             throw error
         }
@@ -92,7 +92,7 @@ public final class Daemon {
         }
     }
 
-    /// Consoles that came over are drained first; then the store is waited for, then others are reached.
+    /// Drains inherited consoles first, then waits for the store, then connects the others.
     private func begin() throws {
         try PassedDescriptors.take { name, descriptor in
             if try !listeners.inherit(name, descriptor) {
@@ -127,27 +127,27 @@ public final class Daemon {
         if !gl_is_in_memory(configuration.runtime) {
             diagnostics.log(
                 .warning,
-                "\(configuration.runtime) is on a disk: guests may have to wait for it; put runtime on tmpfs, as /run is"
+                "\(configuration.runtime) is on a disk, which guests may have to wait for; set runtime to a folder on tmpfs, such as /run"
             )
         }
         manager.notify("READY=1\nSTATUS=capturing")
     }
 
-    /// Waits for the store's disk, however long it takes: consoles are drained meanwhile. A disk that is full or fails is
-    /// not waited for: capture tries it again, and the API tells of it.
+    /// Waits for the store's disk without a time limit, while consoles are drained. A disk that is full or fails is not
+    /// waited for: capture retries, and the API reports the problem.
     private func awaitStore() throws(SystemError) {
         while try !capture.awaitStore(seconds: Self.storeInterval, ignoringTransientErrors: true) {
-            diagnostics.log(.warning, "the store \(configuration.store) does not answer: waiting for its disk")
-            // The service manager would end a start that takes longer than it expects.
+            diagnostics.log(.warning, "the store \(configuration.store) does not respond: waiting for its disk")
+            // The service manager would end a start that exceeds its time limit.
             manager.notify("STATUS=waiting for the store\nEXTEND_TIMEOUT_USEC=\(2 * Self.storeInterval * 1_000_000)")
         }
     }
 
-    /// How often it is told that the store is waited for, in seconds.
+    /// The interval between messages about waiting for the store, in seconds.
     private static let storeInterval = 10
 
-    /// Ends. The service manager has the consoles still, and the next daemon gets them; without one, or with a keeper,
-    /// which stays only until we end, they are closed.
+    /// Ends. The service manager keeps the consoles for the next daemon. Without one, or with a keeper, which ends with
+    /// this process, they are closed.
     private func stop() {
         manager.notify("STOPPING=1")
         domainWatch.stop()
@@ -156,8 +156,8 @@ public final class Daemon {
         diagnostics.flush()
     }
 
-    /// Ends capture. Consoles are drained until all that touches a disk has ended; those that somebody else `isHeld` by
-    /// would have nobody to drain them otherwise, so a disk that hangs is waited for.
+    /// Ends capture. Consoles are drained until all threads that touch the disk have ended. Consoles that another
+    /// process also `isHeld` by would not be drained otherwise, so a blocked disk is waited for.
     private func stopCapture(isHeld: Bool) {
         let haveEnded = capture.prepareToStop(within: isHeld ? nil : Self.stopLimit)
         if isHeld {
@@ -170,13 +170,13 @@ public final class Daemon {
     // MARK: - Signals and the watchdog
 
     private func serveSignals() -> Ending {
-        // Twice as often as the watchdog wants it.
+        // Twice in each watchdog interval.
         let interval = manager.watchdogMicroseconds.map { Int32(clamping: $0 / 2000) } ?? -1
         while true {
             if let signal = signals.next(milliseconds: interval), let ending = handle(signal: signal) {
                 return ending
             }
-            // The shards must answer; the writer need not: a disk that hangs is no reason to be restarted.
+            // The shards must answer; the writer need not: a blocked disk is no reason for a restart.
             if interval > 0, heartbeat.isAlive() {
                 manager.notify("WATCHDOG=1")
             }
@@ -197,7 +197,7 @@ public final class Daemon {
 
     private func reload() {
         guard let configurationFile else {
-            diagnostics.log(.notice, "no configuration file to read again")
+            diagnostics.log(.notice, "there is no configuration file to reload")
             return
         }
         manager.notify("RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonicMicroseconds())")
@@ -208,33 +208,33 @@ public final class Daemon {
             listeners.renewIdentity()
             hub.setPatterns(fresh.patterns)
             fresh.consoles.forEach { hub.add($0) }
-            diagnostics.log(.notice, "configuration read again")
+            diagnostics.log(.notice, "configuration reloaded")
             for name in configuration.fixedSettings(changedIn: fresh) {
-                diagnostics.log(.warning, "\(name) has changed: that counts after a restart")
+                diagnostics.log(.warning, "\(name) has changed: this takes effect after a restart")
             }
         } catch {
-            diagnostics.log(.error, "configuration not taken, the old one stays: \(error)")
+            diagnostics.log(.error, "configuration not reloaded, the old one stays in use: \(error)")
         }
         manager.notify("READY=1")
     }
 
     // MARK: - Upgrade in place
 
-    /// Whether the program that lies on disk now runs at all.
+    /// Whether the program on disk runs at all.
     private func canBeReplaced() -> Bool {
         do throws(SystemError) {
             _ = try ProgramImage.version(of: program)
             return true
         } catch {
-            diagnostics.log(.error, "\(program) cannot take over: \(error); the program that runs goes on")
+            diagnostics.log(.error, "\(program) cannot take over: \(error); the running program continues")
             return false
         }
     }
 
-    /// Becomes the program that lies on disk now, with the same sockets and consoles. They are drained until nothing keeps
-    /// the exec waiting any more.
+    /// Replaces this image by the program on disk, with the same sockets and consoles. They are drained until nothing
+    /// delays the exec any more.
     private func replaceImage() throws {
-        // Not "stopping": systemd would wait for our end, and make it.
+        // Not "stopping": systemd would wait for the end of this process, and enforce it.
         manager.notify("RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonicMicroseconds())")
         domainWatch.stop()
         let haveEnded = capture.prepareToStop()
@@ -244,12 +244,12 @@ public final class Daemon {
         diagnostics.flush()
         PassedDescriptors.pass(consoles + listeners.passed)
         let error = ProgramImage.replace(by: program)
-        diagnostics.log(.error, "\(error); the program that ran goes on")
+        diagnostics.log(.error, "\(error); the running program continues")
         throw ProgramImage.replace(by: "/proc/self/exe")
     }
 }
 
-/// The settings that a reload changes while others read them.
+/// The settings that a reload changes while other threads read them.
 private final class LiveSettings: Sendable {
     private let configuration: Mutex<Configuration>
 
@@ -266,7 +266,7 @@ private final class LiveSettings: Sendable {
     }
 }
 
-/// Whether the loops still turn: each must have answered the last question before the next is put.
+/// Detects event loops that no longer run: each must have answered the last request before the next is posted.
 private final class Heartbeat {
     private let loops: [EventLoop]
     private let answers = Answers()

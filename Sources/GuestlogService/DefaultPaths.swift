@@ -1,19 +1,16 @@
 import Glibc
 
-/// Where things lie when nobody says otherwise.
+/// The default paths.
 public struct DefaultPaths: Sendable {
-    /// The store's folder.
     public let store: String
-    /// The runtime folder.
     public let runtime: String
-    /// The API's socket.
     public let socket: String
 
-    /// What the environment names; it comes before the configuration file, as an option on the command line does.
+    /// Paths from the environment, which take precedence over the configuration file, as command line options do.
     static var named: (store: String?, socket: String?) { (variable("GUESTLOG_STORE"), variable("GUESTLOG_SOCKET")) }
 
-    /// For a service the folders that systemd made for it, for root /var/lib/guestlog and /run/guestlog, for others the
-    /// XDG folders; GUESTLOG_STORE and GUESTLOG_SOCKET come first.
+    /// The folders that systemd created for a service; otherwise /var/lib/guestlog and /run/guestlog for root, the XDG
+    /// folders for other users. GUESTLOG_STORE and GUESTLOG_SOCKET take precedence.
     public init() {
         let home = Self.variable("HOME") ?? "/"
         let isRoot = geteuid() == 0
@@ -27,7 +24,7 @@ public struct DefaultPaths: Sendable {
         runtime = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? folder
     }
 
-    /// The first of the folders that systemd made for the service (systemd.exec(5)).
+    /// The first of the folders that systemd created for the service (systemd.exec(5)).
     private static func folder(_ name: String) -> String? {
         variable(name).flatMap { $0.split(separator: ":").first.map { String($0) } }
     }

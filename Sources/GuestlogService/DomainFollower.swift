@@ -3,8 +3,7 @@ import LibvirtRPC
 import Platforms
 import SystemIO
 
-/// What a `DomainWatch`'s thread does: connects to libvirt, follows what happens to its domains, and connects again when
-/// libvirt has gone.
+/// The body of a `DomainWatch`'s thread: connects to libvirt, follows the changes of its domains, and reconnects.
 struct DomainFollower: Sendable {
     let socket: LibvirtSocket
     let directory: DomainDirectory
@@ -15,12 +14,12 @@ struct DomainFollower: Sendable {
     private var backoff = Backoff()
     private var condition = Condition.unknown
 
-    /// How often all is read anew, in microseconds.
+    /// The interval between complete scans, in microseconds.
     private static let refreshInterval: Int64 = 300_000_000
-    /// How long after connecting the list is looked at again, in microseconds, and then twice as long each time: a
-    /// libvirtd that has just begun shows domains as running, and tells of no event when it finds that they have ended.
+    /// The delay of the first scan after connecting, in microseconds; it doubles with each further one. A libvirtd that
+    /// has just started reports domains as running, and sends no event when it finds that they have ended.
     private static let firstInterval: Int64 = 1_000_000
-    /// What was last said of libvirt.
+    /// The condition of libvirt that was last logged.
     private enum Condition {
         case unknown, absent, failing, answering
     }
@@ -39,7 +38,7 @@ struct DomainFollower: Sendable {
         self.onChange = onChange
     }
 
-    /// Goes on until it is interrupted.
+    /// Runs until it is interrupted.
     mutating func run() {
         repeat {
             guard let path = socket.currentPath else {
@@ -56,7 +55,7 @@ struct DomainFollower: Sendable {
         } while !interruption.isRaised(within: backoff.next())
     }
 
-    /// Follows what happens until the connection fails.
+    /// Follows the domains until the connection fails.
     private mutating func follow(_ connection: LibvirtConnection, at path: String) throws(LibvirtError) -> Never {
         var survey = DomainSurvey(connection, diagnostics: diagnostics)
         publish(try survey.scan())
@@ -89,9 +88,9 @@ struct DomainFollower: Sendable {
         }
     }
 
-    // MARK: Words
+    // MARK: - Messages
 
-    /// Most hosts that have no libvirt never will.
+    /// At level info: most hosts without libvirt never get one.
     private mutating func logAbsence() {
         if condition == .unknown {
             diagnostics.log(.info, "no libvirt is at \(socket)")
@@ -101,13 +100,13 @@ struct DomainFollower: Sendable {
 
     private mutating func logFailure(_ error: LibvirtError) {
         if condition != .failing {
-            diagnostics.log(.warning, "\(error); what is known of its VMs stays, and it is tried again")
+            diagnostics.log(.warning, "\(error); the known VMs stay; retrying")
             condition = .failing
         }
     }
 
     private mutating func logAnswer(_ path: String) {
-        diagnostics.log(condition == .failing ? .notice : .info, "libvirt at \(path) tells of its VMs")
+        diagnostics.log(condition == .failing ? .notice : .info, "following the VMs of libvirt at \(path)")
         condition = .answering
     }
 }

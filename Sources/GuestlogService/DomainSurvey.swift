@@ -2,8 +2,8 @@ import LibvirtRPC
 import Platforms
 import SystemIO
 
-/// What is known of libvirt's domains over one connection. Only the list of them is asked for each time; a domain's XML
-/// is read again when the domain has another name or run, or was forgotten. Used by one thread.
+/// The domains of one libvirt connection. Each scan queries their list only; a domain's XML is read again when its name
+/// or its run has changed, or it was forgotten. Used by one thread.
 struct DomainSurvey {
     private let connection: LibvirtConnection
     private let diagnostics: Diagnostics
@@ -14,7 +14,7 @@ struct DomainSurvey {
         self.diagnostics = diagnostics
     }
 
-    /// Takes that news: what was read of the domain counts no longer.
+    /// Applies an event: the domain's XML will be read again.
     mutating func apply(_ event: DomainEvent) {
         switch event {
         case .changed(let uuid): known[uuid] = nil
@@ -22,12 +22,12 @@ struct DomainSurvey {
         }
     }
 
-    /// Nothing that was read counts any longer.
+    /// Forgets everything, so that all XML will be read again.
     mutating func forgetAll() {
         known = [:]
     }
 
-    /// The domains as of now. Throws when libvirt does not answer.
+    /// The domains now. Throws when libvirt does not answer.
     mutating func scan() throws(LibvirtError) -> [Domain] {
         let before = known
         known = [:]
@@ -43,7 +43,7 @@ struct DomainSurvey {
         return found
     }
 
-    /// What a domain's XML tells; no more than its name where that cannot be had; nil when the domain has gone.
+    /// The facts in a domain's XML; the name alone when the XML is not available; nil when the domain is gone.
     private func facts(of domain: RemoteDomain) throws(LibvirtError) -> DomainFacts? {
         let xml: [UInt8]
         do throws(LibvirtError) {

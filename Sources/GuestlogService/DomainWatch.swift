@@ -1,19 +1,18 @@
 public import Platforms
 public import SystemIO
 
-/// Keeps a `DomainDirectory` true to libvirt, from a thread of its own.
+/// Keeps a `DomainDirectory` up to date with libvirt, on a thread of its own.
 ///
-/// It waits for libvirt's events and looks at the list of domains after each. For what no event tells of it looks at
-/// growing intervals after connecting too, and every five minutes it reads all anew. While libvirt is not there the
-/// directory stays as it is: what is not known is not claimed.
+/// It queries the list of domains after each event, at growing intervals after connecting, because some changes cause
+/// no event, and completely every five minutes. While libvirt is unreachable the directory does not change.
 public final class DomainWatch {
     private let socket: LibvirtSocket
     private let follower: DomainFollower
     private let interruption: Interruption
     private var thread: WorkerThread?
 
-    /// A watch that keeps `directory` true to the libvirt at `socket`, and calls `onChange` on its own thread after each
-    /// change; that must not wait for long.
+    /// A watch that keeps `directory` up to date with the libvirt at `socket`. It calls `onChange` on its own thread
+    /// after each change; that must not block.
     public init(
         _ socket: LibvirtSocket,
         directory: DomainDirectory,
@@ -31,7 +30,7 @@ public final class DomainWatch {
         )
     }
 
-    /// Begins, unless the socket is `off`. To be called once.
+    /// Begins, unless the socket is `off`. Call once.
     public func start() throws(SystemError) {
         guard socket != .off else {
             return
@@ -42,7 +41,7 @@ public final class DomainWatch {
         }
     }
 
-    /// Ends, whatever libvirt does, and waits until nothing is called any more.
+    /// Ends, whatever libvirt does, and waits until no callback runs any more.
     public func stop() {
         interruption.raise()
         thread?.join()

@@ -6,16 +6,15 @@ import LogModel
 import LogStore
 import SystemIO
 
-/// `guestlog run`: one VM under capture in this process.
+/// `guestlog run`: captures one VM in this process.
 ///
-/// The child gets a pseudo-terminal as standard input, output and error; the terminal we run in watches it and types on
-/// it, as anybody at a console would.
+/// The child gets a pseudo-terminal as standard input, output and error. The terminal of this process is a watcher that
+/// may type, like any other.
 public final class ForegroundRun {
     private let configuration: Configuration
     private let name: String
     private let command: [String]
 
-    /// A run of `command` as the VM `name`.
     public init(_ configuration: Configuration, name: String, command: [String]) {
         self.configuration = configuration
         self.name = name
@@ -26,7 +25,7 @@ public final class ForegroundRun {
     public struct CannotStart: Error, CustomStringConvertible {
         let cause: SystemError
 
-        /// What a shell would exit with.
+        /// The exit status that a shell would use.
         public var status: Int32 { cause.code == ENOENT ? 127 : 126 }
         public var description: String { "\(cause)" }
     }
@@ -35,17 +34,17 @@ public final class ForegroundRun {
     public struct Busy: Error, CustomStringConvertible {
         let name: String
         let store: String
-        /// The other process; nil when the kernel does not tell.
+        /// The other process; nil when the kernel does not report it.
         let process: pid_t?
 
         public var description: String {
             let who = process.map { "process \($0)" } ?? "another process"
-            return "\(who) writes the log of \(name) in \(store) already; choose another --name, or stop that process"
+            return "\(who) writes the log of \(name) in \(store); use another --name, or stop that process"
         }
     }
 
-    /// Runs until the command ends; its exit status, or 128 and the signal that ended it. Signals that would end us
-    /// are the command's: once it has ended, all it said is committed.
+    /// Runs until the command ends; returns its exit status, or 128 and the signal that ended it. Signals that would
+    /// end this process are passed to the command. All output is committed before the return.
     public func run() throws -> Int32 {
         let console = try ConsoleHub.Definition(key: StreamKey(name: name), endpoint: .inherited)
         try VMWriter.refuse(name, in: configuration.store)
@@ -72,7 +71,7 @@ public final class ForegroundRun {
         } catch {
             throw CannotStart(cause: error)
         }
-        // What the command says meanwhile waits in its terminal.
+        // Output of the command waits in its terminal meanwhile.
         let ends = try SocketEnds.open()
         hub.add(console, descriptor: master, writer: ends.theirs, who: Self.watcherName)
         let isConnected = {
@@ -87,10 +86,10 @@ public final class ForegroundRun {
         return Self.status(of: child)
     }
 
-    /// What the terminal we run in is called among those on the console.
+    /// The name of this terminal's watcher.
     private static let watcherName = "this terminal"
 
-    /// Waits for the child: its exit status, or 128 and the signal that ended it.
+    /// Waits for the child; returns its exit status, or 128 and the signal that ended it.
     private static func status(of child: pid_t) -> Int32 {
         var status: Int32 = 0
         waitpid(child, &status, 0)
@@ -98,9 +97,9 @@ public final class ForegroundRun {
         return signal == 0 ? (status >> 8) & 0xff : 128 + signal
     }
 
-    /// Carries bytes between our standard streams and the console, and signals to the child, until the child has ended
-    /// and all it wrote is on standard output. `console` is closed when the child's terminal is, which `isConnected`
-    /// tells of, or when we read too slowly; `rejoin` connects us again.
+    /// Copies bytes between the standard streams and the console, and passes signals to the child, until the child has
+    /// ended and all its output was written. `console` is closed when the child's terminal is closed, which
+    /// `isConnected` shows, or when this process reads too slowly; `rejoin` reconnects.
     private func pump(
         _ console: consuming Descriptor,
         _ signals: borrowing SignalQueue,
@@ -120,8 +119,8 @@ public final class ForegroundRun {
                 pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0),
             ]
             let ready = poll(&polled, nfds_t(polled.count), hasEnded ? Self.quietAfterEnd : -1)
-            // A terminal that stays open beyond the child is held by processes it left behind: those are not waited
-            // for. The hub answers between its reads: asked twice, it has read what was there before.
+            // A terminal that stays open after the child has ended is held by background processes, which are not
+            // waited for. The hub answers between its reads: after two answers it has read what was there before.
             if ready == 0, isConnected(), isConnected(), poll(&polled, 1, 0) == 0 {
                 return
             }
@@ -144,10 +143,10 @@ public final class ForegroundRun {
         }
     }
 
-    /// Milliseconds without output after which a terminal that outlives the child is left.
+    /// Milliseconds without output after which a terminal that outlives the child is abandoned.
     private static let quietAfterEnd: Int32 = 200
 
-    /// Copies what is there; false at the end.
+    /// Copies available bytes; false at the end.
     private func copy(from source: Int32, to target: Int32) -> Bool {
         withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 1) { buffer in
             let count = read(source, buffer.baseAddress, buffer.count)
@@ -170,7 +169,7 @@ public final class ForegroundRun {
     }
 }
 
-/// A connection within this process: one end for us, one for the hub.
+/// A connection within this process: one end for this class, one for the hub.
 private struct SocketEnds: ~Copyable {
     let ours: Descriptor
     let theirs: Descriptor
@@ -181,11 +180,11 @@ private struct SocketEnds: ~Copyable {
     }
 }
 
-/// A pseudo-terminal, and a child that has it as its own.
+/// A pseudo-terminal, and a child that has it as controlling terminal.
 private struct PseudoTerminal {
     private var slavePath = ""
 
-    /// Opens the master's side, of the size of the terminal we run in.
+    /// Opens the master side, with the size of this process's terminal.
     mutating func open() throws(SystemError) -> Descriptor {
         var path = [CChar](repeating: 0, count: 128)
         let number = try systemCall("open a pseudo-terminal") { gl_open_terminal(&path, path.count) }

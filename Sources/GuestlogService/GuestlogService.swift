@@ -1,3 +1,4 @@
-// GuestlogService: the daemon as a whole. Reads the configuration, wires the rooms, speaks with systemd, obeys signals.
+// GuestlogService: the daemon as a whole. Reads the configuration, composes the modules, implements systemd's
+// protocols, handles signals.
 //
-// Begin with `Daemon`. `Configuration` is what the YAML file says, checked; `ForegroundRun` is `guestlog run`.
+// Begin with `Daemon`. `Configuration` holds the checked settings of the YAML file; `ForegroundRun` is `guestlog run`.

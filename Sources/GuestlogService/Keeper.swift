@@ -2,11 +2,12 @@ import CLinux
 import Glibc
 import SystemIO
 
-/// `guestlog keep`: what systemd does for a daemon of ours, on hosts without it. Starts it, keeps the descriptors that it
-/// leaves with us in systemd's words (sd_notify(3), `FDSTORE=1`), and starts it again with them when it dies.
+/// `guestlog keep`: does for a daemon what systemd does, on hosts without it. It starts the daemon, stores the
+/// descriptors that the daemon sends by systemd's protocol (sd_notify(3), `FDSTORE=1`), and restarts it with them after
+/// a crash.
 ///
-/// What is kept stays open, so nobody who writes to it is told that the other end is gone. While the daemon does not drain
-/// it, for it has died, is being replaced, or waits for a disk before it begins, the keeper does (`DescriptorKeeper`).
+/// Stored descriptors stay open, so a writer does not see its other end closed. While the daemon does not drain them,
+/// because it has died, is being replaced, or waits for a disk before it begins, the keeper does (`DescriptorKeeper`).
 public final class Keeper {
     private let command: [String]
     private let notifySocket: String
@@ -23,31 +24,30 @@ public final class Keeper {
     private var hasBeenReady = false
     private var drainer: Drainer
 
-    /// Who drains what is kept.
+    /// Which process drains the stored descriptors.
     private enum Drainer: Equatable {
         /// The daemon, as long as the lease is held.
         case daemon
-        /// The daemon, which has said that it is about to.
+        /// The daemon, which has announced that it will begin to.
         case promised(since: Int64)
-        /// Nobody.
+        /// None.
         case nobody(since: Int64)
         /// This process.
         case keeper
     }
 
-    /// Signals that are the daemon's.
+    /// Signals that are passed to the daemon.
     private static let passedOn = [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2]
-    /// How long guests can wait before what they say is read and thrown away, in microseconds: a daemon that is started
-    /// again takes less, and what they say meanwhile fits into what the kernel holds for them.
+    /// How long guests may wait before their output is read and discarded, in microseconds: a restart takes less, and
+    /// the output of that time fits into the kernel's buffers.
     private static let drainAfter: Int64 = 200_000
-    /// How long the daemon may take from asking for the descriptors to draining them, in microseconds.
+    /// How long the daemon may take from requesting the descriptors to draining them, in microseconds.
     private static let promiseLimit: Int64 = 2_000_000
-    /// The first and the longest wait before a daemon that could not begin is started again, in microseconds.
+    /// The first and the longest delay before a daemon that could not begin is restarted, in microseconds.
     private static let firstBackoff: Int64 = 100_000
     private static let longestBackoff: Int64 = 5_000_000
 
-    /// A keeper of the daemon that `command` starts; the socket on which it hears from the daemon is in the folder
-    /// `runtime`.
+    /// A keeper of the daemon that `command` starts, with its notification socket in the folder `runtime`.
     public init(_ command: [String], runtime: String) throws {
         self.command = command
         notifySocket = "\(runtime)/keep-\(getpid()).sock"
@@ -64,13 +64,13 @@ public final class Keeper {
         unlink(notifySocket)
     }
 
-    /// Runs until the daemon has ended well or as it was told to, or badly with nothing kept; its exit status, or 128 and
-    /// the signal.
+    /// Runs until the daemon has ended in order or on request, or with an error while no descriptors are stored;
+    /// returns its exit status, or 128 and the signal.
     public func run() throws -> Int32 {
         while true {
             try start()
             let (status, wasStopRequested) = try awaitEnd()
-            // One that cannot even begin, for its configuration is wrong, has left nothing with us.
+            // A daemon that fails to begin, because of its configuration, has stored no descriptors.
             let wasKilled = status > 128
             guard status != 0, !wasStopRequested, wasKilled || !store.descriptors.isEmpty else {
                 return status
@@ -78,7 +78,7 @@ public final class Keeper {
             backoff = hasBeenReady ? 0 : min(max(Self.firstBackoff, backoff * 2), Self.longestBackoff)
             diagnostics.log(
                 .error,
-                "\(command[0]) ended with status \(status); it is started again with \(store.descriptors.count) descriptors"
+                "\(command[0]) ended with status \(status); restarting it with \(store.descriptors.count) descriptors"
             )
             if try isStoppedWhileWaiting() {
                 return status
@@ -101,11 +101,11 @@ public final class Keeper {
         setenv("LISTEN_FDS", String(store.descriptors.count), 1)
         setenv("LISTEN_FDNAMES", store.descriptors.map(\.name).joined(separator: ":"), 1)
         hasBeenReady = false
-        // Its process id, which the daemon wants to find there, only the child knows.
+        // The environment must contain the child's process id, which only the child knows.
         child = try ChildCommand.spawn(["/bin/sh", "-c", "LISTEN_PID=$$ exec \"$@\"", "sh"] + command, &actions)
     }
 
-    /// Serves the daemon until it ends: its status, and whether it was told to end.
+    /// Serves the daemon until it ends; returns its status, and whether a signal asked it to end.
     private func awaitEnd() throws(SystemError) -> (status: Int32, wasStopRequested: Bool) {
         let ended = Descriptor(owning: try systemCall("pidfd_open") { gl_pidfd(child) })
         var wasStopRequested = false
@@ -126,7 +126,7 @@ public final class Keeper {
         }
     }
 
-    /// Waits before the daemon is started again; whether a signal says that it is to stay away.
+    /// Waits before the daemon is restarted; returns whether a signal says not to restart it.
     private func isStoppedWhileWaiting() throws(SystemError) -> Bool {
         let end = clock.monotonicMicroseconds() + backoff
         while clock.monotonicMicroseconds() < end {
@@ -137,8 +137,8 @@ public final class Keeper {
         return false
     }
 
-    /// Waits for what comes next, until `limit` (monotonic microseconds) at most, and deals with what concerns the kept
-    /// descriptors.
+    /// Waits for the next event, until `limit` (monotonic microseconds) at most, and handles those that concern the
+    /// stored descriptors.
     private func turn(ended: Int32, until limit: Int64) -> (signal: Int32?, hasEnded: Bool) {
         let descriptors = [ended, socket.raw, signals.raw, lease.descriptor, store.readyDescriptor]
         var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
@@ -166,9 +166,9 @@ public final class Keeper {
         }
     }
 
-    // MARK: - What the daemon says
+    // MARK: - Messages from the daemon
 
-    /// Takes one message of the daemon's; whether there was one.
+    /// Receives one message of the daemon; false when there is none.
     private func receive() -> Bool {
         var text = [UInt8](repeating: 0, count: 4096)
         var number: Int32 = -1
@@ -190,7 +190,7 @@ public final class Keeper {
         do throws(SystemError) {
             try store.endDraining()
         } catch {
-            diagnostics.log(.error, "what was read while no daemon ran cannot be told of: \(error)")
+            diagnostics.log(.error, "cannot record what was discarded while no daemon ran: \(error)")
         }
         drainer = .promised(since: clock.monotonicMicroseconds())
     }
@@ -222,12 +222,12 @@ public final class Keeper {
             }
             try store.keep(name, descriptor)
         } catch {
-            diagnostics.log(.error, "a descriptor is not kept, and a crash would cut it off: \(error)")
+            diagnostics.log(.error, "a descriptor is not kept, so a crash would close it: \(error)")
         }
     }
 }
 
-/// Tells when a lease that is held becomes free, on a thread of its own.
+/// Detects on a thread of its own that a lease was released.
 private final class LeaseWatch {
     private let lease: ThreadLease
     private let freed: Int32
@@ -249,10 +249,10 @@ private final class LeaseWatch {
         }
     }
 
-    /// Readable when the lease was found to be free.
+    /// Readable when the lease was found free.
     var descriptor: Int32 { freed }
 
-    /// Waits, from now on, for the lease to be free, if it does not do so already.
+    /// Waits for the lease to be free, if it does not wait already.
     func watch() {
         if !isWatching {
             isWatching = true
@@ -260,8 +260,8 @@ private final class LeaseWatch {
         }
     }
 
-    /// Whether the lease, which was found to be free, is free still. When the next daemon holds it, that one's end is
-    /// waited for.
+    /// Whether the lease, which was found free, is still free. When the next daemon holds it, its release is waited
+    /// for.
     func wasFreed() -> Bool {
         var count: UInt64 = 0
         guard read(freed, &count, 8) == 8 else {

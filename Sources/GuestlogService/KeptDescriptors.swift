@@ -3,28 +3,28 @@ import Glibc
 import LogModel
 import SystemIO
 
-/// The descriptors that a keeper keeps for its daemon, each under a name, as systemd's descriptor store does: one open file
-/// is kept once, however often it is sent.
+/// The descriptors that a keeper stores for its daemon, each under a name, as in systemd's descriptor store: one open
+/// file is stored once, however often it is sent.
 ///
-/// While no daemon drains them they are drained here: what comes is read, counted, and thrown away, so that no guest waits.
-/// Of a pipe it is known how much it holds: nothing is taken from it before it is half full.
+/// While no daemon drains them they are drained here: their bytes are read, counted, and discarded, so that no guest
+/// waits. A pipe, whose size is known, is left alone until it is half full.
 final class KeptDescriptors {
     private(set) var descriptors: [(name: String, descriptor: Int32)] = []
-    /// What was thrown away since a daemon last took it over, by name.
+    /// What was discarded since a daemon last took over, by name.
     private var discarded: [String: DiscardedOutput] = [:]
     private let discardedPath: String
     private let clock = SystemClock()
-    /// The epoll instance that is readable while a kept descriptor is; -1: they are not drained here.
+    /// The epoll instance that is readable while a stored descriptor is; -1 while they are not drained here.
     private(set) var readyDescriptor: Int32 = -1
-    /// Numbers from here on are the kept ones': those below are for the child, which gets them from 3 on.
+    /// Stored descriptors have numbers from here on: those below are for the child, which gets them from 3 on.
     private let firstNumber: Int32
 
     private static let readSize = 64 << 10
-    /// Descriptors served before the keeper looks at what else there is to do.
+    /// Maximum number of descriptors served before the keeper returns to its loop.
     private static let eventsAtOnce = 64
 
-    /// A store that holds nothing; what it throws away is told in the file at `discardedPath`. Raises the process's limit of
-    /// open files as far as it goes.
+    /// An empty store that records discarded bytes in the file at `discardedPath`. Raises the process's limit of open
+    /// files as far as possible.
     init(discardedPath: String) {
         self.discardedPath = discardedPath
         let limit = DescriptorLimit.raise()
@@ -32,10 +32,10 @@ final class KeptDescriptors {
         firstNumber = Int32(clamping: limit / 2)
     }
 
-    /// Most that can be descriptors.
+    /// Maximum number of descriptors.
     var capacity: Int { Int(firstNumber) - 16 }
 
-    /// Keeps `descriptor` under `name`, unless the same open file is kept already. Throws when there is no room.
+    /// Stores `descriptor` under `name`, unless the same open file is stored already. Throws when the store is full.
     func keep(_ name: String, _ descriptor: consuming Descriptor) throws(SystemError) {
         let raw = descriptor.raw
         if let place = descriptors.firstIndex(where: { gl_same_file($0.descriptor, raw) }) {
@@ -51,7 +51,7 @@ final class KeptDescriptors {
         watch(number)
     }
 
-    /// Lets go of what is kept under `name`.
+    /// Closes the descriptors stored under `name`.
     func remove(_ name: String) {
         for (_, descriptor) in descriptors
         where descriptors.contains(where: { $0.name == name && $0.descriptor == descriptor }) {
@@ -63,7 +63,6 @@ final class KeptDescriptors {
 
     // MARK: - Draining
 
-    /// Begins to drain.
     func beginDraining() {
         guard readyDescriptor < 0 else {
             return
@@ -82,7 +81,7 @@ final class KeptDescriptors {
         _ = epoll_ctl(readyDescriptor, EPOLL_CTL_ADD, descriptor, &event)
     }
 
-    /// Reads what there is.
+    /// Reads and discards what is available.
     func drain() {
         guard readyDescriptor >= 0 else {
             return
@@ -103,7 +102,7 @@ final class KeptDescriptors {
             let count = read(descriptor, buffer.baseAddress, buffer.count)
             guard count > 0, let name = descriptors.first(where: { $0.descriptor == descriptor })?.name else {
                 if count == 0 || (errno != EAGAIN && errno != EINTR) {
-                    // The other side is gone: the daemon will see that too.
+                    // The other side has closed: the daemon will see that too.
                     _ = epoll_ctl(readyDescriptor, EPOLL_CTL_DEL, descriptor, nil)
                 }
                 return
@@ -117,7 +116,7 @@ final class KeptDescriptors {
         }
     }
 
-    /// Drains no more: from now on the daemon does. What was thrown away is told in the file, for it to tell of.
+    /// Stops draining, because the daemon drains from now on. What was discarded is written to the file for the daemon.
     func endDraining() throws(SystemError) {
         if readyDescriptor >= 0 {
             close(readyDescriptor)

@@ -5,9 +5,9 @@ import Platforms
 import Synchronization
 import SystemIO
 
-/// Keeps the consoles of libvirt's domains with the hub while the domains run, to be joined there. Their logs come by
-/// libvirt's log daemon: nothing of them is stored by this way, and they are reached only while somebody is on them, so
-/// that virsh, nova's serial proxy and others find them free.
+/// Adds the consoles of libvirt's running domains to the hub, to be joined. Their logs come through libvirt's log
+/// daemon, so these consoles are not stored, and are connected only while they have watchers: virsh, nova's serial
+/// proxy and others find them free.
 final class LibvirtConsoles: Sendable {
     private let hub: ConsoleHub
     private let added = Mutex<[StreamKey: ConsoleHub.Definition]>([:])
@@ -16,18 +16,18 @@ final class LibvirtConsoles: Sendable {
         self.hub = hub
     }
 
-    /// Has the hub know the consoles of the domains that run now, and no others of those it was told of here.
+    /// Adds the consoles of the running domains to the hub, and removes those that were added before and run no more.
     func follow(_ directory: DomainDirectory) {
         let wanted = directory.domains.filter(\.isRunning).flatMap { Self.consoles(of: $0.facts) }
         let byKey = Dictionary(wanted.map { ($0.key, $0) }) { first, _ in first }
         added.withLock { added in
             for (key, definition) in added where byKey[key] != definition {
-                // One that is captured has taken its place, maybe.
+                // A captured console may have taken its place.
                 hub.remove(definition)
                 added[key] = nil
             }
             for (key, definition) in byKey where added[key] == nil {
-                // One that is captured already, by a folder or by name, is joined as that.
+                // A console that is captured by discovery or by name is joined through that.
                 if hub.add(definition) == .new {
                     added[key] = definition
                 }
@@ -38,7 +38,7 @@ final class LibvirtConsoles: Sendable {
     /// The consoles of a domain that can be joined, numbered as the log daemon numbers their logs: those that have one
     /// first.
     ///
-    /// A pseudo-terminal is left to virsh: once its VMM has ended, unnoticed as yet, its number may be anybody's.
+    /// Pseudo-terminals are left to virsh: after an undetected end of the VMM the number may belong to another process.
     static func consoles(of facts: DomainFacts) -> [ConsoleHub.Definition] {
         let ports = facts.ports.filter { $0.logFile != nil } + facts.ports.filter { $0.logFile == nil }
         return ports.enumerated().compactMap { number, port in
@@ -53,7 +53,7 @@ final class LibvirtConsoles: Sendable {
     private static func endpoint(of port: SerialPort) -> Endpoint? {
         switch port.source {
         case .tcpListener(let host, let number):
-            // What listens everywhere listens here too.
+            // An address that listens everywhere listens on the loopback too.
             let here = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
             return NetworkAddress(host: here, port: number).map { .tcp($0) }
         case .unixListener(let path):

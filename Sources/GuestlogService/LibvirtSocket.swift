@@ -1,15 +1,14 @@
 import Glibc
 
-/// Where libvirt is asked which VMs there are.
+/// The libvirt to query for VMs.
 public enum LibvirtSocket: Hashable, Sendable, CustomStringConvertible {
-    /// At the first of libvirt's own sockets that is there.
+    /// The first of libvirt's own sockets that exists.
     case usual
-    /// At this path.
     case path(String)
-    /// Nowhere.
+    /// No query.
     case off
 
-    /// The read-only sockets of libvirtd, and of virtqemud, where libvirt is many daemons.
+    /// The read-only sockets of libvirtd, and of virtqemud in a libvirt of several daemons.
     private static let usualPaths = ["/run/libvirt/libvirt-sock-ro", "/run/libvirt/virtqemud-sock-ro"]
 
     private var paths: [String] {
@@ -20,7 +19,7 @@ public enum LibvirtSocket: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Where to connect to now; nil when there is nothing.
+    /// The path to connect to now; nil when there is none.
     var currentPath: String? {
         paths.first { access($0, F_OK) == 0 }
     }

@@ -1,16 +1,16 @@
 import Glibc
 import SystemIO
 
-/// The folders the daemon needs before it can begin.
+/// Creates the folders that the daemon needs before it can begin.
 public enum LinuxPaths {
-    /// Makes the runtime folder and the socket's, with all above them. The store's folder is made by those who may wait for
-    /// its disk.
+    /// Creates the runtime folder and the socket's folder, with their parents. The store's folder is created on a
+    /// thread that may wait for its disk.
     public static func prepare(_ configuration: Configuration) throws(SystemError) {
         try makeAll(configuration.runtime)
         try makeFolder(of: configuration.socket)
     }
 
-    /// Makes the folder that the file at `path` is to lie in, with all above it.
+    /// Creates the folder of the file at `path`, with its parents.
     static func makeFolder(of path: String) throws(SystemError) {
         if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
             try makeAll(String(path[..<slash]))

@@ -3,15 +3,14 @@ import LogStore
 import SystemIO
 import VirtLogManager
 
-/// Which log each pipe is that the service manager keeps for us, in case this process dies.
+/// The log of each pipe that the service manager stores in case this process dies.
 struct LogTable {
-    /// What the names of the stored descriptors begin with.
+    /// The prefix of the names of stored descriptors.
     static let prefix = "log-"
 
     private let folder: EntryFolder
     private let service: ServiceManager
 
-    /// The table in the folder at `path`.
     init(in path: String, service: ServiceManager) {
         folder = EntryFolder(path)
         self.service = service
@@ -22,9 +21,9 @@ struct LogTable {
 
     func put(_ log: LogManager.InheritedLog) {
         let name = Self.name(of: log.path)
-        // Without it the next process has the pipe, and knows not whose it is.
+        // Without the entry the next process gets the pipe and cannot assign it.
         try? folder.put(name, LogManagerState.log(log))
-        // Without FDPOLL=0 the manager would let go of a pipe that nobody writes to before we know.
+        // Without FDPOLL=0 the manager would drop a pipe without a writer before this process has read the rest.
         service.notify("FDSTORE=1\nFDPOLL=0\nFDNAME=\(name)", descriptors: [log.descriptor])
     }
 
@@ -34,8 +33,8 @@ struct LogTable {
         service.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
     }
 
-    /// The logs that a process before this one had open, for the descriptors that came with their names; the others are
-    /// forgotten.
+    /// The open logs of the previous process, for the descriptors passed with their names; entries without a descriptor
+    /// are removed.
     func load(_ passed: [String: Int32]) -> [LogManager.InheritedLog] {
         folder.entries().compactMap { name, entry in
             guard let descriptor = passed[name], var log = LogManagerState.log(entry) else {

@@ -2,15 +2,15 @@ import Glibc
 import LogStore
 import SystemIO
 
-/// The folder for what lives only as long as one `guestlog run`: `run-PID` in the runtime folder; where containers share
-/// that, and a process of another has the number, `run-PID-2` and so on.
+/// The folder of one `guestlog run`: `run-PID` in the runtime folder, or `run-PID-2` and so on when a process with that
+/// number in another container has it.
 struct RunFolder {
     private static let prefix = "run-"
     private static let inflightName = "/inflight"
     private let parent: String
     private let path: String
 
-    /// A folder in `parent` that no other process has.
+    /// Creates a folder in `parent` that no other process has.
     init(in parent: String) {
         self.parent = parent
         let own = parent + "/" + Self.prefix + String(getpid())
@@ -28,13 +28,13 @@ struct RunFolder {
     /// The folder of the table of consoles.
     var table: String { path + "/held" }
 
-    /// The ring folders of all runs in `parent`. Whether a run has ended, its folder's lock tells.
+    /// The ring folders of all runs in `parent`. A folder's lock shows whether its run has ended.
     static func abandoned(in parent: String) -> [String] {
         let names = (try? LinuxFileSystem().names(in: parent)) ?? []
         return names.filter { $0.hasPrefix(prefix) }.sorted().map { parent + "/" + $0 + inflightName }
     }
 
-    /// Removes the folder, unless a ring was left in it; and those of runs that have ended and left none.
+    /// Removes the folder, unless it still has a ring, and the folders without rings of runs that have ended.
     func remove() {
         Self.remove(path)
         for folder in Self.abandoned(in: parent) where access(folder, F_OK) != 0 {

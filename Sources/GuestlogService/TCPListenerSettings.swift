@@ -1,28 +1,27 @@
 import ControlAPI
 import SystemIO
 
-/// The API's listener of TCP, as the section `api` of the configuration tells it.
+/// The settings of the API's TCP listener: the section `api` of the configuration.
 public struct TCPListenerSettings: Hashable, Sendable {
-    /// Where it listens.
     public let address: NetworkAddress
-    /// The PEM files of the certificate chain and its key; nil: there is no TLS.
+    /// The PEM files of the certificate chain and its key; nil: no TLS.
     public let certificate: String?
     public let key: String?
-    /// Whether anybody may come without a token.
+    /// Whether clients without a token are allowed.
     public let isAnonymous: Bool
-    /// Origins of web pages that may come besides its own.
+    /// Allowed origins of web pages, besides the listener's own.
     public let origins: [String]
 
-    /// The listener that `section` tells; nil when it tells none.
+    /// Parses `section`; nil when it configures no listener.
     ///
-    /// What guests say, and their consoles, never go over a network unencrypted, nor to whoever asks.
+    /// Without TLS or without tokens only the loopback is allowed.
     init?(_ section: ConfigurationReader) throws(ConfigurationError) {
         try section.allow(["listen", "certificate", "key", "plain", "anonymous", "origins"])
         guard let place = try section.text("listen") else {
             return nil
         }
         guard let address = NetworkAddress(place) else {
-            throw section.error(at: "listen", "\(place): ADDRESS:PORT was expected, as 0.0.0.0:8774 or [::1]:8774")
+            throw section.error(at: "listen", "\(place): must be ADDRESS:PORT, such as 0.0.0.0:8774 or [::1]:8774")
         }
         self.address = address
         certificate = try section.text("certificate")
@@ -33,7 +32,7 @@ public struct TCPListenerSettings: Hashable, Sendable {
         guard isPlain == (certificate == nil), (certificate == nil) == (key == nil) else {
             throw section.error(
                 at: "listen",
-                "certificate and key, PEM files, are needed; or plain: true, to go without TLS on the loopback"
+                "certificate and key (PEM files) are required; or plain: true, for the loopback without TLS"
             )
         }
         if !address.isLoopback, let flag = isPlain ? "plain" : isAnonymous ? "anonymous" : nil {
@@ -41,7 +40,7 @@ public struct TCPListenerSettings: Hashable, Sendable {
         }
     }
 
-    /// What it asks of those who come. Throws `TLSIdentity.Unusable` when the certificate or the key is.
+    /// The listener. Throws `TLSIdentity.Unusable` when the certificate or the key cannot be used.
     func listener() throws -> TCPListener {
         var identity: TLSIdentity?
         if let certificate, let key {
@@ -50,7 +49,7 @@ public struct TCPListenerSettings: Hashable, Sendable {
         return TCPListener(identity: identity, isAnonymous: isAnonymous, origins: Set(origins))
     }
 
-    /// In words, as `config show` has it.
+    /// A description, as shown by `config show`.
     var words: String {
         let secrecy = certificate.map { "TLS by \($0)" } ?? "without TLS"
         return "\(address), \(secrecy), \(isAnonymous ? "without tokens" : "with tokens")"
@@ -58,7 +57,7 @@ public struct TCPListenerSettings: Hashable, Sendable {
 }
 
 extension NovaOptions {
-    /// The options that the section `openstack` of the configuration tells.
+    /// Parses the section `openstack`.
     init(_ section: ConfigurationReader) throws(ConfigurationError) {
         self.init()
         try section.allow(["console-url", "console-life", "console-output"])
@@ -66,7 +65,7 @@ extension NovaOptions {
             guard address.hasPrefix("ws://") || address.hasPrefix("wss://"), !address.contains("?") else {
                 throw section.error(
                     at: "console-url",
-                    "\(address): an address ws://… or wss://… without ? was expected"
+                    "\(address): must be an address ws://… or wss://… without ?"
                 )
             }
             consoleURL = address
@@ -75,7 +74,7 @@ extension NovaOptions {
         if let word = try section.text("console-output") {
             guard let rules = NovaOutputRules(rawValue: word) else {
                 let known = NovaOutputRules.allCases.map(\.rawValue).joined(separator: ", ")
-                throw section.error(at: "console-output", "\(word) are no rules; there are \(known)")
+                throw section.error(at: "console-output", "unknown rules \(word); use one of \(known)")
             }
             output = rules
         }

@@ -5,12 +5,12 @@ import SystemIO
 
 /// The process that writes a VM's log: it holds the lock in the VM's folder.
 enum VMWriter {
-    /// Throws `ForegroundRun.Busy` when another process writes the log of the VM that is named `name` in the store
-    /// `root`, SystemError when that cannot be found out. The lock is not kept: who opens the VM takes it.
+    /// Throws `ForegroundRun.Busy` when another process writes the log of the VM `name` in the store `root`,
+    /// SystemError when that cannot be determined. The lock is released again: opening the VM takes it.
     static func refuse(_ name: String, in root: String) throws {
         let store = Store(root: root)
         var identity = VMIdentity(name: name)
-        // One that was deleted hands its folder to nobody.
+        // A deleted VM's folder is not reused.
         while let earlier = store.vm(in: identity.directoryName), earlier.ended != nil {
             identity.instance += 1
         }
@@ -24,8 +24,8 @@ enum VMWriter {
         }
     }
 
-    /// The process that holds a lock on the file, by /proc/locks (proc_locks(5)): `1: FLOCK ADVISORY WRITE 3523
-    /// fd:01:1234 0 EOF`. Nil when it lies beyond this process' namespaces.
+    /// The process that holds a lock on the file, according to /proc/locks (proc_locks(5)): `1: FLOCK ADVISORY WRITE
+    /// 3523 fd:01:1234 0 EOF`. Nil when it is outside this process's namespaces.
     private static func holder(ofFileAt path: String) -> pid_t? {
         var status = stat()
         let table = try? StoredFile("/proc/locks", .read, on: LinuxFileSystem())

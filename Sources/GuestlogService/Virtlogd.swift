@@ -8,21 +8,20 @@ import VirtLogManager
 
 /// `guestlog virtlogd`: libvirt's log daemon, in a process of its own.
 ///
-/// SIGUSR1 replaces it by whatever lies where it was started from, with all logs, as virtlogd does: by its own new
-/// version, or by virtlogd itself.
+/// SIGUSR1 replaces the image by the program at the path it was started from, with all logs, as virtlogd does: a new
+/// version of this program, or virtlogd itself.
 public final class Virtlogd {
-    /// What the command line says, in virtlogd's words.
+    /// The command line options, as virtlogd has them.
     public struct Options: Sendable {
-        /// virtlogd.conf; nil: the usual one, if it is there.
+        /// virtlogd.conf; nil: the usual one, if it exists.
         public var settings: String?
         /// The file for the process id; nil: the usual one.
         public var processFile: String?
         /// The socket; nil: libvirt's.
         public var socket: String?
-        /// Seconds without client and log after which it ends; nil: never.
+        /// Seconds without clients and logs after which the daemon ends; nil: never.
         public var timeout: Int?
 
-        /// Options from their parts.
         public init(
             settings: String? = nil,
             processFile: String? = nil,
@@ -49,16 +48,16 @@ public final class Virtlogd {
     private let table: LogTable
     private var socket: ListeningSocket?
     private var processFile: ProcessFile?
-    /// Whether the program that takes this one's place waits for signals as this one does.
+    /// Whether the program that replaces this one waits for signals in the same way.
     private var isReplacedByOwn = false
 
-    /// How the daemon ends.
+    /// Why the daemon ends.
     private enum Ending {
         case stop
         case replace
     }
 
-    /// A daemon that keeps what it gets as `configuration` says.
+    /// A daemon that stores its logs as `configuration` says.
     public init(_ options: Options, _ configuration: Configuration) throws {
         paths = VirtlogdPaths(options, runtime: configuration.runtime)
         let file = options.settings ?? (access(paths.settings, F_OK) == 0 ? paths.settings : nil)
@@ -68,7 +67,7 @@ public final class Virtlogd {
         signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
         diagnostics = Diagnostics(threshold: configuration.logLevel)
         var capturing = configuration.captureOptions(inflight: paths.runtime + "/inflight")
-        // `guestlog serve` is not root, and its store is this one.
+        // `guestlog serve` is not root, and owns the store.
         capturing.usesStoreOwner = true
         capture = try CaptureService(capturing, diagnostics: diagnostics)
         control = try EventLoop()
@@ -90,7 +89,7 @@ public final class Virtlogd {
         )
     }
 
-    /// Runs until SIGTERM or SIGINT, until nobody has needed it for as long as it waits, or until it is replaced.
+    /// Runs until SIGTERM or SIGINT, until it was idle for the configured time, or until it is replaced.
     public func run() throws {
         try begin()
         let thread = try WorkerThread(name: "gl-logs") { [control] in control.run() }
@@ -99,7 +98,7 @@ public final class Virtlogd {
         service.notify(
             ending == .stop ? "STOPPING=1" : "RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonicMicroseconds())"
         )
-        // A service manager that keeps the logs has nobody to drain them: a disk that hangs is waited for.
+        // While a service manager stores the logs no process drains them: a blocked disk is waited for.
         let isHeld = ending == .replace || (service.isPresent && keeper == nil)
         let haveEnded = capture.prepareToStop(within: isHeld ? nil : Self.stopLimit)
         if isHeld {
@@ -119,10 +118,11 @@ public final class Virtlogd {
         }
     }
 
-    /// How long a stop waits for a disk that hangs before it lets go of logs that nobody else holds, in seconds.
+    /// How long a stop waits for a blocked disk before it closes logs that no other process holds, in seconds.
     private static let stopLimit = 5
 
-    /// What an image of ours, or virtlogd, has left in this process, or the service manager has for it.
+    /// The sockets and logs that a previous image, or virtlogd, has left in this process, or the service manager has
+    /// stored.
     private func takeOver() -> (sockets: [Int32], logs: [LogManager.InheritedLog]) {
         let state = LogManagerState(paths: paths)
         state?.others.forEach { close($0) }
@@ -172,14 +172,14 @@ public final class Virtlogd {
                 if canBeReplaced() {
                     return .replace
                 }
-            // virtlogd takes no notice of it either: its settings are read at the start.
+            // virtlogd ignores it too: its settings are read at the start.
             case SIGHUP, nil: continue
             default: return .stop
             }
         }
     }
 
-    /// Whether the program that lies where this one was started from runs at all, and whether it is this one's kind.
+    /// Whether the program at the start path runs at all, and whether it is this program.
     private func canBeReplaced() -> Bool {
         do throws(SystemError) {
             let version = try ProgramImage.version(of: CommandLine.arguments[0])
@@ -188,14 +188,14 @@ public final class Virtlogd {
         } catch {
             diagnostics.log(
                 .error,
-                "\(CommandLine.arguments[0]) cannot take over: \(error); the program that runs goes on"
+                "\(CommandLine.arguments[0]) cannot take over: \(error); the running program continues"
             )
             return false
         }
     }
 
-    /// Becomes the program that lies where this one was started from, with the same logs; when that cannot be, the
-    /// program that runs begins anew with them.
+    /// Replaces this image by the program at the start path, with the same logs. When that fails, this program
+    /// continues with them.
     private func replace(with logs: [LogManager.InheritedLog]) throws {
         let sockets = socket.map { [$0.descriptor] } ?? []
         do throws(SystemError) {
@@ -206,7 +206,7 @@ public final class Virtlogd {
             throw ProgramImage.replace(by: CommandLine.arguments[0], unblocked: !isReplacedByOwn)
         } catch {
             unlink(paths.state)
-            diagnostics.log(.error, "\(error); the program that ran goes on")
+            diagnostics.log(.error, "\(error); the running program continues")
         }
         let named = logs.map { (name: LogTable.name(of: $0.path), descriptor: $0.descriptor) }
         PassedDescriptors.pass(named + sockets.map { (VirtlogdPaths.socketName, $0) })

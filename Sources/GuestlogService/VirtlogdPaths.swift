@@ -3,18 +3,18 @@ import LogStore
 import SystemIO
 import VirtLogManager
 
-/// Where libvirt's log daemon has its files: for root the system's, for others the session's.
+/// The paths of libvirt's log daemon: the system's for root, the session's for other users.
 struct VirtlogdPaths {
-    /// The name under which systemd passes the socket: libvirt's unit has no other.
+    /// The name under which systemd passes the socket; libvirt's unit sets no other.
     static let socketName = "virtlogd.socket"
 
     let socket: String
     let processFile: String
-    /// The settings' usual place.
+    /// The default settings file.
     let settings: String
-    /// What one image leaves to the next.
+    /// The state that one image leaves to the next.
     let state: String
-    /// Our own: rings, the table of logs.
+    /// The folder for rings and the table of logs.
     let runtime: String
 
     init(_ options: Virtlogd.Options, runtime: String) {
@@ -33,7 +33,7 @@ struct VirtlogdPaths {
 }
 
 extension LogManagerState {
-    /// What the image before this one has left in this process; it is there for one reading.
+    /// Reads the state that the previous image has left in this process, and removes it.
     init?(paths: VirtlogdPaths) {
         let limit = LinuxFileSystem.tableLimit
         guard let text = try? LinuxFileSystem().contents(of: paths.state, limit: limit) else {
@@ -43,7 +43,7 @@ extension LogManagerState {
         unlink(paths.state)
     }
 
-    /// Leaves it to the next image.
+    /// Writes the state for the next image.
     func write(_ paths: VirtlogdPaths) throws(SystemError) {
         unlink(paths.state)
         let file = try StoredFile(paths.state, .create, on: LinuxFileSystem())
@@ -51,12 +51,12 @@ extension LogManagerState {
     }
 }
 
-/// The file that says which process is the daemon: locked while it lives.
+/// The file with the daemon's process id, locked while the daemon runs.
 final class ProcessFile {
     private let path: String
     private let file: StoredFile
 
-    /// Fails when another process has it.
+    /// Throws when another process holds the lock.
     init(_ path: String) throws(SystemError) {
         self.path = path
         file = try StoredFile(path, .create, on: LinuxFileSystem())

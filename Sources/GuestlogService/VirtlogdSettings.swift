@@ -3,28 +3,27 @@ import LogStore
 import RotatingFile
 import SystemIO
 
-/// What virtlogd's configuration file says, as far as it means something here (libvirt's virtlogd.conf).
+/// The settings of virtlogd's configuration file that apply here (libvirt's virtlogd.conf).
 ///
-/// The form is libvirt's: `name = value` a line, where a value is a number, a string in quotes, or a list in brackets,
-/// and `#` begins a comment. A name that is unknown says nothing, as with libvirt; one that is known must make sense.
+/// The format is libvirt's: `name = value` on a line, where a value is a number, a quoted string or a list in brackets,
+/// and `#` begins a comment. Unknown names are ignored, as in libvirt; values of known ones must be valid.
 public struct VirtlogdSettings: Equatable, Sendable {
     /// `max_size` and `max_backups`.
     public var limits = RotationLimits.standard
     /// `max_clients`.
     public var clients = 1024
 
-    /// Most backups libvirt allows.
+    /// Maximum number of backups that libvirt allows.
     private static let maximumBackups = 32
 
-    /// virtlogd's defaults.
     public init() {}
 
-    /// The settings in `file`.
+    /// Reads the settings in `file`.
     public init(file: String) throws(ConfigurationError) {
         try self.init(file: file, text: ConfigurationError.text(of: file))
     }
 
-    /// The settings that `text` spells; `file` is named in errors.
+    /// Parses `text`; `file` is named in errors.
     public init(file: String, text: String) throws(ConfigurationError) {
         for (place, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             do throws(Mistake) {

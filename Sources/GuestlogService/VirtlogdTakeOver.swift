@@ -2,45 +2,45 @@ import Glibc
 import LogStore
 import SystemIO
 
-/// Puts this program in the place of a running log daemon of libvirt's, or virtlogd back into it, while guests run.
+/// Replaces a running virtlogd by this program, or this program by virtlogd, while guests run.
 ///
 /// On SIGUSR1 either becomes the program at the path it was started from, with all logs and the socket. So the program
-/// at that path is exchanged, virtlogd staying beside it, and the signal sent.
+/// at that path is exchanged, while virtlogd stays beside it, and the signal is sent.
 public struct VirtlogdTakeOver {
-    /// What is wrong, and what to do.
+    /// What is wrong and how to correct it.
     public struct Refused: Error, CustomStringConvertible {
         public let description: String
     }
 
-    /// What was done.
+    /// The result.
     public struct Done: Sendable {
         /// The process, the same before and after.
         public let process: Int32
-        /// How many logs it has open.
+        /// The number of its open logs.
         public let logs: Int
-        /// The path that leads to the program that runs now.
+        /// The path that leads to the running program.
         public let path: String
     }
 
     private let processFile: String
     private let ownProgram: String
 
-    /// What virtlogd is called while we are in its place.
+    /// The suffix of virtlogd's file while this program has its place.
     private static let suffix = ".libvirt"
-    /// How long the exchange may take, in seconds.
+    /// The maximum duration of the exchange, in seconds.
     private static let exchangeTimeout = 20
 
-    /// For the daemon whose process id is in `processFile`; by default the system's.
+    /// Acts on the daemon whose process id is in `processFile`; by default the system's.
     public init(processFile: String?) throws(SystemError) {
         self.processFile = processFile ?? VirtlogdPaths(Virtlogd.Options(), runtime: "").processFile
         ownProgram = try ProgramImage.path()
     }
 
-    /// Takes the place of the virtlogd that runs.
+    /// Replaces the running virtlogd.
     public func adopt() throws -> Done {
         let (process, path) = try find()
         guard program(of: process) != ownProgram else {
-            throw Refused(description: "process \(process) is Guestlog's already")
+            throw Refused(description: "process \(process) runs Guestlog already")
         }
         let kept = path + Self.suffix
         unlink(kept)
@@ -56,40 +56,40 @@ public struct VirtlogdTakeOver {
         }
     }
 
-    /// Gives the place back to virtlogd.
+    /// Restores virtlogd.
     public func release() throws -> Done {
         let (process, path) = try find()
         let kept = path + Self.suffix
         guard program(of: process) == ownProgram else {
-            throw Refused(description: "process \(process) is \(program(of: process)), not Guestlog")
+            throw Refused(description: "process \(process) runs \(program(of: process)), not Guestlog")
         }
         guard access(kept, X_OK) == 0 else {
-            throw Refused(description: "there is no \(kept): this daemon was not put into virtlogd's place by adopt")
+            throw Refused(description: "\(kept) does not exist: adopt has not replaced virtlogd by this daemon")
         }
         try systemCall("rename", path) { rename(kept, path) }
         PackageDiversion(path, to: kept).set(false)
         return try exchange(process, path) {}
     }
 
-    /// The daemon that runs, and the path it was started from.
+    /// The running daemon, and the path it was started from.
     private func find() throws -> (process: Int32, path: String) {
         let text = Self.text(of: processFile)
         guard let process = Int32(text.prefix { $0.isNumber }), process > 1, kill(process, 0) == 0 else {
-            throw Refused(description: "no log daemon runs: \(processFile) names no living process")
+            throw Refused(description: "no log daemon runs: \(processFile) names no running process")
         }
         let words = Self.text(of: "/proc/\(process)/cmdline")
         let path = words.prefix { $0 != "\0" }
         guard path.hasPrefix("/"), path.split(separator: "/").last == "virtlogd" else {
             throw Refused(
                 description:
-                    "process \(process) was started as '\(path)': only a virtlogd with its whole path can be exchanged"
+                    "process \(process) was started as '\(path)': only a virtlogd started by its absolute path can be exchanged"
             )
         }
         return (process, String(path))
     }
 
     private static func text(of path: String) -> String {
-        // Files of procfs tell no size.
+        // Files in procfs report no size.
         let bytes = try? StoredFile(path, .read, on: LinuxFileSystem()).read(at: 0, count: 4096)
         return String(decoding: bytes ?? [], as: UTF8.self)
     }
@@ -98,7 +98,7 @@ public struct VirtlogdTakeOver {
         ProgramImage.path(of: process) ?? ""
     }
 
-    /// Has the process become what is at `path` now; takes back what was done when it does not.
+    /// Has the process become the program at `path`; reverts the exchange when it does not.
     private func exchange(_ process: Int32, _ path: String, orElse undo: () -> Void) throws -> Done {
         let before = program(of: process)
         kill(process, SIGUSR1)
@@ -108,15 +108,15 @@ public struct VirtlogdTakeOver {
             }
             guard kill(process, 0) == 0 else {
                 undo()
-                throw Refused(description: "process \(process) has ended: start the log daemon again")
+                throw Refused(description: "process \(process) has ended: restart the log daemon")
             }
             usleep(10_000)
         }
         undo()
-        throw Refused(description: "process \(process) is \(before) still: it does not answer SIGUSR1")
+        throw Refused(description: "process \(process) still runs \(before): it does not react to SIGUSR1")
     }
 
-    /// Pipes that the process has open: a log each.
+    /// The number of pipes that the process has open: one for each log.
     private func logs(of process: Int32) -> Int {
         let folder = "/proc/\(process)/fd"
         let names = (try? LinuxFileSystem().names(in: folder)) ?? []
@@ -124,7 +124,7 @@ public struct VirtlogdTakeOver {
     }
 }
 
-/// dpkg's knowledge that a file of a package's lies elsewhere, so that an upgrade of the package goes there too.
+/// A dpkg diversion, so that an upgrade of the package writes the diverted file.
 private struct PackageDiversion {
     private let path: String
     private let target: String
@@ -136,13 +136,13 @@ private struct PackageDiversion {
         self.target = target
     }
 
-    /// Says it, or takes it back. Hosts without dpkg, and files of no package, need none.
+    /// Adds or removes the diversion. Hosts without dpkg, and files of no package, need none.
     func set(_ isDiverted: Bool) {
         guard access(Self.tool, X_OK) == 0, path.hasPrefix("/usr/") else {
             return
         }
         let words = [Self.tool, "--quiet", "--local", "--no-rename", "--divert", target]
-        // Without it an upgrade of libvirt's package puts its own program back; that is all.
+        // Without it an upgrade of libvirt's package restores its own program; nothing else is lost.
         _ = try? ChildCommand.run(words + [isDiverted ? "--add" : "--remove", path])
     }
 }

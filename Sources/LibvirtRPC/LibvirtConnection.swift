@@ -1,18 +1,18 @@
 public import SystemIO
 
-/// WakeReason of a domain.
+/// A change of a domain.
 public enum DomainEvent: Hashable, Sendable {
-    /// The domain was defined, started, ended, … or its metadata was changed.
+    /// The domain was defined, started, ended, … or its metadata were changed.
     case changed(DomainUUID)
-    /// There was more news than is kept: any domain may have changed.
+    /// Events were dropped: any domain may have changed.
     case lost
 }
 
-/// A read-only connection to libvirtd or virtqemud, over which one asks which domains there are, and hears of changes.
+/// A read-only connection to libvirtd or virtqemud for querying domains and receiving their changes.
 ///
-/// Used by one thread, which waits: for an answer as long as its timeout goes, for news as long as it likes; another
-/// may interrupt either. After an error the connection is of no more use, but for one that is `refused`. What can be
-/// done over it changes nothing, for libvirt takes its word that it only reads.
+/// Used by one thread, which waits for a reply up to the time limit and for events as long as the caller specifies;
+/// another thread may interrupt either. After an error the connection cannot be used any more, except after `refused`.
+/// The connection is opened read-only, so it can change nothing.
 public final class LibvirtConnection {
     private let channel: MessageChannel
     private let timeout: Int64
@@ -20,15 +20,14 @@ public final class LibvirtConnection {
     private var serial: UInt32 = 0
     private var events: [DomainEvent] = []
 
-    /// How long libvirt may take for an answer, in microseconds.
+    /// The default time limit for a reply, in microseconds.
     public static let standardTimeout: Int64 = 10_000_000
-    /// Most events kept while nobody asks for them.
+    /// Maximum number of undelivered events.
     static let maximumEvents = 4096
 
-    /// Connects to the socket at `path` and registers for news of all domains, so that nothing is missed between a list
-    /// and the first event.
-    ///
-    /// Every call takes `timeout` microseconds at most. Raising `interruption` ends it, and all those to come, with
+    /// Connects to the socket at `path` and registers for events of all domains, so that nothing is missed between a
+    /// list and the first event.
+    /// Every call takes `timeout` microseconds at most. Raising `interruption` ends it, and all later ones, with
     /// `interrupted`.
     public convenience init(
         to path: String,
@@ -54,10 +53,9 @@ public final class LibvirtConnection {
 
     // MARK: Calls
 
-    /// All domains, those that do not run too.
     public func domains() throws(LibvirtError) -> [RemoteDomain] {
         var arguments = XDRWriter()
-        // The list itself is wanted, not only its length; no filter.
+        // The list itself, not only its length; no filter.
         arguments.put(Int32(1))
         arguments.put(UInt32(0))
         return try call(.connectListAllDomains, "listing the domains", arguments) { reply throws(XDRReader.Malformed) in
@@ -69,8 +67,8 @@ public final class LibvirtConnection {
         }
     }
 
-    /// A domain's XML as of now: of a domain that runs, the one it runs by. `refused` with `LibvirtError.noDomain` where
-    /// it is gone.
+    /// A domain's current XML: for a running domain, the one it runs with. `refused` with `LibvirtError.noDomain` when
+    /// it does not exist any more.
     public func xml(of domain: RemoteDomain) throws(LibvirtError) -> [UInt8] {
         var arguments = XDRWriter()
         arguments.put(domain)
@@ -115,7 +113,7 @@ public final class LibvirtConnection {
         do throws(LibvirtError) {
             try register(for: .metadataChange)
         } catch {
-            // An old libvirt does not know it.
+            // An old libvirt does not support it.
             guard case .refused = error.reason else {
                 throw error
             }
@@ -125,7 +123,7 @@ public final class LibvirtConnection {
     private func register(for event: RemoteProtocol.EventID) throws(LibvirtError) {
         var arguments = XDRWriter()
         arguments.put(event.rawValue)
-        // Of no domain in particular.
+        // For all domains.
         arguments.put(UInt32(0))
         try call(.connectDomainEventCallbackRegisterAny, "registering for events", arguments) {
             reply throws(XDRReader.Malformed) in
@@ -185,7 +183,8 @@ public final class LibvirtConnection {
 
     // MARK: Events
 
-    /// The next news; nil when there is none for that many microseconds. With 0: what has come already.
+    /// The next event; nil when there is none within that many microseconds. With 0: only one that was received
+    /// already.
     public func nextEvent(microseconds: Int64) throws(LibvirtError) -> DomainEvent? {
         let deadline = clock.monotonicMicroseconds() + microseconds
         do throws(LibvirtError.Reason) {
@@ -204,7 +203,7 @@ public final class LibvirtConnection {
         }
     }
 
-    /// Takes what comes unasked. What is none of our protocols is passed over, as libvirt does.
+    /// Handles an unsolicited message. Messages of other protocols are ignored, as in libvirt.
     private func take(_ message: Message) throws(LibvirtError.Reason) {
         let header = message.header
         guard header.kind == MessageHeader.Kind.message.rawValue, header.version == MessageHeader.version else {
@@ -221,7 +220,7 @@ public final class LibvirtConnection {
         }
     }
 
-    /// All events that we register for begin alike: the number of the registration, and the domain.
+    /// All registered events begin with the number of the registration and the domain.
     private func takeEvent(_ body: XDRReader) throws(LibvirtError.Reason) {
         var body = body
         do throws(XDRReader.Malformed) {

@@ -1,31 +1,26 @@
 import SystemIO
 
-/// What was being asked of libvirt, and why there is no answer.
+/// A failed call to libvirt: the operation and the reason.
 public struct LibvirtError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Why.
     public enum Reason: Error, Hashable, Sendable {
-        /// The socket cannot be connected to, or has failed.
+        /// Connecting failed, or the socket has failed.
         case socket(SystemError)
-        /// libvirt closed the connection.
         case closed
-        /// libvirt did not answer in time.
         case timedOut
-        /// libvirt said no: its number for that (`virErrorNumber`), and its words.
+        /// libvirt refused: its error number (`virErrorNumber`), and its message.
         case refused(code: Int32, message: String)
-        /// The answer is none that libvirt's protocol allows.
+        /// The reply violates libvirt's protocol.
         case malformed
-        /// libvirt wants to know who asks in a way that we do not know.
+        /// libvirt requires an unsupported kind of authentication.
         case authentication
-        /// The wait was ended from another thread.
         case interrupted
     }
 
-    /// What was being done: `listing the domains`.
+    /// The operation: `listing the domains`.
     public var operation: String
-    /// Why it was not.
     public var reason: Reason
 
-    /// `VIR_ERR_NO_DOMAIN`: there is no such domain, or there is none any more.
+    /// `VIR_ERR_NO_DOMAIN`: there is no such domain.
     public static let noDomain: Int32 = 42
 
     init(_ operation: String, _ reason: Reason) {
@@ -39,16 +34,16 @@ public struct LibvirtError: Error, Hashable, Sendable, CustomStringConvertible {
         case .closed: "\(operation): libvirt closed the connection"
         case .timedOut: "\(operation): libvirt does not answer"
         case .refused(_, let message): "\(operation): libvirt says: \(message)"
-        case .malformed: "\(operation): the answer is none of libvirt's"
+        case .malformed: "\(operation): the reply is malformed"
         case .authentication:
-            "\(operation): libvirt wants a password; set auth_unix_ro = \"polkit\" or \"none\" in its configuration"
+            "\(operation): libvirt requires a password; set auth_unix_ro = \"polkit\" or \"none\" in its configuration"
         case .interrupted: "\(operation): interrupted"
         }
     }
 }
 
 extension LibvirtError.Reason {
-    /// The refusal in the body of a reply (`remote_error`), of which the first fields say all.
+    /// The error in the body of a reply (`remote_error`), from its first fields.
     static func refusal(_ body: XDRReader) -> Self {
         var body = body
         do {

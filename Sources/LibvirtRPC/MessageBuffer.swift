@@ -1,26 +1,23 @@
-/// A message, and what comes behind its header.
+/// A message: its header and its body.
 public struct Message: Equatable, Sendable {
-    /// What it is.
     public var header: MessageHeader
-    /// Stands before the body.
+    /// Positioned at the body.
     public var body: XDRReader
 }
 
-/// Cuts the bytes that arrive on a connection into messages. It holds what was put in, never more: a length that is
-/// only said takes no memory.
+/// Splits the bytes received on a connection into messages. It allocates no memory for announced lengths, only for
+/// received bytes.
 public struct MessageBuffer: Sendable {
     private var received: [UInt8] = []
 
-    /// An empty buffer.
     public init() {}
 
-    /// Takes what has arrived.
+    /// Appends received bytes.
     public mutating func append(_ bytes: some Collection<UInt8>) {
         received.append(contentsOf: bytes)
     }
 
-    /// The next message, when it is there as a whole. Throws for a length that no message has; there is no going on
-    /// after that.
+    /// The next message, when it is complete. Throws for an invalid length, after which the connection cannot be used.
     public mutating func next() throws(XDRReader.Malformed) -> Message? {
         guard received.count >= MessageHeader.lengthSize else {
             return nil

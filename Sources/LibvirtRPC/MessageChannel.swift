@@ -1,7 +1,7 @@
 import Glibc
 import SystemIO
 
-/// Sends and receives whole messages on a socket, and never waits past a deadline or an interruption. Used by one thread.
+/// Sends and receives complete messages on a socket, up to a deadline or an interruption. Used by one thread.
 ///
 /// Deadlines are monotonic time in microseconds.
 final class MessageChannel {
@@ -10,10 +10,9 @@ final class MessageChannel {
     private let clock = SystemClock()
     private var buffer = MessageBuffer()
 
-    /// Read at once.
+    /// Maximum size of a read.
     private static let readSize = 64 << 10
 
-    /// A channel on `socket`, which must not block.
     init(_ socket: consuming Descriptor, interruption: Interruption) {
         self.socket = socket
         self.interruption = interruption
@@ -37,7 +36,8 @@ final class MessageChannel {
         }
     }
 
-    /// The next message; nil when it has not come by the deadline. What has come already is given however late it is.
+    /// The next message; nil when it is not received by the deadline. A message received already is returned even after
+    /// the deadline.
     func receive(before deadline: Int64) throws(LibvirtError.Reason) -> Message? {
         while true {
             do throws(XDRReader.Malformed) {
@@ -69,7 +69,6 @@ final class MessageChannel {
         buffer.append(bytes)
     }
 
-    /// Whether the socket is ready before the deadline.
     private func wait(for events: Int32, before deadline: Int64) throws(LibvirtError.Reason) -> Bool {
         while true {
             var places = [

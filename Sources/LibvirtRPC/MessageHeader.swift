@@ -1,6 +1,6 @@
-/// What every message begins with, after its length (libvirt's virnetprotocol.x, `virNetMessageHeader`).
+/// The header of every message, after its length (libvirt's virnetprotocol.x, `virNetMessageHeader`).
 public struct MessageHeader: Hashable, Sendable {
-    /// What a message is to whom it is sent.
+    /// The type of a message.
     public enum Kind: UInt32 {
         case call = 0
         case reply = 1
@@ -11,43 +11,40 @@ public struct MessageHeader: Hashable, Sendable {
         case streamHole = 6
     }
 
-    /// Whether it went well.
+    /// The status of a message.
     public enum Status: UInt32 {
         case ok = 0
         case error = 1
         case `continue` = 2
     }
 
-    /// Which protocol the message is of.
+    /// The number of the protocol.
     public var program: UInt32
-    /// The protocol's version.
     public var version: UInt32
-    /// What is asked for, answered or told.
+    /// The number of the call or event.
     public var procedure: Int32
     /// A `Kind`, if it is a known one.
     public var kind: UInt32
-    /// The number of a call, which its reply repeats.
+    /// The number of a call, repeated in its reply.
     public var serial: UInt32
     /// A `Status`, if it is a known one.
     public var status: UInt32
 
-    /// The question whether the other side still lives, "keep" (virkeepaliveprotocol.x).
+    /// The keepalive protocol, "keep" (virkeepaliveprotocol.x).
     public static let keepAlive: UInt32 = 0x6b65_6570
-    /// The one version of every protocol that we speak.
+    /// The only supported version of every protocol.
     public static let version: UInt32 = 1
-    /// Its question.
+    /// Its request.
     public static let ping: Int32 = 1
-    /// Its answer.
+    /// Its reply.
     public static let pong: Int32 = 2
 
-    /// Bytes of the length that stands before it.
+    /// Size of the length before the header.
     public static let lengthSize = 4
-    /// Bytes it takes.
     public static let size = 24
-    /// Most bytes of a message, its length included (`VIR_NET_MESSAGE_MAX`, and the length's own).
+    /// Maximum size of a message, its length included (`VIR_NET_MESSAGE_MAX`, and the length's own).
     public static let maximumMessage = 33_554_432 + lengthSize
 
-    /// A header from its parts.
     public init(program: UInt32, version: UInt32, procedure: Int32, kind: UInt32, serial: UInt32, status: UInt32) {
         self.program = program
         self.version = version
@@ -57,7 +54,7 @@ public struct MessageHeader: Hashable, Sendable {
         self.status = status
     }
 
-    /// The header that comes next.
+    /// Decodes a header.
     public init(_ reader: inout XDRReader) throws(XDRReader.Malformed) {
         program = try reader.unsigned()
         version = try reader.unsigned()
@@ -67,7 +64,7 @@ public struct MessageHeader: Hashable, Sendable {
         status = try reader.unsigned()
     }
 
-    /// The header of an answer to the message that has this one.
+    /// The header of a reply to the message with this one.
     public func answer(_ kind: Kind, _ status: Status = .ok, procedure: Int32? = nil) -> MessageHeader {
         MessageHeader(
             program: program,
@@ -79,7 +76,7 @@ public struct MessageHeader: Hashable, Sendable {
         )
     }
 
-    /// A whole message with this header: its length, itself, `payload`.
+    /// A complete message with this header: its length, itself, `payload`.
     public func message(_ payload: [UInt8] = []) -> [UInt8] {
         var writer = XDRWriter()
         writer.put(UInt32(Self.lengthSize + Self.size + payload.count))

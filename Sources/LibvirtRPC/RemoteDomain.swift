@@ -1,11 +1,9 @@
-/// A domain's UUID as it is sent: 16 bytes.
+/// A domain's UUID in messages: 16 bytes.
 public struct DomainUUID: Hashable, Sendable, CustomStringConvertible {
     let bytes: [UInt8]
 
-    /// Bytes of a UUID.
     static let size = 16
 
-    /// The UUID as text: lower case, with dashes.
     public var description: String {
         let digits = bytes.map { byte in
             let digits = String(byte, radix: 16)
@@ -15,21 +13,20 @@ public struct DomainUUID: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// A domain as libvirt names it in its messages (`remote_nonnull_domain`).
+/// A domain in libvirt's messages (`remote_nonnull_domain`).
 public struct RemoteDomain: Hashable, Sendable {
-    /// Its name; one domain's at a time.
+    /// Its name; unique at any time.
     public var name: String
-    /// What it is known by for all its life.
+    /// Its permanent identity.
     public var uuid: DomainUUID
-    /// The number of this run of it; below 0 when it does not run.
+    /// The number of its current run; below 0 when it does not run.
     public var id: Int32
 
-    /// Whether it runs: it has been started and has not ended, be it paused or not.
+    /// Whether it runs: it has been started and has not ended, paused or not.
     public var isRunning: Bool { id >= 0 }
 }
 
 extension XDRReader {
-    /// A UUID.
     public mutating func uuid() throws(Malformed) -> DomainUUID {
         DomainUUID(bytes: try opaque(DomainUUID.size))
     }

@@ -1,10 +1,9 @@
-/// The words of libvirt's remote protocol that we use (remote_protocol.x); what each call takes and gives is told there
-/// under `remote_…_args` and `remote_…_ret`.
+/// The constants of libvirt's remote protocol that are used here (remote_protocol.x); the arguments and results of each
+/// call are defined there as `remote_…_args` and `remote_…_ret`.
 enum RemoteProtocol {
     /// `REMOTE_PROGRAM`.
     static let program: UInt32 = 0x2000_8086
 
-    /// What can be asked.
     enum Procedure: Int32 {
         case connectOpen = 1
         case domainGetXMLDescription = 14
@@ -14,13 +13,13 @@ enum RemoteProtocol {
         case connectDomainEventCallbackRegisterAny = 316
     }
 
-    /// What libvirt tells without being asked.
+    /// Unsolicited messages.
     enum EventMessage: Int32 {
         case lifecycle = 318
         case metadataChange = 379
     }
 
-    /// What can be registered for (`virDomainEventID`).
+    /// Events to register for (`virDomainEventID`).
     enum EventID: Int32 {
         /// Defined, undefined, started, suspended, resumed, stopped, shut down, crashed.
         case lifecycle = 0
@@ -28,23 +27,23 @@ enum RemoteProtocol {
         case metadataChange = 23
     }
 
-    /// The driver that a system's QEMU domains are of.
+    /// The driver of a system's QEMU domains.
     static let uri = "qemu:///system"
     /// `VIR_CONNECT_RO`.
     static let readOnly: UInt32 = 1
-    /// Who may ask (`remote_auth_type`).
+    /// The required authentication (`remote_auth_type`).
     enum Authentication: Int32 {
-        /// Whoever can connect.
+        /// None.
         case none = 0
-        /// Whom polkit, asked by libvirt, lets; there is nothing for the client to say. What libvirt installs lets
-        /// everybody read.
+        /// polkit, called by libvirt; the client need not send anything. libvirt's default policy allows everyone to
+        /// read.
         case polkit = 2
     }
 
-    /// Longest string (`REMOTE_STRING_MAX`), and so the longest XML.
+    /// Maximum size of a string (`REMOTE_STRING_MAX`), and so of XML.
     static let maximumString = 4_194_304
-    /// Most domains in a list (`REMOTE_DOMAIN_LIST_MAX`).
+    /// Maximum number of domains in a list (`REMOTE_DOMAIN_LIST_MAX`).
     static let maximumDomains = 16_384
-    /// Most kinds of authentication in a list (`REMOTE_AUTH_TYPE_LIST_MAX`).
+    /// Maximum number of kinds of authentication in a list (`REMOTE_AUTH_TYPE_LIST_MAX`).
     static let maximumAuthentications = 20
 }

@@ -1,11 +1,10 @@
-/// Takes the parts of a message apart: big-endian words, and bytes padded to four (XDR, RFC 4506 sections 4.1–4.19).
+/// Decodes messages: big-endian words, and bytes padded to four (XDR, RFC 4506 sections 4.1–4.19).
 public struct XDRReader: Equatable, Sendable {
     private var rest: ArraySlice<UInt8>
 
-    /// The message ends before what it should hold, or holds more than it may.
+    /// The message is too short, or contains more than allowed.
     public struct Malformed: Error {}
 
-    /// A reader that stands before `bytes`.
     public init(_ bytes: some Collection<UInt8>) {
         rest = ArraySlice(Array(bytes))
     }
@@ -25,7 +24,7 @@ public struct XDRReader: Equatable, Sendable {
         try bytes(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 
-    /// How many elements of an array follow, `limit` at most.
+    /// The number of an array's elements, `limit` at most.
     public mutating func count(limit: Int) throws(Malformed) -> Int {
         let count = Int(try unsigned())
         guard count <= limit else {
@@ -34,7 +33,7 @@ public struct XDRReader: Equatable, Sendable {
         return count
     }
 
-    /// As many bytes as are said before, `limit` at most.
+    /// Bytes with a preceding length, `limit` at most.
     public mutating func string(limit: Int) throws(Malformed) -> [UInt8] {
         try opaque(try count(limit: limit))
     }
@@ -44,7 +43,7 @@ public struct XDRReader: Equatable, Sendable {
         try count(limit: 1) == 1 ? string(limit: limit) : nil
     }
 
-    /// `count` bytes, and what pads them.
+    /// `count` bytes, with their padding.
     public mutating func opaque(_ count: Int) throws(Malformed) -> [UInt8] {
         let bytes = Array(try bytes(count))
         _ = try self.bytes(-count & 3)
@@ -60,12 +59,11 @@ public struct XDRReader: Equatable, Sendable {
     }
 }
 
-/// Puts a message together.
+/// Encodes messages.
 public struct XDRWriter: Sendable {
-    /// What was put so far.
+    /// The encoded bytes.
     public private(set) var bytes: [UInt8] = []
 
-    /// A writer of nothing yet.
     public init() {}
 
     /// Puts an `unsigned int`.
@@ -83,7 +81,7 @@ public struct XDRWriter: Sendable {
         withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
     }
 
-    /// Puts bytes whose number stands before them.
+    /// Puts bytes with a preceding length.
     public mutating func put(_ text: some Collection<UInt8>) {
         put(UInt32(text.count))
         put(opaque: text)
@@ -94,13 +92,13 @@ public struct XDRWriter: Sendable {
         put(Array(text.utf8))
     }
 
-    /// Puts bytes of which the reader knows how many there are.
+    /// Puts bytes of a length known to the reader.
     public mutating func put(opaque bytes: some Collection<UInt8>) {
         self.bytes.append(contentsOf: bytes)
         self.bytes.append(contentsOf: repeatElement(0, count: -bytes.count & 3))
     }
 
-    /// Puts a value that may be absent: whether it is there, and then the value.
+    /// Puts an optional value: a flag, and the value if there is one.
     public mutating func put(optional text: String?) {
         put(UInt32(text == nil ? 0 : 1))
         if let text {

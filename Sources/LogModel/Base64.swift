@@ -20,7 +20,7 @@ public enum Base64 {
         }
     }
 
-    /// The bytes that `text` stands for; nil when it is no base 64 with its padding.
+    /// Decodes `text`; nil when it is not valid base 64 with padding.
     public static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
         var group: UInt32 = 0
@@ -36,7 +36,7 @@ public enum Base64 {
             }
             group = group << 6 | value
             count += 1
-            // Each digit from the second of a group on makes one more byte whole.
+            // Each digit from the second of a group on completes a byte.
             if count % 4 != 1 {
                 let left = UInt32(8 - count % 4 * 2) % 8
                 bytes.append(UInt8(truncatingIfNeeded: group >> left))

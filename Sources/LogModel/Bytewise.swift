@@ -1,8 +1,8 @@
 /// A name or a path, compared by its UTF-8 bytes, as the kernel and the store compare it.
 ///
-/// Swift's `String` takes canonically equivalent texts for equal: `é` as one scalar (NFC) and as two (NFD). They are two
-/// names, of two VMs. Whatever is a key is held by this wrapper: a property as `@Bytewise var name: String`, a
-/// dictionary's key as `Bytewise(path)`.
+/// Swift's `String` treats canonically equivalent texts as equal: `é` as one scalar (NFC) and as two (NFD). They are
+/// two names, of two VMs. Keys are held by this wrapper: a property as `@Bytewise var name: String`, a dictionary's key
+/// as `Bytewise(path)`.
 @propertyWrapper
 public struct Bytewise<Value: BytewiseText>: Hashable, Sendable {
     /// The text as it is.
@@ -19,7 +19,7 @@ public struct Bytewise<Value: BytewiseText>: Hashable, Sendable {
     }
 
     public static func == (left: Bytewise, right: Bytewise) -> Bool {
-        // Most texts differ in what Swift compares too, and that is quick.
+        // Most texts also differ for Swift, which is fast.
         guard left.wrappedValue == right.wrappedValue else {
             return false
         }
@@ -41,7 +41,7 @@ public struct Bytewise<Value: BytewiseText>: Hashable, Sendable {
     }
 }
 
-/// A text that `Bytewise` compares: a `String`, or one that may be missing.
+/// A text that `Bytewise` compares: a `String`, or an optional one.
 public protocol BytewiseText: Equatable, Sendable {
     /// Its UTF-8 bytes; nil when there is no text.
     var bytes: String.UTF8View? { get }

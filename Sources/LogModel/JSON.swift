@@ -1,7 +1,7 @@
-/// A JSON value (RFC 8259) with a canonical text form: members in the order they were put, no white space, integers
+/// A JSON value (RFC 8259) with a canonical text form: members in the order of insertion, no white space, integers
 /// exact to 64 bits.
 ///
-/// It is the form in which structured records rest in the store and in which the store keeps its own small facts.
+/// Structured records and the store's own metadata are stored in this form.
 public indirect enum JSON: Equatable, Sendable {
     case null
     case bool(Bool)
@@ -25,7 +25,6 @@ public indirect enum JSON: Equatable, Sendable {
         }
     }
 
-    /// The member of that name, when this is an object that has one.
     public subscript(name: String) -> JSON? {
         guard case .object(let members) = self else {
             return nil
@@ -33,22 +32,18 @@ public indirect enum JSON: Equatable, Sendable {
         return members.last { $0.0 == name }?.1
     }
 
-    /// The text, when this is a string.
     public var text: String? {
         if case .string(let text) = self { text } else { nil }
     }
 
-    /// The integer, when this is one.
     public var integer: Int64? {
         if case .integer(let value) = self { value } else { nil }
     }
 
-    /// The truth value, when this is one.
     public var bool: Bool? {
         if case .bool(let value) = self { value } else { nil }
     }
 
-    /// The elements, when this is an array.
     public var elements: [JSON]? {
         if case .array(let elements) = self { elements } else { nil }
     }
@@ -94,7 +89,7 @@ public indirect enum JSON: Equatable, Sendable {
     }
 }
 
-/// Why some bytes are not JSON, and where.
+/// A JSON syntax error and its position.
 public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What was found wrong.
     public var reason: String
@@ -105,7 +100,7 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension JSON {
-    /// The value `bytes` spell, and nothing after it. Nesting deeper than 64 is refused, so hostile input cannot
+    /// Parses `bytes`, which must contain exactly one value. Nesting deeper than 64 is refused, so hostile input cannot
     /// exhaust the stack.
     public init(parsing bytes: some Sequence<UInt8>) throws(JSONError) {
         var parser = JSONParser(bytes: Array(bytes))
@@ -228,7 +223,7 @@ struct JSONParser {
             at += 1
         }
         let text = String(decoding: bytes[start..<at], as: UTF8.self)
-        // Swift reads more than JSON allows: a plus, a point without digits on both sides, zeros before other digits.
+        // Swift accepts more than JSON: a plus, a point without digits on both sides, leading zeros.
         let digits = text.drop { $0 == "-" }.prefix { $0.isNumber }
         let fraction = text.drop { $0 != "." }.dropFirst()
         let isAllowed =
@@ -284,7 +279,7 @@ struct JSONParser {
                 }
                 code = 0x10000 + (code - 0xd800) << 10 + (low - 0xdc00)
             }
-            // A lone surrogate is no character; U+FFFD stands for it.
+            // A lone surrogate is replaced by U+FFFD.
             let scalar = Unicode.Scalar(code) ?? "\u{fffd}"
             text.append(contentsOf: UTF8.encode(scalar).map { Array($0) } ?? [])
         default:

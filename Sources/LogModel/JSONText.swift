@@ -1,6 +1,6 @@
 /// Bytes as a JSON string, straight from memory.
 public enum JSONText {
-    /// Appends `bytes` as a JSON string. What is not UTF-8 becomes U+FFFD; whether there was any such.
+    /// Appends `bytes` as a JSON string. What is not UTF-8 becomes U+FFFD; returns whether there was any.
     ///
     /// Controls, and characters that reorder or hide text, are escaped: valid JSON that no terminal acts on.
     @discardableResult

@@ -1,5 +1,5 @@
-// LogModel: the words every other room uses, as values.
+// LogModel: the value types that all other modules use.
 //
-// Who spoke (`VMIdentity`, `StreamName`), when (`Timestamp`), how loudly (`Severity`), where lines end (`Lines`), and
-// how records become text (`JSON`), which characters a terminal acts on. Nothing here touches a file, a socket, a clock
-// or Foundation, so every other room may know it.
+// The source (`VMIdentity`, `StreamName`), the time (`Timestamp`), the severity (`Severity`), line ends (`Lines`), the
+// encoding of records (`JSON`), and the characters that a terminal acts on. Nothing here uses a file, a socket, a clock
+// or Foundation, so every other module may depend on it.

@@ -1,4 +1,4 @@
-/// Runs of bytes that every format writes as they are.
+/// Runs of bytes that every format writes unchanged.
 public enum PlainText {
     /// The end of the run of printable ASCII without backslash, and without `other`, that begins at `start`.
     ///

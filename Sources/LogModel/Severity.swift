@@ -1,8 +1,8 @@
-/// How serious a record is: the eight severities of syslog (RFC 5424, section 6.2.1), most serious first.
+/// The eight severities of syslog (RFC 5424, section 6.2.1), most severe first.
 public enum Severity: UInt8, CaseIterable, Comparable, Sendable {
     case emergency, alert, critical, error, warning, notice, informational, debug
 
-    /// More serious is less, as on the wire.
+    /// More severe is less, as in syslog's numbers.
     public static func < (left: Severity, right: Severity) -> Bool {
         left.rawValue < right.rawValue
     }
@@ -21,7 +21,7 @@ public enum Severity: UInt8, CaseIterable, Comparable, Sendable {
         }
     }
 
-    /// The severity `word` names: a short or long name or a digit 0–7, in any case; nil when it names none.
+    /// Parses a short or long name or a digit 0–7, in any case; nil when it is none.
     public init?(word: String) {
         switch word.lowercased() {
         case "0", "emerg", "emergency", "panic": self = .emergency

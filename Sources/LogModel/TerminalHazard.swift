@@ -2,18 +2,18 @@ extension Unicode.Scalar {
     /// Whether a terminal that is sent this code point may do something other than show a glyph: act on it, reorder
     /// or break the line, or show nothing at all.
     ///
-    /// That is C0, DEL and C1; the bidirectional controls and the line and paragraph separators; noncharacters; and
-    /// what Unicode calls default ignorable (`Default_Ignorable_Code_Point`, DerivedCoreProperties.txt), where text
-    /// can be hidden: zero-width spaces and joiners, the soft hyphen, fillers, tag characters. LF and TAB are in the
-    /// set; who lets them pass says so.
+    /// These are C0, DEL and C1; the bidirectional controls and the line and paragraph separators; noncharacters; and
+    /// the characters that Unicode calls default ignorable (`Default_Ignorable_Code_Point`, DerivedCoreProperties.txt),
+    /// in which text can be hidden: zero-width spaces and joiners, the soft hyphen, fillers, tag characters. LF and TAB
+    /// are included; callers that pass them must say so.
     ///
-    /// Two ignorables are left alone: the variation selectors U+FE0E and U+FE0F, which programs put behind a sign
-    /// such as U+2714 to choose its text or emoji form, and which can hide one bit at most.
+    /// Two ignorables are excluded: the variation selectors U+FE0E and U+FE0F, which choose the text or emoji form of a
+    /// sign such as U+2714, and can hide one bit at most.
     @inlinable
     public var isTerminalHazard: Bool {
         switch value {
         case 0..<0x20, 0x7f..<0xa0: true
-        // What most text is made of, decided early.
+        // Most text consists of these.
         case 0x20..<0x7f, 0xa0..<0xad, 0xae..<0x34f: false
         // The soft hyphen and the combining grapheme joiner.
         case 0xad, 0x34f: true

@@ -1,7 +1,7 @@
 /// A moment in UTC, in whole microseconds since 1970-01-01T00:00:00Z.
 ///
-/// Microseconds are what the store keeps: they hold half a million years in a signed 64-bit integer and compress
-/// better than nanoseconds, and no console is read more often than that.
+/// The store has microseconds: they cover half a million years in a signed 64-bit integer and compress better than
+/// nanoseconds, and no console is read more often.
 public struct Timestamp: Hashable, Comparable, Sendable {
     /// Microseconds since the Unix epoch; negative before it.
     public var microseconds: Int64
@@ -19,16 +19,13 @@ public struct Timestamp: Hashable, Comparable, Sendable {
         microseconds = carried ? whole : sum
     }
 
-    /// Before every other moment.
     public static let distantPast = Timestamp(microseconds: .min)
-    /// After every other moment.
     public static let distantFuture = Timestamp(microseconds: .max)
 
     public static func < (left: Timestamp, right: Timestamp) -> Bool {
         left.microseconds < right.microseconds
     }
 
-    /// This moment moved by `microseconds`, saturating at the ends of the range.
     public func advanced(byMicroseconds delta: Int64) -> Timestamp {
         let (sum, overflow) = microseconds.addingReportingOverflow(delta)
         return Timestamp(microseconds: overflow ? (delta < 0 ? .min : .max) : sum)
@@ -47,12 +44,11 @@ public struct CivilTime: Hashable, Sendable {
     public var hour: Int
     /// 0 to 59.
     public var minute: Int
-    /// 0 to 60: leap seconds are read, and count as the next second.
+    /// 0 to 60: leap seconds are accepted, and count as the next second.
     public var second: Int
     /// 0 to 999,999.
     public var microsecond: Int
 
-    /// A civil time from its parts, taken as they are.
     public init(year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0, microsecond: Int = 0)
     {
         self.year = year
@@ -64,7 +60,7 @@ public struct CivilTime: Hashable, Sendable {
         self.microsecond = microsecond
     }
 
-    /// Whether the parts name a day and a time that exist.
+    /// Whether the parts name an existing day and time.
     public var isValid: Bool {
         (1...9999).contains(year) && (1...12).contains(month) && (1...Self.days(in: month, of: year)).contains(day)
             && (0...23).contains(hour) && (0...59).contains(minute) && (0...60).contains(second)
@@ -81,7 +77,7 @@ public struct CivilTime: Hashable, Sendable {
 }
 
 extension Timestamp {
-    /// The moment a clock in UTC shows `civil`; the parts must be valid.
+    /// The moment at which a clock in UTC shows `civil`; the parts must be valid.
     public init(utc civil: CivilTime) {
         // Days are counted from 1 March of year 0, so that the leap day ends a year, over 400-year cycles.
         let shiftedYear = civil.month <= 2 ? civil.year - 1 : civil.year
@@ -94,7 +90,6 @@ extension Timestamp {
         self.init(microseconds: Int64(seconds) * 1_000_000 + Int64(civil.microsecond))
     }
 
-    /// What a clock in UTC shows at this moment.
     public var utc: CivilTime {
         let (second, microsecond) = Self.flooredDivision(microseconds, by: 1_000_000)
         let (days, secondOfDay) = Self.flooredDivision(second, by: 86_400)

@@ -1,18 +1,17 @@
-/// Which virtual machine speaks.
+/// The identity of a virtual machine.
 ///
-/// The identity never changes during a VM's life and is what its folder is named after; the name is an alias. It
-/// comes from the transport (a socket's path, libvirt's call, a peer's CID), never from what the guest says.
+/// The identity never changes during a VM's life and determines its folder's name; the name is an alias. It comes from
+/// the transport (a socket's path, libvirt's call, a peer's CID), never from the guest's output.
 public struct VMIdentity: Hashable, Sendable {
-    /// The name people use, as it is; any text.
+    /// The name, unchanged; any text.
     @Bytewise public var name: String
-    /// The UUID, in lower case with dashes, where the transport gives one.
+    /// The UUID, in lower case with dashes, if the transport provides one.
     public var uuid: String?
-    /// The namespace or project, where the transport gives one: the same name in two namespaces is two VMs.
+    /// The namespace or project, if the transport provides one: the same name in two namespaces means two VMs.
     @Bytewise public var namespace: String?
-    /// For VMs known by name alone: how many VMs of that name were deleted before this one was made.
+    /// For VMs known by name alone: the number of deleted VMs with that name before this one.
     public var instance: Int
 
-    /// An identity from its parts.
     public init(name: String, uuid: String? = nil, namespace: String? = nil, instance: Int = 0) {
         self.name = name
         self.uuid = uuid
@@ -21,11 +20,11 @@ public struct VMIdentity: Hashable, Sendable {
     }
 
     /// The folder's name: the UUID, else the name (with its namespace) percent-encoded, with `~n` for the nth VM
-    /// made anew under a deleted VM's name.
+    /// created under a deleted VM's name.
     ///
-    /// Always a single safe path component of at most `maximumDirectoryLength` bytes, and never the same for two
-    /// different identities: what is too long keeps a prefix and a 64-bit hash of the whole, and what is another's by
-    /// right (a UUID, the store's own files) has its first byte encoded.
+    /// Always a single safe path component of at most `maximumDirectoryLength` bytes, and different for different
+    /// identities: a name that is too long keeps a prefix and a 64-bit hash of the whole, and a name with another
+    /// meaning (a UUID, the store's own files) has its first byte encoded.
     public var directoryName: String {
         if let uuid = uuid.flatMap(Self.canonicalUUID) {
             return uuid
@@ -45,11 +44,11 @@ public struct VMIdentity: Hashable, Sendable {
         return instance == 0 ? encoded : encoded + "~" + String(instance)
     }
 
-    /// Longest name or namespace of a VM, in bytes.
+    /// Maximum size of a name or namespace of a VM, in bytes.
     public static let maximumName = 128
 
-    /// Why `name` cannot be the name or the namespace of a VM, in words; nil when it can. It becomes a part of paths, of
-    /// messages and of the in-flight ring's table.
+    /// The rule that `name` violates as the name or the namespace of a VM; nil when it is valid. Names become parts of
+    /// paths, messages and the in-flight ring's table.
     public static func fault(inName name: String) -> String? {
         let isControl = { (scalar: Unicode.Scalar) in scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value) }
         guard !name.isEmpty, name != ".", name != "..", name.utf8.count <= maximumName,
@@ -60,8 +59,8 @@ public struct VMIdentity: Hashable, Sendable {
         return nil
     }
 
-    /// The identity that a folder of this name belongs to, as far as the name tells it; nil when no VM's folder is
-    /// named so. A UUID's name is not known: the UUID stands for it. Of a name that was cut only the beginning is left.
+    /// The identity of a folder with this name, as far as the name determines it; nil when no VM's folder has such a
+    /// name. A UUID also stands for the unknown name. Of a shortened name only the beginning is left.
     public init?(directoryName: String) {
         if Self.canonicalUUID(directoryName) == directoryName {
             self.init(name: directoryName, uuid: directoryName)
@@ -91,10 +90,10 @@ public struct VMIdentity: Hashable, Sendable {
         }
     }
 
-    /// Names in the store's folder that are no VM's.
+    /// Names in the store's folder that are not VMs'.
     public static let taken: Set<String> = ["access", "lock", "reserve"]
 
-    /// Room for the instance's suffix is left below the 255 bytes that file systems allow.
+    /// Leaves room for the instance's suffix below the 255 bytes that file systems allow.
     static let maximumDirectoryLength = 200
 
     /// `text` with every byte outside `[A-Za-z0-9_-]` as `%XX`.
@@ -116,7 +115,7 @@ public struct VMIdentity: Hashable, Sendable {
         return String(decoding: encoded, as: UTF8.self)
     }
 
-    /// What `percentEncoded` made `text` of; nil when it made it of nothing. A `%XX` that is cut at the end is left out.
+    /// Decodes the result of `percentEncoded`; nil for other texts. A `%XX` that is cut at the end is omitted.
     static func percentDecoded(_ text: some StringProtocol) -> String? {
         var decoded: [UInt8] = []
         var rest = Array(text.utf8)[...]
@@ -141,7 +140,7 @@ public struct VMIdentity: Hashable, Sendable {
         return String(decoding: decoded, as: UTF8.self)
     }
 
-    /// `text` as a UUID in its canonical form (lower case, dashes), or nil when it is none.
+    /// `text` as a UUID in its canonical form (lower case, dashes), or nil when it is not a UUID.
     public static func canonicalUUID(_ text: String) -> String? {
         let digits = text.lowercased().filter { $0 != "-" }
         guard digits.utf8.count == 32, digits.utf8.allSatisfy({ isHexDigit($0) }) else {
@@ -162,10 +161,9 @@ public struct VMIdentity: Hashable, Sendable {
     }
 }
 
-/// The name of one of a VM's streams, such as `console0` or `kernel`: 1–64 bytes of `[a-z0-9_-]`, so that it is a
-/// safe path component as it stands; `lock` is a file's name in every VM's folder, and no stream's.
+/// The name of one of a VM's streams, such as `console0` or `kernel`: 1–64 bytes of `[a-z0-9_-]`, which is a safe path
+/// component. `lock` is a file's name in every VM's folder, and not allowed.
 public struct StreamName: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// The name itself.
     public let text: String
 
     /// The first serial console.
@@ -200,14 +198,11 @@ public struct StreamName: Hashable, Comparable, Sendable, CustomStringConvertibl
     public var description: String { text }
 }
 
-/// One stream of one VM: what a source writes to and a reader reads.
+/// One stream of one VM.
 public struct StreamID: Hashable, Sendable {
-    /// The VM's folder name.
     public var vm: String
-    /// The stream within it.
     public var stream: StreamName
 
-    /// The stream `stream` of the VM whose folder is `vm`.
     public init(vm: String, stream: StreamName) {
         self.vm = vm
         self.stream = stream

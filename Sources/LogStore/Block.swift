@@ -2,15 +2,14 @@ import SystemIO
 
 import LogModel
 
-/// A run of a stream's bytes with its records: a decoded sealed block, or the part of an active pair asked for.
+/// A contiguous part of a stream's bytes with its records: a decoded sealed block, or the requested part of an active
+/// pair.
 ///
-/// `text` is valid while the block lives.
+/// `text` is valid as long as the block.
 public final class Block {
-    /// Position of the first byte.
     public let offset: UInt64
-    /// The bytes.
     public var text: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: storage.bytes[..<length]) }
-    /// The records, in order: their data records cover `text` exactly, markers stand between.
+    /// The records, in order: data records cover `text` exactly, markers are between them.
     public private(set) lazy var records: [IndexRecord] = makeRecords()
 
     private let storage: BlockStorage
@@ -24,12 +23,11 @@ public final class Block {
         makeRecords = records
     }
 
-    /// Position just after the last byte.
     public var end: UInt64 { offset + UInt64(length) }
 }
 
-/// Memory for a block's text, used again for the next block when nobody holds the last one any more: a fresh 256 KiB
-/// would be paid for page by page.
+/// Memory for a block's text. It is reused for the next block when the previous one has no other owner, because fresh
+/// memory is expensive: 256 KiB would be faulted in page by page.
 final class BlockStorage {
     let bytes: UnsafeMutableRawBufferPointer
 
@@ -42,12 +40,12 @@ final class BlockStorage {
     }
 }
 
-/// Memory that a reader uses again and again.
+/// Memory that a reader reuses.
 struct BlockMemory {
     private var last: BlockStorage?
     private var compressed: BlockStorage?
 
-    /// Memory for the text of a block of `count` bytes, that nobody else uses.
+    /// Memory for the text of a block of `count` bytes, without other users.
     mutating func storage(for count: Int) -> BlockStorage {
         if isKnownUniquelyReferenced(&last), let last, last.bytes.count >= count {
             return last
@@ -57,7 +55,7 @@ struct BlockMemory {
         return fresh
     }
 
-    /// What `read` puts into memory for `count` bytes; valid until the next call.
+    /// The bytes that `read` puts into a buffer of `count` bytes; valid until the next call.
     mutating func scratch(
         _ count: Int,
         _ read: (UnsafeMutableRawBufferPointer) throws(SystemError) -> Int

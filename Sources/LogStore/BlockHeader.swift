@@ -3,37 +3,34 @@ import LogModel
 
 /// What is known of a sealed block without decoding it.
 ///
-/// At rest it is the fixed part of a zstd skippable frame (magic 0x184D2A5C) that stands just before the block's zstd
-/// frame; see `docs/format.md`.
+/// On disk it is the fixed part of a zstd skippable frame (magic 0x184D2A5C) just before the block's zstd frame; see
+/// `docs/format.md`.
 struct BlockHeader: Hashable, Sendable {
     var offset: UInt64
     var timeRange: ClosedRange<Timestamp>
-    /// The times the text itself claims, in streams with a clock of their own.
+    /// The times in the text itself, in streams with a clock of their own.
     var ownTime: ClosedRange<Timestamp>?
     var rawLength: UInt32
     var frameLength: UInt32
     var lines: UInt32
     var checksum: UInt32
     var recordCount: UInt32
-    /// All records' flags together.
+    /// The union of all records' flags.
     var flags: RecordFlags
     var columnsCompressed: Bool
     var columnsLength: UInt32
-    /// Markers at the block's very end, after its last byte.
+    /// Markers at the end of the block, after its last byte.
     var trailingMarkers: UInt32
-    /// Where in the file the skippable frame begins, and how long its payload is. Not part of the frame itself.
+    /// The position of the skippable frame in the file, and the length of its payload. Not part of the frame.
     var position: Int = 0
     var payloadLength: Int = 0
 
     var end: UInt64 { offset + UInt64(rawLength) }
 
-    /// Where the zstd frame begins.
     var framePosition: Int { position + SkippableFrame.headerSize + payloadLength }
-    /// Where the next block begins.
     var nextPosition: Int { framePosition + Int(frameLength) }
 
     static let tag = UInt32(littleEndianBytes: "GLB1")
-    /// Tag, checksum and fields.
     static let encodedSize = 8 + fieldsSize
     static let fieldsSize = 72
 
@@ -54,7 +51,7 @@ struct BlockHeader: Hashable, Sendable {
         out.appendLittleEndian(trailingMarkers)
     }
 
-    /// The fields at the start of `bytes`; nil when they contradict themselves.
+    /// Decodes the fields at the start of `bytes`; nil when they are inconsistent.
     init?(decodingFields bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= Self.fieldsSize else {
             return nil
@@ -71,7 +68,8 @@ struct BlockHeader: Hashable, Sendable {
         columnsCompressed = bytes.littleEndian(at: 62) as UInt16 != 0
         columnsLength = bytes.littleEndian(at: 64)
         trailingMarkers = bytes.littleEndian(at: 68)
-        // Bounds that the writer keeps; beyond them the bytes are no header of ours, and nothing is allocated for them.
+        // Bounds that the writer keeps; beyond them the bytes are not a valid header, and nothing is allocated for
+        // them.
         guard low <= high, rawLength <= StoreLimits.blockLimit, lines <= rawLength,
             recordCount <= StoreLimits.recordsLimit, columnsLength <= Self.columnsLimit,
             trailingMarkers <= recordCount,
@@ -85,10 +83,10 @@ struct BlockHeader: Hashable, Sendable {
 
     /// More than the columns of `StoreLimits.recordsLimit` records take.
     static let columnsLimit = 16 << 20
-    /// Bytes that the compressed text of a block takes at most.
+    /// Maximum size of the compressed text of a block.
     static let frameLimit = 2 * StoreLimits.blockLimit
 
-    /// A header from its parts, before its frame is made.
+    /// The header of `records`, before its frame is made.
     init(records: [IndexRecord], base: UInt64, rawLength: Int, checksum: UInt32) {
         offset = base
         let times = records.lazy.map(\.time)

@@ -1,20 +1,20 @@
 import LogModel
 import SystemIO
 
-/// Copies the heads of boots out of a segment that is about to go.
+/// Copies the beginnings of boots out of a segment that will be removed.
 ///
-/// Early boot is what people look for, and chatter is what evicts it. A head is a segment file of its own with the
-/// first `StoreLimits.headLength` bytes of a boot, or as much as the boot has. Heads of boots that the transport saw
-/// are kept before those that only a banner tells of, so that a guest printing banners evicts nobody's.
+/// Early boot output is what people look for, and later chatter is what evicts it. A head is a segment file with the
+/// first `StoreLimits.headLength` bytes of a boot, or the whole boot. Heads of boots seen by the transport are kept
+/// before those known only by a banner, so that a guest cannot evict them by printing banners.
 struct BootHeads {
     let layout: StreamLayout
     let fileSystem: any FileSystem
     let compressor: Compressor
 
-    /// Saves what must stay of the blocks in `range`, which are about to be removed, then trims to the newest heads.
+    /// Saves the heads of the boots in `range`, which will be removed, then removes all but the newest heads.
     func save(range: Range<UInt64>, from reader: StreamReader) throws(SystemError) {
         try extendHead(endingAt: range.lowerBound, from: reader, limit: range.upperBound)
-        // Which will be kept is decided first: a guest can print very many banners.
+        // First determines which heads will stay: a guest can print very many banners.
         let held = try heads()
         let fresh = try boots(in: range, reader).filter { boot in !held.contains { $0.base == boot.base } }
         let kept = Self.newest(held + fresh)
@@ -33,7 +33,7 @@ struct BootHeads {
         var isByTransport: Bool
     }
 
-    /// The bases of the heads that stay: the newest, those by transport before the others.
+    /// The bases of the heads that stay: the newest, those seen by the transport before others.
     private static func newest(_ heads: [Head]) -> Set<UInt64> {
         let ranked = heads.sorted { ($0.isByTransport ? 1 : 0, $0.base) > ($1.isByTransport ? 1 : 0, $1.base) }
         return Set(ranked.prefix(StoreLimits.headsKept).map(\.base))
@@ -54,7 +54,7 @@ struct BootHeads {
             .sorted { $0.base < $1.base }
     }
 
-    /// The boot whose head was cut short because its segment ended goes on in this one.
+    /// Extends the head of a boot that continues from the previous segment.
     private func extendHead(
         endingAt end: UInt64,
         from reader: StreamReader,
@@ -68,7 +68,7 @@ struct BootHeads {
         }
     }
 
-    /// Writes the head that begins at `start`, in place of one that may be there.
+    /// Writes the head that begins at `start`, replacing an existing one.
     private func write(from start: UInt64, to end: UInt64, _ reader: StreamReader) throws(SystemError) {
         var text: [UInt8] = []
         var records: [IndexRecord] = []
@@ -111,7 +111,7 @@ struct BootHeads {
             else {
                 continue
             }
-            // The boot that the head is of, not one that it happens to show as well.
+            // The boot that the head is of, not a later one that it also contains.
             let isByTransport = (try file.records(of: header, decompressor) ?? []).contains { record in
                 let boot = RecordDetail(decoding: record.detail).boot
                 return boot?.event == .powerOn && boot.map { $0.position <= extent.base } == true

@@ -26,7 +26,7 @@ extension UnsafeMutableRawBufferPointer {
     }
 }
 
-/// Reads varints and bytes one after another; every read that would pass the end gives nil.
+/// Reads varints and bytes in sequence; a read beyond the end returns nil.
 struct ByteReader {
     let bytes: UnsafeRawBufferPointer
     var at = 0

@@ -2,11 +2,11 @@ import LogModel
 import Synchronization
 import SystemIO
 
-/// Tells followers in this process that a VM has said more, in a stream they know or in a new one.
+/// Notifies followers in this process of commits to a VM's streams.
 ///
-/// Rung by the writer after each commit; when nobody has subscribed that costs one atomic load.
+/// The writer calls `notify` after each commit; without subscriptions that costs one atomic load.
 public final class CommitNotifier: Sendable {
-    /// A subscription; ends when it goes.
+    /// A subscription; ends when it is deinitialized.
     public final class Subscription: Sendable {
         fileprivate let notifier: CommitNotifier
         fileprivate let number: UInt64
@@ -25,18 +25,18 @@ public final class CommitNotifier: Sendable {
 
     private struct Observers {
         var next: UInt64 = 0
-        /// By the VM's folder; those of any VM under nil.
+        /// By the VM's folder; those for all VMs under nil.
         var byVM: [String?: [UInt64: @Sendable () -> Void]] = [:]
     }
 
     private let observers = Mutex(Observers())
     private let count = Atomic<Int>(0)
 
-    /// A notifier nobody listens to.
+    /// A notifier without subscriptions.
     public init() {}
 
-    /// Has `body` called, on the writer's thread, after each commit to a stream of the VM in that folder, or of any VM
-    /// when it is nil: it must only wake somebody.
+    /// Calls `body`, on the writer's thread, after each commit to a stream of the VM in that folder, or of any VM when
+    /// it is nil. `body` must not block.
     public func subscribe(to vm: String?, _ body: @escaping @Sendable () -> Void) -> Subscription {
         count.wrappingAdd(1, ordering: .sequentiallyConsistent)
         let number = observers.withLock { observers in
@@ -57,7 +57,7 @@ public final class CommitNotifier: Sendable {
         count.wrappingSubtract(1, ordering: .sequentiallyConsistent)
     }
 
-    /// Wakes the followers of `stream`'s VM.
+    /// Notifies the subscriptions to `stream`'s VM.
     public func notify(_ stream: StreamID) {
         guard count.load(ordering: .sequentiallyConsistent) > 0 else {
             return

@@ -1,15 +1,13 @@
-/// Something in the store that is damaged, and what it means.
+/// A damage in the store and its consequences.
 public struct Damage: Hashable, Sendable {
-    /// The file or folder, from the store's root.
+    /// The file or folder, relative to the store's root.
     public var path: String
-    /// What is wrong with it.
     public var problem: String
-    /// The positions of the log's bytes that cannot be read for it; nil when no text is known to be affected.
+    /// The positions of unreadable bytes of the log; nil when no text is known to be affected.
     public var lost: Range<UInt64>?
     /// What to do, or what will be done.
     public var remedy: String
 
-    /// Damage to the file at `path`, for which the bytes `lost` cannot be read.
     init(_ path: String, _ problem: String, lost: Range<UInt64>? = nil, remedy: String = Damage.restore) {
         self.path = path
         self.problem = problem
@@ -17,7 +15,7 @@ public struct Damage: Hashable, Sendable {
         self.remedy = remedy
     }
 
-    static let restore = "restore the file from a backup, or leave it: what else there is can be read"
-    static let rewritten = "it is written anew when the VM is captured again"
-    static let recovered = "what can be kept of it is kept when the VM is captured again"
+    static let restore = "restore the file from a backup, or leave it: the rest can be read"
+    static let rewritten = "it is recreated when the VM is captured again"
+    static let recovered = "it is recovered as far as possible when the VM is captured again"
 }

@@ -6,14 +6,14 @@ extension SystemError {
         EIO, EBADMSG, EUCLEAN, EILSEQ, ENODATA, EREMOTEIO, ENXIO, ENODEV, ELOOP, EISDIR, ENOTDIR, ESPIPE,
     ]
 
-    /// Whether the file itself is at fault: the disk cannot read it, or something else lies in its place. A lack of
-    /// permission, descriptors or memory is not the file's.
+    /// Whether the error concerns the file itself: the disk cannot read it, or another kind of file is at its path. A
+    /// lack of permission, descriptors or memory does not.
     public var isDamagedFile: Bool { Self.damageCodes.contains(code) }
 }
 
 extension FileSystem {
-    /// Renames what lies at `path`, so that a file of the store can be made there: to `path.damaged`, or with a number
-    /// behind it. No error when nothing is there.
+    /// Renames the file at `path`, so that a file of the store can be created there: to `path.damaged`, or with a
+    /// number appended. No error when there is none.
     func setAside(_ path: String) throws(SystemError) {
         var target = path + ".damaged"
         var number = 1
@@ -30,7 +30,7 @@ extension FileSystem {
         }
     }
 
-    /// Sets aside what lies at `path`, unless it is of the kind that the store makes there.
+    /// Sets aside the file at `path`, unless it is of the kind that the store creates there.
     func clear(_ path: String, for kind: FileStatus.Kind) throws(SystemError) {
         if let status = status(path), status.kind != kind {
             try setAside(path)

@@ -1,21 +1,21 @@
 public import LogModel
 public import SystemIO
 
-/// A folder with a small file for each thing that is open, so that what it costs to note one does not grow with how many
-/// there are, and the process after this one finds them.
+/// A folder with a small file for each open object, so that the cost of a change does not depend on their number, and
+/// the next process finds them.
 public struct EntryFolder: Sendable {
     private let path: String
     private let fileSystem: any FileSystem
 
     private static let ending = ".json"
 
-    /// The folder at `path`; it is made when the first entry is.
+    /// The folder at `path`; it is created with the first entry.
     public init(_ path: String, fileSystem: any FileSystem = LinuxFileSystem()) {
         self.path = path
         self.fileSystem = fileSystem
     }
 
-    /// All entries, by name; what cannot be read is none.
+    /// All entries, by name; unreadable ones are skipped.
     public func entries() -> [(name: String, entry: JSON)] {
         let names = (try? fileSystem.names(in: path)) ?? []
         return names.sorted().filter { $0.hasSuffix(Self.ending) }.compactMap { file in
@@ -27,7 +27,7 @@ public struct EntryFolder: Sendable {
         }
     }
 
-    /// Notes one, in place of what was noted under its name: a file's name of at most 245 bytes.
+    /// Writes an entry, replacing the one of that name: a file name of at most 245 bytes.
     public func put(_ name: String, _ entry: JSON) throws(SystemError) {
         do {
             try fileSystem.replace(name + Self.ending, in: path, with: entry.bytes)
@@ -37,12 +37,12 @@ public struct EntryFolder: Sendable {
         }
     }
 
-    /// Forgets one, if it was noted.
+    /// Removes an entry, if it exists.
     public func remove(_ name: String) {
         try? fileSystem.remove(path + "/" + name + Self.ending)
     }
 
-    /// Forgets all, and removes the folder.
+    /// Removes all entries, and the folder.
     public func removeAll() {
         entries().forEach { remove($0.name) }
         try? fileSystem.removeDirectory(path)

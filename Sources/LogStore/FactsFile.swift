@@ -2,21 +2,20 @@ import CLinux
 import LogModel
 import SystemIO
 
-/// A small file of facts: one JSON object on one line, whose last member is the CRC-32C of the text of the others. It is
-/// replaced whole, never changed. Files of earlier versions have no checksum.
+/// A small file of facts: one JSON object on one line, whose last member is the CRC-32C of the text of the others. It
+/// is replaced as a whole. Files of earlier versions have no checksum.
 enum FactsFile {
     private static let checksumName = "crc32c"
 
-    /// What is in the file.
     enum Contents {
         case absent
-        /// The facts, and whether they agree with their checksum; nil when they have none.
+        /// The facts, and whether they match their checksum; nil when they have none.
         case facts(JSON, agree: Bool?)
-        /// The facts cannot be had: why.
+        /// The facts cannot be read, for this reason.
         case unreadable(String)
     }
 
-    /// The text of the file that holds `members`.
+    /// The text of the file with `members`.
     static func text(of members: [(String, JSON)]) -> [UInt8] {
         let sum = (checksumName, JSON.integer(Int64(checksum(of: members))))
         return JSON.object(members + [sum]).bytes + [Lines.feed]
@@ -26,7 +25,7 @@ enum FactsFile {
         JSON.object(members).bytes.withUnsafeBytes { gl_crc32c(0, $0.baseAddress, $0.count) }
     }
 
-    /// What the file at `path` holds. Throws only what is not the file's fault.
+    /// The contents of the file at `path`. Throws only errors that do not concern the file itself.
     static func contents(of path: String, on fileSystem: any FileSystem) throws(SystemError) -> Contents {
         let bytes: [UInt8]?
         do throws(SystemError) {
@@ -56,7 +55,7 @@ enum FactsFile {
         return .facts(.object(others), agree: last.1.integer == Int64(checksum(of: others)))
     }
 
-    /// The facts in the file at `path`, if they can be had.
+    /// The facts in the file at `path`, if they can be read.
     static func facts(in path: String, on fileSystem: any FileSystem) -> JSON? {
         if case .facts(let facts, _)? = try? contents(of: path, on: fileSystem) {
             facts

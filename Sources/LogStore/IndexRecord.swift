@@ -3,27 +3,19 @@ import LogModel
 
 /// One entry of a stream's index: a batch of bytes, or a marker between bytes.
 ///
-/// At rest a record is one or more units of 32 little-endian bytes:
-/// `offset u64 · time µs u64 · length u32 · flags u16 · lines u16 · crc32c(data) u32 · crc32c(record) u32`, followed by
-/// as many detail units as the upper four bits of the flags say; the record's checksum covers the first 28 bytes and
-/// the detail.
+/// On disk a record is one or more units of 32 little-endian bytes: `offset u64 · time µs u64 · length u32 · flags u16
+/// · lines u16 · crc32c(data) u32 · crc32c(record) u32`, followed by as many detail units as the upper four bits of the
+/// flags say. The record's checksum covers the first 28 bytes and the detail.
 public struct IndexRecord: Hashable, Sendable {
-    /// Position in the stream of the first byte.
     public var offset: UInt64
-    /// When the host received the first byte.
     public var time: Timestamp
-    /// Bytes; 0 for a marker.
     public var length: UInt32
-    /// What is special.
     public var flags: RecordFlags
-    /// Line feeds among the bytes.
     public var lines: UInt16
-    /// CRC-32C of the bytes.
     public var checksum: UInt32
-    /// The encoded `RecordDetail`; empty for most.
+    /// The encoded `RecordDetail`; usually empty.
     public var detail: [UInt8]
 
-    /// A record from its parts.
     public init(
         offset: UInt64,
         time: Timestamp,
@@ -42,27 +34,23 @@ public struct IndexRecord: Hashable, Sendable {
         self.detail = detail
     }
 
-    /// Size of a unit.
     public static let unitSize = 32
-    /// Most detail units a record can have.
+    /// Maximum number of detail units of a record.
     public static let maximumDetailUnits = 15
 
-    /// Position just after the last byte.
     public var end: UInt64 { offset + UInt64(length) }
 
     /// Whether this is a marker, which has no bytes.
     public var isMarker: Bool { !flags.isDisjoint(with: .markers) }
 
-    /// Size at rest, in bytes.
     var encodedSize: Int { Self.unitSize * (1 + detailUnits) }
 
     private var detailUnits: Int { (detail.count + Self.unitSize - 1) / Self.unitSize }
 
-    /// Appends the record's units to `out`.
     func encode(into out: inout [UInt8]) {
         let start = out.count
         let units = detailUnits
-        precondition(units <= Self.maximumDetailUnits, "details are made by this room and are small")
+        precondition(units <= Self.maximumDetailUnits, "details are encoded by this module and are small")
         out.append(contentsOf: repeatElement(0, count: encodedSize))
         out.withUnsafeMutableBytes { bytes in
             let whole = UnsafeMutableRawBufferPointer(rebasing: bytes[start...])
@@ -77,7 +65,7 @@ public struct IndexRecord: Hashable, Sendable {
         }
     }
 
-    /// The record at the start of `bytes` and the size it takes there; nil when it is torn or damaged.
+    /// The record at the start of `bytes` and its size; nil when it is torn or damaged.
     static func decode(_ bytes: UnsafeRawBufferPointer) -> (record: IndexRecord, size: Int)? {
         guard bytes.count >= unitSize else {
             return nil
@@ -103,13 +91,13 @@ public struct IndexRecord: Hashable, Sendable {
         return (record, size)
     }
 
-    /// Whether `bytes` hold all of the record that begins them, sound or not.
+    /// Whether `bytes` contain all of the record that begins there, valid or not.
     static func isWhole(_ bytes: UnsafeRawBufferPointer) -> Bool {
         bytes.count >= unitSize && bytes.count >= unitSize * (1 + Int(bytes.littleEndian(at: 20) as UInt16 >> 12))
     }
 
-    /// The checksum of a whole record: its first 28 bytes, then its detail. An all-zero record never has it, because
-    /// CRC-32C of zeros is not zero.
+    /// The checksum of a whole record: its first 28 bytes, then its detail. It never matches an all-zero record,
+    /// because CRC-32C of zeros is not zero.
     private static func checksum(of whole: UnsafeRawBufferPointer) -> UInt32 {
         let head = gl_crc32c(0, whole.baseAddress, 28)
         return gl_crc32c(head, whole.baseAddress! + unitSize, whole.count - unitSize)

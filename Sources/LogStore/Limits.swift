@@ -1,43 +1,43 @@
-/// The store's fixed numbers, each with its reason.
+/// The store's fixed limits, with their reasons.
 public enum StoreLimits {
-    /// The version of the format that this code writes; a newer one it reads as far as it can, and never writes.
+    /// The format version that this code writes. Newer ones are read as far as possible, and never written.
     public static let formatVersion = 1
-    /// Text per block. zstd's ratio on logs stops growing about here (measured: 64 KiB 3.9, 256 KiB 7.5 on boot logs),
-    /// and one block is decoded in about 150 µs.
+    /// Text per block. zstd's ratio on logs levels off about here (measured: 64 KiB 3.9, 256 KiB 7.5 on boot logs), and
+    /// a block is decoded in about 150 µs.
     public static let blockTarget = 256 << 10
-    /// A block is cut in mid-line here, when no line ended since `blockTarget`.
+    /// A block is cut in mid-line at this size, when no line ended since `blockTarget`.
     public static let blockLimit = 320 << 10
-    /// Index records per block: bounds the index of a stream that trickles byte by byte, or of a flood of markers.
+    /// Index records per block: limits the index of a stream that arrives byte by byte, or of a flood of markers.
     public static let recordsPerBlock = 8192
-    /// Index records that one block can have at most. Markers alone cannot end a block, for the next would begin at the
-    /// same position: beyond this many at one position, without a byte between them, nothing more is told.
+    /// Maximum number of index records of one block. Markers alone cannot end a block, because the next would begin at
+    /// the same position: beyond this number at one position further markers are dropped.
     public static let recordsLimit = 2 * recordsPerBlock
     /// Blocks per segment: 16 MiB of text is the unit of retention.
     public static let blocksPerSegment = 64
-    /// Lines that one index record can count; a batch with more is cut in two.
+    /// Maximum number of lines in one index record; a batch with more is split.
     public static let linesPerRecord = Int(UInt16.max)
-    /// A clock that steps back by more microseconds than this closes the block; less is taken for jitter.
+    /// A clock that steps back by more microseconds than this closes the block; less counts as jitter.
     public static let clockTolerance: Int64 = 1_000_000
-    /// What a file costs at least on disk, however short: one block of the file system.
+    /// The minimum disk usage of a file: one block of the file system.
     public static let fileCost = 4096
-    /// A stream continues at the next multiple of this after the host went down uncleanly, so that no position that a
-    /// reader may have saved is ever given to other bytes.
+    /// A stream continues at the next multiple of this after an unclean end of the host, so that no position that a
+    /// reader may have saved is assigned to other bytes.
     public static let restartStride: UInt64 = 1 << 32
-    /// The first position that can have been used before `position`, since the last jump.
+    /// The first position since the last jump before `position`.
     static func lastJump(before position: UInt64) -> UInt64 {
         position == 0 ? 0 : (position - 1) / restartStride * restartStride
     }
 
     /// Bytes of the file system that are left free, or a twentieth of it where that is less.
     public static let keptFree = 1 << 30
-    /// Boot heads kept of each stream when the segments around them go, and how much of each.
+    /// Number of boot heads kept of each stream whose segments were removed.
     public static let headsKept = 8
-    /// Bytes of text kept of a boot whose segment goes.
+    /// Bytes of text in a boot head.
     public static let headLength = 256 << 10
-    /// An idle active pair is sealed from this size up.
+    /// Idle active pairs are sealed from this size up.
     public static let idleSealMinimum = 16 << 10
     /// Microseconds without a byte after which an active pair is sealed.
     public static let idleSealAfter: Int64 = 3600 * 1_000_000
-    /// Bytes kept in a stream's `quarantine` folder; older ones go first.
+    /// Maximum size of a stream's `quarantine` folder, in bytes; older files are removed first.
     public static let quarantineLimit = 1 << 20
 }

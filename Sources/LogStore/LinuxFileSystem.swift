@@ -2,14 +2,11 @@ import CLinux
 import Glibc
 import SystemIO
 
-/// The host's file systems.
 public struct LinuxFileSystem: FileSystem {
-    /// Access of the files made: 0640, so that a log reader's group suffices to read.
+    /// Permissions of new files: 0640, so that the group of log readers can read.
     static let fileMode: mode_t = 0o640
-    /// Access of the folders made.
     static let directoryMode: mode_t = 0o750
 
-    /// The host's file systems.
     public init() {}
 
     public func open(_ path: String, _ mode: OpenMode) throws(SystemError) -> FileID {
@@ -19,7 +16,7 @@ public struct LinuxFileSystem: FileSystem {
             case .update: O_RDWR
             case .create: O_RDWR | O_CREAT
             }
-        // Without waiting: a pipe in a file's place would keep us until somebody writes to it.
+        // Non-blocking: a pipe in a file's place would block until it has a writer.
         let number = try systemCall("open", path) {
             gl_open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, Self.fileMode)
         }

@@ -1,4 +1,4 @@
-// LogStore: where what a VM says rests, and how it is found again. Text is the truth, metadata stands beside it.
+// LogStore: stores and reads logs. Text is authoritative; metadata is stored beside it.
 //
 //     <root>/lock                          flocked by who keeps the whole store within bounds     Retention
 //     <root>/reserve                       disk set aside for when it is full                     Reserve
@@ -13,24 +13,24 @@
 //                   <offset20>.head.zst    a boot's head, outliving its segment                   BootHeads
 //                   quarantine/            bytes that failed their checksum                       PairRepair
 //
-// What always holds:
-// 1. A position is a byte's offset in its stream since the stream began; it is never given to another byte.
-// 2. Text is written before its index record; the index write is the commit. Readers never serve a byte beyond it.
-// 3. A pair has one writer, and is closed before the sealer touches it. It is removed only after the segment that holds
-//    its bytes was synced; while both are there they say the same, and the segment is believed.
+// Invariants:
+// 1. A position is a byte's offset in its stream since the stream began; it is never assigned to another byte.
+// 2. Text is written before its index record; the index write is the commit. Readers never return a byte beyond it.
+// 3. A pair has one writer, and is closed before the sealer touches it. It is removed only after the segment with its
+//    bytes was synced; while both exist they have the same contents, and the segment takes precedence.
 // 4. A closed segment never changes. A growing one only grows, by whole blocks.
-// 5. Times do not decrease from a block's first bytes on; a clock that steps back by more than a second closes the block. Nothing is
-//    assumed of the order of blocks.
-// 6. What is missing is said: by a gap marker where the writer knew, by the reader where positions are missing.
-// 7. After the death of the process nothing committed is lost, and what a live stream had written beyond is kept. After
-//    the death of the host, what the last sync had seen is kept, and the stream goes on at the next multiple of 2^32.
+// 5. Times do not decrease from a block's first bytes on; a clock that steps back by more than a second closes the
+//    block. The order of blocks is not assumed.
+// 6. Missing bytes are reported: by a gap marker where the writer knew, by the reader where positions are missing.
+// 7. After a crash of the process nothing committed is lost, and text written beyond the index is recovered. After a
+//    crash of the host, everything synced is kept, and the stream continues at the next multiple of 2^32.
 //
 // A block's life: `StreamWriter` appends to an active pair; at 256 KiB the pair is closed; `StreamSealer` compresses it
-// into the growing segment; a sync confirms it and the pair goes; `Retention` removes the oldest segments, after
-// `BootHeads` has copied out the heads of the boots in them. `StreamReader` finds any position in whichever file holds
-// it now, `Follower` is a reader with a cursor, `PairRepair` and `StreamRecovery` make whole what a crash left.
+// into the growing segment; after a sync the pair is removed; `Retention` removes the oldest segments, after
+// `BootHeads` has copied out the heads of the boots in them. `StreamReader` finds any position in whichever file has
+// it, `Follower` is a reader with a cursor, `PairRepair` and `StreamRecovery` repair a stream after a crash.
 //
-// Damage is one stream's affair: a file that cannot be read, or that something else lies in the place of, is a gap for
-// readers (`StreamFiles`, `LostEnd`), is set aside by the writer (`StreamRecovery`), and is named by `StoreCheck`.
+// Damage is confined to one stream: a file that cannot be read, or has another file in its place, is a gap for readers
+// (`StreamFiles`, `LostEnd`), is set aside by the writer (`StreamRecovery`), and is reported by `StoreCheck`.
 //
 // The bytes of every file are specified in docs/format.md.

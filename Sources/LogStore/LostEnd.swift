@@ -1,17 +1,17 @@
 import LogModel
 import SystemIO
 
-/// What a stream is known to have held after its last byte now.
+/// The known contents of a stream after its present end.
 public struct LostEnd: Hashable, Sendable {
-    /// How many bytes; nil when that is not known.
+    /// The number of bytes; nil when it is unknown.
     public var bytes: UInt64?
-    /// When the stream's folder changed last.
+    /// When the stream's folder was last changed.
     public var time: Timestamp
 }
 
 extension StreamLayout {
-    /// How far the stream is known to have come: `extents.json` tells it of what was sealed, `writer.json` of all when
-    /// the VM was closed.
+    /// The known end of the stream: `extents.json` records what was sealed, `writer.json` the end when the VM was
+    /// closed.
     func knownEnd(on fileSystem: any FileSystem) -> Cursor {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         let folder = parts.dropLast().joined(separator: "/")
@@ -27,7 +27,7 @@ extension StreamLayout {
 }
 
 extension StreamReader {
-    /// What is lost after `cursor`, which is where the stream ends now; nil when nothing is known to be.
+    /// The loss after `cursor`, which is the stream's present end; nil when none is known.
     public func lostEnd(after cursor: Cursor) -> LostEnd? {
         var known = files.layout.knownEnd(on: files.fileSystem).offset
         var isKnown = true

@@ -7,15 +7,15 @@ struct PairCheck {
     let layout: StreamLayout
     let base: UInt64
     let fileSystem: any FileSystem
-    /// Whether a writer may be adding to it just now.
+    /// Whether a writer may be appending to it.
     let isGrowing: Bool
 
-    /// The index's records up to the first that is torn or wrong, and what lies behind them.
+    /// The index's records up to the first torn or invalid one, and the bytes after them.
     private struct Index {
         var records: [IndexRecord] = []
         var length = 0
         var size = 0
-        /// Whether a whole record lies behind them, a wrong one.
+        /// Whether a whole, invalid record follows them.
         var isFollowed = false
 
         /// Bytes of text that the records cover.
@@ -32,7 +32,7 @@ struct PairCheck {
         let size = hasLog ? fileSystem.status(log)?.size ?? 0 : 0
         let most = base..<base + UInt64(size)
         guard hasIndex else {
-            // The text's file is made first.
+            // The text's file is created first.
             return ([], size == 0 ? [] : [Fault(path: log, problem: "its index is missing", lost: most)])
         }
         var index = Index()
@@ -75,7 +75,7 @@ struct PairCheck {
         lost: Range<UInt64>,
         _ faults: inout [Fault]
     ) throws(SystemError) {
-        // What vanished meanwhile is sealed; the second look sees it.
+        // A file that vanished meanwhile was sealed; the second scan finds it.
         guard error.isDamagedFile || error.code == SystemError.notFound else {
             throw error
         }
@@ -101,7 +101,7 @@ struct PairCheck {
         return index
     }
 
-    /// The stretches of text that agree with their records.
+    /// The ranges of text that match their records.
     private func checkText(_ records: [IndexRecord], _ faults: inout [Fault]) throws(SystemError) -> [IntactRange] {
         let path = layout.log(base)
         let file = try StoredFile(path, .read, on: fileSystem)

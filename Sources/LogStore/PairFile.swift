@@ -2,7 +2,8 @@ import CLinux
 import LogModel
 import SystemIO
 
-/// An active pair, for reading: the text as it came, and the index records that say how much of it is committed.
+/// An active pair, for reading: the text as received, and the index records, which determine how much of it is
+/// committed.
 final class PairFile {
     let base: UInt64
     private let log: StoredFile
@@ -18,16 +19,14 @@ final class PairFile {
         try refresh()
     }
 
-    /// Position just after the last committed byte.
     var end: UInt64 { base + UInt64(committedLength) }
 
-    /// Markers after the last committed byte.
     var trailingMarkers: Int { records.reversed().prefix { $0.isMarker && $0.offset == end }.count }
 
-    /// Reads the records that came since; whether there were any.
+    /// Reads new records; returns whether there were any.
     ///
-    /// Stops, without error, at the first record that is torn or does not continue the one before: a writer at work
-    /// will complete it, recovery will cut it. An index that became shorter was repaired, and is read anew.
+    /// Stops, without error, at the first record that is torn or does not continue the one before: a writer will
+    /// complete it, recovery will cut it. An index that became shorter was repaired, and is read again.
     @discardableResult
     func refresh() throws(SystemError) -> Bool {
         let size = try index.size
@@ -56,11 +55,11 @@ final class PairFile {
         return records.count > before
     }
 
-    /// More than a full pair's index takes.
+    /// More than a full pair's index.
     static let indexLimit = StoreLimits.recordsLimit * IndexRecord.unitSize * (1 + IndexRecord.maximumDetailUnits)
 
-    /// The records from the one at `firstRecord` on, with their text, up to the first whose bytes are not what its
-    /// checksum says; nil when that is the first.
+    /// The records from index `firstRecord` on, with their text, up to the first whose bytes do not match its checksum;
+    /// nil when that is the first.
     func block(from firstRecord: Int, _ memory: inout BlockMemory) throws(SystemError) -> Block? {
         let start = firstRecord < records.count ? records[firstRecord].offset : end
         let storage = memory.storage(for: Int(end - start))

@@ -2,7 +2,7 @@ import CLinux
 import LogModel
 import SystemIO
 
-/// What a pair holds after repair: whole records over whole, checked bytes, and nothing beyond.
+/// The contents of a pair after repair: whole records over whole, verified bytes, and nothing beyond.
 struct RepairedPair {
     var base: UInt64
     var dataLength = 0
@@ -10,13 +10,13 @@ struct RepairedPair {
     var recordCount = 0
     var lastTime: Timestamp?
     var endsMidLine = false
-    /// Markers after the last byte, with those that end the block before when there is no byte.
+    /// Markers after the last byte; without a byte, those at the end of the previous block too.
     var markersAtEnd = 0
-    /// The last source position that a record carries.
+    /// The last source position in a record.
     var source: [UInt8]?
-    /// Whether something committed was found damaged: positions after `end` may have been given to bytes that are gone.
+    /// Whether committed data was damaged: positions after `end` may have been assigned to lost bytes.
     var isDamaged = false
-    /// Bytes that are gone, as far as they are known.
+    /// Bytes known to be lost.
     var lost = 0
 
     var end: UInt64 { base + UInt64(dataLength) }
@@ -36,25 +36,25 @@ struct RepairedPair {
     }
 }
 
-/// Makes a pair whole again after a crash.
+/// Repairs a pair after a crash.
 ///
-/// Data is written before its index record, so after the death of the process alone there is at most text without a
-/// record: a live stream keeps it, marked `recovered`; a replayable one cuts it, for its source will be read again.
-/// After the death of the host anything unsynced may be missing, torn or zero. Then:
-/// - the index is cut at the first record that is torn, does not continue the one before, or whose bytes fail their
-///   checksum;
-/// - what text lies beyond failed bytes goes to quarantine, unless it is all NUL;
+/// Data is written before its index record, so after a crash of the process alone there is at most text without a
+/// record: a live stream keeps it, marked `recovered`; a replayable one cuts it, because its source will be read again.
+/// After a crash of the host anything unsynced may be missing, torn or zero. Then:
+/// - the index is cut at the first record that is torn, does not continue the one before, or whose bytes do not match
+///   their checksum;
+/// - text beyond such bytes is moved to quarantine, unless it is all NUL;
 /// - text without a record is kept up to its first NUL only: a block that was never written reads as zeros.
 ///
-/// Every step can be repeated: a crash during repair leaves a pair that is repaired to the same.
+/// Every step is idempotent: after a crash during repair the pair is repaired to the same result.
 struct PairRepair {
     let layout: StreamLayout
     let fileSystem: any FileSystem
     let isReplayable: Bool
-    /// Whether the host, not only the process, died while the pair was written.
+    /// Whether the host, not only the process, crashed while the pair was written.
     let hostDied: Bool
 
-    /// Repairs the pair at `base`; bytes at or after `limit` (the next extent's base) are cut.
+    /// Repairs the pair at `base`; bytes from `limit` (the next extent's base) on are cut.
     func repair(_ base: UInt64, limit: UInt64?) throws(SystemError) -> RepairedPair {
         let log = try StoredFile(layout.log(base), .create, on: fileSystem)
         let index = try StoredFile(layout.index(base), .create, on: fileSystem)
@@ -70,12 +70,12 @@ struct PairRepair {
             quarantine(tail, at: pair.end)
         }
         if logSize > ceiling, limit == nil {
-            // More than a pair can hold was never ours.
+            // The pair exceeds the limits, so the writer has not created it.
             pair.isDamaged = true
         }
         let keepsTail = !hasFailedBytes && !isReplayable
         let kept = keepsTail ? (hostDied ? tail.prefix { $0 != 0 } : tail) : []
-        // Text before index: a crash between the two must not leave bytes that failed, without a record, to be kept.
+        // Text before index: a crash in between must not leave invalid bytes without a record, which would be kept.
         try cut(log, from: logSize, to: pair.dataLength + kept.count)
         try cut(index, from: indexSize, to: pair.indexLength)
         let added = recovered(kept, of: text, pair)
@@ -97,7 +97,7 @@ struct PairRepair {
         }
     }
 
-    /// What the index says as far as it is whole and the bytes agree, and whether it ended because they did not.
+    /// The valid prefix of the index whose bytes match, and whether it ended because of a mismatch.
     private func accepted(
         _ base: UInt64,
         _ text: [UInt8],
@@ -114,7 +114,7 @@ struct PairRepair {
                     record.end <= limit ?? .max, pair.recordCount < StoreLimits.recordsLimit,
                     pair.dataLength + Int(record.length) <= StoreLimits.blockLimit
                 else {
-                    // A torn record is shorter than it says; one that is all there and wrong was damaged.
+                    // A torn record is shorter than its length; a whole, invalid one was damaged.
                     pair.isDamaged = IndexRecord.isWhole(rest)
                     return
                 }
@@ -137,8 +137,8 @@ struct PairRepair {
         }
     }
 
-    /// Records for text that was written but not yet recorded. Their time is when the log was last written, which is
-    /// when the last of them came, but never before that of the record before.
+    /// Records for text that was written and not recorded. Their time is the log's modification time, when the last of
+    /// it was received, but not before that of the previous record.
     private func recovered(_ kept: ArraySlice<UInt8>, of text: [UInt8], _ pair: RepairedPair) -> [IndexRecord] {
         let modified = Timestamp(microseconds: fileSystem.status(layout.log(pair.base))?.modified ?? 0)
         let time = max(pair.lastTime ?? modified, modified)
@@ -166,8 +166,8 @@ struct PairRepair {
         return records
     }
 
-    /// Keeps damaged bytes for whoever wants to look at them, within `StoreLimits.quarantineLimit`. Best effort: that
-    /// it fails must not keep a stream from being written.
+    /// Keeps damaged bytes for inspection, within `StoreLimits.quarantineLimit`. Best effort: a failure must not
+    /// prevent writing.
     private func quarantine(_ bytes: ArraySlice<UInt8>, at offset: UInt64) {
         guard bytes.contains(where: { $0 != 0 }) else {
             return

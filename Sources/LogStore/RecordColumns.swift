@@ -1,10 +1,10 @@
 import LogModel
 
-/// A block's records as columns of varints: how they rest in a sealed block, where whole records would cost more than
-/// the compressed text.
+/// A block's records as columns of varints: their form in a sealed block, where whole records would take more space
+/// than the compressed text.
 ///
 /// Order: time steps (zigzag), lengths, flags, lines, then for each record with a detail its length and bytes. Offsets
-/// follow from the lengths; checksums of single records are dropped, for the block has its own.
+/// follow from the lengths. Single records have no checksums, because the block has one.
 enum RecordColumns {
     private static let hasDetail: UInt64 = 1 << 12
 
@@ -30,8 +30,7 @@ enum RecordColumns {
         }
     }
 
-    /// The records that `bytes` spell, from `base` on; nil when they do not add up to `count` records and `length`
-    /// bytes.
+    /// Decodes the records from `base` on; nil when they are not `count` records with `length` bytes.
     static func decode(
         _ bytes: UnsafeRawBufferPointer,
         base: UInt64,

@@ -1,9 +1,9 @@
 import LogModel
 import SystemIO
 
-// What retention writes down of what it removes, so that nobody takes it for damage.
+// What retention records about removed data, so that it is not taken for damage.
 extension Retention {
-    /// Changes what `extents.json` says of a stream.
+    /// Updates a stream's `extents.json`.
     func update(
         _ layout: StreamLayout,
         _ change: (inout SealedExtents) throws(SystemError) -> Void
@@ -17,7 +17,7 @@ extension Retention {
         Set(try layout.extents(on: store.fileSystem).filter { $0.kind == .head }.map(\.base))
     }
 
-    /// Takes up which boot heads came, grew and went since `earlier` was all there were.
+    /// Records which boot heads were added, extended and removed since `earlier`.
     func noteHeads(
         since earlier: Set<UInt64>,
         _ layout: StreamLayout,

@@ -1,40 +1,38 @@
 import LogModel
 import SystemIO
 
-/// How much may be kept, of one VM.
+/// The limits of one VM's log.
 public struct Quota: Hashable, Sendable {
     /// Bytes on disk of all the VM's streams together.
     public var bytes: Int
-    /// Oldest entry's age in microseconds; nil: any.
+    /// Maximum age of an entry in microseconds; nil: none.
     public var age: Int64?
 
-    /// 100 MiB of any age: about 500 MiB of text, docker's default kept of a container.
+    /// 100 MiB of any age: about 500 MiB of text, what docker keeps of a container by default.
     public static let standard = Quota(bytes: 100 << 20, age: nil)
 
-    /// A quota from its parts.
     public init(bytes: Int, age: Int64? = nil) {
         self.bytes = bytes
         self.age = age
     }
 }
 
-/// Keeps the store within its bounds: what goes is the oldest segment of the biggest stream of the VM concerned.
+/// Keeps the store within its limits: removes the oldest segment of the largest stream of the VM concerned.
 ///
-/// Of each stream the newest extent stays, so that what is being written never goes, and what goes is always the oldest,
-/// so that it leaves no hole; boot heads go last. Owned by the sealer's thread.
+/// Of each stream the newest extent stays, so that data being written is never removed, and the oldest is removed
+/// first, so that there are no holes; boot heads are removed last. Owned by the sealer's thread.
 public final class Retention {
     let store: Store
     private let compressor = Compressor()
-    /// The bounds of one VM.
     let quota: @Sendable (VMIdentity) -> Quota
-    /// Bytes that all VMs together may take; nil: any number.
+    /// The limit of all VMs together, in bytes; nil: none.
     lazy var total = makeTotal()
     private let makeTotal: @Sendable () -> Int?
     private let deletedAge: Int64
     private var usages: [String: Int] = [:]
-    /// How much each VM has grown since it was looked at, and how much it may before it is again.
+    /// How much each VM has grown since its last check, and the growth that triggers the next.
     private var growths: [String: (bytes: Int, step: Int)] = [:]
-    /// Held while this process is the one that looks at all VMs.
+    /// Held while this process is the one that checks all VMs.
     private var lock: StoredFile?
 
     /// What was removed.
@@ -45,11 +43,11 @@ public final class Retention {
         public var files = 0
     }
 
-    /// A deleted VM's history stays seven days.
+    /// A deleted VM's history is kept for seven days.
     public static let standardDeletedAge: Int64 = 7 * 86_400 * 1_000_000
 
-    /// Retention over `store`: of each VM `quota`, of all together `total` bytes, of a deleted VM its history for
-    /// `deletedAge` microseconds. `total` is asked for once, at first use: finding it may take as long as the disk does.
+    /// Retention over `store`: `quota` for each VM, `total` bytes for all together, `deletedAge` microseconds for the
+    /// history of a deleted VM. `total` is called once, at first use: it may have to wait for the disk.
     public init(
         store: Store,
         total: @autoclosure @escaping @Sendable () -> Int? = nil,
@@ -62,8 +60,8 @@ public final class Retention {
         self.quota = quota
     }
 
-    /// Looks at all VMs: removes what is too old, the deleted ones whose time is over, and what is too much. Does nothing
-    /// while another process does. A VM that cannot be looked at keeps no other from it; its error is thrown at the end.
+    /// Checks all VMs: removes what is too old, expired deleted VMs, and what exceeds the limits. Does nothing while
+    /// another process does this. An error of one VM does not stop the others; it is thrown at the end.
     public func enforceAll(now: Timestamp) throws(SystemError) -> Freed {
         var freed = Freed()
         guard try isResponsible() else {
@@ -98,7 +96,7 @@ public final class Retention {
     }
 
     /// Brings one VM, which has just grown by `bytes`, within its quota, and the store within its total. Not at every
-    /// call: looking costs as much as there are files.
+    /// call: the cost depends on the number of files.
     public func enforce(vm directory: String, grownBy bytes: Int, now: Timestamp) throws(SystemError) -> Freed {
         if let growth = growths[directory], growth.bytes + bytes < growth.step {
             growths[directory]?.bytes += bytes
@@ -133,13 +131,13 @@ public final class Retention {
         return freed
     }
 
-    /// A VM is looked at when it has grown by such a part of its quota, and when it has too much it gives up such a part
-    /// more, so that looking and removing are worth it.
+    /// A VM is checked when it has grown by this part of its quota, and is reduced by this part more than necessary, so
+    /// that checks are worth their cost.
     private static let steps = 32
 
     private func enforceTotal() throws(SystemError) -> Freed {
         var freed = Freed()
-        // Looked at once: what is removed here may be free only later.
+        // Computed once: removed files may be freed only later.
         guard let bound = bound(for: usages.values.reduce(0, +)) else {
             return freed
         }
@@ -170,8 +168,8 @@ public final class Retention {
         return freed
     }
 
-    /// What all VMs together may take, when that is less than the `usage`: the total, and less where the disk is nearly
-    /// full. But a disk that others fill costs at most three quarters of what is kept.
+    /// The limit of all VMs together, when it is below `usage`: the total, and less where the disk is nearly full. A
+    /// disk that is filled by other programs reduces it by three quarters of the usage at most.
     private func bound(for usage: Int) -> Int? {
         var bound = total.map { $0 - min(reserve, $0 / 2) } ?? .max
         if let space = store.fileSystem.space(at: store.root) {
@@ -181,11 +179,11 @@ public final class Retention {
         return bound < usage ? bound : nil
     }
 
-    /// What the disk set aside takes: it counts as a part of the total, but for no more than half of it.
+    /// Disk usage of the reserve: it counts against the total, up to half of it.
     private var reserve: Int { store.fileSystem.status(Reserve.path(in: store.root))?.size ?? 0 }
 
-    /// Removes the oldest segments and unsealed pairs of the VM's biggest stream, until about `excess` bytes are freed or
-    /// another stream is the biggest; nil when nothing may go.
+    /// Removes the oldest segments and unsealed pairs of the VM's largest stream, until about `excess` bytes are freed
+    /// or another stream is the largest; nil when nothing may be removed.
     private func evict(_ excess: Int, of vm: String, limit: Int) throws(SystemError) -> Freed? {
         var streams: [(stream: StreamID, usage: Int)] = []
         for stream in try store.streams(of: vm) {
@@ -199,7 +197,7 @@ public final class Retention {
                 return try evict(victims, of: stream)
             }
         }
-        // Nothing is left but what is in quarantine, heads, and what is newest.
+        // Only quarantine, heads, and the newest extents are left.
         for (stream, _) in streams {
             let layout = StreamLayout(path: store.path(of: stream))
             if store.fileSystem.status(layout.quarantine) != nil,
@@ -211,8 +209,8 @@ public final class Retention {
         return try evictHead(of: streams.map(\.stream), limit: limit)
     }
 
-    /// Removes the oldest boot head, if the heads alone take more than half of `limit`: while a flood waits to be sealed
-    /// the VM may take more than its share for a moment, and no head goes for that.
+    /// Removes the oldest boot head, if the heads alone take more than half of `limit`: while a flood waits to be
+    /// sealed the VM may exceed its limit for a moment, and no head is removed for that.
     private func evictHead(of streams: [StreamID], limit: Int) throws(SystemError) -> Freed? {
         var oldest: (layout: StreamLayout, extent: StreamLayout.Extent)?
         var total = 0
@@ -229,8 +227,8 @@ public final class Retention {
         return try removeHead(oldest.extent, oldest.layout)
     }
 
-    /// What a VM takes, without what the next sync will free: a burst that is compressed already drives out nothing.
-    /// Not looked into while all of it is within `limit`.
+    /// The VM's disk usage, without what the next sync will free: a compressed burst evicts nothing. Computed only when
+    /// the total usage exceeds `limit`.
     private func usage(of vm: String, within limit: Int) throws(SystemError) -> Int {
         var usage = try store.usage(of: vm)
         guard usage > limit else {
@@ -247,13 +245,13 @@ public final class Retention {
         return usage
     }
 
-    /// The extents that may go, oldest first: all but the newest, whether that is a pair or a segment. A pair whose
-    /// block is sealed already goes with its segment.
+    /// The extents that may be removed, oldest first: all but the newest, whether that is a pair or a segment. A pair
+    /// whose block is sealed is removed with its segment.
     private func evictable(_ stream: StreamID) throws(SystemError) -> some Collection<StreamLayout.Extent> {
         try sorted(StreamLayout(path: store.path(of: stream))).others.dropLast()
     }
 
-    /// A stream's pairs whose blocks are sealed, which go at the next sync, and its other extents but the heads.
+    /// A stream's pairs whose blocks are sealed, which the next sync removes, and its other extents except the heads.
     private func sorted(
         _ layout: StreamLayout
     ) throws(SystemError) -> (sealed: [StreamLayout.Extent], others: [StreamLayout.Extent]) {
@@ -273,7 +271,7 @@ public final class Retention {
         return result
     }
 
-    /// The oldest of what may go, as many as free so many bytes.
+    /// The oldest removable extents that free at least `bytes`.
     private func victims(of stream: StreamID, freeing bytes: Int) throws(SystemError) -> [StreamLayout.Extent] {
         let layout = StreamLayout(path: store.path(of: stream))
         var victims: [StreamLayout.Extent] = []
@@ -285,7 +283,7 @@ public final class Retention {
         return victims
     }
 
-    /// Removes extents that follow one another.
+    /// Removes consecutive extents.
     private func evict(_ victims: [StreamLayout.Extent], of stream: StreamID) throws(SystemError) -> Freed {
         let layout = StreamLayout(path: store.path(of: stream))
         var (start, end) = (UInt64.max, UInt64.min)
@@ -296,7 +294,7 @@ public final class Retention {
                 end = max(end, try self.end(ofPair: victim.base, layout))
                 files.append([layout.log(victim.base), layout.index(victim.base)])
             } else {
-                // The segment before its pairs: whatever a crash leaves of them is what is newest, and will be sealed
+                // The segment before its pairs: pairs that a crash leaves are the newest data, and will be sealed
                 // again.
                 let blocks = try blocks(of: victim, layout)
                 end = max(end, blocks.last?.end ?? victim.base)
@@ -304,7 +302,7 @@ public final class Retention {
                 files.append([layout.segment(victim.base)] + pairs)
             }
         }
-        // What makes room on a full or failing disk must not stop because a head could not be read or written.
+        // Freeing space on a full or failing disk must not depend on reading or writing a head.
         let heads = try self.heads(layout)
         try? BootHeads(layout: layout, fileSystem: store.fileSystem, compressor: compressor)
             .save(range: start..<max(start, end), from: store.reader(of: stream))
@@ -314,7 +312,7 @@ public final class Retention {
                 try noteHeads(since: heads, layout, in: &known)
             }
         }
-        // On a full disk there may be room for it only when the files are gone.
+        // On a full disk there may be room for it only after the files were removed.
         let isNoted = (try? note()) != nil
         var freed = Freed()
         for files in files {
@@ -331,7 +329,7 @@ public final class Retention {
         try SegmentFile.readable(layout.file(segment), on: store.fileSystem)?.headers ?? []
     }
 
-    /// Where a pair ends, as far as it can be read.
+    /// The end of a pair, as far as it can be read.
     private func end(ofPair base: UInt64, _ layout: StreamLayout) throws(SystemError) -> UInt64 {
         do throws(SystemError) {
             return try PairFile(layout, base: base, fileSystem: store.fileSystem).end
@@ -386,14 +384,14 @@ public final class Retention {
         return freed
     }
 
-    /// Removes a VM's whole history. The caller makes sure that nobody writes it.
+    /// Removes a VM's whole history. The caller ensures that it has no writer.
     public func remove(_ vm: Store.VM) throws(SystemError) {
         try removeTree(store.path(of: vm.directory))
         usages[vm.directory] = nil
     }
 
     private func removeTree(_ path: String) throws(SystemError) {
-        // What says whose the folder is goes last: what a crash leaves can still be named, and removed.
+        // The files with the identity are removed last: a folder left by a crash can still be identified and removed.
         let facts: Set<String> = ["vm.json", "meta.json"]
         let names = try store.fileSystem.names(in: path)
         for name in names.filter({ !facts.contains($0) }) + names.filter(facts.contains) {

@@ -1,9 +1,9 @@
 import CLinux
 import LogModel
 
-/// The form of a sealed block, for the sealer and for boot heads.
+/// The encoding of a sealed block, for the sealer and for boot heads.
 enum SealedBlock {
-    /// Appends the block's two frames to `out`; the header's `position` is the caller's to set.
+    /// Appends the block's two frames to `out`; the caller sets the header's `position`.
     static func append(
         text: UnsafeRawBufferPointer,
         records: [IndexRecord],

@@ -1,26 +1,24 @@
 import LogModel
 import SystemIO
 
-/// What `extents.json` remembers of a stream, so that a file that is missing can be told from one that retention
-/// removed: what retention left, and which positions rest in segments and boot heads that were put on disk.
+/// The contents of a stream's `extents.json`, by which a missing file can be distinguished from one that retention
+/// removed: what retention left, and the positions stored in synced segments and boot heads.
 ///
-/// Written when a segment is begun or closed, after the sync that put its blocks on disk and before their pairs go; and
-/// by retention, before it removes. The process that syncs and the one that trims may be two: each changes its own part.
+/// Written when a segment is begun or closed, after the sync of its blocks and before their pairs are removed; and by
+/// retention, before it removes files. These may be two processes: each changes its own part.
 struct SealedExtents: Equatable {
-    /// Bytes before this position were removed by retention, but for those in `heads`.
+    /// Bytes before this position were removed by retention, except for those in `heads`.
     var begin: UInt64 = 0
-    /// The segments, in order. Of the last, which may grow, at least so much.
+    /// The segments, in order. The last one, which may grow, has at least this range.
     var segments: [Range<UInt64>] = []
-    /// The boot heads, in order.
     var heads: [Range<UInt64>] = []
 
-    /// Position after the last byte remembered.
     var end: UInt64 { max(segments.last?.upperBound ?? 0, heads.last?.upperBound ?? 0, begin) }
 
     static let name = "extents.json"
 
-    /// What is known of a stream: what its folder says. Of a stream that was made by a version that writes this file,
-    /// and has none, nothing was sealed or removed yet; of others without a sound file, nothing is known: nil.
+    /// Reads the file of a stream. A stream created by a version that writes this file, and without one, has nothing
+    /// sealed or removed yet; for others without a valid file the result is nil.
     init?(of layout: StreamLayout, on fileSystem: any FileSystem) {
         switch try? FactsFile.contents(of: layout.extentsFile, on: fileSystem) {
         case .facts(let facts, let agree)? where agree != false:
@@ -81,7 +79,7 @@ struct SealedExtents: Equatable {
         try fileSystem.replace(Self.name, in: layout.path, with: text)
     }
 
-    /// What is known of a stream, or else what its files come to.
+    /// The recorded extents of a stream, or else those of its files.
     static func knownOrFound(
         of layout: StreamLayout,
         on fileSystem: any FileSystem
@@ -92,7 +90,7 @@ struct SealedExtents: Equatable {
         return try found(in: layout, on: fileSystem)
     }
 
-    /// What the files in the stream's folder come to.
+    /// The extents of the files in the stream's folder.
     static func found(in layout: StreamLayout, on fileSystem: any FileSystem) throws(SystemError) -> SealedExtents {
         var extents = SealedExtents()
         let present = try layout.extents(on: fileSystem)
@@ -112,7 +110,7 @@ struct SealedExtents: Equatable {
         return extents
     }
 
-    /// Takes up that the segment at `base` ends at `end`, unless retention has removed it since.
+    /// Records that the segment at `base` ends at `end`, unless retention has removed it since.
     mutating func note(segment base: UInt64, upTo end: UInt64) {
         segments.removeAll { $0.lowerBound == base }
         if base < end, end > begin {
@@ -121,7 +119,7 @@ struct SealedExtents: Equatable {
         }
     }
 
-    /// Takes up that retention removes everything before `position`, but for boot heads.
+    /// Records that retention removes everything before `position`, except for boot heads.
     mutating func trim(to position: UInt64) {
         begin = max(begin, position)
         segments.removeAll { $0.upperBound <= begin }

@@ -1,8 +1,8 @@
 import LogModel
 import SystemIO
 
-/// Seals closed pairs, syncs, and keeps the store within bounds. Owned by one low-priority thread per file system,
-/// which calls `seal` for each closed pair and `synchronize` about once a second while `isDirty`.
+/// Seals closed pairs, syncs, and enforces retention. Owned by one low-priority thread for each file system, which
+/// calls `seal` for each closed pair and `synchronize` about once a second while `isDirty`.
 public final class Sealer {
     private let store: Store
     private let compressor = Compressor()
@@ -10,24 +10,23 @@ public final class Sealer {
     private let retention: Retention
     private let clock: any HostClock
     private var memory = BlockMemory()
-    /// A file of the store's file system, kept open: one opened anew would not be told of what failed before.
+    /// A file of the store's file system that is kept open: a newly opened one would not report earlier write errors.
     private var lock: StoredFile?
 
-    /// A sealer over `store` that enforces `retention`.
     public init(store: Store, retention: Retention, clock: any HostClock) {
         self.store = store
         self.retention = retention
         self.clock = clock
     }
 
-    /// Whether sealed blocks wait for a sync, or pairs to be tried again.
+    /// Whether sealed blocks wait for a sync, or pairs for a retry.
     public var isDirty: Bool { streams.values.contains { $0.isDirty } }
 
-    /// Seals the pair at `base`, then brings the VM within its quota. What cannot be sealed now is tried again by
+    /// Seals the pair at `base`, then brings the VM within its quota. What cannot be sealed now is retried by
     /// `synchronize`.
     public func seal(_ base: UInt64, of stream: StreamID) throws(SystemError) {
         let sealer = streamSealer(stream)
-        // The quota is kept even when sealing fails: what it frees may be what sealing needs.
+        // The quota is enforced even when sealing fails: the freed space may be what sealing needs.
         let failure = attempt { () throws(SystemError) in try sealer.seal(base, &memory) }
         let most = StoreLimits.blockLimit
         _ = try retention.enforce(vm: stream.vm, grownBy: most, now: Timestamp(microseconds: clock.wallMicroseconds()))
@@ -36,11 +35,11 @@ public final class Sealer {
         }
     }
 
-    /// Puts everything on disk and removes the pairs whose blocks are there. Returns why a pair could not be sealed or
-    /// removed, if one could not: it is tried again at the next call.
+    /// Syncs everything and removes the pairs of the synced blocks. Returns the error of a pair that could not be
+    /// sealed or removed: it is retried at the next call.
     ///
-    /// A failed sync is never retried as success: everything since the last good one is taken back and sealed again,
-    /// and the error is thrown.
+    /// A failed sync never counts as success later: everything since the last successful one is reverted and sealed
+    /// again, and the error is thrown.
     @discardableResult
     public func synchronize() throws(SystemError) -> SystemError? {
         let failedSync = attempt { () throws(SystemError) in try synchronizeAll() }
@@ -78,12 +77,12 @@ public final class Sealer {
         }
     }
 
-    /// Looks at all VMs, as at the start and once an hour; one process does that for all.
+    /// Checks all VMs, as at the start and once an hour; one process does that for all.
     public func enforceRetention() throws(SystemError) -> Retention.Freed {
         try retention.enforceAll(now: Timestamp(microseconds: clock.wallMicroseconds()))
     }
 
-    /// Forgets a stream that is no longer written, when nothing of it waits; whether that is so.
+    /// Forgets a stream that is not written any more, when nothing of it waits; returns whether it was forgotten.
     public func forget(_ stream: StreamID) -> Bool {
         if streams[stream]?.isDirty == true {
             return false

@@ -1,7 +1,7 @@
 import LogModel
 import SystemIO
 
-/// Something wrong with one file.
+/// An error in one file.
 struct Fault {
     var path = ""
     var problem: String
@@ -9,7 +9,7 @@ struct Fault {
     var remedy = Damage.restore
 }
 
-/// Checks one segment or boot head: every block, and every byte between, before and behind the blocks.
+/// Checks one segment or boot head: every block, and every byte before, between and after the blocks.
 struct SegmentCheck {
     private let file: SegmentFile
     private let base: UInt64
@@ -19,8 +19,8 @@ struct SegmentCheck {
         self.base = base
     }
 
-    /// What can be read and what is wrong. `mayGrow`: it is the last segment, and may not be closed; `pairs`: those that
-    /// are there, one of which may be just being sealed.
+    /// The readable ranges and the errors. `mayGrow`: it is the last segment, and need not be closed; `pairs`: the
+    /// existing pairs, one of which may be in the process of being sealed.
     func run(mayGrow: Bool, pairs: Set<UInt64>) throws(SystemError) -> (intact: [IntactRange], faults: [Fault]) {
         var intact: [IntactRange] = []
         var faults: [Fault] = []
@@ -70,14 +70,14 @@ struct SegmentCheck {
         return (intact, faults)
     }
 
-    /// What is wrong with what lies behind the last block, which must be the index of all.
+    /// Checks the bytes after the last block, which must be the index.
     private func fault(
         _ tail: Range<Int>?,
         _ headers: [BlockHeader],
         mayGrow: Bool,
         pairs: Set<UInt64>
     ) throws(SystemError) -> String? {
-        // A block being sealed has its pair still.
+        // A block being sealed still has its pair.
         let isBeingSealed = mayGrow && pairs.contains(headers.last?.end ?? base)
         guard let tail else {
             if headers.isEmpty {
@@ -96,7 +96,7 @@ struct SegmentCheck {
 }
 
 extension BlockHeader {
-    /// Whether `records` are those that this header was made of.
+    /// Whether `records` match this header.
     func isRight(for records: [IndexRecord]?) -> Bool {
         guard let records else {
             return false

@@ -2,17 +2,17 @@ import CLinux
 import LogModel
 import SystemIO
 
-/// A segment or a boot head, for reading: sealed blocks one after another, and, once it is closed, their index.
+/// A segment or a boot head, for reading: sealed blocks in sequence, and, once it is closed, their index.
 ///
-/// A growing segment is read by walking its headers, a closed one by its index. A block is listed only when all of it
-/// is in the file. Where a header is damaged the walk goes on at the next sound one.
+/// A growing segment is read by walking its headers, a closed one by its index. A block is listed only when it is
+/// complete. After a damaged header the walk continues at the next valid one.
 final class SegmentFile {
     private let file: StoredFile
     private(set) var headers: [BlockHeader] = []
     private(set) var isClosed = false
-    /// Where the last block listed ends.
+    /// The end of the last listed block.
     private(set) var length = 0
-    /// The file's length when it was last looked at.
+    /// The file's length at the last refresh.
     private(set) var size = 0
 
     init(path: String, fileSystem: any FileSystem) throws(SystemError) {
@@ -20,7 +20,7 @@ final class SegmentFile {
         try refresh()
     }
 
-    /// The file at `path`; nil when it cannot be read, or something else lies in its place.
+    /// The file at `path`; nil when it cannot be read, or another kind of file is in its place.
     static func readable(_ path: String, on fileSystem: any FileSystem) throws(SystemError) -> SegmentFile? {
         do throws(SystemError) {
             return try SegmentFile(path: path, fileSystem: fileSystem)
@@ -32,11 +32,11 @@ final class SegmentFile {
         }
     }
 
-    /// Whether something lies after the last block that is neither a block nor the index: a block being written, the
-    /// rest of a torn one, or damage.
+    /// Whether the bytes after the last block are neither a block nor the index: a block being written, the rest of a
+    /// torn one, or damage.
     var hasTail: Bool { !isClosed && length < size }
 
-    /// Whether what lies after the last block began to be the segment's index: no block is lost with it.
+    /// Whether the bytes after the last block are the beginning of the index: then no block is lost.
     var hasTornIndex: Bool {
         get throws(SystemError) {
             guard hasTail else {
@@ -44,7 +44,7 @@ final class SegmentFile {
             }
             let start = try file.read(at: length, count: SkippableFrame.headerSize + 4)
             return start.withUnsafeBytes { bytes in
-                // Too short to be anything but torn; a block's own pair would still be there.
+                // Too short to be anything but torn; a block would still have its pair.
                 bytes.count < SkippableFrame.headerSize + 4
                     || bytes.littleEndian(at: 0) as UInt32 == SkippableFrame.magic
                         && bytes.littleEndian(at: SkippableFrame.headerSize) as UInt32 == SegmentIndex.tag
@@ -52,11 +52,11 @@ final class SegmentFile {
         }
     }
 
-    /// Looks for blocks added since, and reads anew what was cut; whether anything changed.
+    /// Reads added blocks, and everything again after a cut; returns whether anything changed.
     @discardableResult
     func refresh() throws(SystemError) -> Bool {
         let now = try file.size
-        // The file may have been cut and have grown again since: then the last block is not the one known.
+        // The file may have been cut and have grown again: then the last block differs from the known one.
         var isOther = isClosed ? now != size : length > now
         if !isClosed, !isOther, let last = headers.last {
             isOther = try header(at: last.position, size: now) != last
@@ -80,7 +80,7 @@ final class SegmentFile {
         return true
     }
 
-    /// The blocks from `start` on, by their own headers, and what lies before, between and after them.
+    /// The blocks from `start` on, by their headers, and the bytes before, between and after them.
     func walk(from start: Int) throws(SystemError) -> (headers: [BlockHeader], others: [Range<Int>]) {
         var headers: [BlockHeader] = []
         var others: [Range<Int>] = []
@@ -104,12 +104,11 @@ final class SegmentFile {
         return (headers, others)
     }
 
-    /// The bytes in `range` of the file.
     func bytes(in range: Range<Int>) throws(SystemError) -> [UInt8] {
         try file.read(at: range.lowerBound, count: range.count)
     }
 
-    /// The next place that looks like the beginning of a skippable frame of ours.
+    /// The next position of a skippable frame's magic number.
     private func nextMagic(after start: Int) throws(SystemError) -> Int? {
         let window = 64 << 10
         var at = start + 1
@@ -173,7 +172,7 @@ final class SegmentFile {
         return Self.records(of: header, payload: payload, decompressor)
     }
 
-    /// A block, decoded and checked; nil when it is damaged.
+    /// A block, decoded and verified; nil when it is damaged.
     func block(
         _ header: BlockHeader,
         _ decompressor: Decompressor,
@@ -197,8 +196,8 @@ final class SegmentFile {
         }
         let payload = Array(whole[SkippableFrame.headerSize..<frameStart])
         return Block(offset: header.offset, storage: storage, length: target.count) {
-            // The payload's checksum was right when the header was read; if the columns make no sense all the same,
-            // the text is served as one record at the block's earliest time.
+            // The payload's checksum was valid when the header was read; if the columns are inconsistent nevertheless,
+            // the text is returned as one record at the block's earliest time.
             Self.records(of: header, payload: payload, Decompressor())
                 ?? [IndexRecord(offset: header.offset, time: header.timeRange.lowerBound, length: header.rawLength)]
         }

@@ -1,11 +1,11 @@
 import LogModel
 import SystemIO
 
-/// What closes a segment: all block headers in one skippable frame, then a seek table that zstd's own seekable
-/// decoders understand.
+/// The end of a closed segment: all block headers in one skippable frame, then a seek table for zstd's own seekable
+/// decoders.
 enum SegmentIndex {
     static let tag = UInt32(littleEndianBytes: "GLS1")
-    /// A block's fields, its file position (u64), its payload's length (u32) and four bytes of room.
+    /// A block's fields, its file position (u64), its payload's length (u32) and four reserved bytes.
     static let entrySize = BlockHeader.fieldsSize + 16
     private static let seekableMagic: UInt32 = 0x8F92_EAB1
     private static let footerSize = 9
@@ -20,7 +20,7 @@ enum SegmentIndex {
                 body.appendLittleEndian(UInt32(0))
             }
         }
-        // Two frames a block: the skippable one decodes to nothing.
+        // Two frames for each block: the skippable one decodes to nothing.
         out.appendLittleEndian(SkippableFrame.seekTableMagic)
         out.appendLittleEndian(UInt32(headers.count * 2 * seekEntrySize + footerSize))
         for header in headers {
@@ -34,9 +34,9 @@ enum SegmentIndex {
         out.appendLittleEndian(seekableMagic)
     }
 
-    /// The headers of a closed segment; nil when it has no sound index.
+    /// The headers of a closed segment; nil when it has no valid index.
     static func read(from file: StoredFile, size: Int) throws(SystemError) -> [BlockHeader]? {
-        // One read gets the whole tail of a full segment.
+        // One read covers the whole tail of a full segment.
         let fullTail = StoreLimits.blocksPerSegment * (entrySize + 2 * seekEntrySize) + 64
         let tailSize = min(size, fullTail)
         let tail = try file.read(at: size - tailSize, count: tailSize)

@@ -1,14 +1,14 @@
 import CLinux
 
-/// zstd's skippable frames (RFC 8878, section 3.1.2): `magic u32 · size u32 · payload`; decoders pass over them.
+/// zstd's skippable frames (RFC 8878, section 3.1.2): `magic u32 · size u32 · payload`; decoders skip them.
 enum SkippableFrame {
-    /// Ours: block headers and segment indexes.
+    /// For block headers and segment indexes.
     static let magic: UInt32 = 0x184D_2A5C
-    /// The seek table's, as the zstd seekable format has it.
+    /// For the seek table, as in the zstd seekable format.
     static let seekTableMagic: UInt32 = 0x184D_2A5E
     static let headerSize = 8
 
-    /// Appends a frame of ours whose payload is `tag`, a checksum, and what `body` appends.
+    /// Appends a frame whose payload is `tag`, a checksum, and what `body` appends.
     static func append(tag: UInt32, to out: inout [UInt8], _ body: (inout [UInt8]) -> Void) {
         let start = out.count
         out.appendLittleEndian(magic)
@@ -26,7 +26,7 @@ enum SkippableFrame {
         }
     }
 
-    /// What follows tag and checksum in `payload`, when both are right.
+    /// What follows tag and checksum in `payload`, when both are valid.
     static func body(of payload: UnsafeRawBufferPointer, tag: UInt32) -> UnsafeRawBufferPointer? {
         guard payload.count >= 8, payload.littleEndian(at: 0) as UInt32 == tag else {
             return nil
@@ -40,7 +40,7 @@ enum SkippableFrame {
 }
 
 extension UInt32 {
-    /// Four ASCII bytes as the integer that little-endian writing turns back into them.
+    /// Four ASCII bytes as an integer that has them in little-endian order.
     init(littleEndianBytes text: StaticString) {
         self = text.withUTF8Buffer { bytes in
             UInt32(bytes[0]) | UInt32(bytes[1]) << 8 | UInt32(bytes[2]) << 16 | UInt32(bytes[3]) << 24

@@ -1,18 +1,15 @@
 import LogModel
 import SystemIO
 
-/// The store's folder, for whoever reads: which VMs there are, which streams they have.
+/// The store's folder, for readers: its VMs and their streams.
 ///
-/// Reading needs no lock and no daemon, only permission.
+/// Reading requires permission only, no lock and no daemon.
 public struct Store: Sendable {
-    /// The store's folder.
     public let root: String
-    /// Where it lies.
     public let fileSystem: any FileSystem
-    /// The VMs that are shown; no others exist for whoever reads through this: they have no streams, no text and no size.
+    /// The visible VMs; others are treated as absent: they have no streams, no text and no size.
     private let shown: VMPattern
 
-    /// The store in `root`.
     public init(root: String, fileSystem: any FileSystem = LinuxFileSystem()) {
         self.init(root: root, fileSystem: fileSystem, shown: .all)
     }
@@ -23,22 +20,18 @@ public struct Store: Sendable {
         self.shown = shown
     }
 
-    /// The same store, for somebody who may see these VMs only.
+    /// The same store, restricted to these VMs.
     public func showing(_ vms: VMPattern) -> Store {
         Store(root: root, fileSystem: fileSystem, shown: vms)
     }
 
-    /// One VM's history.
     public struct VM: Hashable, Sendable {
-        /// Who it is.
         public var identity: VMIdentity
-        /// Its folder's name.
         public let directory: String
-        /// When its history began.
         public var created: Timestamp
-        /// When it was deleted; nil while it exists.
         public var ended: Timestamp?
-        /// What is wrong with `vm.json`; nil when it is whole. The identity is then what the folder's name tells.
+        /// What is wrong with `vm.json`; nil when it is valid. Otherwise the identity is derived from the folder's
+        /// name.
         public var factsProblem: String?
 
         init(identity: VMIdentity, directory: String? = nil, created: Timestamp, ended: Timestamp? = nil) {
@@ -49,26 +42,26 @@ public struct Store: Sendable {
         }
     }
 
-    /// Locked by the one process that keeps the whole store within its bounds.
+    /// Locked by the one process that enforces the limits of the whole store.
     var lockPath: String { root + "/lock" }
 
     func path(of vm: String) -> String { root + "/" + vm }
-    /// The folder of a stream; of a VM that is not shown one that does not exist.
+    /// The folder of a stream; for a hidden VM a folder that does not exist.
     func path(of stream: StreamID) -> String {
         (isShown(stream.vm) ? path(of: stream.vm) : root + "/" + Self.nowhere) + "/" + stream.stream.text
     }
-    /// No VM's folder has that name, for VMs' names never have a `/` in theirs.
+    /// No VM's folder has that name, because VMs' folder names contain no `/`.
     private static let nowhere = "access/hidden"
     func factsPath(_ vm: String) -> String { root + "/" + vm + "/vm.json" }
 
-    /// All VMs, by name, then by age; folders that are not ours are passed over.
+    /// All VMs, by name, then by age; other folders are skipped.
     public func vms() throws(SystemError) -> [VM] {
         try fileSystem.names(in: root).compactMap(vm(in:)).sorted {
             ($0.identity.name, $0.created, $0.directory) < ($1.identity.name, $1.created, $1.directory)
         }
     }
 
-    /// The VM in that folder, or nil when none is shown there.
+    /// The VM in that folder, or nil when none is visible there.
     public func vm(in directory: String) -> VM? {
         guard let vm = whole(directory) ?? damaged(directory), shown.contains(vm.identity) else {
             return nil
@@ -101,7 +94,7 @@ public struct Store: Sendable {
         return vm
     }
 
-    /// The VM whose facts are missing or damaged, and whose folder holds a log: its name tells who it is.
+    /// The VM whose facts are missing or damaged, and whose folder has a log: identified by the folder's name.
     private func damaged(_ directory: String) -> VM? {
         guard let identity = VMIdentity(directoryName: directory),
             let status = fileSystem.status(path(of: directory)), status.isDirectory
@@ -111,7 +104,7 @@ public struct Store: Sendable {
         let problem: String
         switch try? FactsFile.contents(of: factsPath(directory), on: fileSystem) {
         case .absent?:
-            // Between the making of a folder and that of its facts it holds no stream, and remembers none.
+            // A folder without facts and without streams is being created.
             let streams = (try? foundStreams(of: directory)) ?? []
             guard !streams.isEmpty || !rememberedStreams(of: directory).isEmpty else {
                 return nil
@@ -127,7 +120,7 @@ public struct Store: Sendable {
         return vm
     }
 
-    /// Whether there may be a VM in that folder for whoever reads through this.
+    /// Whether the folder may have a visible VM.
     private func isShown(_ directory: String) -> Bool {
         shown == .all || vm(in: directory) != nil
     }
@@ -154,7 +147,7 @@ public struct Store: Sendable {
         try fileSystem.replace("vm.json", in: path(of: vm.directory), with: FactsFile.text(of: facts))
     }
 
-    /// A VM's streams, by name: the folders that say what they are, or hold text.
+    /// A VM's streams, by name: the folders with metadata or text.
     public func streams(of vm: String) throws(SystemError) -> [StreamID] {
         guard isShown(vm) else {
             return []
@@ -168,7 +161,7 @@ public struct Store: Sendable {
             .filter(isStream)
     }
 
-    /// The streams of which something was stored when the VM was closed last, as `writer.json` says.
+    /// The streams that `writer.json` recorded when the VM was last closed.
     private func rememberedStreams(of vm: String) -> [StreamName] {
         let facts = FactsFile.facts(in: path(of: vm) + "/" + WriterState.name, on: fileSystem)
         return facts.map { WriterState($0).ends.filter { $0.value > .start }.keys.sorted() } ?? []
@@ -182,7 +175,7 @@ public struct Store: Sendable {
         return fileSystem.status(layout.metadata) != nil || layout.holdsFiles(on: fileSystem)
     }
 
-    /// The streams of which something was stored, as `writer.json` remembers, and nothing is left.
+    /// The streams that `writer.json` records and of which nothing is left.
     public func lostStreams(of vm: String) throws(SystemError) -> [StreamName] {
         guard isShown(vm) else {
             return []
@@ -191,21 +184,19 @@ public struct Store: Sendable {
         return rememberedStreams(of: vm).filter { !present.contains($0) }
     }
 
-    /// A reader of one stream.
     public func reader(of stream: StreamID) -> StreamReader {
         StreamReader(path: path(of: stream), fileSystem: fileSystem)
     }
 
-    /// The folder of one stream, to be watched for change.
     public func folder(of stream: StreamID) -> String { path(of: stream) }
 
-    /// What is fixed for a stream; a console's properties when its facts are missing or unreadable.
+    /// The properties of a stream; those of a console when its metadata are missing or unreadable.
     public func properties(of stream: StreamID) -> StreamProperties {
         FactsFile.facts(in: StreamLayout(path: path(of: stream)).metadata, on: fileSystem).map(StreamProperties.init)
             ?? StreamProperties()
     }
 
-    /// Throws ENOTSUP when the facts in the file at `path` are of a newer format than this code's.
+    /// Throws ENOTSUP when the facts in the file at `path` are of a newer format.
     func checkFormat(_ path: String) throws(SystemError) {
         guard case .facts(let facts, _) = try FactsFile.contents(of: path, on: fileSystem),
             let version = facts["format"]?.integer, version > StoreLimits.formatVersion
@@ -219,7 +210,7 @@ public struct Store: Sendable {
         )
     }
 
-    /// What `vm` takes on disk, in bytes, each file counted as `StoreLimits.fileCost` at least.
+    /// The disk usage of `vm`, in bytes; each file counts as `StoreLimits.fileCost` at least.
     public func usage(of vm: String) throws(SystemError) -> Int {
         var total = 0
         for stream in try streams(of: vm) {
@@ -228,7 +219,7 @@ public struct Store: Sendable {
         return total
     }
 
-    /// What one stream takes on disk, its quarantine included.
+    /// The disk usage of one stream, its quarantine included.
     public func usage(of stream: StreamID) throws(SystemError) -> Int {
         let layout = StreamLayout(path: path(of: stream))
         var total = try size(ofFilesIn: layout.path)

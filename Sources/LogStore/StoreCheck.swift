@@ -2,40 +2,32 @@ import Glibc
 import LogModel
 import SystemIO
 
-/// Reads everything that is stored and tells what is damaged: every byte that has a checksum, and everything that must be
-/// there because something else says so. Changes nothing.
+/// Reads the whole store and reports damage: every byte that has a checksum, and everything whose existence is recorded
+/// elsewhere. Changes nothing.
 ///
-/// What a writer or retention does meanwhile is no damage: what is found is looked at again, and told only if it is
-/// still so.
+/// Concurrent changes by a writer or retention are not damage: findings are checked again, and reported only if they
+/// persist.
 public struct StoreCheck {
-    /// What was found of one stream.
     public struct Stream: Hashable, Sendable {
-        /// Which.
         public var id: StreamID
-        /// Bytes of text that can be read.
         public var textBytes: UInt64
-        /// What is damaged.
         public var damages: [Damage]
     }
 
-    /// What was found of one VM.
     public struct VM: Hashable, Sendable {
-        /// The streams, by name.
         public var streams: [Stream]
-        /// What is damaged in the VM's own folder.
         public var damages: [Damage]
     }
 
     private let store: Store
-    /// Microseconds until the second look, where somebody writes.
+    /// Microseconds until the second scan, where there is a writer.
     private static let secondScanDelay: UInt32 = 200_000
 
-    /// A check of `store`.
     public init(_ store: Store) {
         self.store = store
     }
 
-    /// Checks one VM. Throws when its folder cannot be read for want of permission.
+    /// Checks one VM. Throws when its folder cannot be read for lack of permission.
     public func check(_ vm: Store.VM) throws(SystemError) -> VM {
         let isWritten = isWritten(vm.directory)
         let first = try scan(vm, isWritten)
@@ -48,7 +40,7 @@ public struct StoreCheck {
         return try scan(vm, isWritten).confirmed(by: first)
     }
 
-    /// Whether a process writes the VM now. When that cannot be told it is taken for granted.
+    /// Whether a process writes the VM now; true when that is unknown.
     private func isWritten(_ directory: String) -> Bool {
         let path = store.path(of: directory) + "/lock"
         guard store.fileSystem.status(path) != nil else {
@@ -98,7 +90,7 @@ public struct StoreCheck {
 
     private func checkWriterState(of directory: String, _ damages: inout [Damage]) throws(SystemError) -> WriterState? {
         let path = directory + "/" + WriterState.name
-        let remedy = Damage.rewritten + "; until then the streams are taken for those of a host that went down"
+        let remedy = Damage.rewritten + "; until then the streams are treated as after a host crash"
         switch try FactsFile.contents(of: store.root + "/" + path, on: store.fileSystem) {
         case .facts(let facts, let agree):
             if agree == false {
@@ -109,7 +101,7 @@ public struct StoreCheck {
         case .unreadable(let reason):
             damages.append(Damage(path, reason, remedy: remedy))
         case .absent:
-            // Versions that write no checksums removed the file when they closed the VM.
+            // Versions without checksums removed the file when they closed the VM.
             if case .facts(_, true) = try FactsFile.contents(of: store.factsPath(directory), on: store.fileSystem) {
                 damages.append(Damage(path, "is missing", remedy: Damage.rewritten))
             }
@@ -119,10 +111,9 @@ public struct StoreCheck {
 }
 
 extension StoreCheck.VM {
-    /// Whether anything is damaged.
     public var isDamaged: Bool { !damages.isEmpty || streams.contains { !$0.damages.isEmpty } }
 
-    /// What is found again of what an earlier look found.
+    /// The findings that an earlier scan had too.
     fileprivate func confirmed(by earlier: Self) -> Self {
         func key(_ damage: Damage) -> [String] { [damage.path, damage.problem] }
         let known = Set((earlier.damages + earlier.streams.flatMap(\.damages)).map(key))

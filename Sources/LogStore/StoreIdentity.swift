@@ -1,22 +1,20 @@
 import LogModel
 import SystemIO
 
-/// Which store a folder holds, whatever path leads to it: 32 random hexadecimal digits in the store's file `.id`, made
-/// when the store is first written and never changed.
+/// The identity of a store, independent of its path: 32 random hexadecimal digits in the store's file `.id`, created
+/// with the first write and never changed.
 ///
-/// What one process leaves for the next, such as bytes in flight, names the store that it belongs to by this.
+/// Data that one process leaves for the next, such as in-flight data, refers to its store by this.
 public struct StoreIdentity: Hashable, Sendable {
-    /// The digits.
     public let text: String
 
-    /// How many digits there are.
     public static let length = 32
-    /// The file's name, which is no VM's folder's: those never begin with a dot.
+    /// The file's name, which no VM's folder has: those never begin with a dot.
     static let file = ".id"
-    /// How often the file's lock is tried for, 5 ms apart: another process holds it for one small write.
+    /// Number of attempts to lock the file, 5 ms apart: another process holds the lock for one small write.
     private static let attempts = 400
 
-    /// The identity of `store`, whose folder must be there; made when it has none.
+    /// The identity of `store`, whose folder must exist; created when there is none.
     public init(of store: Store) throws(SystemError) {
         let path = store.root + "/" + Self.file
         let file = try StoredFile(path, .create, on: store.fileSystem)
@@ -26,7 +24,7 @@ public struct StoreIdentity: Hashable, Sendable {
         }
         for _ in 0..<Self.attempts {
             if file.tryLock() {
-                // Another process may have been faster.
+                // Another process may have created it.
                 if let known = try Self.read(file) {
                     text = known
                     return

@@ -1,13 +1,12 @@
 import SystemIO
 
-/// An open file with one owner, closed when the owner goes. Its errors name the file.
+/// An open file with one owner, closed when the owner is deinitialized. Its errors name the file.
 public final class StoredFile {
-    /// Where it lay when it was opened.
+    /// Its path when it was opened.
     public let path: String
     private let fileSystem: any FileSystem
     private let file: FileID
 
-    /// Opens `path`.
     public init(_ path: String, _ mode: OpenMode, on fileSystem: any FileSystem) throws(SystemError) {
         file = try fileSystem.open(path, mode)
         self.fileSystem = fileSystem
@@ -26,7 +25,6 @@ public final class StoredFile {
         }
     }
 
-    /// The file's length.
     public var size: Int {
         get throws(SystemError) {
             try named { () throws(SystemError) in try fileSystem.size(file) }
@@ -48,7 +46,6 @@ public final class StoredFile {
         return done
     }
 
-    /// Up to `count` bytes from `offset` on.
     public func read(at offset: Int, count: Int) throws(SystemError) -> [UInt8] {
         var failure: SystemError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -64,7 +61,6 @@ public final class StoredFile {
         return bytes
     }
 
-    /// Writes all of `bytes` at `offset`.
     public func write(at offset: Int, _ bytes: UnsafeRawBufferPointer) throws(SystemError) {
         var done = 0
         while done < bytes.count {
@@ -74,38 +70,35 @@ public final class StoredFile {
         }
     }
 
-    /// Writes all of `bytes` at `offset`.
     public func write(at offset: Int, _ bytes: [UInt8]) throws(SystemError) {
         try bytes.span.withUnsafeBytes { buffer throws(SystemError) in
             try write(at: offset, buffer)
         }
     }
 
-    /// Cuts the file.
     public func truncate(to size: Int) throws(SystemError) {
         try named { () throws(SystemError) in try fileSystem.truncate(file, to: size) }
     }
 
-    /// Puts the file's data on disk.
     public func synchronize() throws(SystemError) {
         try named { () throws(SystemError) in try fileSystem.synchronize(file) }
     }
 
-    /// Puts everything of the file's file system on disk.
+    /// Syncs everything on the file's file system.
     public func synchronizeAll() throws(SystemError) {
         try named { () throws(SystemError) in try fileSystem.synchronizeAll(file) }
     }
 
-    /// Gives the file that many bytes of disk.
+    /// Allocates disk space for the file.
     public func allocate(_ size: Int) throws(SystemError) {
         try named { () throws(SystemError) in try fileSystem.allocate(file, size) }
     }
 
-    /// Takes the file's exclusive lock, if nobody has it.
+    /// Takes the file's exclusive lock, if it is free.
     public func tryLock() -> Bool {
         fileSystem.tryLock(file)
     }
 
-    /// Whether somebody else has the file's exclusive lock.
+    /// Whether another open file holds the exclusive lock.
     public var isLocked: Bool { fileSystem.isLocked(file) }
 }

@@ -1,10 +1,10 @@
 import LogModel
 import SystemIO
 
-/// Positions that can be read, and the file they are in.
+/// Readable positions of one file.
 struct IntactRange {
     var range: Range<UInt64>
-    /// Whether a gap marker stands before the first byte: positions jumped there.
+    /// Whether a gap marker precedes the first byte: the positions jump there.
     var beginsWithGap = false
 }
 
@@ -13,14 +13,14 @@ struct StreamCheck {
     let id: StreamID
     let layout: StreamLayout
     let fileSystem: any FileSystem
-    /// Whether a process writes the VM: the last pair may end in what it is just writing.
+    /// Whether a process writes the VM: the last pair may end with an incomplete write.
     let isWritten: Bool
-    /// How far the stream had come when it was closed cleanly.
+    /// The stream's end when it was closed cleanly.
     let end: Cursor
 
     private(set) var damages: [Damage] = []
     private var intact: [IntactRange] = []
-    /// Where the segments' blocks end that can be read.
+    /// The ranges of the segments' readable blocks.
     private var sealed: [Range<UInt64>] = []
 
     init(id: StreamID, layout: StreamLayout, fileSystem: any FileSystem, isWritten: Bool, end: Cursor) {
@@ -31,7 +31,6 @@ struct StreamCheck {
         self.end = end
     }
 
-    /// Bytes of text that can be read.
     var textBytes: UInt64 {
         var (bytes, covered): (UInt64, UInt64) = (0, 0)
         for range in intact.map(\.range).sorted(by: { $0.lowerBound < $1.lowerBound }) {
@@ -84,7 +83,7 @@ struct StreamCheck {
         try checkCoverage(oldest: extents.first { $0.kind != .head }?.base ?? 0, hasPairs: Set(pairs))
     }
 
-    /// Whether the block that begins at `base` is in a segment: its pair is the rest of a removal.
+    /// Whether the block that begins at `base` is in a segment: then its pair remains from an interrupted removal.
     private func isSealed(_ base: UInt64) -> Bool {
         sealed.contains { $0.lowerBound == base || $0.contains(base) }
     }
@@ -111,7 +110,7 @@ struct StreamCheck {
             intact += found.intact
             damages += found.faults.map { Damage(path(file), $0.problem, lost: $0.lost) }
         } catch {
-            // What vanished meanwhile is missed below, if it must be there.
+            // A file that vanished meanwhile is reported below, if it must exist.
             guard error.isDamagedFile || error.code == SystemError.notFound else {
                 throw error
             }
@@ -130,7 +129,7 @@ struct StreamCheck {
         let isUnpaired = sealed.contains { !pairs.contains($0.lowerBound) }
         let known = SealedExtents(of: layout, on: fileSystem)
         let remedy =
-            Damage.rewritten + "; until then what is missing at the beginning is taken for removed by retention"
+            Damage.rewritten + "; until then bytes missing at the beginning are treated as removed by retention"
         try checkFacts(layout.extentsFile, isNeeded: isUnpaired && isOfThisVersion, remedy: remedy)
         var missing: [Range<UInt64>] = []
         var position = known?.begin ?? oldest
@@ -160,7 +159,7 @@ struct StreamCheck {
         if case .facts(_, true)? = try? FactsFile.contents(of: layout.metadata, on: fileSystem) { true } else { false }
     }
 
-    /// The parts of `range` that are in none of `ranges`, which are sorted.
+    /// The parts of `range` outside all of `ranges`, which are sorted.
     private static func uncovered(_ range: Range<UInt64>, _ ranges: [IntactRange]) -> [Range<UInt64>] {
         var rest: [Range<UInt64>] = []
         var position = range.lowerBound
@@ -176,7 +175,7 @@ struct StreamCheck {
         return rest.filter { !$0.isEmpty }
     }
 
-    /// Tells of positions that no file holds, beyond those that a damaged file accounts for.
+    /// Reports positions that are in no file, except for those of a damaged file.
     private mutating func report(_ missing: [Range<UInt64>]) {
         var position: UInt64 = 0
         for range in missing.sorted(by: { $0.lowerBound < $1.lowerBound }) where range.upperBound > position {

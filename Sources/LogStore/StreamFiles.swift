@@ -1,21 +1,19 @@
 import LogModel
 import SystemIO
 
-/// One stream's files as a reader knows them: the listing, and those held open.
-///
-/// What is known may be old: `refresh` looks for growth, `forget` begins anew after a file was gone or had changed.
+/// A reader's view of one stream's files: the listing, and the open files.
 final class StreamFiles {
     let layout: StreamLayout
     let fileSystem: any FileSystem
     private var listing: [StreamLayout.Extent]?
     private var segments: [StreamLayout.Extent: SegmentFile] = [:]
     private var pairs: [UInt64: PairFile] = [:]
-    /// Files that are there and cannot be read, and why: they hold no block until everything is forgotten.
+    /// Unreadable files and the reasons: they have no blocks until everything is forgotten.
     private(set) var unreadable: [StreamLayout.Extent: SystemError] = [:]
 
-    /// Segments held open by one reader.
+    /// Maximum number of segments held open by one reader.
     private static let openSegments = 16
-    /// Pairs held open by one reader: the active one, and those that wait for the sealer.
+    /// Maximum number of pairs held open by one reader: the active one, and those that wait for the sealer.
     private static let openPairs = 8
 
     init(layout: StreamLayout, fileSystem: any FileSystem) {
@@ -23,7 +21,6 @@ final class StreamFiles {
         self.fileSystem = fileSystem
     }
 
-    /// All extents, in order.
     func extents() throws(SystemError) -> [StreamLayout.Extent] {
         if let listing {
             return listing
@@ -33,7 +30,7 @@ final class StreamFiles {
         return found
     }
 
-    /// Looks for what came since the last look; whether anything did.
+    /// Updates the view; returns whether anything was added.
     func refresh() throws(SystemError) -> Bool {
         let known = listing
         let found = try layout.extents(on: fileSystem)
@@ -56,7 +53,7 @@ final class StreamFiles {
         return hasChanged
     }
 
-    /// What `body` reads of a file; nil when the file is damaged, which is remembered.
+    /// The result of reading a file; nil when the file is damaged, which is recorded.
     private func attempt<Result>(
         _ extent: StreamLayout.Extent,
         _ body: () throws(SystemError) -> Result
@@ -75,14 +72,13 @@ final class StreamFiles {
         }
     }
 
-    /// A block of that file could not be read. A pair is given up: its records share their disk blocks.
+    /// Records that a block could not be read. A pair is skipped as a whole: its records share disk blocks.
     func failed(_ place: BlockLocation, _ error: SystemError) {
         if case .active(let pair) = place {
             unreadable[.init(base: pair.base, kind: .pair)] = error
         }
     }
 
-    /// Forgets everything known.
     func forget() {
         segments.removeAll()
         pairs.removeAll()
@@ -90,7 +86,7 @@ final class StreamFiles {
         listing = nil
     }
 
-    /// Whether that segment's headers are known already.
+    /// Whether that segment's headers are known.
     func isOpen(_ extent: StreamLayout.Extent) -> Bool { segments[extent] != nil }
 
     func segment(_ extent: StreamLayout.Extent) throws(SystemError) -> SegmentFile {
@@ -119,15 +115,15 @@ final class StreamFiles {
 
     // MARK: - Blocks
 
-    /// The blocks at `position`: those that begin before it and end there, and those that begin there or go beyond.
-    /// The same block may rest in more than one file: the one to be believed comes first.
+    /// The blocks at `position`: those that begin before it and end there, and those that begin there or span it. The
+    /// same block may be in more than one file: the one with precedence comes first.
     func blocks(at position: UInt64) throws(SystemError) -> (ending: [BlockLocation], holding: [BlockLocation]) {
         var ending: [BlockLocation] = []
         var holding: [BlockLocation] = []
         let candidates = try extents().filter { $0.base <= position }
         for kind in [StreamLayout.Kind.segment, .pair, .head] {
-            // Heads may overlap one another; of the others the last with any block holds the position, or begins where
-            // the one before it ends. What a crash emptied stands between them and holds nothing.
+            // Heads may overlap; the last one with any block holds the position, or begins where the one before it
+            // ends. A file that a crash emptied has no blocks.
             var left = kind == .head ? Int.max : 2
             for extent in candidates.reversed() where extent.kind == kind && left > 0 {
                 let places = try blocks(of: extent)
@@ -144,7 +140,7 @@ final class StreamFiles {
         return (ending, holding)
     }
 
-    /// All blocks of one file, in order; none of a file that cannot be read.
+    /// All blocks of one file, in order; none of an unreadable file.
     func blocks(of extent: StreamLayout.Extent) throws(SystemError) -> [BlockLocation] {
         try attempt(extent) { () throws(SystemError) in
             guard extent.kind == .pair else {
@@ -156,14 +152,14 @@ final class StreamFiles {
         } ?? []
     }
 
-    /// Where the next block after `position` begins, or the next record of an active pair.
+    /// The start of the next block after `position`, or of the next record of an active pair.
     func nextOffset(after position: UInt64) throws(SystemError) -> UInt64? {
         var next: UInt64?
         let extents = try extents()
         for kind in [StreamLayout.Kind.segment, .pair, .head] {
             let ofKind = extents.filter { $0.kind == kind }
             var first = ofKind.firstIndex { $0.base > position } ?? ofKind.count
-            // The one that begins before the position may go beyond it; one that a crash emptied does not count.
+            // The last extent before the position may span it; one that a crash emptied does not count.
             while first > 0 {
                 first -= 1
                 if try !blocks(of: ofKind[first]).isEmpty {
@@ -189,12 +185,11 @@ final class StreamFiles {
     }
 }
 
-/// Where a block rests.
+/// The location of a block.
 enum BlockLocation {
     case sealed(SegmentFile, BlockHeader)
     case active(PairFile)
 
-    /// Position of the first byte.
     var offset: UInt64 {
         switch self {
         case .sealed(_, let header): header.offset
@@ -202,7 +197,6 @@ enum BlockLocation {
         }
     }
 
-    /// Position just after the last byte.
     var end: UInt64 {
         switch self {
         case .sealed(_, let header): header.end
@@ -210,7 +204,6 @@ enum BlockLocation {
         }
     }
 
-    /// Markers after the last byte.
     var trailingMarkers: Int {
         switch self {
         case .sealed(_, let header): Int(header.trailingMarkers)

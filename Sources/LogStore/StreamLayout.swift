@@ -1,36 +1,35 @@
 import LogModel
 import SystemIO
 
-/// The files of one stream, and what their names say.
+/// The files of one stream and their names.
 struct StreamLayout {
-    /// The kinds of files that hold a stream's bytes.
     enum Kind: Int {
         case segment, pair, head
     }
 
-    /// A file, or a pair of files, that holds the stream's bytes from `base` on.
+    /// A file, or a pair of files, with the stream's bytes from `base` on.
     struct Extent: Hashable, Comparable {
         var base: UInt64
         var kind: Kind
 
-        /// By position; where two begin at the same, the one to be believed first.
+        /// By position; of two with the same, the one with precedence first.
         static func < (left: Extent, right: Extent) -> Bool {
             (left.base, left.kind.rawValue) < (right.base, right.kind.rawValue)
         }
     }
 
-    /// The stream's folder.
     let path: String
 
     static let offsetDigits = 20
-    /// No stream gets that far: a name that says so is not ours, and sums of positions below it cannot overflow.
+    /// Greater than any real position: a name with a greater one is not the store's, and sums of smaller ones cannot
+    /// overflow.
     static let positionLimit: UInt64 = 1 << 62
     static let segmentSuffix = ".log.zst"
     static let headSuffix = ".head.zst"
     static let logSuffix = ".log"
     static let indexSuffix = ".idx"
 
-    /// The offset in 20 digits, so that names sort as positions do.
+    /// The offset in 20 digits, so that names sort by position.
     static func name(_ offset: UInt64, _ suffix: String) -> String {
         let digits = String(offset)
         return String(repeating: "0", count: offsetDigits - digits.count) + digits + suffix
@@ -52,7 +51,7 @@ struct StreamLayout {
         }
     }
 
-    /// The extent that a file's name stands for; an index file stands for none, its log does.
+    /// The extent of a file name; nil for an index file, whose log represents the pair.
     static func extent(named name: String) -> Extent? {
         let kinds: [(String, Kind)] = [(segmentSuffix, .segment), (headSuffix, .head), (logSuffix, .pair)]
         for (suffix, kind) in kinds where name.utf8.count == offsetDigits + suffix.utf8.count && name.hasSuffix(suffix)
@@ -68,7 +67,7 @@ struct StreamLayout {
         return nil
     }
 
-    /// The base of the pair whose index has that name; nil when it is no index.
+    /// The base of the pair whose index has that name; nil for other names.
     static func base(ofIndexNamed name: String) -> UInt64? {
         guard name.hasSuffix(indexSuffix) else {
             return nil
@@ -76,14 +75,15 @@ struct StreamLayout {
         return extent(named: name.dropLast(indexSuffix.count) + logSuffix)?.base
     }
 
-    /// Whether the folder holds any file, or half of a pair, that holds text.
+    /// Whether the folder has any file with text, or half of a pair.
     func holdsFiles(on fileSystem: any FileSystem) -> Bool {
         ((try? fileSystem.names(in: path)) ?? []).contains {
             Self.extent(named: $0) != nil || $0.hasSuffix(Self.indexSuffix)
         }
     }
 
-    /// All extents, in order. A log without its index is no pair: one of them was not made yet, or is being removed.
+    /// All extents, in order. A log without its index does not count: the index was not created yet, or the pair is
+    /// being removed.
     func extents(on fileSystem: any FileSystem) throws(SystemError) -> [Extent] {
         let names = try fileSystem.names(in: path)
         let indexes = Set(names.filter { $0.hasSuffix(Self.indexSuffix) })

@@ -1,35 +1,30 @@
 import LogModel
 import SystemIO
 
-/// Bounds of one block, known without decoding it.
+/// The bounds of one block, known without decoding it.
 public struct BlockSummary: Hashable, Sendable {
-    /// Position of the first byte.
     public var offset: UInt64
-    /// Position after the last byte.
     public var end: UInt64
-    /// The earliest and latest record.
     public var timeRange: ClosedRange<Timestamp>
-    /// What the text itself claims, in streams with a clock of their own.
+    /// The times in the text itself, in streams with a clock of their own.
     public var ownTime: ClosedRange<Timestamp>?
-    /// Line feeds.
     public var lines: Int
-    /// All records' flags together.
     public var flags: RecordFlags
 }
 
-/// What a stream holds, seen without decoding its text.
+/// What a stream contains, without decoding its text.
 extension StreamReader {
-    /// The bounds of all blocks that may hold entries at or after `since`, in order, without decoding any.
+    /// The bounds of all blocks that may have entries at or after `since`, in order, without decoding any.
     ///
-    /// Closed segments whose file is older than `since` are passed over unopened: a segment's modification time is its
-    /// latest entry's. Of blocks that overlap, as boot heads may, the later is given from where the earlier ends.
+    /// Closed segments whose file is older than `since` are skipped unopened: a segment's modification time is that of
+    /// its latest entry. Of overlapping blocks, as boot heads may be, the later one begins where the earlier one ends.
     public func summaries(since: Timestamp = .distantPast) throws(SystemError) -> [BlockSummary] {
         try overFreshFiles { () throws(SystemError) in
             try collectSummaries(since: since)
         }
     }
 
-    /// The bounds of the blocks that begin in `range`, boot heads aside.
+    /// The bounds of the blocks that begin in `range`, without boot heads.
     func summaries(in range: Range<UInt64>) throws(SystemError) -> [BlockSummary] {
         try overFreshFiles { () throws(SystemError) in
             _ = try files.refresh()
@@ -72,7 +67,7 @@ extension StreamReader {
         return summaries
     }
 
-    /// Files of the stream that are there and could not be read, as far as they were looked at, and why.
+    /// Unreadable files of the stream, as far as they were accessed, and the reasons.
     public var unreadableFiles: [SystemError] {
         files.unreadable.sorted { $0.key < $1.key }.map(\.value)
     }
@@ -101,7 +96,6 @@ extension StreamReader {
         }
     }
 
-    /// The cursor after everything committed now.
     public func end() throws(SystemError) -> Cursor {
         try overFreshFiles { () throws(SystemError) in
             _ = try files.refresh()
@@ -115,7 +109,7 @@ extension StreamReader {
         }
     }
 
-    /// Does `body`, again over fresh files when one it knew was gone.
+    /// Runs `body`, again with updated files when a file has vanished.
     private func overFreshFiles<Result>(_ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
         for _ in 1..<Self.attempts {
             do throws(SystemError) {

@@ -1,32 +1,27 @@
 import LogModel
 
-/// What is fixed for a stream when it is made; rests in `meta.json`.
+/// The fixed properties of a stream, stored in `meta.json`.
 public struct StreamProperties: Hashable, Sendable {
-    /// How the bytes are to be read.
     public enum Encoding: String, Sendable {
-        /// As they came.
+        /// As received.
         case raw
         /// One record of canonical JSON per line.
         case json
     }
 
-    /// Whose clock the times are from.
+    /// The clock of a stream's times.
     public enum Clock: String, Sendable {
         /// The host's, at receipt.
         case host
-        /// The log's own, beside the host's.
+        /// The log's own, besides the host's.
         case own
     }
 
-    /// How the bytes are to be read.
     public var encoding: Encoding
-    /// Whose clock the times are from.
     public var clock: Clock
-    /// Whether the source can be read again from a position, so that bytes without an index record are cut at
-    /// recovery rather than kept.
+    /// Whether the source can be read again from a position, so that recovery cuts bytes without an index record.
     public var isReplayable: Bool
 
-    /// Properties from their parts; a console's by default.
     public init(encoding: Encoding = .raw, clock: Clock = .host, isReplayable: Bool = false) {
         self.encoding = encoding
         self.clock = clock
@@ -39,7 +34,6 @@ public struct StreamProperties: Hashable, Sendable {
         isReplayable = facts["replayable"]?.bool ?? false
     }
 
-    /// The members of `meta.json`.
     var facts: [(String, JSON)] {
         [
             ("format", .integer(Int64(StoreLimits.formatVersion))),

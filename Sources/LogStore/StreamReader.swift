@@ -3,14 +3,13 @@ import SystemIO
 
 /// Reads one stream, from any thread but one at a time, while it is written, sealed and trimmed by others.
 ///
-/// Holds positions, not files: what is gone under it is looked up again, where a pair and a segment overlap the segment
-/// wins, and damage is served as a gap. Never serves a byte that is not committed, nor one that fails its checksum.
+/// It keeps positions, not files: a vanished file is looked up again, a segment takes precedence over a pair, and
+/// damage is returned as a gap. It never returns a byte that is not committed or does not match its checksum.
 public final class StreamReader {
     let files: StreamFiles
     let decompressor = Decompressor()
     private var memory = BlockMemory()
 
-    /// A reader of the stream in `path`.
     public init(path: String, fileSystem: any FileSystem = LinuxFileSystem()) {
         files = StreamFiles(layout: StreamLayout(path: path), fileSystem: fileSystem)
     }
@@ -19,13 +18,12 @@ public final class StreamReader {
         self.init(path: layout.path, fileSystem: fileSystem)
     }
 
-    /// The stream's folder.
     public var path: String { files.layout.path }
 
-    /// The bytes and markers from `cursor` on, at most a block of them; nil when there is nothing yet.
+    /// The bytes and markers from `cursor` on, at most a block of them; nil when there are none yet.
     public func batch(at cursor: Cursor) throws(SystemError) -> Batch? {
-        // Files come and go: a look that meets a vanished file, a hole or damage is taken again over fresh ones, for
-        // they may have changed under it.
+        // Files change concurrently: a lookup that meets a vanished file, a hole or damage is repeated with updated
+        // files.
         var isFresh = false
         for _ in 0..<Self.attempts {
             do throws(SystemError) {
@@ -57,7 +55,7 @@ public final class StreamReader {
         var isDamaged = false
     }
 
-    /// What is at the cursor, or after the hole that begins there.
+    /// The data at the cursor, or after the hole that begins there.
     private func find(_ cursor: Cursor) throws(SystemError) -> Found {
         var found = try lookUp(at: cursor)
         var position = cursor.offset
@@ -74,7 +72,7 @@ public final class StreamReader {
         return found
     }
 
-    /// What is at the cursor itself: the markers that end the block before it, else the block that holds it.
+    /// The data at the cursor itself: the markers that end the previous block, else the block with the position.
     private func lookUp(at cursor: Cursor) throws(SystemError) -> Found {
         var found = Found()
         let (ending, holding) = try files.blocks(at: cursor.offset)
@@ -91,7 +89,7 @@ public final class StreamReader {
         return found
     }
 
-    /// What `place` holds at the cursor; nil when it is nothing, or damaged.
+    /// The data of `place` at the cursor; nil when there is none, or it is damaged.
     private func serve(
         _ place: BlockLocation,
         at cursor: Cursor,
@@ -140,7 +138,7 @@ public final class StreamReader {
         }
     }
 
-    /// Why there is nothing between `position` and `batch`; empty when a marker in it tells.
+    /// The missing ranges between `position` and `batch`; empty when a marker in it records them.
     private func missing(
         from position: UInt64,
         before batch: Batch,
@@ -148,7 +146,7 @@ public final class StreamReader {
     ) throws(SystemError) -> [Batch.Missing] {
         let known = SealedExtents(of: files.layout, on: files.fileSystem)
         let oldest = try files.extents().first { $0.kind != .head }?.base ?? 0
-        // Where it is not known what retention removed, whatever is missing at the beginning is taken for that.
+        // When it is unknown what retention removed, bytes missing at the beginning are attributed to it.
         let begin = known?.begin ?? (isDamaged ? 0 : oldest)
         var missing: [Batch.Missing] = []
         if position < begin {
@@ -157,7 +155,7 @@ public final class StreamReader {
             let isLost = hasHead || (isDamaged && batch.start <= begin)
             missing.append(.init(from: position, to: trimmed.upperBound, reason: isLost ? .corruption : .retention))
         }
-        // A jump begins with a marker that tells of it.
+        // A jump begins with a marker that records it.
         let isJump =
             batch.start % StoreLimits.restartStride == 0 && batch.block.offset == batch.start
             && batch.block.records[batch.firstRecord].flags.contains(.gap)
@@ -170,7 +168,7 @@ public final class StreamReader {
 
     // MARK: - Records and cursors
 
-    /// The first of a block's records that the cursor has not seen: a marker at its position, or data beyond it.
+    /// The index of the first of a block's records after the cursor: a marker at its position, or data beyond it.
     private static func firstRecord(in records: [IndexRecord], at cursor: Cursor) -> Int? {
         var (low, high) = (0, records.count)
         while low < high {
@@ -191,7 +189,7 @@ public final class StreamReader {
         return low < records.count ? low : nil
     }
 
-    /// The number, at its position, of a block's first marker: those that end the block before count too.
+    /// The number, at its position, of a block's first marker: markers that end the previous block count too.
     static func markersBefore(_ records: some Collection<IndexRecord>) -> Int {
         guard let first = records.first, first.isMarker, !first.detail.isEmpty else {
             return 0

@@ -1,35 +1,35 @@
 import LogModel
 import SystemIO
 
-/// Where a stream stands when it is opened for writing.
+/// The state of a stream that is opened for writing.
 struct RecoveredStream {
     var nextOffset: UInt64 = 0
-    /// Where the files found end; before `nextOffset` when the stream is known to have come further.
+    /// The end of the existing files; before `nextOffset` when the stream is known to have had more.
     var foundEnd: UInt64 = 0
-    /// The pair to go on with, when the last one is not full.
+    /// The pair to continue, when the last one is not full.
     var activePair: RepairedPair?
-    /// Pairs that wait to be sealed, in order.
+    /// Pairs to be sealed, in order.
     var closedPairs: [UInt64] = []
     var endsMidLine = false
-    /// Markers at `nextOffset`.
     var markersAtEnd = 0
     var source: [UInt8]?
-    /// Whether positions from `nextOffset` on may have been given to bytes that are gone.
+    /// Whether positions from `nextOffset` on may have been assigned to lost bytes.
     var isEndUncertain = false
-    /// Bytes known to be gone at the end.
+    /// Bytes known to be lost at the end.
     var lost = 0
 }
 
-/// Makes a stream whole after a crash; touches the last segments and the active pairs only.
+/// Recovers a stream after a crash; reads the last segments and the active pairs only.
 struct StreamRecovery {
     let layout: StreamLayout
     let fileSystem: any FileSystem
     let isReplayable: Bool
     let hostDied: Bool
 
-    /// Whether a sealer of this process is at work on the stream: segments, and pairs whose blocks are in them, are its.
+    /// Whether a sealer of this process works on the stream: then segments, and pairs whose blocks are in them, are not
+    /// touched.
     let isBeingSealed: Bool
-    /// How far the stream is known to have come.
+    /// The known end of the stream.
     var knownEnd: Cursor
 
     func recover() throws(SystemError) -> RecoveredStream {
@@ -49,7 +49,7 @@ struct StreamRecovery {
             recovered.source = pair.source ?? recovered.source
             recovered.endsMidLine = pair.dataLength > 0 ? pair.endsMidLine : recovered.endsMidLine
             recovered.markersAtEnd = pair.recordCount > 0 ? pair.markersAtEnd : recovered.markersAtEnd
-            // Damage before the last pair leaves a hole, which readers see; after the last, nobody knows.
+            // Damage before the last pair leaves a hole, which readers report; after it, the end is unknown.
             recovered.isEndUncertain = recovered.isEndUncertain || (pair.isDamaged && next == nil)
             recovered.lost = next == nil ? pair.lost : 0
             if next == nil, pair.dataLength < StoreLimits.blockTarget {
@@ -61,8 +61,8 @@ struct StreamRecovery {
                 try fileSystem.remove(layout.index(base))
             }
         }
-        // Something that lies beyond the last pair, a boot head or a segment whose blocks are gone, tells of positions
-        // that were given already: the pair is not where the stream goes on.
+        // An extent beyond the last pair, a boot head or a segment whose blocks are gone, shows that later positions
+        // were assigned already: the stream does not continue in the pair.
         if let pair = recovered.activePair, pair.end < recovered.nextOffset {
             recovered.isEndUncertain = true
         }
@@ -76,7 +76,7 @@ struct StreamRecovery {
         return recovered
     }
 
-    /// The pair at `base`, made whole; nil when the disk cannot read it: then it is set aside.
+    /// The repaired pair at `base`; nil when the disk cannot read it: then it is set aside.
     private func repair(_ base: UInt64, limit: UInt64?) throws(SystemError) -> RepairedPair? {
         let repair = PairRepair(
             layout: layout,
@@ -96,7 +96,7 @@ struct StreamRecovery {
         }
     }
 
-    /// Sets aside what has the name of one of our files and is none.
+    /// Sets aside other kinds of files with names of the store's files.
     private func setAsideForeignFiles() throws(SystemError) {
         for name in try fileSystem.names(in: layout.path)
         where StreamLayout.extent(named: name) != nil || name.hasSuffix(StreamLayout.indexSuffix) {
@@ -105,8 +105,8 @@ struct StreamRecovery {
         try fileSystem.clear(layout.quarantine, for: .directory)
     }
 
-    /// A pair is removed index last, so an index without a log is the rest of a removal; so is a `.new` of a
-    /// replacement.
+    /// A pair is removed index last, so an index without a log remains from an interrupted removal; so does a `.new`
+    /// file from a replacement.
     private func removeLeftovers() throws(SystemError) {
         let names = try fileSystem.names(in: layout.path)
         let present = Set(names)
@@ -118,10 +118,10 @@ struct StreamRecovery {
         }
     }
 
-    /// Cuts off the blocks that were not known to be synced, those at the end whose pairs still exist: they will be
-    /// sealed again. Returns the pairs that are left.
+    /// Cuts off the blocks that may not be synced, those at the end whose pairs still exist: they will be sealed again.
+    /// Returns the remaining pairs.
     ///
-    /// Only the last segments can hold such blocks, so the walk goes backwards and ends at the first that keeps one.
+    /// Only the last segments can have such blocks, so the walk goes backwards and ends at the first that keeps one.
     private func settleSegments(
         pairs: [UInt64],
         _ recovered: inout RecoveredStream
@@ -136,15 +136,15 @@ struct StreamRecovery {
         for extent in extents.reversed() where extent.kind == .segment {
             let path = layout.file(extent)
             guard let file = try SegmentFile.readable(path, on: fileSystem) else {
-                // Where it ends nobody knows, unless a pair goes on after it.
+                // The end is unknown, unless a pair continues after it.
                 recovered.nextOffset = max(recovered.nextOffset, extent.base)
                 recovered.isEndUncertain = recovered.isEndUncertain || !pairs.contains { $0 > extent.base }
                 continue
             }
             let unsynced = isBeingSealed ? 0 : file.headers.reversed().prefix { known.contains($0.offset) }.count
             let kept = file.headers.count - unsynced
-            // What follows the last block is the torn block of the next pair, if that pair is still there; else it may
-            // be damage that holds blocks which rest nowhere else, and where the stream ended only a pair can tell.
+            // Bytes after the last block are the torn block of the next pair, if that pair exists; else they may be
+            // damage to blocks that are stored nowhere else, and only a pair can tell where the stream ended.
             let end = file.headers.last?.end ?? extent.base
             let hasTornIndex = try file.hasTornIndex
             let isTorn = known.contains(end) || hasTornIndex
@@ -155,7 +155,7 @@ struct StreamRecovery {
             }
             recovered.isEndUncertain = recovered.isEndUncertain || hasLostEnd
             recovered.nextOffset = max(recovered.nextOffset, extent.base)
-            // An empty file stays: the sealer begins with it anew, and readers that hold it see what it becomes.
+            // An empty file stays: the sealer continues with it, and readers that have opened it see its growth.
             guard kept > 0 else {
                 continue
             }
@@ -174,8 +174,8 @@ struct StreamRecovery {
         return pairs.filter { $0 >= sealedEnd }
     }
 
-    /// Finishes the removal of a pair whose block is sealed and followed by others; while the block is damaged the pair
-    /// stays, for readers to find.
+    /// Completes the removal of a pair whose block is sealed and followed by others; while the block is damaged the
+    /// pair stays, for readers.
     private func removeRedundant(_ base: UInt64) throws(SystemError) {
         var memory = BlockMemory()
         let files = StreamFiles(layout: layout, fileSystem: fileSystem)

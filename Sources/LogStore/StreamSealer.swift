@@ -1,31 +1,30 @@
 import LogModel
 import SystemIO
 
-/// Turns one stream's closed pairs into sealed blocks, in order. Owned by one thread, the sealer's.
+/// Compresses one stream's closed pairs into sealed blocks, in order. Owned by one thread, the sealer's.
 ///
-/// A pair that cannot be sealed now keeps its place, and those after it wait: blocks rest in the order of positions.
-/// A pair is removed only after the segment that holds its block was synced. When a sync fails nothing is taken for
-/// done: every block since the last good one is cut off and sealed again from its pair.
+/// A pair that cannot be sealed now keeps its place, and later ones wait: blocks are stored in the order of positions.
+/// A pair is removed only after the segment with its block was synced. When a sync fails, every block since the last
+/// successful one is cut off and sealed again from its pair.
 final class StreamSealer {
     private let layout: StreamLayout
     private let fileSystem: any FileSystem
     private let compressor: Compressor
-    /// A segment is closed at this size even before it has all its blocks, so that a small quota can be kept.
+    /// A segment is closed at this size even before it has all its blocks, so that a small quota can be enforced.
     private let segmentLimit: Int
     private var growing: Growing?
-    /// Position after the last sealed byte.
     private var sealedEnd: UInt64 = 0
     private var waiting: [UInt64] = []
     private var unsynced: [Unsynced] = []
-    /// Pairs whose blocks are on disk, still to be removed.
+    /// Pairs whose blocks are synced, to be removed.
     private var synced: [UInt64] = []
-    /// Segments to be cut, and where, because a sync failed.
+    /// The lengths to which segments are cut after a failed sync.
     private var cuts: [UInt64: Int] = [:]
-    /// Segments closed since the last note of them, and where they end.
+    /// Segments closed since the last update of `extents.json`, and their ends.
     private var finished: [UInt64: UInt64] = [:]
-    /// The segment that was growing at the last note.
+    /// The growing segment at the last update of `extents.json`.
     private var notedGrowing: UInt64?
-    /// Whether `growing` and `sealedEnd` say what is on disk.
+    /// Whether `growing` and `sealedEnd` reflect the files.
     private var isReady = false
 
     private struct Growing {
@@ -33,7 +32,7 @@ final class StreamSealer {
         let file: StoredFile
         var headers: [BlockHeader]
         var length: Int
-        /// Whether a write failed and may have left something beyond `length`.
+        /// Whether a write failed and may have left bytes beyond `length`.
         var hasTail = false
     }
 
@@ -55,7 +54,7 @@ final class StreamSealer {
         self.compressor = compressor
     }
 
-    /// Goes on with the last segment, when it is neither closed nor damaged at its end.
+    /// Continues the last segment, when it is neither closed nor damaged at its end.
     private func resume() throws(SystemError) {
         growing = nil
         sealedEnd = 0
@@ -73,10 +72,10 @@ final class StreamSealer {
         }
     }
 
-    /// Whether there is something to do after the next sync: pairs to remove, or pairs to try again.
+    /// Whether there is work after the next sync: pairs to remove, or to retry.
     var isDirty: Bool { !unsynced.isEmpty || !synced.isEmpty || !waiting.isEmpty || !cuts.isEmpty }
 
-    /// Takes the closed pair at `base`, which follows those given before, and seals all that wait.
+    /// Accepts the closed pair at `base`, which follows those given before, and seals all waiting ones.
     func seal(_ base: UInt64, _ memory: inout BlockMemory) throws(SystemError) {
         if !waiting.contains(base), !unsynced.contains(where: { $0.pair == base }) {
             waiting.append(base)
@@ -84,7 +83,7 @@ final class StreamSealer {
         try sealWaiting(&memory)
     }
 
-    /// Seals the pairs that wait, until one cannot be.
+    /// Seals the waiting pairs, until one fails.
     func sealWaiting(_ memory: inout BlockMemory) throws(SystemError) {
         try makeReady()
         forgetEvicted()
@@ -92,7 +91,7 @@ final class StreamSealer {
             do throws(SystemError) {
                 try sealPair(base, &memory)
             } catch {
-                // Retention may have taken the pair before its turn came.
+                // Retention may have removed the pair meanwhile.
                 guard error.code == SystemError.notFound || error.isDamagedFile else {
                     throw error
                 }
@@ -104,7 +103,8 @@ final class StreamSealer {
         }
     }
 
-    /// A pair that the disk cannot read makes no other wait. Throws the error when it is not the pair's.
+    /// Skips a pair that the disk cannot read, so that later ones do not wait. Throws the error when it does not
+    /// concern the pair.
     private func setAside(_ base: UInt64, for error: SystemError) throws(SystemError) {
         guard [layout.log(base), layout.index(base)].contains(error.subject) else {
             throw error
@@ -113,7 +113,7 @@ final class StreamSealer {
         try fileSystem.setAside(layout.index(base))
     }
 
-    /// Retention may have taken the growing segment, with the pairs whose blocks were in it.
+    /// Retention may have removed the growing segment, with the pairs whose blocks were in it.
     private func forgetEvicted() {
         if let segment = growing, fileSystem.status(layout.segment(segment.base)) == nil {
             growing = nil
@@ -182,8 +182,7 @@ final class StreamSealer {
         return Growing(base: base, file: file, headers: [], length: 0)
     }
 
-    /// Closes the growing segment: from now on it never changes. When that fails it is tried again before the next
-    /// block.
+    /// Closes the growing segment, which does not change any more. A failure is retried before the next block.
     private func finish() throws(SystemError) {
         guard let segment = growing else {
             return
@@ -195,16 +194,16 @@ final class StreamSealer {
         try segment.file.write(at: segment.length, out)
         growing = nil
         finished[segment.base] = segment.headers.last?.end
-        // The latest time within, so that readers can pass over old segments without opening them.
+        // The latest time in the segment, so that readers can skip old segments without opening them.
         let latest = segment.headers.lazy.map { max($0.timeRange.upperBound, $0.ownTime?.upperBound ?? .distantPast) }
         if let latest = latest.max() {
             try? fileSystem.setModified(layout.segment(segment.base), latest.microseconds)
         }
     }
 
-    /// The blocks written so far are on disk: their pairs go.
+    /// The blocks written so far are synced: removes their pairs.
     func confirmSync() throws(SystemError) {
-        // On a full disk the pairs must go to make room for it; it is tried again at the next sync.
+        // On a full disk the pairs must be removed first to make room for it; it is retried at the next sync.
         try? noteExtents()
         synced += unsynced.map(\.pair)
         unsynced.removeAll()
@@ -215,7 +214,7 @@ final class StreamSealer {
         }
     }
 
-    /// Writes down how far each segment came that was begun or closed since, before the pairs go that hold the same.
+    /// Records the ends of segments that were begun or closed since the last update, before their pairs are removed.
     private func noteExtents() throws(SystemError) {
         let isBegun = growing.map { $0.base != notedGrowing } ?? false
         guard isBegun || !finished.isEmpty else {
@@ -233,8 +232,8 @@ final class StreamSealer {
         finished.removeAll()
     }
 
-    /// The blocks written since the last good sync may not be on disk, and the kernel has forgotten which: they are cut
-    /// off, and their pairs wait to be sealed again. Until all are cut nothing is sealed.
+    /// The blocks written since the last successful sync may not be on disk, and the kernel does not report which: cuts
+    /// them off, and queues their pairs to be sealed again. Until all are cut nothing is sealed.
     func revertUnsynced() throws(SystemError) {
         for block in unsynced {
             cuts[block.segment] = min(cuts[block.segment] ?? block.position, block.position)
@@ -248,7 +247,7 @@ final class StreamSealer {
         try makeReady()
     }
 
-    /// Cuts what is to be cut, and goes on with the last segment.
+    /// Cuts the segments to be cut, and continues the last one.
     private func makeReady() throws(SystemError) {
         guard !isReady else {
             return
@@ -257,7 +256,7 @@ final class StreamSealer {
             do throws(SystemError) {
                 try StoredFile(layout.segment(segment), .update, on: fileSystem).truncate(to: position)
             } catch {
-                // Retention may have taken a segment that was closed but not synced.
+                // Retention may have removed a segment that was closed but not synced.
                 guard error.code == SystemError.notFound else {
                     throw error
                 }

@@ -2,11 +2,10 @@ import CLinux
 import LogModel
 import SystemIO
 
-/// Bytes that could not be appended, and how many of those given had been.
+/// An append that failed, and how many of the given bytes were committed.
 public struct AppendFailure: Error, Sendable, CustomStringConvertible {
-    /// Bytes committed before the failure; the rest is the caller's to drop or to give again.
+    /// Bytes committed before the failure; the caller drops the rest or gives it again.
     public var committed: Int
-    /// What went wrong.
     public var cause: SystemError
 
     public var description: String { cause.description }
@@ -14,45 +13,43 @@ public struct AppendFailure: Error, Sendable, CustomStringConvertible {
 
 /// Appends to one stream. Owned by one thread, the writer's; the VM's lock is held meanwhile.
 ///
-/// Text goes to the log first, then its record to the index: that second write is the commit. A pair is closed at
-/// 256 KiB, at a line's end, and handed to the sealer; the next is made at the next append.
+/// Text is written to the log first, then its record to the index: the second write is the commit. A pair is closed at
+/// 256 KiB, at the end of a line, and passed to the sealer; the next one is created at the next append.
 public final class StreamWriter {
     let layout: StreamLayout
     private let fileSystem: any FileSystem
     private var active: ActivePair?
     private var lastTime: Timestamp?
     private var endsMidLine: Bool
-    /// Markers at `nextOffset` so far.
     private var markersAtEnd: Int
     private var closed: [UInt64]
     private var encoded: [UInt8] = []
-    /// Which folder it writes to.
+    /// The identity of the folder it writes to.
     private let folder: FileIdentity?
-    /// Where it began to write.
+    /// The position of its first byte.
     private var beginning: UInt64
-    /// Bytes that gap markers counted since then, and those of them in the active pair: they are lost with the markers.
+    /// Bytes counted by gap markers since then, and those of them in the active pair: they are lost with the markers.
     private var counted: (sinceBeginning: UInt64, inPair: UInt64) = (0, 0)
-    /// Monotonic microseconds of the last look whether the files are where they were.
+    /// Monotonic microseconds of the last check for moved files.
     private var lastCheck: Int64?
 
-    /// The time of the last record, as far as it is known without reading what is sealed.
+    /// The time of the last record, if it is known without reading sealed blocks.
     public var lastRecordTime: Timestamp? { lastTime }
 
-    /// Position of the next byte.
     public private(set) var nextOffset: UInt64
-    /// The last source position committed, for replayable streams.
+    /// The last committed source position, for replayable streams.
     public private(set) var source: [UInt8]?
 
-    /// The pair being written: how much of each file is committed, and the files while they are open.
+    /// The pair being written: the committed lengths, and the files while they are open.
     private struct ActivePair {
         let base: UInt64
         var dataLength = 0
         var indexLength = 0
         var recordCount = 0
         var files: (log: StoredFile, index: StoredFile)?
-        /// Which files they are.
+        /// The identities of the files.
         var identities: [FileIdentity?] = []
-        /// Whether a write failed and may have left something beyond what is committed.
+        /// Whether a write failed and may have left bytes beyond the committed ones.
         var hasFailed = false
     }
 
@@ -77,16 +74,15 @@ public final class StreamWriter {
         source = recovered.source
     }
 
-    /// The stream's folder.
     public var path: String { layout.path }
 
-    // MARK: - Whether the files are where they were
+    // MARK: - Moved files
 
-    /// How often `isInPlace(at:)` looks, in microseconds.
+    /// The interval between checks by `isInPlace(at:)`, in microseconds.
     private static let checkInterval: Int64 = 1_000_000
 
-    /// Whether what is written still goes to the stream's folder: nobody removed or moved the folder, or the active
-    /// pair. Looks once a second, by the monotonic clock.
+    /// Whether writes still go to the stream's folder: neither the folder nor the active pair was removed or moved.
+    /// Checks once a second, by the monotonic clock.
     public func isInPlace(at now: Int64) -> Bool {
         if let lastCheck, now - lastCheck < Self.checkInterval {
             return true
@@ -106,7 +102,7 @@ public final class StreamWriter {
         [layout.log(pair.base), layout.index(pair.base)].map { fileSystem.status($0)?.identity }
     }
 
-    /// Bytes known to be gone when the stream, opened anew after its files were removed or moved, ends at `position`.
+    /// Bytes known to be lost when the stream, reopened after its files were removed or moved, ends at `position`.
     func lost(whenFoundAt position: UInt64) -> UInt64 {
         let pair = active?.base ?? nextOffset
         let first = min(beginning, pair)
@@ -116,16 +112,13 @@ public final class StreamWriter {
         return nextOffset - first + counted.sinceBeginning
     }
 
-    /// The cursor after everything written.
     var end: Cursor { Cursor(offset: nextOffset, markers: markersAtEnd) }
 
-    /// Bytes of text in the active pair.
     public var activeLength: Int { active?.dataLength ?? 0 }
 
-    /// Whether the active pair's files are open.
     public var isOpen: Bool { active?.files != nil }
 
-    /// The bases of pairs that were closed since this was last asked, in order; they are the sealer's now.
+    /// The bases of pairs closed since the last call, in order; the sealer owns them now.
     public func takeClosedPairs() -> [UInt64] {
         defer { closed.removeAll() }
         return closed
@@ -133,7 +126,7 @@ public final class StreamWriter {
 
     /// Appends `bytes`, received from `time` on.
     ///
-    /// A source position given with them is committed with the last of them.
+    /// A source position is committed with the last of the bytes.
     public func append(
         _ bytes: UnsafeRawBufferPointer,
         time: Timestamp,
@@ -154,8 +147,8 @@ public final class StreamWriter {
         }
     }
 
-    /// Appends a marker: a gap, a boot's beginning or end. After `StoreLimits.recordsPerBlock` markers without a byte
-    /// between them further ones are not kept.
+    /// Appends a marker: a gap, a boot's begin or end. After `StoreLimits.recordsPerBlock` markers without a byte
+    /// between them further ones are dropped.
     public func mark(_ detail: RecordDetail, time: Timestamp) throws(SystemError) {
         var flags: RecordFlags = []
         if detail.gap != nil {
@@ -174,8 +167,8 @@ public final class StreamWriter {
         closeFullPair()
     }
 
-    /// Closes the active pair, so that it can be sealed. One without text stays, for the next would have the same name;
-    /// its markers are written again, because a sync that failed may have dropped them.
+    /// Closes the active pair, so that it can be sealed. A pair without text stays, because the next would have the
+    /// same name; its markers are written again, because a failed sync may have lost them.
     public func roll() {
         guard let pair = active else {
             return
@@ -193,16 +186,16 @@ public final class StreamWriter {
         try index.write(at: 0, try index.read(at: 0, count: pair.indexLength))
     }
 
-    /// Closes the active pair's files for now, to spare descriptors; the next append opens them again.
+    /// Closes the active pair's files to save descriptors; the next append reopens them.
     public func closeFiles() {
         active?.files = nil
     }
 
-    /// Continues at `offset`, which lies beyond everything ever written, behind a gap marker.
+    /// Continues at `offset`, beyond all positions assigned so far, after a gap marker.
     func jump(to offset: UInt64, gap: GapDetail, time: Timestamp) throws(SystemError) {
         roll()
         if let pair = active {
-            // Markers alone: nothing will be written at their position any more, so they can rest.
+            // Markers without text: nothing will be written at their position any more, so they can stay.
             if pair.recordCount > 0 {
                 closed.append(pair.base)
             } else {
@@ -221,7 +214,8 @@ public final class StreamWriter {
 
     // MARK: - One piece, one record
 
-    /// The part of `rest` that fits the active pair: up to a line's end at `blockTarget`, or `blockLimit` without one.
+    /// The part of `rest` that fits into the active pair: up to the end of a line at `blockTarget`, or `blockLimit`
+    /// without one.
     private func nextPiece(
         of rest: UnsafeRawBufferPointer,
         at time: Timestamp
@@ -239,7 +233,7 @@ public final class StreamWriter {
                 piece = window
             }
         }
-        // A record counts at most 65,535 line feeds; that many bytes cannot hold more.
+        // A record counts at most 65,535 line feeds; that many bytes cannot have more.
         if piece.count > StoreLimits.linesPerRecord,
             gl_count_byte(piece.baseAddress, piece.count, Lines.feed) > StoreLimits.linesPerRecord
         {
@@ -259,19 +253,19 @@ public final class StreamWriter {
         }
     }
 
-    /// Opens the active pair, or makes the next one; after a failure or a step of the clock, a new one.
+    /// Opens the active pair, or creates the next one; after a failure or a step of the clock, a new one.
     private func preparePair(for time: Timestamp) throws(SystemError) {
         let isClockBack = lastTime.map { $0.microseconds - time.microseconds > StoreLimits.clockTolerance } ?? false
         if let pair = active, pair.dataLength > 0, isClockBack || pair.hasFailed {
             roll()
         }
-        // A new pair is cut too: a log without an index may lie there, the rest of a crash.
+        // A new pair is cut too: a log without an index may remain from a crash.
         if active == nil {
             counted.inPair = 0
         }
         var pair = active ?? ActivePair(base: nextOffset, hasFailed: true)
         if pair.files == nil {
-            // What holds records already must be there.
+            // Files with records must exist.
             let mode: OpenMode = pair.recordCount > 0 ? .update : .create
             pair.files = (
                 log: try StoredFile(layout.log(pair.base), mode, on: fileSystem),
@@ -287,7 +281,7 @@ public final class StreamWriter {
         active = pair
     }
 
-    /// Writes `piece`, then its record. When either write fails, what it left is cut and nothing is committed.
+    /// Writes `piece`, then its record. When either write fails, its bytes are cut and nothing is committed.
     private func commit(
         _ piece: UnsafeRawBufferPointer,
         time: Timestamp,
@@ -310,7 +304,7 @@ public final class StreamWriter {
             }
             try files.index.write(at: pair.indexLength, encoded)
         } catch {
-            // The caller will give these bytes again or count them as lost: they must not be found by recovery too.
+            // The caller will give these bytes again or count them as lost: recovery must not find them too.
             try? files.index.truncate(to: pair.indexLength)
             try? files.log.truncate(to: pair.dataLength)
             active?.hasFailed = true

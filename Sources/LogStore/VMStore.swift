@@ -4,21 +4,19 @@ import SystemIO
 
 /// One VM's history, for its one writer: holds the VM's lock.
 ///
-/// While the VM is open `writer.json` says under which boot of the host: what is found there after a crash tells the
-/// death of the process from the death of the host. Streams are repaired when they are opened, which may be much later
-/// and by another process; those that the host's death left unrepaired stand there too, and how far each stream had come
-/// when it was closed cleanly.
+/// While the VM is open `writer.json` has the boot id of the host: after a crash it distinguishes a crash of the
+/// process from one of the host. Streams are repaired when they are opened, which may be much later and by another
+/// process; the file also lists streams not yet repaired after a host crash, and the end of each stream that was closed
+/// cleanly.
 public final class VMStore {
-    /// The store around it.
     public let store: Store
-    /// The VM.
     public private(set) var vm: Store.VM
     private var lock: HeldLock
     private var state: WriterState
     private let hostBoot: String
     private var streams: [StreamName: StreamWriter] = [:]
 
-    /// The VM's lock file, locked, and which file that is.
+    /// The VM's lock file, locked, and its identity.
     private struct HeldLock {
         let file: StoredFile
         let identity: FileIdentity?
@@ -27,7 +25,7 @@ public final class VMStore {
             let path = folder + "/lock"
             try fileSystem.clear(path, for: .regular)
             file = try StoredFile(path, .create, on: fileSystem)
-            // A check of the store shares the lock for a moment.
+            // A check of the store holds the lock shared for a moment.
             var triesLeft = 3
             while !file.tryLock() {
                 triesLeft -= 1
@@ -40,12 +38,12 @@ public final class VMStore {
         }
     }
 
-    /// Opens the history of the VM known by that name, UUID and namespace, making it when there is none.
+    /// Opens the history of the VM with that name, UUID and namespace; creates it when there is none.
     ///
-    /// A UUID is the identity; the name may have changed. Without one, a VM that was deleted does not hand its history
-    /// on: the next of its name begins a new one. Throws EWOULDBLOCK when another process writes it, ENOTSUP when a
-    /// newer version made it: repairing what is not understood would destroy it; EPERM when the UUID is known in another
-    /// namespace.
+    /// A UUID is the identity; the name may have changed. A deleted VM without a UUID does not pass its history on: the
+    /// next one of its name begins a new one. Throws EWOULDBLOCK when another process writes it; ENOTSUP when a newer
+    /// version created it, because repairing an unknown format would destroy it; EPERM when the UUID is known in
+    /// another namespace.
     public init(
         store: Store,
         name: String,
@@ -54,7 +52,7 @@ public final class VMStore {
         hostBoot: String,
         now: Timestamp
     ) throws(SystemError) {
-        // What is no UUID would be a folder's name all the same.
+        // An invalid UUID would become a folder's name.
         let uuid = uuid.flatMap(VMIdentity.canonicalUUID)
         var identity = VMIdentity(name: name, uuid: uuid, namespace: namespace)
         if uuid == nil {
@@ -67,7 +65,7 @@ public final class VMStore {
         (vm, lock, state) = try Self.open(identity, in: store, hostBoot: hostBoot, now: now)
     }
 
-    /// Takes the lock of the VM's folder, and says there who the VM is and that it is written.
+    /// Locks the VM's folder, and writes the VM's facts and the writer's state.
     private static func open(
         _ identity: VMIdentity,
         in store: Store,
@@ -78,13 +76,14 @@ public final class VMStore {
         let known = store.vm(in: identity.directoryName)
         let path = store.path(of: identity.directoryName)
         try store.checkFormat(path + "/vm.json")
-        // Whoever may name a VM by its UUID in one namespace gets no history of another's.
+        // A client that may name VMs in one namespace must not get the history of a VM in another.
         if let owner = known?.identity.namespace, let namespace = identity.namespace, owner != namespace {
             throw SystemError(
                 "open for namespace \(namespace)",
                 path,
                 code: SystemError.notPermitted,
-                reason: "the VM of this UUID is in namespace \(owner); give this one another UUID, or remove that log"
+                reason:
+                    "the VM with this UUID is in namespace \(owner); use another UUID for this one, or remove that log"
             )
         }
         try fileSystem.clear(path, for: .directory)
@@ -116,7 +115,7 @@ public final class VMStore {
         return (vm, lock, state)
     }
 
-    /// The VM, which is known by its UUID, is there again, perhaps under another name.
+    /// Renames the VM, which is identified by its UUID, if its name has changed.
     public func rename(to name: String) throws(SystemError) {
         var present = vm
         present.identity.name = name
@@ -125,8 +124,8 @@ public final class VMStore {
         vm = present
     }
 
-    /// The stream `name`, recovered and ready to be appended to; made with `properties` when there is none. One whose
-    /// files were removed or moved since it was opened is made anew, and begins with a gap that tells what is lost.
+    /// The stream `name`, recovered and ready for appends; created with `properties` when there is none. A stream whose
+    /// files were removed or moved since it was opened is recreated, and begins with a gap that counts the loss.
     public func open(
         _ name: StreamName,
         properties: StreamProperties = StreamProperties(),
@@ -165,7 +164,7 @@ public final class VMStore {
                 since: recovered.activePair?.lastTime ?? now,
                 isClosed: true
             )
-            // Positions given after an earlier jump may be lost with the jump itself: each stride is used once.
+            // Positions assigned after an earlier jump may be lost with the jump itself: each stride is used once.
             let position = max(recovered.nextOffset, earlier?.nextOffset ?? 0)
             let stride = max(position / StoreLimits.restartStride, state.lastStride) + 1
             try writer.jump(to: stride * StoreLimits.restartStride, gap: gap, time: now)
@@ -177,7 +176,7 @@ public final class VMStore {
         return writer
     }
 
-    /// Makes the VM's folder anew when it, or the store, was removed or moved since.
+    /// Recreates the VM's folder when it, or the store, was removed or moved since.
     private func reopenIfMoved(now: Timestamp) throws(SystemError) {
         let present = store.fileSystem.status(vmPath + "/lock")?.identity
         guard lock.identity == nil || present != lock.identity else {
@@ -188,7 +187,7 @@ public final class VMStore {
         state.lastStride = max(state.lastStride, lastStride)
     }
 
-    /// Writes what is fixed for a stream, when that is missing or damaged; what is fixed for it then.
+    /// Writes the properties of a stream when they are missing or damaged; returns the effective ones.
     private func settleFacts(
         _ id: StreamID,
         _ properties: StreamProperties,
@@ -197,7 +196,7 @@ public final class VMStore {
         let fileSystem = store.fileSystem
         let hasFiles = try !layout.extents(on: fileSystem).isEmpty
         try fileSystem.clear(layout.extentsFile, for: .regular)
-        // An earlier version wrote it, or it is damaged: from now on what is there counts.
+        // Written by an earlier version, or damaged: from now on the existing files are recorded.
         if hasFiles, SealedExtents(of: layout, on: fileSystem) == nil {
             try SealedExtents.found(in: layout, on: fileSystem).write(to: layout, on: fileSystem)
         }
@@ -217,8 +216,8 @@ public final class VMStore {
         try store.write(vm)
     }
 
-    /// Declares that everything written is on disk, so that the next opening, even after the host's death, finds
-    /// nothing to repair. To be called after a sync, last.
+    /// Records that everything written is on disk, so that the next opening needs no repair, even after a host crash.
+    /// To be called after a sync, last.
     public func closeCleanly() throws(SystemError) {
         state.hostBoot = nil
         for (name, writer) in streams {

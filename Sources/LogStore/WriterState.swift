@@ -1,20 +1,20 @@
 import LogModel
 import SystemIO
 
-/// What `writer.json` says of a VM: who writes it, or where its streams ended when it was written last.
+/// The contents of a VM's `writer.json`: the current writer, or the streams' ends when the VM was closed.
 struct WriterState {
-    /// The boot of the host under which it is written; nil when it was closed cleanly.
+    /// The boot id of the host of the current writer; nil when the VM was closed cleanly.
     var hostBoot: String?
-    /// Streams to be repaired as after the host's death.
+    /// Streams to be repaired as after a host crash.
     var unrepaired: Set<StreamName> = []
     /// The highest multiple of `StoreLimits.restartStride` at which a stream was continued.
     var lastStride: UInt64 = 0
-    /// How far each stream had come when the VM was closed cleanly: a stream that ends before has lost something.
+    /// The streams' ends when the VM was closed cleanly: a stream that ends before has lost data.
     var ends: [StreamName: Cursor] = [:]
 
     init() {}
 
-    /// What is said in the VM's folder; nil when it was never opened. What cannot be read is taken for a host that died.
+    /// Reads the file; nil when the VM was never opened. An unreadable file counts as a host crash.
     init?(at path: String, on fileSystem: any FileSystem) throws(SystemError) {
         switch try FactsFile.contents(of: path + "/" + Self.name, on: fileSystem) {
         case .absent:

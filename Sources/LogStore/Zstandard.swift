@@ -1,6 +1,6 @@
 import CZstd
 
-/// zstd (RFC 8878), one context for many frames.
+/// zstd compression (RFC 8878), with one context for many frames.
 final class Compressor {
     private let context: OpaquePointer
 
@@ -21,7 +21,6 @@ final class Compressor {
         ZSTD_freeCCtx(context)
     }
 
-    /// Appends `bytes` to `out` as one frame with content size and checksum; returns the frame's length.
     func append(_ bytes: UnsafeRawBufferPointer, to out: inout [UInt8]) -> Int {
         let bound = ZSTD_compressBound(bytes.count)
         let start = out.count
@@ -35,7 +34,7 @@ final class Compressor {
     }
 }
 
-/// zstd's way back, one context for many frames.
+/// zstd decompression, with one context for many frames.
 final class Decompressor {
     private let context: OpaquePointer
 
@@ -50,7 +49,7 @@ final class Decompressor {
         ZSTD_freeDCtx(context)
     }
 
-    /// Fills `target` with the frame's contents; whether the frame is sound and of exactly that size.
+    /// Decompresses the frame into `target`; returns whether the frame is valid and of exactly that size.
     func decompress(_ frame: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Bool {
         let count = ZSTD_decompressDCtx(
             context,

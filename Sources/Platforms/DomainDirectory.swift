@@ -1,24 +1,23 @@
 import LogModel
 import Synchronization
 
-/// A VM that libvirt knows.
+/// A VM of libvirt.
 public struct Domain: Hashable, Sendable {
-    /// What its XML tells.
+    /// The facts in its XML.
     public var facts: DomainFacts
-    /// Whether it has been started and has not ended; one that is paused runs.
+    /// Whether it has been started and has not ended; a paused VM runs.
     public var isRunning: Bool
 
-    /// A domain from its parts.
     public init(facts: DomainFacts, isRunning: Bool) {
         self.facts = facts
         self.isRunning = isRunning
     }
 }
 
-/// The domains that libvirt last told of, for any thread to look at; replaced as a whole.
+/// libvirt's domains as last reported, for any thread; replaced as a whole.
 ///
-/// While libvirt does not answer, what it told last stays. So a domain that is here may be gone; but one that is not
-/// here is not known to libvirt only if `isKnown`.
+/// While libvirt does not answer, the last report stays. So a listed domain may be gone; and an unlisted one is unknown
+/// to libvirt only if `isKnown`.
 public final class DomainDirectory: Sendable {
     private struct Snapshot {
         var domains: [Domain] = []
@@ -29,30 +28,27 @@ public final class DomainDirectory: Sendable {
 
     private let snapshot = Mutex(Snapshot())
 
-    /// A directory that nobody has told anything.
     public init() {}
 
-    /// Whether libvirt has told anything yet.
+    /// Whether libvirt has reported yet.
     public var isKnown: Bool {
         snapshot.withLock { $0.isKnown }
     }
 
-    /// All domains, those that do not run too, in libvirt's order.
+    /// All domains, including those that do not run, in libvirt's order.
     public var domains: [Domain] {
         snapshot.withLock { $0.domains }
     }
 
-    /// The domain with that UUID, in its canonical form.
     public func domain(uuid: String) -> Domain? {
         snapshot.withLock { snapshot in snapshot.byUUID[uuid].map { snapshot.domains[$0] } }
     }
 
-    /// The domain that libvirt knows by that name.
     public func domain(named name: String) -> Domain? {
         snapshot.withLock { snapshot in snapshot.byName[Bytewise(name)].map { snapshot.domains[$0] } }
     }
 
-    /// Puts `domains` in place of all that was here; whether that changed anything.
+    /// Replaces all domains; returns whether that changed anything.
     @discardableResult
     public func replace(with domains: [Domain]) -> Bool {
         var fresh = Snapshot(domains: domains, isKnown: true)

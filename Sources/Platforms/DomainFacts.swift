@@ -1,29 +1,29 @@
 import LogModel
 
-/// What a libvirt domain's XML tells of a VM: its names, whose it is, and where its serial ports are.
+/// The facts in a libvirt domain's XML: a VM's names, its owner, and its serial ports.
 ///
-/// Of a domain that runs, give the XML it runs by: a pseudo-terminal's path and a port that libvirt chose are in no
-/// other. The time taken is linear in the size of the text; what is not understood is passed over.
+/// For a running domain, use the XML it runs with: a pseudo-terminal's path and an automatically chosen port are in no
+/// other. Parsing takes linear time; unknown elements are skipped.
 public struct DomainFacts: Hashable, Sendable {
-    /// The domain's name: of those that libvirt knows at one time, no two have the same.
+    /// The domain's name, unique in libvirt at any time.
     public var name: String
     /// The domain's UUID, canonical: lower case with dashes.
     public var uuid: String?
-    /// The title that somebody gave it.
+    /// The domain's title.
     public var title: String?
-    /// What OpenStack's Nova knows of it, when it is one of Nova's.
+    /// Nova's metadata, when the domain is Nova's.
     public var nova: NovaInstance?
-    /// The serial ports in their order, those before the consoles that are devices of their own.
+    /// The serial ports in order, before the consoles that are devices of their own.
     public var ports: [SerialPort]
 
-    /// The facts of a domain of which no more than its name is known.
+    /// The facts of a domain of which only the name is known.
     public init(name: String, uuid: String?) {
         self.name = name
         self.uuid = uuid
         ports = []
     }
 
-    /// Reads `xml`, UTF-8 with or without a byte order mark. Throws `malformed` for what is not XML, `documentType`,
+    /// Parses `xml`, UTF-8 with or without a byte order mark. Throws `malformed` for malformed XML, `documentType`,
     /// `notDomain`, and `noName`.
     public init(xml: [UInt8]) throws(DomainXMLError) {
         let document = try XMLDocument(xml)

@@ -1,31 +1,30 @@
-/// A libvirt domain's XML (https://libvirt.org/formatdomain.html), edited where it must be and otherwise kept byte for
-/// byte.
+/// A libvirt domain's XML (https://libvirt.org/formatdomain.html), edited with minimal changes and otherwise kept byte
+/// for byte.
 ///
-/// The edit is to the `<log>` of the domain's serial console: of the first `<serial>` in `<devices>`, and of the first
-/// `<console>` there that stands for it. To libvirt both are one device: it writes the serial's settings over the
-/// console's, or makes the serial from a console that is alone; so the two are made to agree. A console's `<target>`
-/// tells: of type `serial`, or of none, it is the serial device; any other type, such as `virtio`, is another device.
+/// Edits concern the `<log>` of the domain's serial console: of the first `<serial>` in `<devices>`, and of the first
+/// `<console>` there that represents it. To libvirt both are one device: it writes the serial's settings over the
+/// console's, or makes the serial from a console without one; so both are made to agree. A console's `<target>`
+/// decides: of type `serial`, or absent, it is the serial device; any other type, such as `virtio`, is another device.
 ///
-/// The time taken and the memory used are linear in the size of the text, which has no bound of its own; elements may
-/// be nested 256 deep.
+/// Time and memory are linear in the size of the text, which is not limited; elements may be nested 256 deep.
 public struct DomainXML: Sendable {
-    /// What an edit did.
+    /// The result of an edit.
     public enum Change: Hashable, Sendable {
-        /// There is a `<log>` where there was none.
+        /// A `<log>` was added.
         case added
-        /// There was one that differed, and nothing had to be added.
+        /// An existing one was changed, and nothing had to be added.
         case changed
-        /// All was as wanted; not a byte is different.
+        /// Everything was as requested; no byte was changed.
         case alreadyThere
-        /// There is no `<log>` any more.
+        /// The `<log>` was removed.
         case removed
-        /// There was none; not a byte is different.
+        /// There was none; no byte was changed.
         case notThere
     }
 
     private var document: XMLDocument
 
-    /// Reads `text`, UTF-8 with or without a byte order mark. Throws `malformed` for what is not XML, `documentType`,
+    /// Parses `text`, UTF-8 with or without a byte order mark. Throws `malformed` for malformed XML, `documentType`,
     /// and `notDomain`.
     public init(_ text: [UInt8]) throws(DomainXMLError) {
         document = try XMLDocument(text)
@@ -34,7 +33,7 @@ public struct DomainXML: Sendable {
         }
     }
 
-    /// The XML as it now is.
+    /// The edited XML.
     public var text: [UInt8] { document.text }
 
     /// The domain's name, its references resolved.
@@ -42,18 +41,18 @@ public struct DomainXML: Sendable {
         document.children(of: document.root, named: "name").first?.text
     }
 
-    /// The domain's UUID as it is written there. libvirt gives one to a domain that has none.
+    /// The domain's UUID as written. libvirt assigns one to a domain without.
     public var uuid: String? {
         document.children(of: document.root, named: "uuid").first?.text
     }
 
-    /// Has the serial console logged into `file`, which is appended to at each start of the domain.
+    /// Adds a log of the serial console in `file`, which is appended to at each start of the domain.
     ///
-    /// Where a `<log>` is already, only the values that differ are written. A new one goes behind the `<source>`, or
-    /// else to the front, on a line of its own where its neighbour is on one.
+    /// In an existing `<log>` only values that differ are changed. A new one is inserted after the `<source>`, or else
+    /// at the front, on a line of its own if its neighbour has one.
     ///
-    /// Throws `invalidPath` unless `file` is absolute and free of control characters, `noDevices` and `noSerial` where
-    /// there is nothing to log, and `alreadyFile`; then the text is as it was.
+    /// Throws `invalidPath` unless `file` is absolute and free of control characters, `noDevices` and `noSerial`
+    /// without a serial console, and `alreadyFile`; then the text is unchanged.
     public mutating func addLog(file: String) throws(DomainXMLError) -> Change {
         try Self.checkPath(file)
         let devices = serialConsole
@@ -81,10 +80,10 @@ public struct DomainXML: Sendable {
         return isAdded ? .added : .changed
     }
 
-    /// Takes the serial console's `<log>` away, with its line where it has one for itself. A device with nothing left
-    /// inside becomes self-closing.
+    /// Removes the serial console's `<log>`, with its line if it has one of its own. A device without other contents
+    /// becomes self-closing.
     ///
-    /// So this undoes an `addLog` that added, to the byte; but `<serial></serial>` becomes `<serial/>`. A domain without
+    /// This reverts an `addLog` that added, to the byte; but `<serial></serial>` becomes `<serial/>`. A domain without
     /// a serial console has no log: that is not an error.
     public mutating func removeLog() throws(DomainXMLError) -> Change {
         let edits = serialConsole.flatMap(removal)
@@ -97,12 +96,12 @@ public struct DomainXML: Sendable {
 
     // MARK: The devices
 
-    /// libvirt takes the devices of all `<devices>` there are.
+    /// libvirt reads the devices of all `<devices>` elements.
     private var devicesElements: [XMLElement] {
         document.children(of: document.root, named: "devices")
     }
 
-    /// The elements that stand for the serial console: the `<serial>`, if any, before the `<console>`, if any.
+    /// The elements that represent the serial console: the `<serial>`, if any, before the `<console>`, if any.
     private var serialConsole: [XMLElement] {
         let serials = devicesElements.lazy.flatMap { document.children(of: $0, named: "serial") }
         let consoles = devicesElements.lazy.flatMap { document.children(of: $0, named: "console") }
@@ -111,7 +110,7 @@ public struct DomainXML: Sendable {
 
     private static func checkPath(_ path: String) throws(DomainXMLError) {
         guard path.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control && XMLText.allows($0) }) else {
-            throw .invalidPath(reason: "a control character is in its path; choose a path without")
+            throw .invalidPath(reason: "its path contains a control character; choose another path")
         }
         guard path.utf8.first == UInt8(ascii: "/") else {
             throw .invalidPath(reason: "its path is not absolute; begin it with '/'")
@@ -128,7 +127,7 @@ public struct DomainXML: Sendable {
         Array(" \(attribute.name)=".utf8) + [quote] + XMLText.escape(attribute.value, quote: quote) + [quote]
     }
 
-    /// What makes the attributes of `element` have the `wanted` values; nothing when they have them.
+    /// The edits that give the attributes of `element` the `wanted` values; empty when they have them.
     private static func setting(_ wanted: [(name: String, value: String)], on element: XMLElement) -> [XMLEdit] {
         let quote = element.attributes.last?.quote ?? UInt8(ascii: "'")
         var edits: [XMLEdit] = []
@@ -138,7 +137,7 @@ public struct DomainXML: Sendable {
                 missing += written((name, value), quote: quote)
                 continue
             }
-            // Not `==`, for which composed and decomposed letters are the same: to a file system they are not.
+            // Not `==`, for which composed and decomposed letters are equal: for a file system they are not.
             if !attribute.value.utf8.elementsEqual(value.utf8) {
                 let replacement = XMLText.escape(value, quote: attribute.quote)
                 edits.append(XMLEdit(range: attribute.valueRange, replacement: replacement))

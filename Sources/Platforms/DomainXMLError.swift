@@ -1,21 +1,21 @@
-/// Why a domain's XML was not read or not edited, and what to do about it. Nothing of the XML is repeated in the text,
-/// so it is safe to show.
+/// Why a domain's XML could not be parsed or edited, and the remedy. The text contains nothing of the XML, so it is
+/// safe to show.
 public enum DomainXMLError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The bytes are not XML; `what` was found at byte `offset`, from 0.
     case malformed(offset: Int, what: String)
-    /// There is a `<!DOCTYPE`, at byte `offset`. Entities of its own are never expanded.
+    /// There is a `<!DOCTYPE` at byte `offset`. Its entities are never expanded.
     case documentType(offset: Int)
-    /// The outermost element is another than `<domain>`.
+    /// The root element is not `<domain>`.
     case notDomain
     /// The domain has no `<name>`, or an empty one.
     case noName
     /// The domain has no `<devices>`.
     case noDevices
-    /// The domain has neither a `<serial>` nor a `<console>` that stands for one.
+    /// The domain has neither a `<serial>` nor a `<console>` that represents one.
     case noSerial
     /// The serial device is of type `file`.
     case alreadyFile
-    /// The log's file cannot be named like this, for this reason.
+    /// The log's path is not valid, for this reason.
     case invalidPath(reason: String)
 
     public var description: String {
@@ -23,9 +23,9 @@ public enum DomainXMLError: Error, Hashable, Sendable, CustomStringConvertible {
         case .malformed(let offset, let what):
             "not well-formed XML at byte \(offset): \(what)"
         case .documentType(let offset):
-            "a document type declaration at byte \(offset): no domain needs one; remove <!DOCTYPE …>"
+            "a document type declaration at byte \(offset): a domain does not need one; remove <!DOCTYPE …>"
         case .notDomain:
-            "the outermost element is not <domain>; give one domain's XML, as 'virsh dumpxml --inactive' prints it"
+            "the root element is not <domain>; give one domain's XML, as 'virsh dumpxml --inactive' prints it"
         case .noName:
             "the domain has no <name>; give one domain's XML, as 'virsh dumpxml' prints it"
         case .noDevices:

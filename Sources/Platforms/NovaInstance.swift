@@ -1,39 +1,35 @@
-/// What OpenStack's Nova writes into the metadata of a domain it makes (`LibvirtConfigGuestMetaNovaInstance` in its
+/// The metadata that OpenStack's Nova writes into its domains (`LibvirtConfigGuestMetaNovaInstance` in its
 /// nova/virt/libvirt/config.py).
 public struct NovaInstance: Hashable, Sendable {
-    /// A project or a user: Keystone's ID for it, a UUID mostly without dashes, and its name.
+    /// A project or a user: Keystone's ID, usually a UUID without dashes, and its name.
     public struct Owner: Hashable, Sendable {
-        /// Its ID, as it is written there.
+        /// Its ID, as written.
         public var uuid: String
-        /// Its name.
         public var name: String
 
-        /// An owner from its parts.
         public init(uuid: String, name: String) {
             self.uuid = uuid
             self.name = name
         }
     }
 
-    /// The name that the VM's owner sees and may change.
+    /// The display name, which the VM's owner may change.
     public var name: String?
-    /// The project it belongs to.
     public var project: Owner?
-    /// Who made it.
+    /// The user who created it.
     public var user: Owner?
 
-    /// An instance from its parts.
     public init(name: String?, project: Owner?, user: Owner?) {
         self.name = name
         self.project = project
         self.user = user
     }
 
-    /// What the namespace's name begins with; a version follows.
+    /// The namespace without its version, which follows.
     private static let namespace = "http://openstack.org/xmlns/libvirt/nova/"
 
-    /// The instance in the document's metadata, if there is one: an element `instance` whose prefix is bound to Nova's
-    /// namespace, by itself or one of those around it.
+    /// The instance in the document's metadata, if any: an element `instance` whose prefix is bound to Nova's
+    /// namespace, by itself or an ancestor.
     init?(_ document: XMLDocument) {
         guard let metadata = document.children(of: document.root, named: "metadata").first else {
             return nil

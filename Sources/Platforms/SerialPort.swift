@@ -1,35 +1,32 @@
 /// A serial port of a domain, or a console that is a device of its own.
 public struct SerialPort: Hashable, Sendable {
-    /// What it is to the guest.
+    /// The device in the guest.
     public enum Kind: Hashable, Sendable {
         /// A serial device: `<serial>`.
         case serial
-        /// A console that stands for no serial device: virtio's, s390x's SCLP, a container's.
+        /// A console that represents no serial device: virtio's, s390x's SCLP, a container's.
         case console
     }
 
-    /// Where its other end is on the host.
+    /// The other end, on the host.
     public enum Source: Hashable, Sendable {
-        /// The VMM listens here for TCP connections and sends what the guest says as it is.
+        /// The VMM listens here for TCP connections without a protocol.
         case tcpListener(host: String, port: UInt16)
         /// The VMM listens on this Unix socket.
         case unixListener(path: String)
         /// A pseudo-terminal, whose path is known while the domain runs.
         case pseudoTerminal(path: String?)
-        /// Anything else, by libvirt's word for its type.
+        /// Anything else, with libvirt's type.
         case other(type: String)
     }
 
-    /// What it is to the guest.
     public var kind: Kind
-    /// Its number among those of its kind, as `0` for `ttyS0`; nil where the XML does not say.
+    /// Its number among those of its kind, such as `0` for `ttyS0`; nil when the XML has none.
     public var port: Int?
-    /// Where its other end is.
     public var source: Source
-    /// The file that libvirt's log daemon keeps of what the guest says, if it keeps one.
+    /// The file that libvirt's log daemon writes, if any.
     public var logFile: String?
 
-    /// A port from its parts.
     public init(kind: Kind, port: Int?, source: Source, logFile: String?) {
         self.kind = kind
         self.port = port
@@ -37,7 +34,7 @@ public struct SerialPort: Hashable, Sendable {
         self.logFile = logFile
     }
 
-    /// All of a domain's: first its serial devices, then its consoles but for the one that libvirt shows of the first
+    /// All ports of a domain: first its serial devices, then its consoles without the one that represents the first
     /// serial device.
     static func all(of document: XMLDocument) -> [SerialPort] {
         let devices = document.children(of: document.root, named: "devices")
@@ -55,11 +52,11 @@ public struct SerialPort: Hashable, Sendable {
         self.kind = kind
         port = value("target", "port").flatMap { Int($0) }
         logFile = value("log", "file")
-        // What libvirt takes a device without a type for.
+        // libvirt's default for a device without a type.
         let type = device.attribute("type")?.value ?? "pty"
         switch type {
         case "tcp":
-            // Telnet's control bytes and TLS are not what the guest says.
+            // Telnet's control bytes and TLS are not the guest's output.
             let isPlain = value("protocol", "type") ?? "raw" == "raw" && value("source", "tls") ?? "no" == "no"
             if isPlain, value("source", "mode") == "bind", let host = value("source", "host"),
                 let port = value("source", "service").flatMap({ UInt16($0) }), port > 0
@@ -83,7 +80,7 @@ public struct SerialPort: Hashable, Sendable {
 }
 
 extension XMLDocument {
-    /// Whether a `<console>` stands for a serial device: its target is of type `serial`, or of none.
+    /// Whether a `<console>` represents a serial device: its target is of type `serial`, or absent.
     func isSerial(console: XMLElement) -> Bool {
         let type = children(of: console, named: "target").first?.attribute("type")?.value
         return type == nil || type == "serial"

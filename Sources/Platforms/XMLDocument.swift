@@ -1,25 +1,24 @@
-/// An attribute, and where it stands.
+/// An attribute and its position.
 struct XMLAttribute: Sendable {
     let name: String
     /// The value, its references resolved.
     let value: String
-    /// What is between the quotes.
+    /// The range between the quotes.
     let valueRange: Range<Int>
     let quote: UInt8
 }
 
-/// An element, and where it stands. All ranges but `descendants` are of bytes.
+/// An element and its position. All ranges but `descendants` are of bytes.
 struct XMLElement: Sendable {
     let name: String
-    /// How many elements this one is inside of.
     let depth: Int
     let startTag: Range<Int>
     let attributes: [XMLAttribute]
-    /// Where another attribute would be put.
+    /// The position for another attribute.
     let attributesEnd: Int
     /// Empty where the start tag, `<name/>`, is the end as well.
     var endTag: Range<Int>
-    /// The places in the document's list of the elements inside of this one.
+    /// The indexes of the elements inside this one in the document's list.
     var descendants: Range<Int>
     /// The text directly inside, its references resolved.
     var text = ""
@@ -33,14 +32,14 @@ struct XMLElement: Sendable {
     }
 }
 
-/// Bytes to put in place of others.
+/// A replacement of bytes.
 struct XMLEdit {
     let range: Range<Int>
     let replacement: [UInt8]
 }
 
-/// A document as its bytes and where in them its elements are. Looking among an element's children takes time in
-/// proportion to all that is inside of it.
+/// A document: its bytes and the positions of its elements. Searching an element's children takes time in proportion to
+/// all its descendants.
 struct XMLDocument: Sendable {
     let text: [UInt8]
     private let elements: [XMLElement]
@@ -50,7 +49,7 @@ struct XMLDocument: Sendable {
         elements = try XMLScanner.elements(of: text)
     }
 
-    /// The outermost element.
+    /// The root element.
     var root: XMLElement { elements[0] }
 
     func children(of parent: XMLElement) -> [XMLElement] {
@@ -89,7 +88,7 @@ struct XMLDocument: Sendable {
         return before[line...]
     }
 
-    /// The LF or CR LF that ends the line `position` is on, when only spaces and tabs are before it.
+    /// The LF or CR LF that ends the line with `position`, when only spaces and tabs are before it.
     func lineEnd(after position: Int) -> Range<Int>? {
         let rest = text[position...].drop(while: Self.isBlank)
         for end in ["\n", "\r\n"] where rest.starts(with: end.utf8) {
@@ -98,7 +97,7 @@ struct XMLDocument: Sendable {
         return nil
     }
 
-    /// The whole lines that `element` is on, when there is nothing else on them.
+    /// The whole lines with `element`, when there is nothing else on them.
     func lines(of element: XMLElement) -> Range<Int>? {
         guard let indentation = indentation(of: element), let end = lineEnd(after: element.range.upperBound) else {
             return nil

@@ -1,19 +1,19 @@
-/// Takes an XML document apart into its elements, in one pass and without recursion.
+/// Parses an XML document into its elements, in one pass and without recursion.
 ///
-/// It accepts what XML 1.0 does, but for document types, and a little more: it looks neither into comments and
-/// processing instructions nor for attributes that are there twice; libvirt itself will. Elements are told by their
-/// qualified names; namespaces are not resolved.
+/// It accepts XML 1.0 except for document types, and a little more: it neither parses comments and processing
+/// instructions nor detects duplicate attributes; libvirt itself will. Elements are identified by their qualified
+/// names; namespaces are not resolved.
 struct XMLScanner {
-    /// How deep elements may be nested. Domains need less than ten, their `<metadata>` apart.
+    /// Maximum depth of nesting. Domains need less than ten, except in `<metadata>`.
     static let maximumDepth = 256
 
     private let text: [UInt8]
     private var position = 0
     private var elements: [XMLElement] = []
-    /// The places in `elements` of those whose end tags have not come, outermost first.
+    /// The indexes in `elements` of unclosed elements, outermost first.
     private var open: [Int] = []
 
-    /// The elements of `text` in the order of their start tags: the outermost is the first, and always there.
+    /// The elements of `text` in the order of their start tags: the root is the first, and always exists.
     static func elements(of text: [UInt8]) throws(DomainXMLError) -> [XMLElement] {
         var scanner = XMLScanner(text: text)
         try scanner.checkCharacters()
@@ -79,7 +79,7 @@ struct XMLScanner {
             throw .malformed(offset: start, what: "elements are nested deeper than \(Self.maximumDepth)")
         }
         guard !open.isEmpty || elements.isEmpty else {
-            throw .malformed(offset: start, what: "a second outermost element")
+            throw .malformed(offset: start, what: "a second root element")
         }
         let name = try name()
         let attributes = try attributes()
@@ -107,7 +107,7 @@ struct XMLScanner {
         skipSpace()
         try expect(">", in: "a tag")
         guard let place = open.popLast(), elements[place].name.utf8.elementsEqual(text[name]) else {
-            throw .malformed(offset: start, what: "an end tag closes another element than the open one")
+            throw .malformed(offset: start, what: "an end tag does not match the open element")
         }
         elements[place].endTag = start..<position
         elements[place].descendants = place + 1..<elements.count
@@ -135,7 +135,7 @@ struct XMLScanner {
             position += 1
         }
         guard current == quote else {
-            throw .malformed(offset: start, what: "an attribute's value has no end")
+            throw .malformed(offset: start, what: "an attribute's value is not terminated")
         }
         defer { position += 1 }
         return XMLAttribute(
@@ -157,7 +157,7 @@ struct XMLScanner {
         return start..<position
     }
 
-    /// Whether `byte` may be in a name. All of what is not ASCII may, which is more than XML allows.
+    /// Whether `byte` may be in a name. All non-ASCII bytes may, which is more than XML allows.
     private static func isNameByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
@@ -176,12 +176,12 @@ struct XMLScanner {
         try append(try XMLText.resolve(text[start..<position]), from: start)
     }
 
-    /// Adds `text` to the innermost open element; outside of all there may be white space only.
+    /// Adds `text` to the innermost open element; outside the root only white space is allowed.
     private mutating func append(_ text: String, from start: Int) throws(DomainXMLError) {
         if let place = open.last {
             elements[place].text += text
         } else if !text.utf8.allSatisfy(Self.isSpace) {
-            throw .malformed(offset: start, what: "text outside of the outermost element")
+            throw .malformed(offset: start, what: "text outside the root element")
         }
     }
 
@@ -193,7 +193,7 @@ struct XMLScanner {
         byte == 0x20 || byte == 0x09 || byte == 0x0a || byte == 0x0d
     }
 
-    /// Goes past white space, and says whether there was any.
+    /// Skips white space; returns whether there was any.
     @discardableResult
     private mutating func skipSpace() -> Bool {
         let start = position
@@ -217,7 +217,7 @@ struct XMLScanner {
         }
     }
 
-    /// Goes past the next `end` and returns what lies before it.
+    /// Skips past the next `end` and returns the range before it.
     private mutating func skip(past end: String, endOf what: String) throws(DomainXMLError) -> Range<Int> {
         let start = position
         while position < text.count {
@@ -227,6 +227,6 @@ struct XMLScanner {
             }
             position += 1
         }
-        throw .malformed(offset: start, what: "\(what) has no end")
+        throw .malformed(offset: start, what: "\(what) is not terminated")
     }
 }

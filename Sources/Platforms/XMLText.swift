@@ -1,10 +1,10 @@
-/// Characters as XML spells them (XML 1.0, fifth edition, sections 2.2, 2.4 and 4.1).
+/// Escapes and references in XML (XML 1.0, fifth edition, sections 2.2, 2.4 and 4.1).
 enum XMLText {
-    /// The longest reference that is read, from `&` to `;`: zeros before the digits beyond that are refused.
+    /// Maximum size of a reference, from `&` to `;`: longer ones, with leading zeros, are refused.
     static let longestReference = 32
 
-    /// The text that `bytes`, which are UTF-8, spell: the five entities that need no declaration and all references to
-    /// characters are resolved. Any other is an error at its offset.
+    /// Decodes `bytes`, which are UTF-8: resolves the five predefined entities and all character references. Any other
+    /// entity is an error at its offset.
     static func resolve(_ bytes: ArraySlice<UInt8>) throws(DomainXMLError) -> String {
         var resolved: [UInt8] = []
         var rest = bytes
@@ -22,7 +22,7 @@ enum XMLText {
         return String(decoding: resolved + rest, as: UTF8.self)
     }
 
-    /// `text` as it stands in an attribute's value between two `quote`s.
+    /// `text` for an attribute's value between two `quote`s.
     static func escape(_ text: String, quote: UInt8) -> [UInt8] {
         var escaped: [UInt8] = []
         for byte in text.utf8 {
@@ -37,7 +37,7 @@ enum XMLText {
         return escaped
     }
 
-    /// Whether a document may hold that character at all, even by reference.
+    /// Whether a document may contain that character, even by reference.
     static func allows(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x09, 0x0a, 0x0d: true
@@ -60,7 +60,7 @@ enum XMLText {
     }
 
     private static func scalar(numbered digits: Substring, radix: Int) -> Unicode.Scalar? {
-        // Swift would read a sign, too.
+        // Swift would accept a sign, too.
         guard digits.first?.isHexDigit == true, let scalar = UInt32(digits, radix: radix).flatMap(Unicode.Scalar.init)
         else {
             return nil

@@ -1,21 +1,21 @@
 import LogModel
 import LogStore
 
-/// A stream's blocks as they were when the question was put, and which of them may hold what a filter wants.
+/// A stream's blocks at the time of the request, and which of them may match a filter.
 ///
-/// Nothing is assumed of the order of blocks' times. What is written later lies beyond the plan and is read in order.
+/// No order of blocks' times is assumed. Later writes are beyond the plan and are read in order.
 struct BlockPlan {
-    /// The blocks, by position; when the filter has a beginning, older ones may be left out.
+    /// The blocks, by position; when the filter has a start time, older ones may be omitted.
     let blocks: [BlockSummary]
-    /// Whose clock the lines' times are from.
+    /// The clock of the lines' times.
     let clock: StreamProperties.Clock
-    /// Whether older blocks may have been left out.
+    /// Whether older blocks may be omitted.
     private let isLimited: Bool
-    /// Of each block, the latest time in the blocks before it.
+    /// For each block, the latest time in the blocks before it.
     private let latestBefore: [Timestamp]
 
-    /// The plan of `reader`'s stream. `needsAll`: blocks too old for the filter are listed as well, because times are
-    /// compared over the stream's whole length.
+    /// The plan of `reader`'s stream. With `needsAll`, blocks too old for the filter are listed as well, because times
+    /// are compared over the whole stream.
     init(
         _ reader: StreamReader,
         clock: StreamProperties.Clock,
@@ -37,35 +37,34 @@ struct BlockPlan {
         guard clock == .own, let own = block.ownTime else {
             return block.timeRange
         }
-        // Records that claim no time of their own count by the host's.
+        // Records without a time of their own have the host's.
         return min(own.lowerBound, block.timeRange.lowerBound)...max(own.upperBound, block.timeRange.upperBound)
     }
 
     /// The times of the lines that may begin in the block at `index`.
     func times(at index: Int) -> ClosedRange<Timestamp> { Self.times(of: blocks[index], clock) }
 
-    /// Position after the last block planned.
     var end: UInt64 { blocks.last?.end ?? 0 }
 
-    /// The latest time before the block that holds `position`.
+    /// The latest time before the block with `position`.
     func latestTime(before position: UInt64) -> Timestamp {
         let place = firstIndex(endingAfter: position)
         return place < blocks.count ? latestBefore[place] : latestBefore.last.map { max($0, lastTime) } ?? .distantPast
     }
 
-    /// The latest time before `cursor`, which may lie inside a block of `reader`'s stream.
+    /// The latest time before `cursor`, which may be inside a block of `reader`'s stream.
     func latestTime(before cursor: Cursor, _ reader: StreamReader) throws -> Timestamp {
         let before = latestTime(before: cursor.offset)
         let place = firstIndex(endingAfter: cursor.offset)
         guard place < blocks.count, (blocks[place].offset, 0) < (cursor.offset, cursor.markers) else {
             return before
         }
-        // Markers need not keep the order of times that a block's text has.
+        // Unlike text, markers need not be in the order of times.
         let records = try reader.records(of: blocks[place])
         return records.prefix { $0.end <= cursor.offset }.reduce(before) { max($0, time(of: $1)) }
     }
 
-    /// The time that lines of a record have.
+    /// The time of a record's lines.
     func time(of record: IndexRecord) -> Timestamp {
         guard clock == .own, !record.detail.isEmpty, let own = RecordDetail(decoding: record.detail).ownTime else {
             return record.time
@@ -73,7 +72,6 @@ struct BlockPlan {
         return own.lowerBound
     }
 
-    /// The latest time in the last block.
     var lastTime: Timestamp { blocks.isEmpty ? .distantPast : times(at: blocks.count - 1).upperBound }
 
     /// The first block that ends after `position`; the number of blocks when there is none.
@@ -90,16 +88,15 @@ struct BlockPlan {
         return low
     }
 
-    /// Where to read on after `cursor` so that nothing the filter wants is passed over: `cursor` itself, or the
-    /// beginning of a later block.
+    /// Where to continue after `cursor` without skipping matches: `cursor` itself, or the beginning of a later block.
     func next(after cursor: Cursor, _ filter: LineFilter) -> Cursor {
-        // Markers may stand at the end of a block that ends just here.
+        // Markers may be at the end of a block that ends here.
         var place = cursor.offset == 0 ? 0 : firstIndex(endingAfter: cursor.offset - 1)
         let first = place
         while place < blocks.count, !filter.overlaps(times(at: place)) {
             place += 1
         }
-        // What was left out before the first block listed is too old; elsewhere a hole is the reader's to report.
+        // Blocks omitted before the first listed one are too old; other holes are reported by the reader.
         if place == first, place > 0 || !isLimited {
             return cursor
         }

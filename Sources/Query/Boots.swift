@@ -1,35 +1,32 @@
 public import LogModel
 public import LogStore
 
-/// One boot of a VM: from where the machine started to where the next one begins.
+/// One boot of a VM: from the start of the machine to the start of the next boot.
 public struct Boot: Hashable, Sendable {
-    /// Its number among those kept, 1 for the oldest.
+    /// Its number among the stored boots, 1 for the oldest.
     public var number: Int
-    /// The stream that tells of it, the console.
+    /// The stream in which it was detected, the console.
     public var stream: StreamName
-    /// Position of its first byte in that stream.
     public var position: UInt64
-    /// When it began.
     public var start: Timestamp
-    /// When it ended, or the next began; nil while it lasts.
+    /// When it ended, or the next one began; nil while it lasts.
     public var end: Timestamp?
-    /// How its beginning was noticed.
+    /// How its beginning was detected.
     public var startEvent: BootEvent
-    /// How its end was noticed; nil when it was not.
+    /// How its end was detected; nil when it was not.
     public var endEvent: BootEvent?
-    /// Bytes of text kept of it in that stream.
+    /// Stored bytes of text of the boot in that stream.
     public var bytes: UInt64
 
-    /// Where it begins, its own marker not yet seen.
+    /// Its beginning, before its own marker.
     var place: Cursor
-    /// Where the marker stands that tells of it; boots that said nothing begin at the same position.
+    /// The position of its marker; boots without text begin at the same position.
     var marker: Cursor
-    /// Where the marker stands that told of its end first.
+    /// The position of the marker that recorded its end first.
     var endPlace: Cursor?
 }
 
 extension Boot {
-    /// The boot as the API gives it.
     public var json: JSON {
         .object([
             ("number", .integer(Int64(number))),
@@ -44,7 +41,7 @@ extension Boot {
     }
 }
 
-/// The boots of which something is kept.
+/// The boots of which something is stored.
 public struct BootList {
     /// The boots of `vm`, oldest first. A boot of which only the head is left counts.
     public static func boots(of vm: Store.VM, in store: Store) throws -> [Boot] {
@@ -54,7 +51,7 @@ public struct BootList {
         return try boots(of: stream, in: store)
     }
 
-    /// The stream that tells of a VM's boots: its first console.
+    /// The stream in which a VM's boots are recorded: its first console.
     static func consoleStream(of vm: Store.VM, in store: Store) throws -> StreamID? {
         let streams = try store.streams(of: vm.directory)
         return streams.first { $0.stream == .console0 } ?? streams.first { $0.stream.text.hasPrefix("console") }
@@ -109,7 +106,7 @@ public struct BootList {
             boots.append(boot)
             return
         }
-        // The first end told of is the boot's: a panic is followed by the console being closed.
+        // The first recorded end counts: a panic is followed by the closing of the console.
         if let last = boots.indices.last, boots[last].endEvent == nil {
             boots[last].end = time
             boots[last].endEvent = detail.event
@@ -118,7 +115,7 @@ public struct BootList {
     }
 }
 
-/// The part of a VM's streams that belongs to one boot: the console's by position, the others' by time.
+/// The part of a VM's streams that belongs to one boot: by position in the console, by time in other streams.
 struct BootWindow {
     let console: StreamID
     let place: Cursor
@@ -126,11 +123,11 @@ struct BootWindow {
     let since: Timestamp
     let until: Timestamp?
 
-    /// The window of the boot that `number` names (`Selection.boot`); nil when that is all there is.
+    /// The window of the boot `number` (`Selection.boot`); nil when that is everything.
     init?(_ number: Int, of vm: Store.VM, in store: Store) throws {
         let boots = try BootList.boots(of: vm, in: store)
         guard let console = try BootList.consoleStream(of: vm, in: store), let index = Self.index(number, boots) else {
-            // Joined while it ran: all that was seen of it is the latest boot.
+            // Joined while it ran: everything stored is the latest boot.
             if number == 0, boots.isEmpty {
                 return nil
             }
@@ -154,12 +151,12 @@ struct BootWindow {
     private static func noSuchBoot(_ number: Int, _ kept: Int, _ vm: Store.VM) -> QueryError {
         let name = VMLookup.quoted(vm.identity.name)
         switch kept {
-        case 0: return QueryError(.noSuchBoot, "no boot of \(name) was seen; its log can be read without --boot")
-        case 1: return QueryError(.noSuchBoot, "\(name) has no boot \(number): only one is kept, which is 0")
+        case 0: return QueryError(.noSuchBoot, "\(name) has no recorded boot; omit --boot to read its log")
+        case 1: return QueryError(.noSuchBoot, "\(name) has no boot \(number): only boot 0 is stored")
         default:
             return QueryError(
                 .noSuchBoot,
-                "\(name) has no boot \(number): \(kept) are kept, \(1 - kept) to 0 or 1 to \(kept); see 'guestlog boots'"
+                "\(name) has no boot \(number): \(kept) are stored, \(1 - kept) to 0 or 1 to \(kept); see 'guestlog boots'"
             )
         }
     }

@@ -5,18 +5,18 @@ import SystemIO
     import Glibc
 #endif
 
-/// Hears of news in the store from outside the daemon: by inotify, or, where the kernel refuses it, by looking once a
-/// second. Used by one thread.
+/// Observes changes of the store from outside the daemon: by inotify, or by polling once a second where the kernel
+/// refuses a watch. Used by one thread.
 public final class FolderObserver: StoreObserver {
     private let root: String
     private let folders: DirectoryWatch?
     private let warn: (String) -> Void
     private var isPolling = false
 
-    /// Where the kernel refuses to tell of change, it is looked for this often, in microseconds.
+    /// The polling interval where the kernel refuses a watch, in microseconds.
     private static let pollInterval: Int64 = 1_000_000
 
-    /// A listener in `store`; `warn` is told, once, that it must poll.
+    /// An observer of `store`; `warn` is called once if it must poll.
     public init(_ store: Store, warn: @escaping (String) -> Void) {
         root = store.root
         self.warn = warn
@@ -31,7 +31,7 @@ public final class FolderObserver: StoreObserver {
     private func poll(_ error: SystemError) {
         if !isPolling {
             isPolling = true
-            warn("\(error); looking once a second instead (fs.inotify.max_user_watches and _instances bound it)")
+            warn("\(error); polling once a second instead (limits: fs.inotify.max_user_watches and _instances)")
         }
     }
 
@@ -40,7 +40,7 @@ public final class FolderObserver: StoreObserver {
             do throws(SystemError) {
                 _ = try folders?.add(root + "/" + name, mask: DirectoryWatch.entriesAndWrites)
             } catch {
-                // What is gone again has nothing to tell.
+                // A folder that is gone again has no changes.
                 if error.code != ENOENT {
                     poll(error)
                 }

@@ -1,42 +1,42 @@
 import LogModel
 import SystemIO
 
-/// How a follower hears of news in the store: in the daemon by the writer's notifier, elsewhere by inotify.
+/// Reports changes of the store to a follower: in the daemon by commit notifications, elsewhere by inotify.
 public protocol StoreObserver {
-    /// Listens in more of the store's folders, named from its root (`""` is the root itself). What came before is not
-    /// told of.
+    /// Observes more of the store's folders, named relative to its root (`""` is the root itself). Earlier changes are
+    /// not reported.
     func observe(_ folders: [String])
-    /// Waits for news, no longer than `microseconds` when given; it may come back early.
+    /// Waits for a change, no longer than `microseconds` when given; it may return early.
     func wait(microseconds: Int64?) async -> WakeReason
-    /// Runs what reads files where that may wait for them.
+    /// Runs a body that reads files where it may block.
     func reading<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result
 }
 
-/// What ended a wait.
+/// Why a wait ended.
 public enum WakeReason: Hashable, Sendable {
-    /// Something was committed, or may have been.
+    /// Something was, or may have been, committed.
     case commit
-    /// Nothing was until the time was over.
+    /// The time limit passed.
     case timeout
-    /// Nobody listens any more.
+    /// The observer was closed.
     case closed
 }
 
-/// Asks a question again and again as more is committed: read to the end, listen wherever is new, read again, wait.
+/// Follows a query: reads to the end, observes new folders, reads again, waits, and repeats.
 public struct Following<Observer: StoreObserver> {
     private let observer: Observer
 
-    /// An unfinished line is shown to a follower after this many microseconds.
+    /// The delay after which an unfinished line is shown to a follower, in microseconds.
     private static var partialDelay: Int64 { 100_000 }
-    /// What was received until a moment is committed so many microseconds later at the latest.
+    /// The maximum delay between receipt and commit, in microseconds.
     private static var commitDelay: Int64 { 500_000 }
 
-    /// A follower that `listener` wakes.
+    /// A follower that `observer` wakes.
     public init(_ observer: Observer) {
         self.observer = observer
     }
 
-    /// Hands the answer to `body`, chunk by chunk, until nothing can follow; false when the listener was closed first.
+    /// Passes the response to `body`, chunk by chunk, until it is complete; false when the observer was closed first.
     public func answer(_ query: LogQuery, to body: ([UInt8]) async throws -> Void) async throws -> Bool {
         var partialLineTimeout: Int64? = Self.partialDelay
         let end = query.selection.until?.advanced(byMicroseconds: Self.commitDelay)
@@ -72,7 +72,7 @@ public struct Following<Observer: StoreObserver> {
         }
     }
 
-    /// The first match of `wait`, nil when there is none within `microseconds`. Throws when there is no such VM then.
+    /// The first match of `wait`; nil when there is none within `microseconds`. Throws when there is no such VM then.
     public func match(_ wait: PatternWait, within microseconds: Int64?) async throws -> PatternWait.Match? {
         let clock = SystemClock()
         let start = clock.monotonicMicroseconds()

@@ -6,25 +6,25 @@ import SystemIO
     import Glibc
 #endif
 
-/// A folder of the store that is looked at again and again for entries that have come up: VMs in the root, streams in
-/// a VM's folder. An entry counts once it is whole: what makes it one is written after its folder is made.
+/// A folder of the store that is checked repeatedly for new entries: VMs in the root, streams in a VM's folder. An
+/// entry counts once it is complete: its metadata are written after its folder is created.
 ///
-/// As long as nothing changes a look costs one system call. A folder that is gone has no entries; that is no error.
+/// A check without changes costs one system call. A missing folder has no entries; that is not an error.
 struct GrowingFolder {
-    /// Its name, from the store's root; the root's own is empty.
+    /// Its name, relative to the store's root; empty for the root itself.
     private let name: String
     private let store: Store
     private var entries: Set<String> = []
     private var incomplete: Set<String> = []
-    /// When the folder had last changed as its entries were listed; nil: they must be listed again.
+    /// The folder's modification time when its entries were last listed; nil: they must be listed again.
     private var listed: Int64?
     private var isGone = false
 
-    /// Folders in which a change may be news to this one, since they were last taken.
+    /// Folders to be observed, since they were last taken.
     private var newFolders: [String]
 
-    /// Changes closer to each other than this, in microseconds, may bear the same time: the kernel's clock for files
-    /// has ticks, of ten milliseconds at most.
+    /// Changes closer together than this, in microseconds, may have the same time: the kernel's clock for files has
+    /// ticks of at most ten milliseconds.
     private static let tick: Int64 = 100_000
 
     init(_ name: String, in store: Store) {
@@ -35,14 +35,14 @@ struct GrowingFolder {
 
     private var path: String { store.root + "/" + name }
 
-    /// The entries that are whole and were not when this was last asked. `whole` says which of some are.
+    /// The entries that have become complete since the last call. `whole` returns which of some are.
     private mutating func next(whole: (Set<String>, Store) throws -> Set<String>) throws -> [String] {
         guard let modified = store.fileSystem.status(path)?.modified else {
             (entries, incomplete, listed, isGone) = ([], [], nil, true)
             return []
         }
         if isGone {
-            // Another of the same name, to be listened to anew.
+            // A new folder of the same name must be observed again.
             isGone = false
             newFolders.append(name)
         }
@@ -64,25 +64,24 @@ struct GrowingFolder {
         }
     }
 
-    /// The VMs in the store's root that are there and were not when this was last asked.
+    /// The VMs in the store's root that have appeared since the last call.
     mutating func nextVMs() throws -> [Store.VM] {
         try next { names, store in names.filter { store.vm(in: $0) != nil } }.compactMap(store.vm(in:))
     }
 
-    /// The streams in a VM's folder that are there and were not when this was last asked.
+    /// The streams in a VM's folder that have appeared since the last call.
     mutating func nextStreams() throws -> [StreamID] {
         let vm = name
         return try next { names, store in names.intersection(try store.streams(of: vm).map(\.stream.text)) }
             .compactMap(StreamName.init).map { StreamID(vm: vm, stream: $0) }
     }
 
-    /// Whether `entry` may be a VM's or a stream's folder. The names of streams' have no point, those of the files
-    /// beside them do; a VM's may have one, between its namespace and its name.
+    /// Whether `entry` may be the folder of a VM or a stream. Streams' names have no dot, those of files beside them
+    /// do; a VM's may have one, between its namespace and its name.
     private func isFolder(_ entry: String) -> Bool {
         name.isEmpty ? !VMIdentity.taken.contains(entry) : entry != "lock" && !entry.contains(".")
     }
 
-    /// Hands over what `newFolders` holds.
     mutating func takeNewFolders() -> [String] {
         defer { newFolders = [] }
         return newFolders

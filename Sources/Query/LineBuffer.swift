@@ -1,7 +1,6 @@
-/// Growing memory for a line that is torn over blocks, at one address while it is looked at.
+/// Growing memory for a line that spans blocks.
 struct LineBuffer: ~Copyable {
     private var memory: UnsafeMutableRawBufferPointer
-    /// Bytes in it.
     private(set) var count = 0
 
     init() {
@@ -12,7 +11,6 @@ struct LineBuffer: ~Copyable {
         memory.deallocate()
     }
 
-    /// What is in it; valid until the next change.
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
 
     mutating func removeAll() {

@@ -1,24 +1,23 @@
 import LogModel
 import TextFormats
 
-/// Which lines are wanted: by time, severity and pattern. Used by one thread.
+/// Selects lines by time, severity and pattern. Used by one thread.
 final class LineFilter {
-    /// Lines from this moment on.
     let since: Timestamp
-    /// Lines up to this moment, which is included.
+    /// Lines up to this moment, inclusive.
     let until: Timestamp
-    /// Where the pattern can match at all, when that can be told quickly.
+    /// Finds where the pattern can match, if it has a literal for a fast search.
     let literal: LiteralSearch?
     private let severity: Severity?
     private let matcher: PatternMatcher?
-    /// What ends the read that the filter is for.
+    /// The turn of the read that the filter is used for.
     private let turn: ReadTurn?
     private var untilCheck = LineFilter.checkInterval
 
-    /// Lines between two looks at the clock. The costliest match takes some milliseconds before it is given up.
+    /// Lines between two checks of the time. The most expensive match takes some milliseconds before it is given up.
     private static let checkInterval = 16
 
-    /// The same filter for a narrower stretch of time.
+    /// The same filter for a narrower range of time.
     func narrowed(since: Timestamp, until: Timestamp?) -> LineFilter {
         LineFilter(
             since: max(since, self.since),
@@ -29,7 +28,6 @@ final class LineFilter {
         )
     }
 
-    /// A filter from what a selection gives.
     init(
         since: Timestamp? = nil,
         until: Timestamp? = nil,
@@ -45,18 +43,18 @@ final class LineFilter {
         literal = pattern.flatMap { LiteralSearch($0.pattern) }
     }
 
-    /// Whether it looks at what lines say.
+    /// Whether it filters by the lines' contents.
     var filtersByText: Bool { severity != nil || matcher != nil }
-    /// Whether it looks at times.
+    /// Whether it filters by time.
     var filtersByTime: Bool { since > .distantPast || until < .distantFuture }
 
-    /// To be called before each block: throws `ReadTurn.Cancelled` when nobody waits for the answer any more.
+    /// To be called before each block: throws `ReadTurn.Cancelled` when the response is not needed any more.
     func checkBlock() throws(ReadTurn.Cancelled) {
         try turn?.check()
     }
 
-    /// To be called before each line: throws `ReadTurn.Cancelled`, or `ReadTurn.Expired` where the read can go on later,
-    /// and `QueryError` when matching has been given up for good.
+    /// To be called before each line: throws `ReadTurn.Cancelled`, `ReadTurn.Expired` where the read can continue
+    /// later, and `QueryError` when matching was given up for good.
     func checkLine(isResumable: Bool) throws {
         guard let turn else {
             return
@@ -75,15 +73,15 @@ final class LineFilter {
         }
     }
 
-    /// Whether something of that time is wanted.
+    /// Whether the time is selected.
     func admits(_ time: Timestamp) -> Bool { since <= time && time <= until }
 
-    /// Whether anything in that range of time is wanted.
+    /// Whether any time of the range is selected.
     func overlaps(_ range: ClosedRange<Timestamp>) -> Bool {
         range.upperBound >= since && range.lowerBound <= until
     }
 
-    /// Whether a line without LF and CR before it is wanted, its time aside.
+    /// Whether a line, without LF and the CRs before it, is selected by its contents.
     func admits(content: UnsafeRawBufferPointer) -> Bool {
         if let severity, (Severity(consoleLine: content) ?? .informational) > severity {
             return false

@@ -2,46 +2,43 @@ import CLinux
 import LogModel
 import LogStore
 
-/// One stream as the lines and events that a filter wants, in order. Holds one block, and a line that is torn over
-/// several.
+/// The selected lines and events of one stream, in order. Holds one block, and a line that spans several.
 ///
-/// Markers come before the line that begins, or goes on, behind them.
+/// Markers precede the line that begins, or continues, after them.
 final class LineSource {
     private let reader: StreamReader
     private let plan: BlockPlan
     private let filter: LineFilter
     private let isFollowing: Bool
-    /// Whether a read of it may end with a turn and go on in the next.
+    /// Whether a read may end with a turn and continue in the next.
     private let isResumable: Bool
-    /// Nothing at or beyond this place is looked at.
+    /// Nothing at or beyond this position is read.
     private let bound: Cursor?
     private let lineLimit: Int
     private let floor: UInt64
     private let limit: UInt64
 
     private var batch: LoadedBatch?
-    /// Place in the batch's text of the next byte that belongs to no line yet.
+    /// Index in the batch's text of the next byte that belongs to no line yet.
     private var at = 0
-    /// Where the next batch begins.
     private var position: Cursor
     private var events: ArraySlice<StreamEvent> = []
     private var torn = TornLine()
-    /// Whether the next bytes come after a leap, and may go on with a line of which nothing is known.
+    /// Whether the next bytes follow skipped blocks, and may continue a line whose beginning was not read.
     private var hasLeapt: Bool
     private var isAtEnd = false
     private var hasNotedEnd = false
-    /// A line that is ready, but for events that come before it.
+    /// A line that is complete and waits for events that precede it.
     private var waiting: Line?
     private var latestBeforeBatch: Timestamp
-    /// The latest time of the last batch read.
     private var lastTime: Timestamp
     private var handedOut: Cursor?
 
-    /// Where to resume: everything before was handed out and done with, or is not wanted.
+    /// Where to resume: everything before was returned and processed, or is not selected.
     private(set) var cursor: Cursor
 
-    /// The lines of `reader`'s stream from `start`, where a line is taken to begin unless `isLeap` says that one may go
-    /// on there, which began at `floor` at the earliest; only lines that begin before `limit`.
+    /// The lines of `reader`'s stream from `start`, where a line begins unless `isLeap`: then a line that began at
+    /// `floor` at the earliest may continue there. Only lines that begin before `limit`.
     init(
         _ reader: StreamReader,
         _ properties: StreamProperties,
@@ -71,16 +68,16 @@ final class LineSource {
         lastTime = plan.lastTime
     }
 
-    /// The stream's running maximum of time where the last entry handed out stands.
+    /// The stream's running maximum of time at the last entry returned.
     private(set) var runningMaximum = Timestamp.distantPast
 
-    /// Whether all there can ever be was handed out.
+    /// Whether no more entries can follow.
     var isFinished: Bool { isAtEnd && !isFollowing || isAtBound }
     private var isAtBound = false
 
-    /// The next entry that the filter wants; nil when there is none now.
+    /// The next selected entry; nil when there is none now.
     ///
-    /// The one before must be done with: its bytes are gone. Throws `ReadTurn.Expired` between two lines.
+    /// The previous entry's bytes become invalid. Throws `ReadTurn.Expired` between two lines.
     func next() throws -> LogEntry? {
         settle()
         while true {
@@ -124,8 +121,7 @@ final class LineSource {
         }
     }
 
-    /// What there is of a line whose end has not come, if it is wanted; what follows will be taken for a line of its
-    /// own.
+    /// An incomplete line, if it is selected; the rest will be a line of its own.
     func takePartial() -> Line? {
         guard batch == nil, !torn.isEmpty, torn.isKnown, !filter.filtersByText, filter.admits(torn.time) else {
             return nil
@@ -136,14 +132,14 @@ final class LineSource {
         return line
     }
 
-    /// What there is of a line whose end has not come, to be looked at only.
+    /// An incomplete line, to be inspected only.
     var partial: Line? {
         batch == nil && !torn.isEmpty && torn.isKnown && filter.admits(torn.time) ? torn.line : nil
     }
 
     // MARK: - Progress
 
-    /// What was handed out last is done with: `cursor` moves past it.
+    /// Marks the last entry as processed: `cursor` moves past it.
     func settle() {
         if let place = handedOut {
             cursor = max(cursor, place)
@@ -164,27 +160,27 @@ final class LineSource {
         return .event(event)
     }
 
-    /// Where to resume after `event`; nil when it stands inside a line, which is no place to resume at.
+    /// Where to resume after `event`; nil when it is inside a line, where reading cannot resume.
     private func place(after event: StreamEvent) -> Cursor? {
         let start = waiting?.start.offset ?? lineStart
         if event.place.offset >= start {
             return event.place.offset == start ? event.next : nil
         }
-        // It stood inside a line that was passed over, and there may be more of that kind.
+        // It was inside a skipped line, and more such events may follow.
         let isLast = events.first.map { $0.place.offset >= start } ?? true
         return isLast ? Cursor(offset: start) : nil
     }
 
     private var lineMaximum = Timestamp.distantPast
 
-    /// Position at which the line in progress began, or the next will begin.
+    /// Position at which the current line began, or the next will begin.
     private var lineStart: UInt64 {
         torn.isEmpty ? batch.map { $0.block.offset + UInt64(at) } ?? position.offset : torn.start.offset
     }
 
     // MARK: - Batches
 
-    /// Reads on; false when there is nothing.
+    /// Reads the next batch; false when there is none.
     private func load() throws -> Bool {
         guard !isAtBound else {
             return false
@@ -207,7 +203,7 @@ final class LineSource {
             return false
         }
         guard let found = try reader.batch(at: position) else {
-            // A follower is done when the stream's time has gone beyond what is wanted.
+            // A follower is done when the stream's time has passed the selected range.
             isAtBound = isFollowing && lastTime > filter.until
             noteLostEnd()
             return false
@@ -232,7 +228,7 @@ final class LineSource {
         return true
     }
 
-    /// At the end of all there is, takes up what is known to have stood behind it.
+    /// At the end of the stream, reports a known loss after it.
     private func noteLostEnd() {
         guard !isFollowing, bound == nil, !hasNotedEnd else {
             return
@@ -247,7 +243,7 @@ final class LineSource {
         events.append(StreamEvent(kind: kind, place: position, next: position, time: time))
     }
 
-    /// After a leap the batch may begin inside a line.
+    /// After skipped blocks the batch may begin inside a line.
     private func resolveLeap(_ loaded: LoadedBatch) throws {
         guard loaded.startsMidLine else {
             return
@@ -256,7 +252,7 @@ final class LineSource {
         guard begun < loaded.start else {
             return
         }
-        // Pieces are counted from the line's first byte; the piece in progress began in a block that is not wanted.
+        // Pieces are counted from the line's first byte; the current one began in a skipped block.
         let limit = UInt64(lineLimit)
         let piece = begun + (loaded.start - begun - 1) / limit * limit
         torn.beginUnknown(at: Cursor(offset: piece), count: Int(loaded.start - piece))
@@ -275,12 +271,12 @@ final class LineSource {
 
     // MARK: - Lines
 
-    /// Cuts the next line off the batch, or what the batch has of it.
+    /// Cuts the next line off the batch, or the part of it in the batch.
     private func cutNext() {
         guard let batch else {
             return
         }
-        // The next place beyond which no line goes on.
+        // The next position at which a line is cut.
         let cut = events.first(where: \.cutsLine)
         if let cut, !torn.isEmpty, cut.place.offset <= batch.block.offset + UInt64(at) {
             finishTorn()
@@ -322,7 +318,7 @@ final class LineSource {
         }
     }
 
-    /// Passes over lines of the window that are certainly not wanted, without cutting them.
+    /// Skips lines of the window that are certainly not selected, without cutting them.
     private func leapInside(_ batch: LoadedBatch, _ windowEnd: Int) {
         let text = batch.block.text
         if filter.filtersByTime, let wanted = batch.firstPlace(from: at, filter) {
@@ -336,7 +332,7 @@ final class LineSource {
         skip(to: hit, in: batch, windowEnd, isDone: batch.latest <= filter.until)
     }
 
-    /// Goes to the beginning of the line that holds the byte at `place`, or that ends the window.
+    /// Moves to the beginning of the line with the byte at `place`, or that ends the window.
     private func skip(to place: Int, in batch: LoadedBatch, _ windowEnd: Int, isDone: Bool) {
         let end = min(place, windowEnd)
         guard end > at, let base = batch.block.text.baseAddress,
@@ -350,7 +346,7 @@ final class LineSource {
         }
     }
 
-    /// The line in progress ends with the batch's next `count` bytes.
+    /// Ends the current line with the batch's next `count` bytes.
     private func emit(_ batch: LoadedBatch, count: Int) {
         let piece = UnsafeRawBufferPointer(rebasing: batch.block.text[at..<at + count])
         guard torn.isEmpty else {
@@ -367,7 +363,7 @@ final class LineSource {
         )
     }
 
-    /// The lines up to `position` are done with, unless a marker among them is still to come.
+    /// Marks the lines up to `position` as processed, unless a marker among them is still to be returned.
     private func pass(to position: UInt64) {
         if events.first.map({ $0.place.offset >= position }) ?? true {
             cursor = max(cursor, Cursor(offset: position))

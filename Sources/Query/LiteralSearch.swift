@@ -1,11 +1,11 @@
 import CLinux
 
-/// Finds where a pattern may match, in whole blocks, faster than any pattern does.
+/// Finds candidates for a pattern's matches in whole blocks, faster than matching.
 ///
-/// Every text that the pattern matches contains the literal; a hit says nothing more.
+/// Every match contains the literal; a hit need not be a match.
 struct LiteralSearch {
     private let needle: [UInt8]
-    /// For case not heeded: bits that make the needle's first and last byte lower case when set.
+    /// When case is ignored: bits that convert the needle's first and last byte to lower case.
     private let folds: (first: UInt8, last: UInt8)?
 
     /// A search for `pattern`'s literal; nil when it has none.
@@ -24,8 +24,8 @@ struct LiteralSearch {
         folds = (Self.fold(first), Self.fold(last))
     }
 
-    /// The longest run of `literal` whose characters have no other case than ASCII's two: k and s also stand for the
-    /// Kelvin sign and the long s.
+    /// The longest run of `literal` whose characters have no case variants outside ASCII: k and s also match the Kelvin
+    /// sign and the long s.
     private static func longestStableRun(in literal: [UInt8]) -> [UInt8]? {
         let runs = literal.map { byte in
             byte >= 0x80 || [UInt8(ascii: "k"), UInt8(ascii: "s")].contains(byte | 0x20) ? nil : lowercase(byte)
@@ -41,7 +41,7 @@ struct LiteralSearch {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) ? 0x20 : 0
     }
 
-    /// The first place of the literal in `text`.
+    /// The first position of the literal in `text`.
     func firstHit(in text: UnsafeRawBufferPointer) -> Int? {
         guard let base = text.baseAddress, text.count >= needle.count else {
             return nil
@@ -56,7 +56,7 @@ struct LiteralSearch {
         }
     }
 
-    /// Thirty-two places at a time: where the needle's first and its last byte both stand, the rest is compared.
+    /// Thirty-two positions at a time: where both the needle's first and last byte match, the rest is compared.
     private static func firstHit(
         of needle: UnsafeRawBufferPointer,
         _ folds: (first: UInt8, last: UInt8),
@@ -72,7 +72,7 @@ struct LiteralSearch {
         while at + 32 <= places {
             let heads = text.loadUnaligned(fromByteOffset: at, as: SIMD32<UInt8>.self) | firstFold
             let tails = text.loadUnaligned(fromByteOffset: at + lastPlace, as: SIMD32<UInt8>.self) | lastFold
-            // Zero where both are equal.
+            // Zero where both match.
             let differences = (heads ^ first) | (tails ^ last)
             if differences.min() == 0 {
                 for place in 0..<32 where differences[place] == 0 && isHit(needle, in: text, at: at + place) {

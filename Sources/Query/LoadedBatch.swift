@@ -1,7 +1,7 @@
 import LogModel
 import LogStore
 
-/// What is known of a line from its first byte's record.
+/// What a line's first record says about the line.
 struct LineHead {
     var start: Cursor
     var time: Timestamp
@@ -10,14 +10,13 @@ struct LineHead {
     var isRecovered: Bool
 }
 
-/// A batch with its records at hand, walked forward.
+/// A batch with its records, walked forward.
 final class LoadedBatch {
     let block: Block
-    /// First byte to be looked at.
     let start: UInt64
     /// Markers and holes, in order.
     let events: [StreamEvent]
-    /// Place in the text behind the last byte to be looked at.
+    /// Index in the text after the last byte to be read.
     let stop: Int
     /// Whether a bound, not the batch's end, is there.
     let endsAtBound: Bool
@@ -25,7 +24,7 @@ final class LoadedBatch {
     private let records: [IndexRecord]
     private let plan: BlockPlan
     private let cursor: Cursor
-    /// The record that holds the last place asked for, and the latest time up to it.
+    /// The record of the last position asked for, and the latest time up to it.
     private var record: Int
     private var latestSoFar = Timestamp.distantPast
 
@@ -48,7 +47,7 @@ final class LoadedBatch {
     var startPlace: Int { Int(start - block.offset) }
     var hasText: Bool { startPlace < block.text.count }
 
-    /// Whether the first byte goes on with a line.
+    /// Whether the first byte continues a line.
     var startsMidLine: Bool {
         guard !events.contains(where: { $0.cutsLine && $0.place.offset == start }) else {
             return false
@@ -59,17 +58,16 @@ final class LoadedBatch {
         return first.offset < start || first.flags.contains(.startsMidLine)
     }
 
-    /// The latest time of all its records.
     private(set) lazy var latest: Timestamp = records.lazy.map { self.time(of: $0) }.max() ?? .distantPast
 
-    /// Whether times do not decrease: so in a block of the host's clock, but not in a boot's head, which may be made of
-    /// several, nor always behind a marker that begins a block.
+    /// Whether times do not decrease: true for a block of the host's clock, not always for a boot's head, which may be
+    /// made of several blocks, nor after a marker that begins a block.
     private lazy var isSorted =
         plan.clock == .host && zip(records, records.dropFirst()).allSatisfy { $0.time <= $1.time }
 
     private func time(of record: IndexRecord) -> Timestamp { plan.time(of: record) }
 
-    /// What is known of a line that begins at `place`; places are asked for in order.
+    /// The head of a line that begins at `place`; must be called in order of positions.
     func lineHead(at place: Int) -> LineHead {
         let position = block.offset + UInt64(place)
         walk(to: position)
@@ -96,10 +94,10 @@ final class LoadedBatch {
         return count
     }
 
-    /// Where the lines from `place` on become wanted by time, and whether those before are too old, not too new; nil
-    /// when the line at `place` is.
+    /// Where lines from `place` on become selected by time, and whether those before are too old, not too new; nil when
+    /// the line at `place` is selected.
     ///
-    /// Where times do not decrease, that place is found by halving.
+    /// Where times do not decrease, the position is found by binary search.
     func firstPlace(from place: Int, _ filter: LineFilter) -> (place: Int, isOlder: Bool)? {
         guard isSorted else {
             return nil
@@ -149,7 +147,7 @@ final class LoadedBatch {
                 if let last = events.last, last.next == place, case .gap(var before) = last.kind,
                     before.reason == gap.reason, before.since == gap.since
                 {
-                    // A long gap is several markers: one event, their sum.
+                    // A long gap is several markers: one event with their sum.
                     before.bytes = before.bytes.flatMap { sum in gap.bytes.map { sum + $0 } }
                     before.lines += gap.lines
                     before.isClosed = gap.isClosed

@@ -4,44 +4,42 @@ public import LogModel
     import Glibc
 #endif
 
-/// A time zone, as the one question that decides everything else: how far its clocks are ahead at a moment.
+/// A time zone: the offset of its clocks at any moment.
 public struct LocalZone: Sendable {
     private let secondsEast: @Sendable (Int64) -> Int
 
-    /// A zone whose clocks are `secondsEast` seconds ahead of UTC at the second of the Unix epoch it is given.
+    /// A zone whose clocks are `secondsEast` seconds ahead of UTC at the given second of the Unix epoch.
     public init(secondsEast: @escaping @Sendable (Int64) -> Int) {
         self.secondsEast = secondsEast
     }
 
-    /// UTC.
     public static let utc = LocalZone { _ in 0 }
 
-    /// The system's zone: `TZ`, else /etc/localtime, as it was when first asked for.
+    /// The system's zone: `TZ`, else /etc/localtime, as it was at the first use.
     public static let system: LocalZone = {
-        // localtime_r need not look for the zone by itself.
+        // localtime_r need not initialize the zone by itself.
         tzset()
         return LocalZone { second in
             var second = time_t(second)
             var parts = tm()
-            // It fails only for years beyond an Int32, where no zone is known.
+            // It fails only for years beyond an Int32, for which no zone is known.
             return localtime_r(&second, &parts) == nil ? 0 : parts.tm_gmtoff
         }
     }()
 
-    /// How many seconds the zone's clocks are ahead of UTC at `moment`.
     public func offset(at moment: Timestamp) -> Int {
         secondsEast(moment.clampedToFourDigitYears.utcSecond)
     }
 
-    /// What the zone's clocks show at `moment`, which is clamped to the years 1–9999.
+    /// The zone's local time at `moment`, which is clamped to the years 1–9999.
     public func civil(at moment: Timestamp) -> CivilTime {
         moment.advanced(bySeconds: offset(at: moment)).clampedToFourDigitYears.utc
     }
 
-    /// When the zone's clocks show `civil`, which must be valid.
+    /// The moment of the local time `civil`, which must be valid.
     ///
-    /// A time that clocks show twice, when they are set back, is the earlier moment, so that "since" misses nothing.
-    /// One that they skip, when they are set forward, is read by the clock as it was before, as mktime(3) does.
+    /// A time that occurs twice, when clocks are set back, is the earlier moment, so that "since" misses nothing. A
+    /// time that is skipped, when clocks are set forward, is interpreted with the offset before, as in mktime(3).
     public func timestamp(of civil: CivilTime) -> Timestamp {
         let asUTC = Timestamp(utc: civil)
         let day = 86_400
@@ -49,22 +47,21 @@ public struct LocalZone: Sendable {
         let before = offset(at: asUTC.advanced(bySeconds: -day))
         let after = offset(at: asUTC.advanced(bySeconds: day))
         let readings = [before, after].map { asUTC.advanced(bySeconds: -$0) }
-        // Compared in the form that `civil(at:)` gives: a leap second is the next second.
+        // Compared in the form that `civil(at:)` returns: a leap second is the next second.
         return readings.filter { self.civil(at: $0) == asUTC.utc }.min() ?? readings[0]
     }
 }
 
-/// Writes moments as a zone's clocks show them.
+/// Writes moments in a zone's local time.
 ///
-/// It remembers the offset of the quarter-hour it wrote last (zones change at whole quarters of an hour UTC), so that
-/// a million lines do not ask the C library a million times.
+/// It caches the offset of the last quarter-hour (zones change at whole quarters of an hour UTC), so that it rarely
+/// calls the C library.
 public struct LocalTimeWriter: Sendable {
     private let zone: LocalZone
     private let isUTC: Bool
     private var quarter = Int64.min
     private var secondsEast = 0
 
-    /// A writer for `zone`.
     public init(zone: LocalZone = .system) {
         self.zone = zone
         isUTC = false
@@ -75,13 +72,12 @@ public struct LocalTimeWriter: Sendable {
         isUTC = true
     }
 
-    /// A writer for UTC, which writes `Z` for the offset.
     public static let utc = LocalTimeWriter(utc: ())
 
     /// Appends `moment` as RFC 3339 with microseconds, `2026-11-20T17:00:05.000123+01:00`: always 32 bytes, 27 in UTC.
-    /// Moments outside the years 1–9999 are written as the nearest moment within.
+    /// Moments outside the years 1–9999 are clamped.
     public mutating func appendRFC3339(_ moment: Timestamp, to out: inout [UInt8]) {
-        // The format has no seconds in an offset; zones had them before 1972. What is written stays the right moment.
+        // The format has no seconds in an offset, which zones had before 1972. The moment is still correct.
         let minutesEast = offset(at: moment) / 60
         let civil = moment.clampedToFourDigitYears.advanced(bySeconds: minutesEast * 60).clampedToFourDigitYears.utc
         append(civil.year, digits: 4, to: &out)
@@ -103,8 +99,8 @@ public struct LocalTimeWriter: Sendable {
         append(abs(minutesEast) % 60, digits: 2, to: &out)
     }
 
-    /// Appends `moment` as syslog and `journalctl -o short` do, `Nov 20 17:00:05`: always 15 bytes, the day padded
-    /// with a zero.
+    /// Appends `moment` as in syslog and `journalctl -o short`, `Nov 20 17:00:05`: always 15 bytes, the day padded with
+    /// a zero.
     public mutating func appendShort(_ moment: Timestamp, to out: inout [UInt8]) {
         let civil = moment.clampedToFourDigitYears.advanced(bySeconds: offset(at: moment)).clampedToFourDigitYears.utc
         out.append(contentsOf: Self.months.utf8.dropFirst((civil.month - 1) * 3).prefix(3))
@@ -145,7 +141,7 @@ public struct LocalTimeWriter: Sendable {
 }
 
 extension Timestamp {
-    /// The nearest moment within the years 1–9999, the only ones that dates are written for.
+    /// The moment clamped to the years 1–9999, for which dates are written.
     var clampedToFourDigitYears: Timestamp {
         Timestamp(
             microseconds: min(max(microseconds, -62_135_596_800_000_000), 253_402_300_799_999_999)

@@ -1,21 +1,19 @@
 import LogModel
 import LogStore
 
-/// A line, or a piece of one. `bytes` is valid until its source is asked for the next.
+/// A line, or a piece of one. `bytes` is valid until its source is asked for the next entry.
 struct Line {
-    /// Where it begins: position, and how many markers stand there before it.
+    /// Its beginning: the position, and the number of markers there before it.
     var start: Cursor
-    /// When the record that holds its first byte was received.
+    /// The receive time of the record with its first byte.
     var time: Timestamp
-    /// Its bytes, LF included when it has one.
     var bytes: UnsafeRawBufferPointer
-    /// Whether its first record was found beyond the index after a crash.
+    /// Whether its first record was found after the index's end in a crash recovery.
     var isRecovered: Bool
 
-    /// Position after its last byte.
     var end: UInt64 { start.offset + UInt64(bytes.count) }
 
-    /// Whether its LF is there; without, more may follow in the next piece or never.
+    /// Whether it ends with LF; otherwise the rest may follow in the next piece or never.
     var isWhole: Bool { bytes.last == Lines.feed }
 
     /// The bytes without LF and the CRs before it.
@@ -31,27 +29,24 @@ struct Line {
     }
 }
 
-/// Something that happened between bytes.
+/// An event between bytes.
 struct StreamEvent: Hashable {
     enum Kind: Hashable {
         /// Bytes were lost before they could be stored.
         case gap(GapDetail)
-        /// Bytes are missing from the store: so many of them, for that reason.
+        /// Bytes are missing from the store: their number and the reason.
         case missing(bytes: UInt64, reason: GapReason)
-        /// A boot begins or ends.
         case boot(BootDetail)
     }
 
-    /// What.
     var kind: Kind
-    /// Where it stands.
     var place: Cursor
-    /// The place just after it.
+    /// The position just after it.
     var next: Cursor
-    /// When; of a missing stretch, the time of what follows it.
+    /// Its time; for a missing range, the time of what follows it.
     var time: Timestamp
 
-    /// Whether a line cannot go on beyond it: bytes between are missing, or the machine was another.
+    /// Whether it ends a line: bytes are missing there, or another machine follows.
     var cutsLine: Bool {
         switch kind {
         case .gap, .missing: true
@@ -60,7 +55,7 @@ struct StreamEvent: Hashable {
     }
 }
 
-/// What a stream holds, in order.
+/// An entry of a stream.
 enum LogEntry {
     case line(Line)
     case event(StreamEvent)

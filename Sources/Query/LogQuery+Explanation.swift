@@ -2,7 +2,7 @@ import LogModel
 import LogStore
 
 extension LogQuery {
-    /// Why nothing was handed out, or not all that might be, for people; nil when the answer speaks for itself.
+    /// Why the result is empty or incomplete, for people; nil when no explanation is needed.
     public func explanation() -> String? {
         if hasEnded {
             let names = vms.map { VMLookup.quoted($0.identity.name) }.joined(separator: ", ")
@@ -17,14 +17,14 @@ extension LogQuery {
         }
         guard let span else {
             return hasLostAll
-                ? "nothing of \(who) can be read: its files are missing or damaged; 'guestlog verify' names them"
-                : "\(who) is empty: the guest has said nothing yet"
+                ? "nothing of \(who) can be read: its files are missing or damaged; 'guestlog verify' lists them"
+                : "\(who) is empty: the guest has printed nothing yet"
         }
         if selection.tail == 0 || selection.head == 0 || selection.limitBytes == 0 {
-            return "nothing was asked for"
+            return "nothing was requested"
         }
         if let since = selection.since, let until = selection.until, until < since {
-            return "nothing: the time asked for ends (\(words(until))) before it begins (\(words(since)))"
+            return "nothing: the requested time ends (\(words(until))) before it begins (\(words(since)))"
         }
         let shown = "this log spans \(words(span.lowerBound)) – \(words(span.upperBound))"
         if let since = selection.since, since > span.upperBound {
@@ -48,20 +48,21 @@ extension LogQuery {
             return "nothing new since the cursor"
         }
         if let boot = selection.boot {
-            return "nothing was said in boot \(boot)"
+            return "boot \(boot) has no output"
         }
-        return "\(who) holds no lines"
+        return "\(who) has no lines"
     }
 
-    /// What is not known because matching was given up.
+    /// What is unknown because matching was given up.
     private var abandoned: String? {
         guard let count = selection.pattern?.abandonedMatches, count > 0 else {
             return nil
         }
-        return "matching was given up on \(count == 1 ? "1 line" : "\(count) lines"): too many ways to try; simplify it"
+        return
+            "matching was given up on \(count == 1 ? "1 line" : "\(count) lines"): the pattern is too complex; simplify it"
     }
 
-    /// The stretch of time asked for, as it stands in a sentence.
+    /// The requested range of time, for use in a sentence.
     private var within: String {
         let boot = selection.boot.map { " in boot \($0)" } ?? ""
         switch (selection.since, selection.until) {
@@ -73,7 +74,7 @@ extension LogQuery {
         }
     }
 
-    /// Whether something is known to have been stored, of which nothing can be read.
+    /// Whether output is known to have been stored and nothing of it can be read.
     private var hasLostAll: Bool {
         vms.contains { vm in !((try? store.lostStreams(of: vm.directory)) ?? []).isEmpty }
             || streams.contains { stream in

@@ -1,7 +1,7 @@
 public import LogModel
 public import LogStore
 
-/// The answer to one question, pulled in chunks. Used from one thread at a time.
+/// The result of one query, read in chunks. Used from one thread at a time.
 public final class LogQuery: @unchecked Sendable {
     // Sendable because its only users await one another: each call ends before the next begins.
 
@@ -9,35 +9,34 @@ public final class LogQuery: @unchecked Sendable {
     let selection: Selection
     let now: Timestamp
     let isFollowing: Bool
-    /// The zone whose clocks times are shown by.
+    /// The zone for displayed times.
     let zone: LocalZone
     private let filter: LineFilter
     private let turn: ReadTurn?
     private let resumed: QueryCursor
-    /// The boot asked for, by the VM's folder.
+    /// The requested boot, by the VM's folder.
     private var windows: [String: BootWindow] = [:]
     private var scope: StreamScope
     private var merger = StreamMerger([])
     private var writer: RenderedOutput
     private let prefix: Bool?
-    /// The streams' labels, input by input.
+    /// The streams' labels, by input.
     private var labels: [StreamLabel] = []
     private var boots: [StreamID: [Boot]] = [:]
 
     private var linesLeft: Int
     private var bytesLeft: Int
     private var isOver = false
-    /// What is left of an entry too large for one chunk, and where to resume until all of it was handed out.
+    /// The rest of an entry too large for one chunk, and where to resume until all of it was returned.
     private var rest: ArraySlice<UInt8> = []
     private var cursorBeforeRest: String?
 
-    /// Whether any line was selected.
     public private(set) var matchedAny = false
 
-    /// The answer of `store` about `vms`; `now` is when it was asked for. A follower of all VMs goes on with those that
-    /// come up later.
+    /// The result for `vms` of `store`; `now` is the time of the request. A follower of all VMs continues with VMs that
+    /// appear later.
     ///
-    /// Throws `QueryError` when the question makes no sense for these VMs, `SystemError` when the store cannot be read.
+    /// Throws `QueryError` when the request is not valid for these VMs, `SystemError` when the store cannot be read.
     public init(
         store: Store,
         vms: [Store.VM],
@@ -51,7 +50,7 @@ public final class LogQuery: @unchecked Sendable {
         self.store = store
         self.selection = selection
         self.now = now
-        // What was received until a moment gone by is all there.
+        // Everything received before a past moment is there.
         isFollowing = selection.follow && selection.until.map { $0 >= now } ?? true
         let matcher = selection.pattern.map(PatternMatcher.init)
         filter = LineFilter(
@@ -69,7 +68,7 @@ public final class LogQuery: @unchecked Sendable {
         }
         linesLeft = selection.head ?? .max
         bytesLeft = selection.limitBytes ?? .max
-        // What is yet to come is the latest boot.
+        // Future output belongs to the latest boot.
         let isOpen = areAll && isFollowing && (selection.boot ?? 0) == 0
         scope = StreamScope(store: store, vms: vms, wanted: selection.streams, isOpen: isOpen)
         let streams = try scope.refresh()
@@ -82,29 +81,28 @@ public final class LogQuery: @unchecked Sendable {
         isOver = linesLeft == 0 || bytesLeft == 0 || selection.tail == 0 && !isFollowing
     }
 
-    /// Whether the answer was cut where `limitBytes` says.
+    /// Whether the result was cut at `limitBytes`.
     var isCut: Bool { selection.limitBytes != nil && bytesLeft == 0 }
 
-    /// The VMs looked at.
+    /// The VMs read.
     var vms: [Store.VM] { scope.vms }
-    /// The streams looked at.
+    /// The streams read.
     var streams: [StreamID] { merger.inputs.map(\.stream) }
 
-    /// Folders in which a change may be more of the answer, named from the store's root, that were not handed over
-    /// before.
+    /// Folders to be observed, named relative to the store's root, that were not returned before.
     func takeNewFolders() -> [String] { scope.takeNewFolders() }
 
-    /// Whether nothing can ever follow.
+    /// Whether nothing can follow.
     public var isFinished: Bool {
         rest.isEmpty
             && (isOver || isDrained && (!isFollowing || hasEnded) || isFollowing && !merger.inputs.isEmpty && allEnded)
     }
     private var isDrained = false
-    /// Whether all VMs followed were deleted before the store was last read to its end.
+    /// Whether all followed VMs were deleted before the store was last read to its end.
     private(set) var hasEnded = false
     private var allEnded: Bool { isDrained && selection.until != nil && merger.inputs.allSatisfy(\.source.isFinished) }
 
-    /// Where this answer has come to: a question that begins there gets exactly what was not handed out.
+    /// The end of this result: a query that begins there returns exactly what was not returned.
     public var cursor: String { cursorBeforeRest ?? currentCursor }
 
     private var currentCursor: String {
@@ -115,8 +113,8 @@ public final class LogQuery: @unchecked Sendable {
         return cursor.text
     }
 
-    /// The next of the answer, which is empty when a turn has brought nothing; nil when there is nothing now. A follower
-    /// asks again after a commit.
+    /// The next chunk, which is empty when a turn has found nothing; nil when there is nothing now. A follower asks
+    /// again after a commit.
     public func next() throws -> [UInt8]? {
         if !rest.isEmpty {
             return takeRest()
@@ -164,7 +162,7 @@ public final class LogQuery: @unchecked Sendable {
             }
             try append(entry, input, to: &out)
             if out.count > bytesLeft {
-                // What was cut is not done with: whoever resumes gets it whole.
+                // A cut entry does not count as returned: resuming returns it whole.
                 out.removeSubrange(bytesLeft...)
                 isOver = true
                 break
@@ -200,8 +198,8 @@ public final class LogQuery: @unchecked Sendable {
         return Array(chunk)
     }
 
-    /// What there is of an unfinished line, to be shown before its end comes; only when one stream is followed in a
-    /// format for eyes. What comes later goes on behind it.
+    /// An unfinished line, to be shown before its end is received; only when one stream is followed in a format for
+    /// people. The rest is appended to it.
     public func flushPartial() -> [UInt8]? {
         guard isFollowing, isDrained, !isOver, rest.isEmpty, merger.inputs.count == 1, writer.canShowEarly,
             let line = merger.inputs[0].source.takePartial()
@@ -220,7 +218,7 @@ public final class LogQuery: @unchecked Sendable {
         return out
     }
 
-    /// The end of a line that was shown in part, for whoever writes more behind an answer that breaks off.
+    /// Ends a line that was shown in part, for use before other text after an interrupted result.
     public func finishLine() -> [UInt8] {
         var out: [UInt8] = []
         writer.finish(to: &out)
@@ -240,12 +238,12 @@ public final class LogQuery: @unchecked Sendable {
                 writer.append(event, boot: nil, labels[input], to: &out)
                 return
             }
-            // Between the hits of a search boots would stand for nothing.
+            // Between the matches of a search boots are not useful.
             guard !filter.filtersByText, writer.showsBoots else {
                 return
             }
             let boot = try boot(detail, event, merger.inputs[input].stream)
-            // A boot ends once: the console of a guest that said it powers down is closed next.
+            // A boot ends once: after a guest's power-off message its console is closed too.
             if !detail.event.isBeginning, let end = boot?.endPlace, end < event.place {
                 return
             }
@@ -282,7 +280,8 @@ public final class LogQuery: @unchecked Sendable {
         let who = vms.count == 1 ? VMLookup.quoted(vms[0].identity.name) + " has" : "these VMs have"
         throw QueryError(
             .noSuchStream,
-            "\(who) no stream \(asked); " + (there.isEmpty ? "nothing is stored of them yet" : "there is \(there)")
+            "\(who) no stream \(asked); "
+                + (there.isEmpty ? "nothing of them is stored yet" : "the streams are \(there)")
         )
     }
 
@@ -294,11 +293,11 @@ public final class LogQuery: @unchecked Sendable {
         }
         throw QueryError(
             .badCursor,
-            "the cursor is of another VM, in folder \(VMLookup.quoted(foreign.vm)); leave it out to begin anew"
+            "the cursor belongs to another VM, in folder \(VMLookup.quoted(foreign.vm)); omit it to start from the beginning"
         )
     }
 
-    /// Begins to read streams that are new to the query, the last `tail` lines of them when given.
+    /// Opens streams that are new to the query, at their last `tail` lines when given.
     private func open(_ found: [StreamScope.Found], tail: Int?) throws {
         let isMerged = merger.inputs.count + found.count > 1
         var openings = try found.map { try Opening($0, isMerged: isMerged, self) }
@@ -323,7 +322,7 @@ public final class LogQuery: @unchecked Sendable {
         }
     }
 
-    /// A stream about to be read: from where, to where, and what is wanted of it.
+    /// A stream to be read, with its range and filter.
     struct Opening {
         let found: StreamScope.Found
         let reader: StreamReader
@@ -379,11 +378,11 @@ public final class LogQuery: @unchecked Sendable {
                     start: opening.start,
                     bound: opening.bound
                 )
-                // Stream by stream, so that never more than twice `count` are remembered.
+                // Stream by stream, so that at most twice `count` are held.
                 tails.append(try finder.last(count + 1)[...])
                 Self.cut(&tails, to: count + 1)
             }
-            // Where that is everything, what happened before the first line is part of it.
+            // If that is everything, events before the first line belong to it.
             guard tails.reduce(0, { $0 + $1.count }) > count || count == 0 else {
                 return
             }
@@ -393,7 +392,7 @@ public final class LogQuery: @unchecked Sendable {
             }
         }
 
-        /// Leaves out the lines that come first in the merged order until only `count` remain.
+        /// Removes the lines that come first in the merged order until only `count` remain.
         private static func cut(_ tails: inout [ArraySlice<TailFinder.LineStart>], to count: Int) {
             var excess = tails.reduce(0) { $0 + $1.count } - count
             while excess > 0 {

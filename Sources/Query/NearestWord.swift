@@ -1,13 +1,13 @@
-/// What somebody may have meant who mistyped a word.
+/// Suggestions for mistyped words.
 public enum NearestWord {
-    /// The one of `words` that is most like `word`; nil when none is like it.
+    /// The most similar one of `words`; nil when none is similar.
     public static func to(_ word: String, among words: [String]) -> String? {
         Set(words).map { (distance: distance(word, $0), word: $0) }
             .filter { $0.distance <= max(1, word.utf8.count / 3) }
             .min { $0 < $1 }?.word
     }
 
-    /// Insertions, deletions, replacements and swaps of neighbours that lead from one name to the other, case apart.
+    /// The number of insertions, deletions, replacements and swaps of neighbours between two words, ignoring case.
     private static func distance(_ left: String, _ right: String) -> Int {
         let (a, b) = (Array(left.lowercased().utf8.prefix(64)), Array(right.lowercased().utf8.prefix(64)))
         var rows = [[Int]](repeating: [Int](repeating: 0, count: b.count + 1), count: a.count + 1)

@@ -2,10 +2,10 @@ import CLinux
 import LogModel
 import LogStore
 
-/// Finds where the line began that goes on at a position, by reading backwards.
+/// Finds the beginning of the line that continues at a position, by reading backwards.
 enum OpenLine {
-    /// The first byte of the line that holds the byte before `position`; `position` itself when none is open there.
-    /// Lines that began before `floor` are taken to begin at it.
+    /// The first byte of the line with the byte before `position`; `position` itself when no line is unfinished there.
+    /// Lines that began before `floor` are treated as beginning at it.
     static func start(before position: UInt64, notBefore floor: UInt64, _ reader: StreamReader) throws -> UInt64 {
         var at = position
         while at > floor {

@@ -2,49 +2,47 @@ import CPCRE2
 import Glibc
 import Synchronization
 
-/// A regular expression (PCRE2's, which are Perl's) over a guest's bytes.
+/// A regular expression (PCRE2, Perl syntax) over a guest's bytes.
 ///
-/// Expressions are UTF-8 and match characters; bytes of the text that are not UTF-8 match nothing, but do no harm to
-/// what stands around them. `^` and `$` match at every line's start and end, where CR, LF and CR LF end a line, so a
-/// console's CRs need no thought.
+/// Expressions are UTF-8 and match characters; bytes of the text that are not UTF-8 match nothing and do not affect
+/// their surroundings. `^` and `$` match at every line's start and end, where CR, LF and CR LF end a line, so a
+/// console's CRs do not matter.
 ///
-/// A pattern never changes and may be shared between threads. To match, a thread takes a `Matcher`.
+/// A pattern is immutable and may be shared between threads. For matching, each thread uses a `Matcher`.
 public final class Pattern: Sendable {
-    /// The expression as it was given.
     public let expression: String
-    /// Whether case is ignored.
     public let ignoresCase: Bool
-    /// The longest run of bytes found that every matching text contains, for a quick look before the match; nil when
-    /// there is none or it is not certain.
+    /// A run of bytes that every match contains, for a fast search before matching; nil when there is none or it is not
+    /// certain.
     public let requiredLiteral: [UInt8]?
 
-    /// `pcre2_code`, which is read only once it is compiled.
+    /// `pcre2_code`, read-only after compilation.
     fileprivate nonisolated(unsafe) let code: OpaquePointer
     private let abandoned = Atomic<Int>(0)
-    /// Whether matching ends when it takes too long for the text.
+    /// Whether matching is limited in time.
     private let isBounded: Bool
-    /// Nanoseconds that matching has taken beyond what the text looked at allows.
+    /// Nanoseconds that matching has used beyond the allowance for the text.
     private let debt = Atomic<Int64>(0)
 
-    /// Expressions longer than this are refused: they come from the network too, and compiling costs memory.
+    /// Maximum size of an expression: expressions come from the network too, and compiling uses memory.
     public static let maximumLength = 4096
 
-    /// Nanoseconds that a bounded pattern may take, and what each line and each byte looked at adds to them. A common
-    /// expression takes a tenth of that, whatever the length of the log; one that tries many ways at each byte does not
-    /// get far.
+    /// Nanoseconds that a bounded pattern may use, and what each line and each byte adds to them. A common expression
+    /// uses a tenth of that, whatever the length of the log; one with much backtracking at each byte reaches the limit
+    /// early.
     static let budget: Int64 = 1_000_000_000
     private static let lineAllowance: Int64 = 2000
     private static let byteAllowance: Int64 = 125
 
-    /// Steps of backtracking after which a match is given up: about a millisecond. An honest expression needs a few
-    /// per byte of a line; PCRE2's own limit of ten million would let each line of a hostile guest cost ten times that.
+    /// Backtracking steps after which a match is given up: about a millisecond. A normal expression needs a few per
+    /// byte of a line; PCRE2's own limit of ten million would let each line of a hostile guest cost ten times that.
     static let maximumSteps: UInt32 = 1_000_000
-    /// Kibibytes the interpreter may take for backtracking where there is no just-in-time compiler.
+    /// Maximum memory for backtracking in the interpreter, in KiB, where there is no just-in-time compiler.
     static let maximumHeap: UInt32 = 8192
 
-    /// Compiles `expression`. Case is ignored when `ignoreCase` says so, or, when it is nil, if the expression has no
-    /// capital letter, as in journalctl; `\S` and `\p{Lu}` do not count as capitals. When it `isBounded`, matching is given
-    /// up for good once it takes much longer than the text is worth: others wait for the same threads.
+    /// Compiles `expression`. Case is ignored when `ignoreCase` is true, or nil and the expression has no capital
+    /// letter, as in journalctl; `\S` and `\p{Lu}` do not count as capitals. With `isBounded`, matching is given up for
+    /// good when it takes much longer than the text justifies, because other clients share its threads.
     public init(_ expression: String, ignoreCase: Bool? = nil, isBounded: Bool = false) throws(PatternError) {
         let bytes = Array(expression.utf8)
         guard bytes.count <= Self.maximumLength else {
@@ -68,7 +66,7 @@ public final class Pattern: Sendable {
         guard let code = pcre2_compile_8(bytes, bytes.count, UInt32(options), &problem, &offset, context) else {
             throw PatternError(expression: expression, reason: Self.message(for: problem), offset: offset)
         }
-        // Where there is no just-in-time compiler, or no memory for it, the interpreter serves.
+        // Without a just-in-time compiler, or memory for it, the interpreter is used.
         pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE)
         self.code = code
         self.isBounded = isBounded
@@ -81,12 +79,12 @@ public final class Pattern: Sendable {
         pcre2_code_free_8(code)
     }
 
-    /// How many matches of this pattern were given up because they went beyond the limits; each counted as no match.
+    /// The number of matches that were given up because they exceeded the limits; each counted as no match.
     public var abandonedMatches: Int {
         abandoned.load(ordering: .relaxed)
     }
 
-    /// Whether a bounded pattern has taken too long: no more matches are tried.
+    /// Whether a bounded pattern has used its time: no more matches are tried.
     public var isExhausted: Bool {
         isBounded && debt.load(ordering: .relaxed) > Self.budget
     }
@@ -95,7 +93,7 @@ public final class Pattern: Sendable {
         abandoned.add(1, ordering: .relaxed)
     }
 
-    /// Runs `match`, which looks at `count` bytes, and counts the time it takes when the pattern is bounded.
+    /// Runs `match`, which reads `count` bytes, and counts the time it takes when the pattern is bounded.
     fileprivate func timed(_ count: Int, _ match: () -> Int32) -> Int32 {
         guard isBounded else {
             return match()
@@ -104,7 +102,7 @@ public final class Pattern: Sendable {
         let result = match()
         let cost = Self.nanoseconds() - start - Self.lineAllowance - Self.byteAllowance * Int64(count)
         let total = debt.add(cost, ordering: .relaxed).newValue
-        // What cheap lines leave over is not saved up for costly ones.
+        // Unused time of cheap lines does not accumulate.
         if total < 0 {
             debt.store(0, ordering: .relaxed)
         }
@@ -117,12 +115,12 @@ public final class Pattern: Sendable {
         return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 
-    /// Whether the pattern matches anywhere in `text`. Whoever asks often keeps a `Matcher`.
+    /// Whether the pattern matches anywhere in `text`. For many texts, use a `Matcher`.
     public func matches(_ text: UnsafeRawBufferPointer) -> Bool {
         firstMatch(in: text) != nil
     }
 
-    /// The bytes of `text` that the pattern matches first.
+    /// The first match in `text`.
     public func firstMatch(in text: UnsafeRawBufferPointer) -> Range<Int>? {
         var matcher = Matcher(self)
         return matcher.firstMatch(in: text)
@@ -159,17 +157,16 @@ public final class Pattern: Sendable {
     }
 }
 
-/// What one thread needs to match a pattern: room for the result and a stack.
+/// The memory for matching a pattern on one thread: the result and a stack.
 public struct Matcher: ~Copyable {
     private let pattern: Pattern
     private let result: OpaquePointer?
     private let context: OpaquePointer?
     private let stack: OpaquePointer?
 
-    /// Bytes of stack for compiled expressions: begins small, grows only for those that need it.
+    /// Size of the stack of compiled expressions: starts small, grows only when needed.
     private static let stackSize = 32 << 10...1 << 20
 
-    /// A matcher for `pattern`, which it keeps.
     public init(_ pattern: Pattern) {
         self.pattern = pattern
         result = pcre2_match_data_create_from_pattern_8(pattern.code, nil)
@@ -191,13 +188,12 @@ public struct Matcher: ~Copyable {
         pcre2_jit_stack_free_8(stack)
     }
 
-    /// Whether the pattern matches anywhere in `text`.
     public mutating func matches(_ text: UnsafeRawBufferPointer) -> Bool {
         firstMatch(in: text) != nil
     }
 
-    /// The bytes of `text` that the pattern matches first, at or after `start`. A match that goes beyond the limits is
-    /// none, and counted by the pattern.
+    /// The first match in `text` at or after `start`. A match that exceeds the limits counts as none, and is counted by
+    /// the pattern.
     public mutating func firstMatch(in text: UnsafeRawBufferPointer, from start: Int = 0) -> Range<Int>? {
         guard !pattern.isExhausted else {
             return nil
@@ -207,7 +203,7 @@ public struct Matcher: ~Copyable {
             return nil
         }
         let found = withExtendedLifetime(pattern) {
-            // PCRE2 takes no null pointer, even for no bytes.
+            // PCRE2 accepts no null pointer, even for no bytes.
             withUnsafeBytes(of: UInt8(0)) { empty in
                 let base = (text.baseAddress ?? empty.baseAddress!).assumingMemoryBound(to: UInt8.self)
                 return pattern.timed(text.count - start) {
@@ -222,20 +218,18 @@ public struct Matcher: ~Copyable {
             return nil
         }
         guard let ends = pcre2_get_ovector_pointer_8(result), ends[0] <= ends[1] else {
-            // \K inside a look-ahead can set the start behind the end: it matched, but names no bytes.
+            // \K inside a look-ahead can set the start after the end: it matched, but has no range.
             return text.count..<text.count
         }
         return ends[0]..<ends[1]
     }
 }
 
-/// Why an expression cannot be used, and where.
+/// Why an expression is not valid, and where.
 public struct PatternError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The expression as it was given.
     public var expression: String
-    /// What is wrong with it.
     public var reason: String
-    /// The byte of the expression at which it was found, from 0.
+    /// The offset of the error in the expression, in bytes.
     public var offset: Int
 
     public var description: String {

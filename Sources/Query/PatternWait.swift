@@ -1,25 +1,21 @@
 public import LogModel
 public import LogStore
 
-/// Waits until a VM says something: looks at what is there, then at what comes.
+/// Waits until a VM prints a match: searches the stored output, then new output.
 ///
-/// A line counts as soon as it matches, its LF or not: a prompt such as `login: ` has none. The VM need not be there
-/// yet. Used from one thread at a time.
+/// A line matches as soon as it contains the pattern, with or without its LF: a prompt such as `login: ` has none. The
+/// VM need not exist yet. Used from one thread at a time.
 public final class PatternWait: @unchecked Sendable {
     // Sendable because its only users await one another: each call ends before the next begins.
 
-    /// The line that matched.
+    /// The matching line.
     public struct Match: Hashable, Sendable {
-        /// Where it was said.
         public var stream: StreamID
-        /// Position of its first byte.
         public var offset: UInt64
-        /// When it was received.
         public var time: Timestamp
         /// The line without its end, as stored.
         public var line: [UInt8]
 
-        /// The line as text.
         public var text: String { String(decoding: line, as: UTF8.self) }
     }
 
@@ -36,23 +32,23 @@ public final class PatternWait: @unchecked Sendable {
     private var watched: [WatchedStream] = []
     private let turn: ReadTurn?
 
-    /// A stream that is looked at.
+    /// A stream that is searched.
     private struct WatchedStream {
         let stream: StreamID
         let source: LineSource
-        /// Where the unfinished line ended when it was looked at.
+        /// The end of the unfinished line when it was last searched.
         var seen: UInt64 = 0
         var match: Match?
     }
 
-    /// Whether a turn ended the last poll before all there is was looked at.
+    /// Whether the last poll ended with its turn before everything was searched.
     private(set) var isInterrupted = false
-    /// Why there is no VM to look at yet.
+    /// Why there is no VM yet.
     private var absence: QueryError?
 
-    /// Waits for a line of the VM that `word` names, of one stream or of any, in which `pattern` is found and which was
-    /// received at or after `since`. Without `since` the latest boot counts from its beginning, so that who asks late
-    /// gets an answer too. `turn` is for a wait that shares its thread with others.
+    /// Waits for a line of the VM `word`, in one stream or in any, that matches `pattern` and was received at or after
+    /// `since`. Without `since` the latest boot is searched from its beginning, so that a late request is answered too.
+    /// `turn` is for a wait that shares its thread with others.
     public init(
         store: Store,
         vm word: String,
@@ -72,12 +68,12 @@ public final class PatternWait: @unchecked Sendable {
         root = GrowingFolder("", in: store)
     }
 
-    /// Folders in which a change may bring a match, named from the store's root, that were not handed over before.
+    /// Folders to be observed, named relative to the store's root, that were not returned before.
     func takeNewFolders() -> [String] {
         scope?.takeNewFolders() ?? root.takeNewFolders()
     }
 
-    /// What comes of it when nobody waits any longer: nil, or an error when there is no such VM.
+    /// The result when the wait ends without a match: nil, or an error when there is no such VM.
     func withoutMatch() throws -> Match? {
         if let absence {
             throw absence
@@ -85,8 +81,8 @@ public final class PatternWait: @unchecked Sendable {
         return nil
     }
 
-    /// The first match, the earliest when several streams have one; nil when there is none yet. To be asked again
-    /// after a commit, or at once when it `isInterrupted`.
+    /// The first match, the earliest when several streams have one; nil when there is none yet. Call again after a
+    /// commit, or at once when it `isInterrupted`.
     public func poll() throws -> Match? {
         turn?.begin()
         isInterrupted = false
@@ -107,7 +103,7 @@ public final class PatternWait: @unchecked Sendable {
         return first
     }
 
-    /// Finds the VM, when there are any that were not asked about before.
+    /// Finds the VM among those that have appeared since the last call.
     private func find() throws {
         guard scope == nil else {
             return
@@ -127,7 +123,10 @@ public final class PatternWait: @unchecked Sendable {
             return
         }
         guard vm.ended == nil else {
-            absence = QueryError(.noSuchVM, "\(VMLookup.quoted(word)) was deleted, and no other of its name came")
+            absence = QueryError(
+                .noSuchVM,
+                "\(VMLookup.quoted(word)) was deleted, and no other VM of that name has appeared"
+            )
             return
         }
         absence = nil
@@ -160,7 +159,7 @@ public final class PatternWait: @unchecked Sendable {
                 return Self.match(line, stream)
             }
         }
-        // The end of a line that is still to come, unless it was looked at before.
+        // The unfinished line, unless it was searched before.
         guard let line = source.partial, line.end > seen else {
             return nil
         }

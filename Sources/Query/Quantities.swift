@@ -1,22 +1,21 @@
 import LogModel
 
-/// Why a word that a person typed is not what was asked for.
+/// Why a word is not a valid value.
 public struct WordError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The word as it was typed.
     public var word: String
-    /// What it was to be, with its article: "a time".
+    /// The expected kind of value, with its article: "a time".
     public var wanted: String
-    /// What may be written instead.
+    /// Examples of valid values.
     public var accepted: String
 
     public var description: String { "'\(word)' is not \(wanted); write \(accepted)" }
 }
 
-/// The words for how long and how much.
+/// Parses durations and sizes.
 public enum Quantities {
-    /// The time span `word` names: `90s`, `2h30m`, `1.5h`, `1d`, `7d`, `1w`, `250ms`; units spelled out and spaces
-    /// between the parts are taken too (`2 hours 30 min`). A number without a unit is refused: some tools read it as
-    /// seconds, some as something else.
+    /// The duration `word`: `90s`, `2h30m`, `1.5h`, `1d`, `7d`, `1w`, `250ms`; spelled-out units and spaces between the
+    /// parts are accepted too (`2 hours 30 min`). A number without a unit is refused, because tools disagree on its
+    /// meaning.
     public static func parseDuration(_ word: String) throws(WordError) -> Duration {
         guard let microseconds = microseconds(of: word) else {
             throw WordError(word: word, wanted: "a time span", accepted: "30s, 10m, 2h30m, 1.5h, 7d or 1w")
@@ -24,9 +23,9 @@ public enum Quantities {
         return .microseconds(microseconds)
     }
 
-    /// The number of bytes `word` names: `4096`, `500M`, `10G`, `1.5GiB`.
+    /// The number of bytes `word`: `4096`, `500M`, `10G`, `1.5GiB`.
     ///
-    /// `K`, `M`, `G`, `T` are powers of 1024, as for journalctl and docker, and so are `KiB` … `TiB`; `kB`, `MB`, `GB`,
+    /// `K`, `M`, `G`, `T` are powers of 1024, as in journalctl and docker, and so are `KiB` … `TiB`; `kB`, `MB`, `GB`,
     /// `TB` are powers of 1000. Case does not matter.
     public static func parseSize(_ word: String) throws(WordError) -> Int64 {
         guard let bytes = bytes(of: word) else {
@@ -35,7 +34,7 @@ public enum Quantities {
         return bytes
     }
 
-    /// The microseconds `word` spans, or nil when it names no span or one that 64 bits do not hold.
+    /// The microseconds in `word`, or nil when it is not a duration or exceeds 64 bits.
     static func microseconds(of word: String) -> Int64? {
         var scanner = WordScanner(word)
         var total: Int64 = 0
@@ -83,7 +82,7 @@ public enum Quantities {
         guard scanner.isAtEnd, let scale = bytesPerUnit(unit) else {
             return nil
         }
-        // "1.5" bytes are none.
+        // A number of bytes cannot have a fraction.
         return scale == 1 && number.hasFraction ? nil : number.scaled(by: scale)
     }
 
@@ -104,7 +103,6 @@ public enum Quantities {
 }
 
 extension Duration {
-    /// In whole microseconds, saturating at the ends of the range.
     public var wholeMicroseconds: Int64 {
         let (seconds, attoseconds) = components
         return Timestamp(seconds: seconds, nanoseconds: attoseconds / 1_000_000_000).microseconds
@@ -114,12 +112,11 @@ extension Duration {
 /// A number with up to nine decimals, exact.
 struct Decimal {
     var whole: Int64
-    /// Billionths, 0 to 999,999,999.
     var billionths: Int64
     /// Whether decimals were written, even if zero.
     var hasFraction: Bool
 
-    /// This number of units of `scale`, rounded down; nil when 64 bits do not hold it.
+    /// This number of units of `scale`, rounded down; nil when it exceeds 64 bits.
     func scaled(by scale: Int64) -> Int64? {
         let (product, overflow) = whole.multipliedReportingOverflow(by: scale)
         // `scale` is below 2⁴¹ and the fraction below 2³⁰: the product needs more than 64 bits.
@@ -130,7 +127,7 @@ struct Decimal {
     }
 }
 
-/// A reader's place in a word that a person typed.
+/// Scans a word.
 struct WordScanner {
     private var rest: Substring.UnicodeScalarView
 
@@ -144,7 +141,7 @@ struct WordScanner {
         rest = rest.drop { $0 == " " }
     }
 
-    /// Steps over `scalar` if it comes next.
+    /// Skips `scalar` if it comes next.
     mutating func take(_ scalar: Unicode.Scalar) -> Bool {
         guard rest.first == scalar else {
             return false
@@ -153,14 +150,14 @@ struct WordScanner {
         return true
     }
 
-    /// The letters that come next, which may be none.
+    /// The next letters, possibly none.
     mutating func takeLetters() -> String {
         let letters = rest.prefix { ("a"..."z").contains($0) || ("A"..."Z").contains($0) || $0 == "µ" }
         rest = rest.dropFirst(letters.count)
         return String(letters)
     }
 
-    /// The digits that come next, as text, when there are as many as asked for.
+    /// The next digits, as text, when their number is in the range.
     mutating func takeDigits(_ count: ClosedRange<Int>) -> Substring? {
         let digits = rest.prefix { ("0"..."9").contains($0) }
         guard count.contains(digits.count) else {
@@ -170,12 +167,12 @@ struct WordScanner {
         return Substring(digits)
     }
 
-    /// The number of exactly `digits` digits that comes next.
+    /// The next number, of exactly `digits` digits.
     mutating func takeNumber(digits: Int) -> Int? {
         takeDigits(digits...digits).flatMap { Int($0) }
     }
 
-    /// A point and one to nine decimals, as billionths; 0 when no point comes next, nil when it has no decimals.
+    /// A point and one to nine decimals, as billionths; 0 without a point, nil when it has no decimals.
     mutating func takeFraction() -> Int64? {
         guard take(".") else {
             return 0
@@ -186,7 +183,7 @@ struct WordScanner {
         return (digits.count..<9).reduce(value) { value, _ in value * 10 }
     }
 
-    /// The number that comes next, with or without decimals.
+    /// The next number, with or without decimals.
     mutating func takeDecimal() -> Decimal? {
         guard let digits = takeDigits(1...18), let whole = Int64(digits) else {
             return nil

@@ -1,39 +1,39 @@
-// Query: what is in the store, as people and programs ask for it. The command line and the HTTP API both answer with
-// this room, so they cannot answer differently.
+// Query: reads the store for people and programs. The command line and the HTTP API both use this module, so their
+// results are the same.
 //
-//     Selection, Rendering          the question: which entries, and how they are to look
-//     LogQuery                      the answer, in chunks: the only thing callers hold            begin here
-//       BlockPlan                   which blocks may hold what is asked for, before any is decoded
+//     Selection, Rendering          the request: which entries, and their format
+//     LogQuery                      the result, in chunks: the only type callers need           begin here
+//       BlockPlan                   which blocks may match, before any is decoded
 //       LineSource                  one stream, cut into lines, filtered; holds one block
 //       LineFilter, LiteralSearch   time, severity, pattern; whole blocks searched before lines are cut
 //       TailFinder                  where the last N lines begin, found backwards
 //       StreamMerger                several streams in one order: (running maximum of time, stream, offset)
 //       Formats/                    one file a format: an entry in, bytes out
-//     QueryCursor                   where an answer ended, as an opaque word
-//     BootList, VMLookup, VMReport  boots, names, and what there is
-//     PatternWait                   "tell me when the guest says it"
-//     Following                     asks either again as more is committed; a StoreObserver wakes it
-//       FolderObserver              the listener outside the daemon: inotify
-//       GrowingFolder, StreamScope  VMs and streams that come up meanwhile
-//     TimeWords, Quantities         the words for when, how long and how much
+//     QueryCursor                   where a result ended, as an opaque word
+//     BootList, VMLookup, VMReport  boots, names, and reports
+//     PatternWait                   waits until a guest prints a match
+//     Following                     repeats either after commits; a StoreObserver wakes it
+//       FolderObserver              the observer outside the daemon: inotify
+//       GrowingFolder, StreamScope  VMs and streams that appear meanwhile
+//     TimeWords, Quantities         times, durations and sizes
 //     Pattern                       regular expressions over a guest's bytes
 //
-// What always holds:
-// 1. A line's time is that of the record that holds its first byte. A line ends at LF; it is cut where bytes are
-//    missing (a gap marker, a hole), where the transport saw the machine go on or off, and after `QueryLimits.line`.
-// 2. Filters are exact. Summaries and literals only save work; what they let pass is looked at line by line.
-// 3. A cursor resumes with exactly what had not been handed out.
-// 4. Nothing a guest wrote reaches a human format except through `TerminalEscaper`.
+// Invariants:
+// 1. A line's time is that of the record with its first byte. A line ends at LF; it is cut where bytes are missing (a
+//    gap marker, a hole), where the transport saw the machine being switched on or off, and after `QueryLimits.line`.
+// 2. Filters are exact. Summaries and literals only reduce the work; what they admit is checked line by line.
+// 3. A cursor resumes with exactly what was not returned.
+// 4. Guest output reaches a format for people through `TerminalEscaper` only.
 import LogModel
 
-/// The room's fixed numbers, each with its reason.
+/// The module's fixed limits, with their reasons.
 enum QueryLimits {
-    /// A line longer than this is handed out in pieces: what one stream can make a reader hold.
+    /// A longer line is returned in pieces: limits the memory for one stream.
     static let line = 64 << 10
-    /// Structured records are never cut into pieces below this, the most a collector takes.
+    /// Structured records are not cut into pieces below this, the maximum that collectors accept.
     static let structuredLine = 4 << 20
-    /// What one `next()` aims to hand out: large enough for few system calls, small enough to begin at once.
+    /// The target size of a chunk: large enough for few system calls, small enough to begin at once.
     static let chunk = 64 << 10
-    /// What one `next()` hands out at most; one huge record comes in several.
+    /// The maximum size of a chunk; one huge record is returned in several.
     static let largestChunk = 512 << 10
 }

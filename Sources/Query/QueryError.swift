@@ -1,35 +1,32 @@
-/// Why a question cannot be answered as it was put, and what to ask instead.
+/// Why a request cannot be answered, and the remedy.
 public struct QueryError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of error, for programs.
     public struct Code: Hashable, Sendable {
         private enum Kind { case noSuchVM, ambiguousVM, noSuchStream, noSuchBoot, badCursor, tooCostly }
         private let kind: Kind
 
-        /// No VM has that name.
         public static let noSuchVM = Code(kind: .noSuchVM)
-        /// Several VMs could be meant.
+        /// Several VMs match.
         public static let ambiguousVM = Code(kind: .ambiguousVM)
-        /// The VM has no such stream.
         public static let noSuchStream = Code(kind: .noSuchStream)
-        /// That boot is not kept.
+        /// That boot is not stored.
         public static let noSuchBoot = Code(kind: .noSuchBoot)
-        /// The cursor is none, or of something else.
+        /// The cursor is malformed, or belongs to another VM.
         public static let badCursor = Code(kind: .badCursor)
-        /// The pattern takes too many steps.
+        /// The pattern takes too long.
         public static let tooCostly = Code(kind: .tooCostly)
     }
 
-    /// The kind of error.
     public let code: Code
-    /// What is wrong and what to do, for people.
+    /// What is wrong and how to correct it, for people.
     public let message: String
 
-    /// The pattern was given up.
+    /// Matching was given up.
     static func tooCostly(_ pattern: Pattern) -> QueryError {
         QueryError(
             .tooCostly,
-            "matching '\(VMLookup.quoted(pattern.expression))' was given up: it tries too many ways on these lines; "
-                + "simplify it, or ask for fewer lines"
+            "matching '\(VMLookup.quoted(pattern.expression))' was given up: it takes too long on these lines; "
+                + "simplify it, or request fewer lines"
         )
     }
 

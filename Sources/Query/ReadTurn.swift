@@ -1,51 +1,49 @@
 import Synchronization
 import SystemIO
 
-/// Divides a long read into turns, so that it shares its thread with others, and ends it when nobody waits for the
-/// answer any more.
+/// Divides a long read into turns, so that it shares its thread with others, and ends it when its result is not needed
+/// any more.
 ///
-/// What reads asks between blocks and between lines. Used by one thread at a time, but for `cancel()`.
+/// The reading code checks it between blocks and between lines. Used by one thread at a time, except for `cancel()`.
 public final class ReadTurn: Sendable {
     private let isCancelled = Atomic(false)
     private let end = Atomic<Int64>(.max)
 
     private let length: Int64
 
-    /// Microseconds of a turn, unless told otherwise: so long another read has to wait for its own.
+    /// The default length of a turn in microseconds: how long another read has to wait.
     public static let standardLength: Int64 = 50_000
 
-    /// Nobody waits for the answer any more.
+    /// The result is not needed any more.
     public struct Cancelled: Error {
-        /// The error.
         public init() {}
     }
 
-    /// The turn is over: what was read so far stays as it is, and the next turn goes on there.
+    /// The turn has expired: the state of the read is kept, and the next turn continues it.
     struct Expired: Error {}
 
-    /// A read that has not begun, in turns of that length.
+    /// A read that has not begun, with turns of that length.
     public init(microseconds length: Int64 = standardLength) {
         self.length = length
     }
 
-    /// Ends the read, from any thread: it throws `Cancelled` when it next asks.
+    /// Ends the read, from any thread: its next check throws `Cancelled`.
     public func cancel() {
         isCancelled.store(true, ordering: .relaxed)
     }
 
-    /// A turn begins.
+    /// Begins a turn.
     func begin() {
         end.store(SystemClock().monotonicMicroseconds() + length, ordering: .relaxed)
     }
 
-    /// Throws `Cancelled` when the read was cancelled.
     func check() throws(Cancelled) {
         if isCancelled.load(ordering: .relaxed) {
             throw Cancelled()
         }
     }
 
-    /// Throws `Expired` when the turn is over.
+    /// Throws `Expired` when the turn has expired.
     func checkTime() throws(Expired) {
         if SystemClock().monotonicMicroseconds() >= end.load(ordering: .relaxed) {
             throw Expired()

@@ -1,11 +1,11 @@
 /// Finds bytes that every match of an expression contains.
 ///
-/// It reads just enough of PCRE2's syntax to be right, and gives up at anything else: a literal that a match may lack
-/// would hide lines, one that is missed costs only time. Groups and classes count for nothing, a character counts
-/// unless what follows it makes it optional, and a choice outside groups ends the search.
+/// It parses the part of PCRE2's syntax that is certain, and gives up otherwise: a literal that a match may lack would
+/// hide lines, a missing one costs only time. Groups and classes are skipped, a character counts unless a quantifier
+/// makes it optional, and an alternation outside groups ends the search.
 enum RequiredLiteral {
-    /// The longest such run in `expression`, which PCRE2 has accepted and which heeds case; nil when there is none or
-    /// it is not certain.
+    /// The longest such run in `expression`, which PCRE2 has accepted and which is case-sensitive; nil when there is
+    /// none or it is not certain.
     static func find(in expression: [UInt8]) -> [UInt8]? {
         var scan = Scan(rest: expression[...])
         while let byte = scan.rest.popFirst() {
@@ -21,7 +21,7 @@ enum RequiredLiteral {
         var rest: ArraySlice<UInt8>
         var longest: [UInt8] = []
         private var run: [UInt8] = []
-        /// The bytes of the run's last character, when it is the expression's last item: what a quantifier means.
+        /// The bytes of the run's last character, when it is the expression's last item: the operand of a quantifier.
         private var lastCharacter = 0
 
         init(rest: ArraySlice<UInt8>) {
@@ -36,7 +36,7 @@ enum RequiredLiteral {
             lastCharacter = 0
         }
 
-        /// Takes what begins with `byte`; false when nothing is certain any more.
+        /// Handles the item that begins with `byte`; false when nothing is certain any more.
         mutating func take(_ byte: UInt8) -> Bool {
             switch byte {
             case UInt8(ascii: "|"):
@@ -53,7 +53,7 @@ enum RequiredLiteral {
                 dropLastCharacter()
                 skipQuantifierSuffix()
             case UInt8(ascii: "+"):
-                // Once at least, but what follows may come later.
+                // At least once, but what follows need not be adjacent.
                 endRun()
                 skipQuantifierSuffix()
             case UInt8(ascii: "{"):
@@ -65,7 +65,7 @@ enum RequiredLiteral {
             case UInt8(ascii: "\\"):
                 return takeEscape()
             case 0x80...0xbf:
-                // The rest of a character that has begun.
+                // A continuation byte.
                 run.append(byte)
                 lastCharacter += 1
             default:
@@ -86,7 +86,7 @@ enum RequiredLiteral {
             }
         }
 
-        /// Steps over `n}`, `n,}`, `n,m}`. Any other brace may be a literal: give up.
+        /// Skips `n}`, `n,}`, `n,m}`. Any other brace may be a literal: gives up.
         private mutating func skipCount() -> Bool {
             while let byte = rest.popFirst() {
                 switch byte {
@@ -107,9 +107,9 @@ enum RequiredLiteral {
             case UInt8(ascii: "n"): append(0x0a)
             case UInt8(ascii: "r"): append(0x0d)
             case UInt8(ascii: "e"): append(0x1b)
-            // Classes and places, without arguments.
+            // Classes and assertions without arguments.
             case _ where "dDwWsShHvVRXbBAZzGK".utf8.contains(byte): endRun()
-            // Letters and digits that are left take arguments, or change what follows.
+            // The remaining letters and digits have arguments, or change the meaning of what follows.
             case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                 UInt8(ascii: "a")...UInt8(ascii: "z"), 0x80...:
                 return false
@@ -123,7 +123,7 @@ enum RequiredLiteral {
             lastCharacter = 1
         }
 
-        /// Steps over the rest of a group, groups and classes inside it included.
+        /// Skips the rest of a group, with groups and classes inside it.
         private mutating func skipGroup() -> Bool {
             var depth = 1
             guard isPlainGroup else {
@@ -155,12 +155,12 @@ enum RequiredLiteral {
             return false
         }
 
-        /// Steps over what follows a backslash, unless it would quote a bracket: \Q the text up to \E, \c one character.
+        /// Skips what follows a backslash, unless it would quote a bracket: \Q quotes up to \E, \c one character.
         private mutating func skipEscape() -> Bool {
             rest.popFirst().map { !"QEc".utf8.contains($0) } ?? false
         }
 
-        /// Whether the group whose parenthesis was taken sets no options, is no verb, comment, condition or call.
+        /// Whether the group sets no options, and is no verb, comment, condition or call.
         private var isPlainGroup: Bool {
             switch rest.first {
             case UInt8(ascii: "*"): false
@@ -169,12 +169,12 @@ enum RequiredLiteral {
             }
         }
 
-        /// Steps over the rest of a class.
+        /// Skips the rest of a class.
         private mutating func skipClass() -> Bool {
             if rest.first == UInt8(ascii: "^") {
                 rest.removeFirst()
             }
-            // A bracket that comes first is one of the class.
+            // A bracket at the beginning belongs to the class.
             if rest.first == UInt8(ascii: "]") {
                 rest.removeFirst()
             }
@@ -196,7 +196,7 @@ enum RequiredLiteral {
             return false
         }
 
-        /// Steps over `:alpha:]`.
+        /// Skips `:alpha:]`.
         private mutating func skipNamedClass() -> Bool {
             guard rest.popFirst() == UInt8(ascii: ":") else {
                 return false

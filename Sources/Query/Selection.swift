@@ -1,90 +1,78 @@
 public import LogModel
 
-/// Which entries are asked for. Everything is optional; what is given must hold together.
+/// Which entries are requested. All members are optional; combinations must be consistent.
 public struct Selection: Sendable {
-    /// Only these streams; nil: all.
     public var streams: Set<StreamName>?
-    /// Only lines received at or after this moment.
     public var since: Timestamp?
-    /// Only lines received at or before this moment.
     public var until: Timestamp?
-    /// Only the last so many lines of what all else selects, `largestTail` at most.
+    /// Only the last lines of the rest of the selection, at most `largestTail`.
     public var tail: Int?
-    /// Only the first so many lines of what all else selects, `tail` included.
+    /// Only the first lines of the rest of the selection, `tail` included.
     public var head: Int?
-    /// Only one boot: 0 the latest, -1 the one before, …; 1 the oldest kept, 2 the next, ….
+    /// Only one boot: 0 the latest, -1 the one before, …; 1 the oldest stored, 2 the next, ….
     public var boot: Int?
-    /// Only lines at least this serious. A line that does not say counts as informational.
+    /// Only lines at least this severe. A line without a severity counts as informational.
     public var severity: Severity?
-    /// Only lines in which this is found.
+    /// Only lines that match this.
     public var pattern: Pattern?
-    /// The answer is cut after so many bytes, in mid-line if need be.
+    /// The result is cut after this many bytes, possibly in mid-line.
     public var limitBytes: Int?
-    /// Only what comes after the place that `LogQuery.cursor` named.
+    /// Only entries after the position that `LogQuery.cursor` returned.
     public var cursor: String?
-    /// Whether to go on with what comes later.
+    /// Whether to continue with new output.
     public var follow: Bool
 
-    /// The last lines are found from the end backwards, and where each begins is remembered: 24 bytes a line.
+    /// The last lines are found backwards from the end, and the beginning of each is stored: 24 bytes per line.
     public static let largestTail = 1_000_000
 
-    /// Whether lines are chosen by what they say, so that there may be none for long.
+    /// Whether lines are selected by their contents, so that there may be none for a long time.
     public var filtersByText: Bool { pattern != nil || severity != nil }
 
-    /// Everything there is.
     public init() {
         follow = false
     }
 }
 
-/// How entries are written.
 public enum OutputFormat: String, CaseIterable, Sendable {
     /// The line, made safe for a terminal.
     case text
-    /// Time, VM and stream before it, as `journalctl` shows.
+    /// Time, VM and stream before it, as in `journalctl`.
     case short
-    /// One JSON object a line.
     case json
-    /// `key=value` pairs.
     case logfmt
-    /// The Kubernetes container runtimes' log format.
     case cri
-    /// systemd's Journal Export Format.
     case export
-    /// The stored bytes.
     case raw
 
-    /// The format that `word` names; `journal` is another name of `export`.
+    /// The format `word`; `journal` is an alias of `export`.
     public init?(word: String) {
         self.init(rawValue: word == "journal" ? OutputFormat.export.rawValue : word)
     }
 
-    /// The names of all formats, as they stand in a sentence.
+    /// All names, separated by commas.
     public static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
-    /// Whether it is made for eyes, on a terminal.
+    /// Whether it is for people, on a terminal.
     public var isHuman: Bool { self == .text || self == .short }
 
-    /// Whether it holds the guest's bytes as they are, on which a terminal would act.
+    /// Whether it contains raw guest bytes, on which a terminal would act.
     public var isVerbatim: Bool { self == .cri || self == .export || self == .raw }
 }
 
-/// How the answer looks.
+/// How entries are written.
 public struct Rendering: Sendable {
-    /// The format.
     public var format: OutputFormat
-    /// Whether `text` begins each line with its time.
+    /// Whether `text` has the time before each line.
     public var timestamps: Bool
-    /// Whether `text` names VM and stream before each line; nil: when there is more than one stream.
+    /// Whether `text` has VM and stream before each line; nil: if there is more than one stream.
     public var prefix: Bool?
-    /// Whether human formats are coloured, by the guest or by severity.
+    /// Whether formats for people have colours, the guest's or by severity.
     public var color: Bool
-    /// Whether human formats show UTC rather than local time.
+    /// Whether formats for people show UTC rather than local time.
     public var utc: Bool
-    /// Whether boots are told where they begin and end. What was lost is always told.
+    /// Whether begins and ends of boots are shown. Losses always are.
     public var boots: Bool
 
-    /// The plain look of `format`.
     public init(format: OutputFormat = .text) {
         self.format = format
         timestamps = false

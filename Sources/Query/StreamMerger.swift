@@ -1,14 +1,12 @@
 import LogModel
 import LogStore
 
-/// One stream within a query.
+/// One stream of a query.
 final class MergeInput {
-    /// The stream.
     let stream: StreamID
-    /// Its entries.
     let source: LineSource
     fileprivate var head: LogEntry?
-    /// Whether it had nothing when last asked.
+    /// Whether it had no entry when last asked.
     fileprivate var isExhausted = false
 
     init(stream: StreamID, source: LineSource) {
@@ -20,27 +18,25 @@ final class MergeInput {
     fileprivate var key: Timestamp { source.runningMaximum }
 }
 
-/// Several streams in one order: by the running maximum of each stream's time, then by stream, then by position. So a
-/// clock that steps back disturbs no stream's own order.
+/// Merges streams by the running maximum of each stream's time, then by stream, then by position. So a clock that steps
+/// back does not change a stream's own order.
 struct StreamMerger {
     /// The streams, in the order that decides between equal times.
     private(set) var inputs: [MergeInput]
     private var current: Int?
-    /// The best head among the others, up to which the current input goes on without looking.
+    /// The best head among the others, up to which the current input continues without a comparison.
     private var runnerUp: (key: Timestamp, input: Int)?
 
-    /// A merger of `inputs`.
     init(_ inputs: [MergeInput]) {
         self.inputs = inputs
     }
 
-    /// Adds a stream that has come up.
     mutating func add(_ input: MergeInput) {
         inputs.append(input)
         current = nil
     }
 
-    /// What comes next, and of which input; nil when there is nothing now. It stays next until it is taken.
+    /// The next entry and its input; nil when there is none now. It stays next until it is taken.
     mutating func peek() throws -> (entry: LogEntry, input: Int)? {
         if let current, let entry = try head(current),
             runnerUp.map({ (inputs[current].key, current) < $0 }) ?? true
@@ -50,7 +46,7 @@ struct StreamMerger {
         return try choose()
     }
 
-    /// Looks again at streams that had nothing.
+    /// Asks streams again that had no entry.
     mutating func wake() {
         for input in inputs {
             input.isExhausted = false
@@ -58,7 +54,7 @@ struct StreamMerger {
         current = nil
     }
 
-    /// What was peeked at is done with.
+    /// Marks the next entry as processed.
     mutating func take(_ input: Int) {
         inputs[input].head = nil
     }
@@ -74,7 +70,7 @@ struct StreamMerger {
 
     private mutating func choose() throws -> (entry: LogEntry, input: Int)? {
         var best: (key: Timestamp, input: Int)?
-        // A input may throw: then the next look chooses anew.
+        // An input may throw: then the next call chooses again.
         current = nil
         runnerUp = nil
         for place in inputs.indices {

@@ -2,9 +2,9 @@ import LogModel
 import LogStore
 import SystemIO
 
-/// Which streams a query looks at, and which have come up since it last looked.
+/// The streams of a query, including those that appear later.
 struct StreamScope {
-    /// A stream, and which of `vms` it belongs to.
+    /// A stream, and the index of its VM in `vms`.
     struct Found {
         let stream: StreamID
         let vm: Int
@@ -17,12 +17,11 @@ struct StreamScope {
     private var folders: [GrowingFolder] = []
     private var newFolders: [String] = []
 
-    /// The VMs looked at.
     private(set) var vms: [Store.VM] = []
-    /// Streams that are there but were not asked for.
+    /// Existing streams that were not requested.
     private(set) var passedOver: Set<StreamName> = []
 
-    /// The streams of `vms` that are `wanted`, of all when nil; with `isOpen` those of VMs to come as well.
+    /// The `wanted` streams of `vms`, all when nil; with `isOpen` those of future VMs as well.
     init(store: Store, vms: [Store.VM], wanted: Set<StreamName>?, isOpen: Bool = false) {
         self.store = store
         self.wanted = wanted
@@ -30,8 +29,8 @@ struct StreamScope {
         vms.forEach { add($0) }
     }
 
-    /// Whether all of the VMs were deleted, and no other can come. Costs a look at the facts of each VM until one is
-    /// found that exists.
+    /// Whether all VMs were deleted, and no other can appear. Reads the facts of each VM until one is found that
+    /// exists.
     var hasEnded: Bool {
         root == nil && !vms.isEmpty && vms.allSatisfy { store.vm(in: $0.directory).map { $0.ended != nil } ?? true }
     }
@@ -41,8 +40,8 @@ struct StreamScope {
         folders.append(GrowingFolder(vm.directory, in: store))
     }
 
-    /// The streams that are there and were not when this was last asked. Costs one look at each VM's folder. A VM that
-    /// was removed has no more to come; that is no error.
+    /// The streams that have appeared since the last call. Costs one check of each VM's folder. A removed VM has no
+    /// more streams; that is not an error.
     mutating func refresh() throws -> [Found] {
         if let arrived = try root?.nextVMs() {
             let known = Set(vms.map(\.directory))
@@ -62,7 +61,7 @@ struct StreamScope {
         return found
     }
 
-    /// The streams that have come up in one VM's folder. That it cannot be read keeps no other VM from being read.
+    /// The new streams in one VM's folder. An unreadable folder does not stop others from being read.
     private mutating func nextStreams(_ place: Int) throws -> [StreamID] {
         do {
             return try folders[place].nextStreams()
@@ -71,7 +70,7 @@ struct StreamScope {
         }
     }
 
-    /// Folders in which a change may be news, named from the store's root, that were not handed over before.
+    /// Folders to be observed, named relative to the store's root, that were not returned before.
     mutating func takeNewFolders() -> [String] {
         defer { newFolders = [] }
         for place in folders.indices {

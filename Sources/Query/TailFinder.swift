@@ -1,26 +1,26 @@
 import LogModel
 import LogStore
 
-/// Finds where the last lines of a stream begin, from its end backwards, reading no more than it must.
+/// Finds the beginnings of the last lines of a stream, backwards from its end, reading as little as possible.
 struct TailFinder {
     let reader: StreamReader
     let properties: StreamProperties
     let plan: BlockPlan
     let filter: LineFilter
-    /// Nothing before or beyond is looked at.
+    /// The limits of the search.
     let start: Cursor
     let bound: Cursor?
 
-    /// A line: where it begins, and the stream's running maximum of time there.
+    /// The beginning of a line, and the stream's running maximum of time there.
     struct LineStart {
         var start: Cursor
         var latest: Timestamp
     }
 
-    /// Blocks looked through at once when nothing tells how many lines are wanted of them.
+    /// Number of blocks searched at once when the number of matches is unknown.
     private static let largestStep = 64
 
-    /// The last `count` lines that the filter wants, or all when there are fewer, in order.
+    /// The last `count` selected lines, or all when there are fewer, in order.
     func last(_ count: Int) throws -> [LineStart] {
         var found: [LineStart] = []
         let lowest = start.offset == 0 ? 0 : plan.firstIndex(endingAfter: start.offset - 1)
@@ -32,7 +32,7 @@ struct TailFinder {
                 lower = max(lowest, upper - step)
                 step = min(2 * step, Self.largestStep)
             } else {
-                // Line feeds are lines at least; where lines are cut there are more.
+                // There are at least as many lines as line feeds; cut lines add to them.
                 var feeds = 0
                 while lower > lowest, feeds <= count - found.count {
                     lower -= 1
@@ -47,7 +47,7 @@ struct TailFinder {
         return found
     }
 
-    /// The last `count` wanted lines that begin in the given stretch.
+    /// The last `count` selected lines that begin in the range.
     private func lines(from: Cursor, before limit: UInt64, isExact: Bool, last count: Int) throws -> [LineStart] {
         let source = try LineSource(
             reader,

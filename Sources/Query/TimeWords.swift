@@ -1,9 +1,9 @@
 public import LogModel
 
-/// The words for when: what `--since` and `--until` take.
+/// Parses the times of `--since` and `--until`.
 ///
-/// They are those fingers know from `docker logs`, `kubectl logs` and `journalctl`:
-/// - a time span is that long ago: `10m`, `2h30m`, `1d`, also `-10m` and `10m ago`; `+10m` is that far ahead;
+/// The forms are those of `docker logs`, `kubectl logs` and `journalctl`:
+/// - a duration before now: `10m`, `2h30m`, `1d`, also `-10m` and `10m ago`; `+10m` is after now;
 /// - `now`; `today` and `yesterday` at midnight;
 /// - `2026-11-20` at midnight, `2026-11-20 17:00`, with seconds and up to nine decimals if wanted, with a space or a
 ///   `T` between, and with `Z` or an offset (`+01:00`, `+0100`) behind, as RFC 3339 has it; without, by the zone;
@@ -11,8 +11,8 @@ public import LogModel
 /// - `@1763658005` and `@1763658005.25`, seconds of the Unix epoch; docker's bare `1763658005.000000000` too, from nine
 ///   digits up.
 public enum TimeWords {
-    /// The moment `word` names when it is `now`, dates without an offset being read by the clocks of `zone`. What lies
-    /// before the year 1 or after 9999 is the nearest moment within: every time that is asked for can be written.
+    /// The moment `word`, relative to `now`; dates without an offset are in `zone`. Moments before the year 1 or after
+    /// 9999 are clamped, so that every result can be written as a date.
     public static func parse(
         _ word: String,
         now: Timestamp,
@@ -46,7 +46,7 @@ public enum TimeWords {
     private static func midnight(ofDay day: Int, now: Timestamp, zone: LocalZone) -> Timestamp {
         let today = zone.civil(at: now)
         let noon = CivilTime(year: today.year, month: today.month, day: today.day, hour: 12)
-        // Days are counted on the calendar: yesterday may have had 23 hours.
+        // Days are calendar days: yesterday may have had 23 hours.
         let date = Timestamp(utc: noon).advanced(bySeconds: day * 86_400).clampedToFourDigitYears.utc
         return zone.timestamp(of: CivilTime(year: date.year, month: date.month, day: date.day))
     }
@@ -55,7 +55,7 @@ public enum TimeWords {
         var scanner = WordScanner(word)
         let isMarked = scanner.take("@")
         let isNegative = isMarked && scanner.take("-")
-        // Fewer digits without the mark would be a year or a slip of the finger.
+        // Without the mark, fewer digits would be a year or a typing error.
         guard let digits = scanner.takeDigits((isMarked ? 1 : 9)...18), let seconds = Int64(digits),
             let billionths = scanner.takeFraction(), scanner.isAtEnd
         else {
@@ -83,7 +83,7 @@ public enum TimeWords {
     private static func civilMoment(_ word: String, now: Timestamp, zone: LocalZone) -> Timestamp? {
         var scanner = WordScanner(word)
         guard var civil = date(&scanner) else {
-            // No date: a time of today's day.
+            // Without a date, a time of today.
             var scanner = WordScanner(word)
             let today = zone.civil(at: now)
             var civil = CivilTime(year: today.year, month: today.month, day: today.day)

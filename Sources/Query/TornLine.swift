@@ -1,24 +1,21 @@
 import LogModel
 import LogStore
 
-/// A line of which some has been read, and the rest lies in blocks to come.
+/// A line that began in one block and continues in later ones.
 struct TornLine: ~Copyable {
     private var buffer = LineBuffer()
-    /// Bytes of it so far, those not known included.
+    /// Bytes of it so far, including those not read.
     private(set) var count = 0
-    /// Where it began.
     private(set) var start = Cursor.start
-    /// The time of its first byte.
     private(set) var time = Timestamp.distantPast
-    /// The stream's running maximum where it began.
+    /// The largest time in the stream before it.
     private(set) var latest = Timestamp.distantPast
     private var isRecovered = false
-    /// Whether its bytes are at hand; not so when it began in a block that nobody wanted.
+    /// Whether its bytes are held; not when it began in a skipped block.
     private(set) var isKnown = true
-    /// Whether the bytes are to be dropped at the next change: they were handed out.
+    /// Whether the bytes were returned and are dropped at the next change.
     private var isTaken = false
 
-    /// Whether no line is in progress.
     var isEmpty: Bool { isTaken || count == 0 }
 
     /// The line as far as it is known; valid until the next change.
@@ -32,7 +29,7 @@ struct TornLine: ~Copyable {
         isRecovered = head.isRecovered
     }
 
-    /// A line that began at `start`, of which `count` bytes went by unread.
+    /// A line that began at `start`, of which `count` bytes were skipped.
     mutating func beginUnknown(at start: Cursor, count: Int) {
         reset()
         self.start = start
@@ -47,7 +44,7 @@ struct TornLine: ~Copyable {
         }
     }
 
-    /// The line is done with; its bytes stay until another begins.
+    /// Marks the line as returned; its bytes stay until another begins.
     mutating func taken() {
         isTaken = true
         count = 0

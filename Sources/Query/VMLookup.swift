@@ -2,14 +2,14 @@ import LogModel
 public import LogStore
 import TextFormats
 
-/// Finds the VM that somebody means.
+/// Finds a VM by name, UUID or folder.
 public enum VMLookup {
-    /// Fewer characters of a UUID are more likely a slip than a choice.
+    /// Fewer characters of a UUID are more likely a typing error.
     static let shortestPrefix = 4
 
-    /// The VM that `word` names: a name, a UUID or the beginning of one, a folder.
+    /// The VM `word`: a name, a UUID or the beginning of one, a folder.
     ///
-    /// Of several that had a name one after another it is the last; `previousInstance` asks for the one before.
+    /// Of several VMs that had a name one after another it is the last; `previousInstance` selects the one before.
     public static func resolve(
         _ word: String,
         in store: Store,
@@ -18,7 +18,7 @@ public enum VMLookup {
         try resolve(word, among: all(in: store), previousInstance)
     }
 
-    /// The VMs that `words` name, in their order, each once. The store is listed once.
+    /// The VMs `words`, in order, without duplicates. The store is listed once.
     public static func resolve(
         _ words: [String],
         in store: Store,
@@ -70,7 +70,7 @@ public enum VMLookup {
         return try before(found, among: alike)
     }
 
-    /// The one VM that `word` names, to do something to it: when several that exist have the name, none is guessed.
+    /// The one VM `word`, for an operation on it: a name of several existing VMs is an error.
     public static func resolveExactly(_ word: String, in store: Store) throws(QueryError) -> Store.VM {
         let found = try resolve(word, in: store, previousInstance: false)
         let all = (try? store.vms()) ?? []
@@ -83,7 +83,7 @@ public enum VMLookup {
 
     private static func ambiguous(_ word: String, _ vms: [Store.VM]) -> QueryError {
         let list = vms.map(description).joined(separator: ", ")
-        return QueryError(.ambiguousVM, "\(quoted(word)) could be several VMs: \(list); name one by UUID or folder")
+        return QueryError(.ambiguousVM, "\(quoted(word)) is ambiguous: \(list); use the UUID or the folder")
     }
 
     private static func instance(
@@ -91,7 +91,7 @@ public enum VMLookup {
         _ word: String,
         _ previousInstance: Bool
     ) throws(QueryError) -> Store.VM {
-        // The same name in two namespaces is two VMs.
+        // The same name in two namespaces means two VMs.
         let places = Set(named.map { Bytewise($0.identity.namespace) })
         guard places.count == 1 else {
             throw ambiguous(word, named.filter { $0.ended == nil })
@@ -105,12 +105,12 @@ public enum VMLookup {
 
     private static func before(_ vm: Store.VM, among alike: [Store.VM]) throws(QueryError) -> Store.VM {
         guard let earlier = alike.filter({ age($0) < age(vm) }).max(by: { age($0) < age($1) }) else {
-            throw QueryError(.noSuchVM, "there was no earlier VM named \(quoted(vm.identity.name))")
+            throw QueryError(.noSuchVM, "there is no earlier VM named \(quoted(vm.identity.name))")
         }
         return earlier
     }
 
-    /// Those that exist come after those deleted, then by when they were made.
+    /// Existing VMs come after deleted ones, then by their time of creation.
     private static func age(_ vm: Store.VM) -> (Int, Timestamp, Int, String) {
         (vm.ended == nil ? 1 : 0, vm.created, vm.identity.instance, vm.directory)
     }
@@ -130,7 +130,7 @@ public enum VMLookup {
         let found = all.filter { $0.identity.uuid?.hasPrefix(prefix) ?? false }
         guard found.count <= 1 else {
             let list = found.map(description).joined(separator: ", ")
-            throw QueryError(.ambiguousVM, "several UUIDs begin with \(quoted(word)): \(list); write more of it")
+            throw QueryError(.ambiguousVM, "several UUIDs begin with \(quoted(word)): \(list); use more digits")
         }
         return found.first
     }
@@ -145,11 +145,11 @@ public enum VMLookup {
             return "no VM named \(quoted(word)): nothing was captured yet; is --store right?"
         }
         let near = NearestWord.to(word, among: all.map(\.identity.name))
-        let hint = near.map { "did you mean \(quoted($0))?" } ?? "'guestlog vms' lists those there are"
+        let hint = near.map { "did you mean \(quoted($0))?" } ?? "list the VMs with 'guestlog vms'"
         return "no VM named \(quoted(word)); \(hint)"
     }
 
-    /// A name as it can stand in a message: names come from the outside.
+    /// A name made safe for a message: names may come from untrusted sources.
     static func quoted(_ name: String) -> String {
         String(
             name.unicodeScalars.prefix(100).map { $0.isTerminalHazard ? "\u{fffd}" : Character($0) }

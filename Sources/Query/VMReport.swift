@@ -1,28 +1,25 @@
 public import LogModel
 public import LogStore
 
-/// What is kept of a VM, at a glance; no block is decoded for it.
+/// A summary of what is stored of a VM, computed without decoding blocks.
 public struct VMReport: Hashable, Sendable {
-    /// The earliest entry; nil when there is none.
     public var first: Timestamp?
-    /// The latest entry.
     public var last: Timestamp?
-    /// Bytes of text kept.
+    /// Stored bytes of text.
     public var textBytes: UInt64 = 0
-    /// Bytes they take on disk.
+    /// Their disk usage in bytes.
     public var storedBytes = 0
-    /// The streams, by name.
     public var streams: [StreamName] = []
-    /// Boots of which something is kept.
+    /// Number of boots of which something is stored.
     public var boots = 0
-    /// Bytes known to be lost, as the gap markers kept say; what retention removed is not counted.
+    /// Lost bytes according to the stored gap markers, without what retention removed.
     public var lostBytes: UInt64 = 0
-    /// Places where bytes are missing.
+    /// Number of positions where bytes are missing.
     public var gaps = 0
-    /// What of it is damaged, or could not be read; nil when nothing that was looked at is. `verify` looks at all.
+    /// Damage or read errors that were found; nil without any. `verify` checks everything.
     public var problem: String?
 
-    /// The report of `vm`. What cannot be read of it is its problem, not the caller's.
+    /// The report of `vm`. Read errors are reported in `problem`.
     public init(of vm: Store.VM, in store: Store) {
         problem = vm.factsProblem.map { "vm.json " + $0 }
         do {

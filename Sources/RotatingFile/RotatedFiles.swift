@@ -1,26 +1,25 @@
 import Glibc
 import SystemIO
 
-/// A log under virtlogd's names as its readers see it: PATH.n … PATH.0, PATH, oldest first, one text.
+/// A log under virtlogd's names, for reading: PATH.n … PATH.0, PATH, oldest first, as one text.
 public struct RotatedFiles: Sendable {
-    /// The live file.
     public var path: String
-    /// The part of the path in which links are followed; they are refused below it. nil: followed everywhere, but for
-    /// the files themselves.
+    /// The part of the path in which links are followed; they are refused below it. nil: followed everywhere, except
+    /// for the files themselves.
     public var trustedFolder: String?
-    /// Backups beside it.
+    /// Number of backups.
     public var backups: Int
 
-    /// The log at `path` with at most that many backups.
     public init(path: String, trustedFolder: String? = nil, backups: Int) {
         self.path = path
         self.trustedFolder = trustedFolder
         self.backups = backups
     }
 
-    /// At most `maximum` bytes from byte `offset` of the file with that inode, going on into the newer ones.
+    /// At most `maximum` bytes from byte `offset` of the file with that inode, continued in the newer ones.
     ///
-    /// When no file has the inode any more, what was asked for has been rotated away: from the oldest byte that is left.
+    /// When no file has the inode any more, the requested bytes have been rotated away: reads from the oldest byte
+    /// left.
     public func read(from offset: UInt64, of inode: UInt64, maximum: Int) throws(SystemError) -> [UInt8] {
         var files: [OpenFile] = []
         let (parent, name) = DirectoryHandle.split(path)
@@ -46,14 +45,14 @@ public struct RotatedFiles: Sendable {
         return text
     }
 
-    /// One of the files. All are opened before any is read: what is rotated meanwhile changes names, not files.
+    /// One of the files. All are opened before any is read, because a rotation changes names, not files.
     private final class OpenFile {
         let path: String
         let inode: UInt64
         private let size: UInt64
         private let descriptor: Descriptor
 
-        /// nil when there is no such file.
+        /// nil when the file does not exist.
         init?(_ name: String, in folder: borrowing DirectoryHandle) throws(SystemError) {
             path = folder.path(of: name)
             do throws(SystemError) {

@@ -3,48 +3,47 @@ import Glibc
 import LogModel
 import SystemIO
 
-/// How large a plain file may grow and how many backups stay: virtlogd's `max_size` and `max_backups`.
+/// The maximum size of a plain file and the number of backups: virtlogd's `max_size` and `max_backups`.
 public struct RotationLimits: Hashable, Sendable {
-    /// Bytes of one file; 0: never rotated.
+    /// Maximum size of a file, in bytes; 0: never rotated.
     public var size: Int
-    /// Backups beside the live file: each rotation renames them all.
+    /// Number of backups: each rotation renames all of them.
     public var backups: Int
 
     /// virtlogd's defaults: 2 MiB and 3 backups.
     public static let standard = RotationLimits(size: 2 << 20, backups: 3)
 
-    /// Most backups there can be.
+    /// The largest number of backups allowed.
     public static let maximumBackups = 1000
 
-    /// Limits from their parts.
     public init(size: Int, backups: Int) {
         self.size = size
         self.backups = backups
     }
 }
 
-/// Appends to a plain file that never grows beyond its limit: at a line's end near it, the file becomes PATH.0 and a
+/// Appends to a plain file that never exceeds its limit: at the end of a line near it, the file becomes PATH.0 and a
 /// new one is begun. Owned by one thread.
 ///
-/// A file is cut at a line's end if there is one in its last `lineWindow` bytes, so the sum of all files reads as
-/// whole lines; without one it is filled to the last byte.
+/// A file is cut at the end of a line if there is one in its last `lineWindow` bytes, so that the files have whole
+/// lines; otherwise it is filled to the last byte.
 public final class RotatingFileWriter {
-    /// The live file.
     public let path: String
     private let trustedFolder: String?
     private let limits: RotationLimits
     private let mode: UInt32
     private var file: Int32 = -1
     private var position = 0
-    /// Whether the next byte begins a new file. Not before it comes: somebody may want to read the live file.
+    /// Whether the next byte begins a new file. The rotation waits for that byte, so that the live file can be read
+    /// until then.
     private var isFull = false
 
-    /// How far before the limit a line's end is good enough to rotate at.
+    /// The distance from the limit within which the end of a line triggers the rotation.
     static let lineWindow = 4096
 
-    /// A writer to `path`, which is made with access `mode` when absent and continued when there. Limits that make no
-    /// sense are taken for the nearest that do. Links are followed in `trustedFolder`, a prefix of the path, and refused
-    /// below it; with nil they are followed but for the file itself.
+    /// A writer to `path`, which is created with permissions `mode` when absent and continued when it exists. Invalid
+    /// limits are replaced by the nearest valid ones. Links are followed in `trustedFolder`, a prefix of the path, and
+    /// refused below it; with nil they are followed except for the file itself.
     public init(
         path: String,
         trustedFolder: String? = nil,
@@ -71,7 +70,7 @@ public final class RotatingFileWriter {
         }
     }
 
-    /// Appends all of `bytes`, rotating as often as needed. After an error the file is opened again at the next call.
+    /// Appends all of `bytes`, rotating as often as needed. After an error the file is reopened at the next call.
     public func append(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
         var rest = bytes
         do throws(SystemError) {
@@ -93,7 +92,7 @@ public final class RotatingFileWriter {
         }
     }
 
-    /// How much of `rest` goes into the live file, and whether that ends it.
+    /// How much of `rest` fits into the live file, and whether that fills it.
     private func piece(of rest: UnsafeRawBufferPointer) -> (count: Int, endsFile: Bool) {
         let windowStart = limits.size - min(Self.lineWindow, limits.size / 2)
         guard limits.size > 0, position + rest.count >= windowStart else {
@@ -132,7 +131,7 @@ public final class RotatingFileWriter {
         }
     }
 
-    /// PATH.(n-1) → PATH.n from the oldest end, then PATH → PATH.0; a backup that is missing is passed over.
+    /// PATH.(n-1) → PATH.n from the oldest end, then PATH → PATH.0; a missing backup is skipped.
     private func rotate() throws(SystemError) {
         closeFile()
         let (parent, name) = DirectoryHandle.split(path)

@@ -1,19 +1,18 @@
 import CLinux
 import Glibc
 
-/// Another program, run to its end.
+/// Runs another program to its end.
 public enum ChildCommand {
-    /// What it came to.
     public struct Outcome: Sendable {
-        /// Its exit status; 128 and the signal that ended it.
+        /// Its exit status, or 128 and the signal that ended it.
         public let status: Int32
-        /// What it wrote to standard output.
+        /// Its standard output.
         public let output: [UInt8]
     }
 
-    /// Runs the program at `words[0]`, found as a shell finds it, with `input` as its standard input and no signal blocked.
-    /// Its complaints go where ours go. One that has not ended after `limit` seconds (nil: no limit) is killed, and
-    /// ETIMEDOUT is thrown.
+    /// Runs the program `words[0]`, found as in a shell, with `input` as standard input and no signal blocked. It
+    /// shares this process's standard error. A program that has not ended after `limit` seconds (nil: no limit) is
+    /// killed, and ETIMEDOUT is thrown.
     public static func run(_ words: [String], input: [UInt8] = [], limit: Int? = nil) throws(SystemError) -> Outcome {
         let given = try unnamedFile()
         let taken = try unnamedFile()
@@ -34,7 +33,7 @@ public enum ChildCommand {
         return Outcome(status: exitStatus(status), output: contents(of: taken.raw))
     }
 
-    /// Starts the program at `words[0]`, found as a shell finds it, with no signal blocked.
+    /// Starts the program `words[0]`, found as in a shell, with no signal blocked.
     public static func spawn(
         _ words: [String],
         _ actions: inout posix_spawn_file_actions_t
@@ -56,7 +55,7 @@ public enum ChildCommand {
         return child
     }
 
-    /// What a shell would exit with for waitpid(2)'s `status`: the exit status, or 128 and the signal.
+    /// A shell's exit status for waitpid(2)'s `status`: the exit status, or 128 and the signal.
     public static func exitStatus(_ status: Int32) -> Int32 {
         let signal = status & 0x7f
         return signal == 0 ? status >> 8 & 0xff : 128 + signal
@@ -74,7 +73,7 @@ public enum ChildCommand {
     }
 
     private static func unnamedFile() throws(SystemError) -> Descriptor {
-        // O_TMPFILE, of which Glibc's module does not know.
+        // O_TMPFILE, which Glibc's module does not define.
         let flags = 0o20_000_000 | O_DIRECTORY | O_RDWR | O_CLOEXEC
         return Descriptor(owning: try systemCall("open", "/tmp") { gl_open("/tmp", flags, 0o600) })
     }

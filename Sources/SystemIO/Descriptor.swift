@@ -1,12 +1,11 @@
 import CLinux
 import Glibc
 
-/// A file descriptor with one owner, closed when the owner goes.
+/// A file descriptor with one owner, closed when the owner is deinitialized.
 public struct Descriptor: ~Copyable, Sendable {
-    /// The number, to be used only while the owner lives.
+    /// The number, valid as long as the owner.
     public let raw: Int32
 
-    /// Takes `raw` over.
     public init(owning raw: Int32) {
         self.raw = raw
     }
@@ -15,7 +14,7 @@ public struct Descriptor: ~Copyable, Sendable {
         _ = close(raw)
     }
 
-    /// Gives the number up: the caller closes it.
+    /// Gives up ownership: the caller closes the descriptor.
     public consuming func release() -> Int32 {
         let raw = raw
         discard self
@@ -41,14 +40,12 @@ public struct Descriptor: ~Copyable, Sendable {
         try systemCall("fcntl") { gl_fcntl(raw, F_SETFD, on ? Int(FD_CLOEXEC) : 0) }
     }
 
-    /// A pair of connected, non-blocking stream sockets.
     public static func socketPair() throws(SystemError) -> DescriptorPair {
         var ends: [Int32] = [-1, -1]
         try systemCall("socketpair") { gl_socket_pair(&ends) }
         return DescriptorPair(first: Descriptor(owning: ends[0]), second: Descriptor(owning: ends[1]))
     }
 
-    /// A pipe: `first` reads, `second` writes; both closed on exec unless `flags` say otherwise.
     public static func pipe(flags: Int32 = O_CLOEXEC) throws(SystemError) -> DescriptorPair {
         var ends: [Int32] = [-1, -1]
         try systemCall("pipe") { gl_pipe(&ends, flags) }
@@ -56,10 +53,8 @@ public struct Descriptor: ~Copyable, Sendable {
     }
 }
 
-/// Two descriptors that belong together: a pipe's ends, a socket pair.
+/// Two related descriptors: a pipe's ends, a socket pair.
 public struct DescriptorPair: ~Copyable, Sendable {
-    /// One end; of a pipe, the one to read from.
     public var first: Descriptor
-    /// The other end; of a pipe, the one to write to.
     public var second: Descriptor
 }

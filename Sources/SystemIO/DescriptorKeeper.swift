@@ -1,22 +1,21 @@
 import CLinux
 import Glibc
 
-/// `guestlog keep` as its daemon sees it. Beyond what systemd does, which keeps descriptors and starts the daemon again, a
-/// keeper drains them while no daemon does.
+/// The daemon's side of `guestlog keep`. Like systemd, a keeper stores descriptors and restarts the daemon; in addition
+/// it drains them while no daemon does.
 ///
-/// They must never be drained by both. So a daemon that begins tells the keeper to stop (`X_GUESTLOG=take`, followed by
-/// sd_notify_barrier(3)), gets what the keeper has thrown away, and once a thread of its own drains them has that hold the
-/// lease. When the lease is free, for whatever reason, the keeper drains again after a while.
+/// Only one of the two may drain them. So a starting daemon asks the keeper to stop (`X_GUESTLOG=take`, followed by
+/// sd_notify_barrier(3)), gets what the keeper has discarded, and has the thread that drains them hold the lease. When
+/// the lease is free, for any reason, the keeper drains again after a while.
 public final class DescriptorKeeper: Sendable {
     private let manager: ServiceManager
     private let paths: Paths
 
-    /// Where the daemon finds what the keeper shares with it: files in the keeper's memory, for the runtime folder may be
-    /// full.
+    /// The files in the keeper's memory that the daemon opens. They are in memory because the runtime folder can be full.
     public struct Paths: Sendable {
         /// The path of the file with the lease.
         public let lease: String
-        /// The path of the file that tells what was thrown away.
+        /// The path of the file with the discarded bytes' counts.
         public let discarded: String
 
         /// Paths from their parts.
@@ -37,16 +36,16 @@ public final class DescriptorKeeper: Sendable {
         }
     }
 
-    /// The environment variable that names the keeper's files.
+    /// The environment variable with the paths of the keeper's files.
     public static let variable = "GUESTLOG_KEEPER"
-    /// The message by which a daemon asks for the descriptors to be left to it.
+    /// The message by which a daemon takes over the draining.
     public static let take = "X_GUESTLOG=take"
-    /// The message by which it says that a thread of it holds the lease.
+    /// The message by which it reports that a thread holds the lease.
     public static let held = "X_GUESTLOG=held"
     /// How long the keeper may take to answer, in milliseconds.
     private static let answerLimit: Int32 = 5000
 
-    /// The keeper that runs this process; nil: none does.
+    /// The keeper that runs this process; nil: none.
     public init?(_ manager: ServiceManager) {
         guard manager.isPresent, let paths = getenv(Self.variable).flatMap({ Paths(String(cString: $0)) }) else {
             return nil
@@ -55,7 +54,7 @@ public final class DescriptorKeeper: Sendable {
         self.paths = paths
     }
 
-    /// Has the keeper leave the descriptors to this process, and returns what it threw away, by their names.
+    /// Takes over the draining, and returns what the keeper discarded, by the descriptors' names.
     public func takeOver() -> [String: DiscardedOutput] {
         guard manager.notify(Self.take), awaitBarrier() else {
             return [:]
@@ -64,7 +63,7 @@ public final class DescriptorKeeper: Sendable {
         return DiscardedOutput.table(at: paths.discarded)
     }
 
-    /// Waits until the keeper has read all that was sent to it (sd_notify_barrier(3)): it closes the end of a pipe.
+    /// Waits until the keeper has read all earlier messages (sd_notify_barrier(3)): it closes the end of a pipe.
     private func awaitBarrier() -> Bool {
         var ends: [Int32] = [-1, -1]
         guard gl_pipe(&ends, O_CLOEXEC) == 0 else {
@@ -77,7 +76,7 @@ public final class DescriptorKeeper: Sendable {
         return isSent && poll(&polled, 1, Self.answerLimit) == 1
     }
 
-    /// Has the calling thread, which drains them from now on, hold the lease, and says so.
+    /// Has the calling thread, which drains from now on, hold the lease, and notifies the keeper.
     public func acquireLease() {
         guard let lease = try? ThreadLease(opening: paths.lease) else {
             return
@@ -90,7 +89,7 @@ public final class DescriptorKeeper: Sendable {
 }
 
 extension DiscardedOutput {
-    /// What the file at `path` tells, by name: a line each of bytes, lines, time and name.
+    /// Reads the file at `path`, by name: a line each of bytes, lines, time and name.
     public static func table(at path: String) -> [String: DiscardedOutput] {
         var table: [String: DiscardedOutput] = [:]
         for line in contents(of: path).split(separator: "\n") {
@@ -104,7 +103,7 @@ extension DiscardedOutput {
         return table
     }
 
-    /// Writes `table` to the file at `path`, in place of what it told. Names hold no line feed.
+    /// Writes `table` to the file at `path`, replacing its contents. Names contain no line feed.
     public static func write(_ table: [String: DiscardedOutput], to path: String) throws(SystemError) {
         let text = table.map { "\($0.value.bytes) \($0.value.lines) \($0.value.since) \($0.key)\n" }.joined()
         let file = Descriptor(

@@ -1,15 +1,14 @@
 import Glibc
 
-/// How many descriptors this process may have open (RLIMIT_NOFILE, getrlimit(2)).
+/// The maximum number of open descriptors of this process (RLIMIT_NOFILE, getrlimit(2)).
 public enum DescriptorLimit {
-    /// The limit that holds now.
     public static var current: Int {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         return Int(clamping: limit.rlim_cur)
     }
 
-    /// Raises the limit as far as this process may; what it is then.
+    /// Raises the limit as far as this process may; returns the new limit.
     @discardableResult
     public static func raise() -> Int {
         var limit = rlimit()

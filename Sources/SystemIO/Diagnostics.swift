@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// How much a message of ours matters; the raw values are syslog's priorities.
+/// The level of a log message; the raw values are syslog's priorities.
 public enum DiagnosticLevel: Int, Comparable, Sendable {
     case error = 3
     case warning = 4
@@ -14,11 +14,11 @@ public enum DiagnosticLevel: Int, Comparable, Sendable {
     }
 }
 
-/// Where the daemon's own messages go.
+/// Writes the daemon's own log messages.
 ///
-/// Any thread may speak, the shards too: nobody who does waits for whoever listens. A message that repeats itself is
-/// written once a minute with a count, so that a broken disk cannot flood the journal. Names and paths in it are
-/// others' to choose: control characters are escaped, so that none begins a line of its own.
+/// Any thread may log, the shards too: logging never waits for the reader of the messages. A repeated message is
+/// written once a minute with a count, so that a persistent error cannot flood the journal. Names and paths in messages
+/// may be chosen by others: control characters are escaped, so that none begins a line of its own.
 public final class Diagnostics: Sendable {
     private struct Repeats {
         var last: [String: (time: Int64, suppressed: Int)] = [:]
@@ -32,7 +32,7 @@ public final class Diagnostics: Sendable {
     private static let repeatWindow: Int64 = 60_000_000
     private static let repeatTableLimit = 1024
 
-    /// Messages at `threshold` or more important go to `sink`; by default standard error.
+    /// Messages at `threshold` or above go to `sink`; by default standard error.
     public init(
         threshold: DiagnosticLevel = .notice,
         clock: any HostClock = SystemClock(),
@@ -45,7 +45,7 @@ public final class Diagnostics: Sendable {
         self.sink = sink ?? { level, message in output?.write(level, message) }
     }
 
-    /// Waits until what was said is written, for a moment at most; to be called before the process ends.
+    /// Waits until all messages are written, up to a limit; to be called before the process ends.
     public func flush() {
         for _ in 0..<Self.flushSteps where output?.isEmpty == false {
             WorkerThread.pause(microseconds: Self.flushStep)
@@ -55,12 +55,12 @@ public final class Diagnostics: Sendable {
     private static let flushSteps = 100
     private static let flushStep: UInt32 = 5000
 
-    /// From now on messages at `threshold` or more important are said.
+    /// Sets the minimum level of messages.
     public func setThreshold(_ threshold: DiagnosticLevel) {
         self.threshold.store(threshold.rawValue, ordering: .relaxed)
     }
 
-    /// Says `message`, unless the same was said less than a minute ago. Never blocks.
+    /// Logs `message`, unless the same was logged less than a minute ago. Never blocks.
     public func log(_ level: DiagnosticLevel, _ message: @autoclosure () -> String) {
         guard level.rawValue <= threshold.load(ordering: .relaxed) else {
             return
@@ -80,7 +80,10 @@ public final class Diagnostics: Sendable {
             return count
         }
         if let suppressed {
-            sink(level, suppressed == 0 ? message : "\(message) (\(suppressed) times more since it was last said)")
+            sink(
+                level,
+                suppressed == 0 ? message : "\(message) (repeated \(suppressed) times since it was last logged)"
+            )
         }
     }
 

@@ -1,20 +1,21 @@
 import CLinux
 import Glibc
 
-/// A directory held by a descriptor (O_PATH). Names are looked up in the directory itself, whatever becomes of its
-/// path, and a symbolic link in it is never followed.
+/// A directory held by a descriptor (O_PATH). Names are looked up in the directory itself, independently of its path,
+/// and a symbolic link in it is never followed.
 ///
 /// A path may have two parts: the first, chosen by the administrator, where links are followed, and the rest, where
 /// other users may create files and links are refused with ELOOP. The rest is opened one component at a time with
-/// O_NOFOLLOW, so no link can be put in place between a check and a use. This is openat2(2)'s RESOLVE_NO_SYMLINKS,
-/// and needs neither its kernel nor a seccomp filter that knows it.
+/// O_NOFOLLOW, so no link can be inserted between a check and a use. This corresponds to openat2(2)'s
+/// RESOLVE_NO_SYMLINKS, and requires neither its kernel nor a seccomp filter that allows it.
 public struct DirectoryHandle: ~Copyable, Sendable {
     /// The path it was opened by.
     public let path: String
     let descriptor: Descriptor
 
-    /// The directory at `path`. Links are followed in `trusted`, a prefix of it, and refused below; with nil they are
-    /// followed everywhere. ELOOP: a link lies below `trusted`; EINVAL: `..` does, or `trusted` is no prefix.
+    /// Opens the directory at `path`. Links are followed in `trusted`, a prefix of it, and refused below; with nil they
+    /// are followed everywhere. ELOOP: there is a link below `trusted`; EINVAL: there is `..`, or `trusted` is not a
+    /// prefix.
     public init(_ path: String, trusted: String? = nil) throws(SystemError) {
         let base = trusted ?? path
         var handle = DirectoryHandle(
@@ -50,7 +51,7 @@ public struct DirectoryHandle: ~Copyable, Sendable {
         return names.filter { !$0.elementsEqual(".".utf8) }.map { String(Substring($0)) }
     }
 
-    /// The directory and the name that make up `path`.
+    /// The directory and the name in `path`.
     public static func split(_ path: String) -> (directory: String, name: String) {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else {
             return (".", path)
@@ -60,26 +61,24 @@ public struct DirectoryHandle: ~Copyable, Sendable {
         return (directory.isEmpty ? "/" : String(Substring(directory)), String(Substring(name)))
     }
 
-    /// `path`, absolute, without what means nothing: repeated and final slashes, and `.`.
+    /// `path` as an absolute path without repeated and final slashes, and `.`.
     public static func normalized(_ path: String) -> String {
         let names = path.utf8.split(separator: UInt8(ascii: "/")).filter { !$0.elementsEqual(".".utf8) }
         return "/" + names.map { String(Substring($0)) }.joined(separator: "/")
     }
 
-    /// The path of `name` in this directory.
     public func path(of name: String) -> String {
         path == "/" ? "/" + name : path + "/" + name
     }
 
-    /// A path by which the kernel reaches the directory itself, for calls that take no descriptor.
+    /// A path to the directory itself, for calls that accept no descriptor.
     public var procPath: String { "/proc/self/fd/\(descriptor.raw)" }
 
-    /// What the directory is.
     public func attributes() throws(SystemError) -> FileAttributes {
         try FileAttributes(of: descriptor.raw, path)
     }
 
-    /// What lies at `name`, a link not followed; nil when nothing does.
+    /// The file `name`, without following a link; nil when there is none.
     public func attributes(of name: String) -> FileAttributes? {
         var status = stat()
         guard fstatat(descriptor.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
@@ -88,19 +87,18 @@ public struct DirectoryHandle: ~Copyable, Sendable {
         return FileAttributes(status)
     }
 
-    /// The directory `name` in this one. ELOOP: a link is there.
     public func directory(_ name: String) throws(SystemError) -> DirectoryHandle {
         let inner = gl_hold_at(descriptor.raw, name, O_DIRECTORY | O_NOFOLLOW)
         guard inner >= 0 else {
             let code = errno
             let isLink = code == ENOTDIR && attributes(of: name)?.kind == .link
-            let reason = isLink ? "it is a symbolic link, and none is followed there" : nil
+            let reason = isLink ? "it is a symbolic link, which is not followed there" : nil
             throw SystemError("open", path(of: name), code: isLink ? ELOOP : code, reason: reason)
         }
         return DirectoryHandle(path: path(of: name), Descriptor(owning: inner))
     }
 
-    /// Opens `name` with `flags` and, when it is created, access `mode`. ELOOP: a link is there.
+    /// Opens `name` with `flags` and, when it is created, permissions `mode`. ELOOP: it is a link.
     public func open(_ name: String, _ flags: Int32, mode: UInt32 = 0) throws(SystemError) -> Descriptor {
         Descriptor(
             owning: try systemCall("open", path(of: name)) {
@@ -109,7 +107,7 @@ public struct DirectoryHandle: ~Copyable, Sendable {
         )
     }
 
-    /// Opens the regular file `name`; EINVAL: something else is there. Never waits, as opening a FIFO could.
+    /// Opens the regular file `name`; EINVAL: it is another kind of file. Never waits, as opening a FIFO could.
     public func openRegular(_ name: String, _ flags: Int32, mode: UInt32 = 0) throws(SystemError) -> Descriptor {
         let file = try open(name, flags | O_NONBLOCK, mode: mode)
         let attributes = try FileAttributes(of: file.raw, path(of: name))
@@ -120,12 +118,11 @@ public struct DirectoryHandle: ~Copyable, Sendable {
         return file
     }
 
-    /// Renames an entry, in place of the one that has the new name.
+    /// Renames an entry, replacing an existing one.
     public func rename(_ name: String, to newName: String) throws(SystemError) {
         try systemCall("rename", path(of: name)) { renameat(descriptor.raw, name, descriptor.raw, newName) }
     }
 
-    /// Removes a file.
     public func remove(_ name: String) throws(SystemError) {
         try systemCall("remove", path(of: name)) { unlinkat(descriptor.raw, name, 0) }
     }

@@ -1,21 +1,20 @@
 import CLinux
 import Glibc
 
-/// Watches folders and files for change (inotify), so that waiting for one costs nothing.
+/// Watches folders and files for changes (inotify).
 ///
 /// Where the kernel refuses another instance or watch (its limits are per user), the initialiser or `add` throws and
-/// the caller polls slowly and says so.
+/// the caller polls instead.
 public final class DirectoryWatch: Sendable {
-    /// What happened.
+    /// A change.
     public struct Event: Hashable, Sendable {
-        /// The watch it happened under, as `add` returned it.
+        /// The watch, as returned by `add`.
         public var watch: Int32
-        /// The file's name within a watched folder; empty for the watched thing itself.
+        /// The file's name within a watched folder; empty for the watched file itself.
         public var name: String
-        /// inotify's bits.
         public var mask: UInt32
 
-        /// Whether events were lost, so that everything must be looked at again.
+        /// Whether events were lost, so that everything must be scanned again.
         public var isOverflow: Bool { mask & UInt32(IN_Q_OVERFLOW) != 0 }
     }
 
@@ -26,27 +25,24 @@ public final class DirectoryWatch: Sendable {
         inotify = Descriptor(owning: try systemCall("inotify_init") { gl_inotify() })
     }
 
-    /// Readable while events wait.
     public var descriptor: Int32 { inotify.raw }
 
-    /// Changes to a folder's entries: made, moved in or out, deleted; and the folder itself deleted or moved.
+    /// Changes to a folder's entries: created, moved in or out, deleted; and the folder itself deleted or moved.
     public static let entries =
         UInt32(IN_CREATE) | UInt32(IN_MOVED_TO) | UInt32(IN_MOVED_FROM) | UInt32(IN_DELETE)
         | UInt32(IN_DELETE_SELF) | UInt32(IN_MOVE_SELF)
-    /// Entries' changes, and writes to the files.
+    /// Changes to entries, and writes to the files.
     public static let entriesAndWrites = entries | UInt32(IN_MODIFY)
 
-    /// Begins to watch `path` for `mask`.
     public func add(_ path: String, mask: UInt32) throws(SystemError) -> Int32 {
         try systemCall("inotify_add_watch", path) { inotify_add_watch(inotify.raw, path, mask) }
     }
 
-    /// Ends a watch.
     public func remove(_ watch: Int32) {
         _ = inotify_rm_watch(inotify.raw, watch)
     }
 
-    /// All events that wait now, in order.
+    /// All pending events, in order.
     public func drain() -> [Event] {
         var events: [Event] = []
         let headerSize = MemoryLayout<inotify_event>.size

@@ -2,46 +2,43 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// What a descriptor is ready for, or what one wants to hear of (epoll's bits).
+/// The events of a descriptor (epoll's bits).
 public struct Readiness: OptionSet, Sendable {
-    /// The EPOLL bits.
     public let rawValue: UInt32
 
-    /// Readiness from EPOLL bits.
     public init(rawValue: UInt32) {
         self.rawValue = rawValue
     }
 
-    /// There is something to read, or the end.
+    /// There is data to read, or the end.
     public static let readable = Readiness(rawValue: EPOLLIN.rawValue)
-    /// There is room to write.
     public static let writable = Readiness(rawValue: EPOLLOUT.rawValue)
-    /// The peer is gone, or the descriptor is broken; always reported.
+    /// The peer has closed, or the descriptor failed; always reported.
     public static let hangUp = Readiness(rawValue: EPOLLHUP.rawValue | EPOLLERR.rawValue)
 }
 
-/// What lives on an `EventLoop`: told, on the loop's thread, when its descriptor is ready.
+/// A client of an `EventLoop`: called, on the loop's thread, when its descriptor is ready.
 public protocol EventHandler: AnyObject {
-    /// The descriptor is ready; level-triggered, so what is left undone is reported again on the next turn.
+    /// The descriptor is ready; level-triggered, so a remaining condition is reported again in the next turn.
     func handle(_ readiness: Readiness)
 }
 
-/// One thread, one epoll instance: the shard on which a share of the sockets and pipes lives.
+/// One thread with one epoll instance, for a part of the sockets and pipes.
 ///
-/// Everything registered here is touched by the loop's thread alone, so handlers need no locks. Other threads reach
-/// in by `post`. A turn serves at most `eventsPerTurn` descriptors, among which is the one that tells of posted jobs,
-/// then due timers, so no source starves another. Idle costs nothing: no timer, no event, no wake-up.
+/// Registered handlers run on the loop's thread only, so they need no locks. Other threads use `post`. A turn serves at
+/// most `eventsPerTurn` descriptors, including the one that signals posted jobs, then due timers, so no source starves
+/// another. An idle loop has no wake-ups.
 public final class EventLoop: @unchecked Sendable {
-    /// Descriptors served in one turn.
+    /// Maximum number of descriptors served in one turn.
     static let eventsPerTurn = 256
 
-    /// Names a registered descriptor until it is removed. Never reused while an old event for it may be in flight.
+    /// Identifies a registered descriptor until it is removed. Never reused while an old event for it may be pending.
     public struct Token: Hashable, Sendable {
         fileprivate var slot: UInt32
         fileprivate var generation: UInt32
     }
 
-    /// Names a timer until it fires or is cancelled.
+    /// Identifies a timer until it fires or is cancelled.
     public struct TimerToken: Hashable, Sendable {
         fileprivate var deadline: Int64
         fileprivate var serial: UInt64
@@ -55,7 +52,7 @@ public final class EventLoop: @unchecked Sendable {
 
     private struct Mailbox {
         var jobs: [@Sendable () -> Void] = []
-        /// Whether `run` has returned: no thread of the loop's is there any more.
+        /// Whether `run` has returned: the loop has no thread any more.
         var hasEnded = false
     }
 
@@ -65,17 +62,17 @@ public final class EventLoop: @unchecked Sendable {
     private let owner = Atomic<UInt>(0)
     private let clock: any HostClock
 
-    // Below: the loop's thread only, which is why the class may call itself Sendable.
+    // Below: the loop's thread only, which is why the class is Sendable.
     private var slots: [Slot] = []
     private var freeSlots: [UInt32] = []
     private var timers: [(token: TimerToken, job: () -> Void)] = []
     private var timerSerial: UInt64 = 0
     private var stopping = false
 
-    /// Called on the loop's thread after each turn's events; for work that is cheaper once per turn than per event.
+    /// Called on the loop's thread after each turn's events, for work that is cheaper once per turn than per event.
     public var afterTurn: (() -> Void)?
 
-    /// A loop that does not run yet: call `run()` on the thread that shall own it.
+    /// A loop that does not run yet: call `run()` on its thread.
     public init(clock: any HostClock = SystemClock()) throws(SystemError) {
         self.clock = clock
         epoll = Descriptor(owning: try systemCall("epoll_create") { gl_epoll() })
@@ -87,13 +84,11 @@ public final class EventLoop: @unchecked Sendable {
 
     private static let wakeUpKey = UInt64.max
 
-    /// Whether the calling thread is the one that runs this loop.
     public var isCurrent: Bool {
         owner.load(ordering: .acquiring) == UInt(pthread_self())
     }
 
-    /// Runs `job` on the loop's thread, soon; from any thread. Once the loop has ended, on the calling thread at once: the
-    /// loop's things have no other.
+    /// Runs `job` on the loop's thread; from any thread. After the loop has ended, on the calling thread at once.
     public func post(_ job: @escaping @Sendable () -> Void) {
         let state = mailbox.withLock { mailbox in
             if !mailbox.hasEnded {
@@ -108,9 +103,9 @@ public final class EventLoop: @unchecked Sendable {
         }
     }
 
-    /// Runs `job` on the loop's thread and returns what it returns; on the loop's own thread at once.
+    /// Runs `job` on the loop's thread and returns its result; on the loop's own thread at once.
     ///
-    /// Blocks the caller for up to a turn: for control, never for data.
+    /// Blocks the caller for up to a turn: for control, not for data.
     public func perform<Result: Sendable>(_ job: @escaping @Sendable () -> Result) -> Result {
         if isCurrent {
             return job()
@@ -126,7 +121,7 @@ public final class EventLoop: @unchecked Sendable {
         return answer.withLock { $0! }
     }
 
-    /// Serves until `stop()`; what was posted by then is done.
+    /// Runs until `stop()`; jobs posted by then are completed.
     public func run() {
         owner.store(UInt(pthread_self()), ordering: .releasing)
         var events = [epoll_event](repeating: epoll_event(), count: Self.eventsPerTurn)
@@ -147,7 +142,7 @@ public final class EventLoop: @unchecked Sendable {
         owner.store(0, ordering: .releasing)
     }
 
-    /// Does what was posted; at the end, the last of it, after which posted jobs are for those who post them.
+    /// Runs posted jobs; at the end, the last of them, after which jobs run on the threads that post them.
     @discardableResult
     private func takeJobs(atEnd: Bool = false) -> [@Sendable () -> Void] {
         let jobs = mailbox.withLock { mailbox in
@@ -162,12 +157,11 @@ public final class EventLoop: @unchecked Sendable {
         return jobs
     }
 
-    /// Ends `run()` after the turn in progress; from any thread.
+    /// Ends `run()` after the current turn; from any thread.
     public func stop() {
         post { self.stopping = true }
     }
 
-    /// Registers `descriptor`, which the caller keeps owning. Loop's thread only, or before `run()`.
     public func add(
         _ descriptor: Int32,
         for readiness: Readiness,
@@ -190,7 +184,7 @@ public final class EventLoop: @unchecked Sendable {
         return token
     }
 
-    /// Changes what a registered descriptor is watched for; an empty set leaves only hang-up. Loop's thread only.
+    /// Changes the events of a registered descriptor; an empty set leaves only hang-up. Loop's thread only.
     public func modify(_ token: Token, for readiness: Readiness) {
         guard isLive(token) else {
             return
@@ -199,7 +193,7 @@ public final class EventLoop: @unchecked Sendable {
         _ = epoll_ctl(epoll.raw, EPOLL_CTL_MOD, slots[Int(token.slot)].descriptor, &event)
     }
 
-    /// Forgets a registered descriptor, before its owner closes it. Loop's thread only.
+    /// Removes a registered descriptor, before its owner closes it. Loop's thread only.
     public func remove(_ token: Token) {
         guard isLive(token) else {
             return
@@ -211,18 +205,17 @@ public final class EventLoop: @unchecked Sendable {
         freeSlots.append(token.slot)
     }
 
-    /// Runs `job` on this thread once `microseconds` have passed. Loop's thread only.
     @discardableResult
     public func schedule(afterMicroseconds microseconds: Int64, _ job: @escaping () -> Void) -> TimerToken {
         timerSerial += 1
         let token = TimerToken(deadline: clock.monotonicMicroseconds() + microseconds, serial: timerSerial)
-        // Sorted latest first, so that the next due is the last element.
+        // Sorted latest first, so that the next due timer is the last element.
         let place = timers.partitioningIndex { Self.isDueBefore($0.token, token) }
         timers.insert((token, job), at: place)
         return token
     }
 
-    /// Takes a timer back; nothing happens when it has fired. Loop's thread only.
+    /// Cancels a timer; no effect when it has fired. Loop's thread only.
     public func cancel(_ token: TimerToken) {
         timers.removeAll { $0.token == token }
     }
@@ -281,7 +274,7 @@ public final class EventLoop: @unchecked Sendable {
 }
 
 extension Array {
-    /// The first place whose element satisfies `predicate`, in an array whose satisfying elements all come last.
+    /// The first index whose element satisfies `predicate`, in an array whose satisfying elements all come last.
     func partitioningIndex(where predicate: (Element) -> Bool) -> Int {
         var (low, high) = (0, count)
         while low < high {

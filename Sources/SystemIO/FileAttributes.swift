@@ -1,8 +1,7 @@
 import Glibc
 
-/// What stat(2) says of a file, as far as it is used here.
+/// The parts of stat(2)'s result that are used here.
 public struct FileAttributes: Hashable, Sendable {
-    /// What a file is.
     public enum Kind: Hashable, Sendable {
         case regular, directory, link, socket, fifo, characterDevice, blockDevice
 
@@ -20,23 +19,17 @@ public struct FileAttributes: Hashable, Sendable {
         }
     }
 
-    /// Which file it is, by whatever path it is reached.
+    /// The identity of a file, independent of its path.
     public struct Identity: Hashable, Sendable {
-        /// The file system's device.
         public let device: UInt64
-        /// The file's number there.
         public let inode: UInt64
     }
 
-    /// What it is.
     public let kind: Kind
-    /// Which file it is.
     public let identity: Identity
-    /// The user it belongs to.
     public let owner: UInt32
-    /// Bytes in it.
     public let size: UInt64
-    /// When its inode changed last, in nanoseconds since the epoch (ctime).
+    /// When its inode was last changed, in nanoseconds since the epoch (ctime).
     public let changed: Int
 
     init(_ status: stat) {
@@ -63,8 +56,7 @@ public struct FileAttributes: Hashable, Sendable {
         self.init(status)
     }
 
-    /// The status of what lies at `path`, and not of what a link there leads to; nil when nothing does, or when that
-    /// cannot be told.
+    /// The status of the file at `path`, without following a link; nil when there is none, or it cannot be determined.
     public init?(at path: String) {
         var status = stat()
         guard lstat(path, &status) == 0 else {

@@ -1,15 +1,13 @@
 import CLinux
 import Glibc
 
-/// As whom a thread of root's touches files (credentials(7)): what it makes is that user's, and it may do no more than
-/// that user. Other threads stay as they are.
+/// The user as which a thread of root accesses files (credentials(7)): its files belong to that user, and it has that
+/// user's rights only. Other threads are not affected.
 public struct FileOwner: Hashable, Sendable {
-    /// The user.
     public var user: UInt32
-    /// The group.
     public var group: UInt32
 
-    /// The owner of what lies at `path`, if that is another than this process and this process may act for it.
+    /// The owner of the file at `path`, if that is another user than this process's and this process may act as it.
     public init?(of path: String) {
         var status = stat()
         guard geteuid() == 0, stat(path, &status) == 0, status.st_uid != 0 else {
@@ -18,12 +16,12 @@ public struct FileOwner: Hashable, Sendable {
         (user, group) = (status.st_uid, status.st_gid)
     }
 
-    /// From now on the calling thread is that user where files are concerned.
+    /// From now on the calling thread accesses files as that user.
     public func become() {
         gl_set_file_owner(user, group)
     }
 
-    /// Runs `body` as that user where files are concerned.
+    /// Runs `body` with that user's file access.
     public func perform<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
         let before = FileOwner(user: gl_file_user(), group: gl_file_group())
         guard before != self else {
@@ -43,7 +41,7 @@ public struct FileOwner: Hashable, Sendable {
         }
     }
 
-    /// Runs `body` as the process's own user where files are concerned.
+    /// Runs `body` with the file access of the process's own user.
     public static func asProcess<Result, Failure: Error>(
         _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {

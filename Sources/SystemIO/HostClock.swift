@@ -1,6 +1,6 @@
 import Glibc
 
-/// The host's clocks, injectable so that tests decide what time it is.
+/// The host's clocks; tests inject their own.
 public protocol HostClock: Sendable {
     /// Wall-clock time: microseconds since the Unix epoch. May step.
     func wallMicroseconds() -> Int64
@@ -8,9 +8,7 @@ public protocol HostClock: Sendable {
     func monotonicMicroseconds() -> Int64
 }
 
-/// The kernel's clocks.
 public struct SystemClock: HostClock {
-    /// The kernel's clocks.
     public init() {}
 
     public func wallMicroseconds() -> Int64 {

@@ -1,20 +1,18 @@
 import CLinux
 import Glibc
 
-/// Ends, once and for all, what one thread waits for, from any other (an eventfd that stays readable): for threads that
-/// wait in poll(2) for something else as well.
+/// Ends a thread's waits permanently, from any other thread (an eventfd that stays readable): for threads that wait in
+/// poll(2) for something else as well.
 public final class Interruption: Sendable {
     private let event: Descriptor
 
-    /// One that is not raised.
     public init() throws(SystemError) {
         event = Descriptor(owning: try systemCall("eventfd") { gl_eventfd() })
     }
 
-    /// What is readable once it is raised; nobody is to read it.
+    /// Readable after it was raised; must not be read.
     public var descriptor: Int32 { event.raw }
 
-    /// Raises it. Never blocks.
     public func raise() {
         var one: UInt64 = 1
         _ = write(event.raw, &one, 8)

@@ -1,22 +1,21 @@
 import Glibc
 
-/// A listening socket on a loop: hands each connection to its owner.
+/// A listening socket on a loop: passes each connection to its owner.
 ///
-/// When descriptors run out it is disarmed for a second: a level-triggered listener that cannot accept would spin.
-/// Its file is made and removed by a thread that may wait for the file system; all between is the loop's.
+/// When descriptors run out it is disabled for a second: a level-triggered listener that cannot accept would spin. Its
+/// file is created and removed by a thread that may block on the file system; everything else happens on the loop.
 public final class ListeningSocket: EventHandler, @unchecked Sendable {
-    // Sendable because it is handed from the thread that made it to the loop's, and back when it has ended.
+    // Sendable because it is passed from the thread that made it to the loop's, and back when it has ended.
 
-    /// Where it is.
     public let path: String
     private let socket: Descriptor
     private var registration: (loop: EventLoop, token: EventLoop.Token)?
     private var onConnection: (consuming Descriptor) -> Void = { _ in }
 
-    /// How long it rests when descriptors run out, in microseconds.
+    /// The length of the pause when descriptors run out, in microseconds.
     private static let pauseTime: Int64 = 1_000_000
 
-    /// A socket at `path` with access `mode`, to which one can connect already.
+    /// A socket at `path` with permissions `mode`, to which clients can connect already.
     public init(path: String, mode: UInt32 = 0o660) throws(SystemError) {
         self.path = path
         socket = try UnixSocket.listen(at: path, mode: mode)
@@ -28,10 +27,9 @@ public final class ListeningSocket: EventHandler, @unchecked Sendable {
         self.socket = socket
     }
 
-    /// The listening socket's number, while this lives.
+    /// The listening socket's number, valid as long as this object.
     public var descriptor: Int32 { socket.raw }
 
-    /// Begins to hand out connections.
     public func begin(on loop: EventLoop, _ onConnection: @escaping (consuming Descriptor) -> Void) throws(SystemError)
     {
         self.onConnection = onConnection
@@ -49,14 +47,14 @@ public final class ListeningSocket: EventHandler, @unchecked Sendable {
         }
     }
 
-    /// Leaves those who connect waiting, or takes them again.
+    /// Stops accepting connections, which wait in the backlog, or resumes.
     public func pause(_ isPaused: Bool) {
         if let (loop, token) = registration {
             loop.modify(token, for: isPaused ? [] : .readable)
         }
     }
 
-    /// Hands out no more connections.
+    /// Stops accepting connections for good.
     public func end() {
         if let (loop, token) = registration {
             loop.remove(token)
@@ -65,7 +63,6 @@ public final class ListeningSocket: EventHandler, @unchecked Sendable {
         onConnection = { _ in }
     }
 
-    /// Removes the socket's file.
     public func removeFile() {
         unlink(path)
     }

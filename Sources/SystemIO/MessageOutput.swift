@@ -1,17 +1,16 @@
 import Glibc
 import Synchronization
 
-/// A descriptor that messages are written to, a line each: with systemd's `<N>` prefix when its journal listens there,
-/// plain otherwise.
+/// A descriptor for messages, one per line: with systemd's `<N>` prefix when the journal reads it, plain otherwise.
 ///
-/// Whoever writes a message never waits. A line goes into a pipe, a socket or a terminal only where it fits at once: a
-/// journal that has stopped, a terminal that is paused, a pipe that nobody reads cost the lines they do not take, and the
-/// next one tells how many those were. A regular file takes every line in its own time, from a thread of its own, for its
-/// disk may hang; beyond `queueLimit` lines that wait, further ones are counted too.
+/// Writing a message never blocks. A line is written to a pipe, a socket or a terminal only if it fits at once; lines
+/// that do not fit, because the journal has stopped, a terminal is paused, or a pipe has no reader, are counted, and
+/// the next line reports their number. A regular file gets every line from a thread of its own, because its disk may
+/// hang; beyond `queueLimit` pending lines, further ones are counted too.
 final class MessageOutput: Sendable {
     private struct State {
         var dropped = 0
-        /// Lines that wait for the file.
+        /// Lines that are pending for the file.
         var queue: [[UInt8]] = []
         var thread: WorkerThread?
     }
@@ -22,12 +21,12 @@ final class MessageOutput: Sendable {
     private let state = Mutex(State())
     private let queued = OneShot()
 
-    /// A pipe that is writable takes as many bytes without blocking: PIPE_BUF.
+    /// A writable pipe accepts this many bytes without blocking: PIPE_BUF.
     private static let lineLimit = 4096
-    /// Lines that wait for a file at most.
+    /// Maximum number of pending lines.
     static let queueLimit = 1000
 
-    /// Messages to `descriptor`, which stays the caller's.
+    /// Messages to `descriptor`, which the caller owns.
     init(to descriptor: Int32) {
         self.descriptor = descriptor
         var status = stat()
@@ -37,7 +36,7 @@ final class MessageOutput: Sendable {
     @Sendable func write(_ level: DiagnosticLevel, _ message: String) {
         state.withLock { state in
             if state.dropped > 0,
-                put(.warning, "\(state.dropped) messages before this one were lost: nobody read them", &state)
+                put(.warning, "\(state.dropped) messages before this one were lost: they were not read in time", &state)
             {
                 state.dropped = 0
             }
@@ -47,7 +46,7 @@ final class MessageOutput: Sendable {
         }
     }
 
-    /// Writes a line if there is room for it now; whether there was.
+    /// Writes a line if there is room for it now; returns whether there was.
     private func put(_ level: DiagnosticLevel, _ message: String, _ state: inout State) -> Bool {
         let prefix = isJournal ? "<\(level.rawValue)>" : "guestlog: "
         let line = Array((prefix + message).utf8.prefix(Self.lineLimit - 1) + [UInt8(ascii: "\n")])
@@ -69,11 +68,11 @@ final class MessageOutput: Sendable {
         return true
     }
 
-    /// Writes what waits for the file, for as long as the process lives.
+    /// Writes pending lines to the file, as long as the process lives.
     private func writeQueue() {
         while true {
             queued.wait()
-            // Taken only when it is written: `isEmpty` tells whether all is.
+            // Removed only after it is written: `isEmpty` shows whether all is.
             guard let line = state.withLock({ $0.queue.first }) else {
                 continue
             }
@@ -82,6 +81,6 @@ final class MessageOutput: Sendable {
         }
     }
 
-    /// Whether everything that was taken is written.
+    /// Whether everything accepted is written.
     var isEmpty: Bool { state.withLock { $0.queue.isEmpty } }
 }

@@ -1,14 +1,13 @@
 import CLinux
 import Glibc
 
-/// An address and a port of TCP: `127.0.0.1:8774`, `[::1]:8774`. No names: finding out what one means may take long.
+/// A TCP address and port: `127.0.0.1:8774`, `[::1]:8774`. Without host names, whose resolution may block.
 public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
-    /// The address, without brackets.
     public let host: String
-    /// The port; 0 has the kernel choose one when it is listened at.
+    /// The port; with 0 the kernel chooses one when listening.
     public let port: UInt16
 
-    /// The address that `text` spells; nil when it spells none.
+    /// Parses `text`; nil when it is malformed.
     public init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
             return nil
@@ -22,7 +21,7 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
         self.init(host: String(host), port: port)
     }
 
-    /// The address `host`, in digits; nil when it is none.
+    /// The address `host`, in digits; nil when it is malformed.
     public init?(host: String, port: UInt16) {
         self.host = host
         self.port = port
@@ -33,13 +32,11 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { (host.contains(":") ? "[\(host)]" : host) + ":\(port)" }
 
-    /// Whether only this host can reach it.
     public var isLoopback: Bool { host == "::1" || host.hasPrefix("127.") }
 
-    /// How long a connection may take, in milliseconds: consoles are on this host.
+    /// The time limit for connecting, in milliseconds: consoles are on this host.
     private static let connectTimeout: Int32 = 1000
 
-    /// Connects; the descriptor does not block.
     public func connect() throws(SystemError) -> Descriptor {
         let subject = description
         let (raw, isPending) = try withSocketAddress { family, address, length throws(SystemError) -> (Int32, Bool) in
@@ -71,13 +68,12 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
         return socket
     }
 
-    /// Listens.
     public func listen(backlog: Int32 = 128) throws(SystemError) -> Descriptor {
         let subject = description
         let raw = try withSocketAddress { family, address, length throws(SystemError) -> Int32 in
             let socket = try systemCall("socket") { gl_tcp_socket(family) }
             do throws(SystemError) {
-                // A daemon that was just here leaves connections that are ending.
+                // A previous daemon may have left closing connections.
                 var on: Int32 = 1
                 setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
                 try systemCall("bind", subject) { bind(socket, address, length) }
@@ -91,7 +87,7 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
         return Descriptor(owning: raw)
     }
 
-    /// The address at which the socket `descriptor` listens; nil when it is no socket of TCP.
+    /// The address at which the socket `descriptor` listens; nil when it is not a TCP socket.
     public init?(boundTo descriptor: Int32) {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)

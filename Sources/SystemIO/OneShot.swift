@@ -1,11 +1,11 @@
 import Glibc
 
-/// A gate that opens once: one thread waits, another signals.
+/// An event that is signalled once and waited for by one thread.
 public final class OneShot: @unchecked Sendable {
     // A POSIX semaphore is made to be shared between threads, and its address must not move.
     private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
 
-    /// A closed gate.
+    /// An event that is not signalled.
     public init() {
         sem_init(semaphore, 0, 0)
     }
@@ -15,17 +15,16 @@ public final class OneShot: @unchecked Sendable {
         semaphore.deallocate()
     }
 
-    /// Opens the gate.
     public func signal() {
         sem_post(semaphore)
     }
 
-    /// Waits until the gate is open.
+    /// Waits until it is signalled.
     public func wait() {
         while sem_wait(semaphore) != 0 {}
     }
 
-    /// Waits until the gate is open, or that many seconds have passed (nil: no limit); whether it is open.
+    /// Waits until it is signalled, or that many seconds have passed (nil: no limit); returns whether it is signalled.
     public func wait(seconds: Int?) -> Bool {
         guard let seconds else {
             wait()

@@ -1,16 +1,15 @@
 import CLinux
 import Glibc
 
-/// Descriptors that a process begins with, each under a name: from the service manager, or from the image of ours that
-/// ran in this process before.
+/// Named descriptors that a process starts with, from the service manager or from the previous image of this process.
 public enum PassedDescriptors {
-    /// The process, and `NUMBER=NAME` for each descriptor, colons between them.
+    /// The process, and `NUMBER=NAME` for each descriptor, separated by colons.
     private static let variable = "GUESTLOG_PASSED"
 
-    /// Lets `descriptors` outlive an exec of this process, where they are: other threads still use all other numbers
-    /// until the exec has ended them, and what they write must not reach a guest. Names hold no colon.
+    /// Keeps `descriptors` open over an exec of this process, with their numbers: other threads still use all other
+    /// numbers until the exec has ended them, and must not write to a guest. Names contain no colon.
     ///
-    /// All others end with this image, whoever made them: who was connected sees that it is over.
+    /// All others are closed by the exec, so that their peers see the end.
     public static func pass(_ descriptors: [(name: String, descriptor: Int32)]) {
         gl_close_on_exec()
         for (_, descriptor) in descriptors {
@@ -20,8 +19,8 @@ public enum PassedDescriptors {
         setenv(variable, ([String(getpid())] + words).joined(separator: ":"), 1)
     }
 
-    /// Hands each descriptor that was passed in to `body`, once, with its name. The variables that told of them are
-    /// removed, so that no child takes them for its own.
+    /// Passes each inherited descriptor to `body`, once, with its name. The variables that list them are removed, so
+    /// that children do not use them.
     public static func take<Failure: Error>(
         _ body: (String, consuming Descriptor) throws(Failure) -> Void
     ) throws(Failure) {

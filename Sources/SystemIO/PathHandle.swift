@@ -1,21 +1,19 @@
 import CLinux
 import Glibc
 
-/// What lies at a path, held by a descriptor (O_PATH) and not opened: what is checked is what is used afterwards,
-/// whatever becomes of the path.
+/// The file at a path, held by a descriptor (O_PATH) and not opened: the file that was checked is the one that is used,
+/// whatever happens to the path.
 public struct PathHandle: ~Copyable, Sendable {
-    /// The path.
     public let path: String
-    /// What lies there.
     public let attributes: FileAttributes
-    /// The directory that it was found in; nil where links are followed.
+    /// The directory in which it was found; nil where links are followed.
     public let directory: FileAttributes?
     private let descriptor: Descriptor
 
-    /// What lies at `path`.
+    /// The file at `path`.
     ///
-    /// Links are followed in `trusted`, a prefix of the path, and refused below it with ELOOP; a link at the path itself
-    /// is held as such. With nil links are followed everywhere.
+    /// Links are followed in `trusted`, a prefix of the path, and refused below it with ELOOP; a link at the path
+    /// itself is held as such. With nil links are followed everywhere.
     public init(_ path: String, trusted: String? = nil) throws(SystemError) {
         let (held, directory) = try Self.locate(path, trusted)
         let descriptor = Descriptor(owning: held)
@@ -36,13 +34,12 @@ public struct PathHandle: ~Copyable, Sendable {
         return (try systemCall("open", path) { gl_hold_at(directory.descriptor.raw, name, O_NOFOLLOW) }, attributes)
     }
 
-    /// A path by which the kernel reaches the file itself.
+    /// A path to the file itself.
     private var procPath: String { "/proc/self/fd/\(descriptor.raw)" }
 
-    /// Whether it is the slave of a pseudo-terminal.
     public var isPseudoTerminal: Bool { gl_is_pseudo_terminal(descriptor.raw) }
 
-    /// The directory in which it lies now, links followed; nil when that cannot be told.
+    /// The directory that it is in now, links followed; nil when that is unknown.
     public var location: FileAttributes.Identity? {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
         guard readlink(procPath, &buffer, Int(PATH_MAX)) > 0 else {
@@ -52,12 +49,10 @@ public struct PathHandle: ~Copyable, Sendable {
         return FileAttributes(at: DirectoryHandle.split(real).directory)?.identity
     }
 
-    /// Opens it with `flags`; closed on exec.
     public func open(_ flags: Int32) throws(SystemError) -> Descriptor {
         Descriptor(owning: try systemCall("open", path) { gl_open(procPath, flags | O_CLOEXEC, 0) })
     }
 
-    /// Gives it the access bits `mode`.
     public func setMode(_ mode: UInt32) throws(SystemError) {
         try systemCall("chmod", path) { chmod(procPath, mode) }
     }

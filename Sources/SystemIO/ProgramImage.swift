@@ -1,40 +1,40 @@
 import CLinux
 import Glibc
 
-/// Which program runs in a process, and how another takes its place in this one.
+/// The program of a process, and its replacement by another.
 public enum ProgramImage {
-    /// The path of the program that runs here, or where it lay if another file has taken its place.
+    /// The path of this process's program, or its former path if another file has replaced it.
     public static func path() throws(SystemError) -> String {
         guard let path = path(of: getpid()) else {
             throw SystemError("readlink", "/proc/self/exe")
         }
-        // What the kernel adds to the name of a file that is no longer there.
+        // The kernel's suffix for the name of a deleted file.
         let gone = " (deleted)"
         return path.hasSuffix(gone) ? String(path.dropLast(gone.count)) : path
     }
 
-    /// The path of the program that runs in `process`; nil when that cannot be seen.
+    /// The path of the program of `process`; nil when it is not visible.
     public static func path(of process: Int32) -> String? {
         target(of: "/proc/\(process)/exe")
     }
 
-    /// Where a symbolic link leads to; nil when there is none.
+    /// The target of a symbolic link; nil when there is none.
     public static func target(of link: String) -> String? {
         var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = readlink(link, &target, target.count)
         return count < 0 ? nil : String(decoding: target.prefix(count), as: UTF8.self)
     }
 
-    /// Goes on in a process of its own, without a terminal; the one that was started ends. Before there is any thread.
+    /// Continues in a child process without a terminal, and ends this one. To be called before there are other threads.
     public static func goIntoBackground() throws(SystemError) {
         try systemCall("daemon") { gl_daemon() }
     }
 
-    /// How long a program may take to tell its version, in seconds.
+    /// How long a program may take to print its version, in seconds.
     private static let checkLimit = 10
 
-    /// What the program at `path` answers to `--version`. Throws when it cannot be run, or does not answer: a file that
-    /// was cut short, or that is for another machine, cannot take this one's place.
+    /// The output of the program at `path` for `--version`. Throws when it cannot be run, or does not answer: a
+    /// truncated file, or one for another machine, cannot replace this program.
     public static func version(of path: String) throws(SystemError) -> String {
         let outcome = try ChildCommand.run([path, "--version"], limit: checkLimit)
         guard outcome.status == 0 else {
@@ -43,11 +43,11 @@ public enum ProgramImage {
         return String(decoding: outcome.output, as: UTF8.self)
     }
 
-    /// Becomes the program at `path` with the same arguments. Descriptors that are to stay must not be closed on exec.
-    /// Returns only when that fails: why.
+    /// Replaces this image by the program at `path` with the same arguments. Descriptors to be kept must not be closed
+    /// on exec. Returns only on failure, with the error.
     ///
-    /// Signals that are blocked stay so: one that comes before the new program waits for it is delivered to it then. A
-    /// program that does not know of that needs them `unblocked`.
+    /// Blocked signals stay blocked: one that arrives before the new program waits for it is delivered then. A program
+    /// that does not expect that needs them `unblocked`.
     public static func replace(by path: String, unblocked: Bool = false) -> SystemError {
         var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) } + [nil]
         defer { arguments.forEach { free($0) } }
@@ -56,7 +56,7 @@ public enum ProgramImage {
             sigemptyset(&none)
             sigprocmask(SIG_SETMASK, &none, nil)
         }
-        // Not execvp, which hands a file that is no program to a shell.
+        // Not execvp, which passes a file that is not a program to a shell.
         execv(path, &arguments)
         return SystemError("exec", path)
     }

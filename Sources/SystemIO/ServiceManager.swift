@@ -1,13 +1,13 @@
 import CLinux
 import Glibc
 
-/// systemd's side of a service: readiness, watchdog, stored descriptors (sd_notify(3)).
+/// systemd's service protocol: readiness, watchdog, stored descriptors (sd_notify(3)).
 public final class ServiceManager: Sendable {
     private let address: String?
-    /// How often the watchdog wants to hear from us, in microseconds; nil when there is none.
+    /// The watchdog's interval, in microseconds; nil without a watchdog.
     public let watchdogMicroseconds: Int64?
 
-    /// The manager that listens at `address`, by default where the environment says; nil: there is none.
+    /// The manager at `address`, by default that of the environment; nil: there is none.
     public init(address: String? = getenv("NOTIFY_SOCKET").map { String(cString: $0) }) {
         self.address = address
         let interval = getenv("WATCHDOG_USEC").flatMap { Int64(String(cString: $0)) }
@@ -15,11 +15,10 @@ public final class ServiceManager: Sendable {
         watchdogMicroseconds = process == nil || process == getpid() ? interval : nil
     }
 
-    /// Whether there is one.
     public var isPresent: Bool { address != nil }
 
-    /// Sends `state` (lines of `NAME=value`) with `descriptors` attached; false when there is no manager, or it is
-    /// deaf.
+    /// Sends `state` (lines of `NAME=value`) with `descriptors` attached; false when there is no manager, or it does
+    /// not accept the message.
     @discardableResult
     public func notify(_ state: String, descriptors: [Int32] = []) -> Bool {
         guard let address else {

@@ -1,25 +1,25 @@
 import CLinux
 import Glibc
 
-/// Signals that are waited for like anything else, instead of interrupting (signalfd(2)).
+/// Receives signals through a descriptor (signalfd(2)).
 public struct SignalQueue: ~Copyable {
     private let descriptor: Descriptor
 
-    /// From now on `signals` wait here, for all threads that the calling one starts.
+    /// From now on `signals` are queued here, for all threads that the calling one starts.
     public init(_ signals: [Int32]) throws(SystemError) {
         descriptor = Descriptor(owning: try systemCall("signalfd") { gl_signalfd(signals, signals.count) })
     }
 
-    /// What to poll; readable while a signal waits.
+    /// Readable while a signal is pending.
     public var raw: Int32 { descriptor.raw }
 
-    /// The next signal that comes within `milliseconds`, or ever; nil when none does.
+    /// The next signal within `milliseconds`, or without a limit; nil when there is none.
     public func next(milliseconds: Int32 = -1) -> Int32? {
         var polled = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
         return poll(&polled, 1, milliseconds) > 0 ? take() : nil
     }
 
-    /// The signal that waits; nil when none does.
+    /// The pending signal; nil when there is none.
     public func take() -> Int32? {
         // `struct signalfd_siginfo`, which begins with the number.
         withUnsafeTemporaryAllocation(byteCount: 128, alignment: 8) { buffer in

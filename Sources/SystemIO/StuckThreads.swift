@@ -1,19 +1,18 @@
 import Glibc
 
-/// Whether a thread of this process sleeps in the kernel where nothing can end it (state D, proc(5)), as in a call to a
-/// file system that hangs. An exec, and the process's end, would have to wait for it.
+/// Detects threads of this process in uninterruptible sleep (state D, proc(5)), as in a call to a file system that
+/// hangs. An exec, and the process's end, would have to wait for them.
 public enum StuckThreads {
-    /// How often it is looked, in microseconds.
+    /// The interval between checks, in microseconds.
     private static let interval: UInt32 = 5000
 
-    /// Waits until no thread is stuck.
     public static func awaitNone() {
         while isAny {
             WorkerThread.pause(microseconds: interval)
         }
     }
 
-    /// Whether one is stuck now.
+    /// Whether there is one now.
     static var isAny: Bool {
         guard let folder = opendir("/proc/self/task") else {
             return false
@@ -30,7 +29,7 @@ public enum StuckThreads {
         return false
     }
 
-    /// The third field of a thread's stat; the second, its name in parentheses, may hold anything.
+    /// The third field of a thread's stat; the second, its name in parentheses, may contain anything.
     private static func state(of thread: String) -> UInt8? {
         let file = open("/proc/self/task/\(thread)/stat", O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {

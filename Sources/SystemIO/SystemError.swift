@@ -1,19 +1,18 @@
 import CLinux
 import Glibc
 
-/// A system call that failed: which, on what, and why.
+/// A failed system call: the operation, its subject, and the reason.
 public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The errno value.
     public var code: Int32
-    /// The operation, as `open` or `connect`.
+    /// The operation, such as `open` or `connect`.
     public var operation: String
-    /// What it was done to: a path, an address; empty when there is nothing to name.
+    /// Its subject: a path, an address; empty when there is none.
     public var subject: String
-    /// Why, where that is more than the errno value says.
+    /// The reason, where the errno value does not say enough.
     private var explanation: String?
 
     /// The failure of `operation` on `subject` with errno `code`, by default the calling thread's errno; `reason` where
-    /// its words do not say why.
+    /// that does not say enough.
     public init(_ operation: String, _ subject: String = "", code: Int32 = errno, reason: String? = nil) {
         self.code = code
         self.operation = operation
@@ -21,7 +20,7 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
         explanation = reason
     }
 
-    /// Why it failed, in words.
+    /// The reason in words.
     public var reason: String { explanation ?? String(cString: strerror(code)) }
 
     public var description: String {
@@ -30,25 +29,21 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension SystemError {
-    /// There is no such file.
     public static let notFound = ENOENT
-    /// It would have to be waited for; of a lock: somebody has it.
+    /// The call would block; for a lock: it is held.
     public static let wouldBlock = EWOULDBLOCK
-    /// The device failed.
     public static let inputOutput = EIO
-    /// It cannot be done with what is there.
     public static let notSupported = ENOTSUP
-    /// The caller may not do it.
     public static let notPermitted = EPERM
 
-    /// Whether the same call may succeed later, though nobody changes a setting: the disk is full or fails, a server of
-    /// files does not answer, memory or descriptors are short.
+    /// Whether the same call may succeed later without a change of settings: the disk is full or fails, a file server
+    /// does not answer, memory or descriptors are short.
     public var isTransient: Bool {
         [ENOSPC, EDQUOT, EIO, EROFS, ESTALE, ETIMEDOUT, ENOMEM, EMFILE, ENFILE].contains(code)
     }
 }
 
-/// Calls `body` again while it fails with EINTR; a result below 0 otherwise becomes a `SystemError`.
+/// Repeats `body` while it fails with EINTR; a result below 0 otherwise becomes a `SystemError`.
 @discardableResult
 public func systemCall<Result: SignedInteger>(
     _ operation: @autoclosure () -> String,

@@ -1,15 +1,15 @@
 import CLinux
 import Glibc
 
-/// Tells one process when a thread of another has ended, however it ended: the thread holds a lock in memory that both
-/// share, and the kernel frees that (robust futexes, get_robust_list(2)). So a process that was killed is seen to drain
-/// nothing any more even while another thread of it hangs in a disk and keeps it from ending.
+/// Notifies one process of the end of a thread of another, however it ended: the thread holds a lock in shared memory,
+/// which the kernel then releases (robust futexes, get_robust_list(2)). So a killed process is known to drain nothing
+/// any more even while another of its threads hangs in a disk and delays its end.
 public final class ThreadLease: @unchecked Sendable {
     // Sendable because the memory is one lock, made to be shared.
 
     private let memory: UnsafeMutableRawPointer
 
-    /// A new lease in the file at `path`, which should be in memory.
+    /// Creates the lease in the file at `path`, which should be in memory.
     public convenience init(creating path: String) throws(SystemError) {
         try self.init(path, O_RDWR | O_CREAT)
         let code = gl_lease_make(memory)
@@ -18,7 +18,7 @@ public final class ThreadLease: @unchecked Sendable {
         }
     }
 
-    /// The lease in the file at `path`, which another process has made.
+    /// Opens the lease in the file at `path`, which another process has created.
     public convenience init(opening path: String) throws(SystemError) {
         try self.init(path, O_RDWR)
     }
@@ -29,7 +29,7 @@ public final class ThreadLease: @unchecked Sendable {
         )
         let number = file.raw
         let size = Int(GL_LEASE_SIZE)
-        // Memory is asked for before it is touched: on a full tmpfs that is an error, not a signal.
+        // Memory is allocated before it is accessed: on a full tmpfs that is an error, not a signal.
         let code = gl_allocate(number, 0, off_t(size))
         guard code == 0 else {
             throw SystemError("fallocate", path, code: code)
@@ -44,17 +44,17 @@ public final class ThreadLease: @unchecked Sendable {
         munmap(memory, Int(GL_LEASE_SIZE))
     }
 
-    /// Holds it from now on, on the calling thread, until that ends or gives it back.
+    /// Acquires it for the calling thread, until that ends or releases it.
     public func acquire() {
         gl_lease_take(memory)
     }
 
-    /// Gives it back; on the thread that holds it.
+    /// Releases it; on the thread that holds it.
     public func release() {
         gl_lease_give(memory)
     }
 
-    /// Whether nobody holds it now.
+    /// Whether no thread holds it now.
     public var isFree: Bool {
         guard gl_lease_try(memory) == 0 else {
             return false
@@ -63,7 +63,7 @@ public final class ThreadLease: @unchecked Sendable {
         return true
     }
 
-    /// Waits until nobody holds it.
+    /// Waits until no thread holds it.
     public func awaitFree() {
         if gl_lease_take(memory) == 0 {
             gl_lease_give(memory)

@@ -1,16 +1,12 @@
 import CLinux
 import Glibc
 
-/// Who is at the other end of a Unix socket (SO_PEERCRED): as the kernel saw it when they connected.
+/// The peer of a Unix socket (SO_PEERCRED), as it was when it connected.
 public struct PeerCredentials: Hashable, Sendable {
-    /// The process.
     public var process: Int32
-    /// Its effective user.
     public var user: UInt32
-    /// Its effective group.
     public var group: UInt32
 
-    /// Credentials from their parts.
     public init(process: Int32, user: UInt32, group: UInt32) {
         self.process = process
         self.user = user
@@ -18,11 +14,11 @@ public struct PeerCredentials: Hashable, Sendable {
     }
 }
 
-/// Unix stream sockets: dialling, listening, asking who is there.
+/// Unix stream sockets: connecting, listening, identifying peers.
 public enum UnixSocket {
     /// Connects to the socket at `path`; the descriptor does not block.
     ///
-    /// Fails at once rather than wait when the listener's backlog is full (EAGAIN).
+    /// Fails at once when the listener's backlog is full (EAGAIN).
     public static func connect(to path: String) throws(SystemError) -> Descriptor {
         let socket = try make()
         let target = socket.raw
@@ -32,9 +28,9 @@ public enum UnixSocket {
         return socket
     }
 
-    /// Listens at `path` with access `mode`, in place of a dead socket that may lie there.
+    /// Listens at `path` with permissions `mode`, replacing a dead socket there.
     ///
-    /// A living listener is never displaced: that is EADDRINUSE.
+    /// EADDRINUSE: another process listens there.
     public static func listen(at path: String, mode: UInt32 = 0o660, backlog: Int32 = 128) throws(SystemError)
         -> Descriptor
     {
@@ -50,12 +46,12 @@ public enum UnixSocket {
         }
         let socket = try make()
         let target = socket.raw
-        // The socket must never be open to more than `mode` allows, not even for a moment.
+        // The socket must never have more permissions than `mode`, not even for a moment.
         _ = fchmod(target, mode)
         try withAddress(path, "bind") { address, length in
             bind(target, address, length)
         }
-        // The umask took some of it away. What may have been put there meanwhile is left alone.
+        // The umask removed some of them. A file that replaced the socket meanwhile is not changed.
         let bound = try PathHandle(path, trusted: DirectoryHandle.split(path).directory)
         guard bound.attributes.kind == .socket else {
             throw SystemError("listen", path, code: EEXIST)
@@ -65,8 +61,8 @@ public enum UnixSocket {
         return socket
     }
 
-    /// A socket at `path` that takes datagrams from this user's processes alone, in place of one that may lie there; it
-    /// does not block.
+    /// A socket at `path` for datagrams from this user's processes only, replacing one that is there; it does not
+    /// block.
     public static func datagrams(at path: String) throws(SystemError) -> Descriptor {
         _ = unlink(path)
         let socket = Descriptor(owning: try systemCall("socket") { gl_datagram_socket() })
@@ -77,7 +73,7 @@ public enum UnixSocket {
         return socket
     }
 
-    /// Whether nobody listens at `path` any more.
+    /// Whether no process listens at `path` any more.
     private static func isDead(_ path: String) -> Bool {
         do {
             _ = try connect(to: path)
@@ -87,7 +83,7 @@ public enum UnixSocket {
         }
     }
 
-    /// The next waiting connection, or nil when there is none; it does not block.
+    /// The next pending connection, or nil when there is none; it does not block.
     public static func accept(_ listener: Int32) throws(SystemError) -> Descriptor? {
         do {
             return Descriptor(owning: try systemCall("accept") { gl_accept(listener) })
@@ -99,7 +95,6 @@ public enum UnixSocket {
         }
     }
 
-    /// The process at the other end.
     public static func peer(of socket: Int32) throws(SystemError) -> PeerCredentials {
         var peer = PeerCredentials(process: 0, user: 0, group: 0)
         try systemCall("getsockopt") { gl_peer_credentials(socket, &peer.process, &peer.user, &peer.group) }
@@ -110,7 +105,7 @@ public enum UnixSocket {
         Descriptor(owning: try systemCall("socket") { gl_stream_socket() })
     }
 
-    /// A path longer than `sun_path` (107 bytes) is reached through its folder's descriptor in /proc/self/fd.
+    /// A path longer than `sun_path` (107 bytes) is accessed through its folder's descriptor in /proc/self/fd.
     private static func withAddress(
         _ path: String,
         _ operation: String,

@@ -1,22 +1,22 @@
 import CLinux
 import Glibc
 
-/// Wakes one sleeping thread from any other (an eventfd): rung while nobody sleeps, the next sleep ends at once.
+/// Wakes one sleeping thread from any other (an eventfd). A signal while the thread is awake ends the next sleep at
+/// once.
 public final class WakeEvent: Sendable {
     private let event: Descriptor
 
-    /// A silent wakeEvent.
     public init() throws(SystemError) {
         event = Descriptor(owning: try systemCall("eventfd") { gl_eventfd() })
     }
 
-    /// Rings: async-signal-safe, never blocks.
+    /// Wakes the thread: async-signal-safe, never blocks.
     public func signal() {
         var one: UInt64 = 1
         _ = write(event.raw, &one, 8)
     }
 
-    /// Sleeps until rung or until `microseconds` have passed (nil: no limit), and silences the wakeEvent.
+    /// Sleeps until signalled or until `microseconds` have passed (nil: no limit), and resets the event.
     public func sleep(microseconds: Int64?) {
         var poll = pollfd(fd: event.raw, events: Int16(POLLIN), revents: 0)
         let milliseconds = microseconds.map { Int32(clamping: max(0, ($0 + 999) / 1000)) } ?? -1

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// A thread of our own, for work that must not share one: a shard, a writer, a sealer.
+/// A dedicated thread: a shard, a writer, a sealer.
 public final class WorkerThread: Sendable {
     private let identifier: pthread_t
 
@@ -15,9 +15,9 @@ public final class WorkerThread: Sendable {
         }
     }
 
-    /// Starts a thread that runs `body`; `name` (15 bytes at most) is what `top -H` shows.
+    /// Starts a thread that runs `body`; `name` (15 bytes at most) is shown by `top -H`.
     ///
-    /// All signals are blocked in it: they belong to the main thread.
+    /// All signals are blocked in it: the main thread handles them.
     public init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
         let start = Unmanaged.passRetained(Start(name: name, body: body))
         var all = sigset_t()
@@ -44,19 +44,19 @@ public final class WorkerThread: Sendable {
         self.identifier = identifier
     }
 
-    /// Waits until the thread's body has returned. To be called once.
+    /// Waits until the thread's body has returned. Call once.
     public func join() {
         pthread_join(identifier, nil)
     }
 
-    /// Has the calling thread do nothing for that long: for what cannot be waited for otherwise.
+    /// Blocks the calling thread for that time: where there is no condition to wait for.
     public static func pause(microseconds: UInt32) {
         usleep(microseconds)
     }
 
-    /// Lowers the calling thread's CPU priority and puts its disk access behind everyone else's.
+    /// Lowers the calling thread's CPU priority and I/O priority.
     public static func lowerOwnPriority() {
-        // On Linux, nice values belong to threads; 0 names the calling one.
+        // On Linux, nice values belong to threads; 0 is the calling one.
         _ = setpriority(Int32(PRIO_PROCESS.rawValue), 0, 10)
     }
 }

@@ -1,19 +1,19 @@
-/// What a console line says about the machine's life: firmware or a kernel that starts, a kernel that ends.
+/// Detects banners of a machine's life in console lines: firmware or a kernel that starts, a kernel that ends.
 ///
-/// A guest can print any of this at will, so it is a hint beside what the transport sees, never instead of it. One
-/// boot may show several banners (each stage of U-Boot or coreboot, "loading" and "starting" of EDK2, a kernel whose
-/// early console is replayed); whoever counts boots takes banners close together for one.
+/// A guest can print any of these, so they supplement the transport's evidence and never replace it. One boot may print
+/// several banners (each stage of U-Boot or coreboot, "loading" and "starting" of EDK2, a kernel whose early console is
+/// replayed); callers that count boots must treat banners close together as one.
 public enum BootBanner: Hashable, Sendable {
-    /// Firmware has taken over.
+    /// Firmware started.
     case firmware(Firmware)
-    /// A Linux kernel's first words.
+    /// A Linux kernel started.
     case kernel
-    /// The kernel gave up.
+    /// The kernel panicked.
     case panic
-    /// The kernel's last words before a restart, a power-off, a halt.
+    /// The kernel's last message before a restart, a power-off, a halt.
     case restarting, powerDown, halted
 
-    /// The firmware that spoke; the raw value is the name people know it by.
+    /// The kind of firmware; the raw value is its usual name.
     public enum Firmware: String, CaseIterable, Sendable {
         case seaBIOS = "SeaBIOS"
         /// EDK2, of which OVMF, AAVMF and ArmVirtQemu are builds.
@@ -22,11 +22,11 @@ public enum BootBanner: Hashable, Sendable {
         case coreboot
     }
 
-    /// How many bytes of a line are enough: nothing after them is looked at.
+    /// The number of bytes of a line that are examined.
     public static let lookAhead = ConsoleLine.lookAhead
 
-    /// The banner that `line` begins with, or nil. Terminal noise, `<N>` and the kernel's time stamp may precede it;
-    /// the line's end may be there or not. Never allocates.
+    /// The banner at the beginning of `line`, or nil. Terminal control sequences, `<N>` and the kernel's time stamp may
+    /// precede it; the line's end may be missing. Never allocates.
     public init?(line bytes: UnsafeRawBufferPointer) {
         var line = ConsoleLine(bytes)
         line.skipNoise()
@@ -50,7 +50,7 @@ public enum BootBanner: Hashable, Sendable {
     }
 
     private init?(kernelLine line: inout ConsoleLine) {
-        // coreboot 4.17 and later name the level in the kernel's place: "[NOTE ]  coreboot-4.22 …".
+        // coreboot 4.17 and later have the level in the kernel's place: "[NOTE ]  coreboot-4.22 …".
         if line.take("[NOTE ]  ") {
             guard line.begins(with: "coreboot-") else {
                 return nil
@@ -61,7 +61,7 @@ public enum BootBanner: Hashable, Sendable {
         _ = line.takePriority()
         let seconds = line.takeStamp()
         switch line.current {
-        // `cat /proc/version` prints the same words: only the stamp tells a kernel that is starting.
+        // `cat /proc/version` prints the same text: only the time stamp shows that the kernel is starting.
         case UInt8(ascii: "L") where seconds == 0 && line.begins(with: "Linux version "):
             self = .kernel
         case UInt8(ascii: "K") where line.begins(with: "Kernel panic - not syncing"):
@@ -77,8 +77,8 @@ public enum BootBanner: Hashable, Sendable {
         }
     }
 
-    /// Steps over SeaBIOS's "Booting from ROM..": the kernel it starts sets up the UART anew before the line's end is
-    /// out, and speaks in the same line.
+    /// Skips SeaBIOS's "Booting from ROM..": the kernel resets the UART before the end of the line is sent, and prints
+    /// in the same line.
     private static func skipBootDevice(_ line: inout ConsoleLine) {
         guard line.take("Booting from ROM") || line.take("Booting from Hard Disk") else {
             return
@@ -89,7 +89,7 @@ public enum BootBanner: Hashable, Sendable {
         line.skipNoise()
     }
 
-    /// The banner's year tells U-Boot's own words from words about it.
+    /// The year distinguishes U-Boot's banner from other lines with its name.
     private static func isUBoot(_ line: ConsoleLine) -> Bool {
         line.begins(with: "U-Boot 20") || line.begins(with: "U-Boot SPL 20") || line.begins(with: "U-Boot TPL 20")
     }

@@ -1,8 +1,8 @@
-/// A reader's place in a console line: past the noise, the priority and the time stamp that may stand before the text.
+/// Scans a console line: skips control sequences, the priority and the time stamp before the text.
 ///
-/// Never looks beyond `ConsoleLine.lookAhead` bytes and never allocates, so it may be put to every line of a flood.
+/// Examines at most `ConsoleLine.lookAhead` bytes and never allocates, so it can be used for every line of a flood.
 struct ConsoleLine {
-    /// Enough for the longest prefix seen (a systemd OSC 3008 context of some 300 bytes) and the words after it.
+    /// Enough for the longest known prefix (a systemd OSC 3008 context of some 300 bytes) and the text after it.
     static let lookAhead = 512
 
     private let bytes: UnsafeRawBufferPointer
@@ -12,12 +12,12 @@ struct ConsoleLine {
         bytes = UnsafeRawBufferPointer(rebasing: line.prefix(Self.lookAhead))
     }
 
-    /// The byte at the reader's place, or nil at the end.
+    /// The byte at the current position, or nil at the end.
     var current: UInt8? {
         at < bytes.count ? bytes[at] : nil
     }
 
-    /// What is left, up to the look-ahead's end.
+    /// The rest, up to the end of the look-ahead.
     var rest: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: bytes[at...])
     }
@@ -34,7 +34,7 @@ struct ConsoleLine {
         return (0..<word.utf8CodeUnitCount).allSatisfy { bytes[at + $0] == word.utf8Start[$0] }
     }
 
-    /// Steps over `word` if it stands here.
+    /// Skips `word` if it comes next.
     mutating func take(_ word: StaticString) -> Bool {
         guard begins(with: word) else {
             return false
@@ -43,8 +43,8 @@ struct ConsoleLine {
         return true
     }
 
-    /// Steps over what is sent before a line's text without being part of it: CR, the NULs of a UART that was just
-    /// set up, and escape sequences (SeaBIOS resets the terminal, OVMF clears it, systemd colours).
+    /// Skips what precedes a line's text: CR, the NULs of a UART that was just initialized, and escape sequences
+    /// (SeaBIOS resets the terminal, OVMF clears it, systemd sets colours).
     mutating func skipNoise() {
         while let byte = current {
             switch byte {
@@ -58,7 +58,7 @@ struct ConsoleLine {
         }
     }
 
-    /// Steps over `<N>`, the kernel's and syslog's priority, and returns N: at most 3 digits.
+    /// Skips `<N>`, the priority of the kernel and syslog, and returns N: at most 3 digits.
     mutating func takePriority() -> Int? {
         guard current == UInt8(ascii: "<") else {
             return nil
@@ -72,8 +72,8 @@ struct ConsoleLine {
         return value
     }
 
-    /// Steps over the kernel's time stamp, `[   12.345678] `, and returns its whole seconds. The printing task or CPU
-    /// that CONFIG_PRINTK_CALLER adds, `[    T0]`, goes with it.
+    /// Skips the kernel's time stamp, `[   12.345678] `, and returns its whole seconds. The task or CPU that
+    /// CONFIG_PRINTK_CALLER adds, `[    T0]`, is skipped too.
     mutating func takeStamp() -> Int? {
         guard current == UInt8(ascii: "[") else {
             return nil
@@ -116,7 +116,7 @@ struct ConsoleLine {
                 at += 1
             }
         case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "X"), UInt8(ascii: "^"), UInt8(ascii: "_"):
-            // A string: to BEL, or to the ESC of the ST that ends it.
+            // A string, terminated by BEL or by the ESC of ST.
             while let byte = current, byte != 0x07, byte != Byte.escape, byte != Byte.feed {
                 at += 1
             }
@@ -147,7 +147,7 @@ struct ConsoleLine {
         while step(over: " ", at: &place) {}
     }
 
-    /// The number at `place`, which is moved behind it; nil when the digits are fewer or more than asked for.
+    /// The number at `place`, which is advanced past it; nil when the number of digits is not in the range.
     private func number(at place: inout Int, digits: ClosedRange<Int>) -> Int? {
         let start = place
         var value = 0

@@ -1,11 +1,11 @@
 public import LogModel
 
 extension Severity {
-    /// How serious a console line is by its own account, for colouring and filtering; nil when it does not say.
+    /// The severity of a console line according to its text, for colours and filters; nil when it has none.
     ///
-    /// Looked at in this order: the kernel's and syslog's `<N>` (the low three bits); the kernel's own alarms; a tag
-    /// or a word that begins the line (systemd's `[FAILED]`, `ERROR:`); a `level=` of logfmt or JSON. Looks at the
-    /// first 512 bytes, never allocates.
+    /// Examined in this order: `<N>` of the kernel and syslog (the low three bits); the kernel's own alarms; a tag or a
+    /// word at the beginning (systemd's `[FAILED]`, `ERROR:`); a `level=` of logfmt or JSON. Examines the first 512
+    /// bytes, never allocates.
     public init?(consoleLine bytes: UnsafeRawBufferPointer) {
         var line = ConsoleLine(bytes)
         line.skipNoise()
@@ -26,10 +26,10 @@ extension Severity {
     }
 }
 
-/// The words by which lines say how serious they are.
+/// The words that indicate a severity.
 private enum SeverityWords {
-    /// What the kernel prints at these levels (kernel/panic.c, arch/x86/mm/fault.c, mm/oom_kill.c), for consoles that
-    /// do not show `<N>`.
+    /// The kernel's messages at these levels (kernel/panic.c, arch/x86/mm/fault.c, mm/oom_kill.c), for consoles that do
+    /// not show `<N>`.
     static func ofAlarm(_ line: ConsoleLine) -> Severity? {
         switch line.current {
         case UInt8(ascii: "K") where line.begins(with: "Kernel panic - "): .emergency
@@ -41,7 +41,7 @@ private enum SeverityWords {
         }
     }
 
-    /// `[FAILED]`, `[ WARN ]`, `[error]`: colour and spaces inside the brackets do not matter.
+    /// `[FAILED]`, `[ WARN ]`, `[error]`: colour and spaces inside the brackets are ignored.
     static func ofTag(_ start: ConsoleLine) -> Severity? {
         var line = start
         guard line.take("[") else {
@@ -67,7 +67,7 @@ private enum SeverityWords {
         }
     }
 
-    /// `ERROR: …`, `warning: …`, or in capitals also without a colon, since "error" may begin a sentence.
+    /// `ERROR: …`, `warning: …`, or in capitals also without a colon, because "error" may begin a sentence.
     static func ofWord(atStartOf text: UnsafeRawBufferPointer) -> Severity? {
         let word = leadingWord(of: text)
         guard !word.isEmpty, word.count < text.count else {
@@ -135,7 +135,7 @@ private enum SeverityWords {
 
     private static let levelNames: [StaticString] = ["level", "lvl", "severity", "loglevel"]
 
-    /// A job's result and the level systemd itself logs it at (src/core/job.c).
+    /// A job's result and the level at which systemd logs it (src/core/job.c).
     private static let systemdTags: [(StaticString, Severity)] = [
         ("ok", .informational), ("failed", .error), ("time", .error), ("depend", .warning), ("assert", .warning),
         ("unsupp", .warning), ("skip", .notice),

@@ -1,35 +1,34 @@
 import LogModel
 
-/// Makes a guest's bytes safe to show, one character at a time, so that they can be had back.
+/// Makes guest output safe to show, one character at a time, reversibly.
 ///
-/// What a terminal would act on, or show as nothing (`Unicode.Scalar.isTerminalHazard`), becomes text:
+/// Characters that a terminal would act on, or show as nothing (`Unicode.Scalar.isTerminalHazard`), become text:
 /// - `\xNN` for a control character below U+0080 and for every byte that is not part of well-formed UTF-8 (surrogates
 ///   and values beyond U+10FFFF are not), two lower-case hexadecimal digits;
 /// - `\u{…}` for any other code point, lower-case hexadecimal without leading zeros;
 /// - `\\` for a backslash, so that the two above cannot be forged.
 ///
-/// There is no other spelling: CR is `\x0d`, never `\r`; so all this can be taken back. LF and TAB pass.
+/// There are no other escapes: CR is `\x0d`, never `\r`; so escapes can be reversed. LF and TAB are not escaped.
 ///
-/// State is kept between calls: a character or a sequence torn over two batches comes out as if whole, and the output
-/// does not depend on where the input was cut. At most 34 bytes of input are held back.
+/// State is kept between calls: a character or a sequence divided over two batches is treated as whole, and the output
+/// does not depend on where the input was divided. At most 34 bytes of input are held back.
 public struct TerminalEscaper: Sendable {
-    /// Whom the text is for.
+    /// The purpose of the text.
     public enum Style: Hashable, Sendable {
-        /// For eyes. CRs directly before an LF belong to the line's end and are dropped, as are CRs at a line's
-        /// start, where they move nothing. A well-formed SGR sequence (`ESC [`, at most 32 of `0-9;:`, `m`) passes
+        /// For people. CRs directly before an LF belong to the line's end and are dropped, as are CRs at a line's
+        /// start, where they have no effect. A well-formed SGR sequence (`ESC [`, at most 32 of `0-9;:`, `m`) is passed
         /// where `color` is true, and is reset before the line's end so that no line colours the next; where it is
         /// false the sequence is dropped. Every other escape sequence is shown, its ESC as `\x1b`.
         case display(color: Bool)
-        /// Exact: nothing is dropped, nothing added; the very bytes can be had back.
+        /// Exact: nothing is dropped or added; the original bytes can be restored.
         case exact
-        /// Exact, with LF and TAB escaped too: a name or a value that stands inside a line cannot leave it.
+        /// Exact, with LF and TAB escaped too: for a name or a value inside a line.
         case field
     }
 
-    /// Longer parameters than any colour needs: four 24-bit colours would fit, a flood does not.
+    /// More parameters than any colour needs: enough for four 24-bit colours.
     static let maximumParameters = 32
-    /// How many CRs may wait to learn whether an LF follows. Consoles send one or two; a guest that sends nothing
-    /// but CR must not have them all remembered.
+    /// How many CRs may wait for an LF. Consoles send one or two; a guest that sends only CRs must not fill the memory.
     static let maximumReturns = 16
 
     private let keepsReturns: Bool
@@ -37,16 +36,15 @@ public struct TerminalEscaper: Sendable {
     private let showsColor: Bool
     private let keepsFeeds: Bool
 
-    /// The beginning of a UTF-8 or an SGR sequence whose end has not come; never anything else.
+    /// The beginning of a UTF-8 or an SGR sequence that is incomplete; never anything else.
     private var held: [UInt8] = []
-    /// CRs that are dropped if an LF comes next.
+    /// CRs that are dropped if an LF follows.
     private var returns = 0
-    /// Whether nothing of the present line has been shown yet.
+    /// Whether nothing of the current line has been shown yet.
     private var atLineStart = true
-    /// Whether a colour was let pass and not reset since.
+    /// Whether a colour was passed and not reset since.
     private var isColored = false
 
-    /// An escaper that stands at the start of a line.
     public init(style: Style) {
         switch style {
         case .display(let color):
@@ -58,7 +56,7 @@ public struct TerminalEscaper: Sendable {
         }
     }
 
-    /// Appends the next bytes, made safe, to `out`.
+    /// Appends the next bytes, escaped, to `out`.
     public mutating func escape(_ bytes: UnsafeRawBufferPointer, into out: inout [UInt8]) {
         var at = 0
         while at < bytes.count {
@@ -76,7 +74,7 @@ public struct TerminalEscaper: Sendable {
         }
     }
 
-    /// Appends what was held back, and a reset if a colour is still on. The next bytes begin a new line.
+    /// Appends bytes held back, and a reset if a colour is still on. The next bytes begin a new line.
     public mutating func finish(into out: inout [UInt8]) {
         release(into: &out)
         settleReturns(into: &out)
@@ -84,7 +82,7 @@ public struct TerminalEscaper: Sendable {
         atLineStart = true
     }
 
-    /// `bytes`, made safe as a whole.
+    /// Escapes `bytes` as a whole.
     public static func escape(_ bytes: some Sequence<UInt8>, style: Style) -> [UInt8] {
         let bytes = Array(bytes)
         var out: [UInt8] = []
@@ -95,7 +93,7 @@ public struct TerminalEscaper: Sendable {
         return out
     }
 
-    /// Appends `scalar` as an escape, in the spelling above, whether it needs one or not.
+    /// Appends `scalar` as an escape, in the form above, whether it needs one or not.
     public static func spell(_ scalar: Unicode.Scalar, into out: inout [UInt8]) {
         if scalar.isASCII {
             Spelling.append(byte: UInt8(scalar.value), to: &out)
@@ -158,7 +156,7 @@ public struct TerminalEscaper: Sendable {
         }
     }
 
-    /// Shows the CRs that turned out to end no line.
+    /// Shows the CRs that were not followed by an LF.
     private mutating func settleReturns(into out: inout [UInt8]) {
         while returns > 0 {
             Spelling.append(byte: Byte.carriageReturn, to: &out)
@@ -166,8 +164,7 @@ public struct TerminalEscaper: Sendable {
         }
     }
 
-    /// Shows the held bytes for what they are, now that what follows does not complete them. All of an SGR sequence
-    /// but its ESC is plain text.
+    /// Shows the held bytes, which the next byte does not continue. An SGR sequence without its ESC is plain text.
     private mutating func release(into out: inout [UInt8]) {
         guard !held.isEmpty else {
             return
@@ -185,7 +182,7 @@ public struct TerminalEscaper: Sendable {
 
     // MARK: Sequences of bytes
 
-    /// Adds `byte` to the held UTF-8 sequence, or returns false because it cannot belong there.
+    /// Adds `byte` to the held UTF-8 sequence; false when it does not continue it.
     private mutating func extendCharacter(_ byte: UInt8, into out: inout [UInt8]) -> Bool {
         let first = held[0]
         let allowed = held.count == 1 ? UTF8Shape.secondBytes(after: first) : 0x80...0xbf
@@ -208,7 +205,7 @@ public struct TerminalEscaper: Sendable {
         return true
     }
 
-    /// Adds `byte` to the held SGR sequence, or returns false because it cannot belong there.
+    /// Adds `byte` to the held SGR sequence; false when it does not continue it.
     private mutating func extendSequence(_ byte: UInt8, into out: inout [UInt8]) -> Bool {
         if held.count == 1 {
             guard byte == UInt8(ascii: "[") else {
@@ -224,7 +221,7 @@ public struct TerminalEscaper: Sendable {
             if showsColor {
                 out.append(contentsOf: held)
                 out.append(byte)
-                // No parameters, or only zeros, is the reset itself.
+                // No parameters, or only zeros, are the reset itself.
                 isColored = !held.dropFirst(2).allSatisfy { $0 == UInt8(ascii: "0") || $0 == UInt8(ascii: ";") }
             }
             held.removeAll(keepingCapacity: true)

@@ -1,7 +1,7 @@
-// TextFormats: what bytes on a console mean, and how to show them without harm.
+// TextFormats: interpreting console output, and showing it safely.
 //
-// Pure functions over bytes: no I/O, no clock, no Foundation, nothing shared. Whatever they are given comes from a
-// guest and may be hostile; none of them traps, and none allocates more than a small multiple of its input.
+// Pure functions over bytes: no I/O, no clock, no Foundation, no shared state. Their input comes from a guest and may
+// be hostile; none of them traps, and none allocates more than a small multiple of its input.
 //
-// Begin with `TerminalEscaper`, through which every byte shown to a person goes. `BootBanner` and `ConsoleSeverity`
-// read a line for what it says about the machine's life and about its own weight.
+// Begin with `TerminalEscaper`, which escapes everything shown to people. `BootBanner` and `ConsoleSeverity` detect
+// boots and severities in lines.

@@ -1,4 +1,4 @@
-/// The control characters this room knows by name.
+/// Named control characters.
 enum Byte {
     static let tab: UInt8 = 0x09
     static let feed: UInt8 = 0x0a
@@ -7,15 +7,15 @@ enum Byte {
     static let backslash: UInt8 = 0x5c
 }
 
-/// The shape of a UTF-8 sequence.
+/// The structure of UTF-8 sequences.
 enum UTF8Shape {
-    /// How long the UTF-8 sequence is that begins with `first`, one of 0xc2–0xf4.
+    /// The length of the UTF-8 sequence that begins with `first`, one of 0xc2–0xf4.
     static func length(startingWith first: UInt8) -> Int {
         first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
     }
 
-    /// What may follow `first` (The Unicode Standard, table 3-7): less than any continuation byte where that would
-    /// spell an overlong form, a surrogate, or more than U+10FFFF.
+    /// The valid second bytes after `first` (The Unicode Standard, table 3-7): fewer than all continuation bytes where
+    /// those would encode an overlong form, a surrogate, or more than U+10FFFF.
     static func secondBytes(after first: UInt8) -> ClosedRange<UInt8> {
         switch first {
         case 0xe0: 0xa0...0xbf

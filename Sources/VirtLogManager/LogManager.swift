@@ -6,34 +6,33 @@ import LogStore
 import RotatingFile
 import SystemIO
 
-/// Which logs are open, and what is done with them.
+/// The open logs, and the operations on them.
 ///
-/// Lives on one loop's thread, which may wait for a file system; what the guests write goes past it, from the shards to
-/// the store's writer. Answers come by a call on the same thread, for what was written must be in its file before.
+/// Lives on one loop's thread, which may block on a file system; guests' output does not pass it, but goes from the
+/// shards to the store's writer. Results are delivered by a callback on the same thread, because output written before
+/// must be in its file first.
 public final class LogManager: @unchecked Sendable {
-    // Sendable because all but the lets is touched on the loop's thread alone.
+    // Sendable because all but the lets is accessed on the loop's thread alone.
 
-    /// How logs are kept.
+    /// How logs are stored.
     public struct Options: Sendable {
-        /// Size and backups of the plain files.
         public var limits: RotationLimits
-        /// Folders below which logs may lie; nil: anywhere.
+        /// Folders that may contain logs; nil: any.
         public var allowed: [String]?
-        /// The rate above which bytes go to the plain file alone; nil: none.
+        /// The rate above which bytes go to the plain file only; nil: none.
         public var rate: RateLimit?
 
-        /// Options from their parts.
         public init(limits: RotationLimits = .standard, allowed: [String]? = nil, rate: RateLimit? = .standard) {
             self.limits = limits
             self.allowed = allowed
             self.rate = rate
         }
 
-        /// Where libvirt, Nova and KubeVirt have their logs.
+        /// Where libvirt, Nova and KubeVirt create their logs.
         public static let usualFolders = ["/var/log/libvirt", "/var/lib/nova/instances", "/var/run/kubevirt-private"]
     }
 
-    /// The end of a pipe that is given away.
+    /// The write end of a pipe, to be sent to a client.
     final class WriteEnd: Sendable {
         let descriptor: Descriptor
 
@@ -42,7 +41,7 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    /// A log that was opened: where its file stands, and what to write into.
+    /// An opened log: the end of its file, and the pipe to write to.
     struct Opened: Sendable {
         var position: LogPosition
         var end: WriteEnd
@@ -50,37 +49,35 @@ public final class LogManager: @unchecked Sendable {
 
     typealias Answer<Value> = (Result<Value, LogManagerError>) -> Void
 
-    /// The thread of everything here.
+    /// The loop of this class.
     let loop: EventLoop
     private let capture: CaptureService
     private let options: Options
-    /// The open logs, by path.
     private var logs: [LogPath: LogPipe] = [:]
-    /// Shards that may still hold something of a log that has ended, by its path; numbered, for the next may end soon.
+    /// Shards that may still have data of an ended log, by its path; numbered, because the next log of that path may
+    /// end soon.
     private var ending: [LogPath: (shard: Shard, number: Int)] = [:]
     private var endings = 0
     private var names = LogNames()
-    /// Told whenever a log was opened or has ended.
+    /// Called when a log was opened or has ended.
     var onChange: () -> Void = {}
-    /// Told of each log that is open now, for whoever keeps its descriptor in case this process dies.
+    /// Called for each opened log, so that its descriptor is stored in case this process dies.
     public var onOpen: (InheritedLog) -> Void = { _ in }
-    /// Told of the path of each log that has ended.
+    /// Called with the path of each ended log.
     public var onEnd: (String) -> Void = { _ in }
 
-    /// Bytes that a log's pipe is to hold, where the user's budget for pipes has them.
+    /// The size of a log's pipe, in bytes, where the user's limit for pipes allows it.
     private static let pipeSize: Int32 = 1 << 20
 
-    /// A manager whose logs go to `capture`, on `loop`.
     public init(_ options: Options, capture: CaptureService, loop: EventLoop) {
         self.options = options
         self.capture = capture
         self.loop = loop
     }
 
-    /// How many logs are open.
     var openCount: Int { logs.count }
 
-    // MARK: - What is asked
+    // MARK: - Calls
 
     func open(_ owner: LogOwner, _ text: String, truncate: Bool, _ answer: @escaping Answer<Opened>) {
         withPath(text, answer) { [self] path in
@@ -142,7 +139,7 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    /// Puts a message of libvirtd's own into a log, which may be open or not.
+    /// Appends a message of libvirtd's own to a log, which may be open or not.
     private func appendMessage(_ message: [UInt8], _ owner: LogOwner, _ path: LogPath) throws(LogManagerError) {
         if let log = logs[path] {
             return log.shard.loop.post { log.put(message) }
@@ -169,7 +166,7 @@ public final class LogManager: @unchecked Sendable {
 
     // MARK: - Steps
 
-    /// Runs `body` with the path that `text` is, or answers why nothing may be done with it.
+    /// Runs `body` with the parsed path, or answers with the error.
     private func withPath<Value>(_ text: String, _ answer: Answer<Value>, _ body: (LogPath) -> Void) {
         do throws(LogManagerError) {
             body(try LogPath(text, below: options.allowed))
@@ -178,8 +175,7 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    /// A file has one writer: EBUSY when a log is open that is this one by its path, or by another path to the same
-    /// file.
+    /// A file has one writer: EBUSY when a log is open at this path, or at another path to the same file.
     private func checkNotOpen(_ path: LogPath) throws(LogManagerError) {
         let file = path.attributes?.identity
         guard logs[path] == nil, file == nil || !logs.keys.contains(where: { $0.attributes?.identity == file }) else {
@@ -187,7 +183,7 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    /// Runs `then` once all that was written of a log before is in its file, and a log that has ended is no longer open.
+    /// Runs `then` after all earlier output of a log is in its file, and a log that has ended is closed.
     private func settle(_ path: LogPath, _ then: @escaping () -> Void) {
         guard let shard = logs[path]?.shard ?? ending[path]?.shard else {
             return then()
@@ -199,12 +195,11 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    /// What is to be run on the loop's thread, on its way there by others.
+    /// A closure for the loop's thread, passed through other threads.
     private struct OnLoop: @unchecked Sendable {
         let body: () -> Void
     }
 
-    /// The directory of a log's files.
     private func directory(of path: LogPath) throws(LogManagerError) -> DirectoryHandle {
         do throws(SystemError) {
             return try path.directory()
@@ -224,7 +219,7 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    /// Makes the file when it is absent; where it stands.
+    /// Creates the file when it is absent; returns its end.
     private func makeFile(_ path: LogPath) throws(LogManagerError) -> LogPosition {
         let directory = try directory(of: path)
         do throws(SystemError) {
@@ -260,7 +255,7 @@ public final class LogManager: @unchecked Sendable {
         _ path: LogPath,
         _ origin: LogPipe.Origin
     ) throws(LogManagerError) {
-        // The flag belongs to the end that we read from: the writer's end blocks, as QEMU expects of a file.
+        // The flag belongs to the read end: the writer's end blocks, as QEMU expects of a file.
         try? descriptor.setNonBlocking()
         let raw = descriptor.raw
         let key = key(of: path, owner)
@@ -299,7 +294,7 @@ public final class LogManager: @unchecked Sendable {
         return StreamKey(name: owner.shortName, uuid: owner.uuid, stream: stream)
     }
 
-    /// Nobody writes into a log any more.
+    /// A log has no writer any more.
     private func ended(_ path: LogPath) {
         guard let log = logs.removeValue(forKey: path) else {
             return
@@ -310,7 +305,7 @@ public final class LogManager: @unchecked Sendable {
         onChange()
     }
 
-    /// What `shard` still holds of a log goes into its file before the path is used again.
+    /// Data that `shard` still has of a log are written to its file before the path is used again.
     private func ends(_ path: LogPath, on shard: Shard) {
         endings += 1
         let number = endings
@@ -328,20 +323,18 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    // MARK: - From one process to the next
+    // MARK: - Handover to the next process
 
-    /// An open log, as one process hands it to the next.
+    /// An open log that one process passes to the next.
     public struct InheritedLog: Sendable {
-        /// Whose it is.
+        /// Its VM.
         public var owner: LogOwner
-        /// Its file.
         public var path: String
-        /// The stream that it is; nil: the process before did not say.
+        /// Its stream; nil: unknown, because the previous process was another program.
         public var stream: StreamName?
-        /// The end of the pipe to read from.
+        /// The read end of the pipe.
         public var descriptor: Int32
 
-        /// A log from its parts.
         public init(owner: LogOwner, path: String, stream: StreamName? = nil, descriptor: Int32) {
             self.owner = owner
             self.path = path
@@ -350,7 +343,7 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    /// Lets go of all logs. Those that are `passedOn` are the caller's now; of the others all that was written is read
+    /// Ends all logs. Those that are `passedOn` are returned and owned by the caller; the output of others is read
     /// first.
     public func suspend(passedOn: Bool) -> [InheritedLog] {
         defer { logs.removeAll() }
@@ -360,7 +353,7 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    /// Goes on with a log of an earlier process. `discarded` is what its keeper read of it and threw away meanwhile.
+    /// Continues a log of an earlier process. `discarded` is what its keeper read and discarded meanwhile.
     public func resume(_ log: InheritedLog, discarded: DiscardedOutput? = nil) {
         let descriptor = Descriptor(owning: log.descriptor)
         let path = LogPath(inherited: log.path, below: options.allowed)
@@ -370,7 +363,7 @@ public final class LogManager: @unchecked Sendable {
         do throws(LogManagerError) {
             try add(descriptor, log.owner, path, log.stream == nil ? .others : .ours(discarded))
         } catch {
-            capture.diagnostics.log(.error, "\(log.path): cannot go on with this log: \(error.message)")
+            capture.diagnostics.log(.error, "\(log.path): cannot continue this log: \(error.message)")
         }
     }
 }

@@ -2,23 +2,19 @@ import Capture
 import LibvirtRPC
 import SystemIO
 
-/// Which VM a log is of, as libvirtd tells it.
+/// The VM of a log, according to libvirtd.
 public struct LogOwner: Hashable, Sendable {
-    /// The hypervisor's driver: `qemu`.
     public var driver: String
-    /// The domain's UUID, canonical.
     public var uuid: String
-    /// The domain's name.
     public var name: String
 
-    /// An owner from its parts.
     public init(driver: String, uuid: String, name: String) {
         self.driver = driver
         self.uuid = uuid
         self.name = name
     }
 
-    /// The name, as far as the store takes names; the UUID tells VMs of the same begin apart.
+    /// The name, cut to the store's maximum length; the UUID distinguishes VMs with the same beginning.
     var shortName: String {
         var name = name
         while name.utf8.count > StreamKey.maximumName {
@@ -28,14 +24,12 @@ public struct LogOwner: Hashable, Sendable {
     }
 }
 
-/// Where a log stands: a file, and a byte in it.
+/// The position in a log: a file, and an offset in it.
 public struct LogPosition: Hashable, Sendable {
-    /// The file's inode.
     public var inode: UInt64
-    /// Bytes from its begin.
+    /// Bytes from its beginning.
     public var offset: UInt64
 
-    /// A position from its parts.
     public init(inode: UInt64, offset: UInt64) {
         self.inode = inode
         self.offset = offset
@@ -47,26 +41,26 @@ public struct LogPosition: Hashable, Sendable {
     }
 }
 
-/// What libvirtd can ask for (log_protocol.x): four procedures.
+/// The calls of libvirtd (log_protocol.x): four procedures.
 enum LogManagerCall: Equatable {
-    /// A pipe to write a log into, whose file is first emptied if that is asked.
+    /// Opens a pipe to write a log to; its file is emptied first if requested.
     case open(LogOwner, path: String, truncate: Bool)
-    /// How far an open log has come.
+    /// Returns the end of an open log.
     case position(path: String)
-    /// At most `maximum` bytes of a log from a position on.
+    /// Reads at most `maximum` bytes of a log from a position on.
     case read(path: String, from: LogPosition, maximum: Int)
-    /// A message of libvirtd's own, to be put into a log.
+    /// Appends a message of libvirtd's own to a log.
     case append(LogOwner, path: String, message: [UInt8])
 
-    /// The log manager's number as a program.
+    /// The program number of the log manager.
     static let program: UInt32 = 0x8753_9319
-    /// Longest string in a message (`VIR_LOG_MANAGER_PROTOCOL_STRING_MAX`).
+    /// Maximum size of a string in a message (`VIR_LOG_MANAGER_PROTOCOL_STRING_MAX`).
     static let maximumString = 4_194_304
-    /// Opens the file anew (`VIR_LOG_MANAGER_PROTOCOL_DOMAIN_OPEN_LOG_FILE_TRUNCATE`); other bits mean nothing.
+    /// Truncates the file (`VIR_LOG_MANAGER_PROTOCOL_DOMAIN_OPEN_LOG_FILE_TRUNCATE`); other bits are undefined.
     private static let truncateFlag: UInt32 = 1
 
-    /// The call that a message of ours with that header makes; `reader` stands behind the header. What follows the
-    /// arguments is ignored, as libvirt does.
+    /// Decodes the call `procedure` from `reader`, which is behind the header. Bytes after the arguments are ignored,
+    /// as in libvirt.
     init(_ procedure: Int32, _ reader: inout XDRReader) throws(LogManagerError) {
         do {
             switch procedure {

@@ -3,7 +3,7 @@ import Glibc
 import LibvirtRPC
 import SystemIO
 
-/// One client of the log manager: takes a call at a time, and sends its answer before the next is looked at.
+/// One client of the log manager: handles one call at a time, and sends its result before the next.
 final class LogManagerConnection: EventHandler {
     private let socket: Descriptor
     private let manager: LogManager
@@ -11,17 +11,16 @@ final class LogManagerConnection: EventHandler {
     private var token: EventLoop.Token?
     private var received = MessageBuffer()
     private var outgoing: [Outgoing] = []
-    /// Whether a call is being answered.
     private var isBusy = false
     private var isPumping = false
 
-    /// What is to be sent: bytes, one of them with a descriptor if there is one.
+    /// Bytes to be sent, one of them with a descriptor if there is one.
     private struct Outgoing {
         var bytes: ArraySlice<UInt8>
         var attached: LogManager.WriteEnd?
     }
 
-    /// Read at once.
+    /// Maximum size of a read.
     private static let readSize = 64 << 10
 
     init(_ socket: consuming Descriptor, manager: LogManager, onEnd: @escaping (LogManagerConnection) -> Void) {
@@ -65,7 +64,7 @@ final class LogManagerConnection: EventHandler {
         }
     }
 
-    /// Sends what is to be sent, then serves the next call that has come, until either has to be waited for.
+    /// Sends pending output, then handles the next received call, until either has to wait.
     private func pump() {
         guard !isPumping else {
             return
@@ -100,7 +99,7 @@ final class LogManagerConnection: EventHandler {
         }
     }
 
-    /// Takes the first message of what has come; whether it was there as a whole.
+    /// Handles the first received message; false when it is incomplete.
     private func takeNext() -> Bool {
         do throws(XDRReader.Malformed) {
             guard let message = try received.next() else {
@@ -120,7 +119,7 @@ final class LogManagerConnection: EventHandler {
         case (MessageHeader.keepAlive, .message) where header.procedure == MessageHeader.ping:
             put(header.answer(.message, procedure: MessageHeader.pong).message())
         case (_, .reply), (_, .message), (_, .replyWithDescriptors), (_, .stream), (_, .streamHole):
-            // Not for a server; libvirt's swallows them too.
+            // Not valid for a server; libvirt ignores them too.
             break
         case (LogManagerCall.program, .call) where header.version == MessageHeader.version && header.status == 0:
             call(header, message.body)
@@ -178,8 +177,8 @@ final class LogManagerConnection: EventHandler {
         put(header.answer(.reply).message(writer.bytes))
     }
 
-    /// The descriptor goes as a message of its own, one byte of nothing: libvirt reads the answer with read(2), by which
-    /// a descriptor that came with it would be lost.
+    /// The descriptor is sent in a message of its own, with one byte: libvirt reads the result with read(2), which
+    /// would lose a descriptor that came with it.
     private func putOpened(_ header: MessageHeader, _ log: LogManager.Opened) {
         var writer = XDRWriter()
         // One descriptor.

@@ -1,27 +1,26 @@
 import LibvirtRPC
 import SystemIO
 
-/// Why a call was refused, in libvirt's words (virnetprotocol.x, `virNetMessageError`; the codes are those of
-/// `virErrorNumber` and `virErrorDomain`). libvirtd shows the message to whoever started the VM.
+/// An error result in libvirt's form (virnetprotocol.x, `virNetMessageError`; the codes are those of `virErrorNumber`
+/// and `virErrorDomain`). libvirtd shows the message to the user who starts the VM.
 struct LogManagerError: Error, Equatable {
     var code: Int32
     var domain: Int32
     var message: String
-    /// The pattern that the message came from, and what was put into it.
+    /// The format of the message, and its argument.
     var pattern: String
     var detail: String
-    /// An errno, or -1.
     var number: Int32
 
     private static let logging: Int32 = 63
 
-    /// A system call failed (`VIR_ERR_SYSTEM_ERROR`); `what` says at what.
+    /// A system call failed (`VIR_ERR_SYSTEM_ERROR`); `what` names the operation.
     static func system(_ what: String, _ code: Int32) -> LogManagerError {
         let text = "\(what): \(SystemError("", code: code).reason)"
         return LogManagerError(code: 38, domain: logging, message: text, pattern: "%s", detail: text, number: code)
     }
 
-    /// Something that ought not to be asked (`VIR_ERR_INTERNAL_ERROR`).
+    /// An invalid request (`VIR_ERR_INTERNAL_ERROR`).
     static func `internal`(_ text: String) -> LogManagerError {
         let pattern = "internal error: "
         return LogManagerError(
@@ -34,7 +33,7 @@ struct LogManagerError: Error, Equatable {
         )
     }
 
-    /// An argument that makes no sense (`VIR_ERR_INVALID_ARG`).
+    /// An invalid argument (`VIR_ERR_INVALID_ARG`).
     static func invalidArgument(_ text: String) -> LogManagerError {
         let pattern = "invalid argument: "
         return LogManagerError(
@@ -47,18 +46,17 @@ struct LogManagerError: Error, Equatable {
         )
     }
 
-    /// A message that is none of ours (`VIR_ERR_RPC`).
+    /// A message of another protocol (`VIR_ERR_RPC`).
     static func rpc(_ text: String) -> LogManagerError {
         LogManagerError(code: 39, domain: 7, message: text, pattern: "%s", detail: text, number: -1)
     }
 
-    /// The error as it is sent.
     var payload: [UInt8] {
         var writer = XDRWriter()
         writer.put(code)
         writer.put(domain)
         writer.put(optional: message)
-        // VIR_ERR_ERROR; no domain that it is about.
+        // VIR_ERR_ERROR; no domain.
         writer.put(Int32(2))
         writer.put(UInt32(0))
         writer.put(optional: pattern)
@@ -66,7 +64,7 @@ struct LogManagerError: Error, Equatable {
         writer.put(optional: nil)
         writer.put(number)
         writer.put(Int32(-1))
-        // No network that it is about.
+        // No network.
         writer.put(UInt32(0))
         return writer.bytes
     }

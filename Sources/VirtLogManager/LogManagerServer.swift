@@ -1,7 +1,7 @@
 import Glibc
 import SystemIO
 
-/// The log manager on its sockets: takes clients, as many as it may, who are who they must be.
+/// The log manager's sockets: accepts clients of the permitted user, up to a limit.
 public final class LogManagerServer {
     private let manager: LogManager
     private let user: UInt32
@@ -13,10 +13,10 @@ public final class LogManagerServer {
     private let idleTime: Int64?
     private let onIdle: () -> Void
 
-    /// A server of `manager` for clients of the user `user`, `limit` at once.
+    /// A server of `manager` for clients of the user `user`, at most `limit` at once.
     ///
-    /// With an `idleTime`, in microseconds, `onIdle` is told once there has been no client and no open log for as long.
-    /// All on the manager's loop.
+    /// With an `idleTime`, in microseconds, `onIdle` is called after that time without clients and open logs. Runs on
+    /// the manager's loop.
     public init(
         _ manager: LogManager,
         user: UInt32,
@@ -34,14 +34,14 @@ public final class LogManagerServer {
         manager.onChange = { [weak self] in self?.countIdleTime() }
     }
 
-    /// Begins to take clients who come by `socket`.
+    /// Begins to accept clients at `socket`.
     public func listen(on socket: ListeningSocket) throws(SystemError) {
         try socket.begin(on: manager.loop) { [unowned self] connection in connect(connection) }
         sockets.append(socket)
         countIdleTime()
     }
 
-    /// Takes no more clients, and lets go of those that are there.
+    /// Stops accepting clients, and disconnects the present ones.
     public func stop() {
         sockets.forEach { $0.end() }
         sockets.removeAll()

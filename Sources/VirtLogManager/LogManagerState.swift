@@ -1,26 +1,24 @@
 import LogModel
 import SystemIO
 
-/// What one process leaves to the next that takes its place by exec: the file that virtlogd writes for itself on
-/// SIGUSR1, in its own form, so that either of the two can go on for the other.
+/// The state that one process leaves to the next image by exec: the file that virtlogd writes on SIGUSR1, in its
+/// format, so that either program can continue for the other.
 ///
-/// Seen in libvirt 9.0.0: `/run/virtlogd-restart-exec.json`; `magic` is the process, the same before and after.
+/// As in libvirt 9.0.0: `/run/virtlogd-restart-exec.json`; `magic` is the process, the same before and after.
 public struct LogManagerState: Sendable {
-    /// The sockets that libvirtd connects to.
+    /// The listening sockets.
     public var sockets: [Int32]
-    /// Descriptors that nothing is done with: clients' connections, virt-admin's socket. To be closed.
+    /// Descriptors to be closed: clients' connections, virt-admin's socket.
     public var others: [Int32]
-    /// The open logs.
     public var logs: [LogManager.InheritedLog]
 
-    /// A state from its parts.
     public init(sockets: [Int32], others: [Int32] = [], logs: [LogManager.InheritedLog]) {
         self.sockets = sockets
         self.others = others
         self.logs = logs
     }
 
-    /// The state in `text`, which is for `process`; nil when it is for another, or no such state.
+    /// Parses `text`, which is for `process`; nil when it is for another process, or malformed.
     public init?(_ text: [UInt8], of process: Int32) {
         guard let json = try? JSON(parsing: text), json["magic"]?.text == String(process) else {
             return nil
@@ -42,7 +40,7 @@ public struct LogManagerState: Sendable {
         json?.integer.flatMap { Int32(exactly: $0) }
     }
 
-    /// An open log, as it stands in `files`.
+    /// Parses an open log in `files`.
     public static func log(_ json: JSON) -> LogManager.InheritedLog? {
         guard let pipe = descriptor(json["pipefd"]), let path = json["path"]?.text, let driver = json["driver"]?.text,
             let name = json["domname"]?.text,
@@ -55,7 +53,6 @@ public struct LogManagerState: Sendable {
         return LogManager.InheritedLog(owner: owner, path: path, stream: stream, descriptor: pipe)
     }
 
-    /// The state as text, for `process`.
     public func text(for process: Int32) -> [UInt8] {
         JSON.object([
             (
@@ -96,7 +93,7 @@ public struct LogManagerState: Sendable {
         ])
     }
 
-    /// An open log as it stands in `files`.
+    /// Encodes an open log for `files`.
     public static func log(_ log: LogManager.InheritedLog) -> JSON {
         var members: [(String, JSON)] = [
             ("pipefd", .integer(Int64(log.descriptor))), ("path", .string(log.path)),
@@ -104,7 +101,7 @@ public struct LogManagerState: Sendable {
             ("domuuid", .string(log.owner.uuid)),
         ]
         if let stream = log.stream {
-            // Ours alone; virtlogd looks for what it knows.
+            // An extension; virtlogd ignores it.
             members.append(("stream", .string(stream.text)))
         }
         return .object(members)

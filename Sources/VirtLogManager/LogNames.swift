@@ -1,21 +1,21 @@
 import LogModel
 
-/// Which stream of its VM a log is: libvirtd tells a path, and nothing of what is written there.
+/// Assigns logs to streams of their VM: libvirtd provides a path, and no kind of contents.
 struct LogNames {
-    /// What the names of consoles begin with.
+    /// The prefix of consoles' streams.
     static let console = "console"
 
-    /// The streams of each VM that has logs open, by path.
+    /// The streams of each VM with open logs, by path.
     private var streams: [String: [Bytewise<String>: StreamName]] = [:]
 
     /// The stream of the log at `path`.
     ///
-    /// What libvirt has QEMU and its helpers write lies in its own folder, `…/qemu/` or, for a session, `…/qemu/log/`:
-    /// QEMU's own messages in `NAME.log`, the stream `qemu`, and those of helpers under names that libvirt gives them, as
-    /// `NAME-fs0-virtiofsd.log`, the stream `qemu-fs0-virtiofsd`. Everything else is a console, whatever it is called;
+    /// Logs of QEMU and its helpers are in libvirt's own folder, `…/qemu/` or, for a session, `…/qemu/log/`: QEMU's
+    /// messages in `NAME.log`, the stream `qemu`, and those of helpers under libvirt's names for them, such as
+    /// `NAME-fs0-virtiofsd.log`, the stream `qemu-fs0-virtiofsd`. Every other log is a console, whatever its name;
     /// consoles are numbered in the order in which they are opened, which is that of the domain's XML.
     ///
-    /// Those `besides` are other logs' of the VM, and are not given again.
+    /// The streams in `besides` belong to other logs of the VM, and are not assigned again.
     mutating func stream(of path: String, _ owner: LogOwner, besides inUse: [StreamName]) -> StreamName {
         if let known = streams[owner.uuid]?[Bytewise(path)] {
             return known
@@ -29,18 +29,18 @@ struct LogNames {
         return stream ?? .console0
     }
 
-    /// The log at `path` goes on as the stream that it was in an earlier process.
+    /// Assigns the log at `path` to the stream that it had in an earlier process.
     mutating func resume(_ path: String, _ owner: LogOwner, as stream: StreamName) {
         streams[owner.uuid, default: [:]][Bytewise(path)] = stream
     }
 
-    /// No log of the VM is open any more.
+    /// The VM has no open log any more.
     mutating func forget(_ uuid: String) {
         streams[uuid] = nil
     }
 
-    /// The helpers whose messages libvirt has written to a file beside QEMU's: `NAME-HELPER.log`, `NAME-ALIAS-HELPER.log`
-    /// or `NAME-HELPER-ALIAS.log` (libvirt's qemu_virtiofs.c, qemu_nbdkit.c, qemu_tpm.c and their like).
+    /// The helpers whose messages libvirt writes to a file beside QEMU's: `NAME-HELPER.log`, `NAME-ALIAS-HELPER.log` or
+    /// `NAME-HELPER-ALIAS.log` (libvirt's qemu_virtiofs.c, qemu_nbdkit.c, qemu_tpm.c and the like).
     private static let helpers = ["virtiofsd", "nbdkit", "swtpm", "vhost-user-gpu", "dbus", "slirp"]
 
     private static func ownStream(_ path: String, _ owner: LogOwner) -> StreamName? {
@@ -54,8 +54,8 @@ struct LogNames {
         return StreamName(String(name.prefix(64)))
     }
 
-    /// What stands between the domain's name and `.log`: nothing, or a dash and a helper's name; nil when `file` is
-    /// neither QEMU's nor a helper's.
+    /// The part between the domain's name and `.log`: empty, or a dash and a helper's name; nil when `file` belongs to
+    /// neither.
     private static func helper(of file: Substring, _ owner: LogOwner) -> String? {
         guard file.utf8.starts(with: owner.name.utf8), file.hasSuffix(".log") else {
             return nil

@@ -2,17 +2,17 @@ import Glibc
 import LogModel
 import SystemIO
 
-/// The path of a log, which comes from libvirtd, and by it from everyone who may define a domain.
+/// The path of a log. It comes from libvirtd, and so from every user who may define a domain.
 ///
 /// Two spellings of one path are one log: repeated slashes and `.` are removed. Below the folder that the administrator
-/// allows, symbolic links are refused: users of their own may write there, as nova's does.
+/// allows, symbolic links are refused: other users may write there, as nova's user may.
 struct LogPath: Hashable {
-    /// The path, without what means nothing.
+    /// The normalized path.
     @Bytewise private(set) var text: String
-    /// The allowed folder that it lies below, where links are followed; nil: everything is allowed.
+    /// The allowed folder with the file, in whose path links are followed; nil: every folder is allowed.
     @Bytewise private(set) var allowedFolder: String?
 
-    /// The path `text`, if it is below one of the folders `allowed`; nil: anywhere.
+    /// The path `text`, if it is below one of the folders `allowed`; nil: any.
     init(_ text: String, below allowed: [String]?) throws(LogManagerError) {
         let names = text.utf8.split(separator: UInt8(ascii: "/"))
         guard text.utf8.first == UInt8(ascii: "/"), !names.contains(where: { $0.elementsEqual("..".utf8) }) else {
@@ -33,8 +33,8 @@ struct LogPath: Hashable {
         allowedFolder = folder
     }
 
-    /// The path of a log that an earlier process has opened, which is served whatever is allowed now: it is a running
-    /// guest's.
+    /// The path of a log that an earlier process has opened, which is accepted whatever is allowed now: it belongs to a
+    /// running guest.
     init(inherited text: String, below allowed: [String]?) {
         do throws(LogManagerError) {
             self = try LogPath(text, below: allowed)
@@ -44,7 +44,6 @@ struct LogPath: Hashable {
         }
     }
 
-    /// The file's name.
     var name: String { DirectoryHandle.split(text).name }
 
     /// The directory of the file and its backups.
@@ -52,7 +51,7 @@ struct LogPath: Hashable {
         try DirectoryHandle(DirectoryHandle.split(text).directory, trusted: allowedFolder)
     }
 
-    /// What lies at the path; nil when nothing does, or when a link leads there.
+    /// The file at the path; nil when there is none, or a link leads there.
     var attributes: FileAttributes? {
         guard let directory = try? directory() else {
             return nil

@@ -4,13 +4,13 @@ import LogModel
 import LogStore
 import SystemIO
 
-/// An open log: the end of its pipe that we read from, on its VM's shard. What QEMU writes goes to `Capture` at once.
+/// An open log: the read end of its pipe, on its VM's shard. QEMU's output goes to `Capture` at once.
 ///
-/// QEMU writes with its machine locked, so nobody may keep it waiting. A guest that is faster than the disk waits for it
-/// all the same, as it would for any file, rather than lose what it says: while the ring is full and is being emptied,
-/// the pipe is let fill. Only when the ring is not emptied any more, for the disk is stuck, is what comes dropped.
+/// QEMU writes with its machine locked, so its writes must not block for long. A guest that is faster than the disk
+/// waits for it nevertheless, as with a file, rather than lose output: while the ring is full and being emptied, the
+/// pipe fills. Only when the ring is not emptied any more, because the disk is blocked, is output dropped.
 final class LogPipe: EventHandler, @unchecked Sendable {
-    // Sendable because all but the lets is touched on the shard's thread alone.
+    // Sendable because all but the lets is accessed on the shard's thread alone.
 
     let owner: LogOwner
     let key: StreamKey
@@ -20,16 +20,17 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     private var intake: StreamIntake?
     private var token: EventLoop.Token?
     private var pauseTimer: EventLoop.TimerToken?
-    /// How often it has rested while the ring was not emptied, and how far that was then.
+    /// The number of pauses during which the ring was not emptied, and its progress then.
     private var pauses = 0
     private var progress: UInt64 = 0
 
-    /// How long it is left alone at a time while the ring is full, in microseconds, and how often in a row when that is
-    /// not emptied.
+    /// The duration of a pause while the ring is full, in microseconds, and the number of consecutive pauses after
+    /// which a ring that is not emptied counts as blocked.
     private static let pauseTime: Int64 = 2_000
     private static let pauseLimit = 250
 
-    /// The log of `owner` that comes by `descriptor`, to be stored as `key`; `onEnd` is told when nobody writes any more.
+    /// The log of `owner` in the pipe `descriptor`, to be stored as `key`; `onEnd` is called when the pipe has no
+    /// writer any more.
     init(
         _ descriptor: consuming Descriptor,
         of owner: LogOwner,
@@ -46,17 +47,17 @@ final class LogPipe: EventHandler, @unchecked Sendable {
 
     private var isConsole: Bool { key.stream.text.hasPrefix(LogNames.console) }
 
-    /// How a log comes to us.
+    /// The history of a log.
     enum Origin {
-        /// It begins; that of a console with the machine that is switched on.
+        /// It is new; a console begins with the machine's power-on.
         case new
-        /// A process of ours had it before, and every byte but what was discarded since.
+        /// A previous process of this program had it, and stored everything but what was discarded since.
         case ours(DiscardedOutput?)
-        /// Another program had it, and what came then is in the plain file alone.
+        /// Another program had it, and wrote to the plain file only.
         case others
     }
 
-    /// Begins to drain. Shard's thread, as all below.
+    /// Begins to drain. On the shard's thread, like all methods below.
     func begin(_ options: StreamOptions, in capture: CaptureService, _ origin: Origin) throws(LogManagerError) {
         do throws(CaptureService.OpenError) {
             intake = try capture.open(key, options: options, on: shard)
@@ -86,7 +87,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         do throws(SystemError) {
             token = try shard.loop.add(descriptor.raw, for: .readable, self)
         } catch {
-            // The kernel has no memory for it just now.
+            // The kernel has no memory for it at present.
             pauseReading()
         }
     }
@@ -126,7 +127,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         return pauses == Self.pauseLimit
     }
 
-    /// Reads once; whether there was something.
+    /// Reads once; returns whether there was anything.
     private func take() -> Bool {
         switch intake?.receive(from: descriptor.raw) {
         case .bytes:
@@ -143,7 +144,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         }
     }
 
-    /// Reads what is in the pipe now, not what comes while that is done; or finds that it has ended.
+    /// Reads the present contents of the pipe, without later ones, or detects its end.
     func drain() {
         var left: Int32 = 0
         _ = ioctl(descriptor.raw, UInt(FIONREAD), &left)
@@ -152,7 +153,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         }
     }
 
-    /// Puts a message among what comes by the pipe.
+    /// Adds a message to the log.
     func put(_ message: [UInt8]) {
         message.withUnsafeBytes { intake?.put($0) }
     }
@@ -163,8 +164,8 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         intake = nil
     }
 
-    /// Lets go without an end. When it `isPassedOn` the next process goes on with the descriptor, which is the caller's
-    /// now; else all that is in the pipe is read. None when the log has ended.
+    /// Ends without a marker. When it `isPassedOn` the next process continues with the descriptor, which the caller
+    /// owns; else the contents of the pipe are read. Nil when the log has ended.
     func suspend(isPassedOn: Bool) -> Int32? {
         guard intake != nil else {
             return nil

@@ -4,18 +4,18 @@ import LogModel
 
 struct Add: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Have the daemon capture one more console.",
+        abstract: "Add a console to capture.",
         discussion: """
             The endpoint: connect:PATH a socket the VMM listens on (QEMU: socket,server=on,wait=off), listen:PATH one it \
-            connects to, tcp:ADDRESS:PORT a port it listens on, pty:PATH a pseudo-terminal, fifo:PATH a named pipe. A path \
-            is for root and the daemon's own user.
+            connects to, tcp:ADDRESS:PORT a port it listens on, pty:PATH a pseudo-terminal, fifo:PATH a named pipe. Paths \
+            are allowed for root and the daemon's own user only.
             """
     )
 
     @Argument(help: "The VM's name.")
     var vm: String
 
-    @Argument(help: "Where its console is.")
+    @Argument(help: "The console's endpoint.")
     var endpoint: String
 
     @Option(help: "Its UUID.")
@@ -24,13 +24,13 @@ struct Add: AsyncParsableCommand {
     @Option(help: "Its namespace.")
     var namespace: String?
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The stream it feeds.", valueName: "stream"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("The stream to store it as.", valueName: "stream"))
     var stream: String?
 
     @Option(help: ArgumentHelp("A plain rotated file that gets every byte too.", valueName: "path"))
     var plainFile: String?
 
-    @Flag(help: "Reach it only while somebody is on it, and keep nothing of it: its log is kept another way.")
+    @Flag(help: "Connect only while a client is joined, and do not store it: its log is stored another way.")
     var onDemand = false
 
     @OptionGroup var paths: PathOptions
@@ -52,7 +52,7 @@ struct Add: AsyncParsableCommand {
 
 struct Drop: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Have the daemon let go of a VM's console; the log stays."
+        abstract: "Remove a VM's console; the log stays."
     )
 
     @Argument(help: "The VM's name.")

@@ -13,7 +13,7 @@ struct Boots: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "text or json.")
     var output: ListFormat = .text
 
-    @Flag(help: "The VM that had the name before this one.")
+    @Flag(help: "The previous VM of that name.")
     var previousInstance = false
 
     @OptionGroup var times: TimeOptions
@@ -37,7 +37,7 @@ struct Boots: AsyncParsableCommand {
             return
         }
         guard !boots.isEmpty else {
-            Output.error("no boot of \(Terminal.safe(vm)) was seen")
+            Output.error("\(Terminal.safe(vm)) has no recorded boot")
             return
         }
         let rows = boots.enumerated().map { place, boot in

@@ -4,23 +4,23 @@ import GuestlogService
 
 struct Config: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Check a configuration file, or show what counts.",
+        abstract: "Check a configuration file, or show the effective configuration.",
         subcommands: [Check.self, Show.self]
     )
 
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say whether the file is right; what is wrong, and where."
+            abstract: "Check a configuration file; report errors with their lines."
         )
 
-        @Argument(help: "The file; by default the one that counts.")
+        @Argument(help: "The file; by default the one in effect.")
         var file: String?
 
         @OptionGroup var paths: PathOptions
 
         func run() throws {
             guard let chosen = file ?? paths.configurationFile else {
-                try Output.write("no configuration file; the defaults count\n")
+                try Output.write("no configuration file; the defaults apply\n")
                 return
             }
             let conflicts = try Configuration(file: chosen).conflicts
@@ -28,13 +28,13 @@ struct Config: ParsableCommand {
                 conflicts.forEach { Output.error("\($0)") }
                 throw ExitCode.wrongUse
             }
-            try Output.write("\(chosen): fine\n")
+            try Output.write("\(chosen): valid\n")
         }
     }
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show the settings that count, the file's and the defaults."
+            abstract: "Show the effective configuration, defaults included."
         )
 
         @OptionGroup var paths: PathOptions

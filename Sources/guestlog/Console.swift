@@ -5,22 +5,22 @@ import SystemIO
 
 struct Console: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Join a VM's console; ^] leaves.",
+        abstract: "Join a VM's console; ^] leaves it.",
         discussion: """
-            Everything goes on being logged. Several may watch, one writes. What is typed is not stored; what the guest \
-            answers is. When the daemon is replaced or restarted, the console is joined again; what is typed meanwhile is \
-            dropped. Input that does not come from a terminal is refused when it would not reach the guest; exit status 0 \
-            says that all of it was handed to the console.
+            The console stays captured. Several clients may watch, one writes. Input is not stored; the guest's output \
+            is. When the daemon is replaced or restarted, the console is joined again; input in the meantime is \
+            dropped. Input from a pipe or file is refused when it would not reach the guest; exit status 0 \
+            means that all of it was passed to the console.
             """
     )
 
     @Argument(help: "The VM: name or UUID.")
     var vm: String
 
-    @Flag(help: "Only look.")
+    @Flag(help: "Watch only.")
     var watch = false
 
-    @Flag(help: "Take the right to write from whoever has it.")
+    @Flag(help: "Take the right to write from the current writer.")
     var steal = false
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The console's stream.", valueName: "stream"))
@@ -28,10 +28,10 @@ struct Console: AsyncParsableCommand {
 
     @OptionGroup var paths: PathOptions
 
-    /// ^], telnet's and virsh's way out.
+    /// ^], as in telnet and virsh.
     static let escape: UInt8 = 0x1d
 
-    /// Microseconds for which a daemon that was started anew may not know the console yet.
+    /// Microseconds for which a newly started daemon may not have found the console yet.
     private static let discoveryTime: Int64 = 2_000_000
 
     func validate() throws {
@@ -58,12 +58,12 @@ struct Console: AsyncParsableCommand {
     private func target(isInteractive: Bool) -> RequestTarget {
         var parameters = ["mode": [watch ? "watch" : steal ? "steal" : "write"]]
         parameters["stream"] = stream.map { [$0] }
-        // What comes from a pipe is all there is: it reaches the guest, or is refused.
+        // Piped input is complete: it reaches the guest, or is refused.
         parameters["strict"] = isInteractive || watch ? nil : ["1"]
         return RequestTarget(["v1", "vms", vm, "console"], parameters)
     }
 
-    /// Is on the console until the input ends, joining again whenever the daemon went away.
+    /// Stays on the console until the input ends; rejoins whenever the daemon went away.
     private func stay(on client: ControlClient, isInteractive: Bool) async throws {
         let target = target(isInteractive: isInteractive)
         let input = ConsoleInput(isTerminal: isInteractive, isDropped: watch)
@@ -85,19 +85,19 @@ struct Console: AsyncParsableCommand {
                     return
                 }
                 guard isInteractive || watch else {
-                    throw APIError(503, "\(words) before all input was handed over")
+                    throw APIError(503, "\(words) before all input was passed on")
                 }
             } catch let error as ControlClient.Unreachable {
                 guard !isFirst || input.isJoined else {
                     throw error
                 }
             } catch let error as APIError where isInteractive || watch {
-                // A daemon that has just been started may find the console in a moment.
+                // A daemon that has just started may find the console shortly.
                 guard !isFirst, reconnection.lostFor < Self.discoveryTime else {
                     throw error
                 }
             } catch  where input.isJoined && (isInteractive || watch) {
-                // The connection broke.
+                // The connection was lost.
             }
             if input.isJoined {
                 isFirst = false
@@ -105,11 +105,11 @@ struct Console: AsyncParsableCommand {
             }
             input.leave()
             if !reconnection.isLost {
-                let words = "guestlog is being replaced or restarted; reconnecting; what is typed meanwhile is dropped"
+                let words = "guestlog is being replaced or restarted; reconnecting; input is dropped until then"
                 Output.error(words + (isInteractive ? "\r" : ""), prefix: isInteractive ? "\r\n-- " : "-- ")
             }
             guard await reconnection.wait() else {
-                throw ControlClient.Unreachable(socket: client.socket, reason: "it did not come back within a minute")
+                throw ControlClient.Unreachable(socket: client.socket, reason: "no reconnection within a minute")
             }
             if input.hasEnded {
                 return

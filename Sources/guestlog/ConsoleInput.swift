@@ -2,8 +2,8 @@ import Glibc
 import Synchronization
 import SystemIO
 
-/// Standard input on its way to a console: read on a thread of its own, for reading it blocks, and given to the session
-/// that has joined. Without one, what is typed is dropped.
+/// Reads standard input on a thread of its own, because reads block, and passes it to the joined session. Without a
+/// session, input is dropped.
 final class ConsoleInput: Sendable {
     private struct State {
         var session: AsyncStream<[UInt8]>.Continuation?
@@ -16,7 +16,7 @@ final class ConsoleInput: Sendable {
     private let isDropped: Bool
     private let state = Mutex(State())
 
-    /// Input from a terminal ends with ^], other input with its end. With `isDropped` nothing of it is given to anyone.
+    /// Input from a terminal ends with ^], other input with its end. With `isDropped` all input is dropped.
     init(isTerminal: Bool, isDropped: Bool) {
         self.isTerminal = isTerminal
         self.isDropped = isDropped
@@ -24,10 +24,10 @@ final class ConsoleInput: Sendable {
 
     /// Whether a session has joined.
     var isJoined: Bool { state.withLock(\.isJoined) }
-    /// Whether nothing more comes.
+    /// Whether the input has ended.
     var hasEnded: Bool { state.withLock(\.hasEnded) }
 
-    /// The input of the next session.
+    /// The input for the next session.
     func begin() -> AsyncStream<[UInt8]> {
         let (stream, session) = AsyncStream<[UInt8]>.makeStream()
         state.withLock { state in
@@ -43,8 +43,8 @@ final class ConsoleInput: Sendable {
         return stream
     }
 
-    /// The session has joined: from now on it gets what is read. Input that is no terminal's is read from now on: there
-    /// is nobody to type it again.
+    /// The session has joined: it gets input that is read from now on. Input that is not from a terminal is read from
+    /// now on only, because it cannot be typed again.
     func join() {
         state.withLock { $0.isJoined = true }
         if !isTerminal, !isDropped {

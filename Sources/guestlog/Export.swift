@@ -20,7 +20,7 @@ struct Export: AsyncParsableCommand {
 
     func run() async throws {
         guard let chosen = OutputFormat(word: format) else {
-            throw ValidationError("\(Terminal.safe(format)) is no format; there are \(OutputFormat.names)")
+            throw ValidationError("unknown format \(Terminal.safe(format)): use one of \(OutputFormat.names)")
         }
         try Output.checkTerminal(chosen)
         let store = try await paths.readableStore()

@@ -12,10 +12,10 @@ import SystemIO
 struct Guestlog: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "guestlog",
-        abstract: "Keep everything a virtual machine says, and hand it to whoever needs it.",
+        abstract: "Capture, store and show the console output of virtual machines.",
         discussion: """
-            Exit status: 0 done (an empty log is fine), 1 --grep, --severity or wait matched nothing, 2 wrong use, \
-            3 the daemon or the store is out of reach, 4 verify found damage; run exits as its command.
+            Exit status: 0 success (an empty log is not an error), 1 --grep, --severity or wait matched nothing, 2 wrong \
+            use, 3 the daemon or the store cannot be reached, 4 verify found damage; run exits with its command's status.
             """,
         version: Daemon.version,
         groupedSubcommands: [
@@ -46,16 +46,16 @@ struct Guestlog: AsyncParsableCommand {
         }
     }
 
-    /// What was typed; a link to this program that is named virtlogd is that daemon.
+    /// The command line; when the program is invoked as virtlogd, it is that daemon.
     private static func typed() -> [String] {
         let typed = commandLine()
         let isVirtlogd = typed.first?.split(separator: "/").last == "virtlogd"
         return words((isVirtlogd ? ["virtlogd"] : []) + typed.dropFirst())
     }
 
-    /// The words this process was started with, by the kernel's account (proc_pid_cmdline(5)). Swift's own finds them
-    /// below the environment on the stack, and finds nothing when a preloaded library has moved that; then there are no
-    /// words before the program's.
+    /// The arguments of this process as the kernel reports them (proc_pid_cmdline(5)). Swift finds its own below the
+    /// environment on the stack, and finds none when a preloaded library has moved the environment; then there are no
+    /// arguments before the program's.
     private static func commandLine() -> [String] {
         let file = try? StoredFile("/proc/self/cmdline", .read, on: LinuxFileSystem())
         guard let bytes = try? file?.read(at: 0, count: LinuxFileSystem.smallFileLimit), bytes.last == 0 else {
@@ -65,8 +65,8 @@ struct Guestlog: AsyncParsableCommand {
             .map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// What was typed, with the latest boot put behind a bare -b, as journalctl reads it: the parser knows no option
-    /// that takes a number or nothing.
+    /// The command line, with the latest boot added behind a bare -b, as in journalctl: the parser supports no option
+    /// with an optional number.
     private static func words(_ typed: [String]) -> [String] {
         var words: [String] = []
         let own = typed.prefix { $0 != "--" }
@@ -114,7 +114,7 @@ extension ExitCode {
     static let nothingMatched = ExitCode(1)
     /// `verify` found damage.
     static let damageFound = ExitCode(4)
-    /// The command line, or what it names, is wrong.
+    /// The command line is invalid, or what it names does not exist.
     static let wrongUse = ExitCode(2)
     /// The daemon or the store cannot be reached.
     static let outOfReach = ExitCode(3)

@@ -3,10 +3,10 @@ import GuestlogService
 
 struct Keep: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run a daemon of Guestlog's, and start it again with all its consoles and logs when it dies.",
+        abstract: "Run a Guestlog daemon, and restart it with all its consoles and logs after a crash.",
         discussion: """
-            What systemd does where there is one: guestlog keep -- guestlog virtlogd, or -- guestlog serve. Guests notice \
-            nothing of a daemon that was killed. Signals are passed on; exits as the daemon does when that was told to.
+            For hosts without systemd: guestlog keep -- guestlog virtlogd, or -- guestlog serve. Guests do not notice a \
+            crash of the daemon. Signals are passed on; exits with the daemon's status when that was told to end.
             """
     )
 

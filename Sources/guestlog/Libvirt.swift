@@ -1,19 +1,19 @@
 import ArgumentParser
 import GuestlogService
 
-/// Working beside libvirt, and in place of its log daemon.
+/// The integration with libvirt.
 struct Libvirt: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Take the place of libvirt's log daemon, give it back, and have domains logged.",
+        abstract: "Replace libvirt's log daemon, restore it, and configure domains' logs.",
         subcommands: [Adopt.self, Release.self, LibvirtXML.self]
     )
 
     struct Adopt: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Take over all logs of the virtlogd that runs; guests run on, and no byte is lost.",
+            abstract: "Take over all logs of the running virtlogd; guests continue, and no byte is lost.",
             discussion: """
-                A link to this program takes virtlogd's place, which is kept beside it as virtlogd.libvirt; then the \
-                process is told to begin anew from there (SIGUSR1). Its socket and its logs stay.
+                Replaces virtlogd by a link to this program, keeps it beside the link as virtlogd.libvirt, and has the \
+                process execute the link (SIGUSR1). Its socket and its logs stay open.
                 """
         )
 
@@ -22,26 +22,26 @@ struct Libvirt: ParsableCommand {
         func run() throws {
             let done = try daemon.takeOver().adopt()
             try Output.write(
-                "process \(done.process) is Guestlog now, with \(done.logs) logs; \(done.path) leads to it\n"
+                "process \(done.process) runs Guestlog now, with \(done.logs) logs; \(done.path) is a link to it\n"
             )
         }
     }
 
     struct Release: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Give all logs back to virtlogd; guests run on, and no byte is lost."
+            abstract: "Return all logs to virtlogd; guests continue, and no byte is lost."
         )
 
         @OptionGroup var daemon: LogDaemonOptions
 
         func run() throws {
             let done = try daemon.takeOver().release()
-            try Output.write("process \(done.process) is virtlogd again, with \(done.logs) logs\n")
+            try Output.write("process \(done.process) runs virtlogd again, with \(done.logs) logs\n")
         }
     }
 }
 
-/// Which log daemon is meant.
+/// The log daemon to act on.
 struct LogDaemonOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The file with the daemon's process id, if not libvirt's.", valueName: "path"))
     var pidFile: String?

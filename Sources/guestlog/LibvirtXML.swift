@@ -3,22 +3,22 @@ import Glibc
 import Platforms
 import SystemIO
 
-/// A domain's XML, with a log for its serial console or without.
+/// Edits the `<log>` of the serial console in a domain's XML.
 struct LibvirtXML: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "xml",
         abstract: "Add a <log> to a domain's serial console, or remove it.",
         discussion: """
-            Reads the XML from standard input and writes it, changed, to standard output; all else in it stays as it is. \
-            With --domain it is libvirt's own definition that is read and changed; a domain that runs has the log from \
-            its next start on.
+            Reads the XML from standard input and writes it, edited, to standard output; the rest of it is not changed. \
+            With --domain, edits libvirt's own definition; a running domain has the log from its next start \
+            on.
             """
     )
 
-    @Option(help: ArgumentHelp("The domain to change, by its name or UUID.", valueName: "name"))
+    @Option(help: ArgumentHelp("The domain to edit, by its name or UUID.", valueName: "name"))
     var domain: String?
 
-    @Option(help: ArgumentHelp("Where libvirt is.", valueName: "uri"))
+    @Option(help: ArgumentHelp("The libvirt connection URI.", valueName: "uri"))
     var connect: String?
 
     @Option(
@@ -31,10 +31,10 @@ struct LibvirtXML: ParsableCommand {
 
     func validate() throws {
         if remove, file != nil {
-            throw ValidationError("--file says where a log is to be; it goes not with --remove")
+            throw ValidationError("--file cannot be combined with --remove")
         }
         if connect != nil, domain == nil {
-            throw ValidationError("--connect goes with --domain")
+            throw ValidationError("--connect requires --domain")
         }
     }
 
@@ -57,7 +57,7 @@ struct LibvirtXML: ParsableCommand {
             return try xml.removeLog()
         }
         guard let place = file ?? xml.name.map({ "/var/log/libvirt/qemu/\($0)-serial0.log" }) else {
-            throw ValidationError("the domain has no name: say with --file where its log is to be")
+            throw ValidationError("the domain has no name: set the log's path with --file")
         }
         return try xml.addLog(file: place)
     }
@@ -66,7 +66,7 @@ struct LibvirtXML: ParsableCommand {
         switch change {
         case .added: "a log was added"
         case .changed: "the log was changed"
-        case .alreadyThere: "the log is there already"
+        case .alreadyThere: "the log exists already"
         case .removed: "the log was removed"
         case .notThere: "there is no log"
         }

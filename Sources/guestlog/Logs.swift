@@ -8,7 +8,7 @@ import SystemIO
 
 struct Logs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show what VMs said.",
+        abstract: "Show the logs of VMs.",
         discussion: """
             Times: 10m, 2h30m, yesterday, "2026-11-20 17:00", RFC 3339, @seconds. Several streams are merged by time \
             and prefixed.
@@ -18,7 +18,7 @@ struct Logs: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The VMs: their names, UUIDs, or beginnings of UUIDs.", valueName: "vm"))
     var vms: [String] = []
 
-    @Flag(name: .shortAndLong, help: "Go on as the VM says more.")
+    @Flag(name: .shortAndLong, help: "Follow new output.")
     var follow = false
 
     @Option(name: [.customShort("S"), .long], help: ArgumentHelp("Begin at this time.", valueName: "time"))
@@ -43,7 +43,7 @@ struct Logs: AsyncParsableCommand {
         name: .shortAndLong,
         parsing: .unconditional,
         help: ArgumentHelp(
-            "One boot only: 0 or nothing the latest, -1 the one before, 1 the oldest kept.",
+            "One boot only: 0 or no number the latest, -1 the one before, 1 the oldest stored.",
             valueName: "n"
         )
     )
@@ -57,7 +57,7 @@ struct Logs: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "This severe or more: emerg, alert, crit, err, warning, notice, info, debug.",
+            "This severity or worse: emerg, alert, crit, err, warning, notice, info, debug.",
             valueName: "s"
         )
     )
@@ -81,13 +81,16 @@ struct Logs: AsyncParsableCommand {
     @Flag(help: "All VMs.")
     var all = false
 
-    @Flag(inversion: .prefixedNo, help: "Put VM and stream before each line; by default when there are several.")
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Put VM and stream before each line; by default when there are several streams."
+    )
     var prefix: Bool?
 
-    @Option(help: ArgumentHelp("Go on where --show-cursor ended.", valueName: "cursor"))
+    @Option(help: ArgumentHelp("Resume at a cursor from --show-cursor.", valueName: "cursor"))
     var cursor: String?
 
-    @Flag(help: "Say at the end where to go on.")
+    @Flag(help: "Print a cursor to resume at.")
     var showCursor = false
 
     @Option(help: ArgumentHelp("auto, always, never.", valueName: "when"))
@@ -95,10 +98,10 @@ struct Logs: AsyncParsableCommand {
 
     @OptionGroup var times: TimeOptions
 
-    @Flag(help: "The VM that had the name before this one.")
+    @Flag(help: "The previous VM of that name.")
     var previousInstance = false
 
-    @Flag(help: "Write the guest's own bytes (cri, export, raw) to a terminal all the same.")
+    @Flag(help: "Write raw guest bytes (cri, export, raw) to a terminal anyway.")
     var force = false
 
     @OptionGroup var paths: PathOptions
@@ -109,19 +112,19 @@ struct Logs: AsyncParsableCommand {
 
     func validate() throws {
         if vms.isEmpty, !all {
-            throw ValidationError("name a VM, or say --all; guestlog vms lists them")
+            throw ValidationError("a VM is missing: name one, or use --all; list the VMs with guestlog vms")
         }
         if previous, boot != nil {
-            throw ValidationError("-p is -b -1; give one of them")
+            throw ValidationError("-p means -b -1 and cannot be combined with -b")
         }
         if let format = OutputFormat(word: output), !force {
-            try Output.checkTerminal(format, remedy: "write them to a file, or say --force")
+            try Output.checkTerminal(format, remedy: "write them to a file, or use --force")
         }
         if grep.count > 1 {
-            throw ValidationError("--grep was given \(grep.count) times; one pattern finds either: 'this|that'")
+            throw ValidationError("--grep was given \(grep.count) times; combine the patterns in one: 'this|that'")
         }
         if let head, head < 0 {
-            throw ValidationError("--head \(head): a whole number from 0 was expected")
+            throw ValidationError("--head \(head): must be a whole number, 0 or more")
         }
     }
 
@@ -168,7 +171,7 @@ struct Logs: AsyncParsableCommand {
         return request
     }
 
-    // MARK: - From the store at hand
+    // MARK: - From the local store
 
     private func answer(_ request: LogRequest, from store: Store) async throws {
         let query = try request.open(store, now: presentMoment())
@@ -184,7 +187,7 @@ struct Logs: AsyncParsableCommand {
         if follow, head == nil, limitBytes == nil {
             var endsLine = true
             trailers = try await client.follow(target, onLost: Output.logReconnecting) {
-                // A line that goes on is in two pieces: the second may not pass for something else.
+                // The second piece of a continued line must not look like a line of its own.
                 if request.rendering.format.isHuman, !endsLine {
                     try Output.write("\n")
                 }
@@ -210,7 +213,7 @@ struct Logs: AsyncParsableCommand {
         }
     }
 
-    /// journalctl's habits get a hint where ours differ.
+    /// Adds a hint for habits from journalctl where the options differ.
     private func hint(for error: QueryError) -> any Error {
         if previous, let word = vms.first(where: { Severity(word: $0) != nil }) {
             return ValidationError("\(error); did you mean --severity \(word)? Here -p is --previous")

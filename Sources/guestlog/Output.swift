@@ -5,7 +5,7 @@ import SystemIO
 
 /// Standard output and error, without buffering of our own.
 enum Output {
-    /// Whoever read our output went away; that is no failure of ours.
+    /// The reader of standard output has closed it; that is not an error.
     struct Closed: Error {
         let code: Int32 = 0
     }
@@ -41,33 +41,32 @@ enum Output {
         try write(Array(text.utf8))
     }
 
-    /// Says `message` on standard error.
+    /// Writes `message` to standard error.
     static func error(_ message: String, prefix: String = "guestlog: ") {
         let line = Array((prefix + message + "\n").utf8)
         _ = line.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
-    /// Says that the daemon went away, and is awaited.
+    /// Reports that the daemon has gone away and the command reconnects.
     static func logReconnecting() {
         error("guestlog is being replaced or restarted; reconnecting")
     }
 
-    /// Whether standard output is a terminal.
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
-    /// Refuses to write the guest's bytes as they are to a terminal; `remedy` is what to do instead.
+    /// Refuses to write raw guest bytes to a terminal; `remedy` is what to do instead.
     static func checkTerminal(_ format: OutputFormat, remedy: String = "write them to a file") throws {
         if format.isVerbatim, isTerminal {
-            throw ValidationError("the guest's own bytes can take a terminal over; \(remedy)")
+            throw ValidationError("raw guest bytes can take over a terminal; \(remedy)")
         }
     }
 
-    /// Whether a terminal wants colour: NO_COLOR is not set, and it is not a dumb one.
+    /// Whether standard output is a terminal with colours: NO_COLOR is not set, and TERM is not dumb.
     static var wantsColor: Bool {
         isTerminal && getenv("NO_COLOR") == nil && getenv("TERM").map { String(cString: $0) != "dumb" } ?? false
     }
 
-    /// Columns of text, as wide as their widest cell; the last is not padded.
+    /// Formats columns as wide as their widest cell; the last is not padded.
     static func table(_ rows: [[String]]) -> String {
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in rows.map { $0.count > column ? $0[column].count : 0 }.max() ?? 0 }
@@ -79,7 +78,7 @@ enum Output {
         }.joined()
     }
 
-    /// Bytes as people read them: `1.5M`.
+    /// A number of bytes for display, such as `1.5M`.
     static func size(_ bytes: Int64) -> String {
         let units = ["B", "K", "M", "G", "T"]
         var value = Double(bytes)

@@ -6,7 +6,7 @@ import LogModel
 import LogStore
 import SystemIO
 
-/// The options every command takes: where store, daemon and configuration are.
+/// The options that every command has: the store, the daemon's socket, the configuration.
 struct PathOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The store's folder (GUESTLOG_STORE).", valueName: "dir"))
     var store: String?
@@ -17,20 +17,20 @@ struct PathOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The configuration file (GUESTLOG_CONFIG).", valueName: "file"))
     var config: String?
 
-    /// Where the configuration lies when nobody says otherwise, for root.
+    /// The default configuration file.
     static let standardFile = "/etc/guestlog/guestlog.yaml"
 
-    /// The configuration file that counts: named, or the standard one if it is there.
+    /// The effective configuration file: named, or the default one if it exists.
     var configurationFile: String? {
         let named = config ?? getenv("GUESTLOG_CONFIG").map { String(cString: $0) }
-        // The standard one may be absent, though the service's unit names it.
+        // The default one may be absent, though the service's unit names it.
         if let named, named != Self.standardFile {
             return named
         }
         return access(Self.standardFile, F_OK) == 0 ? Self.standardFile : nil
     }
 
-    /// The configuration, with what the command line says put over it.
+    /// The configuration, with the command line's options applied.
     func configuration() throws -> Configuration {
         var configuration = try configurationFile.map { try Configuration(file: $0) } ?? Configuration()
         configuration.store = store ?? configuration.store
@@ -40,19 +40,19 @@ struct PathOptions: ParsableArguments {
         return configuration
     }
 
-    /// The daemon.
+    /// A client of the daemon.
     func client() throws -> ControlClient {
         ControlClient(socket: try configuration().socket)
     }
 
-    /// Where a command finds the log.
+    /// Where a command reads the log.
     struct Source {
         /// The store, when this process may read it.
         var store: Store?
-        /// The daemon, when there is one that keeps this store, or when nothing else can answer.
+        /// The daemon, when it keeps this store, or when nothing else can answer.
         var daemon: ControlClient?
 
-        /// The daemon, which is there where the store is not.
+        /// The daemon, which is set where the store is not.
         var client: ControlClient {
             get throws {
                 guard let daemon else {
@@ -63,11 +63,11 @@ struct PathOptions: ParsableArguments {
         }
     }
 
-    /// Where to read, by one rule for all commands.
+    /// Determines where to read, by one rule for all commands.
     ///
-    /// The store is that of --store, else of GUESTLOG_STORE, else of the configuration. A daemon at the socket that
-    /// keeps another one is mentioned when the store was named, and believed when it was not: then the store is the
-    /// daemon's. With --socket alone the daemon answers.
+    /// The store is that of --store, else of GUESTLOG_STORE, else of the configuration. When the daemon at the socket
+    /// keeps another store, a named store is read with a notice, and an unnamed one gives way to the daemon's. With
+    /// --socket alone the daemon answers.
     func source() async throws -> Source {
         let configuration = try configuration()
         let daemon = ControlClient(socket: configuration.socket)
@@ -114,8 +114,8 @@ struct PathOptions: ParsableArguments {
         var description: String {
             let root = Terminal.safe(root)
             switch code {
-            case ENOENT: return "there is no store at \(root); --store names another"
-            case ENOTDIR: return "\(root) is no store: it is not a folder"
+            case ENOENT: return "there is no store at \(root); use --store for another"
+            case ENOTDIR: return "\(root) is not a store: it is not a folder"
             default: return "the store \(root) cannot be read by this user: \(String(cString: strerror(code)))"
             }
         }
@@ -135,7 +135,7 @@ struct PathOptions: ParsableArguments {
         return Store(root: root)
     }
 
-    /// Whether both paths lead to one folder.
+    /// Whether both paths lead to the same folder.
     private static func areSame(_ path: String, _ other: String) -> Bool {
         var (one, two) = (stat(), stat())
         guard path != other, stat(path, &one) == 0, stat(other, &two) == 0 else {

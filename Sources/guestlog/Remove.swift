@@ -4,10 +4,10 @@ import ControlAPI
 struct Remove: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rm",
-        abstract: "Say that a VM was deleted.",
+        abstract: "Record that a VM was deleted.",
         discussion: """
-            Its consoles are let go, its log is kept for seven more days (retention: deleted:), and the next VM of its \
-            name begins a log of its own; --previous-instance reaches this one.
+            Removes its consoles, keeps its log for seven more days (retention: deleted:), and begins a new log for the \
+            next VM of its name; --previous-instance selects this one.
             """
     )
 

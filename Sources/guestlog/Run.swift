@@ -5,10 +5,10 @@ import SystemIO
 
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run one VM under capture in the foreground: no daemon, no configuration.",
+        abstract: "Run one VM under capture in the foreground, without a daemon.",
         discussion: """
             The command gets a terminal of its own as the VM's console (qemu -nographic, -serial stdio, Firecracker, \
-            anything that talks on its standard streams); this terminal is one more watcher. Exits as the command does; \
+            any program that uses its standard streams); this terminal watches it. Exits with the command's status; \
             127 when there is no such command. SIGTERM, SIGINT and SIGHUP are passed on to it.
             """
     )
@@ -48,7 +48,7 @@ struct Run: ParsableCommand {
         throw ExitCode(status)
     }
 
-    /// Refuses what cannot be a VM's name. Arguments come decoded, with U+FFFD where they are not UTF-8.
+    /// Throws for an invalid VM name. Arguments arrive decoded, with U+FFFD where they are not UTF-8.
     private static func check(_ name: String) throws {
         var fault = VMIdentity.fault(inName: name)
         let arguments = UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).compactMap {
@@ -59,7 +59,7 @@ struct Run: ParsableCommand {
             fault = "UTF-8"
         }
         if let fault {
-            Output.error("a VM's name is \(fault): '\(Terminal.safe(name))' is not; say another with --name")
+            Output.error("a VM's name must be \(fault), not '\(Terminal.safe(name))'; set another with --name")
             throw ExitCode.wrongUse
         }
     }

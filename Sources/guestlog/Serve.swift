@@ -4,10 +4,10 @@ import SystemIO
 
 struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Capture consoles until stopped: the daemon.",
+        abstract: "Run the daemon, which captures consoles.",
         discussion: """
-            Speaks systemd's protocols (Type=notify, socket activation, watchdog, descriptor store). SIGHUP reads the \
-            configuration again, SIGUSR2 replaces the running program by the one on disk without losing a byte.
+            Supports systemd's protocols (Type=notify, socket activation, watchdog, descriptor store). SIGHUP reloads the \
+            configuration, SIGUSR2 replaces the running program by the one on disk without losing a byte.
             """
     )
 

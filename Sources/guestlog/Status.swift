@@ -3,7 +3,7 @@ import ControlAPI
 import LogModel
 
 struct Status: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Say how the daemon is, and what is wrong.")
+    static let configuration = CommandConfiguration(abstract: "Show the daemon's state and problems.")
 
     @Option(name: .shortAndLong, help: "text or json.")
     var output: ListFormat = .text

@@ -1,14 +1,14 @@
 import Glibc
 import TextFormats
 
-/// The terminal this process runs in.
+/// The terminal of this process.
 enum Terminal {
-    /// `text` without anything a terminal would act on.
+    /// `text` without characters that a terminal acts on.
     static func safe(_ text: String) -> String {
         String(decoding: TerminalEscaper.escape(Array(text.utf8), style: .field), as: UTF8.self)
     }
 
-    /// Lets every key through as it is, until `restore`. Nil when standard input is no terminal.
+    /// Sets raw mode until `restore`; returns the mode before, nil when standard input is not a terminal.
     static func makeRaw() -> termios? {
         var mode = termios()
         guard tcgetattr(STDIN_FILENO, &mode) == 0 else {
@@ -20,8 +20,8 @@ enum Terminal {
         return before
     }
 
-    /// Gives the terminal back as it was: modes, colours, character set, cursor, screen; the guest may have changed
-    /// them all.
+    /// Restores the terminal's modes, colours, character set, cursor and screen, all of which the guest may have
+    /// changed.
     static func restore(_ mode: termios?) {
         guard var mode else {
             return

@@ -2,12 +2,12 @@ import ArgumentParser
 import LogModel
 import Query
 
-/// How times are shown: by the clocks here, as in journalctl.
+/// How times are shown: in local time, as in journalctl, or in UTC.
 struct TimeOptions: ParsableArguments {
-    @Flag(help: "Times in UTC, not by the clocks here.")
+    @Flag(help: "Show times in UTC instead of local time.")
     var utc = false
 
-    /// An RFC 3339 time of the API's as a table has it, to the second; `-` when there is none.
+    /// An RFC 3339 time of the API for a table, to the second; `-` when there is none.
     func words(_ text: String?) -> String {
         let now = presentMoment()
         guard let text, let moment = try? TimeWords.parse(text, now: now, zone: .utc) else {

@@ -2,20 +2,20 @@ import ArgumentParser
 import ControlAPI
 import LogModel
 
-/// Tokens for those who come to the API over the network.
+/// Tokens for network clients of the API.
 struct Token: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Manage API tokens, for access over the network.",
-        discussion: "For root and the daemon's own user.",
+        discussion: "Allowed for root and the daemon's own user only.",
         subcommands: [Add.self, List.self, Revoke.self]
     )
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a token. It is shown this once.",
+            abstract: "Create a token. It is shown once.",
             discussion: """
-                It goes into Authorization: Bearer, or X-Auth-Token. A VM that the token does not name does not exist \
-                for whoever holds it.
+                Clients send it in Authorization: Bearer, or X-Auth-Token. VMs that the token does not name are treated as \
+                absent.
                 """
         )
 
@@ -25,7 +25,7 @@ struct Token: ParsableCommand {
         @Option(help: ArgumentHelp("VMs, as a pattern or a UUID; may be repeated. [all]", valueName: "pattern"))
         var vm: [String] = []
 
-        @Option(help: "What to call it.")
+        @Option(help: "A label.")
         var name: String?
 
         @Option(help: ArgumentHelp("Lifetime, as 90d; without it the token never expires.", valueName: "duration"))
@@ -49,7 +49,7 @@ struct Token: ParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show all tokens, but for their secrets.")
+        static let configuration = CommandConfiguration(abstract: "List all tokens, without their secrets.")
 
         @Option(name: .shortAndLong, help: "text or json.")
         var output: ListFormat = .text
@@ -78,7 +78,7 @@ struct Token: ParsableCommand {
 
     struct Revoke: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Revoke tokens: what they have begun is closed at once."
+            abstract: "Revoke tokens, and close their sessions at once."
         )
 
         @Argument(help: "Their ids, as list shows them.")

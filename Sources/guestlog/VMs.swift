@@ -25,14 +25,14 @@ struct VMs: AsyncParsableCommand {
             return
         }
         guard !vms.isEmpty else {
-            Output.error("no VM has said anything yet")
+            Output.error("no VM has produced output yet")
             return
         }
         let header = ["NAME", "STATE", "BOOTS", "FIRST", "LAST", "TEXT", "STORED", "LOST", "PROBLEM"]
         try Output.write(Output.table([header] + vms.map(row)))
     }
 
-    /// The daemon knows more: who is connected just now. It is asked where it keeps the store that is read.
+    /// The daemon also knows which consoles are connected. It is asked when it keeps the store that is read.
     private func vms() async throws -> [JSON] {
         let source = try await paths.source()
         if let daemon = source.daemon {
@@ -57,7 +57,6 @@ struct VMs: AsyncParsableCommand {
     }
 }
 
-/// How a list is written.
 enum ListFormat: String, ExpressibleByArgument, CaseIterable {
     case text, json
 }

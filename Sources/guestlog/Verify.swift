@@ -7,7 +7,7 @@ import Query
 
 struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Read everything that is stored and check every checksum.",
+        abstract: "Read the whole store and verify every checksum.",
         discussion: "Exit status 4 when something is damaged. Changes nothing; safe while the daemon runs."
     )
 
@@ -29,12 +29,12 @@ struct Verify: AsyncParsableCommand {
             damaged += try verify(vm, in: store)
         }
         if damaged > 0 {
-            Output.error(damaged == 1 ? "1 thing is damaged" : "\(damaged) things are damaged")
+            Output.error(damaged == 1 ? "found 1 damage" : "found \(damaged) damages")
             throw ExitCode.damageFound
         }
     }
 
-    /// Checks one VM and tells what is damaged; how many things are.
+    /// Checks one VM and reports its damage; returns the number of damages.
     private func verify(_ vm: Store.VM, in store: Store) throws -> Int {
         let found = try StoreCheck(store).check(vm)
         let name = Terminal.safe(vm.identity.name)
@@ -47,11 +47,11 @@ struct Verify: AsyncParsableCommand {
             }
             let size =
                 stream.textBytes < 1024 ? "\(stream.textBytes) bytes" : Output.size(Int64(clamping: stream.textBytes))
-            let state = stream.damages.isEmpty ? "sound" : "damaged"
+            let state = stream.damages.isEmpty ? "intact" : "damaged"
             try Output.write("\(name)/\(stream.id.stream): \(size) of text, \(state)\n")
         }
         if found.streams.isEmpty {
-            try Output.write("\(name): no text, \(found.damages.isEmpty ? "sound" : "damaged")\n")
+            try Output.write("\(name): no text, \(found.damages.isEmpty ? "intact" : "damaged")\n")
         }
         return found.damages.count + found.streams.reduce(0) { $0 + $1.damages.count }
     }

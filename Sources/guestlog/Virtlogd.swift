@@ -2,19 +2,19 @@ import ArgumentParser
 import GuestlogService
 import SystemIO
 
-/// libvirt's log daemon, with virtlogd's own command line: a link to this program named virtlogd is enough.
+/// libvirt's log daemon, with virtlogd's command line: a link to this program named virtlogd runs it.
 struct VirtlogdCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "virtlogd",
-        abstract: "Be libvirt's log daemon, in place of virtlogd.",
+        abstract: "Run libvirt's log daemon, in place of virtlogd.",
         discussion: """
-            Takes virtlogd's options and configuration file; started as root it serves the system's libvirtd, else the \
-            session's. Where its own store lies, and how much it keeps, guestlog's configuration says \
+            Accepts virtlogd's options and configuration file; started as root it serves the system's libvirtd, else the \
+            session's. Guestlog's configuration sets its store and retention \
             (GUESTLOG_CONFIG). SIGUSR1 replaces the running program by the one it was started from, with all open logs.
             """
     )
 
-    @Flag(name: .shortAndLong, help: "Say more.")
+    @Flag(name: .shortAndLong, help: "Log more.")
     var verbose = false
 
     @Flag(name: .shortAndLong, help: "Run in the background.")
@@ -22,7 +22,7 @@ struct VirtlogdCommand: ParsableCommand {
 
     @Option(
         name: .shortAndLong,
-        help: ArgumentHelp("Seconds after which it ends when nobody needs it.", valueName: "seconds")
+        help: ArgumentHelp("Seconds without clients and logs after which it ends.", valueName: "seconds")
     )
     var timeout: Int?
 
@@ -35,7 +35,7 @@ struct VirtlogdCommand: ParsableCommand {
     @Option(help: "The socket, if not libvirt's.")
     var socket: String?
 
-    @Flag(name: [.customShort("V"), .customLong("version")], help: "Say the version.")
+    @Flag(name: [.customShort("V"), .customLong("version")], help: "Print the version.")
     var showsVersion = false
 
     func validate() throws {
@@ -54,7 +54,7 @@ struct VirtlogdCommand: ParsableCommand {
         }
         try LinuxPaths.prepare(configuration)
         if daemon {
-            // Before there is any thread.
+            // Before any thread is started.
             try ProgramImage.goIntoBackground()
         }
         let options = Virtlogd.Options(settings: settings, processFile: pidFile, socket: socket, timeout: timeout)

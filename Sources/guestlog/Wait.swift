@@ -6,10 +6,10 @@ import Query
 
 struct Wait: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Block until a VM says something that matches.",
+        abstract: "Wait until a VM prints a match.",
         discussion: """
-            An unfinished last line, such as a prompt, matches too. What the latest boot has said so far counts. A VM \
-            that is not there yet, or was deleted, is waited for.
+            An unfinished last line, such as a prompt, matches too. The output of the latest boot so far counts. A VM \
+            that does not exist yet, or was deleted, is waited for.
             """
     )
 
@@ -24,7 +24,7 @@ struct Wait: AsyncParsableCommand {
 
     @Option(
         name: [.customShort("S"), .long],
-        help: ArgumentHelp("What was said since then counts, of whatever boot.", valueName: "time")
+        help: ArgumentHelp("Output since then counts, of any boot.", valueName: "time")
     )
     var since: String?
 
@@ -51,8 +51,9 @@ struct Wait: AsyncParsableCommand {
         }
         guard let text else {
             let count = compiled.abandonedMatches
-            let doubt = count > 0 ? "; matching was given up on \(count) lines: too many ways to try; simplify it" : ""
-            Output.error("\(Terminal.safe(vm)) did not say it in time\(doubt)")
+            let doubt =
+                count > 0 ? "; matching was given up on \(count) lines: the pattern is too complex; simplify it" : ""
+            Output.error("\(Terminal.safe(vm)) did not print a match in time\(doubt)")
             throw ExitCode.nothingMatched
         }
         if !quiet {
@@ -60,7 +61,7 @@ struct Wait: AsyncParsableCommand {
         }
     }
 
-    /// Asks the daemon, again when it went away meanwhile.
+    /// Asks the daemon, and repeats that when the connection was lost.
     private func ask(_ client: ControlClient, since: Timestamp?, within limit: Int64?) async throws -> String? {
         let start = presentMoment()
         return try await client.persist(onLost: Output.logReconnecting) { _ in
@@ -69,20 +70,20 @@ struct Wait: AsyncParsableCommand {
                 let rest = max(0, limit - (presentMoment().microseconds - start.microseconds))
                 return ["\(rest / 1000)ms"]
             }
-            // What words such as 17:00 mean is decided by the clocks here, not by the daemon's.
+            // Times such as 17:00 are local to this command, not to the daemon.
             parameters["since"] = since.map { [$0.description] }
             parameters["stream"] = stream.map { [$0] }
             return try await client.get(RequestTarget(["v1", "vms", vm, "wait"], parameters))["text"]?.text
         }
     }
 
-    /// A VM or a stream that is not there may be one that is to come, or a slip of the finger.
+    /// An unknown VM or stream may appear later, or be a typing error.
     private func logAwaited(in store: Store) {
         do {
             let found = try VMLookup.resolve(vm, in: store, previousInstance: false)
             let streams = ((try? store.streams(of: found.directory)) ?? []).map(\.stream.text)
             if let stream, !streams.contains(stream) {
-                let there = streams.isEmpty ? "" : "; there is \(streams.joined(separator: ", "))"
+                let there = streams.isEmpty ? "" : "; its streams are \(streams.joined(separator: ", "))"
                 Output.error("\(Terminal.safe(vm)) has no stream \(Terminal.safe(stream)) yet\(there) (waiting for it)")
             }
         } catch {
@@ -97,7 +98,7 @@ struct Wait: AsyncParsableCommand {
             return nil
         }
         guard let name = StreamName(stream) else {
-            throw ValidationError("\(Terminal.safe(stream)) is no stream's name")
+            throw ValidationError("\(Terminal.safe(stream)) is not a stream name")
         }
         return name
     }

@@ -8,7 +8,7 @@ import Testing
     private let kernel = "[    0.000000] Linux version 6.1.0 (debian) #1 SMP\n"
     private let firmware = "SeaBIOS (version 1.16.2)\n"
 
-    /// What is found in `pieces`, each a second after the one before unless told otherwise.
+    /// The events found in `pieces`, each a second after the one before unless given otherwise.
     private func events(_ pieces: [(text: String, seconds: Int64)], poweredOn: Bool = true) -> [BootEvent] {
         var detector = BootDetector()
         if poweredOn {
@@ -19,34 +19,34 @@ import Testing
         }
     }
 
-    @Test("the firmware and the kernel of a boot that the transport saw begin no other")
+    @Test("the firmware and kernel banners of a boot that the transport saw begin no other boot")
     func firstBoot() {
         #expect(events([(firmware, 0), (kernel, 1), ("login: \n", 2)]).isEmpty)
     }
 
-    @Test("firmware after a kernel is a reset, and its kernel belongs to it")
+    @Test("firmware after a kernel is a reset, and the kernel after it belongs to the same boot")
     func reset() {
         #expect(events([(firmware, 0), (kernel, 1), (firmware, 60), (kernel, 61)]) == [.firmware])
     }
 
-    @Test("a kernel after a kernel is a reset too")
+    @Test("a kernel after a kernel is a reset")
     func kernelAlone() {
         #expect(events([(kernel, 0), (kernel, 60)]) == [.kernel])
     }
 
-    @Test("a console that is captured in mid-life may be reset")
+    @Test("a console that is captured while its machine runs may be reset")
     func midLife() {
         #expect(events([(kernel, 5)], poweredOn: false) == [.kernel])
     }
 
-    @Test("a thousand banners in ten seconds are one boot, and a clock set back stops none")
+    @Test("a thousand banners in ten seconds count as one boot, also when the clock is set back")
     func flood() {
         let flood = (0..<1000).map { (kernel, Int64($0 / 100)) }
         #expect(events([(kernel, -60)] + flood) == [.kernel])
         #expect(events([(kernel, 1_000_000), (kernel, 2_000_000), (kernel, 60), (kernel, 120)]).count == 3)
     }
 
-    @Test("a banner is found however it is cut, and at its line's beginning")
+    @Test("a banner is found however the text is divided, at the beginning of its line")
     func cut() {
         let text = Array(("noise\n" + kernel + "more\n").utf8)
         for place in 0...text.count {
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test("the first end that a boot tells of is its end")
+    @Test("the first detected end of a boot is its end")
     func ends() {
         let panic = "[    9.100000] Kernel panic - not syncing: Attempted to kill init!\n"
         let restart = "[    9.200000] reboot: Restarting system\n"

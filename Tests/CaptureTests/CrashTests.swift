@@ -7,7 +7,7 @@ import TestSupport
 import TestTraits
 import Testing
 
-/// A daemon in a process of its own, killed and started again on the same console.
+/// A daemon in a process of its own, which is killed and restarted on the same console.
 private final class KilledDaemon {
     private let folder: String
     private let console: Int32
@@ -18,7 +18,7 @@ private final class KilledDaemon {
         self.console = console
     }
 
-    /// The program, which is built beside the test bundle.
+    /// The program, built beside the test bundle.
     private static let program: String = {
         let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
         let folder = bundle.lastIndex(of: "/").map { String(bundle[...$0]) } ?? ""
@@ -52,14 +52,13 @@ private final class KilledDaemon {
         return status
     }
 
-    /// Whether the process has ended by itself.
     func hasEnded() -> Bool {
         var status: Int32 = 0
         return waitpid(process, &status, WNOHANG) == process
     }
 }
 
-/// What was seen of the log so far, and what has come since: everything seen must stay.
+/// The log as read so far: everything read must stay.
 private struct SeenLog {
     private let store: Store
     private let stream = StreamID(vm: "vm", stream: .console0)
@@ -70,7 +69,7 @@ private struct SeenLog {
         store = Store(root: folder.path + "/store")
     }
 
-    /// Looks at what has come since the last poll, with a reader of its own as a new process would.
+    /// Reads new entries, with a new reader as in a new process.
     mutating func poll() throws {
         guard store.vm(in: "vm") != nil, try !store.streams(of: "vm").isEmpty else {
             return
@@ -85,10 +84,10 @@ private struct SeenLog {
 
     var lastLine: Int? { NumberedLines.numbers(in: Array(bytes.suffix(4096))).last }
 
-    /// Checks the whole: what a reader finds now is what was seen while it came; lines in order, none doubled, no NUL.
+    /// Checks the whole log: a reader finds now what was read before; lines are in order, none twice, no NUL.
     func check(_ how: String) throws {
         let whole = try StoredText(of: stream, in: store)
-        // Compared before: a failure would describe millions of bytes.
+        // Compared before: a failure message would contain millions of bytes.
         let isSame = whole.bytes == bytes
         #expect(isSame, "committed bytes were lost or changed: \(whole.bytes.count) now, \(bytes.count) seen; \(how)")
         let hasNUL = bytes.contains(0)
@@ -100,7 +99,7 @@ private struct SeenLog {
 }
 
 @Suite(.blocking, .serialized) struct CrashTests {
-    @Test("killed at 300 random moments under load, nothing committed is lost and nothing is doubled")
+    @Test("after 300 SIGKILLs at random moments under load, nothing committed is lost or duplicated")
     func randomKills() throws {
         let folder = TemporaryFolder()
         let console = try Descriptor.socketPair()
@@ -131,7 +130,7 @@ private struct SeenLog {
         #expect(guest.bytes == log.bytes.count, "bytes were lost, GUESTLOG_SEED=\(seed)")
     }
 
-    @Test("killed inside every call that changes a file, nothing committed is lost and nothing is doubled")
+    @Test("after SIGKILL inside every call that changes a file, nothing committed is lost or duplicated")
     func killedAtEveryCall() throws {
         let folder = TemporaryFolder()
         let console = try Descriptor.socketPair()

@@ -6,7 +6,8 @@ import SystemIO
 import TestSupport
 import Testing
 
-/// Capture with one guest on a socket pair, over a file system that can be made to fail, or over one that does fail.
+/// Capture with one guest on a socket pair, over a file system whose faults are controlled, or over a real one that
+/// fails.
 final class GuestFixture {
     let folder = TemporaryFolder()
     let fileSystem = FaultyFileSystem()
@@ -18,9 +19,9 @@ final class GuestFixture {
 
     private let store: Store
 
-    /// Stores in `folder`, or in `place` where that is elsewhere; what is in flight lies in `folder`, or in `runtime`. A `crowded`
-    /// disk, which holds `runtime`, is full when the guest's console comes. With `failing`, the file system fails with that
-    /// errno from the beginning.
+    /// Stores in `folder`, or in `place` when it is given; in-flight data are in `folder`, or in `runtime`. A `crowded`
+    /// disk, which has `runtime`, is full when the guest's console is added. With `failing`, the file system fails with
+    /// that errno from the beginning.
     init(
         rate: RateLimit? = nil,
         storing place: String? = nil,
@@ -67,7 +68,7 @@ final class GuestFixture {
         TalkingGuest(guestEnd.raw, limit: lines, pace: pace)
     }
 
-    /// Ends the guest's console and gives the stream another; the other end of that is returned.
+    /// Ends the guest's console and gives the stream another; returns the other end of that.
     func replaceConsole() throws -> Int32 {
         #expect(hub.remove(key))
         let pair = try Descriptor.socketPair()
@@ -100,7 +101,7 @@ final class GuestFixture {
             return
         }
         let numbers = NumberedLines.numbers(in: last.bytes)
-        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 }, "a line is doubled or out of order")
+        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 }, "a line is duplicated or out of order")
         #expect(!last.bytes.contains(0))
     }
 }

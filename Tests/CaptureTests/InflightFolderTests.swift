@@ -8,7 +8,7 @@ import Testing
 
 @testable import Capture
 
-/// Whose the rings are.
+/// Ownership of in-flight rings.
 @Suite(.blocking) struct InflightFolderTests {
     private let folder = TemporaryFolder()
 
@@ -20,7 +20,7 @@ import Testing
         return try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
     }
 
-    /// A ring as a process that was killed leaves it: with a line for the VM `web` of `store`.
+    /// A ring as a killed process leaves it: with a line for the VM `web` of `store`.
     private func leaveRing(in inflight: String, of store: String) throws {
         let own = try InflightFolder(inflight)
         let path = inflight + "/\(own.takeAbandoned(hostBoot: CaptureService.hostBoot()).next)-0.ring"
@@ -44,7 +44,7 @@ import Testing
         )
     }
 
-    @Test("a folder of rings has one process at a time, which is named to the other")
+    @Test("one process uses a folder of rings at a time; the error for another names it")
     func oneProcess() throws {
         let first = try service("a")
         #expect {
@@ -55,10 +55,10 @@ import Testing
         }
         withExtendedLifetime(first) {}
         let names = try LinuxFileSystem().names(in: folder.path + "/inflight")
-        #expect(names.filter { $0.hasSuffix(".ring") }.count == 1, "the one that was refused left none")
+        #expect(names.filter { $0.hasSuffix(".ring") }.count == 1, "the refused process left no ring")
     }
 
-    @Test("a store has one daemon at a time")
+    @Test("one daemon uses a store at a time")
     func oneDaemon() throws {
         let first = try service("a")
         try first.start()
@@ -76,7 +76,7 @@ import Testing
         third.stop()
     }
 
-    @Test("what a process that was killed left goes into its own store, and into no other")
+    @Test("rings of a killed process are committed to their own store, and to no other")
     func ownStore() throws {
         try leaveRing(in: folder.path + "/inflight", of: "a")
         let other = try service("b")
@@ -89,10 +89,10 @@ import Testing
         try own.awaitStore()
         own.stop()
         #expect(try text("a") == "of a\n")
-        #expect(access(folder.path + "/inflight", F_OK) != 0, "nothing is left to take up")
+        #expect(access(folder.path + "/inflight", F_OK) != 0, "no ring is left")
     }
 
-    @Test("what another process that was killed left for the same store is taken up, and what a living one has is not")
+    @Test("rings of another killed process are committed to the same store, and those of a running one are not")
     func abandoned() throws {
         let (dead, living) = (folder.path + "/run-1/inflight", folder.path + "/run-2/inflight")
         try leaveRing(in: dead, of: "a")
@@ -108,7 +108,7 @@ import Testing
     }
 
     @Test(
-        "losses of a process that was killed are told where they happened: its writer's before its bytes, its shard's behind"
+        "losses of a killed process are recorded in their places: the writer's before its bytes, the shard's after"
     )
     func lossesInPlace() throws {
         let inflight = folder.path + "/inflight"

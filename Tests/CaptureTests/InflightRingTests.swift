@@ -13,7 +13,7 @@ import Testing
         try InflightRing(path: path, capacity: capacity, hostBoot: "boot", store: "/store")
     }
 
-    /// Puts an entry of `count` bytes of `value`; whether there was room.
+    /// Puts an entry of `count` bytes of `value`; returns whether there was room.
     private func put(_ ring: InflightRing, _ count: Int, _ value: UInt8, slot: Int = 0) -> Bool {
         guard let room = ring.reserve(), room.count >= count else {
             return false
@@ -25,7 +25,7 @@ import Testing
         return true
     }
 
-    @Test("what is put in comes out, in order and whole, over many turns")
+    @Test("entries are read in order and complete, over many turns of the ring")
     func turns() throws {
         let ring = try ring()
         var random = SeededGenerator(seed: 3)
@@ -50,7 +50,7 @@ import Testing
         #expect(taken > 5000)
     }
 
-    @Test("a full ring has no room, and room again when the tail moves")
+    @Test("a full ring has no room until the tail moves")
     func full() throws {
         let ring = try ring()
         while put(ring, InflightRing.maximumPayload, 7) {}
@@ -63,7 +63,7 @@ import Testing
         #expect(put(ring, InflightRing.maximumPayload, 8))
     }
 
-    @Test("what was published and not done outlives the process, with its state and its losses")
+    @Test("published entries outlive the process, with their state and losses")
     func outlives() throws {
         do {
             let ring = try ring()
@@ -82,7 +82,7 @@ import Testing
         #expect(again.entry(at: second.end) == nil)
     }
 
-    @Test("a ring of another boot of the host holds nothing")
+    @Test("a ring of another boot of the host has no entries")
     func otherBoot() throws {
         do { #expect(put(try ring(), 10, 1)) }
         #expect(try InflightRing(existing: path, hostBoot: "another") == nil)

@@ -4,9 +4,9 @@ import Testing
 
 @testable import Capture
 
-/// A process that dies in the middle of a read.
+/// A process that dies during a read.
 @Suite(.blocking) struct InterruptedReadTests {
-    /// How far the process came.
+    /// When the process dies.
     enum Death: CaseIterable {
         case beforeRead, afterRead, afterPublishing, afterEnding
     }
@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test(
-        "what it had read is in the ring of the next process, once; what it had not is not",
+        "bytes that were read are in the next process's ring, once; bytes that were not are not",
         arguments: Death.allCases
     )
     func interrupted(_ death: Death) throws {
@@ -51,13 +51,13 @@ import Testing
             let next = try #require(try InflightRing(existing: path, hostBoot: "boot"))
             #expect(texts(next) == (death == .beforeRead ? ["before\n"] : ["before\n", text]))
             #expect(next.held(0) == texts(next).joined().utf8.count)
-            // The one after that finds nothing more.
+            // A further process finds nothing more.
             #expect(texts(try #require(try InflightRing(existing: path, hostBoot: "boot"))) == texts(next))
             next.removeFile()
         }
     }
 
-    @Test("a read at the ring's end, for which the rest is passed over, is found too")
+    @Test("a read at the ring's end, where the rest is skipped, is found too")
     func atTheEnd() throws {
         let folder = TemporaryFolder()
         let path = folder.path + "/0.ring"

@@ -8,19 +8,19 @@ import TestTraits
 import Testing
 
 @Suite(.blocking, .serialized) struct NeverStallTests {
-    /// About 20 MB: many times what socket and ring can hold.
+    /// About 20 MB: many times the size of socket and ring.
     private let lines = 300_000
 
     @Test("a store that hangs does not stop the guest, and every byte is stored or counted")
     func hangingStore() throws {
         let fixture = try GuestFixture()
         let first = fixture.talk(lines: 1000)
-        first.join("the store sound")
+        first.join("while the store works")
         #expect(try eventually { try fixture.stored().bytes.count == first.bytes })
         fixture.fileSystem.set(.hanging)
         let guest = fixture.talk(lines: lines)
-        // Returns only if the guest is never kept waiting for the store, for the store does not come back meanwhile.
-        guest.join("the store hanging")
+        // Returns only if the guest never waits for the store, because the store hangs until later.
+        guest.join("while the store hangs")
         fixture.fileSystem.set(.healthy)
         try fixture.expectAccounted(for: first, guest)
         #expect(try fixture.stored().gaps.allSatisfy { $0.reason == .overflow })
@@ -45,7 +45,7 @@ import Testing
     func failingOpening() throws {
         let fixture = try GuestFixture(failing: ENOSPC)
         let guest = fixture.talk(lines: lines)
-        guest.join("the store not open")
+        guest.join("while the store is not open")
         #expect(fixture.capture.problems.all.contains { $0.subject == "store" })
         fixture.fileSystem.set(.healthy)
         try fixture.expectAccounted(for: guest)
@@ -53,7 +53,7 @@ import Testing
         #expect(eventually { fixture.capture.problems.all.isEmpty })
     }
 
-    @Test("a store that fails in the middle keeps what it had and goes on when it can")
+    @Test("a store that fails meanwhile keeps its contents and continues when it can")
     func failureInTheMiddle() throws {
         let fixture = try GuestFixture()
         let guest = fixture.talk(pace: 1000)
@@ -65,11 +65,11 @@ import Testing
             #expect(eventually { fixture.capture.problems.all.isEmpty })
         }
         guest.stop()
-        guest.join("the store failing now and then")
+        guest.join("while the store fails repeatedly")
         try fixture.expectAccounted(for: guest)
     }
 
-    @Test("fifty watchers that do not read stop nobody, and are told that they were cut off")
+    @Test("fifty watchers that do not read delay nothing, and are told that they were cut off")
     func deafWatchers() throws {
         let fixture = try GuestFixture()
         var watchers: [Int32] = []
@@ -97,19 +97,19 @@ import Testing
         }
     }
 
-    @Test("a boot's marker that finds no room comes before the next byte that does")
+    @Test("a boot marker that finds no room is stored before the next stored byte")
     func markersWait() throws {
         let fixture = try GuestFixture()
         let first = fixture.talk(lines: 1000)
-        first.join("the store sound")
+        first.join("while the store works")
         #expect(try eventually { try fixture.stored().bytes.count == first.bytes })
         fixture.fileSystem.set(.hanging)
         let guest = fixture.talk(lines: lines)
-        guest.join("the store hanging")
-        // The ring is full now, and the console is closed and given to another machine.
+        guest.join("while the store hangs")
+        // The ring is full; the console is closed and another machine's is attached.
         let successor = try fixture.replaceConsole()
         let second = fixture.talk(lines: 1000, to: successor)
-        second.join("the store hanging, after a boot")
+        second.join("while the store hangs, after a boot")
         fixture.fileSystem.set(.healthy)
         try fixture.expectAccounted(for: first, guest, second)
         var boots: [BootEvent] = []
@@ -121,7 +121,7 @@ import Testing
         fixture.stop()
     }
 
-    @Test("a flood over the rate limit is cut down to a few long gaps, and every byte is stored or counted")
+    @Test("output over the rate limit makes a few long gaps, and every byte is stored or counted")
     func flood() throws {
         let fixture = try GuestFixture(rate: RateLimit(rate: 1 << 20, burst: 2 << 20))
         let guest = fixture.talk(lines: lines)
@@ -132,14 +132,14 @@ import Testing
         #expect(stored.gaps.count < 40, "\(stored.gaps.count) markers")
     }
 
-    @Test("the stream's lines before and after a gap are whole where the gap's own edges allow")
+    @Test("lines before and after a gap are whole except at the edges of the gap")
     func gapIsWhereItBelongs() throws {
         let fixture = try GuestFixture(rate: RateLimit(rate: 1 << 20, burst: 1 << 20))
         let guest = fixture.talk(lines: 50_000)
         guest.join("over the rate, from the first line")
         try fixture.expectAccounted(for: guest)
         let numbers = NumberedLines.numbers(in: try fixture.stored().bytes)
-        // What is stored before the gap is the beginning of what was said.
+        // What is stored before the gap is the beginning of the output.
         #expect(Array(numbers.prefix(1000)) == Array(0..<1000))
     }
 }

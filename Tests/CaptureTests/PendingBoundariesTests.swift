@@ -5,14 +5,14 @@ import Testing
 @testable import Capture
 
 @Suite(.blocking) struct PendingBoundariesTests {
-    @Test("boundaries come out as they went in, the oldest first")
+    @Test("boundaries are returned as they were added, oldest first")
     func order() {
         let all: [ConsoleBoundary] = [
             .boot(.closed), .boot(.powerOn), .absence(.daemonAway), .boot(.joined), .absence(.disconnected),
         ]
         var pending = PendingBoundaries()
         all.forEach { pending.append($0) }
-        // As the next process finds them.
+        // As the next process reads them.
         pending = PendingBoundaries(word: pending.word)
         var found: [ConsoleBoundary] = []
         while let first = pending.first {
@@ -22,7 +22,7 @@ import Testing
         #expect(found == all && pending.isEmpty)
     }
 
-    @Test("of more than eight the last are kept")
+    @Test("of more than eight boundaries the last eight stay")
     func bound() {
         var pending = PendingBoundaries()
         pending.append(.absence(.daemonAway))
@@ -30,7 +30,7 @@ import Testing
         #expect(pending.first == .boot(.closed))
     }
 
-    @Test("bytes that stand for no boundary are passed over")
+    @Test("invalid bytes are ignored")
     func damaged() {
         var pending = PendingBoundaries(word: 0x7f_01_ff_00_10)
         #expect(pending.first == .boot(.powerOn))

@@ -4,7 +4,7 @@ import Testing
 @testable import Capture
 
 @Suite(.blocking) struct RateMeterTests {
-    @Test("a burst passes, a flood is cut to the rate, and calm is seen after a second's worth")
+    @Test("a burst passes, a flood is limited to the rate, and the end is detected after a second's worth of tokens")
     func meter() {
         var meter = RateMeter(RateLimit(rate: 1000, burst: 5000), now: 0)
         func isAllowed(at now: Int64, spending bytes: Int) -> Bool {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Capture
 
-/// What happens to a stream whose files are removed or moved while it is written.
+/// A stream whose files are removed or moved while it is written.
 @Suite(.blocking) struct RemovedFilesTests {
     private let fixture: GuestFixture
     private let guest: TalkingGuest
@@ -36,15 +36,15 @@ import Testing
         try? files.removeDirectory(path)
     }
 
-    /// Waits until the stream is there and says what was lost of it.
+    /// Waits until the stream exists again and its loss is recorded.
     private func expectMadeAnew() throws {
         let isBack = eventually {
             let stored = try? fixture.stored()
             return stored.map { $0.gaps.contains { $0.reason == .corruption } && $0.bytes.count > 1000 } ?? false
         }
-        #expect(isBack, "not made anew: \(fixture.capture.problems.all)")
+        #expect(isBack, "not recreated: \(fixture.capture.problems.all)")
         guest.stop()
-        guest.join("its files removed")
+        guest.join("while its files are removed")
         try fixture.expectAccounted(for: guest)
         #expect(eventually { fixture.capture.problems.all.isEmpty })
         let vm = try #require(Store(root: store).vm(in: "vm"))
@@ -52,25 +52,25 @@ import Testing
         fixture.stop()
     }
 
-    @Test("a store that is removed is made anew, and a gap counts what was in it")
+    @Test("a removed store is recreated, and a gap counts its contents")
     func storeRemoved() throws {
         try remove(store)
         try expectMadeAnew()
     }
 
-    @Test("a VM's folder that is removed is made anew, and a gap counts what was in it")
+    @Test("a VM's removed folder is recreated, and a gap counts its contents")
     func vmRemoved() throws {
         try remove(store + "/vm")
         try expectMadeAnew()
     }
 
-    @Test("a stream's folder that is removed is made anew, and a gap counts what was in it")
+    @Test("a stream's removed folder is recreated, and a gap counts its contents")
     func streamRemoved() throws {
         try remove(folder)
         try expectMadeAnew()
     }
 
-    @Test("the pair being written that is removed is no retention's work: a gap counts it")
+    @Test("a removed active pair is not attributed to retention: a gap counts it")
     func pairRemoved() throws {
         for name in try LinuxFileSystem().names(in: folder) where !name.hasSuffix(".json") {
             unlink(folder + "/" + name)
@@ -79,7 +79,7 @@ import Testing
         #expect(try fixture.stored().missing.allSatisfy { $0.reason != .retention })
     }
 
-    @Test("a store that is moved away and back goes on, and a gap counts what was written elsewhere meanwhile")
+    @Test("a store that is moved away and back continues, and a gap counts what was written elsewhere meanwhile")
     func movedAndBack() throws {
         #expect(rename(store, store + ".moved") == 0)
         #expect(eventually { access(folder, F_OK) == 0 })

@@ -20,14 +20,14 @@ struct SmallRuntimeTests {
         return true
     }
 
-    @Test("a ring for which there is no room lies in memory, and works")
+    @Test("a ring without room on the file system is in memory, and works")
     func inMemory() throws {
         let disk = SmallDisk(megabytes: 1)
         disk.fill(leaving: 0)
         let path = disk.folder.path + "/1-0.ring"
         let ring = try InflightRing(path: path, capacity: 8 << 20, hostBoot: "boot", store: "/store")
         #expect(!ring.isDurable)
-        // The empty file tells the next process that something may be lost; it goes with the ring.
+        // The empty file shows the next process that data may be lost; it is removed with the ring.
         #expect(try StoredFile(path, .read, on: LinuxFileSystem()).size == 0)
         try ring.setKey(Array("key".utf8), of: 0)
         #expect(put(ring, Array("in memory\n".utf8)))
@@ -36,7 +36,7 @@ struct SmallRuntimeTests {
         #expect(access(path, F_OK) != 0)
     }
 
-    @Test("a ring that gets less memory than it would use goes round in what it has")
+    @Test("a ring that gets less memory than its capacity works within that memory")
     func goesRound() throws {
         let disk = SmallDisk(megabytes: 2)
         let path = disk.folder.path + "/1-0.ring"
@@ -63,7 +63,7 @@ struct SmallRuntimeTests {
         }
     }
 
-    @Test("a slot that was refused is taken later, and none is left out")
+    @Test("a slot that was refused is assigned later, and none is skipped")
     func refusedSlots() throws {
         let disk = SmallDisk(megabytes: 1)
         let path = disk.folder.path + "/1-0.ring"
@@ -80,19 +80,19 @@ struct SmallRuntimeTests {
         #expect(ring.slotsUsed == next + 1)
     }
 
-    @Test("a console that found no room is stored once there is some, and what it said before is counted")
+    @Test("a console without room is stored once there is some, and earlier output is counted")
     func storedLater() throws {
         let disk = SmallDisk(megabytes: 2)
-        // Both shards' slots lie on pages of eight: all of the first is taken by others.
+        // Both shards' slots are on pages of eight: all of the first page is used by others.
         let fixture = try GuestFixture(runtime: disk.folder.path, crowded: disk)
         let guest = fixture.talk(lines: 2000)
-        guest.join("the runtime folder full")
+        guest.join("while the runtime folder is full")
         #expect(fixture.capture.problems.all.contains { $0.problem.contains("No space left") })
         #expect(try fixture.stored().bytes.isEmpty)
         disk.clear()
         #expect(eventually { fixture.hub.statuses().first?.isStored == true })
         let second = fixture.talk(lines: 100)
-        second.join("there being room again")
+        second.join("with room again")
         try fixture.expectAccounted(for: guest, second)
         let stored = try fixture.stored()
         #expect(stored.gaps.map(\.reason) == [.noRoom] && stored.lostBytes == guest.bytes)

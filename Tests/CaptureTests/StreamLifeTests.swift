@@ -9,18 +9,18 @@ import Testing
 
 @testable import Capture
 
-/// What a shard answers to a thread that waits for it.
+/// A shard's result for a waiting thread.
 private final class Answer<Value>: @unchecked Sendable {
     var result: Result<Value, any Error>?
 }
 
-/// Streams that come and go, over capture alone: no console, no hub.
+/// Streams that are opened and closed, with capture alone: no console, no hub.
 private final class Site {
     let folder = TemporaryFolder()
     let fileSystem = FaultyFileSystem()
     private(set) var capture: CaptureService
 
-    /// `left` puts into the ring of a process that died what it had read and not committed.
+    /// `left` fills the ring of a process that died before it committed.
     init(left: (InflightRing) throws -> Void = { _ in }) throws {
         let inflight = folder.path + "/inflight"
         mkdir(inflight, 0o700)
@@ -42,7 +42,7 @@ private final class Site {
         return capture
     }
 
-    /// Ends the service in order and begins a new one.
+    /// Stops the service and starts a new one.
     func restart() throws {
         capture.stop()
         capture = try Self.start(folder.path, fileSystem)
@@ -64,7 +64,7 @@ private final class Site {
         return try #require(answer.result).get()
     }
 
-    /// One stream's whole life: opened, fed with `text`, closed.
+    /// A stream's whole life: opened, fed with `text`, closed.
     func write(_ text: String, by key: StreamKey, options: StreamOptions = StreamOptions(rate: nil)) throws {
         try onShard { capture, shard in
             let intake = try capture.open(key, options: options, on: shard)
@@ -88,18 +88,19 @@ private final class Site {
     }
 }
 
-/// An intake, touched on its shard's thread alone.
+/// An intake, accessed on its shard's thread only.
 private final class Opened: @unchecked Sendable {
     var intake: StreamIntake?
 }
 
 @Suite(.blocking) struct StreamLifeTests {
-    @Test("a slot used again gives nobody another VM's bytes, though the writer lags")
+    @Test("a reused slot never mixes the bytes of two VMs, although the writer lags")
     func slotsAreUsedAgain() throws {
         let site = try Site()
         for round in 0..<20 {
             #expect(eventually { site.capture.shards[0].ring.used == 0 })
-            // The writer stands still while streams come and go, so that their entries and announcements pile up.
+            // The writer is blocked while streams are opened and closed, so that their entries and announcements
+            // accumulate.
             site.fileSystem.set(round % 2 == 0 ? .hanging : .healthy)
             for number in 0..<30 {
                 try site.write("round \(round) of \(number)\n", by: StreamKey(name: "vm\(number)"))
@@ -111,10 +112,10 @@ private final class Opened: @unchecked Sendable {
             #expect(eventually { site.text("vm\(number)") == expected }, "vm\(number): \(site.text("vm\(number)"))")
         }
         let slots = try site.onShard { _, shard in shard.ring.slotsUsed }
-        #expect(slots < 600, "slots are used again")
+        #expect(slots < 600, "slots are reused")
     }
 
-    @Test("a VM whose streams are gone is let go: closed cleanly, and free for another process")
+    @Test("a VM without open streams is released: closed cleanly, and free for another process")
     func letsGo() throws {
         let site = try Site()
         try site.write("short\n", by: StreamKey(name: "brief"))
@@ -129,7 +130,7 @@ private final class Opened: @unchecked Sendable {
         #expect(eventually { site.text("brief") == "short\nagain\n" })
     }
 
-    @Test("a VM that changes its name under its UUID goes on in its history")
+    @Test("a VM that is renamed under its UUID continues its history")
     func renamed() throws {
         let site = try Site()
         let uuid = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
@@ -147,13 +148,13 @@ private final class Opened: @unchecked Sendable {
         #expect(store.vm(in: uuid)?.identity.name == "new")
     }
 
-    @Test("what was lost and could not be told is told by the next process", arguments: [EROFS, ENOSPC])
+    @Test("losses that could not be recorded are recorded by the next process", arguments: [EROFS, ENOSPC])
     func lossesOutliveTheProcess(code: Int32) throws {
         let site = try Site()
         let key = StreamKey(name: "web")
         try site.write("before\n", by: key)
         #expect(eventually { site.text("web") == "before\n" })
-        // Let go first: a write that fails halfway and cannot be cut off either would leave a part to be recovered.
+        // Closed first: a write that fails halfway and cannot be cut off either would leave a part to be recovered.
         #expect(eventually { site.isClosed("web") })
         site.fileSystem.set(.failing(code))
         try site.write("lost for want of a disk\n", by: key)
@@ -168,7 +169,7 @@ private final class Opened: @unchecked Sendable {
         #expect(try site.stored("web").gaps.last?.isClosed == true)
     }
 
-    @Test("what a process that died had read is committed before what comes, and reaches the plain file too")
+    @Test("data that a dead process had read are committed before new data, and written to the plain file too")
     func remains() throws {
         let key = StreamKey(name: "web")
         let site = try Site { ring in
@@ -193,7 +194,7 @@ private final class Opened: @unchecked Sendable {
         #expect(left.filter { $0.hasSuffix(".ring") }.count == 1, "only its own ring is left")
     }
 
-    @Test("what belongs to a stream that does not come back is committed all the same")
+    @Test("data of a stream that does not return are committed too")
     func remainsAlone() throws {
         let site = try Site { ring in
             try ring.setKey(try #require(StreamKey(name: "gone").encoded), of: 3)
@@ -204,7 +205,7 @@ private final class Opened: @unchecked Sendable {
         #expect(eventually { site.text("gone") == "last words\n" })
     }
 
-    @Test("over its rate a stream's plain file has every byte, the store a gap, and nothing is anybody else's")
+    @Test("over its rate a stream's plain file has every byte, the store a gap, and no byte goes to another stream")
     func plainFileOverRate() throws {
         let site = try Site()
         let path = site.folder.path + "/plain.log"

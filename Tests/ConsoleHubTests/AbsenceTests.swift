@@ -8,7 +8,7 @@ import Testing
 
 @testable import ConsoleHub
 
-/// What the log says of the time in which nobody listened.
+/// What the log records of times without capture.
 @Suite(.blocking) struct AbsenceTests {
     private func connect(_ fixture: HubFixture, to chardev: Chardev) throws -> Descriptor {
         fixture.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: chardev.path)))
@@ -19,7 +19,7 @@ import Testing
         #expect(try eventually { try fixture.text("web").bytes.elementsEqual(text.utf8) })
     }
 
-    @Test("a daemon that finds the same machine again tells since when it was away, and of no boot")
+    @Test("a daemon that reconnects to the same machine records when it was away, and no boot")
     func daemonAway() throws {
         let folder = TemporaryFolder()
         let chardev = try Chardev(folder.path + "/vm.sock")
@@ -39,12 +39,12 @@ import Testing
         let stored = try fixture.text("web")
         #expect(stored.boots.map(\.event) == [.powerOn])
         #expect(stored.gaps.map(\.reason) == [.daemonAway] && stored.gaps.first?.bytes == nil)
-        // Not since the guest spoke last, but since nobody listened.
+        // Not since the guest's last output, but since the daemon stopped reading.
         let since = try #require(stored.gaps.first?.since.microseconds)
         #expect((before...SystemClock().wallMicroseconds()).contains(since))
     }
 
-    @Test("bytes that a guest had written when the daemon stopped are stored, every one")
+    @Test("output written before the daemon stopped is stored completely")
     func lastBytes() throws {
         for _ in 0..<20 {
             let fixture = try HubFixture()
@@ -52,15 +52,15 @@ import Testing
             let guest = TalkingGuest(try connect(fixture, to: chardev).release())
             #expect(try eventually { try !fixture.text("web").bytes.isEmpty })
             fixture.stop()
-            guest.join("the daemon stopping")
-            // The write in progress may have been cut off; all that was taken before is there.
+            guest.join("while the daemon stops")
+            // The write in progress may have been cut off; all earlier output is there.
             let stored = try fixture.text("web").bytes.count
             #expect(stored >= guest.bytes, "\(guest.bytes) written, \(stored) stored")
         }
     }
 
     @Test(
-        "a machine that was running before its console was connected to for the first time is joined, not switched on"
+        "a machine that ran before its console was first connected is recorded as joined, not as switched on"
     )
     func joined() throws {
         let fixture = try HubFixture(joinAge: 0)
@@ -71,13 +71,13 @@ import Testing
         #expect(try fixture.text("web").boots.map(\.event) == [.joined])
     }
 
-    @Test("a machine whose console was missing before is switched on, however old its process is")
+    @Test("a machine whose console was missing before is recorded as switched on, however old its process is")
     func absentBefore() throws {
         let fixture = try HubFixture(joinAge: 0)
         let path = fixture.folder.path + "/vm.sock"
         fixture.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .connect(path: path)))
         #expect(eventually { fixture.hub.statuses().first?.isConnected == false })
-        // The hub has looked once this has been done after it.
+        // The hub has scanned once when a later job has run.
         fixture.hub.control.perform {}
         fixture.hub.statuses().forEach { _ in }
         let chardev = try Chardev(path)
@@ -87,7 +87,7 @@ import Testing
         #expect(try fixture.text("web").boots.map(\.event) == [.powerOn])
     }
 
-    @Test("a console that was closed and connects to the same machine again has a gap, and no new boot")
+    @Test("a console that was closed and reconnects to the same machine has a gap, and no new boot")
     func disconnected() throws {
         let fixture = try HubFixture()
         let chardev = try Chardev(fixture.folder.path + "/vm.sock")

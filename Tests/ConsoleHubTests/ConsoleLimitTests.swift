@@ -9,7 +9,7 @@ import Testing
 @testable import ConsoleHub
 
 @Suite(.blocking) struct ConsoleLimitTests {
-    @Test("consoles for which there is no descriptor are refused by name, and captured when another one goes")
+    @Test("consoles beyond the limit of descriptors are refused by name, and captured when another one ends")
     func full() throws {
         let fixture = try HubFixture(consoleLimit: 2)
         let chardevs = try ["a", "b", "c"].map { try Chardev(fixture.folder.path + "/\($0).sock") }
@@ -28,7 +28,7 @@ import Testing
         #expect(eventually { fixture.capture.problems.all.isEmpty })
     }
 
-    @Test("a console's socket has so many sessions and no more; the next is told so, and has its place when one ends")
+    @Test("a console's socket accepts sessions up to its limit; the next one is told so, and accepted when one ends")
     func sessions() throws {
         let fixture = try HubFixture(socketSessionLimit: SocketSessions.perConsole + 2)
         let first = try console("a", in: fixture)
@@ -45,7 +45,7 @@ import Testing
             #expect(eventually { fixture.hub.statuses().last?.watchers == number })
         }
         try refused("the console sockets have 18 sessions", at: second.socket)
-        // The guests are captured meanwhile, and who is refused leaves nothing behind.
+        // The guests are captured meanwhile, and refused clients leave nothing behind.
         send("whole\n", to: first.guest)
         #expect(try eventually { try fixture.text("a").bytes.elementsEqual("whole\n".utf8) })
         close(open.removeFirst())
@@ -54,7 +54,7 @@ import Testing
         #expect(eventually { fixture.hub.statuses().last?.watchers == 3 })
     }
 
-    /// A console that is captured: the guest's end, and the socket that it offers.
+    /// A captured console: the guest's end, and the socket that it offers.
     private func console(_ name: String, in fixture: HubFixture) throws -> Captured {
         let chardev = try Chardev(fixture.folder.path + "/\(name).sock")
         fixture.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: chardev.path)))
@@ -69,7 +69,7 @@ import Testing
         let socket: String
     }
 
-    /// Connects, is told why that is not possible, and is let go.
+    /// Connects, and expects the refusal and the end of the connection.
     private func refused(_ reason: String, at socket: String) throws {
         let connection = try UnixSocket.connect(to: socket)
         try connection.setNonBlocking(false)

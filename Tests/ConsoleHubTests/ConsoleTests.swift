@@ -12,7 +12,7 @@ import Testing
 @testable import ConsoleHub
 
 @Suite(.blocking) struct ConsoleTests {
-    @Test("what a guest says is stored, and seen by a watcher, while somebody else types")
+    @Test("a guest's output is stored, and shown to a watcher, while another client types")
     func storesAndFansOut() throws {
         let fixture = try HubFixture()
         let chardev = try Chardev(fixture.folder.path + "/vm.sock")
@@ -35,7 +35,7 @@ import Testing
         #expect(try fixture.text("web").boots.map(\.event) == [.powerOn])
     }
 
-    @Test("a console found in a watched folder is captured without being named")
+    @Test("a console in a watched folder is captured without being named")
     func discovers() throws {
         let folder = TemporaryFolder()
         let pattern = try DiscoveryPattern(folder.path + "/vms/{name}/console.sock")
@@ -71,7 +71,7 @@ import Testing
         #expect(fixture.hub.statuses().map(\.isConnected) == [false, true, true])
     }
 
-    /// Types until a guest that does not read holds up the writer too; what was typed.
+    /// Types until a guest that does not read blocks the writer too; returns what was typed.
     private func typeMuch(_ typing: borrowing Descriptor) -> String {
         let raw = typing.raw
         var typed: [UInt8] = []
@@ -85,12 +85,12 @@ import Testing
             rest = rest.dropFirst(max(0, count))
             return count > 0
         }
-        // Long enough for the hub to read what it will.
+        // Long enough for the hub to read everything it accepts.
         while eventually(within: 0.2, type) {}
         return String(decoding: typed, as: UTF8.self)
     }
 
-    @Test("who joined a console is on record, by whichever way, and what they may do there")
+    @Test("joining a console is logged, by each way, with the client's rights")
     func keepsRecord() throws {
         let fixture = try HubFixture()
         let key = StreamKey(name: "web")
@@ -109,7 +109,7 @@ import Testing
         _ = program.raw
     }
 
-    @Test("what a writer typed reaches the guest whole, though the writer has left before the guest took it")
+    @Test("a writer's input reaches the guest completely, although the writer left before the guest read it")
     func typesToTheEnd() throws {
         let fixture = try HubFixture()
         let chardev = try Chardev(fixture.folder.path + "/vm.sock")
@@ -124,14 +124,14 @@ import Testing
             #expect(eventually { fixture.hub.statuses().first?.writer != nil })
             typed = typeMuch(typing.first)
         }
-        // The guest says something to one that has gone.
+        // The guest writes while the writer has left.
         send("busy\n", to: guest)
         #expect(try eventually { try fixture.text("web").bytes == Array("busy\n".utf8) })
         #expect(receive(typed.utf8.count, from: guest) == typed)
         #expect(eventually { fixture.hub.statuses().first?.watchers == 0 })
     }
 
-    @Test("a writer that a VMM kept waiting types on when the next one connects")
+    @Test("a writer that was blocked by a VMM continues to type when the next one connects")
     func typesToTheNext() throws {
         let fixture = try HubFixture()
         let path = fixture.folder.path + "/vm.sock"
@@ -144,7 +144,7 @@ import Testing
         #expect(eventually { fixture.hub.statuses().first?.isConnected == true })
         _ = typeMuch(typing.first)
         let next = try UnixSocket.connect(to: path)
-        // What was typed to the one before may be lost; what is typed now is not.
+        // Input for the previous VMM may be lost; input for this one is not.
         let raw = typing.first.raw
         #expect(eventually { write(raw, "\nhere\n", 6) == 6 })
         var heard: [UInt8] = []
@@ -159,7 +159,7 @@ import Testing
         _ = first
     }
 
-    @Test("a console that was found and has gone is forgotten after a while, with its socket, and may be found again")
+    @Test("a discovered console that is gone is removed after a while, with its socket, and may be discovered again")
     func forgets() throws {
         let folder = TemporaryFolder()
         mkdir(folder.path + "/vms", 0o755)
@@ -180,7 +180,7 @@ import Testing
         #expect(try eventually { try fixture.text("alpha").bytes == Array("hello\nhello\n".utf8) })
     }
 
-    @Test("a socket that we may not reach yet is reached as soon as we may")
+    @Test("a socket without permission is connected as soon as there is permission")
     func seesAccess() throws {
         let folder = TemporaryFolder()
         mkdir(folder.path + "/vms", 0o755)
@@ -201,7 +201,7 @@ import Testing
         _ = listener.raw
     }
 
-    @Test("where the kernel refuses to watch, that is said once, and looking finds what has come and gone")
+    @Test("without watches a warning is logged once, and scans find what has appeared and gone")
     func looksWithoutWatches() throws {
         let folder = TemporaryFolder()
         let log = Mutex<[String]>([])
@@ -218,7 +218,7 @@ import Testing
             }
         }
         discovery.begin()
-        #expect(told() == ["said: cannot watch for consoles: \(refusal); they are looked for every 30 s"])
+        #expect(told() == ["said: cannot watch for consoles: \(refusal); scanning every 30 s"])
         let chardev = try Chardev(folder.path + "/alpha.sock")
         discovery.scanAll()
         #expect(told() == ["found alpha"])
@@ -228,7 +228,7 @@ import Testing
         #expect(told() == ["gone /alpha.sock"])
     }
 
-    @Test("a console that was dropped is not found anew, not by the next process either, until its path has gone")
+    @Test("a dropped console is not discovered again, nor by the next process, until its path has gone")
     func staysDropped() throws {
         let folder = TemporaryFolder()
         mkdir(folder.path + "/vms", 0o755)
@@ -241,7 +241,7 @@ import Testing
             _ = try witness.accept()
             #expect(eventually { names(fixture) == ["alpha", "beta"] })
             #expect(fixture.hub.remove(StreamKey(name: "alpha")))
-            // What happens in the folder later makes it be looked through.
+            // Later events in the folder trigger a scan.
             close(open(folder.path + "/vms/other", O_CREAT | O_WRONLY, 0o600))
             let gamma = try Chardev(folder.path + "/vms/gamma.sock")
             _ = try gamma.accept()
@@ -256,13 +256,13 @@ import Testing
         let successor = try Chardev(chardev.path)
         _ = try successor.accept()
         #expect(names(fixture).contains("alpha"))
-        // Named by hand, it is captured again at once.
+        // A named console is captured again at once.
         #expect(fixture.hub.remove(StreamKey(name: "alpha")))
         let byHand = try ConsoleHub.Definition(key: StreamKey(name: "alpha"), endpoint: .connect(path: successor.path))
         #expect(fixture.hub.add(byHand) == .new)
     }
 
-    @Test("a console that is closed as soon as it is opened is dialled ever more seldom")
+    @Test("a console that is closed as soon as it is opened is dialled at growing intervals")
     func backsOff() throws {
         var backoff = Backoff()
         var delays: [Int64] = []
@@ -279,7 +279,7 @@ import Testing
         for _ in 0..<10 {
             _ = try chardev.accept()
         }
-        // 2 + 4 + … + 64 ms; the first delays may begin again, once the folder is watched.
+        // 2 + 4 + … + 64 ms; the first delays may repeat once the folder is watched.
         #expect(SystemClock().monotonicMicroseconds() - began >= 126_000)
         let guest = try chardev.accept()
         send("here\n", to: guest)
@@ -287,7 +287,7 @@ import Testing
     }
 
     @Test(
-        "a reset and a panic inside a live console are told, a storm of banners is one reset, and a VMM that connects again is the same machine"
+        "a reset and a panic on a live console are recorded, many banners count as one reset, and a VMM that reconnects is the same machine"
     )
     func seesBoots() throws {
         let fixture = try HubFixture()
@@ -308,7 +308,7 @@ import Testing
         #expect(events == [.powerOn, .panic, .firmware, .closed])
     }
 
-    @Test("a pseudo-terminal that was closed is not opened again, whoever has its number; a link that is made anew is")
+    @Test("a closed pseudo-terminal is not reopened, whoever has its number now; a recreated link is")
     func terminals() throws {
         let fixture = try HubFixture()
         func open() throws -> (master: Int32, path: String) {
@@ -334,7 +334,7 @@ import Testing
         close(first.master)
         close(second.master)
         #expect(eventually { fixture.hub.statuses().allSatisfy { !$0.isConnected } })
-        // The numbers go to others now, who say what is not for us to hear.
+        // Other users have these numbers now, and their output must not be read.
         let others = try (0..<8).map { _ in try open() }
         others.forEach { write($0.master, "secret\n", 7) }
         let third = try open()

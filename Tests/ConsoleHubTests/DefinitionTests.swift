@@ -10,7 +10,7 @@ import Testing
 
 @Suite(.blocking) struct DefinitionTests {
     @Test(
-        "a name that would be no name, or lead elsewhere, is refused, and so is such a namespace",
+        "an invalid name or namespace is refused",
         arguments: ["", ".", "..", "a/b", "a\u{0}b", "a\nb", "\u{9b}", String(repeating: "x", count: 129)]
     )
     func names(name: String) {
@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test(
-        "bounds that the writer could not live with are refused",
+        "limits that are not allowed are refused",
         arguments: [
             (size: 1, backups: 3, rate: 1, burst: 1), (4096, 1001, 1, 1), (4096, -1, 1, 1), (-1, 3, 1, 1),
             (4096, 3, 0, 1), (4096, 3, -1, 1), (4096, 3, 1, 0), (Int.max, 3, 1, 1), (4096, Int.max, 1, 1),
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test("what a folder's entries are called stays within the folder of the plain files")
+    @Test("a folder entry's name cannot lead outside the folder of plain files")
     func plainFiles() throws {
         let pattern = try DiscoveryPattern("/vms/{namespace}/{name}.sock", plainFile: "/log/{name}/{namespace}.log")
         let found = try pattern.definition(at: .inherited, ["name": "{namespace}", "namespace": "{name}"])
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test("{uuid} takes a UUID and nothing else, and takes what is one from a name with dashes")
+    @Test("{uuid} matches UUIDs only, also inside a name with dashes")
     func uuids() throws {
         let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
         let pattern = try DiscoveryPattern("/vms/{name}-{uuid}.sock")
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    @Test("names are their bytes: canonically equivalent ones are two VMs, and two endpoints")
+    @Test("names are compared by bytes: canonically equivalent ones are two VMs, and two endpoints")
     func bytes() throws {
         let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}")
         #expect(composed == decomposed)

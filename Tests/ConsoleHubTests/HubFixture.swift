@@ -56,7 +56,7 @@ func receive(_ count: Int, from descriptor: borrowing Descriptor) -> String {
     return String(decoding: bytes, as: UTF8.self)
 }
 
-/// A capture and a hub over folders of their own.
+/// A capture and a hub with folders of their own.
 final class HubFixture {
     let folder: TemporaryFolder
     let capture: CaptureService
@@ -64,7 +64,7 @@ final class HubFixture {
     private let said: Said
     private var isStopped = false
 
-    /// What the daemon has said.
+    /// The daemon's log messages.
     private final class Said: Sendable {
         let messages = Mutex<[String]>([])
     }
@@ -92,7 +92,7 @@ final class HubFixture {
             table: folder.path + "/run/held"
         )
         hubOptions.forgetsAfter = forgetsAfter
-        // The guests are this process, which may be of any age.
+        // The guests are in this process, which may be of any age.
         hubOptions.joinAge = joinAge
         hubOptions.consoleLimit = consoleLimit ?? hubOptions.consoleLimit
         hubOptions.socketSessionLimit = socketSessionLimit ?? hubOptions.socketSessionLimit
@@ -115,7 +115,7 @@ final class HubFixture {
         try StoredText(of: StreamID(vm: vm, stream: .console0), in: capture.store)
     }
 
-    /// The problems of consoles of that VM.
+    /// The problems of a VM's consoles.
     func problems(of vm: String) -> [String] {
         capture.problems.all.filter { $0.subject.hasPrefix(vm + "/") }.map(\.problem)
     }

@@ -9,9 +9,9 @@ import Testing
 
 @testable import ConsoleHub
 
-/// Consoles that are reached only while somebody is on them.
+/// Consoles that are connected only while they have watchers.
 @Suite(.blocking) struct OnDemandTests {
-    /// A guest's end of a console: a port of TCP, as QEMU's `socket,host=…,server=on,wait=off`, which serves one client.
+    /// A guest's end of a console: a TCP port, as QEMU's `socket,host=…,server=on,wait=off`, which serves one client.
     private final class Port {
         let address: NetworkAddress
         private let listener: Descriptor
@@ -26,7 +26,7 @@ import Testing
             self.address = address
         }
 
-        /// Whether nobody has come.
+        /// Whether no client has connected.
         func isUnvisited() throws -> Bool {
             let client = try UnixSocket.accept(listener.raw)
             return client == nil
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    /// Whether the other end has closed, and said nothing more.
+    /// Whether the other end has closed without further output.
     private func isClosed(_ connection: Int32) -> Bool {
         var byte: UInt8 = 0
         return recv(connection, &byte, 1, Int32(MSG_DONTWAIT)) == 0
@@ -59,7 +59,7 @@ import Testing
     }
 
     @Test(
-        "it is reached when the first comes, shared by all, and left to others when the last has gone; nothing is kept"
+        "it is connected when the first client joins, shared by all, and disconnected when the last leaves; nothing is stored"
     )
     func comesAndGoes() throws {
         let fixture = try HubFixture()
@@ -72,7 +72,7 @@ import Testing
         for round in 1...3 {
             let typed = "round \(round)\n"
             let writer = try join(fixture, key)
-            // Typed before there is anybody to take it.
+            // Typed before the console is connected.
             send(typed, to: writer)
             let guest = try port.awaited()
             let watcher = try join(fixture, key, as: .watch)
@@ -92,7 +92,7 @@ import Testing
         #expect(fixture.hub.stop().isEmpty)
     }
 
-    @Test("one that cannot be reached says so, and is given up when the client has left")
+    @Test("a console that cannot be reached reports that, and retries end when the client has left")
     func unreachable() throws {
         let fixture = try HubFixture()
         let address = try Port().address
@@ -100,11 +100,11 @@ import Testing
         fixture.hub.add(try .init(key: key, endpoint: .tcp(address), isOnDemand: true))
         let client = try join(fixture, key)
         send("lost\n", to: client)
-        let words = "the console cannot be reached: connect \(address): Connection refused"
+        let words = "cannot reach the console: connect \(address): Connection refused"
         #expect(receive(words.utf8.count + 14, from: client).contains(words))
         shutdown(client.raw, Int32(SHUT_RDWR))
         #expect(eventually { fixture.hub.statuses().first?.watchers == 0 })
-        // Whoever comes when it is back finds it.
+        // A client that joins when the console is back finds it connected.
         let port = try Port(at: address)
         let second = try join(fixture, key)
         send("here\n", to: second)
@@ -112,7 +112,7 @@ import Testing
         #expect(receive(5, from: guest) == "here\n")
     }
 
-    @Test("one that is to be captured takes the place of one that was only to be joined, not the other way round")
+    @Test("a captured console takes the place of one that is only joined, and not vice versa")
     func capturedComesFirst() throws {
         let fixture = try HubFixture()
         let chardev = try Chardev(fixture.folder.path + "/vm.sock")
@@ -126,12 +126,12 @@ import Testing
         #expect(try eventually { try fixture.text("web").bytes == Array("hello\n".utf8) })
         #expect(fixture.hub.statuses().map(\.definition.key) == [key])
         guard case .conflict(let conflict) = fixture.hub.add(joined) else {
-            Issue.record("what is captured is to be joined besides")
+            Issue.record("a captured console was added to be joined as well")
             return
         }
         #expect(conflict.kind == .endpoint && conflict.other.key == key)
         #expect(fixture.capture.problems.all.isEmpty)
-        // What it was to be joined for has gone; it is captured all the same.
+        // The reason for joining is gone; the console is captured nevertheless.
         fixture.hub.remove(joined)
         send("more\n", to: guest)
         #expect(try eventually { try fixture.text("web").bytes == Array("hello\nmore\n".utf8) })

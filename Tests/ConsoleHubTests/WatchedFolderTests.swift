@@ -8,7 +8,7 @@ import Testing
 
 @testable import ConsoleHub
 
-/// What other users may put into a watched folder, and what is made of it.
+/// Files that other users may create in a watched folder.
 @Suite(.blocking) struct WatchedFolderTests {
     private let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
 
@@ -28,7 +28,7 @@ import Testing
         eventually { fixture.messages.contains { $0.contains(text) } }
     }
 
-    @Test("a link is refused by its name, once, wherever it leads: to a socket, to a folder of them, to a device")
+    @Test("a link is refused by its name, once, whatever its target: a socket, a folder of sockets, a device")
     func links() throws {
         let folder = TemporaryFolder()
         let fixture = try watch(folder)
@@ -47,7 +47,7 @@ import Testing
         for (name, _) in targets {
             #expect(says("\(vms)/\(name) is not captured: it is a symbolic link", in: fixture), "\(name)")
         }
-        // Another event has the folders looked through again.
+        // Another event triggers another scan.
         let other = try Chardev(vms + "/evil/mine.sock")
         let tenant = try other.accept()
         #expect(eventually { isConnected("mine", in: fixture) })
@@ -58,7 +58,7 @@ import Testing
         #expect(try eventually { try fixture.text("good.web").bytes.elementsEqual("still\n".utf8) })
     }
 
-    @Test("a link that takes the place of a socket after that was found is not followed")
+    @Test("a link that replaces a socket after its discovery is not followed")
     func swapped() throws {
         let folder = TemporaryFolder()
         let chardev = try Chardev(folder.path + "/victim.sock")
@@ -75,7 +75,7 @@ import Testing
         _ = try opener.open(found)
     }
 
-    @Test("links in the pattern's literal part are the administrator's, and are followed")
+    @Test("links in the pattern's literal part belong to the administrator, and are followed")
     func literalPart() throws {
         let folder = TemporaryFolder()
         mkdir(folder.path + "/real", 0o755)
@@ -88,7 +88,7 @@ import Testing
         #expect(fixture.hub.statuses().first?.definition.endpoint == .connect(path: folder.path + "/vms/web.sock"))
     }
 
-    @Test("two paths to one socket are one console: the second is told of, and captured when the first is dropped")
+    @Test("two paths to one socket are one console: the second is reported, and captured when the first is dropped")
     func hardLinks() throws {
         let folder = TemporaryFolder()
         let fixture = try watch(folder)
@@ -108,7 +108,7 @@ import Testing
         #expect(eventually { isConnected("spy", in: fixture) && fixture.problems(of: "spy").isEmpty })
     }
 
-    @Test("a path spelled otherwise, or through a link in the administrator's part, is no second console")
+    @Test("a path in another spelling, or through a link in the administrator's part, is not a second console")
     func spellings() throws {
         let folder = TemporaryFolder()
         let fixture = try HubFixture(in: folder)
@@ -130,7 +130,7 @@ import Testing
         send("web is here\n", to: guest)
     }
 
-    @Test("Guestlog's own sockets are no consoles, by whatever path; nor is this very process")
+    @Test("Guestlog's own sockets are not captured, by any path; nor is this process itself")
     func ownSockets() throws {
         let folder = TemporaryFolder()
         let fixture = try HubFixture(in: folder)
@@ -151,7 +151,7 @@ import Testing
         #expect(eventually { strict.problems(of: "mine").contains { $0.contains("Guestlog's own sockets") } })
     }
 
-    @Test("what is not of the named kind is a problem with its reason, and stays as it is")
+    @Test("a file of another kind than named is a problem with its reason, and is not changed")
     func kinds() throws {
         let folder = TemporaryFolder()
         let fixture = try HubFixture(in: folder)
@@ -180,7 +180,7 @@ import Testing
     }
 
     @Test(
-        "below a watched folder a terminal must belong to the folder's owner; another's is refused, and its mode kept",
+        "below a watched folder a terminal must belong to the folder's owner; another's is refused, and its mode not changed",
         .enabled(if: geteuid() == 0, "giving a terminal to another user needs root: run the tests as root")
     )
     func terminals() throws {
@@ -204,7 +204,7 @@ import Testing
         #expect(!isCanonical())
     }
 
-    @Test("names that are canonically equivalent are two VMs, each captured and each with its own log")
+    @Test("canonically equivalent names are two VMs, each captured with its own log")
     func equivalentNames() throws {
         let folder = TemporaryFolder()
         let fixture = try watch(folder)
@@ -221,7 +221,7 @@ import Testing
         guests.forEach { close($0) }
     }
 
-    @Test("a name that is not UTF-8, and what is no UUID where one should be, are told of, once")
+    @Test("a name that is not UTF-8, and a non-UUID in place of a UUID, are reported once")
     func badNames() throws {
         let folder = TemporaryFolder()
         let patterns = ["{name}.sock", "{uuid}.id"].map { folder.path + "/" + $0 }
@@ -232,13 +232,13 @@ import Testing
         #expect(isMade)
         mkfifo(folder.path + "/notuuid.id", 0o600)
         #expect(says("/bad\u{fffd}.sock is not captured: its name is not UTF-8", in: fixture))
-        #expect(says("/notuuid.id is not captured: what {uuid} stands for", in: fixture))
+        #expect(says("/notuuid.id is not captured: the part for {uuid}", in: fixture))
         mkfifo(folder.path + "/\(uuid).id", 0o600)
         #expect(eventually { isConnected(uuid, in: fixture) })
         #expect(fixture.messages.filter { $0.contains("is not captured") }.count == 2)
     }
 
-    @Test("one UUID under two names, one endpoint or one stream twice: told of as a problem, gone with its cause")
+    @Test("one UUID under two names, one endpoint or one stream twice: reported as a problem until the cause is gone")
     func conflicts() throws {
         let fixture = try HubFixture()
         func definition(_ name: String, _ path: String, uuid: String? = nil, isOnDemand: Bool = false) throws
@@ -250,7 +250,7 @@ import Testing
         #expect(fixture.hub.add(try definition("db", "/nowhere/a", uuid: uuid)) == .new)
         let second = try definition("u3", "/nowhere/b", uuid: uuid)
         #expect(fixture.hub.add(second) != .new)
-        #expect(fixture.problems(of: "u3").contains { $0.contains("the UUID \(uuid) is already that of db/console0") })
+        #expect(fixture.problems(of: "u3").contains { $0.contains("the UUID \(uuid) is already used by db/console0") })
         #expect(fixture.hub.add(try definition("twin", "/nowhere/a")) != .new)
         #expect(
             fixture.problems(of: "twin").contains { $0.contains("connect:/nowhere/a is the console of db/console0") }
@@ -258,10 +258,10 @@ import Testing
         #expect(fixture.hub.add(try definition("db", "/nowhere/c", uuid: uuid)) != .new)
         #expect(fixture.problems(of: "db").contains { $0.contains("db/console0 is captured already") })
         #expect(fixture.messages.count { $0.contains("is not captured") } == 3)
-        // The same again, as a reload adds it, is nothing to tell.
+        // The same definition again, as after a reload, is not reported.
         #expect(fixture.hub.add(try definition("db", "/nowhere/a", uuid: uuid)) != .new)
         #expect(fixture.messages.count { $0.contains("is not captured") } == 3)
-        // What is only joined is beside what is captured.
+        // A console that is only joined may exist besides a captured one.
         #expect(fixture.hub.add(try definition("u4", "/nowhere/d", uuid: uuid, isOnDemand: true)) == .new)
 
         #expect(fixture.hub.remove(StreamKey(name: "db", uuid: uuid)))

@@ -9,11 +9,11 @@ import Testing
 
 @testable import ControlAPI
 
-/// Who may come over the network, and what they may see.
+/// Access control for network clients.
 @Suite struct AccessTests {
     private func bearer(_ token: String) -> [(String, String)] { [("Authorization", "Bearer \(token)")] }
 
-    @Test("without a token that counts nobody is told anything; revoking one counts at once")
+    @Test("without a valid token every request is refused; revoking a token takes effect at once")
     func tokensCount() async throws {
         let fixture = try ServerFixture()
         let client = try fixture.open()
@@ -36,7 +36,7 @@ import Testing
         #expect(try await client.ask("GET", "/v1/vms", bearer(good)).status == 401)
     }
 
-    @Test("a scope allows what it says, and admin all but tokens, which are this host's")
+    @Test("a scope allows what it names, and admin everything but tokens, which are managed on the host")
     func scopes() async throws {
         let fixture = try ServerFixture()
         let client = try fixture.open()
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test("VMs that a token does not name do not exist for whoever holds it")
+    @Test("VMs that a token does not name are treated as absent")
     func hiddenVMs() async throws {
         let fixture = try ServerFixture()
         let client = try fixture.open()
@@ -86,7 +86,7 @@ import Testing
         #expect(try await client.ask("GET", "/v1/status", token).status == 403)
     }
 
-    @Test("who follows all VMs hears of new ones that are theirs, and of no others")
+    @Test("a follower of all VMs gets new ones that it may see, and no others")
     func followsOwn() async throws {
         let fixture = try ServerFixture()
         let client = try fixture.open()
@@ -117,7 +117,7 @@ import Testing
         #expect(!String(decoding: heard, as: UTF8.self).contains("db-1"))
     }
 
-    @Test("what a token has begun ends with it: answers that go on, consoles that somebody is on")
+    @Test("what a token has begun ends with it: followed logs and console sessions")
     func endsWithToken() async throws {
         let fixture = try ServerFixture()
         let client = try fixture.open()
@@ -144,14 +144,14 @@ import Testing
         while try await brief.frame() != nil {}
     }
 
-    @Test("the daemon is not to be had by naming its own socket as a console's")
+    @Test("the daemon's own socket cannot be captured as a console")
     func ownSocket() async throws {
         let fixture = try ServerFixture(servesItself: false)
         let error = await #expect(throws: APIError.self) { try await fixture.client.get(RequestTarget(["v1", "vms"])) }
         #expect(error?.status == 403)
     }
 
-    @Test("a question for a head gets no body, and what is no opening handshake is none")
+    @Test("HEAD gets no body, and an invalid opening handshake is refused")
     func oddRequests() async throws {
         let fixture = try ServerFixture()
         let client = try fixture.open()
@@ -170,7 +170,7 @@ import Testing
         #expect(try await client.ask("GET", "/v1/vms", token + [("Host", "evil\"x")]).status == 400)
     }
 
-    @Test("pages from elsewhere may not use what their reader can reach")
+    @Test("pages of other origins are refused")
     func origins() async throws {
         let fixture = try ServerFixture()
         let closed = try fixture.open(TCPListener(identity: nil, origins: ["https://horizon.example.org"]))
@@ -181,7 +181,7 @@ import Testing
             #expect(try await closed.ask("GET", "/v1/vms", [token, ("Origin", origin)]).status == status, "\(origin)")
         }
         let session = try await WebSocketSession(closed, "/v1/vms/web/console", [token, ("Origin", refused[0])])
-        #expect(try await session.refusal()?.contains("may not come here") == true)
+        #expect(try await session.refusal()?.contains("is not allowed") == true)
 
         let anonymous = try fixture.open(TCPListener(identity: nil, isAnonymous: true))
         #expect(try await anonymous.ask("GET", "/v1/vms").status == 200)
@@ -191,7 +191,7 @@ import Testing
         #expect(try await anonymous.ask("GET", "/v1/vms", [("X-Auth-Token", "gl_0_0")]).status == 401)
     }
 
-    @Test("a connection on which no request comes is closed")
+    @Test("a connection without a request is closed")
     func requestTimeout() async throws {
         var limits = ControlServer.Limits()
         limits.requestTimeout = .milliseconds(20)
@@ -202,7 +202,7 @@ import Testing
         #expect(try await client.readAll(from: first).isEmpty)
     }
 
-    @Test("tokens outlive the daemon, their secrets are not kept, and a damaged file is not taken for an empty one")
+    @Test("tokens outlive the daemon, their secrets are not stored, and a damaged file does not count as an empty one")
     func register() throws {
         let folder = TemporaryFolder()
         let store = Store(root: folder.path)
@@ -228,7 +228,7 @@ import Testing
         }
     }
 
-    @Test("a request for a token is refused unless all in it makes sense")
+    @Test("a request for a token is refused unless all of it is valid")
     func oddTokens() async throws {
         let fixture = try ServerFixture()
         for body in [

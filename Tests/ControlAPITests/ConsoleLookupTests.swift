@@ -24,7 +24,7 @@ import Testing
         )
     }
 
-    /// What comes of a request of `user` to add a console; nil: it was added.
+    /// The error of a request by `user` to add a console; nil: it was added.
     private func add(_ members: String, by user: UInt32?, to server: ControlServer) async throws -> APIError? {
         let peer = user.map { PeerCredentials(process: 1, user: $0, group: 0) }
         let caller = Caller(peer)
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test("only root and the daemon's own user add consoles by their path, and say where a guest's bytes are appended")
+    @Test("only root and the daemon's own user add consoles by path, and name plain files")
     func owners() async throws {
         let folder = TemporaryFolder()
         let server = try serve(in: folder)
@@ -63,7 +63,9 @@ import Testing
         #expect(server.hub.statuses().map(\.definition.key.name) == ["db", "remote", "root"])
     }
 
-    @Test("what can never be a console is refused with the reason; what conflicts with one, with that one's name")
+    @Test(
+        "an endpoint that can never be a console is refused with the reason, a conflict with the other console's name"
+    )
     func refusals() async throws {
         let folder = TemporaryFolder()
         let server = try serve(in: folder)
@@ -86,7 +88,7 @@ import Testing
         for (members, reason) in [
             (
                 #""name": "u3", "endpoint": "connect:/nowhere/b", "uuid": "\#(uuid)""#,
-                "the UUID \(uuid) is already that of db"
+                "the UUID \(uuid) is already used by db"
             ),
             (#""name": "u3", "endpoint": "connect:/nowhere//a""#, "is the console of db/console0"),
             (first, "db/console0"),
@@ -111,7 +113,7 @@ import Testing
         }
     }
 
-    @Test("a console is found by name, UUID or folder; a name that several VMs have is refused with all of them")
+    @Test("a console is found by name, UUID or folder; an ambiguous name is refused with all candidates")
     func lookUp() throws {
         let folder = TemporaryFolder()
         let server = try serve(in: folder)

@@ -10,7 +10,7 @@ import Testing
 
 @testable import ControlAPI
 
-/// HTTP as clients of all kinds speak it.
+/// HTTP with clients of all kinds.
 @Suite struct HTTPTests {
     private func prepare() async throws -> (
         fixture: ServerFixture, client: NetworkClient, token: (String, String), guest: Int32
@@ -23,7 +23,7 @@ import Testing
         return (fixture, client, ("X-Auth-Token", try fixture.token([.read, .console])), guest.release())
     }
 
-    @Test("a client of HTTP/1.0 gets an answer without chunks or trailers, ended by the connection's end")
+    @Test("an HTTP/1.0 client gets a response without chunks or trailers, ended by the connection's end")
     func oldHTTP() async throws {
         let (fixture, client, token, guest) = try await prepare()
         defer { withExtendedLifetime(fixture) { _ = close(guest) } }
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test("a client that shuts down its half of the connection still gets its answer")
+    @Test("a client that shuts down its half of the connection still gets its response")
     func halfClosed() async throws {
         let (fixture, client, token, guest) = try await prepare()
         defer { withExtendedLifetime(fixture) { _ = close(guest) } }
@@ -49,12 +49,13 @@ import Testing
         }
     }
 
-    @Test("a client that is slow to take a long answer gets all of it before its connection is closed")
+    @Test("a client that reads a long response slowly gets all of it before its connection is closed")
     func slowReader() async throws {
         let (fixture, client, token, guest) = try await prepare()
         defer { withExtendedLifetime(fixture) { _ = close(guest) } }
         let speaker = Descriptor(owning: dup(guest))
-        // Far more than the socket buffers hold; the last of it waits in the daemon when the answer is written.
+        // Far more than the socket buffers hold; the last of it is buffered in the daemon after the response is
+        // written.
         let line = String(repeating: "x", count: 200) + "\n"
         writeAll(Array(String(repeating: line, count: 20_000).utf8) + Array("end\n".utf8), to: speaker)
         #expect(try await fixture.stores("end\n", of: "web"))
@@ -70,7 +71,7 @@ import Testing
         #expect(answer.json["output"]?.text?.hasSuffix("end\n") == true)
     }
 
-    @Test("a follower or a search that the client has left ends, and leaves its place to others")
+    @Test("a follower or a search whose client has left ends, and frees its session")
     func leftBehind() async throws {
         let (fixture, client, token, guest) = try await prepare()
         defer { withExtendedLifetime(fixture) { _ = close(guest) } }
@@ -84,7 +85,7 @@ import Testing
         }
     }
 
-    @Test("whatever answers GET answers HEAD, without a body")
+    @Test("every route with GET supports HEAD, without a body")
     func heads() async throws {
         let (fixture, client, token, guest) = try await prepare()
         defer { withExtendedLifetime(fixture) { _ = close(guest) } }
@@ -93,7 +94,7 @@ import Testing
             let head = try await client.ask("HEAD", path, [token])
             #expect(head.status == 200 && head.body.isEmpty, "\(path): \(head.status)")
         }
-        // A connection that is kept serves on behind it.
+        // A persistent connection serves the next request.
         let socket = try client.connect()
         client.send(client.head("HEAD", "/v1/logs?vm=web", [token]), to: socket)
         client.send(client.head("GET", "/v1/nothing", [token, ("Connection", "close")]), to: socket)
@@ -101,7 +102,7 @@ import Testing
         #expect(both.hasPrefix("HTTP/1.1 200") && both.contains("HTTP/1.1 404"), "\(both)")
     }
 
-    @Test("an error's status and code tell what is wrong")
+    @Test("an error's status and code identify the error")
     func errorCodes() async throws {
         let (fixture, client, token, guest) = try await prepare()
         defer { withExtendedLifetime(fixture) { _ = close(guest) } }
@@ -128,7 +129,7 @@ import Testing
             #expect(answer.json["code"]?.text == code, "\(path): \(answer.text)")
         }
         #expect(try await client.ask("GET", "/v1/vms").json["code"]?.text == "unauthorized")
-        // VMs of one name are told apart in a list, too.
+        // VMs with the same name are distinguished in a list too.
         let listed = try await client.ask("GET", "/v1/vms", [all]).json["vms"]?.elements ?? []
         let twins = listed.filter { $0["name"]?.text == "twin" }.compactMap { $0["namespace"]?.text }
         #expect(twins == ["a", "b"])
@@ -146,7 +147,7 @@ import Testing
         #expect(error?.status == 400 && error?.message.contains("at most 1000") == true)
     }
 
-    @Test("a body that names a member twice is refused, however deep")
+    @Test("a body with a duplicate member is refused, at any depth")
     func repeatedMembers() {
         for body in [#"{"a": 1, "a": 1}"#, #"{"a": [{"b": {"c": 1, "c": 2}}]}"#] {
             let error = #expect(throws: APIError.self) { try JSON(body: Array(body.utf8)) }
@@ -155,7 +156,7 @@ import Testing
         #expect(throws: Never.self) { try JSON(body: Array(#"{"a": {"a": 1}, "b": [{"a": 1}, {"a": 1}]}"#.utf8)) }
     }
 
-    @Test("a token with a hash of crypt(3) is still accepted, and found as slowly as one that is unknown")
+    @Test("a token with a hash of crypt(3) is still accepted, and looked up as slowly as an unknown one")
     func cryptTokens() throws {
         let folder = TemporaryFolder()
         let secret = String(repeating: "0123456789", count: 4)
@@ -173,11 +174,11 @@ import Testing
         #expect(try register.caller(with: "gl_0123abcd_" + secret, at: now) != nil)
         #expect(try register.caller(with: "gl_0123abcd_" + String(secret.reversed()), at: now) == nil)
         #expect(try register.caller(with: "gl_00000000_" + secret, at: now) == nil)
-        // The new kind beside it.
+        // A new one besides.
         let fresh = try register.add(name: "", access: .all, now: now, expires: nil)
         #expect(try register.caller(with: fresh.text, at: now) != nil)
         #expect(fresh.token.secret.stored.hasPrefix("sha256:"))
-        // No secret is known for a token that is not there, though something is compared with.
+        // A token that does not exist has no valid secret, although a comparison is made.
         #expect(!TokenSecret.matches(secret, nil, mayBeCrypt: true))
         #expect(!TokenSecret.matches("", nil, mayBeCrypt: false))
     }

@@ -10,11 +10,11 @@ import Testing
 
 @testable import ControlAPI
 
-/// What one client can take is bounded, and what it does not use is given to others.
+/// The limits of one client's use of resources.
 @Suite struct LimitTests {
     private func bearer(_ token: String) -> [(String, String)] { [("Authorization", "Bearer \(token)")] }
 
-    @Test("idle connections without a token give way to new ones, so they keep nobody out")
+    @Test("idle connections without a token are closed for new ones, so they exclude no client")
     func idleGiveWay() async throws {
         var limits = ControlServer.Limits.longTimeouts
         limits.networkConnections = 8
@@ -37,7 +37,7 @@ import Testing
         #expect(try await client.readAll(from: slow).isEmpty)
     }
 
-    @Test("a token has so many requests in progress and no more; the next is refused with the limit")
+    @Test("a token's requests in progress are limited; the next is refused with the limit")
     func perToken() async throws {
         var limits = ControlServer.Limits.longTimeouts
         limits.connectionsPerToken = 2
@@ -55,13 +55,13 @@ import Testing
         let refused = try await client.ask("GET", "/v1/vms", token)
         #expect(refused.status == 429 && refused.json["code"] == .string("limit_reached"))
         #expect(refused.json["error"]?.text?.contains("has 2 requests in progress") == true)
-        // Others are served, and so is this one when it has let go.
+        // Others are served, and so is this token after it has closed one.
         #expect(try await client.ask("GET", "/v1/vms", bearer(try fixture.token())).status == 200)
         close(waiting.removeLast())
         #expect(try await awaits { try await client.ask("GET", "/v1/vms", token).status == 200 })
     }
 
-    @Test("a token reads one VM in sixteen sessions, whichever kind they are and however it names the VM")
+    @Test("a token reads one VM in at most sixteen sessions, of whatever kind and however it names the VM")
     func perVM() async throws {
         let fixture = try ServerFixture()
         let client = try fixture.open()
@@ -110,7 +110,7 @@ import Testing
             client.send(client.head("GET", "/v1/logs?vm=web&follow=1", token), to: socket)
             open.append(socket.release())
         }
-        // Others are served meanwhile, and what was not read is not lost.
+        // Others are served meanwhile, and unread output is not lost.
         #expect(try await client.ask("GET", "/v1/vms", bearer(try fixture.token())).status == 200)
         let first = Descriptor(owning: open.removeFirst())
         var heard: [UInt8] = []
@@ -122,7 +122,7 @@ import Testing
         #expect(NumberedLines.numbers(in: heard).count == 60_000)
     }
 
-    @Test("the Unix socket's listener has places that only root and the daemon's own user may take")
+    @Test("the Unix socket's listener has connections reserved for root and the daemon's own user")
     func reservedConnections() throws {
         let limit = ConnectionLimit(.local(6))
         let stranger = Client.user(geteuid() + 1)
@@ -137,7 +137,7 @@ import Testing
             defer { channels.forEach { $0.embeddedEventLoop.run() } }
             return try limit.admit(channel, of: client)
         }
-        // Three of six are reserved, and one user has half of the rest: idle ones give way to new ones.
+        // Three of six are reserved, and one user has half of the rest: idle ones are closed for new ones.
         for _ in 0..<4 {
             _ = try admit(stranger)
         }
@@ -146,19 +146,19 @@ import Testing
             _ = try admit(.user(geteuid()))
         }
         #expect(closed.withLockedValue { $0.count } == 3)
-        // Strangers beyond the reserve take nobody's place but each other's.
+        // Other users beyond the reserve replace only each other's connections.
         _ = try admit(.user(geteuid() + 2))
         #expect(closed.withLockedValue { $0 } == [0, 1, 2, 3])
     }
 
-    @Test("the limits leave most descriptors to the guests, whatever the process may have")
+    @Test("the limits leave most descriptors to the guests, whatever the process's limit is")
     func descriptorShare() {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         #expect(Acceptance.descriptorShare * 2 * 3 <= max(24, Int(clamping: limit.rlim_cur) / 4))
     }
 
-    @Test("while descriptors are out a listener pauses, and begins again")
+    @Test("a listener without free descriptors pauses, and resumes")
     func acceptPause() throws {
         let channel = EmbeddedChannel(handler: AcceptPause(SpareDescriptors(0)))
         defer { _ = try? channel.finish() }
@@ -168,7 +168,7 @@ import Testing
         #expect(channel.isReading == true)
     }
 
-    @Test("a spare descriptor is given up for a connection first, and had back when there are some again")
+    @Test("a spare descriptor is used for a connection first, and reopened when descriptors are free")
     func spareDescriptors() throws {
         let spares = SpareDescriptors(1)
         let channel = EmbeddedChannel(handler: AcceptPause(spares))
@@ -179,7 +179,7 @@ import Testing
         #expect(!spares.isShort && spares.giveUpOne())
     }
 
-    @Test("two clients that read for long share the threads with a third, in turns")
+    @Test("two clients with long reads share the threads with a third, in turns")
     func fairThreads() async throws {
         let threads = ReaderThreads()
         let gate = OneShot()
@@ -203,7 +203,7 @@ import Testing
 }
 
 extension EmbeddedChannel {
-    /// What reading was last set to; nil when it never was.
+    /// The last state of reading; nil when it was never set.
     fileprivate var isReading: Bool? {
         options.last { $0.option is ChannelOptions.Types.AutoReadOption }?.value as? Bool
     }

@@ -6,18 +6,18 @@ import Testing
 
 @testable import ControlAPI
 
-/// Threads for what blocks: the server runs on those of the language's pool.
+/// Threads for blocking calls: the server runs on Swift's cooperative threads.
 private let threads: NIOThreadPool = {
     let pool = NIOThreadPool(numberOfThreads: 16)
     pool.start()
     return pool
 }()
 
-/// A client that says exactly what it is told to over TCP, and waits for the answer.
+/// A client that sends exact bytes over TCP, and waits for the response.
 struct NetworkClient {
     let address: NetworkAddress
 
-    /// An answer, taken apart.
+    /// A parsed response.
     struct Answer {
         var status = 0
         var headers: [String: String] = [:]
@@ -27,7 +27,7 @@ struct NetworkClient {
         var json: JSON { (try? JSON(parsing: body)) ?? .null }
     }
 
-    /// Asks, and reads to the connection's end. `fields` come before the fields that every request has.
+    /// Sends a request, and reads to the connection's end. `fields` precede the fields that every request has.
     func ask(_ method: String, _ path: String, _ fields: [(String, String)] = [], body: String = "") async throws
         -> Answer
     {
@@ -52,7 +52,7 @@ struct NetworkClient {
         writeAll(bytes, to: socket)
     }
 
-    /// All that comes until the other side closes.
+    /// Everything until the other side closes.
     func readAll(from socket: borrowing Descriptor) async throws -> [UInt8] {
         var all: [UInt8] = []
         while let more = try await read(from: socket) {
@@ -61,7 +61,7 @@ struct NetworkClient {
         return all
     }
 
-    /// What comes next; nil at the end.
+    /// The next bytes; nil at the end.
     func read(from socket: borrowing Descriptor) async throws -> [UInt8]? {
         let raw = socket.raw
         let count = try await threads.runIfActive {
@@ -93,14 +93,14 @@ struct NetworkClient {
     }
 }
 
-/// One end of a WebSocket (RFC 6455), by hand.
+/// One end of a WebSocket (RFC 6455), implemented independently.
 final class WebSocketSession {
     let answer: NetworkClient.Answer
     private let client: NetworkClient
     private let socket: Descriptor
     private var rest: [UInt8]
 
-    /// Asks for an upgrade; `answer` says what came of it.
+    /// Requests an upgrade; `answer` is the response.
     init(_ client: NetworkClient, _ path: String, _ fields: [(String, String)] = []) async throws {
         self.client = client
         socket = try client.connect()
@@ -121,7 +121,7 @@ final class WebSocketSession {
 
     /// Sends a frame: 1 text, 2 binary.
     func send(_ bytes: [UInt8], opcode: UInt8 = 2) {
-        // A mask of zeros is a mask.
+        // A mask of zeros is valid.
         client.send([0x80 | opcode, 0x80 | UInt8(bytes.count), 0, 0, 0, 0] + bytes, to: socket)
     }
 
@@ -147,7 +147,7 @@ final class WebSocketSession {
         }
     }
 
-    /// Why the other side does not let us in, when the next frame says that it does not.
+    /// The reason in the next frame, when it is a refusal.
     func refusal() async throws -> String? {
         guard let (opcode, bytes) = try await frame(), opcode == 8, Int(bytes[0]) << 8 | Int(bytes[1]) == 1008 else {
             return nil
@@ -155,7 +155,7 @@ final class WebSocketSession {
         return String(decoding: bytes.dropFirst(2), as: UTF8.self)
     }
 
-    /// Reads frames until what they hold, each taken apart by `decode`, ends in `text`.
+    /// Reads frames until their contents, each decoded by `decode`, end in `text`.
     func hears(_ text: String, _ decode: ([UInt8]) -> [UInt8]? = { $0 }) async throws -> Bool {
         var heard: [UInt8] = []
         while let (opcode, bytes) = try await frame(), opcode != 8 {

@@ -9,14 +9,14 @@ import Testing
 
 @testable import ControlAPI
 
-/// What OpenStack's clients find.
+/// The OpenStack part of the API.
 @Suite struct NovaTests {
     private static let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
     private static let servers = "/v2.1/servers/"
 
     private func version(_ text: String) -> (String, String) { ("OpenStack-API-Version", "compute " + text) }
 
-    /// Somebody who may do all but what is an admin's, in a fixture with the VM `web`, whose guest has said `text`.
+    /// A caller without the scope admin, on a server with the VM `web`, whose guest has printed `text`.
     private func makeNova(_ text: String, _ options: NovaOptions = NovaOptions()) async throws -> NovaFixture {
         let nova = try NovaFixture(ServerFixture(nova: options))
         writeAll(Array(text.utf8), to: nova.guest)
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test("anybody is told which versions there are; a request in one that is not there is refused in nova's words")
+    @Test("the versions are public; a request with an unsupported version is refused as by nova")
     func versions() async throws {
         let nova = try await makeNova("")
         let all = try await nova.client.ask("GET", "/")
@@ -71,7 +71,7 @@ import Testing
         #expect(try await nova.ask("GET", Self.servers, [other]).headers["x-openstack-nova-api-version"] == "2.3")
     }
 
-    @Test("a server is found by id and by name, a page at a time")
+    @Test("a server is found by id and by name, in pages")
     func findsServers() async throws {
         let nova = try await makeNova("hello\n")
         let shown = try await nova.ask("GET", Self.servers + Self.uuid).json["server"]
@@ -98,7 +98,7 @@ import Testing
         #expect(try await nova.ask("GET", project).json["server"]?["id"]?.text == Self.uuid)
     }
 
-    @Test("N lines are the last N, all of them when all are asked for, and a prompt is one")
+    @Test("N lines are the last N, or all when all are requested, and a prompt counts as a line")
     func correctedLengths() async throws {
         let nova = try await makeNova("one\r\ntwo\u{1b}[31m!\u{1b}[0m\r\nthrée\r\nlogin: ")
         let all = "one\ntwo!\nthrée\nlogin: \n"
@@ -117,7 +117,7 @@ import Testing
         #expect(empty.json["output"]?.text == all)
     }
 
-    @Test("by nova's rules the output is what nova's own would be")
+    @Test("by nova's rules the output is that of nova itself")
     func novasLengths() async throws {
         var options = NovaOptions()
         options.output = .nova
@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    @Test("a long console is given from its end, as much as the rules allow, whatever the length of its lines")
+    @Test("of a long console the end is returned, as much as the rules allow, whatever the length of its lines")
     func bounds() async throws {
         for (rules, most) in [(NovaOutputRules.corrected, 1 << 20), (.nova, 100 << 10)] {
             var options = NovaOptions()
@@ -149,7 +149,7 @@ import Testing
         }
     }
 
-    @Test("what is no length, no action and no server is refused as nova refuses it")
+    @Test("an invalid length, action or server is refused as by nova")
     func refusals() async throws {
         let nova = try await makeNova("hello\n")
         for length in ["-2", "1.5", "true", "\"NaN\"", "\"\"", "\"1.0\"", "[]", "{}", "99999999999999999999"] {
@@ -210,7 +210,7 @@ import Testing
         return String(url.dropFirst(base.utf8.count))
     }
 
-    @Test("a serial console's address lets one type there, in binary or in base 64, while its output is asked for")
+    @Test("a client types through a serial console's address, in binary or base 64, while its output is read")
     func typesAndReads() async throws {
         let nova = try await makeNova("login: ")
         for (word, opcode) in [("binary", UInt8(2)), ("base64", 1)] {
@@ -248,7 +248,7 @@ import Testing
         #expect(last == 8)
     }
 
-    @Test("an address counts for its time, for its VM, from its own page")
+    @Test("an address is valid for its lifetime, its VM, and its own page")
     func addresses() async throws {
         var options = NovaOptions()
         options.consoleLife = 0
@@ -258,10 +258,10 @@ import Testing
         let nova = try await makeNova("")
         let place = try await address(nova)
         let elsewhere = try await WebSocketSession(nova.client, place, [("Origin", "https://evil.example.org")])
-        #expect(try await elsewhere.refusal()?.contains("may not come here") == true)
+        #expect(try await elsewhere.refusal()?.contains("is not allowed") == true)
         #expect(try await nova.client.ask("GET", place).status == 426)
         #expect(try await nova.client.ask("GET", "/serial?token=x").status == 403)
-        #expect(try await WebSocketSession(nova.client, "/serial").refusal()?.contains("unknown or over") == true)
+        #expect(try await WebSocketSession(nova.client, "/serial").refusal()?.contains("unknown or expired") == true)
         let id = try #require(AccessToken.parts(of: nova.token)).id
         let path = Self.servers + Self.uuid
         let old = #"{"os-getSerialConsole": {"type": "serial"}}"#
@@ -280,10 +280,10 @@ import Testing
         )
         #expect(refused.status == 403)
         #expect(try nova.fixture.server.tokens.revoke(id))
-        #expect(try await WebSocketSession(nova.client, place).refusal()?.contains("unknown or over") == true)
+        #expect(try await WebSocketSession(nova.client, place).refusal()?.contains("unknown or expired") == true)
     }
 
-    @Test("an admin's proxy is told where the console behind an address is, when that is a port of TCP")
+    @Test("an admin's proxy gets the address of a serial console that is a TCP port")
     func lookUpToken() async throws {
         let nova = try await makeNova("")
         let key = StreamKey(name: "db", uuid: "7c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11")

@@ -6,7 +6,7 @@ import Testing
 @testable import ControlAPI
 
 @Suite struct RequestTests {
-    @Test("a target survives being written and read, whatever it names")
+    @Test("a target is unchanged after encoding and decoding")
     func targetRoundTrip() {
         let target = RequestTarget(
             ["v1", "vms", "a/b c%&?", "boots"],
@@ -15,18 +15,21 @@ import Testing
         #expect(RequestTarget(target.text) == target)
     }
 
-    @Test("a plus is a space among parameters, as forms write it, and itself in a path")
+    @Test("a plus is a space in parameters, as in forms, and itself in a path")
     func plus() {
         let target = RequestTarget("/v1/vms/a+b/wait?pattern=a+b%2Bc")
         #expect(target == RequestTarget(["v1", "vms", "a+b", "wait"], ["pattern": ["a b+c"]]))
     }
 
-    @Test("a broken escape is refused", arguments: ["/v1/%", "/v1/%4", "/v1/%zz", "/v1/%ff", "/v1/logs?vm=%e2%28"])
+    @Test(
+        "malformed percent-encoding is refused",
+        arguments: ["/v1/%", "/v1/%4", "/v1/%zz", "/v1/%ff", "/v1/logs?vm=%e2%28"]
+    )
     func brokenEscape(text: String) {
         #expect(RequestTarget(text) == nil)
     }
 
-    @Test("an unknown place, method or parameter is refused with words that help")
+    @Test("an unknown path, method or parameter is refused with a useful message")
     func refuses() throws {
         let nowhere = #expect(throws: APIError.self) { try Route(.GET, RequestTarget(["v2", "logs"])) }
         #expect(nowhere?.status == 404)
@@ -46,7 +49,7 @@ import Testing
         }
     }
 
-    @Test("a question for log text survives being written as parameters and read")
+    @Test("a request for log text is unchanged after encoding and decoding as parameters")
     func logRequestRoundTrip() throws {
         let now = Timestamp(microseconds: 1_700_000_000_000_000)
         let parameters = [
@@ -60,7 +63,7 @@ import Testing
         #expect(request.parameters == parameters)
     }
 
-    @Test("every route and every parameter of logs is described in docs/openapi.yaml, and none that is not there")
+    @Test("every route and every parameter of logs is described in docs/openapi.yaml, and no others")
     func openAPI() throws {
         let path = String(#filePath.prefix(while: { $0 != "\0" })).components(before: "/Tests/") + "/docs/openapi.yaml"
         let text = try #require(contents(path))

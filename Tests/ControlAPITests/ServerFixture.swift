@@ -10,7 +10,7 @@ import Testing
 
 @testable import ControlAPI
 
-/// A daemon in this process, over folders of its own, and a client of it; consoles are socket pairs.
+/// A daemon in this process, with folders of its own, and a client of it; consoles are socket pairs.
 final class ServerFixture: Sendable {
     let capture: CaptureService
     let hub: ConsoleHub
@@ -57,7 +57,7 @@ final class ServerFixture: Sendable {
         capture.stop()
     }
 
-    /// Opens another listener, of TCP on the loopback, and returns a client that comes by it.
+    /// Opens a TCP listener on the loopback, and returns a client of it.
     func open(_ listener: TCPListener = TCPListener(identity: nil)) throws -> NetworkClient {
         let socket = try NetworkAddress("127.0.0.1:0")!.listen()
         let address = try #require(NetworkAddress(boundTo: socket.raw))
@@ -67,21 +67,21 @@ final class ServerFixture: Sendable {
         return NetworkClient(address: address)
     }
 
-    /// A token that allows this.
+    /// Creates a token with this access.
     func token(_ scopes: Set<Access.Scope> = [.read], vms: [String] = ["*"], expires: Timestamp? = nil) throws -> String
     {
         let access = Access(scopes: scopes, vms: VMPattern(vms))
         return try server.tokens.add(name: "test", access: access, now: server.now, expires: expires).text
     }
 
-    /// Ends a token as the API does.
+    /// Revokes a token as the API does.
     func revoke(_ token: String) async throws {
         let id = try #require(AccessToken.parts(of: token)).id
         let reader = RequestReader(threads: ReaderThreads(), client: .anonymous) { true }
         _ = try await server.revokeToken(id, reader)
     }
 
-    /// A VM's console; what is written to the descriptor is what the guest says.
+    /// Adds a VM's console; what is written to the returned descriptor is the guest's output.
     func addConsole(_ vm: String, _ stream: StreamName = .console0, uuid: String? = nil) throws -> Descriptor {
         let pair = try Descriptor.socketPair()
         let key = StreamKey(name: vm, uuid: uuid, stream: stream)
@@ -89,7 +89,7 @@ final class ServerFixture: Sendable {
         return try pair.first.duplicate()
     }
 
-    /// Waits until `vm` has stored `text` at its end.
+    /// Waits until the end of `vm`'s stored output is `text`.
     func stores(_ text: String, of vm: String, uuid: String? = nil) async throws -> Bool {
         let stream = StreamID(vm: VMIdentity(name: vm, uuid: uuid).directoryName, stream: .console0)
         return try await awaits {
@@ -97,7 +97,7 @@ final class ServerFixture: Sendable {
         }
     }
 
-    /// What the daemon answers to a question for log text.
+    /// The daemon's response to a request for log text.
     func logs(_ parameters: [String: [String]]) async throws -> String {
         var text: [UInt8] = []
         _ = try await client.stream(RequestTarget(["v1", "logs"], parameters)) { text += $0 }
@@ -106,7 +106,7 @@ final class ServerFixture: Sendable {
 }
 
 extension ControlServer.Limits {
-    /// Limits of a server that waits for its clients however busy the machine is.
+    /// Limits of a server that waits for its clients on a busy machine.
     static var longTimeouts: Self {
         var limits = Self()
         limits.requestTimeout = .seconds(3600)
@@ -133,7 +133,7 @@ func writeAll(_ bytes: [UInt8], to descriptor: borrowing Descriptor) {
     }
 }
 
-/// Bytes gathered by one thread and looked at by another.
+/// Bytes collected by one thread and read by another.
 final class Gathered: Sendable {
     private let bytes = Mutex<[UInt8]>([])
 

@@ -11,13 +11,13 @@ import Testing
 
 /// A real server and a real client, over a Unix socket.
 @Suite struct ServerTests {
-    /// Numbers at which arithmetic ends.
+    /// Numbers at the limits of arithmetic.
     private static let extremes = [
         String(Int.min), String(Int.min + 1), "-1", "0", "1", String(Int.max), String(UInt64.max), "1" + zeros,
     ]
     private static let zeros = String(repeating: "0", count: 30)
 
-    @Test("no number in a question for log text ends the daemon: it is answered, or refused with words")
+    @Test("no number in a request for log text ends the daemon: it is answered, or refused with a message")
     func extremeNumbers() async throws {
         let fixture = try ServerFixture()
         let guest = try fixture.addConsole("web")
@@ -51,7 +51,7 @@ import Testing
             for (name, value) in [("timeout", number + "d"), ("timeout", number + "us"), ("since", "@" + number)] {
                 let target = RequestTarget(["v1", "vms", "web", "wait"], ["pattern": ["one"], name: [value]])
                 do {
-                    // What is not to be seen since then would be waited for.
+                    // A match since then would be waited for.
                     if name == "timeout" {
                         _ = try await fixture.client.get(target)
                     } else {
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test("a plain file's numbers are bounded before anything is made")
+    @Test("a plain file's limits are checked before anything is created")
     func extremeSizes() async throws {
         let fixture = try ServerFixture()
         for name in ["plain_size", "plain_backups"] {
@@ -84,7 +84,7 @@ import Testing
         #expect(fixture.hub.statuses().isEmpty)
     }
 
-    @Test("a console that floods reaches its watcher whole")
+    @Test("a watcher of a console with much output gets all of it")
     func floodedConsole() async throws {
         let fixture = try ServerFixture()
         let guest = try fixture.addConsole("web")
@@ -95,7 +95,7 @@ import Testing
             try await client.console(RequestTarget(["v1", "vms", "web", "console"]), input: keys) { got.append($0) }
         }
         try #require(await awaits { fixture.hub.statuses().first?.watchers == 1 })
-        // What the kernel holds for a watcher without cutting it off.
+        // The amount that the kernel buffers for a watcher without cutting it off.
         let burst = NumberedLines.text(1500)
         for round in 1...8 {
             writeAll(burst, to: guest)
@@ -106,7 +106,7 @@ import Testing
         #expect(try await watching.value == .inputEnded)
     }
 
-    @Test("who follows all VMs hears of new ones and of new streams")
+    @Test("a follower of all VMs gets new VMs and new streams")
     func followsAll() async throws {
         let fixture = try ServerFixture()
         let web = try fixture.addConsole("web")
@@ -127,7 +127,7 @@ import Testing
         following.cancel()
     }
 
-    @Test("a wait over the socket begins before there is such a VM, and lasts as long as it was told")
+    @Test("a wait over the socket begins before the VM exists, and lasts as long as requested")
     func awaitedVM() async throws {
         let fixture = try ServerFixture()
         let client = fixture.client
@@ -145,7 +145,7 @@ import Testing
         #expect(try await match.value["text"] == .string("hello"))
     }
 
-    @Test("an answer that fails after it has begun says so and is cut, not followed by a second one")
+    @Test("a response that fails after it has begun says so and is cut, not followed by a second one")
     func brokenAnswer() async throws {
         let fixture = try ServerFixture()
         let guest = try fixture.addConsole("web")
@@ -158,11 +158,11 @@ import Testing
             return try await client.stream(RequestTarget(["v1", "logs"], parameters)) { got.append($0) }
         }
         try #require(await awaits { got.text.contains("one") })
-        // What stands where the VM's folder was is no folder.
+        // The VM's folder was replaced by a file.
         let folder = fixture.path + "/store/web"
         #expect(rename(folder, folder + ".away") == 0)
         #expect(symlink("/dev/null", folder) == 0)
-        // The writer would see that too, and commit nothing more there.
+        // The writer would notice that too, and commit nothing more there.
         fixture.capture.notifier.notify(StreamID(vm: "web", stream: .console0))
         await #expect(throws: ControlClient.Unreachable.self) { try await following.value }
         #expect(got.text.split(separator: "\n").last?.hasPrefix(#"{"error":"#) == true, "\(got.text)")

@@ -8,9 +8,9 @@ import Testing
 
 @testable import ControlAPI
 
-/// What a token has begun ends with it, whenever that is.
+/// What a token has begun ends with it, at whatever moment.
 @Suite struct SessionTests {
-    /// What is done in the moment between a caller's admission and the entry of their session.
+    /// A hook between a caller's admission and the registration of its session.
     private final class Moment: Sendable {
         private let body = Mutex<(@Sendable () async -> Void)?>(nil)
 
@@ -28,14 +28,14 @@ import Testing
 
     private static func bearer(_ token: String) -> [(String, String)] { [("Authorization", "Bearer \(token)")] }
 
-    /// Every way to begin something with a token.
+    /// Every kind of request that begins a session.
     private static let requests = [
         ("GET", "/v1/vms", ""), ("GET", "/v1/vms/web/boots", ""), ("GET", "/v1/logs?vm=web", ""),
         ("GET", "/v1/logs?vm=web&follow=1", ""), ("GET", "/v1/vms/web/wait?pattern=hello&since=1h", ""),
         ("GET", "/v2.1/servers", ""), ("POST", "/v2.1/servers/web/action", #"{"os-getConsoleOutput": {}}"#),
     ]
 
-    @Test("a token that is revoked just after it admitted a caller lets them have nothing", arguments: requests)
+    @Test("a token that is revoked just after it admitted a caller gives no access", arguments: requests)
     func revokedMeanwhile(_ method: String, _ path: String, _ body: String) async throws {
         let moment = Moment()
         let fixture = try ServerFixture(willEnterSession: { await moment.come() })
@@ -50,7 +50,7 @@ import Testing
         #expect(!answer.text.contains("hello"))
     }
 
-    @Test("a console that is being joined as its token is revoked is not joined, by a request or by an address")
+    @Test("a console that is being joined while its token is revoked is not joined, by a request or by an address")
     func revokedWhileJoining() async throws {
         let moment = Moment()
         let fixture = try ServerFixture(willEnterSession: { await moment.come() })
@@ -70,14 +70,14 @@ import Testing
             let session = try await WebSocketSession(client, path, isSerial ? [] : Self.bearer(token))
             #expect(try await session.refusal()?.contains("revoked") == true)
             #expect(fixture.hub.statuses().first?.watchers == 0)
-            // Somebody else's keys are the first that the guest gets.
+            // Another client's keys are the first that the guest gets.
             session.send(Array("typed after the end".utf8))
             var room = [UInt8](repeating: 0, count: 64)
             #expect(read(guest.raw, &room, room.count) < 0 && errno == EAGAIN)
         }
     }
 
-    @Test("a token that expires just after it admitted a caller lets them have nothing")
+    @Test("a token that expires just after it admitted a caller gives no access")
     func expiredMeanwhile() async throws {
         let moment = Moment()
         let fixture = try ServerFixture(willEnterSession: { await moment.come() })
@@ -88,7 +88,7 @@ import Testing
         #expect(try await client.ask("GET", "/v1/vms", Self.bearer(token)).status == 401)
     }
 
-    @Test("when a revocation is answered nothing more is sent by what it ended")
+    @Test("after the response to a revocation nothing more is sent by the sessions that it ended")
     func endedWhenAnswered() async throws {
         let fixture = try ServerFixture()
         let client = try fixture.open()

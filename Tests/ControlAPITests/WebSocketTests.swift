@@ -10,7 +10,7 @@ import Testing
 
 @testable import ControlAPI
 
-/// What a client may send to open a WebSocket, and over it.
+/// Handshakes and frames of a client.
 @Suite struct WebSocketTests {
     private func frame(_ opcode: WebSocketOpcode, _ bytes: [UInt8], fin: Bool = true, isMasked: Bool = true)
         -> WebSocketFrame
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test("a frame that RFC 6455 forbids fails the connection with the code it names")
+    @Test("a frame that RFC 6455 forbids fails the connection with the specified code")
     func violations() throws {
         var reserved = frame(.binary, [1])
         reserved.rsv2 = true
@@ -56,7 +56,7 @@ import Testing
         #expect(code([frame(.text, [UInt8](repeating: 65, count: 101))]) == .messageTooLarge)
     }
 
-    @Test("a message may come in fragments, with pings between them, cut inside a character or a quantum of base 64")
+    @Test("a message may be fragmented, with pings in between, inside a character or a base 64 quantum")
     func fragments() throws {
         var plain = WebSocketInput(.binary, limit: 100)
         #expect(try plain.take(frame(.text, [0xc3], fin: false)) == .nothing)
@@ -71,7 +71,7 @@ import Testing
         #expect(try coded.take(frame(.continuation, Array("Ao=".utf8))) == .typed(ByteBuffer(string: "root\n")))
     }
 
-    @Test("an upgrade to anything else is ignored, and a bad handshake is refused with words")
+    @Test("an upgrade to another protocol is ignored, and a bad handshake is refused with a message")
     func handshakes() async throws {
         let fixture = try ServerFixture()
         let client = try fixture.open()
@@ -84,7 +84,7 @@ import Testing
             ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"),
             ("Sec-WebSocket-Key", "AAECAwQFBgcICQoLDA0ODw=="),
         ]
-        // A VM list is no console, whatever is asked for.
+        // A VM list is not a console, whatever is requested.
         let socket = try client.connect()
         client.send(client.head("GET", "/v1/vms", [token] + good), to: socket)
         let answer = NetworkClient.answer(try #require(try await client.read(from: socket)))
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    @Test("a client that answers no ping is let go; one that does stays")
+    @Test("a client that answers no ping is disconnected; one that does stays")
     func pings() async throws {
         var limits = ControlServer.Limits.longTimeouts
         limits.pingInterval = .milliseconds(20)

@@ -6,9 +6,9 @@ import LogStore
 import SystemIO
 import TestSupport
 
-/// A daemon to be killed: captures the console on descriptor 3 as the VM `vm` into the folder given, until SIGTERM.
+/// A daemon to be killed: captures the console on descriptor 3 as the VM `vm` into the given folder, until SIGTERM.
 ///
-/// With a second argument N it kills itself half-way through its Nth call that changes a file.
+/// With a second argument N it kills itself in the middle of its Nth call that changes a file.
 @main
 enum CrashDaemon {
     static func main() throws {

@@ -4,9 +4,9 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// The boots of a guest, and how each ended.
+    /// A guest's boots, and how each ended.
     @Suite struct BootTests {
-        /// A shell in the guest, on its console.
+        /// Logs in to a shell on the guest's console.
         private func logIn(_ console: TerminalSession) {
             #expect(console.shows("login: "))
             console.type("root\n")
@@ -15,7 +15,7 @@ extension EndToEnd {
             #expect(console.shows("guest# "))
         }
 
-        @Test("a reboot, a panic and a switching off are told apart, and each boot can be read by itself")
+        @Test("a reboot, a panic and a power-off are distinguished, and each boot can be read by itself")
         func tellsBoots() throws {
             let site = try Site()
             let guest = Guest("web", chardev: .server(site.path + "/vms/web.sock"), in: site.path)
@@ -23,7 +23,7 @@ extension EndToEnd {
             let console = TerminalSession([Program.guestlog, "console", "web"] + site.place(.socket))
             #expect(console.shows("connected to web"))
             logIn(console)
-            // Whoever captures the console now did not see the machine being switched on.
+            // The new daemon did not see the machine being switched on.
             site.replace()
             #expect(console.shows("connected again"))
             console.type("echo in the first; reboot -f\n")

@@ -2,17 +2,18 @@ import Glibc
 import LogStore
 import TestSupport
 
-/// What became of all that a guest wrote: compares what the kernel took of a chardev's numbered lines with what is stored,
-/// and with what the markers in the store say is missing. Shares no code with the program but the reading of the store.
+/// Accounts for everything that a guest wrote: compares what the kernel accepted of a chardev's numbered lines with
+/// what is stored, and with what the markers in the store count as lost. Shares no code with the program except for
+/// reading the store.
 struct CaptureAudit {
-    /// Bytes that the kernel took, that are stored, and that gap markers count.
+    /// Bytes that the kernel accepted, that are stored, and that gap markers count.
     let written: Int
     let stored: Int
     let counted: Int
-    /// What is wrong, in words; empty: every hole has its marker in its place, no line is doubled, and there is one boot.
+    /// Errors in words; empty: every hole has its marker in its place, no line is duplicated, and there is one boot.
     private(set) var faults: [String] = []
 
-    /// Where markers stand, for who has to find out what went wrong.
+    /// The positions of markers, for failure messages.
     private let markers: String
 
     /// Whether every byte is stored or counted.
@@ -52,7 +53,7 @@ struct CaptureAudit {
         var lines: [StoredLine] = []
         var start = 0
         while let feed = bytes[start...].firstIndex(of: feed) {
-            // One whose beginning is lost ends like a whole one, one that lost its end runs into the next.
+            // A line without its beginning ends like a whole one; a line without its end runs into the next.
             let number = Int(String(decoding: bytes[start..<feed].prefix(10), as: UTF8.self))
             if let number, number >= 0, bytes[start...feed].elementsEqual(NumberedLines.line(number)) {
                 lines.append(StoredLine(number: number, start: start, end: feed + 1))
@@ -72,12 +73,12 @@ struct CaptureAudit {
         }
     }
 
-    /// Each place where lines are missing or torn must have a marker, with at most a line between: one that counts all that
-    /// is missing there, or one that says that nobody knows.
+    /// Each place where lines are missing or torn must have a marker, with at most a line between: one that counts the
+    /// missing bytes, or one for an unknown number.
     private mutating func checkHoles(_ lines: [StoredLine], _ record: TalkingChardev.Record, _ text: StoredText) {
         let gaps = text.markers.compactMap { marker in marker.detail.gap.map { (place: marker.place, gap: $0) } }
         var firstGap = 0
-        /// Where each line begins in what was written.
+        /// The offset of each line in the written bytes.
         var places: [Int: Int] = [:]
         var place = 0
         for number in record.lines {

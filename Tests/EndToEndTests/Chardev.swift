@@ -7,7 +7,7 @@ import Testing
 final class Chardev {
     private let listener: Descriptor
     private var connection: Int32 = -1
-    /// All that was typed to it.
+    /// All input that it received.
     private(set) var typed: [UInt8] = []
 
     init(_ path: String) throws {
@@ -18,7 +18,6 @@ final class Chardev {
         hangUp()
     }
 
-    /// Closes the connection.
     func hangUp() {
         if connection >= 0 {
             close(connection)
@@ -26,7 +25,6 @@ final class Chardev {
         connection = -1
     }
 
-    /// Waits for the next connection.
     func accept() throws {
         hangUp()
         #expect(
@@ -44,7 +42,7 @@ final class Chardev {
         #expect(send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
     }
 
-    /// Waits until it has been typed `count` bytes.
+    /// Waits until it has received `count` bytes.
     func hears(_ count: Int) -> Bool {
         eventually {
             var buffer = [UInt8](repeating: 0, count: 65536)
@@ -54,7 +52,7 @@ final class Chardev {
         }
     }
 
-    /// Waits until it has been typed `text`, at the end.
+    /// Waits until its input ends in `text`.
     func hears(_ text: String) -> Bool {
         eventually {
             var buffer = [UInt8](repeating: 0, count: 65536)

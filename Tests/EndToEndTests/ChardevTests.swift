@@ -4,11 +4,11 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// Every way in which QEMU hands out a console.
+    /// All kinds of QEMU's character devices.
     @Suite struct ChardevTests {
         private static let words = "glines=200 glogin=0 gpoweroff=1"
 
-        /// Checks that all the guest said is stored, as one boot.
+        /// Checks that all output of the guest is stored, as one boot.
         private func expectStored(_ guest: Guest, _ site: Site, _ vm: String = "web") throws {
             #expect(try eventually { try site.stored(vm).bytes.firstRange(of: Array("Power down".utf8)) != nil })
             #expect(try eventually { difference(try site.stored(vm).bytes, fromRecord: guest.said) == nil })
@@ -19,7 +19,7 @@ extension EndToEnd {
             #expect(stored.boots.filter { $0.event.rawValue < BootEvent.closed.rawValue }.map(\.event) == [.powerOn])
         }
 
-        @Test("a socket that QEMU listens on is found in its folder")
+        @Test("a socket that QEMU listens on is discovered in its folder")
         func server() throws {
             let site = try Site()
             let guest = Guest("web", words: Self.words, chardev: .server(site.path + "/vms/web.sock"), in: site.path)
@@ -27,7 +27,7 @@ extension EndToEnd {
             #expect(guest.hasSwitchedOff())
         }
 
-        @Test("a socket that QEMU connects to is listened on")
+        @Test("a socket that QEMU connects to accepts it")
         func client() throws {
             let site = try Site()
             let path = site.path + "/web.sock"
@@ -37,10 +37,10 @@ extension EndToEnd {
             #expect(guest.hasSwitchedOff())
         }
 
-        @Test("a pseudo-terminal that QEMU made is read")
+        @Test("a pseudo-terminal that QEMU created is read")
         func terminal() throws {
             let site = try Site()
-            // QEMU drops what nobody reads: the guest begins once somebody does.
+            // QEMU drops unread output: the guest is resumed after the connection.
             let guest = Guest("web", words: Self.words, chardev: .terminal, isPaused: true, in: site.path)
             #expect(eventually { guest.terminalPath != nil })
             #expect(site.guestlog("add", "web", "pty:" + (guest.terminalPath ?? "")).status == 0)
@@ -52,7 +52,7 @@ extension EndToEnd {
             #expect(try eventually { try site.stored("web").boots.last?.event == .closed })
         }
 
-        @Test("a named pipe that QEMU writes to is read, and nobody types into it")
+        @Test("a named pipe that QEMU writes to is read, and has no writer")
         func pipe() throws {
             let site = try Site()
             let path = site.path + "/web"
@@ -61,7 +61,7 @@ extension EndToEnd {
             #expect(eventually { site.guestlog("status").text.contains("1 connected of 1") })
             let guest = Guest("web", words: "glogin=1", chardev: .pipe(path), in: site.path)
             #expect(try site.sees("login: ", from: "web"))
-            // A pipe goes one way: what is typed would come back as if the guest had said it.
+            // A pipe has one direction: input would return as output of the guest.
             let console = TerminalSession([Program.guestlog, "console", "web"] + site.place(.socket))
             #expect(console.shows("connected to web"))
             #expect(console.shows("a named pipe carries nothing to the guest"))
@@ -72,7 +72,7 @@ extension EndToEnd {
             #expect(stored.firstRange(of: Array("secret".utf8)) == nil)
         }
 
-        @Test("a VMM's own standard streams are captured by run, without a daemon")
+        @Test("a VMM's standard streams are captured by run, without a daemon")
         func inherited() throws {
             let site = try Site(isServed: false)
             mkdir(site.path + "/store", 0o755)
@@ -85,11 +85,11 @@ extension EndToEnd {
             let said = FileText.bytes(site.path + "/x.said").flatMap { $0 == 10 ? [13, 10] : [$0] }
             let stored = try site.stored("x")
             #expect(difference(stored.bytes, fromRecord: said) == nil)
-            // The terminal it runs in is one more watcher.
+            // The terminal of run is a watcher.
             #expect(difference(run.output, stored.bytes) == nil)
             #expect(stored.bytes.firstRange(of: Array("guestlog-line 200 ".utf8)) != nil)
             #expect(stored.boots.map(\.event) == [.powerOn, .powerDown, .closed])
-            // Nothing is left of it but the log.
+            // Nothing but the log is left.
             #expect(FileText.names(in: site.runtime).isEmpty)
         }
     }

@@ -3,22 +3,21 @@ import Glibc
 import TestSupport
 import Testing
 
-/// A program that a test runs. What it says goes to files, so that it never waits for its reader; it does not outlive
-/// the test, whatever becomes of it.
+/// A program that a test runs. Its output goes to files, so that it never waits for its reader; it does not outlive the
+/// test.
 final class ChildProcess {
-    /// Its process id.
     let process: pid_t
     private let outputPath: String
     private let errorPath: String
     private var input: Int32
     private var waited: Int32?
 
-    /// What its environment holds besides what a test sets: nothing of ours leads it to another store.
+    /// Its environment apart from what a test sets: without variables that lead to another store.
     private static let environment = [
         "PATH": Program.variable("PATH") ?? "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8", "TZ": "UTC",
     ]
 
-    /// Runs `command`; its output goes to `name`.out and `name`.err in `folder`, added to what they hold.
+    /// Runs `command`; its output is appended to `name`.out and `name`.err in `folder`.
     init(_ command: [String], name: String, in folder: String, environment: [String: String] = [:]) {
         outputPath = folder + "/" + name + ".out"
         errorPath = folder + "/" + name + ".err"
@@ -58,7 +57,7 @@ final class ChildProcess {
         return process
     }
 
-    /// `command`, run so that it dies with the thread that started it.
+    /// `command`, run so that it ends with the thread that started it.
     static func mortal(_ command: [String]) -> [String] {
         ["setpriv", "--pdeathsig", "SIGKILL", "--"] + command
     }
@@ -73,11 +72,10 @@ final class ChildProcess {
         }
     }
 
-    /// What it has written so far.
+    /// Its standard output so far.
     var output: [UInt8] { FileText.bytes(outputPath) }
-    /// The same as text.
     var text: String { String(decoding: output, as: UTF8.self) }
-    /// What it has complained of so far.
+    /// Its standard error so far.
     var standardError: String { String(decoding: FileText.bytes(errorPath), as: UTF8.self) }
 
     func signal(_ number: Int32) {
@@ -86,19 +84,17 @@ final class ChildProcess {
         }
     }
 
-    /// Ends its standard input.
+    /// Closes its standard input.
     func closeInput() {
         close(input)
         input = -1
     }
 
-    /// Writes to its standard input.
     func send(_ text: String) {
         let bytes = Array(text.utf8)
         precondition(write(input, bytes, bytes.count) == bytes.count)
     }
 
-    /// Whether it has ended.
     var hasEnded: Bool {
         if waited == nil {
             var status: Int32 = 0
@@ -109,8 +105,8 @@ final class ChildProcess {
         return waited != nil
     }
 
-    /// Waits for its end: its exit status, or 128 and the signal that ended it. A program that does not end within
-    /// `seconds` is killed.
+    /// Waits for its end; returns its exit status, or 128 and the signal that ended it. A program that does not end
+    /// within `seconds` is killed.
     @discardableResult
     func wait(within seconds: Double = 60) -> Int32 {
         if !eventually(within: seconds, { hasEnded }) {
@@ -124,7 +120,7 @@ final class ChildProcess {
         return signal == 0 ? (waited >> 8) & 0xff : 128 + signal
     }
 
-    /// Ends it as a person would, with `number`.
+    /// Ends it with the signal `number`.
     @discardableResult
     func stop(_ number: Int32 = SIGTERM) -> Int32 {
         signal(number)
@@ -134,7 +130,7 @@ final class ChildProcess {
 
 /// Whole files.
 enum FileText {
-    /// What `path` holds; nothing when it is not there.
+    /// The contents of `path`; empty when it does not exist.
     static func bytes(_ path: String) -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {
@@ -156,7 +152,7 @@ enum FileText {
         String(decoding: bytes(path), as: UTF8.self)
     }
 
-    /// What the file at `path` in procfs holds, where no file tells its size; 4 KiB at most.
+    /// The contents of the file at `path` in procfs, where files report no size; 4 KiB at most.
     static func procText(_ path: String) -> String {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {
@@ -194,7 +190,7 @@ enum FileText {
         return names.sorted()
     }
 
-    /// Bytes of all files below `folder`; those that go while it is looked at count not.
+    /// The size of all files below `folder`; those that vanish meanwhile do not count.
     static func size(below folder: String) -> Int {
         names(in: folder).reduce(0) { sum, name in
             var status = stat()

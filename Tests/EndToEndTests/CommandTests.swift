@@ -4,16 +4,16 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// What commands come to: what they print, and their exit status.
+    /// The output and exit status of commands.
     @Suite struct CommandTests {
-        /// A guest that has come to its login prompt.
+        /// A guest at its login prompt.
         private func boot(_ site: Site) throws -> Guest {
             let guest = Guest("web", chardev: .server(site.path + "/vms/web.sock"), in: site.path)
             #expect(try site.sees("Linux version", from: "web"))
             return guest
         }
 
-        @Test("wait comes back at a prompt, which no line's end follows, and at once when it was said already")
+        @Test("wait returns at a prompt without a line's end, and at once when it was printed already")
         func waitsForPrompt() throws {
             let site = try Site()
             let guest = try boot(site)
@@ -28,12 +28,12 @@ extension EndToEnd {
                 #expect(site.guestlog("wait", "web", "login:", "-q", by: way).status == 0)
                 let never = site.guestlog("wait", "web", "no such words", "--timeout", "1s", by: way)
                 #expect(never.status == 1)
-                #expect(never.standardError == "guestlog: web did not say it in time\n")
+                #expect(never.standardError == "guestlog: web did not print a match in time\n")
             }
             guest.stop()
         }
 
-        @Test("exit status: 0 done, 1 nothing matched, 2 wrong use, 3 out of reach; and the words say why")
+        @Test("exit status: 0 success, 1 nothing matched, 2 wrong use, 3 unreachable; with an explanation")
         func exitsAsToldTo() throws {
             let site = try Site()
             let guest = try boot(site)
@@ -48,10 +48,10 @@ extension EndToEnd {
                     (["logs", "wbe"], 2, "did you mean web?"),
                     (["logs", "web", "-b", "7"], 2, "no boot 7"),
                     (["logs", "web", "-S", "soon"], 2, "not a time"),
-                    (["logs", "web", "-o", "xml"], 2, "xml is no format"),
+                    (["logs", "web", "-o", "xml"], 2, "unknown format xml"),
                     (["logs", "web", "-g", "("], 2, "("),
                     (["logs", "web", "--nonsense"], 2, "nonsense"),
-                    (["logs"], 2, "name a VM"),
+                    (["logs"], 2, "a VM is missing"),
                     (["wait", "wbe", "x", "--timeout", "200ms"], 2, "did you mean web?"),
                     (["wait", "web", "x", "--timeout", "long"], 2, "long"),
                     (["boots", "wbe"], 2, "did you mean web?"),
@@ -78,7 +78,7 @@ extension EndToEnd {
                 let child = site.begin(words, by: .socket, name: "unreachable-\(words[0])")
                 #expect(child.wait() == 3, "\(words): \(child.standardError)")
             }
-            // Without the daemon the store answers.
+            // Without the daemon the store is read.
             for words in [["logs", "web", "-n", "1"], ["vms"], ["boots", "web"], ["verify"]] {
                 #expect(site.begin(words, name: "stored-\(words[0])").wait() == 0)
             }
@@ -88,7 +88,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("verify exits 4 and names each file that is damaged; what can be read of the log is read all the same")
+        @Test("verify exits 4 and names each damaged file; the rest of the log can still be read")
         func verifies() throws {
             let site = try Site()
             #expect(site.guestlog("verify").status == 0)
@@ -96,7 +96,7 @@ extension EndToEnd {
             let guest = try boot(site)
             #expect(try site.sees("login: ", from: "web"))
             let whole = site.guestlog("verify")
-            #expect(whole.status == 0 && whole.text.contains("of text, sound"), "\(whole.text)")
+            #expect(whole.status == 0 && whole.text.contains("of text, intact"), "\(whole.text)")
             guest.stop()
             site.stop()
             let said = site.guestlog("logs", "web", "-o", "raw").bytes
@@ -106,7 +106,7 @@ extension EndToEnd {
             #expect(nameless.status == 4)
             #expect(nameless.text.contains("web/vm.json: is missing"), "\(nameless.text)")
             #expect(nameless.text.contains("web/console0/meta.json: is missing"), "\(nameless.text)")
-            #expect(nameless.standardError == "guestlog: 2 things are damaged\n")
+            #expect(nameless.standardError == "guestlog: found 2 damages\n")
             #expect(site.guestlog("logs", "web", "-o", "raw").bytes == said)
             let listed = site.guestlog("vms").text
             #expect(listed.contains("damaged") && listed.contains("vm.json is missing"), "\(listed)")
@@ -116,9 +116,9 @@ extension EndToEnd {
             let emptied = site.guestlog("verify", "web")
             #expect(emptied.status == 4 && emptied.text.contains("are in no file that can be read"), "\(emptied.text)")
             let read = site.guestlog("logs", "web")
-            // Nothing is left that could hold a gap.
+            // Nothing is left that could have a gap.
             #expect(read.text.isEmpty, "\(read.text)")
-            #expect(read.standardError.contains("'guestlog verify' names them"), "\(read.standardError)")
+            #expect(read.standardError.contains("'guestlog verify' lists them"), "\(read.standardError)")
         }
     }
 }

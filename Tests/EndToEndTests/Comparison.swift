@@ -1,4 +1,4 @@
-/// Where two texts part, in words short enough to be read; nil when they are the same.
+/// The first difference between two texts, shortened; nil when they are equal.
 func difference(_ left: [UInt8], _ right: [UInt8]) -> String? {
     guard left != right else {
         return nil
@@ -10,10 +10,10 @@ func difference(_ left: [UInt8], _ right: [UInt8]) -> String? {
     return "\(left.count) and \(right.count) bytes; they part at \(common): \(around(left)), \(around(right))"
 }
 
-/// What `bytes` have that a guest did not say, or lack, in words; nil when they are what it said.
+/// The difference between `bytes` and a guest's output, in words; nil when they are equal.
 ///
-/// `record` is what QEMU wrote down of a serial port. QEMU writes a byte down again each time its reader had no room
-/// for it just then, so a repeated byte there may be one. The end may be missing where `isPrefix` says so.
+/// `record` is QEMU's record of a serial port. QEMU records a byte again each time its reader had no room for it, so a
+/// repeated byte there may be one. The end may be missing where `isPrefix` is true.
 func difference(_ bytes: [UInt8], fromRecord record: [UInt8], isPrefix: Bool = false) -> String? {
     var place = 0
     for (index, byte) in bytes.enumerated() {

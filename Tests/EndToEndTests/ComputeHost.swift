@@ -3,10 +3,10 @@ import SystemIO
 import TestSupport
 import Testing
 
-/// A compute host as nova sets one up: libvirtd with our log daemon, `guestlog serve` beside it with its API on TCP, and
-/// OpenStack's own client.
+/// A compute host in nova's configuration: libvirtd with Guestlog's log daemon, `guestlog serve` besides with its API
+/// on TCP, and OpenStack's own client.
 final class ComputeHost {
-    /// The folder of the client's programs; GUESTLOG_OPENSTACK_CLIENT names it, and scripts/test makes it.
+    /// The folder of the client's programs; GUESTLOG_OPENSTACK_CLIENT sets it, and scripts/test creates it.
     static let clients = Program.variable("GUESTLOG_OPENSTACK_CLIENT")
 
     let libvirt: LibvirtHost
@@ -41,26 +41,26 @@ final class ComputeHost {
         daemon?.stop()
     }
 
-    /// An address of the loopback at which nobody listens, from that port on.
+    /// A free address of the loopback, from that port on.
     static func freeAddress(from port: UInt16) throws -> NetworkAddress {
         let free = (port..<port + 1000).lazy.compactMap { NetworkAddress(host: "127.0.0.1", port: $0) }
             .first { (try? $0.listen()) != nil }
         return try #require(free)
     }
 
-    /// Commands of ours, at this host's daemon.
+    /// Runs a Guestlog command with this host's daemon.
     func guestlog(_ words: String...) -> LibvirtHost.Answer {
         libvirt.run([Program.guestlog] + words + ["--config", configuration])
     }
 
-    /// A new token.
+    /// Creates a token.
     func token(_ words: String...) -> String {
         let answer = libvirt.run([Program.guestlog, "token", "add"] + words + ["--config", configuration])
         #expect(answer.status == 0, "\(answer.standardError)")
         return answer.text.split(separator: "\n").first.map(String.init) ?? ""
     }
 
-    /// OpenStack's client, with that token.
+    /// Runs OpenStack's client with that token.
     func openstack(_ token: String, _ words: String...) -> LibvirtHost.Answer {
         libvirt.run(
             [
@@ -71,7 +71,7 @@ final class ComputeHost {
         )
     }
 
-    /// A client on a serial console, which does `steps` there.
+    /// A client on a serial console, which performs `steps` there.
     func openConsole(_ url: String, by subprotocol: String, _ steps: [String]) -> ChildProcess {
         calls += 1
         let script = Program.repository + "/Tests/EndToEndTests/Clients/serial_console.py"
@@ -84,8 +84,8 @@ final class ComputeHost {
         return session
     }
 
-    /// The XML of an instance of nova's, made as its libvirt driver makes it: its serial port listens for TCP and has a
-    /// log. It boots our guest, and waits for a login.
+    /// The XML of a nova instance, as nova's libvirt driver creates it: its serial port listens for TCP and has a log.
+    /// It boots the test guest, and waits for a login.
     func instance(_ uuid: String, _ name: String, _ displayName: String, port: UInt16) -> String {
         let folder = "\(libvirt.path)/instances/\(uuid)"
         mkdir(libvirt.path + "/instances", 0o755)

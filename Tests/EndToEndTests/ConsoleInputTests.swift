@@ -2,9 +2,9 @@ import Glibc
 import TestSupport
 import Testing
 
-/// `guestlog console` with input from a pipe: what it comes to does not depend on who is quicker.
+/// `guestlog console` with piped input: the result does not depend on timing.
 @Suite(.serialized) struct ConsoleInputTests {
-    @Test("a VM that is not there is told each time, and nothing is read", arguments: ["</dev/null", "echo hi |"])
+    @Test("an unknown VM is reported each time, and no input is read", arguments: ["</dev/null", "echo hi |"])
     func unknownVM(input: String) throws {
         let site = try Site()
         for round in 1...20 {
@@ -27,7 +27,7 @@ import Testing
         ChildProcess(["sh", "-c", Self.line(input, words, site)], name: name, in: site.path)
     }
 
-    @Test("a VM that is off, or on which another writes, is told each time; --steal takes the right over")
+    @Test("a VM that is off, or has another writer, is reported each time; --steal takes the right to write")
     func refused() throws {
         let site = try Site(consoles: {
             "consoles: [{ connect: '\($0)/off.sock', name: off }, { path: '\($0)/vms/{name}.sock' }]"
@@ -39,7 +39,7 @@ import Testing
         for round in 1...10 {
             let off = run("echo hi |", "off", site, name: "off-\(round)")
             #expect(off.wait() == 3)
-            #expect(off.standardError.contains("nothing can be typed on off: it is not connected"))
+            #expect(off.standardError.contains("cannot type on off: it is not connected"))
             let taken = run("echo hi |", "web", site, name: "taken-\(round)")
             #expect(taken.wait() == 2)
             #expect(taken.standardError.contains("is writing"))
@@ -50,7 +50,7 @@ import Testing
         #expect(guest.typed == Array("hi\n".utf8))
     }
 
-    @Test("all of the input has reached the guest's console when the exit status is 0")
+    @Test("exit status 0 means that all input has reached the guest's console")
     func handsEverythingOver() throws {
         let site = try Site()
         let guest = try Chardev(site.path + "/vms/web.sock")
@@ -66,12 +66,12 @@ import Testing
         #expect(site.guestlog("rm", "web").status == 0)
     }
 
-    @Test("on joining a VM that is off it is said that what is typed is dropped")
+    @Test("joining a VM that is off reports that input is dropped")
     func offVM() throws {
         let site = try Site(consoles: { "consoles: [{ connect: '\($0)/off.sock', name: off }]" })
         let session = TerminalSession([Program.guestlog, "console", "off"] + site.place(.socket))
         #expect(session.shows("connected to off"))
-        #expect(session.shows("off is not connected; waiting for it; what is typed until then is dropped"))
+        #expect(session.shows("off is not connected; waiting for it; input is dropped until then"))
         session.type("\u{1d}")
         #expect(session.wait() == 0)
         let unknown = TerminalSession([Program.guestlog, "console", "nosuch"] + site.place(.socket))
@@ -79,17 +79,17 @@ import Testing
         #expect(!unknown.text.contains("connected"))
     }
 
-    @Test("a console on demand that cannot be reached is told of once, not at each attempt; from a pipe it is refused")
+    @Test("a console on demand that cannot be reached is reported once, not at each attempt; piped input is refused")
     func unreachableOnDemand() throws {
         let site = try Site(consoles: { _ in "consoles: [{ tcp: '127.0.0.1:1', name: far, on-demand: true }]" })
         let session = TerminalSession([Program.guestlog, "console", "far"] + site.place(.socket))
-        #expect(session.shows("the console cannot be reached"))
+        #expect(session.shows("cannot reach the console"))
         let piped = run("echo hi |", "far --steal", site, name: "far")
         #expect(piped.wait() == 3)
-        #expect(piped.standardError.contains("nothing can be typed on far: it is not connected"))
+        #expect(piped.standardError.contains("cannot type on far: it is not connected"))
         session.type("\u{1d}")
         #expect(session.wait() == 0)
-        // Once for itself, and once for the one who came by.
-        #expect(session.text.matches(of: #/cannot be reached/#).count <= 2, "\(session.text)")
+        // Once for this session, and once for the other.
+        #expect(session.text.matches(of: #/cannot reach/#).count <= 2, "\(session.text)")
     }
 }

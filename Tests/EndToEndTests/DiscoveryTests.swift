@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// What libvirt's VMs are known by: Debian's libvirtd, unmodified, asked over its read-only socket.
+    /// libvirt's VMs: Debian's libvirtd, unmodified, queried over its read-only socket.
     @Suite(
         .serialized,
         .enabled(
@@ -17,7 +17,7 @@ extension EndToEnd {
         )
     )
     struct DiscoveryTests {
-        /// A watch of a host's libvirtd, and what it said.
+        /// A watch of a host's libvirtd, and its log messages.
         private final class Watching {
             let directory = DomainDirectory()
             private let said = Said()
@@ -44,7 +44,7 @@ extension EndToEnd {
             }
 
             var changes: Int { said.changes.withLock { $0 } }
-            /// The levels of what was said, from notices up.
+            /// The levels of the messages, from notice up.
             var words: [DiagnosticLevel] { said.words.withLock { $0 } }
 
             func isRunning(_ name: String) -> Bool? {
@@ -58,7 +58,7 @@ extension EndToEnd {
             #expect(host.virsh("define", file).status == 0)
         }
 
-        @Test("a domain's whole life is seen as it happens: what it is called, where its console is, that it runs")
+        @Test("a domain's whole life is followed: its names, its console's address, its state")
         func life() throws {
             let host = try LibvirtHost(.virtlogd)
             let watching = try Watching(host)
@@ -99,11 +99,11 @@ extension EndToEnd {
             #expect(watching.words.isEmpty)
         }
 
-        @Test("libvirtd tells by events of a domain's definition, start, title, end and removal")
+        @Test("libvirtd sends events for a domain's definition, start, title, end and removal")
         func events() throws {
             let host = try LibvirtHost(.virtlogd)
             let connection = try LibvirtConnection(to: host.readOnlySocket, interruption: Interruption())
-            /// Whether `condition` holds after an event; nothing but an event has it looked at.
+            /// Whether `condition` holds after an event; it is checked after events only.
             func isReported(_ condition: () throws -> Bool) throws -> Bool {
                 while try connection.nextEvent(microseconds: 30_000_000) != nil {
                     if try condition() {
@@ -159,7 +159,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("libvirtd restarts: what was known stays meanwhile, and what happened meanwhile is known afterwards")
+        @Test("when libvirtd restarts, the known state stays, and later changes are found")
         func restart() throws {
             let host = try LibvirtHost(.virtlogd)
             let watching = try Watching(host)
@@ -183,7 +183,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "a libvirtd that hangs keeps the daemon neither from starting, nor from replacing itself, nor from stopping"
+            "a blocked libvirtd does not delay the daemon's start, replacement, or stop"
         )
         func hung() throws {
             let host = try LibvirtHost(.virtlogd)
@@ -202,7 +202,7 @@ extension EndToEnd {
             #expect(host.virsh("list").status == 0)
         }
 
-        @Test("the daemon follows libvirt at its usual socket, before and after it replaces itself")
+        @Test("the daemon follows libvirt at its usual socket, before and after it is replaced")
         func daemon() throws {
             let host = try LibvirtHost(.virtlogd)
             let settings = FileText.text(host.path + "/guestlog.yaml")
@@ -211,7 +211,7 @@ extension EndToEnd {
                 [Program.guestlog, "serve", "--config", host.path + "/guestlog.yaml"],
                 name: "daemon"
             )
-            let words = "libvirt at /run/libvirt/libvirt-sock-ro tells of its VMs"
+            let words = "following the VMs of libvirt at /run/libvirt/libvirt-sock-ro"
             for times in 1...2 {
                 let isReported = eventually {
                     daemon.standardError.split(separator: "\n").count { $0.contains(words) } == times

@@ -5,14 +5,14 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// What the documents say people can type.
+    /// The command lines in the documents.
     @Suite struct DocumentationTests {
-        /// A line to be typed, and what it comes to: 0 unless "exits N" stands behind it.
+        /// A command line and its exit status: 0 unless "exits N" follows it.
         private struct Example {
             var line: String
             var status: Int32
 
-            /// The words of the command, near enough to tell commands and options by.
+            /// The words of the command, approximately, for finding commands and options.
             var words: [String] { line.split(separator: " ").map { String($0) } }
             var isEndless: Bool { words[1] == "serve" || words.contains("-f") || isSession }
             /// Whether it joins a console, and stays there.
@@ -55,7 +55,7 @@ extension EndToEnd {
             return (site, second)
         }
 
-        /// `line` with the places it names put into `site`.
+        /// `line` with its paths moved into `site`.
         private func placed(_ line: String, in site: Site) -> String {
             line.replacing("/etc/guestlog/guestlog.yaml", with: site.configuration)
                 .replacing("/run/guestlog/guestlog.sock", with: site.socket)
@@ -89,10 +89,10 @@ extension EndToEnd {
             #expect(child.wait() == example.status, "\(example.line): \(child.standardError)")
         }
 
-        @Test("every line that the README and docs/cli.md give does what they say")
+        @Test("every command line in the README and docs/cli.md has the documented result")
         func examplesWork() throws {
             let (site, guest) = try prepare()
-            // A daemon of its own for the lines that start one.
+            // A separate daemon for the lines that start one.
             let other = try Site(isServed: false)
             let examples = Self.examples(in: "docs/cli.md") + Self.examples(in: "README.md")
             #expect(examples.count > 40)

@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// What commands say about answers that are empty, cut or over.
+/// Messages about results that are empty, cut or complete.
 @Suite(.serialized) struct EmptyAnswerTests {
     private func prepare() throws -> Site {
         let site = try Site(isServed: false)
@@ -12,14 +12,14 @@ import Testing
         return site
     }
 
-    @Test("an answer that was cut by --limit-bytes is not called empty")
+    @Test("a result that was cut by --limit-bytes is not reported as empty")
     func cut() throws {
         let answer = try prepare().guestlog("logs", "web", "--limit-bytes", "10")
         #expect(answer.bytes.count == 10 && answer.status == 0)
         #expect(answer.standardError == "")
     }
 
-    @Test("a stretch of time that ends before it begins is said to, by the clocks that were asked for")
+    @Test("a range of time that ends before it begins is reported, in the requested time zone")
     func times() throws {
         let site = try prepare()
         let answer = site.guestlog("logs", "web", "--since", "1m", "--until", "10m")
@@ -34,7 +34,7 @@ import Testing
         #expect(span(["--utc"], "XXX-5:30").contains("–"))
     }
 
-    @Test("as many lines as there are, asked for with -n, are the whole log, where it began included")
+    @Test("as many lines as there are, requested with -n, are the whole log, with its first boot marker")
     func wholeTail() throws {
         let site = try prepare()
         let whole = site.guestlog("logs", "web").text
@@ -45,18 +45,19 @@ import Testing
         #expect(site.guestlog("logs", "web", "-n", "2").text.hasPrefix("two\n"))
     }
 
-    @Test("a second --grep is refused, a stream that is not there is said to be waited for")
+    @Test("a second --grep is refused, a missing stream is reported and waited for")
     func mistakes() throws {
         let site = try prepare()
         let twice = site.guestlog("logs", "web", "-g", "one", "-g", "two")
-        #expect(twice.status == 2 && twice.standardError.contains("one pattern finds either"))
+        #expect(twice.status == 2 && twice.standardError.contains("combine the patterns"))
         let absent = site.guestlog("wait", "web", "x", "--stream", "console9", "--timeout", "100ms")
         #expect(
-            absent.status == 1 && absent.standardError.contains("web has no stream console9 yet; there is console0")
+            absent.status == 1
+                && absent.standardError.contains("web has no stream console9 yet; its streams are console0")
         )
     }
 
-    @Test("wait prints the line as logs displays it, and no marker that the guest made up")
+    @Test("wait prints the line as logs displays it, and no forged marker")
     func waitsForDisplayedLine() throws {
         let site = try Site()
         let guest = try Chardev(site.path + "/vms/web.sock")
@@ -72,7 +73,7 @@ import Testing
         }
     }
 
-    @Test("who follows a VM that is deleted is told so, and done", arguments: Site.Way.allCases)
+    @Test("a follower of a deleted VM is told so and ends", arguments: Site.Way.allCases)
     func deleted(way: Site.Way) throws {
         let site = try Site()
         let guest = try Chardev(site.path + "/vms/web.sock")
@@ -88,9 +89,9 @@ import Testing
         #expect(late.wait() == 0 && late.standardError.contains("web was deleted"))
     }
 
-    // Swift's own list of the arguments is empty then in a program that is linked statically, as the packaged one is; in one
+    // Swift's own list of arguments is empty then in a statically linked program, as the packaged one is; in a program
     // with Swift's shared libraries it is not.
-    @Test("a program whose arguments a preloaded library has moved starts all the same")
+    @Test("a program whose arguments were moved by a preloaded library starts nevertheless")
     func movedArguments() throws {
         let folder = TemporaryFolder()
         FileText.write(

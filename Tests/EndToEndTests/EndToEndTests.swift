@@ -1,13 +1,12 @@
-// EndToEndTests: the real program, as a process of its own, on real guests in QEMU.
+// EndToEndTests: the real program, as a process of its own, with real guests in QEMU.
 //
 // Begin with `Site`, a folder with a configuration, a running daemon and its consoles. `Guest` is a VM on one of them,
-// `ChildProcess` any program, `TerminalSession` one that is typed to. All suites lie in `EndToEnd`, one after another:
-// an emulated guest fills a core.
+// `ChildProcess` any program, `TerminalSession` a program on a terminal. The suites in `EndToEnd` run one after
+// another, because an emulated guest uses a whole core.
 
 import Glibc
 import Testing
 
-/// All end-to-end suites.
 @Suite(
     .serialized,
     .enabled(
@@ -17,9 +16,9 @@ import Testing
 )
 struct EndToEnd {}
 
-/// Where the programs under test and around it are.
+/// The programs under test, and others.
 enum Program {
-    /// The program under test, built beside the test bundle; `GUESTLOG_BINARY` names another.
+    /// The program under test, built beside the test bundle; `GUESTLOG_BINARY` sets another.
     static let guestlog: String = {
         if let named = variable("GUESTLOG_BINARY") {
             return named
@@ -29,7 +28,7 @@ enum Program {
         return (folder.hasPrefix("/") ? folder : workingFolder + "/" + folder) + "guestlog"
     }()
 
-    /// QEMU for this machine's own architecture, whose kernel the guest has.
+    /// QEMU for this machine's architecture, which is that of the guest's kernel.
     static let qemu: String? = {
         #if arch(arm64)
             let name = "qemu-system-aarch64"
@@ -40,7 +39,6 @@ enum Program {
             .first { access($0, X_OK) == 0 }
     }()
 
-    /// The repository.
     static let repository: String = {
         // …/Tests/EndToEndTests/EndToEndTests.swift
         let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
@@ -60,7 +58,7 @@ enum Program {
     }
 }
 
-/// The guest that `scripts/make-guest` makes.
+/// The guest that `scripts/make-guest` creates.
 enum GuestImage {
     /// The folder with `vmlinuz` and `initrd.gz`; nil when there is none.
     static let folder: String? = {

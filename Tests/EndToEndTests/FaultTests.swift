@@ -3,24 +3,25 @@ import LogStore
 import TestSupport
 import Testing
 
-/// The daemon as a whole while disks, folders and processes fail under it. The guests are in this process
-/// (`TalkingChardev`), so what the kernel took of what they said is known to the byte.
+/// The daemon as a whole under faults of disks, folders and processes. The guests are in this process
+/// (`TalkingChardev`), so the bytes that the kernel accepted are known exactly.
 @Suite(.serialized) struct FaultTests {}
 
 extension Site {
-    /// A chardev that the daemon here finds as the console of `vm`.
+    /// A chardev that the daemon discovers as the console of `vm`.
     func chardev(_ vm: String, rate: Int) throws -> TalkingChardev {
         try TalkingChardev(path + "/vms/" + vm + ".sock", rate: rate)
     }
 
-    /// Waits until `count` more bytes of the chardev have left it.
+    /// Waits until `count` more bytes of the chardev were read.
     func awaitOutput(_ count: Int, of chardev: TalkingChardev) {
         let before = chardev.bytes
-        #expect(eventually { chardev.bytes >= before + count }, "the guest at \(chardev.path) cannot speak")
+        #expect(eventually { chardev.bytes >= before + count }, "the guest at \(chardev.path) cannot write")
     }
 
-    /// Ends the chardev's talk, waits until all that it wrote is stored or counted, and compares. Where a daemon was killed
-    /// that had no keeper it `isExact` not: nobody knows what the kernel held then, and what was said last is waited for.
+    /// Ends the chardev's output, waits until everything written is stored or counted, and compares. Where a daemon was
+    /// killed without a keeper it is not `isExact`: the kernel's buffers are unknown then, and only the last output is
+    /// waited for.
     func audit(_ chardev: TalkingChardev, _ vm: String, isExact: Bool = true) throws -> CaptureAudit {
         let record = chardev.stopTalking()
         print("longest blocked write, \(vm): \(Double(record.longestWrite / 100) / 10) ms")

@@ -4,18 +4,18 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// A guest that says far more than is kept of it.
+    /// A guest that prints far more than is kept.
     @Suite struct FloodTests {
-        /// What the configuration grants the guest.
+        /// The guest's quota.
         private static let quota = 256 << 10
-        /// What may be there besides when all is sealed: the pair being written, text and index, and the segment that
-        /// grows, an eighth of the quota and a block.
+        /// The maximum excess when everything is sealed: the pair being written, text and index, and the growing
+        /// segment, an eighth of the quota and a block.
         private static let growing =
             StoreLimits.blockLimit + 32 * StoreLimits.recordsPerBlock + quota / 8 + StoreLimits.blockLimit
         /// How far sealing may lag behind the flood: two seconds' worth of text.
         private static let lag = 4 << 20
 
-        @Test("a flood of 20 MB stays within its quota at every look, and the beginning of the boot outlives it")
+        @Test("a flood of 20 MB stays within its quota at every check, and the beginning of the boot is kept")
         func isBounded() throws {
             let retention = "retention:\n  overrides:\n    - vms: flo*\n      size: \(Self.quota)"
             let site = try Site(plainFiles: true, extra: retention)
@@ -37,7 +37,7 @@ extension EndToEnd {
             let isBack = eventually { FileText.size(below: site.path + "/store/flood") <= Self.quota + Self.growing }
             #expect(isBack, "\(FileText.size(below: site.path + "/store/flood")) bytes when the flood is over")
 
-            // What went is in the middle: the boot's head is there, and the end.
+            // The middle was removed: the boot's head is there, and the end.
             let stored = try site.stored("flood")
             #expect(stored.bytes.starts(with: guest.said.prefix(1000)))
             #expect(stored.bytes.suffix(1000).elementsEqual(guest.said.suffix(1000)))
@@ -50,10 +50,10 @@ extension EndToEnd {
             checkPlainFiles(site, stored: stored.bytes)
         }
 
-        /// The plain files hold the end of all that came, under virtlogd's names: each line once, in order.
+        /// The plain files have the end of the received output, under virtlogd's names: each line once, in order.
         ///
-        /// All that came is not all that was said: QEMU's virtio console drops what its socket does not take at once,
-        /// and on a busy machine it does not.
+        /// Not all output is received: QEMU's virtio console drops what its socket does not accept at once, as on a
+        /// busy machine.
         private func checkPlainFiles(_ site: Site, stored: [UInt8]) {
             let names = FileText.names(in: site.path + "/plain")
             #expect(names == ["flood.log", "flood.log.0", "flood.log.1", "flood.log.2"])

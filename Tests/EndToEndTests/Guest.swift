@@ -4,15 +4,15 @@ import Testing
 
 /// The guest of `scripts/make-guest`, booted in QEMU under software emulation.
 ///
-/// QEMU itself writes down what the guest says, in `said`; see `difference(_:fromRecord:)` for how well.
+/// QEMU itself records the guest's output in `said`; see `difference(_:fromRecord:)` for its accuracy.
 final class Guest {
-    /// How QEMU hands its console out.
+    /// QEMU's character device for the console.
     enum Chardev {
-        /// A socket it listens on, which drops what it is told while nobody is there.
+        /// A socket that it listens on, which drops output without a client.
         case server(String)
-        /// A socket it connects to, trying again every second.
+        /// A socket that it connects to, retrying every second.
         case client(String)
-        /// A pseudo-terminal that it makes.
+        /// A pseudo-terminal that it creates.
         case terminal
         /// Two named pipes, PATH.in and PATH.out.
         case pipe(String)
@@ -27,7 +27,7 @@ final class Guest {
         }
     }
 
-    /// The device it speaks through: an emulated serial port, about 0.5 MB/s, or a virtio console, about 2 MB/s.
+    /// The guest's device: an emulated serial port, about 0.5 MB/s, or a virtio console, about 2 MB/s.
     enum Device {
         case serial, virtio
     }
@@ -35,8 +35,8 @@ final class Guest {
     let qemu: ChildProcess
     private let record: String
 
-    /// Boots a guest called `name`, whose kernel gets `words`; a paused one stands still until `resume()`, and its QEMU
-    /// outlives it.
+    /// Boots a guest called `name`, with `words` on the kernel's command line; a paused one waits for `resume()`, and its
+    /// QEMU runs on when the guest has powered off.
     init(
         _ name: String,
         words: String = "",
@@ -52,7 +52,7 @@ final class Guest {
         qemu = ChildProcess(command, name: name, in: folder)
     }
 
-    /// The command that boots the guest, all but the console's chardev, which is `console`.
+    /// The command that boots the guest, without the console's chardev, whose id is `console`.
     static func command(_ name: String, console: String, words: String, device: Device = .serial) -> [String] {
         let folder = GuestImage.folder ?? ""
         #if arch(arm64)
@@ -73,20 +73,19 @@ final class Guest {
         ] + wiring
     }
 
-    /// Everything it has said since it was switched on.
+    /// All output since it was switched on.
     var said: [UInt8] { FileText.bytes(record) }
 
-    /// The path of the pseudo-terminal that QEMU made, once it has told.
+    /// The path of the pseudo-terminal that QEMU created, once it is known.
     var terminalPath: String? {
         qemu.text.firstMatch(of: #/redirected to (\S+)/#).map { String($0.1) }
     }
 
-    /// Lets a paused guest run.
     func resume() {
         qemu.send("cont\n")
     }
 
-    /// Pulls the plug.
+    /// Kills the guest.
     func stop() {
         qemu.stop()
     }

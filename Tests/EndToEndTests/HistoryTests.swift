@@ -4,10 +4,10 @@ import TestSupport
 import Testing
 
 extension FaultTests {
-    /// Histories of faults, made up at random: whatever happens to the daemon, its disk and its memory, in whatever order,
-    /// every byte that a guest was rid of is stored or counted where it is missing.
+    /// Random sequences of faults: whatever happens to the daemon, its disk and its memory, in whatever order, every
+    /// byte that a guest wrote is stored, or counted where it is missing.
     @Suite struct HistoryTests {
-        /// `GUESTLOG_SEED` repeats one history, `GUESTLOG_HISTORIES` says how many are made up.
+        /// `GUESTLOG_SEED` repeats one sequence, `GUESTLOG_HISTORIES` sets their number.
         private static let seeds: [UInt64] = {
             if let seed = Program.variable("GUESTLOG_SEED").flatMap({ UInt64($0) }) {
                 return [seed]
@@ -17,7 +17,7 @@ extension FaultTests {
         }()
 
         @Test(
-            "after any history of faults every byte is stored or counted in its place, and there is one boot",
+            "after any sequence of faults every byte is stored or counted in its place, and there is one boot",
             .enabled(if: FuseMount.isPossible, Comment(rawValue: FuseMount.requirement)),
             arguments: seeds
         )
@@ -37,7 +37,7 @@ extension FaultTests {
     }
 }
 
-/// A host with a daemon, a few guests, a small disk that can hang, and little memory; and what has happened to it so far.
+/// A host with a daemon, guests, a small disk that can hang, and little memory; and its history so far.
 private final class FaultHistory: CustomStringConvertible {
     private var random: SeededGenerator
     private let disk = SmallDisk(megabytes: 96)
@@ -51,13 +51,13 @@ private final class FaultHistory: CustomStringConvertible {
     private var isDiskFull = false
     private var isMemoryFull = false
     private var isHanging = false
-    /// How many daemons must have begun to serve before one that was begun since is at work; nil: it is.
+    /// The number of daemons that must have begun to serve before the current one works; nil: it does.
     private var isAwaited: Int?
-    /// Whether the daemon may have begun without memory that outlives it: then nobody knows what its end costs.
+    /// Whether the daemon may have started without memory that outlives it: then the loss at its end is unknown.
     private var isVolatile = false {
         didSet { isUnknown = isUnknown || isVolatile }
     }
-    /// Whether something happened after which nobody knows what was lost.
+    /// Whether something happened after which the loss is unknown.
     private var isUnknown = false
 
     private static let rate = 5000
@@ -84,7 +84,7 @@ private final class FaultHistory: CustomStringConvertible {
 
     var description: String { (isKept ? "kept: " : "not kept: ") + steps.joined(separator: ", ") }
 
-    /// Lets some time pass; a daemon that has no keeper is started again when it has ended.
+    /// Lets time pass; a daemon without a keeper is restarted when it has ended.
     private func pass(_ seconds: Double) {
         _ = eventually(within: seconds) {
             tend()
@@ -103,7 +103,7 @@ private final class FaultHistory: CustomStringConvertible {
         }
     }
 
-    /// Has something happen.
+    /// Performs a random step.
     func step() {
         tend()
         let step = Step.allCases.randomElement(using: &random)!
@@ -114,7 +114,7 @@ private final class FaultHistory: CustomStringConvertible {
         pass(seconds)
     }
 
-    /// Whether the step could be done.
+    /// Whether the step could be performed.
     private func perform(_ step: Step, _ seconds: Double) -> Bool {
         switch step {
         case .kill:
@@ -124,7 +124,7 @@ private final class FaultHistory: CustomStringConvertible {
             isVolatile = isMemoryFull
             site.killServing()
         case .stop:
-            // A keeper that is told to end while it has no daemon ends with what it keeps.
+            // A keeper that is told to end while it has no daemon loses the descriptors.
             guard isAwaited == nil else { return false }
             site.daemon?.signal(SIGTERM)
         case .replace:
@@ -170,7 +170,7 @@ private final class FaultHistory: CustomStringConvertible {
         return true
     }
 
-    /// Lifts all faults, and waits until every guest is heard and stored.
+    /// Ends all faults, and waits until every guest's output is stored.
     func recover() throws {
         disk.clear()
         memory.clear()
@@ -187,10 +187,10 @@ private final class FaultHistory: CustomStringConvertible {
         }
     }
 
-    /// What the daemons said.
+    /// The daemons' log messages.
     var messages: String { FileText.text(site.path + "/daemon.err") }
 
-    /// What is wrong with what is stored.
+    /// The errors in the stored output.
     func audit() throws -> [String] {
         var faults: [String] = []
         for guest in guests {
@@ -206,7 +206,6 @@ private final class FaultHistory: CustomStringConvertible {
         return faults
     }
 
-    /// Ends all of it.
     func end() {
         mount.resume()
         site.stop()

@@ -5,20 +5,20 @@ import TestSupport
 import Testing
 
 extension FaultTests {
-    /// `guestlog keep` under many consoles: it loses none, gathers nothing, and says what it cannot keep.
+    /// `guestlog keep` with many consoles: it loses none, leaks no descriptors, and reports what it cannot keep.
     @Suite struct KeeperTests {
         private static let consoles = 200
-        /// How often the daemon is killed; `GUESTLOG_RESTARTS` says otherwise.
+        /// How often the daemon is killed; `GUESTLOG_RESTARTS` sets the number.
         private static let restarts = Program.variable("GUESTLOG_RESTARTS").flatMap { Int($0) } ?? 20
 
         private func openFiles(of process: pid_t) -> Int { FileText.names(in: "/proc/\(process)/fd").count }
 
         @Test(
-            "killed again and again under 200 consoles, no byte goes uncounted, and the keeper's descriptors stay as many"
+            "after repeated kills under 200 consoles no byte is uncounted, and the number of the keeper's descriptors is constant"
         )
         func restarts() throws {
             let site = try Site(isServed: false)
-            // A soft limit that is below what it needs: it raises that itself.
+            // A soft limit below what it needs: it raises the limit itself.
             try site.start(under: ["prlimit", "--nofile=256:"] + site.keep)
             let guests = try (0..<Self.consoles).map { try site.chardev("vm\($0)", rate: 20) }
             let keeper = try #require(site.daemon).process
@@ -38,7 +38,7 @@ extension FaultTests {
                 let before = site.servings
                 site.killServing()
                 try #require(site.awaitServing(after: before))
-                // It serves, so it has taken over; a socket pair of its start may be on its way still.
+                // It serves, so it has taken over; a socket pair of its start may still be closing.
                 let isSame = eventually(within: 5) { openFiles(of: keeper) == open }
                 try #require(isSame, "round \(round): \(openFiles(of: keeper)) descriptors, \(open) before")
             }
@@ -52,7 +52,7 @@ extension FaultTests {
             }
         }
 
-        @Test("while no daemon can begin, the keeper drains, and the next daemon marks exactly what it threw away")
+        @Test("while no daemon can start, the keeper drains, and the next daemon counts exactly what was discarded")
         func drains() throws {
             let site = try Site(isServed: false)
             let (program, aside) = (site.path + "/guestlog", site.path + "/aside")
@@ -65,7 +65,7 @@ extension FaultTests {
             rename(aside, program)
             let before = site.servings
             site.killServing()
-            // More than the kernel holds.
+            // More than the kernel buffers.
             site.awaitOutput(1_000_000, of: guest)
             symlink(Program.guestlog, aside)
             rename(aside, program)
@@ -78,13 +78,13 @@ extension FaultTests {
             #expect(gaps.first?.bytes ?? 0 > 500_000)
         }
 
-        @Test("descriptors beyond what a keeper can keep are refused by name, and the others are handed on")
+        @Test("descriptors beyond a keeper's capacity are refused by name, and the others are passed on")
         func capacity() throws {
             let site = try Site(isServed: false)
-            // Half of the numbers, less 16, are for what is kept.
+            // Half of the numbers, less 16, are for stored descriptors.
             let limit = 128
             let capacity = limit / 2 - 16
-            // What stands in for a daemon tells what it got.
+            // A substitute for a daemon prints what it got.
             let daemon = ["sh", "-c", "echo $LISTEN_FDS $LISTEN_FDNAMES; exec sleep 600"]
             let keeper = ChildProcess(
                 ["prlimit", "--nofile=\(limit):\(limit)"] + site.keep + daemon,

@@ -2,10 +2,10 @@ import Glibc
 import TestSupport
 import Testing
 
-/// The system's libvirtd in a world of its own: a mount namespace whose /run, /etc/libvirt and so on are this test's,
-/// so that nothing of the host's libvirt is seen or touched.
+/// The system's libvirtd in a mount namespace whose /run, /etc/libvirt and so on belong to this test, so that the
+/// host's libvirt is neither seen nor changed.
 final class LibvirtHost {
-    /// Which log daemon libvirtd talks to.
+    /// The log daemon of libvirtd.
     enum LogDaemon: String, CaseIterable {
         case guestlog, virtlogd
     }
@@ -22,7 +22,7 @@ final class LibvirtHost {
     private var libvirtd: ChildProcess?
 
     var path: String { folder.path }
-    /// Where libvirtd has the logs of its own, QEMU's messages.
+    /// The folder of libvirtd's own logs, with QEMU's messages.
     var ownLogs: String { path + "/log/libvirt/qemu" }
     /// The program that the log daemon is started as; a link.
     var program: String { path + "/bin/virtlogd" }
@@ -71,7 +71,7 @@ final class LibvirtHost {
         startLibvirtd()
     }
 
-    /// libvirtd wants the user of its own that Debian's packages make.
+    /// libvirtd requires the user that Debian's packages create.
     private static let makingWorld = """
         site=$0
         cp /etc/passwd /etc/group "$site/etc/"
@@ -109,7 +109,7 @@ final class LibvirtHost {
 
     // MARK: - libvirtd
 
-    /// libvirtd's read-only socket, as one outside of this world reaches it.
+    /// libvirtd's read-only socket, as reached from outside the namespace.
     var readOnlySocket: String { "/proc/\(world.process)/root/run/libvirt/libvirt-sock-ro" }
 
     /// Starts libvirtd and waits until it answers.
@@ -118,26 +118,25 @@ final class LibvirtHost {
         #expect(eventually { virsh("list").status == 0 }, "\(libvirtd?.standardError ?? "")")
     }
 
-    /// Stops libvirtd; its domains run on.
+    /// Stops libvirtd; its domains continue.
     func stopLibvirtd() {
         libvirtd?.stop()
         libvirtd = nil
     }
 
-    /// Sends a signal to libvirtd.
     func signalLibvirtd(_ number: Int32) {
         libvirtd?.signal(number)
     }
 
     // MARK: - The log daemon
 
-    /// Has `program` lead to a log daemon.
+    /// Links `program` to a log daemon.
     func link(to daemon: LogDaemon) {
         unlink(program)
         symlink(daemon == .guestlog ? Program.guestlog : "/usr/sbin/virtlogd", program)
     }
 
-    /// Starts the log daemon, as the program that the link leads to, and waits until one can connect to it.
+    /// Starts the log daemon, as the program that the link leads to, and waits until it accepts connections.
     func startLogDaemon() throws {
         let keeper = isKept ? [Program.guestlog, "keep", "--"] : []
         logDaemon = begin(keeper + [program, "-f", "/etc/libvirt/virtlogd.conf"], name: "logd")
@@ -149,7 +148,6 @@ final class LibvirtHost {
         #expect(eventually { run(answers).status == 0 }, "\(logDaemon?.standardError ?? "")")
     }
 
-    /// The log daemon's process.
     var logProcess: Int32 {
         Int32(run(["cat", "/run/virtlogd.pid"]).text.split(separator: "\n").first ?? "") ?? -1
     }
@@ -162,7 +160,7 @@ final class LibvirtHost {
         let standardError: String
     }
 
-    /// Runs a command in this world, to its end.
+    /// Runs a command in the namespace, to its end.
     func run(_ command: [String]) -> Answer {
         commands += 1
         let child = begin(command, name: "command-\(commands)")
@@ -170,7 +168,7 @@ final class LibvirtHost {
         return Answer(status: status, text: child.text, standardError: child.standardError)
     }
 
-    /// Begins a command in this world.
+    /// Starts a command in the namespace.
     func begin(_ command: [String], name: String) -> ChildProcess {
         let environment = ["GUESTLOG_CONFIG": path + "/guestlog.yaml"]
         return ChildProcess(inWorld(command), name: name, in: path, environment: environment)
@@ -186,7 +184,7 @@ final class LibvirtHost {
 
     // MARK: - Domains
 
-    /// The XML of a domain that boots our guest, which prints `lines` lines and switches itself off.
+    /// The XML of a domain that boots the test guest, which prints `lines` lines and switches itself off.
     func domain(_ name: String, lines: Int, append: Bool = true, extra: String = "", devices: String = "") -> String {
         Self.domain(name, lines: lines, append: append, extra: extra, devices: devices, in: path)
     }
@@ -225,7 +223,6 @@ final class LibvirtHost {
         #endif
     }
 
-    /// Creates a domain from `xml`.
     @discardableResult
     func create(_ name: String, _ xml: String, paused: Bool = false) -> Answer {
         FileText.write(xml, to: path + "/\(name).xml")
@@ -233,18 +230,18 @@ final class LibvirtHost {
         return run(words + (paused ? ["--paused"] : []))
     }
 
-    /// Waits until the domain is no more.
+    /// Waits until the domain does not exist any more.
     func hasEnded(_ name: String) -> Bool {
         eventually(within: 120) { virsh("domstate", name).status != 0 }
     }
 
-    /// The files of a log by their names, the newest first.
+    /// The files of a log by their names, newest first.
     func files(_ log: String) -> [(name: String, bytes: [UInt8])] {
         let names = [log] + (0..<32).map { "\(log).\($0)" }
         return names.filter { access($0, F_OK) == 0 }.map { ($0, FileText.bytes($0)) }
     }
 
-    /// All that a domain's serial log holds, its backups included.
+    /// The contents of a domain's serial log, with its backups.
     func text(_ name: String) -> [UInt8] {
         Array(files(path + "/logs/\(name).log").reversed().map(\.bytes).joined())
     }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// libvirtd and QEMU from Debian's packages, unmodified, with us where virtlogd was.
+    /// libvirtd and QEMU from Debian's packages, unmodified, with Guestlog in place of virtlogd.
     @Suite(
         .serialized,
         .enabled(
@@ -14,10 +14,10 @@ extension EndToEnd {
     )
     struct LibvirtTests {
         private static let lines = 8000
-        /// More lines than a test sees of a guest.
+        /// More lines than a test reads of a guest.
         private static let endless = 1_000_000
 
-        /// The numbers of the guest's whole lines in `bytes`, in their order.
+        /// The numbers of the guest's whole lines in `bytes`, in order.
         private func numbers(_ bytes: [UInt8]) -> [Int] {
             let end = bytes.lastIndex(of: UInt8(ascii: "\n")) ?? bytes.startIndex
             return bytes[..<end].split(separator: UInt8(ascii: "\n")).compactMap { line in
@@ -33,7 +33,7 @@ extension EndToEnd {
             return stat(path, &status) == 0 ? status.st_mode & 0o7777 : 0
         }
 
-        @Test("a domain's life leaves the same files as virtlogd, rotated at line ends, and its log in the store")
+        @Test("a domain's life leaves the same files as with virtlogd, rotated at line ends, and its log in the store")
         func sameFiles() throws {
             var seen: [LibvirtHost.LogDaemon: (names: [String], modes: [UInt32], lines: [Int], own: [String])] = [:]
             for daemon in LibvirtHost.LogDaemon.allCases {
@@ -45,7 +45,7 @@ extension EndToEnd {
                 #expect(eventually { FileText.text(own).contains("shutting down, reason=shutdown") })
                 let files = host.files(host.path + "/logs/web.log")
                 let names = files.map { String($0.name.dropFirst(host.path.utf8.count)) }
-                // What differs from run to run: times, numbers of processes, this test's own folder.
+                // Parts that differ from run to run: times, process ids, this test's own folder.
                 let said = FileText.text(own).split(separator: "\n").filter { $0.contains(": starting up libvirt") }
                 seen[daemon] = (
                     names, files.map { mode($0.name) }, numbers(host.text("web")), said.map { String($0.dropFirst(28)) }
@@ -74,7 +74,7 @@ extension EndToEnd {
             #expect(uuid != nil, "\(vms)")
         }
 
-        @Test("a domain that cannot start: libvirt shows QEMU's own words, which it reads back from the log")
+        @Test("for a domain that cannot start, libvirt shows QEMU's own message, which it reads from the log")
         func failedStart() throws {
             let host = try LibvirtHost()
             let bogus = "<qemu:commandline><qemu:arg value='-no-such-option'/></qemu:commandline>"
@@ -83,7 +83,7 @@ extension EndToEnd {
             #expect(answer.standardError.contains("-no-such-option: invalid option"), "\(answer.standardError)")
         }
 
-        @Test("a log begins anew when it is not to be appended to, and the store keeps what it held")
+        @Test("a log that is not to be appended to is truncated, and the store keeps its contents")
         func truncates() throws {
             let host = try LibvirtHost()
             for lines in [300, 20] {
@@ -92,12 +92,14 @@ extension EndToEnd {
             }
             #expect(numbers(host.text("web")) == Array(1...20))
             let stored = host.guestlog("logs", "web", "-s", "console0", "-o", "text", "--color", "never")
-            // The domain has no UUID of its own in its XML: libvirt gives each a new one, and each is a VM.
+            // The domain has no UUID in its XML: libvirt gives each a new one, and each is a VM.
             let earlier = host.guestlog("logs", "web", "--previous-instance", "-s", "console0", "--color", "never")
             #expect(numbers(Array((earlier.text + stored.text).utf8)).contains(300), "\(earlier.standardError)")
         }
 
-        @Test("destroyed with its logs removed, a domain leaves no file of libvirt's behind; the store has the log")
+        @Test(
+            "when a domain is destroyed and its logs are removed, no file of libvirt's is left; the store has the log"
+        )
         func removesLogs() throws {
             let host = try LibvirtHost()
             host.create("web", host.domain("web", lines: Self.endless))
@@ -107,7 +109,7 @@ extension EndToEnd {
             #expect(host.guestlog("logs", "web", "-s", "qemu").text.contains("starting up libvirt"))
         }
 
-        @Test("a channel that is plugged in while the domain runs has its log, as the VM's next console")
+        @Test("a channel that is hot-plugged has its log, as the VM's next console")
         func hotPlug() throws {
             let host = try LibvirtHost()
             let controller = "<controller type='virtio-serial' index='0'/>"
@@ -125,7 +127,7 @@ extension EndToEnd {
             #expect(eventually { host.guestlog("logs", "web", "-s", "console1").status == 0 })
         }
 
-        @Test("a domain that libvirt has defined gets a log, and loses it; all else in it stays")
+        @Test("a log is added to and removed from a defined domain; nothing else in it changes")
         func editsDomains() throws {
             let host = try LibvirtHost()
             let bare = host.domain("web", lines: 1).replacing(#/<log [^>]*>/#, with: "")
@@ -137,7 +139,7 @@ extension EndToEnd {
             }
             let log = host.path + "/logs/web.log"
             #expect(edit("--file", log) == "web: a log was added\n")
-            #expect(edit("--file", log) == "web: the log is there already\n")
+            #expect(edit("--file", log) == "web: the log exists already\n")
             #expect(host.virsh("dumpxml", "web").text.contains("<log file='\(log)' append='on'/>"))
             #expect(host.virsh("start", "web").status == 0)
             #expect(eventually { !host.text("web").isEmpty })
@@ -168,7 +170,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "taken over from a running virtlogd and given back, ten times: no line of the guest is missing or doubled"
+            "taken over from a running virtlogd and returned, ten times: no line of the guest is missing or duplicated"
         )
         func takesOver() throws {
             let host = try LibvirtHost(.virtlogd, backups: 32)
@@ -188,14 +190,14 @@ extension EndToEnd {
             try expectGapless(numbers(host.text("web")))
         }
 
-        /// Not one number is missing or doubled.
+        /// No number is missing or duplicated.
         private func expectGapless(_ found: [Int]) throws {
             let (first, last) = (try #require(found.first), try #require(found.last))
             #expect(found == Array(first...max(first, last)))
             #expect(found.count > 5000)
         }
 
-        @Test("killed five times under a guest that prints, the daemon comes back with its logs: no line is uncounted")
+        @Test("after five kills under a guest that prints, the daemon has its logs again: no line is uncounted")
         func killed() throws {
             let host = try LibvirtHost(backups: 32, isKept: true)
             host.create("web", host.domain("web", lines: Self.endless))
@@ -209,7 +211,7 @@ extension EndToEnd {
             }
             #expect(host.virsh("destroy", "web").status == 0)
             func stored() -> [Int] {
-                // As it is: its last line may have no end.
+                // Unchanged: its last line may have no end.
                 numbers(Array(host.guestlog("logs", "web", "-s", "console0", "-o", "raw").text.utf8))
             }
             #expect(eventually { stored().last == numbers(host.text("web")).last })
@@ -231,19 +233,19 @@ extension EndToEnd {
             #expect(last - first + 1 - found.count <= counted + 2 * gaps.count)
         }
 
-        @Test("told to become a program that is not there, the log daemon goes on with all its logs")
+        @Test("when its program is missing at a replacement, the log daemon continues with all its logs")
         func cannotBeReplaced() throws {
             let host = try LibvirtHost(backups: 30)
             host.create("web", host.domain("web", lines: Self.lines))
             #expect(eventually { !numbers(host.text("web")).isEmpty })
             unlink(host.program)
             kill(host.logProcess, SIGUSR1)
-            #expect(eventually { host.logDaemon?.standardError.contains("the program that runs goes on") ?? false })
+            #expect(eventually { host.logDaemon?.standardError.contains("the running program continues") ?? false })
             #expect(host.hasEnded("web"))
             #expect(numbers(host.text("web")) == Array(1...Self.lines))
         }
 
-        @Test("while the daemon stands still the guest runs on to its end, and all it says is in the log afterwards")
+        @Test("while the daemon is stopped the guest runs to its end, and all its output is in the log afterwards")
         func stopped() throws {
             let host = try LibvirtHost(backups: 30)
             host.create("web", host.domain("web", lines: Self.lines))
@@ -251,7 +253,7 @@ extension EndToEnd {
             #expect(eventually { !numbers(host.text("web")).isEmpty })
             let daemon = host.logProcess
             kill(daemon, SIGSTOP)
-            // What it says fits into its pipe; QEMU would stand still, its monitor too, if that were as small as usual.
+            // The output fits into the pipe; QEMU, its monitor included, would block if the pipe had the usual size.
             #expect(eventually(within: 60) { kill(machine, 0) != 0 })
             #expect(numbers(host.text("web")).count < Self.lines)
             kill(daemon, SIGCONT)
@@ -259,7 +261,7 @@ extension EndToEnd {
             #expect(numbers(host.text("web")) == Array(1...Self.lines))
         }
 
-        @Test("a session's libvirtd, which starts its log daemon itself, starts us")
+        @Test("a session's libvirtd, which starts its log daemon itself, starts Guestlog")
         func session() throws {
             let user: UInt32 = 65534
             let folder = TemporaryFolder()
@@ -269,7 +271,7 @@ extension EndToEnd {
             }
             let settings = "security_driver = \"none\"\ncgroup_controllers = []\nnamespaces = []\n"
             FileText.write(settings, to: folder.path + "/config/libvirt/qemu.conf")
-            // Where the user can reach it.
+            // Where the user can read it.
             let copy = ["cp", Program.guestlog, folder.path + "/bin/virtlogd"]
             #expect(ChildProcess(copy, name: "cp", in: folder.path).wait() == 0)
             let environment = [
@@ -307,7 +309,7 @@ extension EndToEnd {
             )
             #expect(stored.wait() == 0, "\(stored.standardError)")
             #expect(numbers(stored.output) == Array(1...500))
-            // Whoever is not that user is let go without an answer, root too.
+            // Clients of other users are disconnected without an answer, root too.
             let stranger = try UnixSocket.connect(to: folder.path + "/run/libvirt/virtlogd-sock")
             try stranger.setNonBlocking(false)
             var byte: UInt8 = 0

@@ -4,9 +4,9 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// Somebody logs in while others follow.
+    /// A login while others follow.
     @Suite struct LoginTests {
-        @Test("a login typed while followers and the log run is stored as the guest echoes it, its password is not")
+        @Test("a login while followers and the log run is stored as the guest echoes it, its password is not")
         func logsIn() throws {
             let site = try Site()
             let guest = Guest("web", chardev: .server(site.path + "/vms/web.sock"), in: site.path)
@@ -14,7 +14,7 @@ extension EndToEnd {
             let followers = Site.Way.allCases.map { way in
                 site.begin(["logs", "web", "-f", "-o", "raw"], by: way, name: "follower-\(way)")
             }
-            // In the middle of the boot's noise: nobody waits for quiet.
+            // In the middle of the boot: the console need not be quiet.
             let console = TerminalSession([Program.guestlog, "console", "web"] + site.place(.socket))
             #expect(console.shows("connected to web"))
             #expect(try site.sees("login: ", from: "web"))
@@ -43,12 +43,12 @@ extension EndToEnd {
                 #expect(site.guestlog("logs", "web", "-g", "the answer is 42", by: way).status == 0)
                 #expect(difference(site.guestlog("logs", "web", "-o", "raw", by: way).bytes, stored) == nil)
             }
-            // The kernel may speak into the prompt; nobody echoes the password.
+            // The kernel may print into the prompt; the password is not echoed.
             let prompt = try #require(stored.firstRange(of: Array("Password: ".utf8)))
             let shell = try #require(stored.firstRange(of: Array("guest# ".utf8)))
             let between = stored[prompt.upperBound..<shell.lowerBound]
             #expect(between.firstRange(of: Array("\(GuestImage.password)\r".utf8)) == nil)
-            // The daemon has sealed and synced all when it is down; then anybody can read it.
+            // The daemon has sealed and synced everything when it has stopped; then the store can be read without it.
             site.stop()
             #expect(difference(site.concatenated("web"), stored) == nil)
             #expect(difference(site.guestlog("logs", "web", "-o", "raw").bytes, stored) == nil)

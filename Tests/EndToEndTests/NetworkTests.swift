@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// The API's listener of TCP, over TLS.
+    /// The API's TCP listener, with TLS.
     @Suite struct NetworkTests {
         private let site: Site
         private let address: NetworkAddress
@@ -17,7 +17,7 @@ extension EndToEnd {
             site = try Site(extra: api, isServed: false)
         }
 
-        /// What the listener answers to somebody with that token, whose only authority is in `tls.crt`.
+        /// The listener's response to a client with that token, whose only certificate authority is in `tls.crt`.
         private func status(_ token: String, authority: String = "tls.crt") -> String {
             let said = TemporaryFolder()
             let answer = ChildProcess(
@@ -39,7 +39,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "tokens, the listener and its certificate outlive an upgrade; a renewed certificate is shown after a reload"
+            "tokens, the listener and its certificate outlive an upgrade; a renewed certificate is used after a reload"
         )
         func upgradeAndRenewal() throws {
             try site.start()
@@ -52,16 +52,16 @@ extension EndToEnd {
             #expect(eventually { following.standardError.contains("200 OK") })
             site.replace()
             #expect(status(token) == "200")
-            // Who was connected sees that it is over.
+            // Connected clients see the end of the connection.
             #expect(eventually { following.hasEnded })
-            // The old authority does not know the new certificate.
+            // The old authority has not signed the new certificate.
             FileText.write(FileText.text(folder.path + "/tls.crt"), to: folder.path + "/old.crt")
             Certificate.make("second", in: folder.path)
             #expect(status(token, authority: "old.crt") == "200")
             site.daemon?.signal(SIGHUP)
             #expect(eventually { status(token) == "200" })
             #expect(status(token, authority: "old.crt") != "200")
-            // One that cannot be used is said, and the one before stays.
+            // An unusable one is reported, and the current one stays in use.
             FileText.write("no certificate\n", to: folder.path + "/tls.crt.new")
             rename(folder.path + "/tls.crt", folder.path + "/good.crt")
             rename(folder.path + "/tls.crt.new", folder.path + "/tls.crt")
@@ -72,7 +72,7 @@ extension EndToEnd {
             #expect(status(token, authority: "good.crt") == "200")
         }
 
-        @Test("a listener that cannot be opened keeps no guest from being captured, and says what is wrong")
+        @Test("a listener that cannot be opened does not stop capture, and its problem is reported")
         func brokenListener() throws {
             unlink(folder.path + "/tls.key")
             try site.start()
@@ -97,7 +97,7 @@ extension EndToEnd {
 
 }
 
-/// A certificate that is its own authority, for 127.0.0.1, and its key: `tls.crt` and `tls.key`.
+/// A self-signed certificate for 127.0.0.1, and its key: `tls.crt` and `tls.key`.
 enum Certificate {
     static func make(_ name: String, in folder: String) {
         let made = ChildProcess(

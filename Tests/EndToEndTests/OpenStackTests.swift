@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// OpenStack's own client at our part of its Compute API, and a guest as nova makes them.
+    /// OpenStack's own client with the OpenStack part of the API, and a guest as nova creates it.
     @Suite(
         .serialized,
         .enabled(
@@ -43,7 +43,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("who types on the serial console and who asks for its output do not keep each other from it")
+        @Test("typing on the serial console and reading its output do not block each other")
         func bothAtOnce() throws {
             let (host, token, _) = try begin()
             let last = host.openstack(token, "console", "log", "show", "--lines", "1", "shop")
@@ -75,17 +75,17 @@ extension EndToEnd {
             #expect(output.contains("echo the answer is $((6 * 7))") && output.contains("\nthe answer is 42\n"))
             #expect(!output.contains("\(GuestImage.password)\n"))
 
-            // The same address, and a client that knows text only.
+            // The same address, with a client that supports text frames only.
             let second = host.openConsole(url, by: "base64", ["type echo again $((2 + 1))", "see again 3"])
             #expect(second.wait() == 0, "\(second.standardError)")
-            // Nobody is on the console now, and whoever comes by another way finds it free.
+            // The console has no session now, and other clients find it free.
             let listed = host.guestlog("vms", "-o", "json").text
             #expect(eventually { host.guestlog("vms", "-o", "json").text.contains(#""connected":false"#) }, "\(listed)")
             #expect(listed.contains(#""title":"shop""#) && listed.contains(#""state":"running""#))
             #expect(host.guestlog("logs", Self.name, "-g", "again 3").status == 0)
         }
 
-        @Test("a hard reboot and a restart of libvirtd leave the log readable, with what was said before")
+        @Test("after a hard reboot and a restart of libvirtd the log is readable, with its earlier output")
         func survives() throws {
             let (host, token, xml) = try begin()
             host.libvirt.stopLibvirtd()
@@ -100,7 +100,7 @@ extension EndToEnd {
                     return refused.status != 0 && refused.standardError.contains("409")
                 }
             )
-            // nova defines and starts it anew, and has its file begin anew.
+            // nova defines and starts it again, and truncates its file.
             #expect(host.libvirt.virsh("undefine", Self.name).status == 0)
             start(xml, on: host)
             #expect(
@@ -114,7 +114,7 @@ extension EndToEnd {
             #expect(host.guestlog("boots", Self.name).text.split(separator: "\n").count >= 2)
         }
 
-        @Test("without a token, with too small a one, and with another VM's, the client is refused as nova refuses it")
+        @Test("without a token, with insufficient scope, and with another VM's token, the client is refused as by nova")
         func refusals() throws {
             let (host, _, _) = try begin()
             let reader = host.token("--scope", "read")
@@ -132,7 +132,7 @@ extension EndToEnd {
 }
 
 extension String {
-    /// How often `word` is in it.
+    /// The number of occurrences of `word`.
     fileprivate func components(of word: String) -> Int {
         ranges(of: word).count
     }

@@ -6,9 +6,9 @@ import TestSupport
 import Testing
 
 extension FaultTests {
-    /// One process has a runtime folder, one daemon a store; what a process leaves in flight goes to the store it is for.
+    /// One process uses a runtime folder, one daemon a store; in-flight data go to the store that they belong to.
     @Suite struct OwnershipTests {
-        /// A second configuration for a site's host.
+        /// A second configuration on a site's host.
         private func configuration(_ site: Site, _ name: String, store: String, runtime: String, _ more: String = "")
             -> String
         {
@@ -32,13 +32,13 @@ extension FaultTests {
             .filter { $0.hasSuffix(".ring") }
         }
 
-        /// Whether a client waits at `listener`.
+        /// Whether a client is waiting at `listener`.
         private func hasClient(_ listener: borrowing Descriptor) -> Bool {
             var polled = pollfd(fd: listener.raw, events: Int16(POLLIN), revents: 0)
             return poll(&polled, 1, 0) > 0
         }
 
-        @Test("a second daemon on a runtime folder or a store exits 3, names the reason, and reaches no console")
+        @Test("a second daemon on a runtime folder or a store exits 3, reports the reason, and connects to no console")
         func secondDaemon() throws {
             let site = try Site()
             let process = try #require(site.daemon).process
@@ -77,7 +77,7 @@ extension FaultTests {
         }
 
         @Test(
-            "what a killed daemon had in flight waits for a daemon of the same store",
+            "a killed daemon's in-flight data wait for a daemon of the same store",
             .enabled(if: FuseMount.isPossible, Comment(rawValue: FuseMount.requirement))
         )
         func otherStore() throws {
@@ -110,7 +110,7 @@ extension FaultTests {
             try site.expectAccounted(guest, "web")
         }
 
-        /// Has a run die with bytes in flight; what it said.
+        /// Kills a run with in-flight data; returns its output.
         private func killRun(_ site: Site, _ mount: FuseMount) throws -> String {
             let script =
                 "echo first; read word; for i in $(seq 2000); do echo line $i of the run; done; echo over; sleep 600"
@@ -128,7 +128,7 @@ extension FaultTests {
         }
 
         @Test(
-            "what a killed run had in flight goes to a run, or to a daemon, of the same store and to no other",
+            "a killed run's in-flight data go to a run, or to a daemon, of the same store and to no other",
             .enabled(if: FuseMount.isPossible, Comment(rawValue: FuseMount.requirement)),
             arguments: [true, false]
         )
@@ -160,7 +160,7 @@ extension FaultTests {
         }
 
         @Test(
-            "a run that lives in another namespace of process ids is not robbed",
+            "the data of a run in another namespace of process ids are not taken",
             .enabled(if: geteuid() == 0, "making a namespace needs root")
         )
         func otherNamespace() throws {
@@ -189,7 +189,7 @@ extension FaultTests {
             #expect(rings(site.runtime) == [])
         }
 
-        @Test("a start that fails leaves no ring")
+        @Test("a failed start leaves no ring")
         func failedStart() throws {
             let site = try Site(isServed: false)
             FileText.write("", to: site.path + "/file")
@@ -208,6 +208,6 @@ extension FaultTests {
 }
 
 extension String {
-    /// How often `part` occurs.
+    /// The number of occurrences of `part`.
     fileprivate func count(of part: String) -> Int { ranges(of: part).count }
 }

@@ -3,9 +3,9 @@ import LogModel
 import TestSupport
 import Testing
 
-/// Clients of a daemon that is replaced or restarted under them.
+/// Clients of a daemon that is replaced or restarted.
 @Suite(.serialized) struct ReplacementTests {
-    @Test("who is on a console stays in raw mode while the daemon is replaced, is joined again, and types on")
+    @Test("a console session stays in raw mode while the daemon is replaced, joins again, and continues")
     func consoleStays() throws {
         let site = try Site()
         let guest = try Chardev(site.path + "/vms/web.sock")
@@ -28,7 +28,7 @@ import Testing
         #expect(session.shows("left web"))
     }
 
-    @Test("what is typed while there is no daemon reaches nobody, and ^] leaves")
+    @Test("input without a daemon is dropped, and ^] leaves")
     func keysWithoutDaemon() throws {
         let site = try Site()
         let guest = try Chardev(site.path + "/vms/web.sock")
@@ -50,7 +50,7 @@ import Testing
         #expect(session.wait() == 0)
     }
 
-    @Test("a console that is let go of ends the session with the daemon's words")
+    @Test("a console that is removed ends the session with the daemon's message")
     func droppedConsole() throws {
         let site = try Site()
         let guest = try Chardev(site.path + "/vms/web.sock")
@@ -62,7 +62,9 @@ import Testing
         #expect(session.wait() == 2)
     }
 
-    @Test("who follows by the daemon goes on by cursor when it is replaced or restarted: no line is missing or doubled")
+    @Test(
+        "followers through the daemon resume by cursor when it is replaced or restarted: no line is missing or duplicated"
+    )
     func followersContinue() throws {
         let site = try Site()
         let guest = try Chardev(site.path + "/vms/web.sock")
@@ -107,7 +109,7 @@ import Testing
         }
     }
 
-    @Test("a daemon that is not there from the beginning is not waited for")
+    @Test("a daemon that is missing from the beginning is not waited for")
     func absentDaemon() throws {
         let site = try Site(isServed: false)
         for words in [["logs", "web", "-f"], ["wait", "web", "x"], ["console", "web"]] {

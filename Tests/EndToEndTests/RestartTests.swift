@@ -11,7 +11,7 @@ extension EndToEnd {
         private static let words = "glines=\(lines) glogin=0 gpoweroff=1"
         /// The bytes of such a line, its end included.
         private static let width = 80
-        /// Lines that the kernel may speak into.
+        /// Lines into which the kernel may print.
         private static let interruptions = 5
 
         /// The numbers of the whole lines in `bytes`, in order.
@@ -34,7 +34,7 @@ extension EndToEnd {
             try site.stored("web").boots.map(\.event).filter { $0.rawValue < BootEvent.closed.rawValue }
         }
 
-        @Test("the daemon replaces itself five times under a guest that prints, and not one line is missing or doubled")
+        @Test("after five replacements of the daemon under a guest that prints, no line is missing or duplicated")
         func replaces() throws {
             let site = try Site(plainFiles: true)
             let guest = Guest("web", words: Self.words, chardev: .server(site.path + "/vms/web.sock"), in: site.path)
@@ -43,14 +43,14 @@ extension EndToEnd {
                 site.replace()
                 try awaitBytes(40_000, site)
             }
-            #expect(!guest.qemu.hasEnded, "the guest was done before the daemon")
+            #expect(!guest.qemu.hasEnded, "the guest ended before the daemon")
             #expect(guest.hasSwitchedOff())
             #expect(try site.sees("Power down", from: "web"))
             let stored = try site.stored("web")
             #expect(difference(stored.bytes, fromRecord: guest.said) == nil)
-            // The kernel says something in the middle of a line, now and then; the record above has it too.
+            // The kernel prints into a line now and then; the record above has that too.
             let found = numbers(in: stored.bytes)
-            #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 }, "a line is doubled or out of order")
+            #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 }, "a line is duplicated or out of order")
             #expect(Self.lines - found.count <= Self.interruptions)
             #expect(stored.gaps.isEmpty)
             #expect(try boots(site) == [.powerOn])
@@ -58,7 +58,7 @@ extension EndToEnd {
             #expect(difference(plain, Array(stored.bytes.suffix(plain.count))) == nil)
         }
 
-        @Test("the daemon replaces itself by the program that was renamed over its own, and goes on when there is none")
+        @Test("the daemon is replaced by the program that was renamed over its own, and continues when there is none")
         func replacesByNewProgram() throws {
             func inode(_ path: String) -> UInt64 {
                 var status = stat()
@@ -81,14 +81,16 @@ extension EndToEnd {
             let daemon = try #require(site.daemon)
             daemon.signal(SIGUSR2)
             #expect(
-                eventually { daemon.standardError.contains("the program that runs goes on") },
+                eventually { daemon.standardError.contains("the running program continues") },
                 "\(daemon.standardError)"
             )
             #expect(inode(process + "/exe") == new)
             #expect(site.guestlog("status").status == 0)
         }
 
-        @Test("SIGHUP takes over new consoles, says what takes a restart, and changes nothing for a file with an error")
+        @Test(
+            "SIGHUP adds consoles, reports settings that require a restart, and changes nothing for a file with an error"
+        )
         func reloads() throws {
             let site = try Site(consoles: { "consoles: [{ connect: '\($0)/one.sock', name: one }]" })
             let place = """
@@ -107,9 +109,9 @@ extension EndToEnd {
             try reload(consoles + "\nretention: { total: 1GiB }", says: "retention.total has changed")
             let guest = try UnixSocket.listen(at: site.path + "/vms/two.sock")
             #expect(eventually { site.guestlog("status").text.contains("1 connected of 2") })
-            try reload("log-level: error", says: "configuration read again")
+            try reload("log-level: error", says: "configuration reloaded")
             let said = try #require(site.daemon).standardError
-            // It goes on with what it has, and says no more than errors.
+            // It continues with the old settings, and logs errors only.
             #expect(site.guestlog("drop", "one").status == 0)
             site.daemon?.signal(SIGHUP)
             #expect(site.guestlog("status").text.contains("1 connected of 1"))
@@ -117,7 +119,7 @@ extension EndToEnd {
             _ = guest.raw
         }
 
-        @Test("a daemon stopped or killed and started again doubles no line and tells of no boot")
+        @Test("a daemon that is stopped or killed and restarted duplicates no line and records no boot")
         func restarts() throws {
             let site = try Site()
             let guest = Guest("web", words: Self.words, chardev: .server(site.path + "/vms/web.sock"), in: site.path)
@@ -129,14 +131,14 @@ extension EndToEnd {
             }
             #expect(guest.hasSwitchedOff())
             #expect(try site.sees("Power down", from: "web"))
-            // QEMU drops what a socket's console says while nobody is there, so lines may be missing; no other harm.
+            // QEMU drops a socket console's output without a client, so lines may be missing; nothing else.
             let found = numbers(in: try site.stored("web").bytes)
-            #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 }, "a line is doubled or out of order")
+            #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 }, "a line is duplicated or out of order")
             #expect(found.last == Self.lines)
             #expect(try boots(site) == [.powerOn])
         }
 
-        @Test("with a pipe, which keeps what is said meanwhile, neither a stop nor a kill loses anything")
+        @Test("with a pipe, which buffers output meanwhile, neither a stop nor a kill loses anything")
         func losesNothing() throws {
             let pipe = { (site: String) in
                 "consoles: [{ fifo: \(site)/web.out, name: web }]"

@@ -10,12 +10,12 @@ import Testing
         site.begin(["run", "--name", "web"] + site.place(.store) + ["--", "sh", "-c", script], name: name)
     }
 
-    /// What runs have left in the runtime folder.
+    /// The files of runs in the runtime folder.
     private func left(_ site: Site) -> [String] {
         FileText.names(in: site.runtime).filter { $0.hasPrefix("run-") }
     }
 
-    @Test("a command that is not there exits 127 as in a shell, and leaves nothing")
+    @Test("a missing command exits 127 as in a shell, and leaves nothing")
     func noCommand() throws {
         let site = try Site(isServed: false)
         let child = site.begin(["run"] + site.place(.store) + ["--", "no-such-command"], name: "run")
@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test(
-        "a name that no VM can have is wrong use, before the command is started",
+        "an invalid VM name is wrong use, and the command is not started",
         arguments: ["", "a/b", "..", "a\\nb", "bad\\377"]
     )
     func badNames(name: String) throws {
@@ -35,12 +35,12 @@ import Testing
         let words = "exec \(Program.guestlog) run --name \"$(printf '\(name)')\" --config \(site.configuration)"
         let child = ChildProcess(["/bin/sh", "-c", words + " -- sh -c 'echo started'"], name: "run", in: site.path)
         #expect(child.wait() == 2)
-        #expect(child.standardError.hasPrefix("guestlog: a VM's name is "), "\(child.standardError)")
+        #expect(child.standardError.hasPrefix("guestlog: a VM's name must be "), "\(child.standardError)")
         #expect(child.text == "")
         #expect(!FileText.names(in: site.path).contains("store"))
     }
 
-    @Test("signals are passed on; all that was said until the command ends is stored", arguments: [SIGTERM, SIGHUP])
+    @Test("signals are passed on; all output up to the command's end is stored", arguments: [SIGTERM, SIGHUP])
     func signals(number: Int32) throws {
         let site = try Site(isServed: false)
         let child = run("trap 'echo caught; exit 7' TERM HUP; echo ready; while :; do sleep 0.01; done", on: site)
@@ -50,7 +50,7 @@ import Testing
         #expect(left(site) == [])
     }
 
-    @Test("what a run that was killed had in flight is committed by the next one")
+    @Test("a killed run's in-flight data are committed by the next one")
     func adoptsRings() throws {
         let site = try Site(isServed: false)
         let child = run("echo first; sleep 600", on: site)
@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test(
-        "all that a command says is on standard output, though it ends at once",
+        "all output of a command is on standard output, although it ends at once",
         arguments: ["echo x", "sh -c 'echo x; sleep 0.05'", "sh -c 'sleep 0.2 >/dev/null & echo x'"]
     )
     func saysEverything(command: String) throws {
@@ -78,7 +78,7 @@ import Testing
         #expect(try site.stored("web").bytes.count == 3 * count)
     }
 
-    @Test("what a command says is whole on standard output, up to the buffer, and what is left out is told")
+    @Test("a command's output is complete on standard output, up to the buffer, and omissions are reported")
     func slowReader() throws {
         let site = try Site(isServed: false)
         let run = "\(Program.guestlog) run --name web --config \(site.configuration) -- seq 1 1000000"
@@ -88,7 +88,7 @@ import Testing
         #expect(lines.last == "1000000" || lines.contains { $0.contains("[guestlog: cut off: ") })
     }
 
-    @Test("a name that another process writes is refused before the command is started, and that process is named")
+    @Test("a name with another writer is refused before the command is started, and that process is named")
     func refusesSecondWriter() throws {
         let site = try Site(isServed: false)
         let first = run("echo ready; sleep 600", on: site)
@@ -102,10 +102,10 @@ import Testing
         #expect(FileText.names(in: site.path).contains("started"))
     }
 
-    @Test("a terminal slower than the guest is told what it missed, and goes on typing and seeing")
+    @Test("a terminal slower than the guest is told what it missed, and continues")
     func slowTerminal() throws {
         let site = try Site(isServed: false)
-        // Nobody reads the terminal meanwhile.
+        // The terminal is not read meanwhile.
         let flood = "yes 0123456789 | head -c 4000000; echo over; read word; echo said $word; exit 5"
         let session = TerminalSession(
             [Program.guestlog, "run", "--name", "web", "--config", site.configuration, "--", "sh", "-c", flood]
@@ -118,7 +118,7 @@ import Testing
         #expect(try site.sees("said hello", from: "web"))
     }
 
-    @Test("a guest's own bytes do not reach a terminal unasked", arguments: ["cri", "export", "raw"])
+    @Test("raw guest bytes do not reach a terminal without --force", arguments: ["cri", "export", "raw"])
     func verbatimOnTerminal(format: String) throws {
         let site = try Site(isServed: false)
         #expect(run("echo hello", on: site).wait() == 0)
@@ -134,7 +134,7 @@ import Testing
         #expect(forced.wait() == 0)
     }
 
-    @Test("a bare -b is the latest boot, wherever it stands, and -b -1 the one before")
+    @Test("a bare -b is the latest boot, in any position, and -b -1 the one before")
     func bareBoot() throws {
         let site = try Site(isServed: false)
         for word in ["first", "second"] {
@@ -148,7 +148,7 @@ import Testing
         }
     }
 
-    @Test("times are shown by the clocks here, or in UTC; a store that is named is the one that answers")
+    @Test("times are local or in UTC; a store that is named is the one that answers")
     func timesAndStores() throws {
         let site = try Site()
         let other = try Site(isServed: false)
@@ -167,7 +167,7 @@ import Testing
         #expect(try began([], "UTC0") != began([], "XXX-5:30"))
     }
 
-    @Test("what the environment names comes before the file, and an option before both")
+    @Test("the environment takes precedence over the file, and an option over both")
     func environment() throws {
         let site = try Site(isServed: false)
         func shown(_ words: [String], _ environment: [String: String]) -> String {
@@ -180,7 +180,7 @@ import Testing
         let text = shown([], named)
         #expect(text.contains(" /named/store\n") && text.contains(" /named/socket\n"))
         #expect(shown(["--store", "/option"], named).contains(" /option\n"))
-        // The folders that systemd makes for a service are its defaults, and give way to the file.
+        // The folders that systemd creates for a service are its defaults; the file takes precedence.
         let service = ["STATE_DIRECTORY": "/state:/more", "RUNTIME_DIRECTORY": "/runtime"]
         #expect(shown([], service).contains(" \(site.path)/store\n"))
         let defaults = shown(["--config", "/dev/null"], service)

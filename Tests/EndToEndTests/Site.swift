@@ -5,7 +5,7 @@ import SystemIO
 import TestSupport
 import Testing
 
-/// A host with guestlog on it: a folder with a configuration and a store, a runtime folder, and a daemon that serves it.
+/// A host with Guestlog: a folder with a configuration and a store, a runtime folder, and a daemon that serves it.
 ///
 /// Any socket `vms/NAME.sock` in it is the console of the VM NAME.
 final class Site {
@@ -13,14 +13,13 @@ final class Site {
     private let memory = TemporaryFolder(parent: "/dev/shm")
     /// The daemon, or the `guestlog keep` that runs it.
     private(set) var daemon: ChildProcess?
-    /// The runtime folder: on tmpfs, as /run is. On a disk the guests would wait for that.
+    /// The runtime folder, on tmpfs like /run. On a disk guests would have to wait for it.
     let runtime: String
-    /// The store's folder.
     let storePath: String
 
-    /// A site whose configuration has `extra` added; a daemon serves it unless it is told otherwise. `consoles` gives
-    /// other consoles than those in `vms`, for a site at the path it gets. The store and the runtime folder may lie
-    /// elsewhere, as on a file system that fails.
+    /// A site whose configuration has `extra` added, with a daemon unless `isServed` is false. `consoles` returns other
+    /// consoles than those in `vms`, for a site at the given path. The store and the runtime folder may be elsewhere,
+    /// as on a file system with faults.
     init(
         store: String? = nil,
         runtime: String? = nil,
@@ -73,19 +72,19 @@ final class Site {
         awaitServing(after: before)
     }
 
-    /// Starts the daemon and does not wait for it, as where its store hangs. `keeper` are the words that run it, such as
+    /// Starts the daemon without waiting for it, as where its store hangs. `keeper` is a command that runs it, such as
     /// `keep`.
     func launch(_ program: String = Program.guestlog, under keeper: [String] = []) {
         isKept = !keeper.isEmpty
         daemon = ChildProcess(keeper + [program, "serve", "--config", configuration], name: "daemon", in: path)
     }
 
-    /// The words that run a daemon under a keeper.
+    /// The command that runs a daemon under a keeper.
     var keep: [String] { [Program.guestlog, "keep", "--config", configuration, "--"] }
 
     private var isKept = false
 
-    /// Waits until a daemon serves that began after there were `before`; whether one does.
+    /// Waits until a daemon serves that started after `before` others; returns whether one does.
     @discardableResult
     func awaitServing(after before: Int) -> Bool {
         let isServing =
@@ -95,7 +94,7 @@ final class Site {
         return isServing
     }
 
-    /// How often a daemon has begun to serve here.
+    /// The number of daemons that have begun to serve here.
     var servings: Int {
         FileText.text(path + "/daemon.err").split(separator: "\n").count { $0.contains(Self.isServing) }
     }
@@ -112,19 +111,19 @@ final class Site {
         return children.split(separator: " ").first.flatMap { pid_t($0) }
     }
 
-    /// Kills the process that serves; its keeper, if it has one, starts the next.
+    /// Kills the process that serves; its keeper, if there is one, starts the next.
     func killServing() {
         if let serving {
             kill(serving, SIGKILL)
         }
     }
 
-    /// Stops the daemon with `signal`; it is awaited. With a keeper, both end.
+    /// Stops the daemon with `signal` and waits for its end. A keeper ends too.
     func stop(_ signal: Int32 = SIGTERM) {
         let serving = serving
         daemon?.stop(signal)
         if isKept, let serving {
-            // One whose keeper was killed, or could not end it.
+            // A daemon whose keeper was killed, or could not end it.
             kill(serving, SIGKILL)
         }
         daemon = nil
@@ -139,22 +138,22 @@ final class Site {
 
     // MARK: - The command line
 
-    /// Where a command looks for the log.
+    /// Where a command reads the log.
     enum Way: CaseIterable {
         case store, socket
     }
 
-    /// A command that goes on; the last words lead it to this site.
+    /// Starts a command with the options for this site.
     func begin(_ words: [String], by way: Way = .store, name: String) -> ChildProcess {
         ChildProcess([Program.guestlog] + words + place(way), name: name, in: path)
     }
 
-    /// The options that lead a command to this site.
+    /// The options for this site.
     func place(_ way: Way) -> [String] {
         way == .store ? ["--config", configuration] : ["--config", configuration, "--socket", socket]
     }
 
-    /// What a command came to.
+    /// The result of a command.
     struct Answer {
         let status: Int32
         let text: String
@@ -178,7 +177,7 @@ final class Site {
 
     // MARK: - What is stored
 
-    /// What a VM's console has stored.
+    /// The stored contents of a VM's console.
     func stored(_ vm: String) throws -> StoredText {
         try StoredText(of: StreamID(vm: vm, stream: .console0), in: store)
     }
@@ -186,7 +185,7 @@ final class Site {
     /// The folder of a VM's console.
     func streamFolder(_ vm: String) -> String { storePath + "/" + vm + "/console0" }
 
-    /// What is stored, read by nobody but zstd and cat.
+    /// The stored contents, read by zstd and cat only.
     func concatenated(_ vm: String) -> [UInt8] {
         let folder = streamFolder(vm)
         let script = """
@@ -199,7 +198,7 @@ final class Site {
         return shell.output
     }
 
-    /// Waits until what is stored of `vm` contains `text`.
+    /// Waits until the stored contents of `vm` contain `text`.
     func sees(_ text: String, from vm: String, within seconds: Double = 60) throws -> Bool {
         let wanted = Array(text.utf8)
         return try eventually(within: seconds) { try stored(vm).bytes.firstRange(of: wanted) != nil }

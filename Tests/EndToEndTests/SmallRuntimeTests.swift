@@ -4,10 +4,10 @@ import TestSupport
 import Testing
 
 extension FaultTests {
-    /// The runtime folder is small, or full: what is in flight finds little memory, or none.
+    /// The runtime folder is small, or full: there is little memory for in-flight data, or none.
     @Suite(.enabled(if: SmallDisk.isPossible, "mounting a small file system needs root"))
     struct SmallRuntimeTests {
-        @Test("on a full runtime folder the daemon serves and stores, and status says what is wrong")
+        @Test("on a full runtime folder the daemon serves and stores, and status reports the problem")
         func full() throws {
             let memory = SmallDisk(megabytes: 1)
             memory.fill(leaving: 0)
@@ -21,7 +21,7 @@ extension FaultTests {
         }
 
         @Test(
-            "what a daemon that is killed had in memory alone, for the folder was full, is marked as lost",
+            "what a killed daemon had in memory only, because the folder was full, is marked as lost",
             arguments: [true, false]
         )
         func killedWhileFull(isFull: Bool) throws {
@@ -33,7 +33,7 @@ extension FaultTests {
             if isFull {
                 memory.fill(leaving: 0)
             }
-            // The rings of the first that is killed take their memory until the second has committed what is in them.
+            // The rings of the first killed daemon keep their memory until the second has committed them.
             for _ in 0..<2 {
                 let before = site.servings
                 site.killServing()
@@ -80,7 +80,7 @@ extension FaultTests {
         }
 
         @Test(
-            "with 3 MiB for what is in flight, a store that hangs for a while costs counted bytes, and is stored to after",
+            "with 3 MiB for in-flight data, a store that hangs for a while costs counted bytes, and is written again afterwards",
             .enabled(if: FuseMount.isPossible, Comment(rawValue: FuseMount.requirement))
         )
         func small() throws {
@@ -105,7 +105,7 @@ extension FaultTests {
         private static let consoles = 24
 
         @Test(
-            "consoles that come while the runtime folder is full are drained and counted, and stored when there is room"
+            "consoles that connect while the runtime folder is full are drained and counted, and stored when there is room"
         )
         func consolesWhileFull() throws {
             let memory = SmallDisk(megabytes: 8)
@@ -113,7 +113,7 @@ extension FaultTests {
             let first = try site.chardev("vm0", rate: 100)
             #expect(try eventually { try site.stored("vm0").bytes.count > 1000 })
             memory.fill(leaving: 0)
-            // The first few find memory that is there already, for slots share pages.
+            // The first few find allocated memory, because slots share pages.
             let guests = try (1...Self.consoles).map { try site.chardev("vm\($0)", rate: 100) }
             #expect(eventually { guests.allSatisfy(\.isConnected) })
             #expect(eventually { site.guestlog("status").text.contains("not stored: no room") })

@@ -5,17 +5,17 @@ import TestSupport
 import Testing
 
 extension FaultTests {
-    /// The daemon is stopped or replaced beside a disk that hangs or is slow, and by a program that cannot run.
+    /// The daemon is stopped or replaced while a disk hangs or is slow, and by a program that cannot run.
     @Suite struct StopTests {
         private static let rate = 20_000
 
-        /// What is wrong with the store's disk.
+        /// The state of the store's disk.
         enum Disk: CaseIterable {
             case hangs, isSlow
         }
 
         @Test(
-            "stopped or replaced beside a disk that hangs or is slow, the daemon loses nothing that no marker counts",
+            "stopped or replaced while a disk hangs or is slow, the daemon loses nothing uncounted",
             .enabled(if: FuseMount.isPossible, Comment(rawValue: FuseMount.requirement)),
             arguments: [SIGTERM, SIGUSR2],
             Disk.allCases
@@ -45,13 +45,13 @@ extension FaultTests {
             try site.expectAccounted(guest, "web")
         }
 
-        /// What lies where the program was.
+        /// The replacement of the program's file.
         enum Replacement: CaseIterable {
             case text, cutShort, failing
         }
 
         @Test(
-            "a program that cannot run does not take over: the one that runs goes on",
+            "a program that cannot run does not take over: the running one continues",
             arguments: Replacement.allCases
         )
         func replacedByGarbage(replacement: Replacement) throws {
@@ -84,10 +84,10 @@ extension FaultTests {
             #expect(guest.soFar.ends.isEmpty, "the guest was cut off")
         }
 
-        /// How often a signal is sent at a random moment; `GUESTLOG_TRIES` says otherwise.
+        /// How often a signal is sent at a random moment; `GUESTLOG_TRIES` sets the number.
         private static let tries = Program.variable("GUESTLOG_TRIES").flatMap { Int($0) } ?? 4
 
-        @Test("a signal that comes while the daemon is replaced is not its end", arguments: [SIGUSR2, SIGHUP])
+        @Test("a signal that arrives while the daemon is replaced does not end it", arguments: [SIGUSR2, SIGHUP])
         func signalWhileReplaced(signal: Int32) throws {
             let site = try Site()
             let guest = try site.chardev("web", rate: 2000)
@@ -105,7 +105,7 @@ extension FaultTests {
             #expect(guest.soFar.ends.isEmpty, "the guest was cut off")
         }
 
-        @Test("told to stop while it is replaced, the daemon stops as ever")
+        @Test("a daemon that is told to stop while it is replaced stops")
         func stoppedWhileReplaced() throws {
             let site = try Site(isServed: false)
             let guest = try site.chardev("web", rate: 2000)
@@ -125,7 +125,7 @@ extension FaultTests {
         }
 
         @Test(
-            "killed beside a disk that hangs, the daemon leaves its consoles to the next one, which drains them before it stores",
+            "killed while a disk hangs, the daemon leaves its consoles to the next one, which drains them before it stores",
             .enabled(if: FuseMount.isPossible, Comment(rawValue: FuseMount.requirement)),
             arguments: [true, false]
         )
@@ -137,19 +137,20 @@ extension FaultTests {
             let guest = try site.chardev("web", rate: 5000)
             #expect(try eventually { try site.stored("web").bytes.count > 100_000 })
             if !isTalking {
-                // Nothing of the daemon then hangs in the disk: it ends at once, and the next one finds the disk hanging.
+                // No thread of the daemon then hangs in the disk: it ends at once, and the next one finds the disk
+                // hanging.
                 guest.setRate(0)
                 #expect(try eventually { try guest.isDrained && site.stored("web").bytes.count == guest.bytes })
             }
             let before = site.servings
             mount.hang()
             if isTalking {
-                // The writer is in it now.
+                // The writer hangs in it now.
                 site.awaitOutput(100_000, of: guest)
             }
             site.killServing()
             guest.setRate(5000)
-            // More than the kernel holds: somebody drains it.
+            // More than the kernel buffers: a process drains it.
             site.awaitOutput(500_000, of: guest)
             mount.resume()
             site.awaitServing(after: before)

@@ -4,7 +4,7 @@ import Testing
 
 /// Which store a command reads: the same for all commands.
 @Suite(.serialized) struct StoreChoiceTests {
-    /// A site whose daemon keeps a log of `uu`, and a configuration that names another store, which has one of `mine`.
+    /// A site whose daemon has a log of `uu`, and a configuration that names another store, with a log of `mine`.
     private func prepare() throws -> (site: Site, other: String, store: String) {
         let site = try Site()
         let guest = try Chardev(site.path + "/vms/uu.sock")
@@ -40,7 +40,7 @@ import Testing
         #expect(run(["wait", "uu", "hel", "--config", other], [:], in: site, name: "wait").text == "hello\n")
     }
 
-    @Test("a store that the environment names is read, by all commands, and that the daemon keeps another is said")
+    @Test("a store that the environment names is read, by all commands, with a notice that the daemon keeps another")
     func mentionsDaemon() throws {
         let (site, _, store) = try prepare()
         for (number, words) in Self.commands.enumerated() {
@@ -51,8 +51,8 @@ import Testing
         }
     }
 
-    @Test("a store that an option names is read without a word; one that is not there is an error")
-    func obeysOption() throws {
+    @Test("a store that an option names is read without a notice; a missing one is an error")
+    func readsNamedStore() throws {
         let (site, _, store) = try prepare()
         for (number, words) in Self.commands.enumerated() {
             let place = ["--store", store, "--config", site.configuration]

@@ -3,26 +3,25 @@ import Synchronization
 import SystemIO
 import TestSupport
 
-/// A VMM's console socket in this process, as QEMU's `socket,server=on,wait=off` is one: it serves one client at a time,
-/// waits for a client that does not read, and drops what is written while there is none.
+/// A VMM's console socket in this process, like QEMU's `socket,server=on,wait=off`: it serves one client at a time,
+/// waits for a client that does not read, and drops output without a client.
 ///
-/// A thread of its own writes numbered lines (`NumberedLines`) at a rate, and notes what the kernel took.
+/// A thread of its own writes numbered lines (`NumberedLines`) at a rate, and records what the kernel accepted.
 final class TalkingChardev: @unchecked Sendable {
     // Sendable because what the thread writes is read under the lock.
 
     /// What was written so far.
     struct Record: Sendable {
-        /// The numbers of the lines that the kernel took whole, in order.
+        /// The numbers of the lines that the kernel accepted whole, in order.
         var lines: [Int] = []
-        /// Bytes the kernel took.
+        /// Bytes that the kernel accepted.
         var bytes = 0
-        /// How many bytes it had taken when a connection ended.
+        /// The number of accepted bytes at the end of each connection.
         var ends: [Int] = []
-        /// The longest that one write had to wait, in microseconds.
+        /// The longest wait of a write, in microseconds.
         var longestWrite: Int64 = 0
     }
 
-    /// Where it listens.
     let path: String
     private let listener: Descriptor
     private let record = Mutex(Record())
@@ -31,12 +30,12 @@ final class TalkingChardev: @unchecked Sendable {
     private let isStopping = Atomic<Bool>(false)
     private var thread: WorkerThread?
 
-    /// How long the thread sleeps between two writes, at least, and a client that does not read is waited for before it
-    /// is looked whether to stop.
+    /// The minimum sleep between two writes, and the wait for a client that does not read before the thread checks
+    /// whether to stop.
     private static let shortestPause: UInt32 = 1000
     private static let stopInterval: Int32 = 50
 
-    /// Listens at `path`, and begins to write `rate` lines a second.
+    /// Listens at `path`, and begins to write `rate` lines per second.
     init(_ path: String, rate: Int) throws {
         self.path = path
         self.rate = Atomic(rate)
@@ -45,7 +44,7 @@ final class TalkingChardev: @unchecked Sendable {
         thread = try WorkerThread(name: "chardev") { talk.chardev.talk() }
     }
 
-    /// Carries the chardev into its thread.
+    /// Passes the chardev to its thread.
     private struct Talk: @unchecked Sendable {
         // Sendable because the chardev joins the thread before it goes.
         unowned let chardev: TalkingChardev
@@ -59,19 +58,18 @@ final class TalkingChardev: @unchecked Sendable {
         }
     }
 
-    /// What was written so far.
     var soFar: Record { record.withLock { $0 } }
-    /// Bytes the kernel took so far.
+    /// Bytes that the kernel accepted so far.
     var bytes: Int { record.withLock { $0.bytes } }
-    /// Whether a client is connected, as far as the last write could tell.
+    /// Whether a client is connected, as of the last write.
     var isConnected: Bool { hasClient.load(ordering: .acquiring) }
 
-    /// Writes that many lines a second from now on; 0: none.
+    /// Writes that many lines per second from now on; 0: none.
     func setRate(_ lines: Int) {
         rate.store(lines, ordering: .relaxed)
     }
 
-    /// Ends the thread after the line in progress; the client stays connected. What was written.
+    /// Ends the thread after the current line; the client stays connected. Returns what was written.
     @discardableResult
     func stopTalking() -> Record {
         isStopping.store(true, ordering: .relaxed)
@@ -80,7 +78,8 @@ final class TalkingChardev: @unchecked Sendable {
         return soFar
     }
 
-    /// Whether the client has read all that was written to it. Once `setRate(0)` keeps the thread quiet, or it has ended.
+    /// Whether the client has read everything written. Valid after `setRate(0)` has stopped the thread, or it has
+    /// ended.
     var isDrained: Bool {
         var unread: Int32 = 0
         return client < 0 || (ioctl(client, UInt(TIOCOUTQ), &unread) == 0 && unread == 0)
@@ -103,7 +102,7 @@ final class TalkingChardev: @unchecked Sendable {
             takeClient()
             let due = since + Int(Self.now() - start) * pace / 1_000_000
             while number < due, !isStopping.load(ordering: .relaxed) {
-                // A guest that had to wait says later what it has to say, not all at once.
+                // After a wait the lines are delayed, not written all at once.
                 start += write(line: number)
                 number += 1
             }
@@ -118,7 +117,7 @@ final class TalkingChardev: @unchecked Sendable {
         }
     }
 
-    /// Writes a line where there is a client; how long that had to wait, in microseconds.
+    /// Writes a line if there is a client; returns how long that had to wait, in microseconds.
     private func write(line number: Int) -> Int64 {
         guard client >= 0 else {
             return 0

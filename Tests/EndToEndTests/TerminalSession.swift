@@ -3,16 +3,15 @@ import Glibc
 import TestSupport
 import Testing
 
-/// A program on a pseudo-terminal, and somebody who reads and types.
+/// A program on a pseudo-terminal, with a user who reads and types.
 final class TerminalSession {
     private let terminal: Int32
     private var process: pid_t = 0
     private var status: Int32?
-    /// All it has shown.
+    /// All its output.
     private(set) var shown: [UInt8] = []
     private var read = 0
 
-    /// Runs `command` on a terminal of its own.
     init(_ command: [String]) {
         var path = [CChar](repeating: 0, count: 128)
         terminal = gl_open_terminal(&path, path.count)
@@ -73,7 +72,7 @@ final class TerminalSession {
         return status != nil
     }
 
-    /// Waits for its end: its exit status.
+    /// Waits for its end; returns its exit status.
     func wait() -> Int32 {
         let ended = eventually {
             takeOutput()

@@ -16,7 +16,7 @@ import Testing
     }
 
     @Test(
-        "an empty file, an empty mapping and a mapping of empty sections are the defaults",
+        "an empty file, an empty mapping and a mapping of empty sections give the defaults",
         arguments: ["", "{}", "consoles:\nretention:\n"]
     )
     func defaults(text: String) throws {
@@ -26,7 +26,7 @@ import Testing
         #expect(configuration.consoles.isEmpty)
     }
 
-    @Test("everything that can be said is understood")
+    @Test("all settings are parsed")
     func everything() throws {
         let configuration = try read(
             """
@@ -75,7 +75,7 @@ import Testing
     }
 
     @Test(
-        "libvirt is asked at its own sockets, at a named one, or not at all",
+        "libvirt's socket is the usual one, a named one, or none",
         arguments: [
             ("{}", .usual), ("libvirt: { socket: }", .usual), ("libvirt: { socket: none }", .off),
             ("libvirt: { socket: /run/x }", .path("/run/x")),
@@ -88,7 +88,7 @@ import Testing
         #expect(shown == expected.description)
     }
 
-    @Test("the API listens where it is told, to whom it is told")
+    @Test("the API's listener has the configured address and access control")
     func listener() throws {
         #expect(try read("{}").listener == nil)
         let secure = try read(
@@ -114,7 +114,7 @@ import Testing
     }
 
     @Test(
-        "an error names file, line and key, and says what would be right",
+        "an error has file, line and key, and the remedy",
         arguments: [
             ("stor: /x\n", 1, "did you mean store?"),
             ("libvirt:\n  socket: run/x\n", 2, "must begin with /"),
@@ -136,16 +136,19 @@ import Testing
             ("consoles:\n  - tcp: 127.0.0.1:1\n    name: x\n    on-demand: 1\n", 4, "neither true nor false"),
             ("api: { listen: 8774 }\n", 1, "ADDRESS:PORT"),
             ("api: { listen: 'localhost:8774' }\n", 1, "ADDRESS:PORT"),
-            ("api:\n  listen: 0.0.0.0:8774\n", 2, "certificate and key, PEM files, are needed"),
+            ("api:\n  listen: 0.0.0.0:8774\n", 2, "certificate and key (PEM files) are required"),
             ("api:\n  listen: 0.0.0.0:8774\n  certificate: /x\n", 2, "certificate and key"),
             ("api:\n  listen: 0.0.0.0:8774\n  plain: true\n", 3, "only the loopback may be plain"),
-            ("api:\n  listen: 127.0.0.1:1\n  plain: true\n  certificate: /x\n  key: /x\n", 2, "to go without TLS"),
+            (
+                "api:\n  listen: 127.0.0.1:1\n  plain: true\n  certificate: /x\n  key: /x\n", 2,
+                "for the loopback without TLS"
+            ),
             (
                 "api:\n  listen: 10.0.0.1:1\n  certificate: /x\n  key: /x\n  anonymous: true\n", 5,
                 "only the loopback may be anonymous"
             ),
             ("openstack:\n  console-url: https://x/\n", 2, "ws://"),
-            ("openstack:\n  console-output: best\n", 2, "there are sound, nova"),
+            ("openstack:\n  console-output: best\n", 2, "use one of sound, nova"),
             ("log-level: loud\n", 1, "error, warning"),
             ("- a\n", 1, "mapping"),
         ]
@@ -158,7 +161,7 @@ import Testing
     }
 
     @Test(
-        "consoles that cannot both be captured are told of with file and line, and keep the others from nothing",
+        "conflicting consoles are reported with file and line, and do not affect the others",
         arguments: [
             ("connect: /run/a.sock\n    name: twin", "connect:/run/a.sock is the console of web/console0 already"),
             ("connect: /run//./a.sock\n    name: twin", "connect:/run/a.sock is the console of web/console0 already"),
@@ -168,7 +171,7 @@ import Testing
             ),
             (
                 "connect: /run/b.sock\n    name: db\n    uuid: 6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11",
-                "is already that of web/console0"
+                "is already used by web/console0"
             ),
         ]
     )
@@ -185,7 +188,7 @@ import Testing
         #expect(onDemand.conflicts.isEmpty)
     }
 
-    @Test("the settings shown are those that were read, down to ages, plain files and rates")
+    @Test("the settings shown are those that were read, with ages, plain files and rates")
     func shows() throws {
         let configuration = try read(
             """
@@ -206,7 +209,7 @@ import Testing
         }
     }
 
-    @Test("what is no YAML is an error, not a crash", arguments: ["a: [", "\t", "a: b: c", "{", "\u{0}"])
+    @Test("malformed YAML is an error, not a crash", arguments: ["a: [", "\t", "a: b: c", "{", "\u{0}"])
     func noYAML(text: String) {
         #expect(throws: ConfigurationError.self) { try read(text) }
     }

@@ -6,9 +6,9 @@ import TestSupport
 import TestTraits
 import Testing
 
-/// The watch where libvirt is not as it should be; on a real libvirt it is tested end to end.
+/// The watch with a missing or faulty libvirt; the end-to-end tests use a real one.
 @Suite(.blocking) struct DomainWatchTests {
-    /// What was said.
+    /// The log messages.
     private final class Words: Sendable {
         private let said = Mutex<[(level: DiagnosticLevel, text: String)]>([])
 
@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    @Test("where there is no libvirt that is said once, quietly; one that comes later is found")
+    @Test("a missing libvirt is logged once, at level info; one that appears later is found")
     func absent() throws {
         let folder = TemporaryFolder()
         let path = folder.path + "/sock"
@@ -43,11 +43,11 @@ import Testing
         withExtendedLifetime(listener) {}
     }
 
-    @Test("a libvirt that never answers does not keep the watch from ending, one that is off never begins")
+    @Test("a libvirt that never answers does not delay the end of the watch, and a watch that is off never begins")
     func silent() throws {
         let folder = TemporaryFolder()
         let path = folder.path + "/sock"
-        // Whoever connects waits for an answer in the backlog.
+        // Connections wait for an answer in the backlog.
         let listener = try UnixSocket.listen(at: path)
         let words = Words()
         for socket in [LibvirtSocket.path(path), .off] {
@@ -59,7 +59,7 @@ import Testing
         withExtendedLifetime(listener) {}
     }
 
-    @Test("a libvirt that closes every connection is warned of once")
+    @Test("a libvirt that closes every connection is logged once")
     func closing() throws {
         let folder = TemporaryFolder()
         let path = folder.path + "/sock"

@@ -3,7 +3,7 @@ import SystemIO
 import TestTraits
 import Testing
 
-/// `docs/security.md` names the tests that show what it states, and the declarations of the limits: they are there.
+/// `docs/security.md` names existing tests for its statements, and existing declarations of the limits.
 @Suite(.blocking) struct SecurityDocumentTests {
     private static let path = "docs/security.md"
 
@@ -11,7 +11,7 @@ import Testing
     private struct Reference: Hashable, CustomStringConvertible {
         let description: String
         let file: String
-        /// What declares the test in the file.
+        /// The text of its declaration in the file.
         let declaration: String
         let isFunction: Bool
 
@@ -52,14 +52,14 @@ import Testing
     private static let repository = #filePath.split(separator: "/", omittingEmptySubsequences: false)
         .dropLast(3).joined(separator: "/")
 
-    /// The repository's file at `path`; nil when there is none.
+    /// The repository's file at `path`; nil when it does not exist.
     private static func text(_ path: String) throws -> String? {
         try LinuxFileSystem().contents(of: repository + "/" + path).map { String(decoding: $0, as: UTF8.self) }
     }
 
     private static func document() throws -> String { try #require(try text(path)) }
 
-    /// The list items below the headings that are called `heading`.
+    /// The list items below the headings `heading`.
     private static func items(below heading: String, in document: String) -> [String] {
         var items: [String] = []
         var isBelow = false
@@ -102,12 +102,12 @@ import Testing
         let table = try #require(document.firstRange(of: "## Resource limits"))
         let rows = document[table.upperBound...].prefix { $0 != "#" }.split(separator: "\n")
             .filter { $0.hasPrefix("| ") }
-        // The table's head is no limit.
+        // The table's head is not a limit.
         #expect(declarations.count == rows.count - 1)
         for declaration in declarations {
             let (_, file, text) = declaration.output
             let source = try #require(try Self.text("Sources/" + file), "there is no Sources/\(file)")
-            // Behind the value there is no more of it.
+            // The text must not continue after the value.
             let isDeclared = source.ranges(of: text).contains { place in
                 source[place.upperBound...].first.map { !$0.isLetter && !$0.isNumber && $0 != "_" } ?? true
             }
@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test("the README and CONTRIBUTING lead to both documents", arguments: ["README.md", "CONTRIBUTING.md"])
+    @Test("the README and CONTRIBUTING link to both documents", arguments: ["README.md", "CONTRIBUTING.md"])
     func links(file: String) throws {
         let text = try #require(try Self.text(file))
         for document in [Self.path, "SECURITY.md"] {

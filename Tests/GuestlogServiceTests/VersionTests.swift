@@ -14,7 +14,7 @@ import Testing
         return String(decoding: try file.read(at: 0, count: file.size), as: UTF8.self)
     }
 
-    @Test("the daemon, the API's description and the changelog name the same version")
+    @Test("the daemon, the API's description and the changelog have the same version")
     func agree() throws {
         #expect(try text("docs/openapi.yaml").firstMatch(of: #/\n  version: (.+)\n/#)?.1 == Daemon.version[...])
         #expect(try text("CHANGELOG.md").firstMatch(of: #/\n## (\S+)/#)?.1 == Daemon.version[...])

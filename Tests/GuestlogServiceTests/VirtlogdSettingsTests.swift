@@ -3,13 +3,13 @@ import RotatingFile
 import TestTraits
 import Testing
 
-/// virtlogd.conf, as libvirt's package has it and as people write it.
+/// virtlogd.conf, as in libvirt's package and as people write it.
 @Suite(.blocking) struct VirtlogdSettingsTests {
     private func settings(_ text: String) throws(ConfigurationError) -> VirtlogdSettings {
         try VirtlogdSettings(file: "virtlogd.conf", text: text)
     }
 
-    @Test("what is commented out or unknown counts not; what is set does")
+    @Test("comments and unknown names are ignored; settings are read")
     func reads() throws {
         #expect(try settings("") == VirtlogdSettings())
         let text = """
@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test(
-        "a value that makes no sense is named with its file and line",
+        "an invalid value is reported with its file and line",
         arguments: ["max_backups = 33", "max_size = -1", "max_size = 2M", "max_clients = 0", "max_size", "max_size ="]
     )
     func refuses(line: String) {

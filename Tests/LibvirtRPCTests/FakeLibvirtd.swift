@@ -4,12 +4,11 @@ import Synchronization
 import SystemIO
 import TestSupport
 
-/// A fake libvirtd, which can be made to answer as no real one does: it says to one client what a test tells it to, and
-/// notes all that it is sent.
+/// A fake libvirtd, which can be made to send invalid replies: it serves one client as a test specifies, and records
+/// all messages it receives.
 final class FakeLibvirtd: Sendable {
-    /// What it does when it is called.
+    /// Its reaction to a call.
     enum Answer {
-        /// Sends these bytes.
         case bytes([UInt8])
         case silence
         case closing
@@ -23,10 +22,10 @@ final class FakeLibvirtd: Sendable {
     private let record = Record()
 
     var path: String { folder.path + "/sock" }
-    /// The messages it was sent.
+    /// The messages it received.
     var messages: [Message] { record.messages.withLock { $0 } }
 
-    /// A fake that greets as libvirt does and leaves all else to `answer`.
+    /// A fake that greets like libvirt and leaves everything else to `answer`.
     init(_ answer: @escaping @Sendable (MessageHeader) -> Answer) throws {
         let listener = try UnixSocket.listen(at: path).release()
         _ = try WorkerThread(name: "fake-libvirtd") { [record] in
@@ -62,9 +61,9 @@ final class FakeLibvirtd: Sendable {
         }
     }
 
-    // MARK: What it says
+    // MARK: Replies
 
-    /// What a real libvirtd says to the greeting: no authentication, and two registrations.
+    /// A real libvirtd's replies to the greeting: no authentication, and two registrations.
     static func greeting(_ call: MessageHeader) -> Answer? {
         switch call.procedure {
         case 66: .bytes(reply(call, hex("00000001 00000000")))
@@ -78,7 +77,7 @@ final class FakeLibvirtd: Sendable {
         call.answer(.reply, isError ? .error : .ok).message(body)
     }
 
-    /// A connection to a fake that greets as libvirt does, and does as told when called for anything else.
+    /// A connection to a fake that greets like libvirt, and leaves other calls to `answer`.
     static func connected(
         timeout: Int64 = LibvirtConnection.standardTimeout,
         _ answer: @escaping @Sendable (MessageHeader) -> Answer
@@ -89,7 +88,7 @@ final class FakeLibvirtd: Sendable {
     }
 }
 
-/// The bytes that `text` spells in hexadecimal digits; spaces count for nothing.
+/// The bytes in hexadecimal digits; spaces are ignored.
 func hex(_ text: String) -> [UInt8] {
     let digits = text.compactMap(\.hexDigitValue)
     return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }

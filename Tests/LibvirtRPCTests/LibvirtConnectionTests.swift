@@ -5,10 +5,9 @@ import Testing
 
 @testable import LibvirtRPC
 
-/// What goes over the wire. The bytes are those that Debian 12's libvirtd 9.0.0 took and said, but for what is said to be
-/// odd.
+/// The messages on the wire. The bytes are those of Debian 12's libvirtd 9.0.0, except for those marked as odd.
 @Suite(.blocking) struct LibvirtConnectionTests {
-    /// The domain `web`, which runs for the first time.
+    /// The domain `web` in its first run.
     private static let web = hex("00000003 77656200 0cfb9bb08cc642bab261ca6e8f6f6de9 00000001")
     private static let webUUID = "0cfb9bb0-8cc6-42ba-b261-ca6e8f6f6de9"
     private static let list = hex("00000001") + web + hex("00000001")
@@ -39,7 +38,7 @@ import Testing
 
     // MARK: As libvirt does
 
-    @Test("the greeting: what authentication there is, the driver, to read only; the events of domains")
+    @Test("the greeting: authentication, the driver, read-only; the events of domains")
     func greeting() throws {
         let (fake, connection) = try FakeLibvirtd.connected { _ in .silence }
         withExtendedLifetime(connection) {}
@@ -77,7 +76,7 @@ import Testing
         #expect(calls.map(\.body) == [XDRReader(hex("00000001 00000000")), XDRReader(Self.web + hex("00000000"))])
     }
 
-    @Test("a lifecycle event and one of the metadata name their domain; others are passed over; a PING is answered")
+    @Test("a lifecycle event and one of the metadata name their domain; others are ignored; a PING is answered")
     func events() throws {
         let lifecycle = Self.event(318, hex("00000000") + Self.web + hex("00000004 00000000"))
         let reboot = Self.event(319, hex("00000007") + Self.web)
@@ -104,7 +103,7 @@ import Testing
         #expect(eventually { fake.messages.contains { $0.header == pong } })
     }
 
-    @Test("an error says what was asked and what libvirt said; the connection goes on")
+    @Test("an error has the operation and libvirt's message; the connection continues")
     func refused() throws {
         let (_, connection) = try FakeLibvirtd.connected { call in
             let isFirst = call.serial == Self.firstSerial
@@ -120,7 +119,7 @@ import Testing
         #expect(try connection.domains().count == 1)
     }
 
-    @Test("a libvirt too old for events of the metadata is followed without them")
+    @Test("a libvirt too old for metadata events is followed without them")
     func oldLibvirt() throws {
         let fake = try FakeLibvirtd { call in
             call.procedure == 316 && call.serial == 4
@@ -131,7 +130,7 @@ import Testing
         #expect(try connection.domains().count == 1)
     }
 
-    @Test("where polkit decides who may read, it is asked; what it says counts", arguments: [true, false])
+    @Test("where polkit decides about access, it is asked, and its decision applies", arguments: [true, false])
     func polkit(isAllowed: Bool) throws {
         let fake = try FakeLibvirtd { call in
             switch call.procedure {
@@ -153,7 +152,7 @@ import Testing
 
     // MARK: Odd
 
-    @Test("a libvirt that wants a password is not asked on")
+    @Test("a libvirt that requires a password gets no further calls")
     func authentication() throws {
         let fake = try FakeLibvirtd { .bytes(FakeLibvirtd.reply($0, hex("00000001 00000001"))) }
         #expect(reason { try LibvirtConnection(to: fake.path, interruption: Interruption()) } == .authentication)
@@ -161,7 +160,7 @@ import Testing
     }
 
     @Test(
-        "a list that holds less than it says, or says more than it may, is malformed",
+        "a list with fewer elements than its length, or more than allowed, is malformed",
         arguments: [
             "", "000000", "00000001", "00000002 00000003 77656200 0cfb9bb08cc642bab261ca6e8f6f6de9 00000001",
             "00004001", "ffffffff", "00000001 ffffffff", "00000001 00400001 77656200", "00000001 00000003 776562",
@@ -174,7 +173,7 @@ import Testing
     }
 
     @Test(
-        "an error that is none is malformed, and one without a message has its number",
+        "an invalid error is malformed, and one without a message has its number",
         arguments: [("", nil), ("0000002a 0000000a 00000002", nil), ("0000002a 0000000a 00000000", "error 42")]
     )
     func oddError(body: String, message: String?) throws {
@@ -184,7 +183,7 @@ import Testing
     }
 
     @Test(
-        "a message of an impossible length, or a reply to another call, ends it at once",
+        "a message of an invalid length, or a reply to another call, ends the connection at once",
         arguments: [
             "00000000", "0000001b 20008086", "02000005 20008086", "ffffffff",
             "0000001c 20008086 00000001 0000000e 00000001 00000005 00000000",
@@ -196,7 +195,7 @@ import Testing
         #expect(reason { try connection.domains() } == .malformed)
     }
 
-    @Test("a reply to a call that nobody waits for any more is passed over")
+    @Test("a reply to an abandoned call is ignored")
     func lateReply() throws {
         let (_, connection) = try FakeLibvirtd.connected { call in
             var late = call
@@ -212,7 +211,7 @@ import Testing
         #expect(reason { try connection.domains() } == .malformed)
     }
 
-    @Test("events that nobody asks for are not kept without end: then any domain may have changed")
+    @Test("undelivered events are limited: beyond that any domain may have changed")
     func manyEvents() throws {
         let event = Self.event(318, hex("00000000") + Self.web + hex("00000004 00000000"))
         let (_, connection) = try FakeLibvirtd.connected { call in
@@ -224,7 +223,7 @@ import Testing
         #expect(try connection.nextEvent(microseconds: 0) == nil)
     }
 
-    @Test("random damage to a reply is an answer or an error, never more")
+    @Test("a randomly damaged reply gives a result or an error, nothing else")
     func damage() throws {
         let seed = UInt64.random(in: 0 ... .max)
         var generator = SeededGenerator(seed: seed)
@@ -263,7 +262,7 @@ import Testing
         #expect(reason { try connection.domains() } == .closed)
     }
 
-    @Test("a libvirt that does not answer is waited for no longer than is said, whatever else it sends")
+    @Test("a libvirt that does not answer is waited for up to the time limit, whatever else it sends")
     func silent() throws {
         let half = Array(FakeLibvirtd.reply(Self.someCall, Self.list).prefix(20))
         for answer in [[], half, Self.event(319, [])] {
@@ -281,7 +280,7 @@ import Testing
         status: 0
     )
 
-    @Test("who waits for an answer, or for an event, is interrupted from another thread")
+    @Test("a wait for a reply, or for an event, is interrupted from another thread")
     func interrupted() throws {
         let fake = try FakeLibvirtd { FakeLibvirtd.greeting($0) ?? .silence }
         let interruption = try Interruption()
@@ -296,7 +295,7 @@ import Testing
         #expect(reason { try connection.nextEvent(microseconds: 600_000_000) } == .interrupted)
     }
 
-    @Test("no socket, or one that nobody listens at, is said with its path")
+    @Test("a missing socket, or one without a listener, is reported with its path")
     func unreachable() throws {
         let folder = TemporaryFolder()
         let path = folder.path + "/none"

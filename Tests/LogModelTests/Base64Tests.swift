@@ -16,7 +16,7 @@ import Testing
         return text
     }
 
-    @Test("the RFC's examples, both ways")
+    @Test("the RFC's examples, in both directions")
     func vectors() {
         for (plain, text) in Self.vectors {
             #expect(encoded(Array(plain.utf8)) == Array(text.utf8))
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test("any bytes come back")
+    @Test("any bytes are unchanged after encoding and decoding")
     func roundTrip() {
         var random = SeededGenerator(seed: 1)
         for count in 0..<200 {
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test("what is no base 64 is none")
+    @Test("invalid base 64 is refused")
     func odd() {
         for text in ["Z", "Zg", "Zg=", "Zg===", "Zm9v=", "Z===", "====", "=", "Zm8=Zm8=", "Zm 9v", "Zm9v\n", "Zm9-"] {
             #expect(Base64.decode(text.utf8) == nil, "\(text)")

@@ -3,7 +3,7 @@ import TestTraits
 import Testing
 
 @Suite(.blocking) struct BytewiseTests {
-    /// Texts that Swift takes for equal though their bytes differ, two of them of the same length.
+    /// Texts that Swift treats as equal though their bytes differ, two of them of the same length.
     private static let equivalent = [
         ("caf\u{e9}", "cafe\u{301}"), ("\u{1e9b}\u{323}", "\u{17f}\u{323}\u{307}"),
         ("a\u{323}\u{307}", "a\u{307}\u{323}"),
@@ -21,7 +21,7 @@ import Testing
         #expect(!VMPattern([left]).contains(VMIdentity(name: right)))
     }
 
-    @Test("a text that is missing is not the empty one")
+    @Test("a missing text differs from the empty one")
     func missing() {
         #expect(Bytewise(String?.none) != Bytewise(""))
         #expect(Bytewise(String?.none) == Bytewise(String?.none))

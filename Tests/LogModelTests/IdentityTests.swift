@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test("a folder's name gives the identity back")
+    @Test("a folder's name determines the identity")
     func fromFolder() {
         let uuid = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
         let identities = [
@@ -40,13 +40,13 @@ import Testing
         }
     }
 
-    @Test("names that differ only beyond what fits have folders of their own")
+    @Test("names that differ only beyond the maximum length have folders of their own")
     func longNames() {
         let long = String(repeating: "x", count: 300)
         #expect(VMIdentity(name: long + "a").directoryName != VMIdentity(name: long + "b").directoryName)
     }
 
-    @Test("a UUID is known in any spelling")
+    @Test("a UUID is recognized in any spelling")
     func uuids() {
         let canonical = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
         #expect(VMIdentity.canonicalUUID("6BA7B8109DAD11D180B400C04FD430C8") == canonical)

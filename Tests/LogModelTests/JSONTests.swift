@@ -5,7 +5,7 @@ import Testing
 
 @Suite(.blocking) struct JSONTests {
     @Test(
-        "a canonical text is read and written the same",
+        "a canonical text is unchanged after parsing and writing",
         arguments: [
             "null", "true", "[]", "{}", "-9223372036854775808", "9223372036854775807", "1.5",
             #"{"a":[1,"x",null],"b":{"c":false}}"#, #""\"\\""#, #""\n\t""#,
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(
-        "what is no JSON is refused",
+        "malformed JSON is refused",
         arguments: [
             "", "{", "[1,]", "{\"a\"}", "nul", "01", "\"\u{1}\"", "1 2", "\"\\ud800\"x", "[" + "1,", "--1", "+1", "1.",
             ".5", "-", "-01", "1.e5", "1e999",
@@ -27,13 +27,13 @@ import Testing
         #expect(throws: (any Error).self) { try JSON(parsing: Array(text.utf8)) }
     }
 
-    @Test("nested deeper than anybody means, a text is refused, not followed to the end of the stack")
+    @Test("a text that is nested too deeply is refused, without exhausting the stack")
     func deep() {
         let text = [UInt8](repeating: UInt8(ascii: "["), count: 1 << 20)
         #expect(throws: (any Error).self) { try JSON(parsing: text) }
     }
 
-    @Test("any bytes are read or refused, and what is read is written and read the same")
+    @Test("any bytes are parsed or refused, and what is parsed is unchanged after writing and parsing")
     func fuzz() throws {
         var random = SeededGenerator(seed: 1)
         let words = [
@@ -52,7 +52,7 @@ import Testing
         #expect(read > 100)
     }
 
-    @Test("no text makes JSON that a terminal acts on, and every text comes back")
+    @Test("no text gives JSON that a terminal acts on, and every text is restored")
     func harmless() throws {
         let text = String(String.UnicodeScalarView((0...0x2fff).compactMap { Unicode.Scalar($0) }))
         let value = JSON.object([(text, .string(text))])

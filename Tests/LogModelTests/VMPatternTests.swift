@@ -9,7 +9,7 @@ import Testing
         VMPattern([word]).contains(VMIdentity(name: name, uuid: uuid, namespace: namespace))
     }
 
-    @Test("a pattern is of names, with their namespace if they have one, and never reaches from the one into the other")
+    @Test("a pattern matches names, with their namespace if they have one, and never across the separator")
     func names() {
         #expect(contains("web-*", "web-1") && contains("web-1", "web-1") && contains("web-?", "web-1"))
         #expect(!contains("web-*", "db-1") && !contains("web", "web-1"))
@@ -21,7 +21,7 @@ import Testing
         #expect(contains("*", "db-1", in: "lab") && contains("*", "db-1"))
     }
 
-    @Test("a UUID names its VM, however it is written")
+    @Test("a UUID matches its VM, in any spelling")
     func identities() {
         #expect(contains(uuid, "db-1", in: "lab") && contains(uuid.uppercased(), "web"))
         #expect(contains(uuid.replacing("-", with: ""), "web"))

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LogStore
 
-/// Every shape a crash can leave, by name.
+/// The possible states of a store after a crash, by name.
 @Suite(.blocking) struct CrashTests {
     let files = SimulatedFileSystem(seed: 1)
     let text = "one\ntwo\n"
@@ -35,7 +35,7 @@ import Testing
         #expect(fixture.writer.nextOffset == 8)
     }
 
-    @Test("a replayable stream cuts text without a record, for its source will be read again")
+    @Test("a replayable stream cuts text without a record, because its source will be read again")
     func replayableTail() throws {
         let fixture = try fixture(replayable: true)
         try fixture.append(Array("one\n".utf8), detail: RecordDetail(source: [7]))
@@ -46,7 +46,7 @@ import Testing
         #expect(files[fixture.layout.log(0)]?.count == 4)
     }
 
-    @Test("an index beyond the text: no reader serves what is not there, and the stream goes on far beyond")
+    @Test("an index beyond the text: no reader returns missing bytes, and the stream continues far beyond")
     func indexBeyondData() throws {
         let fixture = try fixture()
         try fixture.append("one\n")
@@ -58,7 +58,7 @@ import Testing
         #expect(fixture.writer.nextOffset == StoreLimits.restartStride)
     }
 
-    @Test("zeros that were never written are served neither before nor after recovery")
+    @Test("zeros that were never written are returned neither before nor after recovery")
     func zeros() throws {
         let fixture = try fixture()
         try fixture.append("one\n")
@@ -68,10 +68,10 @@ import Testing
         #expect(try fixture.read().text == "one\n")
         try restart(fixture, hostDied: true)
         #expect(try fixture.read().text == "one\n")
-        #expect(files.files.allSatisfy { !$0.contains("quarantine") }, "zeros are nothing to keep")
+        #expect(files.files.allSatisfy { !$0.contains("quarantine") }, "zeros are not kept")
     }
 
-    @Test("after the host's death text without a record is kept up to its first NUL")
+    @Test("after a host crash text without a record is kept up to its first NUL")
     func tailToFirstZero() throws {
         let fixture = try fixture()
         try fixture.append("one\n")
@@ -107,7 +107,7 @@ import Testing
         #expect(files.files.allSatisfy { !$0.hasSuffix(".log") })
     }
 
-    @Test("a segment without its index is read by its headers, and grows on")
+    @Test("a segment without its index is read by its headers, and continues to grow")
     func segmentWithoutIndex() throws {
         let fixture = try fixture()
         try fixture.append("one\n")
@@ -121,7 +121,7 @@ import Testing
         #expect(files.files.filter { $0.hasSuffix(".log.zst") }.count == 1)
     }
 
-    @Test("a damaged header in a growing segment costs one block, not those behind it")
+    @Test("a damaged header in a growing segment costs one block, and not later ones")
     func damagedHeader() throws {
         let fixture = try fixture()
         var second = 0
@@ -139,7 +139,7 @@ import Testing
         #expect(fixture.writer.nextOffset == 14)
     }
 
-    @Test("a damaged last header makes the stream go on far beyond, and destroys nothing")
+    @Test("after a damaged last header the stream continues far beyond, and nothing is destroyed")
     func damagedLastHeader() throws {
         let fixture = try fixture()
         try fixture.append("one\n")
@@ -153,7 +153,7 @@ import Testing
         #expect(files[fixture.layout.segment(0)]?.count == before.count)
     }
 
-    @Test("sealed but not yet unlinked: the bytes are served once, and sealed once", arguments: [false, true])
+    @Test("sealed but not yet unlinked: the bytes are returned once, and sealed once", arguments: [false, true])
     func sealedNotUnlinked(hostDied: Bool) throws {
         let fixture = try fixture()
         try fixture.append(text)
@@ -167,7 +167,7 @@ import Testing
         #expect(try fixture.reader.summaries().filter { $0.offset == 0 }.count == 1)
     }
 
-    @Test("an unlink half done is finished")
+    @Test("an interrupted unlink is completed")
     func halfUnlinked() throws {
         let fixture = try fixture()
         try fixture.append(text)
@@ -181,7 +181,7 @@ import Testing
         #expect(files[fixture.layout.index(0)] == nil)
     }
 
-    @Test("an old pair that came back costs no block sealed after it")
+    @Test("an old pair that reappears costs no block sealed after it")
     func oldPairReturns() throws {
         let fixture = try fixture()
         try fixture.append("one\n")
@@ -197,7 +197,7 @@ import Testing
         #expect(files[fixture.layout.log(0)] == nil && fixture.writer.nextOffset == 8)
     }
 
-    @Test("a failed sync takes its blocks back, and they are sealed again")
+    @Test("after a failed sync its blocks are reverted, and sealed again")
     func failedSync() throws {
         let fixture = try fixture()
         try fixture.append("one\n")
@@ -205,7 +205,7 @@ import Testing
         try fixture.seal()
         files.failsNextSync = true
         #expect(throws: SystemError.self) { try fixture.sealer.synchronize() }
-        #expect(files[fixture.layout.log(0)] != nil, "the pair is not let go")
+        #expect(files[fixture.layout.log(0)] != nil, "the pair is kept")
         try fixture.sealer.synchronize()
         #expect(files[fixture.layout.log(0)] == nil)
         files.hostDies()
@@ -213,7 +213,7 @@ import Testing
         #expect(try fixture.read().text == "one\n")
     }
 
-    @Test("a failed append leaves nothing behind, and the next goes to a new pair")
+    @Test("a failed append leaves nothing behind, and the next one uses a new pair")
     func failedAppend() throws {
         let fixture = try fixture()
         try fixture.append("one\n")
@@ -226,7 +226,7 @@ import Testing
         #expect(try fixture.reader.summaries().map(\.offset) == [0, 4])
     }
 
-    @Test("after the host's death the stream jumps to the next 2^32, after the process's it goes on")
+    @Test("after a host crash the stream jumps to the next 2^32, after a process crash it continues")
     func jumps() throws {
         let fixture = try fixture()
         try fixture.append("one\n")
@@ -239,7 +239,7 @@ import Testing
         #expect(try fixture.read().missing.isEmpty)
     }
 
-    @Test("a stream opened long after the host's death, by yet another process, is repaired all the same")
+    @Test("a stream opened long after a host crash, by yet another process, is repaired too")
     func lateStream() throws {
         let fixture = try fixture()
         let kernel = try #require(StreamName("kernel"))
@@ -249,10 +249,10 @@ import Testing
         files.processDies()
         try fixture.restart(hostBoot: "boot-2")
         let again = try fixture.vm.open(kernel, now: fixture.clock.time)
-        #expect(again.nextOffset == 2 * StoreLimits.restartStride, "each of a VM's jumps has a stride of its own")
+        #expect(again.nextOffset == 2 * StoreLimits.restartStride, "each of a VM's jumps uses another stride")
     }
 
-    @Test("two hosts' deaths without a sync between never give a position twice")
+    @Test("two host crashes without a sync in between never assign a position twice")
     func strideUsedOnce() throws {
         let fixture = try fixture()
         try fixture.append("one\n")
@@ -266,7 +266,7 @@ import Testing
         }
     }
 
-    @Test("after a clean close even the host's death asks for no repair")
+    @Test("after a clean close no repair is needed, even after a host crash")
     func cleanClose() throws {
         let fixture = try fixture()
         try fixture.append(text)
@@ -276,7 +276,7 @@ import Testing
         #expect(fixture.writer.nextOffset == 8)
     }
 
-    @Test("a damaged middle of a closed pair goes to quarantine, and the reader tells of the hole")
+    @Test("a damaged middle of a closed pair is moved to quarantine, and the reader reports the hole")
     func damagedMiddle() throws {
         let fixture = try fixture()
         for line in ["one\n", "two\n", "six\n"] { try fixture.append(line) }
@@ -291,7 +291,7 @@ import Testing
         #expect(files.files.contains { $0.contains("quarantine") })
     }
 
-    @Test("vm.json torn: the history goes on, and is listed again")
+    @Test("vm.json torn: the history continues, and is listed again")
     func tornFacts() throws {
         let fixture = try fixture()
         try fixture.append(text)
@@ -301,7 +301,7 @@ import Testing
         #expect(try fixture.read().text == text)
     }
 
-    @Test("meta.json torn: it is written anew, with what the source says")
+    @Test("meta.json torn: it is recreated, with the source's properties")
     func tornProperties() throws {
         let fixture = try fixture(replayable: true)
         files["/store/web/console0/meta.json"] = [0, 0, 0]
@@ -310,7 +310,7 @@ import Testing
         #expect(fixture.store.properties(of: fixture.stream).isReplayable)
     }
 
-    @Test("writer.json torn is taken for the host's death")
+    @Test("writer.json torn counts as a host crash")
     func tornWriterState() throws {
         let fixture = try fixture()
         try fixture.append(text)
@@ -320,7 +320,7 @@ import Testing
         #expect(try fixture.read().text == text)
     }
 
-    @Test("a pair whose file vanished leaves a hole that is told of")
+    @Test("a pair whose file vanished leaves a reported hole")
     func vanishedPair() throws {
         let fixture = try fixture()
         try fixture.append("one\n")
@@ -332,7 +332,7 @@ import Testing
         #expect(reading.text == "two\n" && reading.missing.first == .init(from: 0, to: 4, reason: .corruption))
     }
 
-    @Test("a head written before its segment was removed is served once")
+    @Test("a head written before its segment was removed is returned once")
     func headAndSegment() throws {
         let fixture = try fixture()
         try fixture.mark(.powerOn)

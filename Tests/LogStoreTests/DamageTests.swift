@@ -7,12 +7,14 @@ import Testing
 
 @testable import LogStore
 
-/// Files damaged at random: readers neither crash, nor loop, nor serve a byte that was not appended at its position.
+/// Files with random damage: readers neither crash, nor loop, nor return a byte that was not appended at its position.
 ///
-/// That holds for active text too, because its records' checksums are checked. Only text of a live stream that has no
-/// record, which recovery keeps, is taken as it is found; it is marked recovered.
+/// This includes active text, because its records' checksums are verified. Only text of a live stream without a record,
+/// which recovery keeps, is returned unverified; it is marked recovered.
 @Suite(.blocking) struct DamageTests {
-    @Test("whatever is flipped, cut, or dropped into the folder, no wrong byte is served, before or after recovery")
+    @Test(
+        "whatever bytes are flipped, cut, or added to the folder, no wrong byte is returned, before or after recovery"
+    )
     func fuzz() throws {
         let rounds = getenv("GUESTLOG_HISTORIES").flatMap { UInt64(String(cString: $0)) } ?? 1000
         for seed in 1...min(rounds, 20_000) {
@@ -37,7 +39,7 @@ import Testing
             do {
                 try fixture.restart(hostBoot: seed % 2 == 0 ? "boot-2" : "boot-1")
             } catch let error as SystemError where error.code == SystemError.notSupported {
-                // The version's digit was hit.
+                // The version's digit was changed.
                 continue
             }
             try check(fixture, text, "seed \(seed), after recovery")
@@ -91,6 +93,6 @@ import Testing
                 #expect(isTrue, "\(what): \(served.count) bytes at \(start)")
             }
         }
-        Issue.record("\(what): a follower that never ends")
+        Issue.record("\(what): a follower without an end")
     }
 }

@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.blocking) struct EntryFolderTests {
     @Test(
-        "what is noted is there for the next process, what is forgotten is not, and what cannot be read is passed over"
+        "the next process finds added entries and no removed ones, and unreadable ones are skipped"
     )
     func entries() throws {
         let folder = TemporaryFolder()

@@ -7,7 +7,8 @@ import Testing
 
 @testable import LogStore
 
-/// docs/format.md is enough to read the store: a reader in another language, made from it alone, agrees with ours.
+/// docs/format.md is sufficient for reading the store: a reader in another language, based on it alone, agrees with
+/// this program's.
 @Suite(.blocking) struct FormatTests {
     let folder = TemporaryFolder()
 

@@ -6,11 +6,11 @@ import Testing
 
 @testable import LogStore
 
-/// What goes when there is too much, and what stays.
+/// What retention removes, and what it keeps.
 @Suite(.blocking) struct RetentionTests {
     let folder = TemporaryFolder()
 
-    @Test("the oldest segments go first, and what is left reads on after a gap that says so")
+    @Test("the oldest segments are removed first, and the rest is read after a gap that reports this")
     func evictsOldest() throws {
         let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 400_000))
         let text = consoleText(4_000_000)
@@ -26,7 +26,7 @@ import Testing
         #expect(reading.missing == [.init(from: 0, to: first.lowerBound, reason: .retention)])
     }
 
-    @Test("what lags behind the sealer goes after the segment before it: nothing goes from the middle")
+    @Test("pairs that wait for the sealer are removed after the segments before them: no hole in the middle")
     func evictsInOrder() throws {
         let fixture = try StoreFixture(root: folder.path)
         let text = consoleText(4_000_000)
@@ -45,7 +45,7 @@ import Testing
         #expect(late.bytes == early.bytes + Array("on it goes\n".utf8))
     }
 
-    @Test("a segment that is sealed but not yet synced goes with its pairs, and the sealer goes on")
+    @Test("a segment that is sealed but not synced is removed with its pairs, and the sealer continues")
     func evictsUnsynced() throws {
         let fixture = try StoreFixture(root: folder.path)
         let text = consoleText(2_000_000)
@@ -64,7 +64,7 @@ import Testing
         #expect(try fixture.read().bytes == reading.bytes)
     }
 
-    @Test("a burst that is sealed but not yet synced drives out nothing that would stay after the sync")
+    @Test("a burst that is sealed but not synced evicts nothing that would stay after the sync")
     func burst() throws {
         let fixture = try StoreFixture(root: folder.path)
         try fixture.append(consoleText(600_000))
@@ -81,7 +81,7 @@ import Testing
         #expect(try fixture.read().bytes.count == 2_600_000)
     }
 
-    @Test("the pair being written never goes")
+    @Test("the pair being written is never removed")
     func keepsWhatIsWritten() throws {
         let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 1))
         try fixture.append(consoleText(300_000))
@@ -93,7 +93,7 @@ import Testing
         #expect(try fixture.names().contains { $0.hasSuffix(".log") })
     }
 
-    @Test("the biggest stream of the VM pays")
+    @Test("the largest stream of the VM is reduced")
     func biggestPays() throws {
         let fixture = try StoreFixture(root: folder.path)
         let small = try fixture.vm.open(try #require(StreamName("kernel")), now: fixture.clock.time)
@@ -109,7 +109,7 @@ import Testing
         #expect(try fixture.read().missing.first?.reason == .retention)
     }
 
-    @Test("over the total, the VM that takes most pays")
+    @Test("over the total, the largest VM is reduced")
     func totalTakesFromBiggest() throws {
         let store = Store(root: folder.path)
         let clock = ManualClock()
@@ -142,7 +142,7 @@ import Testing
         #expect(try small + store.usage(of: "big") <= total)
     }
 
-    @Test("the disk set aside is a part of the total, of half of it at most")
+    @Test("the reserve counts against the total, up to half of it")
     func totalCountsReserve() throws {
         let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 1 << 20))
         try fixture.pour(consoleText(9_000_000))
@@ -156,7 +156,7 @@ import Testing
         }
     }
 
-    @Test("a VM is over its quota by what was given since the last sync and a thirty-second part, no more")
+    @Test("a VM exceeds its quota by what was appended since the last sync and a thirty-second part at most")
     func overshoot() throws {
         let quota = 4 << 20
         let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: quota))
@@ -174,7 +174,7 @@ import Testing
         }
     }
 
-    @Test("what is older than the age goes, and a deleted VM after its time")
+    @Test("what exceeds the age is removed, and a deleted VM after its time")
     func agesOut() throws {
         let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 2 << 20))
         try fixture.pour(consoleText(5_000_000))
@@ -191,7 +191,7 @@ import Testing
         #expect(fixture.store.fileSystem.status(folder.path + "/web") == nil)
     }
 
-    /// A guest that boots, chatters past several segments, and boots again, `boots` times.
+    /// A guest that boots, prints past several segments, and boots again, `boots` times.
     func bootOften(_ fixture: StoreFixture, _ boots: Int, chatter: Int = 700_000) throws {
         for boot in 0..<boots {
             try fixture.mark(.powerOn)
@@ -201,7 +201,7 @@ import Testing
         }
     }
 
-    @Test("one process at a time looks at all VMs; each looks at its own")
+    @Test("one process at a time checks all VMs; each checks its own")
     func looksAtAll() throws {
         let fixture = try StoreFixture(root: folder.path)
         try fixture.pour(consoleText(2_000_000))
@@ -212,7 +212,7 @@ import Testing
         #expect(try second.enforce(vm: "web", grownBy: 1, now: fixture.clock.time).files > 0)
     }
 
-    @Test("what only looks like a UUID, or like a file of the store, has a folder of its own")
+    @Test("a name that resembles a UUID, or a file of the store, has a folder of its own")
     func folders() {
         let uuid = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
         let identities = [
@@ -249,7 +249,7 @@ import Testing
         #expect(try fixture.names().filter { $0.hasSuffix(".head.zst") }.count == StoreLimits.headsKept)
         #expect(reading.missing.allSatisfy { $0.reason == .retention })
         #expect(reading.boots.count == seen.count)
-        // Each head is 256 KiB although its segment ended before: it went on in the next.
+        // Each head has 256 KiB although its segment ended before: it was extended from the next.
         for name in try fixture.names() where name.hasSuffix(".head.zst") {
             let head = try SegmentFile(path: fixture.writer.path + "/" + name, fileSystem: fixture.store.fileSystem)
             #expect(head.isClosed && head.headers.first.map { Int($0.rawLength) } == StoreLimits.headLength)
@@ -262,7 +262,7 @@ import Testing
         }
     }
 
-    @Test("a thousand fake banners evict no power-on's head")
+    @Test("a thousand forged banners evict no power-on's head")
     func banners() throws {
         let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 300_000))
         try fixture.mark(.powerOn)
@@ -280,7 +280,7 @@ import Testing
         #expect(try fixture.names().filter { $0.hasSuffix(".head.zst") }.count <= StoreLimits.headsKept)
     }
 
-    @Test("quarantine is bounded, and counted")
+    @Test("quarantine is limited, and counted")
     func quarantineBounded() throws {
         let fixture = try StoreFixture(root: folder.path)
         for _ in 0..<8 {

@@ -3,7 +3,7 @@ import LogStore
 import SystemIO
 import TestSupport
 
-/// A file system in memory that fails, tears and forgets as real ones may; all of it follows from a seed.
+/// A file system in memory that fails, tears and loses data as real ones may; everything is determined by a seed.
 ///
 /// The model, of ext4 and xfs with their defaults:
 /// - What a call did is in the page cache and the directory cache: every later call sees it, also of another process.
@@ -45,14 +45,14 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
     private var open: [Int32: Node] = [:]
     private var nextFile: Int32 = 3
     var random: SeededGenerator
-    /// What new modification times say.
+    /// The time of new modifications.
     var now: Int64 = 1_700_000_000_000_000
 
-    /// Calls until the process dies; nil: it lives on.
+    /// Calls until the process dies; nil: it does not.
     var callsUntilDeath: Int?
-    /// Whether the process died: nothing has any effect until `reboot`.
+    /// Whether the process died: calls have no effect until `reboot`.
     private(set) var isDead = false
-    /// Of 1,000 calls that change something, how many fail, and with what.
+    /// Of 1,000 calls that change something, how many fail, and with which errors.
     var failureRate = 0
     var failureCodes: [Int32] = [ENOSPC, EIO]
     /// Whether the next sync of everything fails.
@@ -70,7 +70,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
 
     private func chance(_ part: Int, in whole: Int) -> Bool { Int.random(in: 0..<whole, using: &random) < part }
 
-    /// Whether the call that begins now is the process's last.
+    /// Whether the current call is the process's last.
     private func isLastCall() throws(SystemError) -> Bool {
         guard !isDead else {
             throw SystemError("dead", code: EIO)
@@ -82,7 +82,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         return left <= 1
     }
 
-    /// Does `body`, or fails, or dies before, after or (by `part`) in the middle of it.
+    /// Runs `body`, or fails, or dies before, after or (by `part`) in the middle of it.
     private func change<Result>(
         _ operation: String,
         part: () -> Void = {},
@@ -148,7 +148,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
 
     // MARK: - Crashes
 
-    /// The writer's process is gone: its locks are free, what it had done stays, readers in other processes read on.
+    /// The writer's process has died: its locks are free, its changes stay, readers in other processes continue.
     func processDies() {
         isDead = false
         callsUntilDeath = nil
@@ -157,7 +157,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         }
     }
 
-    /// The host is gone: what was not synced is kept, lost, torn or zero.
+    /// The host has crashed: unsynced data are kept, lost, torn or zero.
     func hostDies() {
         for (change, _) in journal.prefix(Int.random(in: 0...journal.count, using: &random)) {
             Self.apply(change, to: &durableNames)
@@ -173,9 +173,9 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         processDies()
     }
 
-    /// Decides what of a node's dirty state is on disk.
+    /// Decides which of a node's unsynced changes are on disk.
     private func settle(_ node: Node) {
-        // Often all goes one way.
+        // Often all of them have the same fate.
         let bias = Int.random(in: 0..<4, using: &random)
         for change in node.pending {
             let fate = bias < 2 ? bias : Int.random(in: 0..<5, using: &random)
@@ -219,7 +219,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         names[path]?.isUnreadable = true
     }
 
-    /// Puts an empty folder in the place of what is at `path`.
+    /// Replaces the file at `path` by an empty folder.
     func putFolder(at path: String) {
         let node = Node()
         node.isDirectory = true
@@ -227,7 +227,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         durableNames[path] = node
     }
 
-    /// The same files and folders, all on disk, in a file system of their own.
+    /// A copy of all files and folders, synced, in a file system of its own.
     func copy(seed: UInt64) -> SimulatedFileSystem {
         let copy = SimulatedFileSystem(seed: seed)
         for (path, node) in names {
@@ -241,7 +241,6 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         return copy
     }
 
-    /// All files, by path.
     var files: [String] { names.filter { !$0.value.isDirectory }.map(\.key).sorted() }
 
     // MARK: - FileSystem
@@ -307,7 +306,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
 
     func write(_ file: FileID, at offset: Int, _ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
         let node = try isDead ? Node() : node(file)
-        // A write that fails has not written all.
+        // A write that fails is incomplete.
         let part = Int.random(in: 0..<max(1, bytes.count), using: &random)
         return try change(
             "write",
@@ -343,7 +342,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         }
     }
 
-    /// Puts the journal on disk up to the last entry that is meant.
+    /// Syncs the journal up to the last entry that satisfies `isMeant`.
     private func commitJournal(upTo isMeant: ((change: NameChange, node: Node)) -> Bool) {
         let last = journal.lastIndex(where: isMeant) ?? -1
         for (change, _) in journal[..<(last + 1)] {
@@ -426,7 +425,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
             throw SystemError("open", directory, code: ENOENT)
         }
         let prefix = directory + "/"
-        // In no order that anybody could rely on.
+        // In an unspecified order.
         return names.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
             .filter { !$0.contains("/") }.sorted().reversed()
     }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LogStore
 
-/// A clock that stands where a test puts it.
+/// A clock that is set by a test.
 final class ManualClock: HostClock {
     private let now: Atomic<Int64>
 
@@ -19,7 +19,7 @@ final class ManualClock: HostClock {
     var time: Timestamp { Timestamp(microseconds: wallMicroseconds()) }
 }
 
-/// One VM with one stream, its sealer, and a clock that moves a millisecond with each append.
+/// One VM with one stream, its sealer, and a clock that advances a millisecond with each append.
 final class StoreFixture {
     let store: Store
     let clock: ManualClock
@@ -41,7 +41,7 @@ final class StoreFixture {
         try restart(hostBoot: hostBoot, properties: properties)
     }
 
-    /// Appends much, sealing on the way as the daemon does: unsealed pairs count against the quota too.
+    /// Appends much text, sealing meanwhile as the daemon does: unsealed pairs count against the quota too.
     func pour(_ bytes: [UInt8]) throws {
         for start in stride(from: 0, to: bytes.count, by: 100_000) {
             try append(Array(bytes[start..<min(bytes.count, start + 100_000)]))
@@ -49,9 +49,9 @@ final class StoreFixture {
         }
     }
 
-    /// Forgets everything in memory, as the process's death does, and opens again.
+    /// Discards everything in memory, as a crash of the process does, and opens the store again.
     func restart(hostBoot: String = "boot-1", properties: StreamProperties = StreamProperties()) throws {
-        // The lock goes with its descriptor.
+        // The lock is released with its descriptor.
         writing = nil
         let vm = try VMStore(store: store, name: "web", hostBoot: hostBoot, now: clock.time)
         let writer = try vm.open(.console0, properties: properties, now: clock.time)
@@ -100,7 +100,7 @@ final class StoreFixture {
     func names() throws -> [String] { try store.fileSystem.names(in: writer.path).sorted() }
 }
 
-/// All that a follower hands out until there is no more.
+/// Everything that a follower returns until its end.
 struct Reading {
     /// One entry per piece: bytes at a position, or a marker there.
     enum Piece: Equatable {
@@ -113,7 +113,7 @@ struct Reading {
     var missing: [Batch.Missing] = []
     var cursors: [Cursor] = []
     var records: [IndexRecord] = []
-    /// The positions of `bytes`, as runs.
+    /// The positions of `bytes`, as ranges.
     var runs: [Range<UInt64>] = []
 
     init(_ follower: Follower, limit: Int = 100_000) throws {
@@ -124,7 +124,7 @@ struct Reading {
             }
             take(batch)
         }
-        Issue.record("a follower that never ends at \(follower.cursor)")
+        Issue.record("a follower without an end at \(follower.cursor)")
     }
 
     mutating func take(_ batch: Batch) {
@@ -157,7 +157,7 @@ struct Reading {
     }
 }
 
-/// Lines that differ, about 80 bytes each, `count` bytes in all.
+/// Lines that differ, about 80 bytes each, `count` bytes in total.
 func consoleText(_ count: Int, from number: Int = 0) -> [UInt8] {
     var text: [UInt8] = []
     var line = number

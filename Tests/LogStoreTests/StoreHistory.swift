@@ -6,19 +6,19 @@ import TestSupport
 
 @testable import LogStore
 
-/// Something the store did that it must not.
+/// A violation of the store's guarantees.
 struct Broken: Error, CustomStringConvertible {
     var description: String
 }
 
-/// Tells the first question from the others.
+/// Distinguishes the first call from the others.
 private final class AskCount: Sendable {
     private let count = Atomic<Int>(0)
 
     func isFirst() -> Bool { count.wrappingAdd(1, ordering: .relaxed).oldValue == 0 }
 }
 
-/// One random life of a stream on a simulated file system, held against `StoreModel` all the way.
+/// One random history of a stream on a simulated file system, compared with `StoreModel` throughout.
 final class StoreHistory {
     private let files: SimulatedFileSystem
     private let store: Store
@@ -29,16 +29,16 @@ final class StoreHistory {
     private var hostBoot = 1
     private var isDoubtPending = false
     private var isClean = false
-    /// A clean close that failed: whether it reached the disk is open.
+    /// Whether a clean close that failed may have reached the disk.
     private var mayBeClean = false
 
     private var open: (vm: VMStore, writer: StreamWriter, sealer: Sealer)?
     private var follower: Follower
     private var cursors: [Cursor] = [.start]
     private var nextMarker: UInt64 = 1
-    /// Markers that were tried; whether they were committed a crash decides.
+    /// Markers of failed appends; a crash decides whether they are committed.
     private var triedMarkers: Set<UInt64> = []
-    /// Bytes given at the model's end whose append failed: a crash may bring a beginning of them back.
+    /// Bytes of failed appends at the model's end: a crash may restore a beginning of them.
     private var ghosts: [[UInt8]] = []
     private var highest: UInt64 = 0
     private(set) var log: [String] = []
@@ -125,7 +125,7 @@ final class StoreHistory {
         }
     }
 
-    // MARK: - Doing
+    // MARK: - Steps
 
     private func append(count: Int) throws {
         guard let writer = open?.writer else { return }
@@ -150,7 +150,7 @@ final class StoreHistory {
         }
         if committed < count {
             ghosts.append(Array(bytes[committed...]))
-            // What was lost is marked, as Capture does.
+            // Losses are marked, as in Capture.
             if !files.isDead { try mark() }
         }
     }
@@ -247,7 +247,7 @@ final class StoreHistory {
         try restart(afterHost: false)
     }
 
-    // MARK: - Coming back
+    // MARK: - Restarting
 
     private func restart(afterHost hostDied: Bool) throws {
         var hostDied = hostDied
@@ -263,7 +263,7 @@ final class StoreHistory {
             do {
                 let vm = try VMStore(store: store, name: "web", hostBoot: "\(hostBoot)", now: clock.time)
                 let writer = try vm.open(.console0, properties: properties, now: clock.time)
-                // The first that asks is the sealer, for the size of its segments: small ones; nothing is evicted.
+                // The first call is the sealer's, for the size of its segments, which are small; nothing is evicted.
                 let asks = AskCount()
                 let retention = Retention(store: store) { _ in Quota(bytes: asks.isFirst() ? 16_000 : 1 << 30) }
                 open = (vm, writer, Sealer(store: store, retention: retention, clock: clock))
@@ -356,7 +356,7 @@ final class StoreHistory {
 
     private func read(_ follower: Follower) throws -> (entries: [StoreModel.Entry], holes: [Batch.Missing], end: Cursor)
     {
-        // Whoever reads is another process: it neither dies with the writer nor meets its failures.
+        // The reader is another process: it neither dies with the writer nor has its failures.
         let death = files.callsUntilDeath
         files.callsUntilDeath = nil
         defer { files.callsUntilDeath = death }
@@ -417,7 +417,7 @@ final class StoreHistory {
         let found = try read(from: cursor)
         let expected = model.expected(from: cursor)
         try check(found.entries == expected, "from \(cursor): \(brief(found.entries)), not \(brief(expected))")
-        // Holes are told of exactly where positions are missing, and jumps are not holes.
+        // Holes are reported exactly where positions are missing, and jumps are not holes.
         var holes: [Range<UInt64>] = []
         var jumps: [Range<UInt64>] = []
         var position = cursor.offset
@@ -428,19 +428,20 @@ final class StoreHistory {
             }
             position = entry.end
         }
-        // What retention removed before a jump ends somewhere before it.
+        // A range that retention removed before a jump ends somewhere before it.
         let told = found.holes.map { $0.from..<$0.to }.filter { hole in
             !jumps.contains { $0.clamped(to: hole) == hole }
         }
         let agree = joined(told).elementsEqual(joined(holes)) { told, hole in
-            // What was lost together with a jump is told of from that jump on.
+            // Data lost together with a jump are reported from that jump on.
             told == hole
                 || told == max(hole.lowerBound, StoreLimits.lastJump(before: hole.upperBound))..<hole.upperBound
         }
         try check(agree, "holes \(told), not \(holes)")
     }
 
-    /// Holes without the bounds between them: one that has two reasons is told in two parts, and a marker may part two.
+    /// Holes without the bounds between them: one with two reasons is reported in two parts, and a marker may divide
+    /// one.
     private func joined(_ holes: [Range<UInt64>]) -> [Range<UInt64>] {
         holes.reduce(into: []) { joined, hole in
             if let last = joined.last, last.upperBound == hole.lowerBound {
@@ -451,7 +452,7 @@ final class StoreHistory {
         }
     }
 
-    /// The follower that lives through all of it.
+    /// The follower that exists throughout the history.
     private func poll() throws {
         guard !files.isDead else { return }
         let cursor = follower.cursor
@@ -464,7 +465,7 @@ final class StoreHistory {
 
     /// Whether `part` is in `whole`: every marker, and every byte at its position.
     private func isPart(_ part: [StoreModel.Entry], of whole: [StoreModel.Entry]) -> Bool {
-        // A marker may part bytes in the one and not in the other.
+        // A marker may divide bytes in one and not in the other.
         var runs: [StoreModel.Entry] = []
         for entry in whole {
             if case .bytes(let bytes) = entry.content { StoreModel.add(bytes, at: entry.offset, to: &runs) }

@@ -2,19 +2,20 @@ import LogModel
 
 @testable import LogStore
 
-/// What a stream should hold: every byte and marker that was committed and neither evicted nor lost with the host.
+/// The expected contents of a stream: every byte and marker that was committed and neither evicted nor lost in a host
+/// crash.
 struct StoreModel {
     struct Entry: Equatable {
         enum Content: Equatable {
             case bytes([UInt8])
-            /// Told apart by the bytes its gap counts; 0 for a jump's.
+            /// Identified by the bytes its gap counts; 0 for a jump's.
             case marker(id: UInt64, number: Int)
         }
         var offset: UInt64
         var content: Content
-        /// Whether a sync has seen it.
+        /// Whether it was synced.
         var isSynced = false
-        /// Whether it was dirty when a sync failed.
+        /// Whether it was unsynced when a sync failed.
         var isDoubtful = false
 
         var end: UInt64 {
@@ -25,9 +26,9 @@ struct StoreModel {
     private(set) var entries: [Entry] = []
     private(set) var next: UInt64 = 0
     private var markersAtNext = 0
-    /// The number each marker was given, for those that an eviction took and a host's death brought back.
+    /// The number of each marker, also of those that were evicted and restored by a host crash.
     private var numbers: [UInt64: Int] = [:]
-    /// All bytes ever handed to the store at a position, committed or not.
+    /// All bytes ever appended at a position, committed or not.
     private var given: [(offset: UInt64, bytes: [UInt8])] = []
 
     mutating func appended(_ bytes: [UInt8]) {
@@ -51,14 +52,14 @@ struct StoreModel {
         }
     }
 
-    /// After a failed sync nothing that was not synced before can be trusted until it was written anew.
+    /// After a failed sync nothing unsynced can be trusted until it was written again.
     mutating func syncFailed() {
         for place in entries.indices where !entries[place].isSynced {
             entries[place].isDoubtful = true
         }
     }
 
-    /// All was sealed anew and synced.
+    /// Everything was sealed again and synced.
     mutating func doubtsSettled() {
         for place in entries.indices {
             entries[place].isDoubtful = false
@@ -68,10 +69,10 @@ struct StoreModel {
 
     var isAllSynced: Bool { entries.allSatisfy(\.isSynced) }
 
-    /// Forgets what no sync has seen.
+    /// Discards everything unsynced.
     mutating func keepSynced() { entries.removeAll { !$0.isSynced } }
 
-    /// What is to be read from `cursor` on: single markers, and bytes as one run as long as positions follow.
+    /// The expected entries from `cursor` on: single markers, and bytes as one run as long as positions follow.
     func expected(from cursor: Cursor) -> [Entry] {
         var out: [Entry] = []
         for entry in entries {
@@ -98,7 +99,7 @@ struct StoreModel {
         }
     }
 
-    /// Whether all of `bytes` were given to the store at those positions, by one try or by one after another.
+    /// Whether all of `bytes` were appended at those positions, by one call or by several.
     func wereGiven(_ bytes: [UInt8], at offset: UInt64) -> Bool {
         var fits = [Bool](repeating: false, count: bytes.count)
         for (start, text) in given where start < offset + UInt64(bytes.count) && start + UInt64(text.count) > offset {
@@ -111,7 +112,7 @@ struct StoreModel {
         return fits.allSatisfy { $0 }
     }
 
-    /// The number that a marker has at its position.
+    /// The number of a marker at its position.
     func number(of id: UInt64) -> Int {
         for entry in entries {
             if case .marker(id, let number) = entry.content {
@@ -121,7 +122,7 @@ struct StoreModel {
         return numbers[id] ?? 0
     }
 
-    /// `found` with the numbers that its markers have here.
+    /// `found` with the model's numbers of the markers.
     func numbered(_ found: [Entry]) -> [Entry] {
         found.map { entry in
             guard case .marker(let id, _) = entry.content else {
@@ -133,7 +134,7 @@ struct StoreModel {
 
     func knows(marker id: UInt64) -> Bool { entries.contains { $0.content == .marker(id: id, number: number(of: id)) } }
 
-    /// Takes what is there now for the truth, keeping what is known of it; the stream goes on at `next`.
+    /// Adopts the present contents, keeping what is known of them; the stream continues at `next`.
     mutating func adopt(_ found: [Entry], next: UInt64) {
         var adopted: [Entry] = []
         for var entry in found {

@@ -10,7 +10,7 @@ import Testing
         getenv(name).flatMap { UInt64(String(cString: $0)) }
     }
 
-    @Test("through failures and crashes, what was committed or synced comes back, once, in order, and nothing else")
+    @Test("after failures and crashes, everything committed or synced is read once, in order, and nothing else")
     func histories() throws {
         let only = Self.setting("GUESTLOG_SEED")
         let first = only ?? Self.setting("GUESTLOG_FIRST_SEED") ?? 1

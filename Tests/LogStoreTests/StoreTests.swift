@@ -8,7 +8,7 @@ import Testing
 
 @testable import LogStore
 
-/// The store over the real file system.
+/// The store on the real file system.
 @Suite(.blocking) struct StoreTests {
     let folder = TemporaryFolder()
 
@@ -23,7 +23,7 @@ import Testing
         return out
     }
 
-    @Test("what is appended is read back, with its times")
+    @Test("appended bytes are read back, with their times")
     func readsBack() throws {
         let fixture = try StoreFixture(root: folder.path)
         try fixture.append("hello\n")
@@ -75,7 +75,7 @@ import Testing
         #expect(reading.bytes.count == 200_000)
     }
 
-    @Test("zstdcat of the segments, then cat of the logs, is the whole history byte for byte")
+    @Test("zstdcat of the segments, then cat of the logs, gives the whole history byte for byte")
     func shellReadsAll() throws {
         let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 1 << 20))
         let text = consoleText(4_000_000)
@@ -90,7 +90,7 @@ import Testing
         #expect(try fixture.read().bytes == text)
     }
 
-    @Test("a closed segment ends with a seek table that fits its frames")
+    @Test("a closed segment ends with a seek table that matches its frames")
     func writesSeekTable() throws {
         let fixture = try StoreFixture(root: folder.path)
         let text = consoleText(18_000_000)
@@ -154,7 +154,7 @@ import Testing
         #expect(try fixture.reader.end() == follower.cursor)
     }
 
-    @Test("every cursor ever handed out yields exactly the rest, at any later time")
+    @Test("every cursor ever returned gives exactly the rest, at any later time")
     func cursorsResume() throws {
         let fixture = try StoreFixture(root: folder.path)
         var cursors: [Cursor: Int] = [:]
@@ -203,7 +203,7 @@ import Testing
         #expect(log.filter { $0.hasPrefix("m") }.count == Int(markers))
     }
 
-    @Test("summaries say what the blocks hold")
+    @Test("summaries match the blocks")
     func summariesAgree() throws {
         let fixture = try StoreFixture(root: folder.path)
         try fixture.mark(.powerOn)
@@ -229,7 +229,7 @@ import Testing
         #expect(summaries.first?.flags.contains(.boot) == true)
     }
 
-    @Test("closed segments that ended before the time asked for are not opened")
+    @Test("closed segments that ended before the requested time are not opened")
     func skipsOldSegments() throws {
         let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 2 << 20))
         try fixture.pour(consoleText(5_000_000))
@@ -242,7 +242,7 @@ import Testing
         let some = try fixture.reader.summaries(since: later)
         #expect(some.count < all.count / 2)
         #expect(some.filter { $0.timeRange.upperBound >= later } == all.filter { $0.timeRange.upperBound >= later })
-        // A file of rubbish in place of an old segment is not even looked at.
+        // A file with invalid contents in place of an old segment is not read.
         let first = try #require(try fixture.names().first)
         let path = fixture.writer.path + "/" + first
         let modified = try #require(fixture.store.fileSystem.status(path)).modified
@@ -266,7 +266,7 @@ import Testing
         #expect(try fixture.reader.summaries().map(\.offset) == [0, 4])
     }
 
-    @Test("a VM that ended and comes back under its name begins a new history")
+    @Test("a VM that was deleted and appears again under its name begins a new history")
     func newInstance() throws {
         let store = Store(root: folder.path)
         let time = Timestamp(microseconds: 1)
@@ -304,14 +304,14 @@ import Testing
         #expect(try store.vms().map(\.identity.name) == ["new"])
     }
 
-    @Test("what is no UUID names no folder outside the store")
+    @Test("an invalid UUID names no folder outside the store")
     func badUUID() throws {
         let store = Store(root: folder.path)
         let vm = try VMStore(store: store, name: "x", uuid: "../../evil", hostBoot: "x", now: .distantPast)
         #expect(vm.vm.directory == "x")
     }
 
-    @Test("the lock keeps a second writer out until the first is gone")
+    @Test("the lock excludes a second writer until the first has closed")
     func lockExcludes() throws {
         let store = Store(root: folder.path)
         var first: VMStore? = try VMStore(store: store, name: "a", hostBoot: "x", now: .distantPast)
@@ -324,7 +324,7 @@ import Testing
         _ = try VMStore(store: store, name: "a", hostBoot: "x", now: .distantPast)
     }
 
-    @Test("files closed to spare descriptors are opened again by the next append")
+    @Test("files closed to save descriptors are reopened by the next append")
     func closesFiles() throws {
         let fixture = try StoreFixture(root: folder.path)
         try fixture.append("a\n")
@@ -335,7 +335,7 @@ import Testing
         #expect(try fixture.reader.summaries().count == 1)
     }
 
-    @Test("markers without a byte between them are bounded, and stay readable when sealed")
+    @Test("markers without a byte between them are limited, and stay readable when sealed")
     func boundsMarkers() throws {
         let fixture = try StoreFixture(root: folder.path)
         for _ in 0..<(StoreLimits.recordsPerBlock + 100) {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import LogStore
 
-/// What the check of a store finds: everything that changes what readers get, whichever file is damaged and however.
+/// The store's check: it finds every damage that changes what readers get, in any file.
 @Suite(.blocking) struct VerifyTests {
     private static let stream = StreamID(vm: "web", stream: .console0)
 
@@ -35,7 +35,7 @@ import Testing
         return files
     }
 
-    /// All that a reader can learn of the store.
+    /// Everything that a reader gets of the store.
     private struct View: Equatable {
         var vms: [Store.VM]
         var properties: StreamProperties
@@ -68,7 +68,7 @@ import Testing
         case bit, bits, cut, zeros, garbage, longer, swapped, emptied, removed, repeated, folder, other, unreadable
     }
 
-    /// Damages one file of `files` and says what was done.
+    /// Damages one file of `files` and returns a description.
     private static func strike(_ files: SimulatedFileSystem, _ random: inout SeededGenerator) throws -> String {
         let path = try #require(files.files.filter { !$0.hasSuffix("lock") }.randomElement(using: &random))
         let blow = try #require(Blow.allCases.randomElement(using: &random))
@@ -105,7 +105,7 @@ import Testing
         return "\(blow) \(path)"
     }
 
-    @Test("whatever is done to one file, the check finds it or readers get exactly what they got before")
+    @Test("after any damage to one file, the check finds it or readers get exactly what they got before")
     func findsAll() throws {
         let rounds = getenv("GUESTLOG_HISTORIES").flatMap { Int(String(cString: $0)) } ?? 600
         let bases = [try Self.everyKind(isClosed: true), try Self.everyKind(isClosed: false)]
@@ -150,12 +150,12 @@ import Testing
         return true
     }
 
-    /// A writer goes on with the damaged store, and what it writes can be read.
+    /// Appends to the damaged store, and reads that back.
     private static func appendAfterDamage(_ store: Store, _ what: String) throws {
         let clock = ManualClock(1_800_000_000_000_000)
         let opening = Result { try VMStore(store: store, name: "web", hostBoot: "boot-1", now: clock.time) }
         if case .failure(let error) = opening, (error as? SystemError)?.code == SystemError.notSupported {
-            // The version's digit was hit.
+            // The version's digit was changed.
             return
         }
         let vm = try opening.get()
@@ -166,7 +166,7 @@ import Testing
         #expect(try store.vms().first { $0.directory == "web" }?.factsProblem == nil, "\(what)")
     }
 
-    @Test("a store of an earlier version, without checksums and what remembers the ends, is sound")
+    @Test("a store of an earlier version, without checksums and recorded ends, is intact")
     func earlierVersion() throws {
         let files = try Self.everyKind(isClosed: true)
         let folder = "/store/web/console0"
@@ -185,7 +185,7 @@ import Testing
         #expect(files[folder + "/extents.json"] != nil)
     }
 
-    @Test("a last pair that is gone is missed when the VM was closed, and the stream goes on beyond it")
+    @Test("a missing last pair is detected when the VM was closed, and the stream continues beyond it")
     func lastPairGone() throws {
         let files = try Self.everyKind(isClosed: true)
         let store = Store(root: "/store", fileSystem: files)
@@ -202,7 +202,7 @@ import Testing
         #expect(gap.reason == .corruption && gap.bytes == end - follower.cursor.offset)
     }
 
-    @Test("while a writer holds the VM, text that has no record yet is no damage; without one it is")
+    @Test("while a writer has the VM, text without a record is not damage; without a writer it is")
     func growing() throws {
         let files = SimulatedFileSystem(seed: 1)
         files.shortensWrites = false
@@ -215,7 +215,7 @@ import Testing
     }
 
     @Test(
-        "one VM's unreadable files are its own gap: others, and what lies behind them, are read",
+        "unreadable files of one VM are a gap in its log only: others, and later data, are read",
         arguments: [0, 1, 2, 3]
     )
     func unreadableFile(place: Int) throws {
@@ -236,7 +236,9 @@ import Testing
         _ = try reader.end()
     }
 
-    @Test("a store moved away and back goes on behind a gap that counts what was stored, and told as lost, elsewhere")
+    @Test(
+        "a store moved away and back continues after a gap that counts what was stored, or recorded as lost, elsewhere"
+    )
     func movedAndBack() throws {
         let folder = TemporaryFolder()
         let root = folder.path + "/store"
@@ -257,7 +259,7 @@ import Testing
         #expect(try Self.damages(fixture.store).isEmpty)
     }
 
-    @Test("a VM without its facts is known by its folder, and a folder that is nobody's is passed over")
+    @Test("a VM without its facts is identified by its folder, and other folders are skipped")
     func folders() throws {
         let files = try Self.everyKind(isClosed: false)
         files["/store/web/vm.json"] = nil

@@ -6,7 +6,7 @@ import Testing
 struct DomainDirectoryTests {
     private let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
 
-    @Test("nothing is known until something was told; no domains at all is something")
+    @Test("nothing is known before the first report; a report of no domains is known")
     func empty() {
         let directory = DomainDirectory()
         #expect(!directory.isKnown)
@@ -15,7 +15,7 @@ struct DomainDirectoryTests {
         #expect(!directory.replace(with: []))
     }
 
-    @Test("domains are found by UUID and by name, and what is told takes the place of all before")
+    @Test("domains are found by UUID and by name, and each report replaces the previous one")
     func lookup() {
         let directory = DomainDirectory()
         let web = Domain(facts: DomainFacts(name: "web", uuid: uuid), isRunning: true)

@@ -84,7 +84,7 @@ struct DomainFactsTests {
         </domain>
         """
 
-    @Test("one of Nova's: the owner's names for it, and the port that its serial console listens on")
+    @Test("a domain of Nova's: its display name, and the port that its serial console listens on")
     func novaDomain() throws {
         let facts = try facts(nova)
         #expect(facts.name == "instance-0000002a")
@@ -101,7 +101,7 @@ struct DomainFactsTests {
         #expect(facts.ports == [SerialPort(kind: .serial, port: 0, source: source, logFile: log)])
     }
 
-    @Test("one of virt-install's, which runs: a pseudo-terminal, and virtio's channel is no console")
+    @Test("a running domain of virt-install's: a pseudo-terminal, and virtio's channel is not a console")
     func virtInstall() throws {
         let facts = try facts(
             """
@@ -137,7 +137,7 @@ struct DomainFactsTests {
         #expect(facts.ports == [SerialPort(kind: .serial, port: 0, source: source, logFile: nil)])
     }
 
-    @Test("a domain of a name alone; one without devices that speak")
+    @Test("a domain with only a name; one without serial devices")
     func little() throws {
         #expect(try facts("<domain><name>a</name></domain>") == DomainFacts(name: "a", uuid: nil))
         let odd = "<domain><name>a</name><uuid>none</uuid><devices><serial type='null'/></devices></domain>"
@@ -148,7 +148,7 @@ struct DomainFactsTests {
     // MARK: Ports
 
     @Test(
-        "where a port's other end is",
+        "the other end of a port",
         arguments: [
             ("<serial type='unix'><source mode='bind' path='/a&amp;b'/></serial>", .unixListener(path: "/a&b")),
             ("<serial type='unix'><source mode='connect' path='/a'/></serial>", .other(type: "unix")),
@@ -176,7 +176,7 @@ struct DomainFactsTests {
         #expect(try ports(device).map(\.source) == [expected])
     }
 
-    @Test("ports keep their order, and a console that is a device of its own comes after them")
+    @Test("ports keep their order, and consoles that are devices of their own come last")
     func order() throws {
         let ports = try ports(
             """
@@ -193,14 +193,14 @@ struct DomainFactsTests {
         #expect(ports.map(\.logFile) == [nil, nil, nil, "/l"])
     }
 
-    @Test("consoles where there is no serial device: s390x's, a container's", arguments: ["sclp", "lxc", "virtio"])
+    @Test("consoles without a serial device: s390x's, a container's", arguments: ["sclp", "lxc", "virtio"])
     func consoles(type: String) throws {
         let device = "<console type='pty'><source path='/dev/pts/1'/><target type='\(type)' port='0'/></console>"
         let port = SerialPort(kind: .console, port: 0, source: .pseudoTerminal(path: "/dev/pts/1"), logFile: nil)
         #expect(try ports(device) == [port])
     }
 
-    @Test("a console alone, of which libvirt will make a serial device, is one")
+    @Test("a console without a serial device, from which libvirt will make one, counts as serial")
     func consoleAlone() throws {
         #expect(try ports("<console type='pty'/>").map(\.kind) == [.serial])
     }
@@ -213,7 +213,7 @@ struct DomainFactsTests {
 
     private let namespace = "http://openstack.org/xmlns/libvirt/nova/1.0"
 
-    @Test("Nova's element is told by its namespace, whatever the prefix and wherever that is bound")
+    @Test("Nova's element is identified by its namespace, whatever the prefix and wherever it is bound")
     func prefixes() throws {
         let expected = NovaInstance(name: "n", project: nil, user: nil)
         let own = "<metadata><x:instance xmlns:x='\(namespace)'><x:name>n</x:name></x:instance></metadata>"
@@ -227,7 +227,7 @@ struct DomainFactsTests {
     }
 
     @Test(
-        "another's element of that name is not Nova's",
+        "an element of that name in another namespace is not Nova's",
         arguments: [
             "<metadata><nova:instance xmlns:nova='urn:mine'><nova:name>n</nova:name></nova:instance></metadata>",
             "<metadata><nova:instance><nova:name>n</nova:name></nova:instance></metadata>",
@@ -243,7 +243,7 @@ struct DomainFactsTests {
         #expect(try instance(metadata) == nil)
     }
 
-    @Test("an instance of which little is said; an owner without an ID is none")
+    @Test("an incomplete instance; an owner without an ID is ignored")
     func incomplete() throws {
         let instance = try instance(
             """
@@ -257,14 +257,14 @@ struct DomainFactsTests {
     // MARK: Odd
 
     @Test(
-        "what is no domain's XML is an error",
+        "malformed domain XML is an error",
         arguments: ["", "<domain>", "<a/>", "<domain/>", "<domain><name/></domain>"]
     )
     func odd(text: String) {
         #expect(throws: DomainXMLError.self) { try facts(text) }
     }
 
-    @Test("a domain that is cut off is an error; one with a byte changed is read or refused")
+    @Test("a truncated domain is an error; one with a changed byte is parsed or refused")
     func damaged() throws {
         let whole = Array(nova.utf8)
         for end in stride(from: 0, to: whole.count, by: 7) {
@@ -277,7 +277,7 @@ struct DomainFactsTests {
         }
     }
 
-    @Test("many bindings and many elements are read in linear time")
+    @Test("many bindings and many elements are parsed in linear time")
     func large() throws {
         let bindings = (0..<20_000).map { "xmlns:a\($0)='urn:b'" }.joined(separator: " ")
         let elements = (0..<20_000).map { "<a\($0):instance/>" }.joined()

@@ -81,7 +81,7 @@ struct DomainXMLTests {
         text.split(separator: part, omittingEmptySubsequences: false).joined(separator: other)
     }
 
-    @Test("its name and UUID are had with their references resolved")
+    @Test("its name and UUID are read with their references resolved")
     func names() throws {
         let domain = try parse(dumped)
         #expect(domain.name == "a&b A")
@@ -93,7 +93,7 @@ struct DomainXMLTests {
         #expect(try parse("<domain/>").name == nil)
     }
 
-    @Test("a dumped domain gets two lines, and not another byte is touched")
+    @Test("a dumped domain gets two lines, and no other byte is changed")
     func dump() throws {
         let logged = try adding("/var/log/vm.log", to: dumped)
         #expect(logged.change == .added)
@@ -101,7 +101,7 @@ struct DomainXMLTests {
         #expect(try removing(from: logged.text) == (.removed, dumped))
     }
 
-    @Test("CR LF line ends and a byte order mark stay, and the new lines end as the others do")
+    @Test("CR LF line ends and a byte order mark are kept, and new lines end like the others")
     func carriageReturns() throws {
         let text = "\u{feff}" + replacing("\n", by: "\r\n", in: dumped)
         let logged = try adding("/var/log/vm.log", to: text)
@@ -109,7 +109,7 @@ struct DomainXMLTests {
         #expect(try removing(from: logged.text).text == text)
     }
 
-    @Test("in Nova's domain the log's values change in their own quotes")
+    @Test("in Nova's domain the log's values are changed within their quotes")
     func nova() throws {
         let path = "/var/lib/nova/instances/4dea22b3-1d52-d8f3-2516-782e98ab3fa0/console.log"
         func nova(_ log: String) -> String {
@@ -178,7 +178,7 @@ struct DomainXMLTests {
         #expect(try removing(from: domain(before)) == (.notThere, domain(before)))
     }
 
-    @Test("what cannot be logged is said, with the remedy, and nothing changes")
+    @Test("a domain that cannot have a log is an error with a remedy, and is not changed")
     func refusals() throws {
         for (text, expected, remedy) in [
             ("<domain/>", .noDevices, "<serial type='pty'><target port='0'/></serial>"),
@@ -205,7 +205,7 @@ struct DomainXMLTests {
     // MARK: Where in the device
 
     @Test(
-        "a new log stands behind the source or in front, on its own line where its neighbour does",
+        "a new log is inserted after the source or at the front, on its own line if its neighbour has one",
         arguments: [
             ("", "LOG"),
             ("\n", "LOG\n"),
@@ -231,13 +231,13 @@ struct DomainXMLTests {
         let plain = domain("\n<serial type='pty'>\(before)</serial>\n")
         let logged = domain("\n<serial type='pty'>\(replacing("LOG", by: log, in: after))</serial>\n")
         #expect(try adding(to: plain) == (.added, logged))
-        // Only of a pair of tags with nothing between cannot be known that it was not a single one.
+        // A pair of tags without contents may have been a single one before.
         let removed = before.isEmpty ? domain("\n<serial type='pty'/>\n") : plain
         #expect(try removing(from: logged) == (.removed, removed))
     }
 
     @Test(
-        "a log that is not as wanted is changed in as few places as can be",
+        "a log that differs is changed in as few places as possible",
         arguments: [
             ("<log file='/l' append='on'/>", "<log file='/l' append='on'/>"),
             ("<log append=\"on\" file=\"&#x2f;&#108;\"></log>", "<log append=\"on\" file=\"&#x2f;&#108;\"></log>"),
@@ -254,7 +254,7 @@ struct DomainXMLTests {
         #expect(try adding(to: plain) == (before == after ? .alreadyThere : .changed, logged))
     }
 
-    @Test("a log on one of the two is brought to the other")
+    @Test("a log on one of the two is added to the other")
     func agreement() throws {
         let both = domain("<serial>\(log)</serial><console>\(log)</console>")
         #expect(try adding(to: domain("<serial>\(log)</serial><console/>")) == (.added, both))
@@ -262,7 +262,7 @@ struct DomainXMLTests {
         #expect(try removing(from: both) == (.removed, domain("<serial/><console/>")))
     }
 
-    @Test("all of a device's logs are removed, each with its line where it is alone on it")
+    @Test("all of a device's logs are removed, each with its line if it is alone on it")
     func removal() throws {
         let text = domain("<serial>\n  <log\n  file='/a'/> \r\n  <log/><a/>\n<log>\n</log>\n <a/><log/></serial>")
         #expect(try removing(from: text) == (.removed, domain("<serial>\n  <a/>\n <a/></serial>")))
@@ -271,7 +271,7 @@ struct DomainXMLTests {
 
     // MARK: The file's path
 
-    @Test("a path is escaped so that it comes back as it was")
+    @Test("a path is unchanged after escaping and parsing")
     func escaping() throws {
         let path = "/var/log/<a> & \"b\" 'c' ä\u{308}.log"
         let logged = try adding(path, to: domain("<serial/>"))
@@ -289,7 +289,7 @@ struct DomainXMLTests {
     }
 
     @Test(
-        "a path that is relative or has a control character in it is refused",
+        "a path that is relative or contains a control character is refused",
         arguments: ["", "l", "./l", " /l", "/a\nb", "/a\0", "/\u{1b}[m", "/\u{7f}", "/\u{9b}", "/\u{fffe}"]
     )
     func paths(_ path: String) throws {
@@ -354,7 +354,7 @@ struct DomainXMLTests {
         #expect(throws: DomainXMLError.self) { try parse(nested(200_000)) }
     }
 
-    @Test("a text of a megabyte is worked through once, not once an element")
+    @Test("a text of a megabyte is scanned once, not once for each element")
     func linear() throws {
         let many = 20_000
         for piece in [
@@ -373,7 +373,7 @@ struct DomainXMLTests {
 
     // MARK: At random
 
-    @Test("what is added to any domain can be removed, and leaves it as it was")
+    @Test("a log that was added to any domain can be removed, which restores the domain")
     func roundTrip() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         var random = Random(state: seed)
@@ -389,7 +389,7 @@ struct DomainXMLTests {
         }
     }
 
-    @Test("no damage whatever harms it")
+    @Test("random damage causes no crash")
     func damage() {
         let seed = UInt64.random(in: 0...UInt64.max)
         var random = Random(state: seed)
@@ -410,7 +410,7 @@ struct DomainXMLTests {
     }
 }
 
-/// Domains and damage that can be had again from a seed (a linear congruential generator, its high bits used).
+/// Random domains and damage, reproducible from a seed (a linear congruential generator, its high bits used).
 private struct Random {
     var state: UInt64
 
@@ -445,7 +445,7 @@ private struct Random {
                 ])
                 + space()
         }
-        // Never nothing at all: that would come back as a self-closing element.
+        // Never empty: that would be restored as a self-closing element.
         let content = children.joined()
         return "\(start)>\(content.isEmpty ? " " : content)</\(name) >"
     }

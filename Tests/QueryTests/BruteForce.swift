@@ -4,7 +4,7 @@ import TextFormats
 
 @testable import Query
 
-/// Answers questions the slow way: reads everything, cuts lines a byte at a time, filters, sorts.
+/// Answers queries the slow way: reads everything, cuts lines a byte at a time, filters, sorts.
 struct BruteForce {
     struct Line: Equatable {
         var input: Int
@@ -35,7 +35,7 @@ struct BruteForce {
         }
     }
 
-    /// A record's bytes, or a place where no line goes on.
+    /// A record's bytes, or a position where lines are cut.
     enum Atom {
         case bytes(offset: UInt64, time: Timestamp, [UInt8])
         case cut
@@ -43,7 +43,7 @@ struct BruteForce {
         case marker(Timestamp)
     }
 
-    /// All that a stream holds.
+    /// The contents of a stream.
     static func atoms(_ reader: StreamReader) throws -> [Atom] {
         var atoms: [Atom] = []
         let follower = Follower(reader)
@@ -120,7 +120,7 @@ struct BruteForce {
         return lines
     }
 
-    /// What `selection` selects of `inputs`, in order; boots aside.
+    /// The lines of `inputs` that `selection` selects, in order; without boots.
     static func select(_ selection: Selection, of inputs: [[Line]]) -> [Line] {
         var matcher = selection.pattern.map { Matcher($0) }
         var lines = inputs.flatMap { $0 }.filter { line in

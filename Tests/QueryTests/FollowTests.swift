@@ -34,7 +34,7 @@ struct FollowTests {
         return String(decoding: out, as: UTF8.self)
     }
 
-    @Test("what is said while we read comes once, over rolls, seals and syncs")
+    @Test("lines that are appended during reading are returned once, over rolls, seals and syncs")
     func interleaved() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SeededGenerator(seed: seed)
@@ -48,7 +48,7 @@ struct FollowTests {
             let stream = streams.randomElement(using: &generator)!
             let line = "\(stream.first!)\(number)\n"
             said[stream, default: ""] += line
-            // Lines are torn: what follows in this stream completes them.
+            // Lines are torn: later appends to this stream complete them.
             try sample.append(line, stream, after: 1000)
             switch Int.random(in: 0..<10, using: &generator) {
             case 0: try sample.roll(stream)
@@ -72,7 +72,7 @@ struct FollowTests {
         #expect(!query.isFinished)
     }
 
-    @Test("a line that is torn waits for its end")
+    @Test("a torn line is returned when its end was received")
     func tornLine() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -112,7 +112,7 @@ struct FollowTests {
         #expect(try all(query) == "login: \n-- boot ended: closed --\n")
     }
 
-    @Test("the last lines first, then what comes")
+    @Test("the last lines first, then new ones")
     func tail() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -127,7 +127,7 @@ struct FollowTests {
         #expect(try all(none) == "five\n")
     }
 
-    @Test("following ends after the lines asked for, or when their time is over")
+    @Test("following ends after the requested lines, or when the requested time is over")
     func ends() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -149,7 +149,7 @@ struct FollowTests {
         #expect(past.isFinished)
     }
 
-    @Test("a stream that comes up later is followed too, and then names stand before the lines")
+    @Test("a stream that appears later is followed too, and then lines have prefixes")
     func newStream() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -161,7 +161,7 @@ struct FollowTests {
         #expect(query.streams.count == 2)
     }
 
-    @Test("a stream that was asked for and is not there yet is followed from its beginning when it comes")
+    @Test("a requested stream that does not exist yet is followed from its beginning when it appears")
     func awaitedStream() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -172,7 +172,7 @@ struct FollowTests {
         }
         #expect(try all(query) == "")
         #expect(Set(query.takeNewFolders()) == ["a"])
-        // The folder comes first, what makes it a stream later.
+        // The folder is created first, its metadata later.
         let folder = sample.store.folder(of: sample.id("kernel"))
         try sample.store.fileSystem.makeDirectory(folder)
         #expect(try all(query) == "")
@@ -181,7 +181,7 @@ struct FollowTests {
         #expect(try all(query) == "two\n")
     }
 
-    @Test("who follows all VMs goes on when one is removed, and with those that come")
+    @Test("a follower of all VMs continues when one is removed, and with new ones")
     func comingAndGoing() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -210,7 +210,7 @@ struct FollowTests {
         #expect(try all(query) == "[c/console0] four\n")
     }
 
-    @Test("a boot's end is told once, however many there are to tell of it")
+    @Test("a boot's end is shown once, however many events report it")
     func endsOnce() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -224,7 +224,7 @@ struct FollowTests {
         #expect(try all(query) == "-- boot 2: power-on --\n")
     }
 
-    @Test("following until a moment ends after it, whether or not the guest says more")
+    @Test("following until a moment ends after it, whether or not there is output")
     func endsInSilence() async throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -237,7 +237,7 @@ struct FollowTests {
         #expect(heard == Array("one\n".utf8))
     }
 
-    @Test("a wait begins before there is such a VM; without one it says so in the end")
+    @Test("a wait begins before the VM exists; without one it reports that at its end")
     func awaitedVM() async throws {
         let sample = try SampleStore()
         try sample.add("web")

@@ -32,7 +32,7 @@ struct FormatTests {
         return String(decoding: out, as: UTF8.self)
     }
 
-    /// Two lines, one of them an error, an unfinished one, and what is not UTF-8.
+    /// Two lines, one of them an error, an unfinished one, and bytes that are not UTF-8.
     private func sample() throws -> SampleStore {
         let sample = try SampleStore()
         try sample.add("web 1")
@@ -71,7 +71,7 @@ struct FormatTests {
         #expect(text.hasPrefix("Nov 20 17:00:05 web 1 console0: hello\nNov 20 17:00:06 web 1 console0: <3>disk"))
     }
 
-    @Test("json is one object a line, with everything in its place")
+    @Test("json is one object per line, with its members in order")
     func json() throws {
         let text = try answer(sample(), .json)
         #expect(
@@ -88,7 +88,7 @@ struct FormatTests {
         }
     }
 
-    @Test("logfmt quotes what needs it")
+    @Test("logfmt quotes where necessary")
     func logfmt() throws {
         #expect(
             try answer(sample(), .logfmt) == #"""
@@ -101,7 +101,7 @@ struct FormatTests {
         )
     }
 
-    @Test("cri is what containerd writes, the guest's bytes untouched")
+    @Test("cri is containerd's format, with the guest's bytes unchanged")
     func cri() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -126,7 +126,7 @@ struct FormatTests {
         #expect(text.contains("MESSAGE\n\u{12}\0\0\0\0\0\0\0<3>disk \u{1b}[2Jfailed\n\n"))
     }
 
-    @Test("what happened between lines stands on lines of its own")
+    @Test("events between lines are on lines of their own")
     func events() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -160,7 +160,7 @@ struct FormatTests {
                 #""event":"gap","bytes":1048576,"lines":9214,"since":"2025-11-20T17:00:05.000000Z","closed":true,"reason":"over the rate limit"}"#
             )
         )
-        // A search shows what was lost, but not where boots begin.
+        // A search shows losses, but not boots.
         let found = try answer(sample, .text) { $1.pattern = try? Pattern("panic") }
         #expect(found.split(separator: "\n").count == 2 && found.hasSuffix("Kernel panic - not syncing\n"))
         for format in [OutputFormat.raw, .cri, .export] {
@@ -168,7 +168,7 @@ struct FormatTests {
         }
     }
 
-    @Test("a banner found in a torn line has its boot's mark before the line")
+    @Test("a banner found in a torn line has its boot's marker before the line")
     func bannerBehindItsBeginning() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -191,14 +191,14 @@ struct FormatTests {
         )
     }
 
-    @Test("a line of a guest's never begins at the left edge when something should stand before it")
+    @Test("a guest's line never begins at the left edge when something precedes lines")
     func noForgedLines() throws {
         let sample = try SampleStore()
         try sample.add("a\u{1b}]0;x\u{7}")
         try sample.append([UInt8](repeating: 0x79, count: 200_000))
         try sample.append("\rforged: \u{85}\u{2028}x\u{b}y\n")
         let plain = try answer(sample, .text)
-        #expect(plain.split(separator: "\n").count == 1, "without anything before them pieces are joined again")
+        #expect(plain.split(separator: "\n").count == 1, "without a head pieces are joined again")
         for format in [OutputFormat.text, .short] {
             let text = try answer(sample, format) { rendering, _ in rendering.timestamps = true }
             let head = format == .short ? "Nov 20 17:00:05 a\\x1b]0;x\\x07 console0: " : "2025-11-20T17:00:05.000000Z "
@@ -208,7 +208,7 @@ struct FormatTests {
     }
 
     @Test(
-        "whatever a guest says, nothing a terminal acts on comes out",
+        "whatever a guest prints, the result has nothing that a terminal acts on",
         arguments: [OutputFormat.text, .short, .json, .logfmt]
     )
     func hostile(_ format: OutputFormat) throws {

@@ -8,10 +8,10 @@ import TextFormats
 
 @testable import Query
 
-/// No line of a guest's passes for a marker, in any of the formats for eyes.
-@Suite("Guests' lines and our markers", .blocking)
+/// No guest line looks like a marker, in any of the formats for people.
+@Suite("Guests' lines and markers", .blocking)
 struct MarkerGuardTests {
-    /// One way in which `text` and `short` can look.
+    /// One configuration of `text` and `short`.
     struct Look: CustomTestStringConvertible {
         var format: OutputFormat
         var timestamps: Bool
@@ -36,12 +36,13 @@ struct MarkerGuardTests {
     private static let time = Timestamp(microseconds: 1_763_658_005_000_000)
     private static let label = StreamLabel(vm: "web", folder: "web", uuid: nil, stream: .console0)
 
-    /// What hostile lines are made of: markers, heads, their look-alikes, and what hides or moves text.
+    /// Fragments of hostile lines: markers, heads, similar texts, and characters that hide or move text.
     private static let fragments: [String] = [
         "-- ", "--", "-", "--- ", " ", "  ", "\t", "\u{a0}", "\u{2003}", "\u{3000}", "\u{2800}", "\r", "\r\r", "\n",
         "\n",
         "boot 99: power-on --", "12,345 bytes (67 lines) lost 10:00:00–10:00:01: the store could not be written --",
-        "the answer ends here: faked --", "— ", "–", "―", "‐", "‑", "−", "─", "━", "－", "ー", "⸺", "\u{ad}", "\u{200b}",
+        "the response ends here: faked --", "— ", "–", "―", "‐", "‑", "−", "─", "━", "－", "ー", "⸺", "\u{ad}",
+        "\u{200b}",
         "\u{feff}", "\u{fe0e}", "\u{fe0f}", "\u{301}", "\u{336}", "\u{20dd}", "\u{202e}", "\u{2028}", "\u{85}", "\u{8}",
         "\u{b}", "\u{0}", "\u{1b}", "\u{1b}[", "\u{1b}[2m", "\u{1b}[0;2m", "\u{1b}[0m", "\u{1b}[8m", "\u{1b}[2K",
         "\u{1b}[1G",
@@ -58,8 +59,8 @@ struct MarkerGuardTests {
         return bytes
     }
 
-    /// What `text` looks like when hostile text comes in pieces, some shown early, with markers in between; and how
-    /// many markers there are.
+    /// The output of `text` for hostile text in pieces, some shown early, with markers in between; and the number of
+    /// markers.
     private func render(_ look: Look, _ generator: inout SeededGenerator) -> (text: [UInt8], markers: Int) {
         var writer = look.writer
         var out: [UInt8] = []
@@ -96,9 +97,9 @@ struct MarkerGuardTests {
         return (out, markers)
     }
 
-    // MARK: - Two readers who know nothing of how it is done
+    // MARK: - Two independent readers
 
-    /// The lines a program takes for markers: behind the head that the options say, `-- `.
+    /// The lines that a program takes for markers: `-- ` after the head that the options specify.
     private func markers(_ lines: [String], in look: Look) -> [String] {
         lines.map { $0.replacing(#/\x1b\[[0-9;:]*m/#, with: "") }.compactMap { (line: String) -> String? in
             var rest = line[...]
@@ -112,7 +113,7 @@ struct MarkerGuardTests {
         }
     }
 
-    /// The lines a person takes for markers or messages, who does not look closely, nor knows the options.
+    /// The lines that a careless person, who does not know the options, takes for markers or messages.
     private func seenAsMarkers(_ lines: [String]) -> [String] {
         lines.filter { line in
             var seen = ""
@@ -143,7 +144,7 @@ struct MarkerGuardTests {
         }
     }
 
-    @Test("a program and a person take the real markers for markers, and no line of a guest's", arguments: Look.all)
+    @Test("a program and a person identify the real markers, and no line of a guest", arguments: Look.all)
     func nothingIsForged(look: Look) {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SeededGenerator(seed: seed)
@@ -175,7 +176,7 @@ struct MarkerGuardTests {
     }
 
     @Test(
-        "the blank behind a line's opening dashes is escaped where they would open a marker",
+        "the blank after a line's leading dashes is escaped where they would begin a marker",
         arguments: [
             ("-- boot 99: power-on --", #"--\x20boot 99: power-on --"#), (" \t-- x", " \t--\\x20x"),
             ("\r-- x", #"--\x20x"#), ("--\tx", #"--\x09x"#), ("--\u{a0}x", #"--\u{a0}x"#),
@@ -193,7 +194,7 @@ struct MarkerGuardTests {
     }
 
     @Test(
-        "honest lines are shown as they are",
+        "other lines are shown unchanged",
         arguments: [
             "--help  shows this", "-----", "--- a/file", "- item", "-x -- y", "a -- b", "tar -xf a -- b",
             "[    1.5] -- cut here --",
@@ -212,14 +213,14 @@ struct MarkerGuardTests {
         #expect(shown("\u{1b}[0;2m-\u{1b}[1m- boot 99 --", look) == "\u{1b}[0;2m-\u{1b}[1m-\\x20boot 99 --\u{1b}[0m")
     }
 
-    @Test("a name that holds a marker forges none in the heads of lines")
+    @Test("a name that contains a marker forges none in the heads of lines")
     func names() {
         let label = StreamLabel(vm: "x] -- boot 9 -- [y", folder: "x", uuid: nil, stream: .console0)
         #expect(String(decoding: label.prefix, as: UTF8.self) == #"[x] --\x20boot 9 --\x20[y/console0] "#)
         #expect(String(decoding: label.short, as: UTF8.self) == #" x] --\x20boot 9 --\x20[y console0: "#)
     }
 
-    @Test("what was escaped can be had back, and the escapes of others stay theirs")
+    @Test("escapes can be reversed, and the guest's own backslashes stay distinct")
     func reversible() {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SeededGenerator(seed: seed)
@@ -231,7 +232,7 @@ struct MarkerGuardTests {
         }
     }
 
-    /// `text` with its escapes taken back.
+    /// `text` with its escapes reversed.
     private static func unescaped(_ text: String) -> String {
         text.replacing(#/\\(\\|x([0-9a-f]{2})|u\{([0-9a-f]+)\})/#.matchingSemantics(.unicodeScalar)) { match in
             guard let digits = match.2 ?? match.3, let value = UInt32(digits, radix: 16) else {
@@ -241,7 +242,7 @@ struct MarkerGuardTests {
         }
     }
 
-    @Test("what is written behind a broken answer begins a line of its own")
+    @Test("text after an interrupted result begins on a line of its own")
     func finishesLine() throws {
         let sample = try SampleStore()
         try sample.add("a")

@@ -15,7 +15,7 @@ struct PatternTests {
         try matches(expression, Array(text.utf8), ignoreCase: ignoreCase)
     }
 
-    @Test("an expression matches anywhere in a line, and says where")
+    @Test("an expression matches anywhere in a line, with its position")
     func place() throws {
         let pattern = try Pattern("l[io]n+ux")
         let text = Array("[    0.000000] Linux version".utf8)
@@ -32,7 +32,7 @@ struct PatternTests {
         #expect(pattern.abandonedMatches == 0)
     }
 
-    @Test("one matcher serves many texts, from any place")
+    @Test("one matcher serves many texts, from any position")
     func reuse() throws {
         var matcher = Matcher(try Pattern("ab"))
         let (text, other) = (Array("ab.ab".utf8), Array("none".utf8))
@@ -42,7 +42,7 @@ struct PatternTests {
         #expect(!matchesOther)
     }
 
-    @Test("an expression without capitals ignores case, unless it is told otherwise")
+    @Test("an expression without capitals ignores case, unless specified otherwise")
     func smartCase() throws {
         #expect(try matches("panic", "Kernel PANIC"))
         #expect(try matches("größe", "GRÖSSE GRÖẞE"))
@@ -57,13 +57,13 @@ struct PatternTests {
         #expect(try !Pattern(#"\xABC"#).ignoresCase)
     }
 
-    @Test("a line's end is found before whatever ends it", arguments: ["", "\n", "\r\n", "\r\r\n", "\r"])
+    @Test("a line's end is found before any of its terminators", arguments: ["", "\n", "\r\n", "\r\r\n", "\r"])
     func lineEnds(_ end: String) throws {
         #expect(try matches("login:$", "host login:" + end))
         #expect(try matches("^host.*login:$", "boot\n" + "host login:" + end))
     }
 
-    @Test("bytes that are not UTF-8 match nothing and do no harm")
+    @Test("bytes that are not UTF-8 match nothing and do not affect others")
     func invalidText() throws {
         #expect(try matches("b.d", [0xff, 0xc3, 0x62, 0xc3, 0xa4, 0x64, 0xe2, 0x82]))
         #expect(try !matches("^.+$", [0xff]))
@@ -71,7 +71,7 @@ struct PatternTests {
     }
 
     @Test(
-        "an expression that is wrong is refused with the reason and the place",
+        "an invalid expression is refused with the reason and the position",
         arguments: [("a(b", 3), ("[z-a]", 3), ("*a", 0), ("a\\", 2), (#"\C"#, 2)]
     )
     func refused(_ expression: String, _ offset: Int) {
@@ -87,7 +87,7 @@ struct PatternTests {
         #expect(throws: PatternError.self) { try Pattern(String(repeating: "(", count: 2000)) }
     }
 
-    @Test("a match that would take for ever is given up and counted")
+    @Test("a match that would take too long is given up and counted")
     func catastrophe() throws {
         let pattern = try Pattern("(a+)+$")
         let text = Array(repeating: UInt8(ascii: "a"), count: 5000) + [UInt8(ascii: "!")]
@@ -98,7 +98,7 @@ struct PatternTests {
         #expect(took < .seconds(10))
     }
 
-    @Test("many threads may share a pattern")
+    @Test("threads may share a pattern")
     func shared() async throws {
         let pattern = try Pattern("needle [0-9]+")
         let found = await withTaskGroup(of: Int.self) { group in
@@ -136,7 +136,7 @@ struct RequiredLiteralTests {
     }
 
     @Test(
-        "is not guessed at",
+        "is not guessed",
         arguments: [
             "a|b", "foo|bar", "(?i)panic", "(?x)a b", "(?i:a)bc", #"\Qa*b\E"#, "x*", ".*", "[abc]", "(abc)", "a{b}",
             #"\x41bc"#, #"(\c))abc"#, "(?#a)bc", "(*UTF)abc", "(a)(?1)bc", "",
@@ -146,7 +146,7 @@ struct RequiredLiteralTests {
         #expect(try Pattern(expression, ignoreCase: false).requiredLiteral == nil)
     }
 
-    @Test("is not offered where case is ignored")
+    @Test("is not used where case is ignored")
     func caseless() throws {
         #expect(try Pattern("panic").requiredLiteral == nil)
     }
@@ -191,7 +191,7 @@ struct RequiredLiteralTests {
             .joined()
     }
 
-    /// A text with a good chance to match: letters, or pieces of the expression itself.
+    /// A text that is likely to match: letters, or pieces of the expression itself.
     private static func text(like expression: String, using generator: inout SeededGenerator) -> [UInt8] {
         let letters = Array("aabbc.(){}|\\]1 #,-\n".utf8)
         var text: [UInt8] = []

@@ -10,9 +10,9 @@ import Testing
     import Glibc
 #endif
 
-@Suite("Questions, against a brute-force reader", .blocking)
+@Suite("Queries, against a brute-force reader", .blocking)
 struct RandomQueryTests {
-    /// A new seed for every run; a failure names it, and `GUESTLOG_SEED` runs it again.
+    /// A new seed for every run; a failure prints it, and `GUESTLOG_SEED` sets it.
     private static let seed =
         getenv("GUESTLOG_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...UInt64.max)
     private static let stores = 40
@@ -56,11 +56,11 @@ struct RandomQueryTests {
         return out
     }
 
-    /// A question made of random parts.
+    /// A random selection.
     static func selection(_ all: [BruteForce.Line], _ generator: inout SeededGenerator) throws -> Selection {
         var selection = Selection()
         func oneIn(_ n: Int) -> Bool { Int.random(in: 0..<n, using: &generator) == 0 }
-        // Times at and beside those that are there.
+        // Times at and near existing ones.
         func time() -> Timestamp {
             let some = all.randomElement(using: &generator)?.time ?? Timestamp(microseconds: 0)
             return some.advanced(byMicroseconds: [-1, 0, 1, 100_000].randomElement(using: &generator)!)
@@ -91,7 +91,7 @@ struct RandomQueryTests {
         return selection
     }
 
-    @Test("every option and every combination of them selects exactly the lines it should", arguments: 0..<stores)
+    @Test("every option and every combination of options selects exactly the right lines", arguments: 0..<stores)
     func selections(_ number: Int) throws {
         var generator = SeededGenerator(seed: Self.seed &+ UInt64(number))
         let seed = generator.next()
@@ -143,7 +143,7 @@ struct RandomQueryTests {
         }
     }
 
-    @Test("a boot is what lies between its beginning and the next", arguments: 0..<stores)
+    @Test("a boot is what is between its beginning and the next", arguments: 0..<stores)
     func boots(_ number: Int) throws {
         var generator = SeededGenerator(seed: Self.seed &+ UInt64(number) &+ 1 << 33)
         let sample = try Case(seed: generator.next(), steps: 200)
@@ -182,7 +182,7 @@ struct RandomQueryTests {
         }
     }
 
-    @Test("the stored bytes come out as they are, and the output is cut at the limit", arguments: 0..<10)
+    @Test("stored bytes are returned unchanged, and the result is cut at the limit", arguments: 0..<10)
     func rawAndLimit(_ number: Int) throws {
         var generator = SeededGenerator(seed: Self.seed &+ UInt64(number) &+ 1 << 34)
         let sample = try Case(seed: generator.next(), steps: 100)
@@ -197,7 +197,7 @@ struct RandomQueryTests {
         }
     }
 
-    /// Where an answer first differs from what was wanted.
+    /// The first difference between a result and the expected one.
     private static func difference(_ answer: [UInt8], _ wanted: [BruteForce.Line]) -> String {
         let lines = Array(answer.split(separator: 0x0a, omittingEmptySubsequences: false).dropLast())
         func shown(_ bytes: some Collection<UInt8>) -> String { String(decoding: bytes.prefix(120), as: UTF8.self) }

@@ -2,12 +2,12 @@ import TestSupport
 import LogModel
 import LogStore
 
-/// Fills a store with what real ones hold, at the places where readers go wrong.
+/// Fills a store with random contents, chosen to be difficult for readers.
 struct RandomStore {
     let sample: SampleStore
     let streams: [String]
     private var generator: SeededGenerator
-    /// With a small quota retention would otherwise take blocks out from between others, before they are sealed.
+    /// With a small quota retention could otherwise remove blocks between others, before they are sealed.
     private let sealsAtOnce: Bool
 
     static let words = [
@@ -59,7 +59,7 @@ struct RandomStore {
         case 977..<995:
             try sample.boot([.firmware, .kernel, .panic].randomElement(using: &generator)!, stream)
         default:
-            // A line that is longer than readers hold.
+            // A line longer than readers hold.
             let length = Int.random(in: 60_000...200_000, using: &generator)
             let end: [[UInt8]] = [[], [0x0a], [0x0d, 0x0a]]
             try sample.append([UInt8](repeating: UInt8(ascii: "x"), count: length), stream)
@@ -67,7 +67,7 @@ struct RandomStore {
         }
     }
 
-    /// Some lines, the first and the last of which may be parts.
+    /// Several lines, the first and the last of which may be parts.
     private mutating func text() -> [UInt8] {
         var text: [UInt8] = []
         for _ in 0..<Int.random(in: 1...8, using: &generator) {

@@ -6,7 +6,7 @@ import SystemIO
     import Glibc
 #endif
 
-/// A store in a folder of its own, written with the real writer and sealer; removed with the value.
+/// A store in a folder of its own, written with the real writer and sealer; removed with the object.
 final class SampleStore {
     let store: Store
     let sealer: Sealer
@@ -20,7 +20,7 @@ final class SampleStore {
         func monotonicMicroseconds() -> Int64 { 0 }
     }
 
-    /// `quota` of every VM in bytes; segments close at an eighth of it.
+    /// `quota` of every VM in bytes; segments are closed at an eighth of it.
     init(quota: Int = 100 << 20) throws {
         var template = Array("/tmp/guestlog-query-XXXXXX".utf8CString)
         let made = template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress!) != nil }
@@ -82,7 +82,7 @@ final class SampleStore {
         StreamID(vm: vms[vm].vm.directory, stream: StreamName(stream)!)
     }
 
-    /// Appends text at `now`, or `after` microseconds later than it.
+    /// Appends text at `now`, or `after` microseconds later.
     func append(_ text: String, _ stream: String = "console0", vm: Int = 0, after: Int64 = 0) throws {
         try append(Array(text.utf8), stream, vm: vm, after: after)
     }
@@ -108,7 +108,7 @@ final class SampleStore {
         try writer(stream, vm: vm).roll()
     }
 
-    /// Seals the pairs that were closed.
+    /// Seals the closed pairs.
     func seal(_ stream: String = "console0", vm: Int = 0) throws {
         for base in try writer(stream, vm: vm).takeClosedPairs() {
             try sealer.seal(base, of: id(stream, vm: vm))

@@ -5,9 +5,9 @@ import SystemIO
 import TestTraits
 import Testing
 
-/// A store that shows some VMs shows nothing of the others, by whichever call.
+/// A restricted store reveals nothing of other VMs, by any call.
 @Suite(.blocking) struct ScopedStoreTests {
-    @Test("a VM that is not shown has no streams, no text, no size and no properties of its own")
+    @Test("a hidden VM has no streams, no text, no size and no properties of its own")
     func hidden() throws {
         let sample = try SampleStore()
         try sample.add("web")
@@ -20,18 +20,18 @@ import Testing
         #expect(scoped.vm(in: other.vm) == nil)
         #expect(try scoped.streams(of: own.vm) == [own] && scoped.streams(of: other.vm).isEmpty)
         #expect(try scoped.reader(of: own).batch(at: .start) != nil)
-        // As of a VM that never was.
+        // As for a VM that never existed.
         #expect(try scoped.reader(of: other).batch(at: .start) == nil)
         #expect(throws: SystemError.self) { try scoped.reader(of: other).summaries() }
         #expect(try scoped.usage(of: own.vm) > 0 && scoped.usage(of: own) > 0)
         #expect(try scoped.usage(of: other.vm) == 0)
         #expect((try? scoped.usage(of: other)) ?? 0 == 0)
         #expect(scoped.folder(of: other) != sample.store.folder(of: other))
-        // Everything is shown where nothing was left out.
+        // An unrestricted store shows everything.
         #expect(try sample.store.reader(of: other).batch(at: .start) != nil)
     }
 
-    @Test("a VM whose facts are missing is shown and hidden as others are")
+    @Test("a VM whose facts are missing is shown and hidden like others")
     func withoutFacts() throws {
         let sample = try SampleStore()
         try sample.add("web")

@@ -45,10 +45,10 @@ struct SmallerQuestionsTests {
             message { _ = try VMLookup.resolve(word, in: sample.store, previousInstance: false) }
         }
         #expect(refusal("wbe") == "no VM named wbe; did you mean web?")
-        #expect(refusal("something else") == "no VM named something else; 'guestlog vms' lists those there are")
+        #expect(refusal("something else") == "no VM named something else; list the VMs with 'guestlog vms'")
         #expect(refusal("6f1c").hasPrefix("several UUIDs begin with 6f1c: db (6f1cffff-"))
-        #expect(refusal("6f1") == "no VM named 6f1; 'guestlog vms' lists those there are")
-        #expect(refusal("\u{1b}[2J") == "no VM named \u{fffd}[2J; 'guestlog vms' lists those there are")
+        #expect(refusal("6f1") == "no VM named 6f1; list the VMs with 'guestlog vms'")
+        #expect(refusal("\u{1b}[2J") == "no VM named \u{fffd}[2J; list the VMs with 'guestlog vms'")
     }
 
     @Test("canonically equivalent names are two VMs, each found by its own spelling")
@@ -64,7 +64,7 @@ struct SmallerQuestionsTests {
         }
     }
 
-    @Test("the same name again is the newer VM, and the older is the previous instance")
+    @Test("a reused name is the newer VM, and the older one is its previous instance")
     func instances() throws {
         let sample = try SampleStore()
         let old = try sample.add("web")
@@ -79,11 +79,11 @@ struct SmallerQuestionsTests {
         try sample.add("db")
         #expect(
             message { _ = try VMLookup.resolve("db", in: sample.store, previousInstance: true) }
-                == "there was no earlier VM named db"
+                == "there is no earlier VM named db"
         )
     }
 
-    @Test("the same name in two namespaces must be told apart")
+    @Test("the same name in two namespaces is ambiguous")
     func namespaces() throws {
         let sample = try SampleStore()
         try sample.add("web", namespace: "blue")
@@ -91,11 +91,11 @@ struct SmallerQuestionsTests {
         let refusal = message { _ = try VMLookup.resolve("web", in: sample.store, previousInstance: false) }
         #expect(
             refusal
-                == "web could be several VMs: blue/web (blue.web), green/web (green.web); name one by UUID or folder"
+                == "web is ambiguous: blue/web (blue.web), green/web (green.web); use the UUID or the folder"
         )
     }
 
-    @Test("to be done something to, one of several VMs of a name must be told from the others")
+    @Test("for an operation, one of several VMs with a name must be identified")
     func exactly() throws {
         let sample = try SampleStore()
         try sample.add("web", uuid: "6f1cffff-0000-4000-8000-000000000001")
@@ -103,11 +103,11 @@ struct SmallerQuestionsTests {
         let new = try sample.add("web", uuid: "6f1cffff-0000-4000-8000-000000000002")
         #expect(try VMLookup.resolve("web", in: sample.store, previousInstance: false) == new)
         let refusal = message { _ = try VMLookup.resolveExactly("web", in: sample.store) }
-        #expect(refusal.hasPrefix("web could be several VMs: "))
+        #expect(refusal.hasPrefix("web is ambiguous: "))
         #expect(try VMLookup.resolveExactly(new.directory, in: sample.store) == new)
     }
 
-    @Test("boots say when and how they began and ended")
+    @Test("boots have their times and events of begin and end")
     func boots() throws {
         let sample = try SampleStore()
         let vm = try sample.add("a")
@@ -132,13 +132,13 @@ struct SmallerQuestionsTests {
         #expect(boots.map(\.bytes) == [19, 7, 6])
         #expect(boots.map(\.number) == [1, 2, 3])
         let refusal = message { _ = try ask(sample) { $0.boot = -3 } }
-        #expect(refusal == "a has no boot -3: 3 are kept, -2 to 0 or 1 to 3; see 'guestlog boots'")
+        #expect(refusal == "a has no boot -3: 3 are stored, -2 to 0 or 1 to 3; see 'guestlog boots'")
         let report = VMReport(of: vm, in: sample.store)
         #expect(report.boots == 3 && report.textBytes == 38 && report.first == first && report.last == sample.now)
         #expect(report.streams.map(\.text) == ["console0", "kernel"])
     }
 
-    @Test("boots that said nothing have their own numbers in the log")
+    @Test("boots without output have their own numbers in the log")
     func silentBoots() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -161,7 +161,7 @@ struct SmallerQuestionsTests {
         #expect(lines.map(String.init) == expected)
     }
 
-    @Test("an empty answer says why")
+    @Test("an empty result has an explanation")
     func explanations() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -170,40 +170,40 @@ struct SmallerQuestionsTests {
             while try query.next() != nil {}
             return query.explanation()
         }
-        #expect(try why { _ in } == "the log of a is empty: the guest has said nothing yet")
+        #expect(try why { _ in } == "the log of a is empty: the guest has printed nothing yet")
         let start = sample.now
         try sample.append("hello\n")
         #expect(try why { _ in } == nil)
         #expect(try why { $0.pattern = try? Pattern("bye") } == "no line matches 'bye'")
         #expect(try why { $0.severity = .error } == "no line is err or worse")
-        #expect(try why { $0.tail = 0 } == "nothing was asked for")
+        #expect(try why { $0.tail = 0 } == "nothing was requested")
         let late = try why { $0.since = start.advanced(byMicroseconds: 3_600_000_000) }
         #expect(late?.hasPrefix("nothing since ") == true && late?.contains("; this log spans ") == true)
         let early = try why { $0.until = start.advanced(byMicroseconds: -3_600_000_000) }
         #expect(early?.hasPrefix("nothing until ") == true)
     }
 
-    @Test("a cursor that is none, damaged, or of another VM is refused with a remedy")
+    @Test("a cursor that is malformed, damaged, or of another VM is refused with a remedy")
     func cursors() throws {
         let sample = try SampleStore()
         try sample.add("a")
         try sample.append("hello\n")
         func refusal(_ cursor: String) -> String { message { _ = try ask(sample) { $0.cursor = cursor } } }
-        #expect(refusal("4096").hasPrefix("'4096' is no cursor; take one as an earlier answer gave it"))
+        #expect(refusal("4096").hasPrefix("'4096' is not a cursor; use one from an earlier result"))
         #expect(refusal("v2:x").hasPrefix("cursor 'v2:x' was made by a newer guestlog"))
         #expect(refusal("v1:a/console0=x").hasPrefix("cursor 'v1:a/console0=x' is damaged"))
-        #expect(refusal("v1:b/console0=1.0").hasPrefix("the cursor is of another VM, in folder b"))
+        #expect(refusal("v1:b/console0=1.0").hasPrefix("the cursor belongs to another VM, in folder b"))
         #expect(refusal("v1:a/console0=1.0") == "")
         let query = try ask(sample) { _ in }
         while try query.next() != nil {}
         #expect(query.cursor == "v1:a/console0=6.0")
         #expect(
             message { _ = try ask(sample) { $0.streams = [StreamName("nope")!] } }
-                == "a has no stream nope; there is console0"
+                == "a has no stream nope; the streams are console0"
         )
     }
 
-    @Test("a cursor's word means the same cursor", arguments: 0..<20)
+    @Test("a cursor's word gives the same cursor", arguments: 0..<20)
     func cursorRoundTrip(_ number: Int) throws {
         var generator = SeededGenerator(seed: UInt64(number))
         var cursor = QueryCursor()
@@ -220,7 +220,7 @@ struct SmallerQuestionsTests {
         #expect(try QueryCursor(cursor.text) == cursor)
     }
 
-    @Test("waiting finds a line in whatever pieces it comes, and a prompt without an end")
+    @Test("waiting finds a line that arrives in pieces, and a prompt without a line's end")
     func waiting() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -255,7 +255,7 @@ struct SmallerQuestionsTests {
         #expect(match?.offset == 40)
     }
 
-    @Test("an answer says where matching was given up, and does not claim that nothing matches")
+    @Test("a result reports where matching was given up, and does not claim that nothing matches")
     func abandoned() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -271,26 +271,26 @@ struct SmallerQuestionsTests {
         #expect(try explanation(Pattern("a$")) == nil)
     }
 
-    @Test("a bounded pattern that takes too long for the text is given up for good, and the answer ends with that")
+    @Test("a bounded pattern that takes too long is given up for good, and the result ends with that error")
     func tooCostly() throws {
         let sample = try SampleStore()
         try sample.add("a")
-        // Each of these takes milliseconds, with no match given up: together they are far beyond the budget.
+        // Each of these takes milliseconds, and no match is given up: together they are far beyond the budget.
         let line = String(repeating: "a", count: 60) + "!\n"
         try sample.append(String(repeating: line, count: 3000))
         let bounded = try Pattern("(?:a?){14}(?:a?){14}[bc]", isBounded: true)
         let question = try ask(sample) { $0.pattern = bounded }
         let error = #expect(throws: QueryError.self) { while try question.next() != nil {} }
-        #expect(error?.code == .tooCostly && error?.message.contains("too many ways") == true)
+        #expect(error?.code == .tooCostly && error?.message.contains("takes too long") == true)
         #expect(bounded.isExhausted)
-        // What is cheap for its length is not given up, however long the text is.
+        // A pattern that is cheap for the length of the text is not given up, however long the text is.
         let cheap = try Pattern("a+[bc]?!", isBounded: true)
         let whole = try ask(sample) { $0.pattern = cheap }
         while try whole.next() != nil {}
         #expect(whole.matchedAny && !cheap.isExhausted)
     }
 
-    @Test("a read that nobody waits for any more ends before its next block or its next lines")
+    @Test("an abandoned read ends before its next block or its next lines")
     func cancelled() throws {
         let sample = try SampleStore()
         try sample.add("a")
@@ -307,7 +307,7 @@ struct SmallerQuestionsTests {
         #expect(try question.next() != nil)
         turn.cancel()
         #expect(throws: ReadTurn.Cancelled.self) { while try question.next() != nil {} }
-        // To find the last lines takes one long read, which ends as well.
+        // Finding the last lines is one long read, which ends as well.
         var selection = Selection()
         selection.tail = 5
         selection.pattern = try Pattern("needle")
@@ -323,7 +323,7 @@ struct SmallerQuestionsTests {
         }
     }
 
-    @Test("an answer read in many short turns is the same as one read at once")
+    @Test("a result read in many short turns is the same as one read at once")
     func turns() throws {
         let sample = try SampleStore()
         try sample.add("a")

@@ -22,7 +22,7 @@ struct TimeWordsTests {
     private static let now = utc(2026, 11, 20, 16, 0, 5)
 
     @Test(
-        "every word that is promised is understood",
+        "every documented form is accepted",
         arguments: [
             ("now", now), (" now ", now), ("10m", utc(2026, 11, 20, 15, 50, 5)),
             ("-10m", utc(2026, 11, 20, 15, 50, 5)), ("10 min ago", utc(2026, 11, 20, 15, 50, 5)),
@@ -47,7 +47,7 @@ struct TimeWordsTests {
     }
 
     @Test(
-        "anything else is refused with what may be written instead",
+        "other words are refused with a list of accepted forms",
         arguments: [
             "", " ", "10", "10x", "m", "-", "+", "--10m", "-10m ago", "1.h", "ago", "2026", "2026-13-01", "2026-02-30",
             "2026-11-20T", "2026-11-20 24:00", "2026-11-20 17", "2026-11-20 17:60",
@@ -66,7 +66,7 @@ struct TimeWordsTests {
         #expect(error?.description.contains("2h30m") == true)
     }
 
-    @Test("days are counted on the calendar, not in 24 hours")
+    @Test("days are calendar days, not 24 hours")
     func daysAroundAChange() throws {
         let afterSpring = utc(2026, 3, 30, 10)
         #expect(try TimeWords.parse("yesterday", now: afterSpring, zone: berlin) == utc(2026, 3, 28, 23))
@@ -75,13 +75,13 @@ struct TimeWordsTests {
         #expect(try TimeWords.parse("yesterday", now: newYear, zone: .utc) == utc(2025, 12, 31))
     }
 
-    @Test("a time shown twice is the first of the two, a time skipped is read by the old clock")
+    @Test("a repeated time is the first of the two, a skipped time is read with the old offset")
     func foldAndGap() throws {
         #expect(try TimeWords.parse("2026-10-25 02:30", now: Self.now, zone: berlin) == utc(2026, 10, 25, 0, 30))
         #expect(try TimeWords.parse("2026-03-29 02:30", now: Self.now, zone: berlin) == utc(2026, 3, 29, 1, 30))
     }
 
-    @Test("the ends of time do no harm")
+    @Test("times at the ends of the range are handled")
     func extremes() throws {
         for now in [Timestamp.distantPast, .distantFuture] {
             for word in ["now", "today", "yesterday", "10m", "+10m", "17:00"] {
@@ -95,13 +95,13 @@ struct TimeWordsTests {
 
 @Suite("Local time", .blocking)
 struct LocalTimeTests {
-    @Test("what the clocks show leads back to the moment, all year round, in any zone")
+    @Test("a local time leads back to its moment, all year round, in any zone")
     func roundTrip() {
         for zone in [berlin, .system, .utc] {
             var moment = utc(2026, 1, 1)
             while moment < utc(2027, 1, 1) {
                 let back = zone.timestamp(of: zone.civil(at: moment))
-                // Within the hour that clocks show twice the earlier reading is meant.
+                // Within the repeated hour the earlier reading applies.
                 let isRepeated = zone.offset(at: back) != zone.offset(at: moment)
                 #expect(back == moment || (isRepeated && zone.civil(at: back) == zone.civil(at: moment)))
                 moment = moment.advanced(bySeconds: 1800)
@@ -132,7 +132,7 @@ struct LocalTimeTests {
         #expect(String(decoding: out, as: UTF8.self) == "Nov 02 17:00:05")
     }
 
-    @Test("what is written is understood again")
+    @Test("written times are parsed again")
     func writtenIsRead() throws {
         var writer = LocalTimeWriter(zone: berlin)
         var moment = utc(2026, 1, 1).advanced(byMicroseconds: 1)
@@ -173,7 +173,7 @@ struct QuantitiesTests {
     }
 
     @Test(
-        "what is neither is refused and named",
+        "other words are refused and named",
         arguments: ["", "x", "-1", "1.5", "1..5G", "10Q", "1G1", "8388608T", "9999999999999999999", "1 0"]
     )
     func refused(_ word: String) {
@@ -181,7 +181,7 @@ struct QuantitiesTests {
         #expect(throws: WordError.self) { try Quantities.parseDuration(word) }
     }
 
-    @Test("a time beyond what dates are written for is the nearest that is, and every moment has a date")
+    @Test("a time outside the range of dates is clamped, and every moment has a date")
     func farAway() throws {
         let now = Timestamp(microseconds: 1_763_658_005_000_000)
         for word in ["@-9223372036855", "@9223372036855", "@-999999999999999999", "15250w ago", "+15250w"] {

@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(
-        "files end at a line's end, none is larger than its limit, and together they are the end of what was written",
+        "files end at a line's end, none exceeds its limit, and together they are the end of what was written",
         arguments: [1, 13, 80, 4096, 65_536],
         [8192, 28_123]
     )
@@ -72,7 +72,10 @@ import Testing
         #expect(contents(path + ".0") != nil)
     }
 
-    @Test("without backups only the live file stays, and fewer than none are none", arguments: [0, -1, Int.min])
+    @Test(
+        "without backups only the live file stays, and a negative number counts as none",
+        arguments: [0, -1, Int.min]
+    )
     func noBackups(backups: Int) throws {
         let folder = TemporaryFolder()
         let path = folder.path + "/console.log"
@@ -105,7 +108,7 @@ import Testing
         }
     }
 
-    @Test("below the trusted folder no link is followed, neither when the file is opened nor when it is rotated")
+    @Test("below the trusted folder no link is followed, neither at opening nor at rotation")
     func linkedFolder() throws {
         let folder = TemporaryFolder()
         let elsewhere = TemporaryFolder()
@@ -125,7 +128,7 @@ import Testing
         let error = #expect(throws: SystemError.self) { try append(own) }
         #expect(error?.code == ELOOP)
         #expect(contents(elsewhere.path + "/x.log") == nil && contents(elsewhere.path + "/x.log.0") == nil)
-        // Where all of the path is the administrator's.
+        // With the whole path belonging to the administrator.
         try append(writer(folder.path + "/tenant/x.log", trusted: nil))
         #expect(contents(elsewhere.path + "/x.log") == line)
     }

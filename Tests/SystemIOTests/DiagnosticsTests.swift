@@ -7,18 +7,18 @@ import Testing
 @testable import SystemIO
 
 @Suite(.blocking) struct DiagnosticsTests {
-    @Test("what the daemon says again and again is written once, with a count")
+    @Test("a repeated message is written once, with a count")
     func repeats() {
         let said = Mutex<[String]>([])
         let diagnostics = Diagnostics { _, message in said.withLock { $0.append(message) } }
         for _ in 0..<100 {
             diagnostics.log(.error, "the disk is full")
         }
-        diagnostics.log(.debug, "not heard")
+        diagnostics.log(.debug, "not logged")
         #expect(said.withLock { $0 } == ["the disk is full"])
     }
 
-    @Test("a name with a line's end in it does not begin a message of its own")
+    @Test("a name with a line feed does not begin a message of its own")
     func escapes() {
         let said = Mutex<[String]>([])
         let diagnostics = Diagnostics { _, message in said.withLock { $0.append(message) } }
@@ -26,7 +26,7 @@ import Testing
         #expect(said.withLock { $0 } == ["console a\\u{a}<0>b\\u{1b}[2J\\u{9b}é: gone"])
     }
 
-    @Test("nobody waits for a reader that has stopped; when it goes on, it is told how much it missed")
+    @Test("logging does not wait for a stopped reader, which later gets the number of lost messages")
     func neverBlocks() throws {
         let pipe = try Descriptor.pipe()
         let output = MessageOutput(to: pipe.second.raw)
@@ -38,11 +38,11 @@ import Testing
         var buffer = [UInt8](repeating: 0, count: 2 * capacity)
         let written = read(pipe.first.raw, &buffer, buffer.count)
         #expect(written > 0 && written <= capacity)
-        output.write(.notice, "heard again")
+        output.write(.notice, "read again")
         let count = read(pipe.first.raw, &buffer, buffer.count)
         let lines = String(decoding: buffer[..<max(0, count)], as: UTF8.self).split(separator: "\n")
         #expect(lines.count == 2)
         #expect(lines.first?.contains("messages before this one were lost") == true)
-        #expect(lines.last?.hasSuffix("heard again") == true)
+        #expect(lines.last?.hasSuffix("read again") == true)
     }
 }

@@ -10,7 +10,7 @@ private final class Recorder: EventHandler {
 }
 
 @Suite(.blocking) struct EventLoopTests {
-    @Test("a job posted from another thread runs on the loop's, and perform returns what it returns")
+    @Test("a job posted from another thread runs on the loop's, and perform returns its result")
     func posts() throws {
         let loop = try EventLoop()
         let thread = try WorkerThread(name: "loop") { loop.run() }
@@ -20,7 +20,7 @@ private final class Recorder: EventHandler {
         thread.join()
     }
 
-    @Test("timers fire in the order of their time, and a cancelled one does not")
+    @Test("timers fire in order of their times, and a cancelled one does not")
     func timers() throws {
         let loop = try EventLoop()
         var fired: [Int] = []
@@ -35,7 +35,7 @@ private final class Recorder: EventHandler {
         #expect(fired == [1, 3])
     }
 
-    @Test("a handler that removes another in the same turn keeps it from being told")
+    @Test("a handler that is removed by another in the same turn is not called")
     func removalWithinATurn() throws {
         let loop = try EventLoop()
         let first = try Descriptor.socketPair()
@@ -59,7 +59,7 @@ private final class Recorder: EventHandler {
         #expect(told.count == 1)
     }
 
-    @Test("a listening socket takes a dead one's place, never a living one's, and reaches paths longer than sun_path")
+    @Test("a listening socket replaces a dead one, never a live one, and paths may be longer than sun_path")
     func sockets() throws {
         let folder = TemporaryFolder()
         mkdir(folder.path + "/" + String(repeating: "x", count: 120), 0o700)

@@ -25,7 +25,7 @@ import Testing
         return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
     }
 
-    @Test("links are followed in the trusted part of a path, and refused below it, wherever they lead")
+    @Test("links are followed in the trusted part of a path, and refused below it, whatever their target")
     func links() throws {
         make("real", "real/a", "real/a/b")
         symlink("real", folder.path + "/alias")
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test("a directory that was opened stays what it is when its path leads elsewhere")
+    @Test("an opened directory stays the same when its path leads elsewhere")
     func held() throws {
         make("a", "b")
         let directory = try DirectoryHandle(folder.path + "/a")
@@ -62,7 +62,7 @@ import Testing
         #expect(directory.attributes(of: "new") == nil)
     }
 
-    @Test("what was looked at is what is opened, though something else has its path by then")
+    @Test("the file that was checked is the one that is opened, although another has its path by then")
     func handle() throws {
         try put("first", at: "file")
         let file = try PathHandle(folder.path + "/file", trusted: folder.path)
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    @Test("pseudo-terminals are told from other devices, /dev/ptmx and /dev/pts/ptmx among them")
+    @Test("pseudo-terminals are distinguished from other devices, such as /dev/ptmx and /dev/pts/ptmx")
     func terminals() throws {
         var name = [CChar](repeating: 0, count: 128)
         let master = Descriptor(owning: gl_open_terminal(&name, name.count))

@@ -8,7 +8,7 @@ import Testing
 @Suite(.blocking) struct ProgramImageTests {
     private let folder = TemporaryFolder()
 
-    /// A file that may be executed and holds `bytes`.
+    /// An executable file with the contents `bytes`.
     private func program(_ bytes: [UInt8]) -> String {
         let path = folder.path + "/program"
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o755)
@@ -17,13 +17,13 @@ import Testing
         return path
     }
 
-    @Test("a program that runs tells its version")
+    @Test("a program that runs returns its version")
     func version() throws {
         let path = program(Array("#!/bin/sh\necho \"$1 1.2\"\n".utf8))
         #expect(try ProgramImage.version(of: path) == "--version 1.2\n")
     }
 
-    @Test("a program that cannot take over is told from one that can")
+    @Test("a program that cannot take over is detected")
     func unusable() throws {
         #expect(throws: SystemError.self) { try ProgramImage.version(of: folder.path + "/absent") }
         for bytes in [Array("#!/bin/sh\nexit 1\n".utf8), Array("\u{7f}ELF, cut off".utf8), Array("garbage\n".utf8), []]
@@ -43,7 +43,7 @@ import Testing
         #expect(String(decoding: outcome.output, as: UTF8.self) == "SigBlk:\t0000000000000000\n")
     }
 
-    @Test("a child that does not end is ended")
+    @Test("a child that does not end is killed")
     func limit() throws {
         #expect(throws: SystemError("run", "/bin/sleep", code: ETIMEDOUT)) {
             try ChildCommand.run(["/bin/sleep", "1000"], limit: 1)

@@ -9,7 +9,7 @@ import Testing
     private let folder = TemporaryFolder()
     private var path: String { folder.path + "/lease" }
 
-    @Test("a lease is free when the thread that held it has ended, though it never gave it back")
+    @Test("a lease is free when the thread that held it has ended without releasing it")
     func ended() throws {
         let lease = try ThreadLease(creating: path)
         let other = try ThreadLease(opening: path)
@@ -27,7 +27,7 @@ import Testing
         #expect(lease.isFree)
     }
 
-    @Test("a lease that was given back can be held again")
+    @Test("a released lease can be acquired again")
     func givenBack() throws {
         let lease = try ThreadLease(creating: path)
         lease.acquire()

@@ -5,11 +5,11 @@ import SystemIO
 
 /// The host's file system with faults: calls that fail, hang, or are the process's last.
 public final class FaultyFileSystem: FileSystem {
-    /// What happens to calls that change something.
+    /// The effect of calls that change something.
     public enum Mode: Sendable {
-        /// They work.
+        /// They succeed.
         case healthy
-        /// They fail with this errno; a write puts half of its bytes down first.
+        /// They fail with this errno; a write stores half of its bytes first.
         case failing(Int32)
         /// They wait until the mode changes.
         case hanging
@@ -20,13 +20,12 @@ public final class FaultyFileSystem: FileSystem {
     private let calls = Atomic<Int>(0)
     private let fatalCall: Int?
 
-    /// A file system that works; at the `fatalCall`th changing call, counted from 1, the process kills itself half-way
-    /// through it.
+    /// A file system without faults; at the `fatalCall`th changing call, counted from 1, the process kills itself in
+    /// the middle of the call.
     public init(fatalCall: Int? = nil) {
         self.fatalCall = fatalCall
     }
 
-    /// Sets what happens from now on.
     public func set(_ new: Mode) {
         mode.withLock { $0 = new }
     }
@@ -76,7 +75,7 @@ public final class FaultyFileSystem: FileSystem {
     }
 
     public func truncate(_ file: FileID, to size: Int) throws(SystemError) {
-        // What was half written can be cut even on a full disk.
+        // A partial write can be cut even on a full disk.
         if case .failing(ENOSPC) = mode.withLock({ $0 }) {
             try real.truncate(file, to: size)
             return

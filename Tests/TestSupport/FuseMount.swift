@@ -1,12 +1,11 @@
 import Glibc
 import Synchronization
 
-/// A folder seen through a FUSE process (bindfs), which can be stopped: every call on it then hangs in the kernel.
+/// A folder seen through a FUSE process (bindfs), which can be stopped: every call on it then blocks in the kernel.
 public final class FuseMount: @unchecked Sendable {
     // Sendable because after `init` only the atomic flag and the thread's number change, the latter on the test's thread.
 
     private let own = TemporaryFolder()
-    /// Where it is mounted.
     public let folder = TemporaryFolder()
     private var process: pid_t = 0
     private let isThrottled = Atomic<Bool>(false)
@@ -15,14 +14,14 @@ public final class FuseMount: @unchecked Sendable {
     /// How long a throttled mount hangs, and how long it then works, in microseconds.
     private static let throttleInterval: UInt32 = 300_000
 
-    /// Whether this process may mount, and has what it takes.
+    /// Whether this process may mount, and has the required programs.
     public static var isPossible: Bool {
         geteuid() == 0 && access("/dev/fuse", R_OK | W_OK) == 0 && access("/usr/bin/bindfs", X_OK) == 0
     }
     /// Why a test is skipped where it is not possible.
     public static let requirement = "needs root, /dev/fuse and Debian's package bindfs"
 
-    /// Mounts `real`, or an empty folder, and waits until it is there.
+    /// Mounts `real`, or an empty folder, and waits until it is mounted.
     public init(of real: String? = nil) {
         let words = ["bindfs", "-f", real ?? own.path, folder.path]
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
@@ -40,13 +39,13 @@ public final class FuseMount: @unchecked Sendable {
         return UInt(status.st_dev)
     }
 
-    /// From now on every call on it hangs.
+    /// From now on every call on it blocks.
     public func hang() {
         endThrottle()
         kill(process, SIGSTOP)
     }
 
-    /// From now on calls work, those that hang too.
+    /// From now on calls succeed, blocked ones too.
     public func resume() {
         endThrottle()
         kill(process, SIGCONT)
@@ -87,7 +86,7 @@ public final class FuseMount: @unchecked Sendable {
         throttle = nil
     }
 
-    /// Ends the mount; to be called last, for files on it may still be open.
+    /// Unmounts; to be called last, because files on it may be open before.
     public func end() {
         resume()
         umount2(folder.path, Int32(MNT_DETACH))

@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// Lines that say which they are, so that a missing or a doubled one is seen.
+/// Numbered lines, in which missing and duplicated ones are detected.
 public enum NumberedLines {
     /// Line `number`, from 0: its number in ten digits, filler of a length that depends on it, LF.
     public static func line(_ number: Int) -> [UInt8] {
@@ -15,7 +15,7 @@ public enum NumberedLines {
         (0..<count).flatMap(line)
     }
 
-    /// Which whole lines `bytes` hold, in order; a piece of a line, torn by a loss, is passed over.
+    /// The numbers of whole lines in `bytes`, in order; parts of lines are skipped.
     public static func numbers(in bytes: [UInt8]) -> [Int] {
         bytes.split(separator: UInt8(ascii: "\n")).compactMap { piece in
             guard let number = Int(String(decoding: piece.prefix(10), as: UTF8.self)), piece.count >= 11 else {
@@ -26,7 +26,7 @@ public enum NumberedLines {
     }
 }
 
-/// A guest at the other end of a descriptor: writes numbered lines, a few at a time, until it is told to stop.
+/// A guest at the other end of a descriptor: writes numbered lines, a few at a time, until it is stopped.
 public final class TalkingGuest: @unchecked Sendable {
     // Sendable because the results are read only after the thread has been joined.
 
@@ -35,23 +35,21 @@ public final class TalkingGuest: @unchecked Sendable {
     private let limit: Int
     private let pace: UInt32
     private let isStopping = Atomic<Bool>(false)
-    /// The longest that one write had to wait, in microseconds.
+    /// The longest wait of a write, in microseconds.
     public private(set) var longestWrite: Int64 = 0
-    /// Lines written, all of them whole.
+    /// Number of whole lines written.
     public private(set) var lines = 0
-    /// Bytes written.
     public private(set) var bytes = 0
 
-    /// Lines written between two pauses.
     private static let linesAtOnce = 32
 
-    /// Begins to write to `descriptor`, which blocks and stays the caller's: at most `limit` lines, resting `pace`
+    /// Begins to write to `descriptor`, which blocks and belongs to the caller: at most `limit` lines, sleeping `pace`
     /// microseconds after each 32.
     public init(_ descriptor: Int32, limit: Int = .max, pace: UInt32 = 0) {
         self.descriptor = descriptor
         self.limit = limit
         self.pace = pace
-        // A reader that goes away ends the guest, not the tests.
+        // A reader that closes ends the guest, not the tests.
         signal(SIGPIPE, SIG_IGN)
         let start = Unmanaged.passRetained(self)
         pthread_create(
@@ -65,13 +63,13 @@ public final class TalkingGuest: @unchecked Sendable {
         )
     }
 
-    /// Has it end after the line in progress.
+    /// Ends it after the current line.
     public func stop() {
         isStopping.store(true, ordering: .relaxed)
     }
 
-    /// Waits until it has ended. How long it was kept waiting at most is printed, `what` before it, for who wants the
-    /// figure; a busy machine makes it worse, so no test depends on it.
+    /// Waits until it has ended, and prints its longest wait after `what`. A busy machine affects that number, so no
+    /// test depends on it.
     public func join(_ what: String) {
         pthread_join(thread, nil)
         print("longest blocked write, \(what): \(Double(longestWrite / 100) / 10) ms")

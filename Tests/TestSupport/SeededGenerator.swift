@@ -1,8 +1,7 @@
-/// Random numbers that can be had again: SplitMix64.
+/// A reproducible generator of random numbers: SplitMix64.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    /// The sequence that belongs to `seed`.
     public init(seed: UInt64) {
         state = seed
     }

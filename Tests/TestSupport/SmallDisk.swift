@@ -2,18 +2,15 @@ import Glibc
 
 /// A file system of a few megabytes, in memory, mounted for one test. Needs root.
 public final class SmallDisk {
-    /// Where it is.
     public let folder = TemporaryFolder()
-    /// Whether this process may mount.
     public static var isPossible: Bool { geteuid() == 0 }
 
-    /// An empty one.
     public init(megabytes: Int) {
         let code = mount("guestlog-test", folder.path, "tmpfs", 0, "size=\(megabytes)m")
         precondition(code == 0, "cannot mount: \(String(cString: strerror(errno)))")
     }
 
-    /// Takes what is left with a file, but for `kibibytes`. Others may write meanwhile.
+    /// Fills the disk with a file, except for `kibibytes`. Others may write meanwhile.
     public func fill(leaving kibibytes: Int) {
         let file = open(folder.path + "/filler", O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
         defer { close(file) }
@@ -26,7 +23,7 @@ public final class SmallDisk {
         precondition(isFilled, "the disk cannot be filled")
     }
 
-    /// Gives back what was taken.
+    /// Removes that file.
     public func clear() {
         unlink(folder.path + "/filler")
     }

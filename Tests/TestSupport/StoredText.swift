@@ -1,20 +1,17 @@
 import LogModel
 import LogStore
 
-/// Everything a stream holds now: its bytes, its gaps, its boots.
+/// The contents of a stream: its bytes, its gaps, its boots.
 public struct StoredText {
-    /// The bytes, in order.
     public var bytes: [UInt8] = []
-    /// The gaps marked.
     public var gaps: [GapDetail] = []
-    /// The boot events marked.
     public var boots: [BootDetail] = []
-    /// All markers, each with the place in `bytes` that it stands before.
+    /// All markers, each with the index in `bytes` that it precedes.
     public var markers: [(place: Int, detail: RecordDetail)] = []
-    /// Stretches without bytes that no marker explains.
+    /// Ranges without bytes that no marker explains.
     public var missing: [Batch.Missing] = []
 
-    /// Reads `stream` from `store`; nothing when it does not exist yet.
+    /// Reads `stream` from `store`; empty when it does not exist yet.
     public init(of stream: StreamID, in store: Store) throws {
         guard store.vm(in: stream.vm) != nil, try store.streams(of: stream.vm).contains(stream) else {
             return
@@ -37,6 +34,5 @@ public struct StoredText {
         }
     }
 
-    /// Bytes that the gaps count.
     public var lostBytes: Int { gaps.reduce(0) { $0 + Int($1.bytes ?? 0) } }
 }

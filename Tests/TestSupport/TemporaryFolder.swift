@@ -1,11 +1,9 @@
 import Glibc
 
-/// A folder of a test's own, removed with everything in it when the test lets go of it.
+/// A test's own folder, removed with its contents when the object is deinitialized.
 public final class TemporaryFolder: Sendable {
-    /// Its path.
     public let path: String
 
-    /// Makes one under the system's temporary folder, or under `parent`.
     public init(parent: String = "/tmp") {
         var template = Array((parent + "/guestlog-test-XXXXXX").utf8CString)
         guard let made = mkdtemp(&template) else {

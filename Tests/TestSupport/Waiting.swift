@@ -1,8 +1,8 @@
 import Glibc
 
-/// Waits until `condition` holds, looking every 2 ms; false when it does not within `seconds`.
+/// Waits until `condition` holds, checking every 2 ms; false when it does not within `seconds`.
 ///
-/// The limit is only there to end a broken test: nothing is asserted about how long it took.
+/// The limit only ends a broken test: nothing is asserted about the duration.
 public func eventually(within seconds: Double = 30, _ condition: () throws -> Bool) rethrows -> Bool {
     var start = timespec()
     clock_gettime(CLOCK_MONOTONIC, &start)
@@ -20,7 +20,7 @@ public func eventually(within seconds: Double = 30, _ condition: () throws -> Bo
     }
 }
 
-/// `eventually` in asynchronous code, whose threads others need meanwhile.
+/// `eventually` for asynchronous code, which must not block its threads.
 public func awaits(within seconds: Double = 60, _ condition: () async throws -> Bool) async rethrows -> Bool {
     let clock = ContinuousClock()
     let end = clock.now + .seconds(seconds)

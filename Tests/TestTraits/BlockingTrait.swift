@@ -2,10 +2,10 @@ import Synchronization
 import SystemIO
 import Testing
 
-/// Runs tests that block or compute for long on threads of their own, not on the threads of Swift's concurrency.
+/// Runs tests that block or compute for long on threads of their own, not on Swift's cooperative threads.
 ///
-/// Of those there is one a core. Two tests that wait for a disk would take all of them on a small machine, and the
-/// servers of the asynchronous tests would answer nobody for minutes.
+/// There is one cooperative thread per core. Two tests that wait for a disk would occupy all of them on a small
+/// machine, and the servers of the asynchronous tests would not respond for minutes.
 public struct BlockingTrait: SuiteTrait, TestTrait, TestScoping {
     public var isRecursive: Bool { true }
 
@@ -28,7 +28,7 @@ private final class BlockingExecutor: TaskExecutor {
     static let shared = BlockingExecutor()
 
     private let jobs = Mutex<[UnownedJob]>([])
-    /// Signalled once a job.
+    /// Signalled once per job.
     private let hasJob = OneShot()
 
     private init() {

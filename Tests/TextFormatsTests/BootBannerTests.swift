@@ -11,7 +11,7 @@ struct BootBannerTests {
     }
 
     @Test(
-        "real first and last words of machines are known",
+        "real banners of machines are recognized",
         arguments: [
             ("\u{1b}c\u{1b}[?7l\u{1b}[2J\u{1b}[0mSeaBIOS (version rel-1.14.0-0-g155821a)\r\n", .firmware(.seaBIOS)),
             ("SeaBIOS (version 1.16.3-debian-1.16.3-2)\n", .firmware(.seaBIOS)),
@@ -50,7 +50,7 @@ struct BootBannerTests {
     }
 
     @Test(
-        "lines that only resemble them are not taken for them",
+        "similar lines are not recognized",
         arguments: [
             "", "\n", "\r\n", "[", "<", "<5>", "[    0.000000]", "[    0.000000] ", "\u{1b}", "\u{1b}[", "\u{1b}]",
             "Linux version 6.1.0 (root@host)\n", "[   77.000000] Linux version 6.1.0\n",
@@ -66,13 +66,13 @@ struct BootBannerTests {
         #expect(banner(line) == nil)
     }
 
-    @Test("nothing behind the look-ahead is read")
+    @Test("nothing after the look-ahead is read")
     func bounded() {
         let noise = String(repeating: "\r", count: BootBanner.lookAhead)
         #expect(banner(noise + "SeaBIOS (version 1)") == nil)
     }
 
-    @Test("no bytes whatever harm it, and the look-ahead alone gives the same answer")
+    @Test("no bytes cause a crash, and the look-ahead alone gives the same result")
     func fuzz() {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SeededGenerator(seed: seed)

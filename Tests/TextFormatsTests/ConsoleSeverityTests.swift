@@ -12,7 +12,7 @@ struct ConsoleSeverityTests {
     }
 
     @Test(
-        "a line that says how serious it is is believed",
+        "a line's own severity is recognized",
         arguments: [
             ("<3>[    1.000000] ata1: failed\n", .error), ("<0>Kernel panic - not syncing\n", .emergency),
             ("<34>Oct 11 22:14:15 mymachine su: failed\n", .critical), ("<191>x", .debug),
@@ -33,7 +33,7 @@ struct ConsoleSeverityTests {
     }
 
     @Test(
-        "a line that does not say is not guessed at",
+        "a line without a severity has none",
         arguments: [
             "", "\n", "<", "<>", "<1234>x", "[", "[]", "[FAILED", "[    1.000000] usb 1-1: error -71\n", "error in x\n",
             "errors: 3\n", "sublevel=error", "level=", "level=3", "level", "=error", ":", "[  nope  ] x", "Info ok",
@@ -43,7 +43,7 @@ struct ConsoleSeverityTests {
         #expect(severity(line) == nil)
     }
 
-    @Test("no bytes whatever harm it")
+    @Test("no bytes cause a crash")
     func fuzz() {
         var generator = SeededGenerator(seed: .random(in: 0...UInt64.max))
         let pieces = ["[", "]", "<", ">", "level", "=", ":", "\"", "error", "FAILED", " ", "\u{1b}[1m"]

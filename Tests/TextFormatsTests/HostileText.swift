@@ -1,6 +1,6 @@
 import TestSupport
 
-/// Random guest output made of what breaks terminals and those who write for them.
+/// Random guest output with sequences that break terminals and programs.
 enum HostileText {
     static let fragments: [[UInt8]] = [
         Array("plain text ".utf8), Array("0123456789abcdef0123456789".utf8), Array("\\".utf8), Array("\\x1b".utf8),
@@ -21,8 +21,8 @@ enum HostileText {
         Array("\u{1b}[".utf8) + Array(repeating: UInt8(ascii: "1"), count: 32) + Array("m".utf8),
     ]
 
-    /// A text of up to 24 pieces: fragments, bytes of any value, or bytes of a few values that escape sequences and
-    /// line ends are made of.
+    /// A text of up to 24 pieces: fragments, bytes of any value, or bytes of the few values in escape sequences and
+    /// line ends.
     static func make(using generator: inout SeededGenerator) -> [UInt8] {
         let alphabet = Array("\u{1b}[0;:9m\r\n\\xu{}".utf8) + [0xc2, 0x80, 0x9b, 0xe2, 0xae]
         var text: [UInt8] = []

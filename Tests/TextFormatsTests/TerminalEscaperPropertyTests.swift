@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The terminal escaper, over hostile text", .blocking)
 struct TerminalEscaperPropertyTests {
-    /// A new seed for every run; a failure names it.
+    /// A new seed for every run; a failure prints it.
     private let seed = UInt64.random(in: 0...UInt64.max)
     private static let inputs = 25_000
 
@@ -22,7 +22,7 @@ struct TerminalEscaperPropertyTests {
         }
     }
 
-    @Test("the output is well-formed UTF-8 that no terminal acts on, colour apart")
+    @Test("the output is well-formed UTF-8 that a terminal does not act on, except for colours")
     func outputIsSafe() {
         forEachInput { text, _ in
             for color in [false, true] {
@@ -37,7 +37,7 @@ struct TerminalEscaperPropertyTests {
         }
     }
 
-    @Test("what was escaped exactly comes back byte for byte")
+    @Test("exactly escaped bytes are restored by unescaping")
     func exactRoundTrip() {
         forEachInput { text, _ in
             TerminalEscaper.unescape(TerminalEscaper.escape(text, style: .exact)) == text
@@ -45,14 +45,14 @@ struct TerminalEscaperPropertyTests {
         }
     }
 
-    @Test("what is shown without colour is the text less its line-end CRs and its colours")
+    @Test("output without colour is the text without its line-end CRs and its colours")
     func displayRoundTrip() {
         forEachInput { text, _ in
             guard let back = TerminalEscaper.unescape(TerminalEscaper.escape(text, style: .display(color: false)))
             else {
                 return false
             }
-            // Every byte dropped was part of an SGR sequence or a CR, so what is left is a subsequence.
+            // Every dropped byte was part of an SGR sequence or a CR, so the rest is a subsequence.
             var left = back[...]
             for byte in text where byte == left.first {
                 left.removeFirst()
@@ -74,7 +74,7 @@ struct TerminalEscaperPropertyTests {
         }
     }
 
-    @Test("it does not matter where the input is cut")
+    @Test("the output does not depend on where the input is divided")
     func cutsAreInvisible() {
         forEachInput { text, generator in
             for style in [TerminalEscaper.Style.display(color: true), .display(color: false), .exact, .field] {
@@ -95,7 +95,7 @@ struct TerminalEscaperPropertyTests {
         }
     }
 
-    @Test("every code point alone is either shown as it is or as its hazard's spelling")
+    @Test("every code point alone is shown either unchanged or as its escape")
     func everyCodePoint() {
         for value in UInt32(0)...0x10ffff {
             guard let scalar = Unicode.Scalar(value) else {
@@ -110,7 +110,7 @@ struct TerminalEscaperPropertyTests {
         }
     }
 
-    @Test("what Unicode calls ignorable, a control or a noncharacter is a hazard, but for two variation selectors")
+    @Test("ignorables, controls and noncharacters of Unicode are hazards, except for two variation selectors")
     func hazardsFollowUnicode() {
         for value in UInt32(0)...0x10ffff {
             guard let scalar = Unicode.Scalar(value) else {
@@ -121,7 +121,7 @@ struct TerminalEscaperPropertyTests {
             let control = properties.generalCategory == .control
             let separator = [.lineSeparator, .paragraphSeparator].contains(properties.generalCategory)
             let wanted = ignorable || control || separator || properties.isNoncharacterCodePoint
-            // The annotation marks (U+FFF9–FFFB) hide text though Unicode says otherwise.
+            // The annotation marks (U+FFF9–FFFB) hide text, contrary to Unicode.
             if [0xfe0e, 0xfe0f, 0xfff9, 0xfffa, 0xfffb].contains(value) {
                 continue
             }

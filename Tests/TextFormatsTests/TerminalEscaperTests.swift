@@ -17,7 +17,7 @@ struct TerminalEscaperTests {
         String(decoding: TerminalEscaper.escape(text.utf8, style: .exact), as: UTF8.self)
     }
 
-    /// What common tools were seen to let through or to blank a whole line for.
+    /// Sequences that common tools pass unescaped, or hide a whole line for.
     static let payloads: [(payload: [UInt8], color: String, noColor: String)] = [
         (Array("\u{1b}[31mred\n".utf8), "\u{1b}[31mred\u{1b}[0m\n", "red\n"),
         (Array("\u{1b}[2Jx".utf8), #"\x1b[2Jx"#, #"\x1b[2Jx"#),
@@ -41,7 +41,7 @@ struct TerminalEscaperTests {
         ([0xed, 0xba, 0xad], #"\xed\xba\xad"#, #"\xed\xba\xad"#),
     ]
 
-    @Test("what other tools pass raw is shown as text", arguments: payloads.indices)
+    @Test("sequences that other tools pass unescaped are shown as text", arguments: payloads.indices)
     func payload(_ index: Int) {
         let (payload, color, noColor) = Self.payloads[index]
         #expect(shown(payload, color: true) == color)
@@ -51,7 +51,7 @@ struct TerminalEscaperTests {
         #expect(TerminalEscaper.unescape(exact) == payload)
     }
 
-    @Test("text of any script, spaces, tabs and emoji pass as they are")
+    @Test("text of any script, spaces, tabs and emoji are unchanged")
     func harmlessText() {
         let text = "Größe\t€ 系统 Ελλάδα עברית 🚀 ✔\u{fe0f} e\u{301} \u{a0}|\n"
         #expect(shown(text) == text)
@@ -63,7 +63,7 @@ struct TerminalEscaperTests {
         #expect(shown(#"C:\x1b"#) == #"C:\\x1b"#)
     }
 
-    @Test("CRs before an LF are the line's end, CRs at its start move nothing, others are shown")
+    @Test("CRs before an LF belong to the line's end, CRs at its start have no effect, others are shown")
     func carriageReturns() {
         #expect(shown("a\r\nb\r\r\nc\n\r") == "a\nb\nc\n")
         #expect(shown("\r\r[ ok ]\n") == "[ ok ]\n")
@@ -73,7 +73,7 @@ struct TerminalEscaperTests {
         #expect(exact("a\r\n") == #"a\x0d"# + "\n")
     }
 
-    @Test("a flood of CRs is not remembered")
+    @Test("a flood of CRs is not buffered")
     func manyReturns() {
         let flood = [UInt8(ascii: "a")] + Array(repeating: 0x0d, count: 1000)
         var escaper = TerminalEscaper(style: .display(color: false))
@@ -92,7 +92,7 @@ struct TerminalEscaperTests {
         #expect(shown("\u{1b}[38;2;1;2;3ma", color: true) == "\u{1b}[38;2;1;2;3ma\u{1b}[0m")
     }
 
-    @Test("what only resembles a colour is shown")
+    @Test("invalid colour sequences are shown")
     func malformedColor() {
         let tooLong = "\u{1b}[" + String(repeating: "1", count: 33) + "m"
         for text in ["\u{1b}[?1m", "\u{1b}[>4;2m", "\u{1b}[1 m", "\u{1b}[31", "\u{1b}", "\u{1b}\u{1b}[1", tooLong] {
@@ -111,7 +111,7 @@ struct TerminalEscaperTests {
     }
 
     @Test(
-        "text no escaper makes is not unescaped",
+        "text that no escaper makes is not unescaped",
         arguments: [
             #"\"#, #"a\"#, #"\x"#, #"\x1"#, #"\x1B"#, #"\X1b"#, #"\x41"#, #"\x5c"#, #"\r"#, #"\u"#, #"\u{"#, #"\u{}"#,
             #"\u{202e"#, #"\u{0202e}"#, #"\u{202E}"#, #"\u{41}"#, #"\u{1b}"#, #"\u{d800}"#, #"\u{110000}"#,

@@ -2,12 +2,11 @@ import LogModel
 
 @testable import TextFormats
 
-/// The law of escaping: what comes out leads back to what went in, and to nothing else.
+/// The inverse of escaping: the output determines the input.
 extension TerminalEscaper {
-    /// The bytes that were escaped, or nil when `text` is nothing an escaper makes without colour.
-    ///
-    /// Only needed escapes in their one spelling are taken, and no raw control but LF and TAB: `\x41`, `\X1B`, `\r`,
-    /// a lone backslash and a raw ESC all give nil. Other raw bytes stand for themselves.
+    /// The bytes that were escaped, or nil when `text` is not the output of an escaper without colour.
+    /// Only necessary escapes in their one form are accepted, and no raw control but LF and TAB: `\x41`, `\X1B`, `\r`,
+    /// a lone backslash and a raw ESC all give nil. Other raw bytes are literal.
     static func unescape(_ text: some Sequence<UInt8>) -> [UInt8]? {
         let text = Array(text)
         var out: [UInt8] = []
@@ -52,7 +51,7 @@ extension TerminalEscaper {
     }
 
     private static func takeCodePoint(from rest: inout ArraySlice<UInt8>, into out: inout [UInt8]) -> Bool {
-        // At most six digits stand between the braces.
+        // At most six digits between the braces.
         guard rest.popFirst() == UInt8(ascii: "{"), rest.first != UInt8(ascii: "0"),
             let brace = rest.prefix(7).firstIndex(of: UInt8(ascii: "}"))
         else {
@@ -66,7 +65,7 @@ extension TerminalEscaper {
             value = value << 4 | UInt32(digit)
         }
         rest = rest[(brace + 1)...]
-        // Below U+0080 the spelling is `\xNN`.
+        // Below U+0080 the form is `\xNN`.
         guard value >= 0x80, let scalar = Unicode.Scalar(value), scalar.isTerminalHazard,
             let encoded = UTF8.encode(scalar)
         else {

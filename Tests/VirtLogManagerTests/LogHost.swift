@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 import VirtLogManager
 
-/// The log manager in this process, on a socket and a store in folders of its own.
+/// The log manager in this process, with a socket and a store in folders of its own.
 final class LogHost {
     let folder = TemporaryFolder()
     let fileSystem = FaultyFileSystem()
@@ -22,7 +22,7 @@ final class LogHost {
     var path: String { folder.path }
     var socket: String { path + "/sock" }
 
-    /// A host whose store belongs to `user`, if that is another.
+    /// A host whose store belongs to `user`, if that is given.
     init(
         limits: RotationLimits = RotationLimits(size: 4096, backups: 3),
         allowed: [String]? = nil,
@@ -53,7 +53,6 @@ final class LogHost {
         #expect(failure == nil)
     }
 
-    /// The server, which lives on the loop.
     private final class Serving: @unchecked Sendable {
         private var server: LogManagerServer?
 
@@ -83,20 +82,20 @@ final class LogHost {
         capture.stop()
     }
 
-    /// What is stored of a stream of the VM that `RawClient.owner` is.
+    /// The stored contents of a stream of the VM `RawClient.owner`.
     func stored(_ stream: String) throws -> StoredText {
         let name = try #require(StreamName(stream))
         return try StoredText(of: StreamID(vm: RawClient.uuid, stream: name), in: Store(root: path + "/store"))
     }
 }
 
-/// A client that speaks in bytes.
+/// A client that sends raw bytes.
 final class RawClient {
     private let socket: Descriptor
     private var serial: UInt32 = 0
 
     static let uuid = "11112222-3333-4444-5555-666677778888"
-    /// Driver `qemu`, that UUID, the name `tiny`, as they stand in a call.
+    /// Driver `qemu`, that UUID, the name `tiny`, as encoded in a call.
     static let owner: [UInt8] =
         words(4) + Array("qemu".utf8)
         + [0x11, 0x11, 0x22, 0x22, 0x33, 0x33, 0x44, 0x44, 0x55, 0x55, 0x66, 0x66, 0x77, 0x77, 0x88, 0x88]
@@ -107,7 +106,6 @@ final class RawClient {
         try socket.setNonBlocking(false)
     }
 
-    /// 32-bit words, the high byte first.
     static func words(_ values: UInt32...) -> [UInt8] {
         values.flatMap { value in withUnsafeBytes(of: value.bigEndian) { Array($0) } }
     }
@@ -124,14 +122,14 @@ final class RawClient {
         #expect(bytes.withUnsafeBytes { write(socket.raw, $0.baseAddress, $0.count) } == bytes.count)
     }
 
-    /// Sends a call of ours, with the next serial.
+    /// Sends a call, with the next serial.
     func call(_ procedure: UInt32, _ arguments: [UInt8]) {
         let length = UInt32(28 + arguments.count)
         send(Self.words(length, 0x8753_9319, 1, procedure, 0, serial, 0) + arguments)
         serial += 1
     }
 
-    /// The next message as a whole, its length included; empty at the end.
+    /// The next complete message, its length included; empty at the end.
     func message() -> [UInt8] {
         let head = bytes(4)
         guard head.count == 4 else {
@@ -153,7 +151,7 @@ final class RawClient {
         return all
     }
 
-    /// The descriptor that comes after an answer, with a byte of its own.
+    /// The descriptor that follows a result, with a byte of its own.
     func descriptor() -> Int32? {
         var byte: UInt8 = 1
         var number: Int32 = -1
@@ -162,7 +160,7 @@ final class RawClient {
         return number < 0 ? nil : number
     }
 
-    /// Opens a log: where it stands, and the pipe.
+    /// Opens a log; returns its position and the pipe.
     func open(_ path: String, flags: UInt32 = 0) -> (inode: UInt64, offset: UInt64, pipe: Int32)? {
         call(1, Self.owner + Self.text(path) + Self.words(flags))
         let answer = message()

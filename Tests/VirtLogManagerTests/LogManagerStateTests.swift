@@ -3,7 +3,7 @@ import TestTraits
 import Testing
 import VirtLogManager
 
-/// The file by which virtlogd hands over to its next image, and we to ours and to it.
+/// The file with which virtlogd hands over to its next image, and this program to its own and to virtlogd.
 @Suite(.blocking) struct LogManagerStateTests {
     /// As virtlogd 9.0.0 writes it, with a client connected.
     private let theirs = """
@@ -20,7 +20,7 @@ import VirtLogManager
         "domuuid":"2614BD12-833F-4016-BE72-D82C29D2E247"}]}}
         """
 
-    @Test("virtlogd's own is understood: sockets, what is to be closed, logs")
+    @Test("virtlogd's file is parsed: sockets, descriptors to be closed, logs")
     func readsTheirs() throws {
         let state = try #require(LogManagerState(Array(theirs.utf8), of: 812))
         #expect(state.sockets == [4])
@@ -32,7 +32,7 @@ import VirtLogManager
         #expect(log.owner == LogOwner(driver: "qemu", uuid: uuid, name: "web"))
     }
 
-    @Test("what we write we read again, and only for the process that it is for")
+    @Test("a written state is parsed again, for its process only")
     func roundTrip() throws {
         let owner = LogOwner(driver: "qemu", uuid: "2614bd12-833f-4016-be72-d82c29d2e247", name: "a \"b\" \u{1}")
         let log = LogManager.InheritedLog(owner: owner, path: "/x/ö.log", stream: .console0, descriptor: 9)
@@ -46,7 +46,7 @@ import VirtLogManager
         #expect(state.logs.map(\.descriptor) == [9])
     }
 
-    @Test("what is damaged is no state, or one with less in it")
+    @Test("a damaged state is refused, or has fewer parts")
     func damaged() {
         let bytes = Array(theirs.utf8)
         for place in stride(from: 0, to: bytes.count, by: 7) {

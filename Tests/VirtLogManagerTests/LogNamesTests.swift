@@ -4,13 +4,13 @@ import Testing
 
 @testable import VirtLogManager
 
-/// Which stream a log is, by its path alone.
+/// The stream of a log, determined by its path alone.
 @Suite(.blocking) struct LogNamesTests {
     private let owner = LogOwner(driver: "qemu", uuid: "2614bd12-833f-4016-be72-d82c29d2e247", name: "web")
     private let folder = "/var/log/libvirt/qemu/"
 
     @Test(
-        "what libvirt has its helpers write is theirs",
+        "logs of libvirt's helpers are their streams",
         arguments: [
             ("web.log", "qemu"), ("web-swtpm.log", "qemu-swtpm"), ("web-fs0-virtiofsd.log", "qemu-fs0-virtiofsd"),
             ("web-ua-my-fs-virtiofsd.log", "qemu-ua-my-fs-virtiofsd"),
@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test(
-        "all else is a console, in libvirt's own folder too",
+        "all other logs are consoles, in libvirt's own folder too",
         arguments: [
             "web-serial0.log", "web-console.log", "web-console0.log", "web-virtiofsd-not.txt", "webvirtiofsd.log",
             "web2.log", "other-virtiofsd.log", "anything",
@@ -39,7 +39,7 @@ import Testing
         #expect(names.stream(of: folder + "web-serial1.log", owner, besides: []).text == "console1")
     }
 
-    @Test("a log goes on under the name that it had in the process before, until the VM's logs have ended")
+    @Test("a log keeps the stream that it had in the previous process, until the VM's logs have ended")
     func handOver() throws {
         var names = LogNames()
         let path = folder + "web-serial0.log"

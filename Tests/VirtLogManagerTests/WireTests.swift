@@ -11,7 +11,7 @@ import Testing
 
 @testable import VirtLogManager
 
-/// What goes over the wire, against what was seen between Debian 12's libvirtd and virtlogd 9.0.0.
+/// The messages on the wire, compared with those between Debian 12's libvirtd and virtlogd 9.0.0.
 @Suite(.blocking) struct WireTests {
     private func words(_ values: UInt32...) -> [UInt8] {
         values.flatMap { RawClient.words($0) }
@@ -22,7 +22,7 @@ import Testing
         #expect(write(pipe, bytes, bytes.count) == bytes.count)
     }
 
-    @Test("an opened log: the answer's bytes, and a blocking pipe to write to, which comes after it by itself")
+    @Test("an opened log: the result's bytes, and a blocking pipe to write to, which follows separately")
     func open() throws {
         let host = try LogHost()
         let client = try RawClient(host)
@@ -41,7 +41,7 @@ import Testing
         close(pipe)
     }
 
-    @Test("what is written is in the file before its position is told, and can be read back from there")
+    @Test("output is in the file before its position is returned, and can be read from there")
     func positionAndRead() throws {
         let host = try LogHost()
         let client = try RawClient(host)
@@ -63,7 +63,7 @@ import Testing
         #expect(try host.stored("console0").bytes.count == written + 23)
     }
 
-    @Test("reading goes on over rotated files, and begins at the oldest when its file is gone")
+    @Test("reading continues over rotated files, and begins at the oldest when its file is gone")
     func readsBackups() throws {
         let host = try LogHost()
         let client = try RawClient(host)
@@ -97,12 +97,12 @@ import Testing
         let error = words(38, 63, 1) + message + words(2, 0, 1) + RawClient.text("%s") + words(1) + message
         let payload = error + words(0, 16, UInt32.max, 0)
         #expect(client.message() == words(UInt32(28 + payload.count), 0x8753_9319, 1, 1, 1, 2, 1) + payload)
-        // Its life is the pipe's.
+        // It stays open as long as the pipe.
         close(pipe)
         #expect(eventually { client.open(log).map { close($0.pipe) } != nil })
     }
 
-    @Test("truncating removes the files that may be backups; the store keeps what they held")
+    @Test("truncating removes the files that may be backups; the store keeps their contents")
     func truncate() throws {
         let host = try LogHost()
         let client = try RawClient(host)
@@ -124,7 +124,7 @@ import Testing
     }
 
     @Test(
-        "a full disk closes no log: the guest writes on, and when there is room its file goes on too",
+        "a full disk closes no log: the guest continues, and its file too when there is room",
         .enabled(if: SmallDisk.isPossible, "mounting a small file system needs root: run the tests as root")
     )
     func fullDisk() throws {
@@ -149,7 +149,7 @@ import Testing
     }
 
     @Test(
-        "root's log daemon leaves the store its owner's, who can go on with it; plain files are root's",
+        "with root's log daemon the store's files belong to its owner, who can continue them; plain files are root's",
         .enabled(if: geteuid() == 0, "needs root, who alone can act for another")
     )
     func ownership() throws {
@@ -172,7 +172,7 @@ import Testing
         #expect(try host.stored("console0").bytes.count == 10_000)
     }
 
-    @Test("a VM's logs are streams of their own, whatever they are called, and keep their names while it runs")
+    @Test("a VM's logs are streams of their own, whatever their names, and keep their streams while it runs")
     func streams() throws {
         let host = try LogHost()
         let client = try RawClient(host)
@@ -189,7 +189,7 @@ import Testing
             says("\(path)\n", to: opened.pipe)
             pipes.append(opened.pipe)
         }
-        // One that is closed and opened again while others run is the same stream.
+        // A log that is closed and reopened while others are open is the same stream.
         close(pipes[3])
         #expect(client.position(host.path + paths[4]) != nil)
         let again = try #require(client.open(host.path + paths[3]))
@@ -222,13 +222,13 @@ import Testing
         #expect(try host.stored("qemu").bytes.count == 28)
     }
 
-    @Test("odd messages get an error and disturb nothing; those whose length is impossible end the connection")
+    @Test("invalid messages get an error and have no other effect; those with an invalid length end the connection")
     func oddInput() throws {
         let host = try LogHost()
         let client = try RawClient(host)
         let log = RawClient.text(host.path + "/a.log")
         let program: UInt32 = 0x8753_9319
-        /// The code of the error that answers `message`.
+        /// The code of the error for `message`.
         func code(_ message: [UInt8]) -> [UInt8] {
             client.send(message)
             let answer = client.message()
@@ -254,11 +254,11 @@ import Testing
         #expect(code(header(tooMuch.count, program, 1, 3) + tooMuch) == words(1))
         let relative = RawClient.owner + RawClient.text("a.log") + words(0)
         #expect(code(header(relative.count, program, 1, 1) + relative) == words(8))
-        // A keepalive is answered, an answer swallowed.
+        // A keepalive is answered, a reply ignored.
         client.send(words(28, 0x6b65_6570, 1, 1, 2, 0, 0))
         #expect(client.message() == words(28, 0x6b65_6570, 1, 2, 2, 0, 0))
         client.send(words(28, program, 1, 1, 1, 0, 0))
-        // What follows the arguments is ignored.
+        // Bytes after the arguments are ignored.
         let open = RawClient.owner + log + words(0) + [1, 2, 3]
         client.send(header(open.count, program, 1, 1) + open)
         #expect(client.message().count == 48)
@@ -269,7 +269,7 @@ import Testing
         }
     }
 
-    @Test("requests that come all at once are answered one after another, byte by byte too")
+    @Test("requests that arrive together are answered in order, also byte by byte")
     func pipelined() throws {
         let host = try LogHost()
         let client = try RawClient(host)
@@ -288,7 +288,7 @@ import Testing
         #expect(client.message().count == 44)
     }
 
-    @Test("paths outside of the folders that are allowed, through '..' or by a link are refused")
+    @Test("paths outside the allowed folders, by '..' or by a link, are refused")
     func paths() throws {
         let folder = TemporaryFolder()
         let host = try LogHost(allowed: [folder.path])
@@ -331,7 +331,7 @@ import Testing
         says("good\n", to: good.pipe)
         #expect(client.position(allowed + "/in/good.log")?.offset == 5)
         #expect(FileBytes.of(folder.path + "/in/good.log") == Array("good\n".utf8))
-        // What has taken the folder's place while the log is open is not written to.
+        // A folder that replaces this one while the log is open is not written to.
         rename(folder.path + "/in", folder.path + "/moved")
         symlink(elsewhere.path, folder.path + "/in")
         for _ in 0..<200 {
@@ -356,14 +356,14 @@ import Testing
         }
         link(log, folder.path + "/y.log")
         #expect(client.open(folder.path + "/y.log") == nil)
-        // Two names, though Swift takes them for one.
+        // Two names, although Swift treats them as equal.
         let pipes = try ["caf\u{e9}.log", "cafe\u{301}.log"].map { name in
             try #require(client.open(folder.path + "/" + name)).pipe
         }
         pipes.forEach { close($0) }
     }
 
-    @Test("more clients than may be served at once wait, and come when one has left")
+    @Test("clients beyond the limit wait, and are served when one has left")
     func clientLimit() throws {
         let host = try LogHost(clients: 2)
         var first: RawClient? = try RawClient(host)
@@ -377,7 +377,7 @@ import Testing
         #expect(third.message().count > 28)
     }
 
-    @Test("no bytes make the decoder crash, and what it takes it takes within them")
+    @Test("no bytes crash the decoder, and it reads within them only")
     func fuzz() {
         let seed = UInt64.random(in: 0 ... .max)
         var generator = SeededGenerator(seed: seed)

@@ -2,7 +2,7 @@
 """A VM's console as QEMU's `socket,server=on,wait=off` offers it: one client; blocked while the client does
 not read; discarded while there is none. Prints numbered 80-byte lines at a steady rate.
 
-console.py SOCKET LINES RATE REPORT: prints LINES lines, and goes on until there is a file REPORT.stop. Then it writes
+console.py SOCKET LINES RATE REPORT: prints LINES lines, and continues until there is a file REPORT.stop. Then it writes
 to REPORT one line: how many lines found no client, the longest blocked write in ms, how many clients came, and how many
 lines it printed.
 Needs python3-minimal only.

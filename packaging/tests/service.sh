@@ -23,7 +23,7 @@ bad() { failed=$((failed + 1)) && log "FAILED: $*"; }
 check() {
     local sentence=$1
     shift
-    if "$@" >"$work/said" 2>&1; then ok "$sentence"; else bad "$sentence ($*)" && sed 's/^/      /' "$work/said"; fi
+    if "$@" >"$work/output" 2>&1; then ok "$sentence"; else bad "$sentence ($*)" && sed 's/^/      /' "$work/output"; fi
 }
 property() { systemctl show --property="$1" --value "$unit"; }
 is_active() { systemctl --quiet is-active "$unit"; }
@@ -108,7 +108,7 @@ part_activation() {
 
 part_ready() {
     check "it reports READY" systemctl restart "$unit"
-    check "it says what it does: $(property StatusText)" test -n "$(property StatusText)"
+    check "it reports its state: $(property StatusText)" test -n "$(property StatusText)"
     check "it runs as guestlog" test "$(stat -c %U "/proc/$(property MainPID)")" = guestlog
     check "a member of the group gets an answer" setpriv --reuid=65534 --regid=65534 --groups="$(getent group guestlog | cut -d: -f3)" \
         guestlog vms --socket /run/guestlog/guestlog.sock
@@ -122,7 +122,7 @@ part_reload() {
     pid=$(property MainPID)
     check "it reloads" systemctl reload "$unit"
     sleep 1
-    check "and goes on as the same process" test "$(property MainPID)" = "$pid"
+    check "and continues as the same process" test "$(property MainPID)" = "$pid"
     check "and stays active" is_active
 }
 
@@ -214,7 +214,7 @@ writable_by_it() {
     return 1
 }
 
-# The API over TCP, for a proxy on this host: the packaged unit is kept to the loopback.
+# The API over TCP, for a proxy on this host: the packaged unit is limited to loopback addresses.
 part_network() {
     printf 'api: { listen: 127.0.0.1:8774, plain: true }\nconsoles: [{ path: "/run/vms/{name}.sock" }]\n' \
         >/etc/guestlog/guestlog.yaml
@@ -223,7 +223,7 @@ part_network() {
     token=$(guestlog token add --name proxy)
     check "who has no token is refused" answers 401 none
     check "who has one is answered" answers 200 "$token"
-    check "tokens are kept by guestlog" test "$(stat -c %U /var/lib/guestlog/access/tokens.json)" = guestlog
+    check "tokens belong to guestlog" test "$(stat -c %U /var/lib/guestlog/access/tokens.json)" = guestlog
     check "the token is nowhere on disk" invert grep -rqF "${token##*_}" /var/lib/guestlog /run/guestlog
     check "a restart keeps it" systemctl restart "$unit"
     check "and it counts" answers 200 "$token"
@@ -237,7 +237,7 @@ answers() {
     test "$status" = "$1"
 }
 
-# libvirt's log daemon, which is a unit of its own: killed under a log that is written, it goes on with that.
+# libvirt's log daemon, a separate unit: killed while a log is written, it continues that log.
 part_virtlogd() {
     local unit=guestlog-virtlogd.service log=/var/log/libvirt/packaged.log lines=20000 killed before writer
     mkdir -p /var/log/libvirt

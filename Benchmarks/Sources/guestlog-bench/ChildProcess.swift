@@ -116,7 +116,7 @@ final class ChildProcess {
     }
 }
 
-/// What a process has used, as /proc tells it.
+/// A process's resource usage, from /proc.
 struct ProcessUsage {
     /// CPU seconds of each living thread, by the thread's name; those of one name together.
     var threads: [String: Double] = [:]

@@ -1,15 +1,22 @@
 import Glibc
 import SystemIO
 
-/// What a real guest's console can say a second: captured, captured while the disk is full, and read by a program that
-/// throws it away beside an unrelated load equal to the daemon's. Capture is to cost the guest no more than that load.
+/// The throughput of a real guest's console: captured, captured while the disk is full, and discarded by another program
+/// next to an unrelated load equal to the daemon's. Capture should cost the guest no more than that load.
 enum Console {
     static var rows: [Row] {
-        let aim = "as discarded"
-        return [Row("qemu-console", runs: 3, aims: ["captured": aim, "captured, disk full": aim], measure: measure)]
+        let target = "as discarded"
+        return [
+            Row(
+                "qemu-console",
+                runs: 3,
+                targets: ["captured": target, "captured, disk full": target],
+                measure: measure
+            )
+        ]
     }
 
-    /// Megabytes that the guest says.
+    /// Megabytes that the guest prints.
     private static let megabytes = 4
 
     private static func measure() throws -> [Measure] {
@@ -51,7 +58,7 @@ enum Console {
         return Double(megabytes) / (full - empty)
     }
 
-    /// Boots a guest that says so much and switches itself off; how long that takes, in seconds.
+    /// Boots a guest that prints them and powers off; returns the seconds that it takes.
     private static func boot(_ socket: String, megabytes: Int) throws -> Double {
         guard let guest = getenv("GUESTLOG_GUEST").map({ String(cString: $0) }) else {
             throw BenchError("GUESTLOG_GUEST must name the guest's folder; scripts/bench sees to it")
@@ -73,7 +80,7 @@ enum Console {
         return Machine.now - began
     }
 
-    /// Reads whatever is said at `socket`, whenever there is one, and throws it away.
+    /// Reads and discards the output of `socket`, whenever it exists.
     static func playDiscard(_ socket: String) throws {
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while true {

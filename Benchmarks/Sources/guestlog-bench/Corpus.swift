@@ -1,4 +1,4 @@
-/// Text to measure with, the same on every run: made from a seed, not kept in a file.
+/// Text to measure with, the same on every run: made from a seed, not stored in a file.
 enum Corpus {
     /// Lines like a kernel's and systemd's at boot, about 65 bytes each, with numbers that differ from boot to boot.
     static func boot(bytes: Int, seed: UInt64 = 1) -> [UInt8] {

@@ -53,7 +53,7 @@ final class DaemonUnderTest {
     }
 
     private static func expect(_ word: String, from process: ChildProcess) throws {
-        guard let said = process.readOutput(), String(decoding: said, as: UTF8.self) == word else {
+        guard let output = process.readOutput(), String(decoding: output, as: UTF8.self) == word else {
             throw BenchError("the guests did not say \(word)")
         }
     }

@@ -1,11 +1,11 @@
 import LogStore
 
-/// Bytes on disk for each byte of text, with everything that stands beside it: index, metadata, file-system blocks.
+/// Bytes on disk for each byte of text, with all other files: index, metadata, file-system blocks.
 enum DiskUse {
     static var rows: [Row] {
         [
             Row("disk-boot", runs: 1) { try measure(Corpus.boot(bytes: bytes)) },
-            Row("disk-application", runs: 1, aims: ["records of 4 KiB": "≤ 0.27"]) {
+            Row("disk-application", runs: 1, targets: ["records of 4 KiB": "≤ 0.27"]) {
                 try measure(Corpus.application(bytes: bytes))
             },
         ]

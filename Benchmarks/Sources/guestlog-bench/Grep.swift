@@ -4,15 +4,15 @@ import LogStore
 import Query
 import SystemIO
 
-/// Searching 1 GB of text, beside the tools people have: `zstdgrep` on the same segments, `grep` on the text itself.
+/// Searching 1 GB of text, compared with `zstdgrep` on the same segments, `grep` on the text itself.
 enum Grep {
     static var rows: [Row] {
-        let aims = ["guestlog": "≥ 1"]
+        let targets = ["guestlog": "≥ 1"]
         return [
-            Row("grep-literal", aims: aims) { try measure("needle-8f3c21") },
-            Row("grep-absent", aims: aims) { try measure("NoSuchWordAnywhere") },
-            Row("grep-expression", aims: aims) { try measure("status=200 bytes=1[0-9]{3} duration=99[0-9]{2} ") },
-            Row("grep-no-literal", aims: aims) { try measure("[a-f]{7}[0-9]-[0-9]{4}-") },
+            Row("grep-literal", targets: targets) { try measure("needle-8f3c21") },
+            Row("grep-absent", targets: targets) { try measure("NoSuchWordAnywhere") },
+            Row("grep-expression", targets: targets) { try measure("status=200 bytes=1[0-9]{3} duration=99[0-9]{2} ") },
+            Row("grep-no-literal", targets: targets) { try measure("[a-f]{7}[0-9]-[0-9]{4}-") },
         ]
     }
 

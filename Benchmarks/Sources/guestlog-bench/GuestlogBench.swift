@@ -75,7 +75,7 @@ struct BenchError: Error, CustomStringConvertible {
     }
 }
 
-/// Says something on standard error.
+/// Prints a message on standard error.
 func complain(_ text: String) {
     let line = Array("guestlog-bench: \(text)\n".utf8)
     _ = write(2, line, line.count)

@@ -6,8 +6,8 @@ enum Idle {
 
     static var rows: [Row] {
         [
-            Row("idle-none", runs: 3, aims: ["CPU over 20 s": "0.00", "RSS": "≤ 30"]) { try measure(0) },
-            Row("idle-1000", runs: 3, aims: ["CPU over 20 s": "0.00", "RSS": "≤ 80"]) { try measure(1000) },
+            Row("idle-none", runs: 3, targets: ["CPU over 20 s": "0.00", "RSS": "≤ 30"]) { try measure(0) },
+            Row("idle-1000", runs: 3, targets: ["CPU over 20 s": "0.00", "RSS": "≤ 80"]) { try measure(1000) },
         ]
     }
 

@@ -7,17 +7,21 @@ import SystemIO
 
 /// One stream from a socket to the store, as fast as it goes without loss; the rate limit is off.
 ///
-/// Beside it what the same bytes cost a thread that only reads them with epoll and forgets them, and one that only
-/// writes as much into files of the same size: below the two together nobody gets.
+/// For comparison, the cost of the same bytes for a thread that only reads them with epoll, and for one that only writes
+/// as much into files of the same size: their sum is the minimum.
 enum Ingest {
     static var rows: [Row] {
-        let aims = ["stored": "≥ 400", "CPU of shard and writer": "≤ 0.8", "CPU all in": "≤ 3"]
+        let targets = ["stored": "≥ 400", "CPU of shard and writer": "≤ 0.8", "CPU all in": "≤ 3"]
         return [
-            Row("ingest-bulk", aims: aims) { try measure(bulk: true, in: Machine.freshFolder("ingest")) },
-            Row("ingest-lines", aims: aims) { try measure(bulk: false, in: Machine.freshFolder("ingest")) },
+            Row("ingest-bulk", targets: targets) { try measure(bulk: true, in: Machine.freshFolder("ingest")) },
+            Row("ingest-lines", targets: targets) { try measure(bulk: false, in: Machine.freshFolder("ingest")) },
             // The same without a disk, whose file system, not we, sets the pace above.
-            Row("ingest-bulk-tmpfs", aims: aims) { try measure(bulk: true, in: Machine.freshMemoryFolder("ingest")) },
-            Row("ingest-lines-tmpfs", aims: aims) { try measure(bulk: false, in: Machine.freshMemoryFolder("ingest")) },
+            Row("ingest-bulk-tmpfs", targets: targets) {
+                try measure(bulk: true, in: Machine.freshMemoryFolder("ingest"))
+            },
+            Row("ingest-lines-tmpfs", targets: targets) {
+                try measure(bulk: false, in: Machine.freshMemoryFolder("ingest"))
+            },
         ]
     }
 
@@ -52,7 +56,7 @@ enum Ingest {
                 return false
             }
             guard statistics.dropped == 0 else {
-                Machine.fail("\(statistics.dropped) bytes were dropped: this is no rate that can be kept")
+                Machine.fail("\(statistics.dropped) bytes were dropped: the rate is too high")
             }
             shared.value = Int(statistics.stored)
             return statistics.stored == total
@@ -94,12 +98,12 @@ enum Ingest {
             capturesOutput: true,
             passing: [socket, shared.descriptor.raw]
         )
-        // It says when it is ready.
+        // It reports when it is ready.
         _ = sender.readOutput()
         return sender
     }
 
-    /// CPU seconds of a thread that reads as much, 64 KiB at most at once, whenever epoll says so.
+    /// CPU seconds of a thread that reads as much, up to 64 KiB whenever epoll reports input.
     private static func bareReadCost(_ bulk: Bool, _ total: Int) throws -> Double {
         let pair = try Descriptor.socketPair()
         let shared = try SharedCounter()

@@ -8,7 +8,7 @@ enum Machine {
         Double(SystemClock().monotonicMicroseconds()) / 1_000_000
     }
 
-    /// The load averages, as /proc tells them.
+    /// The load averages, from /proc.
     static var load: String {
         contents(of: "/proc/loadavg").split(separator: " ").prefix(3).joined(separator: " ")
     }

@@ -5,7 +5,7 @@ import LogStore
 import Synchronization
 import SystemIO
 
-/// A daemon with 1,000 streams is killed in the middle of its work; the next takes them up again.
+/// A daemon with 1,000 streams is killed in the middle of its work; the next one recovers them.
 enum Recovery {
     static var rows: [Row] {
         [Row("recovery-1000") { try measure() }]
@@ -72,7 +72,7 @@ enum Recovery {
         ]
     }
 
-    /// Which streams have rung.
+    /// The streams that have committed.
     private final class Rung: Sendable {
         private let rung = Mutex<Set<Int>>([])
 
@@ -106,7 +106,7 @@ enum Recovery {
         kill(getpid(), SIGKILL)
     }
 
-    /// The intakes, which are handed from shard to shard: one at a time is at work, and the main thread waits for it.
+    /// The intakes, passed from shard to shard: one runs at a time, and the main thread waits for it.
     private final class Intakes: @unchecked Sendable {
         private var intakes: [Int: StreamIntake] = [:]
 

@@ -26,7 +26,7 @@ enum Role {
 }
 
 extension Role {
-    /// Tells the parent, at once.
+    /// Reports to the parent at once.
     static func report(_ word: String) {
         let bytes = Array(word.utf8)
         _ = write(1, bytes, bytes.count)
@@ -67,7 +67,7 @@ final class SharedCounter {
 
 /// Sends one stream over descriptor 3, never further ahead of what is stored (descriptor 4) than `window`.
 enum StreamSender {
-    /// Less than the in-flight ring holds, so that nothing is dropped: what is measured is a rate that can be kept.
+    /// Less than the in-flight ring holds, so that nothing is dropped: the measured rate is sustainable.
     static let window = 2 << 20
     private static let corpusBytes = 64 << 20
 
@@ -97,7 +97,7 @@ enum StreamSender {
 
 /// Many guests, each listening on a socket of its own in a folder, as QEMU does with `server=on`.
 ///
-/// Says `ready` when all listen and `connected` when all were called; then, until descriptor 3 is closed, sends `rate`
+/// Prints `ready` when all listen and `connected` when all are connected; then, until descriptor 3 is closed, sends `rate`
 /// lines of 80 bytes a second over all of them in turn, and counts them in descriptor 4.
 enum Guests {
     static let lineBytes = 80
@@ -127,7 +127,7 @@ enum Guests {
     private static func send(rate: Double, to sockets: [Int32], _ counter: SharedCounter) throws {
         let corpus = Corpus.lines80(bytes: 1 << 20)
         let lines = corpus.count / lineBytes
-        // Told to begin by a byte, to end by the end.
+        // A byte starts it, the end of input stops it.
         var byte: UInt8 = 0
         guard read(3, &byte, 1) == 1 else {
             return

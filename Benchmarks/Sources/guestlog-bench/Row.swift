@@ -13,19 +13,19 @@ struct Measure {
 
 /// One row of the table: something that is done, and what it costs.
 struct Row {
-    /// What `scripts/bench` is told.
+    /// Its name for `scripts/bench`.
     var name: String
     /// Runs by default; each is a process of its own.
     var runs: Int
-    /// What is aimed at, by the measure's name.
-    var aims: [String: String]
+    /// The targets, by the measure's name.
+    var targets: [String: String]
     /// One run.
     var measure: () throws -> [Measure]
 
-    init(_ name: String, runs: Int = 5, aims: [String: String] = [:], measure: @escaping () throws -> [Measure]) {
+    init(_ name: String, runs: Int = 5, targets: [String: String] = [:], measure: @escaping () throws -> [Measure]) {
         self.name = name
         self.runs = runs
-        self.aims = aims
+        self.targets = targets
         self.measure = measure
     }
 
@@ -56,7 +56,7 @@ struct Report {
 
     /// The table's head.
     static let head = """
-        | row | what | median | min – max | runs | aim |
+        | row | what | median | min – max | runs | target |
         |---|---|--:|--:|--:|---|
 
         """
@@ -82,8 +82,8 @@ struct Report {
             let median = sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
             let range = "\(Self.number(sorted[0])) – \(Self.number(sorted[sorted.count - 1]))"
             let what = "\(name), \(units[name] ?? "")"
-            let aim = row.aims[name] ?? ""
-            return "| `\(row.name)` | \(what) | \(Self.number(median)) | \(range) | \(sorted.count) | \(aim) |\n"
+            let target = row.targets[name] ?? ""
+            return "| `\(row.name)` | \(what) | \(Self.number(median)) | \(range) | \(sorted.count) | \(target) |\n"
         }.joined()
     }
 

@@ -4,11 +4,11 @@ import LogStore
 import Query
 import SystemIO
 
-/// From the question `--since T` to the first lines of the answer, T anywhere in the log.
+/// The time from the query `--since T` to the first lines of its result, with T anywhere in the log.
 enum Since {
     static var rows: [Row] {
         [1, 10].map { gigabytes in
-            Row("since-\(gigabytes)g", aims: ["warm, in process": "≤ 5"]) { try measure(gigabytes) }
+            Row("since-\(gigabytes)g", targets: ["warm, in process": "≤ 5"]) { try measure(gigabytes) }
         }
     }
 
@@ -53,7 +53,7 @@ enum Since {
         return measures
     }
 
-    /// What the daemon does for a question: a new query over the store, the first chunk of its answer.
+    /// The daemon's work for a query: a new query over the store, and the first chunk of its result.
     private static func inProcess(_ since: Timestamp, _ large: LargeStore) throws -> Double {
         let start = Machine.now
         let store = Store(root: large.folder)
@@ -80,7 +80,7 @@ enum Since {
             capturesOutput: true
         )
         guard child.readOutput() != nil else {
-            throw BenchError("guestlog logs said nothing since \(since)")
+            throw BenchError("guestlog logs printed nothing since \(since)")
         }
         let seconds = Machine.now - start
         child.kill(SIGKILL)

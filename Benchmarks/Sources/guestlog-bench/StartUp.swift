@@ -4,8 +4,8 @@ import Glibc
 enum StartUp {
     static var rows: [Row] {
         [
-            Row("start-version", aims: ["from start to end": "≤ 20"]) { try measure(["--version"]) },
-            Row("start-vms", aims: ["from start to end": "≤ 20"]) {
+            Row("start-version", targets: ["from start to end": "≤ 20"]) { try measure(["--version"]) },
+            Row("start-vms", targets: ["from start to end": "≤ 20"]) {
                 let folder = try Machine.freshFolder("start")
                 defer { Machine.remove(folder) }
                 try makeVMs(in: folder)

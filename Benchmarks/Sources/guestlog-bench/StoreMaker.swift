@@ -74,7 +74,7 @@ struct StoreMaker {
     }
 }
 
-/// A store of so many GB of the application corpus, made once and kept for all rows that want it.
+/// A store of so many GB of the application corpus, made once for all rows that use it.
 struct LargeStore {
     /// The store's folder.
     let folder: String

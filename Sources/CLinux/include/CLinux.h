@@ -1,4 +1,4 @@
-// What Glibc's Swift module does not show, and the three byte loops that must run at memory speed.
+// Functions that Glibc's Swift module does not provide, and the three byte loops that must run at memory speed.
 #ifndef GUESTLOG_CLINUX_H
 #define GUESTLOG_CLINUX_H
 
@@ -15,7 +15,7 @@ uint32_t gl_crc32c(uint32_t crc, const void *bytes, size_t count);
 // The number of bytes equal to `needle`.
 size_t gl_count_byte(const void *bytes, size_t count, uint8_t needle);
 
-// The last / first place of a byte or byte string, as memrchr(3) and memmem(3); NULL when absent.
+// The last / first position of a byte or byte string, as memrchr(3) and memmem(3); NULL when absent.
 const void *gl_memrchr(const void *bytes, int needle, size_t count);
 const void *gl_memmem(const void *bytes, size_t count, const void *needle, size_t needle_count);
 
@@ -30,10 +30,10 @@ static inline void gl_store_release(uint64_t *word, uint64_t value) {
 // Variadic system calls, given fixed shapes.
 int gl_open(const char *path, int flags, mode_t mode);
 int gl_open_at(int folder, const char *name, int flags, mode_t mode);
-// Holds what lies at `name` without opening it (O_PATH), closed on exec.
+// Opens `name` without access to its contents (O_PATH), closed on exec.
 int gl_hold_at(int folder, const char *name, int flags);
 int gl_fcntl(int fd, int command, long argument);
-// Has exec close every descriptor but the standard ones; what the kernel is too old for stays as it is.
+// Has exec close every descriptor but the standard ones; no effect on kernels without support.
 void gl_close_on_exec(void);
 int gl_get_window_size(int fd, struct winsize *size);
 int gl_set_window_size(int fd, const struct winsize *size);
@@ -50,20 +50,20 @@ int gl_accept(int fd);
 int gl_memory_file(const char *name);
 int gl_pipe(int fds[2], int flags);
 int gl_socket_pair(int fds[2]);
-// How many bytes a read would bring (FIONREAD); -1 when that cannot be told.
+// The number of bytes available to a read (FIONREAD); -1 when that is unknown.
 int gl_bytes_waiting(int fd);
 int gl_pidfd(pid_t process);
 // Whether both descriptors are of one open file (kcmp(2); where that is refused, of one file with the same flags).
 bool gl_same_file(int left, int right);
-// A lock in memory that processes share, freed by the kernel when the thread that holds it ends, however it ends.
-// 0 or an errno; `place` has GL_LEASE_SIZE bytes.
+// A lock in shared memory that the kernel releases when the thread that holds it ends, however it ends. Returns 0 or an
+// errno; `place` has GL_LEASE_SIZE bytes.
 #define GL_LEASE_SIZE 64
 int gl_lease_make(void *place);
 int gl_lease_take(void *place);
 int gl_lease_try(void *place);
 void gl_lease_give(void *place);
 int gl_daemon(void);
-// The master of a new pseudo-terminal; the slave's path goes to `path`, which has room for `room` bytes.
+// The master of a new pseudo-terminal; the slave's path is written to `path`, which has `room` bytes.
 int gl_open_terminal(char *path, size_t room);
 // Starts a program in a session of its own with `terminal` as controlling terminal and standard streams; 0 or an errno.
 int gl_spawn_on_terminal(pid_t *child, const char *terminal, char *const arguments[]);
@@ -76,7 +76,7 @@ bool gl_equal_in_constant_time(const void *left, const void *right, size_t count
 // crypt(3): `secret` hashed as `setting` says, into `hash`; false when the scheme is unknown.
 #define GL_HASH_SIZE 384
 bool gl_crypt(const char *secret, const char *setting, char hash[GL_HASH_SIZE]);
-// The user and group as whom the calling thread touches files (setfsuid(2)); -1 leaves one as it is.
+// The user and group with which the calling thread accesses files (setfsuid(2)); -1 leaves one unchanged.
 void gl_set_file_owner(uid_t user, gid_t group);
 uid_t gl_file_user(void);
 gid_t gl_file_group(void);

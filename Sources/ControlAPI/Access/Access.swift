@@ -2,71 +2,66 @@ import Glibc
 public import LogModel
 import SystemIO
 
-/// What somebody may do, and to which VMs.
+/// What a caller may do, and on which VMs.
 public struct Access: Hashable, Sendable {
-    /// A kind of things to do.
     public enum Scope: String, CaseIterable, Sendable {
-        /// See what guests have said and how they are.
+        /// Read logs and states.
         case read
-        /// Be on a console, and type.
+        /// Join a console and type on it.
         case console
-        /// All of that, and let go of consoles and VMs.
+        /// All of that, and remove consoles and end VMs.
         case admin
 
-        /// The names of all, as they stand in a sentence.
+        /// All names, separated by commas.
         static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
     }
 
-    /// The kinds.
     public let scopes: Set<Scope>
-    /// The VMs. What concerns all of them is only for whoever may see all.
+    /// The VMs. Requests that concern all VMs need access to all of them.
     public let vms: VMPattern
 
-    /// Everything.
+    /// Every scope on every VM.
     public static let all = Access(scopes: [.admin], vms: .all)
 
-    /// Access from its parts.
     public init(scopes: Set<Scope>, vms: VMPattern) {
         self.scopes = scopes
         self.vms = vms
     }
 
-    /// Whether it allows what is of that kind.
+    /// Whether the access includes `scope`.
     public func permits(_ scope: Scope) -> Bool {
         scopes.contains(scope) || scopes.contains(.admin)
     }
 }
 
-/// Who asks, as far as is known, and what they may.
+/// The sender of a request and its access.
 struct Caller: Sendable {
-    /// In words, for the record.
+    /// A description for log messages.
     let name: String
     let access: Access
-    /// Where they come from.
     let origin: Origin
-    /// Until when they may stay; nil: as long as they like.
+    /// When the access ends; nil: never.
     let expires: Timestamp?
-    /// What limits count them by.
+    /// The client that limits are counted for.
     let client: Client
 
-    /// Where somebody comes from.
     enum Origin: Sendable {
-        /// From this host, by the Unix socket; the user, as far as the kernel could tell.
+        /// From this host, by the Unix socket; the user, where the kernel reports it.
         case local(user: UInt32?)
-        /// From the network, with the token of that id; nil: without one, where none is needed.
+        /// From the network, with the token of that id; nil: without a token, on an anonymous listener.
         case network(token: String?)
     }
 
-    /// A process on this host, which the Unix socket's permissions have let in.
+    /// A process on this host that the Unix socket's permissions admit.
     init(_ peer: PeerCredentials?) {
-        name = peer.map { "user \($0.user) (process \($0.process))" } ?? "somebody"
+        name = peer.map { "user \($0.user) (process \($0.process))" } ?? "an unknown process"
         access = .all
         origin = .local(user: peer?.user)
         expires = nil
         client = .user(peer?.user)
     }
 
-    /// Somebody who came over the network.
+    /// A client on the network.
     init(name: String, access: Access, token: String? = nil, expires: Timestamp? = nil) {
         self.expires = expires
         self.name = name
@@ -75,24 +70,23 @@ struct Caller: Sendable {
         client = token.map { .token($0) } ?? .anonymous
     }
 
-    /// Refuses what is not theirs to do.
+    /// Throws `APIError` 403 unless the caller has `scope`.
     func require(_ scope: Access.Scope) throws(APIError) {
         guard access.permits(scope) else {
-            throw APIError(403, "\(name) may not do this; the scope \(scope.rawValue) is needed")
+            throw APIError(403, "\(name) is not allowed to do this: the scope \(scope.rawValue) is required")
         }
     }
 
-    /// Whether it is this host's root or the daemon's own user, who may do what the daemon itself may.
+    /// Whether the caller is root or the daemon's own user, who have the daemon's own access.
     var isDaemonsOwn: Bool {
         if case .local(let user?) = origin { user == 0 || user == geteuid() } else { false }
     }
 
-    /// Whether they are on this host.
     var isLocal: Bool {
         if case .local = origin { true } else { false }
     }
 
-    /// The id of the token they came with, if they did.
+    /// The id of the token the caller presented.
     var token: String? {
         if case .network(let token) = origin { token } else { nil }
     }

@@ -1,12 +1,12 @@
 import LogModel
 
-/// A token as it is kept: what it allows, and the hash by which its secret is known again.
+/// A stored token: its access and a hash of its secret.
 ///
-/// The token itself, `gl_ID_SECRET`, is publicJSON once and kept nowhere. ID is 8 and SECRET 40 hexadecimal digits, 160 bits
-/// of the kernel's randomness.
+/// The token text, `gl_ID_SECRET`, is shown once and is not stored. ID has 8 and SECRET 40 hexadecimal digits: 160 bits
+/// from the kernel's random number generator.
 struct AccessToken: Hashable, Sendable {
     let id: String
-    /// What people call it; may be empty.
+    /// A label; may be empty.
     let name: String
     let access: Access
     let created: Timestamp
@@ -17,7 +17,6 @@ struct AccessToken: Hashable, Sendable {
     private static let idDigits = 8
     private static let secretDigits = 40
 
-    /// A new token, and its text.
     static func make(
         name: String,
         access: Access,
@@ -36,7 +35,7 @@ struct AccessToken: Hashable, Sendable {
         return (token, [prefix, id, secret].joined(separator: "_"))
     }
 
-    /// The id and the secret of the token `text`; nil when it is none.
+    /// The id and the secret in the token text `text`; nil when it is malformed.
     static func parts(of text: String) -> (id: String, secret: String)? {
         let parts = text.split(separator: "_", omittingEmptySubsequences: false)
         guard parts.count == 3, parts[0] == prefix, parts[1].utf8.count == idDigits, parts[2].utf8.count == secretDigits
@@ -46,7 +45,6 @@ struct AccessToken: Hashable, Sendable {
         return (String(parts[1]), String(parts[2]))
     }
 
-    /// Whether it has not expired.
     func isCurrent(at now: Timestamp) -> Bool { expires.map { now < $0 } ?? true }
 
     private static func randomDigits(_ count: Int) -> String {
@@ -55,10 +53,10 @@ struct AccessToken: Hashable, Sendable {
     }
 }
 
-// MARK: - As it is publicJSON and kept
+// MARK: - JSON
 
 extension AccessToken {
-    /// What may be publicJSON of it.
+    /// What the API returns: everything but the hash.
     var publicJSON: JSON {
         .object(
             facts + [
@@ -68,7 +66,7 @@ extension AccessToken {
         )
     }
 
-    /// What is kept of it; times in microseconds since 1970.
+    /// What the file stores; times in microseconds since 1970.
     var storedJSON: JSON {
         let times: [(String, JSON)] = [
             ("created", .integer(created.microseconds)),
@@ -85,7 +83,7 @@ extension AccessToken {
         ]
     }
 
-    /// The token that `kept` tells of; nil when something in it is not as it should be.
+    /// The token stored as `json`; nil when a member is missing or malformed.
     init?(storedJSON json: JSON) {
         guard let id = json["id"]?.text, let secret = json["hash"]?.text.flatMap(TokenSecret.init(stored:)),
             let name = json["name"]?.text,
@@ -106,7 +104,7 @@ extension AccessToken {
 }
 
 extension Access {
-    /// The access that `scopes` and `vms` of `json` tell; nil when they do not tell any.
+    /// The access in the members `scopes` and `vms` of `json`; nil when they are missing or malformed.
     init?(_ json: JSON) {
         let scopes = json["scopes"]?.elements?.map { $0.text.flatMap(Scope.init) }
         let words = json["vms"]?.elements?.map(\.text)

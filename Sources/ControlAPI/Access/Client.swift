@@ -1,17 +1,18 @@
 import Glibc
 
-/// Who holds a connection, as far as is known: what limits are counted by.
+/// The client of a connection: limits are counted for each.
 enum Client: Hashable, Sendable {
-    /// A user of this host; nil where the kernel could not tell which.
+    /// A user of this host; nil where the kernel does not report it.
     case user(UInt32?)
-    /// Whoever holds the token of that id.
+    /// The holder of the token of that id.
     case token(String)
-    /// Whoever needs no token, on the loopback.
+    /// A client without a token, on the loopback.
     case anonymous
-    /// A network address that has shown no valid token yet; of IPv6 the first 64 bits, which one host may have alone.
+    /// A network address that has not presented a valid token; of IPv6 the first 64 bits, which one host may have
+    /// alone.
     case address([UInt8])
 
-    /// The client at the IP address `text`, which has shown no token.
+    /// The client at the IP address `text`, which has presented no token.
     init(at text: String?) {
         let text = text ?? ""
         var six = [UInt8](repeating: 0, count: 16)

@@ -3,12 +3,12 @@ import NIOConcurrencyHelpers
 import NIOCore
 import SystemIO
 
-/// What callers have in progress: requests that are being answered and consoles that are open.
+/// The sessions of all callers: requests in progress and open consoles.
 ///
-/// A session is entered first, and then its caller's token is checked again. A token that ends before the check is found
-/// by it; one that ends later ends the session. So no session outlives its token, whenever that is revoked.
+/// A session is registered first, and then its caller's token is checked again. A token that ends before the check
+/// fails it; one that ends later closes the session. So no session outlives its token, whenever the token is revoked.
 final class Sessions: Sendable {
-    /// What one VM can be read by at once.
+    /// Limits on the sessions that read one VM.
     struct Bounds: Sendable {
         /// Sessions of one client: each holds about 2 MiB, most of it what a console's socket buffers for a slow watcher.
         var perClient = 16
@@ -34,8 +34,8 @@ final class Sessions: Sendable {
     private let willEnter: @Sendable () async -> Void
     private let state = NIOLockedValueBox(State())
 
-    /// The sessions of those whom `tokens` admit. `willEnter` is called when a caller was admitted and their session is
-    /// not yet entered: tests let tokens end there.
+    /// The sessions of callers that `tokens` admit. `willEnter` is called between a caller's admission and the
+    /// registration of its session: tests revoke tokens there.
     init(
         tokens: TokenRegister,
         clock: any HostClock,
@@ -50,9 +50,10 @@ final class Sessions: Sendable {
 
     // MARK: - Tokens
 
-    /// Runs `body`, which serves `caller` over `channel`; the channel is aborted when their token ends meanwhile.
+    /// Runs `body`, which serves `caller` over `channel`. When the caller's token ends meanwhile, the channel is
+    /// aborted.
     ///
-    /// Throws `APIError` 401, without running `body`, when it has ended already.
+    /// Throws `APIError` 401, without running `body`, when the token has ended already.
     func during<Result>(
         _ caller: Caller,
         _ channel: any Channel,
@@ -80,7 +81,7 @@ final class Sessions: Sendable {
         return try await body()
     }
 
-    /// Ends all sessions of the token of that id, which must not admit anybody any more, and waits until they are closed.
+    /// Closes all sessions of the token of that id, which must be revoked already, and waits until they are closed.
     func end(_ token: String) async {
         let channels = state.withLockedValue { $0.channels.values.filter { $0.token == token }.map(\.channel) }
         channels.forEach { $0.abort() }
@@ -93,8 +94,8 @@ final class Sessions: Sendable {
 
     /// Runs `body`, which reads the VMs in the folders `vms` for `caller`.
     ///
-    /// Throws `APIError` 429 when the caller reads one of them in too many sessions already, 503 when all callers
-    /// together do. Root and the daemon's own user are not limited.
+    /// Throws `APIError` 429 when the caller has too many sessions on one of them, 503 when all callers together have.
+    /// Root and the daemon's own user are not limited.
     func reading<Result>(_ vms: Set<String>, for caller: Caller, _ body: () async throws -> Result) async throws
         -> Result
     {
@@ -114,13 +115,13 @@ final class Sessions: Sendable {
                     return APIError(
                         429,
                         "\(caller.name) has \(bounds.perClient) sessions that read \(reader.vm), the most allowed; "
-                            + "close some and try again"
+                            + "close some and retry"
                     )
                 }
                 if state.totals[reader.vm, default: 0] >= bounds.total {
                     return APIError(
                         503,
-                        "\(reader.vm) is read in \(bounds.total) sessions, the most allowed; try again later"
+                        "\(reader.vm) has \(bounds.total) readers, the most allowed; try again later"
                     )
                 }
             }

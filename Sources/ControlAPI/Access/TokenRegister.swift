@@ -4,36 +4,35 @@ public import LogStore
 import Synchronization
 import SystemIO
 
-/// The tokens by which others than this host's users come in: kept in a file of the store, `access/tokens.json`.
+/// The API tokens, stored in the file `access/tokens.json` of the store.
 ///
-/// Only the daemon writes it. What it changes is on disk before it is told.
+/// Only the daemon writes the file. A change is on disk before the call that makes it returns.
 public final class TokenRegister: Sendable {
     private let folder: String
     private let fileSystem: any FileSystem
     private let tokens: Mutex<[AccessToken]>
-    /// Held while the file is changed: who only asks does not wait for a disk.
+    /// Held while the file is written, so that lookups do not wait for the disk.
     private let changing = Mutex(())
-    /// Why the file cannot be used: no token is valid then, and none is made.
+    /// Why the file cannot be used; then no token is valid and none can be made.
     public let damage: (any Error)?
 
     private static let file = "tokens.json"
-    /// Most tokens there may be.
+    /// Maximum number of tokens.
     static let limit = 1000
-    /// Most bytes of a token's name.
+    /// Maximum size of a token's name, in bytes.
     static let longestName = 200
 
-    /// The file is there, but is not what this register wrote.
+    /// The file exists and is not a valid token file.
     public struct Damaged: Error, CustomStringConvertible {
-        /// The file.
         public var path: String
 
         public var description: String {
-            "\(path) is damaged, so no token is valid; restore it, or move it away, restart the daemon and make new tokens "
+            "\(path) is damaged, so no token is valid; restore it, or move it away, restart the daemon and create new tokens "
                 + "with guestlog token add"
         }
     }
 
-    /// The register that is kept in `store`; an empty one when there is none yet.
+    /// The register of `store`; empty when there is no file.
     public init(in store: Store) {
         folder = store.root + "/access"
         fileSystem = store.fileSystem
@@ -57,11 +56,11 @@ public final class TokenRegister: Sendable {
         return kept
     }
 
-    /// Who comes with the token `text`; nil when it admits nobody at `now`. How long that takes does not tell whether
-    /// there is a token of that id. Throws `APIError` 503 when the file is damaged.
+    /// The caller that presents the token `text`; nil when the token is invalid at `now`. The time taken does not
+    /// reveal whether a token of that id exists. Throws `APIError` 503 when the file is damaged.
     func caller(with text: String, at now: Timestamp) throws(APIError) -> Caller? {
         guard damage == nil else {
-            throw APIError(503, "no token can be checked: the daemon's file of tokens is damaged; see guestlog status")
+            throw APIError(503, "tokens cannot be checked: the token file is damaged; see guestlog status")
         }
         guard let (id, secret) = AccessToken.parts(of: text) else {
             return nil
@@ -77,7 +76,7 @@ public final class TokenRegister: Sendable {
         return Caller(name: name, access: token.access, token: id, expires: token.expires)
     }
 
-    /// The token of that id, looked for among all of them, wherever it is.
+    /// The token of that id. Compares with all of them, so that the time taken does not depend on its place.
     private static func token(_ id: String, in all: [AccessToken]) -> AccessToken? {
         let wanted = Array(id.utf8)
         var found: AccessToken?
@@ -90,7 +89,7 @@ public final class TokenRegister: Sendable {
         return found
     }
 
-    /// Whether somebody who was admitted a while ago would be now: their token is still valid.
+    /// Whether the caller's token is still valid at `now`.
     func stillAdmits(_ caller: Caller, at now: Timestamp) -> Bool {
         guard let id = caller.token else {
             return true
@@ -98,10 +97,10 @@ public final class TokenRegister: Sendable {
         return tokens.withLock { $0.first { $0.id == id } }?.isCurrent(at: now) ?? false
     }
 
-    /// All tokens, the oldest first.
+    /// All tokens, oldest first.
     var all: [AccessToken] { tokens.withLock { $0 } }
 
-    /// Makes a token; its text is told this once.
+    /// Creates a token and returns its text, which is not stored.
     func add(
         name: String,
         access: Access,
@@ -111,14 +110,14 @@ public final class TokenRegister: Sendable {
         let (token, text) = AccessToken.make(name: name, access: access, created: now, expires: expires)
         try change { tokens throws(APIError) in
             guard tokens.count < Self.limit else {
-                throw .conflict("there are \(Self.limit) tokens; revoke those that nobody uses")
+                throw .conflict("there are \(Self.limit) tokens, the maximum; revoke unused ones")
             }
             tokens.append(token)
         }
         return (token, text)
     }
 
-    /// Ends a token; false when there is none of that id.
+    /// Revokes a token; false when there is none of that id.
     func revoke(_ id: String) throws -> Bool {
         var isThere = false
         try change { tokens in

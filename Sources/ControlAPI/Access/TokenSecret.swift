@@ -1,7 +1,7 @@
 import CLinux
 import LogModel
 
-/// What is stored of a token's secret, by which it is known again.
+/// The stored hash of a token's secret.
 ///
 /// A secret has 160 random bits, so a fast hash is as good as a slow one. Tokens made before 0.2 have a hash of
 /// crypt(3), which is still accepted.
@@ -50,9 +50,9 @@ enum TokenSecret: Hashable, Sendable {
         }
     }
 
-    /// Whether `secret` is the one that was hashed. Takes as long when `stored` is nil, and nothing matches.
+    /// Whether `secret` matches the hash `stored`. Takes as long when `stored` is nil, which nothing matches.
     ///
-    /// With `mayBeCrypt` it takes as long for either kind of hash: to be set as long as any token has one of crypt(3).
+    /// With `mayBeCrypt` it takes as long for either kind of hash; set it while any token has a hash of crypt(3).
     static func matches(_ secret: String, _ stored: TokenSecret?, mayBeCrypt: Bool) -> Bool {
         var wanted = [UInt8](repeating: 0, count: Int(GL_SHA256_SIZE))
         var setting = dummySetting
@@ -67,7 +67,7 @@ enum TokenSecret: Hashable, Sendable {
         return stored != nil && (isCrypt ? isHash : isDigest)
     }
 
-    /// Costs as much as what the tokens of crypt(3) have; no secret has this hash.
+    /// Costs as much as the stored crypt(3) hashes; no secret has this hash.
     private static let dummySetting = "$5$rounds=1000$0000000000000000$" + String(repeating: ".", count: 43)
 
     private static func digest(_ secret: String) -> [UInt8] {

@@ -2,12 +2,11 @@ import LogModel
 import NIOCore
 import NIOHTTP1
 
-/// The part of OpenStack's Compute API (API reference "Compute", v2.1) that is about consoles, as its clients expect it:
-/// a server's console output and its serial console, and enough of servers to find one.
+/// The part of OpenStack's Compute API (API reference "Compute", v2.1) that concerns consoles: a server's console
+/// output, its serial console, and the queries that clients need to find a server.
 struct NovaAPI {
     let server: ControlServer
 
-    /// What a request is to be understood by.
     struct Call {
         let server: ControlServer
         let request: ControlServer.Request
@@ -31,15 +30,15 @@ struct NovaAPI {
         }
     }
 
-    /// Where a serial console is joined, by the address that `remote-consoles` gives.
+    /// The path of serial consoles, as `remote-consoles` returns it.
     static let serialPath = ["serial"]
 
-    /// Whether the address is one of this API's.
+    /// Whether the path belongs to this API.
     static func serves(_ target: RequestTarget) -> Bool {
         target.components.isEmpty || target.components.first == NovaVersion.path || target.components == serialPath
     }
 
-    /// Answers a request, or says in nova's form why not.
+    /// Answers a request; errors are reported in nova's format.
     func respond(to request: ControlServer.Request, _ target: RequestTarget, in exchange: Exchange) async throws {
         do {
             try await answer(request, target, in: exchange)
@@ -65,16 +64,16 @@ struct NovaAPI {
             let vm = try consoleToken(target).vm
             try WebSocketHandshake.check(request.head)
             throw APIError.upgradeRequired(
-                "the console of \(vm) is a WebSocket: ask for it in a connection's first request"
+                "the console of \(vm) is a WebSocket: request the upgrade in a connection's first request"
             )
         }
         let base = Self.base(of: request)
         var path = Array(target.components.dropFirst())
-        // Clients set up from a Keystone catalogue put the project there.
+        // Clients configured from a Keystone catalogue put the project id there.
         if let first = path.first, VMIdentity.canonicalUUID(first) != nil {
             path.removeFirst()
         }
-        // Which versions there are, anybody may know.
+        // The versions are public.
         guard let resource = path.first else {
             try await write(target.components.isEmpty ? NovaVersion.all(base) : NovaVersion.document(base))
             return
@@ -87,7 +86,7 @@ struct NovaAPI {
             caller: try server.caller(of: request)
         )
         try await exchange.session(of: call.caller) {
-            // What is about one server may be all of its console's output.
+            // A request for one server may read its whole console output.
             let read: Set<String> = resource == "servers" && path.count == 3 ? [call.id] : []
             try await server.sessions.reading(read, for: call.caller) {
                 try await write(try await answer(call, base))
@@ -109,7 +108,7 @@ struct NovaAPI {
         }
     }
 
-    /// Where the client has reached us: `https://host:port`.
+    /// The base URL by which the client has reached this server: `https://host:port`.
     static func base(of request: ControlServer.Request) -> String {
         let scheme = if case .network(let listener) = request.listener { listener.scheme } else { "http" }
         return scheme + "://" + (request.head.headers.first(name: "Host") ?? "localhost")
@@ -117,7 +116,7 @@ struct NovaAPI {
 
     // MARK: - Faults
 
-    /// What each status is called in a body.
+    /// The name of each status in a fault's body.
     private static let faults = [
         400: "badRequest", 403: "forbidden", 404: "itemNotFound", 405: "badMethod", 409: "conflictingRequest",
         413: "overLimit", 429: "overLimit",
@@ -126,7 +125,7 @@ struct NovaAPI {
     private func fault(_ error: APIError) -> Answer {
         let words: [(String, JSON)] = [("code", .integer(Int64(error.status))), ("message", .string(error.message))]
         guard error.status != 401 else {
-            // As the middleware before nova answers.
+            // As the middleware in front of nova answers.
             var answer = Answer(
                 .object([("error", .object(words + [("title", .string("Unauthorized"))]))]),
                 status: 401

@@ -2,20 +2,20 @@ import LogModel
 import LogStore
 import Query
 
-/// What a guest's console has said last, as `os-getConsoleOutput` gives it.
+/// The end of a guest's console output, as `os-getConsoleOutput` returns it.
 struct NovaConsoleOutput: Sendable {
     let store: Store
     let vm: Store.VM
     let rules: NovaOutputRules
     let now: Timestamp
 
-    /// Most bytes by each.
+    /// Maximum number of bytes under each set of rules.
     private static let correctedLimit = 1 << 20
     private static let novaLimit = 100 << 10
-    /// Lines that are looked at first; more, when they are shorter than usual.
+    /// Lines read first; more, when they are shorter than usual.
     private static let usualLines = 4096
 
-    /// The last `length` lines; nil: all there are.
+    /// The last `length` lines; nil: all.
     func text(length: Int?) throws -> String {
         switch rules {
         case .corrected: try correctedText(length: length)
@@ -32,7 +32,7 @@ struct NovaConsoleOutput: Sendable {
         guard bytes.count > Self.correctedLimit else {
             return String(decoding: bytes, as: UTF8.self)
         }
-        // What is cut begins with a whole line.
+        // The output begins with a whole line after it was cut.
         let end = bytes.suffix(Self.correctedLimit)
         return String(decoding: end.drop { $0 != Lines.feed }.dropFirst(), as: UTF8.self)
     }
@@ -44,7 +44,7 @@ struct NovaConsoleOutput: Sendable {
         case nil: break
         case 0?: return ""
         case let length? where length > 0: pieces = pieces.suffix(length)
-        // A slice from place -length on, as Python has it.
+        // A slice from index -length on, as in Python.
         case let length?: pieces = Array(pieces.dropFirst(-length))
         }
         var text = ""
@@ -58,7 +58,7 @@ struct NovaConsoleOutput: Sendable {
         return text
     }
 
-    /// More than the last `count` bytes, or all there are; of the last `lines`, when that is given.
+    /// More than the last `count` bytes, or everything; of the last `lines` lines, when that is given.
     private func last(_ count: Int, lines: Int?, _ format: OutputFormat) throws -> [UInt8] {
         let most = min(lines ?? .max, Selection.largestTail)
         var tail = min(most, Self.usualLines)
@@ -76,7 +76,7 @@ struct NovaConsoleOutput: Sendable {
 
     private func read(_ tail: Int, _ count: Int, _ format: OutputFormat) throws -> [UInt8] {
         var selection = Selection()
-        // The first console: others see nothing of the boot.
+        // The first console: others do not show the boot.
         selection.streams = [.console0]
         selection.tail = tail
         guard try store.streams(of: vm.directory).contains(where: { $0.stream == .console0 }) else {
@@ -86,7 +86,7 @@ struct NovaConsoleOutput: Sendable {
         rendering.boots = false
         rendering.utc = true
         let query = try LogQuery(store: store, vms: [vm], selection: selection, rendering: rendering, now: now)
-        // Lines may be long: no more is kept of them than is asked for.
+        // Lines may be long: no more of them is held than is requested.
         var bytes: [UInt8] = []
         while let more = try query.next() {
             bytes += more

@@ -26,13 +26,13 @@ extension NovaAPI {
         default:
             throw APIError(
                 action == "os-getSerialConsole" ? 404 : 400,
-                "There is no such action: \(action.prefix(100)). Available are os-getConsoleOutput and, before "
+                "Unknown action: \(action.prefix(100)). Available are os-getConsoleOutput and, before "
                     + "\(NovaVersion.remoteConsoles.text), os-getSerialConsole."
             )
         }
     }
 
-    /// How many lines are asked for: a whole number from -1, as such or in digits, or nothing.
+    /// The requested number of lines: a whole number from -1, as a number or in digits, or absent.
     private static func length(_ arguments: JSON) throws(APIError) -> Int? {
         guard case .object(let members) = arguments, members.allSatisfy({ $0.0 == "length" }) else {
             throw .badRequest("Invalid input for field/attribute os-getConsoleOutput.")
@@ -46,7 +46,7 @@ extension NovaAPI {
             }
         default: break
         }
-        throw .badRequest("Invalid input for field/attribute length. A whole number from -1 was expected.")
+        throw .badRequest("Invalid input for field/attribute length. It must be a whole number, -1 or more.")
     }
 
     private func consoleOutput(_ call: Call, length: Int?) async throws -> JSON {
@@ -54,7 +54,7 @@ extension NovaAPI {
         let (store, now) = (server.store(for: call.caller), server.now)
         let rules = server.nova.output
         let text = try await call.read {
-            // What has said nothing yet has an empty console.
+            // A server without stored output has an empty console.
             try found.stored.map {
                 try NovaConsoleOutput(store: store, vm: $0, rules: rules, now: now).text(length: length)
             }
@@ -80,7 +80,7 @@ extension NovaAPI {
         ])
     }
 
-    /// Lets the caller in to a server's serial console: by which address.
+    /// Issues a URL for a server's serial console to the caller.
     private func serialConsole(_ call: Call) async throws -> String {
         try call.caller.require(.console)
         let found = try await found(call)
@@ -100,8 +100,7 @@ extension NovaAPI {
         return place + "?token=" + secret
     }
 
-    /// `GET /os-console-auth-tokens/{token}`: where the console behind a serial console's address is, for a proxy that
-    /// stands elsewhere.
+    /// `GET /os-console-auth-tokens/{token}`: the address of the console of a console token, for a proxy elsewhere.
     func consoleOfToken(_ call: Call) async throws -> JSON {
         try call.caller.require(.admin)
         guard call.version >= .consoleTokens else {
@@ -131,21 +130,21 @@ extension NovaAPI {
 
     // MARK: - The serial proxy
 
-    /// The consoleSession that a serial console's address asks for.
+    /// The session request in a serial console's URL.
     func consoleSession(_ target: RequestTarget, _ headers: HTTPHeaders) throws(APIError) -> ConsoleSessionRequest {
         let offered = headers[canonicalForm: "Sec-WebSocket-Protocol"].map { String($0) }
         return ConsoleSessionRequest(try consoleToken(target), offered: offered)
     }
 
-    /// What the address of a serial console lets in to.
+    /// The console token in a serial console's URL.
     func consoleToken(_ target: RequestTarget) throws(APIError) -> ConsoleToken {
         guard let consoleToken = target["token"].flatMap(consoleToken) else {
-            throw APIError(403, "the console's token is unknown or over; ask for a new address")
+            throw APIError(403, "the console token is unknown or expired; request a new address")
         }
         return consoleToken
     }
 
-    /// The consoleToken behind a secret, as long as whom it was given to may come.
+    /// The token of `secret`, while the caller it was issued to is still admitted.
     private func consoleToken(_ secret: String) -> ConsoleToken? {
         let now = server.now
         return server.consoleTokens.token(for: secret, at: now).flatMap {

@@ -1,22 +1,22 @@
-/// How the part that OpenStack's clients use is set up.
+/// Options of the OpenStack part of the API.
 public struct NovaOptions: Hashable, Sendable {
-    /// Where clients reach the serial consoles, without `?token=`; nil: where they have reached us.
+    /// The base URL of serial consoles, without `?token=`; nil: the base URL of the request.
     public var consoleURL: String?
-    /// How long after it was asked for a serial console's address lets somebody in, in microseconds.
+    /// How long a serial console's URL is valid, in microseconds.
     public var consoleLife: Int64 = 600_000_000
-    /// Whose rules the console output follows.
+    /// The rules for console output.
     public var output = NovaOutputRules.corrected
 
-    /// The standard options; the life is that of nova's own tokens.
+    /// The defaults; the lifetime is that of nova's own tokens.
     public init() {}
 }
 
-/// Whose rules a console's output follows.
+/// The rules for console output.
 public enum NovaOutputRules: String, CaseIterable, Sendable {
-    /// N lines are the last N; -1 is all; UTF-8 is kept; escape sequences go whole; what was lost is told.
+    /// N lines are the last N, and -1 is all; UTF-8 is kept; escape sequences are removed whole; lost bytes are marked.
     case corrected = "sound"
-    /// nova's, with what is odd in them: N lines of which the last may be the empty one behind the last LF, -1 is all
-    /// but the first, a U+FFFD for each byte that is not ASCII, control characters removed but not what belongs to
-    /// them, at most 100 KiB.
+    /// nova's own rules, oddities included: of N lines the last may be the empty one behind the last LF, -1 is all but
+    /// the first, each byte that is not ASCII becomes U+FFFD, control characters are removed but not the rest of their
+    /// sequences, at most 100 KiB.
     case nova
 }

@@ -4,17 +4,17 @@ import LogStore
 import Platforms
 import Query
 
-/// A VM as the Compute API shows it.
+/// A VM as a server of the Compute API.
 struct NovaServer: Sendable {
-    /// Its UUID; its folder's name when it has none.
+    /// Its UUID; the folder's name when it has none.
     let id: String
-    /// What its owner calls it.
+    /// The name that its owner gave it.
     let name: String
-    /// What the host calls it.
+    /// Its name on the host.
     let instanceName: String
-    /// Whether it runs; nil: nobody here can tell.
+    /// Whether it runs; nil when that is unknown.
     let isRunning: Bool?
-    /// Its history; nil: it has none yet.
+    /// Its history; nil when nothing is stored.
     let stored: Store.VM?
 
     private var status: (word: String, machine: String, power: Int64) {
@@ -28,7 +28,7 @@ struct NovaServer: Sendable {
     /// The status, as filters name it.
     var statusWord: String { status.word }
 
-    /// What a list has of it.
+    /// The members in a list.
     func summary(_ base: String) -> [(String, JSON)] {
         let address = "\(base)/\(NovaVersion.path)/servers/\(RequestTarget.encode(id))"
         return [
@@ -36,7 +36,7 @@ struct NovaServer: Sendable {
         ]
     }
 
-    /// All that is known of it. What nova knows and this host does not is empty.
+    /// All members. What nova knows and this host does not is empty.
     func detail(_ base: String) -> [(String, JSON)] {
         let begun: JSON = (stored?.created).map { .string(String($0.description.prefix(19)) + "Z") } ?? .null
         return summary(base) + [
@@ -52,7 +52,7 @@ struct NovaServer: Sendable {
 
 /// Finding servers.
 extension NovaAPI {
-    /// Most servers in one answer.
+    /// Maximum number of servers in a response.
     private static let pageLimit = 1000
 
     func list(_ call: Call, _ base: String, isDetailed: Bool) async throws -> JSON {
@@ -103,7 +103,7 @@ extension NovaAPI {
         return .object([("server", .object(try await found(call).detail(base)))])
     }
 
-    /// The server that the address names.
+    /// The server in the path.
     func found(_ call: Call) async throws -> NovaServer {
         let (id, caller) = (call.id, call.caller)
         guard let server = try await call.read({ try self.server(id, for: caller) }) else {
@@ -112,11 +112,11 @@ extension NovaAPI {
         return server
     }
 
-    /// The one of that id, when the caller may see it.
+    /// The server of that id, if the caller may see it.
     private func server(_ id: String, for caller: Caller) throws -> NovaServer? {
         let store = server.store(for: caller)
         let vm = live.last { Self.id(of: $0) == id }
-        // The store is searched only for what is not where it would be made.
+        // The store is searched only when the VM's folder is not at its usual place.
         var stored = (vm?.directoryName).flatMap(store.vm(in:))
         if stored.map({ $0.ended != nil }) ?? true {
             stored = try store.vms().last { Self.id(of: $0.identity) == id && $0.ended == nil }
@@ -128,7 +128,7 @@ extension NovaAPI {
         return describe(vm, stored, consoles)
     }
 
-    /// All that the caller may see, by id.
+    /// All servers that the caller may see, by id.
     private func servers(for caller: Caller) throws -> [NovaServer] {
         let consoles = Dictionary(grouping: server.hub.statuses()) { Self.id(of: $0.definition.vm) }
         let all = try server.store(for: caller).vms().filter { $0.ended == nil }
@@ -139,7 +139,7 @@ extension NovaAPI {
         }
     }
 
-    /// The VMs that have a console or are libvirt's. A name that has changed is libvirt's to tell, so its come last.
+    /// The VMs that have a console or are libvirt's. libvirt's come last, because its names are current.
     private var live: [VMIdentity] {
         server.hub.definitions().map(\.vm)
             + server.domains.domains.map { VMIdentity(name: $0.facts.name, uuid: $0.facts.uuid) }
@@ -157,7 +157,7 @@ extension NovaAPI {
         )
     }
 
-    /// By what a VM is known here. One that was made anew under its name goes on under that.
+    /// The id of a VM. A VM that was recreated under its name keeps the id of that name.
     static func id(of vm: VMIdentity) -> String {
         vm.uuid ?? VMIdentity(name: vm.name, namespace: vm.namespace).directoryName
     }

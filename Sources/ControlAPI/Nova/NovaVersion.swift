@@ -1,19 +1,18 @@
 import LogModel
 import NIOHTTP1
 
-/// A microversion of the Compute API: what a client is prepared for (API guide, "Microversions").
+/// A microversion of the Compute API (API guide, "Microversions").
 struct NovaVersion: Comparable {
     let minor: Int
 
-    /// The first component of the API's addresses.
+    /// The first component of the API's paths.
     static let path = "v2.1"
 
-    /// The oldest and the newest that are served.
     static let oldest = NovaVersion(minor: 1)
     static let newest = NovaVersion(minor: 31)
-    /// Since this one consoles are asked for at `remote-consoles`, and not by an action.
+    /// From here on consoles are requested at `remote-consoles` instead of by an action.
     static let remoteConsoles = NovaVersion(minor: 6)
-    /// Since this one any kind of console's token can be looked up.
+    /// From here on the tokens of all kinds of consoles can be looked up.
     static let consoleTokens = NovaVersion(minor: 31)
 
     static func < (left: NovaVersion, right: NovaVersion) -> Bool { left.minor < right.minor }
@@ -24,7 +23,7 @@ struct NovaVersion: Comparable {
         self.minor = minor
     }
 
-    /// The version that a request asks for; the oldest when it asks for none.
+    /// The version that a request names; the oldest when it names none.
     init(_ headers: HTTPHeaders) throws(APIError) {
         let named = headers["OpenStack-API-Version"].flatMap { $0.split(separator: ",") }
             .map { $0.split(separator: " ") }.first { $0.first == "compute" }
@@ -54,7 +53,7 @@ struct NovaVersion: Comparable {
 
     private static let legacyHeader = "X-OpenStack-Nova-API-Version"
 
-    /// What an answer says of the version that it is in.
+    /// The response's header fields for its version.
     var headers: [(String, String)] {
         [
             ("OpenStack-API-Version", "compute " + text), (Self.legacyHeader, text),
@@ -69,7 +68,7 @@ struct NovaVersion: Comparable {
         .object([("versions", .array([facts(base)]))])
     }
 
-    /// The document of the one version, at its own address.
+    /// The document of the one version, at its own path.
     static func document(_ base: String) -> JSON {
         .object([("version", facts(base))])
     }

@@ -3,10 +3,10 @@ import Glibc
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// Stops accepting connections for a second when the process, or the system, has no descriptors for them.
+/// Stops accepting connections for a second when the process or the system has no free descriptors.
 ///
-/// Without it the event loop is woken again and again by connections that it cannot accept. While there are spare
-/// descriptors one of these is given up for the connection instead: `SpareDescriptors` says for whom.
+/// Without the pause the event loop would be woken continuously by connections that it cannot accept. While there are
+/// spare descriptors, one of them is closed instead: see `SpareDescriptors`.
 final class AcceptPause: ChannelInboundHandler {
     typealias InboundIn = Channel
 
@@ -22,7 +22,7 @@ final class AcceptPause: ChannelInboundHandler {
             context.fireErrorCaught(error)
             return
         }
-        // The connection still waits, so the event loop tries again at once.
+        // The connection is still pending, so the event loop tries again at once.
         if spares.giveUpOne() {
             return
         }
@@ -35,12 +35,11 @@ final class AcceptPause: ChannelInboundHandler {
     }
 }
 
-/// Descriptors kept open so that root and the daemon's own user can still connect when no others are left.
+/// Descriptors held open so that root and the daemon's own user can connect when no others are left.
 final class SpareDescriptors: Sendable {
     private let count: Int
     private let open = NIOLockedValueBox<[Int32]>([])
 
-    /// That many spare descriptors.
     init(_ count: Int) {
         self.count = count
         refill()
@@ -50,11 +49,9 @@ final class SpareDescriptors: Sendable {
         open.withLockedValue { $0.forEach { close($0) } }
     }
 
-    /// Whether some were given up and cannot be had back: other connections than root's and the daemon's own user's
-    /// must not take them.
+    /// Whether some were closed and cannot be reopened: then only root and the daemon's own user may connect.
     var isShort: Bool { !refill() }
 
-    /// Closes one; false when there is none left.
     func giveUpOne() -> Bool {
         guard let spare = open.withLockedValue({ $0.popLast() }) else {
             return false
@@ -63,7 +60,7 @@ final class SpareDescriptors: Sendable {
         return true
     }
 
-    /// Opens as many as were given up, as far as that is possible; whether all are open.
+    /// Reopens the closed ones as far as possible; returns whether all are open.
     @discardableResult
     func refill() -> Bool {
         open.withLockedValue { open in

@@ -3,16 +3,16 @@ import NIOCore
 import NIOPosix
 import SystemIO
 
-/// A connection that is served.
+/// An accepted connection.
 struct AcceptedConnection: Sendable {
     let negotiation: EventLoopFuture<Negotiated>
     let counted: CountedConnection
     let deadline: RequestDeadline
-    /// Who is at the other end of a Unix socket.
+    /// The peer of a Unix socket.
     let peer: PeerCredentials?
 }
 
-/// What became of a connection that was accepted.
+/// The outcome of accepting a connection.
 enum Accepted: Sendable {
     case served(AcceptedConnection)
     case refused(any Channel, APIError)
@@ -25,19 +25,19 @@ struct Acceptance: Sendable {
     let spares: SpareDescriptors
     let requestTimeout: TimeAmount
 
-    /// Spare descriptors for root and the daemon's own user: two commands at once, each with a connection to try and one
-    /// to use.
+    /// Spare descriptors for root and the daemon's own user: enough for two commands at once, each with a probing
+    /// connection and one that it uses.
     static let spares = 4
-    /// What the kernel buffers of one TCP connection, in bytes, before it doubles the number (socket(7)).
+    /// The kernel's buffers for a TCP connection, in bytes, before the kernel doubles the number (socket(7)).
     private static let sendBuffer = 128 << 10
     private static let receiveBuffer = 32 << 10
-    /// What is buffered of it here: above the higher mark nothing is made any more that would have to wait.
+    /// Bytes buffered for a connection in the process: above the high mark no more output is generated.
     private static let writeBuffer = ChannelOptions.Types.WriteBufferWaterMark(low: 16 << 10, high: 64 << 10)
-    /// Most bytes read at once.
+    /// Maximum number of bytes in one read.
     private static let readSize = 16 << 10
 
-    /// The connections that one of the two listeners may have so that both together use a quarter of the process's
-    /// descriptors: a connection to a console takes three, itself and a pair of sockets.
+    /// The maximum number of connections of each of the two listeners such that both together use a quarter of the
+    /// process's descriptors: a console session takes three, the connection and a socket pair.
     static var descriptorShare: Int { max(4, DescriptorLimit.current / (4 * 2 * 3)) }
 
     func bootstrap(_ group: any EventLoopGroup) -> ServerBootstrap {
@@ -59,7 +59,7 @@ struct Acceptance: Sendable {
         }
         return
             bootstrap
-            // The other end of a connection may have been switched off.
+            // The peer may have been switched off.
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.socketOption(.so_sndbuf), value: Self.sendBuffer)
             .childChannelOption(.socketOption(.so_rcvbuf), value: Self.receiveBuffer)

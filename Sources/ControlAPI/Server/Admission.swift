@@ -3,19 +3,19 @@ import NIOCore
 import NIOHTTP1
 import SystemIO
 
-/// Who comes, and whether they may do what they ask for.
+/// Authentication and authorization.
 extension ControlServer {
-    /// One request, with all that tells who asks.
+    /// A request and its origin.
     struct Request {
         let head: HTTPRequestHead
         let body: [UInt8]
         let listener: Listener
         let peer: PeerCredentials?
         let channel: any Channel
-        /// Completes when the client has left, or closed its half of the connection.
+        /// Completes when the client has closed the connection, or its half of it.
         let hasLeft: EventLoopFuture<Void>
 
-        /// The method; HEAD is a GET whose answer has no body.
+        /// The method; HEAD is a GET without a body in the response.
         var method: HTTPMethod { head.method == .HEAD ? .GET : head.method }
         var target: RequestTarget? { RequestTarget(head.uri) }
 
@@ -26,7 +26,7 @@ extension ControlServer {
         }
     }
 
-    /// Who asks.
+    /// The sender of a request.
     func caller(of request: Request) throws(APIError) -> Caller {
         switch request.listener {
         case .local: try localCaller(request.peer)
@@ -35,33 +35,33 @@ extension ControlServer {
         }
     }
 
-    /// Who has come by the Unix socket.
+    /// The caller at the other end of the Unix socket.
     func localCaller(_ peer: PeerCredentials?) throws(APIError) -> Caller {
         guard servesItself || peer?.process != getpid() else {
-            throw APIError(403, "the API's own socket is no console")
+            throw APIError(403, "the API's own socket cannot be captured as a console")
         }
         return Caller(peer)
     }
 
-    /// Refuses what is not theirs to ask.
+    /// Throws `APIError` 403 unless the caller may use the route.
     func check(_ caller: Caller, _ route: Route, _ target: RequestTarget) throws(APIError) {
         guard !route.isDaemonsOwn || caller.isDaemonsOwn else {
-            throw APIError(403, "this is for root and the daemon's own user, over the Unix socket")
+            throw APIError(403, "this is allowed for root and the daemon's own user only, over the Unix socket")
         }
         guard let scope = route.scope else {
             guard caller.isLocal else {
-                throw APIError(403, "this is done on the host itself, over the Unix socket")
+                throw APIError(403, "this is allowed over the Unix socket only")
             }
             return
         }
-        // To watch is to read what comes.
+        // Watching a console is reading.
         if case .console = route, target["mode"] == "watch", caller.access.permits(.read) {
             return
         }
         try caller.require(scope)
     }
 
-    /// The consoleSession that a request for an upgrade asks for.
+    /// The console session that an upgrade request asks for.
     func consoleSession(_ head: HTTPRequestHead, by listener: Listener, from channel: any Channel) throws(APIError)
         -> ConsoleSessionRequest
     {
@@ -82,7 +82,7 @@ extension ControlServer {
         }
         let route = try Route(.GET, target)
         guard case .console(let vm) = route else {
-            throw .badRequest("\(target.text) is no console")
+            throw .badRequest("\(target.text) is not a console")
         }
         guard case .network = listener else {
             return ConsoleSessionRequest(of: vm, target, by: .local)

@@ -2,11 +2,11 @@ import LogModel
 import NIOCore
 import NIOHTTP1
 
-/// An answer that is one JSON value.
+/// A response that is one JSON value.
 struct Answer {
     var status: Int = 200
     var headers: [(String, String)] = []
-    /// The value's text: it takes a fraction of what the value does, and may have to wait for the client.
+    /// The encoded value: it takes a fraction of the value's memory while it waits for the client.
     private let body: ByteBuffer
 
     init(_ json: JSON, status: Int = 200) {
@@ -19,7 +19,7 @@ struct Answer {
         headers = error.headers
     }
 
-    /// Sends it in answer to `request`; to a request for the head alone, that.
+    /// Sends the response to `request`; without the body for HEAD.
     func write(to outbound: ResponseWriter, _ request: HTTPRequestHead) async throws {
         var fields = HTTPHeaders(headers)
         fields.add(name: "Content-Type", value: "application/json")
@@ -36,7 +36,7 @@ struct Answer {
         try await outbound.write(contentsOf: [.head(head)] + content + [.end(nil)])
     }
 
-    /// The answer as it is sent on a connection that is not served, to whatever it asks.
+    /// The encoded response, for a connection that is refused before its request is read.
     var refusal: ByteBuffer {
         let status = HTTPResponseStatus(statusCode: status)
         let fields = "Content-Type: application/json\r\nContent-Length: \(body.readableBytes)\r\nConnection: close"
@@ -47,6 +47,6 @@ struct Answer {
 }
 
 extension HTTPRequestHead {
-    /// Whether its sender knows chunks and trailers, and may keep the connection for more.
+    /// Whether the client supports chunks, trailers and persistent connections.
     var isHTTP11: Bool { version.major == 1 && version.minor >= 1 }
 }

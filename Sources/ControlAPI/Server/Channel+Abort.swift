@@ -3,8 +3,8 @@ import NIOCore
 import NIOSSL
 
 extension Channel {
-    /// Closes the connection at once: what waits to be sent is dropped, in the kernel too, and no TLS shutdown is
-    /// awaited, during which the peer could go on sending.
+    /// Closes the connection at once: unsent output is discarded, in the kernel too, and no TLS shutdown is awaited,
+    /// during which the peer could continue to send.
     func abort() {
         guard eventLoop.inEventLoop else {
             eventLoop.execute { self.abort() }

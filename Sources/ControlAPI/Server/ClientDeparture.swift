@@ -1,15 +1,14 @@
 import NIOCore
 
-/// Tells when the client of a connection has closed it, or its own half of it.
+/// Detects that a client has closed its connection, or its own half of it.
 ///
-/// Over TCP the two look alike: a client that shuts its half down may still read, one that is gone does not. So only an
-/// answer that ends by itself, and that a closed connection would interrupt, goes on after this.
+/// Over TCP the two are indistinguishable: a client that shuts down its half may still read, one that has closed does
+/// not. So only a response that ends by itself, and that a closed connection would interrupt, continues after this.
 final class ClientDeparture: ChannelInboundHandler {
     typealias InboundIn = Any
 
     private let promise: EventLoopPromise<Void>
 
-    /// The departure of the client of `channel`.
     init(_ channel: any Channel) {
         promise = channel.eventLoop.makePromise()
         channel.closeFuture.cascade(to: promise)

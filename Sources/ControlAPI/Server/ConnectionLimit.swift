@@ -2,31 +2,30 @@ import Glibc
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// How many connections a listener has, in total and for each client.
+/// Limits the connections of a listener, in total and for each client.
 ///
-/// A connection belongs to its network address, or its local user, until a request shows a valid token; then it belongs
-/// to the token. Idle connections, which have no request being answered, are closed to make room for new ones, oldest
-/// first, and of those that never showed a token before others: so no client keeps others out without doing anything.
-/// Root and the daemon's own user give way to nobody else.
+/// A connection belongs to its network address, or its local user, until a request presents a valid token; then it
+/// belongs to the token. Idle connections, those without a request in progress, are closed to admit new ones: oldest
+/// first, and those that never presented a token before others. So no client can exclude others with idle connections.
+/// Connections of root and the daemon's own user are closed for each other only.
 final class ConnectionLimit: Sendable {
-    /// How many there may be.
+    /// The limits.
     struct Bounds: Sendable {
         /// In total.
         var total: Int
-        /// Of these, those that only root and the daemon's own user may have.
+        /// Of these, the number reserved for root and the daemon's own user.
         var reserved = 0
-        /// Of one address that has shown no valid token.
+        /// For an address that has not presented a valid token.
         var perAddress = 32
-        /// Of one token.
+        /// For a token.
         var perToken = 128
 
-        /// The bounds of the Unix socket's listener.
         static func local(_ total: Int) -> Bounds { Bounds(total: total, reserved: min(8, total / 2)) }
 
-        /// Of all clients but root and the daemon's own user.
+        /// For all clients but root and the daemon's own user.
         var forOthers: Int { max(1, total - reserved) }
 
-        /// The most of one client.
+        /// The maximum for a client.
         func most(of client: Client) -> Int {
             switch client {
             case .address: perAddress
@@ -39,7 +38,7 @@ final class ConnectionLimit: Sendable {
     private struct Entry {
         let channel: any Channel
         var client: Client
-        /// When it became idle, in the order of such events; nil: a request is being answered.
+        /// When it became idle, as a sequence number; nil while a request is in progress.
         var idleSince: UInt64?
         var isKnown: Bool
 
@@ -60,7 +59,7 @@ final class ConnectionLimit: Sendable {
             return clock
         }
 
-        /// Connections that are neither root's nor the daemon's own user's.
+        /// Connections of clients other than root and the daemon's own user.
         var others = 0
 
         mutating func count(_ client: Client, _ change: Int) {
@@ -77,7 +76,7 @@ final class ConnectionLimit: Sendable {
             return entry
         }
 
-        /// Takes the least wanted idle connection out, of those that `mayGo`.
+        /// Removes and returns the idle connection to close first, among those whose client satisfies `mayGo`.
         mutating func evict(_ mayGo: (Client) -> Bool) -> (any Channel)? {
             let idle = entries.filter { $0.value.idleSince != nil && mayGo($0.value.client) }
             return idle.min { $0.value.isLessWanted(than: $1.value) }.flatMap { remove($0.key)?.channel }
@@ -91,12 +90,13 @@ final class ConnectionLimit: Sendable {
         self.bounds = bounds
     }
 
-    /// Counts a new connection of `client` until its channel is closed. Throws `APIError` 503 when there is no room.
+    /// Counts a new connection of `client` until its channel is closed. Throws `APIError` 503 when the limit is
+    /// reached.
     func admit(_ channel: any Channel, of client: Client) throws(APIError) -> CountedConnection {
         let bounds = bounds
         let (number, evicted): (UInt64?, [any Channel]) = state.withLockedValue { state in
             var evicted: [any Channel] = []
-            // The client's own bound first: what is closed for that makes room in total, too.
+            // The client's own limit first: closing for it makes room in total too.
             if state.counts[client, default: 0] >= bounds.most(of: client) {
                 guard let channel = state.evict({ $0 == client }) else {
                     return (nil, evicted)
@@ -159,12 +159,13 @@ final class ConnectionLimit: Sendable {
     }
 }
 
-/// A connection that a `ConnectionLimit` counts.
+/// A connection counted by a `ConnectionLimit`.
 struct CountedConnection: Sendable {
     fileprivate let limit: ConnectionLimit
     fileprivate let number: UInt64
 
-    /// Runs `body`, which answers a request of `caller`: the connection is theirs from now on, and not idle meanwhile.
+    /// Runs `body`, which answers a request of `caller`. The connection belongs to that caller from now on, and is not
+    /// idle meanwhile.
     ///
     /// Throws `APIError` 429 when the caller has too many requests in progress.
     func answering<Result>(_ caller: Caller, _ body: () async throws -> Result) async throws -> Result {
@@ -175,7 +176,6 @@ struct CountedConnection: Sendable {
 }
 
 extension Client {
-    /// Whether it is this host's root or the daemon's own user.
     var isDaemonsOwn: Bool {
         if case .user(let user?) = self { user == 0 || user == geteuid() } else { false }
     }

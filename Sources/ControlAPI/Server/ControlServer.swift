@@ -8,17 +8,16 @@ import NIOPosix
 import Platforms
 import SystemIO
 
-/// The daemon's HTTP side: answers on listening sockets until their tasks are cancelled.
+/// The HTTP server: serves listening sockets until the tasks are cancelled.
 public final class ControlServer: Sendable {
     let capture: CaptureService
     let hub: ConsoleHub
-    /// Those who may come over the network.
     public let tokens: TokenRegister
     let domains: DomainDirectory
     let nova: NovaOptions
     let consoleTokens = ConsoleTokens()
     let sessions: Sessions
-    /// Threads for what reads files: callers over the network have their own, and keep nobody on this host waiting.
+    /// Threads for reading files. Network clients have their own, so that they do not delay clients on this host.
     private let localThreads = ReaderThreads()
     private let networkThreads = ReaderThreads()
     let version: String
@@ -26,35 +25,34 @@ public final class ControlServer: Sendable {
     private let limits: Limits
     let servesItself: Bool
 
-    /// What one daemon serves at most.
+    /// The limits of one server.
     public struct Limits: Sendable {
-        /// Bytes of a request's body.
+        /// Maximum size of a request's body, in bytes.
         public var body = 64 << 10
-        /// Bytes of one WebSocket frame, in either direction.
+        /// Maximum size of a WebSocket frame, in bytes, in either direction.
         public var frame = Self.standardFrame
-        /// Connections to the TCP socket at once, as far as descriptors allow.
+        /// Maximum number of connections to the TCP listener, as far as descriptors allow.
         public var networkConnections = 1024
-        /// Connections to the Unix socket at once, as far as descriptors allow.
+        /// Maximum number of connections to the Unix socket, as far as descriptors allow.
         public var localConnections = 512
-        /// Connections of one network address that has shown no valid token.
+        /// Maximum number of connections of a network address that has not presented a valid token.
         public var connectionsPerAddress = 32
-        /// Connections of one token.
+        /// Maximum number of connections of a token.
         public var connectionsPerToken = 128
-        /// How often a WebSocket's client is sent a ping; one from which nothing came since the last is let go.
+        /// The interval between pings to a WebSocket client; one that sent nothing since the last ping is disconnected.
         public var pingInterval = Duration.seconds(30)
-        /// How long a connection may take to send a request, or to take a short answer.
+        /// The maximum time a client may take to send a request, or to read a short response.
         public var requestTimeout = Duration.seconds(30)
 
-        /// What both ends take and send: a console is read in pieces of at most this.
+        /// The frame size of both ends: console output is sent in pieces of at most this size.
         static let standardFrame = 64 << 10
 
-        /// The standard limits.
         public init() {}
     }
 
-    /// A server over `capture` and `hub`, for those whom the host's permissions or `tokens` let in. `domains` are what
-    /// libvirt tells of its VMs. Who comes from this very process is refused unless it `servesItself`: somebody has
-    /// named our socket as a console's, to be taken for us.
+    /// A server over `capture` and `hub`, for clients that the host's permissions or `tokens` admit. `domains` is
+    /// libvirt's view of its VMs. Connections from this process itself are refused unless it `servesItself`: a console
+    /// that names the API's own socket would make the daemon its own client.
     public init(
         capture: CaptureService,
         hub: ConsoleHub,
@@ -83,7 +81,7 @@ public final class ControlServer: Sendable {
         reader(for: caller) { channel.isActive }
     }
 
-    /// Reads files for `caller`, as long as that `isWanted`.
+    /// Reads files for `caller`, as long as it `isWanted`.
     func reader(for caller: Caller, isWanted: @escaping @Sendable () -> Bool) -> RequestReader {
         RequestReader(
             threads: caller.isLocal ? localThreads : networkThreads,
@@ -95,11 +93,11 @@ public final class ControlServer: Sendable {
     var pingInterval: Duration { limits.pingInterval }
     var now: Timestamp { Timestamp(microseconds: capture.clock.wallMicroseconds()) }
 
-    /// The store as the caller may see it.
+    /// The store restricted to the VMs that the caller may see.
     func store(for caller: Caller) -> Store { capture.store.showing(caller.access.vms) }
 
-    /// Serves on `socket`, a listening socket, until cancelled; each listener has a thread of its own, so that what comes
-    /// by one keeps nobody waiting at another.
+    /// Serves on `socket`, a listening socket, until cancelled. Each listener has a thread of its own, so that load on
+    /// one does not delay the other.
     public func run(on socket: consuming Descriptor, as listener: Listener = .local) async throws {
         let raw = socket.release()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -151,7 +149,7 @@ public final class ControlServer: Sendable {
                 }
             }
         } catch {
-            // The client went away, or sent what is no HTTP: there is nobody to tell.
+            // The client closed the connection or sent malformed HTTP: there is no one to report the error to.
             capture.diagnostics.log(.debug, "a connection ended: \(error)")
         }
     }
@@ -175,7 +173,7 @@ public final class ControlServer: Sendable {
                         return
                     }
                     guard body.count + bytes.readableBytes <= limits.body else {
-                        let error = APIError(413, "the body is longer than \(limits.body) bytes")
+                        let error = APIError(413, "the body exceeds \(limits.body) bytes")
                         try await Answer(error).write(to: outbound, head)
                         try await channel.channel.drained()
                         return
@@ -196,7 +194,7 @@ public final class ControlServer: Sendable {
                     connection.deadline.end()
                     try await Exchange(server: self, request: request, connection: connection, outbound: outbound)
                         .answer()
-                    // In HTTP/1.0 the end of the connection may have to end the answer.
+                    // In HTTP/1.0 the end of the connection may end the response.
                     connection.deadline.begin()
                     guard received.isHTTP11, received.isKeepAlive else {
                         try await channel.channel.drained()

@@ -3,14 +3,14 @@ import LogStore
 import NIOCore
 import NIOHTTP1
 
-/// One request and its answer.
+/// One request and its response.
 struct Exchange {
     let server: ControlServer
     let request: ControlServer.Request
     let connection: AcceptedConnection
     let outbound: ResponseWriter
 
-    /// Answers the request, or says why not.
+    /// Answers the request, or sends the error.
     func answer() async throws {
         do {
             guard let target = request.target else {
@@ -50,21 +50,23 @@ struct Exchange {
                 }
             case .console:
                 try WebSocketHandshake.check(request.head)
-                throw APIError.upgradeRequired("a console is a WebSocket: ask for it in a connection's first request")
+                throw APIError.upgradeRequired(
+                    "a console is a WebSocket: request the upgrade in a connection's first request"
+                )
             default:
                 try await write(Answer(try await server.answer(route, target, request, for: caller)))
             }
         }
     }
 
-    /// Runs `body`, which answers `caller`, within their limits and as long as their token is valid.
+    /// Runs `body`, which answers `caller`, within the caller's limits and while its token is valid.
     func session<Result>(of caller: Caller, _ body: () async throws -> Result) async throws -> Result {
         try await connection.counted.answering(caller) {
             try await server.sessions.during(caller, request.channel, body)
         }
     }
 
-    /// Sends an answer, which the client must take before long.
+    /// Sends a response, which the client must read within the time limit.
     func write(_ answer: Answer) async throws {
         connection.deadline.begin()
         defer { connection.deadline.end() }

@@ -2,11 +2,11 @@ import LogModel
 import NIOCore
 import NIOHTTP1
 
-/// A way in to the API, and what is asked of those who come by it.
+/// A listener of the API and its access control.
 public enum Listener: Sendable {
-    /// The Unix socket: its permissions say who may come, the kernel says who has, and they may do all.
+    /// The Unix socket: file permissions control who can connect, the kernel identifies the peer, and all access is
+    /// allowed.
     case local
-    /// TCP.
     case network(TCPListener)
 
     var isNetwork: Bool {
@@ -14,38 +14,37 @@ public enum Listener: Sendable {
     }
 }
 
-/// The TCP listener.
+/// The settings of the TCP listener.
 public struct TCPListener: Sendable {
-    /// What TLS shows; nil: there is no TLS, and the listener is on the loopback alone.
+    /// The TLS certificate and key; nil: no TLS, on the loopback only.
     public var identity: TLSIdentity?
-    /// Whether anybody may come without a token, to read and to write on consoles; on the loopback alone.
+    /// Whether clients without a token may read and type on consoles; on the loopback only.
     public var isAnonymous: Bool
-    /// Web pages' origins, as in `https://horizon.example.org`, that may come besides those of this listener's own.
+    /// Allowed origins of web pages, such as `https://horizon.example.org`, besides the listener's own.
     public var origins: Set<String>
 
-    /// A listener from its parts.
     public init(identity: TLSIdentity?, isAnonymous: Bool = false, origins: Set<String> = []) {
         self.identity = identity
         self.isAnonymous = isAnonymous
         self.origins = origins
     }
 
-    /// What somebody may do who has no token, where none is needed.
+    /// The access of clients without a token, on an anonymous listener.
     static let anonymous = Access(scopes: [.read, .console], vms: .all)
 
-    /// The scheme of its addresses.
+    /// The URL scheme.
     var scheme: String { identity == nil ? "http" : "https" }
 
-    /// Refuses what a browser sends for a page from elsewhere: pages must not use what their reader can reach, be it by
-    /// another origin (RFC 6454) or by a name that was turned to this address (DNS rebinding).
+    /// Throws `APIError` 403 for a browser's request on behalf of a page of another origin (RFC 6454), or by a name
+    /// that was rebound to this address (DNS rebinding).
     func checkOrigin(_ headers: HTTPHeaders) throws(APIError) {
         let host = headers.first(name: "Host") ?? ""
-        // It goes into addresses that are handed out.
+        // Host becomes part of URLs in responses.
         guard host.utf8.allSatisfy(Self.isHostByte) else {
-            throw .badRequest("Host holds what no host's name does")
+            throw .badRequest("Host contains characters that a host name cannot have")
         }
         if isAnonymous, !Self.loopbackNames.contains(Self.name(ofHost: host)) {
-            throw APIError(403, "Host: \(host) is not this listener's: it is on the loopback alone")
+            throw APIError(403, "Host: \(host) is not allowed: this listener is on the loopback only")
         }
         guard let origin = headers.first(name: "Origin"), !origins.contains(origin) else {
             return
@@ -53,7 +52,7 @@ public struct TCPListener: Sendable {
         guard origin == scheme + "://" + host else {
             throw APIError(
                 403,
-                "pages of \(origin) may not come here; the configuration's api.origins names those that may"
+                "the origin \(origin) is not allowed; add it to api.origins in the configuration"
             )
         }
     }
@@ -70,7 +69,6 @@ public struct TCPListener: Sendable {
 
     private static let loopbackNames: Set = ["127.0.0.1", "[::1]", "localhost"]
 
-    /// The host without its port.
     private static func name(ofHost host: String) -> String {
         guard let colon = host.lastIndex(of: ":"), !host.hasSuffix("]") else {
             return host
@@ -78,7 +76,8 @@ public struct TCPListener: Sendable {
         return String(host[..<colon])
     }
 
-    /// Who asks: by a token in `Authorization: Bearer` (RFC 6750) or, as OpenStack has it, in `X-Auth-Token`.
+    /// The caller, authenticated by a token in `Authorization: Bearer` (RFC 6750) or, as in OpenStack, in
+    /// `X-Auth-Token`.
     func caller(
         _ headers: HTTPHeaders,
         from address: SocketAddress?,
@@ -88,7 +87,7 @@ public struct TCPListener: Sendable {
         let place = address.map { " at \($0.ipAddress ?? "")" } ?? ""
         guard let text = Self.token(headers) else {
             guard isAnonymous else {
-                throw APIError(401, "a token is needed, in Authorization: Bearer; guestlog token add makes one")
+                throw APIError(401, "a token is required, in Authorization: Bearer; create one with guestlog token add")
             }
             return Caller(name: "somebody" + place, access: Self.anonymous)
         }

@@ -1,12 +1,12 @@
 import NIOCore
 
-/// Marks the place in a pipeline behind which there are only bytes, so that their end can be waited for.
+/// Marks the pipeline position after which there are only bytes, so that the end of output can be awaited.
 final class OutputDrain: ChannelOutboundHandler {
     typealias OutboundIn = Any
 }
 
 extension Channel {
-    /// Waits until all that was written has been handed to the kernel: what has not is lost when the channel is closed.
+    /// Waits until all output was passed to the kernel: the rest would be lost when the channel is closed.
     func drained() async throws {
         try await eventLoop.flatSubmit {
             do {

@@ -2,7 +2,7 @@ import NIOCore
 import SystemIO
 
 extension Channel {
-    /// Who is at the other end of a Unix socket; nil when the kernel cannot tell.
+    /// The peer of a Unix socket; nil when the kernel does not report it.
     func peerCredentials() -> EventLoopFuture<PeerCredentials?> {
         guard let provider = self as? any SocketOptionProvider else {
             return eventLoop.makeSucceededFuture(nil)

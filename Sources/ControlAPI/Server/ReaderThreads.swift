@@ -1,7 +1,7 @@
 import NIOConcurrencyHelpers
 import NIOPosix
 
-/// Threads for what reads files, shared fairly: clients take turns, and none has all the threads at once.
+/// Threads for reading files, shared fairly: clients take turns, and no client gets all threads.
 final class ReaderThreads: Sendable {
     private typealias Job = @Sendable (_ isRunning: Bool) -> Void
 
@@ -9,10 +9,10 @@ final class ReaderThreads: Sendable {
         var running: [Client: Int] = [:]
         var total = 0
         var waiting: [Client: [Job]] = [:]
-        /// The clients in `waiting`, whose turn it is first.
+        /// The clients in `waiting`, in the order of their turns.
         var order: [Client] = []
 
-        /// The next job, of the first client that has not its share of threads already.
+        /// The next job: that of the first client that uses less than its share of threads.
         mutating func next() -> (Client, Job)? {
             guard total < ReaderThreads.count,
                 let place = order.firstIndex(where: { running[$0, default: 0] < ReaderThreads.share })
@@ -44,10 +44,10 @@ final class ReaderThreads: Sendable {
     private let state = NIOLockedValueBox(State())
 
     private static let count = 3
-    /// Threads that one client has at most.
+    /// Maximum number of threads of one client.
     private static let share = 2
 
-    /// Whoever asked has left: nobody waits for the result.
+    /// The client has closed its connection, so the result is not needed.
     struct ClientLeft: Error {}
 
     init() {
@@ -58,8 +58,8 @@ final class ReaderThreads: Sendable {
         pool.shutdownGracefully { _ in }
     }
 
-    /// Runs `body` for `client` on a thread that may wait for files. When its turn comes and `isWanted` says no, it is
-    /// not run, and `ClientLeft` is thrown.
+    /// Runs `body` for `client` on a thread that may wait for files. When its turn comes and `isWanted` returns false,
+    /// `body` is not run and `ClientLeft` is thrown.
     func run<Value: Sendable>(
         for client: Client,
         while isWanted: @escaping @Sendable () -> Bool,
@@ -100,10 +100,10 @@ final class ReaderThreads: Sendable {
 struct RequestReader: Sendable {
     let threads: ReaderThreads
     let client: Client
-    /// Whether somebody still waits for the answer.
+    /// Whether the response is still needed.
     let isWanted: @Sendable () -> Bool
 
-    /// Runs `body` on a thread that may wait for files, when it is the client's turn.
+    /// Runs `body` on a reader thread, when it is the client's turn.
     func read<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await threads.run(for: client, while: isWanted, body)
     }

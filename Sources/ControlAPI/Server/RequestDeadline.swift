@@ -1,30 +1,29 @@
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// Closes a connection that takes too long to send a request, be it in TLS, in the request's head or in its body, that
-/// is kept open without sending another, or that does not take a short answer.
+/// Closes a connection on which TLS, a request's head or its body takes too long, that stays open without another
+/// request, or whose client does not read a short response.
 ///
-/// While an answer is made, or streamed, there is no limit: a follower may wait for ever.
+/// There is no limit while a response is generated or streamed: a follower may wait forever.
 final class RequestDeadline: Sendable {
     private let channel: any Channel
     private let limit: TimeAmount
     private let task = NIOLockedValueBox<Scheduled<Void>?>(nil)
 
-    /// A deadline that has begun.
     init(_ channel: any Channel, _ limit: TimeAmount) {
         self.channel = channel
         self.limit = limit
         begin()
     }
 
-    /// The client has to act: it must send a request, or take an answer.
+    /// Starts the deadline: the client must send a request, or read a response.
     func begin() {
         let channel = channel
         let fresh = channel.eventLoop.scheduleTask(in: limit) { channel.abort() }
         set(fresh)
     }
 
-    /// It has.
+    /// Stops it: the client has done so.
     func end() {
         set(nil)
     }

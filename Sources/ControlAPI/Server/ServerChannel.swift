@@ -8,22 +8,21 @@ typealias HTTPServerChannel = NIOAsyncChannel<HTTPServerRequestPart, HTTPPart<HT
 typealias WebSocketChannel = NIOAsyncChannel<WebSocketFrame, WebSocketFrame>
 typealias ResponseWriter = NIOAsyncChannelOutboundWriter<HTTPPart<HTTPResponseHead, ByteBuffer>>
 
-/// What a connection has turned out to be.
+/// The protocol of a connection.
 enum Negotiated: Sendable {
-    /// Requests of HTTP; the future completes when the client has left, or closed its half.
+    /// HTTP requests; the future completes when the client has closed the connection, or its half of it.
     case http(HTTPServerChannel, hasLeft: EventLoopFuture<Void>)
     case console(WebSocketChannel, Result<ConsoleSessionRequest, APIError>)
 }
 
-/// Puts the handlers of one connection into its channel.
+/// Adds the handlers of one connection to its channel.
 struct ServerChannel: Sendable {
     let listener: Listener
-    /// Bytes of one WebSocket frame.
     let frameLimit: Int
-    /// Says who comes with a request for an upgrade and where they want to go, or why they may not.
+    /// Parses and authorizes an upgrade request.
     let consoleSession: @Sendable (HTTPRequestHead, any Channel) -> Result<ConsoleSessionRequest, APIError>
 
-    /// Bytes that are read from a connection ahead of their use are few: requests are short, and people type slowly.
+    /// Few bytes are read ahead from a connection: requests are short, and people type slowly.
     static let readAhead = NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark(
         lowWatermark: 1,
         highWatermark: 4
@@ -39,7 +38,7 @@ struct ServerChannel: Sendable {
             decoder, HTTPServerPipelineHandler(), NIOHTTPResponseHeadersValidator(), HTTPServerProtocolErrorHandler(),
             UpgradeFilter(),
         ]
-        // What frames an answer is in the header fields that it is written with.
+        // The framing is decided by the header fields that the response is written with.
         var encoding = HTTPResponseEncoder.Configuration()
         encoding.automaticallySetFramingHeaders = false
         let encoder = HTTPResponseEncoder(configuration: encoding)
@@ -89,7 +88,7 @@ struct ServerChannel: Sendable {
     }
 }
 
-/// Lets the async side write plain buffers.
+/// Lets the async side write `ByteBuffer`s.
 private final class ResponseBodyHandler: ChannelOutboundHandler {
     typealias OutboundIn = HTTPPart<HTTPResponseHead, ByteBuffer>
     typealias OutboundOut = HTTPServerResponsePart

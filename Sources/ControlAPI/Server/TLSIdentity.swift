@@ -2,7 +2,7 @@ import Glibc
 import NIOSSL
 import Synchronization
 
-/// The certificate and the key by which this daemon is known over TLS.
+/// The TLS certificate and key of the daemon.
 public final class TLSIdentity: Sendable {
     private let certificate: String
     private let key: String
@@ -13,23 +13,23 @@ public final class TLSIdentity: Sendable {
         public let description: String
     }
 
-    /// The identity in two PEM files: `certificate` with the whole chain, the daemon's own first, and `key`.
+    /// Reads two PEM files: `certificate` with the whole chain, the daemon's own first, and `key`.
     public init(certificate: String, key: String) throws(Unusable) {
         self.certificate = certificate
         self.key = key
         current = Mutex(try Self.context(certificate, key))
     }
 
-    /// What connections to come are shown.
+    /// The TLS configuration for new connections.
     var context: NIOSSLContext { current.withLock { $0 } }
 
-    /// Reads both files again, for a certificate that was renewed; when they cannot be used, what was read before stays.
+    /// Reads both files again after a renewal; when they cannot be used, the current ones stay in use.
     public func reload() throws(Unusable) {
         let fresh = try Self.context(certificate, key)
         current.withLock { $0 = fresh }
     }
 
-    /// Why the key's file should not be as it is; nil when nobody but its owner can read it.
+    /// Why the key file's permissions are unsafe; nil when only its owner can read it.
     public var keyExposure: String? {
         var status = stat()
         guard stat(key, &status) == 0 else {
@@ -44,7 +44,7 @@ public final class TLSIdentity: Sendable {
             "the key in \(key) can be read by \(readers.joined(separator: " and by ")) (mode 0\(mode)); chmod it to 0400"
     }
 
-    /// The suites of TLS 1.2: those with forward secrecy and authenticated encryption (RFC 9325, section 4.2).
+    /// The cipher suites of TLS 1.2: those with forward secrecy and authenticated encryption (RFC 9325, section 4.2).
     private static let suites: [NIOTLSCipher] = [
         .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
         .TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,

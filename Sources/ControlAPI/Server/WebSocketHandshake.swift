@@ -6,15 +6,15 @@ import NIOHTTP1
 enum WebSocketHandshake {
     private static let version = "13"
 
-    /// Throws `APIError` 400 or 426 when `head` is not a valid opening handshake.
+    /// Throws `APIError` 400 or 426 unless `head` is a valid opening handshake.
     static func check(_ head: HTTPRequestHead) throws(APIError) {
         let hasBody =
             head.headers.contains(name: "Transfer-Encoding")
             || head.headers.first(name: "Content-Length").map { $0 != "0" } ?? false
         guard head.method == .GET, head.isHTTP11, !hasBody else {
-            throw .badRequest("a WebSocket is opened by a GET of HTTP/1.1 without a body")
+            throw .badRequest("a WebSocket handshake must be an HTTP/1.1 GET without a body")
         }
-        // What UpgradeFilter made a plain request of has no Upgrade any more: its own fault is told first.
+        // A request that UpgradeFilter downgraded has no Upgrade field: its other faults are reported first.
         let (versions, keys) = (head.headers["Sec-WebSocket-Version"], head.headers["Sec-WebSocket-Key"])
         guard !versions.isEmpty || !keys.isEmpty else {
             throw notAsked
@@ -23,7 +23,7 @@ enum WebSocketHandshake {
             throw .upgradeRequired("Sec-WebSocket-Version must be \(version)")
         }
         guard keys.count == 1, Base64.decode(Array(keys[0].utf8))?.count == 16 else {
-            throw .badRequest("Sec-WebSocket-Key must be there once, 16 bytes in base 64")
+            throw .badRequest("Sec-WebSocket-Key must be present once, 16 bytes in base 64")
         }
         guard lists(head, "Upgrade", "websocket"), lists(head, "Connection", "upgrade") else {
             throw notAsked
@@ -40,7 +40,7 @@ enum WebSocketHandshake {
 }
 
 extension APIError {
-    /// 426, with the header fields that say to what.
+    /// 426, with the header fields that name the protocol to upgrade to.
     static func upgradeRequired(_ message: String) -> APIError {
         var error = APIError(426, message)
         error.headers = [
@@ -50,8 +50,8 @@ extension APIError {
     }
 }
 
-/// Lets a request for an upgrade pass as one only when it is a valid opening handshake for a console; any other is a
-/// plain request of HTTP, in which `Upgrade` is ignored (RFC 9110, section 7.8).
+/// Passes an upgrade request only when it is a valid opening handshake for a console. Any other becomes a plain HTTP
+/// request, in which `Upgrade` is ignored (RFC 9110, section 7.8).
 final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart

@@ -2,7 +2,7 @@ import TextFormats
 
 /// A guest's line as `text` shows it, without colours.
 public enum DisplayedLine {
-    /// `line`, which has no LF, made safe for a terminal; what a serial console puts before the LF is left out.
+    /// `line`, which has no LF, made safe for a terminal; CRs before the LF are omitted.
     public static func text(of line: some Sequence<UInt8>) -> String {
         var content = Array(line)
         while content.last == 0x0d {

@@ -1,24 +1,21 @@
 import LogModel
 import TextFormats
 
-/// How one stream is named in each format, made once.
+/// The names of one stream in each format, computed once.
 struct StreamLabel {
-    /// The VM's name.
     let vm: String
-    /// The VM's folder.
     let folder: String
-    /// The VM's UUID.
     let uuid: String?
     let stream: StreamName
-    /// `[vm/stream] `, as it stands before lines of `text`.
+    /// `[vm/stream] `, the prefix of lines in `text`.
     let prefix: [UInt8]
-    /// ` vm stream: `, as it stands behind the time in `short`.
+    /// ` vm stream: `, after the time in `short`.
     let short: [UInt8]
     /// `"vm":"…","stream":"…"`.
     let json: [UInt8]
     /// `vm=… stream=…`.
     let logfmt: [UInt8]
-    /// The fields that all of the stream's journal entries have.
+    /// The fields common to all of the stream's journal entries.
     let export: [UInt8]
 
     init(vm: String, folder: String, uuid: String?, stream: StreamName) {
@@ -26,7 +23,7 @@ struct StreamLabel {
         self.folder = folder
         self.uuid = uuid
         self.stream = stream
-        // Names come from outside too, and must not reach a terminal as they are.
+        // Names may come from untrusted sources, and must be escaped for terminals.
         let name = MarkerGuard.guarded(name: TerminalEscaper.escape(vm.utf8, style: .field))
         prefix = Array("[".utf8) + name + Array("/\(stream.text)] ".utf8)
         short = Array(" ".utf8) + name + Array(" \(stream.text): ".utf8)
@@ -40,13 +37,13 @@ struct StreamLabel {
     }
 }
 
-/// Writes entries in one format, one after another.
+/// Writes entries in one format.
 protocol EntryWriter {
-    /// Appends a line of the input at place `input`.
+    /// Appends a line of the stream `input`.
     mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8])
-    /// Appends an event, where the format has a form for it. `boot` is the boot's number, of a boot event.
+    /// Appends an event, where the format can represent it. `boot` is the boot's number, for a boot event.
     mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8])
-    /// Ends a line left open.
+    /// Ends an unfinished line.
     mutating func finish(to out: inout [UInt8])
 }
 
@@ -63,14 +60,14 @@ extension String {
     }
 }
 
-/// The stored bytes, exactly.
+/// The stored bytes, unchanged.
 struct RawFormat: EntryWriter {
     mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
         out.append(contentsOf: line.bytes)
     }
 }
 
-/// The Kubernetes container runtimes' log format: `<RFC 3339> stdout F|P <content>`; P says that the line goes on in
+/// The Kubernetes container runtimes' log format: `<RFC 3339> stdout F|P <content>`; P means that the line continues in
 /// the next piece.
 struct CRIFormat: EntryWriter {
     private var clock = StampWriter(.utc)

@@ -1,12 +1,12 @@
 import LogModel
 
-/// What `text` and `short` write before each line, recognised: where a guest has written it, it is no head, but a
-/// reader may take it for one.
+/// Recognizes what `text` and `short` write before each line, where a guest has written it and a reader may take it for
+/// a real one.
 ///
-/// Blanks are single spaces in what is looked at.
+/// The text has single spaces for blanks.
 enum HeadShape {
-    /// Whether `text` is nothing, or the whole of what stands before a line: a time, a prefix, a time and a prefix, or
-    /// the head of `short`.
+    /// Whether `text` is empty, or everything that precedes a line: a time, a prefix, a time and a prefix, or the head
+    /// of `short`.
     static func isHead(_ text: ArraySlice<UInt8>) -> Bool {
         guard let last = text.last else {
             return true
@@ -43,7 +43,7 @@ enum HeadShape {
         matches(text.prefix(15), "aaa dd dd:dd:dd") || matches(text.prefix(14), "aaa d dd:dd:dd")
     }
 
-    /// Whether `text` has the shape that `shape` gives: `d` is a digit, `a` a letter, all else is itself.
+    /// Whether `text` matches `shape`: `d` is a digit, `a` a letter, other characters are literal.
     private static func matches(_ text: ArraySlice<UInt8>, _ shape: StaticString) -> Bool {
         text.count == shape.utf8CodeUnitCount
             && zip(text, UnsafeBufferPointer(start: shape.utf8Start, count: shape.utf8CodeUnitCount)).allSatisfy {

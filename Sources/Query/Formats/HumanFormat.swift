@@ -2,10 +2,10 @@ import LogModel
 import LogStore
 import TextFormats
 
-/// Lines for eyes: `text` and `short`. All that a guest wrote goes through `TerminalEscaper`, and through `MarkerGuard`
-/// so that no line of its looks like one of ours.
+/// The formats for people: `text` and `short`. All guest output passes through `TerminalEscaper`, and through
+/// `MarkerGuard` so that no guest line looks like a marker.
 ///
-/// With a time or a prefix, everything of the guest's begins behind one; without, pieces of one line are joined again.
+/// With a time or a prefix, everything a guest wrote begins after one; without, pieces of one line are joined again.
 struct HumanFormat: EntryWriter {
     private let isShort: Bool
     private let timestamps: Bool
@@ -16,7 +16,7 @@ struct HumanFormat: EntryWriter {
     private var eventClock: StampWriter
     private var escaper: TerminalEscaper
     private var markerGuard = MarkerGuard()
-    /// A line whose LF was not written yet: its input, and the position at which it goes on.
+    /// A line whose LF is not written yet: its stream, and the position at which it continues.
     private var open: (input: Int, end: UInt64, isShownEarly: Bool)?
 
     init(_ rendering: Rendering, prefix: Bool) {
@@ -35,7 +35,7 @@ struct HumanFormat: EntryWriter {
         append(line, input: input, label, isShownEarly: false, to: &out)
     }
 
-    /// Appends a line that is shown before its end has come; what follows goes on behind it.
+    /// Appends a line that is shown before its end was received; the rest is appended to it.
     mutating func appendEarly(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
         append(line, input: input, label, isShownEarly: true, to: &out)
     }
@@ -68,7 +68,7 @@ struct HumanFormat: EntryWriter {
         }
         markerGuard.check(&out, from: text, isWholeLine: line.isWhole && isContinuation != true)
         if let style {
-            // The guest's own colours win.
+            // The guest's own colours take precedence.
             if out[text...].contains(0x1b) {
                 out.removeSubrange(start..<start + style.count)
             } else {
@@ -151,7 +151,7 @@ struct HumanFormat: EntryWriter {
         bytes == 1 ? "1 byte" : grouped(bytes) + " bytes"
     }
 
-    /// The number with commas between thousands.
+    /// The number with thousands separators.
     private static func grouped(_ number: UInt64) -> String {
         let digits = Array(String(number))
         var text = ""
@@ -164,7 +164,7 @@ struct HumanFormat: EntryWriter {
         return text
     }
 
-    /// journalctl's colours.
+    /// The colours of journalctl.
     private static func style(_ severity: Severity?) -> [UInt8]? {
         switch severity {
         case .emergency, .alert, .critical, .error: serious
@@ -179,7 +179,7 @@ struct HumanFormat: EntryWriter {
     private static let warning = Array("\u{1b}[0;1;33m".utf8)
     private static let notice = Array("\u{1b}[0;1;39m".utf8)
     private static let debug = Array("\u{1b}[0;38;5;245m".utf8)
-    /// What a marker begins with, behind the line's head; `MarkerGuard` keeps guests' lines from beginning so.
+    /// The beginning of a marker, after the line's head; `MarkerGuard` keeps guests' lines from beginning like this.
     private static let markerOpening = Array("-- ".utf8)
     private static let event = Array("\u{1b}[0;2m".utf8)
     private static let reset = Array("\u{1b}[0m".utf8)

@@ -2,9 +2,9 @@ import LogModel
 import LogStore
 import TextFormats
 
-/// One JSON object a line, members always in this order: `time`, `vm`, `stream`, `offset`; then of a line `severity`
-/// when it says one, `text`, `bytes_b64` when it is not UTF-8, `partial` when its end is not there, `recovered`; of an
-/// event `event` and what it tells.
+/// One JSON object per line, members always in this order: `time`, `vm`, `stream`, `offset`; then for a line `severity`
+/// if it has one, `text`, `bytes_b64` when it is not UTF-8, `partial` when its end is missing, `recovered`; for an
+/// event `event` and its details.
 struct JSONFormat: EntryWriter {
     private var clock = StampWriter(.utc)
 

@@ -2,9 +2,9 @@ import LogModel
 import LogStore
 import TextFormats
 
-/// systemd's Journal Export Format (systemd.io/JOURNAL_EXPORT_FORMATS): what `systemd-journal-remote` takes in.
+/// systemd's Journal Export Format (systemd.io/JOURNAL_EXPORT_FORMATS), the input of `systemd-journal-remote`.
 ///
-/// A field is `NAME=value\n`, or, where the value has bytes that a line cannot hold, `NAME\n`, its length as 64 bits
+/// A field is `NAME=value\n`, or, for a value with bytes that a line cannot hold, `NAME\n`, its length as 64 bits
 /// little-endian, the bytes, `\n`. An empty line ends the entry.
 struct JournalExportFormat: EntryWriter {
     mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
@@ -22,10 +22,11 @@ struct JournalExportFormat: EntryWriter {
         out.append(Lines.feed)
     }
 
-    /// The fields that say who spoke.
+    /// The fields that identify the stream.
     static func streamFields(vm: String, folder: String, uuid: String?, stream: StreamName) -> [UInt8] {
         var out: [UInt8] = []
-        // The journal keeps entries of one boot apart by this; guests tell us none, so it stands for the VM.
+        // The journal groups the entries of one boot by this field; guests do not reveal their boot id, so it
+        // identifies the VM.
         append("_BOOT_ID", identifier(folder + "/boot"), to: &out)
         append("_MACHINE_ID", uuid.map { $0.filter { $0 != "-" } } ?? identifier(folder), to: &out)
         append("_HOSTNAME", vm, to: &out)
@@ -35,7 +36,7 @@ struct JournalExportFormat: EntryWriter {
         return out
     }
 
-    /// 128 bits that are always the same for `text` (FNV-1a twice), as the journal writes them.
+    /// A stable 128-bit hash of `text` (FNV-1a twice), in the journal's notation.
     private static func identifier(_ text: String) -> String {
         func hash(_ seed: UInt64) -> String {
             let digits = String(text.stableHash(seed: seed), radix: 16)

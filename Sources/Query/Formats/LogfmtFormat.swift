@@ -2,8 +2,8 @@ import LogModel
 import LogStore
 import TextFormats
 
-/// `key=value` pairs, always in this order: `time`, `vm`, `stream`, `offset`, `level` when the line says one, `msg`,
-/// `bytes_b64` when it is not UTF-8, `partial`. Values that need it are quoted, with JSON's escapes.
+/// `key=value` pairs, always in this order: `time`, `vm`, `stream`, `offset`, `level` if the line has one, `msg`,
+/// `bytes_b64` when it is not UTF-8, `partial`. Values are quoted where necessary, with JSON's escapes.
 struct LogfmtFormat: EntryWriter {
     private var clock = StampWriter(.utc)
 
@@ -50,7 +50,7 @@ struct LogfmtFormat: EntryWriter {
         out.append(contentsOf: place.utf8)
     }
 
-    /// Appends `bytes` as a value, quoted where it must be; whether some of it was not UTF-8.
+    /// Appends `bytes` as a value, quoted where necessary; returns whether some of it was not UTF-8.
     @discardableResult
     static func append(value bytes: UnsafeRawBufferPointer, to out: inout [UInt8]) -> Bool {
         let isPlain =

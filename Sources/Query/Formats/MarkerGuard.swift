@@ -1,38 +1,36 @@
 import LogModel
 import TextFormats
 
-/// Keeps a guest's line from passing for a line of Guestlog's own in `text` and `short`.
+/// Prevents a guest's line from looking like a line of Guestlog's own in `text` and `short`.
 ///
-/// A marker begins, behind the time and the prefix that the format puts first, with two hyphens and a space; a message
-/// of the program's with `guestlog:` and a space. Where a guest's line, as displayed, begins so, that space is written
-/// as an escape: `--\x20boot 99`. The escape can be taken back like all others (`TerminalEscaper`), and no marker has
-/// one.
+/// After the time and the prefix of the format, a marker begins with two hyphens and a space, a message of the program
+/// with `guestlog:` and a space. Where a guest's displayed line begins like this, that space is written as an escape:
+/// `--\x20boot 99`. The escape can be reversed like all others (`TerminalEscaper`), and markers have none.
 ///
-/// Looked through are what a reader does not see or takes for the head of the line: colours, blanks, combining
-/// characters, and the times and prefixes that the formats write, when the guest itself has written them. Dashes of all
-/// kinds and blanks of all kinds count as those of a marker.
+/// Characters that a reader does not see, or takes for the head of the line, are skipped: colours, blanks, combining
+/// characters, and times and prefixes that the guest itself has written. All kinds of dashes and blanks count as those
+/// of a marker.
 ///
-/// State is kept between the pieces of a line, so that where a line was cut changes nothing.
+/// State is kept between the pieces of a line, so that the result does not depend on where a line was cut.
 struct MarkerGuard {
-    /// What has been shown of the line: blanks folded into single spaces, dashes of all kinds into `-` or `longDash`,
-    /// other characters beyond ASCII into `other`, what is not seen left out.
+    /// What has been shown of the line: blanks folded into single spaces, all kinds of dashes into `-` or `longDash`,
+    /// other characters beyond ASCII into `other`, invisible ones omitted.
     private var shown: [UInt8] = []
-    /// Whether a blank came after `shown`.
     private var endsInBlank = false
-    /// Whether the line cannot begin as a marker does any more.
+    /// Whether the line cannot begin like a marker any more.
     private var isDecided = false
 
-    /// A head of the longest name, with every byte of it escaped, is shorter.
+    /// Longer than the head with the longest name, every byte of it escaped.
     private static let longestHead = 640
 
-    /// A line begins: nothing of it is shown yet.
+    /// Begins a line.
     mutating func beginLine() {
         shown.removeAll(keepingCapacity: true)
         endsInBlank = false
         isDecided = false
     }
 
-    /// Looks at the piece of a line that was appended to `out` at `start`, already escaped, and changes it where it
+    /// Checks the piece of a line that was appended to `out` at `start`, already escaped, and changes it where it
     /// completes the beginning of a marker.
     mutating func check(_ out: inout [UInt8], from start: Int, isWholeLine: Bool) {
         guard !isDecided, !(isWholeLine && Self.isPlainlyHarmless(out, from: start)) else {
@@ -67,7 +65,7 @@ struct MarkerGuard {
         }
     }
 
-    /// `name`, already escaped, without a place in it at which a marker could seem to begin: names stand in heads.
+    /// `name`, already escaped, with blanks escaped where a marker could seem to begin: names are part of heads.
     static func guarded(name: [UInt8]) -> [UInt8] {
         var out: [UInt8] = []
         var follows = false
@@ -92,14 +90,12 @@ struct MarkerGuard {
         isDecided = shown.count > Self.longestHead
     }
 
-    // MARK: - What a marker begins with
+    // MARK: - The beginning of a marker
 
-    /// Stands in `shown` for a dash as long as two.
     private static let longDash: UInt8 = 0x80
-    /// Stands in `shown` for a character beyond ASCII.
     private static let other: UInt8 = 0x81
 
-    /// Whether a blank behind `shown` would make it the beginning of a marker or of a message.
+    /// Whether a blank after `shown` would make it the beginning of a marker or of a message.
     private var beginsAsOurs: Bool {
         if shown.last == UInt8(ascii: ":"), shown.elementsEqual("guestlog:".utf8) {
             return true
@@ -114,8 +110,8 @@ struct MarkerGuard {
 
     private static func isDash(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "-") || byte == longDash }
 
-    /// Whether a line whose first word begins with that character can go on to look like a marker: the word is then
-    /// dashes, a prefix, a time or a month.
+    /// Whether a line whose first word begins with that character can look like a marker: the word is then dashes, a
+    /// prefix, a time or a month.
     private static func beginsHead(_ first: UInt8) -> Bool {
         switch first {
         case UInt8(ascii: "["), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
@@ -123,7 +119,7 @@ struct MarkerGuard {
         }
     }
 
-    /// Whether nothing of a whole line can be part of a marker's beginning: nearly all lines, found out quickly.
+    /// Whether no part of a whole line can belong to the beginning of a marker: true for nearly all lines, and fast.
     private static func isPlainlyHarmless(_ out: [UInt8], from start: Int) -> Bool {
         out.withUnsafeBytes { bytes in
             let text = UnsafeRawBufferPointer(rebasing: bytes[start...])
@@ -160,14 +156,14 @@ struct MarkerGuard {
         return (Unicode.Scalar(value) ?? "\u{fffd}", length)
     }
 
-    /// The end of the colour that begins at `at`; the escaper lets nothing else pass that begins with ESC.
+    /// The end of the colour sequence at `at`; the escaper passes nothing else that begins with ESC.
     private static func endOfColor(in out: [UInt8], at: Int) -> Int {
         (out[at...].firstIndex(of: UInt8(ascii: "m")) ?? out.count - 1) + 1
     }
 }
 
 extension Unicode.Scalar {
-    /// What a reader takes a character for.
+    /// How a reader perceives a character.
     fileprivate enum Appearance {
         case invisible, blank, dash, longDash, other
     }

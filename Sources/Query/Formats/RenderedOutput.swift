@@ -1,10 +1,10 @@
 import LogModel
 
-/// Entries in the format that was asked for.
+/// Writes entries in the requested format.
 struct RenderedOutput {
     private var human: HumanFormat?
     private var machine: (any EntryWriter)?
-    /// Whether boots are told, and the format has a form for them.
+    /// Whether boots are shown, and the format can represent them.
     let showsBoots: Bool
 
     init(_ rendering: Rendering, prefix: Bool) {
@@ -19,12 +19,12 @@ struct RenderedOutput {
         }
     }
 
-    /// Names VM and stream before each line from now on, where the format leaves that open.
+    /// Shows VM and stream before each line from now on, unless the request determines that.
     mutating func showPrefix() {
         human?.prefix = true
     }
 
-    /// Whether a line can be shown before its end has come.
+    /// Whether a line can be shown before its end was received.
     var canShowEarly: Bool { human != nil }
 
     mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {

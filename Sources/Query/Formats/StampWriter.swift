@@ -1,12 +1,11 @@
 import LogModel
 
-/// Writes times, and remembers the last: lines of one record all have the same.
+/// Writes times, and caches the last one: all lines of one record have the same.
 struct StampWriter {
     private var writer: LocalTimeWriter
     private var last: Timestamp?
     private var written: [UInt8] = []
 
-    /// A writer of the clock that `writer` shows.
     init(_ writer: LocalTimeWriter) {
         self.writer = writer
     }
