@@ -152,8 +152,7 @@ public final class StreamReader {
         if position < begin {
             let trimmed = position..<min(begin, batch.start)
             let hasHead = known?.heads.contains { $0.overlaps(trimmed) } ?? false
-            let isLost = hasHead || (isDamaged && batch.start <= begin)
-            missing.append(.init(from: position, to: trimmed.upperBound, reason: isLost ? .corruption : .retention))
+            missing.append(.init(from: position, to: trimmed.upperBound, reason: hasHead ? .corruption : .retention))
         }
         // A jump begins with a marker that records it.
         let isJump =

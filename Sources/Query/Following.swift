@@ -76,6 +76,7 @@ public struct Following<Observer: StoreObserver> {
     public func match(_ wait: PatternWait, within microseconds: Int64?) async throws -> PatternWait.Match? {
         let clock = SystemClock()
         let start = clock.monotonicMicroseconds()
+        func rest() -> Int64? { microseconds.map { $0 - (clock.monotonicMicroseconds() - start) } }
         while true {
             var folders: [String]
             repeat {
@@ -84,12 +85,11 @@ public struct Following<Observer: StoreObserver> {
                 }
                 folders = wait.takeNewFolders()
                 observer.observe(folders)
-            } while !folders.isEmpty || wait.isInterrupted
-            let rest = microseconds.map { $0 - (clock.monotonicMicroseconds() - start) }
-            if rest.map({ $0 <= 0 }) ?? false {
+            } while !folders.isEmpty || (wait.isInterrupted && rest() ?? 1 > 0)
+            if rest() ?? 1 <= 0 {
                 return try wait.withoutMatch()
             }
-            if await observer.wait(microseconds: rest) == .closed {
+            if await observer.wait(microseconds: rest()) == .closed {
                 return nil
             }
         }

@@ -44,7 +44,14 @@ struct Wait: AsyncParsableCommand {
         let text: String?
         if let store = source.store {
             logAwaited(in: store)
-            let wait = PatternWait(store: store, vm: vm, stream: try streamName(), pattern: compiled, since: from)
+            let wait = PatternWait(
+                store: store,
+                vm: vm,
+                stream: try streamName(),
+                pattern: compiled,
+                since: from,
+                turn: ReadTurn()
+            )
             text = try await Following(FolderObserver(store) { Output.error($0) }).match(wait, within: limit)?.text
         } else {
             text = try await ask(source.client, since: from, within: limit)
