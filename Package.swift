@@ -134,7 +134,8 @@ let package = Package(
         tests(
             of: "GuestlogService",
             dependencies: [
-                "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO", "Platforms",
+                "CLinux", "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO",
+                "Platforms",
             ]
         ),
         tests(

@@ -357,6 +357,7 @@ bool gl_is_locked(int fd) {
     return false;
 }
 
+int gl_pipe_size(int fd) { return fcntl(fd, F_GETPIPE_SZ); }
 int gl_set_pipe_size(int fd, int size) { return fcntl(fd, F_SETPIPE_SZ, size); }
 void gl_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 

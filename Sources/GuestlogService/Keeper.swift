@@ -29,7 +29,7 @@ public final class Keeper {
         /// The daemon, which has announced that it will begin to.
         case promised(since: Int64)
         /// None.
-        case nobody(since: Int64)
+        case absent(since: Int64)
         /// This process.
         case keeper
     }
@@ -54,7 +54,7 @@ public final class Keeper {
         signals = try SignalQueue(Self.passedOn)
         store = KeptDescriptors(discardedPath: DescriptorKeeper.discardedPath(path))
         lease = try LeaseWatch(DescriptorKeeper.leasePath(path))
-        drainer = .nobody(since: clock.monotonicMicroseconds())
+        drainer = .absent(since: clock.monotonicMicroseconds())
     }
 
     deinit {
@@ -117,7 +117,7 @@ public final class Keeper {
                 var status: Int32 = 0
                 waitpid(child, &status, 0)
                 if drainer == .daemon {
-                    drainer = .nobody(since: clock.monotonicMicroseconds())
+                    drainer = .absent(since: clock.monotonicMicroseconds())
                 }
                 return (ChildCommand.exitStatus(status), wasStopRequested)
             }
@@ -145,7 +145,7 @@ public final class Keeper {
         _ = poll(&polled, nfds_t(polled.count), wait)
         while receive() {}
         if polled[3].revents != 0, lease.wasFreed(), drainer == .daemon {
-            drainer = .nobody(since: clock.monotonicMicroseconds())
+            drainer = .absent(since: clock.monotonicMicroseconds())
         }
         if clock.monotonicMicroseconds() >= drainDeadline {
             store.beginDraining()
@@ -160,7 +160,7 @@ public final class Keeper {
         switch drainer {
         case .daemon, .keeper: .max
         case .promised(let since): since + Self.promiseLimit
-        case .nobody(let since): since + Self.drainAfter
+        case .absent(let since): since + Self.drainAfter
         }
     }
 

@@ -7,7 +7,7 @@ import SystemIO
 /// file is stored once, however often it is sent.
 ///
 /// While no daemon drains them they are drained here: their bytes are read, counted, and discarded, so that no guest
-/// waits.
+/// waits. A pipe is not read before it is half full.
 final class KeptDescriptors {
     private(set) var descriptors: [(name: String, descriptor: Int32)] = []
     /// What was discarded since a daemon last took over, by name.
@@ -44,7 +44,7 @@ final class KeptDescriptors {
             return
         }
         guard descriptors.count < capacity else {
-            throw SystemError("keep \(name) (\(capacity) are kept; raise the limit of open files)", code: EMFILE)
+            throw SystemError("keep \(name) (\(capacity) are stored; raise the limit of open files)", code: EMFILE)
         }
         let first = Int(firstNumber)
         let number = try systemCall("dup", name) { gl_fcntl(raw, F_DUPFD_CLOEXEC, first) }
@@ -76,7 +76,9 @@ final class KeptDescriptors {
         guard readyDescriptor >= 0 else {
             return
         }
-        var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(fd: descriptor))
+        // Edge-triggered: a pipe that is left unread must not be reported until more is written to it.
+        let events = EPOLLIN.rawValue | (gl_pipe_size(descriptor) > 0 ? EPOLLET.rawValue : 0)
+        var event = epoll_event(events: events, data: epoll_data_t(fd: descriptor))
         _ = epoll_ctl(readyDescriptor, EPOLL_CTL_ADD, descriptor, &event)
     }
 
@@ -93,6 +95,10 @@ final class KeptDescriptors {
     }
 
     private func drain(_ descriptor: Int32) {
+        let pipeSize = gl_pipe_size(descriptor)
+        guard pipeSize < 0 || gl_bytes_waiting(descriptor) >= pipeSize / 2 else {
+            return
+        }
         withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 16) { buffer in
             let count = read(descriptor, buffer.baseAddress, buffer.count)
             guard count > 0, let name = descriptors.first(where: { $0.descriptor == descriptor })?.name else {

@@ -4,7 +4,7 @@ import Testing
 
 /// The guest of `scripts/make-guest`, booted in QEMU under software emulation.
 ///
-/// QEMU itself records the guest's output in `said`; see `difference(_:fromRecord:)` for its accuracy.
+/// QEMU itself records the guest's output in `printed`; see `difference(_:fromRecord:)` for its accuracy.
 final class Guest {
     /// QEMU's character device for the console.
     enum Chardev {
@@ -34,9 +34,9 @@ final class Guest {
 
     let qemu: ChildProcess
     private let record: String
-    private let monitor: Bool
 
-    /// Boots a guest called `name`, with `words` on the kernel's command line; a paused one waits for `resume()`.
+    /// Boots a guest called `name`, with `words` on the kernel's command line; a paused one waits for `resume()`, and its
+    /// QEMU outlives it.
     init(
         _ name: String,
         words: String = "",
@@ -46,9 +46,8 @@ final class Guest {
         in folder: String
     ) {
         record = folder + "/" + name + ".said"
-        monitor = isPaused
         let console = "\(chardev.words),id=console0,logfile=\(record),logappend=on"
-        let pausing = isPaused ? ["-S", "-monitor", "stdio"] : []
+        let pausing = isPaused ? ["-S", "-no-shutdown", "-monitor", "stdio"] : []
         let command = Self.command(name, console: console, words: words, device: device) + pausing
         qemu = ChildProcess(command, name: name, in: folder)
     }
@@ -75,7 +74,7 @@ final class Guest {
     }
 
     /// All output since it was switched on.
-    var said: [UInt8] { FileText.bytes(record) }
+    var printed: [UInt8] { FileText.bytes(record) }
 
     /// The path of the pseudo-terminal that QEMU created, once it is known.
     var terminalPath: String? {

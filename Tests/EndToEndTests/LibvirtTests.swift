@@ -46,9 +46,10 @@ extension EndToEnd {
                 let files = host.files(host.path + "/logs/web.log")
                 let names = files.map { String($0.name.dropFirst(host.path.utf8.count)) }
                 // Parts that differ from run to run: times, process ids, this test's own folder.
-                let said = FileText.text(own).split(separator: "\n").filter { $0.contains(": starting up libvirt") }
+                let printed = FileText.text(own).split(separator: "\n").filter { $0.contains(": starting up libvirt") }
                 seen[daemon] = (
-                    names, files.map { mode($0.name) }, numbers(host.text("web")), said.map { String($0.dropFirst(28)) }
+                    names, files.map { mode($0.name) }, numbers(host.text("web")),
+                    printed.map { String($0.dropFirst(28)) }
                 )
                 if daemon == .guestlog {
                     #expect(files.dropFirst().allSatisfy { $0.bytes.last == UInt8(ascii: "\n") })
@@ -197,7 +198,9 @@ extension EndToEnd {
             #expect(found.count > 5000)
         }
 
-        @Test("after five kills under a guest that prints, the daemon has its logs again: no line is missing")
+        @Test(
+            "after five kills under a guest that prints, the daemon has its logs again: every missing line is counted"
+        )
         func killed() throws {
             let host = try LibvirtHost(backups: 32, isKept: true)
             host.create("web", host.domain("web", lines: Self.endless))
@@ -215,8 +218,22 @@ extension EndToEnd {
                 numbers(Array(host.guestlog("logs", "web", "-s", "console0", "-o", "raw").text.utf8))
             }
             #expect(eventually { stored().last == numbers(host.text("web")).last })
-            try expectGapless(stored())
-            try expectGapless(numbers(host.text("web")))
+            let entries = host.guestlog("logs", "web", "-s", "console0", "-o", "json").text
+            try expectAccounted(stored(), entries)
+            try expectAccounted(numbers(host.text("web")), entries)
+        }
+
+        /// No number is doubled, and those that are missing are counted by the gaps among `entries`. A daemon that takes
+        /// longer to come back than the pipe has space for loses lines to the keeper, and the two at each edge are torn.
+        private func expectAccounted(_ found: [Int], _ entries: String) throws {
+            let (first, last) = (try #require(found.first), try #require(found.last))
+            #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 })
+            #expect(found.count > 1000)
+            let gaps = entries.split(separator: "\n").filter { $0.contains(#""event":"gap""#) }
+            let counted = gaps.reduce(0) { sum, gap in
+                sum + (gap.firstMatch(of: #/"lines":([0-9]+)/#).flatMap { Int($0.1) } ?? 0)
+            }
+            #expect(last - first + 1 - found.count <= counted + 2 * gaps.count)
         }
 
         @Test("when its program is missing at a replacement, the log daemon continues with all its logs")
@@ -296,10 +313,10 @@ extension EndToEnd {
             #expect(stored.wait() == 0, "\(stored.standardError)")
             #expect(numbers(stored.output) == Array(1...500))
             // Clients of other users are disconnected without an answer, root too.
-            let stranger = try UnixSocket.connect(to: folder.path + "/run/libvirt/virtlogd-sock")
-            try stranger.setNonBlocking(false)
+            let otherClient = try UnixSocket.connect(to: folder.path + "/run/libvirt/virtlogd-sock")
+            try otherClient.setNonBlocking(false)
             var byte: UInt8 = 0
-            #expect(read(stranger.raw, &byte, 1) <= 0)
+            #expect(read(otherClient.raw, &byte, 1) <= 0)
             libvirtd.stop()
             let process = FileText.text(folder.path + "/run/libvirt/virtlogd.pid").split(separator: "\n").first
             if let daemon = process.flatMap({ Int32($0) }) {

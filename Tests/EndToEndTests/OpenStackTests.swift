@@ -57,7 +57,7 @@ extension EndToEnd {
                 by: "binary",
                 [
                     "type ", "see login: ", "type root", "see Password: ", "type \(GuestImage.password)", "see guest# ",
-                    "type echo the answer is $((6 * 7))", "see the answer is 42",
+                    "type echo the answer is $((6 * 7))", "see the answer is 42", "see guest# ",
                     "type sleep 1; echo slept on $((1 + 1))",
                     "see slept on 2",
                 ]

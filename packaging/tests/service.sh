@@ -2,7 +2,7 @@
 # The service under real systemd, run inside a guest by scripts/systemd-guest:
 #   scripts/systemd-guest --deb DEB --file packaging/tests/console.py --file packaging/tests/libvirt_log.py \
 #       packaging/tests/service.sh [PART...]
-# Parts: activation ready reload restart watchdog crash upgrade confinement network virtlogd; without any, all of them. In
+# Parts: activation ready reload restart watchdog crash upgrade joined confinement network virtlogd; without any, all of them. In
 # restart, watchdog, crash and upgrade a console prints numbered lines all along, and not one may be missing.
 #
 #   COUNT, RATE    how many lines such a console prints at least, and how many a second (50000, 4000)
@@ -180,6 +180,22 @@ part_upgrade() {
     finish_console
 }
 
+# Another user's machine that ran before the daemon found it has not booted.
+part_joined() {
+    install -d -o 65534 /run/other
+    setpriv --reuid=65534 --regid=65534 --clear-groups \
+        python3 "$PWD/console.py" /run/other/old.sock 100 1000 /run/other/report &
+    writers+=($!)
+    local began=$SECONDS
+    check "a machine of another user runs for a while" within 30 seconds_since "$began" 12
+    check "its console is added" guestlog add old /run/other/old.sock
+    check "its output is stored" within 20 in_log old 'guestlog-line 1 '
+    check "and its start is recorded as joined" has_boot_event old joined
+    : >/run/other/report.stop
+}
+seconds_since() { [[ $((SECONDS - $1)) -ge $2 ]]; }
+has_boot_event() { guestlog boots "$1" -o json | grep -q "\"start_event\":\"$2\""; }
+
 part_confinement() {
     check "systemd rates its exposure below 2.0" systemd-analyze security --no-pager --threshold=20 "$unit"
     systemd-analyze security --no-pager "$unit" | tail -n 1
@@ -253,7 +269,7 @@ has_all() {
 
 main() {
     local parts=("$@") part began
-    [[ ${#parts[@]} -gt 0 ]] || parts=(activation ready reload restart watchdog crash upgrade confinement network virtlogd)
+    [[ ${#parts[@]} -gt 0 ]] || parts=(activation ready reload restart watchdog crash upgrade joined confinement network virtlogd)
     log "up after $(cut -d' ' -f1 /proc/uptime) s: $(systemctl is-system-running || true)"
     configure
     for part in "${parts[@]}"; do
