@@ -15,6 +15,7 @@
 #include <sys/file.h>
 #include <sys/fsuid.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -230,6 +231,7 @@ int gl_stream_socket(void) { return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK 
 int gl_tcp_socket(int family) { return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 int gl_datagram_socket(void) { return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0); }
 int gl_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
+int gl_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 int gl_pipe(int fds[2], int flags) { return pipe2(fds, flags); }
 int gl_bytes_waiting(int fd) {
     int count = 0;

@@ -163,8 +163,8 @@ public final class CaptureService: Sendable {
             shards.append(shard)
         }
         self.shards = shards
-        let writer = writer
-        sealer.setFailedSyncAction { writer.post { $0.rollAll() } }
+        // The writer owns the sealer.
+        sealer.setFailedSyncAction { [weak writer] in writer?.post { $0.rollAll() } }
     }
 
     /// The divisor of the process's descriptors for the store's files. Half of the descriptors are for consoles

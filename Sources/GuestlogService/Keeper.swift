@@ -10,7 +10,9 @@ import SystemIO
 /// because it has died, is being replaced, or waits for a disk before it begins, the keeper does (`DescriptorKeeper`).
 public final class Keeper {
     private let command: [String]
-    private let path: String
+    private let notifySocket: String
+    /// Files in memory that are shared with the daemon.
+    private let files: (lease: MemoryFile, discarded: MemoryFile)
     private let socket: Descriptor
     private let signals: SignalQueue
     private let diagnostics = Diagnostics()
@@ -45,22 +47,21 @@ public final class Keeper {
     private static let firstBackoff: Int64 = 100_000
     private static let longestBackoff: Int64 = 5_000_000
 
-    /// A keeper of the daemon that `command` starts, with its files in the folder `runtime`.
+    /// A keeper of the daemon that `command` starts, with its notification socket in the folder `runtime`.
     public init(_ command: [String], runtime: String) throws {
         self.command = command
-        path = "\(runtime)/keep-\(getpid())"
-        try LinuxPaths.makeFolder(of: path)
-        socket = try UnixSocket.datagrams(at: path + ".sock")
+        notifySocket = "\(runtime)/keep-\(getpid()).sock"
+        try LinuxPaths.makeFolder(of: notifySocket)
+        socket = try UnixSocket.datagrams(at: notifySocket)
         signals = try SignalQueue(Self.passedOn)
-        store = KeptDescriptors(discardedPath: DescriptorKeeper.discardedPath(path))
-        lease = try LeaseWatch(DescriptorKeeper.leasePath(path))
+        files = (lease: try MemoryFile("guestlog-lease"), discarded: try MemoryFile("guestlog-discarded"))
+        store = KeptDescriptors(discardedPath: files.discarded.path)
+        lease = try LeaseWatch(files.lease.path)
         drainer = .absent(since: clock.monotonicMicroseconds())
     }
 
     deinit {
-        unlink(path + ".sock")
-        unlink(DescriptorKeeper.leasePath(path))
-        unlink(DescriptorKeeper.discardedPath(path))
+        unlink(notifySocket)
     }
 
     /// Runs until the daemon has ended in order or on request, or with an error while no descriptors are stored;
@@ -94,8 +95,9 @@ public final class Keeper {
         for (place, kept) in store.descriptors.enumerated() {
             posix_spawn_file_actions_adddup2(&actions, kept.descriptor, Int32(3 + place))
         }
-        setenv("NOTIFY_SOCKET", path + ".sock", 1)
-        setenv(DescriptorKeeper.variable, path, 1)
+        setenv("NOTIFY_SOCKET", notifySocket, 1)
+        let paths = DescriptorKeeper.Paths(lease: files.lease.path, discarded: files.discarded.path)
+        setenv(DescriptorKeeper.variable, paths.text, 1)
         setenv("LISTEN_FDS", String(store.descriptors.count), 1)
         setenv("LISTEN_FDNAMES", store.descriptors.map(\.name).joined(separator: ":"), 1)
         hasBeenReady = false

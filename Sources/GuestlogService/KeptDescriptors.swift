@@ -11,7 +11,7 @@ import SystemIO
 final class KeptDescriptors {
     private(set) var descriptors: [(name: String, descriptor: Int32)] = []
     /// What was discarded since a daemon last took over, by name.
-    private var discarded: [String: DiscardedOutput]
+    private var discarded: [String: DiscardedOutput] = [:]
     private let discardedPath: String
     private let clock = SystemClock()
     /// The epoll instance that is readable while a stored descriptor is; -1 while they are not drained here.
@@ -23,11 +23,10 @@ final class KeptDescriptors {
     /// Maximum number of descriptors served before the keeper returns to its loop.
     private static let eventsAtOnce = 64
 
-    /// An empty store that records discarded bytes in the file at `discardedPath`, which may have entries already.
-    /// Raises the process's limit of open files as far as possible.
+    /// An empty store that records discarded bytes in the file at `discardedPath`. Raises the process's limit of open
+    /// files as far as possible.
     init(discardedPath: String) {
         self.discardedPath = discardedPath
-        discarded = DiscardedOutput.table(at: discardedPath)
         let limit = DescriptorLimit.raise()
         // As many above as the child has below.
         firstNumber = Int32(clamping: limit / 2)

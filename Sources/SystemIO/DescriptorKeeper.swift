@@ -9,9 +9,33 @@ import Glibc
 /// the lease is free, for any reason, the keeper drains again after a while.
 public final class DescriptorKeeper: Sendable {
     private let manager: ServiceManager
-    private let path: String
+    private let paths: Paths
 
-    /// The environment variable with the path of the keeper's files, without their suffixes.
+    /// The files that the keeper shares with its daemon. They are in memory, because the runtime folder may be full.
+    public struct Paths: Sendable {
+        /// The path of the file with the lease.
+        public let lease: String
+        /// The path of the file with the discarded bytes' counts.
+        public let discarded: String
+
+        public init(lease: String, discarded: String) {
+            self.lease = lease
+            self.discarded = discarded
+        }
+
+        /// The value of `DescriptorKeeper.variable`.
+        public var text: String { lease + ":" + discarded }
+
+        init?(_ text: String) {
+            let parts = text.split(separator: ":")
+            guard parts.count == 2 else {
+                return nil
+            }
+            self.init(lease: String(parts[0]), discarded: String(parts[1]))
+        }
+    }
+
+    /// The environment variable with the paths of the keeper's files.
     public static let variable = "GUESTLOG_KEEPER"
     /// The message by which a daemon takes over the draining.
     public static let take = "X_GUESTLOG=take"
@@ -20,18 +44,13 @@ public final class DescriptorKeeper: Sendable {
     /// How long the keeper may take to answer, in milliseconds.
     private static let answerLimit: Int32 = 5000
 
-    /// The path of the file with the lease.
-    public static func leasePath(_ path: String) -> String { path + ".lease" }
-    /// The path of the file with the discarded bytes' counts.
-    public static func discardedPath(_ path: String) -> String { path + ".discarded" }
-
     /// The keeper that runs this process; nil: none.
     public init?(_ manager: ServiceManager) {
-        guard manager.isPresent, let path = getenv(Self.variable).map({ String(cString: $0) }) else {
+        guard manager.isPresent, let paths = getenv(Self.variable).flatMap({ Paths(String(cString: $0)) }) else {
             return nil
         }
         self.manager = manager
-        self.path = path
+        self.paths = paths
     }
 
     /// Takes over the draining, and returns what the keeper discarded, by the descriptors' names.
@@ -39,9 +58,8 @@ public final class DescriptorKeeper: Sendable {
         guard manager.notify(Self.take), awaitBarrier() else {
             return [:]
         }
-        let file = Self.discardedPath(path)
-        defer { unlink(file) }
-        return DiscardedOutput.table(at: file)
+        defer { try? DiscardedOutput.write([:], to: paths.discarded) }
+        return DiscardedOutput.table(at: paths.discarded)
     }
 
     /// Waits until the keeper has read all earlier messages (sd_notify_barrier(3)): it closes the end of a pipe.
@@ -59,7 +77,7 @@ public final class DescriptorKeeper: Sendable {
 
     /// Has the calling thread, which drains from now on, hold the lease, and notifies the keeper.
     public func acquireLease() {
-        guard let lease = try? ThreadLease(opening: Self.leasePath(path)) else {
+        guard let lease = try? ThreadLease(opening: paths.lease) else {
             return
         }
         lease.acquire()

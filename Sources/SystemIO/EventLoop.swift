@@ -134,6 +134,11 @@ public final class EventLoop: @unchecked Sendable {
             fireTimers()
         }
         while !takeJobs(atEnd: true).isEmpty {}
+        // Handlers and timers have references to the owners of this loop.
+        slots.removeAll()
+        freeSlots.removeAll()
+        timers.removeAll()
+        afterTurn = nil
         owner.store(0, ordering: .releasing)
     }
 

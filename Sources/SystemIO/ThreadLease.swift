@@ -9,10 +9,9 @@ public final class ThreadLease: @unchecked Sendable {
 
     private let memory: UnsafeMutableRawPointer
 
-    /// Creates the lease in a new file at `path`, which should be on tmpfs.
+    /// Creates the lease in the file at `path`, which should be in memory.
     public convenience init(creating path: String) throws(SystemError) {
-        unlink(path)
-        try self.init(path, O_RDWR | O_CREAT | O_EXCL)
+        try self.init(path, O_RDWR | O_CREAT)
         let code = gl_lease_make(memory)
         guard code == 0 else {
             throw SystemError("make a lock in", path, code: code)
@@ -26,7 +25,7 @@ public final class ThreadLease: @unchecked Sendable {
 
     private init(_ path: String, _ flags: Int32) throws(SystemError) {
         let file = Descriptor(
-            owning: try systemCall("open", path) { gl_open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0o600) }
+            owning: try systemCall("open", path) { gl_open(path, flags | O_CLOEXEC, 0o600) }
         )
         let number = file.raw
         let size = Int(GL_LEASE_SIZE)

@@ -50,6 +50,35 @@ extension FaultTests {
             site.stop()
         }
 
+        @Test("bytes that a keeper discarded are counted, even when the runtime folder is full")
+        func drainedWhileFull() throws {
+            let memory = SmallDisk(megabytes: 48)
+            let site = try Site(runtime: memory.folder.path, isServed: false)
+            let (program, aside) = (site.path + "/guestlog", site.path + "/aside")
+            symlink(Program.guestlog, program)
+            try site.start(program, under: site.keep)
+            let guest = try site.chardev("web", rate: 5000)
+            #expect(try eventually { try site.stored("web").bytes.count > 20_000 })
+            memory.fill(leaving: 0)
+            FileText.write("#!/bin/sh\nexit 1\n", to: aside)
+            chmod(aside, 0o755)
+            rename(aside, program)
+            let before = site.servings
+            site.killServing()
+            // More than the kernel buffers.
+            site.awaitOutput(1_000_000, of: guest)
+            symlink(Program.guestlog, aside)
+            rename(aside, program)
+            site.awaitServing(after: before)
+            memory.clear()
+            site.awaitOutput(20_000, of: guest)
+            try site.expectAccounted(guest, "web")
+            #expect(guest.soFar.ends.isEmpty, "the guest was cut off")
+            let gaps = try site.stored("web").gaps
+            #expect(gaps.contains { $0.reason == .daemonAway && $0.bytes ?? 0 > 500_000 }, "\(gaps)")
+            site.stop()
+        }
+
         @Test(
             "with 3 MiB for in-flight data, a store that hangs for a while costs counted bytes, and is written again afterwards",
             .enabled(if: FuseMount.isPossible, Comment(rawValue: FuseMount.requirement))

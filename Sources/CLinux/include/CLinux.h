@@ -47,6 +47,7 @@ int gl_stream_socket(void);
 int gl_tcp_socket(int family);
 int gl_datagram_socket(void);
 int gl_accept(int fd);
+int gl_memory_file(const char *name);
 int gl_pipe(int fds[2], int flags);
 int gl_socket_pair(int fds[2]);
 // The number of bytes available to a read (FIONREAD); -1 when that is unknown.
