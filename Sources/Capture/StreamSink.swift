@@ -288,17 +288,17 @@ final class StreamSink {
                 detail.gap?.since = writer?.lastRecordTime ?? Timestamp(microseconds: entry.time)
             }
             let isThere = isReady && mark(detail, Timestamp(microseconds: entry.time), lastCommit)
-            if !isThere, let told = detail.gap {
+            if !isThere, let loss = detail.gap {
                 // The store cannot be written: the shard's loss is added to the writer's.
-                if let bytes = told.bytes {
+                if let bytes = loss.bytes {
                     gap.count(
                         bytes: Int(clamping: bytes),
-                        lines: Int(clamping: told.lines),
-                        at: told.since.microseconds,
+                        lines: Int(clamping: loss.lines),
+                        at: loss.since.microseconds,
                         reason: .storeFailure
                     )
                 } else {
-                    keep(.absence(told.reason))
+                    keep(.absence(loss.reason))
                 }
             }
         case .boot:

@@ -464,7 +464,7 @@ public final class ConsoleHub: Sendable {
             } catch {
                 capture.diagnostics.log(
                     .warning,
-                    "console \(definition.key.name): no socket for other programs:  \(error)"
+                    "console \(definition.key.name): no socket for other programs: \(error)"
                 )
             }
         }

@@ -11,7 +11,7 @@ import SystemIO
 public final class Keeper {
     private let command: [String]
     private let notifySocket: String
-    /// What the daemon finds in this process's memory.
+    /// Files in memory that are shared with the daemon.
     private let files: (lease: MemoryFile, discarded: MemoryFile)
     private let socket: Descriptor
     private let signals: SignalQueue
@@ -31,7 +31,7 @@ public final class Keeper {
         /// The daemon, which has announced that it will begin to.
         case promised(since: Int64)
         /// None.
-        case nobody(since: Int64)
+        case absent(since: Int64)
         /// This process.
         case keeper
     }
@@ -57,7 +57,7 @@ public final class Keeper {
         files = (lease: try MemoryFile("guestlog-lease"), discarded: try MemoryFile("guestlog-discarded"))
         store = KeptDescriptors(discardedPath: files.discarded.path)
         lease = try LeaseWatch(files.lease.path)
-        drainer = .nobody(since: clock.monotonicMicroseconds())
+        drainer = .absent(since: clock.monotonicMicroseconds())
     }
 
     deinit {
@@ -119,7 +119,7 @@ public final class Keeper {
                 var status: Int32 = 0
                 waitpid(child, &status, 0)
                 if drainer == .daemon {
-                    drainer = .nobody(since: clock.monotonicMicroseconds())
+                    drainer = .absent(since: clock.monotonicMicroseconds())
                 }
                 return (ChildCommand.exitStatus(status), wasStopRequested)
             }
@@ -147,7 +147,7 @@ public final class Keeper {
         _ = poll(&polled, nfds_t(polled.count), wait)
         while receive() {}
         if polled[3].revents != 0, lease.wasFreed(), drainer == .daemon {
-            drainer = .nobody(since: clock.monotonicMicroseconds())
+            drainer = .absent(since: clock.monotonicMicroseconds())
         }
         if clock.monotonicMicroseconds() >= drainDeadline {
             store.beginDraining()
@@ -162,7 +162,7 @@ public final class Keeper {
         switch drainer {
         case .daemon, .keeper: .max
         case .promised(let since): since + Self.promiseLimit
-        case .nobody(let since): since + Self.drainAfter
+        case .absent(let since): since + Self.drainAfter
         }
     }
 

@@ -7,7 +7,7 @@ import SystemIO
 /// file is stored once, however often it is sent.
 ///
 /// While no daemon drains them they are drained here: their bytes are read, counted, and discarded, so that no guest
-/// waits. A pipe, whose size is known, is left alone until it is half full.
+/// waits. A pipe is not read before it is half full.
 final class KeptDescriptors {
     private(set) var descriptors: [(name: String, descriptor: Int32)] = []
     /// What was discarded since a daemon last took over, by name.
@@ -43,7 +43,7 @@ final class KeptDescriptors {
             return
         }
         guard descriptors.count < capacity else {
-            throw SystemError("keep \(name) (\(capacity) are kept; raise the limit of open files)", code: EMFILE)
+            throw SystemError("keep \(name) (\(capacity) are stored; raise the limit of open files)", code: EMFILE)
         }
         let first = Int(firstNumber)
         let number = try systemCall("dup", name) { gl_fcntl(raw, F_DUPFD_CLOEXEC, first) }
@@ -75,7 +75,7 @@ final class KeptDescriptors {
         guard readyDescriptor >= 0 else {
             return
         }
-        // A pipe that may stay as it is must not be reported until more is written to it.
+        // Edge-triggered: a pipe that is left unread must not be reported until more is written to it.
         let events = EPOLLIN.rawValue | (gl_pipe_size(descriptor) > 0 ? EPOLLET.rawValue : 0)
         var event = epoll_event(events: events, data: epoll_data_t(fd: descriptor))
         _ = epoll_ctl(readyDescriptor, EPOLL_CTL_ADD, descriptor, &event)

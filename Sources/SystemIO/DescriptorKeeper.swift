@@ -11,14 +11,13 @@ public final class DescriptorKeeper: Sendable {
     private let manager: ServiceManager
     private let paths: Paths
 
-    /// The files in the keeper's memory that the daemon opens. They are in memory because the runtime folder can be full.
+    /// The files that the keeper shares with its daemon. They are in memory, because the runtime folder may be full.
     public struct Paths: Sendable {
         /// The path of the file with the lease.
         public let lease: String
         /// The path of the file with the discarded bytes' counts.
         public let discarded: String
 
-        /// Paths from their parts.
         public init(lease: String, discarded: String) {
             self.lease = lease
             self.discarded = discarded

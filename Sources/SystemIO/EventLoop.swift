@@ -134,7 +134,7 @@ public final class EventLoop: @unchecked Sendable {
             fireTimers()
         }
         while !takeJobs(atEnd: true).isEmpty {}
-        // Handlers and timers hold what holds this loop.
+        // Handlers and timers have references to the owners of this loop.
         slots.removeAll()
         freeSlots.removeAll()
         timers.removeAll()

@@ -6,7 +6,7 @@ struct Keep: ParsableCommand {
         abstract: "Run a Guestlog daemon, and restart it with all its consoles and logs after a crash.",
         discussion: """
             For hosts without systemd: guestlog keep -- guestlog virtlogd, or -- guestlog serve. Guests do not notice a \
-            crash of the daemon. Signals are passed on; exits with the daemon's status when that was told to end.
+            crash of the daemon. Signals are passed on; exits with the daemon's status after a requested stop.
             """
     )
 

@@ -214,15 +214,15 @@ private final class Opened: @unchecked Sendable {
             rate: RateLimit(rate: 10_000, burst: 100_000),
             plainFile: StreamOptions.PlainFile(path: path, limits: limits)
         )
-        let said = NumberedLines.text(20_000)
+        let printed = NumberedLines.text(20_000)
         let opened = Opened()
         let pipe = try Descriptor.socketPair()
         let guest = try pipe.first.duplicate()
         let host = try pipe.second.duplicate()
         try host.setNonBlocking(true)
         let end = host.raw
-        for start in stride(from: 0, to: said.count, by: 50_000) {
-            let part = Array(said[start..<min(said.count, start + 50_000)])
+        for start in stride(from: 0, to: printed.count, by: 50_000) {
+            let part = Array(printed[start..<min(printed.count, start + 50_000)])
             #expect(part.withUnsafeBytes { write(guest.raw, $0.baseAddress, $0.count) } == part.count)
             try site.onShard { capture, shard in
                 let intake = try opened.intake ?? capture.open(StreamKey(name: "fast"), options: options, on: shard)
@@ -233,13 +233,13 @@ private final class Opened: @unchecked Sendable {
         try site.onShard { _, _ in opened.intake?.close() }
         func plain() -> [UInt8]? {
             guard let file = try? StoredFile(path, .read, on: LinuxFileSystem()) else { return nil }
-            return try? file.read(at: 0, count: said.count + 1)
+            return try? file.read(at: 0, count: printed.count + 1)
         }
-        #expect(eventually { plain()?.count == said.count })
-        #expect(plain() == said)
+        #expect(eventually { plain()?.count == printed.count })
+        #expect(plain() == printed)
         let isAccounted = try eventually {
             let stored = try site.stored("fast")
-            return stored.bytes.count + stored.lostBytes == said.count
+            return stored.bytes.count + stored.lostBytes == printed.count
         }
         #expect(isAccounted)
         #expect(try site.stored("fast").gaps.contains { $0.reason == .rateLimit })

@@ -308,7 +308,7 @@ import Testing
         #expect(events == [.powerOn, .panic, .firmware, .closed])
     }
 
-    @Test("a closed pseudo-terminal is not reopened, whoever has its number now; a recreated link is")
+    @Test("a closed pseudo-terminal is not reopened after its number was reused; a recreated link is")
     func terminals() throws {
         let fixture = try HubFixture()
         func open() throws -> (master: Int32, path: String) {

@@ -61,15 +61,15 @@ final class HubFixture {
     let folder: TemporaryFolder
     let capture: CaptureService
     let hub: ConsoleHub
-    private let said: Said
+    private let messageLog: MessageLog
     private var isStopped = false
 
     /// The daemon's log messages.
-    private final class Said: Sendable {
+    private final class MessageLog: Sendable {
         let messages = Mutex<[String]>([])
     }
 
-    var messages: [String] { said.messages.withLock { $0 } }
+    var messages: [String] { messageLog.messages.withLock { $0 } }
 
     init(
         in folder: TemporaryFolder = TemporaryFolder(),
@@ -82,9 +82,9 @@ final class HubFixture {
     ) throws {
         self.folder = folder
         let options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/run/inflight")
-        let said = Said()
-        self.said = said
-        let diagnostics = Diagnostics { _, message in said.messages.withLock { $0.append(message) } }
+        let messageLog = MessageLog()
+        self.messageLog = messageLog
+        let diagnostics = Diagnostics { _, message in messageLog.messages.withLock { $0.append(message) } }
         capture = try CaptureService(options, diagnostics: diagnostics)
         var hubOptions = ConsoleHub.Options(
             patterns: patterns,

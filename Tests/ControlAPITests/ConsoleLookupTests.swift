@@ -42,20 +42,20 @@ import Testing
         let folder = TemporaryFolder()
         let server = try serve(in: folder)
         defer { server.capture.stop() }
-        let stranger = geteuid() + 1
+        let otherUser = geteuid() + 1
         let fifo = folder.path + "/x.fifo"
         for endpoint in ["connect:/nowhere/x", "pty:/dev/tty", "listen:\(folder.path)/x.sock", "fifo:\(fifo)"] {
-            for user in [stranger, nil] {
+            for user in [otherUser, nil] {
                 let refusal = try await add(#""name": "web", "endpoint": "\#(endpoint)""#, by: user, to: server)
                 #expect(refusal?.status == 403 && refusal?.message.contains("guestlog.yaml") == true, "\(endpoint)")
             }
         }
         #expect(access(fifo, F_OK) != 0)
         let tcp = #""name": "remote", "endpoint": "tcp:127.0.0.1:1", "on_demand": true"#
-        #expect(try await add(tcp, by: stranger, to: server) == nil)
+        #expect(try await add(tcp, by: otherUser, to: server) == nil)
         let plain = #", "plain_file": "/etc/cron.d/x""#
         let remote = #""name": "other", "endpoint": "tcp:127.0.0.1:2", "on_demand": true"# + plain
-        #expect(try await add(remote, by: stranger, to: server)?.status == 403)
+        #expect(try await add(remote, by: otherUser, to: server)?.status == 403)
         for (name, user) in [("db", geteuid()), ("root", 0)] {
             let members = #""name": "\#(name)", "endpoint": "connect:/nowhere/\#(name)""# + plain
             #expect(try await add(members, by: user, to: server) == nil)

@@ -125,7 +125,7 @@ import Testing
     @Test("the Unix socket's listener has connections reserved for root and the daemon's own user")
     func reservedConnections() throws {
         let limit = ConnectionLimit(.local(6))
-        let stranger = Client.user(geteuid() + 1)
+        let otherUser = Client.user(geteuid() + 1)
         var channels: [EmbeddedChannel] = []
         let closed = NIOLockedValueBox<[Int]>([])
         defer { channels.forEach { _ = try? $0.finish(acceptAlreadyClosed: true) } }
@@ -139,7 +139,7 @@ import Testing
         }
         // Three of six are reserved, and one user has half of the rest: idle ones are closed for new ones.
         for _ in 0..<4 {
-            _ = try admit(stranger)
+            _ = try admit(otherUser)
         }
         #expect(closed.withLockedValue { $0 } == [0, 1, 2])
         for _ in 0..<5 {

@@ -51,7 +51,7 @@ extension EndToEnd {
         }
 
         private func checkReading(_ site: Site, _ way: Site.Way) throws {
-            let said = ["in the first", "in the second", "in the third"]
+            let printed = ["in the first", "in the second", "in the third"]
             let questions = [
                 (words: ["-b", "0"], boot: 2), (["-b", "-1"], 1), (["--boot=-2"], 0), (["-b", "1"], 0),
                 (["-b", "3"], 2), (["-p"], 1),
@@ -60,7 +60,7 @@ extension EndToEnd {
             for (words, boot) in questions {
                 let child = site.begin(["logs", "web", "-o", "raw"] + words, by: way, name: "\(way)-\(words.joined())")
                 #expect(child.wait() == 0)
-                for (place, sentence) in said.enumerated() {
+                for (place, sentence) in printed.enumerated() {
                     #expect(child.text.contains(sentence) == (place == boot), "\(words) shows boot \(place + 1)")
                 }
                 #expect(

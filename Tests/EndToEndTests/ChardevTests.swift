@@ -11,9 +11,9 @@ extension EndToEnd {
         /// Checks that all output of the guest is stored, as one boot.
         private func expectStored(_ guest: Guest, _ site: Site, _ vm: String = "web") throws {
             #expect(try eventually { try site.stored(vm).bytes.firstRange(of: Array("Power down".utf8)) != nil })
-            #expect(try eventually { difference(try site.stored(vm).bytes, fromRecord: guest.said) == nil })
+            #expect(try eventually { difference(try site.stored(vm).bytes, fromRecord: guest.printed) == nil })
             let stored = try site.stored(vm)
-            #expect(difference(stored.bytes, fromRecord: guest.said) == nil)
+            #expect(difference(stored.bytes, fromRecord: guest.printed) == nil)
             #expect(stored.bytes.firstRange(of: Array("guestlog-line 200 ".utf8)) != nil)
             #expect(stored.gaps.isEmpty)
             #expect(stored.boots.filter { $0.event.rawValue < BootEvent.closed.rawValue }.map(\.event) == [.powerOn])
@@ -46,7 +46,7 @@ extension EndToEnd {
             #expect(site.guestlog("add", "web", "pty:" + (guest.terminalPath ?? "")).status == 0)
             #expect(eventually { site.guestlog("status").text.contains("1 connected of 1") })
             guest.resume()
-            // The kernel throws away what nobody has read of a pseudo-terminal when its maker ends.
+            // The kernel discards unread output of a pseudo-terminal when its master is closed.
             try expectStored(guest, site)
             guest.stop()
             #expect(try eventually { try site.stored("web").boots.last?.event == .closed })
@@ -67,7 +67,7 @@ extension EndToEnd {
             #expect(console.shows("a named pipe carries nothing to the guest"))
             console.type("secret\n\u{1d}")
             #expect(console.wait() == 0)
-            #expect(try eventually { difference(try site.stored("web").bytes, fromRecord: guest.said) == nil })
+            #expect(try eventually { difference(try site.stored("web").bytes, fromRecord: guest.printed) == nil })
             let stored = try site.stored("web").bytes
             #expect(stored.firstRange(of: Array("secret".utf8)) == nil)
         }
@@ -82,9 +82,9 @@ extension EndToEnd {
             let run = ChildProcess(words + command, name: "run", in: site.path)
             #expect(run.wait() == 0, "\(run.standardError)")
             // QEMU's standard output is a terminal, which puts CR before LF.
-            let said = FileText.bytes(site.path + "/x.said").flatMap { $0 == 10 ? [13, 10] : [$0] }
+            let printed = FileText.bytes(site.path + "/x.said").flatMap { $0 == 10 ? [13, 10] : [$0] }
             let stored = try site.stored("x")
-            #expect(difference(stored.bytes, fromRecord: said) == nil)
+            #expect(difference(stored.bytes, fromRecord: printed) == nil)
             // The terminal of run is a watcher.
             #expect(difference(run.output, stored.bytes) == nil)
             #expect(stored.bytes.firstRange(of: Array("guestlog-line 200 ".utf8)) != nil)

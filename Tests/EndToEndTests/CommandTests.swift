@@ -99,7 +99,7 @@ extension EndToEnd {
             #expect(whole.status == 0 && whole.text.contains("of text, intact"), "\(whole.text)")
             guest.stop()
             site.stop()
-            let said = site.guestlog("logs", "web", "-o", "raw").bytes
+            let printed = site.guestlog("logs", "web", "-o", "raw").bytes
             unlink(site.path + "/store/web/vm.json")
             unlink(site.streamFolder("web") + "/meta.json")
             let nameless = site.guestlog("verify")
@@ -107,7 +107,7 @@ extension EndToEnd {
             #expect(nameless.text.contains("web/vm.json: is missing"), "\(nameless.text)")
             #expect(nameless.text.contains("web/console0/meta.json: is missing"), "\(nameless.text)")
             #expect(nameless.standardError == "guestlog: found 2 damages\n")
-            #expect(site.guestlog("logs", "web", "-o", "raw").bytes == said)
+            #expect(site.guestlog("logs", "web", "-o", "raw").bytes == printed)
             let listed = site.guestlog("vms").text
             #expect(listed.contains("damaged") && listed.contains("vm.json is missing"), "\(listed)")
             for name in try LinuxFileSystem().names(in: site.streamFolder("web")) where !name.hasSuffix(".json") {

@@ -20,21 +20,22 @@ extension EndToEnd {
         /// A watch of a host's libvirtd, and its log messages.
         private final class Watching {
             let directory = DomainDirectory()
-            private let said = Said()
+            private let messageLog = MessageLog()
             private let watch: DomainWatch
 
-            private final class Said: Sendable {
+            private final class MessageLog: Sendable {
                 let words = Mutex<[DiagnosticLevel]>([])
                 let changes = Mutex(0)
             }
 
             init(_ host: LibvirtHost) throws {
-                let diagnostics = Diagnostics { [said] level, _ in said.words.withLock { $0.append(level) } }
+                let diagnostics = Diagnostics { [messageLog] level, _ in messageLog.words.withLock { $0.append(level) }
+                }
                 watch = try DomainWatch(
                     .path(host.readOnlySocket),
                     directory: directory,
                     diagnostics: diagnostics
-                ) { [said] _ in said.changes.withLock { $0 += 1 } }
+                ) { [messageLog] _ in messageLog.changes.withLock { $0 += 1 } }
                 try watch.start()
                 #expect(eventually { directory.isKnown })
             }
@@ -43,9 +44,9 @@ extension EndToEnd {
                 watch.stop()
             }
 
-            var changes: Int { said.changes.withLock { $0 } }
+            var changes: Int { messageLog.changes.withLock { $0 } }
             /// The levels of the messages, from notice up.
-            var words: [DiagnosticLevel] { said.words.withLock { $0 } }
+            var words: [DiagnosticLevel] { messageLog.words.withLock { $0 } }
 
             func isRunning(_ name: String) -> Bool? {
                 directory.domain(named: name)?.isRunning

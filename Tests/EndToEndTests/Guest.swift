@@ -4,7 +4,7 @@ import Testing
 
 /// The guest of `scripts/make-guest`, booted in QEMU under software emulation.
 ///
-/// QEMU itself records the guest's output in `said`; see `difference(_:fromRecord:)` for its accuracy.
+/// QEMU itself records the guest's output in `printed`; see `difference(_:fromRecord:)` for its accuracy.
 final class Guest {
     /// QEMU's character device for the console.
     enum Chardev {
@@ -36,7 +36,7 @@ final class Guest {
     private let record: String
 
     /// Boots a guest called `name`, with `words` on the kernel's command line; a paused one waits for `resume()`, and its
-    /// QEMU runs on when the guest has powered off.
+    /// QEMU outlives it.
     init(
         _ name: String,
         words: String = "",
@@ -74,7 +74,7 @@ final class Guest {
     }
 
     /// All output since it was switched on.
-    var said: [UInt8] { FileText.bytes(record) }
+    var printed: [UInt8] { FileText.bytes(record) }
 
     /// The path of the pseudo-terminal that QEMU created, once it is known.
     var terminalPath: String? {

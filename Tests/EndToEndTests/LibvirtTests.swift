@@ -46,9 +46,10 @@ extension EndToEnd {
                 let files = host.files(host.path + "/logs/web.log")
                 let names = files.map { String($0.name.dropFirst(host.path.utf8.count)) }
                 // Parts that differ from run to run: times, process ids, this test's own folder.
-                let said = FileText.text(own).split(separator: "\n").filter { $0.contains(": starting up libvirt") }
+                let printed = FileText.text(own).split(separator: "\n").filter { $0.contains(": starting up libvirt") }
                 seen[daemon] = (
-                    names, files.map { mode($0.name) }, numbers(host.text("web")), said.map { String($0.dropFirst(28)) }
+                    names, files.map { mode($0.name) }, numbers(host.text("web")),
+                    printed.map { String($0.dropFirst(28)) }
                 )
                 if daemon == .guestlog {
                     #expect(files.dropFirst().allSatisfy { $0.bytes.last == UInt8(ascii: "\n") })
@@ -197,7 +198,9 @@ extension EndToEnd {
             #expect(found.count > 5000)
         }
 
-        @Test("after five kills under a guest that prints, the daemon has its logs again: no line is uncounted")
+        @Test(
+            "after five kills under a guest that prints, the daemon has its logs again: every missing line is counted"
+        )
         func killed() throws {
             let host = try LibvirtHost(backups: 32, isKept: true)
             host.create("web", host.domain("web", lines: Self.endless))
@@ -310,10 +313,10 @@ extension EndToEnd {
             #expect(stored.wait() == 0, "\(stored.standardError)")
             #expect(numbers(stored.output) == Array(1...500))
             // Clients of other users are disconnected without an answer, root too.
-            let stranger = try UnixSocket.connect(to: folder.path + "/run/libvirt/virtlogd-sock")
-            try stranger.setNonBlocking(false)
+            let otherClient = try UnixSocket.connect(to: folder.path + "/run/libvirt/virtlogd-sock")
+            try otherClient.setNonBlocking(false)
             var byte: UInt8 = 0
-            #expect(read(stranger.raw, &byte, 1) <= 0)
+            #expect(read(otherClient.raw, &byte, 1) <= 0)
             libvirtd.stop()
             let process = FileText.text(folder.path + "/run/libvirt/virtlogd.pid").split(separator: "\n").first
             if let daemon = process.flatMap({ Int32($0) }) {

@@ -29,9 +29,9 @@ extension EndToEnd {
             console.type("\u{1d}")
             #expect(console.wait() == 0)
 
-            #expect(try eventually { difference(try site.stored("web").bytes, fromRecord: guest.said) == nil })
+            #expect(try eventually { difference(try site.stored("web").bytes, fromRecord: guest.printed) == nil })
             let stored = try site.stored("web").bytes
-            #expect(difference(stored, fromRecord: guest.said) == nil)
+            #expect(difference(stored, fromRecord: guest.printed) == nil)
             for follower in followers {
                 #expect(eventually { follower.output.count >= stored.count })
                 #expect(difference(follower.output, stored) == nil, "a follower saw something else than is stored")

@@ -19,7 +19,7 @@ extension EndToEnd {
 
         /// The listener's response to a client with that token, whose only certificate authority is in `tls.crt`.
         private func status(_ token: String, authority: String = "tls.crt") -> String {
-            let said = TemporaryFolder()
+            let workingFolder = TemporaryFolder()
             let answer = ChildProcess(
                 [
                     "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", folder.path + "/" + authority,
@@ -27,7 +27,7 @@ extension EndToEnd {
                     "Authorization: Bearer \(token)", "https://\(address)/v1/vms",
                 ],
                 name: "curl",
-                in: said.path
+                in: workingFolder.path
             )
             return answer.wait() == 0 ? answer.text : answer.standardError
         }

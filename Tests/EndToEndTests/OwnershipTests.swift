@@ -136,13 +136,13 @@ extension FaultTests {
             let mount = FuseMount()
             defer { mount.end() }
             let site = try Site(store: mount.folder.path + "/store", isServed: false)
-            let said = try killRun(site, mount)
+            let printed = try killRun(site, mount)
             let stored = try site.stored("web").bytes.count
-            #expect(stored < said.utf8.count)
+            #expect(stored < printed.utf8.count)
 
             let other = ["--config", site.configuration, "--store", site.path + "/other"]
-            let stranger = site.begin(["run", "--name", "x"] + other + ["--", "echo", "x"], name: "stranger")
-            #expect(stranger.wait() == 0, "\(stranger.standardError)")
+            let otherRun = site.begin(["run", "--name", "x"] + other + ["--", "echo", "x"], name: "stranger")
+            #expect(otherRun.wait() == 0, "\(otherRun.standardError)")
             #expect(try Store(root: site.path + "/other").vms().map(\.identity.name) == ["x"])
             #expect(try site.stored("web").bytes.count == stored)
             #expect(rings(site.runtime).count == 1)
@@ -153,8 +153,8 @@ extension FaultTests {
                 let next = site.begin(["run", "--name", "y"] + site.place(.store) + ["--", "echo", "y"], name: "next")
                 #expect(next.wait() == 0, "\(next.standardError)")
             }
-            #expect(try eventually { try site.stored("web").bytes.elementsEqual(said.utf8) })
-            #expect(try String(decoding: site.stored("web").bytes, as: UTF8.self) == said)
+            #expect(try eventually { try site.stored("web").bytes.elementsEqual(printed.utf8) })
+            #expect(try String(decoding: site.stored("web").bytes, as: UTF8.self) == printed)
             site.stop()
             #expect(rings(site.runtime) == [])
         }

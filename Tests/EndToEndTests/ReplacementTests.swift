@@ -75,16 +75,16 @@ import Testing
             site.begin(["logs", "web", "-f"] + words, by: .socket, name: "follower-\(number)")
         }
         let wait = site.begin(["wait", "web", "the end", "--timeout", "60s"], by: .socket, name: "wait")
-        var said = 0
+        var printed = 0
         func sendLine() {
             for _ in 0..<50 {
-                said += 1
-                guest.emit("line \(said)\n")
+                printed += 1
+                guest.emit("line \(printed)\n")
             }
         }
         func haveAll() -> Bool {
             eventually {
-                followers.allSatisfy { $0.text.contains("line \(said)\n") || $0.text.contains("line \(said)\"") }
+                followers.allSatisfy { $0.text.contains("line \(printed)\n") || $0.text.contains("line \(printed)\"") }
             }
         }
         #expect(eventually { site.guestlog("status").text.contains("1 connected") })
@@ -105,7 +105,7 @@ import Testing
             follower.stop(SIGINT)
             #expect(follower.standardError.contains("reconnecting"))
             let numbers = follower.text.matches(of: #/line (\d+)/#).map { Int($0.1) }
-            #expect(numbers == Array(1...said), "\(follower.text.suffix(300))")
+            #expect(numbers == Array(1...printed), "\(follower.text.suffix(300))")
         }
     }
 

@@ -47,7 +47,7 @@ extension EndToEnd {
             #expect(guest.hasSwitchedOff())
             #expect(try site.sees("Power down", from: "web"))
             let stored = try site.stored("web")
-            #expect(difference(stored.bytes, fromRecord: guest.said) == nil)
+            #expect(difference(stored.bytes, fromRecord: guest.printed) == nil)
             // The kernel prints into a line now and then; the record above has that too.
             let found = numbers(in: stored.bytes)
             #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 }, "a line is duplicated or out of order")
@@ -110,12 +110,12 @@ extension EndToEnd {
             let guest = try UnixSocket.listen(at: site.path + "/vms/two.sock")
             #expect(eventually { site.guestlog("status").text.contains("1 connected of 2") })
             try reload("log-level: error", says: "configuration reloaded")
-            let said = try #require(site.daemon).standardError
+            let printed = try #require(site.daemon).standardError
             // It continues with the old settings, and logs errors only.
             #expect(site.guestlog("drop", "one").status == 0)
             site.daemon?.signal(SIGHUP)
             #expect(site.guestlog("status").text.contains("1 connected of 1"))
-            #expect(site.daemon?.standardError == said)
+            #expect(site.daemon?.standardError == printed)
             _ = guest.raw
         }
 
@@ -158,8 +158,8 @@ extension EndToEnd {
             }
             #expect(guest.hasSwitchedOff())
             #expect(try site.sees("Power down", from: "web"))
-            #expect(try eventually { difference(try site.stored("web").bytes, fromRecord: guest.said) == nil })
-            #expect(difference(try site.stored("web").bytes, fromRecord: guest.said) == nil)
+            #expect(try eventually { difference(try site.stored("web").bytes, fromRecord: guest.printed) == nil })
+            #expect(difference(try site.stored("web").bytes, fromRecord: guest.printed) == nil)
             #expect(try boots(site) == [.powerOn])
         }
     }

@@ -50,7 +50,7 @@ extension FaultTests {
             site.stop()
         }
 
-        @Test("what a keeper threw away is counted, though the runtime folder is full")
+        @Test("bytes that a keeper discarded are counted, even when the runtime folder is full")
         func drainedWhileFull() throws {
             let memory = SmallDisk(megabytes: 48)
             let site = try Site(runtime: memory.folder.path, isServed: false)
@@ -65,7 +65,7 @@ extension FaultTests {
             rename(aside, program)
             let before = site.servings
             site.killServing()
-            // More than the kernel holds.
+            // More than the kernel buffers.
             site.awaitOutput(1_000_000, of: guest)
             symlink(Program.guestlog, aside)
             rename(aside, program)

@@ -34,7 +34,7 @@ import Testing
             #expect(child.text.contains("uu") && !child.text.contains("mine"), "\(words): \(child.text)")
         }
         let boots = run(["boots", "uu", "--config", other], [:], in: site, name: "boots")
-        // The console is this process's, which may have run for a while when it is found.
+        // The console belongs to this process, which may have run for a while when it is found.
         #expect(boots.text.contains("power-on") || boots.text.contains("joined"))
         #expect(run(["export", "raw", "uu", "--config", other], [:], in: site, name: "export").text == "hello\n")
         #expect(run(["wait", "uu", "hel", "--config", other], [:], in: site, name: "wait").text == "hello\n")

@@ -10,12 +10,12 @@ import Testing
 @Suite(.blocking) struct DomainWatchTests {
     /// The log messages.
     private final class Words: Sendable {
-        private let said = Mutex<[(level: DiagnosticLevel, text: String)]>([])
+        private let messageLog = Mutex<[(level: DiagnosticLevel, text: String)]>([])
 
-        var all: [(level: DiagnosticLevel, text: String)] { said.withLock { $0 } }
+        var all: [(level: DiagnosticLevel, text: String)] { messageLog.withLock { $0 } }
 
         func diagnostics() -> Diagnostics {
-            Diagnostics(threshold: .debug) { [self] level, text in said.withLock { $0.append((level, text)) } }
+            Diagnostics(threshold: .debug) { [self] level, text in messageLog.withLock { $0.append((level, text)) } }
         }
     }
 

@@ -8,7 +8,7 @@ import Testing
 @testable import GuestlogService
 
 @Suite(.blocking) struct KeptDescriptorsTests {
-    @Test("a pipe that is kept is drained when it is half full, and not before; a socket at once")
+    @Test("a stored pipe is drained when it is half full, not before; a socket at once")
     func drainsPipesLate() throws {
         let folder = TemporaryFolder()
         let kept = KeptDescriptors(discardedPath: folder.path + "/discarded")
@@ -27,9 +27,9 @@ import Testing
         kept.drain()
         #expect(gl_bytes_waiting(reader.raw) == Int32(line.count))
         #expect(gl_bytes_waiting(sockets.second.raw) == 0)
-        // Left alone, it is not reported again and again.
-        var place = pollfd(fd: kept.readyDescriptor, events: Int16(POLLIN), revents: 0)
-        #expect(poll(&place, 1, 0) == 0)
+        // A pipe that is not read is not reported repeatedly.
+        var request = pollfd(fd: kept.readyDescriptor, events: Int16(POLLIN), revents: 0)
+        #expect(poll(&request, 1, 0) == 0)
 
         let size = Int(gl_pipe_size(reader.raw))
         for _ in 1..<(size / line.count) {
@@ -38,8 +38,8 @@ import Testing
         kept.drain()
         #expect(gl_bytes_waiting(reader.raw) == 0)
         try kept.endDraining()
-        let told = DiscardedOutput.table(at: folder.path + "/discarded")
-        #expect(told["pipe"]?.bytes == size && told["pipe"]?.lines == size / line.count)
-        #expect(told["socket"]?.bytes == line.count && told["socket"]?.lines == 1)
+        let discarded = DiscardedOutput.table(at: folder.path + "/discarded")
+        #expect(discarded["pipe"]?.bytes == size && discarded["pipe"]?.lines == size / line.count)
+        #expect(discarded["socket"]?.bytes == line.count && discarded["socket"]?.lines == 1)
     }
 }

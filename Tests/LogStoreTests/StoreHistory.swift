@@ -337,9 +337,12 @@ final class StoreHistory {
         try check(isPart(kept, of: found), "synced but gone: \(brief(kept)), found \(brief(found))")
         let next = open?.writer.nextOffset ?? 0
         if isClean || (mayBeClean && next == model.next) {
-            try check(next >= model.next, "goes on at \(next), below \(model.next)")
+            try check(next >= model.next, "continues at \(next), below \(model.next)")
         } else if highest > 0 {
-            try check(next % StoreLimits.restartStride == 0 && next >= highest, "goes on at \(next), below \(highest)")
+            try check(
+                next % StoreLimits.restartStride == 0 && next >= highest,
+                "continues at \(next), below \(highest)"
+            )
             try check(found.last?.content == .marker(id: 0, number: 0), "no marker after the jump")
         }
         model.adopt(found, next: next)

@@ -42,12 +42,12 @@ struct FollowTests {
         try sample.add("a")
         let streams = ["console0", "kernel"]
         let query = try query(sample, .raw)
-        var said: [String: String] = [:]
+        var printed: [String: String] = [:]
         var heard = ""
         for number in 0..<1500 {
             let stream = streams.randomElement(using: &generator)!
             let line = "\(stream.first!)\(number)\n"
-            said[stream, default: ""] += line
+            printed[stream, default: ""] += line
             // Lines are torn: later appends to this stream complete them.
             try sample.append(line, stream, after: 1000)
             switch Int.random(in: 0..<10, using: &generator) {
@@ -61,7 +61,7 @@ struct FollowTests {
         heard += try all(query)
         for stream in streams {
             let own = heard.split(separator: "\n").filter { $0.first == stream.first }
-            let wanted = said[stream]?.split(separator: "\n") ?? []
+            let wanted = printed[stream]?.split(separator: "\n") ?? []
             let place = zip(own, wanted).enumerated().first { $1.0 != $1.1 }
             #expect(
                 own == wanted,

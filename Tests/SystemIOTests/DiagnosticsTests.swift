@@ -9,21 +9,21 @@ import Testing
 @Suite(.blocking) struct DiagnosticsTests {
     @Test("a repeated message is written once, with a count")
     func repeats() {
-        let said = Mutex<[String]>([])
-        let diagnostics = Diagnostics { _, message in said.withLock { $0.append(message) } }
+        let messageLog = Mutex<[String]>([])
+        let diagnostics = Diagnostics { _, message in messageLog.withLock { $0.append(message) } }
         for _ in 0..<100 {
             diagnostics.log(.error, "the disk is full")
         }
         diagnostics.log(.debug, "not logged")
-        #expect(said.withLock { $0 } == ["the disk is full"])
+        #expect(messageLog.withLock { $0 } == ["the disk is full"])
     }
 
     @Test("a name with a line feed does not begin a message of its own")
     func escapes() {
-        let said = Mutex<[String]>([])
-        let diagnostics = Diagnostics { _, message in said.withLock { $0.append(message) } }
+        let messageLog = Mutex<[String]>([])
+        let diagnostics = Diagnostics { _, message in messageLog.withLock { $0.append(message) } }
         diagnostics.log(.error, "console a\n<0>b\u{1b}[2J\u{9b}é: gone")
-        #expect(said.withLock { $0 } == ["console a\\u{a}<0>b\\u{1b}[2J\\u{9b}é: gone"])
+        #expect(messageLog.withLock { $0 } == ["console a\\u{a}<0>b\\u{1b}[2J\\u{9b}é: gone"])
     }
 
     @Test("logging does not wait for a stopped reader, which later gets the number of lost messages")

@@ -180,7 +180,7 @@ part_upgrade() {
     finish_console
 }
 
-# A machine of another user that was on before the daemon saw it: that is no boot.
+# Another user's machine that ran before the daemon found it has not booted.
 part_joined() {
     install -d -o 65534 /run/other
     setpriv --reuid=65534 --regid=65534 --clear-groups \
@@ -189,12 +189,12 @@ part_joined() {
     local began=$SECONDS
     check "a machine of another user runs for a while" within 30 seconds_since "$began" 12
     check "its console is added" guestlog add old /run/other/old.sock
-    check "what it says is stored" within 20 in_log old 'guestlog-line 1 '
-    check "and it is known to have run before" boots_say old joined
+    check "its output is stored" within 20 in_log old 'guestlog-line 1 '
+    check "and its start is recorded as joined" has_boot_event old joined
     : >/run/other/report.stop
 }
 seconds_since() { [[ $((SECONDS - $1)) -ge $2 ]]; }
-boots_say() { guestlog boots "$1" -o json | grep -q "\"start_event\":\"$2\""; }
+has_boot_event() { guestlog boots "$1" -o json | grep -q "\"start_event\":\"$2\""; }
 
 part_confinement() {
     check "systemd rates its exposure below 2.0" systemd-analyze security --no-pager --threshold=20 "$unit"

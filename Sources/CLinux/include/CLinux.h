@@ -87,7 +87,7 @@ bool gl_is_in_memory(const char *path);
 int gl_allocate(int fd, off_t offset, off_t size);
 int gl_try_lock(int fd);
 bool gl_is_locked(int fd); // whether another open file description has the lock
-int gl_pipe_size(int fd); // how many bytes a pipe holds; -1: it is no pipe
+int gl_pipe_size(int fd); // capacity in bytes; -1: not a pipe
 int gl_set_pipe_size(int fd, int size);
 void gl_name_thread(const char *name);
 

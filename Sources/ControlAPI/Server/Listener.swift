@@ -89,7 +89,7 @@ public struct TCPListener: Sendable {
             guard isAnonymous else {
                 throw APIError(401, "a token is required, in Authorization: Bearer; create one with guestlog token add")
             }
-            return Caller(name: "somebody" + place, access: Self.anonymous)
+            return Caller(name: "anonymous" + place, access: Self.anonymous)
         }
         guard let caller = try tokens.caller(with: text, at: now) else {
             throw APIError(401, "the token is invalid: it is unknown, revoked or expired")
