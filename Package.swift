@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
 // The module graph. The targets up to `Query` depend neither on NIO nor on Foundation; only `ControlAPI` and the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Capture: from a descriptor that a guest writes to, through the in-flight ring, to the store.
 //
 //     descriptor ── Shard (epoll) ──► InflightRing (tmpfs) ──► StoreWriter (1 thread) ──► LogStore, plain file

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Decides when a stream's bytes are committed: a busy stream every 4 KiB or 100 ms, the first bytes after 5 ms of
 /// quiet at once, up to a rate limit. Times are monotonic microseconds.
 struct CommitPacer {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CLinux
 
 /// A read in progress is noted in the ring's header before it begins. If the process dies between the kernel's answer

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import LogModel
 
 /// What ended processes had read and not committed, and their unrecorded losses, by stream.

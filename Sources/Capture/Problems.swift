@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Synchronization
 
 /// The current problems by subject (a stream as `vm/stream`, a file, a part of the daemon), shown by `guestlog status`

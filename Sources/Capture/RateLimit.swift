@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The maximum rate at which a source may fill the store.
 public struct RateLimit: Hashable, Sendable {
     /// Bytes per second, in the long run.

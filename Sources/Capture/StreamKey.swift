@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import LogModel
 
 /// The stream and VM of a source: what the transport knows, and enough to open the stream again.

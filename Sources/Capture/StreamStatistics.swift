@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Synchronization
 
 /// Statistics of one stream since the daemon's start: written by its shard and the writer, read by any thread.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The delays between attempts to dial a socket, in microseconds: very short at first, because its owner may be between
 /// bind and listen, doubled each time up to a maximum that is kept for good.
 public struct Backoff: Sendable {

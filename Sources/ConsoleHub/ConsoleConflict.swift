@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Capture
 
 /// Why a console cannot be captured: another captured console would write the same log, or read from the same guest.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Capture
 
 /// The consoles, indexed by each property that must be unique among them.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Synchronization
 
 /// Counts the sessions through the consoles' own sockets, so that descriptors remain for the guests.

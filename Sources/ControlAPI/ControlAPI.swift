@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ControlAPI: HTTP/1.1 and WebSocket between the daemon and its clients.
 //
 // Begin with `ControlServer` (Server/): a `Listener` accepts connections, a `Caller` (Access/) is an authenticated

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A request's path and parameters, percent-decoded.
 public struct RequestTarget: Hashable, Sendable {
     public var components: [String]

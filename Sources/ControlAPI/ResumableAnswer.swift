@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import LogModel
 
 /// The body of a response that can be resumed after a lost connection: pieces, each preceded by a line with its length

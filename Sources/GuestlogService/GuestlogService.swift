@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // GuestlogService: the daemon as a whole. Reads the configuration, composes the modules, implements systemd's
 // protocols, handles signals.
 //

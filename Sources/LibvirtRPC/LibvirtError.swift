@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import SystemIO
 
 /// A failed call to libvirt: the operation and the reason.

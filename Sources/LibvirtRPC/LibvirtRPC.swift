@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LibvirtRPC: libvirt's messages, and a client of libvirt.
 //
 // Messages have a length, a `MessageHeader` and a body in XDR (`XDRReader`, `XDRWriter`); `MessageBuffer` splits

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A message: its header and its body.
 public struct Message: Equatable, Sendable {
     public var header: MessageHeader

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The header of every message, after its length (libvirt's virnetprotocol.x, `virNetMessageHeader`).
 public struct MessageHeader: Hashable, Sendable {
     /// The type of a message.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A domain's UUID in messages: 16 bytes.
 public struct DomainUUID: Hashable, Sendable, CustomStringConvertible {
     let bytes: [UInt8]

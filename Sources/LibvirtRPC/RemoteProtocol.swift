@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The constants of libvirt's remote protocol that are used here (remote_protocol.x); the arguments and results of each
 /// call are defined there as `remote_…_args` and `remote_…_ret`.
 enum RemoteProtocol {

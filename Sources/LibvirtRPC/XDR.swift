@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Decodes messages: big-endian words, and bytes padded to four (XDR, RFC 4506 sections 4.1–4.19).
 public struct XDRReader: Equatable, Sendable {
     private var rest: ArraySlice<UInt8>

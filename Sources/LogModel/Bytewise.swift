@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A name or a path, compared by its UTF-8 bytes, as the kernel and the store compare it.
 ///
 /// Swift's `String` treats canonically equivalent texts as equal: `é` as one scalar (NFC) and as two (NFD). They are

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A JSON value (RFC 8259) with a canonical text form: members in the order of insertion, no white space, integers
 /// exact to 64 bits.
 ///

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Bytes as a JSON string, straight from memory.
 public enum JSONText {
     /// Appends `bytes` as a JSON string. What is not UTF-8 becomes U+FFFD; returns whether there was any.

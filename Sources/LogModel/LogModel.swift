@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LogModel: the value types that all other modules use.
 //
 // The source (`VMIdentity`, `StreamName`), the time (`Timestamp`), the severity (`Severity`), line ends (`Lines`), the

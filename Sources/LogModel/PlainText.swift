@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Runs of bytes that every format writes unchanged.
 public enum PlainText {
     /// The end of the run of printable ASCII without backslash, and without `other`, that begins at `start`.

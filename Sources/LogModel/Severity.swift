@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The eight severities of syslog (RFC 5424, section 6.2.1), most severe first.
 public enum Severity: UInt8, CaseIterable, Comparable, Sendable {
     case emergency, alert, critical, error, warning, notice, informational, debug

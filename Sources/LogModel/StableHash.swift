@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension String {
     /// A hash that is the same in every version and on every host, unlike `Hasher`'s: FNV-1a of the UTF-8, 64 bits.
     ///

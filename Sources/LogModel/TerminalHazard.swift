@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension Unicode.Scalar {
     /// Whether a terminal that is sent this code point may do something other than show a glyph: act on it, reorder
     /// or break the line, or show nothing at all.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A moment in UTC, in whole microseconds since 1970-01-01T00:00:00Z.
 ///
 /// The store has microseconds: they cover half a million years in a signed 64-bit integer and compress better than

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The identity of a virtual machine.
 ///
 /// The identity never changes during a VM's life and determines its folder's name; the name is an alias. It comes from

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The data that a reader returns for a cursor.
 public struct Batch {
     public var block: Block

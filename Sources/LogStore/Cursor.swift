@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A position in a stream, and the number of markers there that were read. Written `offset.markers`.
 ///
 /// A marker keeps its number at its position forever, in whichever file it is stored, so a cursor stays valid.

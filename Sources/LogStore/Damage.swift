@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A damage in the store and its consequences.
 public struct Damage: Hashable, Sendable {
     /// The file or folder, relative to the store's root.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The store's fixed limits, with their reasons.
 public enum StoreLimits {
     /// The format version that this code writes. Newer ones are read as far as possible, and never written.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LogStore: stores and reads logs. Text is authoritative; metadata is stored beside it.
 //
 //     <root>/lock                          flocked by who keeps the whole store within bounds     Retention

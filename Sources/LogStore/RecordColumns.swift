@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import LogModel
 
 /// A block's records as columns of varints: their form in a sealed block, where whole records would take more space

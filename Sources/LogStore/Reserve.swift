@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import SystemIO
 
 /// Disk space that is allocated while there is enough and released when the disk is full: so that losses can still be

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CLinux
 
 /// zstd's skippable frames (RFC 8878, section 3.1.2): `magic u32 · size u32 · payload`; decoders skip them.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import LogModel
 
 /// The fixed properties of a stream, stored in `meta.json`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import LogModel
 
 /// The facts in a libvirt domain's XML: a VM's names, its owner, and its serial ports.

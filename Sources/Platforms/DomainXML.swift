@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A libvirt domain's XML (https://libvirt.org/formatdomain.html), edited with minimal changes and otherwise kept byte
 /// for byte.
 ///

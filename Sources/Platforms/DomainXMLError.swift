@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Why a domain's XML could not be parsed or edited, and the remedy. The text contains nothing of the XML, so it is
 /// safe to show.
 public enum DomainXMLError: Error, Hashable, Sendable, CustomStringConvertible {

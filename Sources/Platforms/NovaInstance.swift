@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The metadata that OpenStack's Nova writes into its domains (`LibvirtConfigGuestMetaNovaInstance` in its
 /// nova/virt/libvirt/config.py).
 public struct NovaInstance: Hashable, Sendable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Platforms: knowledge of VM managers, for configuring and identifying VMs' logs.
 //
 // Pure functions over bytes: no I/O, no Foundation, no other module but `LogModel`. `DomainXML` adds a `<log>` to a

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A serial port of a domain, or a console that is a device of its own.
 public struct SerialPort: Hashable, Sendable {
     /// The device in the guest.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// An attribute and its position.
 struct XMLAttribute: Sendable {
     let name: String

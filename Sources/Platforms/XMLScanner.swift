@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Parses an XML document into its elements, in one pass and without recursion.
 ///
 /// It accepts XML 1.0 except for document types, and a little more: it neither parses comments and processing

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Escapes and references in XML (XML 1.0, fifth edition, sections 2.2, 2.4 and 4.1).
 enum XMLText {
     /// Maximum size of a reference, from `&` to `;`: longer ones, with leading zeros, are refused.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Growing memory for a line that spans blocks.
 struct LineBuffer: ~Copyable {
     private var memory: UnsafeMutableRawBufferPointer

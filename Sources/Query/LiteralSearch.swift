@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CLinux
 
 /// Finds candidates for a pattern's matches in whole blocks, faster than matching.

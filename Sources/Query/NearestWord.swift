@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Suggestions for mistyped words.
 public enum NearestWord {
     /// The most similar one of `words`; nil when none is similar.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Query: reads the store for people and programs. The command line and the HTTP API both use this module, so their
 // results are the same.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Why a request cannot be answered, and the remedy.
 public struct QueryError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of error, for programs.

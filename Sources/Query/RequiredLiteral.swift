@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Finds bytes that every match of an expression contains.
 ///
 /// It parses the part of PCRE2's syntax that is certain, and gives up otherwise: a literal that a match may lack would

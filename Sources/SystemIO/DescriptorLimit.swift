@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// The maximum number of open descriptors of this process (RLIMIT_NOFILE, getrlimit(2)).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Counts of bytes that were read from a descriptor and discarded, so that its writer need not wait.
 public struct DiscardedOutput: Hashable, Sendable {
     public var bytes: Int

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// Detects threads of this process in uninterruptible sleep (state D, proc(5)), as in a call to a file system that

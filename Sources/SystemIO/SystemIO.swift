@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // SystemIO: the kernel's interfaces for Swift.
 //
 // Begin with `EventLoop`, the epoll thread for sockets and pipes. Further: `Descriptor` (closed exactly once),

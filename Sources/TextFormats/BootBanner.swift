@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Detects banners of a machine's life in console lines: firmware or a kernel that starts, a kernel that ends.
 ///
 /// A guest can print any of these, so they supplement the transport's evidence and never replace it. One boot may print

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Scans a console line: skips control sequences, the priority and the time stamp before the text.
 ///
 /// Examines at most `ConsoleLine.lookAhead` bytes and never allocates, so it can be used for every line of a flood.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How an escaped byte and an escaped code point are spelled.
 enum Spelling {
     static func append(byte: UInt8, to out: inout [UInt8]) {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import LogModel
 
 /// Makes guest output safe to show, one character at a time, reversibly.

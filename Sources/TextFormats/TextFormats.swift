@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // TextFormats: interpreting console output, and showing it safely.
 //
 // Pure functions over bytes: no I/O, no clock, no Foundation, no shared state. Their input comes from a guest and may

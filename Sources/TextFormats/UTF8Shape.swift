@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Named control characters.
 enum Byte {
     static let tab: UInt8 = 0x09

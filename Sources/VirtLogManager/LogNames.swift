@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import LogModel
 
 /// Assigns logs to streams of their VM: libvirtd provides a path, and no kind of contents.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // VirtLogManager: libvirt's log manager, in place of virtlogd.
 //
 // libvirtd requests a pipe for each log on a Unix socket (`LogManagerServer`, a `LogManagerConnection` each; the

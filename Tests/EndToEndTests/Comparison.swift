@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The first difference between two texts, shortened; nil when they are equal.
 func difference(_ left: [UInt8], _ right: [UInt8]) -> String? {
     guard left != right else {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // EndToEndTests: the real program, as a process of its own, with real guests in QEMU.
 //
 // Begin with `Site`, a folder with a configuration, a running daemon and its consoles. `Guest` is a VM on one of them,

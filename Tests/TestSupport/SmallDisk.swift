@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// A file system of a few megabytes, in memory, mounted for one test. Needs root.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// Waits until `condition` holds, checking every 2 ms; false when it does not within `seconds`.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """A VM's console as QEMU's `socket,server=on,wait=off` offers it: one client; blocked while the client does
 not read; discarded while there is none. Prints numbered 80-byte lines at a steady rate.
 

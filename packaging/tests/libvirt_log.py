@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Stands in for libvirtd and QEMU: asks the log daemon for a log's pipe, and writes numbered 80-byte lines into it.
 
 libvirt_log.py SOCKET LOG LINES RATE: opens LOG (one OPEN call of libvirt's log_protocol.x), writes LINES lines at RATE a

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The service under real systemd, run inside a guest by scripts/systemd-guest:
 #   scripts/systemd-guest --deb DEB --file packaging/tests/console.py --file packaging/tests/libvirt_log.py \
 #       packaging/tests/service.sh [PART...]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Text to measure with, the same on every run: made from a seed, not stored in a file.
 enum Corpus {
     /// Lines like a kernel's and systemd's at boot, about 65 bytes each, with numbers that differ from boot to boot.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import LogStore
 
 /// Bytes on disk for each byte of text, with all other files: index, metadata, file-system blocks.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// One figure of one run.
 struct Measure {
     var name: String

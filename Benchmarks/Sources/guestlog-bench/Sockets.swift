@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// The daemon with many consoles that talk: 100,000 lines of 80 bytes a second, over all of them in turn.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Functions that Glibc's Swift module does not provide, and the three byte loops that must run at memory speed.
 #ifndef GUESTLOG_CLINUX_H
 #define GUESTLOG_CLINUX_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Options of the OpenStack part of the API.
 public struct NovaOptions: Hashable, Sendable {
     /// The base URL of serial consoles, without `?token=`; nil: the base URL of the request.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NIOCore
 
 /// Marks the pipeline position after which there are only bytes, so that the end of output can be awaited.

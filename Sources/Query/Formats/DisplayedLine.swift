@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import TextFormats
 
 /// A guest's line as `text` shows it, without colours.

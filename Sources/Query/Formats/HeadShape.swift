@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import LogModel
 
 /// Recognizes what `text` and `short` write before each line, where a guest has written it and a reader may take it for

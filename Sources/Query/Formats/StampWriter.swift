@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import LogModel
 
 /// Writes times, and caches the last one: all lines of one record have the same.
