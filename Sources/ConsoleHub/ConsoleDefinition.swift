@@ -47,7 +47,7 @@ extension ConsoleHub {
                 try Self.checkName("namespace", namespace)
             }
             if let uuid = key.uuid, VMIdentity.canonicalUUID(uuid) != uuid {
-                throw DefinitionError(description: "\(uuid) is no UUID in lower case with dashes")
+                throw DefinitionError(description: "\(uuid) is not a UUID in lower case with dashes")
             }
             if let path = endpoint.path {
                 try Self.checkPath(path)

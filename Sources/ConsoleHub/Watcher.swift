@@ -17,7 +17,7 @@ public enum WatcherRole: Hashable, Sendable {
 /// A client of a console: a socket that receives the console's output. Lives on the console's shard.
 ///
 /// A watcher that does not keep up is cut off, with a notice: it never delays the guest or other watchers, and never
-/// misses output without being told.
+/// misses output without a message.
 final class Watcher: EventHandler {
     let who: String
     private let descriptor: Descriptor

@@ -90,7 +90,7 @@ struct SegmentCheck {
         var index: [UInt8] = []
         SegmentIndex.append(headers, to: &index)
         guard !headers.isEmpty, tail.count == index.count, try file.bytes(in: tail) == index else {
-            let what = file.isClosed ? "its index is damaged" : "is no block, and no whole index"
+            let what = file.isClosed ? "its index is damaged" : "is neither a block nor a complete index"
             return isBeingSealed ? nil : "what lies behind byte \(tail.lowerBound) of the file: \(what)"
         }
         return nil

@@ -64,7 +64,7 @@ public struct StoreCheck {
         let state = try checkWriterState(of: directory, &found.damages)
         let lock = directory + "/lock"
         if let status = store.fileSystem.status(store.root + "/" + lock), status.kind != .regular {
-            found.damages.append(Damage(lock, "is no file", remedy: Damage.rewritten))
+            found.damages.append(Damage(lock, "is not a regular file", remedy: Damage.rewritten))
         }
         var streams = Set(state?.ends.filter { $0.value > .start }.keys.map { $0 } ?? [])
         do throws(SystemError) {

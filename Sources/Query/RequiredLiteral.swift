@@ -162,7 +162,7 @@ enum RequiredLiteral {
             rest.popFirst().map { !"QEc".utf8.contains($0) } ?? false
         }
 
-        /// Whether the group sets no options, and is no verb, comment, condition or call.
+        /// Whether the group sets no options, and is not a verb, comment, condition or call.
         private var isPlainGroup: Bool {
             switch rest.first {
             case UInt8(ascii: "*"): false

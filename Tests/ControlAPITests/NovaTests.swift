@@ -255,13 +255,13 @@ import Testing
         var options = NovaOptions()
         options.consoleLife = 0
         let late = try await makeNova("", options)
-        #expect(try await WebSocketSession(late.client, try await address(late)).refusal()?.contains("over") == true)
+        #expect(try await WebSocketSession(late.client, try await address(late)).refusal()?.contains("expired") == true)
 
         let nova = try await makeNova("")
-        let place = try await address(nova)
-        let elsewhere = try await WebSocketSession(nova.client, place, [("Origin", "https://evil.example.org")])
+        let url = try await address(nova)
+        let elsewhere = try await WebSocketSession(nova.client, url, [("Origin", "https://evil.example.org")])
         #expect(try await elsewhere.refusal()?.contains("is not allowed") == true)
-        #expect(try await nova.client.ask("GET", place).status == 426)
+        #expect(try await nova.client.ask("GET", url).status == 426)
         #expect(try await nova.client.ask("GET", "/serial?token=x").status == 403)
         #expect(try await WebSocketSession(nova.client, "/serial").refusal()?.contains("unknown or expired") == true)
         let id = try #require(AccessToken.parts(of: nova.token)).id
@@ -282,7 +282,7 @@ import Testing
         )
         #expect(refused.status == 403)
         #expect(try nova.fixture.server.tokens.revoke(id))
-        #expect(try await WebSocketSession(nova.client, place).refusal()?.contains("unknown or expired") == true)
+        #expect(try await WebSocketSession(nova.client, url).refusal()?.contains("unknown or expired") == true)
     }
 
     @Test("an admin's proxy gets the address of a serial console that is a TCP port")

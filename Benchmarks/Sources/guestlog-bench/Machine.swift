@@ -156,7 +156,7 @@ enum Machine {
         }
     }
 
-    /// Ends the run. Not by throwing: capture may be at work in this process, and must not be let go of.
+    /// Ends the run. Not by throwing: capture may be at work in this process, and must not be torn down.
     static func fail(_ why: String) -> Never {
         complain(why)
         exit(1)
