@@ -184,12 +184,13 @@ part_upgrade() {
 # Another user's machine that ran before the daemon found it has not booted.
 part_joined() {
     install -d -o 65534 /run/other
+    install -m 644 console.py /run/other
     setpriv --reuid=65534 --regid=65534 --clear-groups \
-        python3 "$PWD/console.py" /run/other/old.sock 100 1000 /run/other/report &
+        python3 /run/other/console.py /run/other/old.sock 100 1000 /run/other/report &
     writers+=($!)
     local began=$SECONDS
     check "a machine of another user runs for a while" within 30 seconds_since "$began" 12
-    check "its console is added" guestlog add old /run/other/old.sock
+    check "its console is added" guestlog add old connect:/run/other/old.sock
     check "its output is stored" within 20 in_log old 'guestlog-line 1 '
     check "and its start is recorded as joined" has_boot_event old joined
     : >/run/other/report.stop
