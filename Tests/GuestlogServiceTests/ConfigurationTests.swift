@@ -3,10 +3,12 @@
 import Capture
 import ConsoleHub
 import ControlAPI
+import Glibc
 import LogModel
 import LogStore
 import RotatingFile
 import SystemIO
+import TestSupport
 import TestTraits
 import Testing
 
@@ -26,6 +28,20 @@ import Testing
         #expect(configuration.quota == .standard)
         #expect(configuration.patterns.isEmpty)
         #expect(configuration.consoles.isEmpty)
+    }
+
+    @Test("a file is read through a symbolic link, and need not be a regular file")
+    func kindsOfFile() throws {
+        let folder = TemporaryFolder()
+        let (path, link) = (folder.path + "/guestlog.yaml", folder.path + "/link.yaml")
+        let file = fopen(path, "w")
+        fputs("store: /srv/log\n", file)
+        fclose(file)
+        #expect(symlink(path, link) == 0)
+        #expect(try Configuration(file: link).store == "/srv/log")
+        #expect(try Configuration(file: "/dev/null").consoles.isEmpty)
+        #expect(throws: ConfigurationError.self) { try Configuration(file: folder.path + "/absent.yaml") }
+        #expect(throws: ConfigurationError.self) { try Configuration(file: folder.path) }
     }
 
     @Test("all settings are parsed")
