@@ -53,13 +53,13 @@ public enum UnixSocket {
         try withAddress(path, "bind") { address, length in
             bind(target, address, length)
         }
+        try systemCall("listen", path) { Glibc.listen(target, backlog) }
         // The umask removed some of them. A file that replaced the socket meanwhile is not changed.
         let bound = try PathHandle(path, trusted: DirectoryHandle.split(path).directory)
         guard bound.attributes.kind == .socket else {
             throw SystemError("listen", path, code: EEXIST)
         }
         try bound.setMode(mode)
-        try systemCall("listen", path) { Glibc.listen(target, backlog) }
         return socket
     }
 

@@ -37,6 +37,19 @@ final class Chardev {
     }
 }
 
+/// Connects to the socket at `path` as soon as it listens: its file appears a moment before.
+func connect(to path: String) throws -> Descriptor {
+    var connected: Int32 = -1
+    #expect(
+        eventually {
+            guard let connection = try? UnixSocket.connect(to: path) else { return false }
+            connected = connection.release()
+            return true
+        }
+    )
+    return Descriptor(owning: connected)
+}
+
 func send(_ text: String, to descriptor: borrowing Descriptor) {
     let bytes = Array(text.utf8)
     var done = 0
