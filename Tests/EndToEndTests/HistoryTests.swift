@@ -59,6 +59,8 @@ private final class FaultHistory: CustomStringConvertible {
     private var isVolatile = false {
         didSet { isUnknown = isUnknown || isVolatile }
     }
+    /// Whether the daemon was told to stop: no keeper takes its consoles over when it is killed then.
+    private var isStopping = false
     /// Whether something happened after which the loss is unknown.
     private var isUnknown = false
 
@@ -98,6 +100,7 @@ private final class FaultHistory: CustomStringConvertible {
         if site.daemon?.hasEnded ?? true {
             isVolatile = isMemoryFull
             isAwaited = site.servings
+            isStopping = false
             site.launch(under: isKept ? site.keep : [])
         }
         if let servings = isAwaited, site.servings > servings {
@@ -121,13 +124,14 @@ private final class FaultHistory: CustomStringConvertible {
         switch step {
         case .kill:
             guard isAwaited == nil else { return false }
-            isUnknown = isUnknown || !isKept
+            isUnknown = isUnknown || !isKept || isStopping
             isAwaited = site.servings
             isVolatile = isMemoryFull
             site.killServing()
         case .stop:
             // A keeper that is told to end while it has no daemon loses the descriptors.
             guard isAwaited == nil else { return false }
+            isStopping = true
             site.daemon?.signal(SIGTERM)
         case .replace:
             guard isAwaited == nil else { return false }
