@@ -57,21 +57,15 @@ extension FaultTests {
         @Test("while no daemon can start, the keeper drains, and the next daemon counts exactly what was discarded")
         func drains() throws {
             let site = try Site(isServed: false)
-            let (program, aside) = (site.path + "/guestlog", site.path + "/aside")
+            let program = site.path + "/guestlog"
             symlink(Program.guestlog, program)
             try site.start(program, under: site.keep)
             let guest = try site.chardev("web", rate: 5000)
             #expect(try eventually { try site.stored("web").bytes.count > 20_000 })
-            FileText.write("#!/bin/sh\nexit 1\n", to: aside)
-            chmod(aside, 0o755)
-            rename(aside, program)
-            let before = site.servings
-            site.killServing()
-            // More than the kernel buffers.
-            site.awaitOutput(1_000_000, of: guest)
-            symlink(Program.guestlog, aside)
-            rename(aside, program)
-            site.awaitServing(after: before)
+            site.killServing(replacing: program) {
+                // More than the kernel buffers.
+                site.awaitOutput(1_000_000, of: guest)
+            }
             site.awaitOutput(20_000, of: guest)
             try site.expectAccounted(guest, "web")
             #expect(guest.soFar.ends.isEmpty, "the guest was cut off")

@@ -120,6 +120,20 @@ final class Site {
         }
     }
 
+    /// Kills the daemon, whose program is the link `program`, and lets the next one begin only after `body`.
+    func killServing(replacing program: String, during body: () -> Void) {
+        let aside = path + "/aside"
+        FileText.write("#!/bin/sh\nexit 1\n", to: aside)
+        chmod(aside, 0o755)
+        rename(aside, program)
+        let before = servings
+        killServing()
+        body()
+        symlink(Program.guestlog, aside)
+        rename(aside, program)
+        awaitServing(after: before)
+    }
+
     /// Stops the daemon with `signal` and waits for its end. A keeper ends too.
     func stop(_ signal: Int32 = SIGTERM) {
         let serving = serving
