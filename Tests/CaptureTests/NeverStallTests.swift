@@ -13,13 +13,19 @@ import Testing
     /// About 20 MB: many times the size of socket and ring.
     private let lines = 300_000
 
-    @Test("a store that hangs does not stop the guest, and every byte is stored or counted")
-    func hangingStore() throws {
-        let fixture = try GuestFixture()
+    /// Has the store hang after it stored a guest's first lines; that guest.
+    private func storeHangs(in fixture: GuestFixture) throws -> TalkingGuest {
         let first = fixture.talk(lines: 1000)
         first.join("while the store works")
         #expect(try eventually { try fixture.stored().bytes.count == first.bytes })
         fixture.fileSystem.set(.hanging)
+        return first
+    }
+
+    @Test("a store that hangs does not stop the guest, and every byte is stored or counted")
+    func hangingStore() throws {
+        let fixture = try GuestFixture()
+        let first = try storeHangs(in: fixture)
         let guest = fixture.talk(lines: lines)
         // Returns only if the guest never waits for the store, because the store hangs until later.
         guest.join("while the store hangs")
@@ -102,10 +108,7 @@ import Testing
     @Test("a boot marker that finds no room is stored before the next stored byte")
     func markersWait() throws {
         let fixture = try GuestFixture()
-        let first = fixture.talk(lines: 1000)
-        first.join("while the store works")
-        #expect(try eventually { try fixture.stored().bytes.count == first.bytes })
-        fixture.fileSystem.set(.hanging)
+        let first = try storeHangs(in: fixture)
         let guest = fixture.talk(lines: lines)
         guest.join("while the store hangs")
         // The ring is full; the console is closed and another machine's is attached.

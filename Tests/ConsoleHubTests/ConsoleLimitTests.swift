@@ -38,12 +38,12 @@ import Testing
         var open: [Int32] = []
         defer { open.forEach { close($0) } }
         for number in 1...SocketSessions.perConsole {
-            open.append(try connect(to: first.socket).release())
+            open.append(connect(to: first.socket).release())
             #expect(eventually { fixture.hub.statuses().first?.watchers == number })
         }
         try refused("this socket has 16 sessions", at: first.socket)
         for number in 1...2 {
-            open.append(try connect(to: second.socket).release())
+            open.append(connect(to: second.socket).release())
             #expect(eventually { fixture.hub.statuses().last?.watchers == number })
         }
         try refused("the console sockets have 18 sessions", at: second.socket)
@@ -52,7 +52,7 @@ import Testing
         #expect(try eventually { try fixture.text("a").bytes.elementsEqual("whole\n".utf8) })
         close(open.removeFirst())
         #expect(eventually { fixture.hub.statuses().first?.watchers == SocketSessions.perConsole - 1 })
-        open.append(try connect(to: second.socket).release())
+        open.append(connect(to: second.socket).release())
         #expect(eventually { fixture.hub.statuses().last?.watchers == 3 })
     }
 
@@ -73,7 +73,7 @@ import Testing
 
     /// Connects, and expects the refusal and the end of the connection.
     private func refused(_ reason: String, at socket: String) throws {
-        let connection = try connect(to: socket)
+        let connection = connect(to: socket)
         try connection.setNonBlocking(false)
         let told = try readAll(from: connection)
         #expect(told.contains(reason) && told.contains("guestlog console"), "\(told)")

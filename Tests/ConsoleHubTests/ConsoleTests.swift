@@ -63,7 +63,7 @@ import Testing
         fixture.hub.control.post { mount.wait() }
         defer { mount.signal() }
         fixture.hub.add(try .init(key: StreamKey(name: "dead"), endpoint: .fifo(path: fixture.folder.path + "/fifo")))
-        let connected = try connect(to: listened)
+        let connected = connect(to: listened)
         try connected.setNonBlocking(false)
         let much = String(repeating: "more than a socket holds\n", count: 40_000)
         send(much, to: dialled)
@@ -99,7 +99,7 @@ import Testing
         let path = fixture.folder.path + "/run/web.sock"
         fixture.hub.add(try .init(key: key, endpoint: .listen(path: fixture.folder.path + "/vm.sock")))
         #expect(eventually { access(path, F_OK) == 0 })
-        let program = try connect(to: path)
+        let program = connect(to: path)
         let user = "user \(geteuid()) (process \(getpid()))"
         #expect(eventually { fixture.messages == ["console web/console0: \(user) writes"] })
         let others = try Descriptor.socketPair()
@@ -140,12 +140,12 @@ import Testing
         let key = StreamKey(name: "web")
         fixture.hub.add(try .init(key: key, endpoint: .listen(path: path)))
         #expect(eventually { access(path, F_OK) == 0 })
-        let first = try connect(to: path)
+        let first = connect(to: path)
         let typing = try Descriptor.socketPair()
         #expect(fixture.hub.attach(key, try typing.second.duplicate(), as: .write, who: "a test"))
         #expect(eventually { fixture.hub.statuses().first?.isConnected == true })
         _ = typeMuch(typing.first)
-        let next = try connect(to: path)
+        let next = connect(to: path)
         // Input for the previous VMM may be lost; input for this one is not.
         let raw = typing.first.raw
         #expect(eventually { write(raw, "\nhere\n", 6) == 6 })

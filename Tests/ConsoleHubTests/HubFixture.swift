@@ -23,31 +23,27 @@ final class Chardev {
     }
 
     func accept() throws -> Descriptor {
-        var accepted: Int32 = -1
-        #expect(
-            try eventually {
-                guard let connection = try UnixSocket.accept(listener.raw) else { return false }
-                accepted = connection.release()
-                return true
-            }
-        )
-        let connection = Descriptor(owning: accepted)
+        let connection = try awaitDescriptor { try UnixSocket.accept(listener.raw) }
         try connection.setNonBlocking(false)
         return connection
     }
 }
 
 /// Connects to the socket at `path` as soon as it listens: its file appears a moment before.
-func connect(to path: String) throws -> Descriptor {
-    var connected: Int32 = -1
-    #expect(
-        eventually {
-            guard let connection = try? UnixSocket.connect(to: path) else { return false }
-            connected = connection.release()
-            return true
-        }
-    )
-    return Descriptor(owning: connected)
+func connect(to path: String) -> Descriptor {
+    awaitDescriptor { try? UnixSocket.connect(to: path) }
+}
+
+/// The first descriptor that `body` returns.
+func awaitDescriptor(_ body: () throws -> Descriptor?) rethrows -> Descriptor {
+    var found: Int32 = -1
+    let isFound = try eventually {
+        guard let descriptor = try body() else { return false }
+        found = descriptor.release()
+        return true
+    }
+    #expect(isFound)
+    return Descriptor(owning: found)
 }
 
 func send(_ text: String, to descriptor: borrowing Descriptor) {

@@ -36,15 +36,7 @@ import Testing
 
         /// The next connection.
         func awaited() throws -> Descriptor {
-            var found: Int32 = -1
-            #expect(
-                try eventually {
-                    guard let connection = try UnixSocket.accept(listener.raw) else { return false }
-                    found = connection.release()
-                    return true
-                }
-            )
-            return Descriptor(owning: found)
+            try awaitDescriptor { try UnixSocket.accept(listener.raw) }
         }
     }
 
