@@ -59,7 +59,7 @@ let package = Package(
         target("TextFormats", dependencies: ["LogModel"]),
         target("Platforms", dependencies: ["LogModel"]),
         target("SystemIO", dependencies: ["CLinux"]),
-        target("LibvirtRPC", dependencies: ["SystemIO"]),
+        target("LibvirtRPC", dependencies: ["LogModel", "SystemIO"]),
         target("RotatingFile", dependencies: ["CLinux", "LogModel", "SystemIO"]),
         target("LogStore", dependencies: ["CLinux", "CZstd", "LogModel", "SystemIO"]),
         target("Capture", dependencies: ["CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore"]),

@@ -25,7 +25,7 @@ final class ConsoleTokens: Sendable {
         var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
         bytes[6] = bytes[6] & 0x0f | 0x40
         bytes[8] = bytes[8] & 0x3f | 0x80
-        let digits = bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        let digits = bytes.hexadecimal
         let secret = VMIdentity.canonicalUUID(digits) ?? digits
         tokens.withLock { tokens in
             tokens = tokens.filter { now < $0.value.expires }

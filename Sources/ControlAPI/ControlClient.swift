@@ -118,7 +118,7 @@ public struct ControlClient: Sendable {
         return Trailers(
             cursor: trailers?.first(name: "Guestlog-Cursor"),
             matched: trailers?.first(name: "Guestlog-Matched") == "1",
-            explanation: (trailers?.first(name: "Guestlog-Explanation")).flatMap { RequestTarget.decode($0[...]) }
+            explanation: (trailers?.first(name: "Guestlog-Explanation")).flatMap { RequestTarget.decode($0) }
         )
     }
 

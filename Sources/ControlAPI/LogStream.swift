@@ -91,7 +91,7 @@ struct LogStream {
         trailers.add(name: "Guestlog-Cursor", value: query.cursor)
         trailers.add(name: "Guestlog-Matched", value: query.matchedAny ? "1" : "0")
         if let explanation = query.explanation() {
-            trailers.add(name: "Guestlog-Explanation", value: RequestTarget.encode(explanation))
+            trailers.add(name: "Guestlog-Explanation", value: PercentEncoding.uri.encode(explanation))
         }
         return trailers
     }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// A request's path and parameters, percent-decoded.
 public struct RequestTarget: Hashable, Sendable {
     public var components: [String]
@@ -45,46 +47,15 @@ public struct RequestTarget: Hashable, Sendable {
 
     /// The target as it is written in a request.
     public var text: String {
-        let path = "/" + components.map(Self.encode).joined(separator: "/")
+        let path = "/" + components.map(PercentEncoding.uri.encode).joined(separator: "/")
         let pairs = parameters.sorted { $0.key < $1.key }.flatMap { name, values in
-            values.map { Self.encode(name) + "=" + Self.encode($0) }
+            values.map { PercentEncoding.uri.encode(name) + "=" + PercentEncoding.uri.encode($0) }
         }
         return pairs.isEmpty ? path : path + "?" + pairs.joined(separator: "&")
     }
 
-    static func decode(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            let digits = rest.prefix(2)
-            guard digits.count == 2, digits.first != UInt8(ascii: "+"),
-                let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
-            else {
-                return nil
-            }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
-    }
-
-    static func encode(_ text: String) -> String {
-        var encoded = ""
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                encoded.append(Character(Unicode.Scalar(byte)))
-            default:
-                let digits = String(byte, radix: 16, uppercase: true)
-                encoded += digits.utf8.count == 1 ? "%0" + digits : "%" + digits
-            }
-        }
-        return encoded
+    /// The text that a percent-encoded part of a target stands for; nil when it is malformed, or not UTF-8.
+    static func decode(_ text: some StringProtocol) -> String? {
+        PercentEncoding.decode(text).flatMap { String(validating: $0, as: UTF8.self) }
     }
 }

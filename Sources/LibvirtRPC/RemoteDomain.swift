@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// A domain's UUID in messages: 16 bytes.
 public struct DomainUUID: Hashable, Sendable, CustomStringConvertible {
     let bytes: [UInt8]
@@ -7,11 +9,8 @@ public struct DomainUUID: Hashable, Sendable, CustomStringConvertible {
     static let size = 16
 
     public var description: String {
-        let digits = bytes.map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.utf8.count == 1 ? "0" + digits : digits
-        }
-        return [0..<4, 4..<6, 6..<8, 8..<10, 10..<Self.size].map { digits[$0].joined() }.joined(separator: "-")
+        let parts = [0..<4, 4..<6, 6..<8, 8..<10, 10..<Self.size]
+        return parts.map { Array(bytes[$0]).hexadecimal }.joined(separator: "-")
     }
 }
 

@@ -31,9 +31,9 @@ public struct VMIdentity: Hashable, Sendable {
         if let uuid = uuid.flatMap(Self.canonicalUUID) {
             return uuid
         }
-        var encoded = Self.percentEncoded(name)
+        var encoded = PercentEncoding.folder.encode(name)
         if let namespace {
-            encoded = Self.percentEncoded(namespace) + "." + encoded
+            encoded = PercentEncoding.folder.encode(namespace) + "." + encoded
         } else if let first = encoded.utf8.first, Self.canonicalUUID(encoded) == encoded || Self.taken.contains(encoded)
         {
             encoded = "%" + String(first, radix: 16, uppercase: true) + encoded.dropFirst()
@@ -82,7 +82,7 @@ public struct VMIdentity: Hashable, Sendable {
             isCut = true
             text = text[..<mark]
         }
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(Self.percentDecoded)
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(Self.decoded)
         guard parts.count <= 2, let last = parts.last, let name = last, !name.isEmpty, let first = parts[0] else {
             return nil
         }
@@ -98,54 +98,20 @@ public struct VMIdentity: Hashable, Sendable {
     /// Leaves room for the instance's suffix below the 255 bytes that file systems allow.
     static let maximumDirectoryLength = 200
 
-    /// `text` with every byte outside `[A-Za-z0-9_-]` as `%XX`.
-    public static func percentEncoded(_ text: String) -> String {
-        var encoded: [UInt8] = []
-        encoded.reserveCapacity(text.utf8.count)
-        let digits = Array("0123456789ABCDEF".utf8)
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                encoded.append(byte)
-            default:
-                encoded.append(UInt8(ascii: "%"))
-                encoded.append(digits[Int(byte >> 4)])
-                encoded.append(digits[Int(byte & 15)])
-            }
+    /// Decodes a part of a folder's name; nil when it is none. A `%XX` that is cut at the end is omitted.
+    private static func decoded(_ text: Substring) -> String? {
+        let cut = text.utf8.suffix(2).firstIndex(of: UInt8(ascii: "%"))
+        let whole = cut.map { text[..<$0] } ?? text
+        guard PercentEncoding.folder.isEncoded(whole), let bytes = PercentEncoding.decode(whole) else {
+            return nil
         }
-        return String(decoding: encoded, as: UTF8.self)
-    }
-
-    /// Decodes the result of `percentEncoded`; nil for other texts. A `%XX` that is cut at the end is omitted.
-    static func percentDecoded(_ text: some StringProtocol) -> String? {
-        var decoded: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                guard percentEncoded(String(UnicodeScalar(byte))).utf8.count == 1 else {
-                    return nil
-                }
-                decoded.append(byte)
-                continue
-            }
-            let digits = rest.prefix(2)
-            rest = rest.dropFirst(2)
-            guard digits.count == 2 else {
-                break
-            }
-            guard let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16) else {
-                return nil
-            }
-            decoded.append(value)
-        }
-        return String(decoding: decoded, as: UTF8.self)
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// `text` as a UUID in its canonical form (lower case, dashes), or nil when it is not a UUID.
     public static func canonicalUUID(_ text: String) -> String? {
         let digits = text.lowercased().filter { $0 != "-" }
-        guard digits.utf8.count == 32, digits.utf8.allSatisfy({ isHexDigit($0) }) else {
+        guard digits.utf8.count == 32, [UInt8](hexadecimal: digits) != nil else {
             return nil
         }
         var canonical = ""
@@ -156,10 +122,6 @@ public struct VMIdentity: Hashable, Sendable {
             canonical.append(digit)
         }
         return canonical
-    }
-
-    private static func isHexDigit(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
     }
 }
 

@@ -45,18 +45,15 @@ public struct StoreIdentity: Hashable, Sendable {
 
     private static func read(_ file: StoredFile) throws(SystemError) -> String? {
         let bytes = try file.read(at: 0, count: length + 1)
-        let isDigit = { (byte: UInt8) in
-            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-                || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
-        }
-        guard bytes.count == length + 1, bytes.last == Lines.feed, bytes.dropLast().allSatisfy(isDigit) else {
+        let digits = String(decoding: bytes.dropLast(), as: UTF8.self)
+        guard bytes.count == length + 1, bytes.last == Lines.feed, [UInt8](hexadecimal: digits)?.hexadecimal == digits
+        else {
             return nil
         }
-        return String(decoding: bytes.dropLast(), as: UTF8.self)
+        return digits
     }
 
     private static func random() -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: (0..<length).map { _ in digits[Int.random(in: 0..<16)] }, as: UTF8.self)
+        (0..<length / 2).map { _ in UInt8.random(in: 0...255) }.hexadecimal
     }
 }

@@ -50,8 +50,7 @@ struct AccessToken: Hashable, Sendable {
     func isCurrent(at now: Timestamp) -> Bool { expires.map { now < $0 } ?? true }
 
     private static func randomDigits(_ count: Int) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: (0..<count).map { _ in digits[Int.random(in: 0..<digits.count)] }, as: UTF8.self)
+        (0..<count / 2).map { _ in UInt8.random(in: 0...255) }.hexadecimal
     }
 }
 

@@ -29,16 +29,10 @@ enum TokenSecret: Hashable, Sendable {
             self = .crypt(text)
             return
         }
-        let digits = Array(text.utf8.dropFirst(Self.prefix.utf8.count))
-        guard digits.count == 2 * Int(GL_SHA256_SIZE) else {
+        guard let bytes = [UInt8](hexadecimal: text.dropFirst(Self.prefix.utf8.count)),
+            bytes.count == Int(GL_SHA256_SIZE)
+        else {
             return nil
-        }
-        var bytes: [UInt8] = []
-        for place in stride(from: 0, to: digits.count, by: 2) {
-            guard let byte = UInt8(String(decoding: digits[place..<place + 2], as: UTF8.self), radix: 16) else {
-                return nil
-            }
-            bytes.append(byte)
         }
         self = .sha256(bytes)
     }
@@ -47,7 +41,7 @@ enum TokenSecret: Hashable, Sendable {
     var stored: String {
         switch self {
         case .sha256(let bytes):
-            Self.prefix + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            Self.prefix + bytes.hexadecimal
         case .crypt(let hash): hash
         }
     }

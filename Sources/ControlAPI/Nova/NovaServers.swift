@@ -32,7 +32,7 @@ struct NovaServer: Sendable {
 
     /// The members in a list.
     func summary(_ base: String) -> [(String, JSON)] {
-        let address = "\(base)/\(NovaVersion.path)/servers/\(RequestTarget.encode(id))"
+        let address = "\(base)/\(NovaVersion.path)/servers/\(PercentEncoding.uri.encode(id))"
         return [
             ("id", .string(id)), ("name", .string(name)), ("links", .array([NovaVersion.link("self", address)])),
         ]

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Array where Element == UInt8 {
+    /// Each byte as two lower-case hexadecimal digits.
+    public var hexadecimal: String {
+        String(unsafeUninitializedCapacity: 2 * count) { digits in
+            for (place, byte) in enumerated() {
+                digits[2 * place] = UInt8.digit(byte >> 4, from: UInt8(ascii: "a"))
+                digits[2 * place + 1] = UInt8.digit(byte & 15, from: UInt8(ascii: "a"))
+            }
+            return 2 * count
+        }
+    }
+
+    /// The bytes of a text of hexadecimal digits, two a byte; nil for any other text.
+    public init?(hexadecimal text: some StringProtocol) {
+        self.init()
+        var digits = text.utf8.makeIterator()
+        while let high = digits.next() {
+            guard let low = digits.next(), let byte = UInt8(hexadecimalDigits: high, low) else {
+                return nil
+            }
+            append(byte)
+        }
+    }
+}
+
+extension UInt8 {
+    /// The byte with two hexadecimal digits in ASCII, of either case; nil when one is no digit.
+    init?(hexadecimalDigits high: UInt8, _ low: UInt8) {
+        guard let high = Self.value(ofDigit: high), let low = Self.value(ofDigit: low) else {
+            return nil
+        }
+        self = high << 4 | low
+    }
+
+    /// The digit of a value below 16; the digits from 10 on begin with `ten`.
+    static func digit(_ value: UInt8, from ten: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : ten + value - 10
+    }
+
+    private static func value(ofDigit digit: UInt8) -> UInt8? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}
