@@ -18,6 +18,8 @@ public enum StoreLimits {
     public static let blocksPerSegment = 64
     /// Maximum number of lines in one index record; a batch with more is split.
     public static let linesPerRecord = Int(UInt16.max)
+    /// Maximum number of bytes between two source positions of a replayable stream: that of its longest record.
+    public static let sourceDistance = 4 << 20
     /// A clock that steps back by more microseconds than this closes the block; less counts as jitter.
     public static let clockTolerance: Int64 = 1_000_000
     /// The minimum disk usage of a file: one block of the file system.

@@ -14,8 +14,7 @@ struct RepairedPair {
     var endsMidLine = false
     /// Markers after the last byte; without a byte, those at the end of the previous block too.
     var markersAtEnd = 0
-    /// The last source position in a record.
-    var source: [UInt8]?
+    var source = SourcePosition()
     /// Whether committed data was damaged: positions after `end` may have been assigned to lost bytes.
     var isDamaged = false
     /// Bytes known to be lost.
@@ -34,7 +33,7 @@ struct RepairedPair {
         indexLength += record.encodedSize
         dataLength += Int(record.length)
         lastTime = max(lastTime ?? record.time, record.time)
-        source = detail?.source ?? source
+        source.accept(detail, length: Int(record.length))
     }
 }
 

@@ -308,9 +308,12 @@ public final class Retention {
         let heads = try self.heads(layout)
         try? BootHeads(layout: layout, fileSystem: store.fileSystem, compressor: compressor)
             .save(range: start..<max(start, end), from: store.reader(of: stream))
+        let isReplayable = store.properties(of: stream).isReplayable
+        let source = isReplayable ? try SourcePosition.last(in: victims, layout, on: store.fileSystem) : nil
         let note = { [self] () throws(SystemError) in
             try update(layout) { known throws(SystemError) in
                 known.trim(to: end)
+                known.source = source?.following(known.source) ?? known.source
                 try noteHeads(since: heads, layout, in: &known)
             }
         }

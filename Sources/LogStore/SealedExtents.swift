@@ -14,6 +14,8 @@ struct SealedExtents: Equatable {
     /// The segments, in order. The last one, which may grow, has at least this range.
     var segments: [Range<UInt64>] = []
     var heads: [Range<UInt64>] = []
+    /// The last position of a replayable stream's source before `begin`.
+    var source = SourcePosition()
 
     var end: UInt64 { max(segments.last?.upperBound ?? 0, heads.last?.upperBound ?? 0, begin) }
 
@@ -46,6 +48,8 @@ struct SealedExtents: Equatable {
         self.begin = UInt64(clamping: begin)
         self.segments = segments
         self.heads = heads
+        source.value = facts["source"]?.text.flatMap { [UInt8](hexadecimal: $0) }
+        source.length = Int(clamping: facts["source_length"]?.integer ?? 0)
     }
 
     private static func ranges(_ facts: JSON?) -> [Range<UInt64>]? {
@@ -72,13 +76,22 @@ struct SealedExtents: Equatable {
     }
 
     func write(to layout: StreamLayout, on fileSystem: any FileSystem) throws(SystemError) {
-        let text = FactsFile.text(of: [
-            ("format", .integer(Int64(StoreLimits.formatVersion))),
-            ("begin", .integer(Int64(clamping: begin))),
-            ("segments", Self.facts(segments)),
-            ("heads", Self.facts(heads)),
-        ])
+        let text = FactsFile.text(
+            of: [
+                ("format", .integer(Int64(StoreLimits.formatVersion))),
+                ("begin", .integer(Int64(clamping: begin))),
+                ("segments", Self.facts(segments)),
+                ("heads", Self.facts(heads)),
+            ] + sourceFacts
+        )
         try fileSystem.replace(Self.name, in: layout.path, with: text)
+    }
+
+    private var sourceFacts: [(String, JSON)] {
+        guard let value = source.value else {
+            return []
+        }
+        return [("source", .string(value.hexadecimal)), ("source_length", .integer(Int64(source.length)))]
     }
 
     /// The recorded extents of a stream, or else those of its files.

@@ -14,7 +14,8 @@ struct RecoveredStream {
     var closedPairs: [UInt64] = []
     var endsMidLine = false
     var markersAtEnd = 0
-    var source: [UInt8]?
+    /// In replayable streams.
+    var source = SourcePosition()
     /// Whether positions from `nextOffset` on may have been assigned to lost bytes.
     var isEndUncertain = false
     /// Bytes known to be lost at the end.
@@ -33,12 +34,15 @@ struct StreamRecovery {
     let isBeingSealed: Bool
     /// The known end of the stream.
     var knownEnd: Cursor
+    /// The last source position that retention removed.
+    var removedSource = SourcePosition()
 
     func recover() throws(SystemError) -> RecoveredStream {
         try removeLeftovers()
         try setAsideForeignFiles()
         var recovered = RecoveredStream()
-        let known = try layout.extents(on: fileSystem).filter { $0.kind == .pair }.map(\.base)
+        let extents = try layout.extents(on: fileSystem)
+        let known = extents.filter { $0.kind == .pair }.map(\.base)
         let pairs = try settleSegments(pairs: known, &recovered)
         for (place, base) in pairs.enumerated() {
             let next = place + 1 < pairs.count ? pairs[place + 1] : nil
@@ -48,7 +52,7 @@ struct StreamRecovery {
                 continue
             }
             recovered.nextOffset = max(recovered.nextOffset, pair.end)
-            recovered.source = pair.source ?? recovered.source
+            recovered.source = pair.source.following(recovered.source)
             recovered.endsMidLine = pair.dataLength > 0 ? pair.endsMidLine : recovered.endsMidLine
             recovered.markersAtEnd = pair.recordCount > 0 ? pair.markersAtEnd : recovered.markersAtEnd
             // Damage before the last pair leaves a hole, which readers report; after it, the end is unknown.
@@ -62,6 +66,11 @@ struct StreamRecovery {
                 try fileSystem.remove(layout.log(base))
                 try fileSystem.remove(layout.index(base))
             }
+        }
+        if isReplayable, recovered.source.value == nil {
+            let sealed = extents.filter { $0.kind == .segment }
+            recovered.source = recovered.source.following(try .last(in: sealed, layout, on: fileSystem))
+            recovered.source = recovered.source.following(removedSource)
         }
         // An extent beyond the last pair, a boot head or a segment whose blocks are gone, shows that later positions
         // were assigned already: the stream does not continue in the pair.

@@ -19,6 +19,7 @@ public struct AppendFailure: Error, Sendable, CustomStringConvertible {
 /// 256 KiB, at the end of a line, and passed to the sealer; the next one is created at the next append.
 public final class StreamWriter {
     let layout: StreamLayout
+    public let properties: StreamProperties
     private let fileSystem: any FileSystem
     private var active: ActivePair?
     private var lastTime: Timestamp?
@@ -39,8 +40,11 @@ public final class StreamWriter {
     public var lastRecordTime: Timestamp? { lastTime }
 
     public private(set) var nextOffset: UInt64
+    private var sourcePosition: SourcePosition
     /// The last committed source position, for replayable streams.
-    public private(set) var source: [UInt8]?
+    public var source: [UInt8]? { sourcePosition.value }
+    /// Bytes committed after that position, for replayable streams: the begin of what the source sends again.
+    public var lengthSinceSource: Int { sourcePosition.length }
 
     /// The pair being written: the committed lengths, and the files while they are open.
     private struct ActivePair {
@@ -55,8 +59,14 @@ public final class StreamWriter {
         var hasFailed = false
     }
 
-    init(layout: StreamLayout, fileSystem: any FileSystem, recovered: RecoveredStream) {
+    init(
+        layout: StreamLayout,
+        properties: StreamProperties,
+        fileSystem: any FileSystem,
+        recovered: RecoveredStream
+    ) {
         self.layout = layout
+        self.properties = properties
         self.fileSystem = fileSystem
         folder = fileSystem.status(layout.path)?.identity
         nextOffset = recovered.nextOffset
@@ -73,7 +83,7 @@ public final class StreamWriter {
         lastTime = recovered.activePair?.lastTime
         endsMidLine = recovered.endsMidLine
         markersAtEnd = recovered.markersAtEnd
-        source = recovered.source
+        sourcePosition = recovered.source
     }
 
     public var path: String { layout.path }
@@ -128,17 +138,22 @@ public final class StreamWriter {
 
     /// Appends `bytes`, received from `time` on.
     ///
-    /// A source position is committed with the last of the bytes.
+    /// A source position is committed with the last of the bytes. With `isWhole`, the bytes become one index record,
+    /// unless they are more than a block or contain more than `StoreLimits.linesPerRecord` lines.
     public func append(
         _ bytes: UnsafeRawBufferPointer,
         time: Timestamp,
-        detail: RecordDetail? = nil
+        detail: RecordDetail? = nil,
+        isWhole: Bool = false
     ) throws(AppendFailure) {
         var committed = 0
         do throws(SystemError) {
+            if isWhole, activeLength + bytes.count > StoreLimits.blockLimit {
+                roll()
+            }
             while committed < bytes.count {
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[committed...])
-                let piece = try nextPiece(of: rest, at: time)
+                let piece = try nextPiece(of: rest, at: time, isWhole: isWhole)
                 let isLast = piece.count == rest.count
                 try commit(piece, time: time, flags: [], detail: isLast ? detail : nil)
                 committed += piece.count
@@ -208,6 +223,8 @@ public final class StreamWriter {
         }
         nextOffset = offset
         beginning = offset
+        // The marker parts what was committed before it from what the source sends again.
+        sourcePosition.length = 0
         endsMidLine = false
         markersAtEnd = 0
         try mark(RecordDetail(gap: gap), time: time)
@@ -217,15 +234,17 @@ public final class StreamWriter {
     // MARK: - One piece, one record
 
     /// The part of `rest` that fits into the active pair: up to the end of a line at `blockTarget`, or `blockLimit`
-    /// without one.
+    /// without one; with `isWhole` all, if it fits.
     private func nextPiece(
         of rest: UnsafeRawBufferPointer,
-        at time: Timestamp
+        at time: Timestamp,
+        isWhole: Bool
     ) throws(SystemError) -> UnsafeRawBufferPointer {
         try preparePair(for: time)
         let used = activeLength
         var piece = rest
-        if used + rest.count >= StoreLimits.blockTarget {
+        let isLimited = used + rest.count >= (isWhole ? StoreLimits.blockLimit + 1 : StoreLimits.blockTarget)
+        if isLimited {
             let searchFrom = max(0, StoreLimits.blockTarget - used - 1)
             let ceiling = min(rest.count, StoreLimits.blockLimit - used)
             let window = UnsafeRawBufferPointer(rebasing: rest[..<ceiling])
@@ -317,9 +336,7 @@ public final class StreamWriter {
         active?.recordCount += 1
         nextOffset += UInt64(piece.count)
         lastTime = record.time
-        if let position = detail?.source {
-            source = position
-        }
+        sourcePosition.accept(detail, length: piece.count)
         if let last = piece.last {
             endsMidLine = last != Lines.feed
             markersAtEnd = 0

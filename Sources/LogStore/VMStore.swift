@@ -153,9 +153,16 @@ public final class VMStore {
             isBeingSealed: earlier != nil,
             knownEnd: state.ends[name] ?? .start
         )
-        recovery.knownEnd.advance(to: SealedExtents(of: layout, on: store.fileSystem)?.end ?? 0)
+        let sealed = SealedExtents(of: layout, on: store.fileSystem)
+        recovery.knownEnd.advance(to: sealed?.end ?? 0)
+        recovery.removedSource = sealed?.source ?? SourcePosition()
         let recovered = try recovery.recover()
-        let writer = StreamWriter(layout: layout, fileSystem: store.fileSystem, recovered: recovered)
+        let writer = StreamWriter(
+            layout: layout,
+            properties: actual,
+            fileSystem: store.fileSystem,
+            recovered: recovered
+        )
         let lost = earlier.map { $0.lost(whenFoundAt: recovered.foundEnd) } ?? 0
         if hostDied || recovered.isEndUncertain || lost > 0 {
             let bytes = max(lost, UInt64(recovered.lost))
