@@ -112,6 +112,12 @@ let package = Package(
             path: "Tests/CrashDaemon",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "RecordFeeder",
+            dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "Capture"],
+            path: "Tests/RecordFeeder",
+            swiftSettings: settings
+        ),
         tests(
             of: "Capture",
             dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "ConsoleHub", "CrashDaemon"]
@@ -157,7 +163,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "LibvirtRPC", "Platforms",
-                "GuestlogService", "guestlog",
+                "GuestlogService", "guestlog", "RecordFeeder",
             ],
             exclude: ["Clients"],
             swiftSettings: settings

@@ -91,6 +91,9 @@ public final class CaptureService: Sendable {
     private let sealer: SealerThread
     private let sealerEnded = OneShot()
     private let streams = Mutex<[StreamKey: StreamStatistics]>([:])
+    private let recordBudget = RecordBudget(limit: recordMemory)
+    /// The open intakes of records.
+    private let recordIntakes = Mutex<[StreamKey: RecordIntake]>([:])
     /// The streams that have a source now.
     private let claims = Claims()
     private let threads = Mutex<(shards: [WorkerThread], writer: WorkerThread?, sealer: WorkerThread?)>(([], nil, nil))
@@ -274,6 +277,7 @@ public final class CaptureService: Sendable {
             }
         }
         isStopping.signal()
+        recordIntakes.withLock { Array($0.values) }.forEach { $0.end() }
         writer.stop()
         sealer.stop()
         return writerEnded.wait(seconds: limit) && sealerEnded.wait(seconds: limit)
@@ -369,14 +373,8 @@ public final class CaptureService: Sendable {
         options: StreamOptions,
         on shard: Shard
     ) throws(OpenError) -> StreamIntake {
-        guard claims.withLock({ $0.insert(key).inserted }) else {
-            throw .captured
-        }
-        let statistics = streams.withLock { streams in
-            let known = streams[key] ?? StreamStatistics()
-            streams[key] = known
-            return known
-        }
+        try claim(key)
+        let statistics = statistics(of: key)
         let intake: StreamIntake
         do throws(OpenError) {
             intake = try shard.openIntake(key, options: options, statistics: statistics) { [claims] in
@@ -390,6 +388,50 @@ public final class CaptureService: Sendable {
         let announcement = StreamTable.Announcement(key: key, options: options, statistics: statistics)
         writer.announce(announcement, ring: number, slot: intake.slot)
         return intake
+    }
+
+    /// Opens the intake of one stream of records; from any thread.
+    public func openRecords(_ key: StreamKey, options: RecordOptions) throws(OpenError) -> RecordIntake {
+        guard key.encoded != nil else {
+            throw .unusableName
+        }
+        try claim(key)
+        let intake = RecordIntake(
+            key,
+            options: options,
+            budget: recordBudget,
+            statistics: statistics(of: key),
+            wakeWriter: { [writer] key in writer.post { $0.commitRecords(key) } },
+            onClose: { [weak self] in self?.closeRecords($0) }
+        )
+        recordIntakes.withLock { $0[key] = intake }
+        writer.post { $0.open(intake) }
+        return intake
+    }
+
+    private func closeRecords(_ key: StreamKey) {
+        guard recordIntakes.withLock({ $0.removeValue(forKey: key) }) != nil else {
+            return
+        }
+        writer.post { $0.closeRecords(key) }
+        _ = claims.withLock { $0.remove(key) }
+    }
+
+    /// Maximum memory of all batches of records that wait to be committed, in bytes.
+    private static let recordMemory = 16 << 20
+
+    private func claim(_ key: StreamKey) throws(OpenError) {
+        guard claims.withLock({ $0.insert(key).inserted }) else {
+            throw .captured
+        }
+    }
+
+    private func statistics(of key: StreamKey) -> StreamStatistics {
+        streams.withLock { streams in
+            let known = streams[key] ?? StreamStatistics()
+            streams[key] = known
+            return known
+        }
     }
 
     /// Runs `done`, on the writer's thread, after everything that the sources of `shard` have received by now was

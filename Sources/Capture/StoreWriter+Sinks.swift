@@ -9,23 +9,23 @@ import SystemIO
 extension StoreWriter: SinkOpening {
     var wallNow: Int64 { clock.wallMicroseconds() }
 
-    func open(_ key: StreamKey, _ options: StreamOptions) throws(SystemError) -> OpenedSink {
+    func open(_ key: StreamKey, _ properties: StreamProperties) throws(SystemError) -> OpenedSink {
         let vm = try streams.vm(key.vm)
         let now = Timestamp(microseconds: wallNow)
-        let writer = try vm.open(key.stream, properties: options.properties, now: now)
+        let writer = try vm.open(key.stream, properties: properties, now: now)
         let id = StreamID(vm: vm.vm.directory, stream: key.stream)
         seal(writer, id)
         return OpenedSink(writer: writer, id: id)
     }
 
-    func failed(_ key: StreamKey, _ error: SystemError) {
+    func failed(_ key: StreamKey, _ error: SystemError, consequence: String) {
         if error.code == ENOSPC || error.code == EDQUOT, reserve.isHeld {
             reserve.release()
             isDiskFull = true
             nextReserveAttempt = clock.monotonicMicroseconds() + StreamSink.retryInterval
         }
         if problems.raise("\(key.name)/\(key.stream)", "not stored: \(error)") {
-            diagnostics.log(.error, "\(key.name)/\(key.stream): cannot be stored, bytes are counted as lost: \(error)")
+            diagnostics.log(.error, "\(key.name)/\(key.stream): cannot be stored, \(consequence): \(error)")
         }
     }
 

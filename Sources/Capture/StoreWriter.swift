@@ -36,7 +36,8 @@ final class StoreWriter: @unchecked Sendable {
     private var pacer = CommitPacer()
     /// Streams with a plain file that have new entries in this turn.
     private var inPlainFiles: [StreamSink] = []
-    private var failing: [StreamKey: StreamSink] = [:]
+    /// Streams with a failure to be retried.
+    private var failing: [ObjectIdentifier: any OpenStream] = [:]
     private var nextIdleCheck: Int64 = 0
     /// Whether there were commits since all idle pairs were sealed.
     private var mayIdle = false
@@ -148,6 +149,9 @@ final class StoreWriter: @unchecked Sendable {
         for sink in pacer.takeDue(at: now, all: takesAll || isPressed) {
             flush(sink, at: now)
         }
+        if takesAll {
+            streams.allRecordSinks.forEach { commit($0, at: now) }
+        }
         retryFailing(at: now)
         closeIdlePairs(at: now)
         advanceTails()
@@ -222,6 +226,37 @@ final class StoreWriter: @unchecked Sendable {
         entry.state = .done
     }
 
+    // MARK: - Records
+
+    /// Opens a stream of records.
+    func open(_ intake: RecordIntake) {
+        let sink = RecordSink(intake, after: streams.recordSink(intake.key), opener: self)
+        streams.add(sink)
+        commit(sink, at: clock.monotonicMicroseconds())
+    }
+
+    /// Commits what waits in an intake.
+    func commitRecords(_ key: StreamKey) {
+        if let sink = streams.recordSink(key) {
+            commit(sink, at: clock.monotonicMicroseconds())
+        }
+    }
+
+    /// Closes an intake; its stream is released when everything is committed.
+    func closeRecords(_ key: StreamKey) {
+        streams.recordSink(key)?.isClosed = true
+        commitRecords(key)
+    }
+
+    private func commit(_ sink: RecordSink, at now: Int64) {
+        if sink.commit(at: now) {
+            // Other streams have their turn between.
+            post { [key = sink.key] in $0.commitRecords(key) }
+        }
+        hasWritten(sink)
+        release(sink)
+    }
+
     // MARK: - Opening and closing streams
 
     /// Announces the stream of a slot, before the entry that opens it is published; from the shard.
@@ -246,22 +281,21 @@ final class StoreWriter: @unchecked Sendable {
 
     /// Releases a stream without a source after all its losses are recorded; and after its last stream, the VM, once
     /// everything is on disk.
-    private func release(_ sink: StreamSink) {
-        guard sink.openSlots == 0, sink.retryAt == nil, streams.contains(sink) else {
+    private func release(_ stream: any OpenStream) {
+        guard stream.isUnused, stream.retryAt == nil, streams.contains(stream) else {
             return
         }
-        if let writer = sink.writer, let id = sink.id {
+        let (vm, id) = (stream.key.vm, stream.id)
+        if let writer = stream.writer, let id {
             if writer.activeLength >= StoreLimits.idleSealMinimum {
                 writer.roll()
             }
             seal(writer, id)
             writer.closeFiles()
         }
-        failing[sink.key] = nil
-        let release = streams.remove(sink)
-        let vm = sink.key.vm
-        sealer.whenOnDisk(sink.id) { [weak self] in
-            self?.post { $0.streams.closeUnused(vm, after: release) }
+        let closed = streams.close(stream)
+        sealer.whenOnDisk(id) { [weak self] in
+            self?.post { $0.streams.closeUnused(vm, after: closed) }
         }
     }
 
@@ -311,9 +345,9 @@ final class StoreWriter: @unchecked Sendable {
     }
 
     /// Notifies followers of a commit, or schedules a retry after a failure.
-    private func hasWritten(_ sink: StreamSink) {
-        failing[sink.key] = sink.retryAt == nil ? nil : sink
-        guard let id = sink.id, let writer = sink.writer else {
+    private func hasWritten(_ stream: any OpenStream) {
+        failing[ObjectIdentifier(stream)] = stream.retryAt == nil ? nil : stream
+        guard let id = stream.id, let writer = stream.writer else {
             return
         }
         seal(writer, id)
@@ -339,11 +373,11 @@ final class StoreWriter: @unchecked Sendable {
             isDiskFull = !reserve.acquire()
             nextReserveAttempt = now + StreamSink.retryInterval
         }
-        for sink in failing.values {
-            sink.retry(at: now)
-            if sink.retryAt == nil {
-                hasWritten(sink)
-                release(sink)
+        for stream in failing.values {
+            stream.retry(at: now)
+            if stream.retryAt == nil {
+                hasWritten(stream)
+                release(stream)
             }
         }
     }
@@ -355,11 +389,12 @@ final class StoreWriter: @unchecked Sendable {
         }
         nextIdleCheck = now + Self.idleInterval
         mayIdle = false
-        for sink in streams.sinks {
-            guard let writer = sink.writer, let id = sink.id, writer.activeLength >= StoreLimits.idleSealMinimum else {
+        for stream in streams.all {
+            guard let writer = stream.writer, let id = stream.id, writer.activeLength >= StoreLimits.idleSealMinimum
+            else {
                 continue
             }
-            guard now - sink.lastCommit >= StoreLimits.idleSealAfter else {
+            guard now - stream.lastCommit >= StoreLimits.idleSealAfter else {
                 mayIdle = true
                 continue
             }
@@ -385,13 +420,13 @@ final class StoreWriter: @unchecked Sendable {
             return
         }
         flushesSinceFileCheck = 0
-        let open = streams.sinks.filter { $0.writer?.isOpen == true }
+        let open = streams.all.filter { $0.writer?.isOpen == true }
         // Two files for each stream; an eighth of the limit may be opened before the next check.
         guard open.count * 2 > fileLimit * 3 / 4 else {
             return
         }
-        for sink in open.sorted(by: { $0.lastCommit < $1.lastCommit }).prefix(max(1, open.count / 4)) {
-            sink.writer?.closeFiles()
+        for stream in open.sorted(by: { $0.lastCommit < $1.lastCommit }).prefix(max(1, open.count / 4)) {
+            stream.writer?.closeFiles()
         }
     }
 
@@ -399,8 +434,8 @@ final class StoreWriter: @unchecked Sendable {
 
     /// Closes all active pairs after a failed sync, so that nothing is appended to files that may be lost.
     func rollAll() {
-        for sink in streams.sinks {
-            guard let writer = sink.writer, let id = sink.id else {
+        for stream in streams.all {
+            guard let writer = stream.writer, let id = stream.id else {
                 continue
             }
             writer.roll()
@@ -427,14 +462,16 @@ final class StoreWriter: @unchecked Sendable {
         for _ in 0...(rings[0].capacity / Int(Self.bytesPerTurn)) where drain(at: clock.monotonicMicroseconds()) {
             advanceTails()
         }
-        for sink in streams.sinks(of: key) {
-            flush(sink, at: clock.monotonicMicroseconds())
-            if let writer = sink.writer, let id = sink.id {
+        let now = clock.monotonicMicroseconds()
+        streams.sinks(of: key).forEach { flush($0, at: now) }
+        streams.recordSinks(of: key).forEach { commit($0, at: now) }
+        for stream in streams.all(of: key) {
+            if let writer = stream.writer, let id = stream.id {
                 writer.roll()
                 seal(writer, id)
             }
-            failing[sink.key] = nil
-            streams.remove(sink)
+            failing[ObjectIdentifier(stream)] = nil
+            streams.close(stream)
         }
         try streams.end(key)
     }

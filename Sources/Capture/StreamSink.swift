@@ -9,7 +9,7 @@ import SystemIO
 
 /// The writer's side of one stream: entries that wait to be committed, and their destination. Lives on the writer's
 /// thread.
-final class StreamSink {
+final class StreamSink: OpenStream {
     let key: StreamKey
     /// The stream in the store; nil until its VM was opened.
     private(set) var id: StreamID?
@@ -49,11 +49,9 @@ final class StreamSink {
         configure(options)
     }
 
-    /// The sink for the same source after its VM was deleted.
-    convenience init(following other: StreamSink) {
-        self.init(key: other.key, options: other.options, opener: other.opener)
-        statistics = other.statistics
-        openSlots = other.openSlots
+    func forgetStream() {
+        (writer, id, retryAt) = (nil, nil, nil)
+        detector = BootDetector()
     }
 
     /// Sets new options for a stream that is opened again.
@@ -69,6 +67,7 @@ final class StreamSink {
         }
     }
 
+    var isUnused: Bool { openSlots == 0 }
     var hasPending: Bool { !pending.isEmpty }
     var hasPlainFile: Bool { plainFile != nil }
 
@@ -383,7 +382,11 @@ final class StreamSink {
         }
         if writer == nil {
             do throws(SystemError) {
-                let opened = try opener.open(key, options)
+                let opened = try opener.open(key, options.properties)
+                guard opened.writer.properties.encoding == .raw else {
+                    let reason = "the stream contains records; use another stream, or remove its log"
+                    throw SystemError("store a console in", opened.writer.path, code: EINVAL, reason: reason)
+                }
                 writer = opened.writer
                 id = opened.id
                 lastCommit = now
@@ -397,7 +400,7 @@ final class StreamSink {
 
     private func fail(_ error: SystemError, at now: Int64) {
         retryAt = now + Self.retryInterval
-        opener.failed(key, error)
+        opener.failed(key, error, consequence: "bytes are counted as lost")
     }
 
     private func lose(_ text: UnsafeRawBufferPointer, at time: Int64, now: Int64) {
@@ -478,22 +481,4 @@ final class StreamSink {
             _ = isReady(at: now)
         }
     }
-}
-
-/// What a sink requires of its writer.
-protocol SinkOpening: AnyObject {
-    var wallNow: Int64 { get }
-    /// Whether the disk is full, so that only markers may be written.
-    var isDiskFull: Bool { get }
-    func open(_ key: StreamKey, _ options: StreamOptions) throws(SystemError) -> OpenedSink
-    func failed(_ key: StreamKey, _ error: SystemError)
-    func recovered(_ key: StreamKey)
-    func plainFileFailed(_ path: String, _ error: SystemError)
-    func plainFileRecovered(_ path: String)
-}
-
-/// An opened stream.
-struct OpenedSink {
-    var writer: StreamWriter
-    var id: StreamID
 }

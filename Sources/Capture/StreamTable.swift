@@ -28,9 +28,10 @@ final class StreamTable: @unchecked Sendable {
     private let diagnostics: Diagnostics
     private let announced = Mutex<[SlotID: Announcement]>([:])
     private var sinksByKey: [StreamKey: StreamSink] = [:]
+    private var recordSinks: [StreamKey: RecordSink] = [:]
     private var bySlot: [[StreamSink?]]
     private var vms: [VMIdentity: VMStore] = [:]
-    /// How many streams of each open VM were removed.
+    /// How many streams of each open VM were closed.
     private var releases: [VMIdentity: Int] = [:]
 
     init(store: Store, rings: Int, clock: any HostClock, hostBoot: String, diagnostics: Diagnostics) {
@@ -84,35 +85,40 @@ final class StreamTable: @unchecked Sendable {
         return sink
     }
 
-    var sinks: some Collection<StreamSink> { sinksByKey.values }
-
-    func sinks(of vm: VMKey) -> [StreamSink] {
-        sinksByKey.values.filter { $0.key.vm.identity == vm.identity }
+    /// Adds a stream of records.
+    func add(_ sink: RecordSink) {
+        recordSinks[sink.key] = sink
     }
 
-    func contains(_ sink: StreamSink) -> Bool { sinksByKey[sink.key] === sink }
+    /// The stream of records with that key.
+    func recordSink(_ key: StreamKey) -> RecordSink? { recordSinks[key] }
 
-    /// Removes a stream; later output of its source belongs to the next VM of its name. Returns how many streams of its
-    /// VM were removed by now.
+    var allRecordSinks: some Collection<RecordSink> { recordSinks.values }
+
+    func sinks(of vm: VMKey) -> [StreamSink] { sinksByKey.values.filter { $0.key.vm.identity == vm.identity } }
+
+    func recordSinks(of vm: VMKey) -> [RecordSink] { recordSinks.values.filter { $0.key.vm.identity == vm.identity } }
+
+    /// The streams of both kinds.
+    var all: [any OpenStream] { Array(sinksByKey.values) + Array(recordSinks.values) }
+
+    func all(of vm: VMKey) -> [any OpenStream] { all.filter { $0.key.vm.identity == vm.identity } }
+
+    func contains(_ stream: any OpenStream) -> Bool {
+        sinksByKey[stream.key] === stream || recordSinks[stream.key] === stream
+    }
+
+    /// Closes a stream, and removes it unless it has a source: later output of that belongs to the next VM of its name.
+    /// Returns how many streams of its VM were closed by now.
     @discardableResult
-    func remove(_ sink: StreamSink) -> Int {
-        sinksByKey[sink.key] = nil
-        defer { replace(sink) }
-        releases[sink.key.vm.identity, default: 0] += 1
-        return releases[sink.key.vm.identity] ?? 0
-    }
-
-    private func replace(_ sink: StreamSink) {
-        guard sink.openSlots > 0 else {
-            return
+    func close(_ stream: any OpenStream) -> Int {
+        stream.forgetStream()
+        if stream.isUnused {
+            sinksByKey[stream.key] = sinksByKey[stream.key] === stream ? nil : sinksByKey[stream.key]
+            recordSinks[stream.key] = recordSinks[stream.key] === stream ? nil : recordSinks[stream.key]
         }
-        let fresh = StreamSink(following: sink)
-        sinksByKey[sink.key] = fresh
-        for ring in bySlot.indices {
-            for slot in bySlot[ring].indices where bySlot[ring][slot] === sink {
-                bySlot[ring][slot] = fresh
-            }
-        }
+        releases[stream.key.vm.identity, default: 0] += 1
+        return releases[stream.key.vm.identity] ?? 0
     }
 
     // MARK: - VMs
@@ -147,7 +153,7 @@ final class StreamTable: @unchecked Sendable {
 
     /// Closes a VM when everything is on disk, unless one of its streams was reopened or removed since.
     func closeUnused(_ key: VMKey, after release: Int) {
-        guard sinks(of: key).isEmpty, releases[key.identity] == release,
+        guard all(of: key).isEmpty, releases[key.identity] == release,
             let vm = vms.removeValue(forKey: key.identity)
         else {
             return
@@ -168,6 +174,7 @@ final class StreamTable: @unchecked Sendable {
         }
         vms.removeAll()
         sinksByKey.removeAll()
+        recordSinks.removeAll()
         bySlot.removeAll()
     }
 

@@ -22,13 +22,15 @@ struct EndToEnd {}
 enum Program {
     /// The program under test, built beside the test bundle; `GUESTLOG_BINARY` sets another.
     static let guestlog: String = {
-        if let named = variable("GUESTLOG_BINARY") {
-            return named
-        }
+        variable("GUESTLOG_BINARY") ?? built("guestlog")
+    }()
+
+    /// A program that is built beside the test bundle.
+    static func built(_ name: String) -> String {
         let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
         let folder = bundle.lastIndex(of: "/").map { String(bundle[...$0]) } ?? ""
-        return (folder.hasPrefix("/") ? folder : workingFolder + "/" + folder) + "guestlog"
-    }()
+        return (folder.hasPrefix("/") ? folder : workingFolder + "/" + folder) + name
+    }
 
     /// QEMU for this machine's architecture, which is that of the guest's kernel.
     static let qemu: String? = {

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+
+/// Records of one stream, in order, that are committed together: as one index record, with the position up to which the
+/// source was read.
+public struct RecordBatch: Sendable {
+    /// The records, each a line of canonical JSON (RFC 8259) with its line feed.
+    public private(set) var text: [UInt8] = []
+    /// The number of records.
+    public private(set) var count = 0
+    /// When they were received.
+    public let received: Timestamp
+    /// The earliest and the latest time in the records themselves; nil when none has one.
+    public private(set) var ownTime: ClosedRange<Timestamp>?
+    /// The source's position after the last record, opaque here; nil when the source has none.
+    public private(set) var position: [UInt8]?
+
+    /// Maximum number of bytes in a batch of several records: half a block, so that a batch that no longer fits into one
+    /// block leaves it at least half full.
+    public static let sizeLimit = StoreLimits.blockTarget / 2
+    /// Maximum number of bytes in one record with its line feed. A source truncates a longer one, and flags it.
+    public static let recordLimit = StoreLimits.sourceDistance
+    /// Maximum number of records in a batch: an index record counts no more.
+    public static let countLimit = StoreLimits.linesPerRecord
+    /// Maximum number of bytes in a position.
+    public static let positionLimit = RecordDetail.maximumSourceLength
+
+    /// An empty batch of records received at `received`.
+    public init(received: Timestamp) {
+        self.received = received
+    }
+
+    /// Adds a record, with its own time and the source's position after it. Returns false when it does not fit: then the
+    /// batch is to be committed first. Throws when it can be in no batch.
+    public mutating func append(
+        _ line: some Collection<UInt8>,
+        ownTime time: Timestamp? = nil,
+        position: [UInt8]? = nil
+    ) throws(RecordError) -> Bool {
+        let size = line.count + 1
+        guard size <= Self.recordLimit else {
+            throw .tooLong(size)
+        }
+        guard !line.contains(Lines.feed) else {
+            throw .severalLines
+        }
+        guard position?.count ?? 0 <= Self.positionLimit else {
+            throw .positionTooLong(position?.count ?? 0)
+        }
+        guard count == 0 || (text.count + size <= Self.sizeLimit && count < Self.countLimit) else {
+            return false
+        }
+        text.append(contentsOf: line)
+        text.append(Lines.feed)
+        count += 1
+        self.position = position
+        if let time {
+            ownTime = ownTime.map { min($0.lowerBound, time)...max($0.upperBound, time) } ?? time...time
+        }
+        return true
+    }
+}
+
+/// The reason why something cannot be stored as a record.
+public enum RecordError: Error, Hashable, CustomStringConvertible {
+    /// It has that many bytes, more than `RecordBatch.recordLimit`.
+    case tooLong(Int)
+    /// It contains a line feed, which ends a record.
+    case severalLines
+    /// Its position has that many bytes, more than `RecordBatch.positionLimit`.
+    case positionTooLong(Int)
+
+    public var description: String {
+        switch self {
+        case .tooLong(let size): "a record of \(size) bytes is longer than \(RecordBatch.recordLimit)"
+        case .severalLines: "a record contains a line feed"
+        case .positionTooLong(let size): "a position of \(size) bytes is longer than \(RecordBatch.positionLimit)"
+        }
+    }
+}

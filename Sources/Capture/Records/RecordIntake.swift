@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import LogModel
+import LogStore
+import Synchronization
+import SystemIO
+
+/// The entry point of one stream of records, from a source that can wait or be read again. To be used by one thread at
+/// a time.
+///
+/// Batches wait in memory, limited in bytes, until the writer commits them. While the store cannot be written none is
+/// lost: the writer tries again, and the source waits. A batch is acknowledged when it is committed, and its position
+/// with it: after any end of this process the source continues at `resumePosition`. What it sends again from there must
+/// have the same bytes.
+///
+/// A source that cannot wait uses `offerOrDrop`: a batch without space is counted, and becomes a gap marker in its
+/// place. What such a source added and the writer had not committed is lost with the process.
+public final class RecordIntake: Sendable {
+    /// What became of an offered batch.
+    public enum Offer: Hashable, Sendable {
+        /// It will be committed.
+        case accepted
+        /// There is no space for it now.
+        case full
+        /// The stream has ended: `append` throws the reason.
+        case ended
+    }
+
+    private struct State {
+        var queue = RecordQueue()
+        var opened: Result<[UInt8]?, SystemError>?
+        var whenOpened: [@Sendable (Result<[UInt8]?, SystemError>) -> Void] = []
+        var onSpace: (@Sendable () -> Void)?
+        /// Whether the writer will look at the queue.
+        var isScheduled = false
+        var end: SystemError?
+    }
+
+    public let key: StreamKey
+    let options: RecordOptions
+    public let statistics: StreamStatistics
+    private let budget: RecordBudget
+    private let wakeWriter: @Sendable (StreamKey) -> Void
+    private let onClose: @Sendable (StreamKey) -> Void
+    private let state = Mutex(State())
+
+    /// Maximum memory of one stream's batches that wait to be committed, in bytes; a single one may be larger.
+    static let limit = 4 << 20
+
+    init(
+        _ key: StreamKey,
+        options: RecordOptions,
+        budget: RecordBudget,
+        statistics: StreamStatistics,
+        wakeWriter: @escaping @Sendable (StreamKey) -> Void,
+        onClose: @escaping @Sendable (StreamKey) -> Void
+    ) {
+        self.key = key
+        self.options = options
+        self.budget = budget
+        self.statistics = statistics
+        self.wakeWriter = wakeWriter
+        self.onClose = onClose
+    }
+
+    // MARK: - The source
+
+    /// Calls `body` once, on any thread, when the stream is open: with the position that was committed last, nil when
+    /// there is none and the source starts at its begin; or with the reason why it cannot be opened. A disk that is full
+    /// or hangs delays it.
+    public func whenOpened(_ body: @escaping @Sendable (Result<[UInt8]?, SystemError>) -> Void) {
+        let result = state.withLock { state in
+            let result = state.opened ?? state.end.map { .failure($0) }
+            if result == nil {
+                state.whenOpened.append(body)
+            }
+            return result
+        }
+        if let result {
+            body(result)
+        }
+    }
+
+    /// Waits until the stream is open; returns the position that was committed last. Throws ECANCELED when capture
+    /// stops before, and EINVAL when the stream contains a console's bytes.
+    public func resumePosition() throws(SystemError) -> [UInt8]? {
+        let isOpened = OneShot()
+        let result = Mutex<Result<[UInt8]?, SystemError>?>(nil)
+        withExtendedLifetime(result) {
+            whenOpened { opened in
+                result.withLock { $0 = opened }
+                isOpened.signal()
+            }
+            isOpened.wait()
+        }
+        return try result.withLock { $0 }?.get()
+    }
+
+    /// Adds a batch if there is space for it. `onCommitted` is called once, on the writer's thread, when the batch is
+    /// committed; never when capture ends before. When the result is `full`, `onSpace` is called once, on any thread,
+    /// when another attempt may succeed or the stream has ended.
+    public func offer(
+        _ batch: RecordBatch,
+        onCommitted: @escaping @Sendable () -> Void = {},
+        onSpace: (@Sendable () -> Void)? = nil
+    ) -> Offer {
+        let (result, wakes) = state.withLock { state -> (Offer, Bool) in
+            guard state.end == nil else {
+                return (.ended, false)
+            }
+            let cost = RecordQueue.cost(of: batch)
+            state.onSpace = onSpace
+            guard state.queue.size == 0 || state.queue.size + cost <= Self.limit, budget.take(cost, for: self) else {
+                return (.full, false)
+            }
+            state.onSpace = nil
+            state.queue.append(batch, onCommitted: onCommitted)
+            defer { state.isScheduled = true }
+            return (.accepted, !state.isScheduled)
+        }
+        if result == .accepted {
+            statistics.receive(batch.text.count, at: batch.received.microseconds)
+        }
+        if wakes {
+            wakeWriter(key)
+        }
+        return result
+    }
+
+    /// Adds a batch; waits while there is no space for it. Throws ECANCELED when capture has stopped.
+    public func append(
+        _ batch: RecordBatch,
+        onCommitted: @escaping @Sendable () -> Void = {}
+    ) throws(SystemError) {
+        while true {
+            let hasSpace = OneShot()
+            switch offer(batch, onCommitted: onCommitted, onSpace: { hasSpace.signal() }) {
+            case .accepted: return
+            case .full: hasSpace.wait()
+            case .ended: throw state.withLock { $0.end } ?? Self.stopped(key)
+            }
+        }
+    }
+
+    /// Adds a batch if there is space for it, and otherwise counts its records as lost; returns whether it was added.
+    @discardableResult
+    public func offerOrDrop(_ batch: RecordBatch, onCommitted: @escaping @Sendable () -> Void = {}) -> Bool {
+        guard offer(batch, onCommitted: onCommitted) != .accepted else {
+            return true
+        }
+        statistics.receive(batch.text.count, at: batch.received.microseconds)
+        statistics.drop(batch.text.count)
+        let (bytes, lines) = (UInt64(batch.text.count), UInt64(batch.count))
+        add(GapDetail(reason: .overflow, bytes: bytes, lines: lines, since: batch.received, isClosed: true))
+        return false
+    }
+
+    /// Records a loss after the batches added before: records that the source, or whoever feeds it, had to drop.
+    public func add(_ gap: GapDetail) {
+        let wakes = state.withLock { state in
+            state.queue.append(gap)
+            defer { state.isScheduled = true }
+            return !state.isScheduled
+        }
+        if wakes {
+            wakeWriter(key)
+        }
+    }
+
+    /// Ends the source's use of the stream; what was added before is still committed.
+    public func close() {
+        state.withLock { $0.end = $0.end ?? Self.stopped(key) }
+        onClose(key)
+    }
+
+    private static func stopped(_ key: StreamKey) -> SystemError {
+        SystemError("store records of", "\(key.name)/\(key.stream)", code: ECANCELED)
+    }
+
+    // MARK: - The writer
+
+    /// What is to be committed next; it stays until `removeFirst`.
+    var first: RecordQueue.Item? { state.withLock { $0.queue.first } }
+
+    /// From now on an added batch wakes the writer again. To be called before it looks at the queue.
+    func beginTurn() {
+        state.withLock { $0.isScheduled = false }
+    }
+
+    /// The first item is committed.
+    func removeFirst() {
+        guard
+            let item = state.withLock({ state in
+                defer { state.queue.removeFirst() }
+                return state.queue.first
+            })
+        else {
+            return
+        }
+        if case .batch(let batch, let onCommitted) = item {
+            onCommitted()
+            budget.give(RecordQueue.cost(of: batch))
+            spaceReturned()
+        }
+    }
+
+    /// The stream is open, `position` was committed last.
+    func opened(at position: [UInt8]?) {
+        finishOpening(.success(position))
+    }
+
+    /// Ends the stream: it cannot be opened, or capture stops. Whoever waits gets `error`, by default ECANCELED.
+    func end(_ error: SystemError? = nil) {
+        let error = error ?? Self.stopped(key)
+        state.withLock { $0.end = $0.end ?? error }
+        finishOpening(.failure(error))
+        spaceReturned()
+    }
+
+    private func finishOpening(_ result: Result<[UInt8]?, SystemError>) {
+        let waiting = state.withLock { state in
+            state.opened = state.opened ?? result
+            defer { state.whenOpened = [] }
+            return state.whenOpened
+        }
+        waiting.forEach { $0(result) }
+    }
+
+    /// There may be space again.
+    func spaceReturned() {
+        let onSpace = state.withLock { state in
+            defer { state.onSpace = nil }
+            return state.onSpace
+        }
+        onSpace?()
+    }
+}

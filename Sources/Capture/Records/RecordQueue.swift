@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogStore
+
+/// What of one record stream waits to be committed, in order: batches, and gaps between them.
+struct RecordQueue: Sendable {
+    enum Item: Sendable {
+        case batch(RecordBatch, onCommitted: @Sendable () -> Void)
+        case gap(GapDetail)
+    }
+
+    private var items: [Item?] = []
+    /// The index of the first item; those before it are nil.
+    private var start = 0
+    /// Memory of all batches, in bytes.
+    private(set) var size = 0
+
+    /// The memory of a batch besides its text: small batches are limited in number too.
+    private static let overhead = 512
+
+    static func cost(of batch: RecordBatch) -> Int { batch.text.count + overhead }
+
+    var first: Item? { start < items.count ? items[start] : nil }
+
+    mutating func append(_ batch: RecordBatch, onCommitted: @escaping @Sendable () -> Void) {
+        size += Self.cost(of: batch)
+        items.append(.batch(batch, onCommitted: onCommitted))
+    }
+
+    /// Adds a gap at the end. Losses since the last batch for one reason are one gap, so that gaps need no limit.
+    mutating func append(_ gap: GapDetail) {
+        for index in (start..<items.count).reversed() {
+            guard case .gap(var last)? = items[index] else {
+                break
+            }
+            if last.reason == gap.reason {
+                last.bytes = last.bytes.flatMap { before in gap.bytes.map { before + $0 } }
+                last.lines += gap.lines
+                last.since = min(last.since, gap.since)
+                items[index] = .gap(last)
+                return
+            }
+        }
+        items.append(.gap(gap))
+    }
+
+    /// Removes the first item.
+    mutating func removeFirst() {
+        if case .batch(let batch, _)? = first {
+            size -= Self.cost(of: batch)
+        }
+        items[start] = nil
+        start += 1
+        if start > items.count / 2 {
+            items.removeFirst(start)
+            start = 0
+        }
+    }
+}
