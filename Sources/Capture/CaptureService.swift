@@ -156,9 +156,10 @@ public final class CaptureService: Sendable {
             fileLimit: DescriptorLimit.raise() / Self.storeShare
         )
         var shards: [Shard] = []
-        for ring in rings {
+        for (number, ring) in rings.enumerated() {
             let writer = writer
             let shard = Shard(
+                number: number,
                 loop: try EventLoop(clock: clock),
                 ring: ring,
                 clock: clock,
@@ -384,9 +385,8 @@ public final class CaptureService: Sendable {
             _ = claims.withLock { $0.remove(key) }
             throw error
         }
-        let number = shards.firstIndex { $0 === shard } ?? 0
         let announcement = StreamTable.Announcement(key: key, options: options, statistics: statistics)
-        writer.announce(announcement, ring: number, slot: intake.slot)
+        writer.announce(announcement, ring: shard.number, slot: intake.slot)
         return intake
     }
 
@@ -434,12 +434,11 @@ public final class CaptureService: Sendable {
         }
     }
 
-    /// Runs `done`, on the writer's thread, after everything that the sources of `shard` have received by now was
-    /// committed and written to its plain files. To be called on the shard's thread.
-    public func settle(_ shard: Shard, _ done: @escaping @Sendable () -> Void) {
-        let number = shards.firstIndex { $0 === shard } ?? 0
-        writer.post { [head = shard.ring.head] writer in
-            writer.settle(ring: number, upTo: head)
+    /// Runs `done`, on the writer's thread, after everything that a stream's source on `shard` has received by now was
+    /// committed and written to its plain file. To be called on the shard's thread.
+    public func settle(_ key: StreamKey, on shard: Shard, _ done: @escaping @Sendable () -> Void) {
+        writer.post { [head = shard.ring.head, ring = shard.number] writer in
+            writer.settle(key, ring: ring, upTo: head)
             done()
         }
     }

@@ -10,6 +10,8 @@ public final class Shard: @unchecked Sendable {
     // Sendable because all but `loop` is touched on the loop's thread alone.
 
     public let loop: EventLoop
+    /// Its place among the shards, and that of its ring.
+    let number: Int
     let ring: InflightRing
     private let clock: any HostClock
     private let wakeWriter: @Sendable () -> Void
@@ -26,12 +28,14 @@ public final class Shard: @unchecked Sendable {
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: InflightRing.maximumPayload, alignment: 64)
 
     init(
+        number: Int,
         loop: EventLoop,
         ring: InflightRing,
         clock: any HostClock,
         wakeWriter: @escaping @Sendable () -> Void,
         writerProgress: @escaping @Sendable () -> UInt64
     ) {
+        self.number = number
         self.loop = loop
         self.ring = ring
         self.clock = clock

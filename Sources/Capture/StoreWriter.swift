@@ -443,13 +443,13 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
-    /// Commits the ring's entries below `head`.
-    func settle(ring: Int, upTo head: UInt64) {
+    /// Commits a stream's entries below `head` in a ring.
+    func settle(_ key: StreamKey, ring: Int, upTo head: UInt64) {
         let now = clock.monotonicMicroseconds()
         while scan[ring] < head, drain(at: now) {
             advanceTails()
         }
-        for sink in pacer.takeDue(at: now, all: true) {
+        if let sink = streams.sink(key), sink.hasPending {
             flush(sink, at: now)
         }
     }

@@ -75,6 +75,9 @@ final class StreamTable: @unchecked Sendable {
     /// The stream of a slot.
     func sink(ring: Int, slot: Int) -> StreamSink? { bySlot[ring][slot] }
 
+    /// The stream with that key, if it is open.
+    func sink(_ key: StreamKey) -> StreamSink? { sinksByKey[key] }
+
     /// The stream with that key; created when there is none.
     func sink(_ key: StreamKey, for opener: any SinkOpening) -> StreamSink {
         if let known = sinksByKey[key] {

@@ -58,7 +58,7 @@ public final class LogManager: @unchecked Sendable {
     private var logs: [LogPath: LogPipe] = [:]
     /// Shards that may still have data of an ended log, by its path; numbered, because the next log of that path may
     /// end soon.
-    private var ending: [LogPath: (shard: Shard, number: Int)] = [:]
+    private var ending: [LogPath: (shard: Shard, key: StreamKey, number: Int)] = [:]
     private var endings = 0
     private var names = LogNames()
     /// Called when a log was opened or has ended.
@@ -150,7 +150,7 @@ public final class LogManager: @unchecked Sendable {
         let key = key(of: path, owner)
         forgetIfUnused(owner)
         let shard = capture.shard(of: key.vm)
-        defer { ends(path, on: shard) }
+        defer { ends(path, key, on: shard) }
         let refusal = shard.loop.perform { [capture, options = streamOptions(path)] in
             do throws(CaptureService.OpenError) {
                 let intake = try capture.open(key, options: options, on: shard)
@@ -187,13 +187,14 @@ public final class LogManager: @unchecked Sendable {
 
     /// Runs `then` after all earlier output of a log is in its file, and a log that has ended is closed.
     private func settle(_ path: LogPath, _ then: @escaping () -> Void) {
-        guard let shard = logs[path]?.shard ?? ending[path]?.shard else {
+        let stream = logs[path].map { ($0.shard, $0.key) } ?? ending[path].map { ($0.shard, $0.key) }
+        guard let (shard, key) = stream else {
             return then()
         }
         let then = OnLoop(body: then)
         shard.loop.post { [capture, loop, log = logs[path]] in
             log?.drain()
-            capture.settle(shard) { loop.post { then.body() } }
+            capture.settle(key, on: shard) { loop.post { then.body() } }
         }
     }
 
@@ -301,17 +302,17 @@ public final class LogManager: @unchecked Sendable {
         guard let log = logs.removeValue(forKey: path) else {
             return
         }
-        ends(path, on: log.shard)
+        ends(path, log.key, on: log.shard)
         forgetIfUnused(log.owner)
         onEnd(path.text)
         onChange()
     }
 
     /// Data that `shard` still has of a log are written to its file before the path is used again.
-    private func ends(_ path: LogPath, on shard: Shard) {
+    private func ends(_ path: LogPath, _ key: StreamKey, on shard: Shard) {
         endings += 1
         let number = endings
-        ending[path] = (shard, number)
+        ending[path] = (shard, key, number)
         settle(path) { [self] in
             if ending[path]?.number == number {
                 ending[path] = nil

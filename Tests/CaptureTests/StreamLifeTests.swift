@@ -20,25 +20,32 @@ private final class Answer<Value>: @unchecked Sendable {
 private final class Site {
     let folder = TemporaryFolder()
     let fileSystem = FaultyFileSystem()
+    private let clock: any HostClock
     private(set) var capture: CaptureService
 
     /// `left` fills the ring of a process that died before it committed.
-    init(left: (InflightRing) throws -> Void = { _ in }) throws {
+    init(clock: any HostClock = SystemClock(), left: (InflightRing) throws -> Void = { _ in }) throws {
         let inflight = folder.path + "/inflight"
         mkdir(inflight, 0o700)
         let boot = CaptureService.hostBoot()
         try left(
             InflightRing(path: inflight + "/1-0.ring", capacity: 1 << 20, hostBoot: boot, store: folder.path + "/store")
         )
-        capture = try Self.start(folder.path, fileSystem)
+        self.clock = clock
+        capture = try Self.start(folder.path, fileSystem, clock)
     }
 
     deinit { capture.stop() }
 
-    private static func start(_ folder: String, _ fileSystem: FaultyFileSystem) throws -> CaptureService {
+    private static func start(
+        _ folder: String,
+        _ fileSystem: FaultyFileSystem,
+        _ clock: any HostClock
+    ) throws -> CaptureService {
         var options = CaptureService.Options(store: folder + "/store", inflight: folder + "/inflight")
         options.shards = 1
         options.fileSystem = fileSystem
+        options.clock = clock
         let capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
         try capture.start()
         return capture
@@ -47,7 +54,7 @@ private final class Site {
     /// Stops the service and starts a new one.
     func restart() throws {
         capture.stop()
-        capture = try Self.start(folder.path, fileSystem)
+        capture = try Self.start(folder.path, fileSystem, clock)
     }
 
     /// Runs `body` on the shard's thread and waits for it.
@@ -90,12 +97,39 @@ private final class Site {
     }
 }
 
+/// A clock that stands still: what waits to be coalesced waits for ever.
+private struct StoppedClock: HostClock {
+    func wallMicroseconds() -> Int64 { 1_700_000_000_000_000 }
+    func monotonicMicroseconds() -> Int64 { 1_000_000_000 }
+}
+
 /// An intake, accessed on its shard's thread only.
 private final class Opened: @unchecked Sendable {
     var intake: StreamIntake?
 }
 
 @Suite(.blocking) struct StreamLifeTests {
+    @Test("settling one stream commits its bytes, and those of no other")
+    func settle() throws {
+        let site = try Site(clock: StoppedClock())
+        let names = ["settled", "other"]
+        let opened = names.map { _ in Opened() }
+        let done = OneShot()
+        try site.onShard { capture, shard in
+            for (name, opened) in zip(names, opened) {
+                opened.intake = try capture.open(StreamKey(name: name), options: StreamOptions(rate: nil), on: shard)
+                Array("hello\n".utf8).withUnsafeBytes { opened.intake?.put($0) }
+            }
+            capture.settle(StreamKey(name: "settled"), on: shard) { done.signal() }
+        }
+        done.wait()
+        #expect(names.map(site.text) == ["hello\n", ""])
+        try site.onShard { _, _ in
+            opened.forEach { $0.intake?.close() }
+        }
+        #expect(eventually { names.allSatisfy { site.text($0) == "hello\n" } })
+    }
+
     @Test("a reused slot never mixes the bytes of two VMs, although the writer lags")
     func slotsAreUsedAgain() throws {
         let site = try Site()
