@@ -110,7 +110,9 @@ public final class Virtlogd {
         thread.join()
         server.stop()
         let logs = manager.suspend(passedOn: isHeld)
-        capture.finish(haveEnded: haveEnded, mayWait: !isHeld)
+        // Another program does not know the in-flight rings: what remained there would be missing in its files.
+        let isPassedToOther = ending == .replace && !isReplacedByOwn
+        capture.finish(haveEnded: haveEnded, mayWait: !isHeld || isPassedToOther)
         switch ending {
         case .stop:
             socket?.removeFile()

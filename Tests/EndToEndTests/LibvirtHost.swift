@@ -33,8 +33,8 @@ final class LibvirtHost {
     /// Whether `guestlog keep` runs the log daemon.
     private let isKept: Bool
 
-    /// A host whose plain files hold 256 KiB each.
-    init(_ daemon: LogDaemon = .guestlog, backups: Int = 3, isKept: Bool = false) throws {
+    /// A host whose plain files hold 256 KiB each; the store is in its folder, or at `store`.
+    init(_ daemon: LogDaemon = .guestlog, backups: Int = 3, isKept: Bool = false, store: String? = nil) throws {
         self.isKept = isKept
         for name in ["run", "run/libvirt", "etc", "lib", "log", "bin", "logs"] {
             mkdir(folder.path + "/" + name, 0o755)
@@ -55,7 +55,7 @@ final class LibvirtHost {
         )
         FileText.write(
             """
-            store: \(folder.path)/store
+            store: \(store ?? folder.path + "/store")
             runtime: /run/guestlog
             libvirt: { log-folders: [\(folder.path), /var/log/libvirt] }
 

@@ -133,7 +133,7 @@ extension EndToEnd {
         @Test("a log is added to and removed from a defined domain; nothing else in it changes")
         func editsDomains() throws {
             let host = try LibvirtHost()
-            let bare = host.domain("web", lines: 1).replacing(#/<log [^>]*>/#, with: "")
+            let bare = host.domain("web", lines: Self.endless).replacing(#/<log [^>]*>/#, with: "")
             FileText.write(bare, to: host.path + "/web.xml")
             #expect(host.virsh("define", host.path + "/web.xml").status == 0)
             let before = host.virsh("dumpxml", "web").text
@@ -188,6 +188,30 @@ extension EndToEnd {
                 #expect(host.logProcess == process)
                 let before = host.text("web").count
                 #expect(eventually { host.text("web").count > before + 10_000 })
+            }
+            #expect(host.virsh("destroy", "web").status == 0)
+            try expectGapless(numbers(host.text("web")))
+        }
+
+        @Test(
+            "returned to virtlogd beside a slow disk: no line is missing, duplicated or out of place",
+            .enabled(if: FuseMount.isPossible, Comment(rawValue: FuseMount.requirement))
+        )
+        func returnedBesideSlowDisk() throws {
+            let mount = FuseMount()
+            let host = try LibvirtHost(.virtlogd, backups: 32, store: mount.folder.path + "/store")
+            host.create("web", host.domain("web", lines: Self.endless))
+            #expect(eventually { !numbers(host.text("web")).isEmpty })
+            for _ in 0..<3 {
+                for word in ["adopt", "release"] {
+                    let answer = host.run([Program.guestlog, "libvirt", word])
+                    #expect(answer.status == 0, "\(answer.standardError) \(host.logDaemon?.standardError ?? "")")
+                    host.awaitLogDaemon()
+                    let before = host.text("web").count
+                    #expect(eventually { host.text("web").count > before + 10_000 })
+                    mount.beginThrottle()
+                }
+                mount.resume()
             }
             #expect(host.virsh("destroy", "web").status == 0)
             try expectGapless(numbers(host.text("web")))
