@@ -271,7 +271,7 @@ extension ControlServer {
             }
         }
         // Wakes followers of the VM, which then see its end.
-        capture.notifier.notify(StreamID(vm: vm.directory, stream: .console0))
+        capture.notifier.notify(vm: vm.directory)
         return .object([("ended", .string(vm.identity.name))])
     }
 }

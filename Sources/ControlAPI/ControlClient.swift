@@ -6,6 +6,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOWebSocket
+import Query
 import SystemIO
 
 /// The command line's API client: one connection for each request, over the daemon's Unix socket.
@@ -132,24 +133,29 @@ public struct ControlClient: Sendable {
     ) async throws -> Trailers {
         var target = target
         target.parameters["resumable"] = ["1"]
+        var cursor: QueryCursor?
         var isLost = false
         var matched = false
         return try await persist {
             isLost = true
             onLost()
         } _: { reconnected in
+            if let cursor {
+                // The cursor determines the start.
+                target.parameters["cursor"] = [cursor.text]
+                target.parameters["tail"] = nil
+            }
             var reader = ResumableAnswer.Reader()
             var trailers = try await stream(target) { bytes in
-                try reader.take(bytes) { piece, cursor in
+                try reader.take(bytes) { piece, moved in
                     if isLost {
                         isLost = false
                         reconnected()
                         try onResumed()
                     }
                     matched = matched || !piece.isEmpty
-                    target.parameters["cursor"] = [cursor]
-                    // The cursor determines the start.
-                    target.parameters["tail"] = nil
+                    cursor = cursor ?? QueryCursor()
+                    try cursor?.merge(QueryCursor(moved))
                     try body(piece)
                 }
             }

@@ -46,7 +46,8 @@ struct LogStream {
                 }
                 let following = Following(CommitNotifications(server.capture.notifier, reader, until: hasLeft))
                 let isWhole = try await following.answer(query) { bytes in
-                    let piece = question.isResumable ? ResumableAnswer.piece(bytes, cursor: query.cursor) : bytes
+                    let piece =
+                        question.isResumable ? ResumableAnswer.piece(bytes, cursor: query.takeMovedCursor()) : bytes
                     try await outbound.write(.body(ByteBuffer(bytes: piece)))
                 }
                 guard isWhole else {
@@ -56,7 +57,8 @@ struct LogStream {
                 try await outbound.write(.end(framing.isChunked ? trailers : nil))
             } catch {
                 let ending = query.finishLine() + Array(question.rendering.format.words(for: error).utf8)
-                let piece = question.isResumable ? ResumableAnswer.piece(ending, cursor: query.cursor) : ending
+                let piece =
+                    question.isResumable ? ResumableAnswer.piece(ending, cursor: query.takeMovedCursor()) : ending
                 try? await outbound.write(.body(ByteBuffer(bytes: piece)))
                 throw BrokenAnswer(cause: error)
             }

@@ -3,7 +3,7 @@
 import LogModel
 
 /// The body of a response that can be resumed after a lost connection: pieces, each preceded by a line with its length
-/// and the cursor after it, `LENGTH CURSOR\n`.
+/// and the part of the cursor that moved with it, `LENGTH CURSOR\n`. The first one has the whole cursor.
 enum ResumableAnswer {
     /// Encodes a piece.
     static func piece(_ bytes: [UInt8], cursor: String) -> [UInt8] {
@@ -14,7 +14,7 @@ enum ResumableAnswer {
     struct Reader {
         private var received: [UInt8] = []
 
-        /// Takes more of the body and passes each complete piece, with the cursor after it, to `body`. Throws
+        /// Takes more of the body and passes each complete piece, with the part of the cursor that moved, to `body`. Throws
         /// `APIError` for a malformed body.
         mutating func take(_ bytes: [UInt8], _ body: ([UInt8], String) throws -> Void) throws {
             received += bytes

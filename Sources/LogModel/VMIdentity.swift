@@ -171,4 +171,13 @@ public struct StreamID: Hashable, Sendable {
         self.vm = vm
         self.stream = stream
     }
+
+    /// The stream in the folder `<vm>/<stream>`, relative to the store's root; nil for other folders.
+    public init?(folder: String) {
+        let parts = folder.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty, let stream = StreamName(String(parts[1])) else {
+            return nil
+        }
+        self.init(vm: String(parts[0]), stream: stream)
+    }
 }

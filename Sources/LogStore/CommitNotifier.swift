@@ -28,7 +28,7 @@ public final class CommitNotifier: Sendable {
     private struct Observers {
         var next: UInt64 = 0
         /// By the VM's folder; those for all VMs under nil.
-        var byVM: [String?: [UInt64: @Sendable () -> Void]] = [:]
+        var byVM: [String?: [UInt64: @Sendable (StoreChanges) -> Void]] = [:]
     }
 
     private let observers = Mutex(Observers())
@@ -38,8 +38,8 @@ public final class CommitNotifier: Sendable {
     public init() {}
 
     /// Calls `body`, on the writer's thread, after each commit to a stream of the VM in that folder, or of any VM when
-    /// it is nil. `body` must not block.
-    public func subscribe(to vm: String?, _ body: @escaping @Sendable () -> Void) -> Subscription {
+    /// it is nil, with what has changed. `body` must not block.
+    public func subscribe(to vm: String?, _ body: @escaping @Sendable (StoreChanges) -> Void) -> Subscription {
         count.wrappingAdd(1, ordering: .sequentiallyConsistent)
         let number = observers.withLock { observers in
             observers.next += 1
@@ -59,16 +59,29 @@ public final class CommitNotifier: Sendable {
         count.wrappingSubtract(1, ordering: .sequentiallyConsistent)
     }
 
-    /// Notifies the subscriptions to `stream`'s VM.
+    /// Notifies the subscriptions to `stream`'s VM of a commit to it.
     public func notify(_ stream: StreamID) {
+        notify(stream.vm, .streams([stream]))
+    }
+
+    /// Notifies the subscriptions to the VM in that folder of another change, such as its deletion.
+    public func notify(vm: String) {
+        notify(vm, .anything)
+    }
+
+    private func notify(_ vm: String, _ changes: @autoclosure () -> StoreChanges) {
         guard count.load(ordering: .sequentiallyConsistent) > 0 else {
             return
         }
         let bodies = observers.withLock { observers in
-            [stream.vm, nil].flatMap { observers.byVM[$0].map { Array($0.values) } ?? [] }
+            [vm, nil].flatMap { observers.byVM[$0].map { Array($0.values) } ?? [] }
         }
+        guard !bodies.isEmpty else {
+            return
+        }
+        let changes = changes()
         for body in bodies {
-            body()
+            body(changes)
         }
     }
 }

@@ -62,7 +62,7 @@ final class PairFile {
 
     /// The records from index `firstRecord` on, with their text, up to the first whose bytes do not match its checksum;
     /// nil when that is the first.
-    func block(from firstRecord: Int, _ memory: inout BlockMemory) throws(SystemError) -> Block? {
+    func block(from firstRecord: Int, _ memory: BlockMemory) throws(SystemError) -> Block? {
         let start = firstRecord < records.count ? records[firstRecord].offset : end
         let storage = memory.storage(for: Int(end - start))
         let target = UnsafeMutableRawBufferPointer(rebasing: storage.bytes[..<Int(end - start)])

@@ -313,7 +313,7 @@ public final class Retention {
         let note = { [self] () throws(SystemError) in
             try update(layout) { known throws(SystemError) in
                 known.trim(to: end)
-                known.source = source?.following(known.source) ?? known.source
+                known.source = source.map { known.source.followed(by: $0) } ?? known.source
                 try noteHeads(since: heads, layout, in: &known)
             }
         }

@@ -11,7 +11,7 @@ public final class Sealer {
     private var streams: [StreamID: StreamSealer] = [:]
     private let retention: Retention
     private let clock: any HostClock
-    private var memory = BlockMemory()
+    private let memory = BlockMemory()
     /// A file of the store's file system that is kept open: a newly opened one would not report earlier write errors.
     private var lock: StoredFile?
 
@@ -29,7 +29,7 @@ public final class Sealer {
     public func seal(_ base: UInt64, of stream: StreamID) throws(SystemError) {
         let sealer = streamSealer(stream)
         // The quota is enforced even when sealing fails: the freed space may be what sealing needs.
-        let failure = attempt { () throws(SystemError) in try sealer.seal(base, &memory) }
+        let failure = attempt { () throws(SystemError) in try sealer.seal(base, memory) }
         let most = StoreLimits.blockLimit
         _ = try retention.enforce(vm: stream.vm, grownBy: most, now: Timestamp(microseconds: clock.wallMicroseconds()))
         if let failure {
@@ -53,7 +53,7 @@ public final class Sealer {
                 } else {
                     try sealer.revertUnsynced()
                 }
-                try sealer.sealWaiting(&memory)
+                try sealer.sealWaiting(memory)
             }
             failure = failure ?? own
         }

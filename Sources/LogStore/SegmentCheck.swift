@@ -28,8 +28,7 @@ struct SegmentCheck {
         var faults: [Fault] = []
         let (headers, others) = try file.walk(from: 0)
         var end = base
-        let decompressor = Decompressor()
-        var memory = BlockMemory()
+        let memory = BlockMemory()
         for header in headers {
             if header.offset < end || (header.position == headers[0].position && header.offset != base) {
                 faults.append(Fault(problem: "the block at byte \(header.position) is out of order"))
@@ -38,12 +37,12 @@ struct SegmentCheck {
             end = header.end
             let range = header.offset..<header.end
             do throws(SystemError) {
-                guard let block = try file.block(header, decompressor, &memory) else {
+                guard let block = try file.block(header, memory) else {
                     let problem = "the text of the block at byte \(header.position) fails its checksum"
                     faults.append(Fault(problem: problem, lost: range))
                     continue
                 }
-                if header.isRight(for: try file.records(of: header, decompressor)) {
+                if header.isRight(for: try file.records(of: header, memory.decompressor)) {
                     intact.append(
                         IntactRange(range: range, beginsWithGap: block.records.first?.flags.contains(.gap) ?? false)
                     )

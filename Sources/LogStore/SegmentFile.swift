@@ -177,8 +177,7 @@ final class SegmentFile {
     /// A block, decoded and verified; nil when it is damaged.
     func block(
         _ header: BlockHeader,
-        _ decompressor: Decompressor,
-        _ memory: inout BlockMemory
+        _ memory: BlockMemory
     ) throws(SystemError) -> Block? {
         let size = header.nextPosition - header.position
         let whole = try memory.scratch(size) { buffer throws(SystemError) in
@@ -191,7 +190,7 @@ final class SegmentFile {
         let target = UnsafeMutableRawBufferPointer(rebasing: storage.bytes[..<Int(header.rawLength)])
         let frameStart = header.framePosition - header.position
         let frame = UnsafeRawBufferPointer(rebasing: whole[frameStart...])
-        guard decompressor.decompress(frame, into: target),
+        guard memory.decompressor.decompress(frame, into: target),
             gl_crc32c(0, target.baseAddress, target.count) == header.checksum
         else {
             return nil

@@ -18,43 +18,37 @@ struct SourcePosition: Hashable {
         }
     }
 
-    /// This position, of later records, after an earlier one.
-    func following(_ earlier: SourcePosition) -> SourcePosition {
-        value == nil ? SourcePosition(value: earlier.value, length: earlier.length + length) : self
+    /// The position after these records and `later` ones.
+    func followed(by later: SourcePosition) -> SourcePosition {
+        later.value == nil ? SourcePosition(value: value, length: length + later.length) : later
     }
 
     /// Finds the last position in `extents`, given in order. Reads from the last extent on, and ends after
-    /// `StoreLimits.sourceDistance` bytes without one: no record is longer.
+    /// `StoreLimits.sourceDistance` bytes without one: no record is longer. Of what follows damage, nothing is the begin
+    /// of what the source sends again.
     static func last(
         in extents: some BidirectionalCollection<StreamLayout.Extent>,
         _ layout: StreamLayout,
         on fileSystem: any FileSystem
     ) throws(SystemError) -> SourcePosition {
+        let files = StreamFiles(layout: layout, fileSystem: fileSystem)
+        let memory = BlockMemory()
         var found = SourcePosition()
-        var memory = BlockMemory()
-        for extent in extents.reversed() where found.value == nil && found.length <= StoreLimits.sourceDistance {
-            switch extent.kind {
-            case .head:
-                continue
-            case .pair:
-                guard let records = try pairRecords(extent.base, layout, fileSystem) else {
-                    return found
+        var isDamaged = false
+        search: for extent in extents.reversed() where extent.kind != .head {
+            for block in try files.blocks(of: extent).reversed() {
+                if let records = try block.intactRecords(memory) {
+                    found = position(in: records).followed(by: found)
+                } else {
+                    isDamaged = true
                 }
-                found = found.following(position(in: records))
-            case .segment:
-                guard let file = try SegmentFile.readable(layout.file(extent), on: fileSystem) else {
-                    return found
-                }
-                for header in file.headers.reversed()
-                where found.value == nil && found.length <= StoreLimits.sourceDistance {
-                    guard let block = (try? file.block(header, Decompressor(), &memory)) ?? nil else {
-                        return found
-                    }
-                    found = found.following(position(in: block.records))
+                if found.value != nil || found.length > StoreLimits.sourceDistance {
+                    break search
                 }
             }
         }
-        return found
+        isDamaged = isDamaged || !files.unreadable.isEmpty
+        return isDamaged ? SourcePosition(value: found.value) : found
     }
 
     private static func position(in records: [IndexRecord]) -> SourcePosition {
@@ -65,14 +59,13 @@ struct SourcePosition: Hashable {
         }
         return position
     }
+}
 
-    private static func pairRecords(
-        _ base: UInt64,
-        _ layout: StreamLayout,
-        _ fileSystem: any FileSystem
-    ) throws(SystemError) -> [IndexRecord]? {
+extension BlockLocation {
+    /// The records; nil when they are damaged, or cannot be read.
+    fileprivate func intactRecords(_ memory: BlockMemory) throws(SystemError) -> [IndexRecord]? {
         do throws(SystemError) {
-            return try PairFile(layout, base: base, fileSystem: fileSystem).records
+            return try records(memory.decompressor)
         } catch {
             guard error.isDamagedFile else {
                 throw error

@@ -186,8 +186,9 @@ public struct Store: Sendable {
         return rememberedStreams(of: vm).filter { !present.contains($0) }
     }
 
-    public func reader(of stream: StreamID) -> StreamReader {
-        StreamReader(path: path(of: stream), fileSystem: fileSystem)
+    /// A reader of `stream`, one of `group`.
+    public func reader(of stream: StreamID, group: ReaderGroup = ReaderGroup()) -> StreamReader {
+        StreamReader(path: path(of: stream), fileSystem: fileSystem, group: group)
     }
 
     public func folder(of stream: StreamID) -> String { path(of: stream) }

@@ -8,19 +8,34 @@ import SystemIO
 /// It keeps positions, not files: a vanished file is looked up again, a segment takes precedence over a pair, and
 /// damage is returned as a gap. It never returns a byte that is not committed or does not match its checksum.
 public final class StreamReader {
-    let files: StreamFiles
-    let decompressor = Decompressor()
-    private var memory = BlockMemory()
+    private let ownFiles: StreamFiles
+    private let group: ReaderGroup
 
-    public init(path: String, fileSystem: any FileSystem = LinuxFileSystem()) {
-        files = StreamFiles(layout: StreamLayout(path: path), fileSystem: fileSystem)
+    var decompressor: Decompressor { group.memory.decompressor }
+    private var memory: BlockMemory { group.memory }
+
+    /// A reader of the stream in the folder `path`, one of `group`.
+    public init(path: String, fileSystem: any FileSystem = LinuxFileSystem(), group: ReaderGroup = ReaderGroup()) {
+        self.group = group
+        ownFiles = StreamFiles(layout: StreamLayout(path: path), fileSystem: fileSystem)
     }
 
     convenience init(_ layout: StreamLayout, _ fileSystem: any FileSystem) {
         self.init(path: layout.path, fileSystem: fileSystem)
     }
 
-    public var path: String { files.layout.path }
+    /// Its files, noted as used.
+    var files: StreamFiles {
+        group.use(self)
+        return ownFiles
+    }
+
+    /// Closes its files; they are opened again when they are used.
+    func closeFiles() {
+        ownFiles.forget()
+    }
+
+    public var path: String { ownFiles.layout.path }
 
     /// The bytes and markers from `cursor` on, at most a block of them; nil when there are none yet.
     public func batch(at cursor: Cursor) throws(SystemError) -> Batch? {
@@ -116,7 +131,7 @@ public final class StreamReader {
     ) throws(SystemError) -> Batch? {
         switch place {
         case .sealed(let file, let header):
-            guard let block = try file.block(header, decompressor, &memory) else {
+            guard let block = try file.block(header, memory) else {
                 isDamaged = true
                 return nil
             }
@@ -130,7 +145,7 @@ public final class StreamReader {
             guard let first = Self.firstRecord(in: pair.records, at: cursor) else {
                 return nil
             }
-            guard let block = try pair.block(from: first, &memory) else {
+            guard let block = try pair.block(from: first, memory) else {
                 isDamaged = true
                 return nil
             }

@@ -52,7 +52,7 @@ struct StreamRecovery {
                 continue
             }
             recovered.nextOffset = max(recovered.nextOffset, pair.end)
-            recovered.source = pair.source.following(recovered.source)
+            recovered.source = recovered.source.followed(by: pair.source)
             recovered.endsMidLine = pair.dataLength > 0 ? pair.endsMidLine : recovered.endsMidLine
             recovered.markersAtEnd = pair.recordCount > 0 ? pair.markersAtEnd : recovered.markersAtEnd
             // Damage before the last pair leaves a hole, which readers report; after it, the end is unknown.
@@ -69,8 +69,8 @@ struct StreamRecovery {
         }
         if isReplayable, recovered.source.value == nil {
             let sealed = extents.filter { $0.kind == .segment }
-            recovered.source = recovered.source.following(try .last(in: sealed, layout, on: fileSystem))
-            recovered.source = recovered.source.following(removedSource)
+            let stored = try SourcePosition.last(in: sealed, layout, on: fileSystem)
+            recovered.source = removedSource.followed(by: stored).followed(by: recovered.source)
         }
         // An extent beyond the last pair, a boot head or a segment whose blocks are gone, shows that later positions
         // were assigned already: the stream does not continue in the pair.
@@ -174,8 +174,8 @@ struct StreamRecovery {
             sealedEnd = last.end
             recovered.nextOffset = max(recovered.nextOffset, sealedEnd)
             recovered.markersAtEnd = Int(last.trailingMarkers)
-            var memory = BlockMemory()
-            let block = try? file.block(last, Decompressor(), &memory)
+            let memory = BlockMemory()
+            let block = try? file.block(last, memory)
             recovered.endsMidLine = block?.text.last.map { $0 != Lines.feed } ?? false
             break
         }
@@ -188,10 +188,10 @@ struct StreamRecovery {
     /// Completes the removal of a pair whose block is sealed and followed by others; while the block is damaged the
     /// pair stays, for readers.
     private func removeRedundant(_ base: UInt64) throws(SystemError) {
-        var memory = BlockMemory()
+        let memory = BlockMemory()
         let files = StreamFiles(layout: layout, fileSystem: fileSystem)
         for case .sealed(let file, let header) in try files.blocks(at: base).holding where header.offset == base {
-            if (try? file.block(header, Decompressor(), &memory)) ?? nil != nil {
+            if (try? file.block(header, memory)) ?? nil != nil {
                 try fileSystem.remove(layout.log(base))
                 try fileSystem.remove(layout.index(base))
                 return

@@ -78,20 +78,20 @@ final class StreamSealer {
     var isDirty: Bool { !unsynced.isEmpty || !synced.isEmpty || !waiting.isEmpty || !cuts.isEmpty }
 
     /// Accepts the closed pair at `base`, which follows those given before, and seals all waiting ones.
-    func seal(_ base: UInt64, _ memory: inout BlockMemory) throws(SystemError) {
+    func seal(_ base: UInt64, _ memory: BlockMemory) throws(SystemError) {
         if !waiting.contains(base), !unsynced.contains(where: { $0.pair == base }) {
             waiting.append(base)
         }
-        try sealWaiting(&memory)
+        try sealWaiting(memory)
     }
 
     /// Seals the waiting pairs, until one fails.
-    func sealWaiting(_ memory: inout BlockMemory) throws(SystemError) {
+    func sealWaiting(_ memory: BlockMemory) throws(SystemError) {
         try makeReady()
         forgetEvicted()
         while let base = waiting.first {
             do throws(SystemError) {
-                try sealPair(base, &memory)
+                try sealPair(base, memory)
             } catch {
                 // Retention may have removed the pair meanwhile.
                 guard error.code == SystemError.notFound || error.isDamagedFile else {
@@ -123,17 +123,17 @@ final class StreamSealer {
     }
 
     /// One skippable frame and one zstd frame, in one write.
-    private func sealPair(_ base: UInt64, _ memory: inout BlockMemory) throws(SystemError) {
+    private func sealPair(_ base: UInt64, _ memory: BlockMemory) throws(SystemError) {
         guard base >= sealedEnd else {
             return
         }
         var pair = try PairFile(layout, base: base, fileSystem: fileSystem)
-        var block = try pair.block(from: 0, &memory)
+        var block = try pair.block(from: 0, memory)
         if block?.end != pair.end {
             _ = try PairRepair(layout: layout, fileSystem: fileSystem, isReplayable: true, hostDied: true)
                 .repair(base, limit: nil)
             pair = try PairFile(layout, base: base, fileSystem: fileSystem)
-            block = try pair.block(from: 0, &memory)
+            block = try pair.block(from: 0, memory)
         }
         guard let block, block.end == pair.end else {
             throw SystemError(

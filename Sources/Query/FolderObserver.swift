@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
 public import LogStore
 import SystemIO
 
@@ -12,6 +13,8 @@ import SystemIO
 public final class FolderObserver: StoreObserver {
     private let root: String
     private let folders: DirectoryWatch?
+    /// The streams whose folders are watched.
+    private var streams: [Int32: StreamID] = [:]
     private let warn: (String) -> Void
     private var isPolling = false
 
@@ -40,7 +43,10 @@ public final class FolderObserver: StoreObserver {
     public func observe(_ names: [String]) {
         for name in names {
             do throws(SystemError) {
-                _ = try folders?.add(root + "/" + name, mask: DirectoryWatch.entriesAndWrites)
+                let watch = try folders?.add(root + "/" + name, mask: DirectoryWatch.entriesAndWrites)
+                if let watch, let stream = StreamID(folder: name) {
+                    streams[watch] = stream
+                }
             } catch {
                 // A folder that is gone again has no changes.
                 if error.code != ENOENT {
@@ -56,10 +62,17 @@ public final class FolderObserver: StoreObserver {
         let milliseconds = limit.map { Int32(clamping: $0 / 1000 + 1) } ?? -1
         guard let folders else {
             _ = Glibc.poll(nil, 0, milliseconds)
-            return polls ? .commit : .timeout
+            return polls ? .changed(.anything) : .timeout
         }
         folders.wait(milliseconds: milliseconds)
-        return !folders.drain().isEmpty || polls ? .commit : .timeout
+        let changes = folders.drain().reduce(polls ? StoreChanges.anything : .nothing) {
+            $0.union(self.changes(of: $1))
+        }
+        return changes == .nothing ? .timeout : .changed(changes)
+    }
+
+    private func changes(of event: DirectoryWatch.Event) -> StoreChanges {
+        streams[event.watch].map { .streams([$0]) } ?? .anything
     }
 
     public func reading<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
+public import LogStore
 import SystemIO
 
 /// Reports changes of the store to a follower: in the daemon by commit notifications, elsewhere by inotify.
@@ -16,8 +17,8 @@ public protocol StoreObserver {
 
 /// Why a wait ended.
 public enum WakeReason: Hashable, Sendable {
-    /// Something was, or may have been, committed.
-    case commit
+    /// Something has, or may have, changed since the last wait.
+    case changed(StoreChanges)
     /// The time limit passed.
     case timeout
     /// The observer was closed.
@@ -56,12 +57,17 @@ public struct Following<Observer: StoreObserver> {
                 }
                 folders = query.takeNewFolders()
                 observer.observe(folders)
+                if !folders.isEmpty {
+                    // Changes before were not reported.
+                    query.note(.anything)
+                }
             } while !folders.isEmpty
             if let rest, rest <= 0 {
                 return true
             }
             switch await observer.wait(microseconds: [partialLineTimeout, rest].compactMap { $0 }.min()) {
-            case .commit:
+            case .changed(let changes):
+                query.note(changes)
                 partialLineTimeout = Self.partialDelay
             case .timeout:
                 partialLineTimeout = nil

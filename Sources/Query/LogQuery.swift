@@ -15,6 +15,7 @@ public final class LogQuery: @unchecked Sendable {
     let zone: LocalZone
     private let filter: LineFilter
     private let turn: ReadTurn?
+    private let readers = ReaderGroup()
     private let resumed: QueryCursor
     /// The requested boot, by the VM's folder.
     private var windows: [String: BootWindow] = [:]
@@ -88,6 +89,15 @@ public final class LogQuery: @unchecked Sendable {
 
     /// The VMs read.
     var vms: [Store.VM] { scope.vms }
+    /// The places of the streams in the merger.
+    private var inputs: [StreamID: Int] = [:]
+    /// What may have changed since the store was last read to its end.
+    private var changes = StoreChanges.nothing
+    /// Streams with changes that are not selected.
+    private var unwanted: Set<StreamID> = []
+    /// The inputs whose cursors have moved since `takeMovedCursor`.
+    private var moved: Set<Int> = []
+
     /// The streams read.
     var streams: [StreamID] { merger.inputs.map(\.stream) }
 
@@ -115,6 +125,19 @@ public final class LogQuery: @unchecked Sendable {
         return cursor.text
     }
 
+    /// The part of `cursor` that has moved since the last call: merged into an earlier `cursor` it resumes after the
+    /// last chunk. Its size does not grow with the number of streams that are read.
+    public func takeMovedCursor() -> String {
+        var cursor = QueryCursor()
+        if cursorBeforeRest == nil {
+            for input in moved {
+                cursor.places[merger.inputs[input].stream] = merger.inputs[input].source.cursor
+            }
+            moved.removeAll()
+        }
+        return cursor.text
+    }
+
     /// The next chunk, which is empty when a turn has found nothing; nil when there is nothing now. A follower asks
     /// again after a commit.
     public func next() throws -> [UInt8]? {
@@ -128,9 +151,7 @@ public final class LogQuery: @unchecked Sendable {
             guard isFollowing else {
                 return nil
             }
-            hasEnded = scope.hasEnded
-            try open(scope.refresh(), tail: nil)
-            merger.wake()
+            try refresh()
             isDrained = false
         }
         var out: [UInt8] = []
@@ -171,6 +192,7 @@ public final class LogQuery: @unchecked Sendable {
             }
             merger.take(input)
             merger.inputs[input].source.settle()
+            moved.insert(input)
             if linesLeft == 0 {
                 isOver = true
                 writer.finish(to: &out)
@@ -189,6 +211,30 @@ public final class LogQuery: @unchecked Sendable {
         }
         rest = out[...]
         return takeRest()
+    }
+
+    /// Notes what has changed in the store: `next` looks for more only there.
+    public func note(_ new: StoreChanges) {
+        changes = changes.union(new)
+    }
+
+    /// Looks for what has come since the store was read to its end.
+    private func refresh() throws {
+        defer { changes = .nothing }
+        if case .streams(let streams) = changes {
+            let unknown = streams.filter { inputs[$0] == nil && !unwanted.contains($0) }
+            guard !unknown.isEmpty else {
+                return streams.compactMap { inputs[$0] }.sorted().forEach { merger.wake($0) }
+            }
+        }
+        hasEnded = scope.hasEnded
+        try open(scope.refresh(), tail: nil)
+        merger.wake()
+        if case .streams(let streams) = changes {
+            unwanted.formUnion(streams.filter { inputs[$0] == nil })
+        } else {
+            unwanted = []
+        }
     }
 
     private func takeRest() -> [UInt8] {
@@ -212,6 +258,7 @@ public final class LogQuery: @unchecked Sendable {
         matchedAny = true
         writer.appendEarly(line, input: 0, labels[0], to: &out)
         merger.inputs[0].source.settle()
+        moved.insert(0)
         if out.count >= bytesLeft {
             out.removeSubrange(bytesLeft...)
             isOver = true
@@ -317,6 +364,7 @@ public final class LogQuery: @unchecked Sendable {
                 stream: opening.found.stream.stream
             )
             labels.append(label)
+            inputs[opening.found.stream] = merger.inputs.count
             try merger.add(MergeInput(stream: opening.found.stream, source: opening.makeSource()))
         }
         if prefix == nil, merger.inputs.count > 1 {
@@ -351,7 +399,7 @@ public final class LogQuery: @unchecked Sendable {
             self.bound = bound
             self.filter = filter
             isFollowing = query.isFollowing
-            reader = query.store.reader(of: found.stream)
+            reader = query.store.reader(of: found.stream, group: query.readers)
             properties = query.store.properties(of: found.stream)
             plan = try BlockPlan(reader, clock: properties.clock, since: filter.since, needsAll: isMerged)
         }

@@ -33,6 +33,7 @@ public final class PatternWait: @unchecked Sendable {
     private var scope: StreamScope?
     private var watched: [WatchedStream] = []
     private let turn: ReadTurn?
+    private let readers = ReaderGroup()
 
     /// A stream that is searched.
     private struct WatchedStream {
@@ -138,7 +139,7 @@ public final class PatternWait: @unchecked Sendable {
 
     private func open() throws {
         for found in try scope?.refresh() ?? [] {
-            let reader = store.reader(of: found.stream)
+            let reader = store.reader(of: found.stream, group: readers)
             let properties = store.properties(of: found.stream)
             let isConsole = window?.console == found.stream
             let filter = isConsole ? filter : filter.narrowed(since: window?.since ?? .distantPast, until: nil)

@@ -6,14 +6,16 @@ import LogStore
 /// The end of a result in each of its streams, as one word: `v1:<vm>/<stream>=<offset>.<markers>,…;<vm>/…`.
 ///
 /// Readable for people, opaque for programs. VMs are named by their folders.
-struct QueryCursor: Equatable {
+public struct QueryCursor: Hashable, Sendable {
     var places: [StreamID: Cursor] = [:]
 
     private static let version = "v1:"
 
-    init() {}
+    /// The begin of all streams.
+    public init() {}
 
-    init(_ word: String) throws(QueryError) {
+    /// The cursor `word`. Throws `badCursor` when it is none.
+    public init(_ word: String) throws(QueryError) {
         guard word.hasPrefix(Self.version) else {
             let isNewer = word.first == "v" && word.dropFirst().prefix { $0.isNumber }.count > 0 && word.contains(":")
             throw QueryError(
@@ -54,7 +56,12 @@ struct QueryCursor: Equatable {
         return "'" + String(safe) + (word.unicodeScalars.count > 60 ? "…" : "") + "'"
     }
 
-    var text: String {
+    /// Moves the streams in `moved` to their places there.
+    public mutating func merge(_ moved: QueryCursor) {
+        places.merge(moved.places) { $1 }
+    }
+
+    public var text: String {
         let vms = Dictionary(grouping: places) { $0.key.vm }.sorted { $0.key < $1.key }
         return Self.version
             + vms.map { vm, places in

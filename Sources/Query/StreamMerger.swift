@@ -25,15 +25,19 @@ final class MergeInput {
 struct StreamMerger {
     /// The streams, in the order that decides between equal times.
     private(set) var inputs: [MergeInput]
+    /// The inputs that may have an entry.
+    private var ready: [Int]
     private var current: Int?
     /// The best head among the others, up to which the current input continues without a comparison.
     private var runnerUp: (key: Timestamp, input: Int)?
 
     init(_ inputs: [MergeInput]) {
         self.inputs = inputs
+        ready = Array(inputs.indices)
     }
 
     mutating func add(_ input: MergeInput) {
+        ready.append(inputs.count)
         inputs.append(input)
         current = nil
     }
@@ -48,10 +52,18 @@ struct StreamMerger {
         return try choose()
     }
 
-    /// Asks streams again that had no entry.
+    /// Asks all streams again that had no entry.
     mutating func wake() {
-        for input in inputs {
-            input.isExhausted = false
+        for place in inputs.indices {
+            wake(place)
+        }
+    }
+
+    /// Asks one stream again.
+    mutating func wake(_ input: Int) {
+        if inputs[input].isExhausted {
+            inputs[input].isExhausted = false
+            ready.append(input)
         }
         current = nil
     }
@@ -75,7 +87,7 @@ struct StreamMerger {
         // An input may throw: then the next call chooses again.
         current = nil
         runnerUp = nil
-        for place in inputs.indices {
+        for place in ready {
             guard try head(place) != nil else {
                 continue
             }
@@ -87,6 +99,7 @@ struct StreamMerger {
                 runnerUp = candidate
             }
         }
+        ready.removeAll { inputs[$0].isExhausted }
         current = best?.input
         guard let best, let head = inputs[best.input].head else {
             return nil

@@ -269,6 +269,10 @@ final class StoreHistory {
                 let asks = AskCount()
                 let retention = Retention(store: store) { _ in Quota(bytes: asks.isFirst() ? 16_000 : 1 << 30) }
                 open = (vm, writer, Sealer(store: store, retention: retention, clock: clock))
+                // A call whose failure does not matter may have been the last.
+                guard !files.isDead else {
+                    throw SystemError("dead", code: SystemError.inputOutput)
+                }
                 files.callsUntilDeath = nil
                 break
             } catch {

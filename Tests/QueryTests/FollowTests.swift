@@ -28,7 +28,9 @@ struct FollowTests {
         )
     }
 
+    /// Everything new.
     private func all(_ query: LogQuery) throws -> String {
+        query.note(.anything)
         var out: [UInt8] = []
         while let chunk = try query.next() {
             out += chunk

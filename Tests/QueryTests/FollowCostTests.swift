@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+import Synchronization
+import SystemIO
+import TestTraits
+import Testing
+
+@testable import Query
+
+/// The host's file system, with its reading calls counted, and its open files.
+private final class CountingFileSystem: FileSystem {
+    private let real = LinuxFileSystem()
+    private let calls = Atomic<Int>(0)
+    private let opened = Atomic<Int>(0)
+    private let most = Atomic<Int>(0)
+
+    var callCount: Int { calls.load(ordering: .relaxed) }
+    /// The largest number of files open at one time.
+    var mostOpen: Int { most.load(ordering: .relaxed) }
+
+    private func count() {
+        calls.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    func open(_ path: String, _ mode: OpenMode) throws(SystemError) -> FileID {
+        count()
+        let file = try real.open(path, mode)
+        most.max(opened.wrappingAdd(1, ordering: .relaxed).newValue, ordering: .relaxed)
+        return file
+    }
+
+    func close(_ file: FileID) {
+        count()
+        opened.wrappingSubtract(1, ordering: .relaxed)
+        real.close(file)
+    }
+
+    func read(_ file: FileID, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+        count()
+        return try real.read(file, at: offset, into: buffer)
+    }
+
+    func size(_ file: FileID) throws(SystemError) -> Int {
+        count()
+        return try real.size(file)
+    }
+
+    func names(in directory: String) throws(SystemError) -> [String] {
+        count()
+        return try real.names(in: directory)
+    }
+
+    func status(_ path: String) -> FileStatus? {
+        count()
+        return real.status(path)
+    }
+
+    func write(_ file: FileID, at offset: Int, _ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+        try real.write(file, at: offset, bytes)
+    }
+
+    func truncate(_ file: FileID, to size: Int) throws(SystemError) { try real.truncate(file, to: size) }
+    func synchronize(_ file: FileID) throws(SystemError) { try real.synchronize(file) }
+    func synchronizeAll(_ file: FileID) throws(SystemError) { try real.synchronizeAll(file) }
+    func synchronizeDirectory(_ path: String) throws(SystemError) { try real.synchronizeDirectory(path) }
+    func setModified(_ path: String, _ time: Int64) throws(SystemError) { try real.setModified(path, time) }
+    func tryLock(_ file: FileID) -> Bool { real.tryLock(file) }
+    func isLocked(_ file: FileID) -> Bool { real.isLocked(file) }
+    func allocate(_ file: FileID, _ size: Int) throws(SystemError) { try real.allocate(file, size) }
+    func space(at path: String) -> FileSystemSpace? { real.space(at: path) }
+    func makeDirectory(_ path: String) throws(SystemError) { try real.makeDirectory(path) }
+    func rename(_ path: String, to target: String) throws(SystemError) { try real.rename(path, to: target) }
+    func remove(_ path: String) throws(SystemError) { try real.remove(path) }
+    func removeDirectory(_ path: String) throws(SystemError) { try real.removeDirectory(path) }
+}
+
+@Suite("Cost of following", .blocking)
+struct FollowCostTests {
+    /// The calls of the file system for 100 commits to one stream, of which a follower of `count` VMs learns.
+    private func calls(following count: Int) throws -> (calls: Int, mostOpen: Int, cursor: Int) {
+        let sample = try SampleStore()
+        for number in 0..<count {
+            try sample.add("vm\(number)")
+            try sample.append("hello\n", vm: number)
+        }
+        let files = CountingFileSystem()
+        var selection = Selection()
+        selection.follow = true
+        let query = try LogQuery(
+            store: Store(root: sample.store.root, fileSystem: files),
+            vms: sample.vms.map(\.vm),
+            areAll: true,
+            selection: selection,
+            rendering: Rendering(format: .raw),
+            now: sample.now
+        )
+        while try query.next() != nil {}
+        _ = query.takeMovedCursor()
+        let before = files.callCount
+        var cursor = 0
+        for number in 0..<100 {
+            try sample.append("line \(number)\n", after: 1000)
+            query.note(.streams([sample.id()]))
+            #expect(try query.next() == Array("line \(number)\n".utf8))
+            #expect(try query.next() == nil)
+            cursor = max(cursor, query.takeMovedCursor().utf8.count)
+        }
+        return (files.callCount - before, files.mostOpen, cursor)
+    }
+
+    @Test("a commit costs a follower of 300 VMs the calls that it costs a follower of that VM alone")
+    func speakingOnly() throws {
+        let (alone, among) = try (calls(following: 1), calls(following: 300))
+        // The stream's files are opened again once.
+        #expect(among.calls - alone.calls < 10, "\(among.calls) and \(alone.calls)")
+        #expect(alone.cursor == among.cursor, "what a client needs to resume grows with the number of streams")
+    }
+
+    @Test("the number of files that a follower has open does not grow with the number of streams")
+    func openFiles() throws {
+        let open = try calls(following: 300).mostOpen
+        #expect(open <= 2 * 64 + 8)
+    }
+
+    @Test("a cursor that was sent in parts resumes where the whole one does")
+    func cursorInParts() throws {
+        let sample = try SampleStore()
+        for number in 0..<3 {
+            try sample.add("vm\(number)")
+            try sample.append("hello\n", vm: number)
+        }
+        func query(from cursor: String? = nil) throws -> LogQuery {
+            var selection = Selection()
+            selection.follow = true
+            selection.cursor = cursor
+            return try LogQuery(
+                store: sample.store,
+                vms: sample.vms.map(\.vm),
+                selection: selection,
+                rendering: Rendering(format: .raw),
+                now: sample.now
+            )
+        }
+        let first = try query()
+        var cursor = try QueryCursor(first.cursor)
+        while try first.next() != nil {
+            cursor.merge(try QueryCursor(first.takeMovedCursor()))
+        }
+        #expect(cursor.text == first.cursor)
+        try sample.append("more\n", vm: 1, after: 1000)
+        first.note(.streams([sample.id(vm: 1)]))
+        #expect(try first.next() != nil)
+        cursor.merge(try QueryCursor(first.takeMovedCursor()))
+        #expect(cursor.text == first.cursor)
+        #expect(try query(from: cursor.text).next() == nil)
+    }
+
+    @Test("changes of streams that are not selected, and of unknown ones, are looked for once")
+    func unwanted() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.append("hello\n")
+        let files = CountingFileSystem()
+        var selection = Selection()
+        selection.follow = true
+        selection.streams = [.console0]
+        let query = try LogQuery(
+            store: Store(root: sample.store.root, fileSystem: files),
+            vms: sample.vms.map(\.vm),
+            selection: selection,
+            rendering: Rendering(format: .raw),
+            now: sample.now
+        )
+        while try query.next() != nil {}
+        try sample.append("not selected\n", "kernel")
+        query.note(.streams([sample.id("kernel")]))
+        #expect(try query.next() == nil)
+        let before = files.callCount
+        query.note(.streams([sample.id("kernel")]))
+        #expect(try query.next() == nil)
+        #expect(files.callCount == before)
+    }
+}
