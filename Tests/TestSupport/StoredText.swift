@@ -12,6 +12,9 @@ public struct StoredText {
     public var markers: [(place: Int, detail: RecordDetail)] = []
     /// Ranges without bytes that no marker explains.
     public var missing: [Batch.Missing] = []
+    /// The bytes after the last of those ranges.
+    public var bytesSinceMissing: ArraySlice<UInt8> { bytes[lastMissing...] }
+    private var lastMissing = 0
 
     /// Reads `stream` from `store`; empty when it does not exist yet.
     public init(of stream: StreamID, in store: Store) throws {
@@ -20,6 +23,9 @@ public struct StoredText {
         }
         let follower = Follower(store.reader(of: stream))
         while let batch = try follower.next() {
+            if !batch.missing.isEmpty {
+                lastMissing = bytes.count
+            }
             let blockPlace = bytes.count - Int(batch.start - batch.block.offset)
             bytes.append(contentsOf: batch.block.text[Int(batch.start - batch.block.offset)...])
             for record in batch.block.records[batch.firstRecord...] where !record.detail.isEmpty {
