@@ -21,7 +21,8 @@ public struct LogRequest: Sendable {
     var isResumable = false
 
     static let parameterNames: Set = [
-        "vm", "all", "previous-instance", "stream", "since", "until", "tail", "head", "boot", "severity", "grep",
+        "vm", "all", "previous-instance", "stream", "since", "until", "tail", "head", "boot", "severity", "field",
+        "grep",
         "ignore-case", "limit-bytes", "cursor", "follow", "format", "timestamps", "prefix", "color", "utc",
         "resumable",
     ]
@@ -68,6 +69,11 @@ public struct LogRequest: Sendable {
             }
             selection.severity = severity
         }
+        do {
+            selection.fields = try FieldMatches(target.parameters["field"] ?? [])
+        } catch {
+            throw .badRequest("\(error)")
+        }
         grep = target["grep"]
         ignoreCase = target["ignore-case"].map { _ in target.flag("ignore-case") }
         selection.pattern = try Self.pattern(grep, ignoreCase: ignoreCase, isBounded: true)
@@ -108,6 +114,7 @@ public struct LogRequest: Sendable {
         put("limit-bytes", selection.limitBytes.map { String($0) })
         put("boot", selection.boot.map { String($0) })
         put("severity", selection.severity?.name)
+        parameters["field"] = selection.fields.isEmpty ? nil : selection.fields.words
         put("grep", grep)
         flag("ignore-case", ignoreCase)
         put("cursor", selection.cursor)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
-import TextFormats
+import LogStore
 
 /// Selects lines by time, severity and pattern. Used by one thread.
 final class LineFilter {
@@ -9,8 +9,9 @@ final class LineFilter {
     /// Lines up to this moment, inclusive.
     let until: Timestamp
     /// Finds where the pattern can match, if it has a literal for a fast search.
-    let literal: LiteralSearch?
+    private let literal: LiteralSearch?
     private let severity: Severity?
+    private let fields: FieldMatches
     private let matcher: PatternMatcher?
     /// The turn of the read that the filter is used for.
     private let turn: ReadTurn?
@@ -25,6 +26,7 @@ final class LineFilter {
             since: max(since, self.since),
             until: min(until ?? .distantFuture, self.until),
             severity: severity,
+            fields: fields,
             pattern: matcher,
             turn: turn
         )
@@ -34,19 +36,21 @@ final class LineFilter {
         since: Timestamp? = nil,
         until: Timestamp? = nil,
         severity: Severity? = nil,
+        fields: FieldMatches = FieldMatches(),
         pattern: PatternMatcher? = nil,
         turn: ReadTurn? = nil
     ) {
         self.turn = turn
         self.since = since ?? .distantPast
         self.until = until ?? .distantFuture
+        self.fields = fields
         self.severity = severity
         matcher = pattern
         literal = pattern.flatMap { LiteralSearch($0.pattern) }
     }
 
     /// Whether it filters by the lines' contents.
-    var filtersByText: Bool { severity != nil || matcher != nil }
+    var filtersByText: Bool { severity != nil || matcher != nil || !fields.isEmpty }
     /// Whether it filters by time.
     var filtersByTime: Bool { since > .distantPast || until < .distantFuture }
 
@@ -83,12 +87,21 @@ final class LineFilter {
         range.upperBound >= since && range.lowerBound <= until
     }
 
-    /// Whether a line, without LF and the CRs before it, is selected by its contents.
-    func admits(content: UnsafeRawBufferPointer) -> Bool {
-        if let severity, (Severity(consoleLine: content) ?? .informational) > severity {
+    /// Whether a line is selected by its contents.
+    func admits(_ line: Line) -> Bool {
+        guard filtersByText else {
+            return true
+        }
+        let decoded = DecodedLine(line)
+        if let severity, (decoded.severity ?? .informational) > severity {
             return false
         }
-        return matcher?.matches(content) ?? true
+        return fields.admit(decoded.record) && (matcher.map { decoded.withText($0.matches) } ?? true)
+    }
+
+    /// Finds where the pattern can match in the bytes of a stream; nil when there it may be written in another way.
+    func literal(in encoding: StreamProperties.Encoding) -> LiteralSearch? {
+        encoding == .raw || literal?.isPlainInJSON == true ? literal : nil
     }
 }
 

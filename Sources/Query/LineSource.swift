@@ -3,6 +3,7 @@
 import CLinux
 import LogModel
 import LogStore
+import TextFormats
 
 /// The selected lines and events of one stream, in order. Holds one block, and a line that spans several.
 ///
@@ -16,6 +17,8 @@ final class LineSource {
     private let isResumable: Bool
     /// Nothing at or beyond this position is read.
     private let bound: Cursor?
+    private let properties: StreamProperties
+    private let literal: LiteralSearch?
     private let lineLimit: Int
     private let floor: UInt64
     private let limit: UInt64
@@ -60,6 +63,8 @@ final class LineSource {
         self.isFollowing = isFollowing
         self.isResumable = isResumable
         self.bound = bound
+        self.properties = properties
+        literal = filter.literal(in: properties.encoding)
         lineLimit = properties.encoding == .json ? QueryLimits.structuredLine : QueryLimits.line
         self.floor = floor ?? start.offset
         hasLeapt = isLeap
@@ -326,7 +331,7 @@ final class LineSource {
         if filter.filtersByTime, let wanted = batch.firstPlace(from: at, filter) {
             skip(to: wanted.place, in: batch, windowEnd, isDone: wanted.isOlder)
         }
-        guard let literal = filter.literal, at < windowEnd else {
+        guard let literal, at < windowEnd else {
             return
         }
         let window = UnsafeRawBufferPointer(rebasing: text[at..<windowEnd])
@@ -380,8 +385,15 @@ final class LineSource {
         offer(torn.line, latest: torn.latest)
     }
 
-    private func offer(_ line: Line, latest: Timestamp) {
-        guard filter.admits(line.time), filter.admits(content: line.content) else {
+    private func offer(_ found: Line, latest: Timestamp) {
+        var line = found
+        line.encoding = properties.encoding
+        var latest = latest
+        if properties.clock == .own, let time = StructuredRecord.time(in: line.content) {
+            line.time = time
+            latest = max(latest, time)
+        }
+        guard filter.admits(line.time), filter.admits(line) else {
             if line.time <= filter.until {
                 pass(to: line.end)
             }

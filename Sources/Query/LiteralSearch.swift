@@ -26,6 +26,11 @@ struct LiteralSearch {
         folds = (Self.fold(first), Self.fold(last))
     }
 
+    /// Whether it is written in JSON as it is: without characters that JSON escapes.
+    var isPlainInJSON: Bool {
+        needle.allSatisfy { (0x20..<0x7f).contains($0) && $0 != 0x22 && $0 != 0x5c && $0 != 0x2f }
+    }
+
     /// The longest run of `literal` whose characters have no case variants outside ASCII: k and s also match the Kelvin
     /// sign and the long s.
     private static func longestStableRun(in literal: [UInt8]) -> [UInt8]? {

@@ -12,6 +12,7 @@ struct Line {
     var bytes: UnsafeRawBufferPointer
     /// Whether its first record was found after the index's end in a crash recovery.
     var isRecovered: Bool
+    var encoding = StreamProperties.Encoding.raw
 
     var end: UInt64 { start.offset + UInt64(bytes.count) }
 

@@ -40,6 +40,13 @@ extension LogQuery {
             let outcome = "no line\(within)\(serious) matches '\(VMLookup.quoted(pattern.expression))'"
             return abandoned.map { outcome + ", but " + $0 } ?? outcome
         }
+        if !selection.fields.isEmpty {
+            let wanted = selection.fields.words.map(VMLookup.quoted).joined(separator: " ")
+            let hasRecords = streams.contains { store.properties(of: $0).encoding == .json }
+            return hasRecords
+                ? "no record\(within) has \(wanted)"
+                : "\(who) has no structured streams, whose fields \(wanted) could select; use --grep for console output"
+        }
         if let severity = selection.severity {
             return "no line\(within) is \(severity.name) or worse"
         }

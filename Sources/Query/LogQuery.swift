@@ -60,6 +60,7 @@ public final class LogQuery: @unchecked Sendable {
             since: selection.since,
             until: selection.until,
             severity: selection.severity,
+            fields: selection.fields,
             pattern: matcher,
             turn: turn
         )

@@ -15,6 +15,8 @@ public struct Selection: Sendable {
     public var boot: Int?
     /// Only lines at least this severe. A line without a severity counts as informational.
     public var severity: Severity?
+    /// Only records with these fields.
+    public var fields = FieldMatches()
     /// Only lines that match this.
     public var pattern: Pattern?
     /// The result is cut after this many bytes, possibly in mid-line.
@@ -28,7 +30,7 @@ public struct Selection: Sendable {
     public static let largestTail = 1_000_000
 
     /// Whether lines are selected by their contents, so that there may be none for a long time.
-    public var filtersByText: Bool { pattern != nil || severity != nil }
+    public var filtersByText: Bool { pattern != nil || severity != nil || !fields.isEmpty }
 
     public init() {
         follow = false

@@ -17,8 +17,19 @@ struct Logs: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The VMs: their names, UUIDs, or beginnings of UUIDs.", valueName: "vm"))
-    var vms: [String] = []
+    @Argument(
+        help: ArgumentHelp(
+            """
+            The VMs: their names, UUIDs, or beginnings of UUIDs. FIELD=VALUE: only records with this field; values of \
+            one field are alternatives, different fields are required together.
+            """,
+            valueName: "vm"
+        )
+    )
+    var words: [String] = []
+
+    private var vms: [String] { words.filter { !FieldMatches.isMatch($0) } }
+    private var fields: [String] { words.filter(FieldMatches.isMatch) }
 
     @Flag(name: .shortAndLong, help: "Follow new output.")
     var follow = false
@@ -156,6 +167,7 @@ struct Logs: AsyncParsableCommand {
         put("boot", previous ? "-1" : boot.map { String($0) })
         parameters["stream"] = stream.isEmpty ? nil : stream
         put("severity", severity)
+        parameters["field"] = fields.isEmpty ? nil : fields
         put("grep", grep.first)
         put("ignore-case", ignoreCase.map { $0 ? "1" : "0" })
         put("limit-bytes", limitBytes.map { String($0) })
@@ -210,7 +222,7 @@ struct Logs: AsyncParsableCommand {
         if showCursor {
             Output.error("cursor: \(cursor)", prefix: "-- ")
         }
-        if !matched, !grep.isEmpty || severity != nil {
+        if !matched, !grep.isEmpty || severity != nil || !fields.isEmpty {
             throw ExitCode.nothingMatched
         }
     }

@@ -57,14 +57,14 @@ struct HumanFormat: EntryWriter {
             appendHead(line.time, label, to: &out)
             markerGuard.beginLine()
         }
-        let content = line.content
-        let style = color ? Self.style(Severity(consoleLine: content)) : nil
+        let decoded = DecodedLine(line)
+        let style = color ? Self.style(decoded.severity) : nil
         let start = out.count
         if let style {
             out.append(contentsOf: style)
         }
         let text = out.count
-        escaper.escape(content, into: &out)
+        decoded.withShownText { escaper.escape($0, into: &out) }
         if line.isWhole {
             escaper.finish(into: &out)
         }

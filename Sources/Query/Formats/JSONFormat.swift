@@ -5,30 +5,36 @@ import LogStore
 import TextFormats
 
 /// One JSON object per line, members always in this order: `time`, `vm`, `stream`, `offset`; then for a line `severity`
-/// if it has one, `text`, `bytes_b64` when it is not UTF-8, `partial` when its end is missing, `recovered`; for an
-/// event `event` and its details.
+/// if it has one, `text`, `bytes_b64` when it is not UTF-8, `partial` when its end is missing, `recovered`, and `fields`
+/// with a record's fields as they are stored; for an event `event` and its details.
 struct JSONFormat: EntryWriter {
     private var clock = StampWriter(.utc)
 
     mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
         appendHead(line.time, line.start, label, to: &out)
-        let content = line.content
-        if let severity = Severity(consoleLine: content) {
+        let decoded = DecodedLine(line)
+        if let severity = decoded.severity {
             out.append(contentsOf: #","severity":""#.utf8)
             out.append(contentsOf: severity.name.utf8)
             out.append(UInt8(ascii: "\""))
         }
         out.append(contentsOf: Self.text)
-        if JSONText.append(content, to: &out) {
-            out.append(contentsOf: #","bytes_b64":""#.utf8)
-            Base64.append(content, to: &out)
-            out.append(UInt8(ascii: "\""))
+        decoded.withText { text in
+            if JSONText.append(text, to: &out) {
+                out.append(contentsOf: #","bytes_b64":""#.utf8)
+                Base64.append(text, to: &out)
+                out.append(UInt8(ascii: "\""))
+            }
         }
         if !line.isWhole {
             out.append(contentsOf: #","partial":true"#.utf8)
         }
         if line.isRecovered {
             out.append(contentsOf: #","recovered":true"#.utf8)
+        }
+        if let record = decoded.record {
+            out.append(contentsOf: #","fields":"#.utf8)
+            out.append(contentsOf: record.encoded())
         }
         out.append(contentsOf: Self.end)
     }

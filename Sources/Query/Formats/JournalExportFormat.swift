@@ -11,8 +11,8 @@ import TextFormats
 struct JournalExportFormat: EntryWriter {
     mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
         Self.append("__REALTIME_TIMESTAMP", String(max(0, line.time.microseconds)), to: &out)
-        let content = line.content
-        if let severity = Severity(consoleLine: content) {
+        let decoded = DecodedLine(line)
+        if let severity = decoded.severity {
             Self.append("PRIORITY", String(severity.rawValue), to: &out)
         }
         out.append(contentsOf: label.export)
@@ -20,8 +20,31 @@ struct JournalExportFormat: EntryWriter {
         if !line.isWhole {
             Self.append("GUESTLOG_PARTIAL", "1", to: &out)
         }
-        Self.append("MESSAGE", content, to: &out)
+        decoded.withText { Self.append("MESSAGE", $0, to: &out) }
+        for field in decoded.record?.otherFields.map(\.self) ?? [] {
+            if let name = Self.fieldName(field.name) {
+                for value in field.values {
+                    value.withUnsafeBytes { Self.append(name, $0, to: &out) }
+                }
+            }
+        }
         out.append(Lines.feed)
+    }
+
+    /// A record's field as a journal field: upper case, digits and `_`, at most 64 bytes, not beginning with a digit or
+    /// `_`, which the journal reserves; nil when nothing is left, or it would change what identifies the stream.
+    private static func fieldName(_ name: [UInt8]) -> [UInt8]? {
+        let allowed = name.map { byte -> UInt8 in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"): byte - 0x20
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): byte
+            default: UInt8(ascii: "_")
+            }
+        }
+        let trimmed = allowed.drop { $0 == UInt8(ascii: "_") || (0x30...0x39).contains($0) }.prefix(64)
+        let isReserved =
+            trimmed.isEmpty || trimmed.starts(with: "GUESTLOG_".utf8) || trimmed.elementsEqual("MESSAGE".utf8)
+        return isReserved ? nil : Array(trimmed)
     }
 
     /// The fields that identify the stream.
@@ -52,7 +75,11 @@ struct JournalExportFormat: EntryWriter {
     }
 
     private static func append(_ name: StaticString, _ value: UnsafeRawBufferPointer, to out: inout [UInt8]) {
-        name.withUTF8Buffer { out.append(contentsOf: $0) }
+        append(name.withUTF8Buffer { Array($0) }, value, to: &out)
+    }
+
+    private static func append(_ name: [UInt8], _ value: UnsafeRawBufferPointer, to out: inout [UInt8]) {
+        out.append(contentsOf: name)
         if value.allSatisfy({ $0 == 0x09 || (0x20..<0x7f).contains($0) }) {
             out.append(UInt8(ascii: "="))
         } else {

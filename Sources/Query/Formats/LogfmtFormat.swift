@@ -5,24 +5,29 @@ import LogStore
 import TextFormats
 
 /// `key=value` pairs, always in this order: `time`, `vm`, `stream`, `offset`, `level` if the line has one, `msg`,
-/// `bytes_b64` when it is not UTF-8, `partial`. Values are quoted where necessary, with JSON's escapes.
+/// `bytes_b64` when it is not UTF-8, `partial`; then a record's other fields. Values are quoted where necessary, with JSON's escapes.
 struct LogfmtFormat: EntryWriter {
     private var clock = StampWriter(.utc)
 
     mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
         appendHead(line.time, label, line.start.description, to: &out)
-        let content = line.content
-        if let severity = Severity(consoleLine: content) {
+        let decoded = DecodedLine(line)
+        if let severity = decoded.severity {
             out.append(contentsOf: " level=".utf8)
             out.append(contentsOf: severity.name.utf8)
         }
         out.append(contentsOf: " msg=".utf8)
-        if Self.append(value: content, to: &out) {
-            out.append(contentsOf: " bytes_b64=".utf8)
-            Base64.append(content, to: &out)
+        decoded.withText { text in
+            if Self.append(value: text, to: &out) {
+                out.append(contentsOf: " bytes_b64=".utf8)
+                Base64.append(text, to: &out)
+            }
         }
         if !line.isWhole {
             out.append(contentsOf: " partial=true".utf8)
+        }
+        if let record = decoded.record, record.message != nil {
+            append(record, to: &out)
         }
         out.append(Lines.feed)
     }
@@ -41,6 +46,22 @@ struct LogfmtFormat: EntryWriter {
             out.append(contentsOf: (boot.map { " boot=\($0)" } ?? "").utf8)
         }
         out.append(Lines.feed)
+    }
+
+    private func append(_ record: StructuredRecord, to out: inout [UInt8]) {
+        for field in record.otherFields {
+            for value in field.values {
+                out.append(UInt8(ascii: " "))
+                out.append(contentsOf: Self.key(field.name))
+                out.append(UInt8(ascii: "="))
+                value.withUnsafeBytes { _ = Self.append(value: $0, to: &out) }
+            }
+        }
+    }
+
+    /// A field's name as a key: without characters that end one.
+    private static func key(_ name: [UInt8]) -> [UInt8] {
+        name.map { (0x21..<0x7f).contains($0) && $0 != 0x22 && $0 != 0x3d && $0 != 0x5c ? $0 : UInt8(ascii: "_") }
     }
 
     private mutating func appendHead(_ time: Timestamp, _ label: StreamLabel, _ place: String, to out: inout [UInt8]) {
