@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LogModel
+public import LogModel
 import LogStore
-import TextFormats
+public import TextFormats
 
 /// What a line says, according to its stream's encoding: the one place that knows how each is read.
-struct DecodedLine {
+public struct DecodedLine {
     /// The fields of a structured record; nil for a console's line, and for a record that is not a JSON object.
-    let record: StructuredRecord?
+    public let record: StructuredRecord?
     private let content: UnsafeRawBufferPointer
 
     /// Decodes a line without its end, valid as long as its bytes.
-    init(_ line: Line) {
+    public init(_ line: Line) {
         self.init(line.content, line.encoding)
     }
 
-    init(_ content: UnsafeRawBufferPointer, _ encoding: StreamProperties.Encoding) {
+    private init(_ content: UnsafeRawBufferPointer, _ encoding: StreamProperties.Encoding) {
         self.content = content
         record = encoding == .json ? StructuredRecord(parsing: content) : nil
     }
 
     /// Its severity; nil when it states none.
-    var severity: Severity? {
+    public var severity: Severity? {
         guard let record else {
             return Severity(consoleLine: content)
         }
@@ -30,7 +30,7 @@ struct DecodedLine {
 
     /// Calls `body` with what it says: a console's line as it came, a record's message; all fields of a record without
     /// one.
-    func withText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    public func withText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         guard let record else {
             return body(content)
         }

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LogModel
-import LogStore
+public import LogModel
+public import LogStore
 
 /// A line, or a piece of one. `bytes` is valid until its source is asked for the next entry.
-struct Line {
+public struct Line {
     /// Its beginning: the position, and the number of markers there before it.
-    var start: Cursor
+    public var start: Cursor
     /// The receive time of the record with its first byte.
-    var time: Timestamp
-    var bytes: UnsafeRawBufferPointer
+    public var time: Timestamp
+    public var bytes: UnsafeRawBufferPointer
     /// Whether its first record was found after the index's end in a crash recovery.
-    var isRecovered: Bool
-    var encoding = StreamProperties.Encoding.raw
+    public var isRecovered: Bool
+    public var encoding = StreamProperties.Encoding.raw
 
-    var end: UInt64 { start.offset + UInt64(bytes.count) }
+    public var end: UInt64 { start.offset + UInt64(bytes.count) }
 
     /// Whether it ends with LF; otherwise the rest may follow in the next piece or never.
-    var isWhole: Bool { bytes.last == Lines.feed }
+    public var isWhole: Bool { bytes.last == Lines.feed }
 
     /// The bytes without LF and the CRs before it.
-    var content: UnsafeRawBufferPointer {
+    public var content: UnsafeRawBufferPointer {
         guard isWhole else {
             return bytes
         }
@@ -33,8 +33,8 @@ struct Line {
 }
 
 /// An event between bytes.
-struct StreamEvent: Hashable {
-    enum Kind: Hashable {
+public struct StreamEvent: Hashable, Sendable {
+    public enum Kind: Hashable, Sendable {
         /// Bytes were lost before they could be stored.
         case gap(GapDetail)
         /// Bytes are missing from the store: their number and the reason.
@@ -42,12 +42,12 @@ struct StreamEvent: Hashable {
         case boot(BootDetail)
     }
 
-    var kind: Kind
-    var place: Cursor
+    public var kind: Kind
+    public var place: Cursor
     /// The position just after it.
-    var next: Cursor
+    public var next: Cursor
     /// Its time; for a missing range, the time of what follows it.
-    var time: Timestamp
+    public var time: Timestamp
 
     /// Whether it ends a line: bytes are missing there, or another machine follows.
     var cutsLine: Bool {
@@ -59,11 +59,11 @@ struct StreamEvent: Hashable {
 }
 
 /// An entry of a stream.
-enum LogEntry {
+public enum LogEntry {
     case line(Line)
     case event(StreamEvent)
 
-    var time: Timestamp {
+    public var time: Timestamp {
         switch self {
         case .line(let line): line.time
         case .event(let event): event.time

@@ -6,7 +6,7 @@ import LogStore
 extension LogQuery {
     /// Why the result is empty or incomplete, for people; nil when no explanation is needed.
     public func explanation() -> String? {
-        if hasEnded {
+        if entries.hasEnded {
             let names = vms.map { VMLookup.quoted($0.identity.name) }.joined(separator: ", ")
             return "\(names) \(vms.count == 1 ? "was" : "were") deleted; nothing more follows"
         }
@@ -45,7 +45,7 @@ extension LogQuery {
             let hasRecords = streams.contains { store.properties(of: $0).encoding == .json }
             return hasRecords
                 ? "no record\(within) has \(wanted)"
-                : "\(who) has no structured streams, whose fields \(wanted) could select; use --grep for console output"
+                : "no record\(within) has \(wanted): \(who) has console output only, which --grep searches"
         }
         if let severity = selection.severity {
             return "no line\(within) is \(severity.name) or worse"

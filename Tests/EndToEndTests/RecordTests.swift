@@ -87,5 +87,12 @@ private struct FedStream {
             #expect(streams[index].fault == nil && streams[index].next == perStream, "stream \(index), seed \(seed)")
             #expect(acknowledged[index] == perStream)
         }
+        let configuration = folder.path + "/guestlog.yaml"
+        FileText.write("store: \(folder.path)/store\n", to: configuration)
+        let words = ["logs", "vm", "SEQ=123456", "-o", "raw", "--config", configuration]
+        let logs = ChildProcess([Program.guestlog] + words, name: "logs", in: folder.path)
+        #expect(logs.wait() == 0, "\(logs.standardError)")
+        let (stream, number) = (123_456 % FedRecords.streams, 123_456 / FedRecords.streams)
+        #expect(logs.output == FedRecords.line(stream, number) + [Lines.feed])
     }
 }

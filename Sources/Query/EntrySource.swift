@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LogModel
+public import LogStore
+
+/// A stream that is read.
+public struct EntryStream: Sendable {
+    public var id: StreamID
+    /// Its VM.
+    public var vm: Store.VM
+}
+
+/// The selected entries of some VMs' streams, merged by time: lines, and events between them. Every reader of the
+/// store stands on it. Used from one thread at a time.
+///
+/// It is read until there is nothing now; a follower then waits for changes, passes them to `note`, and reads again.
+/// `cursor` is where to resume.
+public final class EntrySource: @unchecked Sendable {
+    // Sendable because its only users await one another: each call ends before the next begins.
+
+    let store: Store
+    let selection: Selection
+    let isFollowing: Bool
+    let filter: LineFilter
+    let readers = ReaderGroup()
+    let resumed: QueryCursor
+    /// The requested boot, by the VM's folder.
+    private(set) var windows: [String: BootWindow] = [:]
+    private let turn: ReadTurn?
+    private var scope: StreamScope
+    private var merger = StreamMerger([])
+    /// The streams read. More are added at the end when they appear.
+    public private(set) var streams: [EntryStream] = []
+    /// The places of the streams in the merger.
+    private var inputs: [StreamID: Int] = [:]
+    /// What may have changed since the store was last read to its end.
+    private var changes = StoreChanges.nothing
+    /// Streams with changes that are not selected.
+    private var unwanted: Set<StreamID> = []
+    /// The inputs whose cursors have moved since `takeMovedCursor`.
+    private var moved: Set<Int> = []
+
+    /// Whether the store was read to its end and nothing has changed since.
+    public private(set) var isDrained = false
+    /// Whether all followed VMs were deleted before the store was last read to its end.
+    public private(set) var hasEnded = false
+
+    /// The entries of `vms` in `store`; `now` is the time of the request. A follower of all VMs continues with VMs that
+    /// appear later. With `turn`, reading may be interrupted.
+    ///
+    /// Throws `QueryError` when the request is not valid for these VMs, `SystemError` when the store cannot be read.
+    public init(
+        store: Store,
+        vms: [Store.VM],
+        areAll: Bool = false,
+        selection: Selection,
+        now: Timestamp,
+        turn: ReadTurn? = nil
+    ) throws {
+        self.turn = turn
+        self.store = store
+        self.selection = selection
+        // Everything received before a past moment is there.
+        isFollowing = selection.follow && selection.until.map { $0 >= now } ?? true
+        filter = LineFilter(
+            since: selection.since,
+            until: selection.until,
+            severity: selection.severity,
+            fields: selection.fields,
+            pattern: selection.pattern.map(PatternMatcher.init),
+            turn: turn
+        )
+        resumed = try selection.cursor.map { word throws(QueryError) in try QueryCursor(word) } ?? QueryCursor()
+        if let boot = selection.boot {
+            for vm in vms {
+                windows[vm.directory] = try BootWindow(boot, of: vm, in: store)
+            }
+        }
+        // Future output belongs to the latest boot.
+        let isOpen = areAll && isFollowing && (selection.boot ?? 0) == 0
+        scope = StreamScope(store: store, vms: vms, wanted: selection.streams, isOpen: isOpen)
+        let found = try scope.refresh()
+        try Self.check(found, scope, selection, vms)
+        try Self.check(resumed, vms)
+        try open(found, tail: selection.tail)
+    }
+
+    /// The VMs read.
+    public var vms: [Store.VM] { scope.vms }
+
+    /// Whether no more entries can follow, once everything was read.
+    var allEnded: Bool {
+        isDrained && selection.until != nil && !merger.inputs.isEmpty && merger.inputs.allSatisfy(\.source.isFinished)
+    }
+
+    // MARK: - Reading
+
+    /// The next entry and the index of its stream; nil when there is none now. The previous entry counts as processed.
+    /// A line's bytes are valid until the next call.
+    ///
+    /// Throws `ReadTurn.Expired` when the turn is over, and the same entry is next in the next one.
+    public func next() throws -> (entry: LogEntry, stream: Int)? {
+        guard let next = try peek() else {
+            return nil
+        }
+        take(next.stream)
+        return next
+    }
+
+    /// The next entry, which stays next until it is taken.
+    func peek() throws -> (entry: LogEntry, stream: Int)? {
+        if isDrained {
+            guard isFollowing else {
+                return nil
+            }
+            try refresh()
+            isDrained = false
+        }
+        let next = try merger.peek()
+        if let pattern = selection.pattern, pattern.isExhausted {
+            throw QueryError.tooCostly(pattern)
+        }
+        guard let next else {
+            isDrained = true
+            return nil
+        }
+        return (next.entry, next.input)
+    }
+
+    /// Marks the next entry, of that stream, as processed.
+    func take(_ stream: Int) {
+        merger.take(stream)
+        settle(stream)
+    }
+
+    private func settle(_ stream: Int) {
+        merger.inputs[stream].source.settle()
+        moved.insert(stream)
+    }
+
+    /// The incomplete line at the end of the only stream, when everything was read; it counts as processed.
+    func takePartial() -> Line? {
+        guard isFollowing, isDrained, merger.inputs.count == 1, let line = merger.inputs[0].source.takePartial() else {
+            return nil
+        }
+        settle(0)
+        return line
+    }
+
+    // MARK: - Following
+
+    /// Notes what has changed in the store: `next` looks for more only there.
+    public func note(_ new: StoreChanges) {
+        changes = changes.union(new)
+    }
+
+    /// Folders to be observed, named relative to the store's root, that were not returned before.
+    public func takeNewFolders() -> [String] { scope.takeNewFolders() }
+
+    /// Looks for what has come since the store was read to its end.
+    private func refresh() throws {
+        defer { changes = .nothing }
+        if case .streams(let streams) = changes {
+            let unknown = streams.filter { inputs[$0] == nil && !unwanted.contains($0) }
+            guard !unknown.isEmpty else {
+                return streams.compactMap { inputs[$0] }.sorted().forEach { merger.wake($0) }
+            }
+        }
+        hasEnded = scope.hasEnded
+        try open(scope.refresh(), tail: nil)
+        merger.wake()
+        if case .streams(let streams) = changes {
+            unwanted.formUnion(streams.filter { inputs[$0] == nil })
+        } else {
+            unwanted = []
+        }
+    }
+
+    // MARK: - Cursors
+
+    /// Where to resume: after the entries taken.
+    public var cursor: QueryCursor {
+        var cursor = resumed
+        for input in merger.inputs {
+            cursor.places[input.stream] = input.source.cursor
+        }
+        return cursor
+    }
+
+    /// The part of `cursor` that has moved since the last call: merged into an earlier `cursor` it resumes after the
+    /// last entry. Its size does not grow with the number of streams that are read.
+    public func takeMovedCursor() -> QueryCursor {
+        var cursor = QueryCursor()
+        for input in moved {
+            cursor.places[merger.inputs[input].stream] = merger.inputs[input].source.cursor
+        }
+        moved.removeAll()
+        return cursor
+    }
+
+    // MARK: - Streams
+
+    private static func check(
+        _ streams: [StreamScope.Found],
+        _ scope: StreamScope,
+        _ selection: Selection,
+        _ vms: [Store.VM]
+    ) throws {
+        guard let wanted = selection.streams, !selection.follow, streams.isEmpty, !vms.isEmpty else {
+            return
+        }
+        let there = Set(scope.passedOver.map(\.text)).sorted().joined(separator: ", ")
+        let asked = wanted.map(\.text).sorted().joined(separator: " or ")
+        let who = vms.count == 1 ? VMLookup.quoted(vms[0].identity.name) + " has" : "these VMs have"
+        throw QueryError(
+            .noSuchStream,
+            "\(who) no stream \(asked); "
+                + (there.isEmpty ? "nothing of them is stored yet" : "the streams are \(there)")
+        )
+    }
+
+    private static func check(_ cursor: QueryCursor, _ vms: [Store.VM]) throws {
+        let folders = Set(vms.map(\.directory))
+        guard let foreign = cursor.places.keys.first, !cursor.places.keys.contains(where: { folders.contains($0.vm) })
+        else {
+            return
+        }
+        throw QueryError(
+            .badCursor,
+            "the cursor belongs to another VM, in folder \(VMLookup.quoted(foreign.vm)); omit it to start from the beginning"
+        )
+    }
+
+    /// Opens streams that are new, at their last `tail` lines when given.
+    private func open(_ found: [StreamScope.Found], tail: Int?) throws {
+        let isMerged = merger.inputs.count + found.count > 1
+        var openings = try found.map { try StreamOpening($0, isMerged: isMerged, self) }
+        if let tail {
+            try StreamOpening.keepTail(min(tail, Selection.largestTail), of: &openings)
+        }
+        for opening in openings {
+            let id = opening.found.stream
+            let input = MergeInput(stream: id, source: try opening.makeSource())
+            inputs[id] = merger.inputs.count
+            streams.append(EntryStream(id: id, vm: scope.vms[opening.found.vm]))
+            merger.add(input)
+        }
+    }
+}

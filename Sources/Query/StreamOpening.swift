@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+
+/// A stream to be read, with its range and filter.
+struct StreamOpening {
+    let found: StreamScope.Found
+    let reader: StreamReader
+    let properties: StreamProperties
+    let plan: BlockPlan
+    let filter: LineFilter
+    var start: Cursor
+    let bound: Cursor?
+    let isFollowing: Bool
+
+    init(_ found: StreamScope.Found, isMerged: Bool, _ query: EntrySource) throws {
+        self.found = found
+        var filter = query.filter
+        start = query.resumed.places[found.stream] ?? .start
+        var bound: Cursor?
+        if let window = query.windows[found.stream.vm] {
+            if window.console == found.stream {
+                start = max(start, window.place)
+                bound = window.bound
+            } else {
+                filter = filter.narrowed(since: window.since, until: window.until)
+            }
+        }
+        self.bound = bound
+        self.filter = filter
+        isFollowing = query.isFollowing
+        reader = query.store.reader(of: found.stream, group: query.readers)
+        properties = query.store.properties(of: found.stream)
+        plan = try BlockPlan(reader, clock: properties.clock, since: filter.since, needsAll: isMerged)
+    }
+
+    func makeSource() throws -> LineSource {
+        try LineSource(
+            reader,
+            properties,
+            plan: plan,
+            filter: filter,
+            from: start,
+            to: bound,
+            isFollowing: isFollowing
+        )
+    }
+
+    /// Moves the starts so that only the last `count` lines of all streams together are left.
+    static func keepTail(_ count: Int, of openings: inout [StreamOpening]) throws {
+        var tails: [ArraySlice<TailFinder.LineStart>] = []
+        for opening in openings {
+            let finder = TailFinder(
+                reader: opening.reader,
+                properties: opening.properties,
+                plan: opening.plan,
+                filter: opening.filter,
+                start: opening.start,
+                bound: opening.bound
+            )
+            // Stream by stream, so that at most twice `count` are held.
+            tails.append(try finder.last(count + 1)[...])
+            Self.cut(&tails, to: count + 1)
+        }
+        // If that is everything, events before the first line belong to it.
+        guard tails.reduce(0, { $0 + $1.count }) > count || count == 0 else {
+            return
+        }
+        Self.cut(&tails, to: count)
+        for (place, tail) in tails.enumerated() {
+            openings[place].start = try tail.first?.start ?? openings[place].reader.end()
+        }
+    }
+
+    /// Removes the lines that come first in the merged order until only `count` remain.
+    private static func cut(_ tails: inout [ArraySlice<TailFinder.LineStart>], to count: Int) {
+        var excess = tails.reduce(0) { $0 + $1.count } - count
+        while excess > 0 {
+            let input = tails.indices.filter { !tails[$0].isEmpty }
+                .min { (tails[$0].first!.latest, $0) < (tails[$1].first!.latest, $1) }
+            guard let input else {
+                break
+            }
+            tails[input].removeFirst()
+            excess -= 1
+        }
+    }
+}
