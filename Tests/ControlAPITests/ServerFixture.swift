@@ -35,6 +35,7 @@ final class ServerFixture: Sendable {
         let table = ConsoleHub.Options(table: path + "/run/held")
         hub = try ConsoleHub(table, capture: capture, manager: ServiceManager())
         try capture.start()
+        try capture.awaitStore()
         try hub.start()
         let server = ControlServer(
             capture: capture,
