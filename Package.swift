@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
-// The module graph. The targets up to `Query` depend neither on NIO nor on Foundation; only `ControlAPI` and the
+// The module graph. The targets up to `Query` depend neither on NIO nor on Foundation; only `HTTPAPI` and the
 // targets that depend on it do.
 
 let settings: [SwiftSetting] = [
@@ -57,37 +57,36 @@ let package = Package(
 
         target("LogModel"),
         target("TextFormats", dependencies: ["LogModel"]),
-        target("Platforms", dependencies: ["LogModel"]),
         target("SystemIO", dependencies: ["CLinux"]),
-        target("LibvirtRPC", dependencies: ["LogModel", "SystemIO"]),
+        target("Libvirt", dependencies: ["LogModel", "SystemIO"]),
         target("RotatingFile", dependencies: ["CLinux", "LogModel", "SystemIO"]),
         target("LogStore", dependencies: ["CLinux", "CZstd", "LogModel", "SystemIO"]),
         target("Capture", dependencies: ["CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore"]),
         target("ConsoleHub", dependencies: ["CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture"]),
         target(
             "VirtLogManager",
-            dependencies: ["CLinux", "LogModel", "SystemIO", "LibvirtRPC", "RotatingFile", "LogStore", "Capture"]
+            dependencies: ["CLinux", "LogModel", "SystemIO", "Libvirt", "RotatingFile", "LogStore", "Capture"]
         ),
         target("Query", dependencies: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
         target(
-            "ControlAPI",
+            "HTTPAPI",
             dependencies: [
                 "CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub", "Query",
-                "TextFormats", "Platforms", .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "Libvirt", .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + nio
         ),
         target(
             "GuestlogService",
             dependencies: [
                 "CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub", "VirtLogManager",
-                "Query", "ControlAPI", "LibvirtRPC", "Platforms",
+                "Query", "HTTPAPI", "Libvirt",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
         .executableTarget(
             name: "guestlog",
             dependencies: [
-                "LogModel", "SystemIO", "LogStore", "Query", "TextFormats", "Platforms", "ControlAPI",
+                "LogModel", "SystemIO", "LogStore", "Query", "TextFormats", "Libvirt", "HTTPAPI",
                 "GuestlogService",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -122,12 +121,11 @@ let package = Package(
             of: "Capture",
             dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "ConsoleHub", "CrashDaemon"]
         ),
-        tests(of: "Platforms"),
         tests(of: "LogModel", dependencies: ["TestSupport"]),
         tests(of: "SystemIO", dependencies: ["CLinux", "TestSupport"]),
         tests(of: "RotatingFile", dependencies: ["TestSupport", "SystemIO"]),
         tests(
-            of: "ControlAPI",
+            of: "HTTPAPI",
             dependencies: [
                 "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "Query", "SystemIO",
                 "CLinux",
@@ -142,7 +140,7 @@ let package = Package(
             of: "GuestlogService",
             dependencies: [
                 "CLinux", "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO",
-                "Platforms",
+                "Libvirt",
             ]
         ),
         tests(
@@ -152,17 +150,17 @@ let package = Package(
         tests(
             of: "VirtLogManager",
             dependencies: [
-                "CLinux", "TestSupport", "LibvirtRPC", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile",
+                "CLinux", "TestSupport", "Libvirt", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile",
             ]
         ),
-        tests(of: "LibvirtRPC", dependencies: ["TestSupport", "SystemIO"]),
+        tests(of: "Libvirt", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
         tests(of: "TextFormats", dependencies: ["TestSupport", "LogModel"]),
         tests(of: "Query", dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "TextFormats"]),
         tests(of: "LogStore", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "LibvirtRPC", "Platforms",
+                "TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "Libvirt",
                 "GuestlogService", "guestlog", "RecordFeeder",
             ],
             exclude: ["Clients"],

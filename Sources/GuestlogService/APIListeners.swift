@@ -2,7 +2,7 @@
 
 import Capture
 import CLinux
-import ControlAPI
+import HTTPAPI
 import Glibc
 import SystemIO
 
@@ -15,7 +15,7 @@ final class APIListeners {
     private let diagnostics: Diagnostics
     private let problems: Problems
     private var network: TCPListener?
-    private weak var server: ControlServer?
+    private weak var server: APIServer?
     /// The listening sockets, by the names under which they are passed on.
     private var sockets: [String: Int32] = [:]
 
@@ -44,7 +44,7 @@ final class APIListeners {
     }
 
     /// Opens the listeners and has `server` serve them.
-    func open(_ server: ControlServer) throws {
+    func open(_ server: APIServer) throws {
         self.server = server
         if sockets[Self.localName] == nil {
             sockets[Self.localName] = try UnixSocket.listen(at: configuration.socket).release()
@@ -60,7 +60,7 @@ final class APIListeners {
         }
     }
 
-    private func openNetwork(_ settings: TCPListenerSettings, _ server: ControlServer) {
+    private func openNetwork(_ settings: TCPListenerSettings, _ server: APIServer) {
         do {
             let listener = try settings.listener()
             warnOfKey(listener)
@@ -93,7 +93,7 @@ final class APIListeners {
         }
     }
 
-    private func serve(_ name: String, _ listener: Listener, _ server: ControlServer) throws(SystemError) {
+    private func serve(_ name: String, _ listener: Listener, _ server: APIServer) throws(SystemError) {
         guard let socket = sockets[name] else {
             return
         }

@@ -3,11 +3,11 @@
 import Capture
 import CLinux
 import ConsoleHub
-import ControlAPI
+import HTTPAPI
 import Glibc
 import LogModel
 import LogStore
-import Platforms
+import Libvirt
 import Synchronization
 import SystemIO
 
@@ -27,7 +27,7 @@ public final class Daemon {
     private let domainWatch: DomainWatch
     private let signals: SignalQueue
     private let heartbeat: Heartbeat
-    private var server: ControlServer?
+    private var server: APIServer?
     /// The program's path at the start: an upgrade renames another file over it, which replaces this image.
     private let program: String
 
@@ -110,7 +110,7 @@ public final class Daemon {
             shard.loop.perform { keeper.acquireLease() }
         }
         try awaitStore()
-        let server = ControlServer(
+        let server = APIServer(
             capture: capture,
             hub: hub,
             tokens: TokenRegister(in: capture.store),

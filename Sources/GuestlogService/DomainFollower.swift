@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConsoleHub
-import LibvirtRPC
-import Platforms
+import Libvirt
 import SystemIO
 
 /// The body of a `DomainWatch`'s thread: connects to libvirt, follows the changes of its domains, and reconnects.

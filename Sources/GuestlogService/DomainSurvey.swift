@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LibvirtRPC
-import Platforms
+import Libvirt
 import SystemIO
 
 /// The domains of one libvirt connection. Each scan queries their list only; a domain's XML is read again when its name

@@ -3,7 +3,7 @@
 import Capture
 import ConsoleHub
 import LogModel
-import Platforms
+import Libvirt
 import Synchronization
 import SystemIO
 

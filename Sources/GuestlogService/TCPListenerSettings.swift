@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ControlAPI
+import HTTPAPI
 import SystemIO
 
 /// The settings of the API's TCP listener: the section `api` of the configuration.

@@ -30,7 +30,7 @@
 // A block's life: `StreamWriter` appends to an active pair; at 256 KiB the pair is closed; `StreamSealer` compresses it
 // into the growing segment; after a sync the pair is removed; `Retention` removes the oldest segments, after
 // `BootHeads` has copied out the heads of the boots in them. `StreamReader` finds any position in whichever file has
-// it, `Follower` is a reader with a cursor, `PairRepair` and `StreamRecovery` repair a stream after a crash.
+// it, `CommitNotifier` says which stream has more, `PairRepair` and `StreamRecovery` repair a stream after a crash.
 //
 // Damage is confined to one stream: a file that cannot be read, or has another file in its place, is a gap for readers
 // (`StreamFiles`, `LostEnd`), is set aside by the writer (`StreamRecovery`), and is reported by `StoreCheck`.

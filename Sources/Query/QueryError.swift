@@ -4,7 +4,7 @@
 public struct QueryError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of error, for programs.
     public struct Code: Hashable, Sendable {
-        private enum Kind { case noSuchVM, ambiguousVM, noSuchStream, noSuchBoot, badCursor, tooCostly }
+        private enum Kind { case noSuchVM, ambiguousVM, noSuchStream, noSuchBoot, badCursor, badRequest, tooCostly }
         private let kind: Kind
 
         public static let noSuchVM = Code(kind: .noSuchVM)
@@ -15,6 +15,8 @@ public struct QueryError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let noSuchBoot = Code(kind: .noSuchBoot)
         /// The cursor is malformed, or belongs to another VM.
         public static let badCursor = Code(kind: .badCursor)
+        /// A value of the request is malformed.
+        public static let badRequest = Code(kind: .badRequest)
         /// The pattern takes too long.
         public static let tooCostly = Code(kind: .tooCostly)
     }

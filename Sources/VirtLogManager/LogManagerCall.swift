@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Capture
-import LibvirtRPC
+import Libvirt
 import SystemIO
 
 /// The VM of a log, according to libvirtd.

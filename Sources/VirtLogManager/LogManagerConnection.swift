@@ -2,7 +2,7 @@
 
 import CLinux
 import Glibc
-import LibvirtRPC
+import Libvirt
 import SystemIO
 
 /// One client of the log manager: handles one call at a time, and sends its result before the next.

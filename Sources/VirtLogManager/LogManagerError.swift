@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LibvirtRPC
+import Libvirt
 import SystemIO
 
 /// An error result in libvirt's form (virnetprotocol.x, `virNetMessageError`; the codes are those of `virErrorNumber`

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import ControlAPI
+import HTTPAPI
 import Glibc
 import SystemIO
 
@@ -66,7 +66,7 @@ struct Console: AsyncParsableCommand {
     }
 
     /// Stays on the console until the input ends; rejoins whenever the daemon went away.
-    private func stay(on client: ControlClient, isInteractive: Bool) async throws {
+    private func stay(on client: APIClient, isInteractive: Bool) async throws {
         let target = target(isInteractive: isInteractive)
         let input = ConsoleInput(isTerminal: isInteractive, isDropped: watch)
         var reconnection = Reconnection()
@@ -89,7 +89,7 @@ struct Console: AsyncParsableCommand {
                 guard isInteractive || watch else {
                     throw APIError(503, "\(words) before all input was passed on")
                 }
-            } catch let error as ControlClient.Unreachable {
+            } catch let error as APIClient.Unreachable {
                 guard !isFirst || input.isJoined else {
                     throw error
                 }
@@ -111,7 +111,7 @@ struct Console: AsyncParsableCommand {
                 Output.error(words + (isInteractive ? "\r" : ""), prefix: isInteractive ? "\r\n-- " : "-- ")
             }
             guard await reconnection.wait() else {
-                throw ControlClient.Unreachable(socket: client.socket, reason: "no reconnection within a minute")
+                throw APIClient.Unreachable(socket: client.socket, reason: "no reconnection within a minute")
             }
             if input.hasEnded {
                 return

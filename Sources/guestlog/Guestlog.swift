@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import ControlAPI
+import HTTPAPI
 import Glibc
 import GuestlogService
 import LogStore
-import Platforms
+import Libvirt
 import Query
 import SystemIO
 
@@ -88,7 +88,7 @@ struct Guestlog: AsyncParsableCommand {
             _exit(code.rawValue)
         case let error as Output.Closed:
             _exit(error.code)
-        case is ControlClient.Unreachable, is SystemError, is VirtlogdTakeOver.Refused,
+        case is APIClient.Unreachable, is SystemError, is VirtlogdTakeOver.Refused,
             is ForegroundRun.Busy, is PathOptions.Unreadable:
             Output.error("\(error)")
             _exit(ExitCode.outOfReach.rawValue)

@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import Glibc
-import Platforms
+import Libvirt
 import SystemIO
 
 /// Edits the `<log>` of the serial console in a domain's XML.

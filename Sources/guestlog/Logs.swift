@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import ControlAPI
+import HTTPAPI
 import Glibc
 import LogModel
 import LogStore
@@ -156,33 +156,36 @@ struct Logs: AsyncParsableCommand {
     }
 
     private func request() throws -> LogRequest {
-        var parameters: [String: [String]] = [:]
-        func put(_ name: String, _ value: String?) {
-            parameters[name] = value.map { [$0] }
-        }
-        put("since", since)
-        put("until", until)
-        put("tail", tail == "all" || tail?.hasPrefix("-") == true ? nil : tail)
-        put("head", head.map { String($0) })
-        put("boot", previous ? "-1" : boot.map { String($0) })
-        parameters["stream"] = stream.isEmpty ? nil : stream
-        put("severity", severity)
-        parameters["field"] = fields.isEmpty ? nil : fields
-        put("grep", grep.first)
-        put("ignore-case", ignoreCase.map { $0 ? "1" : "0" })
-        put("limit-bytes", limitBytes.map { String($0) })
-        put("format", output)
-        put("cursor", cursor)
-        var request = try LogRequest(RequestTarget([], parameters), now: presentMoment())
+        var request = LogRequest()
         request.vms = vms
         request.all = all
         request.previousInstance = previousInstance
-        request.selection.follow = follow
+        request.selection = try selection()
+        request.rendering.format = try RequestWords.format(output)
         request.rendering.timestamps = timestamps
         request.rendering.prefix = prefix
         request.rendering.utc = times.utc
         request.rendering.color = color == .always || (color == .auto && Output.wantsColor)
         return request
+    }
+
+    private func selection() throws -> Selection {
+        let now = presentMoment()
+        let lines = tail == "all" || tail?.hasPrefix("-") == true ? nil : tail
+        var selection = Selection()
+        selection.streams = stream.isEmpty ? nil : Set(try stream.map(RequestWords.stream))
+        selection.since = try since.map { try RequestWords.time("--since", $0, now: now) }
+        selection.until = try until.map { try RequestWords.time("--until", $0, now: now) }
+        selection.tail = try lines.map { try RequestWords.tail("--tail", $0) }
+        selection.head = head
+        selection.limitBytes = try limitBytes.map { try RequestWords.count("--limit-bytes", String($0)) }
+        selection.boot = previous ? -1 : boot
+        selection.severity = try severity.map(RequestWords.severity)
+        selection.fields = try RequestWords.fields(fields)
+        selection.pattern = try grep.first.map { try RequestWords.pattern($0, ignoreCase: ignoreCase, isBounded: true) }
+        selection.cursor = cursor
+        selection.follow = follow
+        return selection
     }
 
     // MARK: - From the local store
@@ -195,9 +198,9 @@ struct Logs: AsyncParsableCommand {
 
     // MARK: - From the daemon
 
-    private func ask(_ client: ControlClient, _ request: LogRequest) async throws {
-        let target = RequestTarget(["v1", "logs"], request.parameters)
-        let trailers: ControlClient.Trailers
+    private func ask(_ client: APIClient, _ request: LogRequest) async throws {
+        let target = LogParameters(request).target
+        let trailers: APIClient.Trailers
         if follow, head == nil, limitBytes == nil {
             var endsLine = true
             trailers = try await client.follow(target, onLost: Output.logReconnecting) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import ControlAPI
+import HTTPAPI
 import Glibc
 import GuestlogService
 import LogModel
@@ -43,8 +43,8 @@ struct PathOptions: ParsableArguments {
     }
 
     /// A client of the daemon.
-    func client() throws -> ControlClient {
-        ControlClient(socket: try configuration().socket)
+    func client() throws -> APIClient {
+        APIClient(socket: try configuration().socket)
     }
 
     /// Where a command reads the log.
@@ -52,13 +52,13 @@ struct PathOptions: ParsableArguments {
         /// The store, when this process may read it.
         var store: Store?
         /// The daemon, when it keeps this store, or when nothing else can answer.
-        var daemon: ControlClient?
+        var daemon: APIClient?
 
         /// The daemon, which is set where the store is not.
-        var client: ControlClient {
+        var client: APIClient {
             get throws {
                 guard let daemon else {
-                    throw ControlClient.Unreachable(socket: "", reason: "none was named")
+                    throw APIClient.Unreachable(socket: "", reason: "none was named")
                 }
                 return daemon
             }
@@ -72,7 +72,7 @@ struct PathOptions: ParsableArguments {
     /// --socket alone the daemon answers.
     func source() async throws -> Source {
         let configuration = try configuration()
-        let daemon = ControlClient(socket: configuration.socket)
+        let daemon = APIClient(socket: configuration.socket)
         if socket != nil, store == nil {
             return Source(daemon: daemon)
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import ControlAPI
+import HTTPAPI
 
 struct Remove: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import ControlAPI
+import HTTPAPI
 import LogModel
 import LogStore
 import Query
@@ -71,7 +71,7 @@ struct Wait: AsyncParsableCommand {
     }
 
     /// Asks the daemon, and repeats that when the connection was lost.
-    private func ask(_ client: ControlClient, since: Timestamp?, within limit: Int64?) async throws -> String? {
+    private func ask(_ client: APIClient, since: Timestamp?, within limit: Int64?) async throws -> String? {
         let start = presentMoment()
         return try await client.persist(onLost: Output.logReconnecting) { _ in
             var parameters = ["pattern": [pattern]]

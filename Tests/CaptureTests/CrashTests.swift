@@ -76,7 +76,7 @@ private struct SeenLog {
         guard store.vm(in: "vm") != nil, try !store.streams(of: "vm").isEmpty else {
             return
         }
-        let follower = Follower(store.reader(of: stream), from: cursor)
+        let follower = StreamBatches(store.reader(of: stream), from: cursor)
         while let batch = try follower.next() {
             #expect(batch.missing.isEmpty, "bytes \(batch.missing) are gone")
             bytes.append(contentsOf: batch.block.text[Int(batch.start - batch.block.offset)...])

@@ -131,7 +131,7 @@ import Testing
         try own.awaitStore()
         own.stop()
         var seen: [String] = []
-        let follower = Follower(Store(root: folder.path + "/a").reader(of: StreamID(vm: "web", stream: .console0)))
+        let follower = StreamBatches(Store(root: folder.path + "/a").reader(of: StreamID(vm: "web", stream: .console0)))
         while let batch = try follower.next() {
             for record in batch.block.records[batch.firstRecord...] {
                 let detail = RecordDetail(decoding: record.detail)

@@ -2,8 +2,7 @@
 
 import Glibc
 import GuestlogService
-import LibvirtRPC
-import Platforms
+import Libvirt
 import Synchronization
 import SystemIO
 import TestSupport

@@ -26,7 +26,7 @@ private struct FedStream {
         guard fault == nil, store.vm(in: id.vm) != nil, try store.streams(of: id.vm).contains(id) else {
             return
         }
-        let follower = Follower(store.reader(of: id), from: cursor)
+        let follower = StreamBatches(store.reader(of: id), from: cursor)
         while let batch = try follower.next() {
             if !batch.missing.isEmpty {
                 fault = "bytes \(batch.missing) are gone"

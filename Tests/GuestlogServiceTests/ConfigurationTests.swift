@@ -2,7 +2,7 @@
 
 import Capture
 import ConsoleHub
-import ControlAPI
+import HTTPAPI
 import Glibc
 import LogModel
 import LogStore

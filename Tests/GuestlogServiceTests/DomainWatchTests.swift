@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import GuestlogService
-import Platforms
+import Libvirt
 import Synchronization
 import SystemIO
 import TestSupport

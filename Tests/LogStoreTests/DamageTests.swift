@@ -78,7 +78,7 @@ import Testing
     }
 
     private func check(_ fixture: StoreFixture, _ text: [UInt8], _ what: String) throws {
-        let follower = Follower(fixture.reader)
+        let follower = StreamBatches(fixture.reader)
         for _ in 0..<1000 {
             guard let batch = try follower.next() else {
                 _ = try fixture.reader.summaries()

@@ -107,7 +107,7 @@ import Testing
         let tight = Retention(store: fixture.store) { _ in Quota(bytes: usage - 1) }
         let freed = try tight.enforceAll(now: fixture.clock.time)
         #expect(freed.files == 1)
-        #expect(try Reading(Follower(StreamReader(path: small.path))).bytes == text)
+        #expect(try Reading(StreamBatches(StreamReader(path: small.path))).bytes == text)
         #expect(try fixture.read().missing.first?.reason == .retention)
     }
 

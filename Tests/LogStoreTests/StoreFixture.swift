@@ -4,6 +4,7 @@ import LogModel
 import Synchronization
 import SystemIO
 import Testing
+import TestSupport
 
 @testable import LogStore
 
@@ -96,7 +97,7 @@ final class StoreFixture {
     }
 
     func read(from cursor: Cursor = .start) throws -> Reading {
-        try Reading(Follower(reader, from: cursor))
+        try Reading(StreamBatches(reader, from: cursor))
     }
 
     func names() throws -> [String] { try store.fileSystem.names(in: writer.path).sorted() }
@@ -118,7 +119,7 @@ struct Reading {
     /// The positions of `bytes`, as ranges.
     var runs: [Range<UInt64>] = []
 
-    init(_ follower: Follower, limit: Int = 100_000) throws {
+    init(_ follower: StreamBatches, limit: Int = 100_000) throws {
         cursors.append(follower.cursor)
         for _ in 0..<limit {
             guard let batch = try follower.next() else {

@@ -35,7 +35,7 @@ final class StoreHistory {
     private var mayBeClean = false
 
     private var open: (vm: VMStore, writer: StreamWriter, sealer: Sealer)?
-    private var follower: Follower
+    private var follower: StreamBatches
     private var cursors: [Cursor] = [.start]
     private var nextMarker: UInt64 = 1
     /// Markers of failed appends; a crash decides whether they are committed.
@@ -52,7 +52,7 @@ final class StoreHistory {
         random = SeededGenerator(seed: seed &+ 0x5eed)
         store = Store(root: "/store", fileSystem: files)
         properties = StreamProperties(isReplayable: seed % 4 == 0)
-        follower = Follower(store.reader(of: Self.stream))
+        follower = StreamBatches(store.reader(of: Self.stream))
     }
 
     private func chance(_ part: Int, in whole: Int) -> Bool { Int.random(in: 0..<whole, using: &random) < part }
@@ -353,18 +353,19 @@ final class StoreHistory {
         }
         model.adopt(found, next: next)
         highest = max(highest, next)
-        follower = Follower(store.reader(of: Self.stream), from: follower.cursor)
+        follower = StreamBatches(store.reader(of: Self.stream), from: follower.cursor)
     }
 
     // MARK: - Reading
 
     private func read(from cursor: Cursor) throws -> (entries: [StoreModel.Entry], holes: [Batch.Missing], end: Cursor)
     {
-        try read(Follower(store.reader(of: Self.stream), from: cursor))
+        try read(StreamBatches(store.reader(of: Self.stream), from: cursor))
     }
 
-    private func read(_ follower: Follower) throws -> (entries: [StoreModel.Entry], holes: [Batch.Missing], end: Cursor)
-    {
+    private func read(_ follower: StreamBatches) throws -> (
+        entries: [StoreModel.Entry], holes: [Batch.Missing], end: Cursor
+    ) {
         // The reader is another process: it neither dies with the writer nor has its failures.
         let death = files.callsUntilDeath
         files.callsUntilDeath = nil

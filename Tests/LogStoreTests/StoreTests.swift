@@ -126,7 +126,7 @@ import Testing
     @Test("a follower gets everything once, across roll, seal and unlink")
     func followsThrough() throws {
         let fixture = try StoreFixture(root: folder.path)
-        let follower = Follower(fixture.reader)
+        let follower = StreamBatches(fixture.reader)
         let text = consoleText(1_500_000)
         var got = try Reading(follower)
         for (number, start) in stride(from: 0, to: text.count, by: 9973).enumerated() {
@@ -144,7 +144,7 @@ import Testing
     @Test("a follower in the middle of a batch does not get a marker twice when another follows")
     func markersOneByOne() throws {
         let fixture = try StoreFixture(root: folder.path)
-        let follower = Follower(fixture.reader)
+        let follower = StreamBatches(fixture.reader)
         try fixture.append("a\n")
         var got = try Reading(follower)
         for _ in 0..<4 {
@@ -161,11 +161,11 @@ import Testing
         let fixture = try StoreFixture(root: folder.path)
         var cursors: [Cursor: Int] = [:]
         var log: [String] = []
-        let follower = Follower(fixture.reader)
+        let follower = StreamBatches(fixture.reader)
         /// The stream as a list: each byte, and each marker by its number.
         func entries(from cursor: Cursor) throws -> [String] {
             var out: [String] = []
-            let reading = try Reading(Follower(fixture.reader, from: cursor))
+            let reading = try Reading(StreamBatches(fixture.reader, from: cursor))
             var position = cursor.offset
             for record in reading.records {
                 if record.isMarker {

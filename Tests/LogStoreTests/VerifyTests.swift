@@ -52,7 +52,7 @@ import Testing
             properties = store.properties(of: VerifyTests.stream)
             guard try store.vms().contains(where: { $0.directory == "web" }) else { return }
             let reader = store.reader(of: VerifyTests.stream)
-            let follower = Follower(reader)
+            let follower = StreamBatches(reader)
             let reading = try Reading(follower)
             (text, runs, markers, missing) = (reading.bytes, reading.runs, reading.markers, reading.missing)
             lostEnd = reader.lostEnd(after: follower.cursor).map(\.bytes)
@@ -163,7 +163,7 @@ import Testing
         let vm = try opening.get()
         let writer = try vm.open(.console0, now: clock.time)
         try Array("after\n".utf8).withUnsafeBytes { try writer.append($0, time: clock.time) }
-        let reading = try Reading(Follower(store.reader(of: Self.stream)))
+        let reading = try Reading(StreamBatches(store.reader(of: Self.stream)))
         #expect(reading.text.hasSuffix("after\n"), "\(what)")
         #expect(try store.vms().first { $0.directory == "web" }?.factsProblem == nil, "\(what)")
     }
@@ -191,16 +191,16 @@ import Testing
     func lastPairGone() throws {
         let files = try Self.everyKind(isClosed: true)
         let store = Store(root: "/store", fileSystem: files)
-        let end = try #require(Reading(Follower(store.reader(of: Self.stream))).runs.last).upperBound
+        let end = try #require(Reading(StreamBatches(store.reader(of: Self.stream))).runs.last).upperBound
         for path in files.files where path.hasSuffix(".log") || path.hasSuffix(".idx") { files[path] = nil }
         let found = try Self.damages(store)
         #expect(found.compactMap(\.lost?.upperBound) == [end])
-        let follower = Follower(store.reader(of: Self.stream))
+        let follower = StreamBatches(store.reader(of: Self.stream))
         _ = try Reading(follower)
         #expect(store.reader(of: Self.stream).lostEnd(after: follower.cursor)?.bytes == end - follower.cursor.offset)
         let vm = try VMStore(store: store, name: "web", hostBoot: "boot-1", now: .distantPast)
         #expect(try vm.open(.console0, now: .distantPast).nextOffset == StoreLimits.restartStride)
-        let gap = try #require(Reading(Follower(store.reader(of: Self.stream))).gaps.last)
+        let gap = try #require(Reading(StreamBatches(store.reader(of: Self.stream))).gaps.last)
         #expect(gap.reason == .corruption && gap.bytes == end - follower.cursor.offset)
     }
 
@@ -233,7 +233,7 @@ import Testing
         let found = try Self.damages(store)
         #expect(found.contains { "/store/" + $0.path == path && $0.problem.contains("Input/output error") })
         let reader = store.reader(of: Self.stream)
-        _ = try Reading(Follower(reader))
+        _ = try Reading(StreamBatches(reader))
         #expect(reader.unreadableFiles.map(\.subject) == [path])
         _ = try reader.end()
     }

@@ -2,6 +2,7 @@
 
 import LogModel
 import LogStore
+import TestSupport
 import TextFormats
 
 @testable import Query
@@ -48,7 +49,7 @@ struct BruteForce {
     /// The contents of a stream.
     static func atoms(_ reader: StreamReader) throws -> [Atom] {
         var atoms: [Atom] = []
-        let follower = Follower(reader)
+        let follower = StreamBatches(reader)
         var place = Cursor.start
         while let batch = try follower.next() {
             if batch.start != place.offset {

@@ -27,7 +27,12 @@ enum RecordFeeder {
         let acknowledged = try AcknowledgedCounts(folder + "/acknowledged")
         let threads = try (0..<FedRecords.streams).map { stream in
             try WorkerThread(name: "source-\(stream)") {
-                try! feed(stream, upTo: count, into: capture, pause, acknowledged)
+                do {
+                    try feed(stream, upTo: count, into: capture, pause, acknowledged)
+                } catch {
+                    fputs("stream \(stream): \(error)\n", stderr)
+                    exit(1)
+                }
             }
         }
         threads.forEach { $0.join() }

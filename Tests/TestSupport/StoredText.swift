@@ -21,7 +21,7 @@ public struct StoredText {
         guard store.vm(in: stream.vm) != nil, try store.streams(of: stream.vm).contains(stream) else {
             return
         }
-        let follower = Follower(store.reader(of: stream))
+        let follower = StreamBatches(store.reader(of: stream))
         while let batch = try follower.next() {
             if !batch.missing.isEmpty {
                 lastMissing = bytes.count

@@ -2,7 +2,7 @@
 
 import CLinux
 import Glibc
-import LibvirtRPC
+import Libvirt
 import LogModel
 import LogStore
 import RotatingFile

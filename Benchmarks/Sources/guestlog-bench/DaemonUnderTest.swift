@@ -91,9 +91,11 @@ final class DaemonUnderTest {
         let store = Store(root: store)
         for vm in try store.vms() {
             for stream in try store.streams(of: vm.directory) {
-                let follower = Follower(store.reader(of: stream))
-                while let batch = try follower.next() {
+                let reader = store.reader(of: stream)
+                var cursor = Cursor.start
+                while let batch = try reader.batch(at: cursor) {
                     stored += Int(batch.block.end - batch.start)
+                    cursor = batch.next
                 }
             }
         }

@@ -33,7 +33,8 @@ struct Row {
 
     /// All rows, in the table's order.
     static var all: [Row] {
-        Ingest.rows + Sockets.rows + Idle.rows + Console.rows + Since.rows + Grep.rows + Recovery.rows + DiskUse.rows
+        Ingest.rows + Sockets.rows + Idle.rows + Console.rows + Since.rows + Follow.rows + Grep.rows + Recovery.rows
+            + DiskUse.rows
             + StartUp.rows
     }
 

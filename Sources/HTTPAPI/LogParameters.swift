@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import Query
+
+/// A request for log text as the parameters of `/v1/logs`.
+public struct LogParameters: Sendable {
+    public var request: LogRequest
+    /// Whether the body has a cursor for each piece (`ResumableAnswer`).
+    var isResumable = false
+
+    static let names: Set = [
+        "vm", "all", "previous-instance", "stream", "since", "until", "tail", "head", "boot", "severity", "field",
+        "grep",
+        "ignore-case", "limit-bytes", "cursor", "follow", "format", "timestamps", "prefix", "color", "utc",
+        "resumable",
+    ]
+
+    public init(_ request: LogRequest) {
+        self.request = request
+    }
+
+    /// The request in `target`'s parameters. Throws `APIError` for unknown parameters, `QueryError` for wrong values.
+    init(_ target: RequestTarget, now: Timestamp) throws {
+        if let unknown = target.parameters.keys.sorted().first(where: { !Self.names.contains($0) }) {
+            throw APIError.badRequest("unknown parameter of logs: \(unknown)")
+        }
+        func value<Value>(_ name: String, _ parse: (String, String) throws -> Value) throws -> Value? {
+            try target[name].map { try parse(name, $0) }
+        }
+        request = LogRequest()
+        request.vms = try Self.distinct(target.parameters["vm"] ?? [])
+        request.all = target.flag("all")
+        request.previousInstance = target.flag("previous-instance")
+        var selection = Selection()
+        selection.streams = try target.parameters["stream"].map { Set(try $0.map(RequestWords.stream)) }
+        selection.since = try value("since") { try RequestWords.time($0, $1, now: now) }
+        selection.until = try value("until") { try RequestWords.time($0, $1, now: now) }
+        selection.tail = try value("tail", RequestWords.tail)
+        selection.head = try value("head", RequestWords.count)
+        selection.limitBytes = try value("limit-bytes", RequestWords.count)
+        selection.boot = try value("boot", RequestWords.boot)
+        selection.severity = try target["severity"].map(RequestWords.severity)
+        selection.fields = try RequestWords.fields(target.parameters["field"] ?? [])
+        let ignoreCase = target["ignore-case"].map { _ in target.flag("ignore-case") }
+        selection.pattern = try target["grep"].map {
+            try RequestWords.pattern($0, ignoreCase: ignoreCase, isBounded: true)
+        }
+        selection.cursor = target["cursor"]
+        selection.follow = target.flag("follow")
+        request.selection = selection
+        request.rendering.format = try target["format"].map(RequestWords.format) ?? .text
+        request.rendering.timestamps = target.flag("timestamps")
+        request.rendering.prefix = target["prefix"].map { _ in target.flag("prefix") }
+        request.rendering.color = target.flag("color")
+        request.rendering.utc = target.flag("utc")
+        isResumable = target.flag("resumable")
+    }
+
+    /// The target of this request.
+    public var target: RequestTarget { RequestTarget(["v1", "logs"], parameters) }
+
+    var parameters: [String: [String]] {
+        var parameters: [String: [String]] = [:]
+        func put(_ name: String, _ value: String?) {
+            if let value {
+                parameters[name] = [value]
+            }
+        }
+        func flag(_ name: String, _ value: Bool?) {
+            put(name, value.map { $0 ? "1" : "0" })
+        }
+        let (selection, rendering) = (request.selection, request.rendering)
+        parameters["vm"] = request.vms.isEmpty ? nil : request.vms
+        flag("all", request.all ? true : nil)
+        flag("previous-instance", request.previousInstance ? true : nil)
+        parameters["stream"] = selection.streams.map { $0.map(\.text).sorted() }
+        put("since", selection.since.map(\.description))
+        put("until", selection.until.map(\.description))
+        put("tail", selection.tail.map { String($0) })
+        put("head", selection.head.map { String($0) })
+        put("limit-bytes", selection.limitBytes.map { String($0) })
+        put("boot", selection.boot.map { String($0) })
+        put("severity", selection.severity?.name)
+        parameters["field"] = selection.fields.isEmpty ? nil : selection.fields.words
+        put("grep", selection.pattern?.expression)
+        flag("ignore-case", selection.pattern?.ignoresCase)
+        put("cursor", selection.cursor)
+        flag("follow", selection.follow ? true : nil)
+        put("format", rendering.format.rawValue)
+        flag("timestamps", rendering.timestamps ? true : nil)
+        flag("prefix", rendering.prefix)
+        flag("color", rendering.color ? true : nil)
+        flag("utc", rendering.utc ? true : nil)
+        return parameters
+    }
+
+    /// `words` without duplicates, in order.
+    private static func distinct(_ words: [String]) throws(APIError) -> [String] {
+        var seen: Set<String> = []
+        let distinct = words.filter { seen.insert($0).inserted }
+        guard distinct.count <= LogRequest.mostVMs else {
+            throw .badRequest(
+                "vm: \(distinct.count) VMs are named, at most \(LogRequest.mostVMs) are allowed; name fewer, or request all"
+            )
+        }
+        return distinct
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LogModel
+
+/// Parses the words of a request. `name` is what the word was given for, such as `--since` or `since`: errors name it.
+public enum RequestWords {
+    /// The moment `word`, relative to `now`, in this machine's zone.
+    public static func time(_ name: String, _ word: String, now: Timestamp) throws(QueryError) -> Timestamp {
+        do throws(WordError) {
+            return try TimeWords.parse(word, now: now, zone: .system)
+        } catch {
+            throw QueryError(.badRequest, "\(name): \(error)")
+        }
+    }
+
+    /// The number `word`, 0 or more.
+    public static func count(_ name: String, _ word: String) throws(QueryError) -> Int {
+        guard let count = Int(word), count >= 0 else {
+            throw QueryError(.badRequest, "\(name)=\(word): must be a whole number, 0 or more")
+        }
+        return count
+    }
+
+    /// The number of last lines `word`.
+    public static func tail(_ name: String, _ word: String) throws(QueryError) -> Int {
+        let tail = try count(name, word)
+        guard tail <= Selection.largestTail else {
+            throw QueryError(
+                .badRequest,
+                "\(name)=\(tail): must be at most \(Selection.largestTail); omit it for the whole log"
+            )
+        }
+        return tail
+    }
+
+    /// The number of a boot.
+    public static func boot(_ name: String, _ word: String) throws(QueryError) -> Int {
+        guard let boot = Int(word) else {
+            throw QueryError(
+                .badRequest,
+                "\(name)=\(word): must be a whole number; 0 is the latest boot, -1 the one before"
+            )
+        }
+        return boot
+    }
+
+    public static func severity(_ word: String) throws(QueryError) -> Severity {
+        guard let severity = Severity(word: word) else {
+            throw QueryError(
+                .badRequest,
+                "unknown severity \(word): use emerg, alert, crit, err, warning, notice, info or debug"
+            )
+        }
+        return severity
+    }
+
+    public static func stream(_ word: String) throws(QueryError) -> StreamName {
+        guard let stream = StreamName(word) else {
+            throw QueryError(.badRequest, "\(word) is not a stream name")
+        }
+        return stream
+    }
+
+    public static func format(_ word: String) throws(QueryError) -> OutputFormat {
+        guard let format = OutputFormat(word: word) else {
+            throw QueryError(.badRequest, "unknown format \(word): use one of \(OutputFormat.names)")
+        }
+        return format
+    }
+
+    /// The field matches `words`.
+    public static func fields(_ words: [String]) throws(QueryError) -> FieldMatches {
+        do throws(WordError) {
+            return try FieldMatches(words)
+        } catch {
+            throw QueryError(.badRequest, "\(error)")
+        }
+    }
+
+    /// The pattern `word`. It ignores case when that is true, or nil and the word is all lower case. With `isBounded`
+    /// matching has a deadline: for requests of others.
+    public static func pattern(
+        _ word: String,
+        ignoreCase: Bool?,
+        isBounded: Bool = false
+    ) throws(QueryError) -> Pattern {
+        do {
+            return try Pattern(word, ignoreCase: ignoreCase, isBounded: isBounded)
+        } catch {
+            throw QueryError(.badRequest, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import ConsoleHub
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+import TestSupport
+import Testing
+
+@testable import HTTPAPI
+
+/// Access control for network clients.
+@Suite struct AccessTests {
+    private func bearer(_ token: String) -> [(String, String)] { [("Authorization", "Bearer \(token)")] }
+
+    @Test("without a valid token every request is refused; revoking a token takes effect at once")
+    func tokensCount() async throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let good = try fixture.token()
+        let over = try fixture.token(expires: fixture.server.now)
+        let id = try #require(AccessToken.parts(of: good)).id
+        let forged = "gl_\(id)_" + String(repeating: "0", count: 40)
+        for fields in [
+            [], bearer(over), bearer(forged), bearer("gl_x"), bearer(""), [("Authorization", "Basic \(good)")],
+        ] {
+            for path in ["/v1/vms", "/v1/status", "/v1/logs?all=1"] {
+                let refused = try await client.ask("GET", path, fields)
+                #expect(refused.status == 401, "\(path) \(fields)")
+                #expect(refused.headers["www-authenticate"] == "Bearer realm=\"guestlog\"")
+            }
+        }
+        #expect(try await client.ask("GET", "/v1/vms", bearer(good)).status == 200)
+        #expect(try await client.ask("GET", "/v1/vms", [("X-Auth-Token", good)]).status == 200)
+        #expect(try fixture.server.tokens.revoke(id))
+        #expect(try await client.ask("GET", "/v1/vms", bearer(good)).status == 401)
+    }
+
+    @Test("a scope allows what it names, and admin everything but tokens, which are managed on the host")
+    func scopes() async throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
+        _ = guest.raw
+        let asked = [
+            ("GET", "/v1/vms", "read"), ("GET", "/v1/status", "read"), ("GET", "/v1/logs?vm=web", "read"),
+            ("GET", "/v1/vms/web/console", "console"), ("DELETE", "/v1/consoles/nobody", "admin"),
+            ("POST", "/v1/consoles", ""), ("DELETE", "/v1/vms/nobody", "admin"), ("GET", "/v1/tokens", ""),
+            ("POST", "/v1/tokens", ""), ("DELETE", "/v1/tokens/x", ""),
+        ]
+        for scope in Access.Scope.allCases {
+            let token = try fixture.token([scope])
+            for (method, path, needed) in asked {
+                let isAllowed = needed == scope.rawValue || scope == .admin && needed != ""
+                let status = try await client.ask(method, path, bearer(token)).status
+                #expect((status == 403) == !isAllowed, "\(scope): \(method) \(path): \(status)")
+            }
+        }
+    }
+
+    @Test("VMs that a token does not name are treated as absent")
+    func hiddenVMs() async throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let own = try fixture.addConsole("web-1")
+        let others = try fixture.addConsole("db-1")
+        writeAll(Array("mine\n".utf8), to: own)
+        writeAll(Array("theirs\n".utf8), to: others)
+        #expect(try await fixture.stores("mine\n", of: "web-1"))
+        #expect(try await fixture.stores("theirs\n", of: "db-1"))
+        let token = bearer(try fixture.token([.read, .console], vms: ["web-*"]))
+        #expect(try await client.ask("GET", "/v1/logs?vm=web-1", token).text.contains("mine"))
+        #expect(try await client.ask("GET", "/v1/logs?all=1", token).text.contains("theirs") == false)
+        let listed = try await client.ask("GET", "/v1/vms", token).json["vms"]?.elements?.compactMap {
+            $0["name"]?.text
+        }
+        #expect(listed == ["web-1"])
+        for path in ["/v1/logs?vm=NAME", "/v1/vms/NAME/boots", "/v1/vms/NAME/wait?pattern=x&timeout=1ms"] {
+            let hidden = try await client.ask("GET", path.replacing("NAME", with: "db-1"), token)
+            let absent = try await client.ask("GET", path.replacing("NAME", with: "db-2"), token)
+            #expect(hidden.status == 404)
+            #expect(hidden.text == absent.text.replacing("db-2", with: "db-1"), "\(path)")
+        }
+        let session = try await WebSocketSession(client, "/v1/vms/db-1/console", token)
+        #expect(try await session.refusal()?.contains("no console of a VM named db-1") == true)
+        #expect(try await client.ask("GET", "/v1/status", token).status == 403)
+    }
+
+    @Test("a follower of all VMs gets new ones that it may see, and no others")
+    func followsOwn() async throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let socket = try client.connect()
+        let token = bearer(try fixture.token(vms: ["web-*", "lab/*"]))
+        client.send(client.head("GET", "/v1/logs?all=1&follow=1&format=json", token), to: socket)
+        var heard: [UInt8] = []
+        func hears(_ word: String) async throws -> Bool {
+            while heard.firstRange(of: Array(word.utf8)) == nil, let more = try await client.read(from: socket) {
+                heard += more
+            }
+            return heard.firstRange(of: Array(word.utf8)) != nil
+        }
+        try #require(try await hears("200 OK"))
+        let guests = try ["db-1", "web-1", "web-2"].map { name in
+            let guest = try fixture.addConsole(name)
+            writeAll(Array("\(name) speaks\n".utf8), to: guest)
+            return guest.release()
+        }
+        defer { guests.forEach { close($0) } }
+        #expect(try await hears("web-1 speaks"))
+        #expect(try await hears("web-2 speaks"))
+        let pair = try Descriptor.socketPair()
+        let key = StreamKey(name: "db", namespace: "lab")
+        fixture.hub.add(try .init(key: key, endpoint: .inherited), descriptor: try pair.second.duplicate())
+        writeAll(Array("lab speaks\n".utf8), to: pair.first)
+        #expect(try await hears("lab speaks"))
+        #expect(!String(decoding: heard, as: UTF8.self).contains("db-1"))
+    }
+
+    @Test("what a token has begun ends with it: followed logs and console sessions")
+    func endsWithToken() async throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
+        writeAll(Array("hello\n".utf8), to: guest)
+        #expect(try await fixture.stores("hello\n", of: "web"))
+        let text = try fixture.token([.read, .console])
+        let following = try client.connect()
+        client.send(client.head("GET", "/v1/logs?vm=web&follow=1", bearer(text)), to: following)
+        let session = try await WebSocketSession(client, "/v1/vms/web/console", bearer(text))
+        #expect(await awaits { fixture.hub.statuses().first?.writer?.hasPrefix("token ") == true })
+        let other = try await WebSocketSession(client, "/v1/vms/web/console", bearer(try fixture.token([.console])))
+        #expect(await awaits { fixture.hub.statuses().first?.watchers == 2 })
+        try await fixture.revoke(text)
+        _ = try await client.readAll(from: following)
+        while try await session.frame() != nil {}
+        #expect(await awaits { fixture.hub.statuses().first?.watchers == 1 })
+        // Others stay.
+        writeAll(Array("more\n".utf8), to: guest)
+        #expect(try await other.hears("more\n"))
+
+        let soon = try fixture.token([.console], expires: fixture.server.now.advanced(byMicroseconds: 300_000))
+        let brief = try await WebSocketSession(client, "/v1/vms/web/console", bearer(soon))
+        while try await brief.frame() != nil {}
+    }
+
+    @Test("the daemon's own socket cannot be captured as a console")
+    func ownSocket() async throws {
+        let fixture = try ServerFixture(servesItself: false)
+        let error = await #expect(throws: APIError.self) { try await fixture.client.get(RequestTarget(["v1", "vms"])) }
+        #expect(error?.status == 403)
+    }
+
+    @Test("HEAD gets no body, and an invalid opening handshake is refused")
+    func oddRequests() async throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let token = bearer(try fixture.token([.read, .console]))
+        for path in ["/", "/v2.1", "/v1/vms", "/nowhere"] {
+            let head = try await client.ask("HEAD", path, token)
+            #expect(head.status > 0 && head.body.isEmpty, "\(path)")
+        }
+        let fields = [
+            ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "AAECAwQFBgcICQoLDA0ODw=="),
+        ]
+        for (method, body) in [("GET", "abcde"), ("POST", ""), ("POST", "abcde")] {
+            #expect(try await client.ask(method, "/v1/vms/web/console", token + fields, body: body).status != 101)
+        }
+        #expect(try await client.ask("GET", "/v1/vms", token + [("Host", "evil\"x")]).status == 400)
+    }
+
+    @Test("pages of other origins are refused")
+    func origins() async throws {
+        let fixture = try ServerFixture()
+        let closed = try fixture.open(TCPListener(identity: nil, origins: ["https://horizon.example.org"]))
+        let token = ("X-Auth-Token", try fixture.token([.read, .console]))
+        let own = "http://" + closed.address.description
+        let refused = ["https://evil.example.org", "null", "https://" + closed.address.description]
+        for (origin, status) in [(own, 200), ("https://horizon.example.org", 200)] + refused.map({ ($0, 403) }) {
+            #expect(try await closed.ask("GET", "/v1/vms", [token, ("Origin", origin)]).status == status, "\(origin)")
+        }
+        let session = try await WebSocketSession(closed, "/v1/vms/web/console", [token, ("Origin", refused[0])])
+        #expect(try await session.refusal()?.contains("is not allowed") == true)
+
+        let anonymous = try fixture.open(TCPListener(identity: nil, isAnonymous: true))
+        #expect(try await anonymous.ask("GET", "/v1/vms").status == 200)
+        #expect(try await anonymous.ask("GET", "/v1/vms", [("Host", "localhost:80")]).status == 200)
+        #expect(try await anonymous.ask("GET", "/v1/vms", [("Host", "evil.example.org")]).status == 403)
+        #expect(try await anonymous.ask("DELETE", "/v1/vms/web").status == 403)
+        #expect(try await anonymous.ask("GET", "/v1/vms", [("X-Auth-Token", "gl_0_0")]).status == 401)
+    }
+
+    @Test("a connection without a request is closed")
+    func requestTimeout() async throws {
+        var limits = APIServer.Limits()
+        limits.requestTimeout = .milliseconds(20)
+        let fixture = try ServerFixture(limits: limits)
+        let client = try fixture.open()
+        let first = try client.connect()
+        client.send(Array("GET /v1/vms HTTP/1.1\r\nHost:".utf8), to: first)
+        #expect(try await client.readAll(from: first).isEmpty)
+    }
+
+    @Test("tokens outlive the daemon, their secrets are not stored, and a damaged file does not count as an empty one")
+    func register() throws {
+        let folder = TemporaryFolder()
+        let store = Store(root: folder.path)
+        let access = Access(scopes: [.read, .console], vms: VMPattern(["web-*", "lab/*"]))
+        let now = Timestamp(microseconds: 1_700_000_000_000_000)
+        let made = try TokenRegister(in: store).add(name: "nova", access: access, now: now, expires: nil)
+        let again = TokenRegister(in: store)
+        #expect(again.all == [made.token])
+        #expect(try again.caller(with: made.text, at: now)?.access == access)
+        let path = folder.path + "/access/tokens.json"
+        let kept = try #require(try LinuxFileSystem().contents(of: path))
+        let secret = try #require(AccessToken.parts(of: made.text)).secret
+        #expect(kept.firstRange(of: Array(secret.utf8)) == nil)
+        for damaged in [
+            "", "{}", "[]", #"{"tokens": [{"id": "x"}]}"#, String(decoding: kept.dropLast(9), as: UTF8.self),
+        ] {
+            try LinuxFileSystem().replace("tokens.json", in: folder.path + "/access", with: Array(damaged.utf8))
+            let register = TokenRegister(in: store)
+            #expect(register.damage is TokenRegister.Damaged, "\(damaged)")
+            #expect(throws: APIError.self) { try register.add(name: "", access: access, now: now, expires: nil) }
+            let refused = #expect(throws: APIError.self) { try register.caller(with: made.text, at: now) }
+            #expect(refused?.status == 503 && refused?.message.contains("damaged") == true)
+        }
+    }
+
+    @Test("a request for a token is refused unless all of it is valid")
+    func oddTokens() async throws {
+        let fixture = try ServerFixture()
+        for body in [
+            "", "{}", #"{"scopes": [], "vms": ["*"]}"#, #"{"scopes": ["root"], "vms": ["*"]}"#,
+            #"{"scopes": ["read"], "vms": []}"#, #"{"scopes": ["read"], "vms": [1]}"#,
+            #"{"scopes": ["read"], "vms": ["*"], "life": "soon"}"#,
+            #"{"scopes": ["read"], "scopes": ["admin"], "vms": ["*"]}"#,
+            #"{"scopes": ["read"], "vms": ["*"], "name": "a\u0007b"}"#,
+        ] {
+            let error = #expect(throws: APIError.self, "\(body)") { try fixture.server.addToken(Array(body.utf8)) }
+            #expect(error?.status == 400)
+        }
+        #expect(fixture.server.tokens.all.isEmpty)
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import ConsoleHub
+import Glibc
+import LogModel
+import SystemIO
+import TestSupport
+import Testing
+
+@testable import HTTPAPI
+
+@Suite struct ConsoleLookupTests {
+    /// A server over a capture and a hub in `folder`; the capture runs.
+    private func serve(in folder: borrowing TemporaryFolder) throws -> APIServer {
+        let options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/inflight")
+        let capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error))
+        let table = ConsoleHub.Options(table: folder.path + "/held")
+        let hub = try ConsoleHub(table, capture: capture, manager: ServiceManager())
+        try capture.start()
+        return APIServer(
+            capture: capture,
+            hub: hub,
+            tokens: TokenRegister(in: capture.store),
+            version: "test"
+        )
+    }
+
+    /// The error of a request by `user` to add a console; nil: it was added.
+    private func add(_ members: String, by user: UInt32?, to server: APIServer) async throws -> APIError? {
+        let peer = user.map { PeerCredentials(process: 1, user: $0, group: 0) }
+        let caller = Caller(peer)
+        do {
+            let reader = server.reader(for: caller) { true }
+            _ = try await server.addConsole(Array("{\(members)}".utf8), for: caller, reader)
+            return nil
+        } catch let error as APIError {
+            return error
+        }
+    }
+
+    @Test("only root and the daemon's own user add consoles by path, and name plain files")
+    func owners() async throws {
+        let folder = TemporaryFolder()
+        let server = try serve(in: folder)
+        defer { server.capture.stop() }
+        let otherUser = geteuid() + 1
+        let fifo = folder.path + "/x.fifo"
+        for endpoint in ["connect:/nowhere/x", "pty:/dev/tty", "listen:\(folder.path)/x.sock", "fifo:\(fifo)"] {
+            for user in [otherUser, nil] {
+                let refusal = try await add(#""name": "web", "endpoint": "\#(endpoint)""#, by: user, to: server)
+                #expect(refusal?.status == 403 && refusal?.message.contains("guestlog.yaml") == true, "\(endpoint)")
+            }
+        }
+        #expect(access(fifo, F_OK) != 0)
+        let tcp = #""name": "remote", "endpoint": "tcp:127.0.0.1:1", "on_demand": true"#
+        #expect(try await add(tcp, by: otherUser, to: server) == nil)
+        let plain = #", "plain_file": "/etc/cron.d/x""#
+        let remote = #""name": "other", "endpoint": "tcp:127.0.0.1:2", "on_demand": true"# + plain
+        #expect(try await add(remote, by: otherUser, to: server)?.status == 403)
+        for (name, user) in [("db", geteuid()), ("root", 0)] {
+            let members = #""name": "\#(name)", "endpoint": "connect:/nowhere/\#(name)""# + plain
+            #expect(try await add(members, by: user, to: server) == nil)
+        }
+        #expect(server.hub.statuses().map(\.definition.key.name) == ["db", "remote", "root"])
+    }
+
+    @Test(
+        "an endpoint that can never be a console is refused with the reason, a conflict with the other console's name"
+    )
+    func refusals() async throws {
+        let folder = TemporaryFolder()
+        let server = try serve(in: folder)
+        defer { server.capture.stop() }
+        for (endpoint, reason) in [
+            ("pty:/etc/passwd", "it is a regular file, not a pseudo-terminal"),
+            ("pty:/dev/null", "it is a character device, not a pseudo-terminal"),
+            ("connect:/etc/passwd", "it is a regular file, not a socket"),
+            ("fifo:\(folder.path)", "it is a directory, not a FIFO"), ("listen:/proc/x.sock", "/proc/x.sock"),
+        ] {
+            let refusal = try await add(#""name": "web", "endpoint": "\#(endpoint)""#, by: 0, to: server)
+            #expect(
+                refusal?.status == 400 && refusal?.message.contains(reason) == true,
+                "\(endpoint): \(refusal as Any)"
+            )
+        }
+        let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
+        let first = #""name": "db", "endpoint": "connect:/nowhere/a", "uuid": "\#(uuid)""#
+        #expect(try await add(first, by: 0, to: server) == nil)
+        for (members, reason) in [
+            (
+                #""name": "u3", "endpoint": "connect:/nowhere/b", "uuid": "\#(uuid)""#,
+                "the UUID \(uuid) is already used by db"
+            ),
+            (#""name": "u3", "endpoint": "connect:/nowhere//a""#, "is the console of db/console0"),
+            (first, "db/console0"),
+        ] {
+            let refusal = try await add(members, by: 0, to: server)
+            #expect(refusal?.status == 409 && refusal?.message.contains(reason) == true, "\(members)")
+        }
+        #expect(server.capture.problems.all.isEmpty)
+    }
+
+    @Test("canonically equivalent names are two VMs, each found by its own")
+    func equivalentNames() throws {
+        let folder = TemporaryFolder()
+        let server = try serve(in: folder)
+        defer { server.capture.stop() }
+        for name in ["caf\u{e9}", "cafe\u{301}"] {
+            server.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: "/nowhere/" + name)))
+        }
+        for name in ["caf\u{e9}", "cafe\u{301}"] {
+            let found = try server.consoles(of: name, for: Caller(nil)).map(\.key)
+            #expect(found == [StreamKey(name: name)])
+        }
+    }
+
+    @Test("a console is found by name, UUID or folder; an ambiguous name is refused with all candidates")
+    func lookUp() throws {
+        let folder = TemporaryFolder()
+        let server = try serve(in: folder)
+        defer { server.capture.stop() }
+        let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
+        let keys = [
+            StreamKey(name: "web", uuid: uuid), StreamKey(name: "web", namespace: "a"),
+            StreamKey(name: "web", namespace: "a", stream: try #require(StreamName("console1"))),
+            StreamKey(name: "db"),
+        ]
+        for (number, key) in keys.enumerated() {
+            server.hub.add(try .init(key: key, endpoint: .connect(path: "/nowhere/\(number)")))
+        }
+        func found(_ word: String) throws(APIError) -> Set<StreamKey> {
+            Set(try server.consoles(of: word, for: Caller(nil)).map(\.key))
+        }
+        #expect(try found("db") == [keys[3]])
+        #expect(try found(uuid.uppercased()) == [keys[0]])
+        #expect(try found("a.web") == [keys[1], keys[2]])
+        let ambiguous = #expect(throws: APIError.self) { try found("web") }
+        #expect(ambiguous?.status == 409)
+        #expect(ambiguous?.message.contains(uuid) == true && ambiguous?.message.contains("a.web") == true)
+        let unknown = #expect(throws: APIError.self) { try found("wbe") }
+        #expect(unknown?.status == 404)
+    }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import CLinux
+import ConsoleHub
+import Glibc
+import LogModel
+import LogStore
+import Query
+import SystemIO
+import Testing
+import TestSupport
+
+@testable import HTTPAPI
+
+/// HTTP with clients of all kinds.
+@Suite struct HTTPTests {
+    private func prepare() async throws -> (
+        fixture: ServerFixture, client: NetworkClient, token: (String, String), guest: Int32
+    ) {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
+        writeAll(Array("hello\n".utf8), to: guest)
+        #expect(try await fixture.stores("hello\n", of: "web"))
+        return (fixture, client, ("X-Auth-Token", try fixture.token([.read, .console])), guest.release())
+    }
+
+    @Test("an HTTP/1.0 client gets a response without chunks or trailers, ended by the connection's end")
+    func oldHTTP() async throws {
+        let (fixture, client, token, guest) = try await prepare()
+        defer { withExtendedLifetime(fixture) { _ = close(guest) } }
+        for (path, body) in [("/v1/logs?vm=web&format=raw", "hello\n"), ("/v1/vms/none/boots", nil)] {
+            let socket = try client.connect()
+            let head = "GET \(path) HTTP/1.0\r\n\(token.0): \(token.1)\r\nConnection: keep-alive\r\n\r\n"
+            client.send(Array(head.utf8), to: socket)
+            let answer = NetworkClient.answer(try await client.readAll(from: socket))
+            #expect(answer.headers["transfer-encoding"] == nil && answer.headers["connection"] == "close")
+            #expect(body.map { answer.text == $0 } ?? (answer.json["code"] == .string("no_such_vm")), "\(answer.text)")
+        }
+    }
+
+    @Test("a client that shuts down its half of the connection still gets its response")
+    func halfClosed() async throws {
+        let (fixture, client, token, guest) = try await prepare()
+        defer { withExtendedLifetime(fixture) { _ = close(guest) } }
+        for path in ["/v1/vms", "/v1/logs?vm=web", "/v2.1/servers"] {
+            let socket = try client.connect()
+            client.send(client.head("GET", path, [token]), to: socket)
+            shutdown(socket.raw, Int32(SHUT_WR))
+            #expect(NetworkClient.answer(try await client.readAll(from: socket)).status == 200, "\(path)")
+        }
+    }
+
+    @Test("a client that reads a long response slowly gets all of it before its connection is closed")
+    func slowReader() async throws {
+        let (fixture, client, token, guest) = try await prepare()
+        defer { withExtendedLifetime(fixture) { _ = close(guest) } }
+        let speaker = Descriptor(owning: dup(guest))
+        // Far more than the socket buffers hold; the last of it is buffered in the daemon after the response is
+        // written.
+        let line = String(repeating: "x", count: 200) + "\n"
+        writeAll(Array(String(repeating: line, count: 20_000).utf8) + Array("end\n".utf8), to: speaker)
+        #expect(try await fixture.stores("end\n", of: "web"))
+        let action = "/v2.1/servers/web/action"
+        let body = #"{"os-getConsoleOutput": {}}"#
+        let socket = try client.connect()
+        var size: Int32 = 4096
+        setsockopt(socket.raw, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        let fields = [token, ("Connection", "close"), ("Content-Length", "\(body.utf8.count)")]
+        client.send(client.head("POST", action, fields) + Array(body.utf8), to: socket)
+        let answer = NetworkClient.answer(try await client.readAll(from: socket))
+        #expect(answer.headers["content-length"] == "\(answer.body.count)")
+        #expect(answer.json["output"]?.text?.hasSuffix("end\n") == true)
+    }
+
+    @Test("a follower or a search whose client has left ends, and frees its session")
+    func leftBehind() async throws {
+        let (fixture, client, token, guest) = try await prepare()
+        defer { withExtendedLifetime(fixture) { _ = close(guest) } }
+        for path in ["/v1/logs?vm=web&follow=1", "/v1/vms/web/wait?pattern=never"] {
+            for _ in 0..<40 {
+                let socket = try client.connect()
+                client.send(client.head("GET", path, [token]), to: socket)
+            }
+            // More than sixteen would have been refused, had the others stayed.
+            #expect(try await awaits { try await client.ask("GET", "/v1/logs?vm=web", [token]).status == 200 })
+        }
+    }
+
+    @Test("every route with GET supports HEAD, without a body")
+    func heads() async throws {
+        let (fixture, client, token, guest) = try await prepare()
+        defer { withExtendedLifetime(fixture) { _ = close(guest) } }
+        let paths = ["/v1/vms", "/v1/logs?vm=web", "/v1/vms/web/boots", "/v2.1/servers", "/v2.1/servers/web", "/"]
+        for path in paths + ["/v1/vms/web/wait?pattern=hello&since=1h"] {
+            let head = try await client.ask("HEAD", path, [token])
+            #expect(head.status == 200 && head.body.isEmpty, "\(path): \(head.status)")
+        }
+        // A persistent connection serves the next request.
+        let socket = try client.connect()
+        client.send(client.head("HEAD", "/v1/logs?vm=web", [token]), to: socket)
+        client.send(client.head("GET", "/v1/nothing", [token, ("Connection", "close")]), to: socket)
+        let both = String(decoding: try await client.readAll(from: socket), as: UTF8.self)
+        #expect(both.hasPrefix("HTTP/1.1 200") && both.contains("HTTP/1.1 404"), "\(both)")
+    }
+
+    @Test("an error's status and code identify the error")
+    func errorCodes() async throws {
+        let (fixture, client, token, guest) = try await prepare()
+        defer { withExtendedLifetime(fixture) { _ = close(guest) } }
+        var guests: [Int32] = []
+        defer { guests.forEach { close($0) } }
+        for namespace in ["a", "b"] {
+            let pair = try Descriptor.socketPair()
+            let key = StreamKey(name: "twin", namespace: namespace)
+            fixture.hub.add(try .init(key: key, endpoint: .inherited), descriptor: try pair.second.duplicate())
+            writeAll(Array("hi\n".utf8), to: pair.first)
+            guests.append(try pair.first.duplicate().release())
+            let stream = StreamID(vm: namespace + ".twin", stream: .console0)
+            #expect(try await awaits { try StoredText(of: stream, in: fixture.capture.store).bytes.count == 3 })
+        }
+        let all = ("X-Auth-Token", try fixture.token())
+        for (path, status, code) in [
+            ("/v1/logs?vm=twin", 409, "ambiguous_vm"), ("/v1/logs?vm=nobody", 404, "no_such_vm"),
+            ("/v1/logs?vm=web&stream=none", 404, "no_such_stream"), ("/v1/logs?vm=web&boot=9", 404, "no_such_boot"),
+            ("/v1/logs?vm=web&cursor=x", 400, "bad_cursor"), ("/v1/logs?vm=web&tail=x", 400, "bad_request"),
+            ("/v1/status?x", 200, nil), ("/v1/tokens", 403, "forbidden"), ("/nowhere", 404, "not_found"),
+        ] as [(String, Int, String?)] {
+            let answer = try await client.ask("GET", path, [all])
+            #expect(answer.status == status, "\(path): \(answer.text)")
+            #expect(answer.json["code"]?.text == code, "\(path): \(answer.text)")
+        }
+        #expect(try await client.ask("GET", "/v1/vms").json["code"]?.text == "unauthorized")
+        // VMs with the same name are distinguished in a list too.
+        let listed = try await client.ask("GET", "/v1/vms", [all]).json["vms"]?.elements ?? []
+        let twins = listed.filter { $0["name"]?.text == "twin" }.compactMap { $0["namespace"]?.text }
+        #expect(twins == ["a", "b"])
+        #expect(listed.first { $0["name"]?.text == "web" }?["namespace"] == .null)
+        _ = token
+    }
+
+    @Test("a VM that is named a thousand times is looked up once, and too many names are refused")
+    func manyNames() throws {
+        let now = Timestamp(microseconds: 0)
+        let same = try LogParameters(RequestTarget([], ["vm": Array(repeating: "web", count: 5000)]), now: now)
+        #expect(same.request.vms == ["web"])
+        let many = (0...LogRequest.mostVMs).map { "vm-\($0)" }
+        let error = #expect(throws: APIError.self) { try LogParameters(RequestTarget([], ["vm": many]), now: now) }
+        #expect(error?.status == 400 && error?.message.contains("at most 1000") == true)
+    }
+
+    @Test("a body with a duplicate member is refused, at any depth")
+    func repeatedMembers() {
+        for body in [#"{"a": 1, "a": 1}"#, #"{"a": [{"b": {"c": 1, "c": 2}}]}"#] {
+            let error = #expect(throws: APIError.self) { try JSON(body: Array(body.utf8)) }
+            #expect(error?.status == 400 && error?.message.contains("twice") == true)
+        }
+        #expect(throws: Never.self) { try JSON(body: Array(#"{"a": {"a": 1}, "b": [{"a": 1}, {"a": 1}]}"#.utf8)) }
+    }
+
+    @Test("a token with a hash of crypt(3) is still accepted, and looked up as slowly as an unknown one")
+    func cryptTokens() throws {
+        let folder = TemporaryFolder()
+        let secret = String(repeating: "0123456789", count: 4)
+        var hash = [CChar](repeating: 0, count: Int(GL_HASH_SIZE))
+        #expect(gl_crypt(secret, "$5$rounds=1000$0123456789abcdef$", &hash))
+        let stored = String(decoding: hash.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let token =
+            #"{"id":"0123abcd","name":"old","scopes":["read"],"vms":["*"],"created":1,"expires":null,"hash":"\#(stored)"}"#
+        try LinuxFileSystem().makeDirectory(folder.path + "/access")
+        let text = Array(#"{"tokens":[\#(token)]}"#.utf8)
+        try LinuxFileSystem().replace("tokens.json", in: folder.path + "/access", with: text)
+        let register = TokenRegister(in: Store(root: folder.path))
+        let now = Timestamp(microseconds: 5)
+        #expect(register.damage == nil)
+        #expect(try register.caller(with: "gl_0123abcd_" + secret, at: now) != nil)
+        #expect(try register.caller(with: "gl_0123abcd_" + String(secret.reversed()), at: now) == nil)
+        #expect(try register.caller(with: "gl_00000000_" + secret, at: now) == nil)
+        // A new one besides.
+        let fresh = try register.add(name: "", access: .all, now: now, expires: nil)
+        #expect(try register.caller(with: fresh.text, at: now) != nil)
+        #expect(fresh.token.secret.stored.hasPrefix("sha256:"))
+        // A token that does not exist has no valid secret, although a comparison is made.
+        #expect(!TokenSecret.matches(secret, nil, mayBeCrypt: true))
+        #expect(!TokenSecret.matches("", nil, mayBeCrypt: false))
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConsoleHub
+import Glibc
+import LogModel
+import NIOCore
+import NIOHTTP1
+import NIOWebSocket
+import SystemIO
+import TestSupport
+import Testing
+
+@testable import HTTPAPI
+
+/// Handshakes and frames of a client.
+@Suite struct WebSocketTests {
+    private func frame(_ opcode: WebSocketOpcode, _ bytes: [UInt8], fin: Bool = true, isMasked: Bool = true)
+        -> WebSocketFrame
+    {
+        var frame = WebSocketFrame(fin: fin, opcode: opcode, data: ByteBuffer(bytes: bytes))
+        if isMasked {
+            frame.maskKey = [0, 0, 0, 0]
+        }
+        return frame
+    }
+
+    private func code(_ frames: [WebSocketFrame], _ framing: ConsoleSessionRequest.Framing = .binary)
+        -> WebSocketErrorCode?
+    {
+        var input = WebSocketInput(framing, limit: 100)
+        do {
+            for frame in frames {
+                _ = try input.take(frame)
+            }
+            return nil
+        } catch {
+            return error.code
+        }
+    }
+
+    @Test("a frame that RFC 6455 forbids fails the connection with the specified code")
+    func violations() throws {
+        var reserved = frame(.binary, [1])
+        reserved.rsv2 = true
+        let three = try #require(WebSocketOpcode(encodedWebSocketOpcode: 3))
+        let eleven = try #require(WebSocketOpcode(encodedWebSocketOpcode: 11))
+        for frames in [
+            [frame(.binary, [1], isMasked: false)], [frame(.ping, [], isMasked: false)], [reserved], [frame(three, [])],
+            [frame(eleven, [])], [frame(.continuation, [1])],
+            [frame(.binary, [1], fin: false), frame(.binary, [2])], [frame(.connectionClose, [3])],
+            [frame(.connectionClose, [0x03, 0xed])], [frame(.connectionClose, [0x03, 0xe8, 0xff])],
+        ] {
+            #expect(code(frames) == .protocolError, "\(frames)")
+        }
+        #expect(code([frame(.text, [0xff, 0xfe])]) == .dataInconsistentWithMessage)
+        #expect(code([frame(.text, [0xc3], fin: false), frame(.continuation, [])]) == .dataInconsistentWithMessage)
+        #expect(code([frame(.text, Array("!!!".utf8))], .base64) == .dataInconsistentWithMessage)
+        #expect(code([frame(.text, [UInt8](repeating: 65, count: 101))]) == .messageTooLarge)
+    }
+
+    @Test("a message may be fragmented, with pings in between, inside a character or a base 64 quantum")
+    func fragments() throws {
+        var plain = WebSocketInput(.binary, limit: 100)
+        #expect(try plain.take(frame(.text, [0xc3], fin: false)) == .nothing)
+        #expect(try plain.take(frame(.ping, [7])) == .ping(ByteBuffer(bytes: [7])))
+        #expect(try plain.take(frame(.continuation, [0xa9])) == .typed(ByteBuffer(string: "é")))
+        #expect(try plain.take(frame(.binary, [1], fin: false)) == .typed(ByteBuffer(bytes: [1])))
+        #expect(try plain.take(frame(.continuation, [2])) == .typed(ByteBuffer(bytes: [2])))
+        #expect(try plain.take(frame(.pong, [])) == .nothing)
+        #expect(try plain.take(frame(.connectionClose, [0x03, 0xe8])) == .close)
+        var coded = WebSocketInput(.base64, limit: 100)
+        #expect(try coded.take(frame(.text, Array("cm9vd".utf8), fin: false)) == .nothing)
+        #expect(try coded.take(frame(.continuation, Array("Ao=".utf8))) == .typed(ByteBuffer(string: "root\n")))
+    }
+
+    @Test("an upgrade to another protocol is ignored, and a bad handshake is refused with a message")
+    func handshakes() async throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
+        _ = guest.raw
+        let token = ("X-Auth-Token", try fixture.token([.read, .console]))
+        let plain = [token, ("Upgrade", "h2c"), ("Connection", "Upgrade, HTTP2-Settings"), ("HTTP2-Settings", "AAMA")]
+        #expect(try await client.ask("GET", "/v1/vms", plain).status == 200)
+        let good = [
+            ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "AAECAwQFBgcICQoLDA0ODw=="),
+        ]
+        // A VM list is not a console, whatever is requested.
+        let socket = try client.connect()
+        client.send(client.head("GET", "/v1/vms", [token] + good), to: socket)
+        let answer = NetworkClient.answer(try #require(try await client.read(from: socket)))
+        #expect(answer.status == 200)
+        for (changed, value, status, word) in [
+            ("Sec-WebSocket-Version", "8", 426, "Sec-WebSocket-Version"), ("Sec-WebSocket-Key", "x", 400, "16 bytes"),
+            ("Sec-WebSocket-Key", nil, 400, "Sec-WebSocket-Key"), ("Upgrade", nil, 426, "Upgrade: websocket"),
+        ] as [(String, String?, Int, String)] {
+            let fields = good.compactMap { name, own in name == changed ? value.map { (name, $0) } : (name, own) }
+            let socket = try client.connect()
+            client.send(client.head("GET", "/v1/vms/web/console", [token] + fields), to: socket)
+            let refused = NetworkClient.answer(try #require(try await client.read(from: socket)))
+            #expect(refused.status == status, "\(changed): \(refused.text)")
+            #expect(refused.json["error"]?.text?.contains(word) == true, "\(changed): \(refused.text)")
+            #expect(status != 426 || refused.headers["sec-websocket-version"] == "13")
+        }
+    }
+
+    @Test("a client that answers no ping is disconnected; one that does stays")
+    func pings() async throws {
+        var limits = APIServer.Limits.longTimeouts
+        limits.pingInterval = .milliseconds(20)
+        let fixture = try ServerFixture(limits: limits)
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
+        _ = guest.raw
+        let token = ("X-Auth-Token", try fixture.token([.console]))
+        let session = try await WebSocketSession(client, "/v1/vms/web/console", [token])
+        var pings = 0
+        while let (opcode, bytes) = try await session.frame(), opcode != 8 {
+            #expect(opcode == 9 && bytes.isEmpty)
+            pings += 1
+        }
+        #expect(pings > 0)
+        #expect(await awaits { fixture.hub.statuses().first?.watchers == 0 })
+    }
+}
