@@ -8,7 +8,7 @@ import Synchronization
 import SystemIO
 
 /// The streams that have a source: each has one at most.
-private final class Claims: Sendable {
+final class Claims: Sendable {
     private let keys = Mutex<Set<StreamKey>>([])
 
     func withLock<Result: Sendable>(_ body: (inout sending Set<StreamKey>) -> sending Result) -> Result {
@@ -21,47 +21,6 @@ private final class Claims: Sendable {
 /// Its life cycle: `start`, after which sources are drained; `awaitStore`, which waits for the disk; `prepareToStop`,
 /// while sources are still drained; `finish`, after the sources were closed.
 public final class CaptureService: Sendable {
-    public struct Options: Sendable {
-        public var store: String
-        /// The folder of the in-flight rings; should be on tmpfs. One process uses it at a time.
-        public var inflight: String
-        /// Other such folders: rings that ended processes left there for this store are recovered too.
-        public var abandoned: [String]
-        /// The number of epoll threads; by default one per core, at most four.
-        public var shards: Int
-        /// Size of one shard's ring, in bytes.
-        public var ringCapacity: Int
-        /// The limit of all VMs together, in bytes; nil: none. Called once, on a thread that may wait for the disk.
-        public var totalQuota: @Sendable () -> Int?
-        /// How long a deleted VM's log is kept, in microseconds.
-        public var deletedAge: Int64
-        /// Whether no other process of this kind may serve the store meanwhile.
-        public var isExclusive: Bool
-        /// Whether files belong to the owner of the store's folder, when this process is root. Plain files always
-        /// belong to this process's user.
-        public var usesStoreOwner: Bool
-        /// The limits of one VM.
-        public var quota: @Sendable (VMIdentity) -> Quota
-        /// The file system of the store; tests use one that fails or hangs.
-        public var fileSystem: any FileSystem
-        public var clock: any HostClock
-
-        public init(store: String, inflight: String) {
-            self.store = store
-            self.inflight = inflight
-            abandoned = []
-            shards = min(4, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-            ringCapacity = 8 << 20
-            totalQuota = { nil }
-            deletedAge = Retention.standardDeletedAge
-            isExclusive = false
-            usesStoreOwner = false
-            quota = { _ in .standard }
-            fileSystem = LinuxFileSystem()
-            clock = SystemClock()
-        }
-    }
-
     /// The store.
     public let store: Store
     public let shards: [Shard]
@@ -78,24 +37,24 @@ public final class CaptureService: Sendable {
     /// full: how much was lost is unknown.
     public let hasLostBefore: Bool
 
-    private let opening: StoreOpening
-    private let opened = Mutex<Result<StoreOpening.Opened, SystemError>?>(nil)
-    private let hasOpened = OneShot()
-    private let isStopping = OneShot()
+    let opening: StoreOpening
+    let opened = Mutex<Result<StoreOpening.Opened, SystemError>?>(nil)
+    let hasOpened = OneShot()
+    let isStopping = OneShot()
     private let sealerMayBegin = OneShot()
     /// The ring folders of this process, its own first. None when it has finished.
     private let folders: Mutex<[InflightFolder]>
     private let abandonedRings: [InflightRing]
-    private let writer: StoreWriter
+    let writer: StoreWriter
     private let writerEnded = OneShot()
     private let sealer: SealerThread
     private let sealerEnded = OneShot()
     private let streams = Mutex<[StreamKey: StreamStatistics]>([:])
-    private let recordBudget = RecordBudget(limit: recordMemory)
+    let recordBudget = RecordBudget(limit: recordMemory)
     /// The open intakes of records.
-    private let recordIntakes = Mutex<[StreamKey: RecordIntake]>([:])
+    let recordIntakes = Mutex<[StreamKey: RecordIntake]>([:])
     /// The streams that have a source now.
-    private let claims = Claims()
+    let claims = Claims()
     private let threads = Mutex<(shards: [WorkerThread], writer: WorkerThread?, sealer: WorkerThread?)>(([], nil, nil))
 
     /// Prepares capture: nothing runs until `start()`, and the store's disk is not touched. Throws EWOULDBLOCK when
@@ -215,48 +174,6 @@ public final class CaptureService: Sendable {
         }
     }
 
-    /// Opens the store. Transient errors, such as a full disk, are retried until the service stops; meanwhile output is
-    /// stored in the rings, and counted when they are full.
-    private func openStore() -> Result<StoreOpening.Opened, SystemError> {
-        var isFirst = true
-        while true {
-            let result = Result { () throws(SystemError) in try opening.open() }
-            opened.withLock { $0 = result }
-            if isFirst {
-                hasOpened.signal()
-            }
-            isFirst = false
-            guard case .failure(let error) = result, error.isTransient else {
-                if problems.clear(Self.storeSubject) {
-                    diagnostics.log(.notice, "the store \(store.root) is open")
-                }
-                return result
-            }
-            if problems.raise(Self.storeSubject, "not opened: \(error)") {
-                diagnostics.log(.error, "cannot open the store: \(error); retrying every second")
-            }
-            if isStopping.wait(seconds: 1) {
-                return result
-            }
-        }
-    }
-
-    private static let storeSubject = "store"
-
-    /// Waits until the store is open, for at most that many seconds (nil: no limit); returns whether it is done. Throws
-    /// the error of opening: EWOULDBLOCK when another process serves the store. With `ignoringTransientErrors`,
-    /// transient errors are not thrown: they are in `problems`, and retried until the stop.
-    @discardableResult
-    public func awaitStore(seconds: Int? = nil, ignoringTransientErrors: Bool = false) throws(SystemError) -> Bool {
-        guard hasOpened.wait(seconds: seconds), let result = opened.withLock({ $0 }) else {
-            return false
-        }
-        if case .failure(let error) = result, !(ignoringTransientErrors && error.isTransient) {
-            throw error
-        }
-        return true
-    }
-
     /// How long a stop tries to put everything on disk before the sources are closed, in seconds.
     private static let persistLimit = 5
     /// A disk is fast when neither a commit nor a sync has taken longer, in microseconds.
@@ -339,35 +256,6 @@ public final class CaptureService: Sendable {
         shards[Int(vm.name.stableHash() % UInt64(shards.count))]
     }
 
-    /// Why a stream cannot be opened.
-    public enum OpenError: Error, CustomStringConvertible {
-        /// It is captured another way already.
-        case captured
-        /// The name is longer than `StreamKey.maximumName` bytes, or contains a NUL.
-        case unusableName
-        /// The shard's maximum number of streams is reached.
-        case tooManyStreams
-        /// The folder of the in-flight rings is full.
-        case noMemory(SystemError)
-
-        /// Whether opening may succeed later.
-        public var isTransient: Bool {
-            switch self {
-            case .tooManyStreams, .noMemory: true
-            case .captured, .unusableName: false
-            }
-        }
-
-        public var description: String {
-            switch self {
-            case .captured: "it is captured another way already; it is passed through and not stored twice"
-            case .unusableName: "the VM's name is longer than \(StreamKey.maximumName) bytes, or contains a NUL"
-            case .noMemory(let error): "no room for in-flight data: \(error)"
-            case .tooManyStreams: "\(InflightRing.slotCount) streams are captured on one thread already"
-            }
-        }
-    }
-
     /// Opens the intake of one stream; to be called, and the result used, on the shard's thread.
     public func open(
         _ key: StreamKey,
@@ -390,43 +278,13 @@ public final class CaptureService: Sendable {
         return intake
     }
 
-    /// Opens the intake of one stream of records; from any thread.
-    public func openRecords(_ key: StreamKey, options: RecordOptions) throws(OpenError) -> RecordIntake {
-        guard key.encoded != nil else {
-            throw .unusableName
-        }
-        try claim(key)
-        let intake = RecordIntake(
-            key,
-            options: options,
-            budget: recordBudget,
-            statistics: statistics(of: key),
-            wakeWriter: { [writer] key in writer.post { $0.commitRecords(key) } },
-            onClose: { [weak self] in self?.closeRecords($0) }
-        )
-        recordIntakes.withLock { $0[key] = intake }
-        writer.post { $0.open(intake) }
-        return intake
-    }
-
-    private func closeRecords(_ key: StreamKey) {
-        guard recordIntakes.withLock({ $0.removeValue(forKey: key) }) != nil else {
-            return
-        }
-        writer.post { $0.closeRecords(key) }
-        _ = claims.withLock { $0.remove(key) }
-    }
-
-    /// Maximum memory of all batches of records that wait to be committed, in bytes.
-    private static let recordMemory = 16 << 20
-
-    private func claim(_ key: StreamKey) throws(OpenError) {
+    func claim(_ key: StreamKey) throws(OpenError) {
         guard claims.withLock({ $0.insert(key).inserted }) else {
             throw .captured
         }
     }
 
-    private func statistics(of key: StreamKey) -> StreamStatistics {
+    func statistics(of key: StreamKey) -> StreamStatistics {
         streams.withLock { streams in
             let known = streams[key] ?? StreamStatistics()
             streams[key] = known

@@ -43,105 +43,12 @@ public final class InflightRing: @unchecked Sendable {
         case done = 2
     }
 
-    /// The layout of the file's first page; words of different threads are a cache line and the next one apart.
-    enum HeaderLayout {
-        static let hostBoot = 64
-        static let hostBootSize = 64
-        static let head = 128
-        static let tail = 256
-        static let slotsUsed = 384
-        /// When the shard was last active, in microseconds since the Unix epoch.
-        static let lastTurn = 448
-        static let read = 512
-        /// The store's identity; NULs while it is unknown.
-        static let storeID = 640
-        /// The store's path, terminated by NUL.
-        static let storePath = 1024
-        static let storePathSize = 1024
-    }
-
-    /// The layout of a slot, after the length of its key.
-    private enum SlotLayout {
-        static let bytesIn = 8
-        static let bytesOut = 16
-        static let shardLoss = 24
-        static let writerLoss = 56
-        static let shardBoundaries = 88
-        static let writerBoundaries = 96
-        static let key = 104
-    }
-
-    /// The layout of an entry's header, after the length of its payload.
-    private enum EntryLayout {
-        static let kind = 4
-        static let state = 5
-        static let flags = 6
-        static let slot = 8
-        static let time = 16
-        static let offset = 24
-    }
-
-    /// An entry, as the consumer sees it.
-    struct Entry {
-        let base: UnsafeMutableRawPointer
-        let end: UInt64
-
-        var kind: Kind { Kind(rawValue: base.load(fromByteOffset: EntryLayout.kind, as: UInt8.self)) ?? .padding }
-        /// Whether it belongs to a stream's contents: bytes or a marker.
-        var isContent: Bool { [.data, .gap, .boot].contains(kind) }
-        var slot: Int { Int(base.load(fromByteOffset: EntryLayout.slot, as: UInt32.self)) }
-        var time: Int64 { base.load(fromByteOffset: EntryLayout.time, as: Int64.self) }
-        var isPlainOnly: Bool { flags & InflightRing.plainOnly != 0 }
-        /// Whether the bytes are in the plain file, if there is one; stored here so that a new process does not write
-        /// them again.
-        var isInPlainFile: Bool {
-            get { flags & InflightRing.inPlainFile != 0 }
-            nonmutating set {
-                let value = newValue ? flags | InflightRing.inPlainFile : flags & ~InflightRing.inPlainFile
-                base.storeBytes(of: value, toByteOffset: EntryLayout.flags, as: UInt16.self)
-            }
-        }
-
-        private var flags: UInt16 { base.load(fromByteOffset: EntryLayout.flags, as: UInt16.self) }
-
-        var payload: UnsafeRawBufferPointer {
-            UnsafeRawBufferPointer(
-                start: base + InflightRing.entryHeader,
-                count: Int(base.load(as: UInt32.self))
-            )
-        }
-
-        var state: State {
-            get { State(rawValue: base.load(fromByteOffset: EntryLayout.state, as: UInt8.self)) ?? .fresh }
-            nonmutating set { base.storeBytes(of: newValue.rawValue, toByteOffset: EntryLayout.state, as: UInt8.self) }
-        }
-
-        /// The stream offset of the first byte; valid in state `assigned` only.
-        var offset: UInt64 {
-            get { base.load(fromByteOffset: EntryLayout.offset, as: UInt64.self) }
-            nonmutating set { base.storeBytes(of: newValue, toByteOffset: EntryLayout.offset, as: UInt64.self) }
-        }
-    }
-
-    /// Losses that are not yet written as a marker.
-    struct Loss {
-        var bytes: UInt64 = 0
-        var lines: UInt64 = 0
-        var since: Int64 = 0
-        var reason: UInt64 = 0
-
-        var isOpen: Bool { reason != 0 }
-
-        /// The time of an absence that began at an unknown time.
-        static let unknownSince: Int64 = 0
-    }
-
     static let magic: UInt64 = 0x3330_474e_4952_4c47  // "GLRING03"
     static let entryHeader = 32
     static let plainOnly: UInt16 = 1
     static let inPlainFile: UInt16 = 2
-    private static let headerSize = 4096
-    private static let slotSize = 512
+    static let headerSize = 4096
+    static let slotSize = 512
     /// Maximum size of a stream key.
     static let maximumKey = slotSize - SlotLayout.key
     /// Maximum number of streams of one shard.
@@ -156,15 +63,15 @@ public final class InflightRing: @unchecked Sendable {
     /// The skipped space is unusable until the consumer has noticed: at most half, because the consumer may be blocked.
     private static let rewindPart = 2
     /// Bytes requested from tmpfs at once: few, so that a small tmpfs is used up to its end.
-    private static let backingStep = 256 << 10
+    static let backingStep = 256 << 10
     /// The offset of the entries in the file.
     private static let dataStart = headerSize + slotCount * slotSize
 
     /// The file; nil when the ring is in memory.
-    private let file: Int32?
-    private let mapping: UnsafeMutableRawPointer
+    let file: Int32?
+    let mapping: UnsafeMutableRawPointer
     private let mappedSize: Int
-    private let data: UnsafeMutableRawPointer
+    let data: UnsafeMutableRawPointer
     /// Size of the entries' space, in bytes.
     public let capacity: Int
     public let path: String
@@ -256,47 +163,21 @@ public final class InflightRing: @unchecked Sendable {
         return mapping
     }
 
-    private static func put(_ text: String, at place: UnsafeMutableRawPointer, room: Int) {
+    static func put(_ text: String, at place: UnsafeMutableRawPointer, room: Int) {
         let bytes = Array(text.utf8.prefix(room - 1))
         place.copyMemory(from: bytes, byteCount: bytes.count)
         place.storeBytes(of: 0, toByteOffset: bytes.count, as: UInt8.self)
     }
 
-    private static func text(_ bytes: UnsafeRawBufferPointer, _ place: Int, _ room: Int) -> String {
+    static func text(_ bytes: UnsafeRawBufferPointer, _ place: Int, _ room: Int) -> String {
         String(decoding: bytes[place..<(place + room)].prefix { $0 != 0 }, as: UTF8.self)
     }
 
-    private var header: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: mapping, count: Self.headerSize) }
-
-    // MARK: - The store
-
-    /// Sets the store of the bytes, once it is known.
-    func setStore(_ identity: StoreIdentity) {
-        Self.put(identity.text, at: mapping + HeaderLayout.storeID, room: StoreIdentity.length + 1)
-    }
-
-    /// Whether the bytes belong to the store `identity` in the folder `path`. A process that ended before it knew the
-    /// identity has stored the path only.
-    func belongs(to identity: StoreIdentity, at path: String) -> Bool {
-        let known = Self.text(header, HeaderLayout.storeID, StoreIdentity.length)
-        return known.isEmpty
-            ? Self.text(header, HeaderLayout.storePath, HeaderLayout.storePathSize) == path : known == identity.text
-    }
-
-    /// When its shard was last active, in microseconds since the Unix epoch; 0: never.
-    var lastTurn: Int64 {
-        get { Int64(bitPattern: gl_load_acquire(headerWord(HeaderLayout.lastTurn))) }
-        set { gl_store_release(headerWord(HeaderLayout.lastTurn), UInt64(bitPattern: newValue)) }
-    }
-
-    /// Removes the ring's file; the mapping stays until the last reference is gone.
-    func removeFile() {
-        FileOwner.asProcess { _ = unlink(path) }
-    }
+    var header: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: mapping, count: Self.headerSize) }
 
     private var headWord: UnsafeMutablePointer<UInt64> { headerWord(HeaderLayout.head) }
     private var tailWord: UnsafeMutablePointer<UInt64> { headerWord(HeaderLayout.tail) }
-    private var slotsUsedWord: UnsafeMutablePointer<UInt64> { headerWord(HeaderLayout.slotsUsed) }
+    var slotsUsedWord: UnsafeMutablePointer<UInt64> { headerWord(HeaderLayout.slotsUsed) }
 
     private func place(_ position: UInt64) -> Int { Int(position % UInt64(capacity)) }
 
@@ -312,7 +193,7 @@ public final class InflightRing: @unchecked Sendable {
     var used: Int { Self.difference(gl_load_acquire(headWord), gl_load_acquire(tailWord)) }
 
     /// `left` less `right`; 0 when that would be negative, as in a damaged ring.
-    private static func difference(_ left: UInt64, _ right: UInt64) -> Int {
+    static func difference(_ left: UInt64, _ right: UInt64) -> Int {
         left > right ? Int(clamping: left - right) : 0
     }
 
@@ -341,7 +222,7 @@ public final class InflightRing: @unchecked Sendable {
     /// Space for a payload after the header of the entry at `start`, of which `free` bytes are not in use; nil when
     /// that is too little. After it there is always memory for the header of one more entry: the padding that skips the
     /// rest.
-    private func room(at start: Int, free: Int) -> UnsafeMutableRawBufferPointer? {
+    func room(at start: Int, free: Int) -> UnsafeMutableRawBufferPointer? {
         let wanted = min(Self.entryHeader + Self.maximumPayload, free)
         askForMemory(upTo: start + wanted + Self.entryHeader)
         let given = backed == capacity ? capacity - start : backed - Self.entryHeader - start
@@ -368,7 +249,7 @@ public final class InflightRing: @unchecked Sendable {
     }
 
     /// Has tmpfs allocate a part of the file.
-    private static func back(_ part: Range<Int>, of file: Int32, _ path: String) throws(SystemError) {
+    static func back(_ part: Range<Int>, of file: Int32, _ path: String) throws(SystemError) {
         let code = gl_allocate(file, part.lowerBound, part.count)
         guard code == 0 else {
             throw SystemError("fallocate", path, code: code)
@@ -442,100 +323,5 @@ public final class InflightRing: @unchecked Sendable {
             position = entry.end
         }
         return false
-    }
-
-    // MARK: - Slots
-
-    private func slot(_ number: Int) -> UnsafeMutableRawPointer {
-        mapping + Self.headerSize + number * Self.slotSize
-    }
-
-    /// The key of a slot's stream; empty when it has none.
-    func key(of number: Int) -> [UInt8] {
-        let length = min(Int(slot(number).load(as: UInt16.self)), Self.maximumKey)
-        return Array(UnsafeRawBufferPointer(start: slot(number) + SlotLayout.key, count: length))
-    }
-
-    /// Slots below this number have been used.
-    var slotsUsed: Int { min(Int(clamping: gl_load_acquire(slotsUsedWord)), Self.slotCount) }
-
-    /// Whether losses or boundaries of the slot's stream are not yet written as markers.
-    func hasUnwrittenMarkers(_ number: Int) -> Bool {
-        shardLoss(number).bytes > 0 || writerLoss(number).bytes > 0 || !shardBoundaries(number).isEmpty
-            || !writerBoundaries(number).isEmpty
-    }
-
-    /// Assigns a slot to a stream and zeroes its counts. Producer. Throws when tmpfs is full. Slots must be used from
-    /// the lowest number on, without gaps: all below `slotsUsed` have memory.
-    func setKey(_ key: [UInt8], of number: Int) throws(SystemError) {
-        precondition(key.count <= Self.maximumKey, "keys are checked where streams are opened")
-        if let file {
-            let start = Self.headerSize + number * Self.slotSize
-            try Self.back(start..<(start + Self.slotSize), of: file, path)
-        }
-        gl_store_release(slotsUsedWord, max(slotsUsedWord.pointee, UInt64(number) + 1))
-        memset(slot(number), 0, Self.slotSize)
-        (slot(number) + SlotLayout.key).copyMemory(from: key, byteCount: key.count)
-        slot(number).storeBytes(of: UInt16(key.count), as: UInt16.self)
-    }
-
-    private func word(_ number: Int, _ offset: Int) -> UnsafeMutablePointer<UInt64> {
-        (slot(number) + offset).assumingMemoryBound(to: UInt64.self)
-    }
-
-    /// Bytes of the slot's stream in the ring.
-    func held(_ number: Int) -> Int {
-        Self.difference(
-            word(number, SlotLayout.bytesIn).pointee,
-            gl_load_acquire(word(number, SlotLayout.bytesOut))
-        )
-    }
-
-    /// Adds to the bytes; producer.
-    func addHeld(_ number: Int, _ count: Int) {
-        word(number, SlotLayout.bytesIn).pointee &+= UInt64(count)
-    }
-
-    /// Subtracts from the bytes; consumer.
-    func removeHeld(_ number: Int, _ count: Int) {
-        gl_store_release(word(number, SlotLayout.bytesOut), word(number, SlotLayout.bytesOut).pointee &+ UInt64(count))
-    }
-
-    /// The bytes that the shard dropped; producer.
-    func shardLoss(_ number: Int) -> Loss { loss(number, at: SlotLayout.shardLoss) }
-    func setShardLoss(_ number: Int, _ loss: Loss) { setLoss(number, at: SlotLayout.shardLoss, loss) }
-    /// The bytes that the writer could not write; consumer.
-    func writerLoss(_ number: Int) -> Loss { loss(number, at: SlotLayout.writerLoss) }
-    func setWriterLoss(_ number: Int, _ loss: Loss) { setLoss(number, at: SlotLayout.writerLoss, loss) }
-
-    /// The boundaries whose markers did not fit into the ring; producer.
-    func shardBoundaries(_ number: Int) -> PendingBoundaries {
-        PendingBoundaries(word: word(number, SlotLayout.shardBoundaries).pointee)
-    }
-    func setShardBoundaries(_ number: Int, _ boundaries: PendingBoundaries) {
-        word(number, SlotLayout.shardBoundaries).pointee = boundaries.word
-    }
-    /// The boundaries whose markers could not be stored; consumer.
-    func writerBoundaries(_ number: Int) -> PendingBoundaries {
-        PendingBoundaries(word: word(number, SlotLayout.writerBoundaries).pointee)
-    }
-    func setWriterBoundaries(_ number: Int, _ boundaries: PendingBoundaries) {
-        word(number, SlotLayout.writerBoundaries).pointee = boundaries.word
-    }
-
-    private func loss(_ number: Int, at offset: Int) -> Loss {
-        Loss(
-            bytes: word(number, offset).pointee,
-            lines: word(number, offset + 8).pointee,
-            since: Int64(bitPattern: word(number, offset + 16).pointee),
-            reason: word(number, offset + 24).pointee
-        )
-    }
-
-    private func setLoss(_ number: Int, at offset: Int, _ loss: Loss) {
-        word(number, offset).pointee = loss.bytes
-        word(number, offset + 8).pointee = loss.lines
-        word(number, offset + 16).pointee = UInt64(bitPattern: loss.since)
-        word(number, offset + 24).pointee = loss.reason
     }
 }

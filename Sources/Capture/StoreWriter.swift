@@ -16,28 +16,28 @@ final class StoreWriter: @unchecked Sendable {
     /// The interval between checks for idle active pairs, in microseconds.
     private static let idleInterval: Int64 = 600_000_000
 
-    private let rings: [InflightRing]
-    private var orphans = Orphans()
+    let rings: [InflightRing]
+    var orphans = Orphans()
     /// When the data of streams without a new source is recovered; monotonic microseconds.
     private var orphanDeadline = Int64.max
     let clock: any HostClock
     let diagnostics: Diagnostics
     let problems: Problems
     private let notifier: CommitNotifier
-    private let sealer: SealerThread
+    let sealer: SealerThread
     private let fileLimit: Int
 
     private let inbox: WorkerInbox<StoreWriter>
     /// Detects a blocked disk.
     let pulse: WriterPulse
 
-    private var scan: [UInt64] = []
+    var scan: [UInt64] = []
     let streams: StreamTable
-    private var pacer = CommitPacer()
+    var pacer = CommitPacer()
     /// Streams with a plain file that have new entries in this turn.
     private var inPlainFiles: [StreamSink] = []
     /// Streams with a failure to be retried.
-    private var failing: [ObjectIdentifier: any OpenStream] = [:]
+    var failing: [ObjectIdentifier: any OpenStream] = [:]
     private var nextIdleCheck: Int64 = 0
     /// Whether there were commits since all idle pairs were sealed.
     private var mayIdle = false
@@ -46,7 +46,7 @@ final class StoreWriter: @unchecked Sendable {
     /// Whether the disk is full: the reserve was released, and only markers are written until it can be acquired again.
     var isDiskFull = false
     var nextReserveAttempt: Int64 = 0
-    private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 64)
+    let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 64)
 
     init(
         store: Store,
@@ -137,7 +137,7 @@ final class StoreWriter: @unchecked Sendable {
 
     /// Takes a part of the rings' entries and commits the streams that are due, or all; returns whether there was
     /// anything.
-    private func turn(at now: Int64, takesAll: Bool) -> Bool {
+    func turn(at now: Int64, takesAll: Bool) -> Bool {
         pulse.begin(at: now)
         var didWork = runJobs()
         didWork = drain(at: now) || didWork
@@ -186,7 +186,7 @@ final class StoreWriter: @unchecked Sendable {
     }
 
     /// Takes entries from the rings; returns whether there were any.
-    private func drain(at now: Int64) -> Bool {
+    func drain(at now: Int64) -> Bool {
         var didWork = false
         for (number, ring) in rings.enumerated() {
             let start = scan[number]
@@ -205,7 +205,7 @@ final class StoreWriter: @unchecked Sendable {
     }
 
     /// Bytes taken from one ring in a turn, before their space is released and the other rings have their turn.
-    private static let bytesPerTurn: UInt64 = 256 << 10
+    static let bytesPerTurn: UInt64 = 256 << 10
 
     private func take(_ entry: InflightRing.Entry, ring: InflightRing, number: Int, at now: Int64) {
         switch entry.kind {
@@ -226,126 +226,20 @@ final class StoreWriter: @unchecked Sendable {
         entry.state = .done
     }
 
-    // MARK: - Records
+    // MARK: - Commits
 
-    /// Opens a stream of records.
-    func open(_ intake: RecordIntake) {
-        let sink = RecordSink(intake, after: streams.recordSink(intake.key), opener: self)
-        streams.add(sink)
-        commit(sink, at: clock.monotonicMicroseconds())
-    }
-
-    /// Commits what waits in an intake.
-    func commitRecords(_ key: StreamKey) {
-        if let sink = streams.recordSink(key) {
-            commit(sink, at: clock.monotonicMicroseconds())
-        }
-    }
-
-    /// Closes an intake; its stream is released when everything is committed.
-    func closeRecords(_ key: StreamKey) {
-        streams.recordSink(key)?.isClosed = true
-        commitRecords(key)
-    }
-
-    private func commit(_ sink: RecordSink, at now: Int64) {
-        if sink.commit(at: now) {
-            // Other streams have their turn between.
-            post { [key = sink.key] in $0.commitRecords(key) }
-        }
-        hasWritten(sink)
-        release(sink)
-    }
-
-    // MARK: - Opening and closing streams
-
-    /// Announces the stream of a slot, before the entry that opens it is published; from the shard.
-    func announce(_ announcement: StreamTable.Announcement, ring: Int, slot: Int) {
-        streams.announce(announcement, ring: ring, slot: slot)
-    }
-
-    private func open(_ slot: Int, of ring: Int, at now: Int64) {
-        guard let sink = streams.open(ring: ring, slot: slot, for: self) else {
-            return
-        }
-        adopt(sink.key, at: now)
-        settle(sink, at: now)
-    }
-
-    private func close(_ slot: Int, of ring: Int, at now: Int64) {
-        if let sink = streams.close(ring: ring, slot: slot) {
-            flush(sink, at: now)
-            release(sink)
-        }
-    }
-
-    /// Releases a stream without a source after all its losses are recorded; and after its last stream, the VM, once
-    /// everything is on disk.
-    private func release(_ stream: any OpenStream) {
-        guard stream.isUnused, stream.retryAt == nil, streams.contains(stream) else {
-            return
-        }
-        let (vm, id) = (stream.key.vm, stream.id)
-        if let writer = stream.writer, let id {
-            if writer.activeLength >= StoreLimits.idleSealMinimum {
-                writer.roll()
-            }
-            seal(writer, id)
-            writer.closeFiles()
-        }
-        let closed = streams.close(stream)
-        sealer.whenOnDisk(id) { [weak self] in
-            self?.post { $0.streams.closeUnused(vm, after: closed) }
-        }
-    }
-
-    /// Commits what ended processes had read of a stream and not committed, and records their losses.
-    private func adopt(_ key: StreamKey, at now: Int64) {
-        let uncommitted = orphans.take(key)
-        guard !uncommitted.isEmpty else {
-            return
-        }
-        let sink = streams.sink(key, for: self)
-        if let options = streams.announcedOptions(of: key) {
-            sink.configure(options)
-        }
-        for left in uncommitted {
-            sink.adoptWriterMarkers(ring: left.ring, slot: left.slot)
-            settle(sink, at: now)
-            for entry in left.entries {
-                sink.enqueue(entry, ring: left.ring, at: now)
-                flush(sink, at: now)
-            }
-            sink.adoptShardMarkers(ring: left.ring, slot: left.slot)
-            settle(sink, at: now)
-        }
-        release(sink)
-    }
-
-    /// At the end: records losses that the shards counted and had no room for.
-    private func flushLossCounters(at now: Int64) {
-        for (number, ring) in rings.enumerated() {
-            for slot in 0..<ring.slotsUsed where ring.hasUnwrittenMarkers(slot) {
-                if let sink = streams.sink(ring: number, slot: slot) {
-                    sink.adoptShardMarkers(ring: ring, slot: slot)
-                    settle(sink, at: now)
-                }
-            }
-        }
-    }
-
-    private func settle(_ sink: StreamSink, at now: Int64) {
+    func settle(_ sink: StreamSink, at now: Int64) {
         sink.settle(at: now)
         hasWritten(sink)
     }
 
-    private func flush(_ sink: StreamSink, at now: Int64) {
+    func flush(_ sink: StreamSink, at now: Int64) {
         sink.flush(scratch, at: now)
         hasWritten(sink)
     }
 
     /// Notifies followers of a commit, or schedules a retry after a failure.
-    private func hasWritten(_ stream: any OpenStream) {
+    func hasWritten(_ stream: any OpenStream) {
         failing[ObjectIdentifier(stream)] = stream.retryAt == nil ? nil : stream
         guard let id = stream.id, let writer = stream.writer else {
             return
@@ -403,7 +297,7 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
-    private func advanceTails() {
+    func advanceTails() {
         for (number, ring) in rings.enumerated() {
             var tail = ring.tail
             while tail < scan[number], let entry = ring.entry(at: tail), entry.state == .done {
@@ -428,75 +322,5 @@ final class StoreWriter: @unchecked Sendable {
         for stream in open.sorted(by: { $0.lastCommit < $1.lastCommit }).prefix(max(1, open.count / 4)) {
             stream.writer?.closeFiles()
         }
-    }
-
-    // MARK: - Posted jobs
-
-    /// Closes all active pairs after a failed sync, so that nothing is appended to files that may be lost.
-    func rollAll() {
-        for stream in streams.all {
-            guard let writer = stream.writer, let id = stream.id else {
-                continue
-            }
-            writer.roll()
-            seal(writer, id)
-        }
-    }
-
-    /// Commits a stream's entries below `head` in a ring.
-    func settle(_ key: StreamKey, ring: Int, upTo head: UInt64) {
-        let now = clock.monotonicMicroseconds()
-        while scan[ring] < head, drain(at: now) {
-            advanceTails()
-        }
-        if let sink = streams.sink(key), sink.hasPending {
-            flush(sink, at: now)
-        }
-    }
-
-    /// Marks a VM as deleted and releases it.
-    func end(_ key: VMKey) throws(SystemError) {
-        // Earlier output belongs to it: left in the rings it would begin the history of the next VM of its name. A turn
-        // takes a part of a ring; the number of turns is bounded, so a guest that continues to write does not delay
-        // this without end.
-        for _ in 0...(rings[0].capacity / Int(Self.bytesPerTurn)) where drain(at: clock.monotonicMicroseconds()) {
-            advanceTails()
-        }
-        let now = clock.monotonicMicroseconds()
-        streams.sinks(of: key).forEach { flush($0, at: now) }
-        streams.recordSinks(of: key).forEach { commit($0, at: now) }
-        for stream in streams.all(of: key) {
-            if let writer = stream.writer, let id = stream.id {
-                writer.roll()
-                seal(writer, id)
-            }
-            failing[ObjectIdentifier(stream)] = nil
-            streams.close(stream)
-        }
-        try streams.end(key)
-    }
-
-    /// Removes the files of empty rings. A ring with bytes that could not be committed, or losses that could not be
-    /// recorded, is left to the next process.
-    func removeRings() {
-        var all = rings + orphans.rings
-        removeSpent(&all)
-    }
-
-    private func removeSpent(_ rings: inout [InflightRing]) {
-        rings.removeAll { ring in
-            let isSpent = !ring.hasUncommitted && !(0..<ring.slotsUsed).contains(where: ring.hasUnwrittenMarkers)
-            if isSpent {
-                ring.removeFile()
-            }
-            return isSpent
-        }
-    }
-
-    /// Releases everything, after the thread's end. When everything is on disk, no repair will be needed.
-    func close(isSynced: Bool) {
-        streams.close(isSynced: isSynced)
-        failing.removeAll()
-        pacer.removeAll()
     }
 }

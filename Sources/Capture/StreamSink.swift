@@ -15,32 +15,27 @@ final class StreamSink: OpenStream {
     private(set) var id: StreamID?
     var statistics: StreamStatistics?
     private(set) var writer: StreamWriter?
-    private var plainFile: RotatingFileWriter?
-    private var detector = BootDetector()
+    private var plainFile: PlainFileSink?
+    var detector = BootDetector()
     private var pending: [InflightRing.Entry] = []
     private(set) var pendingBytes = 0
     /// Monotonic time when the oldest waiting entry was taken.
     private(set) var pendingSince: Int64 = 0
     private(set) var lastCommit: Int64 = 0
-    private unowned let opener: any SinkOpening
+    unowned let opener: any SinkOpening
     private var options: StreamOptions
     /// When to retry after a failure; nil without one.
     private(set) var retryAt: Int64?
-    private var gap = OpenGap(.writer)
+    var gap = OpenGap(.writer)
     /// Boundaries whose markers could not be written yet.
-    private var unwritten = PendingBoundaries()
+    var unwritten = PendingBoundaries()
     /// The slot of the last entry, which stores unwritten losses and boundaries.
-    private var slot: (ring: InflightRing, number: Int)?
-    private var plainProblem = false
-    /// Entries of `pending` before this index are in the plain file.
-    private var plainPlace = 0
+    var slot: (ring: InflightRing, number: Int)?
     /// The number of ring slots of the stream: without any, it has no source.
     var openSlots = 0
 
     /// The delay of a retry after a failed write, in microseconds.
     static let retryInterval: Int64 = 1_000_000
-    /// Maximum number of bytes gathered into one commit.
-    private static let gatherLimit = 64 << 10
 
     init(key: StreamKey, options: StreamOptions, opener: any SinkOpening) {
         self.key = key
@@ -57,14 +52,7 @@ final class StreamSink: OpenStream {
     /// Sets new options for a stream that is opened again.
     func configure(_ options: StreamOptions) {
         self.options = options
-        plainFile = options.plainFile.map { file in
-            RotatingFileWriter(
-                path: file.path,
-                trustedFolder: file.trustedFolder,
-                limits: file.limits,
-                mode: file.mode
-            )
-        }
+        plainFile = options.plainFile.map(PlainFileSink.init)
     }
 
     var isUnused: Bool { openSlots == 0 }
@@ -112,7 +100,7 @@ final class StreamSink: OpenStream {
             var end = place
             var bytes = 0
             while end < pending.count, pending[end].kind == .data, !pending[end].isPlainOnly,
-                end == place || bytes + pending[end].payload.count <= Self.gatherLimit
+                end == place || bytes + pending[end].payload.count <= InflightRing.Entry.gatherLimit
             {
                 bytes += pending[end].payload.count
                 end += 1
@@ -122,7 +110,7 @@ final class StreamSink: OpenStream {
         }
         pending.removeAll(keepingCapacity: true)
         pendingBytes = 0
-        plainPlace = 0
+        plainFile?.begin()
     }
 
     private func finish(_ entry: InflightRing.Entry) {
@@ -136,7 +124,7 @@ final class StreamSink: OpenStream {
 
     private func commit(_ range: Range<Int>, _ scratch: UnsafeMutableRawBufferPointer, at now: Int64) {
         let time = pending[range.lowerBound].time
-        let text = Self.gather(pending[range], scratch)
+        let text = InflightRing.Entry.gather(pending[range], scratch)
         if isReady(at: now) {
             let alreadyThere = assign(range)
             store(UnsafeRawBufferPointer(rebasing: text[min(alreadyThere, text.count)...]), time: time, at: now)
@@ -146,22 +134,6 @@ final class StreamSink: OpenStream {
         for entry in pending[range] {
             finish(entry)
         }
-    }
-
-    /// The bytes of `entries`, contiguous: in place when possible, else in `scratch`.
-    private static func gather(
-        _ entries: some Collection<InflightRing.Entry>,
-        _ scratch: UnsafeMutableRawBufferPointer
-    ) -> UnsafeRawBufferPointer {
-        if entries.count == 1, let only = entries.first {
-            return only.payload
-        }
-        var count = 0
-        for entry in entries {
-            UnsafeMutableRawBufferPointer(rebasing: scratch[count...]).copyMemory(from: entry.payload)
-            count += entry.payload.count
-        }
-        return UnsafeRawBufferPointer(rebasing: scratch[..<count])
     }
 
     /// Decides the stream offset of each entry, so that a new process can determine whether it was committed. Returns
@@ -192,7 +164,7 @@ final class StreamSink: OpenStream {
         return alreadyThere
     }
 
-    private func store(_ text: UnsafeRawBufferPointer, time: Int64, at now: Int64) {
+    func store(_ text: UnsafeRawBufferPointer, time: Int64, at now: Int64) {
         let stamp = Timestamp(microseconds: time)
         var start = 0
         let findings = detector.scan(text, time: time)
@@ -211,7 +183,7 @@ final class StreamSink: OpenStream {
         append(UnsafeRawBufferPointer(rebasing: text[start...]), stamp, now)
     }
 
-    private func append(_ text: UnsafeRawBufferPointer, _ time: Timestamp, _ now: Int64) {
+    func append(_ text: UnsafeRawBufferPointer, _ time: Timestamp, _ now: Int64) {
         guard !text.isEmpty else {
             return
         }
@@ -231,7 +203,7 @@ final class StreamSink: OpenStream {
 
     /// Writes a marker; returns whether that succeeded.
     @discardableResult
-    private func mark(_ detail: RecordDetail, _ time: Timestamp, _ now: Int64) -> Bool {
+    func mark(_ detail: RecordDetail, _ time: Timestamp, _ now: Int64) -> Bool {
         guard retryAt == nil, let writer else {
             return false
         }
@@ -246,127 +218,13 @@ final class StreamSink: OpenStream {
 
     /// Writes queued entries to the plain file at once, because it may be watched.
     func writePlain(_ scratch: UnsafeMutableRawBufferPointer) {
-        guard plainFile != nil else {
-            return
-        }
-        while plainPlace < pending.count {
-            var bytes = 0
-            let batch = pending[plainPlace...].prefix { entry in
-                bytes += entry.payload.count
-                return bytes <= Self.gatherLimit
-            }
-            let due = batch.filter { $0.kind == .data && !$0.isInPlainFile }
-            writePlain(text: Self.gather(due, scratch))
-            due.forEach { $0.isInPlainFile = true }
-            plainPlace = batch.endIndex
-        }
-    }
-
-    private func writePlain(text: UnsafeRawBufferPointer) {
-        guard let plainFile, !text.isEmpty else {
-            return
-        }
-        do throws(SystemError) {
-            try plainFile.append(text)
-            if plainProblem {
-                plainProblem = false
-                opener.plainFileRecovered(plainFile.path)
-            }
-        } catch {
-            plainProblem = true
-            opener.plainFileFailed(plainFile.path, error)
-        }
-    }
-
-    // MARK: - Markers
-
-    private func handle(special entry: InflightRing.Entry) {
-        switch entry.kind {
-        case .gap:
-            var detail = RecordDetail(decoding: Array(entry.payload))
-            let isReady = isReady(at: lastCommit)
-            if detail.gap?.since.microseconds == InflightRing.Loss.unknownSince {
-                detail.gap?.since = writer?.lastRecordTime ?? Timestamp(microseconds: entry.time)
-            }
-            let isThere = isReady && mark(detail, Timestamp(microseconds: entry.time), lastCommit)
-            if !isThere, let loss = detail.gap {
-                // The store cannot be written: the shard's loss is added to the writer's.
-                if let bytes = loss.bytes {
-                    gap.count(
-                        bytes: Int(clamping: bytes),
-                        lines: Int(clamping: loss.lines),
-                        at: loss.since.microseconds,
-                        reason: .storeFailure
-                    )
-                } else {
-                    keep(.absence(loss.reason))
-                }
-            }
-        case .boot:
-            guard let event = entry.payload.first.flatMap(BootEvent.init) else {
-                return
-            }
-            if !isReady(at: lastCommit) || !write(.boot(event), at: entry.time) {
-                keep(.boot(event))
-            }
-        case .data, .padding, .open, .close:
-            // Bytes over the rate go to the plain file only.
-            break
-        }
-    }
-
-    /// Writes the marker of a boundary; returns whether that succeeded.
-    private func write(_ boundary: ConsoleBoundary, at time: Int64) -> Bool {
-        guard let writer else {
-            return false
-        }
-        let stamp = Timestamp(microseconds: time)
-        switch boundary {
-        case .boot(let event):
-            guard mark(RecordDetail(boot: BootDetail(event: event, position: writer.nextOffset)), stamp, lastCommit)
-            else {
-                return false
-            }
-            if event == .powerOn {
-                detector.powerOn()
-            }
-            if event == .closed {
-                writer.roll()
-            }
-            return true
-        case .absence(let reason):
-            let since = writer.lastRecordTime ?? stamp
-            let gap = GapDetail(reason: reason, bytes: nil, lines: 0, since: since, isClosed: true)
-            return mark(RecordDetail(gap: gap), stamp, lastCommit)
-        }
-    }
-
-    /// Keeps a boundary whose marker cannot be written now.
-    private func keep(_ boundary: ConsoleBoundary) {
-        unwritten.append(boundary)
-        if let slot {
-            slot.ring.setWriterBoundaries(slot.number, unwritten)
-        }
-    }
-
-    /// Writes the markers of kept boundaries; returns whether none is left.
-    private func writePendingBoundaries(at now: Int64) -> Bool {
-        while let boundary = unwritten.first {
-            guard write(boundary, at: opener.wallNow) else {
-                return false
-            }
-            unwritten.removeFirst()
-            if let slot {
-                slot.ring.setWriterBoundaries(slot.number, unwritten)
-            }
-        }
-        return true
+        plainFile?.write(pending, scratch, opener)
     }
 
     // MARK: - Failures of the store
 
     /// Whether the store accepts bytes: it is open and not waiting for a retry. Retries when it is time.
-    private func isReady(at now: Int64) -> Bool {
+    func isReady(at now: Int64) -> Bool {
         if opener.isDiskFull {
             retryAt = now + Self.retryInterval
             writeGapMarker(at: now)
@@ -420,7 +278,7 @@ final class StreamSink: OpenStream {
         }
     }
 
-    private func write(_ marker: GapDetail, _ writer: StreamWriter) throws(SystemError) {
+    func write(_ marker: GapDetail, _ writer: StreamWriter) throws(SystemError) {
         try writer.mark(RecordDetail(gap: marker), time: Timestamp(microseconds: opener.wallNow))
     }
 
@@ -440,7 +298,7 @@ final class StreamSink: OpenStream {
         keep(left, in: ring, slot)
     }
 
-    private func keep(_ left: PendingBoundaries, in ring: InflightRing, _ slot: Int) {
+    func keep(_ left: PendingBoundaries, in ring: InflightRing, _ slot: Int) {
         move(to: ring, slot: slot)
         var left = left
         while let boundary = left.first {

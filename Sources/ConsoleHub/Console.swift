@@ -18,30 +18,30 @@ final class Console: @unchecked Sendable {
 
     let definition: ConsoleHub.Definition
     let shard: Shard
-    private unowned let hub: ConsoleHub
+    unowned let hub: ConsoleHub
     /// Its log; nil when the console is not captured, only joined.
     private let consoleLog: ConsoleLog?
-    private var guest: GuestConnection?
+    var guest: GuestConnection?
     private var listener: ListeningSocket?
-    private var passThrough: ListeningSocket?
-    private var watchers: [Watcher] = []
-    private var writer: Watcher?
+    var passThrough: ListeningSocket?
+    var watchers: [Watcher] = []
+    var writer: Watcher?
     /// Callbacks of clients that wait for the result of dialling a console on demand.
-    private var awaitingDial: [() -> Void] = []
+    var awaitingDial: [() -> Void] = []
     /// Why the console could not be reached, as reported to the watchers.
-    private var reportedFailure: SystemError?
+    var reportedFailure: SystemError?
     private var knownPeer: ProcessIdentity?
     /// Whether it was connected since this process began, and whether it was found unreachable since then.
     private var wasConnected = false
     private var wasAbsent = false
     private var connectedAt: Int64 = 0
-    private var backoff = Backoff()
-    private var retry: EventLoop.TimerToken?
-    private var isDialling = false
+    var backoff = Backoff()
+    var retry: EventLoop.TimerToken?
+    var isDialling = false
     private var forgetting: EventLoop.TimerToken?
     /// Whether it was closed and cannot be reached again.
     private var isSpent = false
-    private var isEnded = false
+    var isEnded = false
 
     /// After a connection that lasted this long, in microseconds, the next attempt is made at once.
     private static let settled: Int64 = 1_000_000
@@ -87,16 +87,16 @@ final class Console: @unchecked Sendable {
         )
     }
 
-    private func log(_ level: DiagnosticLevel, _ message: String) {
+    func log(_ level: DiagnosticLevel, _ message: String) {
         hub.capture.diagnostics.log(level, "console \(definition.key.name)/\(definition.key.stream): \(message)")
     }
 
     // MARK: - Reaching the guest
 
     /// Whether the console is to be connected.
-    private var isWanted: Bool { !definition.isOnDemand || !watchers.isEmpty }
+    var isWanted: Bool { !definition.isOnDemand || !watchers.isEmpty }
 
-    private func dial() {
+    func dial() {
         guard isWanted, definition.endpoint.isDialled, guest == nil, !isDialling, !isSpent, !isEnded else {
             return
         }
@@ -156,7 +156,7 @@ final class Console: @unchecked Sendable {
         }
     }
 
-    private func cancel(_ timer: inout EventLoop.TimerToken?) {
+    func cancel(_ timer: inout EventLoop.TimerToken?) {
         if let token = timer {
             shard.loop.cancel(token)
         }
@@ -182,7 +182,7 @@ final class Console: @unchecked Sendable {
     }
 
     /// Begins to accept connections on `socket`; nil when the console has ended meanwhile, or the loop refuses it.
-    private func begin(
+    func begin(
         _ socket: ListeningSocket,
         _ onConnection: @escaping (Console, consuming Descriptor) -> Void
     ) -> ListeningSocket? {
@@ -200,7 +200,7 @@ final class Console: @unchecked Sendable {
         }
     }
 
-    private func connected(_ connection: Connection, isHandedOver: Bool) {
+    func connected(_ connection: Connection, isHandedOver: Bool) {
         let peer = connection.peer
         let guest: GuestConnection
         do throws(SystemError) {
@@ -248,7 +248,7 @@ final class Console: @unchecked Sendable {
     }
 
     /// Closes the connection.
-    private func hangUp() {
+    func hangUp() {
         guest?.end()
         guest = nil
         consoleLog?.mark(.boot(.closed))
@@ -334,151 +334,5 @@ final class Console: @unchecked Sendable {
         listener = nil
         passThrough = nil
         return sockets
-    }
-
-    // MARK: - Watchers
-
-    /// Attaches a client and logs who it is and what it may do. `onAttached` is called as described at
-    /// `ConsoleHub.attach`.
-    func attach(
-        _ descriptor: consuming Descriptor,
-        as role: WatcherRole,
-        who: String,
-        slot: SocketSessions.Slot? = nil,
-        _ onAttached: @escaping (ConsoleHub.Attachment?) -> Void = { _ in }
-    ) {
-        let watcher = Watcher(descriptor, who: who, slot: slot, console: self)
-        guard !isEnded, watcher.begin() else {
-            onAttached(nil)
-            return
-        }
-        watchers.append(watcher)
-        if definition.isOnDemand {
-            reportedFailure = nil
-            dial()
-        } else if guest == nil {
-            watcher.notify(
-                "\(definition.key.name) is not connected; waiting for it; input is dropped until then"
-            )
-        }
-        let refusal = admit(watcher, as: role)
-        let report = { [unowned self] in
-            onAttached(isEnded ? nil : ConsoleHub.Attachment(refusal: refusal, isConnected: guest != nil))
-        }
-        if isDialling, definition.isOnDemand {
-            awaitingDial.append(report)
-        } else {
-            report()
-        }
-    }
-
-    private func settleAttachments() {
-        let waiting = awaitingDial
-        awaitingDial = []
-        waiting.forEach { $0() }
-    }
-
-    /// Gives the watcher the right to write, if it asks for it and may have it; otherwise returns the reason.
-    private func admit(_ watcher: Watcher, as role: WatcherRole) -> String? {
-        let who = watcher.who
-        guard role != .watch else {
-            log(.notice, "\(who) watches")
-            return "watching only"
-        }
-        guard definition.endpoint.takesInput else {
-            let refusal = "a named pipe carries nothing to the guest"
-            watcher.notify(refusal + "; you are watching")
-            log(.notice, "\(who) watches: nothing can be typed on a named pipe")
-            return refusal
-        }
-        if let writer {
-            guard role == .steal else {
-                let refusal = "\(writer.who) is writing"
-                watcher.notify(refusal + "; you are watching")
-                log(.notice, "\(who) watches: \(refusal)")
-                return refusal
-            }
-            writer.notify("\(who) has taken over; you are watching")
-            inputDrained()
-            log(.notice, "\(who) writes, taking over from \(writer.who)")
-        } else {
-            log(.notice, "\(who) writes")
-        }
-        writer = watcher
-        watcher.pauseInput(definition.isOnDemand && guest == nil)
-        return nil
-    }
-
-    func drop(_ watcher: Watcher) {
-        log(.info, "\(watcher.who) has left")
-        watcher.end()
-        watchers.removeAll { $0 === watcher }
-        if writer === watcher {
-            writer = nil
-        }
-        hangUpUnlessWanted()
-    }
-
-    /// Disconnects a console on demand when it has no watchers left and the guest has taken all input.
-    private func hangUpUnlessWanted() {
-        guard !isWanted else {
-            return
-        }
-        cancel(&retry)
-        backoff = Backoff()
-        if let guest, !guest.isCongested {
-            hangUp()
-        }
-    }
-
-    /// Passes a watcher's input to the guest if the watcher is the writer.
-    func input(_ bytes: UnsafeRawBufferPointer, from watcher: Watcher) {
-        guard watcher === writer else {
-            return
-        }
-        guest?.send(bytes)
-        watcher.pauseInput(guest?.isCongested ?? false)
-    }
-
-    /// The guest takes input again.
-    func inputDrained() {
-        writer?.pauseInput(false)
-        hangUpUnlessWanted()
-    }
-
-    /// Closes the connections of those watchers that satisfy `isDone`.
-    private func closeWatchers(where isDone: (Watcher) -> Bool) {
-        watchers.filter(isDone).forEach { $0.end() }
-        watchers.removeAll(where: isDone)
-        writer = nil
-    }
-
-    private func notifyWatchers(_ message: String) {
-        for watcher in watchers {
-            watcher.notify(message)
-        }
-    }
-
-    // MARK: - Pass-through
-
-    /// Offers a socket for other programs, because the VMM's serves one client, which is the daemon.
-    func passThrough(by socket: ListeningSocket) {
-        passThrough = begin(socket) { console, descriptor in
-            let peer = try? UnixSocket.peer(of: descriptor.raw)
-            let who = peer.map { "user \($0.user) (process \($0.process))" } ?? "an unknown process"
-            console.attachBySocket(descriptor, who: who)
-        }
-    }
-
-    private func attachBySocket(_ descriptor: consuming Descriptor, who: String) {
-        let slot: SocketSessions.Slot
-        do throws(SessionLimitReached) {
-            slot = try hub.socketSessions.acquireSlot(beside: watchers.count { $0.slot != nil })
-        } catch {
-            Watcher.notify("\(error.message): end one, or use guestlog console \(definition.key.name)", by: descriptor)
-            log(.info, "\(who) is refused: \(error.message)")
-            return
-        }
-        attach(descriptor, as: .write, who: who, slot: slot)
     }
 }

@@ -16,51 +16,8 @@ import SystemIO
 
 /// All consoles of this host.
 public final class ConsoleHub: Sendable {
-    public struct Options: Sendable {
-        /// Where consoles are discovered.
-        public var patterns: [DiscoveryPattern]
-        /// The folder with a socket for each console, for other programs; nil: no such sockets.
-        public var passThroughFolder: String?
-        /// How long a console from a watched folder is kept after its path is gone, in microseconds.
-        public var forgetsAfter: Int64 = 60_000_000
-        /// When a console is connected for the first time and its process is older than this, in microseconds, the
-        /// machine has been running and no boot is recorded.
-        public var joinAge: Int64 = 10_000_000
-        /// Whether this process itself may serve a console. Otherwise that is a mistake, or an attempt to read one
-        /// console as another.
-        public var acceptsOwnProcess = false
-        /// Maximum number of captured consoles. By default as many as half of the process's descriptors allow: each
-        /// takes the connection, the socket for other programs, and at times one more.
-        public var consoleLimit = max(4, (DescriptorLimit.current / 2 - 64) / 3)
-        /// Maximum number of sessions through the consoles' own sockets. By default a sixteenth of the process's
-        /// descriptors.
-        public var socketSessionLimit = max(4, DescriptorLimit.current / 16)
-        /// The folder with the console of each handed-over descriptor.
-        public var table: String
 
-        public init(patterns: [DiscoveryPattern] = [], passThroughFolder: String? = nil, table: String) {
-            self.patterns = patterns
-            self.passThroughFolder = passThroughFolder
-            self.table = table
-        }
-    }
-
-    /// The state of one console.
-    public struct Status: Hashable, Sendable {
-        public var definition: Definition
-        /// Whether it is connected.
-        public var isConnected: Bool
-        /// The number of watchers.
-        public var watchers: Int
-        /// The watcher with the right to write.
-        public var writer: String?
-        /// The socket for other programs.
-        public var passThrough: String?
-        /// Whether this console stores the stream; false when it is captured another way.
-        public var isStored: Bool
-    }
-
-    private struct State {
+    struct State {
         var consoles = ConsoleRegistry()
         /// Descriptors handed over by the previous process, by the names they were stored under.
         var inherited: [String: Int32] = [:]
@@ -73,22 +30,22 @@ public final class ConsoleHub: Sendable {
     }
 
     let capture: CaptureService
-    private let manager: ServiceManager
-    private let table: ConsoleTable
-    private let state = Mutex(State())
+    let manager: ServiceManager
+    let table: ConsoleTable
+    let state = Mutex(State())
     /// The thread for everything but the consoles' bytes: folders, paths, the table, the service manager. It may block
     /// on a file system; the shards never wait for it.
     let control: EventLoop
-    private let controlThread = Mutex<WorkerThread?>(nil)
-    private let controlEnded = OneShot()
-    private let discovery: Discovery
-    private let opener: EndpointOpener
-    private let problems: ConsoleProblems
-    private let patterns: [DiscoveryPattern]
-    private let passThroughFolder: String?
+    let controlThread = Mutex<WorkerThread?>(nil)
+    let controlEnded = OneShot()
+    let discovery: Discovery
+    let opener: EndpointOpener
+    let problems: ConsoleProblems
+    let patterns: [DiscoveryPattern]
+    let passThroughFolder: String?
     let forgetsAfter: Int64
     let joinAge: Int64
-    private let consoleLimit: Int
+    let consoleLimit: Int
     let socketSessions: SocketSessions
 
     /// A hub that feeds `capture`. Inherited descriptors are passed to `inherit` before `start()`.
@@ -106,87 +63,6 @@ public final class ConsoleHub: Sendable {
         joinAge = options.joinAge
         consoleLimit = options.consoleLimit
         socketSessions = SocketSessions(total: options.socketSessionLimit)
-    }
-
-    /// Accepts a descriptor that an earlier process stored with the service manager; returns whether it is a console's.
-    public func inherit(_ name: String, _ descriptor: consuming Descriptor) -> Bool {
-        guard name.hasPrefix(ConsoleTable.prefix) else {
-            return false
-        }
-        let raw = descriptor.release()
-        state.withLock { $0.inherited[name] = raw }
-        return true
-    }
-
-    /// Accepts what the keeper read and discarded while no daemon drained the descriptors, by their names.
-    public func takeDiscarded(_ discarded: [String: DiscardedOutput]) {
-        state.withLock { $0.discarded = discarded }
-    }
-
-    /// Starts: inherited consoles continue at once, with their current definitions; then the consoles in `named` and
-    /// those of the watched folders follow.
-    public func start(_ named: [Definition] = []) throws(SystemError) {
-        adoptInherited(named)
-        try follow(named)
-    }
-
-    /// The first part of `start`, for a daemon with more to do before it may look for consoles: inherited consoles
-    /// continue, and are drained.
-    public func adoptInherited(_ named: [Definition]) {
-        let known: [ConsoleTable.Entry] = table.load()
-        let lastTurn = [capture.lastTurnBefore, table.stoppedBefore].compactMap(\.self).max()
-        state.withLock { $0.absentSince = lastTurn }
-        for entry in known {
-            guard let raw = state.withLock({ $0.inherited.removeValue(forKey: entry.descriptorName) }) else {
-                continue
-            }
-            let connection = Connection(Descriptor(owning: raw), peer: entry.peer)
-            let discarded = state.withLock { $0.discarded.removeValue(forKey: entry.descriptorName) }
-            add(
-                currentDefinition(for: entry.definition, named),
-                with: connection,
-                isHandedOver: true,
-                discarded: discarded
-            )
-        }
-        let unknownDescriptors = state.withLock { state in
-            defer { state.inherited.removeAll() }
-            return state.inherited
-        }
-        for (name, raw) in unknownDescriptors {
-            manager.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
-            close(raw)
-        }
-    }
-
-    /// When the previous daemon last drained the consoles, in microseconds since the Unix epoch; nil when that is
-    /// unknown.
-    var absentSince: Int64? { state.withLock { $0.absentSince } }
-
-    /// The second part of `start`: the consoles in `named` are connected, then those in watched folders.
-    public func follow(_ named: [Definition]) throws(SystemError) {
-        discovery.onFound = { [weak self] definition in self?.add(definition) }
-        discovery.onChanged = { [weak self] path in self?.endpointChanged(path) }
-        discovery.onGone = { [weak self] path in self?.endpointGone(path) }
-        named.forEach { add($0) }
-        let (control, discovery, patterns) = (control, discovery, patterns)
-        let droppedPaths = table.droppedEndpoints.compactMap(\.path)
-        control.post {
-            discovery.setPatterns(patterns)
-            droppedPaths.forEach(discovery.follow)
-            discovery.begin()
-        }
-        let thread = try WorkerThread(name: "gl-hub") { [controlEnded] in
-            control.run()
-            controlEnded.signal()
-        }
-        controlThread.withLock { $0 = thread }
-    }
-
-    /// The current definition of an inherited console: its plain file or its rate may have changed.
-    private func currentDefinition(for past: Definition, _ named: [Definition]) -> Definition {
-        let found = past.isDiscovered ? patterns.compactMap { $0.definition(like: past) } : []
-        return (named + found).first { $0.key == past.key && $0.endpoint == past.endpoint } ?? past
     }
 
     /// Ends all consoles. When they are `passedOn`, the caller owns their descriptors, by the names they are stored
@@ -278,7 +154,7 @@ public final class ConsoleHub: Sendable {
     }
 
     @discardableResult
-    private func add(
+    func add(
         _ definition: Definition,
         with connection: Connection?,
         isHandedOver: Bool = false,
@@ -360,7 +236,7 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    private func end(_ console: Console, _ reason: String, isDropped: Bool = false) {
+    func end(_ console: Console, _ reason: String, isDropped: Bool = false) {
         discard(console.shard.loop.perform { console.end(reason) }.sockets)
         control.post { [opener, problems] in
             opener.release(console.definition.key)
@@ -432,99 +308,17 @@ public final class ConsoleHub: Sendable {
         return true
     }
 
-    private func endpointGone(_ path: String) {
+    func endpointGone(_ path: String) {
         for place in table.droppedEndpoints where Bytewise(place.path) == Bytewise(path) {
             setDropped(place, false)
         }
         problems.clearConflicts { Bytewise($0.path) == Bytewise(path) }
     }
 
-    private func endpointChanged(_ path: String) {
+    func endpointChanged(_ path: String) {
         for console in state.withLock({ $0.consoles.all })
         where Bytewise(console.definition.endpoint.watchedPath) == Bytewise(path) {
             console.shard.loop.post { console.endpointChanged() }
-        }
-    }
-
-    // MARK: - What consoles leave to the control thread
-
-    /// Creates a console's sockets, and watches its path.
-    private func prepare(_ console: Console) {
-        let definition = console.definition
-        if case .listen(let path) = definition.endpoint {
-            do throws(SystemError) {
-                let socket = try ListeningSocket(path: path)
-                console.shard.loop.post { console.listen(on: socket) }
-            } catch {
-                capture.diagnostics.log(.error, "console \(definition.key.name): \(error)")
-            }
-        }
-        if let path = passThroughPath(of: definition.key) {
-            do throws(SystemError) {
-                let socket = try ListeningSocket(path: path)
-                console.shard.loop.post { console.passThrough(by: socket) }
-            } catch {
-                capture.diagnostics.log(
-                    .warning,
-                    "console \(definition.key.name): no socket for other programs: \(error)"
-                )
-            }
-        }
-        if let watched = definition.endpoint.watchedPath {
-            discovery.follow(watched)
-        }
-    }
-
-    private func passThroughPath(of key: StreamKey) -> String? {
-        let stream = key.stream == .console0 ? "" : "." + key.stream.text
-        let identity = VMIdentity(name: key.name, namespace: key.namespace)
-        return passThroughFolder.map { $0 + "/" + identity.directoryName + stream + ".sock" }
-    }
-
-    /// Opens a console's path, and passes the result to the console.
-    func open(_ console: Console) {
-        control.post { [opener, problems] in
-            let result = Result { () throws(SystemError) in try opener.open(console.definition) }
-            problems.note(result, of: console.definition)
-            console.shard.loop.post { console.dialled(result) }
-        }
-    }
-
-    /// Removes a discovered console whose path has been gone for a while, unless it is back, so that ended VMs do not
-    /// stay listed.
-    func forget(_ console: Console) {
-        control.post { [weak self] in
-            guard let self, let path = console.definition.endpoint.path, access(path, F_OK) != 0 else {
-                return
-            }
-            end(console, "the VM has ended")
-            discovery.unfollow(path)
-        }
-    }
-
-    /// Removes the files of closed sockets.
-    func discard(_ sockets: [ListeningSocket]) {
-        control.post { sockets.forEach { $0.removeFile() } }
-    }
-
-    /// Stores a connected console's descriptor with the service manager, in case this process dies.
-    func connected(_ definition: Definition, _ connection: Connection) {
-        control.post { [manager, table] in
-            let name = ConsoleTable.descriptorName(of: definition.key)
-            table.put(ConsoleTable.Entry(descriptorName: name, definition: definition, peer: connection.peer))
-            // Without FDPOLL=0 the manager would drop the descriptor of a VMM that has ended before the daemon has read
-            // the rest.
-            manager.notify("FDSTORE=1\nFDPOLL=0\nFDNAME=\(name)", descriptors: [connection.descriptor.raw])
-        }
-    }
-
-    /// Removes the descriptor of a closed connection from the service manager.
-    func disconnected(_ definition: Definition) {
-        control.post { [manager, table, opener] in
-            opener.release(definition.key)
-            let name = ConsoleTable.descriptorName(of: definition.key)
-            table.disconnected(definition.key)
-            manager.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
         }
     }
 }

@@ -3,22 +3,6 @@
 import LogModel
 import SystemIO
 
-/// The limits of one VM's log.
-public struct Quota: Hashable, Sendable {
-    /// Bytes on disk of all the VM's streams together.
-    public var bytes: Int
-    /// Maximum age of an entry in microseconds; nil: none.
-    public var age: Int64?
-
-    /// 100 MiB of any age: about 500 MiB of text, what docker keeps of a container by default.
-    public static let standard = Quota(bytes: 100 << 20, age: nil)
-
-    public init(bytes: Int, age: Int64? = nil) {
-        self.bytes = bytes
-        self.age = age
-    }
-}
-
 /// Keeps the store within its limits: removes the oldest segment of the largest stream of the VM concerned.
 ///
 /// Of each stream the newest extent stays, so that data being written is never removed, and the oldest is removed
@@ -31,7 +15,7 @@ public final class Retention {
     lazy var total = makeTotal()
     private let makeTotal: @Sendable () -> Int?
     private let deletedAge: Int64
-    private var usages: [String: Int] = [:]
+    var usages: [String: Int] = [:]
     /// How much each VM has grown since its last check, and the growth that triggers the next.
     private var growths: [String: (bytes: Int, step: Int)] = [:]
     /// Held while this process is the one that checks all VMs.
@@ -186,7 +170,7 @@ public final class Retention {
 
     /// Removes the oldest segments and unsealed pairs of the VM's largest stream, until about `excess` bytes are freed
     /// or another stream is the largest; nil when nothing may be removed.
-    private func evict(_ excess: Int, of vm: String, limit: Int) throws(SystemError) -> Freed? {
+    func evict(_ excess: Int, of vm: String, limit: Int) throws(SystemError) -> Freed? {
         var streams: [(stream: StreamID, usage: Int)] = []
         for stream in try store.streams(of: vm) {
             streams.append((stream, try store.usage(of: stream)))
@@ -249,7 +233,7 @@ public final class Retention {
 
     /// The extents that may be removed, oldest first: all but the newest, whether that is a pair or a segment. A pair
     /// whose block is sealed is removed with its segment.
-    private func evictable(_ stream: StreamID) throws(SystemError) -> some Collection<StreamLayout.Extent> {
+    func evictable(_ stream: StreamID) throws(SystemError) -> some Collection<StreamLayout.Extent> {
         try sorted(StreamLayout(path: store.path(of: stream))).others.dropLast()
     }
 
@@ -286,7 +270,7 @@ public final class Retention {
     }
 
     /// Removes consecutive extents.
-    private func evict(_ victims: [StreamLayout.Extent], of stream: StreamID) throws(SystemError) -> Freed {
+    func evict(_ victims: [StreamLayout.Extent], of stream: StreamID) throws(SystemError) -> Freed {
         let layout = StreamLayout(path: store.path(of: stream))
         var (start, end) = (UInt64.max, UInt64.min)
         var files: [[String]] = []
@@ -344,70 +328,6 @@ public final class Retention {
             }
             return base
         }
-    }
-
-    private func removeOlder(than limit: Timestamp, in vm: Store.VM) throws(SystemError) -> Freed {
-        var freed = Freed()
-        for stream in try store.streams(of: vm.directory) {
-            let layout = StreamLayout(path: store.path(of: stream))
-            for extent in try evictable(stream) {
-                guard extent.kind == .segment, try latest(in: extent, layout) < limit else {
-                    break
-                }
-                freed += try evict([extent], of: stream)
-            }
-            for extent in try layout.extents(on: store.fileSystem) where extent.kind == .head {
-                if try latest(in: extent, layout) < limit {
-                    freed += try removeHead(extent, layout)
-                }
-            }
-        }
-        return freed
-    }
-
-    private func latest(in extent: StreamLayout.Extent, _ layout: StreamLayout) throws(SystemError) -> Timestamp {
-        if let latest = try blocks(of: extent, layout).lazy.map(\.timeRange.upperBound).max() {
-            return latest
-        }
-        // Damaged, or emptied by a crash.
-        let modified = store.fileSystem.status(layout.file(extent))?.modified
-        return modified.map { Timestamp(microseconds: $0) } ?? .distantPast
-    }
-
-    func remove(_ files: [String]) throws(SystemError) -> Freed {
-        var freed = Freed(files: 1)
-        for file in files {
-            if let status = store.fileSystem.status(file) {
-                freed.bytes += max(StoreLimits.fileCost, status.size)
-                if status.isDirectory {
-                    try removeTree(file)
-                } else {
-                    try store.fileSystem.remove(file)
-                }
-            }
-        }
-        return freed
-    }
-
-    /// Removes a VM's whole history. The caller ensures that it has no writer.
-    public func remove(_ vm: Store.VM) throws(SystemError) {
-        try removeTree(store.path(of: vm.directory))
-        usages[vm.directory] = nil
-    }
-
-    private func removeTree(_ path: String) throws(SystemError) {
-        // The files with the identity are removed last: a folder left by a crash can still be identified and removed.
-        let facts: Set<String> = ["vm.json", "meta.json"]
-        let names = try store.fileSystem.names(in: path)
-        for name in names.filter({ !facts.contains($0) }) + names.filter(facts.contains) {
-            let entry = path + "/" + name
-            if store.fileSystem.status(entry)?.isDirectory == true {
-                try removeTree(entry)
-            } else {
-                try store.fileSystem.remove(entry)
-            }
-        }
-        try store.fileSystem.removeDirectory(path)
     }
 }
 

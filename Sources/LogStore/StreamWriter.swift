@@ -20,21 +20,21 @@ public struct AppendFailure: Error, Sendable, CustomStringConvertible {
 public final class StreamWriter {
     let layout: StreamLayout
     public let properties: StreamProperties
-    private let fileSystem: any FileSystem
-    private var active: ActivePair?
+    let fileSystem: any FileSystem
+    var active: ActivePair?
     private var lastTime: Timestamp?
     private var endsMidLine: Bool
     private var markersAtEnd: Int
     private var closed: [UInt64]
     private var encoded: [UInt8] = []
     /// The identity of the folder it writes to.
-    private let folder: FileIdentity?
+    let folder: FileIdentity?
     /// The position of its first byte.
-    private var beginning: UInt64
+    var beginning: UInt64
     /// Bytes counted by gap markers since then, and those of them in the active pair: they are lost with the markers.
-    private var counted: (sinceBeginning: UInt64, inPair: UInt64) = (0, 0)
+    var counted: (sinceBeginning: UInt64, inPair: UInt64) = (0, 0)
     /// Monotonic microseconds of the last check for moved files.
-    private var lastCheck: Int64?
+    var lastCheck: Int64?
 
     /// The time of the last record, if it is known without reading sealed blocks.
     public var lastRecordTime: Timestamp? { lastTime }
@@ -47,7 +47,7 @@ public final class StreamWriter {
     public var lengthSinceSource: Int { sourcePosition.length }
 
     /// The pair being written: the committed lengths, and the files while they are open.
-    private struct ActivePair {
+    struct ActivePair {
         let base: UInt64
         var dataLength = 0
         var indexLength = 0
@@ -87,42 +87,6 @@ public final class StreamWriter {
     }
 
     public var path: String { layout.path }
-
-    // MARK: - Moved files
-
-    /// The interval between checks by `isInPlace(at:)`, in microseconds.
-    private static let checkInterval: Int64 = 1_000_000
-
-    /// Whether writes still go to the stream's folder: neither the folder nor the active pair was removed or moved.
-    /// Checks once a second, by the monotonic clock.
-    public func isInPlace(at now: Int64) -> Bool {
-        if let lastCheck, now - lastCheck < Self.checkInterval {
-            return true
-        }
-        lastCheck = now
-        return isInPlace
-    }
-
-    var isInPlace: Bool {
-        guard fileSystem.status(layout.path)?.identity == folder else {
-            return false
-        }
-        return active.map { $0.identities.isEmpty || identities(of: $0) == $0.identities } ?? true
-    }
-
-    private func identities(of pair: ActivePair) -> [FileIdentity?] {
-        [layout.log(pair.base), layout.index(pair.base)].map { fileSystem.status($0)?.identity }
-    }
-
-    /// Bytes known to be lost when the stream, reopened after its files were removed or moved, ends at `position`.
-    func lost(whenFoundAt position: UInt64) -> UInt64 {
-        let pair = active?.base ?? nextOffset
-        let first = min(beginning, pair)
-        if (first...nextOffset).contains(position) {
-            return nextOffset - position + (position <= pair ? counted.inPair : 0)
-        }
-        return nextOffset - first + counted.sinceBeginning
-    }
 
     var end: Cursor { Cursor(offset: nextOffset, markers: markersAtEnd) }
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
 import LogModel
 import LogStore
-import TextFormats
 
 /// The selected lines and events of one stream, in order. Holds one block, and a line that spans several.
 ///
@@ -11,36 +9,36 @@ import TextFormats
 final class LineSource {
     private let reader: StreamReader
     private let plan: BlockPlan
-    private let filter: LineFilter
+    let filter: LineFilter
     private let isFollowing: Bool
     /// Whether a read may end with a turn and continue in the next.
     private let isResumable: Bool
     /// Nothing at or beyond this position is read.
     private let bound: Cursor?
-    private let properties: StreamProperties
-    private let literal: LiteralSearch?
-    private let lineLimit: Int
+    let properties: StreamProperties
+    let literal: LiteralSearch?
+    let lineLimit: Int
     private let floor: UInt64
-    private let limit: UInt64
+    let limit: UInt64
 
-    private var batch: LoadedBatch?
+    var batch: LoadedBatch?
     /// Index in the batch's text of the next byte that belongs to no line yet.
-    private var at = 0
+    var at = 0
     private var position: Cursor
-    private var events: ArraySlice<StreamEvent> = []
-    private var torn = TornLine()
+    var events: ArraySlice<StreamEvent> = []
+    var torn = TornLine()
     /// Whether the next bytes follow skipped blocks, and may continue a line whose beginning was not read.
     private var hasLeapt: Bool
     private var isAtEnd = false
     private var hasNotedEnd = false
     /// A line that is complete and waits for events that precede it.
-    private var waiting: Line?
-    private var latestBeforeBatch: Timestamp
+    var waiting: Line?
+    var latestBeforeBatch: Timestamp
     private var lastTime: Timestamp
     private var handedOut: Cursor?
 
     /// Where to resume: everything before was returned and processed, or is not selected.
-    private(set) var cursor: Cursor
+    var cursor: Cursor
 
     /// The lines of `reader`'s stream from `start`, where a line begins unless `isLeap`: then a line that began at
     /// `floor` at the earliest may continue there. Only lines that begin before `limit`.
@@ -80,7 +78,7 @@ final class LineSource {
 
     /// Whether no more entries can follow.
     var isFinished: Bool { isAtEnd && !isFollowing || isAtBound }
-    private var isAtBound = false
+    var isAtBound = false
 
     /// The next selected entry; nil when there is none now.
     ///
@@ -178,10 +176,10 @@ final class LineSource {
         return isLast ? Cursor(offset: start) : nil
     }
 
-    private var lineMaximum = Timestamp.distantPast
+    var lineMaximum = Timestamp.distantPast
 
     /// Position at which the current line began, or the next will begin.
-    private var lineStart: UInt64 {
+    var lineStart: UInt64 {
         torn.isEmpty ? batch.map { $0.block.offset + UInt64(at) } ?? position.offset : torn.start.offset
     }
 
@@ -265,7 +263,7 @@ final class LineSource {
         torn.beginUnknown(at: Cursor(offset: piece), count: Int(loaded.start - piece))
     }
 
-    private func release() {
+    func release() {
         if let batch {
             latestBeforeBatch = max(latestBeforeBatch, batch.latest)
             lastTime = batch.latest
@@ -274,132 +272,5 @@ final class LineSource {
             }
         }
         batch = nil
-    }
-
-    // MARK: - Lines
-
-    /// Cuts the next line off the batch, or the part of it in the batch.
-    private func cutNext() {
-        guard let batch else {
-            return
-        }
-        // The next position at which a line is cut.
-        let cut = events.first(where: \.cutsLine)
-        if let cut, !torn.isEmpty, cut.place.offset <= batch.block.offset + UInt64(at) {
-            finishTorn()
-            return
-        }
-        if torn.isEmpty, batch.block.offset + UInt64(at) >= limit {
-            isAtBound = true
-        }
-        if at >= batch.stop || isAtBound {
-            release()
-            return
-        }
-        let cutPlace = cut.map { min(batch.stop, Int($0.place.offset - batch.block.offset)) }
-        let windowEnd = cutPlace ?? batch.stop
-        if torn.isEmpty {
-            leapInside(batch, windowEnd)
-            if at >= windowEnd {
-                return
-            }
-        }
-        let text = batch.block.text
-        let held = torn.count
-        let room = lineLimit - held
-        let window = UnsafeRawBufferPointer(rebasing: text[at..<windowEnd])
-        let searched = UnsafeRawBufferPointer(rebasing: window.prefix(room + 1))
-        if let feed = Lines.firstFeed(in: searched) {
-            emit(batch, count: feed + 1)
-        } else if window.count > room {
-            emit(batch, count: room)
-        } else if cutPlace != nil {
-            emit(batch, count: window.count)
-        } else {
-            if torn.isEmpty, !window.isEmpty {
-                torn.begin(batch.lineHead(at: at), latestBefore: latestBeforeBatch)
-            }
-            torn.append(window)
-            at = windowEnd
-            release()
-        }
-    }
-
-    /// Skips lines of the window that are certainly not selected, without cutting them.
-    private func leapInside(_ batch: LoadedBatch, _ windowEnd: Int) {
-        let text = batch.block.text
-        if filter.filtersByTime, let wanted = batch.firstPlace(from: at, filter) {
-            skip(to: wanted.place, in: batch, windowEnd, isDone: wanted.isOlder)
-        }
-        guard let literal, at < windowEnd else {
-            return
-        }
-        let window = UnsafeRawBufferPointer(rebasing: text[at..<windowEnd])
-        let hit = literal.firstHit(in: window).map { $0 + at } ?? windowEnd
-        skip(to: hit, in: batch, windowEnd, isDone: batch.latest <= filter.until)
-    }
-
-    /// Moves to the beginning of the line with the byte at `place`, or that ends the window.
-    private func skip(to place: Int, in batch: LoadedBatch, _ windowEnd: Int, isDone: Bool) {
-        let end = min(place, windowEnd)
-        guard end > at, let base = batch.block.text.baseAddress,
-            let feed = gl_memrchr(base + at, Int32(Lines.feed), end - at)
-        else {
-            return
-        }
-        at = UnsafeRawPointer(feed) - UnsafeRawPointer(base) + 1
-        if isDone {
-            pass(to: batch.block.offset + UInt64(at))
-        }
-    }
-
-    /// Ends the current line with the batch's next `count` bytes.
-    private func emit(_ batch: LoadedBatch, count: Int) {
-        let piece = UnsafeRawBufferPointer(rebasing: batch.block.text[at..<at + count])
-        guard torn.isEmpty else {
-            torn.append(piece)
-            at += count
-            finishTorn()
-            return
-        }
-        let head = batch.lineHead(at: at)
-        at += count
-        offer(
-            Line(start: head.start, time: head.time, bytes: piece, isRecovered: head.isRecovered),
-            latest: max(latestBeforeBatch, head.latest)
-        )
-    }
-
-    /// Marks the lines up to `position` as processed, unless a marker among them is still to be returned.
-    private func pass(to position: UInt64) {
-        if events.first.map({ $0.place.offset >= position }) ?? true {
-            cursor = max(cursor, Cursor(offset: position))
-        }
-    }
-
-    private func finishTorn() {
-        defer { torn.taken() }
-        guard torn.isKnown else {
-            return
-        }
-        offer(torn.line, latest: torn.latest)
-    }
-
-    private func offer(_ found: Line, latest: Timestamp) {
-        var line = found
-        line.encoding = properties.encoding
-        var latest = latest
-        if properties.clock == .own, let time = StructuredRecord.time(in: line.content) {
-            line.time = time
-            latest = max(latest, time)
-        }
-        guard filter.admits(line.time), filter.admits(line) else {
-            if line.time <= filter.until {
-                pass(to: line.end)
-            }
-            return
-        }
-        lineMaximum = latest
-        waiting = line
     }
 }

@@ -53,14 +53,14 @@ public final class LogManager: @unchecked Sendable {
 
     /// The loop of this class.
     let loop: EventLoop
-    private let capture: CaptureService
-    private let options: Options
-    private var logs: [LogPath: LogPipe] = [:]
+    let capture: CaptureService
+    let options: Options
+    var logs: [LogPath: LogPipe] = [:]
     /// Shards that may still have data of an ended log, by its path; numbered, because the next log of that path may
     /// end soon.
     private var ending: [LogPath: (shard: Shard, key: StreamKey, number: Int)] = [:]
     private var endings = 0
-    private var names = LogNames()
+    var names = LogNames()
     /// Called when a log was opened or has ended.
     var onChange: () -> Void = {}
     /// Called for each opened log, so that its descriptor is stored in case this process dies.
@@ -252,7 +252,7 @@ public final class LogManager: @unchecked Sendable {
     }
 
     /// Begins to drain a pipe.
-    private func add(
+    func add(
         _ descriptor: consuming Descriptor,
         _ owner: LogOwner,
         _ path: LogPath,
@@ -291,7 +291,7 @@ public final class LogManager: @unchecked Sendable {
         return StreamOptions(rate: options.rate, plainFile: file)
     }
 
-    private func key(of path: LogPath, _ owner: LogOwner) -> StreamKey {
+    func key(of path: LogPath, _ owner: LogOwner) -> StreamKey {
         let inUse = logs.values.filter { $0.owner.uuid == owner.uuid }.map(\.key.stream)
         let stream = names.stream(of: path.text, owner, besides: inUse)
         return StreamKey(name: owner.shortName, uuid: owner.uuid, stream: stream)
@@ -323,50 +323,6 @@ public final class LogManager: @unchecked Sendable {
     private func forgetIfUnused(_ owner: LogOwner) {
         if !logs.values.contains(where: { $0.owner.uuid == owner.uuid }) {
             names.forget(owner.uuid)
-        }
-    }
-
-    // MARK: - Handover to the next process
-
-    /// An open log that one process passes to the next.
-    public struct InheritedLog: Sendable {
-        /// Its VM.
-        public var owner: LogOwner
-        public var path: String
-        /// Its stream; nil: unknown, because the previous process was another program.
-        public var stream: StreamName?
-        /// The read end of the pipe.
-        public var descriptor: Int32
-
-        public init(owner: LogOwner, path: String, stream: StreamName? = nil, descriptor: Int32) {
-            self.owner = owner
-            self.path = path
-            self.stream = stream
-            self.descriptor = descriptor
-        }
-    }
-
-    /// Ends all logs. Those that are `passedOn` are returned and owned by the caller; the output of others is read
-    /// first.
-    public func suspend(passedOn: Bool) -> [InheritedLog] {
-        defer { logs.removeAll() }
-        return logs.sorted { $0.key.text < $1.key.text }.compactMap { path, log in
-            log.shard.loop.perform { log.suspend(isPassedOn: passedOn) }
-                .map { InheritedLog(owner: log.owner, path: path.text, stream: log.key.stream, descriptor: $0) }
-        }
-    }
-
-    /// Continues a log of an earlier process. `discarded` is what its keeper read and discarded meanwhile.
-    public func resume(_ log: InheritedLog, discarded: DiscardedOutput? = nil) {
-        let descriptor = Descriptor(owning: log.descriptor)
-        let path = LogPath(inherited: log.path, below: options.allowed)
-        if let stream = log.stream {
-            names.resume(path.text, log.owner, as: stream)
-        }
-        do throws(LogManagerError) {
-            try add(descriptor, log.owner, path, log.stream == nil ? .others : .ours(discarded))
-        } catch {
-            capture.diagnostics.log(.error, "\(log.path): cannot continue this log: \(error.message)")
         }
     }
 }

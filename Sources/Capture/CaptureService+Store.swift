@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+import Synchronization
+import SystemIO
+
+// How the store is opened.
+extension CaptureService {
+    /// Opens the store. Transient errors, such as a full disk, are retried until the service stops; meanwhile output is
+    /// stored in the rings, and counted when they are full.
+    func openStore() -> Result<StoreOpening.Opened, SystemError> {
+        var isFirst = true
+        while true {
+            let result = Result { () throws(SystemError) in try opening.open() }
+            opened.withLock { $0 = result }
+            if isFirst {
+                hasOpened.signal()
+            }
+            isFirst = false
+            guard case .failure(let error) = result, error.isTransient else {
+                if problems.clear(Self.storeSubject) {
+                    diagnostics.log(.notice, "the store \(store.root) is open")
+                }
+                return result
+            }
+            if problems.raise(Self.storeSubject, "not opened: \(error)") {
+                diagnostics.log(.error, "cannot open the store: \(error); retrying every second")
+            }
+            if isStopping.wait(seconds: 1) {
+                return result
+            }
+        }
+    }
+
+    private static let storeSubject = "store"
+
+    /// Waits until the store is open, for at most that many seconds (nil: no limit); returns whether it is done. Throws
+    /// the error of opening: EWOULDBLOCK when another process serves the store. With `ignoringTransientErrors`,
+    /// transient errors are not thrown: they are in `problems`, and retried until the stop.
+    @discardableResult
+    public func awaitStore(seconds: Int? = nil, ignoringTransientErrors: Bool = false) throws(SystemError) -> Bool {
+        guard hasOpened.wait(seconds: seconds), let result = opened.withLock({ $0 }) else {
+            return false
+        }
+        if case .failure(let error) = result, !(ignoringTransientErrors && error.isTransient) {
+            throw error
+        }
+        return true
+    }
+}

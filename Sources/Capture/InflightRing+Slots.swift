@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+import LogModel
+import SystemIO
+
+// The ring's table of slots: the stream of each, the bytes that it holds, and its unwritten losses and boundaries.
+extension InflightRing {
+    private func slot(_ number: Int) -> UnsafeMutableRawPointer {
+        mapping + Self.headerSize + number * Self.slotSize
+    }
+
+    /// The key of a slot's stream; empty when it has none.
+    func key(of number: Int) -> [UInt8] {
+        let length = min(Int(slot(number).load(as: UInt16.self)), Self.maximumKey)
+        return Array(UnsafeRawBufferPointer(start: slot(number) + SlotLayout.key, count: length))
+    }
+
+    /// Slots below this number have been used.
+    var slotsUsed: Int { min(Int(clamping: gl_load_acquire(slotsUsedWord)), Self.slotCount) }
+
+    /// Whether losses or boundaries of the slot's stream are not yet written as markers.
+    func hasUnwrittenMarkers(_ number: Int) -> Bool {
+        shardLoss(number).bytes > 0 || writerLoss(number).bytes > 0 || !shardBoundaries(number).isEmpty
+            || !writerBoundaries(number).isEmpty
+    }
+
+    /// Assigns a slot to a stream and zeroes its counts. Producer. Throws when tmpfs is full. Slots must be used from
+    /// the lowest number on, without gaps: all below `slotsUsed` have memory.
+    func setKey(_ key: [UInt8], of number: Int) throws(SystemError) {
+        precondition(key.count <= Self.maximumKey, "keys are checked where streams are opened")
+        if let file {
+            let start = Self.headerSize + number * Self.slotSize
+            try Self.back(start..<(start + Self.slotSize), of: file, path)
+        }
+        gl_store_release(slotsUsedWord, max(slotsUsedWord.pointee, UInt64(number) + 1))
+        memset(slot(number), 0, Self.slotSize)
+        (slot(number) + SlotLayout.key).copyMemory(from: key, byteCount: key.count)
+        slot(number).storeBytes(of: UInt16(key.count), as: UInt16.self)
+    }
+
+    private func word(_ number: Int, _ offset: Int) -> UnsafeMutablePointer<UInt64> {
+        (slot(number) + offset).assumingMemoryBound(to: UInt64.self)
+    }
+
+    /// Bytes of the slot's stream in the ring.
+    func held(_ number: Int) -> Int {
+        Self.difference(
+            word(number, SlotLayout.bytesIn).pointee,
+            gl_load_acquire(word(number, SlotLayout.bytesOut))
+        )
+    }
+
+    /// Adds to the bytes; producer.
+    func addHeld(_ number: Int, _ count: Int) {
+        word(number, SlotLayout.bytesIn).pointee &+= UInt64(count)
+    }
+
+    /// Subtracts from the bytes; consumer.
+    func removeHeld(_ number: Int, _ count: Int) {
+        gl_store_release(word(number, SlotLayout.bytesOut), word(number, SlotLayout.bytesOut).pointee &+ UInt64(count))
+    }
+
+    /// The bytes that the shard dropped; producer.
+    func shardLoss(_ number: Int) -> Loss { loss(number, at: SlotLayout.shardLoss) }
+    func setShardLoss(_ number: Int, _ loss: Loss) { setLoss(number, at: SlotLayout.shardLoss, loss) }
+    /// The bytes that the writer could not write; consumer.
+    func writerLoss(_ number: Int) -> Loss { loss(number, at: SlotLayout.writerLoss) }
+    func setWriterLoss(_ number: Int, _ loss: Loss) { setLoss(number, at: SlotLayout.writerLoss, loss) }
+
+    /// The boundaries whose markers did not fit into the ring; producer.
+    func shardBoundaries(_ number: Int) -> PendingBoundaries {
+        PendingBoundaries(word: word(number, SlotLayout.shardBoundaries).pointee)
+    }
+    func setShardBoundaries(_ number: Int, _ boundaries: PendingBoundaries) {
+        word(number, SlotLayout.shardBoundaries).pointee = boundaries.word
+    }
+    /// The boundaries whose markers could not be stored; consumer.
+    func writerBoundaries(_ number: Int) -> PendingBoundaries {
+        PendingBoundaries(word: word(number, SlotLayout.writerBoundaries).pointee)
+    }
+    func setWriterBoundaries(_ number: Int, _ boundaries: PendingBoundaries) {
+        word(number, SlotLayout.writerBoundaries).pointee = boundaries.word
+    }
+
+    private func loss(_ number: Int, at offset: Int) -> Loss {
+        Loss(
+            bytes: word(number, offset).pointee,
+            lines: word(number, offset + 8).pointee,
+            since: Int64(bitPattern: word(number, offset + 16).pointee),
+            reason: word(number, offset + 24).pointee
+        )
+    }
+
+    private func setLoss(_ number: Int, at offset: Int, _ loss: Loss) {
+        word(number, offset).pointee = loss.bytes
+        word(number, offset + 8).pointee = loss.lines
+        word(number, offset + 16).pointee = UInt64(bitPattern: loss.since)
+        word(number, offset + 24).pointee = loss.reason
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import RotatingFile
+import SystemIO
+
+/// The writer's side of a stream's plain file. Lives on the writer's thread.
+final class PlainFileSink {
+    private let file: RotatingFileWriter
+    private var hasFailed = false
+    /// The number of waiting entries that are in the file.
+    private var written = 0
+
+    init(_ file: StreamOptions.PlainFile) {
+        self.file = RotatingFileWriter(
+            path: file.path,
+            trustedFolder: file.trustedFolder,
+            limits: file.limits,
+            mode: file.mode
+        )
+    }
+
+    /// Writes the bytes of waiting entries that are not in the file yet. `scratch` is a buffer to gather small entries
+    /// in.
+    func write(
+        _ waiting: [InflightRing.Entry],
+        _ scratch: UnsafeMutableRawBufferPointer,
+        _ opener: any SinkOpening
+    ) {
+        while written < waiting.count {
+            var bytes = 0
+            let batch = waiting[written...].prefix { entry in
+                bytes += entry.payload.count
+                return bytes <= InflightRing.Entry.gatherLimit
+            }
+            let due = batch.filter { $0.kind == .data && !$0.isInPlainFile }
+            write(InflightRing.Entry.gather(due, scratch), opener)
+            due.forEach { $0.isInPlainFile = true }
+            written = batch.endIndex
+        }
+    }
+
+    /// From now on other entries wait.
+    func begin() {
+        written = 0
+    }
+
+    private func write(_ text: UnsafeRawBufferPointer, _ opener: any SinkOpening) {
+        guard !text.isEmpty else {
+            return
+        }
+        do throws(SystemError) {
+            try file.append(text)
+            if hasFailed {
+                hasFailed = false
+                opener.plainFileRecovered(file.path)
+            }
+        } catch {
+            hasFailed = true
+            opener.plainFileFailed(file.path, error)
+        }
+    }
+}
+
+extension InflightRing.Entry {
+    /// Maximum number of bytes gathered for one write.
+    static let gatherLimit = 64 << 10
+
+    /// The bytes of `entries`, contiguous: in place when possible, else in `scratch`.
+    static func gather(
+        _ entries: some Collection<InflightRing.Entry>,
+        _ scratch: UnsafeMutableRawBufferPointer
+    ) -> UnsafeRawBufferPointer {
+        if entries.count == 1, let only = entries.first {
+            return only.payload
+        }
+        var count = 0
+        for entry in entries {
+            UnsafeMutableRawBufferPointer(rebasing: scratch[count...]).copyMemory(from: entry.payload)
+            count += entry.payload.count
+        }
+        return UnsafeRawBufferPointer(rebasing: scratch[..<count])
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+import SystemIO
+
+// What other threads ask of the writer, and what it does at its end.
+extension StoreWriter {
+    /// Closes all active pairs after a failed sync, so that nothing is appended to files that may be lost.
+    func rollAll() {
+        for stream in streams.all {
+            guard let writer = stream.writer, let id = stream.id else {
+                continue
+            }
+            writer.roll()
+            seal(writer, id)
+        }
+    }
+
+    /// Commits a stream's entries below `head` in a ring.
+    func settle(_ key: StreamKey, ring: Int, upTo head: UInt64) {
+        let now = clock.monotonicMicroseconds()
+        while scan[ring] < head, drain(at: now) {
+            advanceTails()
+        }
+        if let sink = streams.sink(key), sink.hasPending {
+            flush(sink, at: now)
+        }
+    }
+
+    /// Marks a VM as deleted and releases it.
+    func end(_ key: VMKey) throws(SystemError) {
+        // Earlier output belongs to it: left in the rings it would begin the history of the next VM of its name. A turn
+        // takes a part of a ring; the number of turns is bounded, so a guest that continues to write does not delay
+        // this without end.
+        for _ in 0...(rings[0].capacity / Int(Self.bytesPerTurn)) where drain(at: clock.monotonicMicroseconds()) {
+            advanceTails()
+        }
+        let now = clock.monotonicMicroseconds()
+        streams.sinks(of: key).forEach { flush($0, at: now) }
+        streams.recordSinks(of: key).forEach { commit($0, at: now) }
+        for stream in streams.all(of: key) {
+            if let writer = stream.writer, let id = stream.id {
+                writer.roll()
+                seal(writer, id)
+            }
+            failing[ObjectIdentifier(stream)] = nil
+            streams.close(stream)
+        }
+        try streams.end(key)
+    }
+
+    /// Removes the files of empty rings. A ring with bytes that could not be committed, or losses that could not be
+    /// recorded, is left to the next process.
+    func removeRings() {
+        var all = rings + orphans.rings
+        removeSpent(&all)
+    }
+
+    func removeSpent(_ rings: inout [InflightRing]) {
+        rings.removeAll { ring in
+            let isSpent = !ring.hasUncommitted && !(0..<ring.slotsUsed).contains(where: ring.hasUnwrittenMarkers)
+            if isSpent {
+                ring.removeFile()
+            }
+            return isSpent
+        }
+    }
+
+    /// Releases everything, after the thread's end. When everything is on disk, no repair will be needed.
+    func close(isSynced: Bool) {
+        streams.close(isSynced: isSynced)
+        failing.removeAll()
+        pacer.removeAll()
+    }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+import SystemIO
+
+// How the writer opens and closes streams, and recovers what ended processes left of them.
+extension StoreWriter {
+    /// Announces the stream of a slot, before the entry that opens it is published; from the shard.
+    func announce(_ announcement: StreamTable.Announcement, ring: Int, slot: Int) {
+        streams.announce(announcement, ring: ring, slot: slot)
+    }
+
+    func open(_ slot: Int, of ring: Int, at now: Int64) {
+        guard let sink = streams.open(ring: ring, slot: slot, for: self) else {
+            return
+        }
+        adopt(sink.key, at: now)
+        settle(sink, at: now)
+    }
+
+    func close(_ slot: Int, of ring: Int, at now: Int64) {
+        if let sink = streams.close(ring: ring, slot: slot) {
+            flush(sink, at: now)
+            release(sink)
+        }
+    }
+
+    /// Releases a stream without a source after all its losses are recorded; and after its last stream, the VM, once
+    /// everything is on disk.
+    func release(_ stream: any OpenStream) {
+        guard stream.isUnused, stream.retryAt == nil, streams.contains(stream) else {
+            return
+        }
+        let (vm, id) = (stream.key.vm, stream.id)
+        if let writer = stream.writer, let id {
+            if writer.activeLength >= StoreLimits.idleSealMinimum {
+                writer.roll()
+            }
+            seal(writer, id)
+            writer.closeFiles()
+        }
+        let closed = streams.close(stream)
+        sealer.whenOnDisk(id) { [weak self] in
+            self?.post { $0.streams.closeUnused(vm, after: closed) }
+        }
+    }
+
+    /// Commits what ended processes had read of a stream and not committed, and records their losses.
+    func adopt(_ key: StreamKey, at now: Int64) {
+        let uncommitted = orphans.take(key)
+        guard !uncommitted.isEmpty else {
+            return
+        }
+        let sink = streams.sink(key, for: self)
+        if let options = streams.announcedOptions(of: key) {
+            sink.configure(options)
+        }
+        for left in uncommitted {
+            sink.adoptWriterMarkers(ring: left.ring, slot: left.slot)
+            settle(sink, at: now)
+            for entry in left.entries {
+                sink.enqueue(entry, ring: left.ring, at: now)
+                flush(sink, at: now)
+            }
+            sink.adoptShardMarkers(ring: left.ring, slot: left.slot)
+            settle(sink, at: now)
+        }
+        release(sink)
+    }
+
+    /// At the end: records losses that the shards counted and had no room for.
+    func flushLossCounters(at now: Int64) {
+        for (number, ring) in rings.enumerated() {
+            for slot in 0..<ring.slotsUsed where ring.hasUnwrittenMarkers(slot) {
+                if let sink = streams.sink(ring: number, slot: slot) {
+                    sink.adoptShardMarkers(ring: ring, slot: slot)
+                    settle(sink, at: now)
+                }
+            }
+        }
+    }
+}

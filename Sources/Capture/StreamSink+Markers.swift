@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+import SystemIO
+
+// The markers of a stream: gaps, boots, absences.
+extension StreamSink {
+    func handle(special entry: InflightRing.Entry) {
+        switch entry.kind {
+        case .gap:
+            var detail = RecordDetail(decoding: Array(entry.payload))
+            let isReady = isReady(at: lastCommit)
+            if detail.gap?.since.microseconds == InflightRing.Loss.unknownSince {
+                detail.gap?.since = writer?.lastRecordTime ?? Timestamp(microseconds: entry.time)
+            }
+            let isThere = isReady && mark(detail, Timestamp(microseconds: entry.time), lastCommit)
+            if !isThere, let loss = detail.gap {
+                // The store cannot be written: the shard's loss is added to the writer's.
+                if let bytes = loss.bytes {
+                    gap.count(
+                        bytes: Int(clamping: bytes),
+                        lines: Int(clamping: loss.lines),
+                        at: loss.since.microseconds,
+                        reason: .storeFailure
+                    )
+                } else {
+                    keep(.absence(loss.reason))
+                }
+            }
+        case .boot:
+            guard let event = entry.payload.first.flatMap(BootEvent.init) else {
+                return
+            }
+            if !isReady(at: lastCommit) || !write(.boot(event), at: entry.time) {
+                keep(.boot(event))
+            }
+        case .data, .padding, .open, .close:
+            // Bytes over the rate go to the plain file only.
+            break
+        }
+    }
+
+    /// Writes the marker of a boundary; returns whether that succeeded.
+    func write(_ boundary: ConsoleBoundary, at time: Int64) -> Bool {
+        guard let writer else {
+            return false
+        }
+        let stamp = Timestamp(microseconds: time)
+        switch boundary {
+        case .boot(let event):
+            guard mark(RecordDetail(boot: BootDetail(event: event, position: writer.nextOffset)), stamp, lastCommit)
+            else {
+                return false
+            }
+            if event == .powerOn {
+                detector.powerOn()
+            }
+            if event == .closed {
+                writer.roll()
+            }
+            return true
+        case .absence(let reason):
+            let since = writer.lastRecordTime ?? stamp
+            let gap = GapDetail(reason: reason, bytes: nil, lines: 0, since: since, isClosed: true)
+            return mark(RecordDetail(gap: gap), stamp, lastCommit)
+        }
+    }
+
+    /// Keeps a boundary whose marker cannot be written now.
+    func keep(_ boundary: ConsoleBoundary) {
+        unwritten.append(boundary)
+        if let slot {
+            slot.ring.setWriterBoundaries(slot.number, unwritten)
+        }
+    }
+
+    /// Writes the markers of kept boundaries; returns whether none is left.
+    func writePendingBoundaries(at now: Int64) -> Bool {
+        while let boundary = unwritten.first {
+            guard write(boundary, at: opener.wallNow) else {
+                return false
+            }
+            unwritten.removeFirst()
+            if let slot {
+                slot.ring.setWriterBoundaries(slot.number, unwritten)
+            }
+        }
+        return true
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import Glibc
+import LogModel
+import Synchronization
+import SystemIO
+
+// How a hub continues with the consoles of an earlier process, and finds new ones.
+extension ConsoleHub {
+    /// Accepts a descriptor that an earlier process stored with the service manager; returns whether it is a console's.
+    public func inherit(_ name: String, _ descriptor: consuming Descriptor) -> Bool {
+        guard name.hasPrefix(ConsoleTable.prefix) else {
+            return false
+        }
+        let raw = descriptor.release()
+        state.withLock { $0.inherited[name] = raw }
+        return true
+    }
+
+    /// Accepts what the keeper read and discarded while no daemon drained the descriptors, by their names.
+    public func takeDiscarded(_ discarded: [String: DiscardedOutput]) {
+        state.withLock { $0.discarded = discarded }
+    }
+
+    /// Starts: inherited consoles continue at once, with their current definitions; then the consoles in `named` and
+    /// those of the watched folders follow.
+    public func start(_ named: [Definition] = []) throws(SystemError) {
+        adoptInherited(named)
+        try follow(named)
+    }
+
+    /// The first part of `start`, for a daemon with more to do before it may look for consoles: inherited consoles
+    /// continue, and are drained.
+    public func adoptInherited(_ named: [Definition]) {
+        let known: [ConsoleTable.Entry] = table.load()
+        let lastTurn = [capture.lastTurnBefore, table.stoppedBefore].compactMap(\.self).max()
+        state.withLock { $0.absentSince = lastTurn }
+        for entry in known {
+            guard let raw = state.withLock({ $0.inherited.removeValue(forKey: entry.descriptorName) }) else {
+                continue
+            }
+            let connection = Connection(Descriptor(owning: raw), peer: entry.peer)
+            let discarded = state.withLock { $0.discarded.removeValue(forKey: entry.descriptorName) }
+            add(
+                currentDefinition(for: entry.definition, named),
+                with: connection,
+                isHandedOver: true,
+                discarded: discarded
+            )
+        }
+        let unknownDescriptors = state.withLock { state in
+            defer { state.inherited.removeAll() }
+            return state.inherited
+        }
+        for (name, raw) in unknownDescriptors {
+            manager.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
+            close(raw)
+        }
+    }
+
+    /// When the previous daemon last drained the consoles, in microseconds since the Unix epoch; nil when that is
+    /// unknown.
+    var absentSince: Int64? { state.withLock { $0.absentSince } }
+
+    /// The second part of `start`: the consoles in `named` are connected, then those in watched folders.
+    public func follow(_ named: [Definition]) throws(SystemError) {
+        discovery.onFound = { [weak self] definition in self?.add(definition) }
+        discovery.onChanged = { [weak self] path in self?.endpointChanged(path) }
+        discovery.onGone = { [weak self] path in self?.endpointGone(path) }
+        named.forEach { add($0) }
+        let (control, discovery, patterns) = (control, discovery, patterns)
+        let droppedPaths = table.droppedEndpoints.compactMap(\.path)
+        control.post {
+            discovery.setPatterns(patterns)
+            droppedPaths.forEach(discovery.follow)
+            discovery.begin()
+        }
+        let thread = try WorkerThread(name: "gl-hub") { [controlEnded] in
+            control.run()
+            controlEnded.signal()
+        }
+        controlThread.withLock { $0 = thread }
+    }
+
+    /// The current definition of an inherited console: its plain file or its rate may have changed.
+    private func currentDefinition(for past: Definition, _ named: [Definition]) -> Definition {
+        let found = past.isDiscovered ? patterns.compactMap { $0.definition(like: past) } : []
+        return (named + found).first { $0.key == past.key && $0.endpoint == past.endpoint } ?? past
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import Glibc
+import LogModel
+import Synchronization
+import SystemIO
+
+// What consoles leave to the control thread.
+extension ConsoleHub {
+    /// Creates a console's sockets, and watches its path.
+    func prepare(_ console: Console) {
+        let definition = console.definition
+        if case .listen(let path) = definition.endpoint {
+            do throws(SystemError) {
+                let socket = try ListeningSocket(path: path)
+                console.shard.loop.post { console.listen(on: socket) }
+            } catch {
+                capture.diagnostics.log(.error, "console \(definition.key.name): \(error)")
+            }
+        }
+        if let path = passThroughPath(of: definition.key) {
+            do throws(SystemError) {
+                let socket = try ListeningSocket(path: path)
+                console.shard.loop.post { console.passThrough(by: socket) }
+            } catch {
+                capture.diagnostics.log(
+                    .warning,
+                    "console \(definition.key.name): no socket for other programs: \(error)"
+                )
+            }
+        }
+        if let watched = definition.endpoint.watchedPath {
+            discovery.follow(watched)
+        }
+    }
+
+    private func passThroughPath(of key: StreamKey) -> String? {
+        let stream = key.stream == .console0 ? "" : "." + key.stream.text
+        let identity = VMIdentity(name: key.name, namespace: key.namespace)
+        return passThroughFolder.map { $0 + "/" + identity.directoryName + stream + ".sock" }
+    }
+
+    /// Opens a console's path, and passes the result to the console.
+    func open(_ console: Console) {
+        control.post { [opener, problems] in
+            let result = Result { () throws(SystemError) in try opener.open(console.definition) }
+            problems.note(result, of: console.definition)
+            console.shard.loop.post { console.dialled(result) }
+        }
+    }
+
+    /// Removes a discovered console whose path has been gone for a while, unless it is back, so that ended VMs do not
+    /// stay listed.
+    func forget(_ console: Console) {
+        control.post { [weak self] in
+            guard let self, let path = console.definition.endpoint.path, access(path, F_OK) != 0 else {
+                return
+            }
+            end(console, "the VM has ended")
+            discovery.unfollow(path)
+        }
+    }
+
+    /// Removes the files of closed sockets.
+    func discard(_ sockets: [ListeningSocket]) {
+        control.post { sockets.forEach { $0.removeFile() } }
+    }
+
+    /// Stores a connected console's descriptor with the service manager, in case this process dies.
+    func connected(_ definition: Definition, _ connection: Connection) {
+        control.post { [manager, table] in
+            let name = ConsoleTable.descriptorName(of: definition.key)
+            table.put(ConsoleTable.Entry(descriptorName: name, definition: definition, peer: connection.peer))
+            // Without FDPOLL=0 the manager would drop the descriptor of a VMM that has ended before the daemon has read
+            // the rest.
+            manager.notify("FDSTORE=1\nFDPOLL=0\nFDNAME=\(name)", descriptors: [connection.descriptor.raw])
+        }
+    }
+
+    /// Removes the descriptor of a closed connection from the service manager.
+    func disconnected(_ definition: Definition) {
+        control.post { [manager, table, opener] in
+            opener.release(definition.key)
+            let name = ConsoleTable.descriptorName(of: definition.key)
+            table.disconnected(definition.key)
+            manager.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
+        }
+    }
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The limits of one VM's log.
+public struct Quota: Hashable, Sendable {
+    /// Bytes on disk of all the VM's streams together.
+    public var bytes: Int
+    /// Maximum age of an entry in microseconds; nil: none.
+    public var age: Int64?
+
+    /// 100 MiB of any age: about 500 MiB of text, what docker keeps of a container by default.
+    public static let standard = Quota(bytes: 100 << 20, age: nil)
+
+    public init(bytes: Int, age: Int64? = nil) {
+        self.bytes = bytes
+        self.age = age
+    }
+}
