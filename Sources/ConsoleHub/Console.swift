@@ -148,7 +148,7 @@ final class Console: @unchecked Sendable {
         let wasSlow = backoff.isSlow
         let delay = backoff.next()
         if backoff.isSlow, !wasSlow {
-            log(.warning, "\(reason()); retrying every \(Backoff.slow / 1_000_000) s")
+            log(.warning, "\(reason()); retrying every \(backoff.longest / 1_000_000) s")
         }
         retry = shard.loop.schedule(afterMicroseconds: delay) { [weak self] in
             self?.retry = nil

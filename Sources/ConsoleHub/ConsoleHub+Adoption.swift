@@ -54,7 +54,7 @@ extension ConsoleHub {
             return state.inherited
         }
         for (name, raw) in unknownDescriptors {
-            manager.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
+            manager.removeStored(name)
             close(raw)
         }
     }

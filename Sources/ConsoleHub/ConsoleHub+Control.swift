@@ -72,9 +72,7 @@ extension ConsoleHub {
         control.post { [manager, table] in
             let name = ConsoleTable.descriptorName(of: definition.key)
             table.put(ConsoleTable.Entry(descriptorName: name, definition: definition, peer: connection.peer))
-            // Without FDPOLL=0 the manager would drop the descriptor of a VMM that has ended before the daemon has read
-            // the rest.
-            manager.notify("FDSTORE=1\nFDPOLL=0\nFDNAME=\(name)", descriptors: [connection.descriptor.raw])
+            manager.store(connection.descriptor.raw, as: name)
         }
     }
 
@@ -84,7 +82,7 @@ extension ConsoleHub {
             opener.release(definition.key)
             let name = ConsoleTable.descriptorName(of: definition.key)
             table.disconnected(definition.key)
-            manager.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
+            manager.removeStored(name)
         }
     }
 }

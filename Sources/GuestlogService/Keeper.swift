@@ -22,7 +22,9 @@ public final class Keeper {
     private let lease: LeaseWatch
     private let clock = SystemClock()
     private var child: pid_t = 0
-    private var backoff: Int64 = 0
+    private var backoff = Keeper.restartBackoff
+    /// The delay before the next restart, in microseconds.
+    private var delay: Int64 = 0
     private var hasBeenReady = false
     private var drainer: Drainer
 
@@ -45,9 +47,8 @@ public final class Keeper {
     private static let drainAfter: Int64 = 200_000
     /// How long the daemon may take from requesting the descriptors to draining them, in microseconds.
     private static let promiseLimit: Int64 = 2_000_000
-    /// The first and the longest delay before a daemon that could not begin is restarted, in microseconds.
-    private static let firstBackoff: Int64 = 100_000
-    private static let longestBackoff: Int64 = 5_000_000
+    /// The delays before a daemon that could not begin is restarted.
+    private static let restartBackoff = Backoff(first: 100_000, doublingLimit: 5_000_000, longest: 5_000_000)
 
     /// A keeper of the daemon that `command` starts, with its notification socket in the folder `runtime`.
     public init(_ command: [String], runtime: String) throws {
@@ -77,7 +78,8 @@ public final class Keeper {
             guard status != 0, !wasStopRequested, wasKilled || !store.descriptors.isEmpty else {
                 return status
             }
-            backoff = hasBeenReady ? 0 : min(max(Self.firstBackoff, backoff * 2), Self.longestBackoff)
+            backoff = hasBeenReady ? Self.restartBackoff : backoff
+            delay = hasBeenReady ? 0 : backoff.next()
             diagnostics.log(
                 .error,
                 "\(command[0]) ended with status \(status); restarting it with \(store.descriptors.count) descriptors"
@@ -130,7 +132,7 @@ public final class Keeper {
 
     /// Waits before the daemon is restarted; returns whether a signal says not to restart it.
     private func isStoppedWhileWaiting() throws(SystemError) -> Bool {
-        let end = clock.monotonicMicroseconds() + backoff
+        let end = clock.monotonicMicroseconds() + delay
         while clock.monotonicMicroseconds() < end {
             if let signal = turn(ended: -1, until: end).signal, signal == SIGTERM || signal == SIGINT {
                 return true

@@ -25,14 +25,13 @@ struct LogTable {
         let name = Self.name(of: log.path)
         // Without the entry the next process gets the pipe and cannot assign it.
         try? folder.put(name, LogManagerState.log(log))
-        // Without FDPOLL=0 the manager would drop a pipe without a writer before this process has read the rest.
-        service.notify("FDSTORE=1\nFDPOLL=0\nFDNAME=\(name)", descriptors: [log.descriptor])
+        service.store(log.descriptor, as: name)
     }
 
     func remove(_ path: String) {
         let name = Self.name(of: path)
         folder.remove(name)
-        service.notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
+        service.removeStored(name)
     }
 
     /// The open logs of the previous process, for the descriptors passed with their names; entries without a descriptor

@@ -19,6 +19,17 @@ public final class ServiceManager: Sendable {
 
     public var isPresent: Bool { address != nil }
 
+    /// Stores a copy of `descriptor` under `name`, in case this process dies. It is kept although its other end is
+    /// closed: the next process reads what is left.
+    public func store(_ descriptor: Int32, as name: String) {
+        notify("FDSTORE=1\nFDPOLL=0\nFDNAME=\(name)", descriptors: [descriptor])
+    }
+
+    /// Closes the stored descriptor of that name.
+    public func removeStored(_ name: String) {
+        notify("FDSTOREREMOVE=1\nFDNAME=\(name)")
+    }
+
     /// Sends `state` (lines of `NAME=value`) with `descriptors` attached; false when there is no manager, or it does
     /// not accept the message.
     @discardableResult
