@@ -35,8 +35,6 @@ public final class EntrySource: @unchecked Sendable {
     private var inputs: [StreamID: Int] = [:]
     /// What may have changed since the store was last read to its end.
     private var changes = StoreChanges.nothing
-    /// Streams with changes that are not selected.
-    private var unwanted: Set<StreamID> = []
     /// The inputs whose cursors have moved since `takeMovedCursor`.
     private var moved: Set<Int> = []
 
@@ -161,19 +159,14 @@ public final class EntrySource: @unchecked Sendable {
     private func refresh() throws {
         defer { changes = .nothing }
         if case .streams(let streams) = changes {
-            let unknown = streams.filter { inputs[$0] == nil && !unwanted.contains($0) }
-            guard !unknown.isEmpty else {
+            let isNew = streams.contains { inputs[$0] == nil && selection.streams?.contains($0.stream) ?? true }
+            guard isNew else {
                 return streams.compactMap { inputs[$0] }.sorted().forEach { merger.wake($0) }
             }
         }
         hasEnded = scope.hasEnded
         try open(scope.refresh(), tail: nil)
         merger.wake()
-        if case .streams(let streams) = changes {
-            unwanted.formUnion(streams.filter { inputs[$0] == nil })
-        } else {
-            unwanted = []
-        }
     }
 
     // MARK: - Cursors

@@ -157,8 +157,8 @@ struct FollowCostTests {
         #expect(try query(from: cursor.text).next() == nil)
     }
 
-    @Test("changes of streams that are not selected, and of unknown ones, are looked for once")
-    func unwanted() throws {
+    @Test("changes of streams that are not selected cost nothing")
+    func unselected() throws {
         let sample = try SampleStore()
         try sample.add("a")
         try sample.append("hello\n")
@@ -175,11 +175,33 @@ struct FollowCostTests {
         )
         while try query.next() != nil {}
         try sample.append("not selected\n", "kernel")
-        query.note(.streams([sample.id("kernel")]))
-        #expect(try query.next() == nil)
         let before = files.callCount
         query.note(.streams([sample.id("kernel")]))
         #expect(try query.next() == nil)
         #expect(files.callCount == before)
+    }
+
+    @Test("a stream whose folder was seen before it was complete is followed when it is")
+    func incomplete() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.append("hello\n")
+        let files = LinuxFileSystem()
+        try files.makeDirectory(sample.store.root + "/a/kernel")
+        var selection = Selection()
+        selection.follow = true
+        let query = try LogQuery(
+            store: sample.store,
+            vms: sample.vms.map(\.vm),
+            selection: selection,
+            rendering: Rendering(format: .raw),
+            now: sample.now
+        )
+        while try query.next() != nil {}
+        query.note(.streams([sample.id("kernel")]))
+        #expect(try query.next() == nil)
+        try sample.append("complete\n", "kernel")
+        query.note(.streams([sample.id("kernel")]))
+        #expect(try query.next() == Array("complete\n".utf8))
     }
 }
