@@ -68,6 +68,21 @@ private final class RecordFixture {
 
     var commits: [Int] { committed.all }
 
+    /// Stores a line of a console in a stream.
+    func putConsole(_ stream: String) throws {
+        let done = OneShot()
+        let (capture, shard) = (capture, capture.shards[0])
+        shard.loop.post {
+            let key = StreamKey(name: "vm", stream: StreamName(stream)!)
+            let intake = try? capture.open(key, options: StreamOptions(), on: shard)
+            Array("hello\n".utf8).withUnsafeBytes { intake?.put($0) }
+            intake?.close()
+            done.signal()
+        }
+        done.wait()
+        #expect(try eventually { try stored(stream).bytes == Array("hello\n".utf8) })
+    }
+
     func stored(_ stream: String = "records") throws -> StoredText {
         try StoredText(of: StreamID(vm: "vm", stream: StreamName(stream)!), in: Store(root: folder.path + "/store"))
     }
@@ -235,16 +250,7 @@ private final class Numbers: Sendable {
     @Test("a console's stream takes no records, and a stream of records no console")
     func otherEncoding() throws {
         let fixture = try RecordFixture()
-        let done = OneShot()
-        let (capture, shard) = (fixture.capture, fixture.capture.shards[0])
-        shard.loop.post {
-            let key = StreamKey(name: "vm", stream: StreamName("console0")!)
-            let intake = try? capture.open(key, options: StreamOptions(), on: shard)
-            Array("hello\n".utf8).withUnsafeBytes { intake?.put($0) }
-            intake?.close()
-            done.signal()
-        }
-        done.wait()
+        try fixture.putConsole("console0")
         #expect(try eventually { try fixture.stored("console0").bytes == Array("hello\n".utf8) })
         let refused = try fixture.open("console0")
         let error = #expect(throws: SystemError.self) { _ = try refused.resumePosition() }
@@ -252,6 +258,23 @@ private final class Numbers: Sendable {
         #expect(throws: SystemError.self) { try refused.append(fixture.batch(0..<1)) }
         refused.close()
         #expect(try fixture.stored("console0").bytes == Array("hello\n".utf8))
+    }
+
+    @Test("what waited for a stream that cannot be opened takes no memory from the others")
+    func refusedMemory() throws {
+        let fixture = try RecordFixture()
+        try fixture.putConsole("console0")
+        for _ in 0..<20 {
+            let refused = try fixture.open("console0")
+            while try refused.offer(fixture.batch(0..<1, padding: 1 << 20)) == .accepted {}
+            #expect(throws: SystemError.self) { _ = try refused.resumePosition() }
+            refused.close()
+            // A second call must not close the stream that is opened next.
+            refused.close()
+        }
+        let intake = try fixture.open()
+        try intake.append(fixture.batch(0..<3), onCommitted: fixture.noteCommit(of: 0))
+        #expect(eventually { fixture.commits == [0] })
     }
 
     @Test("a stop ends whoever waits, with an error")

@@ -30,7 +30,7 @@ enum RecordFeeder {
                 do {
                     try feed(stream, upTo: count, into: capture, pause, acknowledged)
                 } catch {
-                    fputs("stream \(stream): \(error)\n", stderr)
+                    print("stream \(stream): \(error)")
                     exit(1)
                 }
             }

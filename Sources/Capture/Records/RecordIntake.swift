@@ -34,6 +34,7 @@ public final class RecordIntake: Sendable {
         var onSpace: (@Sendable () -> Void)?
         /// Whether the writer will look at the queue.
         var isScheduled = false
+        var isClosed = false
         var end: SystemError?
     }
 
@@ -170,8 +171,14 @@ public final class RecordIntake: Sendable {
 
     /// Ends the source's use of the stream; what was added before is still committed.
     public func close() {
-        state.withLock { $0.end = $0.end ?? Self.stopped(key) }
-        onClose(key)
+        let wasClosed = state.withLock { state in
+            state.end = state.end ?? Self.stopped(key)
+            defer { state.isClosed = true }
+            return state.isClosed
+        }
+        if !wasClosed {
+            onClose(key)
+        }
     }
 
     private static func stopped(_ key: StreamKey) -> SystemError {
@@ -210,7 +217,17 @@ public final class RecordIntake: Sendable {
         finishOpening(.success(position))
     }
 
-    /// Ends the stream: it cannot be opened, or capture stops. Whoever waits gets `error`, by default ECANCELED.
+    /// Ends the stream, which cannot be opened because of `error`: nothing of what was added will be committed.
+    func refuse(_ error: SystemError) {
+        end(error)
+        let size = state.withLock { state in
+            defer { state.queue = RecordQueue() }
+            return state.queue.size
+        }
+        budget.give(size)
+    }
+
+    /// Ends the stream because capture stops. Whoever waits gets `error`, by default ECANCELED.
     func end(_ error: SystemError? = nil) {
         let error = error ?? Self.stopped(key)
         state.withLock { $0.end = $0.end ?? error }

@@ -35,7 +35,7 @@ final class RecordSink: OpenStream {
 
     var key: StreamKey { intake.key }
 
-    var isUnused: Bool { isClosed && (isRefused || intake.first == nil) }
+    var isUnused: Bool { isClosed && intake.first == nil }
 
     /// Commits what waits, or a part; returns whether there is more to commit now.
     func commit(at now: Int64) -> Bool {
@@ -131,7 +131,7 @@ final class RecordSink: OpenStream {
             guard opened.writer.properties.encoding == .json else {
                 isRefused = true
                 let reason = "the stream contains a console's bytes; use another stream, or remove its log"
-                intake.end(SystemError("store records in", opened.writer.path, code: EINVAL, reason: reason))
+                intake.refuse(SystemError("store records in", opened.writer.path, code: EINVAL, reason: reason))
                 return false
             }
             writer = opened.writer
