@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+import Testing
+
+@testable import Query
+
+@Suite("Waiting")
+struct WaitTests {
+    /// A wait for a line after 10,000 others, searched in turns that expire at once.
+    private func wait(in sample: SampleStore) throws -> PatternWait {
+        try sample.add("web")
+        let lines = (0..<10_000).map { "line \($0)\n" }.joined() + "login: \n"
+        try sample.append(lines)
+        return PatternWait(
+            store: sample.store,
+            vm: "web",
+            stream: nil,
+            pattern: try Pattern("login:"),
+            since: .distantPast,
+            turn: ReadTurn(microseconds: 0)
+        )
+    }
+
+    @Test("a search that is interrupted between turns finds its line")
+    func interrupted() async throws {
+        let sample = try SampleStore()
+        let wait = try wait(in: sample)
+        let following = Following(FolderObserver(sample.store) { Issue.record("\($0)") })
+        #expect(try await following.match(wait, within: nil)?.text == "login: ")
+    }
+
+    @Test("the time limit holds during the search of what is stored already")
+    func timeLimit() async throws {
+        let sample = try SampleStore()
+        let wait = try wait(in: sample)
+        let following = Following(FolderObserver(sample.store) { Issue.record("\($0)") })
+        #expect(try await following.match(wait, within: 1) == nil)
+    }
+}
