@@ -86,17 +86,8 @@ struct FollowCostTests {
             try sample.append("hello\n", vm: number)
         }
         let files = CountingFileSystem()
-        var selection = Selection()
-        selection.follow = true
-        let query = try LogQuery(
-            store: Store(root: sample.store.root, fileSystem: files),
-            vms: sample.vms.map(\.vm),
-            areAll: true,
-            selection: selection,
-            rendering: Rendering(format: .raw),
-            now: sample.now
-        )
-        while try query.next() != nil {}
+        let query = try sample.query(through: files, areAll: true) { $0.follow = true }
+        _ = try query.text()
         _ = query.takeMovedCursor()
         let before = files.callCount
         var cursor = 0
@@ -131,19 +122,7 @@ struct FollowCostTests {
             try sample.add("vm\(number)")
             try sample.append("hello\n", vm: number)
         }
-        func query(from cursor: String? = nil) throws -> LogQuery {
-            var selection = Selection()
-            selection.follow = true
-            selection.cursor = cursor
-            return try LogQuery(
-                store: sample.store,
-                vms: sample.vms.map(\.vm),
-                selection: selection,
-                rendering: Rendering(format: .raw),
-                now: sample.now
-            )
-        }
-        let first = try query()
+        let first = try sample.query { $0.follow = true }
         var cursor = try QueryCursor(first.cursor)
         while try first.next() != nil {
             cursor.merge(try QueryCursor(first.takeMovedCursor()))
@@ -154,7 +133,11 @@ struct FollowCostTests {
         #expect(try first.next() != nil)
         cursor.merge(try QueryCursor(first.takeMovedCursor()))
         #expect(cursor.text == first.cursor)
-        #expect(try query(from: cursor.text).next() == nil)
+        let resumed = try sample.query {
+            $0.follow = true
+            $0.cursor = cursor.text
+        }
+        #expect(try resumed.next() == nil)
     }
 
     @Test("changes of streams that are not selected cost nothing")
@@ -163,17 +146,11 @@ struct FollowCostTests {
         try sample.add("a")
         try sample.append("hello\n")
         let files = CountingFileSystem()
-        var selection = Selection()
-        selection.follow = true
-        selection.streams = [.console0]
-        let query = try LogQuery(
-            store: Store(root: sample.store.root, fileSystem: files),
-            vms: sample.vms.map(\.vm),
-            selection: selection,
-            rendering: Rendering(format: .raw),
-            now: sample.now
-        )
-        while try query.next() != nil {}
+        let query = try sample.query(through: files) {
+            $0.follow = true
+            $0.streams = [.console0]
+        }
+        _ = try query.text()
         try sample.append("not selected\n", "kernel")
         let before = files.callCount
         query.note(.streams([sample.id("kernel")]))
@@ -188,16 +165,8 @@ struct FollowCostTests {
         try sample.append("hello\n")
         let files = LinuxFileSystem()
         try files.makeDirectory(sample.store.root + "/a/kernel")
-        var selection = Selection()
-        selection.follow = true
-        let query = try LogQuery(
-            store: sample.store,
-            vms: sample.vms.map(\.vm),
-            selection: selection,
-            rendering: Rendering(format: .raw),
-            now: sample.now
-        )
-        while try query.next() != nil {}
+        let query = try sample.query { $0.follow = true }
+        _ = try query.text()
         query.note(.streams([sample.id("kernel")]))
         #expect(try query.next() == nil)
         try sample.append("complete\n", "kernel")

@@ -16,26 +16,16 @@ struct FollowTests {
         _ format: OutputFormat = .text,
         _ change: (inout Selection) -> Void = { _ in }
     ) throws -> LogQuery {
-        var selection = Selection()
-        selection.follow = true
-        change(&selection)
-        return try LogQuery(
-            store: sample.store,
-            vms: sample.vms.map(\.vm),
-            selection: selection,
-            rendering: Rendering(format: format),
-            now: sample.now
-        )
+        try sample.query(Rendering(format: format)) {
+            $0.follow = true
+            change(&$0)
+        }
     }
 
     /// Everything new.
     private func all(_ query: LogQuery) throws -> String {
         query.note(.anything)
-        var out: [UInt8] = []
-        while let chunk = try query.next() {
-            out += chunk
-        }
-        return String(decoding: out, as: UTF8.self)
+        return try query.text()
     }
 
     @Test("lines that are appended during reading are returned once, over rolls, seals and syncs")

@@ -54,24 +54,14 @@ struct RecordQueryTests {
         fields: [String] = [],
         _ change: (inout Selection) -> Void = { _ in }
     ) throws -> String {
-        var selection = Selection()
-        selection.fields = try FieldMatches(fields)
-        change(&selection)
         var rendering = Rendering(format: format)
         rendering.prefix = false
         rendering.utc = true
-        let query = try LogQuery(
-            store: sample.store,
-            vms: sample.vms.map(\.vm),
-            selection: selection,
-            rendering: rendering,
-            now: sample.now
-        )
-        var out: [UInt8] = []
-        while let chunk = try query.next() {
-            out += chunk
+        let query = try sample.query(rendering) {
+            $0.fields = try FieldMatches(fields)
+            change(&$0)
         }
-        return String(decoding: out, as: UTF8.self)
+        return try query.text()
     }
 
     @Test("FIELD=VALUE: of one field any of the values, of several fields all; a console has no fields")
