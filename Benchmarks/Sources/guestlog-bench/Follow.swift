@@ -16,8 +16,12 @@ enum Follow {
     private static let linesPerCommit = 40
 
     private static func measure() throws -> [Measure] {
-        let alone = try seconds(following: 1)
-        let among = try seconds(following: 2000)
+        // In turn, and the best of each: the first measurement also warms up the caches.
+        var (alone, among) = (Double.infinity, Double.infinity)
+        for _ in 0..<3 {
+            alone = min(alone, try seconds(following: 1))
+            among = min(among, try seconds(following: 2000))
+        }
         let lines = Double(commits * linesPerCommit)
         return [
             Measure("one stream, CPU per 10,000 lines", "ms", alone / lines * 1e7),

@@ -56,7 +56,7 @@ enum Recovery {
         // A stream is back when it commits the marker of its console's opening.
         let back = Rung()
         let subscriptions = (0..<streams).map { number in
-            capture.notifier.subscribe(to: "vm\(number)") { back.rang(number) }
+            capture.notifier.subscribe(to: "vm\(number)") { _ in back.rang(number) }
         }
         try capture.start()
         open(capture) { intake, _ in intake.mark(.boot(.powerOn)) }
