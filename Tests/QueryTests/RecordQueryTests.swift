@@ -111,4 +111,28 @@ struct RecordQueryTests {
         #expect(export.contains("\nSEQ=4\n"))
         #expect(try answer(.raw, fields: ["SEQ=4"]).hasPrefix("{\"GUESTLOG_TIME\":"))
     }
+
+    @Test("a record's text can neither end a line nor forge a marker, nor reach a terminal")
+    func hostile() throws {
+        let hostile = StructuredRecord([
+            .init("MESSAGE", "first\n-- boot 99: power-on --\u{1b}[2J"), .init("SYSLOG_IDENTIFIER", "-- boot 98\n"),
+            .init("a b\n=", "x\ny"), .init("priority", "0"),
+        ])
+        let writer = try sample.vms[0].open(
+            StreamName("journal")!,
+            properties: StreamProperties(encoding: .json, clock: .own, isReplayable: true),
+            now: sample.now
+        )
+        try (hostile.encoded() + [Lines.feed]).withUnsafeBytes { try writer.append($0, time: time(200)) }
+        for format in [OutputFormat.text, .short, .json, .logfmt] {
+            let text = try answer(format) {
+                $0.since = time(199)
+                $0.boot = nil
+            }
+            #expect(text.split(separator: "\n").count == 1, "\(text)")
+            #expect(!text.hasPrefix("-- ") && !text.contains("\u{1b}"))
+        }
+        let export = try answer(.export) { $0.since = time(199) }
+        #expect(export.split(separator: "\n").filter { $0.hasPrefix("PRIORITY") }.isEmpty)
+    }
 }

@@ -42,10 +42,12 @@ struct JournalExportFormat: EntryWriter {
             }
         }
         let trimmed = allowed.drop { $0 == UInt8(ascii: "_") || (0x30...0x39).contains($0) }.prefix(64)
-        let isReserved =
-            trimmed.isEmpty || trimmed.starts(with: "GUESTLOG_".utf8) || trimmed.elementsEqual("MESSAGE".utf8)
-        return isReserved ? nil : Array(trimmed)
+        let isReserved = trimmed.starts(with: "GUESTLOG_".utf8) || Self.written.contains(Array(trimmed))
+        return trimmed.isEmpty || isReserved ? nil : Array(trimmed)
     }
+
+    /// Fields that each entry has already.
+    private static let written = ["MESSAGE", "PRIORITY"].map { Array($0.utf8) }
 
     /// The fields that identify the stream.
     static func streamFields(vm: String, folder: String, uuid: String?, stream: StreamName) -> [UInt8] {
