@@ -10,7 +10,8 @@ import LogModel
 /// - `\u{…}` for any other code point, lower-case hexadecimal without leading zeros;
 /// - `\\` for a backslash, so that the two above cannot be forged.
 ///
-/// There are no other escapes: CR is `\x0d`, never `\r`; so escapes can be reversed. LF and TAB are not escaped.
+/// There are no other escapes: CR is `\x0d`, never `\r`; so escapes can be reversed. LF and TAB are not escaped, except
+/// where a style says so.
 ///
 /// State is kept between calls: a character or a sequence divided over two batches is treated as whole, and the output
 /// does not depend on where the input was divided. At most 34 bytes of input are held back.
@@ -22,6 +23,8 @@ public struct TerminalEscaper: Sendable {
         /// where `color` is true, and is reset before the line's end so that no line colours the next; where it is
         /// false the sequence is dropped. Every other escape sequence is shown, its ESC as `\x1b`.
         case display(color: Bool)
+        /// As `display`, for one line: a line feed, which a record's text may contain, is escaped too.
+        case line(color: Bool)
         /// Exact: nothing is dropped or added; the original bytes can be restored.
         case exact
         /// Exact, with LF and TAB escaped too: for a name or a value inside a line.
@@ -37,6 +40,7 @@ public struct TerminalEscaper: Sendable {
     private let readsColor: Bool
     private let showsColor: Bool
     private let keepsFeeds: Bool
+    private let keepsTabs: Bool
 
     /// The beginning of a UTF-8 or an SGR sequence that is incomplete; never anything else.
     private var held: [UInt8] = []
@@ -50,11 +54,13 @@ public struct TerminalEscaper: Sendable {
     public init(style: Style) {
         switch style {
         case .display(let color):
-            (keepsReturns, readsColor, showsColor, keepsFeeds) = (false, true, color, true)
+            (keepsReturns, readsColor, showsColor, keepsFeeds, keepsTabs) = (false, true, color, true, true)
+        case .line(let color):
+            (keepsReturns, readsColor, showsColor, keepsFeeds, keepsTabs) = (false, true, color, false, true)
         case .exact:
-            (keepsReturns, readsColor, showsColor, keepsFeeds) = (true, false, false, true)
+            (keepsReturns, readsColor, showsColor, keepsFeeds, keepsTabs) = (true, false, false, true, true)
         case .field:
-            (keepsReturns, readsColor, showsColor, keepsFeeds) = (true, false, false, false)
+            (keepsReturns, readsColor, showsColor, keepsFeeds, keepsTabs) = (true, false, false, false, false)
         }
     }
 
@@ -134,7 +140,7 @@ public struct TerminalEscaper: Sendable {
         case Byte.escape where readsColor, 0xc2...0xf4:
             held.append(byte)
             return
-        case Byte.tab where keepsFeeds:
+        case Byte.tab where keepsTabs:
             out.append(byte)
         case Byte.backslash:
             out.append(byte)

@@ -28,7 +28,7 @@ struct HumanFormat: EntryWriter {
         color = rendering.color
         clock = StampWriter(rendering.utc ? .utc : LocalTimeWriter())
         eventClock = clock
-        escaper = TerminalEscaper(style: .display(color: rendering.color))
+        escaper = TerminalEscaper(style: .line(color: rendering.color))
     }
 
     private var hasHead: Bool { isShort || timestamps || prefix }
