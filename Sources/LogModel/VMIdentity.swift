@@ -98,7 +98,7 @@ public struct VMIdentity: Hashable, Sendable {
     /// Leaves room for the instance's suffix below the 255 bytes that file systems allow.
     static let maximumDirectoryLength = 200
 
-    /// Decodes a part of a folder's name; nil when it is none. A `%XX` that is cut at the end is omitted.
+    /// Decodes a part of a folder's name; nil when it is malformed. A `%XX` that is cut at the end is omitted.
     private static func decoded(_ text: Substring) -> String? {
         let cut = text.utf8.suffix(2).firstIndex(of: UInt8(ascii: "%"))
         let whole = cut.map { text[..<$0] } ?? text

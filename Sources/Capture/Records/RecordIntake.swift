@@ -68,8 +68,8 @@ public final class RecordIntake: Sendable {
     // MARK: - The source
 
     /// Calls `body` once, on any thread, when the stream is open: with the position that was committed last, nil when
-    /// there is none and the source starts at its begin; or with the reason why it cannot be opened. A disk that is full
-    /// or hangs delays it.
+    /// there is none, and the source starts from its beginning; or with the reason why it cannot be opened. A disk that
+    /// is full or hangs delays it.
     public func whenOpened(_ body: @escaping @Sendable (Result<[UInt8]?, SystemError>) -> Void) {
         let result = state.withLock { state in
             let result = state.opened ?? state.end.map { .failure($0) }
@@ -157,7 +157,7 @@ public final class RecordIntake: Sendable {
         return false
     }
 
-    /// Records a loss after the batches added before: records that the source, or whoever feeds it, had to drop.
+    /// Records a loss after the batches added before: records that the source, or the guest that feeds it, had to drop.
     public func add(_ gap: GapDetail) {
         let wakes = state.withLock { state in
             state.queue.append(gap)
@@ -227,7 +227,7 @@ public final class RecordIntake: Sendable {
         budget.give(size)
     }
 
-    /// Ends the stream because capture stops. Whoever waits gets `error`, by default ECANCELED.
+    /// Ends the stream because capture stops. Calls that wait throw `error`, by default ECANCELED.
     func end(_ error: SystemError? = nil) {
         let error = error ?? Self.stopped(key)
         state.withLock { $0.end = $0.end ?? error }
