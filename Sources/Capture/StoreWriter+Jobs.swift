@@ -38,7 +38,11 @@ extension StoreWriter {
         }
         let now = clock.monotonicMicroseconds()
         streams.sinks(of: key).forEach { flush($0, at: now) }
-        streams.recordSinks(of: key).forEach { commit($0, at: now) }
+        for sink in streams.recordSinks(of: key) {
+            // Bounded for the same reason.
+            for _ in 0...(RecordIntake.limit / RecordSink.bytesPerTurn) where sink.commit(at: now) {}
+            hasWritten(sink)
+        }
         for stream in streams.all(of: key) {
             if let writer = stream.writer, let id = stream.id {
                 writer.roll()

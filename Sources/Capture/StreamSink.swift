@@ -4,7 +4,6 @@ import CLinux
 import Glibc
 import LogModel
 import LogStore
-import RotatingFile
 import SystemIO
 
 /// The writer's side of one stream: entries that wait to be committed, and their destination. Lives on the writer's

@@ -3,11 +3,14 @@
 // Query: reads the store for people and programs. The command line and the HTTP API both use this module, so their
 // results are the same.
 //
-//     Selection, Rendering          the request: which entries, and their format
-//     LogQuery                      the result, in chunks: the only type callers need           begin here
+//     LogRequest, RequestWords      a request for log text, and the words it is made of
+//     Selection, Rendering          which entries, and their format
+//     LogQuery                      the rendered result, in chunks                              begin here
+//     EntrySource                   the entries themselves, merged, with cursors: LogQuery stands on it
 //       BlockPlan                   which blocks may match, before any is decoded
 //       LineSource                  one stream, cut into lines, filtered; holds one block
-//       LineFilter, LiteralSearch   time, severity, pattern; whole blocks searched before lines are cut
+//       LineFilter, LiteralSearch   time, severity, fields, pattern; whole blocks searched before lines are cut
+//       DecodedLine, FieldMatches   what a line says, by its stream's encoding; FIELD=VALUE
 //       TailFinder                  where the last N lines begin, found backwards
 //       StreamMerger                several streams in one order: (running maximum of time, stream, offset)
 //       Formats/                    one file a format: an entry in, bytes out
@@ -21,7 +24,8 @@
 //     Pattern                       regular expressions over a guest's bytes
 //
 // Invariants:
-// 1. A line's time is that of the record with its first byte. A line ends at LF; it is cut where bytes are missing (a
+// 1. A line's time is that of the index record with its first byte; in a stream with its own clock it is the time that
+//    the line states, if it states one. A line ends at LF; it is cut where bytes are missing (a
 //    gap marker, a hole), where the transport saw the machine being switched on or off, and after `QueryLimits.line`.
 // 2. Filters are exact. Summaries and literals only reduce the work; what they admit is checked line by line.
 // 3. A cursor resumes with exactly what was not returned.

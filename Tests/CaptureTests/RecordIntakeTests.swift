@@ -323,13 +323,22 @@ private final class Numbers: Sendable {
     func deletedVM() throws {
         let fixture = try RecordFixture()
         let intake = try fixture.open()
-        try intake.append(fixture.batch(0..<3))
+        _ = try intake.resumePosition()
+        // More than is committed in one turn.
+        fixture.fileSystem.set(.hanging)
+        try intake.append(fixture.batch(0..<1))
+        for number in 1..<3 {
+            try intake.append(fixture.batch(number..<number + 1, padding: 300_000))
+        }
         let done = OneShot()
         fixture.capture.end(VMKey(name: "vm")) { _ in done.signal() }
+        fixture.fileSystem.set(.healthy)
         done.wait()
         try intake.append(fixture.batch(3..<5), onCommitted: fixture.noteCommit(of: 3))
         #expect(eventually { fixture.commits == [3] })
-        #expect(try fixture.stored().bytes == (0..<3).flatMap { RecordFixture.line($0) })
+        let before = RecordFixture.line(0) + (1..<3).flatMap { RecordFixture.line($0, padding: 300_000) }
+        let isExact = try fixture.stored().bytes == before
+        #expect(isExact)
         let next = StreamID(vm: "vm~1", stream: StreamName("records")!)
         let store = Store(root: fixture.folder.path + "/store")
         #expect(try StoredText(of: next, in: store).bytes == (3..<5).flatMap { RecordFixture.line($0) })

@@ -17,8 +17,8 @@ public struct RecordBatch: Sendable {
     /// The source's position after the last record, opaque here; nil when the source has none.
     public private(set) var position: [UInt8]?
 
-    /// Maximum number of bytes in a batch of several records: half a block, so that a batch that no longer fits into one
-    /// block leaves it at least half full.
+    /// Maximum number of bytes in a batch of several records: half a block, so that a batch that no longer fits into
+    /// one block leaves it at least half full.
     public static let sizeLimit = StoreLimits.blockTarget / 2
     /// Maximum number of bytes in one record with its line feed. A source truncates a longer one, and flags it.
     public static let recordLimit = StoreLimits.sourceDistance
@@ -32,8 +32,8 @@ public struct RecordBatch: Sendable {
         self.received = received
     }
 
-    /// Adds a record, with its own time and the source's position after it. Returns false when it does not fit: then the
-    /// batch is to be committed first. Throws when it can be in no batch.
+    /// Adds a record, with its own time and the source's position after it. Returns false when it does not fit: then
+    /// the batch is to be committed first. Throws when it can be in no batch.
     public mutating func append(
         _ line: some Collection<UInt8>,
         ownTime time: Timestamp? = nil,

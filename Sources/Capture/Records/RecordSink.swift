@@ -18,13 +18,14 @@ final class RecordSink: OpenStream {
     var isClosed = false
     /// Whether the stream contains a console's bytes, not records.
     private var isRefused = false
+    /// An earlier sink of the stream, whose batches are committed first.
     private var earlier: RecordSink?
     private unowned let opener: any SinkOpening
     /// Bytes of the first batch that are committed already: of a record longer than a block.
     private var alreadyCommitted = 0
 
     /// Maximum number of bytes committed in one turn, before other streams have theirs.
-    private static let bytesPerTurn = 256 << 10
+    static let bytesPerTurn = 256 << 10
 
     /// The stream of `intake`. `earlier` is an earlier one of the same stream, closed and not completely committed.
     init(_ intake: RecordIntake, after earlier: RecordSink?, opener: any SinkOpening) {
