@@ -7,16 +7,17 @@ import SystemIO
 
 // A console's watchers, and its sockets for other programs.
 extension Console {
-    /// Attaches a client and logs who it is and what it may do. `onAttached` is called as described at
-    /// `ConsoleHub.attach`.
+    /// Attaches a client and logs who it is and what it may do. `onNotice` and `onAttached` are called as described
+    /// at `ConsoleHub.attach`.
     func attach(
         _ descriptor: consuming Descriptor,
         as role: WatcherRole,
         who: String,
         slot: SocketSessions.Slot? = nil,
+        onNotice: @escaping @Sendable (String) -> Void = { _ in },
         _ onAttached: @escaping (ConsoleHub.Attachment?) -> Void = { _ in }
     ) {
-        let watcher = Watcher(descriptor, who: who, slot: slot, console: self)
+        let watcher = Watcher(descriptor, who: who, slot: slot, console: self, onNotice: onNotice)
         guard !isEnded, watcher.begin() else {
             onAttached(nil)
             return
@@ -130,7 +131,8 @@ extension Console {
 
     // MARK: - Pass-through
 
-    /// Offers a socket for other programs, because the VMM's serves one client, which is the daemon.
+    /// Offers a socket for other programs, because the VMM's serves one client, which is the daemon. It carries the
+    /// console's bytes alone: what a client may do is in the daemon's log.
     func passThrough(by socket: ListeningSocket) {
         passThrough = begin(socket) { console, descriptor in
             let peer = try? UnixSocket.peer(of: descriptor.raw)
@@ -144,8 +146,7 @@ extension Console {
         do throws(SessionLimitReached) {
             slot = try hub.socketSessions.acquireSlot(beside: watchers.count { $0.slot != nil })
         } catch {
-            Watcher.notify("\(error.message): end one, or use guestlog console \(definition.key.name)", by: descriptor)
-            log(.info, "\(who) is refused: \(error.message)")
+            log(.notice, "\(who) is refused: \(error.message); end one, or use guestlog console \(definition.key.name)")
             return
         }
         attach(descriptor, as: .write, who: who, slot: slot)

@@ -138,17 +138,18 @@ public final class ConsoleHub: Sendable {
 
     /// Adds the console behind an open descriptor, such as a child's output; it is not reconnected after its end.
     /// `writer`, when given, is attached as the writer named `who` before anything is read: it gets every byte, and is
-    /// closed after the last.
+    /// closed after the last. `onNotice` is called as described at `attach`.
     public func add(
         _ definition: Definition,
         descriptor: consuming Descriptor,
         writer: consuming Descriptor? = nil,
-        who: String = ""
+        who: String = "",
+        onNotice: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         let raw = writer?.release()
         _ = add(definition, with: Connection(descriptor)) { console in
             if let raw {
-                console.attach(Descriptor(owning: raw), as: .write, who: who)
+                console.attach(Descriptor(owning: raw), as: .write, who: who, onNotice: onNotice)
             }
         }
     }
@@ -297,6 +298,7 @@ public final class ConsoleHub: Sendable {
         _ descriptor: consuming Descriptor,
         as role: WatcherRole,
         who: String,
+        onNotice: @escaping @Sendable (String) -> Void = { _ in },
         _ onAttached: @escaping @Sendable (Attachment?) -> Void = { _ in }
     ) -> Bool {
         let raw = descriptor.release()
@@ -304,7 +306,9 @@ public final class ConsoleHub: Sendable {
             close(raw)
             return false
         }
-        console.shard.loop.post { console.attach(Descriptor(owning: raw), as: role, who: who, onAttached) }
+        console.shard.loop.post {
+            console.attach(Descriptor(owning: raw), as: role, who: who, onNotice: onNotice, onAttached)
+        }
         return true
     }
 

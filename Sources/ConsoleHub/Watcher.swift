@@ -14,15 +14,17 @@ public enum WatcherRole: Hashable, Sendable {
     case steal
 }
 
-/// A client of a console: a socket that receives the console's output. Lives on the console's shard.
+/// A client of a console: a socket that receives the console's output, and nothing else. Lives on the console's shard.
 ///
-/// A watcher that does not keep up is cut off, with a notice: it never delays the guest or other watchers, and never
-/// misses output without a message.
+/// A watcher that does not keep up is cut off, with a notice beside the output: it never delays the guest or other
+/// watchers, and never misses output and gets more.
 final class Watcher: EventHandler {
     let who: String
     private let descriptor: Descriptor
     /// Its slot among the sessions of the console's socket, when it came through that socket.
     let slot: SocketSessions.Slot?
+    /// Takes notices to this watcher, such as why it may not write. Called on the console's shard; must not wait.
+    private let onNotice: @Sendable (String) -> Void
     private unowned let console: Console
     private var token: EventLoop.Token?
     private var skipped = 0
@@ -33,8 +35,15 @@ final class Watcher: EventHandler {
     /// Maximum number of bytes read from a watcher at once.
     private static let inputLimit = 4096
 
-    init(_ descriptor: consuming Descriptor, who: String, slot: SocketSessions.Slot?, console: Console) {
+    init(
+        _ descriptor: consuming Descriptor,
+        who: String,
+        slot: SocketSessions.Slot?,
+        console: Console,
+        onNotice: @escaping @Sendable (String) -> Void
+    ) {
         self.who = who
+        self.onNotice = onNotice
         self.slot = slot
         self.descriptor = descriptor
         self.console = console
@@ -63,7 +72,7 @@ final class Watcher: EventHandler {
         token = nil
     }
 
-    /// Whether output was skipped and the notice is not sent yet.
+    /// Whether output was skipped, and the watcher is not cut off yet.
     var isBehind: Bool { skipped > 0 }
 
     /// Sends `bytes`, or begins to skip output when there is no room.
@@ -89,17 +98,9 @@ final class Watcher: EventHandler {
         }
     }
 
-    /// Sends a notice to the watcher alone.
+    /// Gives a notice to the watcher alone.
     func notify(_ message: String) {
-        Self.notify(message, by: descriptor)
-    }
-
-    /// Sends a notice to the client at the other end of `descriptor`.
-    static func notify(_ message: String, by descriptor: borrowing Descriptor) {
-        let line = Array("\r\n[guestlog: \(message)]\r\n".utf8)
-        _ = line.withUnsafeBytes {
-            Glibc.send(descriptor.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
-        }
+        onNotice(message)
     }
 
     /// Stops or resumes reading the watcher's input, while the guest takes none.

@@ -6,6 +6,7 @@ import ConsoleHub
 import Glibc
 import LogModel
 import LogStore
+import Synchronization
 import SystemIO
 
 /// `guestlog run`: captures one VM in this process.
@@ -75,13 +76,15 @@ public final class ForegroundRun {
         }
         // Output of the command waits in its terminal meanwhile.
         let ends = try SocketEnds.open()
-        hub.add(console, descriptor: master, writer: ends.theirs, who: Self.watcherName)
+        let notices = Notices()
+        hub.add(console, descriptor: master, writer: ends.theirs, who: Self.watcherName, onNotice: notices.add)
         let isConnected = {
             hub.statuses().contains { $0.definition.key == console.key && $0.isConnected }
         }
         try pump(ends.ours, signals, until: child, while: isConnected) { () throws(SystemError) -> Descriptor in
+            notices.print()
             let ends = try SocketEnds.open()
-            _ = hub.attach(console.key, ends.theirs, as: .write, who: Self.watcherName)
+            _ = hub.attach(console.key, ends.theirs, as: .write, who: Self.watcherName, onNotice: notices.add)
             return ends.ours
         }
         _ = hub.remove(console.key)
@@ -167,6 +170,28 @@ public final class ForegroundRun {
                 done += max(0, written)
             }
             return count > 0
+        }
+    }
+}
+
+/// Notices from the hub, printed when the connection has ended: the thread that gives them must not wait for a terminal.
+private final class Notices: Sendable {
+    private let pending = Mutex<[String]>([])
+
+    @Sendable
+    func add(_ notice: String) {
+        pending.withLock { $0.append(notice) }
+    }
+
+    /// Prints them to standard error, which may be a terminal in raw mode.
+    func print() {
+        let notices = pending.withLock { pending in
+            defer { pending = [] }
+            return pending
+        }
+        for notice in notices {
+            let line = Array("\r\nguestlog: \(notice)\r\n".utf8)
+            _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
         }
     }
 }

@@ -80,7 +80,16 @@ struct Console: AsyncParsableCommand {
                         Output.error(words + "\r", prefix: "-- ")
                     }
                 }
-                let end = try await client.console(target, input: input.begin(), onJoined: onJoined) { bytes in
+                let onNotice = { @Sendable (notice: String) in
+                    let (prefix, end) = isInteractive ? ("\r\n-- ", "\r") : ("-- ", "")
+                    Output.error(Terminal.safe(notice) + end, prefix: prefix)
+                }
+                let end = try await client.console(
+                    target,
+                    input: input.begin(),
+                    onJoined: onJoined,
+                    onNotice: onNotice
+                ) { bytes in
                     try? Output.write(bytes)
                 }
                 guard case .closed(let words) = end else {

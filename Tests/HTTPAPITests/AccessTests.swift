@@ -20,7 +20,7 @@ import Testing
         let fixture = try ServerFixture()
         let client = try fixture.open()
         let good = try fixture.token()
-        let over = try fixture.token(expires: fixture.server.now)
+        let over = try fixture.token(expires: fixture.now)
         let id = try #require(AccessToken.parts(of: good)).id
         let forged = "gl_\(id)_" + String(repeating: "0", count: 40)
         for fields in [
@@ -83,7 +83,7 @@ import Testing
             #expect(hidden.status == 404)
             #expect(hidden.text == absent.text.replacing("db-2", with: "db-1"), "\(path)")
         }
-        let session = try await WebSocketSession(client, "/v1/vms/db-1/console", token)
+        let session = try await WebSocketClient(client, "/v1/vms/db-1/console", token)
         #expect(try await session.refusal()?.contains("no console of a VM named db-1") == true)
         #expect(try await client.ask("GET", "/v1/status", token).status == 403)
     }
@@ -129,9 +129,9 @@ import Testing
         let text = try fixture.token([.read, .console])
         let following = try client.connect()
         client.send(client.head("GET", "/v1/logs?vm=web&follow=1", bearer(text)), to: following)
-        let session = try await WebSocketSession(client, "/v1/vms/web/console", bearer(text))
+        let session = try await WebSocketClient(client, "/v1/vms/web/console", bearer(text))
         #expect(await awaits { fixture.hub.statuses().first?.writer?.hasPrefix("token ") == true })
-        let other = try await WebSocketSession(client, "/v1/vms/web/console", bearer(try fixture.token([.console])))
+        let other = try await WebSocketClient(client, "/v1/vms/web/console", bearer(try fixture.token([.console])))
         #expect(await awaits { fixture.hub.statuses().first?.watchers == 2 })
         try await fixture.revoke(text)
         _ = try await client.readAll(from: following)
@@ -141,8 +141,8 @@ import Testing
         writeAll(Array("more\n".utf8), to: guest)
         #expect(try await other.hears("more\n"))
 
-        let soon = try fixture.token([.console], expires: fixture.server.now.advanced(byMicroseconds: 300_000))
-        let brief = try await WebSocketSession(client, "/v1/vms/web/console", bearer(soon))
+        let soon = try fixture.token([.console], expires: fixture.now.advanced(byMicroseconds: 300_000))
+        let brief = try await WebSocketClient(client, "/v1/vms/web/console", bearer(soon))
         while try await brief.frame() != nil {}
     }
 
@@ -182,7 +182,7 @@ import Testing
         for (origin, status) in [(own, 200), ("https://horizon.example.org", 200)] + refused.map({ ($0, 403) }) {
             #expect(try await closed.ask("GET", "/v1/vms", [token, ("Origin", origin)]).status == status, "\(origin)")
         }
-        let session = try await WebSocketSession(closed, "/v1/vms/web/console", [token, ("Origin", refused[0])])
+        let session = try await WebSocketClient(closed, "/v1/vms/web/console", [token, ("Origin", refused[0])])
         #expect(try await session.refusal()?.contains("is not allowed") == true)
 
         let anonymous = try fixture.open(TCPListener(identity: nil, isAnonymous: true))
@@ -240,7 +240,11 @@ import Testing
             #"{"scopes": ["read"], "scopes": ["admin"], "vms": ["*"]}"#,
             #"{"scopes": ["read"], "vms": ["*"], "name": "a\u0007b"}"#,
         ] {
-            let error = #expect(throws: APIError.self, "\(body)") { try fixture.server.addToken(Array(body.utf8)) }
+            let context = fixture.server.context
+            let call = Call.of(Caller(nil), body: Array(body.utf8), in: context)
+            let error = await #expect(throws: APIError.self, "\(body)") {
+                try await V1API(context: context).addToken(call)
+            }
             #expect(error?.status == 400)
         }
         #expect(fixture.server.tokens.all.isEmpty)

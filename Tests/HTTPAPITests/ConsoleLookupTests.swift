@@ -31,8 +31,8 @@ import Testing
         let peer = user.map { PeerCredentials(process: 1, user: $0, group: 0) }
         let caller = Caller(peer)
         do {
-            let reader = server.reader(for: caller) { true }
-            _ = try await server.addConsole(Array("{\(members)}".utf8), for: caller, reader)
+            let call = Call.of(caller, body: Array("{\(members)}".utf8), in: server.context)
+            _ = try await V1API(context: server.context).addConsole(call)
             return nil
         } catch let error as APIError {
             return error
@@ -43,7 +43,7 @@ import Testing
     func owners() async throws {
         let folder = TemporaryFolder()
         let server = try serve(in: folder)
-        defer { server.capture.stop() }
+        defer { server.context.capture.stop() }
         let otherUser = geteuid() + 1
         let fifo = folder.path + "/x.fifo"
         for endpoint in ["connect:/nowhere/x", "pty:/dev/tty", "listen:\(folder.path)/x.sock", "fifo:\(fifo)"] {
@@ -62,7 +62,7 @@ import Testing
             let members = #""name": "\#(name)", "endpoint": "connect:/nowhere/\#(name)""# + plain
             #expect(try await add(members, by: user, to: server) == nil)
         }
-        #expect(server.hub.statuses().map(\.definition.key.name) == ["db", "remote", "root"])
+        #expect(server.context.hub.statuses().map(\.definition.key.name) == ["db", "remote", "root"])
     }
 
     @Test(
@@ -71,7 +71,7 @@ import Testing
     func refusals() async throws {
         let folder = TemporaryFolder()
         let server = try serve(in: folder)
-        defer { server.capture.stop() }
+        defer { server.context.capture.stop() }
         for (endpoint, reason) in [
             ("pty:/etc/passwd", "it is a regular file, not a pseudo-terminal"),
             ("pty:/dev/null", "it is a character device, not a pseudo-terminal"),
@@ -98,19 +98,19 @@ import Testing
             let refusal = try await add(members, by: 0, to: server)
             #expect(refusal?.status == 409 && refusal?.message.contains(reason) == true, "\(members)")
         }
-        #expect(server.capture.problems.all.isEmpty)
+        #expect(server.context.capture.problems.all.isEmpty)
     }
 
     @Test("canonically equivalent names are two VMs, each found by its own")
     func equivalentNames() throws {
         let folder = TemporaryFolder()
         let server = try serve(in: folder)
-        defer { server.capture.stop() }
+        defer { server.context.capture.stop() }
         for name in ["caf\u{e9}", "cafe\u{301}"] {
-            server.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: "/nowhere/" + name)))
+            server.context.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: "/nowhere/" + name)))
         }
         for name in ["caf\u{e9}", "cafe\u{301}"] {
-            let found = try server.consoles(of: name, for: Caller(nil)).map(\.key)
+            let found = try server.context.consoles(of: name, for: Caller(nil)).map(\.key)
             #expect(found == [StreamKey(name: name)])
         }
     }
@@ -119,7 +119,7 @@ import Testing
     func lookUp() throws {
         let folder = TemporaryFolder()
         let server = try serve(in: folder)
-        defer { server.capture.stop() }
+        defer { server.context.capture.stop() }
         let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
         let keys = [
             StreamKey(name: "web", uuid: uuid), StreamKey(name: "web", namespace: "a"),
@@ -127,10 +127,10 @@ import Testing
             StreamKey(name: "db"),
         ]
         for (number, key) in keys.enumerated() {
-            server.hub.add(try .init(key: key, endpoint: .connect(path: "/nowhere/\(number)")))
+            server.context.hub.add(try .init(key: key, endpoint: .connect(path: "/nowhere/\(number)")))
         }
         func found(_ word: String) throws(APIError) -> Set<StreamKey> {
-            Set(try server.consoles(of: word, for: Caller(nil)).map(\.key))
+            Set(try server.context.consoles(of: word, for: Caller(nil)).map(\.key))
         }
         #expect(try found("db") == [keys[3]])
         #expect(try found(uuid.uppercased()) == [keys[0]])

@@ -74,10 +74,10 @@ import Testing
         let token = bearer(try fixture.token([.read, .console]))
         var open: [Int32] = []
         defer { open.forEach { close($0) } }
-        var sessions: [WebSocketSession] = []
+        var sessions: [WebSocketClient] = []
         for number in 0..<16 {
             if number % 4 == 0 {
-                sessions.append(try await WebSocketSession(client, "/v1/vms/web/console?mode=watch", token))
+                sessions.append(try await WebSocketClient(client, "/v1/vms/web/console?mode=watch", token))
                 #expect(await awaits { fixture.hub.statuses().first?.watchers == sessions.count })
                 continue
             }
@@ -91,7 +91,7 @@ import Testing
             let refused = try await client.ask("GET", path, token)
             #expect(refused.status == 429 && refused.text.contains("16 sessions"), "\(path): \(refused.text)")
         }
-        let session = try await WebSocketSession(client, "/v1/vms/web/console?mode=watch", token)
+        let session = try await WebSocketClient(client, "/v1/vms/web/console?mode=watch", token)
         #expect(try await session.refusal()?.contains("16 sessions") == true)
         #expect(try await client.ask("GET", "/v1/vms", token).status == 200)
     }

@@ -96,7 +96,7 @@ struct NetworkClient {
 }
 
 /// One end of a WebSocket (RFC 6455), implemented independently.
-final class WebSocketSession {
+final class WebSocketClient {
     let answer: NetworkClient.Answer
     private let client: NetworkClient
     private let socket: Descriptor

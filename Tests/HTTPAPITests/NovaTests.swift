@@ -218,7 +218,7 @@ import Testing
         for (word, opcode) in [("binary", UInt8(2)), ("base64", 1)] {
             let isText = opcode == 1
             let fields = [("Sec-WebSocket-Protocol", isText ? "base64" : "base64, binary")]
-            let session = try await WebSocketSession(nova.client, try await address(nova), fields)
+            let session = try await WebSocketClient(nova.client, try await address(nova), fields)
             #expect(session.answer.status == 101)
             #expect(session.answer.headers["sec-websocket-protocol"] == word)
             let typed = isText ? Array("cm9vdAo=".utf8) : Array("root\n".utf8)
@@ -237,7 +237,7 @@ import Testing
             #expect(try await nova.fixture.stores("\(word)# ", of: "web", uuid: Self.uuid))
             #expect(try await nova.output("1")?.hasSuffix("\(word)# \n") == true)
         }
-        let broken = try await WebSocketSession(
+        let broken = try await WebSocketClient(
             nova.client,
             try await address(nova),
             [("Sec-WebSocket-Protocol", "base64")]
@@ -255,15 +255,15 @@ import Testing
         var options = NovaOptions()
         options.consoleLife = 0
         let late = try await makeNova("", options)
-        #expect(try await WebSocketSession(late.client, try await address(late)).refusal()?.contains("expired") == true)
+        #expect(try await WebSocketClient(late.client, try await address(late)).refusal()?.contains("expired") == true)
 
         let nova = try await makeNova("")
         let url = try await address(nova)
-        let elsewhere = try await WebSocketSession(nova.client, url, [("Origin", "https://evil.example.org")])
+        let elsewhere = try await WebSocketClient(nova.client, url, [("Origin", "https://evil.example.org")])
         #expect(try await elsewhere.refusal()?.contains("is not allowed") == true)
         #expect(try await nova.client.ask("GET", url).status == 426)
         #expect(try await nova.client.ask("GET", "/serial?token=x").status == 403)
-        #expect(try await WebSocketSession(nova.client, "/serial").refusal()?.contains("unknown or expired") == true)
+        #expect(try await WebSocketClient(nova.client, "/serial").refusal()?.contains("unknown or expired") == true)
         let id = try #require(AccessToken.parts(of: nova.token)).id
         let path = Self.servers + Self.uuid
         let old = #"{"os-getSerialConsole": {"type": "serial"}}"#
@@ -282,7 +282,7 @@ import Testing
         )
         #expect(refused.status == 403)
         #expect(try nova.fixture.server.tokens.revoke(id))
-        #expect(try await WebSocketSession(nova.client, url).refusal()?.contains("unknown or expired") == true)
+        #expect(try await WebSocketClient(nova.client, url).refusal()?.contains("unknown or expired") == true)
     }
 
     @Test("an admin's proxy gets the address of a serial console that is a TCP port")

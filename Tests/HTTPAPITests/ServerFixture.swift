@@ -5,6 +5,8 @@ import ConsoleHub
 import Glibc
 import LogModel
 import LogStore
+import NIOEmbedded
+import NIOHTTP1
 import Synchronization
 import SystemIO
 import TestSupport
@@ -74,15 +76,17 @@ final class ServerFixture: Sendable {
     func token(_ scopes: Set<Access.Scope> = [.read], vms: [String] = ["*"], expires: Timestamp? = nil) throws -> String
     {
         let access = Access(scopes: scopes, vms: VMPattern(vms))
-        return try server.tokens.add(name: "test", access: access, now: server.now, expires: expires).text
+        return try server.tokens.add(name: "test", access: access, now: now, expires: expires).text
     }
 
-    /// Revokes a token as the API does.
+    /// Revokes a token by the API.
     func revoke(_ token: String) async throws {
         let id = try #require(AccessToken.parts(of: token)).id
-        let reader = RequestReader(threads: ReaderThreads(), client: .anonymous) { true }
-        _ = try await server.revokeToken(id, reader)
+        _ = try await client.delete(RequestTarget(["v1", "tokens", id]))
     }
+
+    /// The server's time.
+    var now: Timestamp { server.context.now }
 
     /// Adds a VM's console; what is written to the returned descriptor is the guest's output.
     func addConsole(_ vm: String, _ stream: StreamName = .console0, uuid: String? = nil) throws -> Descriptor {
@@ -105,6 +109,28 @@ final class ServerFixture: Sendable {
         var text: [UInt8] = []
         _ = try await client.stream(RequestTarget(["v1", "logs"], parameters)) { text += $0 }
         return String(decoding: text, as: UTF8.self)
+    }
+}
+
+extension Call {
+    /// A request by `caller` with this body, as a handler gets it.
+    static func of(_ caller: Caller, body: [UInt8], in context: APIContext) -> Call {
+        let channel = EmbeddedChannel()
+        var call = Call(
+            head: HTTPRequestHead(version: .http1_1, method: .POST, uri: "/"),
+            target: RequestTarget([]),
+            values: [:],
+            caller: caller,
+            origin: RequestOrigin(
+                listener: .local,
+                peer: nil,
+                channel: channel,
+                hasLeft: channel.closeFuture
+            ),
+            reader: context.reader(for: caller) { true }
+        )
+        call.body = body
+        return call
     }
 }
 

@@ -69,7 +69,7 @@ import Testing
                 path = try "/serial?token=" + #require(url.split(separator: "=").last)
             }
             moment.set { try? await fixture.revoke(token) }
-            let session = try await WebSocketSession(client, path, isSerial ? [] : Self.bearer(token))
+            let session = try await WebSocketClient(client, path, isSerial ? [] : Self.bearer(token))
             #expect(try await session.refusal()?.contains("revoked") == true)
             #expect(fixture.hub.statuses().first?.watchers == 0)
             // Another client's keys are the first that the guest gets.
@@ -84,9 +84,9 @@ import Testing
         let moment = Moment()
         let fixture = try ServerFixture(willEnterSession: { await moment.come() })
         let client = try fixture.open()
-        let end = fixture.server.now.advanced(byMicroseconds: 400_000)
+        let end = fixture.now.advanced(byMicroseconds: 400_000)
         let token = try fixture.token(expires: end)
-        moment.set { _ = await awaits { fixture.server.now >= end } }
+        moment.set { _ = await awaits { fixture.now >= end } }
         #expect(try await client.ask("GET", "/v1/vms", Self.bearer(token)).status == 401)
     }
 
@@ -96,7 +96,7 @@ import Testing
         let client = try fixture.open()
         let guest = try fixture.addConsole("web")
         let token = try fixture.token([.console])
-        let session = try await WebSocketSession(client, "/v1/vms/web/console", Self.bearer(token))
+        let session = try await WebSocketClient(client, "/v1/vms/web/console", Self.bearer(token))
         #expect(await awaits { fixture.hub.statuses().first?.watchers == 1 })
         try await fixture.revoke(token)
         writeAll(Array("secret\n".utf8), to: guest)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Capture
 import ConsoleHub
 import Glibc
 import LogModel
@@ -114,7 +115,7 @@ import Testing
         let guest = try fixture.addConsole("web")
         _ = guest.raw
         let token = ("X-Auth-Token", try fixture.token([.console]))
-        let session = try await WebSocketSession(client, "/v1/vms/web/console", [token])
+        let session = try await WebSocketClient(client, "/v1/vms/web/console", [token])
         var pings = 0
         while let (opcode, bytes) = try await session.frame(), opcode != 8 {
             #expect(opcode == 9 && bytes.isEmpty)
@@ -122,5 +123,31 @@ import Testing
         }
         #expect(pings > 0)
         #expect(await awaits { fixture.hub.statuses().first?.watchers == 0 })
+    }
+
+    @Test("notices are text frames, the console's bytes binary ones, whole and nothing else")
+    func notices() async throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
+        let token = ("X-Auth-Token", try fixture.token([.console]))
+        let first = try await WebSocketClient(client, "/v1/vms/web/console", [token])
+        #expect(await awaits { fixture.hub.statuses().first?.writer != nil })
+        let second = try await WebSocketClient(client, "/v1/vms/web/console", [token])
+        let refusal = try #require(try await second.frame())
+        #expect(refusal.opcode == 1 && String(decoding: refusal.bytes, as: UTF8.self).contains("is writing"))
+        let third = try await WebSocketClient(client, "/v1/vms/web/console?mode=steal", [token])
+        let notice = try #require(try await first.frame())
+        #expect(notice.opcode == 1 && String(decoding: notice.bytes, as: UTF8.self).contains("has taken over"))
+        writeAll(Array("hello\n".utf8), to: guest)
+        for session in [first, second, third] {
+            let output = try #require(try await session.frame())
+            #expect(output.opcode == 2 && output.bytes == Array("hello\n".utf8))
+        }
+        // The reason of the end comes before the end.
+        #expect(fixture.hub.remove(StreamKey(name: "web")))
+        let reason = try #require(try await third.frame())
+        #expect(reason.opcode == 1 && String(decoding: reason.bytes, as: UTF8.self).contains("removed this console"))
+        #expect(try await third.frame()?.opcode == 8)
     }
 }

@@ -72,6 +72,9 @@ struct Caller: Sendable {
         client = token.map { .token($0) } ?? .anonymous
     }
 
+    /// The sender of a request that everyone may send.
+    static let unidentified = Caller(name: "unidentified", access: Access(scopes: [], vms: VMPattern([])))
+
     /// Throws `APIError` 403 unless the caller has `scope`.
     func require(_ scope: Access.Scope) throws(APIError) {
         guard access.permits(scope) else {

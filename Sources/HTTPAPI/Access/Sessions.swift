@@ -94,20 +94,14 @@ final class Sessions: Sendable {
 
     // MARK: - Limits
 
-    /// Runs `body`, which reads the VMs in the folders `vms` for `caller`.
+    /// Counts a session that reads the VMs in the folders `vms` for `caller`, until the lease ends.
     ///
     /// Throws `APIError` 429 when the caller has too many sessions on one of them, 503 when all callers together have.
     /// Root and the daemon's own user are not limited.
-    func reading<Result>(_ vms: Set<String>, for caller: Caller, _ body: () async throws -> Result) async throws
-        -> Result
-    {
-        guard !caller.isDaemonsOwn else {
-            return try await body()
-        }
-        let readers = vms.map { Reader(vm: $0, client: caller.client) }
+    func lease(_ vms: Set<String>, for caller: Caller) throws(APIError) -> ReadingLease {
+        let readers = caller.isDaemonsOwn ? [] : vms.map { Reader(vm: $0, client: caller.client) }
         try enter(readers, caller)
-        defer { leave(readers) }
-        return try await body()
+        return ReadingLease { [state] in Self.leave(readers, state) }
     }
 
     private func enter(_ readers: [Reader], _ caller: Caller) throws(APIError) {
@@ -138,7 +132,7 @@ final class Sessions: Sendable {
         }
     }
 
-    private func leave(_ readers: [Reader]) {
+    private static func leave(_ readers: [Reader], _ state: NIOLockedValueBox<State>) {
         state.withLockedValue { state in
             for reader in readers {
                 let left = (state.readers[reader] ?? 1) - 1
@@ -147,5 +141,26 @@ final class Sessions: Sendable {
                 state.totals[reader.vm] = total == 0 ? nil : total
             }
         }
+    }
+}
+
+/// A place among the sessions that read a VM, until it ends: at the latest when it is released.
+final class ReadingLease: Sendable {
+    private let onEnd: NIOLockedValueBox<(@Sendable () -> Void)?>
+
+    fileprivate init(_ onEnd: @escaping @Sendable () -> Void) {
+        self.onEnd = NIOLockedValueBox(onEnd)
+    }
+
+    deinit {
+        end()
+    }
+
+    /// Gives the place back; further calls do nothing.
+    func end() {
+        onEnd.withLockedValue { onEnd in
+            defer { onEnd = nil }
+            return onEnd
+        }?()
     }
 }

@@ -1,119 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
-import NIOCore
 import NIOHTTP1
 
 /// The part of OpenStack's Compute API (API reference "Compute", v2.1) that concerns consoles: a server's console
 /// output, its serial console, and the queries that clients need to find a server.
-struct NovaAPI {
-    let server: APIServer
-
-    struct Call {
-        let server: APIServer
-        let request: APIServer.Request
-        let target: RequestTarget
-        let version: NovaVersion
-        let caller: Caller
-
-        var id: String { target.components[1] }
-
-        /// Reads files for the call.
-        func read<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-            try await server.reader(for: caller, request.channel).read(body)
-        }
-
-        /// The body, which must be an object.
-        func body() throws(APIError) -> JSON {
-            guard let json = try? JSON(body: request.body), case .object = json else {
-                throw .badRequest("Malformed request body")
-            }
-            return json
-        }
-    }
+struct NovaAPI: Sendable {
+    let context: APIContext
+    let options: NovaOptions
 
     /// The path of serial consoles, as `remote-consoles` returns it.
-    static let serialPath = ["serial"]
+    static let serialPath = "serial"
 
-    /// Whether the path belongs to this API.
-    static func serves(_ target: RequestTarget) -> Bool {
-        target.components.isEmpty || target.components.first == NovaVersion.path || target.components == serialPath
-    }
-
-    /// Answers a request; errors are reported in nova's format.
-    func respond(to request: APIServer.Request, _ target: RequestTarget, in exchange: Exchange) async throws {
-        do {
-            try await answer(request, target, in: exchange)
-        } catch let error as ChannelError {
-            throw error
-        } catch {
-            try await exchange.write(fault(APIServer.apiError(error)))
-        }
-    }
-
-    private func answer(
-        _ request: APIServer.Request,
-        _ target: RequestTarget,
-        in exchange: Exchange
-    ) async throws {
-        let version = try NovaVersion(request.head.headers)
-        func write(_ json: JSON) async throws {
-            var answer = Answer(json)
-            answer.headers = version.headers
-            try await exchange.write(answer)
-        }
-        if target.components == Self.serialPath {
-            let vm = try consoleToken(target).vm
-            try WebSocketHandshake.check(request.head)
-            throw APIError.upgradeRequired(
-                "the console of \(vm) is a WebSocket: request the upgrade in a connection's first request"
-            )
-        }
-        let base = Self.base(of: request)
-        var path = Array(target.components.dropFirst())
-        // Clients configured from a Keystone catalogue put the project id there.
-        if let first = path.first, VMIdentity.canonicalUUID(first) != nil {
-            path.removeFirst()
-        }
-        // The versions are public.
-        guard let resource = path.first else {
-            try await write(target.components.isEmpty ? NovaVersion.all(base) : NovaVersion.document(base))
-            return
-        }
-        let call = Call(
-            server: server,
-            request: request,
-            target: RequestTarget(path, target.parameters),
-            version: version,
-            caller: try server.caller(of: request)
+    var group: RouteGroup {
+        // Clients configured from a Keystone catalogue put the project id before the resource.
+        let bases = ["/\(NovaVersion.path)", "/\(NovaVersion.path)/{project}"]
+        return RouteGroup(
+            prefixes: ["", NovaVersion.path, Self.serialPath],
+            routes: [document("/") { NovaVersion.all($0) }] + bases.flatMap(resources) + [
+                Route(webSocket: "/\(Self.serialPath)", for: .everyone, console)
+            ],
+            unknownPath: { _ in .notFound("The resource could not be found.") },
+            errorResponse: Self.fault
         )
-        try await exchange.session(of: call.caller) {
-            // A request for one server may read its whole console output.
-            let read: Set<String> = resource == "servers" && path.count == 3 ? [call.id] : []
-            try await server.sessions.reading(read, for: call.caller) {
-                try await write(try await answer(call, base))
-            }
+    }
+
+    private func resources(below base: String) -> [Route] {
+        [
+            resource(.GET, "\(base)/servers") { try await list($0, isDetailed: false) },
+            resource(.GET, "\(base)/servers/detail") { try await list($0, isDetailed: true) },
+            resource(.GET, "\(base)/servers/{id}", show),
+            resource(.POST, "\(base)/servers/{id}/action", act),
+            resource(.POST, "\(base)/servers/{id}/remote-consoles", remoteConsole),
+            resource(.GET, "\(base)/os-console-auth-tokens/{id}", consoleOfToken),
+            document("\(base)") { NovaVersion.document($0) },
+        ]
+    }
+
+    /// The route of a document about versions, which everyone may read.
+    private func document(_ path: RoutePath, _ document: @escaping @Sendable (_ base: String) -> JSON) -> Route {
+        Route(.GET, path, for: .everyone) { call in
+            let call = try NovaCall(call)
+            return Response(document(call.baseURL), headers: call.version.headers)
         }
     }
 
-    private func answer(_ call: Call, _ base: String) async throws -> JSON {
-        let (path, version) = (call.target.components, call.version)
-        switch (call.request.method, path.count, path[0], path.count > 2 ? path[2] : "") {
-        case (.GET, 1, "servers", _): return try await list(call, base, isDetailed: false)
-        case (.GET, 2, "servers", _) where path[1] == "detail": return try await list(call, base, isDetailed: true)
-        case (.GET, 2, "servers", _): return try await show(call, base)
-        case (.POST, 3, "servers", "action"): return try await act(call)
-        case (.POST, 3, "servers", "remote-consoles") where version >= .remoteConsoles:
-            return try await remoteConsole(call)
-        case (.GET, 2, "os-console-auth-tokens", _): return try await consoleOfToken(call)
-        default: throw APIError.notFound("The resource could not be found.")
+    private func resource(
+        _ method: HTTPMethod,
+        _ path: RoutePath,
+        _ answer: @escaping @Sendable (NovaCall) async throws -> JSON
+    ) -> Route {
+        Route(method, path, for: .callers) { call in
+            let call = try NovaCall(call)
+            // An action may read the server's whole console output.
+            let lease = method == .POST ? try context.sessions.lease([call.id], for: call.caller) : nil
+            return Response(try await answer(call), headers: call.version.headers, lease: lease)
         }
-    }
-
-    /// The base URL by which the client has reached this server: `https://host:port`.
-    static func base(of request: APIServer.Request) -> String {
-        let scheme = if case .network(let listener) = request.listener { listener.scheme } else { "http" }
-        return scheme + "://" + (request.head.headers.first(name: "Host") ?? "localhost")
     }
 
     // MARK: - Faults
@@ -124,22 +66,50 @@ struct NovaAPI {
         413: "overLimit", 429: "overLimit",
     ]
 
-    private func fault(_ error: APIError) -> Answer {
+    /// An error in nova's format.
+    private static func fault(_ error: APIError) -> Response {
         let words: [(String, JSON)] = [("code", .integer(Int64(error.status))), ("message", .string(error.message))]
         guard error.status != 401 else {
             // As the middleware in front of nova answers.
-            var answer = Answer(
-                .object([("error", .object(words + [("title", .string("Unauthorized"))]))]),
-                status: 401
-            )
-            answer.headers = error.headers
-            return answer
+            let body = JSON.object([("error", .object(words + [("title", .string("Unauthorized"))]))])
+            return Response(body, status: 401, headers: error.headers)
         }
-        var answer = Answer(
-            .object([(Self.faults[error.status] ?? "computeFault", .object(words))]),
-            status: error.status
-        )
-        answer.headers = error.headers
-        return answer
+        let body = JSON.object([(faults[error.status] ?? "computeFault", .object(words))])
+        return Response(body, status: error.status, headers: error.headers)
+    }
+}
+
+/// A request of the Compute API.
+struct NovaCall: Sendable {
+    private let call: Call
+    let version: NovaVersion
+
+    /// Throws `APIError` 400 or 406 for a version that is malformed or not supported, 404 for a project that is none.
+    init(_ call: Call) throws(APIError) {
+        version = try NovaVersion(call.head.headers)
+        self.call = call
+        if let project = call.values["project"], VMIdentity.canonicalUUID(project) == nil {
+            throw .notFound("The resource could not be found.")
+        }
+    }
+
+    /// The id in the path.
+    var id: String { call.value("id") }
+    var target: RequestTarget { call.target }
+    var caller: Caller { call.caller }
+    /// The URL of this server as the client has reached it.
+    var baseURL: String { call.baseURL }
+
+    /// The body, which must be an object.
+    func body() throws(APIError) -> JSON {
+        guard let json = try? JSON(body: call.body), case .object = json else {
+            throw .badRequest("Malformed request body")
+        }
+        return json
+    }
+
+    /// Reads files for the call.
+    func read<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await call.read(body)
     }
 }

@@ -10,7 +10,7 @@ import SystemIO
 /// Console output and serial consoles.
 extension NovaAPI {
     /// `POST /servers/{id}/action`.
-    func act(_ call: Call) async throws -> JSON {
+    func act(_ call: NovaCall) async throws -> JSON {
         guard case .object(let members) = try call.body(), members.count == 1, let (action, arguments) = members.first
         else {
             throw APIError.badRequest("Malformed request body")
@@ -51,10 +51,10 @@ extension NovaAPI {
         throw .badRequest("Invalid input for field/attribute length. It must be a whole number, -1 or more.")
     }
 
-    private func consoleOutput(_ call: Call, length: Int?) async throws -> JSON {
+    private func consoleOutput(_ call: NovaCall, length: Int?) async throws -> JSON {
         let found = try await found(call)
-        let (store, now) = (server.store(for: call.caller), server.now)
-        let rules = server.nova.output
+        let (store, now) = (context.store(for: call.caller), context.now)
+        let rules = options.output
         let text = try await call.read {
             // A server without stored output has an empty console.
             try found.stored.map {
@@ -65,7 +65,10 @@ extension NovaAPI {
     }
 
     /// `POST /servers/{id}/remote-consoles`.
-    func remoteConsole(_ call: Call) async throws -> JSON {
+    func remoteConsole(_ call: NovaCall) async throws -> JSON {
+        guard call.version >= .remoteConsoles else {
+            throw APIError.notFound("The resource could not be found.")
+        }
         let wanted = try call.body()["remote_console"]
         guard let kind = wanted?["type"]?.text, let connection = wanted?["protocol"]?.text else {
             throw APIError.badRequest("Invalid input for field/attribute remote_console.")
@@ -83,7 +86,7 @@ extension NovaAPI {
     }
 
     /// Issues a URL for a server's serial console to the caller.
-    private func serialConsole(_ call: Call) async throws -> String {
+    private func serialConsole(_ call: NovaCall) async throws -> String {
         try call.caller.require(.console)
         let found = try await found(call)
         guard found.isRunning != false else {
@@ -92,18 +95,19 @@ extension NovaAPI {
             )
         }
         let (id, caller) = (found.id, call.caller)
-        guard (try? server.consoles(of: id, for: caller)) != nil else {
+        guard (try? context.consoles(of: id, for: caller)) != nil else {
             throw APIError.badRequest("Unavailable console type serial.")
         }
-        let expires = server.now.advanced(byMicroseconds: server.nova.consoleLife)
-        let secret = server.consoleTokens.issue(ConsoleToken(vm: id, caller: caller, expires: expires), at: server.now)
-        let base = Self.base(of: call.request).replacing(/^http/, with: "ws")
-        let place = server.nova.consoleURL ?? base + "/" + Self.serialPath.joined(separator: "/")
+        let expires = context.now.advanced(byMicroseconds: options.consoleLife)
+        let token = ConsoleToken(vm: id, caller: caller, expires: expires)
+        let secret = context.consoleTokens.issue(token, at: context.now)
+        let base = call.baseURL.replacing(/^http/, with: "ws")
+        let place = options.consoleURL ?? base + "/" + Self.serialPath
         return place + "?token=" + secret
     }
 
     /// `GET /os-console-auth-tokens/{token}`: the address of the console of a console token, for a proxy elsewhere.
-    func consoleOfToken(_ call: Call) async throws -> JSON {
+    func consoleOfToken(_ call: NovaCall) async throws -> JSON {
         try call.caller.require(.admin)
         guard call.version >= .consoleTokens else {
             throw APIError.badRequest("The requested console type details are not accessible")
@@ -112,7 +116,7 @@ extension NovaAPI {
         guard let consoleToken = consoleToken(token) else {
             throw APIError.notFound("Token not found")
         }
-        let consoles = try server.consoles(of: consoleToken.vm, for: consoleToken.caller)
+        let consoles = try context.consoles(of: consoleToken.vm, for: consoleToken.caller)
         guard call.caller.access.vms.contains(consoles[0].vm),
             case .tcp(let address)? = consoles.first(where: { $0.key.stream == .console0 })?.endpoint
         else {
@@ -132,25 +136,23 @@ extension NovaAPI {
 
     // MARK: - The serial proxy
 
-    /// The session request in a serial console's URL.
-    func consoleSession(_ target: RequestTarget, _ headers: HTTPHeaders) throws(APIError) -> ConsoleSessionRequest {
-        let offered = headers[canonicalForm: "Sec-WebSocket-Protocol"].map { String($0) }
-        return ConsoleSessionRequest(try consoleToken(target), offered: offered)
-    }
-
-    /// The console token in a serial console's URL.
-    func consoleToken(_ target: RequestTarget) throws(APIError) -> ConsoleToken {
-        guard let consoleToken = target["token"].flatMap(consoleToken) else {
+    /// Joins the console that the token in the request names.
+    func console(_ call: Call) throws(APIError) -> WebSocketSession {
+        guard let token = call.target["token"].flatMap(consoleToken) else {
             throw APIError(403, "the console token is unknown or expired; request a new address")
         }
-        return consoleToken
+        let offered = call.head.headers[canonicalForm: "Sec-WebSocket-Protocol"].map { String($0) }
+        let request = ConsoleSessionRequest(token, offered: offered)
+        return WebSocketSession(caller: token.caller, headers: request.upgradeHeaders) { [context] streams in
+            try await ConsoleBridge(context: context, caller: token.caller).serve(request, streams)
+        }
     }
 
     /// The token of `secret`, while the caller it was issued to is still admitted.
     private func consoleToken(_ secret: String) -> ConsoleToken? {
-        let now = server.now
-        return server.consoleTokens.token(for: secret, at: now).flatMap {
-            server.tokens.stillAdmits($0.caller, at: now) ? $0 : nil
+        let now = context.now
+        return context.consoleTokens.token(for: secret, at: now).flatMap {
+            context.tokens.stillAdmits($0.caller, at: now) ? $0 : nil
         }
     }
 }

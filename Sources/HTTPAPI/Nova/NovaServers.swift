@@ -57,9 +57,9 @@ extension NovaAPI {
     /// Maximum number of servers in a response.
     private static let pageLimit = 1000
 
-    func list(_ call: Call, _ base: String, isDetailed: Bool) async throws -> JSON {
+    func list(_ call: NovaCall, isDetailed: Bool) async throws -> JSON {
         try call.caller.require(.read)
-        let (target, caller) = (call.target, call.caller)
+        let (target, caller, base) = (call.target, call.caller, call.baseURL)
         var servers = try await call.read { try self.servers(for: caller) }
         if let name = target["name"] {
             var matcher = Matcher(try RequestWords.pattern(name, ignoreCase: true, isBounded: true))
@@ -90,19 +90,19 @@ extension NovaAPI {
         if page.count < servers.count, let last = page.last {
             var parameters = target.parameters
             parameters["marker"] = [last.id]
-            let next = RequestTarget(call.request.target?.components ?? [], parameters).text
+            let next = RequestTarget(target.components, parameters).text
             answer.append(("servers_links", .array([NovaVersion.link("next", base + next)])))
         }
         return .object(answer)
     }
 
-    func show(_ call: Call, _ base: String) async throws -> JSON {
+    func show(_ call: NovaCall) async throws -> JSON {
         try call.caller.require(.read)
-        return .object([("server", .object(try await found(call).detail(base)))])
+        return .object([("server", .object(try await found(call).detail(call.baseURL)))])
     }
 
     /// The server in the path.
-    func found(_ call: Call) async throws -> NovaServer {
+    func found(_ call: NovaCall) async throws -> NovaServer {
         let (id, caller) = (call.id, call.caller)
         guard let server = try await call.read({ try self.server(id, for: caller) }) else {
             throw APIError.notFound("Instance \(id) could not be found.")
@@ -112,7 +112,7 @@ extension NovaAPI {
 
     /// The server of that id, if the caller may see it.
     private func server(_ id: String, for caller: Caller) throws -> NovaServer? {
-        let store = server.store(for: caller)
+        let store = context.store(for: caller)
         let vm = live.last { Self.id(of: $0) == id }
         // The store is searched only when the VM's folder is not at its usual place.
         var stored = (vm?.directoryName).flatMap(store.vm(in:))
@@ -122,14 +122,14 @@ extension NovaAPI {
         guard let vm = vm ?? stored?.identity, caller.access.vms.contains(vm) else {
             return nil
         }
-        let consoles = server.hub.statuses { Self.id(of: $0.vm) == id }
+        let consoles = context.hub.statuses { Self.id(of: $0.vm) == id }
         return describe(vm, stored, consoles)
     }
 
     /// All servers that the caller may see, by id.
     private func servers(for caller: Caller) throws -> [NovaServer] {
-        let consoles = Dictionary(grouping: server.hub.statuses()) { Self.id(of: $0.definition.vm) }
-        let all = try server.store(for: caller).vms().filter { $0.ended == nil }
+        let consoles = Dictionary(grouping: context.hub.statuses()) { Self.id(of: $0.definition.vm) }
+        let all = try context.store(for: caller).vms().filter { $0.ended == nil }
         let stored = Dictionary(all.map { (Self.id(of: $0.identity), $0) }) { $1 }
         let vms = Dictionary((all.map(\.identity) + live).map { (Self.id(of: $0), $0) }) { $1 }
         return vms.filter { caller.access.vms.contains($0.value) }.sorted { $0.key < $1.key }.map { id, vm in
@@ -139,12 +139,12 @@ extension NovaAPI {
 
     /// The VMs that have a console or are libvirt's. libvirt's come last, because its names are current.
     private var live: [VMIdentity] {
-        server.hub.definitions().map(\.vm)
-            + server.domains.domains.map { VMIdentity(name: $0.facts.name, uuid: $0.facts.uuid) }
+        context.hub.definitions().map(\.vm)
+            + context.domains.domains.map { VMIdentity(name: $0.facts.name, uuid: $0.facts.uuid) }
     }
 
     private func describe(_ vm: VMIdentity, _ stored: Store.VM?, _ consoles: [ConsoleHub.Status]) -> NovaServer {
-        let domain = server.domain(of: vm)
+        let domain = context.domain(of: vm)
         let isConnected = consoles.isEmpty ? nil : consoles.contains(where: \.isConnected)
         return NovaServer(
             id: Self.id(of: vm),

@@ -12,25 +12,12 @@ import SystemIO
 
 /// The HTTP server: serves listening sockets until the tasks are cancelled.
 public final class APIServer: Sendable {
-    let capture: CaptureService
-    let hub: ConsoleHub
-    public let tokens: TokenRegister
-    let domains: DomainDirectory
-    let nova: NovaOptions
-    let consoleTokens = ConsoleTokens()
-    let sessions: Sessions
-    /// Threads for reading files. Network clients have their own, so that they do not delay clients on this host.
-    private let localThreads = ReaderThreads()
-    private let networkThreads = ReaderThreads()
-    let version: String
-    let started: Timestamp
+    let context: APIContext
+    private let admission: Admission
     private let limits: Limits
-    let servesItself: Bool
 
     /// The limits of one server.
     public struct Limits: Sendable {
-        /// Maximum size of a request's body, in bytes.
-        public var body = 64 << 10
         /// Maximum size of a WebSocket frame, in bytes, in either direction.
         public var frame = Self.standardFrame
         /// Maximum number of connections to the TCP listener, as far as descriptors allow.
@@ -66,37 +53,22 @@ public final class APIServer: Sendable {
         servesItself: Bool = false,
         willEnterSession: @escaping @Sendable () async -> Void = {}
     ) {
-        self.capture = capture
-        self.hub = hub
-        self.tokens = tokens
-        self.domains = domains
-        self.nova = nova
-        self.version = version
         self.limits = limits
-        self.servesItself = servesItself
-        started = Timestamp(microseconds: capture.clock.wallMicroseconds())
-        sessions = Sessions(tokens: tokens, clock: capture.clock, willEnter: willEnterSession)
-    }
-
-    /// Reads files for `caller`, as long as `channel` is open.
-    func reader(for caller: Caller, _ channel: any Channel) -> RequestReader {
-        reader(for: caller) { channel.isActive }
-    }
-
-    /// Reads files for `caller`, as long as it `isWanted`.
-    func reader(for caller: Caller, isWanted: @escaping @Sendable () -> Bool) -> RequestReader {
-        RequestReader(
-            threads: caller.isLocal ? localThreads : networkThreads,
-            client: caller.client,
-            isWanted: isWanted
+        context = APIContext(
+            capture: capture,
+            hub: hub,
+            tokens: tokens,
+            domains: domains,
+            sessions: Sessions(tokens: tokens, clock: capture.clock, willEnter: willEnterSession),
+            version: version,
+            pingInterval: limits.pingInterval
         )
+        let router = Router([V1API(context: context).group, NovaAPI(context: context, options: nova).group])
+        admission = Admission(router: router, context: context, servesItself: servesItself)
     }
 
-    var pingInterval: Duration { limits.pingInterval }
-    var now: Timestamp { Timestamp(microseconds: capture.clock.wallMicroseconds()) }
-
-    /// The store restricted to the VMs that the caller may see.
-    func store(for caller: Caller) -> Store { capture.store.showing(caller.access.vms) }
+    /// The tokens that admit network clients.
+    public var tokens: TokenRegister { context.tokens }
 
     /// Serves on `socket`, a listening socket, until cancelled. Each listener has a thread of its own, so that load on
     /// one does not delay the other.
@@ -105,9 +77,7 @@ public final class APIServer: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         defer { group.shutdownGracefully { _ in } }
         let acceptance = Acceptance(
-            handlers: ServerChannel(listener: listener, frameLimit: limits.frame) { [self] head, channel in
-                Result { () throws(APIError) in try consoleSession(head, by: listener, from: channel) }
-            },
+            handlers: ServerChannel(listener: listener, frameLimit: limits.frame, admission: admission),
             limit: ConnectionLimit(bounds(of: listener)),
             spares: SpareDescriptors(listener.isNetwork ? 0 : Acceptance.spares),
             requestTimeout: TimeAmount(limits.requestTimeout)
@@ -138,21 +108,21 @@ public final class APIServer: Sendable {
         do {
             switch accepted {
             case .refused(let channel, let error):
-                try await channel.writeAndFlush(Answer(error).refusal)
+                try await channel.writeAndFlush(Response(error).refusal)
                 channel.abort()
             case .served(let connection):
                 defer { connection.deadline.end() }
                 switch try await connection.negotiation.get() {
                 case .http(let channel, let hasLeft):
                     try await serve(channel, connection, hasLeft, by: listener)
-                case .console(let channel, let session):
+                case .webSocket(let channel, let session):
                     connection.deadline.end()
-                    try await ConsoleBridge(server: self).serve(channel, session, on: connection)
+                    try await serve(channel, session, on: connection)
                 }
             }
         } catch {
             // The client closed the connection or sent malformed HTTP: there is no one to report the error to.
-            capture.diagnostics.log(.debug, "a connection ended: \(error)")
+            context.capture.diagnostics.log(.debug, "a connection ended: \(error)")
         }
     }
 
@@ -162,43 +132,39 @@ public final class APIServer: Sendable {
         _ hasLeft: EventLoopFuture<Void>,
         by listener: Listener
     ) async throws {
+        let origin = RequestOrigin(
+            listener: listener,
+            peer: connection.peer,
+            channel: channel.channel,
+            hasLeft: hasLeft
+        )
         try await channel.executeThenClose { inbound, outbound in
-            var head: HTTPRequestHead?
-            var body: [UInt8] = []
+            var exchange: Exchange?
             for try await part in inbound {
                 switch part {
-                case .head(let received):
-                    head = received
-                    body = []
+                case .head(let head):
+                    exchange = Exchange(
+                        head,
+                        admission.admit(head, from: origin),
+                        on: connection,
+                        sessions: context.sessions,
+                        outbound: outbound
+                    )
                 case .body(let bytes):
-                    guard let head else {
-                        return
-                    }
-                    guard body.count + bytes.readableBytes <= limits.body else {
-                        let error = APIError(413, "the body exceeds \(limits.body) bytes")
-                        try await Answer(error).write(to: outbound, head)
+                    guard try await exchange?.take(bytes) == true else {
                         try await channel.channel.drained()
                         return
                     }
-                    body.append(contentsOf: bytes.readableBytesView)
                 case .end:
-                    guard let received = head else {
+                    guard let current = exchange else {
                         return
                     }
-                    let request = Request(
-                        head: received,
-                        body: body,
-                        listener: listener,
-                        peer: connection.peer,
-                        channel: channel.channel,
-                        hasLeft: hasLeft
-                    )
+                    exchange = nil
                     connection.deadline.end()
-                    try await Exchange(server: self, request: request, connection: connection, outbound: outbound)
-                        .answer()
+                    try await current.answer()
                     // In HTTP/1.0 the end of the connection may end the response.
                     connection.deadline.begin()
-                    guard received.isHTTP11, received.isKeepAlive else {
+                    guard current.head.isHTTP11, current.head.isKeepAlive else {
                         try await channel.channel.drained()
                         return
                     }

@@ -84,7 +84,7 @@ struct Acceptance: Sendable {
             let counted = try limit.admit(channel, of: client)
             return .served(
                 AcceptedConnection(
-                    negotiation: try configured(channel),
+                    negotiation: try configured(channel, peer),
                     counted: counted,
                     deadline: RequestDeadline(channel, requestTimeout),
                     peer: peer
@@ -95,9 +95,12 @@ struct Acceptance: Sendable {
         }
     }
 
-    private func configured(_ channel: any Channel) throws(APIError) -> EventLoopFuture<Negotiated> {
+    private func configured(
+        _ channel: any Channel,
+        _ peer: PeerCredentials?
+    ) throws(APIError) -> EventLoopFuture<Negotiated> {
         do {
-            return try handlers.configure(channel)
+            return try handlers.configure(channel, peer)
         } catch {
             throw APIError(500, "\(error)")
         }

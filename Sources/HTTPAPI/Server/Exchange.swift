@@ -1,77 +1,87 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LogModel
-import LogStore
 import NIOCore
 import NIOHTTP1
 
 /// One request and its response.
 struct Exchange {
-    let server: APIServer
-    let request: APIServer.Request
+    let head: HTTPRequestHead
+    let admitted: Admission.Admitted
     let connection: AcceptedConnection
+    let sessions: Sessions
     let outbound: ResponseWriter
+    private var body: [UInt8] = []
 
-    /// Answers the request, or sends the error.
+    init(
+        _ head: HTTPRequestHead,
+        _ admitted: Admission.Admitted,
+        on connection: AcceptedConnection,
+        sessions: Sessions,
+        outbound: ResponseWriter
+    ) {
+        self.head = head
+        self.admitted = admitted
+        self.connection = connection
+        self.sessions = sessions
+        self.outbound = outbound
+    }
+
+    /// Takes a part of the request's body; false, after a response, when the body is larger than the route allows.
+    mutating func take(_ bytes: ByteBuffer) async throws -> Bool {
+        let limit = admitted.route?.bodyLimit ?? Route.standardBody
+        guard body.count + bytes.readableBytes <= limit else {
+            try await send(admitted.errorResponse(APIError(413, "the body exceeds \(limit) bytes")))
+            return false
+        }
+        body.append(contentsOf: bytes.readableBytesView)
+        return true
+    }
+
+    /// Answers the request, or reports the error. Throws only when the response cannot be sent completely.
     func answer() async throws {
         do {
-            guard let target = request.target else {
-                throw APIError.badRequest("the request target has malformed percent-encoding")
+            var call = try admitted.call.get()
+            call.body = body
+            guard let route = admitted.route, route.permission != .everyone else {
+                return try await send(response(to: call))
             }
-            try request.checkOrigin()
-            let nova = NovaAPI(server: server)
-            if NovaAPI.serves(target) {
-                try await nova.respond(to: request, target, in: self)
-            } else {
-                try await answer(target)
-            }
-        } catch let error as BrokenAnswer {
-            throw error
-        } catch let error as ChannelError {
-            throw error
-        } catch {
-            try await write(Answer(APIServer.apiError(error)))
-        }
-    }
-
-    private func answer(_ target: RequestTarget) async throws {
-        let route = try Route(request.method, target)
-        let caller = try server.caller(of: request)
-        try server.check(caller, route, target)
-        try await session(of: caller) {
-            switch route {
-            case .logs:
-                try await LogStream(server: server).answer(target, for: caller, request, outbound)
-            case .wait(let vm):
-                let json = try await WaitRequest(server: server).answer(vm, target, for: caller, request)
-                try await write(Answer(json))
-            case .boots(let word):
-                let vm = try await server.vm(word, target, for: caller, request)
-                try await server.sessions.reading([vm.directory], for: caller) {
-                    try await write(Answer(try await server.boots(of: vm, for: caller, request)))
+            // The response belongs to the session: it is sent within the caller's limits, while its token is valid.
+            try await connection.counted.answering(call.caller) {
+                try await sessions.during(call.caller, call.origin.channel) {
+                    try await send(response(to: call))
                 }
-            case .console:
-                try WebSocketHandshake.check(request.head)
-                throw APIError.upgradeRequired(
-                    "a console is a WebSocket: request the upgrade in a connection's first request"
-                )
-            default:
-                try await write(Answer(try await server.answer(route, target, request, for: caller)))
             }
+        } catch let refusal as APIError {
+            try await send(admitted.errorResponse(refusal))
         }
     }
 
-    /// Runs `body`, which answers `caller`, within the caller's limits and while its token is valid.
-    func session<Result>(of caller: Caller, _ body: () async throws -> Result) async throws -> Result {
-        try await connection.counted.answering(caller) {
-            try await server.sessions.during(caller, request.channel, body)
+    private func response(to call: Call) async -> Response {
+        do {
+            switch admitted.route?.handler {
+            case .answer(let answer)?:
+                return try await answer(call)
+            case .webSocket(let accept)?:
+                _ = try accept(call)
+                try WebSocketHandshake.check(head)
+                throw APIError.upgradeRequired(
+                    "this is a WebSocket: request the upgrade in a connection's first request"
+                )
+            case nil:
+                throw APIError.notFound("unknown path")
+            }
+        } catch {
+            return admitted.errorResponse(APIError(of: error))
         }
     }
 
-    /// Sends a response, which the client must read within the time limit.
-    func write(_ answer: Answer) async throws {
-        connection.deadline.begin()
+    /// Sends a response. A client must read one that is complete within the time limit; a stream may last for ever.
+    private func send(_ response: Response) async throws {
+        defer { response.lease?.end() }
+        if case .bytes = response.body {
+            connection.deadline.begin()
+        }
         defer { connection.deadline.end() }
-        try await answer.write(to: outbound, request.head)
+        try await response.write(to: outbound, head)
     }
 }

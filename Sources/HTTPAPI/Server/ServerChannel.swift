@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import NIOWebSocket
+import SystemIO
 
 typealias HTTPServerChannel = NIOAsyncChannel<HTTPServerRequestPart, HTTPPart<HTTPResponseHead, ByteBuffer>>
 typealias WebSocketChannel = NIOAsyncChannel<WebSocketFrame, WebSocketFrame>
@@ -14,15 +16,14 @@ typealias ResponseWriter = NIOAsyncChannelOutboundWriter<HTTPPart<HTTPResponseHe
 enum Negotiated: Sendable {
     /// HTTP requests; the future completes when the client has closed the connection, or its half of it.
     case http(HTTPServerChannel, hasLeft: EventLoopFuture<Void>)
-    case console(WebSocketChannel, Result<ConsoleSessionRequest, APIError>)
+    case webSocket(WebSocketChannel, Result<WebSocketSession, APIError>)
 }
 
 /// Adds the handlers of one connection to its channel.
 struct ServerChannel: Sendable {
     let listener: Listener
     let frameLimit: Int
-    /// Parses and authorizes an upgrade request.
-    let consoleSession: @Sendable (HTTPRequestHead, any Channel) -> Result<ConsoleSessionRequest, APIError>
+    let admission: Admission
 
     /// Few bytes are read ahead from a connection: requests are short, and people type slowly.
     static let readAhead = NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark(
@@ -30,7 +31,10 @@ struct ServerChannel: Sendable {
         highWatermark: 4
     )
 
-    func configure(_ channel: any Channel) throws -> EventLoopFuture<Negotiated> {
+    /// Adds the handlers to `channel`, whose other end is the process `peer` of this host, if that is known.
+    func configure(_ channel: any Channel, _ peer: PeerCredentials?) throws -> EventLoopFuture<Negotiated> {
+        let origin = RequestOrigin(listener: listener, peer: peer, channel: channel, hasLeft: channel.closeFuture)
+        let upgrades = UpgradeFilter(admission, origin)
         let pipeline = channel.pipeline.syncOperations
         if case .network(let listener) = listener, let identity = listener.identity {
             try pipeline.addHandler(NIOSSLServerHandler(context: identity.context))
@@ -38,7 +42,7 @@ struct ServerChannel: Sendable {
         let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes))
         let ordinary: [any RemovableChannelHandler] = [
             decoder, HTTPServerPipelineHandler(), NIOHTTPResponseHeadersValidator(), HTTPServerProtocolErrorHandler(),
-            UpgradeFilter(),
+            upgrades,
         ]
         // The framing is decided by the header fields that the response is written with.
         var encoding = HTTPResponseEncoder.Configuration()
@@ -47,7 +51,10 @@ struct ServerChannel: Sendable {
         let upgrade = NIOTypedHTTPServerUpgradeHandler<Negotiated>(
             httpEncoder: encoder,
             extraHTTPHandlers: ordinary,
-            upgradeConfiguration: .init(upgraders: [upgrader()], notUpgradingCompletionHandler: Self.serveHTTP)
+            upgradeConfiguration: .init(
+                upgraders: [upgrader(upgrades.accepted)],
+                notUpgradingCompletionHandler: Self.serveHTTP
+            )
         )
         try pipeline.addHandler(OutputDrain())
         try pipeline.addHandler(encoder)
@@ -69,21 +76,22 @@ struct ServerChannel: Sendable {
     }
 
     /// Refusals are sent as a close frame, because browsers hide the body of an HTTP response to a handshake.
-    private func upgrader() -> NIOTypedWebSocketServerUpgrader<Negotiated> {
+    private func upgrader(_ accepted: AcceptedUpgrade) -> NIOTypedWebSocketServerUpgrader<Negotiated> {
         NIOTypedWebSocketServerUpgrader<Negotiated>(
             maxFrameSize: frameLimit,
-            shouldUpgrade: { channel, head in
-                let headers = try? consoleSession(head, channel).get().upgradeHeaders
+            shouldUpgrade: { channel, _ in
+                let headers = accepted.withLockedValue { try? $0?.get().headers }
                 return channel.eventLoop.makeSucceededFuture(headers ?? HTTPHeaders())
             },
-            upgradePipelineHandler: { channel, head in
+            upgradePipelineHandler: { channel, _ in
                 channel.eventLoop.makeCompletedFuture {
                     let configuration = WebSocketChannel.Configuration(backPressureStrategy: Self.readAhead)
                     let webSocket = try WebSocketChannel(
                         wrappingChannelSynchronously: channel,
                         configuration: configuration
                     )
-                    return .console(webSocket, consoleSession(head, channel))
+                    let session = accepted.withLockedValue { $0 } ?? .failure(.badRequest("this is not a WebSocket"))
+                    return .webSocket(webSocket, session)
                 }
             }
         )

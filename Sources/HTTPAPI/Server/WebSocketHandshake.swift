@@ -33,7 +33,7 @@ enum WebSocketHandshake {
     }
 
     private static let notAsked = APIError.upgradeRequired(
-        "a console is a WebSocket: send Upgrade: websocket and Connection: Upgrade, in a connection's first request"
+        "this is a WebSocket: send Upgrade: websocket and Connection: Upgrade, in a connection's first request"
     )
 
     private static func lists(_ head: HTTPRequestHead, _ name: String, _ word: String) -> Bool {
@@ -49,34 +49,5 @@ extension APIError {
             ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"),
         ]
         return error
-    }
-}
-
-/// Passes an upgrade request only when it is a valid opening handshake for a console. Any other becomes a plain HTTP
-/// request, in which `Upgrade` is ignored (RFC 9110, section 7.8).
-final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias InboundOut = HTTPServerRequestPart
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .head(var head) = Self.unwrapInboundIn(data), head.headers.contains(name: "Upgrade") else {
-            context.fireChannelRead(data)
-            return
-        }
-        if !Self.isUpgrade(head) {
-            head.headers.remove(name: "Upgrade")
-        }
-        context.fireChannelRead(Self.wrapInboundOut(.head(head)))
-    }
-
-    private static func isUpgrade(_ head: HTTPRequestHead) -> Bool {
-        guard let target = RequestTarget(head.uri) else {
-            return false
-        }
-        var isConsole = target.components == NovaAPI.serialPath
-        if case .console? = try? Route(.GET, target) {
-            isConsole = true
-        }
-        return isConsole && (try? WebSocketHandshake.check(head)) != nil
     }
 }

@@ -41,6 +41,15 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
 }
 
 extension APIError {
+    /// The HTTP error for an error of a handler: 500 for one that is no answer to a request.
+    init(of error: any Error) {
+        switch error {
+        case let error as APIError: self = error
+        case let error as QueryError: self.init(error)
+        default: self.init(500, "\(error)")
+        }
+    }
+
     /// The HTTP error for `error`.
     init(_ error: QueryError) {
         let (status, code) =

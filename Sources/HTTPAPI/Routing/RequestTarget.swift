@@ -45,9 +45,11 @@ public struct RequestTarget: Hashable, Sendable {
         return value != "0" && value != "false"
     }
 
+    /// The path, without the parameters, which may hold secrets.
+    var path: String { "/" + components.map(PercentEncoding.uri.encode).joined(separator: "/") }
+
     /// The target as it is written in a request.
     public var text: String {
-        let path = "/" + components.map(PercentEncoding.uri.encode).joined(separator: "/")
         let pairs = parameters.sorted { $0.key < $1.key }.flatMap { name, values in
             values.map { PercentEncoding.uri.encode(name) + "=" + PercentEncoding.uri.encode($0) }
         }

@@ -25,26 +25,18 @@ struct ConsoleSessionRequest: Sendable {
     /// Whether the request is refused when input would not reach the guest, and closing is acknowledged only after all
     /// input was passed to the console.
     var isStrict = false
-    /// The client.
-    let client: ClientIdentity
     var framing = Framing.binary
+    /// Whether the client takes text frames for notices. Clients of OpenStack take them for the console's output.
+    var takesNotices = true
     /// The offered subprotocol that is accepted (RFC 6455, section 1.9).
     var subprotocol: Framing?
 
-    /// How the client is identified.
-    enum ClientIdentity: Sendable {
-        /// A process of this host, which the kernel identifies.
-        case local
-        case known(Caller)
-    }
-
     /// The request in the console route's path and parameters.
-    init(of vm: String, _ target: RequestTarget, by client: ClientIdentity) {
+    init(of vm: String, _ target: RequestTarget) {
         self.vm = vm
         stream = target["stream"]
         mode = target["mode"]
         isStrict = target.flag("strict")
-        self.client = client
     }
 
     /// The request of a client that presents `token` and offers these subprotocols. Such a client cannot choose a role,
@@ -52,7 +44,7 @@ struct ConsoleSessionRequest: Sendable {
     init(_ token: ConsoleToken, offered: [String]) {
         vm = token.vm
         mode = "steal"
-        client = .known(token.caller)
+        takesNotices = false
         subprotocol = [Framing.binary, .base64].first { offered.contains($0.rawValue) }
         framing = subprotocol ?? .binary
     }

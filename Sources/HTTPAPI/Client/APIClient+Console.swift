@@ -22,13 +22,15 @@ extension APIClient {
     }
 
     /// Joins a console: its output goes to `onOutput`, `input` goes to it. `onJoined` is called, before any output,
-    /// when the daemon has accepted the session.
+    /// when the daemon has accepted the session. `onNotice` gets the daemon's notices, such as that another client has
+    /// taken over.
     ///
     /// Throws `APIError` when the daemon refuses the session, `Unreachable` when no daemon answers.
     public func console(
         _ target: RequestTarget,
         input: AsyncStream<[UInt8]>,
         onJoined: @escaping @Sendable () -> Void = {},
+        onNotice: @escaping @Sendable (String) -> Void = { _ in },
         _ onOutput: @escaping @Sendable ([UInt8]) -> Void
     ) async throws -> ConsoleEnd {
         let channel = try await upgrade(target)
@@ -36,7 +38,7 @@ extension APIClient {
         return try await channel.executeThenClose { inbound, outbound in
             try await withThrowingTaskGroup(of: ConsoleEnd?.self) { tasks in
                 tasks.addTask {
-                    try await receive(inbound, onJoined, onOutput)
+                    try await receive(inbound, onJoined, onNotice, onOutput)
                 }
                 tasks.addTask {
                     do {
@@ -87,6 +89,7 @@ extension APIClient {
     private func receive(
         _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
         _ onJoined: @Sendable () -> Void,
+        _ onNotice: @Sendable (String) -> Void,
         _ onOutput: @Sendable ([UInt8]) -> Void
     ) async throws -> ConsoleEnd {
         var isJoined = false
@@ -102,7 +105,10 @@ extension APIClient {
             switch frame.opcode {
             case .pong:
                 join()
-            case .binary, .text, .continuation:
+            case .text:
+                join()
+                onNotice(String(buffer: frame.unmaskedData))
+            case .binary, .continuation:
                 join()
                 onOutput(Array(frame.unmaskedData.readableBytesView))
             case .connectionClose:

@@ -12,7 +12,8 @@ import SystemIO
 /// Connects a WebSocket to a console: frames carry the console's output to the client and the client's input to the
 /// console.
 struct ConsoleBridge {
-    let server: APIServer
+    let context: APIContext
+    let caller: Caller
 
     /// How much is read ahead from a console and its socket. What the client does not take stays in the socket, whose
     /// size the hub bounds.
@@ -22,61 +23,19 @@ struct ConsoleBridge {
     )
     private static let readSize = 16 << 10
 
-    func serve(
-        _ channel: WebSocketChannel,
-        _ wanted: Result<ConsoleSessionRequest, APIError>,
-        on connection: AcceptedConnection
-    ) async throws {
-        try await channel.executeThenClose { inbound, outbound in
-            do {
-                let session = try wanted.get()
-                let caller =
-                    switch session.client {
-                    case .local: try server.localCaller(connection.peer)
-                    case .known(let caller): caller
-                    }
-                try await connection.counted.answering(caller) {
-                    try await server.sessions.during(caller, channel.channel) {
-                        let key = try key(of: session, for: caller)
-                        try await server.sessions.reading([key.vm.directoryName], for: caller) {
-                            let console = try await attach(key, session, as: caller, on: channel.channel.eventLoop)
-                            try await pump(console, session, inbound, outbound)
-                        }
-                    }
-                }
-            } catch let error as APIError {
-                try await close(outbound, error.message, error.status >= 500 ? .tryAgainLater : .policyViolation)
-                await awaitEnd(of: inbound)
-            } catch let violation as WebSocketInput.Violation {
-                try await close(outbound, violation.reason, violation.code)
-            }
-            connection.deadline.begin()
-            try await channel.channel.drained()
-        }
+    /// Serves a console session until it ends, and sends the close frame.
+    func serve(_ session: ConsoleSessionRequest, _ streams: WebSocketStreams) async throws {
+        let key = try key(of: session)
+        let lease = try context.sessions.lease([key.vm.directoryName], for: caller)
+        defer { lease.end() }
+        let notices = Notices()
+        let console = try await attach(key.stream, session, notices, on: streams.eventLoop)
+        try await pump(console, notices, session, streams)
     }
 
-    /// Reads until the client has closed its end, with a time limit: closing a connection with unread input would
-    /// discard the close frame.
-    private func awaitEnd(of inbound: NIOAsyncChannelInboundStream<WebSocketFrame>) async {
-        await withTaskGroup(of: Void.self) { tasks in
-            tasks.addTask {
-                do {
-                    for try await _ in inbound {}
-                } catch {
-                    // The client's end failed, which ends it too.
-                }
-            }
-            tasks.addTask { try? await Task.sleep(for: .seconds(1)) }
-            await tasks.next()
-            tasks.cancelAll()
-        }
-    }
-
-    private func key(of session: ConsoleSessionRequest, for caller: Caller) throws(APIError) -> (
-        stream: StreamKey, vm: VMIdentity
-    ) {
+    private func key(of session: ConsoleSessionRequest) throws(APIError) -> (stream: StreamKey, vm: VMIdentity) {
         let stream = session.stream ?? StreamName.console0.text
-        let consoles = try server.consoles(of: session.vm, for: caller)
+        let consoles = try context.consoles(of: session.vm, for: caller)
         guard let console = consoles.first(where: { $0.key.stream.text == stream }) else {
             let streams = consoles.map(\.key.stream.text).joined(separator: ", ")
             throw APIError.notFound("\(session.vm) has no console for the stream \(stream); its streams are \(streams)")
@@ -85,12 +44,12 @@ struct ConsoleBridge {
     }
 
     private func attach(
-        _ key: (stream: StreamKey, vm: VMIdentity),
+        _ key: StreamKey,
         _ session: ConsoleSessionRequest,
-        as caller: Caller,
+        _ notices: Notices,
         on loop: any NIOCore.EventLoop
     ) async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
-        let raw = try await joinHub(key.stream, try session.role, caller.name, isStrict: session.isStrict)
+        let raw = try await joinHub(key, session, notices)
         return try await ClientBootstrap(group: loop)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.readSize))
             .withConnectedSocket(raw) { channel in
@@ -107,23 +66,36 @@ struct ConsoleBridge {
     }
 
     /// Passes one end of a socket pair to the hub and returns the other; the channel made from it closes it.
-    private func joinHub(_ key: StreamKey, _ role: WatcherRole, _ who: String, isStrict: Bool) async throws -> Int32 {
+    private func joinHub(
+        _ key: StreamKey,
+        _ session: ConsoleSessionRequest,
+        _ notices: Notices
+    ) async throws -> Int32 {
+        let role = try session.role
         let pair = try Descriptor.socketPair()
         let theirs = try pair.first.duplicate().release()
         let ours = try pair.second.duplicate()
         let attachment = await withCheckedContinuation { continuation in
             let descriptor = Descriptor(owning: theirs)
-            if !server.hub.attach(key, descriptor, as: role, who: who, { continuation.resume(returning: $0) }) {
+            let isThere = context.hub.attach(
+                key,
+                descriptor,
+                as: role,
+                who: caller.name,
+                onNotice: notices.add,
+                { continuation.resume(returning: $0) }
+            )
+            if !isThere {
                 continuation.resume(returning: nil)
             }
         }
         guard let attachment else {
             throw APIError.notFound("the console of \(key.name) was removed")
         }
-        if isStrict, let refusal = attachment.refusal {
+        if session.isStrict, let refusal = attachment.refusal {
             throw APIError.conflict("cannot type on \(key.name): \(refusal)")
         }
-        if isStrict, !attachment.isConnected {
+        if session.isStrict, !attachment.isConnected {
             throw APIError(503, "cannot type on \(key.name): it is not connected")
         }
         return ours.release()
@@ -131,20 +103,24 @@ struct ConsoleBridge {
 
     private func pump(
         _ console: NIOAsyncChannel<ByteBuffer, ByteBuffer>,
+        _ notices: Notices,
         _ session: ConsoleSessionRequest,
-        _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
-        _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
+        _ streams: WebSocketStreams
     ) async throws {
+        let (inbound, outbound) = (streams.inbound, streams.outbound)
         let framing = session.framing
         let isLeaving = NIOLockedValueBox(false)
         let liveness = Liveness()
         try await console.executeThenClose { output, input in
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask {
+                    async let sent: Void = send(notices, session, outbound)
                     for try await bytes in output {
                         try await outbound.write(framing.frame(bytes))
                     }
-                    try await close(outbound, isLeaving.withLockedValue { $0 } ? "" : "the console session has ended")
+                    notices.finish()
+                    try await sent
+                    try await streams.close(isLeaving.withLockedValue { $0 } ? "" : "the console session has ended")
                 }
                 tasks.addTask {
                     var frames = WebSocketInput(framing, limit: APIServer.Limits.standardFrame)
@@ -161,17 +137,17 @@ struct ConsoleBridge {
                             input.finish()
                         case .close:
                             // The answer is a close frame too (RFC 6455, section 5.5.1).
-                            try await close(outbound, "")
+                            try await streams.close("")
                             return
                         case .nothing: break
                         }
                     }
                 }
                 tasks.addTask {
-                    while try await liveness.isAlive(after: server.pingInterval) {
+                    while try await liveness.isAlive(after: context.pingInterval) {
                         try await outbound.write(WebSocketFrame(fin: true, opcode: .ping, data: ByteBuffer()))
                     }
-                    try await close(outbound, "the client did not answer a ping", .policyViolation)
+                    try await streams.close("the client did not answer a ping", .policyViolation)
                 }
                 defer { tasks.cancelAll() }
                 try await tasks.next()
@@ -179,20 +155,36 @@ struct ConsoleBridge {
         }
     }
 
-    private func close(
-        _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>,
-        _ reason: String,
-        _ code: WebSocketErrorCode = .normalClosure
+    /// Sends notices as text frames, until there are no more, to a client that tells them from the console's bytes.
+    private func send(
+        _ notices: Notices,
+        _ session: ConsoleSessionRequest,
+        _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
     ) async throws {
-        var data = ByteBuffer()
-        data.write(webSocketErrorCode: code)
-        // A close frame holds at most 125 bytes, two of them the code.
-        data.writeBytes(reason.utf8.prefix(123))
-        try await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: data))
+        for await notice in notices.stream where session.takesNotices {
+            try await outbound.write(WebSocketFrame(fin: true, opcode: .text, data: ByteBuffer(string: notice)))
+        }
     }
 }
 
-extension WebSocketErrorCode {
-    /// The service is temporarily unavailable (1013 in IANA's registry).
-    static var tryAgainLater: WebSocketErrorCode { .unknown(1013) }
+/// The hub's notices to the client of one session.
+private struct Notices: Sendable {
+    let stream: AsyncStream<String>
+    private let continuation: AsyncStream<String>.Continuation
+
+    /// More notices than this are not waited for: the oldest are dropped.
+    private static let limit = 16
+
+    init() {
+        (stream, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.limit))
+    }
+
+    @Sendable
+    func add(_ notice: String) {
+        continuation.yield(notice)
+    }
+
+    func finish() {
+        continuation.finish()
+    }
 }

@@ -3,7 +3,7 @@
 import ConsoleHub
 import LogModel
 
-extension APIServer {
+extension APIContext {
     /// The consoles of the one VM that `word` identifies: by name, UUID, or folder as `guestlog vms` shows it.
     ///
     /// A name that several VMs have is an error. VMs that the caller may not see are treated as absent.

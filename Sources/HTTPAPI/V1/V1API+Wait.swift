@@ -6,22 +6,16 @@ import LogStore
 import NIOCore
 import Query
 
-/// Answers when a guest has printed a match, or when the time limit is reached.
-struct WaitRequest {
-    let server: APIServer
-
-    /// The match as JSON, or null when `timeout` passed without one.
-    func answer(
-        _ word: String,
-        _ target: RequestTarget,
-        for caller: Caller,
-        _ request: APIServer.Request
-    ) async throws -> JSON {
+/// Waiting for a guest's output.
+extension V1API {
+    /// The match as JSON, or null when the time limit passed without one.
+    func wait(_ call: Call) async throws -> Response {
+        let (word, target) = (call.value("vm"), call.target)
         guard let expression = target["pattern"] else {
             throw APIError.badRequest("pattern is missing")
         }
         let pattern = try RequestWords.pattern(expression, ignoreCase: nil, isBounded: true)
-        let since = try target["since"].map { try RequestWords.time("since", $0, now: server.now) }
+        let since = try target["since"].map { try RequestWords.time("since", $0, now: context.now) }
         let stream = try target["stream"].map(RequestWords.stream)
         let timeout = try target["timeout"].map { (text: String) throws(APIError) -> Int64 in
             do {
@@ -30,24 +24,22 @@ struct WaitRequest {
                 throw .badRequest("timeout: \(error)")
             }
         }
-        let (store, turn) = (server.store(for: caller), ReadTurn())
-        request.hasLeft.whenComplete { _ in turn.cancel() }
-        let reader = server.reader(for: caller, request.channel)
+        let (store, turn) = (context.store(for: call.caller), ReadTurn())
+        call.origin.hasLeft.whenComplete { _ in turn.cancel() }
         let wait = PatternWait(store: store, vm: word, stream: stream, pattern: pattern, since: since, turn: turn)
-        let folder = try await reader.read {
+        let folder = try await call.read {
             (try? VMLookup.resolve(word, in: store, previousInstance: false))?.directory ?? word
         }
-        let following = Following(CommitNotifications(server.capture.notifier, reader, until: request.hasLeft))
-        let found = try await server.sessions.reading([folder], for: caller) {
-            try await following.match(wait, within: timeout)
+        let lease = try context.sessions.lease([folder], for: call.caller)
+        let notifications = CommitNotifications(context.capture.notifier, call.reader, until: call.origin.hasLeft)
+        guard let match = try await Following(notifications).match(wait, within: timeout) else {
+            return Response(.null, lease: lease)
         }
-        guard let match = found else {
-            return .null
-        }
-        return .object([
+        let json = JSON.object([
             ("stream", .string(match.stream.stream.text)),
             ("time", .string(match.time.description)),
             ("text", .string(match.text)),
         ])
+        return Response(json, lease: lease)
     }
 }

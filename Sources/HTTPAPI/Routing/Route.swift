@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOHTTP1
+
+/// A request that the API answers: its method and path, who may use it, and its handler.
+struct Route: Sendable {
+    /// GET stands for HEAD too.
+    let method: HTTPMethod
+    let path: RoutePath
+    let permission: Permission
+    /// Maximum size of the request's body, in bytes.
+    let bodyLimit: Int
+    let handler: Handler
+
+    enum Handler: Sendable {
+        /// Returns the response. It runs on the cooperative thread pool: for what waits for files there is
+        /// `Call.read`, for what waits for the daemon's threads `APIContext.control`.
+        case answer(@Sendable (Call) async throws -> Response)
+        /// Accepts a WebSocket. It runs on the connection's event loop and must not wait.
+        case webSocket(@Sendable (Call) throws(APIError) -> WebSocketSession)
+    }
+
+    /// The size of the largest body that most routes need, in bytes.
+    static let standardBody = 64 << 10
+
+    init(
+        _ method: HTTPMethod,
+        _ path: RoutePath,
+        for permission: Permission,
+        bodyLimit: Int = standardBody,
+        _ answer: @escaping @Sendable (Call) async throws -> Response
+    ) {
+        self.method = method
+        self.path = path
+        self.permission = permission
+        self.bodyLimit = bodyLimit
+        handler = .answer(answer)
+    }
+
+    init(
+        webSocket path: RoutePath,
+        for permission: Permission,
+        _ accept: @escaping @Sendable (Call) throws(APIError) -> WebSocketSession
+    ) {
+        method = .GET
+        self.path = path
+        self.permission = permission
+        bodyLimit = 0
+        handler = .webSocket(accept)
+    }
+}
+
+/// Who may use a route.
+enum Permission: Hashable, Sendable {
+    /// Everyone: callers are not authenticated.
+    case everyone
+    /// Every authenticated caller; the handler requires a scope that depends on the request.
+    case callers
+    /// Callers with that scope.
+    case scope(Access.Scope)
+    /// Processes of this host, over the Unix socket.
+    case thisHost
+    /// Root and the daemon's own user, over the Unix socket.
+    case daemonsOwn
+
+    /// Throws `APIError` 403 unless `caller` has the permission.
+    func check(_ caller: Caller) throws(APIError) {
+        switch self {
+        case .everyone, .callers:
+            break
+        case .scope(let scope):
+            try caller.require(scope)
+        case .thisHost:
+            guard caller.isLocal else {
+                throw APIError(403, "this is allowed over the Unix socket only")
+            }
+        case .daemonsOwn:
+            guard caller.isDaemonsOwn else {
+                throw APIError(403, "this is allowed for root and the daemon's own user only, over the Unix socket")
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import ConsoleHub
+import LogModel
+import RotatingFile
+import SystemIO
+
+/// Adding, removing and joining consoles.
+extension V1API {
+    func addConsole(_ call: Call) async throws -> Response {
+        let definition = try definition(from: call.body, for: call.caller)
+        let hub = context.hub
+        try await call.read {
+            if let conflict = hub.conflict(with: definition) {
+                throw APIError.conflict("\(conflict)")
+            }
+            do throws(SystemError) {
+                try definition.endpoint.check()
+            } catch {
+                throw APIError.badRequest("\(definition.endpoint) cannot be captured: \(error)")
+            }
+            switch hub.add(definition) {
+            case .new, .dropped: break
+            case .conflict(let conflict): throw APIError.conflict("\(conflict)")
+            case .full: throw APIError(503, "the maximum number of consoles is reached: raise the limit of open files")
+            }
+        }
+        return Response(.object([("added", .string(definition.key.name))]))
+    }
+
+    /// The console in a request's body.
+    private func definition(from body: [UInt8], for caller: Caller) throws(APIError) -> ConsoleHub.Definition {
+        let json = try JSON(body: body)
+        guard let name = json["name"]?.text else {
+            throw .badRequest("name is missing: the VM's name")
+        }
+        guard let text = json["endpoint"]?.text, let endpoint = Endpoint(text) else {
+            throw .badRequest(
+                "endpoint is missing or malformed: use connect:PATH, listen:PATH, tcp:ADDRESS:PORT, pty:PATH or fifo:PATH"
+            )
+        }
+        // The daemon may open paths that the caller may not, and the guest determines what is written to a plain file.
+        guard caller.isDaemonsOwn || endpoint.path == nil && json["plain_file"] == nil else {
+            let what = endpoint.path == nil ? "plain_file" : "adding a console by path"
+            throw APIError(
+                403,
+                "\(what) is allowed for root and the daemon's own user only; ask the administrator, or configure it in guestlog.yaml"
+            )
+        }
+        let streamText = json["stream"]?.text ?? StreamName.console0.text
+        guard let stream = StreamName(streamText) else {
+            throw .badRequest("\(streamText) is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
+        }
+        var uuid: String?
+        if let text = json["uuid"]?.text {
+            uuid = VMIdentity.canonicalUUID(text)
+            guard uuid != nil else {
+                throw .badRequest("\(text) is not a UUID")
+            }
+        }
+        let key = StreamKey(name: name, uuid: uuid, namespace: json["namespace"]?.text, stream: stream)
+        var plainFile: StreamOptions.PlainFile?
+        if let path = json["plain_file"]?.text {
+            plainFile = StreamOptions.PlainFile(path: path, limits: try rotationLimits(json))
+        }
+        do throws(DefinitionError) {
+            return try ConsoleHub.Definition(
+                key: key,
+                endpoint: endpoint,
+                plainFile: plainFile,
+                isOnDemand: json["on_demand"]?.bool ?? false
+            )
+        } catch {
+            throw .badRequest("\(error)")
+        }
+    }
+
+    /// Range checks are left to the definition.
+    private func rotationLimits(_ json: JSON) throws(APIError) -> RotationLimits {
+        var limits = RotationLimits.standard
+        for (name, field) in [("plain_size", \RotationLimits.size), ("plain_backups", \.backups)] {
+            if let value = json[name] {
+                guard let number = value.integer else {
+                    throw .badRequest("\(name): must be a number")
+                }
+                limits[keyPath: field] = Int(number)
+            }
+        }
+        return limits
+    }
+
+    func removeConsole(_ call: Call) async throws -> Response {
+        let (name, stream) = (call.value("name"), call.target["stream"])
+        let keys = try context.consoles(of: name, for: call.caller).map(\.key).filter { key in
+            stream.map { $0 == key.stream.text } ?? true
+        }
+        guard !keys.isEmpty else {
+            throw APIError.notFound("\(name) has no console for \(stream.map { "the stream " + $0 } ?? "any stream")")
+        }
+        try await context.control { [hub = context.hub] in
+            for key in keys {
+                _ = hub.remove(key)
+            }
+        }
+        return Response(.object([("removed", .integer(Int64(keys.count)))]))
+    }
+
+    /// Joins a console over a WebSocket.
+    func console(_ call: Call) throws(APIError) -> WebSocketSession {
+        let request = ConsoleSessionRequest(of: call.value("vm"), call.target)
+        try call.caller.require(request.mode == "watch" && call.caller.access.permits(.read) ? .read : .console)
+        return WebSocketSession(caller: call.caller) { [context] streams in
+            try await ConsoleBridge(context: context, caller: call.caller).serve(request, streams)
+        }
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import LogModel
+import LogStore
+import NIOCore
+import Query
+
+/// Log text: a body of unknown length, then trailers.
+///
+/// `Guestlog-Cursor` resumes after the response, `Guestlog-Matched` is 1 or 0, `Guestlog-Explanation` explains an empty
+/// response.
+extension V1API {
+    func logs(_ call: Call) async throws -> Response {
+        let parameters = try LogParameters(call.target, now: context.now)
+        let question = parameters.request
+        let (store, now) = (context.store(for: call.caller), context.now)
+        // A follower or a search may send nothing for a long time, so a write does not detect that the client has
+        // closed.
+        let isQuiet = question.selection.follow || question.selection.filtersByText
+        let hasLeft = isQuiet ? call.origin.hasLeft : call.origin.channel.closeFuture
+        let turn = ReadTurn()
+        hasLeft.whenComplete { _ in turn.cancel() }
+        let vms = try await call.read { try question.resolve(in: store) }
+        let folders = vms.isEmpty ? ["*"] : Set(vms.map(\.directory))
+        let lease = try context.sessions.lease(folders, for: call.caller)
+        let query = try await call.read { try question.open(vms, of: store, now: now, turn: turn) }
+        let format = question.rendering.format
+        let body = Response.Body.stream(trailers: LogTrailers.names) { [notifier = context.capture.notifier] body in
+            let text = LogText(query: query, isResumable: parameters.isResumable, body: body)
+            do {
+                try await text.write(as: Following(CommitNotifications(notifier, call.reader, until: hasLeft)))
+                return try await call.read { LogTrailers.values(of: query) }
+            } catch {
+                try? await text.end(format.words(for: error))
+                throw error
+            }
+        }
+        var response = Response(contentType: format.contentType, body)
+        response.lease = lease
+        return response
+    }
+}
+
+/// Writes the text of a query, with a cursor before each piece if the client can resume.
+private struct LogText {
+    let query: LogQuery
+    let isResumable: Bool
+    let body: BodyWriter
+
+    func write(as following: Following<CommitNotifications>) async throws {
+        if isResumable {
+            try await body.write(ResumableAnswer.piece([], cursor: query.cursor))
+        }
+        guard try await following.answer(query, to: writePiece) else {
+            throw ReadTurn.Cancelled()
+        }
+    }
+
+    private func writePiece(_ bytes: [UInt8]) async throws {
+        try await body.write(isResumable ? ResumableAnswer.piece(bytes, cursor: query.takeMovedCursor()) : bytes)
+    }
+
+    /// Ends a text that failed.
+    func end(_ words: String) async throws {
+        try await writePiece(query.finishLine() + Array(words.utf8))
+    }
+}
+
+/// The trailers of log text.
+private enum LogTrailers {
+    static let names = ["Guestlog-Cursor", "Guestlog-Matched", "Guestlog-Explanation"]
+
+    static func values(of query: LogQuery) -> [(String, String)] {
+        var values = [("Guestlog-Cursor", query.cursor), ("Guestlog-Matched", query.matchedAny ? "1" : "0")]
+        if let explanation = query.explanation() {
+            values.append(("Guestlog-Explanation", PercentEncoding.uri.encode(explanation)))
+        }
+        return values
+    }
+}
+
+extension OutputFormat {
+    var contentType: String {
+        switch self {
+        case .json: "application/x-ndjson"
+        case .export: "application/vnd.fdo.journal"
+        case .raw: "application/octet-stream"
+        case .text, .short, .logfmt, .cri: "text/plain; charset=utf-8"
+        }
+    }
+
+    /// The text that ends a response that failed; empty in formats without comments.
+    func words(for error: any Error) -> String {
+        switch self {
+        case .text, .short: "-- the response ends here: \(APIError(of: error)) --\n"
+        case .json: String(decoding: APIError(of: error).json.bytes, as: UTF8.self) + "\n"
+        case .logfmt, .cri, .export, .raw: ""
+        }
+    }
+}

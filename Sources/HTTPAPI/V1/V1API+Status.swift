@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import ConsoleHub
+import LogModel
+import LogStore
+
+/// The state of the daemon.
+extension V1API {
+    /// A write that takes longer than this, in microseconds, is a problem.
+    private static let stuckThreshold: Int64 = 5_000_000
+
+    func status(_ call: Call) async throws -> Response {
+        guard call.caller.access.vms == .all else {
+            throw APIError(403, "\(call.caller.name) has access to some VMs only; the status covers all VMs")
+        }
+        let statistics = context.capture.statistics().values
+        let consoles = try await context.control { context.hub.statuses() }
+        let stuck = context.capture.writerStuckFor
+        var problems = context.capture.problems.all.map {
+            JSON.object([("subject", .string($0.0)), ("problem", .string($0.1))])
+        }
+        if stuck > Self.stuckThreshold {
+            let seconds = stuck / 1_000_000
+            problems.append(
+                .object([
+                    ("subject", .string("store")),
+                    (
+                        "problem",
+                        .string("a write has been blocked for \(seconds) s; guests continue, bytes may be lost")
+                    ),
+                ])
+            )
+        }
+        return Response(
+            .object([
+                ("version", .string(context.version)),
+                ("started", .string(context.started.description)),
+                ("store", .string(context.capture.store.root)),
+                ("consoles", .integer(Int64(consoles.count))),
+                ("connected", .integer(Int64(consoles.count(where: \.isConnected)))),
+                ("received_bytes", .integer(Int64(clamping: statistics.reduce(0) { $0 + $1.received }))),
+                ("stored_bytes", .integer(Int64(clamping: statistics.reduce(0) { $0 + $1.stored }))),
+                ("dropped_bytes", .integer(Int64(clamping: statistics.reduce(0) { $0 + $1.dropped }))),
+                ("problems", .array(problems)),
+            ])
+        )
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import Query
+
+/// Listing, creating and revoking tokens.
+extension V1API {
+    func listTokens(_ call: Call) -> Response {
+        Response(.object([("tokens", .array(context.tokens.all.map(\.publicJSON)))]))
+    }
+
+    func addToken(_ call: Call) async throws -> Response {
+        let json = try JSON(body: call.body)
+        guard let access = Access(json) else {
+            throw APIError.badRequest(
+                "scopes (\(Access.Scope.names)) and vms (at most \(VMPattern.limit) patterns or UUIDs) are required"
+            )
+        }
+        let name = json["name"]?.text ?? ""
+        guard name.utf8.count <= TokenRegister.longestName,
+            name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) })
+        else {
+            throw APIError.badRequest(
+                "name: must have at most \(TokenRegister.longestName) bytes and no control characters"
+            )
+        }
+        var expires: Timestamp?
+        if let text = json["life"]?.text {
+            do {
+                expires = context.now.advanced(byMicroseconds: try Quantities.parseDuration(text).wholeMicroseconds)
+            } catch {
+                throw APIError.badRequest("life: \(error)")
+            }
+        }
+        let (tokens, now, life) = (context.tokens, context.now, expires)
+        return try await call.read {
+            let (token, text) = try tokens.add(name: name, access: access, now: now, expires: life)
+            return Response(.object([("id", .string(token.id)), ("token", .string(text))]))
+        }
+    }
+
+    /// Revokes a token and closes its sessions: after the response nothing is sent or received with it.
+    func revokeToken(_ call: Call) async throws -> Response {
+        let (id, tokens) = (call.value("id"), context.tokens)
+        guard try await call.read({ try tokens.revoke(id) }) else {
+            throw APIError.notFound("there is no token \(id); list the tokens with guestlog token list")
+        }
+        await context.sessions.end(id)
+        return Response(.object([("revoked", .string(id))]))
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import ConsoleHub
+import Libvirt
+import LogModel
+import LogStore
+import Query
+
+/// VMs and their boots.
+extension V1API {
+    func vms(_ call: Call) async throws -> Response {
+        Response(try await call.read { try vms(for: call.caller) })
+    }
+
+    private func vms(for caller: Caller) throws -> JSON {
+        let shown = context.hub.statuses().filter { caller.access.vms.contains($0.definition.vm) }
+        let consoles = Dictionary(grouping: shown) { $0.definition.vm.directoryName }
+        let statistics = Dictionary(grouping: context.capture.statistics()) { stream, _ in
+            VMIdentity(name: stream.name, uuid: stream.uuid, namespace: stream.namespace).directoryName
+        }
+        var listed: [JSON] = []
+        var seen: Set<String> = []
+        for vm in try context.store(for: caller).vms() {
+            let live = vm.ended == nil
+            // The hub knows a VM that was recreated under its name by that name alone.
+            let folder = VMIdentity(
+                name: vm.identity.name,
+                uuid: vm.identity.uuid,
+                namespace: vm.identity.namespace
+            ).directoryName
+            seen.insert(folder)
+            listed.append(
+                VMListing(
+                    vm: vm,
+                    report: VMReport(of: vm, in: context.capture.store),
+                    consoles: live ? consoles[folder] ?? [] : [],
+                    statistics: live ? statistics[folder]?.map(\.value) ?? [] : [],
+                    problem: live ? context.capture.problems.problem(ofVM: vm.identity.name) : nil,
+                    domain: live ? context.domain(of: vm.identity) : nil
+                ).json
+            )
+        }
+        var silent = Dictionary(uniqueKeysWithValues: consoles.map { ($0.key, $0.value[0].definition.vm) })
+        for domain in context.domains.domains {
+            let vm = VMIdentity(name: domain.facts.name, uuid: domain.facts.uuid)
+            if caller.access.vms.contains(vm) {
+                silent[vm.directoryName] = vm
+            }
+        }
+        for (folder, vm) in silent.sorted(by: { $0.value.name < $1.value.name }) where !seen.contains(folder) {
+            listed.append(VMListing(silent: vm, consoles: consoles[folder] ?? [], domain: context.domain(of: vm)).json)
+        }
+        return .object([("vms", .array(listed))])
+    }
+
+    /// Maximum number of boots in a response: a hostile guest can have as many as its log holds.
+    private static let mostBoots = 1000
+
+    func boots(_ call: Call) async throws -> Response {
+        let store = context.store(for: call.caller)
+        let vm = try await call.read {
+            let isPrevious = call.target.flag("previous-instance")
+            return try VMLookup.resolve(call.value("vm"), in: store, previousInstance: isPrevious)
+        }
+        let lease = try context.sessions.lease([vm.directory], for: call.caller)
+        return try await call.read {
+            let boots = try BootList.boots(of: vm, in: store).suffix(Self.mostBoots)
+            return Response(.object([("boots", .array(boots.map(\.json)))]), lease: lease)
+        }
+    }
+
+    /// Ends a deleted VM: removes its consoles and ends its history, which stays for the retention time.
+    func endVM(_ call: Call) async throws -> Response {
+        let word = call.value("vm")
+        let store = context.store(for: call.caller)
+        let vm = try await call.read { try VMLookup.resolveExactly(word, in: store) }
+        guard vm.ended == nil else {
+            throw APIError(404, "\(word) was deleted already; its log is removed when its retention ends")
+        }
+        let key = VMKey(name: vm.identity.name, uuid: vm.identity.uuid, namespace: vm.identity.namespace)
+        let folder = VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace).directoryName
+        try await context.control { [hub = context.hub] in
+            for definition in hub.definitions() where definition.vm.directoryName == folder {
+                _ = hub.remove(definition.key)
+            }
+        }
+        try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
+            context.capture.end(key) { error in
+                if let error {
+                    done.resume(throwing: error)
+                } else {
+                    done.resume()
+                }
+            }
+        }
+        // Wakes followers of the VM, which then see its end.
+        context.capture.notifier.notify(vm: vm.directory)
+        return Response(.object([("ended", .string(vm.identity.name))]))
+    }
+}
