@@ -71,15 +71,15 @@ let package = Package(
         target(
             "HTTPAPI",
             dependencies: [
-                "CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub", "Query",
-                "Libvirt", .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
+                "Query", "Libvirt", .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + nio
         ),
         target(
             "GuestlogService",
             dependencies: [
-                "CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub", "VirtLogManager",
-                "Query", "HTTPAPI", "Libvirt",
+                "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
+                "VirtLogManager", "HTTPAPI", "Libvirt",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),

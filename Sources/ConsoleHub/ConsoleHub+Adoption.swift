@@ -54,7 +54,7 @@ extension ConsoleHub {
             return state.inherited
         }
         for (name, raw) in unknownDescriptors {
-            manager.removeStored(name)
+            table.remove(unknown: name)
             close(raw)
         }
     }

@@ -69,20 +69,20 @@ extension ConsoleHub {
 
     /// Stores a connected console's descriptor with the service manager, in case this process dies.
     func connected(_ definition: Definition, _ connection: Connection) {
-        control.post { [manager, table] in
+        table.setPeer(connection.peer, of: definition.key)
+        control.post { [table] in
             let name = ConsoleTable.descriptorName(of: definition.key)
-            table.put(ConsoleTable.Entry(descriptorName: name, definition: definition, peer: connection.peer))
-            manager.store(connection.descriptor.raw, as: name)
+            let entry = ConsoleTable.Entry(descriptorName: name, definition: definition, peer: connection.peer)
+            table.put(entry, connection.descriptor.raw)
         }
     }
 
     /// Removes the descriptor of a closed connection from the service manager.
     func disconnected(_ definition: Definition) {
-        control.post { [manager, table, opener] in
+        table.setPeer(nil, of: definition.key)
+        control.post { [table, opener] in
             opener.release(definition.key)
-            let name = ConsoleTable.descriptorName(of: definition.key)
-            table.disconnected(definition.key)
-            manager.removeStored(name)
+            table.remove(definition.key)
         }
     }
 }

@@ -53,7 +53,7 @@ public final class ConsoleHub: Sendable {
         self.capture = capture
         self.manager = manager
         control = try EventLoop(clock: capture.clock)
-        table = ConsoleTable(in: options.table)
+        table = ConsoleTable(in: options.table, service: manager)
         discovery = try Discovery(loop: control, diagnostics: capture.diagnostics)
         opener = EndpointOpener(ownFolder: options.passThroughFolder, acceptsOwnProcess: options.acceptsOwnProcess)
         problems = ConsoleProblems(capture.problems, capture.diagnostics)

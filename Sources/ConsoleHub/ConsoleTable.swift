@@ -2,7 +2,6 @@
 
 import Capture
 import LogModel
-import LogStore
 import RotatingFile
 import Synchronization
 import SystemIO
@@ -26,13 +25,13 @@ final class ConsoleTable: Sendable {
     /// The entry for the time when a daemon stopped.
     private static let stoppedName = "stopped"
 
-    private let folder: EntryFolder
+    private let store: DescriptorStore
     private let peers = Mutex<[StreamKey: ProcessIdentity]>([:])
     private let dropped = Mutex<Set<Endpoint>>([])
     private let stopped = Mutex<Int64?>(nil)
 
-    init(in path: String) {
-        folder = EntryFolder(path)
+    init(in path: String, service: ServiceManager) {
+        store = DescriptorStore(in: path, service: service)
     }
 
     /// A name that service managers allow (no colon, no control character, at most 255 bytes) and that is unique.
@@ -45,7 +44,10 @@ final class ConsoleTable: Sendable {
     /// Loads the table of the previous process; returns its consoles, none when there is no table.
     func load() -> [Entry] {
         var known: [Entry] = []
-        for (name, json) in folder.entries() {
+        for (name, entry) in store.entries() {
+            guard let json = try? JSON(parsing: entry) else {
+                continue
+            }
             if name == Self.droppedName {
                 let endpoints = (json.elements ?? []).compactMap { $0.text.flatMap(Endpoint.init) }
                 dropped.withLock { $0 = Set(endpoints) }
@@ -68,7 +70,7 @@ final class ConsoleTable: Sendable {
 
     /// Records that the daemon stops at `time`.
     func noteStopped(_ time: Int64) {
-        try? folder.put(Self.stoppedName, .object([("time", .integer(time))]))
+        store.note(Self.stoppedName, JSON.object([("time", .integer(time))]).bytes)
     }
 
     /// The last known process at a console's other end.
@@ -76,16 +78,26 @@ final class ConsoleTable: Sendable {
         peers.withLock { $0[key] }
     }
 
-    /// Records a connected console. A failed write costs an additional boot marker after a restart, no more.
-    func put(_ entry: Entry) {
-        peers.withLock { $0[entry.definition.key] = entry.peer }
-        try? folder.put(entry.descriptorName, Self.encode(entry))
+    /// Sets the process at a console's other end; nil when it is not connected. To be called at once, before a console
+    /// that takes this one's place asks; the rest follows in `put` and `remove`.
+    func setPeer(_ peer: ProcessIdentity?, of key: StreamKey) {
+        peers.withLock { $0[key] = peer }
     }
 
-    /// Records that the console is not connected.
-    func disconnected(_ key: StreamKey) {
-        peers.withLock { $0[key] = nil }
-        folder.remove(Self.descriptorName(of: key))
+    /// Stores the descriptor of a connected console. A failed write of the entry costs an additional boot marker after
+    /// a restart, no more.
+    func put(_ entry: Entry, _ descriptor: Int32) {
+        store.put(entry.descriptorName, descriptor, Self.encode(entry).bytes)
+    }
+
+    /// Removes a console that is not connected any more.
+    func remove(_ key: StreamKey) {
+        store.remove(Self.descriptorName(of: key))
+    }
+
+    /// Removes a stored descriptor of that name, which belongs to no console.
+    func remove(unknown name: String) {
+        store.remove(name)
     }
 
     /// Whether a console was dropped at `endpoint`, and its path has not gone since.
@@ -105,7 +117,7 @@ final class ConsoleTable: Sendable {
     /// Writes the dropped endpoints.
     func noteDropped() {
         let endpoints = droppedEndpoints.map(\.description).sorted()
-        try? folder.put(Self.droppedName, .array(endpoints.map { .string($0) }))
+        store.note(Self.droppedName, JSON.array(endpoints.map { .string($0) }).bytes)
     }
 
     private static func encode(_ entry: Entry) -> JSON {

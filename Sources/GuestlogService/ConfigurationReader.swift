@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Query
+import TextFormats
 import Yams
 
 /// Reads typed values from a YAML mapping whose keys must all be known. Errors name file, line and key.

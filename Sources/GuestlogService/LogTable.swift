@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
-import LogStore
 import SystemIO
 import VirtLogManager
 
@@ -10,36 +9,31 @@ struct LogTable {
     /// The prefix of the names of stored descriptors.
     static let prefix = "log-"
 
-    private let folder: EntryFolder
-    private let service: ServiceManager
+    private let store: DescriptorStore
 
     init(in path: String, service: ServiceManager) {
-        folder = EntryFolder(path)
-        self.service = service
+        store = DescriptorStore(in: path, service: service)
     }
 
     /// The name under which a log's descriptor is stored.
     static func name(of path: String) -> String { prefix + String(path.stableHash(), radix: 16) }
 
     func put(_ log: LogManager.InheritedLog) {
-        let name = Self.name(of: log.path)
-        // Without the entry the next process gets the pipe and cannot assign it.
-        try? folder.put(name, LogManagerState.log(log))
-        service.store(log.descriptor, as: name)
+        store.put(Self.name(of: log.path), log.descriptor, LogManagerState.log(log).bytes)
     }
 
     func remove(_ path: String) {
-        let name = Self.name(of: path)
-        folder.remove(name)
-        service.removeStored(name)
+        store.remove(Self.name(of: path))
     }
 
     /// The open logs of the previous process, for the descriptors passed with their names; entries without a descriptor
     /// are removed.
     func load(_ passed: [String: Int32]) -> [LogManager.InheritedLog] {
-        folder.entries().compactMap { name, entry in
-            guard let descriptor = passed[name], var log = LogManagerState.log(entry) else {
-                folder.remove(name)
+        store.entries().compactMap { name, entry in
+            guard let descriptor = passed[name],
+                var log = (try? JSON(parsing: entry)).flatMap(LogManagerState.log)
+            else {
+                store.remove(name)
                 return nil
             }
             log.descriptor = descriptor

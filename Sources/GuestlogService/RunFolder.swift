@@ -45,7 +45,7 @@ struct RunFolder {
     }
 
     private static func remove(_ path: String) {
-        EntryFolder(path + "/held").removeAll()
+        DescriptorStore(in: path + "/held", service: ServiceManager(address: nil)).removeAll()
         rmdir(path)
     }
 }

@@ -4,27 +4,6 @@ import LogModel
 public import LogStore
 import SystemIO
 
-/// Reports changes of the store to a follower: in the daemon by commit notifications, elsewhere by inotify.
-public protocol StoreObserver {
-    /// Observes more of the store's folders, named relative to its root (`""` is the root itself). Earlier changes are
-    /// not reported.
-    func observe(_ folders: [String])
-    /// Waits for a change, no longer than `microseconds` when given; it may return early.
-    func wait(microseconds: Int64?) async -> WakeReason
-    /// Runs a body that reads files where it may block.
-    func reading<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result
-}
-
-/// Why a wait ended.
-public enum WakeReason: Hashable, Sendable {
-    /// Something has, or may have, changed since the last wait.
-    case changed(StoreChanges)
-    /// The time limit passed.
-    case timeout
-    /// The observer was closed.
-    case closed
-}
-
 /// Follows a query: reads to the end, observes new folders, reads again, waits, and repeats.
 public struct Following<Observer: StoreObserver> {
     private let observer: Observer
@@ -45,24 +24,13 @@ public struct Following<Observer: StoreObserver> {
         let end = query.selection.until?.advanced(byMicroseconds: Self.commitDelay)
         while true {
             let rest = end.map { $0.microseconds - SystemClock().wallMicroseconds() }
-            var folders: [String]
-            repeat {
-                while let chunk = try await observer.reading({ try query.next() }) {
-                    if !chunk.isEmpty {
-                        try await body(chunk)
-                    }
+            try await readToEnd(of: query) { chunk in
+                if !chunk.isEmpty {
+                    try await body(chunk)
                 }
-                if query.isFinished {
-                    return true
-                }
-                folders = query.takeNewFolders()
-                observer.observe(folders)
-                if !folders.isEmpty {
-                    // Changes before were not reported.
-                    query.note(.anything)
-                }
-            } while !folders.isEmpty
-            if let rest, rest <= 0 {
+                return true
+            }
+            if query.isFinished || rest.map({ $0 <= 0 }) ?? false {
                 return true
             }
             switch await observer.wait(microseconds: [partialLineTimeout, rest].compactMap { $0 }.min()) {
@@ -86,20 +54,60 @@ public struct Following<Observer: StoreObserver> {
         let start = clock.monotonicMicroseconds()
         func rest() -> Int64? { microseconds.map { $0 - (clock.monotonicMicroseconds() - start) } }
         while true {
-            var folders: [String]
+            var match: PatternWait.Match?
             repeat {
-                if let match = try await observer.reading({ try wait.poll() }) {
-                    return match
+                try await readToEnd(of: wait) { found in
+                    match = found
+                    return false
                 }
-                folders = wait.takeNewFolders()
-                observer.observe(folders)
-            } while !folders.isEmpty || (wait.isInterrupted && rest() ?? 1 > 0)
+            } while match == nil && wait.isInterrupted && rest() ?? 1 > 0
+            if let match {
+                return match
+            }
             if rest() ?? 1 <= 0 {
                 return try wait.withoutMatch()
             }
-            if await observer.wait(microseconds: rest()) == .closed {
-                return nil
+            switch await observer.wait(microseconds: rest()) {
+            case .changed(let changes): wait.note(changes)
+            case .timeout: break
+            case .closed: return nil
             }
         }
     }
+
+    /// Passes what there is to `body` until that returns false, and observes the folders that were read, so that
+    /// whatever is added after the return ends the next wait.
+    private func readToEnd<Source: FollowedSource>(
+        of source: Source,
+        _ body: (Source.Piece) async throws -> Bool
+    ) async throws {
+        var folders: [String]
+        repeat {
+            while let piece = try await observer.reading({ try source.next() }) {
+                guard try await body(piece) else {
+                    return
+                }
+            }
+            folders = source.isFinished ? [] : source.takeNewFolders()
+            observer.observe(folders)
+            if !folders.isEmpty {
+                // Changes before were not reported.
+                source.note(.anything)
+            }
+        } while !folders.isEmpty
+    }
+}
+
+/// Something that `Following` reads to its present end, again and again.
+protocol FollowedSource: Sendable {
+    associatedtype Piece: Sendable
+
+    /// Whether nothing more can follow.
+    var isFinished: Bool { get }
+    /// The next piece; nil at the present end.
+    func next() throws -> Piece?
+    /// Folders to be observed, named relative to the store's root, that were not returned before.
+    func takeNewFolders() -> [String]
+    /// Notes what has changed, for the next read.
+    func note(_ changes: StoreChanges)
 }

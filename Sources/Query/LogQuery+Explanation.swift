@@ -2,6 +2,7 @@
 
 import LogModel
 import LogStore
+import TextFormats
 
 extension LogQuery {
     /// Why the result is empty or incomplete, for people; nil when no explanation is needed.

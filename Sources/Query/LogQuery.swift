@@ -2,9 +2,10 @@
 
 public import LogModel
 public import LogStore
+import TextFormats
 
 /// The rendered result of one query, read in chunks. Used from one thread at a time.
-public final class LogQuery: @unchecked Sendable {
+public final class LogQuery: FollowedSource, @unchecked Sendable {
     // Sendable because its only users await one another: each call ends before the next begins.
 
     let entries: EntrySource

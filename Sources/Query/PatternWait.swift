@@ -7,7 +7,7 @@ public import LogStore
 ///
 /// A line matches as soon as it contains the pattern, with or without its LF: a prompt such as `login: ` has none. The
 /// VM need not exist yet. Used from one thread at a time.
-public final class PatternWait: @unchecked Sendable {
+public final class PatternWait: FollowedSource, @unchecked Sendable {
     // Sendable because its only users await one another: each call ends before the next begins.
 
     /// The matching line.
@@ -44,7 +44,7 @@ public final class PatternWait: @unchecked Sendable {
         var match: Match?
     }
 
-    /// Whether the last poll ended with its turn before everything was searched.
+    /// Whether the last search ended with its turn before everything was searched.
     private(set) var isInterrupted = false
     /// Why there is no VM yet.
     private var absence: QueryError?
@@ -76,6 +76,12 @@ public final class PatternWait: @unchecked Sendable {
         scope?.takeNewFolders() ?? root.takeNewFolders()
     }
 
+    /// It never is: output may follow, and the VM may still appear.
+    var isFinished: Bool { false }
+
+    /// Does nothing: each search covers all streams of the one VM.
+    func note(_ changes: StoreChanges) {}
+
     /// The result when the wait ends without a match: nil, or an error when there is no such VM.
     func withoutMatch() throws -> Match? {
         if let absence {
@@ -86,7 +92,7 @@ public final class PatternWait: @unchecked Sendable {
 
     /// The first match, the earliest when several streams have one; nil when there is none yet. Call again after a
     /// commit, or at once when it `isInterrupted`.
-    public func poll() throws -> Match? {
+    func next() throws -> Match? {
         turn?.begin()
         isInterrupted = false
         try find()

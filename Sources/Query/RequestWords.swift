@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import LogModel
+import TextFormats
 
 /// Parses the words of a request. `name` is what the word was given for, such as `--since` or `since`: errors name it.
 public enum RequestWords {

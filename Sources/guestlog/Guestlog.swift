@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import HTTPAPI
 import Glibc
 import GuestlogService
-import LogStore
+import HTTPAPI
 import Libvirt
+import LogStore
 import Query
 import SystemIO
+import TextFormats
 
 /// The command line. Each subcommand has a file of its own.
 @main

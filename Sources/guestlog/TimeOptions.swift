@@ -3,6 +3,7 @@
 import ArgumentParser
 import LogModel
 import Query
+import TextFormats
 
 /// How times are shown: in local time, as in journalctl, or in UTC.
 struct TimeOptions: ParsableArguments {

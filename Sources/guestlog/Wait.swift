@@ -5,6 +5,7 @@ import HTTPAPI
 import LogModel
 import LogStore
 import Query
+import TextFormats
 
 struct Wait: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -4,6 +4,7 @@ import Capture
 import ConsoleHub
 import Glibc
 import LogStore
+import SystemIO
 import TestSupport
 import TestTraits
 import Testing

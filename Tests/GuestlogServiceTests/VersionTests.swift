@@ -2,6 +2,7 @@
 
 import Glibc
 import LogStore
+import SystemIO
 import TestTraits
 import Testing
 

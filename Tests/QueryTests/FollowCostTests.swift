@@ -6,6 +6,7 @@ import Synchronization
 import SystemIO
 import TestTraits
 import Testing
+import TextFormats
 
 @testable import Query
 

@@ -2,6 +2,7 @@
 
 import LogModel
 import LogStore
+import SystemIO
 import TestTraits
 import Testing
 import TextFormats

@@ -3,6 +3,8 @@
 import LogModel
 import LogStore
 import Query
+import SystemIO
+import TextFormats
 
 extension SampleStore {
     /// A query over all VMs; the store is read through `files`, when given.

@@ -242,17 +242,17 @@ struct SmallerQuestionsTests {
             pattern: try Pattern("is ready"),
             since: nil
         )
-        #expect(try prompt.poll() == nil)
+        #expect(try prompt.next() == nil)
         try sample.append("system is ")
-        #expect(try ready.poll() == nil)
+        #expect(try ready.next() == nil)
         try sample.roll()
         try sample.append("rea")
-        #expect(try ready.poll() == nil)
+        #expect(try ready.next() == nil)
         try sample.append("dy now\r\nlog")
-        #expect(try ready.poll()?.line == Array("system is ready now".utf8))
-        #expect(try prompt.poll() == nil)
+        #expect(try ready.next()?.line == Array("system is ready now".utf8))
+        #expect(try prompt.next() == nil)
         try sample.append("in: ", after: 5)
-        let match = try prompt.poll()
+        let match = try prompt.next()
         #expect(match?.line == Array("login: ".utf8))
         #expect(match?.offset == 40)
     }

@@ -2,6 +2,7 @@
 
 import LogModel
 import Query
+import TextFormats
 
 /// Listing, creating and revoking tokens.
 extension V1API {

@@ -5,6 +5,7 @@ import LogModel
 import LogStore
 import NIOCore
 import Query
+import TextFormats
 
 /// Waiting for a guest's output.
 extension V1API {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
+import TextFormats
 
 /// Writes times, and caches the last one: all lines of one record have the same.
 struct StampWriter {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import SystemIO
-
 /// An open file of a `FileSystem`.
 public struct FileID: Hashable, Sendable {
     public let number: Int32

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LogModel
-import LogStore
+public import LogModel
 import SystemIO
 
 #if canImport(Glibc)
@@ -12,7 +11,7 @@ import SystemIO
 /// entry counts once it is complete: its metadata are written after its folder is created.
 ///
 /// A check without changes costs one system call. A missing folder has no entries; that is not an error.
-struct GrowingFolder {
+public struct GrowingFolder: Sendable {
     /// Its name, relative to the store's root; empty for the root itself.
     private let name: String
     private let store: Store
@@ -29,7 +28,8 @@ struct GrowingFolder {
     /// ticks of at most ten milliseconds.
     private static let tick: Int64 = 100_000
 
-    init(_ name: String, in store: Store) {
+    /// The folder `name` of `store`; empty for the root.
+    public init(_ name: String, in store: Store) {
         self.name = name
         self.store = store
         newFolders = [name]
@@ -67,12 +67,12 @@ struct GrowingFolder {
     }
 
     /// The VMs in the store's root that have appeared since the last call.
-    mutating func nextVMs() throws -> [Store.VM] {
+    public mutating func nextVMs() throws -> [Store.VM] {
         try next { names, store in names.filter { store.vm(in: $0) != nil } }.compactMap(store.vm(in:))
     }
 
     /// The streams in a VM's folder that have appeared since the last call.
-    mutating func nextStreams() throws -> [StreamID] {
+    public mutating func nextStreams() throws -> [StreamID] {
         let vm = name
         return try next { names, store in names.intersection(try store.streams(of: vm).map(\.stream.text)) }
             .compactMap(StreamName.init).map { StreamID(vm: vm, stream: $0) }
@@ -84,7 +84,8 @@ struct GrowingFolder {
         name.isEmpty ? !VMIdentity.taken.contains(entry) : entry != "lock" && !entry.contains(".")
     }
 
-    mutating func takeNewFolders() -> [String] {
+    /// The folders to be observed that were not returned before.
+    public mutating func takeNewFolders() -> [String] {
         defer { newFolders = [] }
         return newFolders
     }

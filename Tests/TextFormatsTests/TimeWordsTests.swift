@@ -4,7 +4,7 @@ import LogModel
 import TestTraits
 import Testing
 
-@testable import Query
+@testable import TextFormats
 
 /// Central Europe in 2026: summer time from 29 March, 01:00 UTC, to 25 October, 01:00 UTC.
 private let berlin = LocalZone { second in

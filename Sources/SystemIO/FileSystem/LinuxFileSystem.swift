@@ -2,7 +2,6 @@
 
 import CLinux
 import Glibc
-import SystemIO
 
 public struct LinuxFileSystem: FileSystem {
     /// Permissions of new files: 0640, so that the group of log readers can read.

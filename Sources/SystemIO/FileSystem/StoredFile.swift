@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import SystemIO
-
 /// An open file with one owner, closed when the owner is deinitialized. Its errors name the file.
 public final class StoredFile {
     /// Its path when it was opened.

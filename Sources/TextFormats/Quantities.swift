@@ -10,6 +10,12 @@ public struct WordError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Examples of valid values.
     public var accepted: String
 
+    public init(word: String, wanted: String, accepted: String) {
+        self.word = word
+        self.wanted = wanted
+        self.accepted = accepted
+    }
+
     public var description: String { "'\(word)' is not \(wanted); write \(accepted)" }
 }
 

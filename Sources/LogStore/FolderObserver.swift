@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
-public import LogStore
 import SystemIO
 
 #if canImport(Glibc)
