@@ -18,7 +18,11 @@ final class APIListeners {
     private weak var server: APIServer?
     /// The listening sockets, by the names under which they are passed on.
     private var sockets: [String: Int32] = [:]
+    /// The servers of the listeners, and their ends.
+    private var servings: [(task: Task<Void, Never>, hasEnded: OneShot)] = []
 
+    /// How long the end of the servers is awaited, in seconds: a request may wait for a disk that hangs.
+    private static let stopLimit = 1
     /// The name under which systemd passes the API's Unix socket.
     private static let localName = "guestlog.api"
     /// The name under which a replaced image passes the TCP socket.
@@ -98,13 +102,28 @@ final class APIListeners {
             return
         }
         let own = try systemCall("dup") { gl_fcntl(socket, F_DUPFD_CLOEXEC, 0) }
-        Task.detached { [diagnostics] in
+        let hasEnded = OneShot()
+        let task = Task { [diagnostics] in
             do {
                 try await server.run(on: Descriptor(owning: own), as: listener)
+            } catch is CancellationError {
+                // By `stop`.
             } catch {
                 diagnostics.log(.error, "the API stopped: \(error)")
             }
+            hasEnded.signal()
         }
+        servings.append((task, hasEnded))
+    }
+
+    /// Ends all requests and closes the connections. The listening sockets stay open: who connects meanwhile is served
+    /// by the next image.
+    func stop() {
+        servings.forEach { $0.task.cancel() }
+        for serving in servings where !serving.hasEnded.wait(seconds: Self.stopLimit) {
+            diagnostics.log(.info, "a request of the API has not ended in time")
+        }
+        servings = []
     }
 
     /// Uses a renewed certificate from now on. Retries to open a TCP listener that failed.

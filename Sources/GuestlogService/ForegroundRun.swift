@@ -68,7 +68,7 @@ public final class ForegroundRun {
 
         var terminal = PseudoTerminal()
         let master = try terminal.open()
-        let child: pid_t
+        let child: ChildProgram
         do {
             child = try terminal.spawn(command)
         } catch {
@@ -81,26 +81,18 @@ public final class ForegroundRun {
         let isConnected = {
             hub.statuses().contains { $0.definition.key == console.key && $0.isConnected }
         }
-        try pump(ends.ours, signals, until: child, while: isConnected) { () throws(SystemError) -> Descriptor in
+        try pump(ends.ours, signals, of: child, while: isConnected) { () throws(SystemError) -> Descriptor in
             notices.print()
             let ends = try SocketEnds.open()
             _ = hub.attach(console.key, ends.theirs, as: .write, who: Self.watcherName, onNotice: notices.add)
             return ends.ours
         }
         _ = hub.remove(console.key)
-        return Self.status(of: child)
+        return child.wait()
     }
 
     /// The name of this terminal's watcher.
     private static let watcherName = "this terminal"
-
-    /// Waits for the child; returns its exit status, or 128 and the signal that ended it.
-    private static func status(of child: pid_t) -> Int32 {
-        var status: Int32 = 0
-        waitpid(child, &status, 0)
-        let signal = status & 0x7f
-        return signal == 0 ? (status >> 8) & 0xff : 128 + signal
-    }
 
     /// Copies bytes between the standard streams and the console, and passes signals to the child, until the child has
     /// ended and all its output was written. `console` is closed when the child's terminal is closed, which
@@ -108,18 +100,17 @@ public final class ForegroundRun {
     private func pump(
         _ console: consuming Descriptor,
         _ signals: borrowing SignalQueue,
-        until child: pid_t,
+        of child: borrowing ChildProgram,
         while isConnected: () -> Bool,
         rejoin: () throws(SystemError) -> Descriptor
     ) throws(SystemError) {
-        let ended = Descriptor(owning: try systemCall("pidfd_open") { gl_pidfd(child) })
         var readsInput = true
         var readsConsole = true
         var hasEnded = false
         while readsConsole || !hasEnded {
             var polled = [
                 pollfd(fd: readsConsole ? console.raw : -1, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: hasEnded ? -1 : ended.raw, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: hasEnded ? -1 : child.ended.raw, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: readsInput && readsConsole ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0),
             ]
@@ -140,7 +131,7 @@ public final class ForegroundRun {
                 readsInput = copy(from: STDIN_FILENO, to: console.raw)
             }
             if polled[3].revents != 0, let signal = signals.take() {
-                kill(child, signal)
+                child.send(signal)
             }
             if polled[1].revents != 0 {
                 hasEnded = true
@@ -225,15 +216,7 @@ private struct PseudoTerminal {
     }
 
     /// Starts `command` in a session of its own with the terminal as its controlling one.
-    func spawn(_ command: [String]) throws(SystemError) -> pid_t {
-        var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
-        arguments.append(nil)
-        defer { arguments.forEach { free($0) } }
-        var child: pid_t = 0
-        let code = gl_spawn_on_terminal(&child, slavePath, arguments)
-        guard code == 0 else {
-            throw SystemError("run", command[0], code: code)
-        }
-        return child
+    func spawn(_ command: [String]) throws(SystemError) -> ChildProgram {
+        try ChildProgram(command, .terminal(slavePath))
     }
 }

@@ -21,7 +21,6 @@ public final class Keeper {
     private let store: KeptDescriptors
     private let lease: LeaseWatch
     private let clock = SystemClock()
-    private var child: pid_t = 0
     private var backoff = Keeper.restartBackoff
     /// The delay before the next restart, in microseconds.
     private var delay: Int64 = 0
@@ -71,8 +70,7 @@ public final class Keeper {
     /// returns its exit status, or 128 and the signal.
     public func run() throws -> Int32 {
         while true {
-            try start()
-            let (status, wasStopRequested) = try awaitEnd()
+            let (status, wasStopRequested) = awaitEnd(try start())
             // A daemon that fails to begin, because of its configuration, has stored no descriptors.
             let wasKilled = status > 128
             guard status != 0, !wasStopRequested, wasKilled || !store.descriptors.isEmpty else {
@@ -92,13 +90,7 @@ public final class Keeper {
 
     // MARK: - The daemon
 
-    private func start() throws(SystemError) {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for (place, kept) in store.descriptors.enumerated() {
-            posix_spawn_file_actions_adddup2(&actions, kept.descriptor, Int32(3 + place))
-        }
+    private func start() throws(SystemError) -> ChildProgram {
         setenv("NOTIFY_SOCKET", notifySocket, 1)
         let paths = DescriptorKeeper.Paths(lease: files.lease.path, discarded: files.discarded.path)
         setenv(DescriptorKeeper.variable, paths.text, 1)
@@ -106,26 +98,24 @@ public final class Keeper {
         setenv("LISTEN_FDNAMES", store.descriptors.map(\.name).joined(separator: ":"), 1)
         hasBeenReady = false
         // The environment must contain the child's process id, which only the child knows.
-        child = try ChildCommand.spawn(["/bin/sh", "-c", "LISTEN_PID=$$ exec \"$@\"", "sh"] + command, &actions)
+        let copies = store.descriptors.enumerated().map { (number: Int32(3 + $0), of: $1.descriptor) }
+        return try ChildProgram(["/bin/sh", "-c", "LISTEN_PID=$$ exec \"$@\"", "sh"] + command, .copies(copies))
     }
 
     /// Serves the daemon until it ends; returns its status, and whether a signal asked it to end.
-    private func awaitEnd() throws(SystemError) -> (status: Int32, wasStopRequested: Bool) {
-        let ended = Descriptor(owning: try systemCall("pidfd_open") { gl_pidfd(child) })
+    private func awaitEnd(_ daemon: consuming ChildProgram) -> (status: Int32, wasStopRequested: Bool) {
         var wasStopRequested = false
         while true {
-            let turn = turn(ended: ended.raw, until: .max)
+            let turn = turn(ended: daemon.ended.raw, until: .max)
             if let signal = turn.signal {
                 wasStopRequested = wasStopRequested || signal == SIGTERM || signal == SIGINT
-                kill(child, signal)
+                daemon.send(signal)
             }
             if turn.hasEnded {
-                var status: Int32 = 0
-                waitpid(child, &status, 0)
                 if drainer == .daemon {
                     drainer = .absent(since: clock.monotonicMicroseconds())
                 }
-                return (ChildCommand.exitStatus(status), wasStopRequested)
+                return (daemon.wait(), wasStopRequested)
             }
         }
     }

@@ -39,39 +39,30 @@ public final class Virtlogd {
 
     private let settings: VirtlogdSettings
     private let paths: VirtlogdPaths
-    private let diagnostics: Diagnostics
+    private let process: DaemonProcess
     private let capture: CaptureService
     private let control: EventLoop
     private let manager: LogManager
     private let server: LogManagerServer
-    private let service = ServiceManager()
-    private let keeper: DescriptorKeeper?
-    private let signals: SignalQueue
     private let table: LogTable
     private var socket: ListeningSocket?
     private var processFile: ProcessFile?
-    /// Whether the program that replaces this one waits for signals in the same way.
-    private var isReplacedByOwn = false
-
-    /// Why the daemon ends.
-    private enum Ending {
-        case stop
-        case replace
-    }
 
     /// A daemon that stores its logs as `configuration` says.
     public init(_ options: Options, _ configuration: Configuration) throws {
         paths = VirtlogdPaths(options, runtime: configuration.runtime)
         let file = options.settings ?? (access(paths.settings, F_OK) == 0 ? paths.settings : nil)
         settings = try file.map { try VirtlogdSettings(file: $0) } ?? VirtlogdSettings()
-        signal(SIGPIPE, SIG_IGN)
-        keeper = DescriptorKeeper(service)
-        signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
-        diagnostics = Diagnostics(threshold: configuration.logLevel)
         var capturing = configuration.captureOptions(inflight: paths.runtime + "/inflight")
         // `guestlog serve` is not root, and owns the store.
         capturing.usesStoreOwner = true
-        capture = try CaptureService(capturing, diagnostics: diagnostics)
+        process = try DaemonProcess(
+            replacedBy: CommandLine.arguments[0],
+            on: SIGUSR1,
+            logLevel: configuration.logLevel,
+            capturing
+        )
+        capture = process.capture
         control = try EventLoop()
         let isRoot = geteuid() == 0
         let managing = LogManager.Options(
@@ -80,13 +71,13 @@ public final class Virtlogd {
             rate: configuration.logRate
         )
         manager = LogManager(managing, capture: capture, loop: control)
-        table = LogTable(in: paths.runtime + "/held", service: service)
+        table = LogTable(in: paths.runtime + "/held", service: process.service)
         server = LogManagerServer(
             manager,
             user: geteuid(),
             limit: settings.clients,
             idleTime: options.timeout.map { Int64($0) * 1_000_000 },
-            onRefused: { [diagnostics] in diagnostics.log(.warning, $0) },
+            onRefused: { [diagnostics = process.diagnostics] in diagnostics.log(.warning, $0) },
             onIdle: { kill(getpid(), SIGTERM) }
         )
     }
@@ -95,35 +86,26 @@ public final class Virtlogd {
     public func run() throws {
         try begin()
         let thread = try WorkerThread(name: "gl-logs") { [control] in control.run() }
-        service.notify("READY=1\nSTATUS=keeping logs")
-        let ending = awaitSignal()
-        service.notify(
-            ending == .stop ? "STOPPING=1" : "RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonicMicroseconds())"
-        )
-        // While a service manager stores the logs no process drains them: a blocked disk is waited for.
-        let isHeld = ending == .replace || (service.isPresent && keeper == nil)
-        let haveEnded = capture.prepareToStop(within: isHeld ? nil : Self.stopLimit)
-        if isHeld {
-            StuckThreads.awaitNone()
-        }
-        control.stop()
-        thread.join()
-        server.stop()
-        let logs = manager.suspend(passedOn: isHeld)
+        // virtlogd ignores SIGHUP too: its settings are read at the start.
+        let loops = capture.shards.map(\.loop) + [control]
+        let ending = process.serve("keeping logs", watching: loops, reload: {})
+        process.notify(ending)
+        let isHeld = process.isHeld(after: ending)
         // Another program does not know the in-flight rings: what remained there would be missing in its files.
-        let isPassedToOther = ending == .replace && !isReplacedByOwn
-        capture.finish(haveEnded: haveEnded, mayWait: !isHeld || isPassedToOther)
+        let logs = process.endCapture(isHeld: isHeld, isContinuedElsewhere: ending.isOtherProgram) {
+            control.stop()
+            thread.join()
+            server.stop()
+            return manager.suspend(passedOn: isHeld)
+        }
         switch ending {
         case .stop:
             socket?.removeFile()
             processFile?.remove()
         case .replace:
-            try replace(with: logs)
+            try replace(with: logs, isOther: ending.isOtherProgram)
         }
     }
-
-    /// How long a stop waits for a blocked disk before it closes logs that no other process holds, in seconds.
-    private static let stopLimit = 5
 
     /// The sockets and logs that a previous image, or virtlogd, has left in this process, or the service manager has
     /// stored.
@@ -156,64 +138,37 @@ public final class Virtlogd {
         try capture.start()
         manager.onOpen = { [table] in table.put($0) }
         manager.onEnd = { [table] in table.remove($0) }
-        let discarded = keeper?.takeOver() ?? [:]
-        past.logs.forEach { manager.resume($0, discarded: discarded[LogTable.name(of: $0.path)]) }
-        if let keeper, let shard = capture.shards.first {
-            shard.loop.perform { keeper.acquireLease() }
+        process.takeOver { discarded in
+            past.logs.forEach { manager.resume($0, discarded: discarded[LogTable.name(of: $0.path)]) }
         }
-        try capture.awaitStore(ignoringTransientErrors: true)
+        try process.awaitStore()
         try server.listen(on: listening)
-        diagnostics.log(
+        process.diagnostics.log(
             .notice,
             "guestlog \(Daemon.version) is libvirt's log daemon at \(paths.socket), store \(capture.store.root)"
         )
     }
 
-    private func awaitSignal() -> Ending {
-        while true {
-            switch signals.next() {
-            case SIGUSR1:
-                if canBeReplaced() {
-                    return .replace
-                }
-            // virtlogd ignores it too: its settings are read at the start.
-            case SIGHUP, nil: continue
-            default: return .stop
-            }
-        }
-    }
-
-    /// Whether the program at the start path runs at all, and whether it is this program.
-    private func canBeReplaced() -> Bool {
-        do throws(SystemError) {
-            let version = try ProgramImage.version(of: CommandLine.arguments[0])
-            isReplacedByOwn = version.contains("(guestlog)")
-            return true
-        } catch {
-            diagnostics.log(
-                .error,
-                "\(CommandLine.arguments[0]) cannot take over: \(error); the running program continues"
-            )
-            return false
-        }
-    }
-
     /// Replaces this image by the program at the start path, with the same logs. When that fails, this program
     /// continues with them.
-    private func replace(with logs: [LogManager.InheritedLog]) throws {
+    private func replace(with logs: [LogManager.InheritedLog], isOther: Bool) throws {
         let sockets = socket.map { [$0.descriptor] } ?? []
-        do throws(SystemError) {
+        try process.replace(unblocked: isOther) { () throws(SystemError) in
             try LogManagerState(sockets: sockets, logs: logs).write(paths)
             for descriptor in sockets + logs.map(\.descriptor) {
                 _ = gl_fcntl(descriptor, F_SETFD, 0)
             }
-            throw ProgramImage.replace(by: CommandLine.arguments[0], unblocked: !isReplacedByOwn)
-        } catch {
+        } orContinueWith: {
             unlink(paths.state)
-            diagnostics.log(.error, "\(error); the running program continues")
+            let named = logs.map { (name: LogTable.name(of: $0.path), descriptor: $0.descriptor) }
+            PassedDescriptors.pass(named + sockets.map { (VirtlogdPaths.socketName, $0) })
         }
-        let named = logs.map { (name: LogTable.name(of: $0.path), descriptor: $0.descriptor) }
-        PassedDescriptors.pass(named + sockets.map { (VirtlogdPaths.socketName, $0) })
-        throw ProgramImage.replace(by: "/proc/self/exe")
+    }
+}
+
+extension DaemonProcess.Ending {
+    /// Whether the program that follows is not this one, but virtlogd.
+    fileprivate var isOtherProgram: Bool {
+        if case .replace(let version) = self { !version.contains("(guestlog)") } else { false }
     }
 }

@@ -145,6 +145,6 @@ private struct PackageDiversion {
         }
         let words = [Self.tool, "--quiet", "--local", "--no-rename", "--divert", target]
         // Without it an upgrade of libvirt's package restores its own program; nothing else is lost.
-        _ = try? ChildCommand.run(words + [isDiverted ? "--add" : "--remove", path])
+        _ = try? ChildProgram.run(words + [isDiverted ? "--add" : "--remove", path])
     }
 }

@@ -38,7 +38,7 @@ public enum ProgramImage {
     /// The output of the program at `path` for `--version`. Throws when it cannot be run, or does not answer: a
     /// truncated file, or one for another machine, cannot replace this program.
     public static func version(of path: String) throws(SystemError) -> String {
-        let outcome = try ChildCommand.run([path, "--version"], limit: checkLimit)
+        let outcome = try ChildProgram.run([path, "--version"], limit: checkLimit)
         guard outcome.status == 0 else {
             throw SystemError("run \(path) --version (it ended with \(outcome.status))", code: ENOEXEC)
         }

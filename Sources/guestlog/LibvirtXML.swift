@@ -76,7 +76,7 @@ struct LibvirtXML: ParsableCommand {
 
     private func virsh(_ words: String..., input: [UInt8] = []) throws -> [UInt8] {
         let place = connect.map { ["--connect", $0] } ?? []
-        let outcome = try ChildCommand.run(["virsh", "--quiet"] + place + words, input: input)
+        let outcome = try ChildProgram.run(["virsh", "--quiet"] + place + words, input: input)
         guard outcome.status == 0 else {
             throw ExitCode.outOfReach
         }

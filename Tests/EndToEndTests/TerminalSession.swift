@@ -2,13 +2,14 @@
 
 import CLinux
 import Glibc
+import SystemIO
 import TestSupport
 import Testing
 
 /// A program on a pseudo-terminal, with a user who reads and types.
 final class TerminalSession {
     private let terminal: Int32
-    private var process: pid_t = 0
+    private let process: pid_t
     private var status: Int32?
     /// All its output.
     private(set) var shown: [UInt8] = []
@@ -18,10 +19,12 @@ final class TerminalSession {
         var path = [CChar](repeating: 0, count: 128)
         terminal = gl_open_terminal(&path, path.count)
         precondition(terminal >= 0, "no pseudo-terminal to be had")
-        var arguments: [UnsafeMutablePointer<CChar>?] = ChildProcess.mortal(command).map { strdup($0) } + [nil]
-        let code = gl_spawn_on_terminal(&process, path, &arguments)
-        arguments.forEach { free($0) }
-        precondition(code == 0, "cannot run \(command[0])")
+        let slave = path.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        do {
+            process = try ChildProgram(ChildProcess.mortal(command), .terminal(slave)).process
+        } catch {
+            preconditionFailure("\(error)")
+        }
     }
 
     deinit {

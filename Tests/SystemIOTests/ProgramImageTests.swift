@@ -41,14 +41,14 @@ import Testing
         sigaddset(&blocked, SIGUSR2)
         pthread_sigmask(SIG_BLOCK, &blocked, &before)
         defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-        let outcome = try ChildCommand.run(["/bin/sh", "-c", "grep SigBlk /proc/self/status"])
+        let outcome = try ChildProgram.run(["/bin/sh", "-c", "grep SigBlk /proc/self/status"])
         #expect(String(decoding: outcome.output, as: UTF8.self) == "SigBlk:\t0000000000000000\n")
     }
 
     @Test("a child that does not end is killed")
     func limit() throws {
         #expect(throws: SystemError("run", "/bin/sleep", code: ETIMEDOUT)) {
-            try ChildCommand.run(["/bin/sleep", "1000"], limit: 1)
+            try ChildProgram.run(["/bin/sleep", "1000"], limit: 1)
         }
     }
 }

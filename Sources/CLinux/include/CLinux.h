@@ -67,8 +67,6 @@ void gl_lease_give(void *place);
 int gl_daemon(void);
 // The master of a new pseudo-terminal; the slave's path is written to `path`, which has `room` bytes.
 int gl_open_terminal(char *path, size_t room);
-// Starts a program in a session of its own with `terminal` as controlling terminal and standard streams; 0 or an errno.
-int gl_spawn_on_terminal(pid_t *child, const char *terminal, char *const arguments[]);
 int gl_syncfs(int fd);
 // SHA-256 (FIPS 180-4) of `count` bytes.
 #define GL_SHA256_SIZE 32

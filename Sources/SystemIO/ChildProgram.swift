@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+
+/// A program that this process has started and waits for.
+public struct ChildProgram: ~Copyable {
+    public let process: pid_t
+    /// Readable once the program has ended.
+    public let ended: Descriptor
+    private let name: String
+
+    /// What the program gets as its descriptors.
+    public enum Streams {
+        /// Copies of this process's descriptors, under their new numbers. Others are inherited, unless they are closed
+        /// on exec.
+        case copies([(number: Int32, of: Int32)])
+        /// The terminal at that path: the standard streams and the controlling terminal of a session of its own.
+        case terminal(String)
+    }
+
+    /// `POSIX_SPAWN_SETSID`, which Glibc's module does not define.
+    private static let ownSession: Int32 = 0x80
+
+    /// Starts the program `words[0]`, found as in a shell, with the arguments after it. No signal is blocked or ignored
+    /// by this process's choice.
+    public init(_ words: [String], _ streams: Streams = .copies([])) throws(SystemError) {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+        switch streams {
+        case .copies(let copies):
+            for copy in copies {
+                posix_spawn_file_actions_adddup2(&actions, copy.of, copy.number)
+            }
+        case .terminal(let path):
+            // Opened after the new session has begun, the terminal becomes its controlling one.
+            flags |= Self.ownSession
+            posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, path, O_RDWR, 0)
+            posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO)
+            posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDERR_FILENO)
+        }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        sigaddset(&signals, SIGPIPE)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(flags))
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        defer { arguments.forEach { free($0) } }
+        var child: pid_t = 0
+        let code = posix_spawnp(&child, words[0], &actions, &attributes, &arguments, environ)
+        guard code == 0 else {
+            throw SystemError("run", words[0], code: code)
+        }
+        let descriptor = try systemCall("pidfd_open") { gl_pidfd(child) }
+        process = child
+        name = words[0]
+        ended = Descriptor(owning: descriptor)
+    }
+
+    public func send(_ signal: Int32) {
+        kill(process, signal)
+    }
+
+    /// Waits for the program's end. Returns its exit status, or 128 and the signal that ended it, as a shell does.
+    public consuming func wait() -> Int32 {
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        let signal = status & 0x7f
+        return signal == 0 ? status >> 8 & 0xff : 128 + signal
+    }
+
+    /// The same for a program that has not ended after `seconds`: it is killed, and ETIMEDOUT is thrown.
+    public consuming func wait(seconds: Int) throws(SystemError) -> Int32 {
+        var polled = pollfd(fd: ended.raw, events: Int16(POLLIN), revents: 0)
+        guard poll(&polled, 1, Int32(clamping: seconds * 1000)) == 0 else {
+            return wait()
+        }
+        let name = name
+        send(SIGKILL)
+        _ = wait()
+        throw SystemError("run", name, code: ETIMEDOUT)
+    }
+}
+
+extension ChildProgram {
+    public struct Outcome: Sendable {
+        /// Its exit status, or 128 and the signal that ended it.
+        public let status: Int32
+        /// Its standard output.
+        public let output: [UInt8]
+    }
+
+    /// Runs a program to its end, with `input` as standard input; it shares this process's standard error. A program
+    /// that has not ended after `limit` seconds (nil: no limit) is killed, and ETIMEDOUT is thrown.
+    public static func run(_ words: [String], input: [UInt8] = [], limit: Int? = nil) throws(SystemError) -> Outcome {
+        let given = try unnamedFile()
+        let taken = try unnamedFile()
+        guard pwrite(given.raw, input, input.count, 0) == input.count else {
+            throw SystemError("write", words[0])
+        }
+        let child = try ChildProgram(words, .copies([(STDIN_FILENO, given.raw), (STDOUT_FILENO, taken.raw)]))
+        let status = if let limit { try child.wait(seconds: limit) } else { child.wait() }
+        return Outcome(status: status, output: contents(of: taken.raw))
+    }
+
+    private static func unnamedFile() throws(SystemError) -> Descriptor {
+        // O_TMPFILE, which Glibc's module does not define.
+        let flags = 0o20_000_000 | O_DIRECTORY | O_RDWR | O_CLOEXEC
+        return Descriptor(owning: try systemCall("open", "/tmp") { gl_open("/tmp", flags, 0o600) })
+    }
+
+    private static func contents(of file: Int32) -> [UInt8] {
+        let size = Int(lseek(file, 0, SEEK_END))
+        return [UInt8](unsafeUninitializedCapacity: max(0, size)) { buffer, filled in
+            filled = max(0, pread(file, buffer.baseAddress, buffer.count, 0))
+        }
+    }
+}
