@@ -24,8 +24,7 @@ extension Console {
         }
         watchers.append(watcher)
         if definition.isOnDemand {
-            reportedFailure = nil
-            dial()
+            perform { $0.joined() }
         } else if guest == nil {
             watcher.notify(
                 "\(definition.key.name) is not connected; waiting for it; input is dropped until then"
@@ -35,7 +34,7 @@ extension Console {
         let report = { [unowned self] in
             onAttached(isEnded ? nil : ConsoleHub.Attachment(refusal: refusal, isConnected: guest != nil))
         }
-        if isDialling, definition.isOnDemand {
+        if link.state == .dialling, definition.isOnDemand {
             awaitingDial.append(report)
         } else {
             report()
@@ -86,19 +85,12 @@ extension Console {
         if writer === watcher {
             writer = nil
         }
-        hangUpUnlessWanted()
+        noteLeft()
     }
 
-    /// Disconnects a console on demand when it has no watchers left and the guest has taken all input.
-    private func hangUpUnlessWanted() {
-        guard !isWanted else {
-            return
-        }
-        cancel(&retry)
-        backoff = Backoff()
-        if let guest, !guest.isCongested {
-            hangUp()
-        }
+    private func noteLeft() {
+        let isBehind = guest?.isCongested ?? false
+        perform { $0.left(isBehind: isBehind) }
     }
 
     /// Passes a watcher's input to the guest if the watcher is the writer.
@@ -113,7 +105,7 @@ extension Console {
     /// The guest takes input again.
     func inputDrained() {
         writer?.pauseInput(false)
-        hangUpUnlessWanted()
+        noteLeft()
     }
 
     /// Closes the connections of those watchers that satisfy `isDone`.

@@ -8,7 +8,7 @@ import LogStore
 import SystemIO
 
 /// One console, on its VM's shard: the connection to the guest, the log, the watchers, and the one watcher that may
-/// write.
+/// write. When the guest is dialled, and what a new connection means, `ConsoleLink` decides.
 ///
 /// The guest's bytes go to the log and to every watcher. A writer's bytes go to the guest and nowhere else; the guest
 /// may echo them. Operations that may block on a file system (opening paths, creating and removing sockets) run on the
@@ -24,44 +24,33 @@ final class Console: @unchecked Sendable {
     var guest: GuestConnection?
     private var listener: ListeningSocket?
     var passThrough: ListeningSocket?
-    var watchers: [Watcher] = []
+    var watchers: [Watcher] = [] {
+        didSet { link.hasClients = !watchers.isEmpty }
+    }
     var writer: Watcher?
     /// Callbacks of clients that wait for the result of dialling a console on demand.
     var awaitingDial: [() -> Void] = []
-    /// Why the console could not be reached, as reported to the watchers.
-    var reportedFailure: SystemError?
-    private var knownPeer: ProcessIdentity?
-    /// Whether it was connected since this process began, and whether it was found unreachable since then.
-    private var wasConnected = false
-    private var wasAbsent = false
-    private var connectedAt: Int64 = 0
-    var backoff = Backoff()
-    var retry: EventLoop.TimerToken?
-    var isDialling = false
+    private(set) var link: ConsoleLink
+    private var retry: EventLoop.TimerToken?
     private var forgetting: EventLoop.TimerToken?
-    /// Whether it was closed and cannot be reached again.
-    private var isSpent = false
-    var isEnded = false
 
-    /// After a connection that lasted this long, in microseconds, the next attempt is made at once.
-    private static let settled: Int64 = 1_000_000
-
-    init(_ definition: ConsoleHub.Definition, shard: Shard, hub: ConsoleHub) {
+    init(_ definition: ConsoleHub.Definition, shard: Shard, hub: ConsoleHub, knownPeer: ProcessIdentity?) {
         self.definition = definition
         self.shard = shard
         self.hub = hub
         consoleLog = definition.isOnDemand ? nil : ConsoleLog(definition, capture: hub.capture, shard: shard)
+        let traits = ConsoleLink.Traits(
+            endpoint: definition.endpoint,
+            isOnDemand: definition.isOnDemand,
+            isDiscovered: definition.isDiscovered,
+            joinAge: hub.joinAge
+        )
+        link = ConsoleLink(traits, knownPeer: knownPeer)
     }
 
     /// Begins to reach the console: with an existing connection, or by dialling. `discarded` is what the keeper of the
     /// connection read and discarded.
-    func begin(
-        with connection: Connection?,
-        knownPeer: ProcessIdentity?,
-        isHandedOver: Bool,
-        discarded: DiscardedOutput? = nil
-    ) {
-        self.knownPeer = knownPeer
+    func begin(with connection: Connection?, isHandedOver: Bool, discarded: DiscardedOutput? = nil) {
         guard let consoleLog else {
             return
         }
@@ -72,9 +61,11 @@ final class Console: @unchecked Sendable {
         if let connection {
             connected(connection, isHandedOver: isHandedOver)
         } else {
-            dial()
+            perform { $0.begin() }
         }
     }
+
+    var isEnded: Bool { link.state == .ended }
 
     var status: ConsoleHub.Status {
         ConsoleHub.Status(
@@ -93,90 +84,79 @@ final class Console: @unchecked Sendable {
 
     // MARK: - Reaching the guest
 
-    /// Whether the console is to be connected.
-    var isWanted: Bool { !definition.isOnDemand || !watchers.isEmpty }
-
-    func dial() {
-        guard isWanted, definition.endpoint.isDialled, guest == nil, !isDialling, !isSpent, !isEnded else {
-            return
-        }
-        isDialling = true
-        hub.open(self)
-    }
-
-    /// The result of dialling.
-    func dialled(_ result: Result<Connection, SystemError>) {
-        isDialling = false
-        defer { settleAttachments() }
-        guard guest == nil, !isEnded, isWanted else {
-            return
-        }
-        switch result {
-        case .success(let connection): connected(connection, isHandedOver: false)
-        case .failure(let error): unreachable(error)
+    /// Carries out the actions that follow from an event.
+    func perform(_ event: (inout ConsoleLink) -> [ConsoleLink.Action]) {
+        for action in event(&link) {
+            perform(action)
         }
     }
 
-    private func unreachable(_ error: SystemError) {
-        if error.code == ENOENT || error.code == ECONNREFUSED {
-            wasAbsent = true
-        }
-        if definition.isOnDemand {
-            if reportedFailure != error {
-                notifyWatchers("cannot reach the console: \(error); retrying")
-                reportedFailure = error
+    private func perform(_ action: ConsoleLink.Action) {
+        switch action {
+        case .dial:
+            hub.open(self)
+        case .retry(let delay):
+            retry = shard.loop.schedule(afterMicroseconds: delay) { [weak self] in
+                self?.retry = nil
+                self?.perform { $0.retryDue() }
             }
-            // Detects watchers that have left meanwhile, which may end the attempts.
-            inputDrained()
-        }
-        guard error.code == ENOENT else {
-            retryLater("\(error)")
-            return
-        }
-        // The folder is watched, so its path's return will be noticed. A VMM takes a while to restart.
-        if definition.isDiscovered, forgetting == nil {
+        case .cancelRetry:
+            cancel(&retry)
+        case .forgetLater:
             forgetting = shard.loop.schedule(afterMicroseconds: hub.forgetsAfter) { [weak self] in
                 if let self {
                     forgetting = nil
+                    link.forgettingDue()
                     hub.forget(self)
                 }
             }
+        case .cancelForgetting:
+            cancel(&forgetting)
+        case .mark(let boundary, let sinceStop):
+            consoleLog?.mark(boundary, since: sinceStop ? hub.absentSince : nil)
+        case .resumeInput:
+            inputDrained()
+        case .hangUp:
+            hangUp()
+        case .closeClients:
+            closeWatchers { !$0.isBehind }
+        case .notify(let message):
+            notifyWatchers(message)
+        case .warn(let message):
+            log(.warning, message)
         }
     }
 
-    private func retryLater(_ reason: @autoclosure () -> String) {
-        let wasSlow = backoff.isSlow
-        let delay = backoff.next()
-        if backoff.isSlow, !wasSlow {
-            log(.warning, "\(reason()); retrying every \(backoff.longest / 1_000_000) s")
-        }
-        retry = shard.loop.schedule(afterMicroseconds: delay) { [weak self] in
-            self?.retry = nil
-            self?.dial()
-        }
-    }
-
-    func cancel(_ timer: inout EventLoop.TimerToken?) {
+    private func cancel(_ timer: inout EventLoop.TimerToken?) {
         if let token = timer {
             shard.loop.cancel(token)
         }
         timer = nil
     }
 
+    /// The result of dialling.
+    func dialled(_ result: Result<Connection, SystemError>) {
+        switch result {
+        case .success(let connection):
+            if link.dialled() {
+                connected(connection, isHandedOver: false)
+            }
+        case .failure(let error):
+            perform { $0.failed(error) }
+        }
+        settleAttachments()
+    }
+
     /// The path has appeared or changed: the VMM may listen there now.
     func endpointChanged() {
-        backoff = Backoff()
-        cancel(&retry)
-        dial()
+        perform { $0.endpointChanged() }
     }
 
     /// Listens on `socket` for the VMM's connection.
     func listen(on socket: ListeningSocket) {
         listener = begin(socket) { console, descriptor in
             // The newest connection is the VMM's: the end of the previous one may not have been detected.
-            if console.guest != nil {
-                console.disconnected()
-            }
+            console.disconnected()
             console.connected(Connection(descriptor), isHandedOver: false)
         }
     }
@@ -202,53 +182,23 @@ final class Console: @unchecked Sendable {
 
     func connected(_ connection: Connection, isHandedOver: Bool) {
         let peer = connection.peer
-        let guest: GuestConnection
         do throws(SystemError) {
             guest = try GuestConnection(connection, console: self)
         } catch {
-            // Typically a regular file in place of a pipe.
-            unreachable(SystemError("wait for", definition.endpoint.description, code: error.code))
-            return
+            let error = SystemError("wait for", definition.endpoint.description, code: error.code)
+            return perform { $0.unusable(error) }
         }
-        self.guest = guest
-        reportedFailure = nil
-        cancel(&forgetting)
-        connectedAt = hub.capture.clock.monotonicMicroseconds()
-        if isHandedOver, hub.capture.hasLostBefore {
-            consoleLog?.mark(.absence(.daemonAway))
-        }
-        if !isHandedOver, let boundary = boundary(before: peer) {
-            consoleLog?.mark(boundary, since: wasConnected ? nil : hub.absentSince)
-        }
-        (wasConnected, wasAbsent) = (true, false)
-        knownPeer = peer
         if !definition.isOnDemand {
             hub.connected(definition, connection)
         }
-        // Sends input that was typed meanwhile.
-        inputDrained()
-    }
-
-    /// The marker before the first byte of a new connection, as far as the transport knows; nil when nothing is
-    /// missing.
-    private func boundary(before peer: ProcessIdentity?) -> ConsoleBoundary? {
-        let isSameMachine =
-            if let peer, let knownPeer { peer.isSame(as: knownPeer) } else { wasConnected && !wasAbsent }
-        guard !isSameMachine else {
-            // Output of the meantime was dropped by the VMM, unless the endpoint buffers it.
-            return definition.endpoint.keepsOutput ? nil : .absence(wasConnected ? .disconnected : .daemonAway)
+        let (hasLost, now) = (hub.capture.hasLostBefore, hub.capture.clock.monotonicMicroseconds())
+        perform { link in
+            link.connected(to: peer, age: peer?.age, isHandedOver: isHandedOver, hasLost: hasLost, at: now)
         }
-        if definition.endpoint == .inherited || wasAbsent {
-            return .boot(.powerOn)
-        }
-        guard let age = peer?.age else {
-            return .boot(.powerOn)
-        }
-        return .boot(age < hub.joinAge ? .powerOn : .joined)
     }
 
     /// Closes the connection.
-    func hangUp() {
+    private func hangUp() {
         guest?.end()
         guest = nil
         consoleLog?.mark(.boot(.closed))
@@ -257,27 +207,10 @@ final class Console: @unchecked Sendable {
         }
     }
 
-    /// The guest's end has closed.
+    /// The guest's end has closed, or another connection takes its place.
     func disconnected() {
-        guard guest != nil else {
-            return
-        }
-        hangUp()
-        // Input for a closed connection is dropped, so the writer may continue.
-        inputDrained()
-        let reconnectPolicy = definition.endpoint.reconnectPolicy
-        guard reconnectPolicy != .never else {
-            isSpent = true
-            closeWatchers { !$0.isBehind }
-            return
-        }
-        notifyWatchers("the console was closed; waiting for it to reconnect; input is dropped until then")
-        if hub.capture.clock.monotonicMicroseconds() - connectedAt >= Self.settled {
-            backoff = Backoff()
-        }
-        if definition.endpoint.isDialled, reconnectPolicy == .retry {
-            retryLater("\(definition.endpoint.description) closes as soon as it is opened")
-        }
+        let now = hub.capture.clock.monotonicMicroseconds()
+        perform { $0.disconnected(at: now) }
     }
 
     /// Passes the guest's output to the watchers.
@@ -322,11 +255,9 @@ final class Console: @unchecked Sendable {
     }
 
     private func release(_ reason: String) -> [ListeningSocket] {
-        isEnded = true
+        perform { $0.end() }
         settleAttachments()
         notifyWatchers(reason)
-        cancel(&retry)
-        cancel(&forgetting)
         closeWatchers { _ in true }
         consoleLog?.close()
         let sockets = [listener, passThrough].compactMap { $0 }

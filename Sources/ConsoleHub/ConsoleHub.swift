@@ -163,7 +163,8 @@ public final class ConsoleHub: Sendable {
         _ onBegin: @escaping @Sendable (Console) -> Void = { _ in }
     ) -> AddResult {
         let shard = capture.shard(of: definition.key.vm)
-        let console = Console(definition, shard: shard, hub: self)
+        let knownPeer = isHandedOver ? connection?.peer : table.peer(of: definition.key)
+        let console = Console(definition, shard: shard, hub: self, knownPeer: knownPeer)
         var displaced: [Console] = []
         let added = state.withLock { [consoleLimit] state in
             if let conflict = Self.conflict(of: definition, in: state) {
@@ -193,15 +194,9 @@ public final class ConsoleHub: Sendable {
         guard added == .new else {
             return added
         }
-        let knownPeer = isHandedOver ? connection?.peer : table.peer(of: definition.key)
         problems.clearConflicts { $0 == definition.endpoint }
         shard.loop.post {
-            console.begin(
-                with: connection,
-                knownPeer: knownPeer,
-                isHandedOver: isHandedOver,
-                discarded: discarded
-            )
+            console.begin(with: connection, isHandedOver: isHandedOver, discarded: discarded)
             onBegin(console)
         }
         control.post { [weak self] in

@@ -8,9 +8,8 @@ import SystemIO
 
 /// An open log: the read end of its pipe, on its VM's shard. QEMU's output goes to `Capture` at once.
 ///
-/// QEMU writes with its machine locked, so its writes must not block for long. A guest that is faster than the disk
-/// waits for it nevertheless, as with a file, rather than lose output: while the ring is full and being emptied, the
-/// pipe fills. Only when the ring is not emptied any more, because the disk is blocked, is output dropped.
+/// QEMU writes with its machine locked, so its writes must not block for long: `PipePacing` decides how long the pipe is
+/// left full. When the disk is blocked, output is dropped.
 final class LogPipe: EventHandler, @unchecked Sendable {
     // Sendable because all but the lets is accessed on the shard's thread alone.
 
@@ -22,14 +21,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     private var intake: StreamIntake?
     private var token: EventLoop.Token?
     private var pauseTimer: EventLoop.TimerToken?
-    /// The number of pauses during which the ring was not emptied, and its progress then.
-    private var pauses = 0
-    private var progress: UInt64 = 0
-
-    /// The duration of a pause while the ring is full, in microseconds, and the number of consecutive pauses after
-    /// which a ring that is not emptied counts as blocked.
-    private static let pauseTime: Int64 = 2_000
-    private static let pauseLimit = 250
+    private var pacing = PipePacing()
 
     /// The log of `owner` in the pipe `descriptor`, to be stored as `key`; `onEnd` is called when the pipe has no
     /// writer any more.
@@ -106,27 +98,17 @@ final class LogPipe: EventHandler, @unchecked Sendable {
 
     private func pauseReading() {
         stopListening()
-        pauseTimer = shard.loop.schedule(afterMicroseconds: Self.pauseTime) { [weak self] in self?.listen() }
+        pauseTimer = shard.loop.schedule(afterMicroseconds: PipePacing.pauseTime) { [weak self] in self?.listen() }
     }
 
     func handle(_ readiness: Readiness) {
         guard let intake else {
             return
         }
-        guard intake.hasRoom || isStuck(intake) else {
+        guard pacing.mayRead(hasRoom: intake.hasRoom, progress: intake.progress) else {
             return pauseReading()
         }
         _ = take()
-    }
-
-    /// Whether the ring, which is full, has not been emptied for so long that the guest must not wait for it.
-    private func isStuck(_ intake: StreamIntake) -> Bool {
-        if intake.progress != progress {
-            progress = intake.progress
-            pauses = 0
-        }
-        pauses = min(pauses + 1, Self.pauseLimit)
-        return pauses == Self.pauseLimit
     }
 
     /// Reads once; returns whether there was anything.
