@@ -43,6 +43,8 @@ let package = Package(
         .library(name: "Capture", targets: ["Capture"]),
         .library(name: "ConsoleHub", targets: ["ConsoleHub"]),
         .library(name: "Query", targets: ["Query"]),
+        // For the separate package Fuzz/.
+        .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -103,6 +105,20 @@ let package = Package(
             name: "TestTraits",
             dependencies: ["SystemIO"],
             path: "Tests/TestTraits",
+            swiftSettings: settings
+        ),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "LogModel", "TextFormats", "SystemIO", "Libvirt", "LogStore", "Capture", "VirtLogManager", "Query",
+            ],
+            path: "Tests/FuzzTargets",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: ["FuzzTargets", "TestSupport", "TestTraits", "LogModel", "SystemIO"],
+            exclude: ["Corpus"],
             swiftSettings: settings
         ),
         .executableTarget(

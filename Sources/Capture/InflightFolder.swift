@@ -73,13 +73,18 @@ final class InflightFolder {
             }
             left.next = max(left.next, generation + 1)
             let file = path + "/" + name
-            guard let ring = try? InflightRing(existing: file, hostBoot: hostBoot) else {
-                // It is of another boot of the host, or of another version: nothing in it can be recovered.
+            do throws(SystemError) {
+                if let ring = try InflightRing(existing: file, hostBoot: hostBoot) {
+                    found.append((generation, ring))
+                    continue
+                }
+                // It is of another boot of the host, or of another version: there is nothing to recover. An empty one
+                // was in memory.
                 left.hasLost = left.hasLost || LinuxFileSystem().status(file)?.size == 0
-                unlink(file)
-                continue
+            } catch {
+                left.hasLost = true
             }
-            found.append((generation, ring))
+            unlink(file)
         }
         left.rings = found.sorted { $0.generation < $1.generation }.map(\.ring)
         return left

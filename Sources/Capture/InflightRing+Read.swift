@@ -61,8 +61,9 @@ extension InflightRing {
         let count = Int(clamping: headerWord(Layout.count).pointee)
         let padding = headerWord(Layout.padding).pointee
         let number = Int(clamping: headerWord(Layout.slot).pointee)
+        // The note may be damaged: nothing outside the ring is read, nothing unread is overwritten.
         guard headerWord(Layout.position).pointee == head, (1...Self.maximumPayload).contains(count),
-            number < slotsUsed, padding < UInt64(capacity)
+            number < slotsUsed, hasSpace(for: count, after: padding)
         else {
             return
         }

@@ -45,6 +45,8 @@ public final class InflightRing: @unchecked Sendable {
 
     static let magic: UInt64 = 0x3330_474e_4952_4c47  // "GLRING03"
     static let entryHeader = 32
+    /// Entries begin at multiples of this.
+    static let alignment = 32
     static let plainOnly: UInt16 = 1
     static let inPlainFile: UInt16 = 2
     static let headerSize = 4096
@@ -117,8 +119,8 @@ public final class InflightRing: @unchecked Sendable {
         mapping.storeBytes(of: Self.magic, as: UInt64.self)
     }
 
-    /// Opens the ring that an ended process left at `path`; nil when nothing in it can be recovered: it is of another
-    /// boot of the host, or was never begun.
+    /// Opens the ring that an ended process left at `path`; nil when there is nothing to recover: it is of another boot
+    /// of the host, or was never begun. Throws EUCLEAN when it is damaged.
     init?(existing path: String, hostBoot: String) throws(SystemError) {
         let number = try systemCall("open", path) { gl_open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0) }
         let opened = Descriptor(owning: number)
@@ -144,6 +146,11 @@ public final class InflightRing: @unchecked Sendable {
         file = opened.release()
         head = 0
         head = gl_load_acquire(headWord)
+        guard capacity % Self.alignment == 0, [head, tail].allSatisfy({ $0 % UInt64(Self.alignment) == 0 }),
+            head &- tail <= UInt64(capacity)
+        else {
+            throw SystemError("open the ring", path, code: EUCLEAN)
+        }
         finishRead()
     }
 
@@ -187,7 +194,7 @@ public final class InflightRing: @unchecked Sendable {
         (mapping + offset).assumingMemoryBound(to: UInt64.self)
     }
 
-    private static func aligned(_ size: Int) -> Int { (size + 31) & ~31 }
+    private static func aligned(_ size: Int) -> Int { (size + alignment - 1) & ~(alignment - 1) }
 
     /// Bytes of entries that are published and not done; for both sides.
     var used: Int { Self.difference(gl_load_acquire(headWord), gl_load_acquire(tailWord)) }
@@ -256,6 +263,13 @@ public final class InflightRing: @unchecked Sendable {
         }
     }
 
+    /// Whether an entry of `count` bytes fits behind `padding` bytes, which are none or an entry of their own.
+    func hasSpace(for count: Int, after padding: UInt64) -> Bool {
+        let (size, free) = (Self.aligned(Self.entryHeader + count), capacity - used)
+        return padding % UInt64(Self.alignment) == 0 && padding <= UInt64(free) && Int(padding) + size <= free
+            && place(head) + Int(padding) <= capacity && place(head &+ padding) + size <= capacity
+    }
+
     /// Publishes the first `count` bytes of the space reserved last as an entry.
     func publish(_ count: Int, kind: Kind, slot: Int, time: Int64, flags: UInt16 = 0) {
         if pendingPadding > 0 {
@@ -298,19 +312,21 @@ public final class InflightRing: @unchecked Sendable {
     }
 
     /// The entry at `position`, or nil when none is published there.
+    ///
+    /// The ring of an ended process may be damaged: nothing outside it is read, and a walk over the entries ends.
     func entry(at position: UInt64) -> Entry? {
-        guard position < gl_load_acquire(headWord) else {
+        let rest = gl_load_acquire(headWord) &- position
+        guard rest > 0, rest <= UInt64(capacity), position % UInt64(Self.alignment) == 0 else {
             return nil
         }
         let base = data + place(position)
         let length = Int(base.load(as: UInt32.self))
         let isPadding = base.load(fromByteOffset: EntryLayout.kind, as: UInt8.self) == Kind.padding.rawValue
         let size = isPadding ? Self.entryHeader + length : Self.aligned(Self.entryHeader + length)
-        // The ring of an ended process may be damaged: nothing outside it is read.
-        guard place(position) + size <= capacity, position + UInt64(size) <= gl_load_acquire(headWord) else {
+        guard place(position) + size <= capacity, UInt64(size) <= rest else {
             return nil
         }
-        return Entry(base: base, end: position + UInt64(size))
+        return Entry(base: base, end: position &+ UInt64(size))
     }
 
     /// Whether it has an entry that is neither committed nor counted as lost.

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A parser of bytes that others write, and what must hold for it whatever they are.
+///
+/// The targets are driven by `FuzzTests`, from the committed corpus and random changes of it, and by libFuzzer
+/// (`scripts/fuzz`).
+public enum FuzzTarget: String, CaseIterable, Sendable {
+    /// libvirt's messages, and the calls of the log manager in them.
+    case xdr
+    /// The XML of domains.
+    case xml
+    case json
+    /// The file of a ring that an ended process left.
+    case ring
+    /// Index records and their details.
+    case index
+    /// Segments and boot heads.
+    case segment
+    /// The escaping of text for terminals.
+    case escaper
+    /// The literal that a pattern requires, compared with PCRE2: the first line is the pattern, the rest the text.
+    case literal
+    /// Structured records.
+    case record
+
+    /// Gives `bytes` to the parser. Returns what does not hold; nil when all does. A crash is a finding too.
+    public func check(_ bytes: [UInt8]) -> String? {
+        do {
+            try run(bytes)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    private func run(_ bytes: [UInt8]) throws {
+        switch self {
+        case .xdr: try Self.xdr(bytes)
+        case .xml: try Self.xml(bytes)
+        case .json: try Self.json(bytes)
+        case .ring: try Self.ring(bytes)
+        case .index: try Self.index(bytes)
+        case .segment: try Self.segment(bytes)
+        case .escaper: try Self.escaper(bytes)
+        case .literal: try Self.literal(bytes)
+        case .record: try Self.record(bytes)
+        }
+    }
+
+    /// What does not hold.
+    struct Violation: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Throws unless `isTrue`.
+    static func require(_ isTrue: Bool, _ what: @autoclosure () -> String) throws(Violation) {
+        guard isTrue else {
+            throw Violation(description: what())
+        }
+    }
+}
