@@ -252,7 +252,7 @@ public final class CaptureService: Sendable {
     }
 
     /// The shard of a VM's descriptors.
-    public func shard(of vm: VMKey) -> Shard {
+    public func shard(of vm: VMIdentity) -> Shard {
         shards[Int(vm.name.stableHash() % UInt64(shards.count))]
     }
 
@@ -302,7 +302,7 @@ public final class CaptureService: Sendable {
     }
 
     /// Marks a VM as deleted: its history is kept for `deletedAge`, and the next VM of its name begins a new one.
-    public func end(_ vm: VMKey, _ done: @escaping @Sendable (SystemError?) -> Void) {
+    public func end(_ vm: VMIdentity, _ done: @escaping @Sendable (SystemError?) -> Void) {
         writer.post { writer in
             do throws(SystemError) {
                 try writer.end(vm)

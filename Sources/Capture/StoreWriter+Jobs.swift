@@ -29,7 +29,7 @@ extension StoreWriter {
     }
 
     /// Marks a VM as deleted and releases it.
-    func end(_ key: VMKey) throws(SystemError) {
+    func end(_ key: VMIdentity) throws(SystemError) {
         // Earlier output belongs to it: left in the rings it would begin the history of the next VM of its name. A turn
         // takes a part of a ring; the number of turns is bounded, so a guest that continues to write does not delay
         // this without end.

@@ -10,7 +10,7 @@ extension StoreWriter: SinkOpening {
     var wallNow: Int64 { clock.wallMicroseconds() }
 
     func open(_ key: StreamKey, _ properties: StreamProperties) throws(SystemError) -> OpenedSink {
-        let vm = try streams.vm(key.vm)
+        let vm = try streams.store(of: key.vm)
         let now = Timestamp(microseconds: wallNow)
         let writer = try vm.open(key.stream, properties: properties, now: now)
         let id = StreamID(vm: vm.vm.directory, stream: key.stream)

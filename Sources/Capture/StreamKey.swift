@@ -4,21 +4,22 @@ import LogModel
 
 /// The stream and VM of a source: what the transport knows, and enough to open the stream again.
 public struct StreamKey: Hashable, Sendable {
-    @Bytewise public var name: String
-    /// Its UUID, in canonical form, if the transport provides one.
-    public var uuid: String?
-    /// Its namespace, if the transport provides one.
-    @Bytewise public var namespace: String?
+    /// The VM, as the transport knows it.
+    public var vm: VMIdentity
     public var stream: StreamName
 
-    public init(name: String, uuid: String? = nil, namespace: String? = nil, stream: StreamName = .console0) {
-        self.name = name
-        self.uuid = uuid
-        self.namespace = namespace
+    public init(vm: VMIdentity, stream: StreamName = .console0) {
+        self.vm = vm
         self.stream = stream
     }
 
-    public var vm: VMKey { VMKey(name: name, uuid: uuid, namespace: namespace) }
+    public init(name: String, uuid: String? = nil, namespace: String? = nil, stream: StreamName = .console0) {
+        self.init(vm: VMIdentity(name: name, uuid: uuid, namespace: namespace), stream: stream)
+    }
+
+    public var name: String { vm.name }
+    public var uuid: String? { vm.uuid }
+    public var namespace: String? { vm.namespace }
 
     public static let maximumName = VMIdentity.maximumName
 
@@ -45,26 +46,5 @@ public struct StreamKey: Hashable, Sendable {
             namespace: parts[2].isEmpty ? nil : parts[2],
             stream: stream
         )
-    }
-}
-
-/// A VM, as the transport knows it.
-public struct VMKey: Hashable, Sendable {
-    @Bytewise public var name: String
-    /// Its UUID, if the transport provides one.
-    public var uuid: String?
-    /// Its namespace, if the transport provides one.
-    @Bytewise public var namespace: String?
-
-    public init(name: String, uuid: String? = nil, namespace: String? = nil) {
-        self.name = name
-        self.uuid = uuid
-        self.namespace = namespace
-    }
-
-    /// The identity: a VM with a UUID may change its name.
-    var identity: VMIdentity {
-        let uuid = uuid.flatMap(VMIdentity.canonicalUUID)
-        return uuid == nil ? VMIdentity(name: name, namespace: namespace) : VMIdentity(name: "", uuid: uuid)
     }
 }

@@ -98,14 +98,14 @@ final class StreamTable: @unchecked Sendable {
 
     var allRecordSinks: some Collection<RecordSink> { recordSinks.values }
 
-    func sinks(of vm: VMKey) -> [StreamSink] { sinksByKey.values.filter { $0.key.vm.identity == vm.identity } }
+    func sinks(of vm: VMIdentity) -> [StreamSink] { sinksByKey.values.filter { $0.key.vm.withoutAlias == vm.withoutAlias } }
 
-    func recordSinks(of vm: VMKey) -> [RecordSink] { recordSinks.values.filter { $0.key.vm.identity == vm.identity } }
+    func recordSinks(of vm: VMIdentity) -> [RecordSink] { recordSinks.values.filter { $0.key.vm.withoutAlias == vm.withoutAlias } }
 
     /// The streams of both kinds.
     var all: [any OpenStream] { Array(sinksByKey.values) + Array(recordSinks.values) }
 
-    func all(of vm: VMKey) -> [any OpenStream] { all.filter { $0.key.vm.identity == vm.identity } }
+    func all(of vm: VMIdentity) -> [any OpenStream] { all.filter { $0.key.vm.withoutAlias == vm.withoutAlias } }
 
     func contains(_ stream: any OpenStream) -> Bool {
         sinksByKey[stream.key] === stream || recordSinks[stream.key] === stream
@@ -120,49 +120,49 @@ final class StreamTable: @unchecked Sendable {
             sinksByKey[stream.key] = sinksByKey[stream.key] === stream ? nil : sinksByKey[stream.key]
             recordSinks[stream.key] = recordSinks[stream.key] === stream ? nil : recordSinks[stream.key]
         }
-        releases[stream.key.vm.identity, default: 0] += 1
-        return releases[stream.key.vm.identity] ?? 0
+        releases[stream.key.vm.withoutAlias, default: 0] += 1
+        return releases[stream.key.vm.withoutAlias] ?? 0
     }
 
     // MARK: - VMs
 
     /// The VM's history, opened when it is not.
-    func vm(_ key: VMKey) throws(SystemError) -> VMStore {
-        if let open = vms[key.identity] {
-            if open.vm.identity.name != key.name || open.vm.ended != nil {
-                try open.rename(to: key.name)
+    func store(of vm: VMIdentity) throws(SystemError) -> VMStore {
+        if let open = vms[vm.withoutAlias] {
+            if open.vm.identity.name != vm.name || open.vm.ended != nil {
+                try open.rename(to: vm.name)
             }
             return open
         }
-        let vm = try VMStore(
+        let opened = try VMStore(
             store: store,
-            name: key.name,
-            uuid: key.uuid,
-            namespace: key.namespace,
+            name: vm.name,
+            uuid: vm.uuid,
+            namespace: vm.namespace,
             hostBoot: hostBoot,
             now: Timestamp(microseconds: clock.wallMicroseconds())
         )
-        vms[key.identity] = vm
-        return vm
+        vms[vm.withoutAlias] = opened
+        return opened
     }
 
     /// Marks a VM as deleted. A VM known by name is released: the next one of its name is another VM.
-    func end(_ key: VMKey) throws(SystemError) {
-        try vm(key).end(at: Timestamp(microseconds: clock.wallMicroseconds()))
-        if key.identity.uuid == nil {
-            vms[key.identity] = nil
+    func end(_ vm: VMIdentity) throws(SystemError) {
+        try store(of: vm).end(at: Timestamp(microseconds: clock.wallMicroseconds()))
+        if vm.withoutAlias.uuid == nil {
+            vms[vm.withoutAlias] = nil
         }
     }
 
     /// Closes a VM when everything is on disk, unless one of its streams was reopened or removed since.
-    func closeUnused(_ key: VMKey, after release: Int) {
-        guard all(of: key).isEmpty, releases[key.identity] == release,
-            let vm = vms.removeValue(forKey: key.identity)
+    func closeUnused(_ vm: VMIdentity, after release: Int) {
+        guard all(of: vm).isEmpty, releases[vm.withoutAlias] == release,
+            let open = vms.removeValue(forKey: vm.withoutAlias)
         else {
             return
         }
-        releases[key.identity] = nil
-        close(vm)
+        releases[vm.withoutAlias] = nil
+        close(open)
     }
 
     /// The announced options of a stream without entries.

@@ -63,7 +63,7 @@ extension ConsoleHub {
         public var isDiscovered: Bool { trustedFolder != nil }
 
         /// The VM. VMs with the same name have different identities.
-        public var vm: VMIdentity { VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace) }
+        public var vm: VMIdentity { key.vm }
 
         // MARK: - Bounds
 

@@ -36,9 +36,8 @@ final class ConsoleTable: Sendable {
 
     /// A name that service managers allow (no colon, no control character, at most 255 bytes) and that is unique.
     static func descriptorName(of key: StreamKey) -> String {
-        let vm = VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace)
         // Encoded as another VM's name, so that its length is limited in the same way.
-        return prefix + VMIdentity(name: vm.directoryName + "." + key.stream.text).directoryName
+        return prefix + VMIdentity(name: key.vm.directoryName + "." + key.stream.text).directoryName
     }
 
     /// Loads the table of the previous process; returns its consoles, none when there is no table.

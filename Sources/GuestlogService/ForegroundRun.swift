@@ -87,6 +87,7 @@ public final class ForegroundRun {
             _ = hub.attach(console.key, ends.theirs, as: .write, who: Self.watcherName, onNotice: notices.add)
             return ends.ours
         }
+        notices.print()
         _ = hub.remove(console.key)
         return child.wait()
     }

@@ -21,6 +21,17 @@ public struct VMIdentity: Hashable, Sendable {
         self.instance = instance
     }
 
+    /// The VM as the transport knows it: without what only the store's history tells.
+    public var withoutInstance: VMIdentity { VMIdentity(name: name, uuid: uuid, namespace: namespace) }
+
+    /// What distinguishes the VM from others: a VM with a UUID may change its name.
+    public var withoutAlias: VMIdentity {
+        guard let uuid = uuid.flatMap(Self.canonicalUUID) else {
+            return VMIdentity(name: name, namespace: namespace, instance: instance)
+        }
+        return VMIdentity(name: "", uuid: uuid)
+    }
+
     /// The folder's name: the UUID, else the name (with its namespace) percent-encoded, with `~n` for the nth VM
     /// created under a deleted VM's name.
     ///

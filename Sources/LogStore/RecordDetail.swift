@@ -193,7 +193,7 @@ public struct RecordDetail: Hashable, Sendable {
         out[place] = UInt8(out.count - place - 1)
     }
 
-    /// Decodes a detail; unknown tags, of newer versions, are skipped.
+    /// Decodes a detail; unknown tags, of newer versions, are skipped, and values that this version never writes.
     public init(decoding encoded: [UInt8]) {
         self.init()
         encoded.withUnsafeBytes { bytes in
@@ -205,7 +205,7 @@ public struct RecordDetail: Hashable, Sendable {
                 switch tag {
                 case Tag.gap: gap = Self.gap(&fields)
                 case Tag.boot: boot = Self.boot(&fields)
-                case Tag.source: source = Array(value)
+                case Tag.source where value.count <= Self.maximumSourceLength: source = Array(value)
                 case Tag.ownTime: ownTime = Self.ownTime(&fields)
                 case Tag.markersBefore: markersBefore = Int((fields.integer() as UInt32?) ?? 0)
                 default: break

@@ -331,7 +331,7 @@ private final class Numbers: Sendable {
             try intake.append(fixture.batch(number..<number + 1, padding: 300_000))
         }
         let done = OneShot()
-        fixture.capture.end(VMKey(name: "vm")) { _ in done.signal() }
+        fixture.capture.end(VMIdentity(name: "vm")) { _ in done.signal() }
         fixture.fileSystem.set(.healthy)
         done.wait()
         try intake.append(fixture.batch(3..<5), onCommitted: fixture.noteCommit(of: 3))

@@ -213,21 +213,21 @@ import Testing
         discovery.setPatterns([try DiscoveryPattern(folder.path + "/{name}.sock")])
         discovery.onFound = { found in log.withLock { $0.append("found " + found.key.name) } }
         discovery.onGone = { path in log.withLock { $0.append("gone " + path.dropFirst(folder.path.count)) } }
-        func told() -> [String] {
+        func events() -> [String] {
             log.withLock { log in
                 defer { log = [] }
                 return log
             }
         }
         discovery.begin()
-        #expect(told() == ["said: cannot watch for consoles: \(refusal); scanning every 30 s"])
+        #expect(events() == ["said: cannot watch for consoles: \(refusal); scanning every 30 s"])
         let chardev = try Chardev(folder.path + "/alpha.sock")
         discovery.scanAll()
-        #expect(told() == ["found alpha"])
+        #expect(events() == ["found alpha"])
         discovery.follow(chardev.path)
         unlink(chardev.path)
         discovery.scanAll()
-        #expect(told() == ["gone /alpha.sock"])
+        #expect(events() == ["gone /alpha.sock"])
     }
 
     @Test("a dropped console is not discovered again, nor by the next process, until its path has gone")

@@ -439,15 +439,15 @@ final class StoreHistory {
             position = entry.end
         }
         // A range that retention removed before a jump ends somewhere before it.
-        let told = found.holes.map { $0.from..<$0.to }.filter { hole in
+        let reported = found.holes.map { $0.from..<$0.to }.filter { hole in
             !jumps.contains { $0.clamped(to: hole) == hole }
         }
-        let agree = joined(told).elementsEqual(joined(holes)) { told, hole in
+        let agree = joined(reported).elementsEqual(joined(holes)) { reported, hole in
             // Data lost together with a jump are reported from that jump on.
-            told == hole
-                || told == max(hole.lowerBound, StoreLimits.lastJump(before: hole.upperBound))..<hole.upperBound
+            reported == hole
+                || reported == max(hole.lowerBound, StoreLimits.lastJump(before: hole.upperBound))..<hole.upperBound
         }
-        try check(agree, "holes \(told), not \(holes)")
+        try check(agree, "holes \(reported), not \(holes)")
     }
 
     /// Holes without the bounds between them: one with two reasons is reported in two parts, and a marker may divide

@@ -43,11 +43,11 @@ private final class Recorder: EventHandler {
         let first = try Descriptor.socketPair()
         let second = try Descriptor.socketPair()
         var tokens: [EventLoop.Token] = []
-        var told: [Int] = []
+        var reported: [Int] = []
         let recorders = [Recorder(), Recorder()]
         for (place, recorder) in recorders.enumerated() {
             recorder.body = { _ in
-                told.append(place)
+                reported.append(place)
                 loop.remove(tokens[0])
                 loop.remove(tokens[1])
                 loop.stop()
@@ -58,7 +58,7 @@ private final class Recorder: EventHandler {
         write(first.second.raw, "x", 1)
         write(second.second.raw, "x", 1)
         loop.run()
-        #expect(told.count == 1)
+        #expect(reported.count == 1)
     }
 
     @Test("a listening socket replaces a dead one, never a live one, and paths may be longer than sun_path")

@@ -157,6 +157,6 @@ extension NovaAPI {
 
     /// The id of a VM. A VM that was recreated under its name keeps the id of that name.
     static func id(of vm: VMIdentity) -> String {
-        vm.uuid ?? VMIdentity(name: vm.name, namespace: vm.namespace).directoryName
+        vm.uuid ?? vm.withoutInstance.directoryName
     }
 }

@@ -16,19 +16,13 @@ extension V1API {
     private func vms(for caller: Caller) throws -> JSON {
         let shown = context.hub.statuses().filter { caller.access.vms.contains($0.definition.vm) }
         let consoles = Dictionary(grouping: shown) { $0.definition.vm.directoryName }
-        let statistics = Dictionary(grouping: context.capture.statistics()) { stream, _ in
-            VMIdentity(name: stream.name, uuid: stream.uuid, namespace: stream.namespace).directoryName
-        }
+        let statistics = Dictionary(grouping: context.capture.statistics()) { $0.key.vm.directoryName }
         var listed: [JSON] = []
         var seen: Set<String> = []
         for vm in try context.store(for: caller).vms() {
             let live = vm.ended == nil
             // The hub knows a VM that was recreated under its name by that name alone.
-            let folder = VMIdentity(
-                name: vm.identity.name,
-                uuid: vm.identity.uuid,
-                namespace: vm.identity.namespace
-            ).directoryName
+            let folder = vm.identity.withoutInstance.directoryName
             seen.insert(folder)
             listed.append(
                 VMListing(
@@ -78,15 +72,14 @@ extension V1API {
         guard vm.ended == nil else {
             throw APIError(404, "\(word) was deleted already; its log is removed when its retention ends")
         }
-        let key = VMKey(name: vm.identity.name, uuid: vm.identity.uuid, namespace: vm.identity.namespace)
-        let folder = VMIdentity(name: key.name, uuid: key.uuid, namespace: key.namespace).directoryName
+        let (identity, folder) = (vm.identity.withoutInstance, vm.identity.withoutInstance.directoryName)
         try await context.control { [hub = context.hub] in
             for definition in hub.definitions() where definition.vm.directoryName == folder {
                 _ = hub.remove(definition.key)
             }
         }
         try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
-            context.capture.end(key) { error in
+            context.capture.end(identity) { error in
                 if let error {
                     done.resume(throwing: error)
                 } else {
