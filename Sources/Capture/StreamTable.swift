@@ -98,9 +98,13 @@ final class StreamTable: @unchecked Sendable {
 
     var allRecordSinks: some Collection<RecordSink> { recordSinks.values }
 
-    func sinks(of vm: VMIdentity) -> [StreamSink] { sinksByKey.values.filter { $0.key.vm.withoutAlias == vm.withoutAlias } }
+    func sinks(of vm: VMIdentity) -> [StreamSink] {
+        sinksByKey.values.filter { $0.key.vm.withoutAlias == vm.withoutAlias }
+    }
 
-    func recordSinks(of vm: VMIdentity) -> [RecordSink] { recordSinks.values.filter { $0.key.vm.withoutAlias == vm.withoutAlias } }
+    func recordSinks(of vm: VMIdentity) -> [RecordSink] {
+        recordSinks.values.filter { $0.key.vm.withoutAlias == vm.withoutAlias }
+    }
 
     /// The streams of both kinds.
     var all: [any OpenStream] { Array(sinksByKey.values) + Array(recordSinks.values) }
