@@ -64,10 +64,10 @@ let package = Package(
         target("RotatingFile", dependencies: ["CLinux", "LogModel", "SystemIO"]),
         target("LogStore", dependencies: ["CLinux", "CZstd", "LogModel", "SystemIO"]),
         target("Capture", dependencies: ["CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore"]),
-        target("ConsoleHub", dependencies: ["CLinux", "LogModel", "SystemIO", "RotatingFile", "LogStore", "Capture"]),
+        target("ConsoleHub", dependencies: ["CLinux", "LogModel", "SystemIO", "RotatingFile", "Capture"]),
         target(
             "VirtLogManager",
-            dependencies: ["CLinux", "LogModel", "SystemIO", "Libvirt", "RotatingFile", "LogStore", "Capture"]
+            dependencies: ["CLinux", "LogModel", "SystemIO", "Libvirt", "RotatingFile", "Capture"]
         ),
         target("Query", dependencies: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
         target(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
 import LogStore
 
 /// An event between two bytes of a console, as seen by the transport: the begin or end of a boot, or of a time without

@@ -2,7 +2,7 @@
 
 import CLinux
 import Glibc
-import LogModel
+public import LogModel
 import LogStore
 import SystemIO
 

@@ -127,8 +127,7 @@ extension Console {
     /// console's bytes alone: what a client may do is in the daemon's log.
     func passThrough(by socket: ListeningSocket) {
         passThrough = begin(socket) { console, descriptor in
-            let peer = try? UnixSocket.peer(of: descriptor.raw)
-            let who = peer.map { "user \($0.user) (process \($0.process))" } ?? "an unknown process"
+            let who = PeerCredentials.description(of: try? UnixSocket.peer(of: descriptor.raw))
             console.attachBySocket(descriptor, who: who)
         }
     }

@@ -4,7 +4,6 @@ import Capture
 import CLinux
 import Glibc
 import LogModel
-import LogStore
 import SystemIO
 
 /// One console, on its VM's shard: the connection to the guest, the log, the watchers, and the one watcher that may

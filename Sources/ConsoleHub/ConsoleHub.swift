@@ -3,7 +3,6 @@
 import Capture
 import Glibc
 import LogModel
-import LogStore
 import Synchronization
 import SystemIO
 

@@ -2,7 +2,7 @@
 
 import Capture
 import Glibc
-import LogStore
+import LogModel
 import SystemIO
 
 /// How one console is reached: a state machine without sockets. Each event returns the actions that follow from it;

@@ -3,7 +3,6 @@
 import Capture
 import CLinux
 import LogModel
-import LogStore
 import SystemIO
 
 /// Writes a console's output to the store. Lives on the console's shard.

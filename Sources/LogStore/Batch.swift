@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import LogModel
+
 /// The data that a reader returns for a cursor.
 public struct Batch {
     public var block: Block

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// Properties of a record.
 public struct RecordFlags: OptionSet, Hashable, Sendable {
     /// The bits as stored; the upper four hold the number of detail units and are not part of this value.

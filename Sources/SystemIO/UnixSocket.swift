@@ -14,6 +14,11 @@ public struct PeerCredentials: Hashable, Sendable {
         self.user = user
         self.group = group
     }
+
+    /// The peer for log messages; it is not always known.
+    public static func description(of peer: PeerCredentials?) -> String {
+        peer.map { "user \($0.user) (process \($0.process))" } ?? "an unknown process"
+    }
 }
 
 /// Unix stream sockets: connecting, listening, identifying peers.

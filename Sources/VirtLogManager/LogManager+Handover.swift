@@ -3,7 +3,6 @@
 import Capture
 import Glibc
 import LogModel
-import LogStore
 import SystemIO
 
 // How logs pass from one process to the next.

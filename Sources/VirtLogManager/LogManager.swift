@@ -4,7 +4,6 @@ import CLinux
 import Capture
 import Glibc
 import LogModel
-import LogStore
 import RotatingFile
 import SystemIO
 

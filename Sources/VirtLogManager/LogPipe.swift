@@ -3,7 +3,6 @@
 import Capture
 import Glibc
 import LogModel
-import LogStore
 import SystemIO
 
 /// An open log: the read end of its pipe, on its VM's shard. QEMU's output goes to `Capture` at once.

@@ -3,6 +3,7 @@
 import Capture
 import ConsoleHub
 import Glibc
+import LogModel
 import LogStore
 import SystemIO
 import TestSupport

@@ -2,6 +2,7 @@
 
 import Capture
 import Glibc
+import LogModel
 import LogStore
 import SystemIO
 import Testing

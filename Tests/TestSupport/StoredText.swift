@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LogModel
+public import LogModel
 import LogStore
 
 /// The contents of a stream: its bytes, its gaps, its boots.

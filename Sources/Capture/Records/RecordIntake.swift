@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import LogModel
+public import LogModel
 import LogStore
 import Synchronization
 import SystemIO

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
 import LogStore
 
 /// What of one record stream waits to be committed, in order: batches, and gaps between them.

@@ -56,7 +56,7 @@ struct Caller: Sendable {
 
     /// A process on this host that the Unix socket's permissions admit.
     init(_ peer: PeerCredentials?) {
-        name = peer.map { "user \($0.user) (process \($0.process))" } ?? "an unknown process"
+        name = PeerCredentials.description(of: peer)
         access = .all
         origin = .local(user: peer?.user)
         expires = nil

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How the begin or end of a boot was detected.
+public enum BootEvent: UInt8, Sendable, CaseIterable {
+    /// The VMM opened the console: the machine was switched on, as far as the transport shows.
+    case powerOn = 1
+    /// A firmware banner on a live console: the machine was reset.
+    case firmware = 2
+    /// A kernel banner without firmware before it: kexec, or a VMM without firmware.
+    case kernel = 3
+    /// The console was connected for the first time while the machine had been running for a while.
+    case joined = 4
+    /// The console was closed: the machine, or its VMM, has ended.
+    case closed = 16
+    /// The guest announced a power-off.
+    case powerDown = 17
+    /// The guest announced a restart.
+    case restart = 18
+    /// The guest announced a halt.
+    case halt = 19
+    case panic = 20
+
+    /// Whether the transport detected it, rather than the guest's output.
+    public var isByTransport: Bool { [.powerOn, .joined, .closed].contains(self) }
+
+    /// Whether a boot begins with it.
+    public var isBeginning: Bool { rawValue < BootEvent.closed.rawValue }
+
+    /// The word that `guestlog boots` shows.
+    public var name: String {
+        switch self {
+        case .powerOn: "power-on"
+        case .firmware: "reset"
+        case .kernel: "kernel"
+        case .joined: "joined"
+        case .closed: "closed"
+        case .powerDown: "power-down"
+        case .restart: "restart"
+        case .halt: "halt"
+        case .panic: "panic"
+        }
+    }
+}
+
+/// The contents of a boot marker.
+public struct BootDetail: Hashable, Sendable {
+    public var event: BootEvent
+    /// Position of the boot's first byte. It is before the marker when the line with the banner began in an earlier
+    /// record.
+    public var position: UInt64
+
+    public init(event: BootEvent, position: UInt64) {
+        self.event = event
+        self.position = position
+    }
+}
