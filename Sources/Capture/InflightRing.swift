@@ -114,6 +114,9 @@ public final class InflightRing: @unchecked Sendable {
         mapping = try Self.map(file, mappedSize, path)
         data = mapping + Self.dataStart
         head = 0
+        if isDurable {
+            memset(data, 0, backed)
+        }
         Self.put(hostBoot, at: mapping + HeaderLayout.hostBoot, room: HeaderLayout.hostBootSize)
         Self.put(store, at: mapping + HeaderLayout.storePath, room: HeaderLayout.storePathSize)
         mapping.storeBytes(of: Self.magic, as: UInt64.self)
@@ -241,6 +244,9 @@ public final class InflightRing: @unchecked Sendable {
     }
 
     /// Requests memory from tmpfs for the entries below `end`, as far as it has any.
+    ///
+    /// The memory is written at once: a read(2) into memory that is not mapped yet can be cut off when the process is
+    /// killed, and `finishRead` would take the rest for bytes of the guest.
     private func askForMemory(upTo end: Int) {
         guard let file else {
             return
@@ -251,6 +257,7 @@ public final class InflightRing: @unchecked Sendable {
             guard (try? Self.back(start..<(start + step), of: file, path)) != nil else {
                 return
             }
+            memset(data + backed, 0, step)
             backed += step
         }
     }

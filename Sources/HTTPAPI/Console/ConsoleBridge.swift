@@ -29,18 +29,18 @@ struct ConsoleBridge {
         let lease = try context.sessions.lease([key.vm.directoryName], for: caller)
         defer { lease.end() }
         let notices = Notices()
-        let console = try await attach(key.stream, session, notices, on: streams.eventLoop)
+        let console = try await attach(key, session, notices, on: streams.eventLoop)
         try await pump(console, notices, session, streams)
     }
 
-    private func key(of session: ConsoleSessionRequest) throws(APIError) -> (stream: StreamKey, vm: VMIdentity) {
+    private func key(of session: ConsoleSessionRequest) throws(APIError) -> StreamKey {
         let stream = session.stream ?? StreamName.console0.text
         let consoles = try context.consoles(of: session.vm, for: caller)
         guard let console = consoles.first(where: { $0.key.stream.text == stream }) else {
             let streams = consoles.map(\.key.stream.text).joined(separator: ", ")
             throw APIError.notFound("\(session.vm) has no console for the stream \(stream); its streams are \(streams)")
         }
-        return (console.key, console.vm)
+        return console.key
     }
 
     private func attach(

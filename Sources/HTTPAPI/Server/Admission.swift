@@ -23,6 +23,14 @@ struct Admission: Sendable {
         let errorResponse: @Sendable (APIError) -> Response
     }
 
+    /// Whether the route of a request accepts WebSockets.
+    func isForWebSocket(_ head: HTTPRequestHead) -> Bool {
+        guard let target = RequestTarget(head.uri), let match = try? router.match(head.method, target) else {
+            return false
+        }
+        return if case .webSocket = match.0.handler { true } else { false }
+    }
+
     /// Routes a request by its head, and checks that its sender may use the route.
     func admit(_ head: HTTPRequestHead, from origin: RequestOrigin) -> Admitted {
         let target = RequestTarget(head.uri)

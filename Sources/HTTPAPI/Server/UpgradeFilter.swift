@@ -37,7 +37,7 @@ final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func session(_ head: HTTPRequestHead) -> Result<WebSocketSession, APIError>? {
-        guard (try? WebSocketHandshake.check(head)) != nil else {
+        guard (try? WebSocketHandshake.check(head)) != nil, admission.isForWebSocket(head) else {
             return nil
         }
         let admitted = admission.admit(head, from: origin)
