@@ -230,7 +230,8 @@ extension EndToEnd {
         func killed() throws {
             let host = try LibvirtHost(backups: 32, isKept: true)
             host.create("web", host.domain("web", lines: Self.endless))
-            for _ in 0..<5 {
+            let kills = 5
+            for _ in 0..<kills {
                 let before = host.text("web").count
                 #expect(eventually { host.text("web").count > before + 20_000 })
                 let process = host.logProcess
@@ -247,7 +248,9 @@ extension EndToEnd {
             let entries = host.guestlog("logs", "web", "-s", "console0", "-o", "json").text
             let raw = host.guestlog("logs", "web", "-s", "console0", "-o", "raw").text
             try expectAccounted(wholeNumbers(Array(raw.utf8)), entries)
-            try expectAccounted(wholeNumbers(host.text("web")), entries)
+            // A write to the file that a kill interrupts may be complete without the ring saying so: the next daemon
+            // repeats it, within a line.
+            try expectAccounted(wholeNumbers(host.text("web")), entries, torn: kills)
         }
 
         /// The numbers of the lines that are whole: a torn one may end in the middle of its number.
@@ -259,7 +262,8 @@ extension EndToEnd {
 
         /// No number is doubled, and those that are missing are counted by the gaps among `entries`. A daemon that takes
         /// longer to come back than the pipe has space for loses lines to the keeper, and the two at each edge are torn.
-        private func expectAccounted(_ found: [Int], _ entries: String) throws {
+        /// Besides, `torn` lines may be damaged.
+        private func expectAccounted(_ found: [Int], _ entries: String, torn: Int = 0) throws {
             let (first, last) = (try #require(found.first), try #require(found.last))
             #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 })
             #expect(found.count > 1000)
@@ -267,7 +271,7 @@ extension EndToEnd {
             let counted = gaps.reduce(0) { sum, gap in
                 sum + (gap.firstMatch(of: #/"lines":([0-9]+)/#).flatMap { Int($0.1) } ?? 0)
             }
-            #expect(last - first + 1 - found.count <= counted + 2 * gaps.count)
+            #expect(last - first + 1 - found.count <= counted + 2 * gaps.count + torn)
         }
 
         @Test("when its program is missing at a replacement, the log daemon continues with all its logs")
