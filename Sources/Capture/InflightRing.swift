@@ -270,7 +270,7 @@ public final class InflightRing: @unchecked Sendable {
         }
     }
 
-    /// Whether an entry of `count` bytes fits behind `padding` bytes, which are none or an entry of their own.
+    /// Whether an entry of `count` bytes fits behind `padding` bytes: 0, or the size of a padding entry.
     func hasSpace(for count: Int, after padding: UInt64) -> Bool {
         let (size, free) = (Self.aligned(Self.entryHeader + count), capacity - used)
         return padding % UInt64(Self.alignment) == 0 && padding <= UInt64(free) && Int(padding) + size <= free

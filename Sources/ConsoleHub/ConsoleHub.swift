@@ -29,7 +29,6 @@ public final class ConsoleHub: Sendable {
     }
 
     let capture: CaptureService
-    let manager: ServiceManager
     let table: ConsoleTable
     let state = Mutex(State())
     /// The thread for everything but the consoles' bytes: folders, paths, the table, the service manager. It may block
@@ -50,7 +49,6 @@ public final class ConsoleHub: Sendable {
     /// A hub that feeds `capture`. Inherited descriptors are passed to `inherit` before `start()`.
     public init(_ options: Options, capture: CaptureService, manager: ServiceManager) throws(SystemError) {
         self.capture = capture
-        self.manager = manager
         control = try EventLoop(clock: capture.clock)
         table = ConsoleTable(in: options.table, service: manager)
         discovery = try Discovery(loop: control, diagnostics: capture.diagnostics)

@@ -15,13 +15,13 @@ final class APIListeners {
     private let diagnostics: Diagnostics
     private let problems: Problems
     private var network: TCPListener?
-    private weak var server: APIServer?
+    private var server: APIServer?
     /// The listening sockets, by the names under which they are passed on.
     private var sockets: [String: Int32] = [:]
     /// The servers of the listeners, and their ends.
     private var servings: [(task: Task<Void, Never>, hasEnded: OneShot)] = []
 
-    /// How long the end of the servers is awaited, in seconds: a request may wait for a disk that hangs.
+    /// How long the end of each server is awaited, in seconds: a request may wait for a disk that hangs.
     private static let stopLimit = 1
     /// The name under which systemd passes the API's Unix socket.
     private static let localName = "guestlog.api"

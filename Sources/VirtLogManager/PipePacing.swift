@@ -15,7 +15,7 @@ struct PipePacing {
     /// The number of pauses after which a ring that is not emptied counts as blocked: half a second.
     static let pauseLimit = 250
 
-    /// Whether to read. When the ring has no room, `progress` is how far it has been emptied.
+    /// Whether the pipe may be read now. When the ring has no room, `progress` is how far it has been emptied.
     mutating func mayRead(hasRoom: Bool, progress: @autoclosure () -> UInt64) -> Bool {
         guard !hasRoom else {
             return true

@@ -84,7 +84,7 @@ struct NovaCall: Sendable {
     private let call: Call
     let version: NovaVersion
 
-    /// Throws `APIError` 400 or 406 for a version that is malformed or not supported, 404 for a project that is none.
+    /// Throws `APIError` 400 or 406 for a version that is malformed or not supported, 404 for a malformed project id.
     init(_ call: Call) throws(APIError) {
         version = try NovaVersion(call.head.headers)
         self.call = call

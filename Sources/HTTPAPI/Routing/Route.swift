@@ -50,7 +50,7 @@ struct Route: Sendable {
     }
 }
 
-/// Who may use a route.
+/// The callers that a route admits.
 enum Permission: Hashable, Sendable {
     /// Everyone: callers are not authenticated.
     case everyone

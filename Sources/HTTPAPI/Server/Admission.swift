@@ -15,7 +15,7 @@ struct Admission: Sendable {
 
     /// A request whose head was read.
     struct Admitted: Sendable {
-        /// The route; nil when there is none.
+        /// The route that matches; nil when no route does.
         let route: Route?
         /// The request, without its body; or why it is refused.
         let call: Result<Call, APIError>
