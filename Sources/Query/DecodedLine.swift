@@ -9,30 +9,42 @@ public struct DecodedLine {
     /// The fields of a structured record; nil for a console's line, and for a record that is not a JSON object.
     public let record: StructuredRecord?
     private let content: UnsafeRawBufferPointer
+    /// A console's line as it is displayed; nil when that is as it is stored.
+    private let displayed: [UInt8]?
+    /// The number of visible characters of a console's line that were painted over with others, or erased.
+    public let overwritten: Int
 
     /// Decodes a line without its end, valid as long as its bytes.
     public init(_ line: Line) {
-        self.init(line.content, line.encoding)
+        content = line.content
+        record = line.encoding == .json ? StructuredRecord(parsing: content) : nil
+        guard line.encoding == .raw, !line.isPlain, !DisplayedLine.isPlain(content) else {
+            displayed = nil
+            overwritten = 0
+            return
+        }
+        var text: [UInt8] = []
+        text.reserveCapacity(content.count)
+        overwritten = DisplayedLine.append(content, color: false, to: &text)
+        displayed = text
     }
 
-    private init(_ content: UnsafeRawBufferPointer, _ encoding: StreamProperties.Encoding) {
-        self.content = content
-        record = encoding == .json ? StructuredRecord(parsing: content) : nil
-    }
+    /// Whether the line is displayed as it is stored.
+    var isPlain: Bool { displayed == nil }
 
     /// Its severity; nil when it states none.
     public var severity: Severity? {
         guard let record else {
-            return Severity(consoleLine: content)
+            return withConsoleText { Severity(consoleLine: $0) }
         }
         return record.severity
     }
 
-    /// Calls `body` with what it says: a console's line as it came, a record's message; all fields of a record without
+    /// Calls `body` with what it says: a console's line as displayed, a record's message; all fields of a record without
     /// one.
     public func withText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         guard let record else {
-            return body(content)
+            return withConsoleText(body)
         }
         guard let message = record.message else {
             return content.isEmpty ? body(content) : Self.fields(of: record).withUnsafeBytes(body)
@@ -40,10 +52,32 @@ public struct DecodedLine {
         return message.withUnsafeBytes(body)
     }
 
+    /// Calls `body` with a console's line as stored, a record's message.
+    func withStoredText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        record == nil ? body(content) : withText(body)
+    }
+
+    /// Calls `body` with a console's line as displayed, with its colours.
+    func withColoredText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        guard displayed != nil else {
+            return body(content)
+        }
+        var text: [UInt8] = []
+        DisplayedLine.append(content, color: true, to: &text)
+        return text.withUnsafeBytes(body)
+    }
+
+    private func withConsoleText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        guard let displayed else {
+            return body(content)
+        }
+        return displayed.withUnsafeBytes(body)
+    }
+
     /// Calls `body` with what formats for people show: as `withText`, after the name of the program that wrote it.
-    func withShownText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    func withShownText<Result>(color: Bool, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         guard let record, let message = record.message, let identifier = record.identifier else {
-            return withText(body)
+            return color && record == nil ? withColoredText(body) : withText(body)
         }
         return (identifier + Array(": ".utf8) + message).withUnsafeBytes(body)
     }

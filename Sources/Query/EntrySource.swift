@@ -136,13 +136,24 @@ public final class EntrySource: @unchecked Sendable {
         moved.insert(stream)
     }
 
-    /// The incomplete line at the end of the only stream, when everything was read; it counts as processed.
-    func takePartial() -> Line? {
-        guard isFollowing, isDrained, merger.inputs.count == 1, let line = merger.inputs[0].source.takePartial() else {
+    /// An incomplete line at the end of a stream that has been silent since `moment`, and its stream, when everything was
+    /// read; it counts as processed.
+    func takePartial(silentSince moment: Timestamp) -> (line: Line, stream: Int)? {
+        guard isFollowing, isDrained else {
             return nil
         }
-        settle(0)
-        return line
+        for place in merger.inputs.indices where !merger.inputs[place].source.isSpeaking(at: moment) {
+            if let line = merger.inputs[place].source.takePartial() {
+                settle(place)
+                return (line, place)
+            }
+        }
+        return nil
+    }
+
+    /// Whether a stream has received a part of a line just after `moment`, whose rest may come at once.
+    func isSpeaking(at moment: Timestamp) -> Bool {
+        isDrained && merger.inputs.contains { $0.source.isSpeaking(at: moment) }
     }
 
     // MARK: - Following

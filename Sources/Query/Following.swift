@@ -20,10 +20,12 @@ public struct Following<Observer: StoreObserver> {
 
     /// Passes the response to `body`, chunk by chunk, until it is complete; false when the observer was closed first.
     public func answer(_ query: LogQuery, to body: ([UInt8]) async throws -> Void) async throws -> Bool {
-        var partialLineTimeout: Int64? = Self.partialDelay
+        let clock = SystemClock()
+        // When to show unfinished lines.
+        var flush: Int64? = clock.monotonicMicroseconds() + Self.partialDelay
         let end = query.selection.until?.advanced(byMicroseconds: Self.commitDelay)
         while true {
-            let rest = end.map { $0.microseconds - SystemClock().wallMicroseconds() }
+            let rest = end.map { $0.microseconds - clock.wallMicroseconds() }
             try await readToEnd(of: query) { chunk in
                 if !chunk.isEmpty {
                     try await body(chunk)
@@ -33,15 +35,17 @@ public struct Following<Observer: StoreObserver> {
             if query.isFinished || rest.map({ $0 <= 0 }) ?? false {
                 return true
             }
-            switch await observer.wait(microseconds: [partialLineTimeout, rest].compactMap { $0 }.min()) {
+            let pause = flush.map { max(0, $0 - clock.monotonicMicroseconds()) }
+            switch await observer.wait(microseconds: [pause, rest].compactMap { $0 }.min()) {
             case .changed(let changes):
                 query.note(changes)
-                partialLineTimeout = Self.partialDelay
+                flush = flush ?? clock.monotonicMicroseconds() + Self.partialDelay
             case .timeout:
-                partialLineTimeout = nil
-                if let partial = query.flushPartial() {
+                let moment = Timestamp(microseconds: clock.wallMicroseconds() - Self.partialDelay)
+                if let partial = query.flushPartials(silentSince: moment) {
                     try await body(partial)
                 }
+                flush = query.isSpeaking(at: moment) ? clock.monotonicMicroseconds() + Self.partialDelay : nil
             case .closed:
                 return false
             }

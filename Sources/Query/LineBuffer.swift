@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Growing memory for a line that spans blocks.
+/// Growing memory for lines that span batches.
 struct LineBuffer: ~Copyable {
     private var memory: UnsafeMutableRawBufferPointer
-    private(set) var count = 0
+    private var range = 0..<0
 
     init() {
         memory = .allocate(byteCount: 4096, alignment: 16)
@@ -13,26 +13,40 @@ struct LineBuffer: ~Copyable {
         memory.deallocate()
     }
 
-    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[range]) }
+    var count: Int { range.count }
+    var isEmpty: Bool { range.isEmpty }
 
-    mutating func removeAll() {
-        count = 0
+    /// Removes bytes from the beginning; they stay valid until bytes are appended.
+    mutating func removeFirst(_ count: Int) {
+        range = range.lowerBound + count..<range.upperBound
     }
 
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
-        if count + bytes.count > memory.count {
-            let larger = UnsafeMutableRawBufferPointer.allocate(
-                byteCount: max(2 * memory.count, count + bytes.count),
-                alignment: 16
-            )
-            larger.copyMemory(from: self.bytes)
-            memory.deallocate()
-            memory = larger
-        }
         guard !bytes.isEmpty else {
             return
         }
-        UnsafeMutableRawBufferPointer(rebasing: memory[count...]).copyMemory(from: bytes)
-        count += bytes.count
+        if range.upperBound + bytes.count > memory.count {
+            makeRoom(for: bytes.count)
+        }
+        UnsafeMutableRawBufferPointer(rebasing: memory[range.upperBound...]).copyMemory(from: bytes)
+        range = range.lowerBound..<range.upperBound + bytes.count
+    }
+
+    /// Moves what is there to the beginning, of larger memory where that is not enough.
+    private mutating func makeRoom(for added: Int) {
+        let count = range.count
+        if count + added > memory.count / 2 {
+            let larger = UnsafeMutableRawBufferPointer.allocate(
+                byteCount: max(2 * memory.count, 2 * (count + added)),
+                alignment: 16
+            )
+            larger.copyMemory(from: bytes)
+            memory.deallocate()
+            memory = larger
+        } else {
+            UnsafeMutableRawBufferPointer(rebasing: memory[..<count]).copyMemory(from: bytes)
+        }
+        range = 0..<count
     }
 }

@@ -15,7 +15,7 @@ extension LineSource {
         // The next position at which a line is cut.
         let cut = events.first(where: \.cutsLine)
         if let cut, !torn.isEmpty, cut.place.offset <= batch.block.offset + UInt64(at) {
-            finishTorn()
+            offer(torn.takeRest())
             return
         }
         if torn.isEmpty, batch.block.offset + UInt64(at) >= limit {
@@ -27,45 +27,66 @@ extension LineSource {
         }
         let cutPlace = cut.map { min(batch.stop, Int($0.place.offset - batch.block.offset)) }
         let windowEnd = cutPlace ?? batch.stop
-        if torn.isEmpty {
-            leapInside(batch, windowEnd)
-            if at >= windowEnd {
-                return
-            }
+        guard torn.isEmpty else {
+            let window = UnsafeRawBufferPointer(rebasing: batch.block.text[at..<windowEnd].prefix(torn.capacity))
+            let count = Lines.firstFeed(in: window).map { $0 + 1 } ?? window.count
+            tear(batch, to: at + count)
+            return
         }
-        let text = batch.block.text
-        let held = torn.count
-        let room = lineLimit - held
-        let window = UnsafeRawBufferPointer(rebasing: text[at..<windowEnd])
-        let searched = UnsafeRawBufferPointer(rebasing: window.prefix(room + 1))
-        if let feed = Lines.firstFeed(in: searched) {
-            emit(batch, count: feed + 1)
-        } else if window.count > room {
-            emit(batch, count: room)
-        } else if cutPlace != nil {
-            emit(batch, count: window.count)
+        leapInside(batch, windowEnd)
+        guard at < windowEnd else {
+            return
+        }
+        if let line = line(in: batch.block.text, to: windowEnd) {
+            emit(batch, line)
         } else {
-            if torn.isEmpty, !window.isEmpty {
-                torn.begin(batch.lineHead(at: at), latestBefore: latestBeforeBatch)
-            }
-            torn.append(window)
-            at = windowEnd
-            release()
+            tear(batch, to: windowEnd)
         }
+    }
+
+    /// The line that begins at the present place, if its end is before `stop`.
+    private func line(in text: UnsafeRawBufferPointer, to stop: Int) -> DisplayedLineCutter.Cut? {
+        guard properties.encoding != .raw else {
+            return cutter.line(at: at, in: text, to: stop, limit: lineLimit)
+        }
+        return cutter.record(at: at, in: text, to: stop, limit: lineLimit)
+    }
+
+    /// Copies the batch's bytes up to `end`, which may continue in the next.
+    private func tear(_ batch: LoadedBatch, to end: Int) {
+        let heads = batch.heads(from: at, to: end).map { head in
+            var head = head
+            head.latest = max(latestBeforeBatch, head.latest)
+            return head
+        }
+        torn.append(UnsafeRawBufferPointer(rebasing: batch.block.text[at..<end]), heads)
+        at = end
     }
 
     /// Skips lines of the window that are certainly not selected, without cutting them.
     private func leapInside(_ batch: LoadedBatch, _ windowEnd: Int) {
-        let text = batch.block.text
         if filter.filtersByTime, let wanted = batch.firstPlace(from: at, filter) {
             skip(to: wanted.place, in: batch, windowEnd, isDone: wanted.isOlder)
         }
         guard let literal, at < windowEnd else {
             return
         }
-        let window = UnsafeRawBufferPointer(rebasing: text[at..<windowEnd])
-        let hit = literal.firstHit(in: window).map { $0 + at } ?? windowEnd
-        skip(to: hit, in: batch, windowEnd, isDone: batch.latest <= filter.until)
+        let hit = candidate(for: literal, in: batch.block.text)
+        skip(to: min(hit, windowEnd), in: batch, windowEnd, isDone: batch.latest <= filter.until)
+    }
+
+    /// The first place that may belong to a match: the literal, or a control byte, because of which a line is displayed
+    /// in another way than it is stored.
+    private func candidate(for literal: LiteralSearch, in text: UnsafeRawBufferPointer) -> Int {
+        if literalHit.map({ at < $0.from || $0.place < at }) ?? true {
+            let rest = UnsafeRawBufferPointer(rebasing: text[at...])
+            literalHit = (at, literal.firstHit(in: rest).map { $0 + at } ?? text.count)
+        }
+        let hit = literalHit?.place ?? text.count
+        guard properties.encoding == .raw else {
+            return hit
+        }
+        return min(hit, cutter.nextControl(in: text, from: at))
     }
 
     /// Moves to the beginning of the line with the byte at `place`, or that ends the window.
@@ -82,21 +103,22 @@ extension LineSource {
         }
     }
 
-    /// Ends the current line with the batch's next `count` bytes.
-    private func emit(_ batch: LoadedBatch, count: Int) {
-        let piece = UnsafeRawBufferPointer(rebasing: batch.block.text[at..<at + count])
-        guard torn.isEmpty else {
-            torn.append(piece)
-            at += count
-            finishTorn()
-            return
-        }
-        let head = batch.lineHead(at: at)
-        at += count
-        offer(
-            Line(start: head.start, time: head.time, bytes: piece, isRecovered: head.isRecovered),
-            latest: max(latestBeforeBatch, head.latest)
+    /// Takes a line off the batch.
+    private func emit(_ batch: LoadedBatch, _ cut: DisplayedLineCutter.Cut) {
+        let start = at
+        let head = batch.lineHead(at: start)
+        let painted = cut.painted > start ? batch.lineHead(at: cut.painted) : head
+        at = cut.end
+        var line = Line(
+            start: head.start,
+            time: painted.time,
+            latest: max(latestBeforeBatch, painted.latest),
+            bytes: UnsafeRawBufferPointer(rebasing: batch.block.text[start..<cut.end]),
+            isRecovered: head.isRecovered
         )
+        line.isPlain = cut.isPlain
+        line.isCut = cut.endsRow
+        offer(line)
     }
 
     /// Marks the lines up to `position` as processed, unless a marker among them is still to be returned.
@@ -106,29 +128,30 @@ extension LineSource {
         }
     }
 
-    func finishTorn() {
-        defer { torn.taken() }
-        guard torn.isKnown else {
+    /// Makes `found` the next entry if it is selected.
+    func offer(_ found: Line) {
+        guard found.start.offset >= lowest else {
             return
         }
-        offer(torn.line, latest: torn.latest)
-    }
-
-    private func offer(_ found: Line, latest: Timestamp) {
-        var line = found
-        line.encoding = properties.encoding
-        var latest = latest
-        if properties.clock == .own, let time = StructuredRecord.time(in: line.content) {
-            line.time = time
-            latest = max(latest, time)
-        }
+        let line = described(found)
         guard filter.admits(line.time), filter.admits(line) else {
             if line.time <= filter.until {
                 pass(to: line.end)
             }
             return
         }
-        lineMaximum = latest
+        lineMaximum = line.latest
         waiting = line
+    }
+
+    /// The line with its stream's encoding, and its own time where that counts.
+    func described(_ found: Line) -> Line {
+        var line = found
+        line.encoding = properties.encoding
+        if properties.clock == .own, let time = StructuredRecord.time(in: line.content) {
+            line.time = time
+            line.latest = max(line.latest, time)
+        }
+        return line
     }
 }

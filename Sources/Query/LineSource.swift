@@ -2,6 +2,7 @@
 
 import LogModel
 import LogStore
+import TextFormats
 
 /// The selected lines and events of one stream, in order. Holds one block, and a line that spans several.
 ///
@@ -19,6 +20,10 @@ final class LineSource {
     let literal: LiteralSearch?
     let lineLimit: Int
     private let floor: UInt64
+    /// Lines that begin before this are not returned.
+    let lowest: UInt64
+    /// No block before this position is skipped: a line that began in one continues here.
+    private var skipsFrom: UInt64 = 0
     let limit: UInt64
 
     var batch: LoadedBatch?
@@ -26,7 +31,11 @@ final class LineSource {
     var at = 0
     private var position: Cursor
     var events: ArraySlice<StreamEvent> = []
-    var torn = TornLine()
+    var torn: TornLine
+    /// Cuts the batch's text.
+    var cutter = DisplayedLineCutter()
+    /// The first place in the batch where the filter's literal was found, and from where it was searched.
+    var literalHit: (from: Int, place: Int)?
     /// Whether the next bytes follow skipped blocks, and may continue a line whose beginning was not read.
     private var hasLeapt: Bool
     private var isAtEnd = false
@@ -64,7 +73,9 @@ final class LineSource {
         self.properties = properties
         literal = filter.literal(in: properties.encoding)
         lineLimit = properties.encoding == .json ? QueryLimits.structuredLine : QueryLimits.line
+        torn = TornLine(isConsole: properties.encoding == .raw, limit: lineLimit)
         self.floor = floor ?? start.offset
+        lowest = isLeap ? start.offset : 0
         hasLeapt = isLeap
         self.limit = limit
         position = start
@@ -100,10 +111,14 @@ final class LineSource {
                 runningMaximum = max(runningMaximum, lineMaximum)
                 return .line(line)
             }
+            if !torn.isEmpty, let line = torn.next() {
+                offer(line)
+                continue
+            }
             if batch == nil, try !load() {
                 let mayContinue = isFollowing && !isAtBound
                 if !torn.isEmpty, !mayContinue || events.contains(where: \.cutsLine) {
-                    finishTorn()
+                    offer(torn.takeRest())
                     continue
                 }
                 guard torn.isEmpty, let event = events.popFirst() else {
@@ -128,18 +143,26 @@ final class LineSource {
 
     /// An incomplete line, if it is selected; the rest will be a line of its own.
     func takePartial() -> Line? {
-        guard batch == nil, !torn.isEmpty, torn.isKnown, !filter.filtersByText, filter.admits(torn.time) else {
+        guard let line = partial, !filter.filtersByText || filter.admits(line) else {
             return nil
         }
-        let line = torn.line
-        torn.taken()
+        _ = torn.takeRest()
         handedOut = Cursor(offset: line.end)
         return line
     }
 
+    /// Whether it has an incomplete line of which a part was received within the second after `moment`.
+    func isSpeaking(at moment: Timestamp) -> Bool {
+        batch == nil && !torn.isEmpty && moment < lastTime && lastTime < moment.advanced(byMicroseconds: 1_000_000)
+    }
+
     /// An incomplete line, to be inspected only.
     var partial: Line? {
-        batch == nil && !torn.isEmpty && torn.isKnown && filter.admits(torn.time) ? torn.line : nil
+        guard batch == nil, !torn.isEmpty else {
+            return nil
+        }
+        let line = described(torn.line)
+        return filter.admits(line.time) ? line : nil
     }
 
     // MARK: - Progress
@@ -191,7 +214,7 @@ final class LineSource {
             return false
         }
         try filter.checkBlock()
-        if torn.isEmpty {
+        if torn.isEmpty, position.offset >= skipsFrom {
             let next = position.offset < plan.end ? plan.next(after: position, filter) : position
             if next != position {
                 position = next
@@ -215,21 +238,25 @@ final class LineSource {
         }
         let isBroken = found.start != position.offset
         let loaded = LoadedBatch(found, at: position, bound: bound, plan)
-        events.append(contentsOf: loaded.events)
         latestBeforeBatch = max(latestBeforeBatch, plan.latestTime(before: loaded.start))
         if isBroken {
             hasLeapt = false
             if !torn.isEmpty {
-                finishTorn()
+                offer(torn.takeRest())
             }
         }
+        if hasLeapt, loaded.hasText {
+            hasLeapt = false
+            if try resolveLeap(loaded) {
+                return try load()
+            }
+        }
+        events.append(contentsOf: loaded.events)
         position = found.next
         at = loaded.startPlace
         batch = loaded
-        if hasLeapt, loaded.hasText {
-            hasLeapt = false
-            try resolveLeap(loaded)
-        }
+        cutter = DisplayedLineCutter()
+        literalHit = nil
         return true
     }
 
@@ -248,19 +275,20 @@ final class LineSource {
         events.append(StreamEvent(kind: kind, place: position, next: position, time: time))
     }
 
-    /// After skipped blocks the batch may begin inside a line.
-    private func resolveLeap(_ loaded: LoadedBatch) throws {
+    /// After skipped blocks the batch may begin inside a line: then reading goes back to its beginning, because where it
+    /// ends and how old it is depends on it. Returns whether it does.
+    private func resolveLeap(_ loaded: LoadedBatch) throws -> Bool {
         guard loaded.startsMidLine else {
-            return
+            return false
         }
         let begun = try OpenLine.start(before: loaded.start, notBefore: floor, reader)
         guard begun < loaded.start else {
-            return
+            return false
         }
-        // Pieces are counted from the line's first byte; the current one began in a skipped block.
-        let limit = UInt64(lineLimit)
-        let piece = begun + (loaded.start - begun - 1) / limit * limit
-        torn.beginUnknown(at: Cursor(offset: piece), count: Int(loaded.start - piece))
+        position = Cursor(offset: begun)
+        skipsFrom = loaded.start
+        latestBeforeBatch = try plan.latestTime(before: position, reader)
+        return true
     }
 
     func release() {

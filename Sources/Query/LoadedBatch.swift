@@ -81,6 +81,17 @@ final class LoadedBatch {
         )
     }
 
+    /// The heads of a line that begins at `start`, and of the records that begin after it and before `end`.
+    func heads(from start: Int, to end: Int) -> [LineHead] {
+        var heads = [lineHead(at: start)]
+        while let next = records[(record + 1)...].first(where: { !$0.isMarker }),
+            next.offset < block.offset + UInt64(end)
+        {
+            heads.append(lineHead(at: Int(next.offset - block.offset)))
+        }
+        return heads
+    }
+
     private func walk(to position: UInt64) {
         while record + 1 < records.count, records[record + 1].offset <= position {
             record += 1

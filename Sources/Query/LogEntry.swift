@@ -7,17 +7,31 @@ public import LogStore
 public struct Line {
     /// Its beginning: the position, and the number of markers there before it.
     public var start: Cursor
-    /// The receive time of the record with its first byte.
+    /// The receive time of the record with its first byte; where a CR lets text be painted over, with the first byte
+    /// that was painted last.
     public var time: Timestamp
+    /// The largest time in its stream up to it.
+    var latest = Timestamp.distantPast
     public var bytes: UnsafeRawBufferPointer
     /// Whether its first record was found after the index's end in a crash recovery.
     public var isRecovered: Bool
     public var encoding = StreamProperties.Encoding.raw
+    /// Whether a console's line is known to be displayed as it is stored.
+    var isPlain = false
 
     public var end: UInt64 { start.offset + UInt64(bytes.count) }
 
     /// Whether it ends with LF; otherwise the rest may follow in the next piece or never.
     public var isWhole: Bool { bytes.last == Lines.feed }
+
+    /// Whether the console's next row begins after it, without LF.
+    var isCut = false
+
+    /// Whether its row ends with it: nothing that follows belongs to it.
+    var endsRow: Bool { isWhole || isCut }
+
+    /// Whether it begins at the left margin again, over what was displayed before it.
+    var repaints: Bool { bytes.first == 0x0d && !content.isEmpty }
 
     /// The bytes without LF and the CRs before it.
     public var content: UnsafeRawBufferPointer {

@@ -167,22 +167,29 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
         return Array(chunk)
     }
 
-    /// An unfinished line, to be shown before its end is received; only when one stream is followed in a format for
-    /// people. The rest is appended to it.
-    public func flushPartial() -> [UInt8]? {
-        guard !isOver, rest.isEmpty, writer.canShowEarly, let line = entries.takePartial() else {
+    /// The unfinished lines of streams that have been silent since `moment`, to be shown before their ends are received;
+    /// only in formats for people. The rest is appended, or becomes a line of its own when another stream has spoken.
+    public func flushPartials(silentSince moment: Timestamp) -> [UInt8]? {
+        guard !isOver, rest.isEmpty, writer.canShowEarly else {
             return nil
         }
         labelStreams()
         var out: [UInt8] = []
-        matchedAny = true
-        writer.appendEarly(line, input: 0, labels[0], to: &out)
+        while let (line, stream) = entries.takePartial(silentSince: moment) {
+            matchedAny = true
+            writer.appendEarly(line, input: stream, labels[stream], to: &out)
+        }
         if out.count >= bytesLeft {
             out.removeSubrange(bytesLeft...)
             isOver = true
         }
         bytesLeft -= selection.limitBytes == nil ? 0 : out.count
-        return out
+        return out.isEmpty ? nil : out
+    }
+
+    /// Whether a stream may be in the middle of a line just after `moment`.
+    func isSpeaking(at moment: Timestamp) -> Bool {
+        writer.canShowEarly && entries.isSpeaking(at: moment)
     }
 
     /// Ends a line that was shown in part, for use before other text after an interrupted result.

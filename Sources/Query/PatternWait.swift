@@ -15,7 +15,7 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
         public var stream: StreamID
         public var offset: UInt64
         public var time: Timestamp
-        /// The line without its end, as stored.
+        /// The line without its end, as displayed.
         public var line: [UInt8]
 
         public var text: String { String(decoding: line, as: UTF8.self) }
@@ -173,10 +173,15 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
             return nil
         }
         watched[place].seen = line.end
-        return matcher.matches(line.content) ? Self.match(line, stream) : nil
+        return DecodedLine(line).withText(matcher.matches) ? Self.match(line, stream) : nil
     }
 
     private static func match(_ line: Line, _ stream: StreamID) -> Match {
-        Match(stream: stream, offset: line.start.offset, time: line.time, line: Array(line.content))
+        Match(
+            stream: stream,
+            offset: line.start.offset,
+            time: line.time,
+            line: DecodedLine(line).withText { Array($0) }
+        )
     }
 }

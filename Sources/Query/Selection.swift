@@ -46,6 +46,8 @@ public enum OutputFormat: String, CaseIterable, Sendable {
     case logfmt
     case cri
     case export
+    /// As `text`, but with every stored byte: what a terminal would act on is written as an escape.
+    case escaped
     case raw
 
     /// The format `word`; `journal` is an alias of `export`.
@@ -57,7 +59,7 @@ public enum OutputFormat: String, CaseIterable, Sendable {
     public static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
     /// Whether it is for people, on a terminal.
-    public var isHuman: Bool { self == .text || self == .short }
+    public var isHuman: Bool { [.text, .short, .escaped].contains(self) }
 
     /// Whether it contains raw guest bytes, on which a terminal would act.
     public var isVerbatim: Bool { self == .cri || self == .export || self == .raw }
@@ -74,8 +76,9 @@ public struct Rendering: Sendable {
     public var color: Bool
     /// Whether formats for people show UTC rather than local time.
     public var utc: Bool
-    /// Whether begins and ends of boots are shown. Losses always are.
-    public var boots: Bool
+    /// Whether formats for people show the begins and ends of boots, and which lines were painted over. Losses are shown
+    /// always; formats for programs have everything.
+    public var markers: Bool
 
     public init(format: OutputFormat = .text) {
         self.format = format
@@ -83,6 +86,6 @@ public struct Rendering: Sendable {
         prefix = nil
         color = false
         utc = false
-        boots = true
+        markers = true
     }
 }

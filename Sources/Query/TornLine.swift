@@ -2,61 +2,83 @@
 
 import LogModel
 import LogStore
+import TextFormats
 
-/// A line that began in one block and continues in later ones.
+/// A line that began in one batch and continues in later ones, and the lines that turn out to follow it.
 struct TornLine: ~Copyable {
     private var buffer = LineBuffer()
-    /// Bytes of it so far, including those not read.
-    private(set) var count = 0
-    private(set) var start = Cursor.start
-    private(set) var time = Timestamp.distantPast
-    /// The largest time in the stream before it.
-    private(set) var latest = Timestamp.distantPast
-    private var isRecovered = false
-    /// Whether its bytes are held; not when it began in a skipped block.
-    private(set) var isKnown = true
-    /// Whether the bytes were returned and are dropped at the next change.
-    private var isTaken = false
+    private var cutter = GrowingLineCutter()
+    /// The beginnings of the records in the buffer, and of the line itself, in order.
+    private var heads: [LineHead] = []
+    private let isConsole: Bool
+    private let limit: Int
 
-    var isEmpty: Bool { isTaken || count == 0 }
+    /// Lines of a console are cut as they are displayed, others at LF; both after `limit` bytes.
+    init(isConsole: Bool, limit: Int) {
+        self.isConsole = isConsole
+        self.limit = limit
+    }
+
+    var isEmpty: Bool { buffer.isEmpty }
+    /// The number of bytes that may still be appended before the line has to be cut.
+    var capacity: Int { limit + 1 - buffer.count }
+    /// Where it begins; only when it is not empty.
+    var start: Cursor { heads[0].start }
 
     /// The line as far as it is known; valid until the next change.
-    var line: Line { Line(start: start, time: time, bytes: buffer.bytes, isRecovered: isRecovered) }
+    var line: Line { line(to: buffer.count, painted: isConsole ? cutter.painted : 0) }
 
-    mutating func begin(_ head: LineHead, latestBefore: Timestamp) {
-        reset()
-        start = head.start
-        time = head.time
-        latest = max(latestBefore, head.latest)
-        isRecovered = head.isRecovered
+    /// Adds bytes; `found` are the heads of the records that begin in them, and of the first byte when it is the line's.
+    mutating func append(_ bytes: UnsafeRawBufferPointer, _ found: [LineHead]) {
+        heads += found
+        buffer.append(bytes)
     }
 
-    /// A line that began at `start`, of which `count` bytes were skipped.
-    mutating func beginUnknown(at start: Cursor, count: Int) {
-        reset()
-        self.start = start
-        self.count = count
-        isKnown = false
-    }
-
-    mutating func append(_ bytes: UnsafeRawBufferPointer) {
-        count += bytes.count
-        if isKnown {
-            buffer.append(bytes)
+    /// The next line that is complete; nil when the rest may continue. The bytes of the line before become invalid.
+    mutating func next() -> Line? {
+        if isConsole {
+            guard let cut = cutter.firstLine(of: buffer.bytes, limit: limit) else {
+                return nil
+            }
+            return take(cut.end, painted: cut.painted, endsRow: cut.endsRow)
         }
+        let window = UnsafeRawBufferPointer(rebasing: buffer.bytes.prefix(limit + 1))
+        if let feed = Lines.firstFeed(in: window) {
+            return take(feed + 1, painted: 0, endsRow: true)
+        }
+        return buffer.count > limit ? take(limit, painted: 0, endsRow: false) : nil
     }
 
-    /// Marks the line as returned; its bytes stay until another begins.
-    mutating func taken() {
-        isTaken = true
-        count = 0
+    /// All that is left, as a line. Its bytes are valid until the next change.
+    mutating func takeRest() -> Line {
+        let painted = isConsole ? cutter.painted : 0
+        cutter = GrowingLineCutter()
+        return take(buffer.count, painted: painted, endsRow: false)
     }
 
-    private mutating func reset() {
-        buffer.removeAll()
-        count = 0
-        isKnown = true
-        isTaken = false
-        isRecovered = false
+    private mutating func take(_ count: Int, painted: Int, endsRow: Bool) -> Line {
+        var line = line(to: count, painted: painted)
+        line.isCut = endsRow
+        buffer.removeFirst(count)
+        if let last = heads.lastIndex(where: { $0.start.offset <= line.end }) {
+            var next = heads[last]
+            if next.start.offset < line.end {
+                next.start = Cursor(offset: line.end)
+            }
+            heads.replaceSubrange(...last, with: buffer.isEmpty ? [] : [next])
+        }
+        return line
+    }
+
+    private func line(to count: Int, painted: Int) -> Line {
+        let position = heads[0].start.offset + UInt64(painted)
+        let head = heads.last { $0.start.offset <= position } ?? heads[0]
+        return Line(
+            start: heads[0].start,
+            time: head.time,
+            latest: head.latest,
+            bytes: UnsafeRawBufferPointer(rebasing: buffer.bytes[..<count]),
+            isRecovered: heads[0].isRecovered
+        )
     }
 }

@@ -8,24 +8,21 @@ import LogModel
 /// - `\xNN` for a control character below U+0080 and for every byte that is not part of well-formed UTF-8 (surrogates
 ///   and values beyond U+10FFFF are not), two lower-case hexadecimal digits;
 /// - `\u{…}` for any other code point, lower-case hexadecimal without leading zeros;
-/// - `\\` for a backslash, so that the two above cannot be forged.
+/// - in the exact styles `\\` for a backslash, so that they can be reversed; in the others a backslash is itself, because
+///   unit names and Windows paths are copied from there.
 ///
-/// There are no other escapes: CR is `\x0d`, never `\r`; so escapes can be reversed. LF and TAB are not escaped, except
-/// where a style says so.
+/// There are no other escapes: CR is `\x0d`, never `\r`.
 ///
 /// State is kept between calls: a character or a sequence divided over two batches is treated as whole, and the output
 /// does not depend on where the input was divided. At most 34 bytes of input are held back.
 public struct TerminalEscaper: Sendable {
     /// The purpose of the text.
     public enum Style: Hashable, Sendable {
-        /// For people. CRs directly before an LF belong to the line's end and are dropped, as are CRs at a line's
-        /// start, where they have no effect. A well-formed SGR sequence (`ESC [`, at most 32 of `0-9;:`, `m`) is passed
-        /// where `color` is true, and is reset before the line's end so that no line colours the next; where it is
-        /// false the sequence is dropped. Every other escape sequence is shown, its ESC as `\x1b`.
-        case display(color: Bool)
-        /// As `display`, for one line: a line feed, which a record's text may contain, is escaped too.
+        /// One line for people. A well-formed SGR sequence (`ESC [`, at most 32 of `0-9;:`, `m`) is passed where `color`
+        /// is true, and is reset at the end so that no line colours the next; where it is false the sequence is dropped.
+        /// LF is escaped, TAB is not. Cannot be reversed: a backslash is itself.
         case line(color: Bool)
-        /// Exact: nothing is dropped or added; the original bytes can be restored.
+        /// Exact: nothing is dropped or added; the original bytes can be restored. LF and TAB are not escaped.
         case exact
         /// Exact, with LF and TAB escaped too: for a name or a value inside a line.
         case field
@@ -33,10 +30,8 @@ public struct TerminalEscaper: Sendable {
 
     /// More parameters than any colour needs: enough for four 24-bit colours.
     static let maximumParameters = 32
-    /// How many CRs may wait for an LF. Consoles send one or two; a guest that sends only CRs must not fill the memory.
-    static let maximumReturns = 16
 
-    private let keepsReturns: Bool
+    private let isExact: Bool
     private let readsColor: Bool
     private let showsColor: Bool
     private let keepsFeeds: Bool
@@ -44,23 +39,15 @@ public struct TerminalEscaper: Sendable {
 
     /// The beginning of a UTF-8 or an SGR sequence that is incomplete; never anything else.
     private var held: [UInt8] = []
-    /// CRs that are dropped if an LF follows.
-    private var returns = 0
-    /// Whether nothing of the current line has been shown yet.
-    private var atLineStart = true
     /// Whether a colour was passed and not reset since.
     private var isColored = false
 
     public init(style: Style) {
         switch style {
-        case .display(let color):
-            (keepsReturns, readsColor, showsColor, keepsFeeds, keepsTabs) = (false, true, color, true, true)
         case .line(let color):
-            (keepsReturns, readsColor, showsColor, keepsFeeds, keepsTabs) = (false, true, color, false, true)
-        case .exact:
-            (keepsReturns, readsColor, showsColor, keepsFeeds, keepsTabs) = (true, false, false, true, true)
-        case .field:
-            (keepsReturns, readsColor, showsColor, keepsFeeds, keepsTabs) = (true, false, false, false, false)
+            (isExact, readsColor, showsColor, keepsFeeds, keepsTabs) = (false, true, color, false, true)
+        case .exact: (isExact, readsColor, showsColor, keepsFeeds, keepsTabs) = (true, false, false, true, true)
+        case .field: (isExact, readsColor, showsColor, keepsFeeds, keepsTabs) = (true, false, false, false, false)
         }
     }
 
@@ -68,11 +55,10 @@ public struct TerminalEscaper: Sendable {
     public mutating func escape(_ bytes: UnsafeRawBufferPointer, into out: inout [UInt8]) {
         var at = 0
         while at < bytes.count {
-            if held.isEmpty && returns == 0 {
+            if held.isEmpty {
                 let end = PlainText.end(in: bytes, from: at)
                 if end > at {
                     out.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[at..<end]))
-                    atLineStart = false
                     at = end
                     continue
                 }
@@ -82,12 +68,10 @@ public struct TerminalEscaper: Sendable {
         }
     }
 
-    /// Appends bytes held back, and a reset if a colour is still on. The next bytes begin a new line.
+    /// Appends bytes held back, and a reset if a colour is still on.
     public mutating func finish(into out: inout [UInt8]) {
         release(into: &out)
-        settleReturns(into: &out)
         resetColor(into: &out)
-        atLineStart = true
     }
 
     /// Escapes `bytes` as a whole.
@@ -124,51 +108,19 @@ public struct TerminalEscaper: Sendable {
 
     private mutating func begin(_ byte: UInt8, into out: inout [UInt8]) {
         switch byte {
-        case Byte.feed where keepsFeeds:
-            returns = 0
-            resetColor(into: &out)
-            out.append(byte)
-            atLineStart = true
-            return
-        case Byte.carriageReturn where !keepsReturns:
-            takeReturn(into: &out)
-            return
-        default:
-            settleReturns(into: &out)
-        }
-        switch byte {
         case Byte.escape where readsColor, 0xc2...0xf4:
             held.append(byte)
-            return
-        case Byte.tab where keepsTabs:
+        case Byte.feed where keepsFeeds, Byte.tab where keepsTabs:
             out.append(byte)
         case Byte.backslash:
             out.append(byte)
-            out.append(byte)
+            if isExact {
+                out.append(byte)
+            }
         case 0x20..<0x7f:
             out.append(byte)
         default:
             Spelling.append(byte: byte, to: &out)
-        }
-        atLineStart = false
-    }
-
-    private mutating func takeReturn(into out: inout [UInt8]) {
-        if atLineStart {
-            return
-        }
-        if returns < Self.maximumReturns {
-            returns += 1
-        } else {
-            Spelling.append(byte: Byte.carriageReturn, to: &out)
-        }
-    }
-
-    /// Shows the CRs that were not followed by an LF.
-    private mutating func settleReturns(into out: inout [UInt8]) {
-        while returns > 0 {
-            Spelling.append(byte: Byte.carriageReturn, to: &out)
-            returns -= 1
         }
     }
 
@@ -185,7 +137,6 @@ public struct TerminalEscaper: Sendable {
             }
         }
         held.removeAll(keepingCapacity: true)
-        atLineStart = false
     }
 
     // MARK: Sequences of bytes
@@ -203,14 +154,19 @@ public struct TerminalEscaper: Sendable {
         }
         let lead = UInt32(first) & (0xff >> UInt32(held.count + 1))
         let value = held.dropFirst().reduce(lead) { $0 << 6 | UInt32($1 & 0x3f) }
-        if let scalar = Unicode.Scalar(value), !scalar.isTerminalHazard {
+        if let scalar = Unicode.Scalar(value), !isEscaped(scalar) {
             out.append(contentsOf: held)
         } else {
             Spelling.append(codePoint: value, to: &out)
         }
         held.removeAll(keepingCapacity: true)
-        atLineStart = false
         return true
+    }
+
+    /// Persian and Indic scripts, and emoji, need the zero-width joiner and non-joiner: where text need not be exact they
+    /// are passed.
+    private func isEscaped(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isTerminalHazard && (isExact || !(0x200c...0x200d).contains(scalar.value))
     }
 
     /// Adds `byte` to the held SGR sequence; false when it does not continue it.

@@ -88,7 +88,7 @@ struct Logs: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Stop after this many bytes.", valueName: "n"))
     var limitBytes: Int?
 
-    @Option(name: .shortAndLong, help: "text, short, json, logfmt, cri, export (or journal), raw.")
+    @Option(name: .shortAndLong, help: "text, short, json, logfmt, cri, export (or journal), escaped, raw.")
     var output: String = "text"
 
     @Flag(help: "All VMs.")
@@ -110,6 +110,18 @@ struct Logs: AsyncParsableCommand {
     var color: ColorChoice = .auto
 
     @OptionGroup var times: TimeOptions
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: """
+            Show where boots begin and end, and which lines were painted over; by default on a terminal. Losses are \
+            shown always.
+            """
+    )
+    var markers: Bool?
+
+    @Flag(help: "Show every stored byte, escaped: -o escaped.")
+    var escape = false
 
     @Flag(help: "The previous VM of that name.")
     var previousInstance = false
@@ -161,10 +173,11 @@ struct Logs: AsyncParsableCommand {
         request.all = all
         request.previousInstance = previousInstance
         request.selection = try selection()
-        request.rendering.format = try RequestWords.format(output)
+        request.rendering.format = escape ? .escaped : try RequestWords.format(output)
         request.rendering.timestamps = timestamps
         request.rendering.prefix = prefix
         request.rendering.utc = times.utc
+        request.rendering.markers = markers ?? (isatty(STDOUT_FILENO) == 1)
         request.rendering.color = color == .always || (color == .auto && Output.wantsColor)
         return request
     }

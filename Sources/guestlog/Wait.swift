@@ -67,7 +67,7 @@ struct Wait: AsyncParsableCommand {
             throw ExitCode.nothingMatched
         }
         if !quiet {
-            try Output.write(DisplayedLine.text(of: text.utf8) + "\n")
+            try Output.write(TerminalText.text(of: text.utf8) + "\n")
         }
     }
 

@@ -39,12 +39,19 @@ import Testing
     @Test("as many lines as there are, requested with -n, are the whole log, with its first boot marker")
     func wholeTail() throws {
         let site = try prepare()
-        let whole = site.guestlog("logs", "web").text
+        let whole = site.guestlog("logs", "web", "--markers").text
         #expect(whole.hasPrefix("-- boot 1: power-on --\n"))
         for count in ["3", "4", "1000000", "all"] {
-            #expect(site.guestlog("logs", "web", "-n", count).text == whole, "\(count)")
+            #expect(site.guestlog("logs", "web", "--markers", "-n", count).text == whole, "\(count)")
         }
-        #expect(site.guestlog("logs", "web", "-n", "2").text.hasPrefix("two\n"))
+        #expect(site.guestlog("logs", "web", "--markers", "-n", "2").text.hasPrefix("two\n"))
+    }
+
+    @Test("a script gets the guest's lines: boot markers are shown on a terminal or on request")
+    func markers() throws {
+        let site = try prepare()
+        #expect(site.guestlog("logs", "web").text == "one\ntwo\nthree\n")
+        #expect(site.guestlog("logs", "web", "-n", "1").text == "three\n")
     }
 
     @Test("a second --grep is refused, a missing stream is reported and waited for")

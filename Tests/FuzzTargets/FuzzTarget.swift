@@ -18,6 +18,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case segment
     /// The escaping of text for terminals.
     case escaper
+    /// The cutting and painting of displayed lines.
+    case displayed
     /// The literal that a pattern requires, compared with PCRE2: the first line is the pattern, the rest the text.
     case literal
     /// Structured records.
@@ -42,6 +44,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .index: try Self.index(bytes)
         case .segment: try Self.segment(bytes)
         case .escaper: try Self.escaper(bytes)
+        case .displayed: try Self.displayed(bytes)
         case .literal: try Self.literal(bytes)
         case .record: try Self.record(bytes)
         }

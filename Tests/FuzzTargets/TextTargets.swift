@@ -48,12 +48,14 @@ extension FuzzTarget {
     }
 
     static func escaper(_ bytes: [UInt8]) throws {
-        for style in [TerminalEscaper.Style.display(color: false), .exact, .field] {
+        for style in [TerminalEscaper.Style.line(color: false), .exact, .field] {
             let out = TerminalEscaper.escape(bytes, style: style)
             guard let text = String(validating: out, as: UTF8.self) else {
                 throw Violation(description: "\(style): the output is not UTF-8")
             }
-            let hazards = text.unicodeScalars.filter { $0.isTerminalHazard && $0 != "\n" && $0 != "\t" }
+            let hazards = text.unicodeScalars.filter {
+                $0.isTerminalHazard && !["\n", "\t", "\u{200c}", "\u{200d}"].contains($0)
+            }
             try require(hazards.isEmpty, "\(style): the output has U+\(hazards.map(\.value))")
             var escaper = TerminalEscaper(style: style)
             var pieces: [UInt8] = []
@@ -64,13 +66,41 @@ extension FuzzTarget {
             try require(pieces == out, "\(style): the output depends on where the input is divided")
         }
         // Raw control sequences remain only as colours.
-        var rest = TerminalEscaper.escape(bytes, style: .display(color: true))[...]
+        var rest = TerminalEscaper.escape(bytes, style: .line(color: true))[...]
         while let escape = rest.firstIndex(of: 0x1b) {
             rest = rest[(escape + 1)...]
             let body = rest.dropFirst().prefix { (0x30...0x3b).contains($0) }
             try require(rest.first == UInt8(ascii: "["), "a sequence that is no CSI")
             try require(rest[body.endIndex...].first == UInt8(ascii: "m"), "a CSI that is no SGR")
         }
+    }
+
+    /// The first byte says where the rest is divided.
+    static func displayed(_ bytes: [UInt8]) throws {
+        let text = Array(bytes.dropFirst())
+        let lines = text.withUnsafeBytes { Self.cut($0, at: $0.count) }
+        let divided = text.withUnsafeBytes { Self.cut($0, at: Int(bytes.first ?? 0) % ($0.count + 1)) }
+        try require(lines == divided, "the lines depend on where the text is divided: \(lines), \(divided)")
+        try require(lines.flatMap { $0 } == text, "the lines are not the text")
+        for line in lines {
+            let content = line.last == Lines.feed ? Array(line.dropLast()) : line
+            var out: [UInt8] = []
+            content.withUnsafeBytes { _ = DisplayedLine.append($0, color: false, to: &out) }
+            try require(!out.contains { $0 < 0x20 && $0 != 0x09 || $0 == 0x7f }, "a control character in \(out)")
+        }
+    }
+
+    private static func cut(_ text: UnsafeRawBufferPointer, at division: Int) -> [[UInt8]] {
+        var lines: [[UInt8]] = []
+        var start = 0
+        var cutter = GrowingLineCutter()
+        for end in [division, text.count] {
+            while let cut = cutter.firstLine(of: UnsafeRawBufferPointer(rebasing: text[start..<end]), limit: 1024) {
+                lines.append(Array(text[start..<start + cut.end]))
+                start += cut.end
+            }
+        }
+        return start < text.count ? lines + [Array(text[start...])] : lines
     }
 
     static func literal(_ bytes: [UInt8]) throws {

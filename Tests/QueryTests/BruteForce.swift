@@ -7,7 +7,7 @@ import TextFormats
 
 @testable import Query
 
-/// Answers queries the slow way: reads everything, cuts lines a byte at a time, filters, sorts.
+/// Answers queries the slow way: reads everything, cuts its lines, filters, sorts.
 struct BruteForce {
     struct Line: Equatable {
         var input: Int
@@ -28,6 +28,12 @@ struct BruteForce {
                 }
             }
             return content
+        }
+
+        var displayed: [UInt8] {
+            var out: [UInt8] = []
+            content.withUnsafeBytes { _ = DisplayedLine.append($0, color: false, to: &out) }
+            return out
         }
 
         var cri: [UInt8] {
@@ -82,44 +88,59 @@ struct BruteForce {
     /// The lines of a stream from `start` to `bound`.
     static func lines(_ atoms: [Atom], input: Int, from start: Cursor = .start, to bound: UInt64 = .max) -> [Line] {
         var lines: [Line] = []
-        var line: Line?
+        var bytes: [Received] = []
         var maximum = Timestamp.distantPast
-        func finish() {
-            if let line {
-                lines.append(line)
-            }
-            line = nil
-        }
         for atom in atoms {
-            let (offset, time, bytes): (UInt64, Timestamp, [UInt8])
             switch atom {
             case .cut:
-                finish()
-                continue
+                lines += cut(bytes, input: input)
+                bytes = []
             case .marker(let time):
                 maximum = max(maximum, time)
-                continue
-            case .bytes(let first, let received, let some): (offset, time, bytes) = (first, received, some)
-            }
-            maximum = max(maximum, time)
-            for (place, byte) in bytes.enumerated() {
-                let position = offset + UInt64(place)
-                if position < start.offset || position >= bound {
-                    continue
-                }
-                if let begun = line, begun.bytes.count == 64 << 10, byte != 0x0a {
-                    finish()
-                }
-                if line == nil {
-                    line = Line(input: input, offset: position, time: time, key: maximum, bytes: [])
-                }
-                line!.bytes.append(byte)
-                if byte == 0x0a {
-                    finish()
+            case .bytes(let offset, let time, let some):
+                maximum = max(maximum, time)
+                for (place, byte) in some.enumerated() {
+                    let position = offset + UInt64(place)
+                    if position >= start.offset, position < bound {
+                        bytes.append(Received(byte: byte, offset: position, time: time, key: maximum))
+                    }
                 }
             }
         }
-        finish()
+        return lines + cut(bytes, input: input)
+    }
+
+    /// A byte, and what is known of it.
+    private struct Received {
+        var byte: UInt8
+        var offset: UInt64
+        var time: Timestamp
+        var key: Timestamp
+    }
+
+    /// The lines of adjacent bytes.
+    private static func cut(_ received: [Received], input: Int) -> [Line] {
+        var lines: [Line] = []
+        let text = received.map(\.byte)
+        var start = 0
+        text.withUnsafeBytes { text in
+            while start < text.count {
+                var cutter = GrowingLineCutter()
+                let cut = cutter.firstLine(of: UnsafeRawBufferPointer(rebasing: text[start...]), limit: 64 << 10)
+                let end = cut.map { start + $0.end } ?? text.count
+                let painted = received[start + (cut?.painted ?? cutter.painted)]
+                lines.append(
+                    Line(
+                        input: input,
+                        offset: received[start].offset,
+                        time: painted.time,
+                        key: painted.key,
+                        bytes: Array(text[start..<end])
+                    )
+                )
+                start = end
+            }
+        }
         return lines
     }
 
@@ -130,7 +151,7 @@ struct BruteForce {
             guard line.time >= selection.since ?? .distantPast, line.time <= selection.until ?? .distantFuture else {
                 return false
             }
-            let content = line.content
+            let content = line.displayed
             if let severity = selection.severity {
                 let own = content.withUnsafeBytes { Severity(consoleLine: $0) } ?? .informational
                 guard own <= severity else {

@@ -39,7 +39,7 @@ struct FormatTests {
         let sample = try SampleStore()
         try sample.add("web 1")
         try sample.append("hello\r\n")
-        try sample.append("<3>disk \u{1b}[2Jfailed\n", after: 1_500_000)
+        try sample.append("<3>disk \u{1b}[1mfailed\u{2}\n", after: 1_500_000)
         try sample.append([0x63, 0xff, 0x0a], after: 1)
         try sample.append("login: ")
         return sample
@@ -47,7 +47,7 @@ struct FormatTests {
 
     @Test("text is the line, made safe")
     func text() throws {
-        #expect(try answer(sample(), .text) == "hello\n<3>disk \\x1b[2Jfailed\nc\\xff\nlogin: \n")
+        #expect(try answer(sample(), .text) == "hello\n<3>disk failed\\x02\nc\\xff\nlogin: \n")
     }
 
     @Test("text with times and names has both before every line")
@@ -59,7 +59,7 @@ struct FormatTests {
         #expect(
             text == """
                 2025-11-20T17:00:05.000000Z [web 1/console0] hello
-                2025-11-20T17:00:06.500000Z [web 1/console0] <3>disk \\x1b[2Jfailed
+                2025-11-20T17:00:06.500000Z [web 1/console0] <3>disk failed\\x02
                 2025-11-20T17:00:06.500001Z [web 1/console0] c\\xff
                 2025-11-20T17:00:06.500001Z [web 1/console0] login:\u{20}
 
@@ -79,9 +79,9 @@ struct FormatTests {
         #expect(
             text == #"""
                 {"time":"2025-11-20T17:00:05.000000Z","vm":"web 1","stream":"console0","offset":"0.0","text":"hello"}
-                {"time":"2025-11-20T17:00:06.500000Z","vm":"web 1","stream":"console0","offset":"7.0","severity":"err","text":"<3>disk \u001b[2Jfailed"}
-                {"time":"2025-11-20T17:00:06.500001Z","vm":"web 1","stream":"console0","offset":"26.0","text":"c�","bytes_b64":"Y/8="}
-                {"time":"2025-11-20T17:00:06.500001Z","vm":"web 1","stream":"console0","offset":"29.0","text":"login: ","partial":true}
+                {"time":"2025-11-20T17:00:06.500000Z","vm":"web 1","stream":"console0","offset":"7.0","severity":"err","text":"<3>disk failed\\x02","bytes_b64":"PDM+ZGlzayAbWzFtZmFpbGVkAg=="}
+                {"time":"2025-11-20T17:00:06.500001Z","vm":"web 1","stream":"console0","offset":"27.0","text":"c�","bytes_b64":"Y/8="}
+                {"time":"2025-11-20T17:00:06.500001Z","vm":"web 1","stream":"console0","offset":"30.0","text":"login: ","partial":true}
 
                 """#
         )
@@ -95,9 +95,9 @@ struct FormatTests {
         #expect(
             try answer(sample(), .logfmt) == #"""
                 time=2025-11-20T17:00:05.000000Z vm="web 1" stream=console0 offset=0.0 msg=hello
-                time=2025-11-20T17:00:06.500000Z vm="web 1" stream=console0 offset=7.0 level=err msg="<3>disk \u001b[2Jfailed"
-                time=2025-11-20T17:00:06.500001Z vm="web 1" stream=console0 offset=26.0 msg="c�" bytes_b64=Y/8=
-                time=2025-11-20T17:00:06.500001Z vm="web 1" stream=console0 offset=29.0 msg="login: " partial=true
+                time=2025-11-20T17:00:06.500000Z vm="web 1" stream=console0 offset=7.0 level=err msg="<3>disk failed\\x02" bytes_b64=PDM+ZGlzayAbWzFtZmFpbGVkAg==
+                time=2025-11-20T17:00:06.500001Z vm="web 1" stream=console0 offset=27.0 msg="c�" bytes_b64=Y/8=
+                time=2025-11-20T17:00:06.500001Z vm="web 1" stream=console0 offset=30.0 msg="login: " partial=true
 
                 """#
         )
@@ -125,7 +125,7 @@ struct FormatTests {
         #expect(entries[0].contains("\n_HOSTNAME=web 1\nSYSLOG_IDENTIFIER=console0\n"))
         #expect(entries[0].hasSuffix("\nGUESTLOG_OFFSET=0.0\nMESSAGE=hello"))
         #expect(entries[1].contains("\nPRIORITY=3\n"))
-        #expect(text.contains("MESSAGE\n\u{12}\0\0\0\0\0\0\0<3>disk \u{1b}[2Jfailed\n\n"))
+        #expect(text.contains("MESSAGE\n\u{13}\0\0\0\0\0\0\0<3>disk \u{1b}[1mfailed\u{2}\n\n"))
     }
 
     @Test("events between lines are on lines of their own")
@@ -200,11 +200,11 @@ struct FormatTests {
         try sample.append([UInt8](repeating: 0x79, count: 200_000))
         try sample.append("\rforged: \u{85}\u{2028}x\u{b}y\n")
         let plain = try answer(sample, .text)
-        #expect(plain.split(separator: "\n").count == 1, "without a head pieces are joined again")
+        #expect(plain.split(separator: "\n").count == 2, "without a head pieces are joined again")
         for format in [OutputFormat.text, .short] {
             let text = try answer(sample, format) { rendering, _ in rendering.timestamps = true }
             let head = format == .short ? "Nov 20 17:00:05 a\\x1b]0;x\\x07 console0: " : "2025-11-20T17:00:05.000000Z "
-            #expect(text.split(separator: "\n").count == 4)
+            #expect(text.split(separator: "\n").count == 5)
             #expect(text.split(separator: "\n").allSatisfy { $0.hasPrefix(head) })
         }
     }

@@ -228,8 +228,8 @@ struct MarkerGuardTests {
         var generator = SeededGenerator(seed: seed)
         for _ in 0..<2000 {
             let bytes = Self.hostile(&generator).filter { $0 != Lines.feed && $0 != 0x0d }
-            let plain = String(decoding: TerminalEscaper.escape(bytes, style: .display(color: false)), as: UTF8.self)
-            let text = DisplayedLine.text(of: bytes)
+            let plain = String(decoding: TerminalEscaper.escape(bytes, style: .line(color: false)), as: UTF8.self)
+            let text = TerminalText.text(of: bytes)
             #expect(Self.unescaped(text) == Self.unescaped(plain), "seed \(seed)")
         }
     }
@@ -259,7 +259,7 @@ struct MarkerGuardTests {
             now: sample.now
         )
         while try query.next() != nil {}
-        #expect(query.flushPartial() == Array("login: ".utf8))
+        #expect(query.flushPartials(silentSince: .distantFuture) == Array("login: ".utf8))
         #expect(query.finishLine() == [Lines.feed])
         #expect(query.finishLine() == [])
     }

@@ -17,6 +17,12 @@ struct RandomStore {
         "level=warn", "level=debug", "[FAILED]", "<3>", "panic", "init", "a", "bb", "systemd[1]:", "Started",
     ]
 
+    /// What makes a terminal display something else than what is stored.
+    static let controls = [
+        "\r10%", "\u{1b}[31mred\u{1b}[0m", "[    1.234567]", "<3>[   12.345678]", "\u{1b}[5;1Hrow", "\u{1b}[6;3Hcell",
+        "\u{1b}c", "\u{8}\u{8}", "\u{1b}]0;title\u{7}", "\u{1b}[K", "err\u{1b}[1mor:",
+    ]
+
     /// A store made from `seed`: up to three streams, of `steps` steps together.
     init(seed: UInt64, steps: Int) throws {
         generator = SeededGenerator(seed: seed)
@@ -74,7 +80,8 @@ struct RandomStore {
         var text: [UInt8] = []
         for _ in 0..<Int.random(in: 1...8, using: &generator) {
             for _ in 0..<Int.random(in: 0...6, using: &generator) {
-                text += Array(Self.words.randomElement(using: &generator)!.utf8) + [0x20]
+                let words = Int.random(in: 0..<16, using: &generator) == 0 ? Self.controls : Self.words
+                text += Array(words.randomElement(using: &generator)!.utf8) + [0x20]
             }
             if Int.random(in: 0..<20, using: &generator) == 0 {
                 text.append(UInt8.random(in: 0...255, using: &generator))

@@ -85,7 +85,7 @@ struct NovaConsoleOutput: Sendable {
             return []
         }
         var rendering = Rendering(format: format)
-        rendering.boots = false
+        rendering.markers = false
         rendering.utc = true
         let query = try LogQuery(store: store, vms: [vm], selection: selection, rendering: rendering, now: now)
         // Lines may be long: no more of them is held than is requested.

@@ -12,7 +12,7 @@ public struct LogParameters: Sendable {
     static let names: Set = [
         "vm", "all", "previous-instance", "stream", "since", "until", "tail", "head", "boot", "severity", "field",
         "grep",
-        "ignore-case", "limit-bytes", "cursor", "follow", "format", "timestamps", "prefix", "color", "utc",
+        "ignore-case", "limit-bytes", "cursor", "follow", "format", "timestamps", "prefix", "color", "utc", "markers",
         "resumable",
     ]
 
@@ -54,6 +54,7 @@ public struct LogParameters: Sendable {
         request.rendering.prefix = target["prefix"].map { _ in target.flag("prefix") }
         request.rendering.color = target.flag("color")
         request.rendering.utc = target.flag("utc")
+        request.rendering.markers = target["markers"].map { _ in target.flag("markers") } ?? true
         isResumable = target.flag("resumable")
     }
 
@@ -92,6 +93,7 @@ public struct LogParameters: Sendable {
         flag("prefix", rendering.prefix)
         flag("color", rendering.color ? true : nil)
         flag("utc", rendering.utc ? true : nil)
+        flag("markers", rendering.markers ? nil : false)
         return parameters
     }
 

@@ -86,14 +86,14 @@ extension OutputFormat {
         case .json: "application/x-ndjson"
         case .export: "application/vnd.fdo.journal"
         case .raw: "application/octet-stream"
-        case .text, .short, .logfmt, .cri: "text/plain; charset=utf-8"
+        case .text, .short, .escaped, .logfmt, .cri: "text/plain; charset=utf-8"
         }
     }
 
     /// The text that ends a response that failed; empty in formats without comments.
     func words(for error: any Error) -> String {
         switch self {
-        case .text, .short: "-- the response ends here: \(APIError(of: error)) --\n"
+        case .text, .short, .escaped: "-- the response ends here: \(APIError(of: error)) --\n"
         case .json: String(decoding: APIError(of: error).json.bytes, as: UTF8.self) + "\n"
         case .logfmt, .cri, .export, .raw: ""
         }

@@ -10,10 +10,12 @@ import TextFormats
 /// With a time or a prefix, everything a guest wrote begins after one; without, pieces of one line are joined again.
 struct HumanFormat: EntryWriter {
     private let isShort: Bool
+    private let isEscaped: Bool
     private let timestamps: Bool
     /// Whether VM and stream stand before each line of `text`.
     var prefix: Bool
     private let color: Bool
+    private let showsMarkers: Bool
     private var clock: StampWriter
     private var eventClock: StampWriter
     private var escaper: TerminalEscaper
@@ -23,9 +25,11 @@ struct HumanFormat: EntryWriter {
 
     init(_ rendering: Rendering, prefix: Bool) {
         isShort = rendering.format == .short
+        isEscaped = rendering.format == .escaped
         timestamps = rendering.timestamps
         self.prefix = prefix
         color = rendering.color
+        showsMarkers = rendering.markers
         clock = StampWriter(rendering.utc ? .utc : LocalTimeWriter())
         eventClock = clock
         escaper = TerminalEscaper(style: .line(color: rendering.color))
@@ -50,12 +54,16 @@ struct HumanFormat: EntryWriter {
         to out: inout [UInt8]
     ) {
         let isContinuation = open.map {
-            $0.input == input && $0.end == line.start.offset && ($0.isShownEarly || !hasHead)
+            $0.input == input && $0.end == line.start.offset && ($0.isShownEarly ? !line.repaints : !hasHead)
         }
         if isContinuation != true {
             finish(to: &out)
             appendHead(line.time, label, to: &out)
             markerGuard.beginLine()
+        }
+        if isEscaped {
+            appendEscaped(line, isWholeLine: isContinuation != true, to: &out)
+            return
         }
         let decoded = DecodedLine(line)
         let style = color ? Self.style(decoded.severity) : nil
@@ -64,11 +72,11 @@ struct HumanFormat: EntryWriter {
             out.append(contentsOf: style)
         }
         let text = out.count
-        decoded.withShownText { escaper.escape($0, into: &out) }
-        if line.isWhole {
+        decoded.withShownText(color: color) { escaper.escape($0, into: &out) }
+        if line.endsRow {
             escaper.finish(into: &out)
         }
-        markerGuard.check(&out, from: text, isWholeLine: line.isWhole && isContinuation != true)
+        markerGuard.check(&out, from: text, isWholeLine: line.endsRow && isContinuation != true)
         if let style {
             // The guest's own colours take precedence.
             if out[text...].contains(0x1b) {
@@ -77,12 +85,37 @@ struct HumanFormat: EntryWriter {
                 out.append(contentsOf: Self.reset)
             }
         }
-        if line.isWhole {
+        if line.endsRow {
+            appendOverwritten(decoded.overwritten, to: &out)
             out.append(Lines.feed)
             open = nil
         } else {
             open = (input, line.end, isShownEarly)
         }
+    }
+
+    /// Appends the stored bytes, of which the escapes can be reversed: a backslash at the end stands for a line that goes
+    /// on without LF.
+    private mutating func appendEscaped(_ line: Line, isWholeLine: Bool, to out: inout [UInt8]) {
+        let start = out.count
+        let bytes = line.isWhole ? UnsafeRawBufferPointer(rebasing: line.bytes.dropLast()) : line.bytes
+        out.append(contentsOf: TerminalEscaper.escape(bytes, style: .exact))
+        markerGuard.check(&out, from: start, isWholeLine: isWholeLine)
+        if !line.isWhole {
+            out.append(UInt8(ascii: "\\"))
+        }
+        out.append(Lines.feed)
+        open = nil
+    }
+
+    /// States that the line was painted over: what it said before is in the stored bytes.
+    private func appendOverwritten(_ count: Int, to out: inout [UInt8]) {
+        guard showsMarkers, count > 0 else {
+            return
+        }
+        out.append(contentsOf: color ? Self.event : [])
+        out.append(contentsOf: " [\(Self.grouped(UInt64(count))) overwritten]".utf8)
+        out.append(contentsOf: color ? Self.reset : [])
     }
 
     mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {

@@ -5,8 +5,9 @@ import LogStore
 import TextFormats
 
 /// One JSON object per line, members always in this order: `time`, `vm`, `stream`, `offset`; then for a line `severity`
-/// if it has one, `text`, `bytes_b64` when it is not UTF-8, `partial` when its end is missing, `recovered`, and `fields`
-/// with a record's fields as they are stored; for an event `event` and its details.
+/// if it has one, `text` as displayed, `bytes_b64` with the stored bytes when they are not that, `overwritten` when visible
+/// characters were painted over, `partial` when its end is missing, `recovered`, and `fields` with a record's fields as they
+/// are stored; for an event `event` and its details.
 struct JSONFormat: EntryWriter {
     private var clock = StampWriter(.utc)
 
@@ -19,14 +20,16 @@ struct JSONFormat: EntryWriter {
             out.append(UInt8(ascii: "\""))
         }
         out.append(contentsOf: Self.text)
-        decoded.withText { text in
-            if JSONText.append(text, to: &out) {
-                out.append(contentsOf: #","bytes_b64":""#.utf8)
-                Base64.append(text, to: &out)
-                out.append(UInt8(ascii: "\""))
-            }
+        let isText = !decoded.withText { JSONText.append($0, to: &out) }
+        if !isText || !decoded.isPlain {
+            out.append(contentsOf: #","bytes_b64":""#.utf8)
+            decoded.withStoredText { Base64.append($0, to: &out) }
+            out.append(UInt8(ascii: "\""))
         }
-        if !line.isWhole {
+        if decoded.overwritten > 0 {
+            out.append(contentsOf: #","overwritten":\(decoded.overwritten)"#.utf8)
+        }
+        if !line.isWhole, !line.endsRow {
             out.append(contentsOf: #","partial":true"#.utf8)
         }
         if line.isRecovered {

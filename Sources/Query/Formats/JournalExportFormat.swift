@@ -20,7 +20,7 @@ struct JournalExportFormat: EntryWriter {
         if !line.isWhole {
             Self.append("GUESTLOG_PARTIAL", "1", to: &out)
         }
-        decoded.withText { Self.append("MESSAGE", $0, to: &out) }
+        decoded.withStoredText { Self.append("MESSAGE", $0, to: &out) }
         for field in decoded.record?.otherFields.map(\.self) ?? [] {
             if let name = Self.fieldName(field.name) {
                 for value in field.values {

@@ -5,7 +5,7 @@ import LogStore
 import TextFormats
 
 /// `key=value` pairs, always in this order: `time`, `vm`, `stream`, `offset`, `level` if the line has one, `msg`,
-/// `bytes_b64` when it is not UTF-8, `partial`; then a record's other fields. Values are quoted where necessary, with JSON's escapes.
+/// `bytes_b64`, `overwritten`, `partial` as in JSON; then a record's other fields. Values are quoted where necessary, with JSON's escapes.
 struct LogfmtFormat: EntryWriter {
     private var clock = StampWriter(.utc)
 
@@ -17,13 +17,15 @@ struct LogfmtFormat: EntryWriter {
             out.append(contentsOf: severity.name.utf8)
         }
         out.append(contentsOf: " msg=".utf8)
-        decoded.withText { text in
-            if Self.append(value: text, to: &out) {
-                out.append(contentsOf: " bytes_b64=".utf8)
-                Base64.append(text, to: &out)
-            }
+        let isText = !decoded.withText { Self.append(value: $0, to: &out) }
+        if !isText || !decoded.isPlain {
+            out.append(contentsOf: " bytes_b64=".utf8)
+            decoded.withStoredText { Base64.append($0, to: &out) }
         }
-        if !line.isWhole {
+        if decoded.overwritten > 0 {
+            out.append(contentsOf: " overwritten=\(decoded.overwritten)".utf8)
+        }
+        if !line.isWhole, !line.endsRow {
             out.append(contentsOf: " partial=true".utf8)
         }
         if let record = decoded.record, record.message != nil {

@@ -10,9 +10,9 @@ struct RenderedOutput {
     let showsBoots: Bool
 
     init(_ rendering: Rendering, prefix: Bool) {
-        showsBoots = rendering.boots && ![.raw, .cri, .export].contains(rendering.format)
+        showsBoots = rendering.format.isHuman ? rendering.markers : !rendering.format.isVerbatim
         switch rendering.format {
-        case .text, .short: human = HumanFormat(rendering, prefix: prefix)
+        case .text, .short, .escaped: human = HumanFormat(rendering, prefix: prefix)
         case .json: machine = JSONFormat()
         case .logfmt: machine = LogfmtFormat()
         case .cri: machine = CRIFormat()

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A control sequence that begins with ESC (ECMA-48, section 5.4; the private ones as in xterm's "ctlseqs"), and what it
+/// does to the row of text that the cursor is in.
+///
+/// A sequence that is not well-formed is text: nothing that a guest has printed is swallowed because of a lone ESC.
+struct ControlSequence: Equatable {
+    enum Effect: Equatable {
+        /// Nothing is painted and the cursor does not move: titles, modes, queries and their answers, hyperlinks.
+        case none
+        /// Colours and other renditions (SGR).
+        case style
+        /// The letters after it are the DEC line drawing characters, or are letters again.
+        case lineDrawing(Bool)
+        /// The cursor moves within its row.
+        case column(Column)
+        /// Characters of the row are erased, deleted or inserted.
+        case edit(Edit)
+        /// The cursor moves to a row and a column, both counted from 1; nil is the present one.
+        case position(row: Int, column: Int?)
+        /// The cursor moves to another row, or what was painted is gone: the screen is cleared, reset, scrolled.
+        case leavesRow
+        case saveCursor, restoreCursor
+    }
+
+    enum Column: Equatable {
+        case absolute(Int), forward(Int), back(Int), tabsForward(Int), tabsBack(Int)
+    }
+
+    enum Edit: Equatable {
+        case eraseToEnd, eraseToStart, eraseAll, erase(Int), delete(Int), insert(Int), repeatLast(Int)
+    }
+
+    /// Index of the first byte after it.
+    var end: Int
+    var effect: Effect
+
+    enum Result: Equatable {
+        case sequence(ControlSequence)
+        /// The bytes end inside it.
+        case incomplete
+        /// The byte after ESC begins none, or it is not well-formed or too long.
+        case malformed
+    }
+
+    /// The most bytes of a CSI sequence, and of a string such as a title. systemd's contexts (OSC 3008) have some 300.
+    private static let longestSequence = 64
+    private static let longestString = 4096
+
+    /// The sequence whose ESC is at `start`.
+    static func parse(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Result {
+        guard start + 1 < bytes.count else {
+            return .incomplete
+        }
+        let second = bytes[start + 1]
+        switch second {
+        case UInt8(ascii: "["):
+            return parseControl(bytes, at: start)
+        case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "X"), UInt8(ascii: "^"), UInt8(ascii: "_"):
+            return parseString(bytes, at: start)
+        case 0x20...0x2f:
+            return parseDesignation(bytes, at: start)
+        case 0x30...0x7e:
+            return .sequence(ControlSequence(end: start + 2, effect: effect(ofEscape: second)))
+        default:
+            return .malformed
+        }
+    }
+
+    // MARK: - Kinds of sequences
+
+    private static func effect(ofEscape byte: UInt8) -> Effect {
+        switch byte {
+        case UInt8(ascii: "7"): .saveCursor
+        case UInt8(ascii: "8"): .restoreCursor
+        // Index, next line, reverse index; a reset of the terminal.
+        case UInt8(ascii: "D"), UInt8(ascii: "E"), UInt8(ascii: "M"), UInt8(ascii: "c"): .leavesRow
+        default: .none
+        }
+    }
+
+    /// A character set: intermediate bytes and one final byte. `ESC ( 0` selects line drawing.
+    private static func parseDesignation(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Result {
+        var at = start + 1
+        while at < bytes.count, (0x20...0x2f).contains(bytes[at]) {
+            at += 1
+            if at - start > longestSequence {
+                return .malformed
+            }
+        }
+        guard at < bytes.count else {
+            return .incomplete
+        }
+        guard (0x30...0x7e).contains(bytes[at]) else {
+            return .malformed
+        }
+        let isG0 = at == start + 2 && bytes[start + 1] == UInt8(ascii: "(")
+        return .sequence(
+            ControlSequence(end: at + 1, effect: isG0 ? .lineDrawing(bytes[at] == UInt8(ascii: "0")) : .none)
+        )
+    }
+
+    /// A string that ends with BEL or ST (`ESC \`).
+    private static func parseString(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Result {
+        var at = start + 2
+        while at < bytes.count {
+            switch bytes[at] {
+            case 0x07:
+                return .sequence(ControlSequence(end: at + 1, effect: .none))
+            case Byte.escape:
+                guard at + 1 < bytes.count else {
+                    return .incomplete
+                }
+                return bytes[at + 1] == Byte.backslash
+                    ? .sequence(ControlSequence(end: at + 2, effect: .none)) : .malformed
+            case 0..<0x20 where bytes[at] != Byte.tab:
+                return .malformed
+            default:
+                at += 1
+            }
+            if at - start > longestString {
+                return .malformed
+            }
+        }
+        return .incomplete
+    }
+
+    /// CSI: parameters, intermediates, one final byte.
+    private static func parseControl(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Result {
+        var at = start + 2
+        let first = at
+        while at < bytes.count, (0x30...0x3f).contains(bytes[at]) {
+            at += 1
+        }
+        let parameters = UnsafeRawBufferPointer(rebasing: bytes[first..<at])
+        let intermediates = at
+        while at < bytes.count, (0x20...0x2f).contains(bytes[at]) {
+            at += 1
+        }
+        if at - start > longestSequence {
+            return .malformed
+        }
+        guard at < bytes.count else {
+            return .incomplete
+        }
+        guard (0x40...0x7e).contains(bytes[at]) else {
+            return .malformed
+        }
+        let effect: Effect =
+            at == intermediates
+            ? Self.effect(ofControl: bytes[at], Parameters(parameters)) : .none
+        return .sequence(ControlSequence(end: at + 1, effect: effect))
+    }
+
+    private static func effect(ofControl final: UInt8, _ parameters: Parameters) -> Effect {
+        guard !parameters.isPrivate else {
+            // The alternate screen, and the return from it.
+            let isScreen = final == UInt8(ascii: "h") || final == UInt8(ascii: "l")
+            return isScreen && [47, 1047, 1049].contains(parameters[0] ?? 0) ? .leavesRow : .none
+        }
+        let count = max(1, parameters[0] ?? 1)
+        switch final {
+        case UInt8(ascii: "m"): return .style
+        case UInt8(ascii: "C"), UInt8(ascii: "a"): return .column(.forward(count))
+        case UInt8(ascii: "D"): return .column(.back(count))
+        case UInt8(ascii: "G"), UInt8(ascii: "`"): return .column(.absolute(count))
+        case UInt8(ascii: "I"): return .column(.tabsForward(count))
+        case UInt8(ascii: "Z"): return .column(.tabsBack(count))
+        case UInt8(ascii: "H"), UInt8(ascii: "f"):
+            return .position(row: count, column: max(1, parameters[1] ?? 1))
+        case UInt8(ascii: "d"): return .position(row: count, column: nil)
+        // Up, down, next and previous line; scrolling; inserted and deleted rows; the scroll region.
+        case UInt8(ascii: "A"), UInt8(ascii: "B"), UInt8(ascii: "E"), UInt8(ascii: "F"), UInt8(ascii: "e"),
+            UInt8(ascii: "S"), UInt8(ascii: "T"), UInt8(ascii: "L"), UInt8(ascii: "M"), UInt8(ascii: "r"):
+            return .leavesRow
+        case UInt8(ascii: "K"), UInt8(ascii: "J"):
+            return effect(ofErase: final, parameters[0] ?? 0)
+        case UInt8(ascii: "X"): return .edit(.erase(count))
+        case UInt8(ascii: "P"): return .edit(.delete(count))
+        case UInt8(ascii: "@"): return .edit(.insert(count))
+        case UInt8(ascii: "b"): return .edit(.repeatLast(count))
+        case UInt8(ascii: "s"): return .saveCursor
+        case UInt8(ascii: "u"): return .restoreCursor
+        default: return .none
+        }
+    }
+
+    /// EL, and ED, of which only what it does to the row of the cursor matters unless it clears the whole screen.
+    private static func effect(ofErase final: UInt8, _ parameter: Int) -> Effect {
+        switch parameter {
+        case 0: .edit(.eraseToEnd)
+        case 1: .edit(.eraseToStart)
+        case 2, 3: final == UInt8(ascii: "K") ? .edit(.eraseAll) : .leavesRow
+        default: .none
+        }
+    }
+
+    /// The numbers of a CSI sequence.
+    private struct Parameters {
+        private let bytes: UnsafeRawBufferPointer
+
+        init(_ bytes: UnsafeRawBufferPointer) {
+            self.bytes = bytes
+        }
+
+        /// Whether a private marker, `<`, `=`, `>` or `?`, precedes them.
+        var isPrivate: Bool { bytes.first.map { (0x3c...0x3f).contains($0) } ?? false }
+
+        /// The number at `index`, at most 9999; nil when it is omitted.
+        subscript(index: Int) -> Int? {
+            var place = isPrivate ? 1 : 0
+            for _ in 0..<index {
+                guard let separator = bytes[place...].firstIndex(of: UInt8(ascii: ";")) else {
+                    return nil
+                }
+                place = separator + 1
+            }
+            var value: Int?
+            while place < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[place]) {
+                value = min(9999, (value ?? 0) * 10 + Int(bytes[place] - UInt8(ascii: "0")))
+                place += 1
+            }
+            return value
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+
+/// A console's line as a person in front of the terminal reads it.
+///
+/// Colours become style or are dropped; what paints nothing is dropped (titles, modes, queries, hyperlinks, BEL, NUL);
+/// CR, BS, erasures and cursor motions within the row are applied. Other control characters, and an ESC that begins no
+/// sequence, are spelled as `\xNN`. The result has no control characters but TAB, and SGR sequences where colour is
+/// wanted; the bytes of characters beyond ASCII, and bytes that are not UTF-8, are kept.
+public enum DisplayedLine {
+    /// SGR 0.
+    static let reset = Array("\u{1b}[0m".utf8)
+
+    /// Whether a terminal shows `bytes`, a line without its end, as they are.
+    public static func isPlain(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        PlainLines.firstControl(in: bytes, from: 0) == bytes.count && !bytes.contains(Byte.feed)
+    }
+
+    /// Appends the line with the bytes `content`, of which the line's end is no part.
+    ///
+    /// Returns the number of visible characters that were painted over with others, or erased.
+    @discardableResult
+    public static func append(_ content: UnsafeRawBufferPointer, color: Bool, to out: inout [UInt8]) -> Int {
+        let start = out.count
+        if copy(content, color: color, to: &out) {
+            return 0
+        }
+        out.removeSubrange(start...)
+        var painter = RowPainter(color: color)
+        painter.paint(content)
+        painter.append(to: &out)
+        return painter.overwritten
+    }
+
+    /// Whether `sequence` is SGR with digits, `;` and `:` only, and few enough.
+    static func isColor(_ sequence: UnsafeRawBufferPointer) -> Bool {
+        sequence.count <= 3 + TerminalEscaper.maximumParameters
+            && sequence.dropFirst(2).dropLast().allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: ";")).contains($0) }
+    }
+
+    /// Appends a line in which the cursor only moves forward; false when that is not so, and the row has to be painted.
+    private static func copy(_ bytes: UnsafeRawBufferPointer, color: Bool, to out: inout [UInt8]) -> Bool {
+        var isAtStart = true
+        var at = 0
+        while at < bytes.count {
+            let end = PlainText.end(in: bytes, from: at)
+            if end > at {
+                out.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[at..<end]))
+                at = end
+                isAtStart = false
+                continue
+            }
+            let byte = bytes[at]
+            switch byte {
+            case Byte.escape:
+                guard case .sequence(let sequence) = ControlSequence.parse(bytes, at: at) else {
+                    Spelling.append(byte: byte, to: &out)
+                    isAtStart = false
+                    break
+                }
+                let text = UnsafeRawBufferPointer(rebasing: bytes[at..<sequence.end])
+                guard copies(sequence.effect, isAtStart: isAtStart) else {
+                    return false
+                }
+                if color, sequence.effect == .style, isColor(text) {
+                    out.append(contentsOf: text)
+                }
+                at = sequence.end
+                continue
+            case Byte.carriageReturn:
+                guard isAtStart || bytes[at...].allSatisfy({ $0 == Byte.carriageReturn }) else {
+                    return false
+                }
+            case Byte.backspace:
+                guard isAtStart else {
+                    return false
+                }
+            case Byte.verticalTab, Byte.formFeed, Byte.delete:
+                break
+            case 0..<0x20 where byte != Byte.tab:
+                if !Byte.isIgnored(byte) {
+                    Spelling.append(byte: byte, to: &out)
+                    isAtStart = false
+                }
+            default:
+                out.append(byte)
+                isAtStart = false
+            }
+            at += 1
+        }
+        return true
+    }
+
+    /// Whether the sequence leaves what was copied as it is, and the cursor behind it.
+    private static func copies(_ effect: ControlSequence.Effect, isAtStart: Bool) -> Bool {
+        switch effect {
+        case .none, .style, .edit(.eraseToEnd): true
+        case .lineDrawing(let isOn): !isOn
+        case .leavesRow: true
+        case .position(_, let column): isAtStart && column ?? 1 == 1
+        case .column(.absolute(1)): isAtStart
+        case .edit(.eraseAll), .edit(.eraseToStart): isAtStart
+        case .column, .edit, .saveCursor, .restoreCursor: false
+        }
+    }
+}

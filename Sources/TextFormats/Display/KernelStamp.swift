@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The kernel's time stamp (`print_time` in kernel/printk/printk.c): `[`, seconds in at least five columns, `.`, six
+/// digits, `]`, then a space or `[`, which begins the caller that CONFIG_PRINTK_CALLER adds.
+enum KernelStamp {
+    enum Match: Equatable {
+        /// A stamp, and the place after its bracket.
+        case stamp(end: Int)
+        case none
+        /// The bytes end before it is certain.
+        case incomplete
+    }
+
+    /// Whether a stamp, or `<N>` and a stamp, begins at `start`.
+    static func match(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Match {
+        var at = start
+        if bytes[at] == UInt8(ascii: "<") {
+            let digits = digits(bytes, from: at + 1, most: 3)
+            guard digits > 0 || at + 1 >= bytes.count else {
+                return .none
+            }
+            at += 1 + digits
+            guard at < bytes.count else {
+                return .incomplete
+            }
+            guard bytes[at] == UInt8(ascii: ">") else {
+                return .none
+            }
+            at += 1
+        }
+        guard at < bytes.count else {
+            return .incomplete
+        }
+        guard bytes[at] == UInt8(ascii: "[") else {
+            return .none
+        }
+        return matchBracket(bytes, at: at)
+    }
+
+    private static func matchBracket(_ bytes: UnsafeRawBufferPointer, at bracket: Int) -> Match {
+        var at = bracket + 1
+        while at < bytes.count, at - bracket <= 5, bytes[at] == UInt8(ascii: " ") {
+            at += 1
+        }
+        at += digits(bytes, from: at, most: 10)
+        guard at < bytes.count else {
+            return .incomplete
+        }
+        guard at - bracket - 1 >= 5, bytes[at] == UInt8(ascii: "."), at > bracket + 1,
+            bytes[at - 1] != UInt8(ascii: " ")
+        else {
+            return .none
+        }
+        let fraction = digits(bytes, from: at + 1, most: 6)
+        at += 1 + fraction
+        guard at < bytes.count else {
+            return .incomplete
+        }
+        guard fraction == 6, bytes[at] == UInt8(ascii: "]") else {
+            return .none
+        }
+        guard at + 1 < bytes.count else {
+            return .incomplete
+        }
+        return bytes[at + 1] == UInt8(ascii: " ") || bytes[at + 1] == UInt8(ascii: "[") ? .stamp(end: at + 1) : .none
+    }
+
+    private static func digits(_ bytes: UnsafeRawBufferPointer, from start: Int, most: Int) -> Int {
+        var at = start
+        while at < bytes.count, at - start < most, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[at]) {
+            at += 1
+        }
+        return at - start
+    }
+}

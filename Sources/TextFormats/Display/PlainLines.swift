@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Tells which lines of a text a terminal shows as they are stored: nearly all of them.
+///
+/// Remembers the next place that needs a closer look, so that a text is searched once, however many lines it has.
+struct PlainLines {
+    /// No control byte is in the text between the last asked place and this one.
+    private var control = 0
+    /// No kernel time stamp either.
+    private var stamp = 0
+
+    /// Whether `range` of `text` has no control byte, but for TAB and the CR and LF of a line's end, and no kernel time
+    /// stamp after its first byte. The ranges must be asked for in order.
+    mutating func isPlain(_ range: Range<Int>, in text: UnsafeRawBufferPointer) -> Bool {
+        nextControl(in: text, from: range.lowerBound) >= range.upperBound
+            && nextStamp(in: text, after: range.lowerBound) >= range.upperBound
+    }
+
+    /// The first control byte at or after `start`; the end of the text when there is none.
+    mutating func nextControl(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
+        if control < start || control == 0 {
+            control = Self.firstControl(in: text, from: start)
+        }
+        return control
+    }
+
+    private mutating func nextStamp(in text: UnsafeRawBufferPointer, after start: Int) -> Int {
+        while stamp <= start {
+            stamp = Self.firstStamp(in: text, from: start + 1)
+        }
+        return stamp
+    }
+
+    private static func firstStamp(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
+        guard let base = text.baseAddress else {
+            return .max
+        }
+        var at = start
+        while at < text.count, let hit = memchr(base + at, Int32(UInt8(ascii: "[")), text.count - at) {
+            let place = UnsafeRawPointer(hit) - base
+            if KernelStamp.match(text, at: place) != .none {
+                return place
+            }
+            at = place + 1
+        }
+        return .max
+    }
+
+    /// Thirty-two bytes at a time.
+    static func firstControl(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var at = start
+        while at + 33 <= text.count {
+            let bytes = text.loadUnaligned(fromByteOffset: at, as: SIMD32<UInt8>.self)
+            let following = text.loadUnaligned(fromByteOffset: at + 1, as: SIMD32<UInt8>.self)
+            let isLow = bytes .< SIMD32(repeating: 0x20)
+            let isTab = bytes .== SIMD32(repeating: Byte.tab)
+            let isFeed = bytes .== SIMD32(repeating: Byte.feed)
+            let isReturn =
+                (bytes .== SIMD32(repeating: Byte.carriageReturn)) .& (following .== SIMD32(repeating: Byte.feed))
+            let isDelete = bytes .== SIMD32(repeating: 0x7f)
+            let stops = (isLow .& .!(isTab .| isFeed .| isReturn)) .| isDelete
+            if any(stops) {
+                break
+            }
+            at += 32
+        }
+        while at < text.count, !isControl(text, at) {
+            at += 1
+        }
+        return at
+    }
+
+    private static func isControl(_ text: UnsafeRawBufferPointer, _ at: Int) -> Bool {
+        switch text[at] {
+        case Byte.tab, Byte.feed: false
+        case Byte.carriageReturn: at + 1 == text.count || text[at + 1] != Byte.feed
+        case 0..<0x20, 0x7f: true
+        default: false
+        }
+    }
+}

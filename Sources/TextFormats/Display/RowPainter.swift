@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Paints the bytes of one displayed line into the cells of a terminal's row.
+///
+/// Each character has one cell, but for combining characters, which join the one before. Only for lines in which the
+/// cursor moves: others are copied.
+struct RowPainter {
+    private struct Cell: Equatable {
+        /// Its characters: a range of `characters`. Empty is a blank that nothing has painted.
+        var text: Range<Int>
+        /// An index of `styles`.
+        var style: Int
+
+        static let empty = Cell(text: 0..<0, style: 0)
+    }
+
+    /// Columns beyond this, and beyond the last painted one, are not reached: wider than any terminal.
+    private static let widest = 512
+    /// A style is made of the SGR sequences since the last reset; longer ones begin anew with the last.
+    private static let longestStyle = 64
+
+    private let color: Bool
+    private var cells: [Cell] = []
+    private var column = 0
+    private var savedColumn: Int?
+    private var characters: [UInt8] = []
+    /// SGR sequences; the first is none.
+    private var styles: [[UInt8]] = [[]]
+    private var style = 0
+    private var drawsLines = false
+    /// Visible characters that were painted over with others, or erased.
+    private(set) var overwritten = 0
+
+    init(color: Bool) {
+        self.color = color
+    }
+
+    mutating func paint(_ bytes: UnsafeRawBufferPointer) {
+        var at = 0
+        while at < bytes.count {
+            let byte = bytes[at]
+            switch byte {
+            case Byte.escape:
+                if case .sequence(let sequence) = ControlSequence.parse(bytes, at: at) {
+                    apply(sequence.effect, UnsafeRawBufferPointer(rebasing: bytes[at..<sequence.end]))
+                    at = sequence.end
+                    continue
+                }
+                putEscape(byte)
+            case Byte.carriageReturn:
+                column = 0
+            case Byte.backspace:
+                column = max(0, column - 1)
+            case Byte.tab:
+                moveToTabStop()
+            case Byte.verticalTab, Byte.formFeed:
+                leaveRow()
+            case Byte.delete:
+                break
+            case 0..<0x20:
+                if !Byte.isIgnored(byte) {
+                    putEscape(byte)
+                }
+            default:
+                let length = UTF8Shape.characterLength(in: bytes, at: at)
+                put(UnsafeRawBufferPointer(rebasing: bytes[at..<at + length]))
+                at += length
+                continue
+            }
+            at += 1
+        }
+    }
+
+    /// Appends the row, without blanks at its end that nothing has painted.
+    func append(to out: inout [UInt8]) {
+        let count = (cells.lastIndex { $0 != .empty } ?? -1) + 1
+        var current = 0
+        for cell in cells[..<count] {
+            if color, cell.style != current {
+                if current != 0 {
+                    out.append(contentsOf: DisplayedLine.reset)
+                }
+                out.append(contentsOf: styles[cell.style])
+                current = cell.style
+            }
+            if cell.text.isEmpty {
+                out.append(UInt8(ascii: " "))
+            } else {
+                out.append(contentsOf: characters[cell.text])
+            }
+        }
+        if color, current != 0 {
+            out.append(contentsOf: DisplayedLine.reset)
+        }
+    }
+
+    // MARK: - Characters
+
+    private mutating func put(_ text: UnsafeRawBufferPointer) {
+        let start = characters.count
+        if drawsLines, text.count == 1, let line = LineDrawing.character(for: text[0]) {
+            characters.append(contentsOf: line.utf8)
+        } else {
+            characters.append(contentsOf: text)
+        }
+        if column > 0, UTF8Shape.isCombining(text), column <= cells.count {
+            let before = cells[column - 1].text
+            if before.upperBound == start, !before.isEmpty {
+                cells[column - 1].text = before.lowerBound..<characters.count
+                return
+            }
+        }
+        put(start..<characters.count)
+    }
+
+    private mutating func putEscape(_ byte: UInt8) {
+        let start = characters.count
+        Spelling.append(byte: byte, to: &characters)
+        put(start..<characters.count)
+    }
+
+    private mutating func put(_ text: Range<Int>) {
+        reach(column)
+        let before = cells[column]
+        var cell = Cell(text: text, style: style)
+        if isVisible(before), !characters[before.text].elementsEqual(characters[text]) {
+            overwritten += 1
+            if !isVisible(cell) {
+                // Erased by a blank.
+                cell = .empty
+            }
+        }
+        cells[column] = cell
+        column += 1
+    }
+
+    private func isVisible(_ cell: Cell) -> Bool {
+        !cell.text.isEmpty && characters[cell.text].contains { $0 != UInt8(ascii: " ") }
+    }
+
+    /// Makes the row long enough for the cell at `column`.
+    private mutating func reach(_ column: Int) {
+        while cells.count <= column {
+            cells.append(.empty)
+        }
+    }
+
+    // MARK: - The cursor
+
+    private mutating func move(to wanted: Int) {
+        column = min(max(0, wanted), max(Self.widest, cells.count))
+    }
+
+    private mutating func moveToTabStop() {
+        move(to: (column / 8 + 1) * 8)
+    }
+
+    /// What was painted before belongs to no line unless it is visible; then nothing visible follows.
+    private mutating func leaveRow() {
+        if !cells.contains(where: isVisible) {
+            cells.removeAll()
+        }
+    }
+
+    private mutating func apply(_ effect: ControlSequence.Effect, _ bytes: UnsafeRawBufferPointer) {
+        switch effect {
+        case .none:
+            break
+        case .style:
+            setStyle(bytes)
+        case .lineDrawing(let isOn):
+            drawsLines = isOn
+        case .column(let motion):
+            switch motion {
+            case .absolute(let column): move(to: column - 1)
+            case .forward(let count): move(to: column + count)
+            case .back(let count): move(to: column - count)
+            case .tabsForward(let count): (0..<min(count, Self.widest)).forEach { _ in moveToTabStop() }
+            case .tabsBack(let count): move(to: (column + 7) / 8 * 8 - 8 * count)
+            }
+        case .position(_, let wanted):
+            leaveRow()
+            if let wanted {
+                move(to: wanted - 1)
+            }
+        case .leavesRow:
+            leaveRow()
+        case .saveCursor:
+            savedColumn = column
+        case .restoreCursor:
+            column = savedColumn ?? column
+        case .edit(let edit):
+            apply(edit)
+        }
+    }
+
+    private mutating func apply(_ edit: ControlSequence.Edit) {
+        switch edit {
+        case .eraseToEnd: erase(column..<max(column, cells.count))
+        case .eraseToStart: erase(0..<column + 1)
+        case .eraseAll: erase(0..<cells.count)
+        case .erase(let count): erase(column..<column + count)
+        case .delete(let count):
+            let end = min(cells.count, column + count)
+            if column < end {
+                overwritten += cells[column..<end].count(where: isVisible)
+                cells.removeSubrange(column..<end)
+            }
+        case .insert(let count):
+            if column < cells.count {
+                cells.insert(contentsOf: repeatElement(.empty, count: min(count, Self.widest)), at: column)
+            }
+        case .repeatLast(let count):
+            guard column > 0, column <= cells.count, !cells[column - 1].text.isEmpty else {
+                return
+            }
+            let text = cells[column - 1].text
+            (0..<min(count, Self.widest)).forEach { _ in put(text) }
+        }
+    }
+
+    private mutating func erase(_ range: Range<Int>) {
+        let range = range.clamped(to: 0..<cells.count)
+        overwritten += cells[range].count(where: isVisible)
+        for place in range {
+            cells[place] = .empty
+        }
+    }
+
+    // MARK: - Styles
+
+    private mutating func setStyle(_ sequence: UnsafeRawBufferPointer) {
+        guard color, DisplayedLine.isColor(sequence) else {
+            return
+        }
+        let parameters = sequence.dropFirst(2).dropLast()
+        if parameters.allSatisfy({ $0 == UInt8(ascii: "0") || $0 == UInt8(ascii: ";") }) {
+            style = 0
+            return
+        }
+        let isNew = parameters.starts(with: "0;".utf8) || styles[style].count + sequence.count > Self.longestStyle
+        let wanted = (isNew ? [] : styles[style]) + sequence
+        // A guest that changes its colour at each character has few colours in the end.
+        if let known = styles.suffix(16).firstIndex(of: wanted) {
+            style = known
+        } else {
+            styles.append(wanted)
+            style = styles.count - 1
+        }
+    }
+}
+
+/// The DEC special graphics set (VT100), which replaces lower-case letters.
+enum LineDrawing {
+    private static let characters = Array("◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·".unicodeScalars)
+
+    static func character(for byte: UInt8) -> String? {
+        (0x60...0x7e).contains(byte) ? String(Character(characters[Int(byte) - 0x60])) : nil
+    }
+}
