@@ -81,7 +81,7 @@ let package = Package(
             "GuestlogService",
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
-                "VirtLogManager", "HTTPAPI", "Libvirt",
+                "VirtLogManager", "Query", "HTTPAPI", "Libvirt",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),

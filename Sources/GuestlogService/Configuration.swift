@@ -6,6 +6,7 @@ import HTTPAPI
 import Glibc
 import LogModel
 import LogStore
+public import Query
 import RotatingFile
 import SystemIO
 import VirtLogManager
@@ -28,6 +29,8 @@ public struct Configuration: Sendable {
     public var quota: Quota
     /// Limits by VM name; the first pattern that matches applies.
     public var overrides: [Override]
+    /// The character sets of consoles that do not use UTF-8.
+    public var charsets: CharsetRules
     /// The limit of all logs together, in bytes.
     public var totalQuota: Int?
     /// How long a deleted VM's log is kept, in microseconds.
@@ -66,6 +69,7 @@ public struct Configuration: Sendable {
         consoles = []
         quota = .standard
         overrides = []
+        charsets = CharsetRules()
         totalQuota = nil
         deletedAge = Retention.standardDeletedAge
         logFolders = LogManager.Options.usualFolders
@@ -86,6 +90,7 @@ public struct Configuration: Sendable {
         let top = try ConfigurationReader(file: file, text: text)
         try top.allow([
             "store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack",
+            "charsets",
         ])
         // Settings from the environment take precedence over the file.
         let named = DefaultPaths.named
@@ -109,6 +114,9 @@ public struct Configuration: Sendable {
         listener = try TCPListenerSettings(try top.section("api"))
         nova = try NovaOptions(try top.section("openstack"))
         try readLibvirt(try top.section("libvirt"))
+        for rule in try top.list("charsets") {
+            try readCharset(rule)
+        }
         for section in try top.list("consoles") {
             try readConsole(section)
         }
@@ -134,6 +142,18 @@ public struct Configuration: Sendable {
                 age: try override.duration("age") ?? quota.age
             )
             overrides.append(Override(vms: vms, quota: own))
+        }
+    }
+
+    private mutating func readCharset(_ rule: ConfigurationReader) throws(ConfigurationError) {
+        try rule.allow(["vms", "charset"])
+        guard let vms = try rule.text("vms"), let name = try rule.text("charset") else {
+            throw rule.error(at: nil, "vms, a name pattern such as win-*, and charset, such as cp437, are required")
+        }
+        do throws(QueryError) {
+            charsets.rules.append(CharsetRules.Rule(vms: vms, charset: try Charset(name)))
+        } catch {
+            throw rule.error(at: "charset", "\(error)")
         }
     }
 
@@ -255,6 +275,9 @@ public struct Configuration: Sendable {
         for override in overrides {
             let words = "\(override.quota.bytes) bytes, age \(Self.words(age: override.quota.age))"
             settings.append(("retention of \(override.vms)", words))
+        }
+        for rule in charsets.rules {
+            settings.append(("charset of \(rule.vms)", rule.charset.name))
         }
         for pattern in patterns {
             let plain = pattern.plainFile.map { StreamOptions.PlainFile(path: $0, limits: pattern.plainLimits) }

@@ -7,6 +7,7 @@ import HTTPAPI
 import Glibc
 import LogModel
 import LogStore
+import Query
 import Libvirt
 import Synchronization
 import SystemIO
@@ -117,6 +118,7 @@ public final class Daemon {
             tokens: TokenRegister(in: capture.store),
             domains: domains,
             nova: configuration.nova,
+            charsets: { [live] in live.charsets },
             version: Self.version
         )
         try hub.follow(configuration.consoles)
@@ -171,6 +173,8 @@ private final class LiveSettings: Sendable {
     func replace(with fresh: Configuration) {
         configuration.withLock { $0 = fresh }
     }
+
+    var charsets: CharsetRules { configuration.withLock { $0.charsets } }
 
     func quota(of vm: VMIdentity) -> Quota {
         configuration.withLock { $0.quota(of: vm) }

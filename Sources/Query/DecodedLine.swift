@@ -11,6 +11,7 @@ public struct DecodedLine {
     private let content: UnsafeRawBufferPointer
     /// A console's line as it is displayed; nil when that is as it is stored.
     private let displayed: [UInt8]?
+    private let decoder: CharsetDecoder?
     /// The number of visible characters of a console's line that were painted over with others, or erased.
     public let overwritten: Int
 
@@ -18,19 +19,20 @@ public struct DecodedLine {
     public init(_ line: Line) {
         content = line.content
         record = line.encoding == .json ? StructuredRecord(parsing: content) : nil
+        decoder = line.decoder
         guard line.encoding == .raw, !line.isPlain, !DisplayedLine.isPlain(content) else {
-            displayed = nil
+            displayed = decoder?.text(of: content)
             overwritten = 0
             return
         }
         var text: [UInt8] = []
         text.reserveCapacity(content.count)
         overwritten = DisplayedLine.append(content, color: false, to: &text)
-        displayed = text
+        displayed = decoder?.text(of: text) ?? text
     }
 
     /// Whether the line is displayed as it is stored.
-    var isPlain: Bool { displayed == nil }
+    var isPlain: Bool { displayed?.elementsEqual(content) ?? true }
 
     /// Its severity; nil when it states none.
     public var severity: Severity? {
@@ -64,7 +66,7 @@ public struct DecodedLine {
         }
         var text: [UInt8] = []
         DisplayedLine.append(content, color: true, to: &text)
-        return text.withUnsafeBytes(body)
+        return (decoder?.text(of: text) ?? text).withUnsafeBytes(body)
     }
 
     private func withConsoleText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {

@@ -148,6 +148,7 @@ extension LineSource {
     func described(_ found: Line) -> Line {
         var line = found
         line.encoding = properties.encoding
+        line.decoder = decoder
         if properties.clock == .own, let time = StructuredRecord.time(in: line.content) {
             line.time = time
             line.latest = max(line.latest, time)

@@ -18,6 +18,7 @@ final class LineSource {
     private let bound: Cursor?
     let properties: StreamProperties
     let literal: LiteralSearch?
+    let decoder: CharsetDecoder?
     let lineLimit: Int
     private let floor: UInt64
     /// Lines that begin before this are not returned.
@@ -56,6 +57,7 @@ final class LineSource {
         _ properties: StreamProperties,
         plan: BlockPlan,
         filter: LineFilter,
+        charset: Charset? = nil,
         from start: Cursor = .start,
         to bound: Cursor? = nil,
         isFollowing: Bool = false,
@@ -71,7 +73,8 @@ final class LineSource {
         self.isResumable = isResumable
         self.bound = bound
         self.properties = properties
-        literal = filter.literal(in: properties.encoding)
+        literal = filter.literal(in: properties.encoding, charset)
+        decoder = properties.encoding == .raw ? charset?.decoder() : nil
         lineLimit = properties.encoding == .json ? QueryLimits.structuredLine : QueryLimits.line
         torn = TornLine(isConsole: properties.encoding == .raw, limit: lineLimit)
         self.floor = floor ?? start.offset

@@ -26,6 +26,9 @@ struct LiteralSearch {
         folds = (Self.fold(first), Self.fold(last))
     }
 
+    /// Whether it is the same in all supersets of ASCII.
+    var isASCII: Bool { needle.allSatisfy { $0 < 0x80 } }
+
     /// Whether it is written in JSON as it is: without characters that JSON escapes.
     var isPlainInJSON: Bool {
         needle.allSatisfy { (0x20..<0x7f).contains($0) && $0 != 0x22 && $0 != 0x5c && $0 != 0x2f }

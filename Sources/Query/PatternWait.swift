@@ -25,6 +25,7 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
     private let word: String
     private let stream: StreamName?
     private let since: Timestamp?
+    private let charsets: CharsetRules
     private let pattern: Pattern
     private let matcher: PatternMatcher
     private let filter: LineFilter
@@ -58,8 +59,10 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
         stream: StreamName?,
         pattern: Pattern,
         since: Timestamp?,
+        charsets: CharsetRules = CharsetRules(),
         turn: ReadTurn? = nil
     ) {
+        self.charsets = charsets
         self.turn = turn
         self.store = store
         self.word = word
@@ -144,6 +147,7 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
     }
 
     private func open() throws {
+        let name = scope?.vms.first?.identity.name ?? word
         for found in try scope?.refresh() ?? [] {
             let reader = store.reader(of: found.stream, group: readers)
             let properties = store.properties(of: found.stream)
@@ -154,6 +158,7 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
                 properties,
                 plan: BlockPlan(reader, clock: properties.clock, since: filter.since),
                 filter: filter,
+                charset: charsets.charset(of: name),
                 from: isConsole ? window?.place ?? .start : .start,
                 isFollowing: true
             )

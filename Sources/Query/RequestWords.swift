@@ -14,6 +14,11 @@ public enum RequestWords {
         }
     }
 
+    /// The character set `word`, for all VMs.
+    public static func charset(_ word: String) throws(QueryError) -> CharsetRules {
+        CharsetRules([CharsetRules.Rule(vms: "*", charset: try Charset(word))])
+    }
+
     /// The number `word`, 0 or more.
     public static func count(_ name: String, _ word: String) throws(QueryError) -> Int {
         guard let count = Int(word), count >= 0 else {

@@ -25,6 +25,8 @@ public struct Selection: Sendable {
     public var cursor: String?
     /// Whether to continue with new output.
     public var follow: Bool
+    /// The character sets of consoles that do not use UTF-8.
+    public var charsets = CharsetRules()
 
     /// The last lines are found backwards from the end, and the beginning of each is stored: 24 bytes per line.
     public static let largestTail = 1_000_000

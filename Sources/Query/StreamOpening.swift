@@ -10,6 +10,7 @@ struct StreamOpening {
     let properties: StreamProperties
     let plan: BlockPlan
     let filter: LineFilter
+    let charset: Charset?
     var start: Cursor
     let bound: Cursor?
     let isFollowing: Bool
@@ -27,6 +28,7 @@ struct StreamOpening {
                 filter = filter.narrowed(since: window.since, until: window.until)
             }
         }
+        charset = query.selection.charsets.charset(of: query.vms[found.vm].identity.name)
         self.bound = bound
         self.filter = filter
         isFollowing = query.isFollowing
@@ -41,6 +43,7 @@ struct StreamOpening {
             properties,
             plan: plan,
             filter: filter,
+            charset: charset,
             from: start,
             to: bound,
             isFollowing: isFollowing
@@ -56,6 +59,7 @@ struct StreamOpening {
                 properties: opening.properties,
                 plan: opening.plan,
                 filter: opening.filter,
+                charset: opening.charset,
                 start: opening.start,
                 bound: opening.bound
             )

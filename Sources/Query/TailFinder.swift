@@ -9,6 +9,7 @@ struct TailFinder {
     let properties: StreamProperties
     let plan: BlockPlan
     let filter: LineFilter
+    let charset: Charset?
     /// The limits of the search.
     let start: Cursor
     let bound: Cursor?
@@ -56,6 +57,7 @@ struct TailFinder {
             properties,
             plan: plan,
             filter: filter,
+            charset: charset,
             from: from,
             to: bound,
             isResumable: false,

@@ -120,6 +120,14 @@ struct Logs: AsyncParsableCommand {
     )
     var markers: Bool?
 
+    @Option(
+        help: ArgumentHelp(
+            "The guests' character set, as iconv names it: latin1, cp437, gbk; by default as configured, or UTF-8.",
+            valueName: "name"
+        )
+    )
+    var charset: String?
+
     @Flag(help: "Show every stored byte, escaped: -o escaped.")
     var escape = false
 
@@ -198,6 +206,7 @@ struct Logs: AsyncParsableCommand {
         selection.pattern = try grep.first.map { try RequestWords.pattern($0, ignoreCase: ignoreCase, isBounded: true) }
         selection.cursor = cursor
         selection.follow = follow
+        selection.charsets = try paths.charsets(charset)
         return selection
     }
 

@@ -6,6 +6,7 @@ import Glibc
 import GuestlogService
 import LogModel
 import LogStore
+import Query
 import SystemIO
 
 /// The options that every command has: the store, the daemon's socket, the configuration.
@@ -40,6 +41,11 @@ struct PathOptions: ParsableArguments {
             configuration.socket = socket
         }
         return configuration
+    }
+
+    /// The guests' character sets: `name`, else as configured.
+    func charsets(_ name: String?) throws -> CharsetRules {
+        try name.map(RequestWords.charset) ?? (try? configuration())?.charsets ?? CharsetRules()
     }
 
     /// A client of the daemon.

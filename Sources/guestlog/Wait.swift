@@ -34,6 +34,11 @@ struct Wait: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("This stream only.", valueName: "stream"))
     var stream: String?
 
+    @Option(
+        help: ArgumentHelp("The guest's character set; by default as configured, or UTF-8.", valueName: "name")
+    )
+    var charset: String?
+
     @Flag(name: .shortAndLong, help: "Do not print the line.")
     var quiet = false
 
@@ -53,6 +58,7 @@ struct Wait: AsyncParsableCommand {
                 stream: try streamName(),
                 pattern: compiled,
                 since: from,
+                charsets: try paths.charsets(charset),
                 turn: ReadTurn()
             )
             text = try await Following(FolderObserver(store) { Output.error($0) }).match(wait, within: limit)?.text
@@ -83,6 +89,7 @@ struct Wait: AsyncParsableCommand {
             // Times such as 17:00 are local to this command, not to the daemon.
             parameters["since"] = since.map { [$0.description] }
             parameters["stream"] = stream.map { [$0] }
+            parameters["charset"] = charset.map { [$0] }
             return try await client.get(RequestTarget(["v1", "vms", vm, "wait"], parameters))["text"]?.text
         }
     }

@@ -20,6 +20,19 @@ import Testing
     }
 
     @Test(
+        "a character set is refused when it is unknown or incomplete",
+        arguments: [
+            ("charsets: [{vms: a, charset: no-such}]", "unknown charset no-such"),
+            ("charsets: [{vms: a, charset: utf-16}]", "not a superset of ASCII"),
+            ("charsets: [{vms: a}]", "vms, a name pattern such as win-*, and charset, such as cp437, are required"),
+        ]
+    )
+    func charsets(_ text: String, _ words: String) {
+        let error = #expect(throws: ConfigurationError.self) { try Configuration(file: "g.yaml", text: text) }
+        #expect(error.map { "\($0)".contains(words) } ?? false, "\(String(describing: error))")
+    }
+
+    @Test(
         "an empty file, an empty mapping and a mapping of empty sections give the defaults",
         arguments: ["", "{}", "consoles:\nretention:\n"]
     )
@@ -215,11 +228,13 @@ import Testing
               - {path: "/run/{name}.sock", plain-file: "/var/log/{name}", plain-backups: 7, rate: 0}
               - {connect: /run/db.sock, name: db, rate: 1MiB, burst: 2MiB}
             retention: {deleted: 1d, overrides: [{vms: "db*", size: 1MiB, age: 1h}]}
+            charsets: [{vms: "win-*", charset: cp437}]
             """
         )
         let shown = configuration.settings.map { "\($0.name): \($0.value)" }
         for setting in [
             "log-level: debug", "retention.deleted: 86400 s", "retention of db*: 1048576 bytes, age 3600 s",
+            "charset of win-*: cp437",
             "console: /run/{name}.sock feeds console0, plain file /var/log/{name} (2097152 bytes, 7 backups), any rate",
             "console: connect:/run/db.sock feeds db/console0, 1048576 bytes/s (burst 2097152)",
         ] {

@@ -10,6 +10,8 @@ struct NovaConsoleOutput: Sendable {
     let vm: Store.VM
     let rules: NovaOutputRules
     let now: Timestamp
+    /// Applies to `corrected` output.
+    let charsets: CharsetRules
 
     /// Maximum number of bytes under each set of rules.
     private static let correctedLimit = 1 << 20
@@ -80,6 +82,7 @@ struct NovaConsoleOutput: Sendable {
         var selection = Selection()
         // The first console: others do not show the boot.
         selection.streams = [.console0]
+        selection.charsets = charsets
         selection.tail = tail
         guard try store.streams(of: vm.directory).contains(where: { $0.stream == .console0 }) else {
             return []

@@ -58,7 +58,9 @@ extension NovaAPI {
         let text = try await call.read {
             // A server without stored output has an empty console.
             try found.stored.map {
-                try NovaConsoleOutput(store: store, vm: $0, rules: rules, now: now).text(length: length)
+                try NovaConsoleOutput(store: store, vm: $0, rules: rules, now: now, charsets: context.charsets()).text(
+                    length: length
+                )
             }
         }
         return .object([("output", .string(text ?? ""))])

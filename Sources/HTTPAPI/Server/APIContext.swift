@@ -6,6 +6,7 @@ import Libvirt
 import LogModel
 import LogStore
 import NIOPosix
+import Query
 import SystemIO
 
 /// What the handlers of requests work with.
@@ -15,6 +16,8 @@ final class APIContext: Sendable {
     let tokens: TokenRegister
     /// What libvirt reports about its VMs.
     let domains: DomainDirectory
+    /// The character sets of consoles, as configured now.
+    let charsets: @Sendable () -> CharsetRules
     let consoleTokens = ConsoleTokens()
     let sessions: Sessions
     let version: String
@@ -33,6 +36,7 @@ final class APIContext: Sendable {
         hub: ConsoleHub,
         tokens: TokenRegister,
         domains: DomainDirectory,
+        charsets: @escaping @Sendable () -> CharsetRules,
         sessions: Sessions,
         version: String,
         pingInterval: Duration
@@ -41,6 +45,7 @@ final class APIContext: Sendable {
         self.hub = hub
         self.tokens = tokens
         self.domains = domains
+        self.charsets = charsets
         self.sessions = sessions
         self.version = version
         self.pingInterval = pingInterval

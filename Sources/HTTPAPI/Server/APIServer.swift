@@ -7,6 +7,7 @@ import LogStore
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+public import Query
 import Libvirt
 import SystemIO
 
@@ -48,6 +49,7 @@ public final class APIServer: Sendable {
         tokens: TokenRegister,
         domains: DomainDirectory = DomainDirectory(),
         nova: NovaOptions = NovaOptions(),
+        charsets: @escaping @Sendable () -> CharsetRules = { CharsetRules() },
         version: String,
         limits: Limits = Limits(),
         servesItself: Bool = false,
@@ -59,6 +61,7 @@ public final class APIServer: Sendable {
             hub: hub,
             tokens: tokens,
             domains: domains,
+            charsets: charsets,
             sessions: Sessions(tokens: tokens, clock: capture.clock, willEnter: willEnterSession),
             version: version,
             pingInterval: limits.pingInterval

@@ -13,6 +13,7 @@ public struct LogParameters: Sendable {
         "vm", "all", "previous-instance", "stream", "since", "until", "tail", "head", "boot", "severity", "field",
         "grep",
         "ignore-case", "limit-bytes", "cursor", "follow", "format", "timestamps", "prefix", "color", "utc", "markers",
+        "charset",
         "resumable",
     ]
 
@@ -21,7 +22,9 @@ public struct LogParameters: Sendable {
     }
 
     /// The request in `target`'s parameters. Throws `APIError` for unknown parameters, `QueryError` for wrong values.
-    init(_ target: RequestTarget, now: Timestamp) throws {
+    ///
+    /// `charsets` apply unless the request names one.
+    init(_ target: RequestTarget, charsets: CharsetRules = CharsetRules(), now: Timestamp) throws {
         if let unknown = target.parameters.keys.sorted().first(where: { !Self.names.contains($0) }) {
             throw APIError.badRequest("unknown parameter of logs: \(unknown)")
         }
@@ -48,6 +51,7 @@ public struct LogParameters: Sendable {
         }
         selection.cursor = target["cursor"]
         selection.follow = target.flag("follow")
+        selection.charsets = try target["charset"].map(RequestWords.charset) ?? charsets
         request.selection = selection
         request.rendering.format = try target["format"].map(RequestWords.format) ?? .text
         request.rendering.timestamps = target.flag("timestamps")
@@ -88,6 +92,7 @@ public struct LogParameters: Sendable {
         flag("ignore-case", selection.pattern?.ignoresCase)
         put("cursor", selection.cursor)
         flag("follow", selection.follow ? true : nil)
+        put("charset", selection.charsets.name)
         put("format", rendering.format.rawValue)
         flag("timestamps", rendering.timestamps ? true : nil)
         flag("prefix", rendering.prefix)

@@ -12,7 +12,7 @@ import Query
 /// response.
 extension V1API {
     func logs(_ call: Call) async throws -> Response {
-        let parameters = try LogParameters(call.target, now: context.now)
+        let parameters = try LogParameters(call.target, charsets: context.charsets(), now: context.now)
         let question = parameters.request
         let (store, now) = (context.store(for: call.caller), context.now)
         // A follower or a search may send nothing for a long time, so a write does not detect that the client has

@@ -27,7 +27,15 @@ extension V1API {
         }
         let (store, turn) = (context.store(for: call.caller), ReadTurn())
         call.origin.hasLeft.whenComplete { _ in turn.cancel() }
-        let wait = PatternWait(store: store, vm: word, stream: stream, pattern: pattern, since: since, turn: turn)
+        let wait = PatternWait(
+            store: store,
+            vm: word,
+            stream: stream,
+            pattern: pattern,
+            since: since,
+            charsets: try target["charset"].map(RequestWords.charset) ?? context.charsets(),
+            turn: turn
+        )
         let folder = try await call.read {
             (try? VMLookup.resolve(word, in: store, previousInstance: false))?.directory ?? word
         }

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+import TestTraits
+import Testing
+
+@testable import Query
+
+/// Lines as displayed, through the whole query.
+@Suite("Displayed lines in results", .blocking)
+struct DisplayTests {
+    private func answer(
+        _ sample: SampleStore,
+        _ format: OutputFormat = .text,
+        _ change: (inout Selection) throws -> Void = { _ in }
+    ) throws -> String {
+        var rendering = Rendering(format: format)
+        rendering.utc = true
+        rendering.markers = false
+        var selection = Selection()
+        try change(&selection)
+        let query = try LogQuery(
+            store: sample.store,
+            vms: sample.vms.map(\.vm),
+            selection: selection,
+            rendering: rendering,
+            now: sample.now
+        )
+        var out: [UInt8] = []
+        while let chunk = try query.next() {
+            out += chunk
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    private func sample(_ pieces: [(String, after: Int64)]) throws -> SampleStore {
+        let sample = try SampleStore()
+        try sample.add("web")
+        for (text, pause) in pieces {
+            try sample.append(text, after: pause)
+        }
+        return sample
+    }
+
+    @Test("the kernel's line behind an open prompt has its own time")
+    func kernelBehindPrompt() throws {
+        let sample = try sample([("web login: ", 0), ("[ 7200.123456] BUG: x\r\n", 86_400_000_000)])
+        let since = sample.now.advanced(byMicroseconds: -1_000_000)
+        #expect(try answer(sample) { $0.since = since } == "[ 7200.123456] BUG: x\n")
+        #expect(try answer(sample) { $0.until = since } == "web login: \n")
+        #expect(try answer(sample) { $0.severity = .alert } == "[ 7200.123456] BUG: x\n")
+    }
+
+    @Test("a progress bar has the time of its present state, while it runs and later", arguments: [false, true])
+    func progress(isSealed: Bool) throws {
+        let sample = try sample((0...100).map { ("\r\($0)% of the image", 1_000_000) })
+        if isSealed {
+            try sample.roll()
+            try sample.seal("console0")
+        }
+        let since = sample.now.advanced(byMicroseconds: -500_000)
+        #expect(try answer(sample) { $0.since = since } == "100% of the image\n")
+        #expect(try answer(sample) { $0.tail = 1 } == "100% of the image\n")
+        #expect(try answer(sample, .json).contains(#""overwritten":"#))
+    }
+
+    @Test("a state that was painted after the blocks that a time query skips is found")
+    func acrossBlocks() throws {
+        let sample = try sample([("one\nCopying 1%", 0)])
+        try sample.roll()
+        try sample.append("\rCopying 50%", after: 60_000_000)
+        try sample.roll()
+        try sample.append("\rCopying 100%\ndone\n", after: 60_000_000)
+        let since = sample.now.advanced(byMicroseconds: -1)
+        #expect(try answer(sample) { $0.since = since } == "Copying 100%\ndone\n")
+        #expect(try answer(sample) { $0.tail = 2 } == "Copying 100%\ndone\n")
+        #expect(try answer(sample) == "one\nCopying 100%\ndone\n")
+    }
+
+    @Test("a literal is found between colours, and lines without control bytes are still skipped")
+    func literals() throws {
+        let sample = try sample([("plain\nA\u{1b}[31mB\u{1b}[0mC\nABD\nABC\n", 0)])
+        #expect(try answer(sample) { $0.pattern = try Pattern("ABC") } == "ABC\nABC\n")
+        #expect(try answer(sample, .raw) { $0.pattern = try Pattern("^ABC$") } == "A\u{1b}[31mB\u{1b}[0mC\nABC\n")
+    }
+
+    @Test("the escaped form of a whole log gives its bytes back")
+    func escaped() throws {
+        let text = "a\\b\r\n\u{1b}[5;1Hrow\u{1b}[6;1Hnext\u{9b}\n\0login: "
+        let sample = try sample([(text, 0)])
+        let shown = try answer(sample, .escaped)
+        #expect(
+            shown == #"a\\b\x0d"# + "\n" + #"\x1b[5;1Hrow\"# + "\n" + #"\x1b[6;1Hnext\u{9b}"# + "\n" + #"\x00login: \"#
+                + "\n"
+        )
+        let back = shown.replacing("\\\n", with: "").replacing(#"\x0d"#, with: "\r").replacing(#"\x1b"#, with: "\u{1b}")
+            .replacing(#"\u{9b}"#, with: "\u{9b}").replacing(#"\x00"#, with: "\0").replacing(#"\\"#, with: #"\"#)
+        #expect(Array(back.utf8) == Array(text.utf8))
+    }
+
+    @Test("a configured character set is read and searched; bytes that it does not have are shown")
+    func charset() throws {
+        let sample = try SampleStore()
+        try sample.add("win-1")
+        try sample.append(Array("Gr".utf8) + [0xf6, 0xdf] + Array("e der Platte\r\n".utf8), "console0")
+        let latin = CharsetRules([.init(vms: "win-*", charset: try Charset("latin1"))])
+        #expect(try answer(sample) == #"Gr\xf6\xdfe der Platte"# + "\n")
+        #expect(try answer(sample) { $0.charsets = latin } == "Größe der Platte\n")
+        #expect(
+            try answer(sample) {
+                $0.charsets = latin
+                $0.pattern = try Pattern("Größe")
+            } == "Größe der Platte\n"
+        )
+        let other = CharsetRules([.init(vms: "db-*", charset: try Charset("latin1"))])
+        #expect(try answer(sample) { $0.charsets = other }.hasPrefix(#"Gr\xf6"#))
+        try sample.append([0xcf, 0xb5, 0xcd, 0xb3, 0xff, 0x0a], "console0")
+        #expect(try answer(sample) { $0.charsets = try RequestWords.charset("gbk") }.hasSuffix("系统\\xff\n"))
+        try sample.append([0xda, 0xc4, 0xbf, 0x0a], "console0")
+        #expect(try answer(sample) { $0.charsets = try RequestWords.charset("cp437") }.hasSuffix("┌─┐\n"))
+    }
+
+    @Test(
+        "a character set that iconv does not know, or that is no superset of ASCII, is refused",
+        arguments: ["no-such", "utf-16", "", "a/b"]
+    )
+    func wrongCharset(_ name: String) {
+        #expect(throws: QueryError.self) { try Charset(name) }
+    }
+
+    @Test("unfinished lines of several streams are shown, and with a pattern if they match")
+    func prompts() throws {
+        let sample = try sample([("booting\nweb login: ", 0)])
+        try sample.append(Array("hello\n".utf8), "console1")
+        func follow(_ pattern: String?) throws -> String {
+            var selection = Selection()
+            selection.follow = true
+            selection.pattern = try pattern.map { try Pattern($0) }
+            let query = try LogQuery(
+                store: sample.store,
+                vms: sample.vms.map(\.vm),
+                selection: selection,
+                rendering: Rendering(),
+                now: sample.now
+            )
+            var out: [UInt8] = []
+            while let chunk = try query.next() {
+                out += chunk
+            }
+            let moment = sample.now.advanced(byMicroseconds: 10_000_000)
+            return String(decoding: out + (query.flushPartials(silentSince: moment) ?? []), as: UTF8.self)
+        }
+        #expect(try follow(nil).hasSuffix("[web/console0] web login: "))
+        #expect(try follow("login: $") == "[web/console0] web login: ")
+        #expect(try follow("hello") == "[web/console1] hello\n")
+    }
+}
