@@ -90,7 +90,7 @@ public struct Configuration: Sendable {
         let top = try ConfigurationReader(file: file, text: text)
         try top.allow([
             "store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack",
-            "charsets",
+            "charset",
         ])
         // Settings from the environment take precedence over the file.
         let named = DefaultPaths.named
@@ -114,9 +114,7 @@ public struct Configuration: Sendable {
         listener = try TCPListenerSettings(try top.section("api"))
         nova = try NovaOptions(try top.section("openstack"))
         try readLibvirt(try top.section("libvirt"))
-        for rule in try top.list("charsets") {
-            try readCharset(rule)
-        }
+        try readCharsets(top)
         for section in try top.list("consoles") {
             try readConsole(section)
         }
@@ -145,15 +143,13 @@ public struct Configuration: Sendable {
         }
     }
 
-    private mutating func readCharset(_ rule: ConfigurationReader) throws(ConfigurationError) {
-        try rule.allow(["vms", "charset"])
-        guard let vms = try rule.text("vms"), let name = try rule.text("charset") else {
-            throw rule.error(at: nil, "vms, a name pattern such as win-*, and charset, such as cp437, are required")
-        }
-        do throws(QueryError) {
-            charsets.rules.append(CharsetRules.Rule(vms: vms, charset: try Charset(name)))
-        } catch {
-            throw rule.error(at: "charset", "\(error)")
+    private mutating func readCharsets(_ top: ConfigurationReader) throws(ConfigurationError) {
+        for (vms, name) in try top.textsByPattern("charset") {
+            do throws(QueryError) {
+                charsets.rules.append(CharsetRules.Rule(vms: vms, charset: try Charset(name)))
+            } catch {
+                throw top.error(at: "charset", "\(error)")
+            }
         }
     }
 

@@ -91,6 +91,24 @@ struct ConfigurationReader {
         return texts
     }
 
+    /// Texts by VM name pattern, in the order of the file: a mapping of patterns to texts, or one text for all VMs.
+    func textsByPattern(_ key: String) throws(ConfigurationError) -> [(vms: String, text: String)] {
+        guard has(key), let node = node(key) else {
+            return []
+        }
+        guard let mapping = node.mapping else {
+            return try text(key).map { [("*", $0)] } ?? []
+        }
+        var texts: [(vms: String, text: String)] = []
+        for (pattern, value) in mapping {
+            guard let vms = pattern.string, let text = value.scalar?.string else {
+                throw error(value, "\(path)\(key) must be a text, or a mapping of VM name patterns to texts")
+            }
+            texts.append((vms, text))
+        }
+        return texts
+    }
+
     func integer(_ key: String) throws(ConfigurationError) -> Int? {
         guard let text = try text(key) else {
             return nil

@@ -22,9 +22,9 @@ import Testing
     @Test(
         "a character set is refused when it is unknown or incomplete",
         arguments: [
-            ("charsets: [{vms: a, charset: no-such}]", "unknown charset no-such"),
-            ("charsets: [{vms: a, charset: utf-16}]", "not a superset of ASCII"),
-            ("charsets: [{vms: a}]", "vms, a name pattern such as win-*, and charset, such as cp437, are required"),
+            ("charset: no-such", "unknown charset no-such"),
+            ("charset: {a: utf-16}", "not a superset of ASCII"),
+            ("charset: {a: [b]}", "charset must be a text, or a mapping of VM name patterns to texts"),
         ]
     )
     func charsets(_ text: String, _ words: String) {
@@ -228,7 +228,7 @@ import Testing
               - {path: "/run/{name}.sock", plain-file: "/var/log/{name}", plain-backups: 7, rate: 0}
               - {connect: /run/db.sock, name: db, rate: 1MiB, burst: 2MiB}
             retention: {deleted: 1d, overrides: [{vms: "db*", size: 1MiB, age: 1h}]}
-            charsets: [{vms: "win-*", charset: cp437}]
+            charset: {"win-*": cp437}
             """
         )
         let shown = configuration.settings.map { "\($0.name): \($0.value)" }

@@ -75,6 +75,7 @@ struct HumanFormat: EntryWriter {
         decoded.withShownText(color: color) { escaper.escape($0, into: &out) }
         if line.endsRow {
             escaper.finish(into: &out)
+            appendOverwritten(decoded.overwritten, to: &out)
         }
         markerGuard.check(&out, from: text, isWholeLine: line.endsRow && isContinuation != true)
         if let style {
@@ -86,7 +87,6 @@ struct HumanFormat: EntryWriter {
             }
         }
         if line.endsRow {
-            appendOverwritten(decoded.overwritten, to: &out)
             out.append(Lines.feed)
             open = nil
         } else {
@@ -113,9 +113,7 @@ struct HumanFormat: EntryWriter {
         guard showsMarkers, count > 0 else {
             return
         }
-        out.append(contentsOf: color ? Self.event : [])
         out.append(contentsOf: " [\(Self.grouped(UInt64(count))) overwritten]".utf8)
-        out.append(contentsOf: color ? Self.reset : [])
     }
 
     mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {

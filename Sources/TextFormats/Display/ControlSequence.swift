@@ -153,6 +153,10 @@ struct ControlSequence: Equatable {
     }
 
     private static func effect(ofControl final: UInt8, _ parameters: Parameters) -> Effect {
+        // Most sequences are colours.
+        if final == UInt8(ascii: "m"), !parameters.isPrivate {
+            return .style
+        }
         guard !parameters.isPrivate else {
             // The alternate screen, and the return from it.
             let isScreen = final == UInt8(ascii: "h") || final == UInt8(ascii: "l")
@@ -160,7 +164,6 @@ struct ControlSequence: Equatable {
         }
         let count = max(1, parameters[0] ?? 1)
         switch final {
-        case UInt8(ascii: "m"): return .style
         case UInt8(ascii: "C"), UInt8(ascii: "a"): return .column(.forward(count))
         case UInt8(ascii: "D"): return .column(.back(count))
         case UInt8(ascii: "G"), UInt8(ascii: "`"): return .column(.absolute(count))

@@ -11,8 +11,14 @@ enum KernelStamp {
         case incomplete
     }
 
-    /// Whether a stamp, or `<N>` and a stamp, begins at `start`.
+    /// Whether a stamp, or `<N>` and a stamp, begins at `start`, where `[` or `<` is.
     static func match(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Match {
+        // Nearly all brackets are decided by the next byte.
+        if start + 1 < bytes.count, bytes[start + 1] != UInt8(ascii: " "),
+            !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[start + 1])
+        {
+            return .none
+        }
         var at = start
         if bytes[at] == UInt8(ascii: "<") {
             let digits = digits(bytes, from: at + 1, most: 3)

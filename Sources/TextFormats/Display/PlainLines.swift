@@ -50,23 +50,23 @@ struct PlainLines {
         return .max
     }
 
-    /// Thirty-two bytes at a time.
+    /// Eight bytes at a time, as `PlainText.end`: the bytes below 0x20 and DEL are looked at one by one.
     static func firstControl(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
         var at = start
-        while at + 33 <= text.count {
-            let bytes = text.loadUnaligned(fromByteOffset: at, as: SIMD32<UInt8>.self)
-            let following = text.loadUnaligned(fromByteOffset: at + 1, as: SIMD32<UInt8>.self)
-            let isLow = bytes .< SIMD32(repeating: 0x20)
-            let isTab = bytes .== SIMD32(repeating: Byte.tab)
-            let isFeed = bytes .== SIMD32(repeating: Byte.feed)
-            let isReturn =
-                (bytes .== SIMD32(repeating: Byte.carriageReturn)) .& (following .== SIMD32(repeating: Byte.feed))
-            let isDelete = bytes .== SIMD32(repeating: 0x7f)
-            let stops = (isLow .& .!(isTab .| isFeed .| isReturn)) .| isDelete
-            if any(stops) {
-                break
+        while at + 8 <= text.count {
+            let word = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+            let low = (word &- 0x20 &* ones) & ~word
+            let delete = word ^ (0x7f &* ones)
+            var stops = (low | ((delete &- ones) & ~delete)) & (0x80 &* ones)
+            while stops != 0 {
+                let place = at + stops.trailingZeroBitCount / 8
+                if isControl(text, place) {
+                    return place
+                }
+                stops &= stops - 1
             }
-            at += 32
+            at += 8
         }
         while at < text.count, !isControl(text, at) {
             at += 1

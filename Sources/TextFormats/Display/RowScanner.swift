@@ -77,9 +77,21 @@ struct RowScanner: Sendable {
                 repaint = at
             }
             hasVisible = true
-            at += 1
+            at = Self.endOfText(in: bytes, from: at + 1)
         }
         return nil
+    }
+
+    /// The end of a run of bytes of visible characters and blanks.
+    private static func endOfText(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var at = start
+        while at < bytes.count {
+            switch bytes[at] {
+            case 0..<0x20, UInt8(ascii: "["), UInt8(ascii: "<"), Byte.delete: return at
+            default: at += 1
+            }
+        }
+        return at
     }
 
     /// A stamp at the present place, unless syslog has written `kernel: ` before it.
