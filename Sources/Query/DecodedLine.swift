@@ -34,6 +34,9 @@ public struct DecodedLine {
     /// Whether the line is displayed as it is stored.
     var isPlain: Bool { displayed?.elementsEqual(content) ?? true }
 
+    /// The row of the screen that a console's line is painted in.
+    var row: DisplayedLine.Row { isPlain ? .unknown : DisplayedLine.row(of: content) }
+
     /// Its severity; nil when it states none.
     public var severity: Severity? {
         guard let record else {

@@ -143,6 +143,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
                 writer.finish(to: &out)
             }
         }
+        writer.endPiece(of: &out)
         if out.count > bytesLeft {
             out.removeSubrange(bytesLeft...)
         }
@@ -179,6 +180,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
             matchedAny = true
             writer.appendEarly(line, input: stream, labels[stream], to: &out)
         }
+        writer.endPiece(of: &out)
         if out.count >= bytesLeft {
             out.removeSubrange(bytesLeft...)
             isOver = true

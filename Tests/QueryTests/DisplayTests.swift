@@ -13,11 +13,12 @@ struct DisplayTests {
     private func answer(
         _ sample: SampleStore,
         _ format: OutputFormat = .text,
+        markers: Bool = false,
         _ change: (inout Selection) throws -> Void = { _ in }
     ) throws -> String {
         var rendering = Rendering(format: format)
         rendering.utc = true
-        rendering.markers = false
+        rendering.markers = markers
         var selection = Selection()
         try change(&selection)
         let query = try LogQuery(
@@ -97,6 +98,43 @@ struct DisplayTests {
         let back = shown.replacing("\\\n", with: "").replacing(#"\x0d"#, with: "\r").replacing(#"\x1b"#, with: "\u{1b}")
             .replacing(#"\u{9b}"#, with: "\u{9b}").replacing(#"\x00"#, with: "\0").replacing(#"\\"#, with: #"\"#)
         #expect(Array(back.utf8) == Array(text.utf8))
+    }
+
+    @Test("on a terminal, states of a screen that are alike but for a few cells are one, and counted")
+    func frames() throws {
+        let rows = "\u{1b}[2J\u{1b}[1;1HGNU GRUB\u{1b}[4;1H*Debian\u{1b}[5;1H Windows"
+        let countdown = (1...5).reversed().map { "\u{1b}[20;1HThe entry is booted in \($0)s." }.joined()
+        let ticker =
+            "[\u{1b}[31m*   \u{1b}[0m] A start job is running (5s / no limit)\r\n"
+            + (6...9).map {
+                "\u{1b}M\r\u{1b}[K[\u{1b}[31m ** \u{1b}[0m] A start job is running (\($0)s / no limit)\r\n"
+            }.joined()
+            + "\u{1b}M\r\u{1b}[K[FAILED] Failed to start Network.\r\nplain\n"
+        let monitor = (1...3).map { "\u{1b}[HCPU \($0)0%\u{1b}[2;1HMem \($0) GiB" }.joined()
+        let sample = try sample([(rows + countdown + "\r\n" + ticker + monitor + "\u{1b}[3;1Hend\r\nplain\n", 0)])
+        let folded = try answer(sample, markers: true)
+        #expect(
+            folded == """
+                GNU GRUB
+                *Debian
+                 Windows
+                The entry is booted in 1s. [4 overwritten]
+                [ ** ] A start job is running (9s / no limit)
+                -- 4 states before this one, alike but for a few cells, not shown --
+                [FAILED] Failed to start Network.
+                plain
+                CPU 20%
+                Mem 2 GiB
+                -- 1 state before this one, alike but for a few cells, not shown --
+                CPU 30%
+                Mem 3 GiB
+                end
+                plain
+
+                """
+        )
+        let all = try answer(sample)
+        #expect(all.contains("(6s / no limit)") && all.contains("CPU 10%") && !all.contains("before this one"))
     }
 
     @Test("a configured character set is read and searched; bytes that it does not have are shown")

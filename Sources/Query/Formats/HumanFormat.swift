@@ -20,6 +20,10 @@ struct HumanFormat: EntryWriter {
     private var eventClock: StampWriter
     private var escaper: TerminalEscaper
     private var markerGuard = MarkerGuard()
+    /// Folds frames; nil where every line is shown.
+    private var folder: FrameFolder?
+    /// The time and the stream of the last line.
+    private var lastHead: (time: Timestamp, label: StreamLabel)?
     /// A line whose LF is not written yet: its stream, and the position at which it continues.
     private var open: (input: Int, end: UInt64, isShownEarly: Bool)?
 
@@ -30,6 +34,7 @@ struct HumanFormat: EntryWriter {
         self.prefix = prefix
         color = rendering.color
         showsMarkers = rendering.markers
+        folder = rendering.markers && rendering.format != .escaped ? FrameFolder() : nil
         clock = StampWriter(rendering.utc ? .utc : LocalTimeWriter())
         eventClock = clock
         escaper = TerminalEscaper(style: .line(color: rendering.color))
@@ -56,8 +61,10 @@ struct HumanFormat: EntryWriter {
         let isContinuation = open.map {
             $0.input == input && $0.end == line.start.offset && ($0.isShownEarly ? !line.repaints : !hasHead)
         }
+        let decoded = DecodedLine(line)
         if isContinuation != true {
             finish(to: &out)
+            beginFrame(before: decoded, line.time, input: input, label, to: &out)
             appendHead(line.time, label, to: &out)
             markerGuard.beginLine()
         }
@@ -65,7 +72,7 @@ struct HumanFormat: EntryWriter {
             appendEscaped(line, isWholeLine: isContinuation != true, to: &out)
             return
         }
-        let decoded = DecodedLine(line)
+        decoded.withText { folder?.add(decoded.row, $0) }
         let style = color ? Self.style(decoded.severity) : nil
         let start = out.count
         if let style {
@@ -118,13 +125,61 @@ struct HumanFormat: EntryWriter {
 
     mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {
         finish(to: &out)
-        appendHead(event.time, label, to: &out)
+        endFrames(to: &out)
+        appendMarker(words(event, boot: boot), event.time, label, to: &out)
+    }
+
+    private mutating func appendMarker(
+        _ words: String,
+        _ time: Timestamp,
+        _ label: StreamLabel,
+        to out: inout [UInt8]
+    ) {
+        appendHead(time, label, to: &out)
         out.append(contentsOf: color ? Self.event : [])
         out.append(contentsOf: Self.markerOpening)
-        out.append(contentsOf: words(event, boot: boot).utf8)
+        out.append(contentsOf: words.utf8)
         out.append(contentsOf: " --".utf8)
         out.append(contentsOf: color ? Self.reset : [])
         out.append(Lines.feed)
+    }
+
+    // MARK: - Frames
+
+    /// Begins a frame of a painted screen where `line` does, and folds those before it.
+    private mutating func beginFrame(
+        before line: DecodedLine,
+        _ time: Timestamp,
+        input: Int,
+        _ label: StreamLabel,
+        to out: inout [UInt8]
+    ) {
+        if let count = folder?.endFrame(before: line.row, input: input, in: &out) {
+            announce(folded: count, to: &out)
+        }
+        if !line.isPlain {
+            folder?.beginLine(input: input, at: out.count)
+            lastHead = (time, label)
+        }
+    }
+
+    /// Ends a piece of output, or what can be folded of it.
+    mutating func endFrames(to out: inout [UInt8]) {
+        if let count = folder?.end(in: &out, isUnfinished: open != nil) {
+            announce(folded: count, to: &out)
+        }
+    }
+
+    private mutating func announce(folded count: Int, to out: inout [UInt8]) {
+        if count > 0, let lastHead {
+            let states = count == 1 ? "1 state" : "\(Self.grouped(UInt64(count))) states"
+            appendMarker(
+                "\(states) before this one, alike but for a few cells, not shown",
+                lastHead.time,
+                lastHead.label,
+                to: &out
+            )
+        }
     }
 
     mutating func finish(to out: inout [UInt8]) {

@@ -43,6 +43,11 @@ struct RenderedOutput {
         machine?.append(event, boot: boot, label, to: &out)
     }
 
+    /// Ends a piece of output: lines in it cannot be changed any more.
+    mutating func endPiece(of out: inout [UInt8]) {
+        human?.endFrames(to: &out)
+    }
+
     mutating func finish(to out: inout [UInt8]) {
         human?.finish(to: &out)
         machine?.finish(to: &out)

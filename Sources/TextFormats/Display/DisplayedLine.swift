@@ -17,6 +17,40 @@ public enum DisplayedLine {
         PlainLines.firstControl(in: bytes, from: 0) == bytes.count && !bytes.contains(Byte.feed)
     }
 
+    /// The row of the screen that a line is painted in, as far as the guest has said.
+    public enum Row: Hashable, Sendable {
+        case unknown
+        /// The guest has moved the cursor to that row, counted from 1.
+        case named(Int)
+        /// The guest has moved the cursor up, over the line before.
+        case above
+    }
+
+    /// The row of the line with the bytes `content`, by the sequences before its text.
+    public static func row(of content: UnsafeRawBufferPointer) -> Row {
+        var row = Row.unknown
+        var at = 0
+        while at < content.count {
+            switch content[at] {
+            case Byte.escape:
+                guard case .sequence(let sequence) = ControlSequence.parse(content, at: at) else {
+                    return row
+                }
+                if case .position(let number, _) = sequence.effect {
+                    row = .named(number)
+                } else if content[at + 1] == UInt8(ascii: "M") {
+                    row = .above
+                }
+                at = sequence.end
+            case Byte.carriageReturn, UInt8(ascii: " "):
+                at += 1
+            default:
+                return row
+            }
+        }
+        return row
+    }
+
     /// Appends the line with the bytes `content`, of which the line's end is no part.
     ///
     /// Returns the number of visible characters that were painted over with others, or erased.
