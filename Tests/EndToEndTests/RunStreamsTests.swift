@@ -75,6 +75,15 @@ import Testing
         let run = shell(line(script, on: site) + " </dev/null", on: site)
         #expect(run.wait() == 3)
         #expect(run.text.contains("tick"))
+        #expect(run.standardError == "")
+    }
+
+    @Test("a command that does not read its input is not waited for, however much there is")
+    func unreadInput() throws {
+        let site = try Site(isServed: false)
+        let run = shell("yes | " + line("sh -c 'stty raw -echo; sleep 1; echo over; exit 4'", on: site), on: site)
+        #expect(run.wait() == 4)
+        #expect(try site.sees("over", from: "web"))
     }
 
     @Test("in the background the terminal is left alone; in the foreground it is taken, and given back")

@@ -123,6 +123,8 @@ public final class ForegroundRun {
                 // The hub answers between its reads: after two answers it has read what was there before.
                 _ = isConnected() && isConnected()
                 _ = hub.remove(console)
+                // That it was removed.
+                _ = notices.take()
             },
             notices: notices.take
         )

@@ -16,7 +16,7 @@ final class RunName {
     init(_ name: String, in root: String, runtime: String) throws {
         self.name = name
         path = runtime + "/" + Self.prefix + VMIdentity(name: name).directoryName
-        try LinuxFileSystem().makeDirectory(runtime)
+        try LinuxPaths.makeFolder(of: path)
         guard let lock = try Self.lock(path) else {
             throw ForegroundRun.Busy(name: name, store: root, process: VMWriter.holder(ofFileAt: path))
         }

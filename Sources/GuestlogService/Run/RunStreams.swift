@@ -124,6 +124,7 @@ struct RunStreams: ~Copyable {
                 report(hub.notices())
                 copy = try OutputCopy(from: hub.join(), to: STDOUT_FILENO)
             case .closeConsole:
+                report(hub.notices())
                 hub.close()
             case .leaveOut:
                 report(["standard output takes nothing; its last \(copy.unwritten) bytes are in the log only"])
