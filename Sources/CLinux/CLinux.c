@@ -250,6 +250,7 @@ int gl_daemon(void) {
     return result;
 }
 int gl_pidfd(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+long gl_read_number(void) { return SYS_read; }
 int gl_open_terminal(char *path, size_t room) {
     int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (master < 0) {

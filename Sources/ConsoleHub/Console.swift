@@ -70,7 +70,7 @@ final class Console: @unchecked Sendable {
         ConsoleHub.Status(
             definition: definition,
             isConnected: guest != nil,
-            watchers: watchers.count,
+            clients: watchers.map(\.who),
             writer: writer?.who,
             passThrough: passThrough?.path,
             isStored: consoleLog?.isStored ?? false

@@ -40,8 +40,10 @@ extension ConsoleHub {
         public var definition: Definition
         /// Whether it is connected.
         public var isConnected: Bool
+        /// The watchers' names; several sessions of one user have the same.
+        public var clients: [String]
         /// The number of watchers.
-        public var watchers: Int
+        public var watchers: Int { clients.count }
         /// The watcher with the right to write.
         public var writer: String?
         /// The socket for other programs.

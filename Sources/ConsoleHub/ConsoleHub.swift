@@ -144,6 +144,8 @@ public final class ConsoleHub: Sendable {
         onNotice: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         let raw = writer?.release()
+        // A shard must not wait for a guest that takes no input.
+        try? descriptor.setNonBlocking()
         _ = add(definition, with: Connection(descriptor)) { console in
             if let raw {
                 console.attach(Descriptor(owning: raw), as: .write, who: who, onNotice: onNotice)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import HTTPAPI
 import Glibc
+import HTTPAPI
+import LogModel
 import SystemIO
+import TextFormats
 
 struct Console: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,7 +13,8 @@ struct Console: AsyncParsableCommand {
         discussion: """
             The console stays captured. Several clients may watch, one writes. Input is not stored; the guest's output \
             is. When the daemon is replaced or restarted, the console is joined again; input in the meantime is \
-            dropped. Input from a pipe or file is refused when it would not reach the guest; exit status 0 \
+            dropped. The escape key leaves, unless another key follows within a second: ? lists them; typed twice, the \
+            escape key is sent. Input from a pipe or file is refused when it would not reach the guest; exit status 0 \
             means that all of it was passed to the console.
             """
     )
@@ -28,10 +31,13 @@ struct Console: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("The console's stream.", valueName: "stream"))
     var stream: String?
 
-    @OptionGroup var paths: PathOptions
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("The escape key, as ^A or ctrl-a; none: all keys are the guest's.", valueName: "key")
+    )
+    var escape = "^]"
 
-    /// ^], as in telnet and virsh.
-    static let escape: UInt8 = 0x1d
+    @OptionGroup var paths: PathOptions
 
     /// Microseconds for which a newly started daemon may not have found the console yet.
     private static let discoveryTime: Int64 = 2_000_000
@@ -40,19 +46,31 @@ struct Console: AsyncParsableCommand {
         if watch, steal {
             throw ValidationError("--watch and --steal exclude each other")
         }
+        if escape != "none", ConsoleKeys.key(escape) == nil {
+            throw ValidationError(
+                "--escape \(Terminal.safe(escape)): must be a control character such as ^A, not one that Enter, Tab or a "
+                    + "cursor key sends, or none"
+            )
+        }
     }
 
     func run() async throws {
         let client = try paths.client()
-        let mode = Terminal.makeRaw()
+        let terminal = TerminalDevice(STDIN_FILENO)
+        let modes = terminal?.makeRaw()
+        let restore = {
+            if let modes {
+                terminal?.restore(modes)
+            }
+        }
         do {
-            try await stay(on: client, isInteractive: mode != nil)
+            try await stay(on: client, isInteractive: terminal != nil)
         } catch {
-            Terminal.restore(mode)
+            restore()
             throw error
         }
-        Terminal.restore(mode)
-        if mode != nil {
+        restore()
+        if terminal != nil {
             Output.error("left \(Terminal.safe(vm))", prefix: "\n-- ")
         }
     }
@@ -65,33 +83,42 @@ struct Console: AsyncParsableCommand {
         return RequestTarget(["v1", "vms", vm, "console"], parameters)
     }
 
+    /// The input of this session, and the answers to its command keys.
+    private func input(on client: APIClient, _ screen: ConsoleScreen, isInteractive: Bool) -> ConsoleInput {
+        let clients = ConsoleClients(client: client, vm: vm, stream: stream)
+        let keys = isInteractive ? ConsoleKeys(escape: screen.escape) : nil
+        return ConsoleInput(keys: keys, isDropped: watch) { command in
+            guard command == .showClients else {
+                return screen.answer(command)
+            }
+            Task { screen.say(await clients.description) }
+        }
+    }
+
     /// Stays on the console until the input ends; rejoins whenever the daemon went away.
     private func stay(on client: APIClient, isInteractive: Bool) async throws {
         let target = target(isInteractive: isInteractive)
-        let input = ConsoleInput(isTerminal: isInteractive, isDropped: watch)
+        let screen = ConsoleScreen(vm: vm, escape: ConsoleKeys.key(escape), isInteractive: isInteractive)
+        let input = input(on: client, screen, isInteractive: isInteractive)
         var reconnection = Reconnection()
         var isFirst = true
         while true {
             do {
-                let onJoined = { @Sendable [vm, isFirst] in
+                let onJoined = { @Sendable [isFirst] in
                     input.join()
-                    if isInteractive {
-                        let words = isFirst ? "connected to \(Terminal.safe(vm)); ^] leaves" : "connected again"
-                        Output.error(words + "\r", prefix: "-- ")
+                    let showsEarlier = isFirst && isInteractive
+                    screen.joined(isFirst: isFirst, showsEarlier: showsEarlier)
+                    if showsEarlier {
+                        Task { screen.showEarlier(await earlier(on: client)) }
                     }
-                }
-                let onNotice = { @Sendable (notice: String) in
-                    let (prefix, end) = isInteractive ? ("\r\n-- ", "\r") : ("-- ", "")
-                    Output.error(Terminal.safe(notice) + end, prefix: prefix)
                 }
                 let end = try await client.console(
                     target,
                     input: input.begin(),
                     onJoined: onJoined,
-                    onNotice: onNotice
-                ) { bytes in
-                    try? Output.write(bytes)
-                }
+                    onNotice: { screen.say(Terminal.safe($0)) },
+                    screen.show
+                )
                 guard case .closed(let words) = end else {
                     return
                 }
@@ -116,8 +143,7 @@ struct Console: AsyncParsableCommand {
             }
             input.leave()
             if !reconnection.isLost {
-                let words = "guestlog is being replaced or restarted; reconnecting; input is dropped until then"
-                Output.error(words + (isInteractive ? "\r" : ""), prefix: isInteractive ? "\r\n-- " : "-- ")
+                screen.say("guestlog is being replaced or restarted; reconnecting; input is dropped until then")
             }
             guard await reconnection.wait() else {
                 throw APIClient.Unreachable(socket: client.socket, reason: "no reconnection within a minute")
@@ -125,6 +151,44 @@ struct Console: AsyncParsableCommand {
             if input.hasEnded {
                 return
             }
+        }
+    }
+    /// The last lines of the console's log; empty when they cannot be read.
+    private func earlier(on client: APIClient) async -> [UInt8] {
+        let rows = TerminalDevice(STDOUT_FILENO)?.size?.rows ?? 0
+        var parameters = ["vm": [vm], "tail": [String(max(2, (rows > 0 ? rows : 24) - 2))]]
+        parameters["stream"] = [stream ?? StreamName.console0.text]
+        var text: [UInt8] = []
+        _ = try? await client.stream(RequestTarget(["v1", "logs"], parameters)) { text += $0 }
+        return text
+    }
+}
+
+/// The clients of one console.
+private struct ConsoleClients {
+    let client: APIClient
+    let vm: String
+    let stream: String?
+
+    /// Who is on the console, and who of them writes.
+    var description: String {
+        get async {
+            let vms: [JSON]
+            do {
+                vms = try await client.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
+            } catch {
+                return Terminal.safe("\(error)")
+            }
+            let consoles = vms.filter { row in ["name", "uuid", "folder"].contains { row[$0]?.text == vm } }
+                .flatMap { $0["consoles"]?.elements ?? [] }
+            let name = stream ?? StreamName.console0.text
+            guard let console = consoles.first(where: { $0["stream"]?.text == name }) else {
+                return "the console is no longer captured"
+            }
+            let writer = console["writer"]?.text
+            let clients = (console["clients"]?.elements ?? []).compactMap(\.text)
+            let shown = clients.map { Terminal.safe($0) + ($0 == writer ? " (writes)" : "") }
+            return "on this console: " + shown.joined(separator: ", ")
         }
     }
 }

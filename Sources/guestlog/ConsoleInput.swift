@@ -3,6 +3,7 @@
 import Glibc
 import Synchronization
 import SystemIO
+import TextFormats
 
 /// Reads standard input on a thread of its own, because reads block, and passes it to the joined session. Without a
 /// session, input is dropped.
@@ -14,14 +15,21 @@ final class ConsoleInput: Sendable {
         var hasEnded = false
     }
 
-    private let isTerminal: Bool
+    /// The keys of a terminal; nil when the input comes from elsewhere.
+    private let keys: ConsoleKeys?
     private let isDropped: Bool
+    private let onCommand: @Sendable (ConsoleKeys.Event) -> Void
     private let state = Mutex(State())
 
-    /// Input from a terminal ends with ^], other input with its end. With `isDropped` all input is dropped.
-    init(isTerminal: Bool, isDropped: Bool) {
-        self.isTerminal = isTerminal
+    /// Milliseconds after which the escape key leaves, when no other key follows it.
+    private static let commandTime: Int32 = 1000
+
+    /// Input from a terminal has `keys` and ends when they leave, other input with its end. With `isDropped` all input
+    /// is dropped. `onCommand` gets the keys' commands, on the input's thread.
+    init(keys: ConsoleKeys?, isDropped: Bool, onCommand: @escaping @Sendable (ConsoleKeys.Event) -> Void) {
+        self.keys = keys
         self.isDropped = isDropped
+        self.onCommand = onCommand
     }
 
     /// Whether a session has joined.
@@ -39,7 +47,7 @@ final class ConsoleInput: Sendable {
                 session.finish()
             }
         }
-        if isTerminal {
+        if keys != nil {
             read()
         }
         return stream
@@ -49,7 +57,7 @@ final class ConsoleInput: Sendable {
     /// now on only, because it cannot be typed again.
     func join() {
         state.withLock { $0.isJoined = true }
-        if !isTerminal, !isDropped {
+        if keys == nil, !isDropped {
             read()
         }
     }
@@ -73,23 +81,32 @@ final class ConsoleInput: Sendable {
     }
 
     private func readAll() {
+        var keys = keys
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
+            if keys?.isUndecided ?? false {
+                var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+                if poll(&input, 1, Self.commandTime) == 0 {
+                    _ = keys?.timedOut()
+                    return end()
+                }
+            }
             let count = Glibc.read(STDIN_FILENO, &buffer, buffer.count)
             guard count > 0 else {
                 return end()
             }
-            let typed = buffer[..<count]
-            let escape = isTerminal ? typed.firstIndex(of: Console.escape) : nil
-            give(Array(typed[..<(escape ?? typed.endIndex)]))
-            if escape != nil {
-                return end()
+            for event in keys?.take(buffer[..<count]) ?? [.input(Array(buffer[..<count]))] {
+                switch event {
+                case .input(let typed): give(typed)
+                case .leave: return end()
+                case .sysRq, .showClients, .sendBreak, .help: onCommand(event)
+                }
             }
         }
     }
 
     private func give(_ typed: [UInt8]) {
-        guard !isDropped, !typed.isEmpty else {
+        guard !isDropped else {
             return
         }
         state.withLock { state in

@@ -36,6 +36,7 @@ struct Guestlog: AsyncParsableCommand {
     )
 
     static func main() async {
+        StandardStreams.reserve()
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot(typed())

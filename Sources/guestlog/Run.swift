@@ -11,11 +11,13 @@ struct Run: ParsableCommand {
         discussion: """
             The command gets a terminal of its own as the VM's console (qemu -nographic, -serial stdio, Firecracker, \
             any program that uses its standard streams); this terminal watches it. Exits with the command's status; \
-            127 when there is no such command. SIGTERM, SIGINT and SIGHUP are passed on to it.
+            127 when there is no such command. SIGTERM, SIGINT, SIGHUP and SIGQUIT are passed on to it. The end of \
+            piped input is passed on when the command reads a line. In the background, the terminal is left alone \
+            until the job is brought to the foreground.
             """
     )
 
-    @Option(help: "The VM's name; by default the command's.")
+    @Option(help: "The VM's name; by default the command's, with the process's number while that is in use.")
     var name: String?
 
     @Argument(parsing: .postTerminator, help: "The command that starts the VM.")
@@ -31,23 +33,17 @@ struct Run: ParsableCommand {
 
     func run() throws {
         let configuration = try paths.configuration()
-        let name = name ?? DirectoryHandle.split(command[0]).name
-        try Self.check(name)
-        let run = ForegroundRun(configuration, name: name, command: command)
-        let mode = Terminal.makeRaw()
-        let status: Int32
+        try Self.check(name ?? ForegroundRun.name(like: command))
+        let run = try ForegroundRun(configuration, name: name, command: command)
+        if name == nil, run.vm != ForegroundRun.name(like: command) {
+            Output.error("another process writes the log of \(ForegroundRun.name(like: command)); this VM is \(run.vm)")
+        }
         do {
-            status = try run.run()
-        } catch {
-            Terminal.restore(mode)
-            guard let error = error as? ForegroundRun.CannotStart else {
-                throw error
-            }
+            throw ExitCode(try run.run())
+        } catch let error as ForegroundRun.CannotStart {
             Output.error("\(error)")
             throw ExitCode(error.status)
         }
-        Terminal.restore(mode)
-        throw ExitCode(status)
     }
 
     /// Throws for an invalid VM name. Arguments arrive decoded, with U+FFFD where they are not UTF-8.

@@ -74,7 +74,7 @@ extension EndToEnd {
             if example.isSession {
                 let console = TerminalSession(["env"] + environment.map { "\($0.key)=\($0.value)" } + shell)
                 #expect(console.shows("connected to"), "\(example.line)")
-                console.type("\u{1d}")
+                console.type(example.words.contains("^A") ? "\u{1}" : "\u{1d}")
                 #expect(console.wait() == 0, "\(example.line)")
                 return
             }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
 import Glibc
 import SystemIO
 import TestSupport
@@ -8,20 +7,18 @@ import Testing
 
 /// A program on a pseudo-terminal, with a user who reads and types.
 final class TerminalSession {
-    private let terminal: Int32
+    private let terminal: PseudoTerminal
     private let process: pid_t
     private var status: Int32?
     /// All its output.
     private(set) var shown: [UInt8] = []
     private var read = 0
 
-    init(_ command: [String]) {
-        var path = [CChar](repeating: 0, count: 128)
-        terminal = gl_open_terminal(&path, path.count)
-        precondition(terminal >= 0, "no pseudo-terminal to be had")
-        let slave = path.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    init(_ command: [String], rows: Int = 24, columns: Int = 80) {
         do {
-            process = try ChildProgram(ChildProcess.mortal(command), .terminal(slave)).process
+            terminal = try PseudoTerminal()
+            terminal.setSize(TerminalSize(rows: rows, columns: columns))
+            process = try ChildProgram(ChildProcess.mortal(command), .terminal(terminal.path)).process
         } catch {
             preconditionFailure("\(error)")
         }
@@ -32,16 +29,15 @@ final class TerminalSession {
             kill(process, SIGKILL)
             _ = eventually { hasEnded }
         }
-        close(terminal)
     }
 
     var text: String { String(decoding: shown, as: UTF8.self) }
 
     private func takeOutput() {
         var buffer = [UInt8](repeating: 0, count: 4096)
-        var ready = pollfd(fd: terminal, events: Int16(POLLIN), revents: 0)
+        var ready = pollfd(fd: terminal.master.raw, events: Int16(POLLIN), revents: 0)
         while poll(&ready, 1, 0) > 0 {
-            let count = Glibc.read(terminal, &buffer, buffer.count)
+            let count = Glibc.read(terminal.master.raw, &buffer, buffer.count)
             guard count > 0 else {
                 return
             }
@@ -64,7 +60,11 @@ final class TerminalSession {
 
     func type(_ text: String) {
         let bytes = Array(text.utf8)
-        #expect(write(terminal, bytes, bytes.count) == bytes.count)
+        #expect(write(terminal.master.raw, bytes, bytes.count) == bytes.count)
+    }
+
+    func resize(rows: Int, columns: Int) {
+        terminal.setSize(TerminalSize(rows: rows, columns: columns))
     }
 
     private var hasEnded: Bool {

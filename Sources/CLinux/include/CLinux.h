@@ -55,6 +55,8 @@ int gl_socket_pair(int fds[2]);
 // The number of bytes available to a read (FIONREAD); -1 when that is unknown.
 int gl_bytes_waiting(int fd);
 int gl_pidfd(pid_t process);
+// The number of read(2), as in proc_pid_syscall(5).
+long gl_read_number(void);
 // Whether both descriptors are of one open file (kcmp(2); where that is refused, of one file with the same flags).
 bool gl_same_file(int left, int right);
 // A lock in shared memory that the kernel releases when the thread that holds it ends, however it ends. Returns 0 or an

@@ -109,6 +109,7 @@ public struct VMListing {
             ("connected", .bool(status.isConnected)),
             ("stored", .bool(status.isStored)),
             ("watchers", .integer(Int64(status.watchers))),
+            ("clients", .array(status.clients.map { .string($0) })),
             ("writer", status.writer.map { .string($0) } ?? .null),
             ("socket", status.passThrough.map { .string($0) } ?? .null),
         ])

@@ -28,7 +28,7 @@ enum VMWriter {
 
     /// The process that holds a lock on the file, according to /proc/locks (proc_locks(5)): `1: FLOCK ADVISORY WRITE
     /// 3523 fd:01:1234 0 EOF`. Nil when it is outside this process's namespaces.
-    private static func holder(ofFileAt path: String) -> pid_t? {
+    static func holder(ofFileAt path: String) -> pid_t? {
         var status = stat()
         let table = try? StoredFile("/proc/locks", .read, on: LinuxFileSystem())
         guard stat(path, &status) == 0, let bytes = try? table?.read(at: 0, count: LinuxFileSystem.smallFileLimit)

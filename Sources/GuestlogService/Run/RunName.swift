@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+import LogModel
+import SystemIO
+
+/// The VM name of one `guestlog run`, which no other process uses while it is held.
+final class RunName {
+    let name: String
+    private let path: String
+    private let lock: Descriptor
+
+    /// Claims `name` in the store `root`. Throws `ForegroundRun.Busy` when another process writes its log, or another
+    /// `guestlog run` is about to.
+    init(_ name: String, in root: String, runtime: String) throws {
+        self.name = name
+        path = runtime + "/" + Self.prefix + VMIdentity(name: name).directoryName
+        try LinuxPaths.makeFolder(of: path)
+        guard let lock = try Self.lock(path) else {
+            throw ForegroundRun.Busy(name: name, store: root, process: VMWriter.holder(ofFileAt: path))
+        }
+        self.lock = lock
+        try VMWriter.refuse(name, in: root)
+    }
+
+    /// Claims the name of the program in `command` or, when another process uses that, it and this process's number.
+    static func claim(like command: [String], in root: String, runtime: String) throws -> RunName {
+        let name = ForegroundRun.name(like: command)
+        do {
+            return try RunName(name, in: root, runtime: runtime)
+        } catch is ForegroundRun.Busy {
+            return try RunName(name + "-" + String(getpid()), in: root, runtime: runtime)
+        }
+    }
+
+    deinit {
+        unlink(path)
+    }
+
+    private static let prefix = "name-"
+
+    /// The file at `path`, locked; nil when another process has the lock.
+    private static func lock(_ path: String) throws(SystemError) -> Descriptor? {
+        while true {
+            let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW
+            let file = Descriptor(owning: try systemCall("open", path) { gl_open(path, flags, 0o640) })
+            guard gl_try_lock(file.raw) == 0 else {
+                return nil
+            }
+            // Its last holder may have removed it before it was locked.
+            var (own, present) = (stat(), stat())
+            if fstat(file.raw, &own) == 0, stat(path, &present) == 0, own.st_ino == present.st_ino {
+                return file
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+import SystemIO
+
+/// The streams of `guestlog run`: copies input and output between this process's and the console, and passes signals on,
+/// until the command has ended. Nothing here waits for standard output or standard error.
+struct RunStreams: ~Copyable {
+    /// What the hub does for the streams.
+    struct Hub {
+        /// Whether the command's terminal is open.
+        var isConnected: () -> Bool
+        /// Joins the console; returns the connection to it.
+        var join: () throws(SystemError) -> Descriptor
+        /// Reads what the terminal still has, and closes it.
+        var close: () -> Void
+        /// The hub's notices since the last call.
+        var notices: () -> [String]
+    }
+
+    private let hub: Hub
+    private let child: ChildProgram
+    private let pseudoTerminal: PseudoTerminal
+    private let signals: SignalQueue
+    private let clock = SystemClock()
+    private let terminal = TerminalDevice(STDIN_FILENO)
+    private var modes: termios?
+    private var input: RunInput
+    private var end = RunEnd()
+    private var copy: OutputCopy
+    private var unsent: [UInt8] = []
+
+    private static let inputSize = 4096
+
+    /// Signals that are passed to the command.
+    private static let passed = [SIGTERM, SIGINT, SIGHUP, SIGQUIT]
+    /// Signals after which job control is consulted, and those by which it would stop this process, and with it the
+    /// guest.
+    private static let jobControl = [SIGCONT, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU]
+
+    /// The signals that the streams handle, for the thread that starts the others.
+    static func signals() throws(SystemError) -> SignalQueue { try SignalQueue(passed + jobControl) }
+
+    /// Gives the command's terminal the size of the first of the standard streams that is a terminal.
+    static func copySize(to pseudoTerminal: borrowing PseudoTerminal) {
+        let terminals = [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO].compactMap { TerminalDevice($0) }
+        if let size = terminals.first?.size {
+            pseudoTerminal.setSize(size)
+        }
+    }
+
+    /// Streams of `child`, whose terminal is `pseudoTerminal`, and of a `console` connection to the hub.
+    init(
+        of child: consuming ChildProgram,
+        _ pseudoTerminal: consuming PseudoTerminal,
+        _ console: consuming Descriptor,
+        _ signals: consuming SignalQueue,
+        _ hub: Hub
+    ) throws(SystemError) {
+        self.hub = hub
+        self.child = child
+        self.pseudoTerminal = pseudoTerminal
+        self.signals = signals
+        input = RunInput(isTerminal: terminal != nil)
+        copy = try OutputCopy(from: console, to: STDOUT_FILENO)
+    }
+
+    /// Runs until the command has ended; returns its exit status, or 128 and the signal that ended it.
+    consuming func run() throws(SystemError) -> Int32 {
+        var hasEnded = false
+        while end.state != .ended {
+            let hasInput = !unsent.isEmpty
+            var polled = [
+                pollfd(fd: end.state == .closed ? -1 : copy.ended.raw, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: hasEnded ? -1 : child.ended.raw, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: input.isRead && !hasInput ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: hasInput ? copy.console : -1, events: Int16(POLLOUT), revents: 0),
+            ]
+            _ = poll(&polled, nfds_t(polled.count), timeout)
+            if polled[1].revents != 0 {
+                hasEnded = true
+                end.commandEnded(at: now)
+            }
+            if polled[2].revents != 0 {
+                takeSignals()
+            }
+            if polled[3].revents != 0 {
+                readInput()
+            }
+            if polled[4].revents != 0 {
+                sendInput()
+            }
+            checkInput()
+            if polled[0].revents != 0 {
+                try perform(end.copyEnded(isConnected: hub.isConnected()))
+            }
+            try perform(end.due(written: copy.written, at: now))
+        }
+        releaseTerminal()
+        report(hub.notices())
+        if let failure = copy.failure {
+            report(["\(failure); the output is in the log only"])
+        }
+        return child.wait()
+    }
+
+    private var now: Int64 { clock.monotonicMicroseconds() }
+
+    /// Milliseconds until something is due; -1: nothing is.
+    private var timeout: Int32 {
+        let untilDeadline = end.deadline.map { Int32(clamping: max(0, $0 - now) / 1000 + 1) }
+        return [untilDeadline, isInputChecked ? input.interval : nil].compactMap { $0 }.min() ?? -1
+    }
+
+    /// Whether the input is checked after its interval: while it can reach the command.
+    private var isInputChecked: Bool { end.state == .running && unsent.isEmpty }
+
+    private mutating func perform(_ actions: [RunEnd.Action]) throws(SystemError) {
+        for action in actions {
+            switch action {
+            case .rejoin:
+                report(hub.notices())
+                copy = try OutputCopy(from: hub.join(), to: STDOUT_FILENO)
+            case .closeConsole:
+                report(hub.notices())
+                hub.close()
+            case .leaveOut:
+                report(["standard output takes nothing; its last \(copy.unwritten) bytes are in the log only"])
+            }
+        }
+    }
+
+    /// Writes messages to standard error, unless it takes nothing. It may be a terminal in raw mode.
+    private func report(_ messages: [String]) {
+        for message in messages {
+            let line = Array((modes == nil ? "guestlog: \(message)\n" : "\r\nguestlog: \(message)\r\n").utf8)
+            var room = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+            if poll(&room, 1, 0) == 1, room.revents == Int16(POLLOUT) {
+                _ = write(STDERR_FILENO, line, line.count)
+            }
+        }
+    }
+
+    // MARK: - Signals and job control
+
+    private mutating func takeSignals() {
+        while let signal = signals.take() {
+            if Self.passed.contains(signal) {
+                child.send(signal)
+                end.asked()
+            } else if signal == SIGCONT || signal == SIGWINCH {
+                perform(input.resumed(isForeground: terminal?.isForeground ?? false))
+                Self.copySize(to: pseudoTerminal)
+            }
+        }
+    }
+
+    private mutating func consultJobControl() {
+        if let terminal {
+            perform(input.checked(isForeground: terminal.isForeground))
+        }
+    }
+
+    private mutating func perform(_ action: RunInput.Action?) {
+        switch action {
+        case .takeTerminal:
+            let before = terminal?.makeRaw()
+            modes = modes ?? before
+            Self.copySize(to: pseudoTerminal)
+        case .sendEnd:
+            if let character = pseudoTerminal.endOfFile {
+                unsent.append(character)
+                sendInput()
+            }
+        case nil:
+            break
+        }
+    }
+
+    private mutating func releaseTerminal() {
+        if let terminal, let modes, input.state == .foreground, terminal.isForeground {
+            terminal.restore(modes)
+        }
+        modes = nil
+    }
+
+    // MARK: - Input
+
+    private mutating func readInput() {
+        // Input of another job is not taken away from it.
+        consultJobControl()
+        guard input.isRead else {
+            return
+        }
+        var buffer = [UInt8](repeating: 0, count: Self.inputSize)
+        let count = read(STDIN_FILENO, &buffer, buffer.count)
+        if count > 0 {
+            unsent.append(contentsOf: buffer[..<count])
+            sendInput()
+        } else if count == 0 || errno != EAGAIN && errno != EINTR {
+            input.ended()
+        }
+    }
+
+    /// Sends what the console takes. No more is read before that is empty.
+    private mutating func sendInput() {
+        let count = write(copy.console, unsent, unsent.count)
+        if count > 0 {
+            unsent.removeFirst(count)
+        } else if errno != EAGAIN, errno != EINTR {
+            unsent = []
+        }
+    }
+
+    private mutating func checkInput() {
+        guard isInputChecked else {
+            return
+        }
+        switch input.state {
+        case .background:
+            consultJobControl()
+        case .ending:
+            let isAwaited = pseudoTerminal.endOfFile != nil && pseudoTerminal.isRead(by: child.process)
+            perform(input.checked(isAwaited: isAwaited))
+        case .open, .foreground, .closed:
+            break
+        }
+    }
+}
