@@ -220,6 +220,11 @@ final class StreamSink: OpenStream {
         plainFile?.write(pending, scratch, opener)
     }
 
+    /// Opens the plain file at its path if another program has replaced or removed the open one.
+    func reopenPlainFile() {
+        plainFile?.reopen(opener)
+    }
+
     // MARK: - Failures of the store
 
     /// Whether the store accepts bytes: it is open and not waiting for a retry. Retries when it is time.
