@@ -35,6 +35,11 @@ extension CaptureService {
 
     private static let storeSubject = "store"
 
+    /// Opens the plain files that other programs have replaced or removed, without waiting for their next bytes.
+    public func reopenPlainFiles() {
+        writer.post { $0.reopenPlainFiles() }
+    }
+
     /// Waits until the store is open, for at most that many seconds (nil: no limit); returns whether it is done. Throws
     /// the error of opening: EWOULDBLOCK when another process serves the store. With `ignoringTransientErrors`,
     /// transient errors are not thrown: they are in `problems`, and retried until the stop.

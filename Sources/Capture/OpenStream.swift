@@ -33,6 +33,8 @@ protocol SinkOpening: AnyObject {
     func recovered(_ key: StreamKey)
     func plainFileFailed(_ path: String, _ error: SystemError)
     func plainFileRecovered(_ path: String)
+    /// A source has replayed that many bytes that were stored already.
+    func replayed(_ key: StreamKey, bytes: Int)
 }
 
 /// An opened stream.

@@ -46,11 +46,20 @@ final class PlainFileSink {
     }
 
     private func write(_ text: UnsafeRawBufferPointer, _ opener: any SinkOpening) {
-        guard !text.isEmpty else {
-            return
+        if !text.isEmpty {
+            report(opener) { () throws(SystemError) in try file.append(text) }
         }
+    }
+
+    /// Opens the file at the path if another program has replaced or removed the open one.
+    func reopen(_ opener: any SinkOpening) {
+        report(opener) { () throws(SystemError) in try file.reopen() }
+    }
+
+    /// Carries out an operation on the file, and reports its failure, or the first success after one.
+    private func report(_ opener: any SinkOpening, _ operation: () throws(SystemError) -> Void) {
         do throws(SystemError) {
-            try file.append(text)
+            try operation()
             if hasFailed {
                 hasFailed = false
                 opener.plainFileRecovered(file.path)

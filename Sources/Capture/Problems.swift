@@ -7,7 +7,7 @@ import Synchronization
 public final class Problems: Sendable {
     private let current = Mutex<[String: String]>([:])
 
-    init() {}
+    public init() {}
 
     /// All problems.
     public var all: [(subject: String, problem: String)] {

@@ -17,6 +17,13 @@ extension StoreWriter {
         }
     }
 
+    /// Opens the plain files that other programs have replaced or removed.
+    func reopenPlainFiles() {
+        for stream in streams.all {
+            (stream as? StreamSink)?.reopenPlainFile()
+        }
+    }
+
     /// Commits a stream's entries below `head` in a ring.
     func settle(_ key: StreamKey, ring: Int, upTo head: UInt64) {
         let now = clock.monotonicMicroseconds()

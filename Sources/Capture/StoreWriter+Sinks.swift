@@ -41,6 +41,13 @@ extension StoreWriter: SinkOpening {
         }
     }
 
+    func replayed(_ key: StreamKey, bytes: Int) {
+        diagnostics.log(
+            .notice,
+            "\(key.name)/\(key.stream): the VMM has replayed its output; \(bytes) bytes of it are stored already"
+        )
+    }
+
     func plainFileRecovered(_ path: String) {
         problems.clear(path)
     }

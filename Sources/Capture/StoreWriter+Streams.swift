@@ -69,6 +69,13 @@ extension StoreWriter {
         release(sink)
     }
 
+    /// At the end: stores what might have been a replay.
+    func endReplays(at now: Int64) {
+        for stream in streams.all {
+            (stream as? StreamSink)?.endReplay(at: now)
+        }
+    }
+
     /// At the end: records losses that the shards counted and had no room for.
     func flushLossCounters(at now: Int64) {
         for (number, ring) in rings.enumerated() {

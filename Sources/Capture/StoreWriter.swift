@@ -131,6 +131,7 @@ final class StoreWriter: @unchecked Sendable {
     /// on the thread that ended them.
     func finish() {
         while turn(at: clock.monotonicMicroseconds(), takesAll: true) {}
+        endReplays(at: clock.monotonicMicroseconds())
         flushLossCounters(at: clock.monotonicMicroseconds())
         advanceTails()
     }

@@ -12,6 +12,9 @@ public struct StreamOptions: Sendable {
     public var rate: RateLimit?
     /// A plain rotated file that gets every byte too.
     public var plainFile: PlainFile?
+    /// Whether the source may replay earlier output when it is reached again; what is stored already is not stored
+    /// again then.
+    public var mayReplay: Bool
 
     /// A plain file besides the store.
     public struct PlainFile: Hashable, Sendable {
@@ -40,10 +43,12 @@ public struct StreamOptions: Sendable {
     public init(
         properties: StreamProperties = StreamProperties(),
         rate: RateLimit? = .standard,
-        plainFile: PlainFile? = nil
+        plainFile: PlainFile? = nil,
+        mayReplay: Bool = false
     ) {
         self.properties = properties
         self.rate = rate
         self.plainFile = plainFile
+        self.mayReplay = mayReplay
     }
 }

@@ -7,6 +7,9 @@ import SystemIO
 // The markers of a stream: gaps, boots, absences.
 extension StreamSink {
     func handle(special entry: InflightRing.Entry) {
+        if replay != nil, isReady(at: lastCommit) {
+            endReplay(at: lastCommit)
+        }
         switch entry.kind {
         case .gap:
             var detail = RecordDetail(decoding: Array(entry.payload))
@@ -14,7 +17,8 @@ extension StreamSink {
             if detail.gap?.since.microseconds == InflightRing.Loss.unknownSince {
                 detail.gap?.since = writer?.lastRecordTime ?? Timestamp(microseconds: entry.time)
             }
-            let isThere = isReady && mark(detail, Timestamp(microseconds: entry.time), lastCommit)
+            let stamp = Timestamp(microseconds: entry.time)
+            let isThere = isReady && (watchReplay(detail, at: stamp) || mark(detail, stamp, lastCommit))
             if !isThere, let loss = detail.gap {
                 // The store cannot be written: the shard's loss is added to the writer's.
                 if let bytes = loss.bytes {

@@ -22,9 +22,11 @@ final class StreamSink: OpenStream {
     private(set) var pendingSince: Int64 = 0
     private(set) var lastCommit: Int64 = 0
     unowned let opener: any SinkOpening
-    private var options: StreamOptions
+    private(set) var options: StreamOptions
     /// When to retry after a failure; nil without one.
-    private(set) var retryAt: Int64?
+    private var failedUntil: Int64?
+    /// While the text of a new connection may be a replay.
+    var replay: ReplayWatch?
     var gap = OpenGap(.writer)
     /// Boundaries whose markers could not be written yet.
     var unwritten = PendingBoundaries()
@@ -44,7 +46,7 @@ final class StreamSink: OpenStream {
     }
 
     func forgetStream() {
-        (writer, id, retryAt) = (nil, nil, nil)
+        (writer, id, failedUntil, replay) = (nil, nil, nil, nil)
         detector = BootDetector()
     }
 
@@ -54,6 +56,7 @@ final class StreamSink: OpenStream {
         plainFile = options.plainFile.map(PlainFileSink.init)
     }
 
+    var retryAt: Int64? { failedUntil ?? replay?.deadline }
     var isUnused: Bool { openSlots == 0 }
     var hasPending: Bool { !pending.isEmpty }
     var hasPlainFile: Bool { plainFile != nil }
@@ -126,7 +129,7 @@ final class StreamSink: OpenStream {
         let text = InflightRing.Entry.gather(pending[range], scratch)
         if isReady(at: now) {
             let alreadyThere = assign(range)
-            store(UnsafeRawBufferPointer(rebasing: text[min(alreadyThere, text.count)...]), time: time, at: now)
+            storeNew(UnsafeRawBufferPointer(rebasing: text[min(alreadyThere, text.count)...]), time: time, at: now)
         } else {
             lose(text, at: time, now: now)
         }
@@ -186,7 +189,7 @@ final class StreamSink: OpenStream {
         guard !text.isEmpty else {
             return
         }
-        guard retryAt == nil, let writer else {
+        guard failedUntil == nil, let writer else {
             lose(text, at: time.microseconds, now: now)
             return
         }
@@ -203,7 +206,7 @@ final class StreamSink: OpenStream {
     /// Writes a marker; returns whether that succeeded.
     @discardableResult
     func mark(_ detail: RecordDetail, _ time: Timestamp, _ now: Int64) -> Bool {
-        guard retryAt == nil, let writer else {
+        guard failedUntil == nil, let writer else {
             return false
         }
         do throws(SystemError) {
@@ -220,16 +223,21 @@ final class StreamSink: OpenStream {
         plainFile?.write(pending, scratch, opener)
     }
 
+    /// Opens the plain file at its path if another program has replaced or removed the open one.
+    func reopenPlainFile() {
+        plainFile?.reopen(opener)
+    }
+
     // MARK: - Failures of the store
 
     /// Whether the store accepts bytes: it is open and not waiting for a retry. Retries when it is time.
     func isReady(at now: Int64) -> Bool {
         if opener.isDiskFull {
-            retryAt = now + Self.retryInterval
+            failedUntil = now + Self.retryInterval
             writeGapMarker(at: now)
             return false
         }
-        if let retryAt, now < retryAt {
+        if let failedUntil, now < failedUntil {
             return false
         }
         if let writer, !writer.isInPlace(at: now) {
@@ -256,7 +264,7 @@ final class StreamSink: OpenStream {
     }
 
     private func fail(_ error: SystemError, at now: Int64) {
-        retryAt = now + Self.retryInterval
+        failedUntil = now + Self.retryInterval
         opener.failed(key, error, consequence: "bytes are counted as lost")
     }
 
@@ -318,8 +326,8 @@ final class StreamSink: OpenStream {
             }
             gap.emitted(isClosed: true, at: now)
         }
-        if retryAt != nil {
-            retryAt = nil
+        if failedUntil != nil {
+            failedUntil = nil
             opener.recovered(key)
         }
         return writePendingBoundaries(at: now)
@@ -327,9 +335,10 @@ final class StreamSink: OpenStream {
 
     /// Retries what failed, when it is time, without new entries.
     func retry(at now: Int64) {
-        if let retryAt, now >= retryAt {
-            _ = isReady(at: now)
+        guard let retryAt, now >= retryAt, isReady(at: now) else {
+            return
         }
+        endReplay(at: now)
     }
 
     /// Writes what is unrecorded before the sink is released.

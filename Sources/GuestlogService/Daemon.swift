@@ -137,6 +137,7 @@ public final class Daemon {
     }
 
     private func reload() {
+        capture.reopenPlainFiles()
         guard let configurationFile else {
             diagnostics.log(.notice, "there is no configuration file to reload")
             return

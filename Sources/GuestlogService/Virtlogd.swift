@@ -86,9 +86,9 @@ public final class Virtlogd {
     public func run() throws {
         try begin()
         let thread = try WorkerThread(name: "gl-logs") { [control] in control.run() }
-        // virtlogd ignores SIGHUP too: its settings are read at the start.
+        // The settings are read at the start only, as virtlogd's are.
         let loops = capture.shards.map(\.loop) + [control]
-        let ending = process.serve("keeping logs", watching: loops, reload: {})
+        let ending = process.serve("keeping logs", watching: loops, reload: capture.reopenPlainFiles)
         process.notify(ending)
         let isHeld = process.isHeld(after: ending)
         // Another program does not know the in-flight rings: what remained there would be missing in its files.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// The store's fixed limits, with their reasons.
 public enum StoreLimits {
     /// The format version that this code writes. Newer ones are read as far as possible, and never written.
@@ -22,6 +24,12 @@ public enum StoreLimits {
     public static let sourceDistance = 4 << 20
     /// A clock that steps back by more microseconds than this closes the block; less counts as jitter.
     public static let clockTolerance: Int64 = 1_000_000
+    /// The times at which this program can be running: 2023 to 2072. Outside of them the clock is wrong, as it is on a
+    /// host without a battery until it has asked the network.
+    public static let plausibleTimes =
+        Timestamp(seconds: 1_672_531_200)...Timestamp(seconds: 1_672_531_200 + 50 * 365 * 86_400)
+    /// A stamp that is more microseconds in the future was made while the clock was wrong.
+    public static let futureTolerance: Int64 = 86_400 * 1_000_000
     /// The minimum disk usage of a file: one block of the file system.
     public static let fileCost = 4096
     /// A stream continues at the next multiple of this after an unclean end of the host, so that no position that a

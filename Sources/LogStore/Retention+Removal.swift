@@ -5,32 +5,60 @@ import SystemIO
 
 // What is removed because of its age, and whole VMs.
 extension Retention {
-    func removeOlder(than limit: Timestamp, in vm: Store.VM) throws(SystemError) -> Freed {
+    /// Removes what was received more than `age` microseconds ago. Nothing while the clock is wrong.
+    func removeOlder(than age: Int64, at now: Timestamp, in vm: Store.VM) throws(SystemError) -> Freed {
         var freed = Freed()
+        guard StoreLimits.plausibleTimes.contains(now) else {
+            return freed
+        }
+        let limit = now.advanced(byMicroseconds: -age)
         for stream in try store.streams(of: vm.directory) {
             let layout = StreamLayout(path: store.path(of: stream))
+            let times = try receiveTimes(layout, at: now)
+            let isOld = { (extent: StreamLayout.Extent) in times[extent].map { $0 < limit } ?? false }
             for extent in try evictable(stream) {
-                guard extent.kind == .segment, try latest(in: extent, layout) < limit else {
+                guard extent.kind == .segment, isOld(extent) else {
                     break
                 }
                 freed += try evict([extent], of: stream)
             }
-            for extent in try layout.extents(on: store.fileSystem) where extent.kind == .head {
-                if try latest(in: extent, layout) < limit {
-                    freed += try removeHead(extent, layout)
-                }
+            for extent in times.keys.sorted() where extent.kind == .head && isOld(extent) {
+                freed += try removeHead(extent, layout)
             }
         }
         return freed
     }
 
-    private func latest(in extent: StreamLayout.Extent, _ layout: StreamLayout) throws(SystemError) -> Timestamp {
-        if let latest = try blocks(of: extent, layout).lazy.map(\.timeRange.upperBound).max() {
-            return latest
+    /// When the last text of each extent was received. An extent that was stamped while the clock was wrong counts as
+    /// old as the next one: a host without a battery begins each boot in 1970, and a clock may be years ahead for a
+    /// while.
+    private func receiveTimes(
+        _ layout: StreamLayout,
+        at now: Timestamp
+    ) throws(SystemError) -> [StreamLayout.Extent: Timestamp] {
+        var times: [StreamLayout.Extent: Timestamp] = [:]
+        var next = now
+        for extent in try layout.extents(on: store.fileSystem).reversed() {
+            next = try latest(in: extent, layout, at: now) ?? next
+            times[extent] = next
         }
-        // Damaged, or emptied by a crash.
-        let modified = store.fileSystem.status(layout.file(extent))?.modified
-        return modified.map { Timestamp(microseconds: $0) } ?? .distantPast
+        return times
+    }
+
+    /// The latest plausible time of an extent's text; nil when it has none.
+    private func latest(
+        in extent: StreamLayout.Extent,
+        _ layout: StreamLayout,
+        at now: Timestamp
+    ) throws(SystemError) -> Timestamp? {
+        var times = try blocks(of: extent, layout).flatMap { [$0.timeRange.lowerBound, $0.timeRange.upperBound] }
+        if times.isEmpty {
+            // An open pair, or one that is damaged or was emptied by a crash.
+            let modified = store.fileSystem.status(layout.file(extent))?.modified
+            times = modified.map { [Timestamp(microseconds: $0)] } ?? []
+        }
+        let latestPossible = now.advanced(byMicroseconds: StoreLimits.futureTolerance)
+        return times.filter { StoreLimits.plausibleTimes.contains($0) && $0 <= latestPossible }.max()
     }
 
     func remove(_ files: [String]) throws(SystemError) -> Freed {

@@ -57,7 +57,9 @@ public final class Retention {
         usages.removeAll()
         for vm in try store.vms() {
             do throws(SystemError) {
-                if let ended = vm.ended, ended.advanced(byMicroseconds: deletedAge) < now {
+                if let ended = vm.ended, ended.advanced(byMicroseconds: deletedAge) < now,
+                    StoreLimits.plausibleTimes.contains(now)
+                {
                     try remove(vm)
                 } else {
                     freed += try enforce(vm, now: now)
@@ -102,7 +104,7 @@ public final class Retention {
         let quota = quota(vm.identity)
         var freed = Freed()
         if let age = quota.age {
-            freed += try removeOlder(than: now.advanced(byMicroseconds: -age), in: vm)
+            freed += try removeOlder(than: age, at: now, in: vm)
         }
         let step = quota.bytes / Self.steps
         growths[vm.directory] = (0, step)

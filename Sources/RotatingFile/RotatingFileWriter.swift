@@ -29,19 +29,28 @@ public struct RotationLimits: Hashable, Sendable {
 ///
 /// A file is cut at the end of a line if there is one in its last `lineWindow` bytes, so that the files have whole
 /// lines; otherwise it is filled to the last byte.
+///
+/// Other programs may remove, rename or truncate the file: within `checkInterval` the writer notices, and continues in a
+/// new file at the path, or at the end of what is left.
 public final class RotatingFileWriter {
     public let path: String
     private let trustedFolder: String?
     private let limits: RotationLimits
     private let mode: UInt32
+    private let clock: any HostClock
     private var file: Int32 = -1
+    /// The size of the live file.
     private var position = 0
+    /// When the file at the path is compared with the open one again; monotonic microseconds.
+    private var nextCheck: Int64 = 0
     /// Whether the next byte begins a new file. The rotation waits for that byte, so that the live file can be read
     /// until then.
     private var isFull = false
 
     /// The distance from the limit within which the end of a line triggers the rotation.
     static let lineWindow = 4096
+    /// A file is compared with the one at its path no more often than this, in microseconds.
+    static let checkInterval: Int64 = 1_000_000
 
     /// A writer to `path`, which is created with permissions `mode` when absent and continued when it exists. Invalid
     /// limits are replaced by the nearest valid ones. Links are followed in `trustedFolder`, a prefix of the path, and
@@ -50,7 +59,8 @@ public final class RotatingFileWriter {
         path: String,
         trustedFolder: String? = nil,
         limits: RotationLimits = .standard,
-        mode: UInt32 = 0o600
+        mode: UInt32 = 0o600,
+        clock: any HostClock = SystemClock()
     ) {
         self.path = path
         self.trustedFolder = trustedFolder
@@ -59,6 +69,7 @@ public final class RotatingFileWriter {
             backups: min(max(0, limits.backups), RotationLimits.maximumBackups)
         )
         self.mode = mode
+        self.clock = clock
     }
 
     deinit {
@@ -76,7 +87,13 @@ public final class RotatingFileWriter {
     public func append(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
         var rest = bytes
         do throws(SystemError) {
+            try check()
             while !rest.isEmpty {
+                if isFull {
+                    // Another program's file must not be renamed.
+                    nextCheck = 0
+                    try check()
+                }
                 if isFull {
                     try FileOwner.asProcess(rotate)
                 }
@@ -111,9 +128,46 @@ public final class RotatingFileWriter {
         return (fitting, fitting == room)
     }
 
+    /// Opens the file at the path if another program has replaced or removed the open one; it is created when absent.
+    /// Does nothing before the first `append`.
+    public func reopen() throws(SystemError) {
+        guard file >= 0 else {
+            return
+        }
+        nextCheck = 0
+        do throws(SystemError) {
+            try check()
+            if file < 0 {
+                try FileOwner.asProcess(openFile)
+            }
+        } catch {
+            closeFile()
+            throw error
+        }
+    }
+
+    /// Closes a file that is not at its path any more, and notes the size of one that was truncated.
+    private func check() throws(SystemError) {
+        let now = clock.monotonicMicroseconds()
+        guard file >= 0, now >= nextCheck else {
+            return
+        }
+        nextCheck = now + Self.checkInterval
+        let open = try FileAttributes(of: file, path)
+        let current = FileOwner.asProcess { FileAttributes(at: path) }
+        if current?.identity != open.identity {
+            closeFile()
+            isFull = false
+        } else if position != Int(open.size) {
+            position = Int(open.size)
+            isFull = false
+        }
+    }
+
     private func openFile() throws(SystemError) {
         let (parent, name) = DirectoryHandle.split(path)
         let folder = try DirectoryHandle(parent, trusted: trustedFolder)
+        nextCheck = clock.monotonicMicroseconds() + Self.checkInterval
         file = try folder.openRegular(name, O_WRONLY | O_CREAT | O_APPEND, mode: mode).release()
         position = Int(try FileAttributes(of: file, path).size)
         if limits.size > 0, position >= limits.size {

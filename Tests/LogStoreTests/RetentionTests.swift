@@ -193,6 +193,36 @@ import Testing
         #expect(fixture.store.fileSystem.status(folder.path + "/web") == nil)
     }
 
+    private static let today: Int64 = 1_700_000_000
+
+    @Test(
+        "text that was stamped while the clock was wrong is as old as what followed, and nothing is too old for a wrong clock",
+        arguments: [
+            // A first boot in 1970, an hour ago or a minute ago.
+            (60, today - 7200, today - 60, today, false), (60, today - 60, today, today, true),
+            // The clock was in 2099 for a while.
+            (today - 7200, 4_080_000_000, today - 60, today, false), (4_080_000_000, today - 60, today, today, true),
+            // It is wrong now.
+            (today - 7200, today - 60, today, 60, true), (today - 7200, today - 60, today, 4_080_000_000, true),
+        ] as [(Int64, Int64, Int64, Int64, Bool)]
+    )
+    func wrongClock(first: Int64, second: Int64, third: Int64, now: Int64, isAllKept: Bool) throws {
+        let clock = ManualClock(first * 1_000_000)
+        let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 300_000), clock: clock)
+        for (number, start) in [first, second, third].enumerated() {
+            clock.advance(start * 1_000_000 - clock.wallMicroseconds())
+            try fixture.pour(consoleText(300_000, from: number * 1_000_000))
+        }
+        fixture.writer.roll()
+        try fixture.sealAndSync()
+        let before = try fixture.names().count { $0.hasSuffix(".log.zst") }
+        #expect(before >= 3)
+        let retention = Retention(store: fixture.store) { _ in Quota(bytes: 1 << 40, age: 3600 * 1_000_000) }
+        _ = try retention.enforceAll(now: Timestamp(seconds: now))
+        let after = try fixture.names().count { $0.hasSuffix(".log.zst") }
+        #expect(isAllKept ? after == before : after < before, "\(after) of \(before) segments are left")
+    }
+
     /// A guest that boots, prints past several segments, and boots again, `boots` times.
     func bootOften(_ fixture: StoreFixture, _ boots: Int, chatter: Int = 700_000) throws {
         for boot in 0..<boots {

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+import SystemIO
+
+/// The beginning of a new connection to the same machine, while its text may be a replay.
+struct ReplayWatch {
+    /// The marker of what is missing before the text, unless the text is a replay: that has all of it.
+    let marker: RecordDetail
+    let time: Timestamp
+    /// nil before the first byte.
+    var filter: ReplayFilter?
+    /// Monotonic time when the text is no replay if that is not decided.
+    var deadline: Int64
+}
+
+// Text that a VMM replays after the stream was not read for a while.
+extension StreamSink {
+    /// A replay has no pause as long as this, in microseconds.
+    private static let replayPause: Int64 = 1_000_000
+
+    /// Begins to watch for a replay after the `absence` of a source that may replay; false when it does not.
+    func watchReplay(_ absence: RecordDetail, at time: Timestamp) -> Bool {
+        guard options.mayReplay, let reason = absence.gap?.reason, [.daemonAway, .disconnected].contains(reason),
+            absence.gap?.bytes == nil
+        else {
+            return false
+        }
+        replay = ReplayWatch(marker: absence, time: time, deadline: lastCommit + Self.replayPause)
+        return true
+    }
+
+    /// Stores what is new of `text`.
+    func storeNew(_ text: UnsafeRawBufferPointer, time: Int64, at now: Int64) {
+        if let replay, now >= replay.deadline {
+            endReplay(at: now)
+        }
+        guard var watch = replay, !text.isEmpty else {
+            return store(text, time: time, at: now)
+        }
+        var filter = watch.filter ?? ReplayFilter(stored: storedEnd())
+        switch filter.take(text) {
+        case .undecided:
+            (watch.filter, watch.deadline) = (filter, now + Self.replayPause)
+            replay = watch
+        case .replay(let count):
+            replay = nil
+            opener.replayed(key, bytes: filter.given.count + count)
+            store(UnsafeRawBufferPointer(rebasing: text[count...]), time: time, at: now)
+        case .new:
+            watch.filter = filter
+            replay = watch
+            endReplay(at: now)
+            store(text, time: time, at: now)
+        }
+    }
+
+    /// Ends the watch for a replay: there was none, so what is missing is recorded, and all text since is stored.
+    func endReplay(at now: Int64) {
+        guard let watch = replay else {
+            return
+        }
+        replay = nil
+        if !mark(watch.marker, watch.time, now), let gap = watch.marker.gap {
+            keep(.absence(gap.reason))
+        }
+        let given = watch.filter.map { Array($0.given) } ?? []
+        given.withUnsafeBytes { store($0, time: watch.time.microseconds, at: now) }
+    }
+
+    /// The end of the stored text; empty when it cannot be read.
+    private func storedEnd() -> [UInt8] {
+        guard let writer else {
+            return []
+        }
+        let reader = StreamReader(path: writer.path)
+        return (try? reader.text(before: writer.nextOffset, maximum: ReplayFilter.window)) ?? []
+    }
+}
