@@ -9,6 +9,7 @@ import LogStore
 public import Query
 import RotatingFile
 import SystemIO
+import TextFormats
 import VirtLogManager
 
 /// The settings of a configuration file. Everything has a default; no file is required.
@@ -53,6 +54,8 @@ public struct Configuration: Sendable {
         public var quota: Quota
     }
 
+    /// The minimum limit of a log: a store that keeps less keeps no boot.
+    private static let smallestQuota = 1 << 20
     /// The part of the store's file system that all logs together may use.
     private static let totalShare = 10
     /// The maximum of that, in bytes.
@@ -92,18 +95,7 @@ public struct Configuration: Sendable {
             "store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack",
             "charset",
         ])
-        // Settings from the environment take precedence over the file.
-        let named = DefaultPaths.named
-        if let folder = try top.text("store"), named.store == nil {
-            store = folder
-        }
-        if let folder = try top.text("runtime") {
-            runtime = folder
-            socket = named.socket ?? folder + "/guestlog.sock"
-        }
-        if let path = try top.text("socket"), named.socket == nil {
-            socket = path
-        }
+        try readPaths(top)
         if let word = try top.text("log-level") {
             guard let level = Self.levels[word] else {
                 throw top.error(at: "log-level", "unknown level \(word); use error, warning, notice, info or debug")
@@ -120,26 +112,45 @@ public struct Configuration: Sendable {
         }
     }
 
+    /// Reads where the store and the daemon's socket are. Settings from the environment take precedence over the file.
+    mutating func readPaths(_ top: ConfigurationReader) throws(ConfigurationError) {
+        let named = DefaultPaths.named
+        if let folder = try top.absolutePath("store"), named.store == nil {
+            store = folder
+        }
+        if let folder = try top.absolutePath("runtime") {
+            runtime = folder
+            socket = named.socket ?? folder + "/guestlog.sock"
+        }
+        if let path = try top.absolutePath("socket"), named.socket == nil {
+            socket = path
+        }
+    }
+
     private static let levels: [String: DiagnosticLevel] = [
         "error": .error, "warning": .warning, "notice": .notice, "info": .info, "debug": .debug,
     ]
 
     private mutating func readRetention(_ section: ConfigurationReader) throws(ConfigurationError) {
         try section.allow(["vm", "age", "total", "deleted", "overrides"])
-        quota.bytes = try section.size("vm") ?? quota.bytes
+        quota.bytes = try section.size("vm", atLeast: Self.smallestQuota) ?? quota.bytes
         quota.age = try section.duration("age") ?? quota.age
-        totalQuota = try section.size("total") ?? totalQuota
+        totalQuota = try section.size("total", atLeast: Self.smallestQuota) ?? totalQuota
         deletedAge = try section.duration("deleted") ?? deletedAge
         for override in try section.list("overrides") {
             try override.allow(["vms", "size", "age"])
-            guard let vms = try override.text("vms") else {
+            guard let vms = try override.text("vms"), !vms.isEmpty else {
                 throw override.error(at: nil, "vms is missing: a name pattern such as db-*")
             }
             let own = Quota(
-                bytes: try override.size("size") ?? quota.bytes,
+                bytes: try override.size("size", atLeast: Self.smallestQuota) ?? quota.bytes,
                 age: try override.duration("age") ?? quota.age
             )
             overrides.append(Override(vms: vms, quota: own))
+        }
+        if let totalQuota, section.has("vm"), quota.bytes > totalQuota {
+            let (vm, total) = (Quantities.size(quota.bytes), Quantities.size(totalQuota))
+            throw section.error(at: "vm", "retention.vm: \(vm) is more than retention.total, \(total)")
         }
     }
 
@@ -182,7 +193,10 @@ public struct Configuration: Sendable {
         var limits = RotationLimits.standard
         limits.size = try section.size("plain-size") ?? limits.size
         limits.backups = try section.integer("plain-backups") ?? limits.backups
-        let plain = try section.text("plain-file")
+        let plain = try section.absolutePath("plain-file")
+        if plain == nil, let key = ["plain-size", "plain-backups"].first(where: section.has) {
+            throw section.error(at: key, "\(key) has no effect without plain-file")
+        }
         if kind == "path" {
             do {
                 patterns.append(
@@ -197,7 +211,8 @@ public struct Configuration: Sendable {
             throw section.error(at: nil, "name is missing: the VM's name")
         }
         guard let endpoint = Endpoint(kind + ":" + place) else {
-            let wanted = kind == "tcp" ? "must be ADDRESS:PORT" : "the path must begin with /"
+            let wanted =
+                kind == "tcp" ? "must be ADDRESS:PORT, an address in digits, no name" : "the path must begin with /"
             throw section.error(at: kind, "\(place): \(wanted)")
         }
         var uuid: String?
@@ -260,16 +275,18 @@ public struct Configuration: Sendable {
         let level = Self.levels.first { $0.value == logLevel }?.key ?? ""
         var settings = [
             ("store", store), ("runtime", runtime), ("socket", socket), ("log-level", level),
-            ("retention.vm", "\(quota.bytes) bytes"), ("retention.total", "\(effectiveTotal()) bytes"),
+            ("retention.vm", Quantities.size(quota.bytes)), ("retention.total", Quantities.size(effectiveTotal())),
             ("retention.age", Self.words(age: quota.age)),
-            ("retention.deleted", "\(deletedAge / 1_000_000) s"), ("api.listen", listener?.words ?? "nowhere"),
+            ("retention.deleted", Quantities.duration(microseconds: deletedAge)),
+            ("api.listen", listener?.words ?? "nowhere"),
             ("openstack.console-url", nova.consoleURL ?? "the request's address"),
-            ("openstack.console-life", "\(nova.consoleLife / 1_000_000) s"),
+            ("openstack.console-life", Quantities.duration(microseconds: nova.consoleLife)),
             ("openstack.console-output", nova.output.rawValue),
-            ("libvirt.socket", "\(libvirt)"),
+            ("libvirt.socket", "\(libvirt)"), ("libvirt.log-folders", logFolders.joined(separator: ", ")),
+            ("libvirt.rate", Self.words(logRate)),
         ]
         for override in overrides {
-            let words = "\(override.quota.bytes) bytes, age \(Self.words(age: override.quota.age))"
+            let words = "\(Quantities.size(override.quota.bytes)), age \(Self.words(age: override.quota.age))"
             settings.append(("retention of \(override.vms)", words))
         }
         for rule in charsets.rules {
@@ -278,25 +295,25 @@ public struct Configuration: Sendable {
         for pattern in patterns {
             let plain = pattern.plainFile.map { StreamOptions.PlainFile(path: $0, limits: pattern.plainLimits) }
             let words = "\(pattern.text) feeds \(pattern.stream)"
-            settings.append(("console", words + Self.words(plain) + Self.words(pattern.rate)))
+            settings.append(("console", words + Self.words(plain) + ", " + Self.words(pattern.rate)))
         }
         for console in consoles {
             let words = "\(console.endpoint.description) feeds \(console.key.name)/\(console.key.stream)"
-            settings.append(("console", words + Self.words(console.plainFile) + Self.words(console.rate)))
+            settings.append(("console", words + Self.words(console.plainFile) + ", " + Self.words(console.rate)))
         }
         return settings
     }
 
     private static func words(age: Int64?) -> String {
-        age.map { "\($0 / 1_000_000) s" } ?? "any"
+        age.map { Quantities.duration(microseconds: $0) } ?? "any"
     }
 
     private static func words(_ plain: StreamOptions.PlainFile?) -> String {
-        plain.map { ", plain file \($0.path) (\($0.limits.size) bytes, \($0.limits.backups) backups)" } ?? ""
+        plain.map { ", plain file \($0.path) (\(Quantities.size($0.limits.size)), \($0.limits.backups) backups)" } ?? ""
     }
 
     private static func words(_ rate: RateLimit?) -> String {
-        rate.map { ", \($0.rate) bytes/s (burst \($0.burst))" } ?? ", any rate"
+        rate.map { "\(Quantities.size($0.rate))/s (burst \(Quantities.size($0.burst)))" } ?? "any rate"
     }
 
     /// The limits of one VM.

@@ -2,6 +2,7 @@
 
 import Glibc
 import SystemIO
+import Yams
 
 /// An error in a configuration file.
 public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -17,6 +18,20 @@ public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvert
 }
 
 extension ConfigurationError {
+    /// The parser's error, with its line.
+    init(file: String, _ error: YamlError) {
+        switch error {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            self.init(file: file, line: mark.line, message: "is not YAML: \(problem)")
+        case .duplicatedKeysInMapping(let duplicates, let context):
+            let keys = duplicates.sorted().joined(separator: ", ")
+            self.init(file: file, line: context.mark.line, message: "a key is given twice in this mapping: \(keys)")
+        default:
+            self.init(file: file, line: nil, message: "is not YAML: \(error)")
+        }
+    }
+
     /// Most bytes in a configuration file.
     private static let sizeLimit = 1 << 20
 

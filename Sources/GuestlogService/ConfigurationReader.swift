@@ -18,6 +18,8 @@ struct ConfigurationReader {
         let node: Node?
         do {
             node = try Yams.compose(yaml: text)
+        } catch let error as YamlError {
+            throw ConfigurationError(file: file, error)
         } catch {
             throw ConfigurationError(file: file, line: nil, message: "is not YAML: \(error)")
         }
@@ -130,29 +132,49 @@ struct ConfigurationReader {
         return value
     }
 
-    /// Bytes, such as `500M` or `10GiB`.
-    func size(_ key: String) throws(ConfigurationError) -> Int? {
+    /// An absolute path.
+    func absolutePath(_ key: String) throws(ConfigurationError) -> String? {
         guard let text = try text(key) else {
             return nil
         }
+        guard text.hasPrefix("/") else {
+            throw error(node(key), "\(path)\(key): '\(text)' must be a path that begins with /")
+        }
+        return text
+    }
+
+    /// Bytes, such as `500M` or `10GiB`, at least `minimum`.
+    func size(_ key: String, atLeast minimum: Int = 0) throws(ConfigurationError) -> Int? {
+        guard let text = try text(key) else {
+            return nil
+        }
+        let size: Int
         do {
-            return Int(clamping: try Quantities.parseSize(text))
+            size = Int(clamping: try Quantities.parseSize(text))
         } catch {
             throw self.error(node(key), "\(path)\(key): \(error)")
         }
+        guard size >= minimum else {
+            throw error(node(key), "\(path)\(key): \(text) is too small: at least \(Quantities.size(minimum))")
+        }
+        return size
     }
 
-    /// Microseconds, from a duration such as `7d` or `12h`.
+    /// Microseconds, from a duration such as `7d` or `12h`, more than 0.
     func duration(_ key: String) throws(ConfigurationError) -> Int64? {
         guard let text = try text(key) else {
             return nil
         }
+        let microseconds: Int64
         do {
-            let duration = try Quantities.parseDuration(text)
-            return duration.components.seconds * 1_000_000 + duration.components.attoseconds / 1_000_000_000_000
+            microseconds = try Quantities.parseDuration(text).wholeMicroseconds
         } catch {
             throw self.error(node(key), "\(path)\(key): \(error)")
         }
+        guard microseconds > 0 else {
+            throw error(node(key), "\(path)\(key): \(text) must be more than 0")
+        }
+        return microseconds
     }
 
     /// A nested mapping; empty when it is absent.

@@ -25,6 +25,8 @@ public final class DomainDirectory: Sendable {
         var domains: [Domain] = []
         var byUUID: [String: Int] = [:]
         var byName: [Bytewise<String>: Int] = [:]
+        /// The domains with a title that no other has.
+        var byTitle: [Bytewise<String>: Int?] = [:]
         var isKnown = false
     }
 
@@ -50,12 +52,20 @@ public final class DomainDirectory: Sendable {
         snapshot.withLock { snapshot in snapshot.byName[Bytewise(name)].map { snapshot.domains[$0] } }
     }
 
+    /// The one domain whose owner named it `title`; nil when there are several.
+    public func domain(titled title: String) -> Domain? {
+        snapshot.withLock { snapshot in (snapshot.byTitle[Bytewise(title)] ?? nil).map { snapshot.domains[$0] } }
+    }
+
     /// Replaces all domains; returns whether that changed anything.
     @discardableResult
     public func replace(with domains: [Domain]) -> Bool {
         var fresh = Snapshot(domains: domains, isKnown: true)
         for (place, domain) in domains.enumerated() {
             fresh.byName[Bytewise(domain.facts.name)] = place
+            if let title = domain.facts.ownersName.map({ Bytewise($0) }) {
+                fresh.byTitle[title] = fresh.byTitle[title] == nil ? place : .some(nil)
+            }
             if let uuid = domain.facts.uuid {
                 fresh.byUUID[uuid] = place
             }

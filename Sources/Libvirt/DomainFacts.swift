@@ -13,6 +13,8 @@ public struct DomainFacts: Hashable, Sendable {
     public var uuid: String?
     /// The domain's title.
     public var title: String?
+    /// The name that the VM's owner gave it: OpenStack's, else the title.
+    public var ownersName: String? { nova?.name ?? title }
     /// Nova's metadata, when the domain is Nova's.
     public var nova: NovaInstance?
     /// The serial ports in order, before the consoles that are devices of their own.

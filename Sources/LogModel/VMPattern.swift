@@ -24,10 +24,12 @@ public struct VMPattern: Hashable, Sendable {
         self.words = words
     }
 
+    /// Whether `word` has a character with a special meaning in a shell pattern.
+    public static func isPattern(_ word: String) -> Bool { word.contains { "*?[".contains($0) } }
+
     public func contains(_ vm: VMIdentity) -> Bool {
-        let name = (vm.namespace.map { $0 + "/" } ?? "") + vm.name
-        return words.contains { word in
-            word == "*" || fnmatch(word, name, FNM_PATHNAME) == 0
+        words.contains { word in
+            word == "*" || fnmatch(word, vm.nameWithNamespace, FNM_PATHNAME) == 0
                 || vm.uuid != nil && VMIdentity.canonicalUUID(word) == vm.uuid
         }
     }

@@ -240,16 +240,18 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
         return find()
     }
 
-    /// Makes the labels of streams that are new. Those of VMs with the same name are told apart by their folders.
+    /// Makes the labels of streams that are new. VMs with the same name are told apart by their namespaces or folders.
     private func labelStreams() {
         guard labels.count < entries.streams.count else {
             return
         }
         let names = Dictionary(vms.map { ($0.identity.name, 1) }, uniquingKeysWith: +)
+        let longNames = Dictionary(vms.map { ($0.identity.nameWithNamespace, 1) }, uniquingKeysWith: +)
         for stream in entries.streams[labels.count...] {
             let identity = stream.vm.identity
+            let candidates = [(identity.name, names), (identity.nameWithNamespace, longNames)]
             let label = StreamLabel(
-                vm: names[identity.name] == 1 ? identity.name : stream.vm.directory,
+                vm: candidates.first { name, counts in counts[name] == 1 }?.0 ?? stream.vm.directory,
                 folder: stream.vm.directory,
                 uuid: identity.uuid,
                 stream: stream.id.stream

@@ -4,12 +4,9 @@ import LogModel
 public import LogStore
 import TextFormats
 
-/// Finds a VM by name, UUID or folder.
+/// Finds VMs of a store by the words that `VMWord` has, and by patterns.
 public enum VMLookup {
-    /// Fewer characters of a UUID are more likely a typing error.
-    static let shortestPrefix = 4
-
-    /// The VM `word`: a name, a UUID or the beginning of one, a folder.
+    /// The VM `word`.
     ///
     /// Of several VMs that had a name one after another it is the last; `previousInstance` selects the one before.
     public static func resolve(
@@ -20,7 +17,8 @@ public enum VMLookup {
         try resolve(word, among: all(in: store), previousInstance)
     }
 
-    /// The VMs `words`, in order, without duplicates. The store is listed once.
+    /// The VMs `words`, in order, without duplicates: a shell pattern such as `web-*` stands for all existing VMs that
+    /// match, unless it is a VM's name. The store is listed once.
     public static func resolve(
         _ words: [String],
         in store: Store,
@@ -30,10 +28,13 @@ public enum VMLookup {
         var seen: Set<String> = []
         var found: [Store.VM] = []
         for word in words {
-            let vm = try resolve(word, among: all, previousInstance)
-            if seen.insert(vm.directory).inserted {
-                found.append(vm)
+            let named: [Store.VM]
+            if VMPattern.isPattern(word), matches(word, all).isEmpty {
+                named = try matching(word, among: all)
+            } else {
+                named = [try resolve(word, among: all, previousInstance)]
             }
+            found += named.filter { seen.insert($0.directory).inserted }
         }
         return found
     }
@@ -51,58 +52,56 @@ public enum VMLookup {
         among all: [Store.VM],
         _ previousInstance: Bool
     ) throws(QueryError) -> Store.VM {
-        let named = all.filter { Bytewise($0.identity.name) == Bytewise(word) }
-        if !named.isEmpty {
-            return try instance(of: named, word, previousInstance)
-        }
-        var match = byFolder(word, all)
-        if match == nil {
-            match = try byUUID(word, all)
-        }
-        guard let found = match else {
+        let named = matches(word, all)
+        guard let first = named.first else {
             throw QueryError(.noSuchVM, unknown(word, all))
         }
-        guard previousInstance else {
-            return found
+        guard named.allSatisfy({ areAlike($0, first) }) else {
+            let existing = named.filter { $0.ended == nil }
+            throw ambiguous(word, existing.isEmpty ? named : existing)
         }
-        let alike = all.filter {
-            Bytewise($0.identity.name) == Bytewise(found.identity.name)
-                && Bytewise($0.identity.namespace) == Bytewise(found.identity.namespace)
-        }
-        return try before(found, among: alike)
+        // A folder or UUID names one VM, whose namesakes were before or after it.
+        let isName = [first.identity.name, first.identity.nameWithNamespace].contains { Bytewise($0) == Bytewise(word) }
+        let found = isName ? named.max { age($0) < age($1) } ?? first : first
+        return previousInstance ? try before(found, among: all.filter { areAlike($0, found) }) : found
     }
 
-    /// The one VM `word`, for an operation on it: a name of several existing VMs is an error.
-    public static func resolveExactly(_ word: String, in store: Store) throws(QueryError) -> Store.VM {
-        let found = try resolve(word, in: store, previousInstance: false)
-        let all = (try? store.vms()) ?? []
-        let alike = all.filter { Bytewise($0.identity.name) == Bytewise(word) && $0.ended == nil }
-        guard alike.count <= 1 else {
-            throw ambiguous(word, alike)
+    private static func matches(_ word: String, _ all: [Store.VM]) -> [Store.VM] {
+        VMWord(word).matches(in: all, identity: \.identity, folder: \.directory)
+    }
+
+    /// The existing VMs that match the pattern `word`.
+    private static func matching(_ word: String, among all: [Store.VM]) throws(QueryError) -> [Store.VM] {
+        let found = all.filter { $0.ended == nil && VMPattern([word]).contains($0.identity) }
+        guard !found.isEmpty else {
+            throw QueryError(.noSuchVM, "no VM matches \(quoted(word)); list the VMs with 'guestlog vms'")
         }
         return found
     }
 
-    private static func ambiguous(_ word: String, _ vms: [Store.VM]) -> QueryError {
-        let list = vms.map(description).joined(separator: ", ")
-        return QueryError(.ambiguousVM, "\(quoted(word)) is ambiguous: \(list); use the UUID or the folder")
+    /// Whether both had the same name in the same namespace, one after another.
+    private static func areAlike(_ vm: Store.VM, _ other: Store.VM) -> Bool {
+        Bytewise(vm.identity.name) == Bytewise(other.identity.name)
+            && Bytewise(vm.identity.namespace) == Bytewise(other.identity.namespace)
     }
 
-    private static func instance(
-        of named: [Store.VM],
-        _ word: String,
-        _ previousInstance: Bool
-    ) throws(QueryError) -> Store.VM {
-        // The same name in two namespaces means two VMs.
-        let places = Set(named.map { Bytewise($0.identity.namespace) })
-        guard places.count == 1 else {
-            throw ambiguous(word, named.filter { $0.ended == nil })
+    /// The one VM `word`, for an operation on it: a name of several existing VMs is an error.
+    public static func resolveExactly(_ word: String, in store: Store) throws(QueryError) -> Store.VM {
+        let all = try all(in: store)
+        let existing = matches(word, all).filter { $0.ended == nil }
+        guard existing.count <= 1 else {
+            throw ambiguous(word, existing)
         }
-        let newest = named.max { age($0) < age($1) }
-        guard previousInstance, let newest else {
-            return newest ?? named[0]
+        return try resolve(word, among: all, false)
+    }
+
+    private static func ambiguous(_ word: String, _ vms: [Store.VM]) -> QueryError {
+        let list = vms.map(description).joined(separator: ", ")
+        guard vms.contains(where: { Bytewise($0.identity.name) == Bytewise(word) }) else {
+            return QueryError(.ambiguousVM, "several UUIDs begin with \(quoted(word)): \(list); use more digits")
         }
-        return try before(newest, among: named)
+        let remedy = vms.contains { $0.identity.namespace != nil } ? "NAMESPACE/NAME, the UUID" : "the UUID"
+        return QueryError(.ambiguousVM, "\(quoted(word)) is ambiguous: \(list); use \(remedy) or the folder")
     }
 
     private static func before(_ vm: Store.VM, among alike: [Store.VM]) throws(QueryError) -> Store.VM {
@@ -115,26 +114,6 @@ public enum VMLookup {
     /// Existing VMs come after deleted ones, then by their time of creation.
     private static func age(_ vm: Store.VM) -> (Int, Timestamp, Int, String) {
         (vm.ended == nil ? 1 : 0, vm.created, vm.identity.instance, vm.directory)
-    }
-
-    private static func byFolder(_ word: String, _ all: [Store.VM]) -> Store.VM? {
-        all.first { $0.directory == word }
-    }
-
-    private static func byUUID(_ word: String, _ all: [Store.VM]) throws(QueryError) -> Store.VM? {
-        if let uuid = VMIdentity.canonicalUUID(word) {
-            return all.first { $0.identity.uuid == uuid }
-        }
-        guard word.utf8.count >= shortestPrefix else {
-            return nil
-        }
-        let prefix = word.lowercased()
-        let found = all.filter { $0.identity.uuid?.hasPrefix(prefix) ?? false }
-        guard found.count <= 1 else {
-            let list = found.map(description).joined(separator: ", ")
-            throw QueryError(.ambiguousVM, "several UUIDs begin with \(quoted(word)): \(list); use more digits")
-        }
-        return found.first
     }
 
     private static func description(_ vm: Store.VM) -> String {
@@ -151,10 +130,12 @@ public enum VMLookup {
         return "no VM named \(quoted(word)); \(hint)"
     }
 
-    /// A name made safe for a message: names may come from untrusted sources.
+    /// A name made safe for a message, and visible when it is empty: names may come from untrusted sources.
     static func quoted(_ name: String) -> String {
-        String(
-            name.unicodeScalars.prefix(100).map { $0.isTerminalHazard ? "\u{fffd}" : Character($0) }
-        )
+        name.isEmpty
+            ? "''"
+            : String(
+                name.unicodeScalars.prefix(100).map { $0.isTerminalHazard ? "\u{fffd}" : Character($0) }
+            )
     }
 }

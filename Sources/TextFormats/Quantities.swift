@@ -42,6 +42,22 @@ public enum Quantities {
         return bytes
     }
 
+    /// A number of bytes in the largest unit of 1024 that divides it, as `parseSize` accepts it: `100MiB`, `1000`.
+    public static func size(_ bytes: Int) -> String {
+        let units = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
+        let unit = units.first { bytes != 0 && bytes.isMultiple(of: $0.1) }
+        return unit.map { "\(bytes / $0.1)\($0.0)" } ?? "\(bytes)"
+    }
+
+    /// A duration in the largest unit that divides it, as `parseDuration` accepts it: `7d`, `90s`.
+    public static func duration(microseconds: Int64) -> String {
+        let units: [(String, Int64)] = [
+            ("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1000),
+        ]
+        let unit = units.first { microseconds.isMultiple(of: $0.1) }
+        return unit.map { "\(microseconds / $0.1)\($0.0)" } ?? "\(microseconds)us"
+    }
+
     /// The microseconds in `word`, or nil when it is not a duration or exceeds 64 bits.
     static func microseconds(of word: String) -> Int64? {
         var scanner = WordScanner(word)

@@ -105,6 +105,17 @@ import Testing
         #expect(configuration.quota(of: VMIdentity(name: "web")).bytes == 50 << 20)
     }
 
+    @Test("an error elsewhere in the file leaves the store and the socket readable, and is reported")
+    func pathsDespiteError() {
+        let text = "store: /srv/log\nruntime: /run/gl\nretntion: { vm: 1GiB }\n"
+        let read = Configuration.paths(in: text, of: "test.yaml")
+        #expect(read.paths.store == "/srv/log" && read.paths.socket == "/run/gl/guestlog.sock")
+        #expect(read.error?.description == "test.yaml:3: unknown key retntion; did you mean retention?")
+        #expect(Configuration.paths(in: "store: /srv/log\n", of: "test.yaml").error == nil)
+        let broken = Configuration.paths(in: "store: [", of: "test.yaml")
+        #expect(broken.paths.store == Configuration().store && broken.error != nil)
+    }
+
     @Test(
         "libvirt's socket is the usual one, a named one, or none",
         arguments: [
@@ -147,7 +158,15 @@ import Testing
     @Test(
         "an error has file, line and key, and the remedy",
         arguments: [
-            ("stor: /x\n", 1, "did you mean store?"),
+            ("stor: /x\n", 1, "did you mean store?"), ("store: x\n", 1, "must be a path that begins with /"),
+            ("store: ''\n", 1, "must be a path that begins with /"), ("runtime: run\n", 1, "begins with /"),
+            ("store: /x\nruntime: /y\nstore: /z\n", 1, "a key is given twice in this mapping: store"),
+            ("store: [\n", 2, "is not YAML"), ("retention: { vm: 0 }\n", 1, "at least 1MiB"),
+            ("retention: { total: 1 }\n", 1, "at least 1MiB"), ("retention: { age: 0d }\n", 1, "more than 0"),
+            ("retention:\n  vm: 20GiB\n  total: 1GiB\n", 2, "20GiB is more than retention.total, 1GiB"),
+            ("retention: { overrides: [{ vms: '' }] }\n", 1, "vms is missing"),
+            ("consoles:\n  - path: /run/{name}\n    plain-size: 1MiB\n", 3, "no effect without plain-file"),
+            ("consoles:\n  - tcp: localhost:1\n    name: x\n", 2, "no name"),
             ("libvirt:\n  socket: run/x\n", 2, "must begin with /"),
             ("store: /x\nretention:\n  vm: lots\n", 3, "retention.vm"),
             ("retention:\n  ag: 1d\n", 2, "did you mean age?"),
@@ -233,10 +252,10 @@ import Testing
         )
         let shown = configuration.settings.map { "\($0.name): \($0.value)" }
         for setting in [
-            "log-level: debug", "retention.deleted: 86400 s", "retention of db*: 1048576 bytes, age 3600 s",
             "charset of win-*: cp437",
-            "console: /run/{name}.sock feeds console0, plain file /var/log/{name} (2097152 bytes, 7 backups), any rate",
-            "console: connect:/run/db.sock feeds db/console0, 1048576 bytes/s (burst 2097152)",
+            "log-level: debug", "retention.deleted: 1d", "retention of db*: 1MiB, age 1h",
+            "console: /run/{name}.sock feeds console0, plain file /var/log/{name} (2MiB, 7 backups), any rate",
+            "console: connect:/run/db.sock feeds db/console0, 1MiB/s (burst 2MiB)",
         ] {
             #expect(shown.contains(setting), "\(shown)")
         }

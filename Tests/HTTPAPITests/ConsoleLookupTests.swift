@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test("a console is found by name, UUID or folder; an ambiguous name is refused with all candidates")
+    @Test("a console is found by name, namespace, UUID or folder; an ambiguous name is refused with all candidates")
     func lookUp() throws {
         let folder = TemporaryFolder()
         let server = try serve(in: folder)
@@ -134,7 +134,9 @@ import Testing
         }
         #expect(try found("db") == [keys[3]])
         #expect(try found(uuid.uppercased()) == [keys[0]])
+        #expect(try found(String(uuid.prefix(8))) == [keys[0]])
         #expect(try found("a.web") == [keys[1], keys[2]])
+        #expect(try found("a/web") == [keys[1], keys[2]])
         let ambiguous = #expect(throws: APIError.self) { try found("web") }
         #expect(ambiguous?.status == 409)
         #expect(ambiguous?.message.contains(uuid) == true && ambiguous?.message.contains("a.web") == true)

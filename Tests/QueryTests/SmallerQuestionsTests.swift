@@ -49,6 +49,7 @@ struct SmallerQuestionsTests {
         #expect(refusal("wbe") == "no VM named wbe; did you mean web?")
         #expect(refusal("something else") == "no VM named something else; list the VMs with 'guestlog vms'")
         #expect(refusal("6f1c").hasPrefix("several UUIDs begin with 6f1c: db (6f1cffff-"))
+        #expect(refusal("") == "no VM named ''; list the VMs with 'guestlog vms'")
         #expect(refusal("6f1") == "no VM named 6f1; list the VMs with 'guestlog vms'")
         #expect(refusal("\u{1b}[2J") == "no VM named \u{fffd}[2J; list the VMs with 'guestlog vms'")
     }
@@ -93,8 +94,27 @@ struct SmallerQuestionsTests {
         let refusal = message { _ = try VMLookup.resolve("web", in: sample.store, previousInstance: false) }
         #expect(
             refusal
-                == "web is ambiguous: blue/web (blue.web), green/web (green.web); use the UUID or the folder"
+                == "web is ambiguous: blue/web (blue.web), green/web (green.web); use NAMESPACE/NAME, the UUID or the "
+                + "folder"
         )
+        let plain = try sample.add("db")
+        let lab = try sample.add("db", namespace: "lab")
+        #expect(try VMLookup.resolve("lab/db", in: sample.store, previousInstance: false) == lab)
+        #expect(try VMLookup.resolveExactly("lab/db", in: sample.store) == lab)
+        #expect(try VMLookup.resolve("lab.db", in: sample.store, previousInstance: false) == lab)
+        #expect(message { _ = try VMLookup.resolve("db", in: sample.store, previousInstance: false) } != "")
+        #expect(try VMLookup.resolve(["blue/*", "lab/d?"], in: sample.store, previousInstance: false).count == 2)
+        #expect(try VMLookup.resolve(["d*", "db*"], in: sample.store, previousInstance: false) == [plain])
+        let none = message { _ = try VMLookup.resolve(["x*"], in: sample.store, previousInstance: false) }
+        #expect(none == "no VM matches x*; list the VMs with 'guestlog vms'")
+    }
+
+    @Test("a VM that is named like a pattern is found by its name")
+    func patternsAsNames() throws {
+        let sample = try SampleStore()
+        let star = try sample.add("web*")
+        try sample.add("web1")
+        #expect(try VMLookup.resolve(["web*"], in: sample.store, previousInstance: false) == [star])
     }
 
     @Test("for an operation, one of several VMs with a name must be identified")

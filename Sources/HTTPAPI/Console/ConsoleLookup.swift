@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConsoleHub
+import Libvirt
 import LogModel
+import LogStore
+import Query
 
 extension APIContext {
-    /// The consoles of the one VM that `word` identifies: by name, UUID, or folder as `guestlog vms` shows it.
+    /// The consoles of the one VM that `word` identifies: in any form of `VMWord`.
     ///
     /// A name that several VMs have is an error. VMs that the caller may not see are treated as absent.
     func consoles(of word: String, for caller: Caller) throws(APIError) -> [ConsoleHub.Definition] {
         let all = hub.definitions().filter { caller.access.vms.contains($0.vm) }
-        let named = all.filter { Bytewise($0.vm.name) == Bytewise(word) }
-        let uuid = VMIdentity.canonicalUUID(word)
-        let found =
-            named.isEmpty
-            ? all.filter { uuid != nil && $0.vm.uuid == uuid || $0.vm.directoryName == word }
-            : named
+        let found = VMWord(word).matches(
+            in: all,
+            identity: \.vm,
+            folder: \.vm.directoryName,
+            title: { self.domain(of: $0.vm)?.facts.ownersName }
+        )
         let folders = Set(found.map(\.vm.directoryName))
         guard folders.count <= 1 else {
             let list = folders.sorted().joined(separator: ", ")
             throw APIError(
                 409,
-                "\(word) is ambiguous: \(list); use the UUID or the folder",
+                "\(word) is ambiguous: \(list); use NAMESPACE/NAME, the UUID or the folder",
                 code: "ambiguous_vm"
             )
         }
@@ -32,5 +35,15 @@ extension APIContext {
             )
         }
         return found
+    }
+
+    /// `word`, or the UUID of the VM with that title when no VM in `store` is named so. The store knows no titles.
+    func storedWord(_ word: String, in store: Store) -> String {
+        guard (try? VMLookup.resolve(word, in: store, previousInstance: false)) == nil,
+            let uuid = domains.domain(titled: word)?.facts.uuid
+        else {
+            return word
+        }
+        return uuid
     }
 }

@@ -148,7 +148,7 @@ extension NovaAPI {
         let isConnected = consoles.isEmpty ? nil : consoles.contains(where: \.isConnected)
         return NovaServer(
             id: Self.id(of: vm),
-            name: domain.flatMap { $0.facts.nova?.name ?? $0.facts.title } ?? vm.name,
+            name: domain?.facts.ownersName ?? vm.name,
             instanceName: vm.name,
             isRunning: domain?.isRunning ?? isConnected,
             stored: stored

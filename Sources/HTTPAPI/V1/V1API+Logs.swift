@@ -21,7 +21,11 @@ extension V1API {
         let hasLeft = isQuiet ? call.origin.hasLeft : call.origin.channel.closeFuture
         let turn = ReadTurn()
         hasLeft.whenComplete { _ in turn.cancel() }
-        let vms = try await call.read { try question.resolve(in: store) }
+        let vms = try await call.read { [context] in
+            var question = question
+            question.vms = question.vms.map { context.storedWord($0, in: store) }
+            return try question.resolve(in: store)
+        }
         let folders = vms.isEmpty ? ["*"] : Set(vms.map(\.directory))
         let lease = try context.sessions.lease(folders, for: call.caller)
         let query = try await call.read { try question.open(vms, of: store, now: now, turn: turn) }

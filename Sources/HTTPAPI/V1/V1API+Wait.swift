@@ -27,9 +27,10 @@ extension V1API {
         }
         let (store, turn) = (context.store(for: call.caller), ReadTurn())
         call.origin.hasLeft.whenComplete { _ in turn.cancel() }
+        let named = try await call.read { context.storedWord(word, in: store) }
         let wait = PatternWait(
             store: store,
-            vm: word,
+            vm: named,
             stream: stream,
             pattern: pattern,
             since: since,
@@ -37,7 +38,7 @@ extension V1API {
             turn: turn
         )
         let folder = try await call.read {
-            (try? VMLookup.resolve(word, in: store, previousInstance: false))?.directory ?? word
+            (try? VMLookup.resolve(named, in: store, previousInstance: false))?.directory ?? named
         }
         let lease = try context.sessions.lease([folder], for: call.caller)
         let notifications = CommitNotifications(context.capture.notifier, call.reader, until: call.origin.hasLeft)

@@ -77,7 +77,7 @@ public struct VMListing {
             ("state", .string(state)),
         ]
         if let facts = domain?.facts {
-            members.append(("title", (facts.nova?.name ?? facts.title).map { .string($0) } ?? .null))
+            members.append(("title", facts.ownersName.map { .string($0) } ?? .null))
             members.append(("project", facts.nova?.project.map { .string($0.name) } ?? .null))
         }
         if let vm {
