@@ -153,14 +153,29 @@ struct Console: AsyncParsableCommand {
             }
         }
     }
-    /// The last lines of the console's log; empty when they cannot be read.
+
+    /// Seconds for which live output waits for the end of the log.
+    private static let earlierTime = 2
+
+    /// The last lines of the console's log; empty when they cannot be read in time.
     private func earlier(on client: APIClient) async -> [UInt8] {
         let rows = TerminalDevice(STDOUT_FILENO)?.size?.rows ?? 0
         var parameters = ["vm": [vm], "tail": [String(max(2, (rows > 0 ? rows : 24) - 2))]]
         parameters["stream"] = [stream ?? StreamName.console0.text]
-        var text: [UInt8] = []
-        _ = try? await client.stream(RequestTarget(["v1", "logs"], parameters)) { text += $0 }
-        return text
+        let target = RequestTarget(["v1", "logs"], parameters)
+        return await withTaskGroup(of: [UInt8].self) { tasks in
+            tasks.addTask {
+                var text: [UInt8] = []
+                _ = try? await client.stream(target) { text += $0 }
+                return text
+            }
+            tasks.addTask {
+                try? await Task.sleep(for: .seconds(Self.earlierTime))
+                return []
+            }
+            defer { tasks.cancelAll() }
+            return await tasks.next() ?? []
+        }
     }
 }
 
