@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <linux/magic.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -232,6 +234,17 @@ int gl_stream_socket(void) { return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK 
 int gl_tcp_socket(int family) { return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 int gl_datagram_socket(void) { return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0); }
 int gl_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
+int gl_keep_alive(int socket, int idle, int interval, int count) {
+    int on = 1;
+    unsigned timeout = (unsigned)(idle + interval * count) * 1000;
+    if (setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) != 0 ||
+        setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle) != 0 ||
+        setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval) != 0 ||
+        setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count) != 0) {
+        return -1;
+    }
+    return setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
+}
 int gl_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 int gl_pipe(int fds[2], int flags) { return pipe2(fds, flags); }
 int gl_bytes_waiting(int fd) {

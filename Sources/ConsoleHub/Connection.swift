@@ -8,9 +8,22 @@ import SystemIO
 final class Connection: Sendable {
     let descriptor: Descriptor
     let peer: ProcessIdentity?
+    /// Whether nothing was read from it yet.
+    let isNew: Bool
+    /// Whether an earlier process found that it speaks Telnet.
+    let isTelnet: Bool
 
-    /// A connection to `peer`; by default to the process that the kernel reports.
-    init(_ descriptor: consuming Descriptor, peer: ProcessIdentity? = nil) {
+    /// A new connection, to the process that the kernel reports.
+    init(_ descriptor: consuming Descriptor) {
+        (isNew, isTelnet) = (true, false)
+        peer = ProcessIdentity(behind: descriptor.raw)
+        self.descriptor = descriptor
+    }
+
+    /// The connection of an earlier process, as that recorded it.
+    init(_ descriptor: consuming Descriptor, of entry: ConsoleTable.Entry) {
+        (isNew, isTelnet) = (false, entry.isTelnet)
+        let peer = entry.peer
         // procfs and getsockopt answer from the kernel's memory, so a shard may ask too.
         self.peer = peer ?? ProcessIdentity(behind: descriptor.raw)
         self.descriptor = descriptor

@@ -17,7 +17,14 @@ extension Console {
         onNotice: @escaping @Sendable (String) -> Void = { _ in },
         _ onAttached: @escaping (ConsoleHub.Attachment?) -> Void = { _ in }
     ) {
-        let watcher = Watcher(descriptor, who: who, slot: slot, console: self, onNotice: onNotice)
+        let watcher = Watcher(
+            descriptor,
+            who: who,
+            wantsToWrite: role != .watch,
+            slot: slot,
+            console: self,
+            onNotice: onNotice
+        )
         guard !isEnded, watcher.begin() else {
             onAttached(nil)
             return
@@ -84,8 +91,24 @@ extension Console {
         watchers.removeAll { $0 === watcher }
         if writer === watcher {
             writer = nil
+            passOnWriting()
+        }
+        if definition.isOnDemand, watchers.isEmpty {
+            abandonPending()
         }
         noteLeft()
+    }
+
+    /// Gives the right to write, which its owner has left, to the client that has been waiting for it longest: its own
+    /// previous connection may have been the owner, and broken.
+    private func passOnWriting() {
+        guard let next = watchers.first(where: \.wantsToWrite) else {
+            return
+        }
+        writer = next
+        next.notify("you are writing now")
+        log(.notice, "\(next.who) writes")
+        next.pauseInput(guest?.isCongested ?? definition.isOnDemand)
     }
 
     private func noteLeft() {

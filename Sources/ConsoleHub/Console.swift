@@ -21,6 +21,10 @@ final class Console: @unchecked Sendable {
     /// Its log; nil when the console is not captured, only joined.
     private let consoleLog: ConsoleLog?
     var guest: GuestConnection?
+    /// A connection that the VMM has not accepted yet.
+    private var pending: PendingConnection?
+    /// The named pipe whose writers have gone, until it is open again: meanwhile it keeps what the next writer writes.
+    private var lastPipe: Connection?
     private var listener: ListeningSocket?
     var passThrough: ListeningSocket?
     var watchers: [Watcher] = [] {
@@ -123,6 +127,8 @@ final class Console: @unchecked Sendable {
             notifyWatchers(message)
         case .warn(let message):
             log(.warning, message)
+        case .report(let reason):
+            hub.problems.raise(reason, of: definition)
         }
     }
 
@@ -133,8 +139,40 @@ final class Console: @unchecked Sendable {
         timer = nil
     }
 
+    /// The result of opening the endpoint. A connection counts when the VMM has accepted it.
+    func opened(_ result: Result<Connection, SystemError>) {
+        lastPipe = nil
+        let endpoint = definition.endpoint
+        guard link.state == .dialling, case .success(let connection) = result, connection.isPending(to: endpoint)
+        else {
+            return dialled(result)
+        }
+        do throws(SystemError) {
+            pending = try PendingConnection(
+                connection,
+                to: endpoint,
+                on: shard.loop,
+                onDelay: { [unowned self] in delayed() },
+                onEnd: { [unowned self] result in
+                    pending = nil
+                    hub.problems.note(result, of: definition)
+                    dialled(result)
+                }
+            )
+        } catch {
+            dialled(.failure(error))
+        }
+    }
+
+    /// The VMM does not accept the connection: it serves another client.
+    private func delayed() {
+        hub.problems.raiseUnaccepted(definition)
+        notifyWatchers("the VMM serves another client; waiting for it to accept this console's connection")
+        settleAttachments()
+    }
+
     /// The result of dialling.
-    func dialled(_ result: Result<Connection, SystemError>) {
+    private func dialled(_ result: Result<Connection, SystemError>) {
         switch result {
         case .success(let connection):
             if link.dialled() {
@@ -146,8 +184,13 @@ final class Console: @unchecked Sendable {
         settleAttachments()
     }
 
-    /// The path has appeared or changed: the VMM may listen there now.
+    /// The path has appeared or changed: the VMM may listen there now. A pipe that waits for a writer may have been
+    /// replaced by another.
     func endpointChanged() {
+        if definition.endpoint.isPipe, let pending {
+            lastPipe = pending.connection
+            abandonPending()
+        }
         perform { $0.endpointChanged() }
     }
 
@@ -188,7 +231,7 @@ final class Console: @unchecked Sendable {
             return perform { $0.unusable(error) }
         }
         if !definition.isOnDemand {
-            hub.connected(definition, connection)
+            hub.connected(definition, connection, isTelnet: connection.isTelnet)
         }
         let (hasLost, now) = (hub.capture.hasLostBefore, hub.capture.clock.monotonicMicroseconds())
         perform { link in
@@ -198,6 +241,7 @@ final class Console: @unchecked Sendable {
 
     /// Closes the connection.
     private func hangUp() {
+        lastPipe = definition.endpoint.isPipe ? guest?.connection : nil
         guest?.end()
         guest = nil
         consoleLog?.mark(.boot(.closed))
@@ -217,6 +261,19 @@ final class Console: @unchecked Sendable {
         for watcher in watchers {
             watcher.send(bytes)
         }
+    }
+
+    /// The connection's other end has turned out to be a Telnet server.
+    func isTelnet() {
+        log(.notice, "\(definition.endpoint) is a Telnet server: its commands are answered, and not stored")
+        if !definition.isOnDemand, let connection = guest?.connection {
+            hub.connected(definition, connection, isTelnet: true)
+        }
+    }
+
+    /// Stores output that was read already.
+    func store(_ bytes: UnsafeRawBufferPointer) {
+        consoleLog?.put(bytes)
     }
 
     func receive(from descriptor: Int32) -> StreamIntake.Received {
@@ -253,7 +310,22 @@ final class Console: @unchecked Sendable {
         return TeardownResult(descriptor: descriptor, sockets: release("guestlog stops"))
     }
 
+    /// Gives up a connection that was not accepted, because nobody is left who wants it.
+    func abandonPending() {
+        if pending != nil {
+            endPending()
+            _ = link.dialled()
+        }
+    }
+
+    private func endPending() {
+        pending?.end()
+        pending = nil
+    }
+
     private func release(_ reason: String) -> [ListeningSocket] {
+        endPending()
+        lastPipe = nil
         perform { $0.end() }
         settleAttachments()
         notifyWatchers(reason)

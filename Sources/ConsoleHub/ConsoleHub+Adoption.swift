@@ -40,7 +40,7 @@ extension ConsoleHub {
             guard let raw = state.withLock({ $0.inherited.removeValue(forKey: entry.descriptorName) }) else {
                 continue
             }
-            let connection = Connection(Descriptor(owning: raw), peer: entry.peer)
+            let connection = Connection(Descriptor(owning: raw), of: entry)
             let discarded = state.withLock { $0.discarded.removeValue(forKey: entry.descriptorName) }
             add(
                 currentDefinition(for: entry.definition, named),

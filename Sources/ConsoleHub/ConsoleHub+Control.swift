@@ -46,7 +46,7 @@ extension ConsoleHub {
         control.post { [opener, problems] in
             let result = Result { () throws(SystemError) in try opener.open(console.definition) }
             problems.note(result, of: console.definition)
-            console.shard.loop.post { console.dialled(result) }
+            console.shard.loop.post { console.opened(result) }
         }
     }
 
@@ -68,11 +68,16 @@ extension ConsoleHub {
     }
 
     /// Stores a connected console's descriptor with the service manager, in case this process dies.
-    func connected(_ definition: Definition, _ connection: Connection) {
+    func connected(_ definition: Definition, _ connection: Connection, isTelnet: Bool) {
         table.setPeer(connection.peer, of: definition.key)
         control.post { [table] in
             let name = ConsoleTable.descriptorName(of: definition.key)
-            let entry = ConsoleTable.Entry(descriptorName: name, definition: definition, peer: connection.peer)
+            let entry = ConsoleTable.Entry(
+                descriptorName: name,
+                definition: definition,
+                peer: connection.peer,
+                isTelnet: isTelnet
+            )
             table.put(entry, connection.descriptor.raw)
         }
     }

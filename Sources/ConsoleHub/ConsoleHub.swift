@@ -51,7 +51,7 @@ public final class ConsoleHub: Sendable {
         self.capture = capture
         control = try EventLoop(clock: capture.clock)
         table = ConsoleTable(in: options.table, service: manager)
-        discovery = try Discovery(loop: control, diagnostics: capture.diagnostics)
+        discovery = try Discovery(loop: control, diagnostics: capture.diagnostics, problems: capture.problems)
         opener = EndpointOpener(ownFolder: options.passThroughFolder, acceptsOwnProcess: options.acceptsOwnProcess)
         problems = ConsoleProblems(capture.problems, capture.diagnostics)
         patterns = options.patterns

@@ -43,6 +43,8 @@ struct ConsoleLink {
         case notify(String)
         /// Write to the daemon's log.
         case warn(String)
+        /// Report a problem of the console, until it is reached: it has been unreachable for a while.
+        case report(String)
     }
 
     /// What does not change.
@@ -145,7 +147,8 @@ struct ConsoleLink {
             reportedFailure = error
         }
         if error.code != ENOENT {
-            actions += retryLater("\(error)")
+            let retry = retryLater()
+            actions += (backoff.isSlow ? [.report("\(error); \(retrying)")] : []) + [retry]
         } else if traits.isDiscovered, !isForgetting {
             // The folder is watched, so its path's return will be noticed. A VMM takes a while to restart.
             isForgetting = true
@@ -155,16 +158,13 @@ struct ConsoleLink {
         return traits.isOnDemand ? actions + [.resumeInput] : actions
     }
 
-    private mutating func retryLater(_ reason: String) -> [Action] {
-        let wasSlow = backoff.isSlow
-        let delay = backoff.next()
+    private mutating func retryLater() -> Action {
         state = .waiting
-        let retry = Action.retry(afterMicroseconds: delay)
-        guard backoff.isSlow, !wasSlow else {
-            return [retry]
-        }
-        return [.warn("\(reason); retrying every \(backoff.longest / 1_000_000) s"), retry]
+        return .retry(afterMicroseconds: backoff.next())
     }
+
+    /// How a console is retried once the delays have reached their maximum.
+    private var retrying: String { "retrying every \(backoff.longest / 1_000_000) s" }
 
     /// The time after `forgetLater` is over; the console is removed, or its path is there again.
     mutating func forgettingDue() {
@@ -231,14 +231,25 @@ struct ConsoleLink {
             return [.hangUp, .resumeInput, .closeClients]
         }
         state = .idle
+        guard !traits.endpoint.isPipe else {
+            // Its writers have gone; the next one is another machine, and must not wait for a reader.
+            (knownPeer, wasAbsent) = (nil, true)
+            return [.hangUp] + dial() + [.resumeInput]
+        }
         if now - since >= Self.settled {
             backoff = Backoff()
         }
-        let isRetried = traits.endpoint.isDialled && policy == .retry
-        let retrying = isRetried ? retryLater("\(traits.endpoint) closes as soon as it is opened") : []
+        var redial: [Action] = []
+        if traits.endpoint.isDialled, policy == .retry {
+            let wasSlow = backoff.isSlow
+            redial = [retryLater()]
+            if backoff.isSlow, !wasSlow {
+                redial.insert(.warn("\(traits.endpoint) closes as soon as it is opened; \(retrying)"), at: 0)
+            }
+        }
         let notice = "the console was closed; waiting for it to reconnect; input is dropped until then"
         // Input for a closed connection is dropped, so the writer may continue.
-        return [.hangUp, .notify(notice)] + retrying + [.resumeInput]
+        return [.hangUp, .notify(notice)] + redial + [.resumeInput]
     }
 
     // MARK: - End

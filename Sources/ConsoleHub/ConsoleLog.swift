@@ -40,7 +40,11 @@ final class ConsoleLog {
 
     /// Opens the stream, or begins to retry.
     func open() {
-        let options = StreamOptions(rate: definition.rate, plainFile: definition.plainFile)
+        let options = StreamOptions(
+            rate: definition.rate,
+            plainFile: definition.plainFile,
+            mayReplay: definition.endpoint.mayReplay
+        )
         do throws(CaptureService.OpenError) {
             let intake = try capture.open(definition.key, options: options, on: shard)
             self.intake = intake
@@ -87,14 +91,23 @@ final class ConsoleLog {
             return intake.receive(from: descriptor)
         }
         let received = shard.receiveUnstored(from: descriptor)
-        if case .bytes(let bytes) = received, !isCapturedElsewhere {
+        if case .bytes(let bytes) = received {
+            put(bytes)
+        }
+        return received
+    }
+
+    /// Stores bytes that were read elsewhere, or counts them.
+    func put(_ bytes: UnsafeRawBufferPointer) {
+        if let intake {
+            intake.put(bytes)
+        } else if !isCapturedElsewhere {
             count(
                 bytes: bytes.count,
                 lines: gl_count_byte(bytes.baseAddress, bytes.count, Lines.feed),
                 since: capture.clock.wallMicroseconds()
             )
         }
-        return received
     }
 
     private func count(bytes: Int, lines: Int, since: Int64) {

@@ -58,14 +58,28 @@ final class ConsoleProblems: Sendable {
         over.values.joined().forEach { problems.clear($0) }
     }
 
-    /// Reports the result of opening a console. An error is a problem unless it only shows that no VMM listens.
+    /// Reports the result of opening a console. An error is a problem unless it only shows that no VMM listens, which
+    /// is one when it lasts (`raise(_:of:)`).
     func note(_ result: Result<Connection, SystemError>, of definition: ConsoleHub.Definition) {
         switch result {
-        case .failure(let error) where ![ENOENT, ECONNREFUSED, EAGAIN].contains(error.code) && !definition.isOnDemand:
-            raise(Self.subject(of: definition), "\(error)")
-        case .success, .failure:
-            clear(of: definition)
+        case .failure(let error) where [ECONNREFUSED, ECONNRESET].contains(error.code): break
+        // The listener's backlog is full.
+        case .failure(let error) where error.code == EAGAIN: raiseUnaccepted(definition)
+        case .failure(let error) where error.code != ENOENT: raise("\(error)", of: definition)
+        case .success, .failure: clear(of: definition)
         }
+    }
+
+    /// Reports why a console cannot be captured. Clients of a console on demand are told instead.
+    func raise(_ reason: String, of definition: ConsoleHub.Definition) {
+        if !definition.isOnDemand {
+            raise(Self.subject(of: definition), reason)
+        }
+    }
+
+    /// Reports that the VMM does not accept the connection.
+    func raiseUnaccepted(_ definition: ConsoleHub.Definition) {
+        raise("the VMM serves another client and has not accepted this connection; end that client", of: definition)
     }
 
     /// Clears the console's problems.

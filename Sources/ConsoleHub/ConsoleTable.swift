@@ -16,6 +16,8 @@ final class ConsoleTable: Sendable {
         var descriptorName: String
         var definition: ConsoleHub.Definition
         var peer: ProcessIdentity?
+        /// Whether the other end is a Telnet server.
+        var isTelnet = false
     }
 
     /// The prefix of the names of stored descriptors.
@@ -148,6 +150,9 @@ final class ConsoleTable: Sendable {
         if let folder = entry.definition.trustedFolder {
             members.append(("trusted", .string(folder)))
         }
+        if entry.isTelnet {
+            members.append(("telnet", .bool(true)))
+        }
         if let peer = entry.peer {
             members.append(("process", .integer(Int64(peer.process))))
             members.append(("start", .integer(Int64(clamping: peer.start))))
@@ -196,6 +201,7 @@ final class ConsoleTable: Sendable {
         {
             peer = ProcessIdentity(process: process, start: start)
         }
-        return Entry(descriptorName: descriptor, definition: definition, peer: peer)
+        let isTelnet = json["telnet"] == .bool(true)
+        return Entry(descriptorName: descriptor, definition: definition, peer: peer, isTelnet: isTelnet)
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Capture
 import Glibc
 import LogModel
 import SystemIO
@@ -14,6 +15,7 @@ final class Discovery: EventHandler, @unchecked Sendable {
 
     private let loop: EventLoop
     private let diagnostics: Diagnostics
+    private let problems: Problems
     private let watch: Result<DirectoryWatch, SystemError>
     private var token: EventLoop.Token?
     private var patterns: [DiscoveryPattern] = []
@@ -44,10 +46,12 @@ final class Discovery: EventHandler, @unchecked Sendable {
     init(
         loop: EventLoop,
         diagnostics: Diagnostics,
+        problems: Problems,
         watch: Result<DirectoryWatch, SystemError> = Result { () throws(SystemError) in try DirectoryWatch() }
     ) throws(SystemError) {
         self.loop = loop
         self.diagnostics = diagnostics
+        self.problems = problems
         self.watch = watch
         if case .success(let watch) = watch {
             token = try loop.add(watch.descriptor, for: .readable, self)
@@ -120,13 +124,17 @@ final class Discovery: EventHandler, @unchecked Sendable {
         let number = try watch.get().add(path, mask: Self.events)
         folders[number, default: []].insert(Path(folder))
         watches[Path(folder)] = number
-        refused.remove(Path(folder))
+        if refused.remove(Path(folder)) != nil, refused.isEmpty {
+            problems.clear(Self.subject)
+        }
     }
+
+    /// The subject of its problem.
+    private static let subject = "watched folders"
 
     private func refuse(_ folder: String, _ error: SystemError) {
         if refused.isEmpty {
-            let seconds = Self.scanInterval / 1_000_000
-            diagnostics.log(.warning, "cannot watch for consoles: \(error); scanning every \(seconds) s")
+            report(error)
         }
         refused.insert(Path(folder))
         if nextScan == nil {
@@ -137,9 +145,21 @@ final class Discovery: EventHandler, @unchecked Sendable {
         }
     }
 
+    private func report(_ error: SystemError) {
+        let isLimit = [EMFILE, ENOSPC].contains(error.code)
+        let remedy = isLimit ? " (limits: fs.inotify.max_user_watches and fs.inotify.max_user_instances)" : ""
+        let problem = "cannot watch for consoles: \(error); scanning every \(Self.scanInterval / 1_000_000) s\(remedy)"
+        if problems.raise(Self.subject, problem) {
+            diagnostics.log(.warning, problem)
+        }
+    }
+
     /// Scans everything when there are no events to rely on.
     func scanAll() {
         refused = refused.filter { FileAttributes(at: $0.wrappedValue) != nil }
+        if refused.isEmpty {
+            problems.clear(Self.subject)
+        }
         ignored = ignored.filter { FileAttributes(at: $0.key.wrappedValue)?.identity == $0.value }
         for (path, before) in paths {
             let now = FileAttributes(at: path.wrappedValue)

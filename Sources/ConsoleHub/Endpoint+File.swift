@@ -53,8 +53,8 @@ extension Endpoint {
             makeRaw(terminal.raw)
             return terminal
         case .fifo:
-            // Opened for reading and writing, so that there is no end of file when a writer closes.
-            let fifo = try file.open(O_RDWR | O_NONBLOCK)
+            // For reading only, so that the end of the writers is the end of the file.
+            let fifo = try file.open(O_RDONLY | O_NONBLOCK)
             // A larger buffer for output while this process restarts; refused beyond the user's limit.
             _ = gl_set_pipe_size(fifo.raw, Self.pipeSize)
             return fifo

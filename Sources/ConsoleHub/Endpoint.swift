@@ -37,8 +37,8 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// The path to watch for changes; nil: none.
     var watchedPath: String? {
         switch self {
-        case .connect(let path), .terminal(let path): path
-        case .listen, .tcp, .fifo, .inherited: nil
+        case .connect(let path), .terminal(let path), .fifo(let path): path
+        case .listen, .tcp, .inherited: nil
         }
     }
 
@@ -62,10 +62,13 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether input written to it reaches the guest. A named pipe would return it as output.
-    var takesInput: Bool {
-        if case .fifo = self { false } else { true }
+    /// Whether it is a named pipe: its end is the end of its writers, and the next one writes to the same pipe.
+    var isPipe: Bool {
+        if case .fifo = self { true } else { false }
     }
+
+    /// Whether input written to it reaches the guest.
+    var takesInput: Bool { !isPipe }
 
     /// The kind, as written before the colon.
     private var kind: String {
@@ -128,6 +131,17 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         default: return nil
         }
     }
+
+    /// Whether the VMM may send earlier output again to a new client, as Cloud Hypervisor does on its socket.
+    var mayReplay: Bool {
+        switch self {
+        case .connect, .tcp: true
+        case .listen, .terminal, .fifo, .inherited: false
+        }
+    }
+
+    /// Whether a Telnet server may be there.
+    var mayBeTelnet: Bool { mayReplay }
 
     /// Whether output written while no client is connected is kept.
     var keepsOutput: Bool {

@@ -5,12 +5,16 @@ import CLinux
 import Glibc
 import SystemIO
 
-/// The connection to the guest: drained when readable, written to when a watcher types.
+/// The connection to the guest: drained when readable, written to when a watcher types. A server that begins with a
+/// Telnet negotiation is answered, and only its output is passed on.
 final class GuestConnection: EventHandler {
-    private let connection: Connection
+    let connection: Connection
     private unowned let console: Console
     private var token: EventLoop.Token?
     private var unsent: [UInt8] = []
+    private var telnet: TelnetStream?
+    /// Whether the first byte is still to come that tells whether it speaks Telnet.
+    private var mayBeTelnet: Bool
 
     /// Maximum input buffered for a guest that does not read, in bytes; beyond it the writer is not read either.
     private static let unsentLimit = 64 << 10
@@ -19,6 +23,8 @@ final class GuestConnection: EventHandler {
     init(_ connection: Connection, console: Console) throws(SystemError) {
         self.connection = connection
         self.console = console
+        telnet = connection.isTelnet ? TelnetStream(isResumed: true) : nil
+        mayBeTelnet = connection.isNew && console.definition.endpoint.mayBeTelnet
         token = try console.shard.loop.add(connection.descriptor.raw, for: .readable, self)
     }
 
@@ -41,7 +47,7 @@ final class GuestConnection: EventHandler {
         end()
         shutdown(connection.descriptor.raw, Int32(SHUT_RD))
         for _ in 0..<Self.lastReads {
-            guard case .bytes(let bytes) = console.receive(from: connection.descriptor.raw) else {
+            guard case .bytes(let bytes) = receive() else {
                 return
             }
             console.output(bytes)
@@ -56,7 +62,8 @@ final class GuestConnection: EventHandler {
 
     /// Sends input, and buffers what the guest does not take yet.
     func send(_ bytes: UnsafeRawBufferPointer) {
-        unsent.append(contentsOf: bytes.prefix(max(0, 2 * Self.unsentLimit - unsent.count)))
+        let accepted = UnsafeRawBufferPointer(rebasing: bytes.prefix(max(0, 2 * Self.unsentLimit - unsent.count)))
+        unsent += telnet?.encode(accepted) ?? Array(accepted)
         sendUnsent()
     }
 
@@ -83,6 +90,44 @@ final class GuestConnection: EventHandler {
         }
     }
 
+    /// Reads once what is available, and stores it.
+    private func receive() -> StreamIntake.Received {
+        if mayBeTelnet {
+            detectTelnet()
+        }
+        guard telnet != nil else {
+            return console.receive(from: connection.descriptor.raw)
+        }
+        let received = console.shard.receiveUnstored(from: connection.descriptor.raw)
+        guard case .bytes(let bytes) = received else {
+            return received
+        }
+        var answer: [UInt8] = []
+        let count = telnet?.decode(UnsafeMutableRawBufferPointer(mutating: bytes), answer: &answer) ?? 0
+        if !answer.isEmpty {
+            unsent += answer
+            sendUnsent()
+        }
+        let output = UnsafeRawBufferPointer(rebasing: bytes[..<count])
+        console.store(output)
+        return .bytes(output)
+    }
+
+    /// Decides by the first bytes whether the other end is a Telnet server.
+    private func detectTelnet() {
+        withUnsafeTemporaryAllocation(byteCount: 2, alignment: 1) { buffer in
+            let count = recv(connection.descriptor.raw, buffer.baseAddress, 2, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+            guard count > 0 else {
+                return
+            }
+            mayBeTelnet = false
+            if TelnetStream.begins(UnsafeRawBufferPointer(rebasing: buffer[..<count])) {
+                telnet = TelnetStream()
+                console.isTelnet()
+            }
+        }
+    }
+
     func handle(_ readiness: Readiness) {
         if readiness.contains(.writable) {
             sendUnsent()
@@ -90,11 +135,26 @@ final class GuestConnection: EventHandler {
         guard readiness.contains(.readable) || !readiness.isDisjoint(with: .hangUp) else {
             return
         }
-        switch console.receive(from: connection.descriptor.raw) {
-        case .bytes(let bytes): console.output(bytes)
-        case .nothing: break
-        // EIO: the other side of a pseudo-terminal is closed.
-        case .end: console.disconnected()
+        guard drain(), console.definition.endpoint.isPipe, gl_bytes_waiting(connection.descriptor.raw) == 0 else {
+            return
+        }
+        // The end of writers that were gone before the pipe was opened is no event: it is found by reading on.
+        drain()
+    }
+
+    /// Reads once what is available, and passes it on; returns whether there was anything.
+    @discardableResult
+    private func drain() -> Bool {
+        switch receive() {
+        case .bytes(let bytes):
+            console.output(bytes)
+            return true
+        case .nothing:
+            return false
+        case .end:
+            // EIO: the other side of a pseudo-terminal is closed.
+            console.disconnected()
+            return false
         }
     }
 }

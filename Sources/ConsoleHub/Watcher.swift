@@ -20,6 +20,8 @@ public enum WatcherRole: Hashable, Sendable {
 /// watchers, and never misses output and gets more.
 final class Watcher: EventHandler {
     let who: String
+    /// Whether it asked for the right to write.
+    let wantsToWrite: Bool
     private let descriptor: Descriptor
     /// Its slot among the sessions of the console's socket, when it came through that socket.
     let slot: SocketSessions.Slot?
@@ -38,11 +40,13 @@ final class Watcher: EventHandler {
     init(
         _ descriptor: consuming Descriptor,
         who: String,
+        wantsToWrite: Bool,
         slot: SocketSessions.Slot?,
         console: Console,
         onNotice: @escaping @Sendable (String) -> Void
     ) {
         self.who = who
+        self.wantsToWrite = wantsToWrite
         self.onNotice = onNotice
         self.slot = slot
         self.descriptor = descriptor

@@ -39,7 +39,21 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
     /// The time limit for connecting, in milliseconds: consoles are on this host.
     private static let connectTimeout: Int32 = 1000
 
+    /// When the kernel asks whether a silent other end is still there: after these seconds of silence, at this interval,
+    /// and this often before the connection fails with ETIMEDOUT. A host that lost its power sends no end.
+    static let keepAlive: (idle: Int32, interval: Int32, count: Int32) = (30, 10, 3)
+
+    /// Connects; the descriptor does not block. The connection fails when the other host has been gone for a minute.
     public func connect() throws(SystemError) -> Descriptor {
+        let socket = try open()
+        let target = socket.raw
+        try systemCall("setsockopt", description) {
+            gl_keep_alive(target, Self.keepAlive.idle, Self.keepAlive.interval, Self.keepAlive.count)
+        }
+        return socket
+    }
+
+    private func open() throws(SystemError) -> Descriptor {
         let subject = description
         let (raw, isPending) = try withSocketAddress { family, address, length throws(SystemError) -> (Int32, Bool) in
             let socket = try systemCall("socket") { gl_tcp_socket(family) }

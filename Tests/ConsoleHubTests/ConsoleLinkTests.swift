@@ -68,16 +68,17 @@ import Testing
         expect(link.begin(), [.dial])
         expect(link.begin(), [])
         var delays: [Int64] = []
-        var warnings: [ConsoleLink.Action] = []
+        var reports: Set<ConsoleLink.Action> = []
         for _ in 0..<20 {
             let actions = link.failed(Self.refused)
             delays.append(delay(actions) ?? 0)
-            warnings += actions.filter { if case .warn = $0 { true } else { false } }
+            reports.formUnion(actions.filter { if case .report = $0 { true } else { false } })
+            #expect(reports.isEmpty == (delays.count < 11))
             #expect(link.state == .waiting)
             expect(link.retryDue(), [.dial])
         }
         #expect(delays == delays.sorted() && delays[0] == 2000 && delays.last == 30_000_000)
-        #expect(warnings == [.warn("\(Self.refused); retrying every 30 s")])
+        #expect(reports == [.report("\(Self.refused); retrying every 30 s")])
         _ = link.failed(Self.refused)
         expect(link.endpointChanged(), [.cancelRetry, .dial])
         expect(delay(link.failed(Self.refused)) == 2000)

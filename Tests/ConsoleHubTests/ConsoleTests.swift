@@ -189,7 +189,7 @@ import Testing
         let log = Mutex<[String]>([])
         let loop = try EventLoop()
         let diagnostics = Diagnostics { _, message in log.withLock { $0.append(message) } }
-        let discovery = try Discovery(loop: loop, diagnostics: diagnostics)
+        let discovery = try Discovery(loop: loop, diagnostics: diagnostics, problems: Problems())
         let path = folder.path + "/vms/alpha.sock"
         let listener = try UnixSocket.listen(at: path)
         discovery.follow(path)
@@ -209,7 +209,13 @@ import Testing
         let log = Mutex<[String]>([])
         let diagnostics = Diagnostics { _, message in log.withLock { $0.append("said: " + message) } }
         let refusal = SystemError("inotify_init", code: EMFILE)
-        let discovery = try Discovery(loop: EventLoop(), diagnostics: diagnostics, watch: .failure(refusal))
+        let problems = Problems()
+        let discovery = try Discovery(
+            loop: EventLoop(),
+            diagnostics: diagnostics,
+            problems: problems,
+            watch: .failure(refusal)
+        )
         discovery.setPatterns([try DiscoveryPattern(folder.path + "/{name}.sock")])
         discovery.onFound = { found in log.withLock { $0.append("found " + found.key.name) } }
         discovery.onGone = { path in log.withLock { $0.append("gone " + path.dropFirst(folder.path.count)) } }
@@ -220,7 +226,11 @@ import Testing
             }
         }
         discovery.begin()
-        #expect(events() == ["said: cannot watch for consoles: \(refusal); scanning every 30 s"])
+        let problem =
+            "cannot watch for consoles: \(refusal); scanning every 30 s"
+            + " (limits: fs.inotify.max_user_watches and fs.inotify.max_user_instances)"
+        #expect(events() == ["said: " + problem])
+        #expect(problems.all.map(\.problem) == [problem])
         let chardev = try Chardev(folder.path + "/alpha.sock")
         discovery.scanAll()
         #expect(events() == ["found alpha"])

@@ -61,9 +61,11 @@ extension EndToEnd {
             let path = site.path + "/web"
             mkfifo(path + ".in", 0o600)
             #expect(site.guestlog("add", "web", "fifo:" + path + ".out").status == 0)
-            #expect(eventually { site.guestlog("status").text.contains("1 connected of 1") })
+            #expect(eventually { access(path + ".out", F_OK) == 0 })
+            #expect(site.guestlog("status").text.contains("0 connected of 1"))
             let guest = Guest("web", words: "glogin=1", chardev: .pipe(path), in: site.path)
             #expect(try site.sees("login: ", from: "web"))
+            #expect(site.guestlog("status").text.contains("1 connected of 1"))
             // A pipe has one direction: input would return as output of the guest.
             let console = TerminalSession([Program.guestlog, "console", "web"] + site.place(.socket))
             #expect(console.shows("connected to web"))

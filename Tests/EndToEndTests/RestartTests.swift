@@ -111,6 +111,13 @@ extension EndToEnd {
             try reload("consoles: [{ connect: '/x', nam: x }]", says: "did you mean name?")
             try reload(consoles + "\nretention: { total: 1GiB }", says: "retention.total has changed")
             let guest = try UnixSocket.listen(at: site.path + "/vms/two.sock")
+            var vmm: Int32 = -1
+            let isAccepted = eventually {
+                vmm = accept(guest.raw, nil, nil)
+                return vmm >= 0
+            }
+            defer { close(vmm) }
+            #expect(isAccepted)
             #expect(eventually { site.guestlog("status").text.contains("1 connected of 2") })
             try reload("log-level: error", says: "configuration reloaded")
             let printed = try #require(site.daemon).standardError

@@ -250,6 +250,41 @@ import Testing
         #expect(last == 8)
     }
 
+    @Test("of two clients at one address the first types, until it leaves or the other asks for it")
+    func sharedAddress() async throws {
+        let nova = try await makeNova("")
+        let url = try await address(nova)
+        func hears(_ text: String) async -> Bool {
+            var heard: [UInt8] = []
+            return await awaits {
+                var room = [UInt8](repeating: 0, count: 16)
+                let count = read(nova.guest.raw, &room, room.count)
+                heard += room.prefix(max(0, count))
+                return heard == Array(text.utf8)
+            }
+        }
+        func join(_ url: String, _ number: Int) async throws -> WebSocketClient {
+            let session = try await WebSocketClient(nova.client, url)
+            #expect(await awaits { nova.fixture.hub.statuses().first?.watchers == number })
+            return session
+        }
+        do {
+            let first = try await join(url, 1)
+            let second = try await join(url, 2)
+            second.send(Array("second\n".utf8), opcode: 2)
+            first.send(Array("first\n".utf8), opcode: 2)
+            #expect(await hears("first\n"))
+            let third = try await join(url + "&mode=steal", 3)
+            third.send(Array("third\n".utf8), opcode: 2)
+            #expect(await hears("third\n"))
+            first.send([], opcode: 8)
+            third.send([], opcode: 8)
+            #expect(await awaits { nova.fixture.hub.statuses().first?.watchers == 1 })
+            second.send(Array("second again\n".utf8), opcode: 2)
+            #expect(await hears("second again\n"))
+        }
+    }
+
     @Test("an address is valid for its lifetime, its VM, and its own page")
     func addresses() async throws {
         var options = NovaOptions()
@@ -292,6 +327,14 @@ import Testing
         let listener = try NetworkAddress("127.0.0.1:0")!.listen()
         let place = try #require(NetworkAddress(boundTo: listener.raw))
         nova.fixture.hub.add(try .init(key: key, endpoint: .tcp(place)))
+        var vmm: Int32 = -1
+        #expect(
+            await awaits {
+                vmm = accept(listener.raw, nil, nil)
+                return vmm >= 0
+            }
+        )
+        defer { close(vmm) }
         #expect(await awaits { nova.fixture.hub.statuses().allSatisfy(\.isConnected) })
         let body = try await nova.ask(
             "POST",

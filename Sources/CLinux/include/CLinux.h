@@ -49,6 +49,12 @@ int gl_stream_socket(void);
 int gl_tcp_socket(int family);
 int gl_datagram_socket(void);
 int gl_accept(int fd);
+// Whether the process at the other end of a stream socket has accepted the connection: 1 or 0; -1 when that is unknown,
+// as it is of another host.
+int gl_is_accepted(int socket);
+// Has the kernel close a TCP connection whose other end is gone: after `idle` seconds of silence it is asked every
+// `interval` seconds, and `count` questions, or sent bytes, may stay without an answer. Returns 0, or -1 with errno.
+int gl_keep_alive(int socket, int idle, int interval, int count);
 int gl_memory_file(const char *name);
 int gl_pipe(int fds[2], int flags);
 int gl_socket_pair(int fds[2]);

@@ -39,11 +39,11 @@ struct ConsoleSessionRequest: Sendable {
         isStrict = target.flag("strict")
     }
 
-    /// The request of a client that presents `token` and offers these subprotocols. Such a client cannot choose a role,
-    /// and it may reconnect while its broken connection is still open: it takes the right to write.
-    init(_ token: ConsoleToken, offered: [String]) {
+    /// The request of a client that presents `token` and offers these subprotocols. Several may present the same token,
+    /// and each reconnects by itself: by default none takes the right to write from one that is there.
+    init(_ token: ConsoleToken, _ target: RequestTarget, offered: [String]) {
         vm = token.vm
-        mode = "steal"
+        mode = target["mode"]
         takesNotices = false
         subprotocol = [Framing.binary, .base64].first { offered.contains($0.rawValue) }
         framing = subprotocol ?? .binary

@@ -144,7 +144,7 @@ extension NovaAPI {
             throw APIError(403, "the console token is unknown or expired; request a new address")
         }
         let offered = call.head.headers[canonicalForm: "Sec-WebSocket-Protocol"].map { String($0) }
-        let request = ConsoleSessionRequest(token, offered: offered)
+        let request = ConsoleSessionRequest(token, call.target, offered: offered)
         return WebSocketSession(caller: token.caller, headers: request.upgradeHeaders) { [context] streams in
             try await ConsoleBridge(context: context, caller: token.caller).serve(request, streams)
         }

@@ -30,7 +30,7 @@ public final class APIServer: Sendable {
         /// Maximum number of connections of a token.
         public var connectionsPerToken = 128
         /// The interval between pings to a WebSocket client; one that sent nothing since the last ping is disconnected.
-        public var pingInterval = Duration.seconds(30)
+        public var pingInterval = Duration.seconds(25)
         /// The maximum time a client may take to send a request, or to read a short response.
         public var requestTimeout = Duration.seconds(30)
 

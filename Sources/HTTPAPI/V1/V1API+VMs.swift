@@ -43,7 +43,14 @@ extension V1API {
             }
         }
         for (folder, vm) in silent.sorted(by: { $0.value.name < $1.value.name }) where !seen.contains(folder) {
-            listed.append(VMListing(silent: vm, consoles: consoles[folder] ?? [], domain: context.domain(of: vm)).json)
+            listed.append(
+                VMListing(
+                    silent: vm,
+                    consoles: consoles[folder] ?? [],
+                    problem: context.capture.problems.problem(ofVM: vm.name),
+                    domain: context.domain(of: vm)
+                ).json
+            )
         }
         return .object([("vms", .array(listed))])
     }

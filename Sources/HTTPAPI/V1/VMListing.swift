@@ -36,7 +36,7 @@ public struct VMListing {
     }
 
     /// A VM without stored output.
-    init(silent identity: VMIdentity, consoles: [ConsoleHub.Status], domain: Domain?) {
+    init(silent identity: VMIdentity, consoles: [ConsoleHub.Status], problem: String?, domain: Domain?) {
         vm = nil
         self.identity = identity
         report = nil
@@ -45,7 +45,8 @@ public struct VMListing {
         self.domain = domain
         let isCaptured = consoles.contains { !$0.definition.isOnDemand }
         let isLogged = domain?.facts.ports.contains { $0.logFile != nil } ?? true
-        problem = isCaptured || isLogged || domain?.isRunning == false ? nil : Self.uncaptured
+        let isExpected = isCaptured || isLogged || domain?.isRunning == false
+        self.problem = problem ?? (isExpected ? nil : Self.uncaptured)
     }
 
     private static let uncaptured = "its output is not stored: add a log to its console with guestlog libvirt xml"
