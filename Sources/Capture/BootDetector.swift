@@ -4,118 +4,176 @@ import LogModel
 import LogStore
 import TextFormats
 
-/// Detects in a console's text where boots begin and end.
-///
-/// Evidence from the transport comes first: opening a console is a boot. On a live console, a firmware banner after any
-/// other output is a reset, and so is a kernel banner without a firmware banner before it. A guest can print any
-/// banner, so at most one in ten seconds counts.
+/// Divides a console's text into lines for `BootState`, which detects where boots begin and end.
 struct BootDetector {
-    /// An event, and its position in the given text: it belongs before that byte. Negative when the line began in text
-    /// given earlier.
-    struct Finding: Equatable {
-        var event: BootEvent
-        var place: Int
+    /// A finding; its positions are relative to the text just given, or to its end after a pause. They are negative for
+    /// a line that began in text given earlier.
+    typealias Finding = BootState.Finding
+
+    private var state = BootState()
+    /// Bytes given so far.
+    private var scanned = 0
+    /// The beginning of the current row, or, when nothing more in that row matters, its last bytes.
+    private var head: [UInt8] = []
+    private var headPlace = 0
+    private var isSkipping = false
+    /// Whether other text precedes the current row on its line.
+    private var isMidLine = false
+    /// The last bytes given: the line before a banner tells whether a command printed it.
+    private var recent: [UInt8] = []
+
+    /// The bytes kept of a row of which nothing matters, because a new row may begin in them.
+    private static let carryLength = 24
+    private static let recentLength = 256
+
+    /// The announced end whose marker is not yet placed: it follows the last words of the boot.
+    var pendingEnd: BootEvent? { state.pendingEnd }
+
+    /// Whether `quiet` is to be called after `BootState.quietInterval` without text.
+    var awaitsQuiet: Bool {
+        state.awaitsQuiet || (state.awaitsWords && !isSkipping && head.withUnsafeBytes { BootLine($0).hasText })
     }
 
-    private var hasFirmware = false
-    /// True at first: after a restart of this process the machine has been running, and may be reset.
-    private var hasKernel = true
-    private var hasEnded = false
-    private var lastBanner: Int64?
-    /// The beginning of the current line, as far as a banner needs it; nil once the line cannot be a banner.
-    private var lineStart: [UInt8]? = []
+    /// The transport shows `event`, after all text so far.
+    mutating func note(_ event: BootEvent) -> [Finding] {
+        var found: [Finding] = []
+        endRow(&found)
+        found += state.note(event, at: scanned)
+        (isMidLine, recent) = (false, [])
+        return found.map(relative)
+    }
 
-    /// Banners closer together than this, in microseconds, belong to one boot.
-    static let bannerInterval: Int64 = 10_000_000
-
-    /// The transport saw the machine being switched on.
-    mutating func powerOn() {
-        self = BootDetector()
-        hasKernel = false
+    /// Nothing was received for `BootState.quietInterval`.
+    mutating func quiet() -> [Finding] {
+        var found: [Finding] = []
+        endRow(&found)
+        found += state.quiet(at: scanned)
+        return found.map(relative)
     }
 
     /// Scans the next text, received at `time`.
     mutating func scan(_ text: UnsafeRawBufferPointer, time: Int64) -> [Finding] {
-        var findings: [Finding] = []
+        guard !text.isEmpty else {
+            return []
+        }
+        var found: [Finding] = []
+        if state.isPause(before: time) {
+            endRow(&found)
+        }
+        found += state.receive(at: time, scanned)
         var start = 0
-        if var begun = lineStart, !begun.isEmpty {
-            // The line began earlier: completes its head, then continues at the next.
-            let earlier = begun.count
+        if !head.isEmpty {
+            // The row began earlier.
             let feed = Lines.firstFeed(in: text)
-            let head = text.prefix(min((feed ?? text.count), BootBanner.lookAhead - earlier))
-            begun.append(contentsOf: head)
-            let isKnown = begun.withUnsafeBytes { judge($0, time: time, at: -earlier, &findings) }
-            guard let feed else {
-                lineStart = isKnown || begun.count >= BootBanner.lookAhead ? nil : begun
-                return findings
-            }
-            start = feed + 1
-        } else if lineStart == nil {
-            guard let feed = Lines.firstFeed(in: text) else {
-                return findings
-            }
-            start = feed + 1
+            let length = min(feed ?? text.count, isSkipping ? text.count : BootBanner.lookAhead - head.count)
+            let joined = head + text.prefix(length)
+            joined.withUnsafeBytes { takeLine($0, at: headPlace, isWhole: feed == length, text, time, &found) }
+            start = feed == length ? length + 1 : length
         }
         while start < text.count {
             let feed = Lines.firstFeed(in: text, from: start)
             let line = UnsafeRawBufferPointer(rebasing: text[start..<(feed ?? text.count)])
-            let isKnown = judge(line, time: time, at: start, &findings)
-            guard let feed else {
-                lineStart = isKnown || line.count >= BootBanner.lookAhead ? nil : Array(line)
-                return findings
-            }
-            start = feed + 1
+            takeLine(line, at: scanned + start, isWhole: feed != nil, text, time, &found)
+            start = (feed ?? text.count) + 1
         }
-        lineStart = []
-        return findings
+        if !found.isEmpty {
+            found = found.map(relative)
+        }
+        scanned += text.count
+        remember(text)
+        return found
     }
 
-    /// Handles `line`, as far as it is known, if it is a banner.
-    private mutating func judge(
+    private func relative(_ finding: Finding) -> Finding {
+        var finding = finding
+        finding.place -= scanned
+        finding.subject -= scanned
+        return finding
+    }
+
+    private mutating func remember(_ text: UnsafeRawBufferPointer) {
+        if text.count >= Self.recentLength {
+            recent.removeAll(keepingCapacity: true)
+        } else {
+            recent.removeFirst(max(0, recent.count + text.count - Self.recentLength))
+        }
+        recent.append(contentsOf: text.suffix(Self.recentLength))
+    }
+
+    // MARK: - Rows
+
+    /// Takes a line without its LF, or its beginning. Each of its rows counts as a line.
+    private mutating func takeLine(
         _ line: UnsafeRawBufferPointer,
-        time: Int64,
         at place: Int,
-        _ findings: inout [Finding]
+        isWhole: Bool,
+        _ text: UnsafeRawBufferPointer,
+        _ time: Int64,
+        _ found: inout [Finding]
+    ) {
+        var start = 0
+        while let next = BootLine.nextRow(in: line, from: start, followsText: isSkipping) {
+            if !isSkipping {
+                let row = UnsafeRawBufferPointer(rebasing: line[start..<next])
+                _ = takeRow(row, at: place + start, isComplete: true, text, time, &found)
+            }
+            (start, isSkipping, isMidLine) = (next, false, true)
+        }
+        let row = UnsafeRawBufferPointer(rebasing: line[start...])
+        let isKnown = isSkipping || takeRow(row, at: place + start, isComplete: isWhole, text, time, &found)
+        if isWhole {
+            (isSkipping, isMidLine) = (false, false)
+            head.removeAll(keepingCapacity: true)
+            return
+        }
+        isSkipping = isKnown || row.count >= BootBanner.lookAhead
+        head = Array(isSkipping ? row.suffix(Self.carryLength) : row[...])
+        headPlace = place + line.count - head.count
+    }
+
+    /// Takes a row; returns whether the rest of it is of no interest.
+    private mutating func takeRow(
+        _ row: UnsafeRawBufferPointer,
+        at place: Int,
+        isComplete: Bool,
+        _ text: UnsafeRawBufferPointer,
+        _ time: Int64,
+        _ found: inout [Finding]
     ) -> Bool {
-        guard let banner = BootBanner(line: line) else {
-            return false
+        let line = BootLine(row)
+        if state.isSteady, line.banner == nil, line.stamp == nil {
+            return isComplete
         }
-        switch banner {
-        case .firmware:
-            if (hasFirmware || hasKernel), begin(time) {
-                findings.append(Finding(event: .firmware, place: place))
-                hasKernel = false
-            }
-            hasFirmware = true
-        case .kernel:
-            if hasKernel, begin(time) {
-                findings.append(Finding(event: .kernel, place: place))
-                hasFirmware = false
-            }
-            hasKernel = true
-        case .panic: end(.panic, place, &findings)
-        case .restarting: end(.restart, place, &findings)
-        case .powerDown: end(.powerDown, place, &findings)
-        case .halted: end(.halt, place, &findings)
+        var context = BootState.Context(place: place, time: time, isMidLine: isMidLine, isComplete: isComplete)
+        if case .kernel = line.banner, state.doubtsKernel(at: time) {
+            context.isAtShell = isAtShell(place, text)
         }
-        return true
+        return state.take(line, context, &found)
     }
 
-    /// Whether a banner at `time` may begin a boot.
-    private mutating func begin(_ time: Int64) -> Bool {
-        if let last = lastBanner, (0..<Self.bannerInterval).contains(time - last) {
-            return false
+    /// Ends an unfinished row after a pause: what follows on its line is a row of its own.
+    private mutating func endRow(_ found: inout [Finding]) {
+        guard !head.isEmpty else {
+            return
         }
-        lastBanner = time
-        hasEnded = false
-        return true
+        if !isSkipping {
+            let row = head
+            row.withUnsafeBytes {
+                let end = UnsafeRawBufferPointer(start: nil, count: 0)
+                _ = takeRow($0, at: headPlace, isComplete: true, end, state.lastText, &found)
+            }
+        }
+        head.removeAll(keepingCapacity: true)
+        (isSkipping, isMidLine) = (false, true)
     }
 
-    /// The first end of a boot counts: a panic is followed by "Restarting system".
-    private mutating func end(_ event: BootEvent, _ place: Int, _ findings: inout [Finding]) {
-        if !hasEnded {
-            hasEnded = true
-            findings.append(Finding(event: event, place: place))
-        }
+    /// Whether the line before the byte at `place` is a command at a shell's prompt.
+    private func isAtShell(_ place: Int, _ text: UnsafeRawBufferPointer) -> Bool {
+        let known = max(0, place - scanned)
+        let earlier = recent.prefix(max(0, recent.count - max(0, scanned - place)))
+        let before = earlier.suffix(max(0, Self.recentLength - known)) + text.prefix(known).suffix(Self.recentLength)
+        let line = before.reversed().drop { $0 == Lines.feed || $0 == UInt8(ascii: "\r") }
+            .prefix { $0 != Lines.feed }
+        return ShellPrompt.isCommand(line.reversed())
     }
 }

@@ -82,6 +82,7 @@ extension StoreWriter {
     func close(isSynced: Bool) {
         streams.close(isSynced: isSynced)
         failing.removeAll()
+        awaitingQuiet.removeAll()
         pacer.removeAll()
     }
 }

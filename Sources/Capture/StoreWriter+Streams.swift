@@ -22,6 +22,7 @@ extension StoreWriter {
     func close(_ slot: Int, of ring: Int, at now: Int64) {
         if let sink = streams.close(ring: ring, slot: slot) {
             flush(sink, at: now)
+            sink.settleBoots(at: now)
             release(sink)
         }
     }

@@ -38,6 +38,8 @@ final class StoreWriter: @unchecked Sendable {
     private var inPlainFiles: [StreamSink] = []
     /// Streams with a failure to be retried.
     var failing: [ObjectIdentifier: any OpenStream] = [:]
+    /// Streams about whose boots a pause will decide.
+    var awaitingQuiet: [ObjectIdentifier: StreamSink] = [:]
     private var nextIdleCheck: Int64 = 0
     /// Whether there were commits since all idle pairs were sealed.
     private var mayIdle = false
@@ -153,6 +155,7 @@ final class StoreWriter: @unchecked Sendable {
         if takesAll {
             streams.allRecordSinks.forEach { commit($0, at: now) }
         }
+        settleQuiet(at: now)
         retryFailing(at: now)
         closeIdlePairs(at: now)
         advanceTails()
@@ -172,6 +175,7 @@ final class StoreWriter: @unchecked Sendable {
     /// Sleeps until there is work.
     private func sleep(_ now: Int64) {
         var times = failing.values.compactMap(\.retryAt)
+        times.append(contentsOf: awaitingQuiet.values.compactMap(\.quietDeadline))
         if let due = pacer.nextDue {
             times.append(due)
         }
@@ -236,7 +240,21 @@ final class StoreWriter: @unchecked Sendable {
 
     func flush(_ sink: StreamSink, at now: Int64) {
         sink.flush(scratch, at: now)
+        awaitingQuiet[ObjectIdentifier(sink)] = sink.quietDeadline == nil ? nil : sink
         hasWritten(sink)
+    }
+
+    /// Decides about boots of streams that have been quiet.
+    private func settleQuiet(at now: Int64) {
+        for (id, sink) in awaitingQuiet where (sink.quietDeadline ?? now) <= now {
+            if sink.hasPending {
+                flush(sink, at: now)
+            } else {
+                awaitingQuiet[id] = nil
+                sink.settleBoots(at: now)
+                hasWritten(sink)
+            }
+        }
     }
 
     /// Notifies followers of a commit, or schedules a retry after a failure.

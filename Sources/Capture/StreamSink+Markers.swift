@@ -53,12 +53,12 @@ extension StreamSink {
         let stamp = Timestamp(microseconds: time)
         switch boundary {
         case .boot(let event):
+            if event.isByTransport {
+                mark(detector.note(event), at: lastCommit)
+            }
             guard mark(RecordDetail(boot: BootDetail(event: event, position: writer.nextOffset)), stamp, lastCommit)
             else {
                 return false
-            }
-            if event == .powerOn {
-                detector.powerOn()
             }
             if event == .closed {
                 writer.roll()
@@ -74,9 +74,6 @@ extension StreamSink {
     /// Keeps a boundary whose marker cannot be written now.
     func keep(_ boundary: ConsoleBoundary) {
         unwritten.append(boundary)
-        if let slot {
-            slot.ring.setWriterBoundaries(slot.number, unwritten)
-        }
     }
 
     /// Writes the markers of kept boundaries; returns whether none is left.
@@ -86,9 +83,6 @@ extension StreamSink {
                 return false
             }
             unwritten.removeFirst()
-            if let slot {
-                slot.ring.setWriterBoundaries(slot.number, unwritten)
-            }
         }
         return true
     }

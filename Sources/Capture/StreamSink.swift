@@ -29,7 +29,11 @@ final class StreamSink: OpenStream {
     var replay: ReplayWatch?
     var gap = OpenGap(.writer)
     /// Boundaries whose markers could not be written yet.
-    var unwritten = PendingBoundaries()
+    var unwritten = PendingBoundaries() {
+        didSet { saveBoundaries() }
+    }
+    /// The boundaries in the slot.
+    var saved = PendingBoundaries()
     /// The slot of the last entry, which stores unwritten losses and boundaries.
     var slot: (ring: InflightRing, number: Int)?
     /// The number of ring slots of the stream: without any, it has no source.
@@ -48,6 +52,7 @@ final class StreamSink: OpenStream {
     func forgetStream() {
         (writer, id, failedUntil, replay) = (nil, nil, nil, nil)
         detector = BootDetector()
+        saveBoundaries()
     }
 
     /// Sets new options for a stream that is opened again.
@@ -77,9 +82,9 @@ final class StreamSink: OpenStream {
         guard slot?.ring !== ring || slot?.number != number else {
             return
         }
-        if !unwritten.isEmpty {
+        if !saved.isEmpty {
             slot?.ring.setWriterBoundaries(slot?.number ?? 0, PendingBoundaries())
-            ring.setWriterBoundaries(number, unwritten)
+            ring.setWriterBoundaries(number, saved)
         }
         slot = (ring, number)
     }
@@ -164,25 +169,6 @@ final class StreamSink: OpenStream {
             offset += UInt64(entry.payload.count)
         }
         return alreadyThere
-    }
-
-    func store(_ text: UnsafeRawBufferPointer, time: Int64, at now: Int64) {
-        let stamp = Timestamp(microseconds: time)
-        var start = 0
-        let findings = detector.scan(text, time: time)
-        for finding in findings {
-            let place = max(start, finding.place)
-            if place > start {
-                append(UnsafeRawBufferPointer(rebasing: text[start..<place]), stamp, now)
-            }
-            if let position = writer?.nextOffset {
-                let back = UInt64(max(0, place - finding.place))
-                let boot = BootDetail(event: finding.event, position: position - min(position, back))
-                mark(RecordDetail(boot: boot), stamp, now)
-            }
-            start = place
-        }
-        append(UnsafeRawBufferPointer(rebasing: text[start...]), stamp, now)
     }
 
     func append(_ text: UnsafeRawBufferPointer, _ time: Timestamp, _ now: Int64) {
@@ -343,6 +329,7 @@ final class StreamSink: OpenStream {
 
     /// Writes what is unrecorded before the sink is released.
     func settle(at now: Int64) {
+        settleBoots(at: now)
         if gap.isOpen || writer == nil || !unwritten.isEmpty {
             _ = isReady(at: now)
         }

@@ -4,12 +4,17 @@
 public enum BootEvent: UInt8, Sendable, CaseIterable {
     /// The VMM opened the console: the machine was switched on, as far as the transport shows.
     case powerOn = 1
-    /// A firmware banner on a live console: the machine was reset.
+    /// Firmware or a boot loader on a live console: the machine was reset.
     case firmware = 2
-    /// A kernel banner without firmware before it: kexec, or a VMM without firmware.
+    /// A kernel that started without firmware before it: kexec, or a VMM without firmware.
     case kernel = 3
     /// The console was connected for the first time while the machine had been running for a while.
     case joined = 4
+    /// Output after an announced end, without a banner: the machine has started again.
+    case afterEnd = 5
+    /// A kernel's first line that may also be old messages printed again, as by `dmesg`. It is no boot, unless a marker
+    /// of a kernel with the same position confirms it.
+    case doubtful = 6
     /// The console was closed: the machine, or its VMM, has ended.
     case closed = 16
     /// The guest announced a power-off.
@@ -19,11 +24,13 @@ public enum BootEvent: UInt8, Sendable, CaseIterable {
     /// The guest announced a halt.
     case halt = 19
     case panic = 20
+    /// The guest announced the start of another kernel by kexec.
+    case nextKernel = 21
 
     /// Whether the transport detected it, rather than the guest's output.
     public var isByTransport: Bool { [.powerOn, .joined, .closed].contains(self) }
 
-    /// Whether a boot begins with it.
+    /// Whether a boot begins with it, or may begin.
     public var isBeginning: Bool { rawValue < BootEvent.closed.rawValue }
 
     /// The word that `guestlog boots` shows.
@@ -33,11 +40,14 @@ public enum BootEvent: UInt8, Sendable, CaseIterable {
         case .firmware: "reset"
         case .kernel: "kernel"
         case .joined: "joined"
+        case .afterEnd: "after-restart"
+        case .doubtful: "doubtful"
         case .closed: "closed"
         case .powerDown: "power-down"
         case .restart: "restart"
         case .halt: "halt"
         case .panic: "panic"
+        case .nextKernel: "kexec"
         }
     }
 }
@@ -45,8 +55,9 @@ public enum BootEvent: UInt8, Sendable, CaseIterable {
 /// The contents of a boot marker.
 public struct BootDetail: Hashable, Sendable {
     public var event: BootEvent
-    /// Position of the boot's first byte. It is before the marker when the line with the banner began in an earlier
-    /// record.
+    /// Position of what it concerns: the boot's first byte, or the line that announced its end. It is before the marker
+    /// when the line with the banner began in an earlier record, when a doubtful beginning is confirmed, and at an end,
+    /// whose marker follows the last words of the boot.
     public var position: UInt64
 
     public init(event: BootEvent, position: UInt64) {

@@ -45,7 +45,7 @@ struct BootHeads {
         var boots: [UInt64: Bool] = [:]
         for summary in try reader.summaries(in: range) where summary.flags.contains(.boot) {
             for record in try reader.records(of: summary) where record.flags.contains(.boot) {
-                if let boot = RecordDetail(decoding: record.detail).boot {
+                if let boot = RecordDetail(decoding: record.detail).boot, boot.event != .doubtful {
                     let base = min(max(boot.position, range.lowerBound), record.offset)
                     boots[base] = boots[base] == true || boot.event.isByTransport
                 }

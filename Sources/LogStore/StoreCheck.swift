@@ -31,7 +31,7 @@ public struct StoreCheck {
 
     /// Checks one VM. Throws when its folder cannot be read for lack of permission.
     public func check(_ vm: Store.VM) throws(SystemError) -> VM {
-        let isWritten = isWritten(vm.directory)
+        let isWritten = store.isWritten(vm)
         let first = try scan(vm, isWritten)
         guard first.isDamaged else {
             return first
@@ -40,19 +40,6 @@ public struct StoreCheck {
             usleep(Self.secondScanDelay)
         }
         return try scan(vm, isWritten).confirmed(by: first)
-    }
-
-    /// Whether a process writes the VM now; true when that is unknown.
-    private func isWritten(_ directory: String) -> Bool {
-        let path = store.path(of: directory) + "/lock"
-        guard store.fileSystem.status(path) != nil else {
-            return false
-        }
-        do throws(SystemError) {
-            return try StoredFile(path, .read, on: store.fileSystem).isLocked
-        } catch {
-            return !error.isDamagedFile
-        }
     }
 
     private func scan(_ vm: Store.VM, _ isWritten: Bool) throws(SystemError) -> VM {

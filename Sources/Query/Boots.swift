@@ -11,10 +11,12 @@ public struct Boot: Hashable, Sendable {
     public var stream: StreamName
     public var position: UInt64
     public var start: Timestamp
-    /// When it ended, or the next one began; nil while it lasts.
+    /// When it ended, or the next one began; nil while it lasts. The time of the last record when no process captures the
+    /// VM any more and no end was recorded.
     public var end: Timestamp?
-    /// How its beginning was detected.
-    public var startEvent: BootEvent
+    /// How its beginning was detected; nil when retention has removed the beginning: `start` is then the time of the
+    /// first record that is left.
+    public var startEvent: BootEvent?
     /// How its end was detected; nil when it was not.
     public var endEvent: BootEvent?
     /// Stored bytes of text of the boot in that stream.
@@ -26,6 +28,10 @@ public struct Boot: Hashable, Sendable {
     var marker: Cursor
     /// The position of the marker that recorded its end first.
     var endPlace: Cursor?
+    /// The line that announced its end; the marker follows the boot's last words.
+    var endAnnouncement: UInt64?
+    /// Whether the console was closed after it.
+    var isClosed = false
 }
 
 extension Boot {
@@ -35,7 +41,7 @@ extension Boot {
             ("stream", .string(stream.text)),
             ("start", .string(start.description)),
             ("end", end.map { .string($0.description) } ?? .null),
-            ("start_event", .string(startEvent.name)),
+            ("start_event", startEvent.map { .string($0.name) } ?? .null),
             ("end_event", endEvent.map { .string($0.name) } ?? .null),
             ("position", .integer(Int64(clamping: position))),
             ("bytes", .integer(Int64(clamping: bytes))),
@@ -45,12 +51,17 @@ extension Boot {
 
 /// The boots of which something is stored.
 public struct BootList {
-    /// The boots of `vm`, oldest first. A boot of which only the head is left counts.
+    /// The boots of `vm`, oldest first. A boot of which only the head is left, or of which the beginning was removed,
+    /// counts.
     public static func boots(of vm: Store.VM, in store: Store) throws -> [Boot] {
         guard let stream = try consoleStream(of: vm, in: store) else {
             return []
         }
-        return try boots(of: stream, in: store)
+        var boots = try boots(of: stream, in: store)
+        if let last = boots.indices.last, boots[last].end == nil, !store.isWritten(vm) {
+            boots[last].end = try store.reader(of: stream).summaries().last?.timeRange.upperBound
+        }
+        return boots
     }
 
     /// The stream in which a VM's boots are recorded: its first console.
@@ -62,19 +73,103 @@ public struct BootList {
     static func boots(of stream: StreamID, in store: Store) throws -> [Boot] {
         let reader = store.reader(of: stream)
         let blocks = try reader.summaries()
-        var boots: [Boot] = []
-        var place = Cursor.start
+        var list = BootList(stream: stream.stream)
+        if let first = blocks.first, first.offset > 0 {
+            list.beginUnseen(at: first.offset, first.timeRange.lowerBound)
+        }
         for block in blocks where !block.flags.isDisjoint(with: .markers) {
             for record in try reader.records(of: block) where record.isMarker {
-                if record.offset != place.offset {
-                    place = Cursor(offset: record.offset)
-                }
-                if let detail = RecordDetail(decoding: record.detail).boot {
-                    take(detail, at: place, record.time, stream.stream, &boots)
-                }
-                place.markers += 1
+                list.take(record)
             }
         }
+        return list.finish(blocks)
+    }
+
+    private let stream: StreamName
+    private var boots: [Boot] = []
+    /// The position of the latest marker.
+    private var place = Cursor.start
+    /// The latest doubtful beginning: a boot if a kernel's marker for the same position follows.
+    private var doubtful: (position: UInt64, place: Cursor, time: Timestamp)?
+
+    private init(stream: StreamName) {
+        self.stream = stream
+    }
+
+    /// The first text that is left belongs to a boot whose beginning was removed, unless a boot begins there.
+    private mutating func beginUnseen(at position: UInt64, _ time: Timestamp) {
+        boots = [boot(nil, position, time, place: Cursor(offset: position), marker: Cursor(offset: position))]
+    }
+
+    private mutating func take(_ record: IndexRecord) {
+        if record.offset != place.offset {
+            place = Cursor(offset: record.offset)
+        }
+        if let detail = RecordDetail(decoding: record.detail).boot {
+            take(detail, record.time)
+        }
+        place.markers += 1
+    }
+
+    private mutating func take(_ detail: BootDetail, _ time: Timestamp) {
+        guard detail.event != .doubtful else {
+            doubtful = (detail.position, place, time)
+            return
+        }
+        guard !detail.event.isBeginning else {
+            begin(detail, time)
+            return
+        }
+        if detail.event == .closed, let last = boots.indices.last {
+            boots[last].isClosed = true
+        }
+        // The first recorded end counts: a panic is followed by the closing of the console.
+        if let last = boots.indices.last, boots[last].endEvent == nil {
+            boots[last].end = time
+            boots[last].endEvent = detail.event
+            boots[last].endPlace = place
+            boots[last].endAnnouncement = min(detail.position, place.offset)
+        }
+    }
+
+    private mutating func begin(_ detail: BootDetail, _ time: Timestamp) {
+        if boots.count == 1, let first = boots.first, first.startEvent == nil, first.endEvent == nil,
+            first.position >= detail.position
+        {
+            boots = []
+        }
+        if let doubtful, detail.event == .kernel, doubtful.position == detail.position {
+            boots.append(
+                boot(.kernel, detail.position, doubtful.time, place: doubtful.place, marker: doubtful.place)
+            )
+            return
+        }
+        let start = detail.position == place.offset ? place : Cursor(offset: detail.position)
+        boots.append(boot(detail.event, detail.position, time, place: start, marker: place))
+    }
+
+    private func boot(
+        _ event: BootEvent?,
+        _ position: UInt64,
+        _ time: Timestamp,
+        place: Cursor,
+        marker: Cursor
+    ) -> Boot {
+        Boot(
+            number: boots.count + 1,
+            stream: stream,
+            position: position,
+            start: time,
+            startEvent: event,
+            bytes: 0,
+            place: place,
+            marker: marker
+        )
+    }
+
+    /// The boots, with what their successors and the stored `blocks` show.
+    private func finish(_ blocks: [BlockSummary]) -> [Boot] {
+        var boots = boots
         for place in boots.indices {
             let next = place + 1 < boots.count ? boots[place + 1] : nil
             boots[place].end = boots[place].end ?? next?.start
@@ -86,35 +181,6 @@ public struct BootList {
         }
         return boots
     }
-
-    private static func take(
-        _ detail: BootDetail,
-        at place: Cursor,
-        _ time: Timestamp,
-        _ stream: StreamName,
-        _ boots: inout [Boot]
-    ) {
-        guard !detail.event.isBeginning else {
-            let boot = Boot(
-                number: boots.count + 1,
-                stream: stream,
-                position: detail.position,
-                start: time,
-                startEvent: detail.event,
-                bytes: 0,
-                place: detail.position == place.offset ? place : Cursor(offset: detail.position),
-                marker: place
-            )
-            boots.append(boot)
-            return
-        }
-        // The first recorded end counts: a panic is followed by the closing of the console.
-        if let last = boots.indices.last, boots[last].endEvent == nil {
-            boots[last].end = time
-            boots[last].endEvent = detail.event
-            boots[last].endPlace = place
-        }
-    }
 }
 
 /// The part of a VM's streams that belongs to one boot: by position in the console, by time in other streams.
@@ -124,6 +190,9 @@ struct BootWindow {
     let bound: Cursor?
     let since: Timestamp
     let until: Timestamp?
+    /// Where the end of the boot was announced, and when that was recorded: the machine is about to start again. nil
+    /// while the boot lasts, and once the console is closed.
+    let end: (position: UInt64, time: Timestamp)?
 
     /// The window of the boot `number` (`Selection.boot`); nil when that is everything.
     init?(_ number: Int, of vm: Store.VM, in store: Store) throws {
@@ -141,6 +210,8 @@ struct BootWindow {
         let next = index + 1 < boots.count ? boots[index + 1] : nil
         bound = next?.place
         until = next?.start.advanced(byMicroseconds: -1)
+        let announcement = boots[index].isClosed ? nil : boots[index].endAnnouncement
+        end = boots[index].end.flatMap { time in announcement.map { (position: $0, time: time) } }
     }
 
     private static func index(_ number: Int, _ boots: [Boot]) -> Int? {

@@ -18,6 +18,8 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     /// The streams' labels.
     private var labels: [StreamLabel] = []
     private var boots: [StreamID: [Boot]] = [:]
+    /// The latest doubtful beginning that was shown as such: its stream and position.
+    private var doubt: (stream: Int, position: UInt64)?
 
     private var linesLeft: Int
     private var bytesLeft: Int
@@ -223,14 +225,38 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
             if !detail.event.isBeginning, let end = boot?.endPlace, end < event.place {
                 return
             }
-            writer.append(event, boot: boot?.number, labels[stream], to: &out)
+            guard let shown = shown(detail, boot, event, stream) else {
+                return
+            }
+            writer.append(shown, boot: boot?.number, labels[stream], to: &out)
         }
+    }
+
+    /// A doubtful beginning that was confirmed is shown as the boot where it is; where it was confirmed, only if it was
+    /// shown as doubtful, because it was followed.
+    private func shown(_ detail: BootDetail, _ boot: Boot?, _ event: StreamEvent, _ stream: Int) -> StreamEvent? {
+        guard detail.event.isBeginning else {
+            return event
+        }
+        var event = event
+        if detail.event == .doubtful {
+            doubt = boot == nil ? (stream: stream, position: detail.position) : nil
+            event.kind = boot?.startEvent.map { .boot(BootDetail(event: $0, position: detail.position)) } ?? event.kind
+        } else if let boot, boot.marker < event.place,
+            doubt?.stream != stream || doubt?.position != detail.position
+        {
+            return nil
+        }
+        return event
     }
 
     private func boot(_ detail: BootDetail, _ event: StreamEvent, _ stream: StreamID) throws -> Boot? {
         func find() -> Boot? {
             boots[stream]?.last { boot in
-                detail.event.isBeginning ? boot.marker == event.place : boot.place <= event.place
+                guard detail.event.isBeginning else {
+                    return boot.place <= event.place
+                }
+                return boot.marker == event.place || (detail.event == .kernel && boot.position == detail.position)
             }
         }
         let isCurrent = boots[stream]?.last.map { $0.marker >= event.place } ?? false

@@ -51,7 +51,9 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
     private var absence: QueryError?
 
     /// Waits for a line of the VM `word`, in one stream or in any, that matches `pattern` and was received at or after
-    /// `since`. Without `since` the latest boot is searched from its beginning, so that a late request is answered too.
+    /// `since`. Without `since` the latest boot is searched from its beginning, so that a late request is answered too;
+    /// one that has announced its end on a console that is still open, from that announcement on, so that it does not
+    /// answer for the next.
     /// `turn` is for a wait that shares its thread with others.
     public init(
         store: Store,
@@ -152,14 +154,16 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
             let reader = store.reader(of: found.stream, group: readers)
             let properties = store.properties(of: found.stream)
             let isConsole = window?.console == found.stream
-            let filter = isConsole ? filter : filter.narrowed(since: window?.since ?? .distantPast, until: nil)
+            let begun = window?.end?.time ?? window?.since ?? .distantPast
+            let filter = isConsole ? filter : filter.narrowed(since: begun, until: nil)
+            let place = window?.end.map { Cursor(offset: $0.position) } ?? window?.place ?? .start
             let source = try LineSource(
                 reader,
                 properties,
                 plan: BlockPlan(reader, clock: properties.clock, since: filter.since),
                 filter: filter,
                 charset: charsets.charset(of: name),
-                from: isConsole ? window?.place ?? .start : .start,
+                from: isConsole ? place : .start,
                 isFollowing: true
             )
             watched.append(WatchedStream(stream: found.stream, source: source))

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Detects banners of a machine's life in console lines: firmware or a kernel that starts, a kernel that ends.
+/// What a console line says about the life of its machine: firmware or a kernel that starts, a system that ends.
 ///
 /// A guest can print any of these, so they supplement the transport's evidence and never replace it. One boot may print
-/// several banners (each stage of U-Boot or coreboot, "loading" and "starting" of EDK2, a kernel whose early console is
-/// replayed); callers that count boots must treat banners close together as one.
+/// several of them: each stage of U-Boot or coreboot, "loading" and "starting" of EDK2, a kernel whose early console is
+/// replayed. `BootWords` has the words themselves.
 public enum BootBanner: Hashable, Sendable {
-    /// Firmware started.
+    /// Firmware started: printed once per start.
     case firmware(Firmware)
-    /// A Linux kernel started.
-    case kernel
-    /// The kernel panicked.
-    case panic
-    /// The kernel's last message before a restart, a power-off, a halt.
-    case restarting, powerDown, halted
+    /// Firmware or a boot loader is running: printed several times per boot.
+    case loader
+    /// A kernel started.
+    case kernel(System)
+    /// A Linux kernel's first line without its time stamp, as `cat /proc/version` prints it too.
+    case kernelVersion
+    /// A system announced its end; firmware, when none is named.
+    case end(End, System?)
+    /// What a system prints after it announced its end.
+    case lastWords
 
     /// The kind of firmware; the raw value is its usual name.
     public enum Firmware: String, CaseIterable, Sendable {
@@ -22,6 +26,22 @@ public enum BootBanner: Hashable, Sendable {
         case edk2 = "EDK2"
         case uBoot = "U-Boot"
         case coreboot
+        case openSBI = "OpenSBI"
+        /// The firmware of QEMU's POWER machines.
+        case slof = "SLOF"
+        case trustedFirmware = "TF-A"
+    }
+
+    /// The family of an operating system.
+    public enum System: Sendable {
+        case linux, bsd, illumos, windows
+    }
+
+    /// How a system ends.
+    public enum End: Sendable {
+        case panic, restart, powerDown, halt
+        /// The kernel starts another one: kexec.
+        case nextKernel
     }
 
     /// The number of bytes of a line that are examined.
@@ -30,69 +50,28 @@ public enum BootBanner: Hashable, Sendable {
     /// The banner at the beginning of `line`, or nil. Terminal control sequences, `<N>` and the kernel's time stamp may
     /// precede it; the line's end may be missing. Never allocates.
     public init?(line bytes: UnsafeRawBufferPointer) {
+        guard let banner = BootLine(bytes).banner else {
+            return nil
+        }
+        self = banner
+    }
+}
+
+/// A console line, as far as it tells about boots. Never allocates.
+public struct BootLine: Sendable {
+    public let banner: BootBanner?
+    /// The kernel's time stamp in microseconds.
+    public let stamp: Int64?
+    /// Whether there is visible text, besides the stamp.
+    public let hasText: Bool
+
+    public init(_ bytes: UnsafeRawBufferPointer) {
         var line = ConsoleLine(bytes)
         line.skipNoise()
-        Self.skipBootDevice(&line)
-        switch line.current {
-        case UInt8(ascii: "S") where line.begins(with: "SeaBIOS (version"):
-            self = .firmware(.seaBIOS)
-        case UInt8(ascii: "B") where line.begins(with: "BdsDxe: "):
-            self = .firmware(.edk2)
-        case UInt8(ascii: "U") where line.begins(with: "UEFI firmware (version"):
-            self = .firmware(.edk2)
-        case UInt8(ascii: "U") where Self.isUBoot(line):
-            self = .firmware(.uBoot)
-        case UInt8(ascii: "c") where line.begins(with: "coreboot-"):
-            self = .firmware(.coreboot)
-        case UInt8(ascii: "["), UInt8(ascii: "<"), UInt8(ascii: "K"), UInt8(ascii: "r"):
-            self.init(kernelLine: &line)
-        default:
-            return nil
-        }
-    }
-
-    private init?(kernelLine line: inout ConsoleLine) {
-        // coreboot 4.17 and later have the level in the kernel's place: "[NOTE ]  coreboot-4.22 …".
-        if line.take("[NOTE ]  ") {
-            guard line.begins(with: "coreboot-") else {
-                return nil
-            }
-            self = .firmware(.coreboot)
-            return
-        }
         _ = line.takePriority()
-        let seconds = line.takeStamp()
-        switch line.current {
-        // `cat /proc/version` prints the same text: only the time stamp shows that the kernel is starting.
-        case UInt8(ascii: "L") where seconds == 0 && line.begins(with: "Linux version "):
-            self = .kernel
-        case UInt8(ascii: "K") where line.begins(with: "Kernel panic - not syncing"):
-            self = .panic
-        case UInt8(ascii: "r") where line.begins(with: "reboot: Restarting system"):
-            self = .restarting
-        case UInt8(ascii: "r") where line.begins(with: "reboot: Power down"):
-            self = .powerDown
-        case UInt8(ascii: "r") where line.begins(with: "reboot: System halted"):
-            self = .halted
-        default:
-            return nil
-        }
-    }
-
-    /// Skips SeaBIOS's "Booting from ROM..": the kernel resets the UART before the end of the line is sent, and prints
-    /// in the same line.
-    private static func skipBootDevice(_ line: inout ConsoleLine) {
-        guard line.take("Booting from ROM") || line.take("Booting from Hard Disk") else {
-            return
-        }
-        while line.current == UInt8(ascii: ".") {
-            line.advance()
-        }
-        line.skipNoise()
-    }
-
-    /// The year distinguishes U-Boot's banner from other lines with its name.
-    private static func isUBoot(_ line: ConsoleLine) -> Bool {
-        line.begins(with: "U-Boot 20") || line.begins(with: "U-Boot SPL 20") || line.begins(with: "U-Boot TPL 20")
+        stamp = line.takeStamp()
+        banner = BootWords.banner(line, stamp: stamp)
+        line.skipBlanks()
+        hasText = line.current.map { $0 != Byte.feed } ?? false
     }
 }

@@ -74,16 +74,16 @@ struct ConsoleLine {
         return value
     }
 
-    /// Skips the kernel's time stamp, `[   12.345678] `, and returns its whole seconds. The task or CPU that
-    /// CONFIG_PRINTK_CALLER adds, `[    T0]`, is skipped too.
-    mutating func takeStamp() -> Int? {
+    /// Skips the kernel's time stamp, `[   12.345678] `, and returns it in microseconds. The task or CPU that
+    /// CONFIG_PRINTK_CALLER adds, `[    T0]`, is skipped too. NetBSD's stamps have seven digits after the point.
+    mutating func takeStamp() -> Int64? {
         guard current == UInt8(ascii: "[") else {
             return nil
         }
         var end = at + 1
         skipSpaces(at: &end)
         guard let seconds = number(at: &end, digits: 1...10), step(over: ".", at: &end),
-            number(at: &end, digits: 6...6) != nil, step(over: "]", at: &end)
+            let microseconds = fraction(at: &end), step(over: "]", at: &end)
         else {
             return nil
         }
@@ -100,7 +100,62 @@ struct ConsoleLine {
             return nil
         }
         at = end
-        return seconds
+        return Int64(seconds) * 1_000_000 + microseconds
+    }
+
+    /// Skips blanks and what `skipNoise` skips.
+    mutating func skipBlanks() {
+        skipNoise()
+        while current == UInt8(ascii: " ") || current == Byte.tab {
+            at += 1
+            skipNoise()
+        }
+    }
+
+    /// Skips syslog's time and host, `Oct 11 22:14:15 web `.
+    mutating func takeSyslogTime() {
+        let head = rest.prefix(16)
+        guard head.count == 16, head[head.startIndex] & 0x5f == head[head.startIndex],
+            [3, 6, 15].allSatisfy({ head[head.startIndex + $0] == UInt8(ascii: " ") }),
+            [9, 12].allSatisfy({ head[head.startIndex + $0] == UInt8(ascii: ":") })
+        else {
+            return
+        }
+        at += 16
+        while let byte = current {
+            at += 1
+            if byte == UInt8(ascii: " ") {
+                return
+            }
+        }
+    }
+
+    /// Skips a program's name and number, `sshd[812]: ` or `dracut: `, and returns the name.
+    mutating func takeProgram() -> UnsafeRawBufferPointer? {
+        var end = at
+        while end < bytes.count, Self.isNameByte(bytes[end]) {
+            end += 1
+        }
+        let name = UnsafeRawBufferPointer(rebasing: bytes[at..<end])
+        if step(over: "[", at: &end) {
+            guard number(at: &end, digits: 1...10) != nil, step(over: "]", at: &end) else {
+                return nil
+            }
+        }
+        guard !name.isEmpty, step(over: ":", at: &end), step(over: " ", at: &end) else {
+            return nil
+        }
+        at = end
+        return name
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default: false
+        }
     }
 
     // MARK: Pieces
@@ -147,6 +202,22 @@ struct ConsoleLine {
 
     private func skipSpaces(at place: inout Int) {
         while step(over: " ", at: &place) {}
+    }
+
+    /// The decimal fraction at `place`, of 1 to 9 digits, in millionths; `place` is advanced past it.
+    private func fraction(at place: inout Int) -> Int64? {
+        let start = place
+        guard let value = number(at: &place, digits: 1...9) else {
+            return nil
+        }
+        var millionths = Int64(value)
+        for _ in place - start..<max(6, place - start) {
+            millionths *= 10
+        }
+        for _ in 6..<max(6, place - start) {
+            millionths /= 10
+        }
+        return millionths
     }
 
     /// The number at `place`, which is advanced past it; nil when the number of digits is not in the range.

@@ -5,9 +5,10 @@ public import LogModel
 extension Severity {
     /// The severity of a console line according to its text, for colours and filters; nil when it has none.
     ///
-    /// Examined in this order: `<N>` of the kernel and syslog (the low three bits); the kernel's own alarms; a tag or a
-    /// word at the beginning (systemd's `[FAILED]`, `ERROR:`); a `level=` of logfmt or JSON. Examines the first 512
-    /// bytes, never allocates.
+    /// Examined in this order: `<N>` of the kernel and syslog (the low three bits); the alarms of kernels, firmware and
+    /// services (`SeverityAlarms`); a tag or a word at the beginning (systemd's `[FAILED]`, `ERROR:`); a `level=` of
+    /// logfmt or JSON. A kernel's time stamp, syslog's time and host, and a program's name (`sshd[812]: `) may precede
+    /// alarms and words. Examines the first 512 bytes, never allocates.
     public init?(consoleLine bytes: UnsafeRawBufferPointer) {
         var line = ConsoleLine(bytes)
         line.skipNoise()
@@ -15,12 +16,18 @@ extension Severity {
             self.init(rawValue: UInt8(priority & 7))
             return
         }
-        if line.takeStamp() != nil {
-            line.skipNoise()
-        }
+        let isKernel = line.takeStamp() != nil
+        line.skipNoise()
+        line.takeSyslogTime()
+        // OpenRC's.
+        _ = line.take(" * ")
+        let whole = line
+        let program = line.takeProgram()
         guard
-            let severity = SeverityWords.ofAlarm(line) ?? SeverityWords.ofTag(line)
-                ?? SeverityWords.ofWord(atStartOf: line.rest) ?? SeverityWords.ofField(in: line.rest)
+            let severity = SeverityAlarms.severity(of: whole, program: nil, isKernel: isKernel)
+                ?? program.flatMap({ SeverityAlarms.severity(of: line, program: $0, isKernel: isKernel) })
+                ?? SeverityWords.ofTag(whole) ?? SeverityWords.ofWord(atStartOf: whole.rest)
+                ?? SeverityWords.ofWord(atStartOf: line.rest) ?? SeverityWords.ofField(in: whole.rest)
         else {
             return nil
         }
@@ -30,19 +37,6 @@ extension Severity {
 
 /// The words that indicate a severity.
 private enum SeverityWords {
-    /// The kernel's messages at these levels (kernel/panic.c, arch/x86/mm/fault.c, mm/oom_kill.c), for consoles that do
-    /// not show `<N>`.
-    static func ofAlarm(_ line: ConsoleLine) -> Severity? {
-        switch line.current {
-        case UInt8(ascii: "K") where line.begins(with: "Kernel panic - "): .emergency
-        case UInt8(ascii: "B") where line.begins(with: "BUG: "): .alert
-        case UInt8(ascii: "O") where line.begins(with: "Oops: "): .alert
-        case UInt8(ascii: "O") where line.begins(with: "Out of memory: "): .error
-        case UInt8(ascii: "W") where line.begins(with: "WARNING: "): .warning
-        default: nil
-        }
-    }
-
     /// `[FAILED]`, `[ WARN ]`, `[error]`: colour and spaces inside the brackets are ignored.
     static func ofTag(_ start: ConsoleLine) -> Severity? {
         var line = start

@@ -50,9 +50,11 @@ struct Boots: AsyncParsableCommand {
 
     private func row(_ boot: JSON, index: Int) -> [String] {
         func time(_ name: String) -> String { times.words(boot[name]?.text) }
+        // Without an end the boot lasts; an end that was not seen is the beginning of the next, or the last output.
+        let how = boot["end_event"]?.text ?? (boot["end"]?.text == nil ? "running" : "-")
         return [
             String(index), boot["number"]?.integer.map { String($0) } ?? "-", time("start"),
-            boot["start_event"]?.text ?? "-", time("end"), boot["end_event"]?.text ?? (index == 0 ? "running" : "-"),
+            boot["start_event"]?.text ?? "not stored", time("end"), how,
             boot["bytes"]?.integer.map(Output.size) ?? "-",
         ]
     }

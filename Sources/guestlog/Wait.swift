@@ -11,8 +11,9 @@ struct Wait: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Wait until a VM prints a match.",
         discussion: """
-            An unfinished last line, such as a prompt, matches too. The output of the latest boot so far counts. A VM \
-            that does not exist yet, or was deleted, is waited for.
+            An unfinished last line, such as a prompt, matches too. The output of the latest boot so far counts; once \
+            that boot has announced its end (a restart, a panic), only what follows counts. A reboot that was only just \
+            requested is not announced yet: use --new then. A VM that does not exist yet, or was deleted, is waited for.
             """
     )
 
@@ -31,6 +32,9 @@ struct Wait: AsyncParsableCommand {
     )
     var since: String?
 
+    @Flag(name: .customLong("new"), help: "Only output from now on counts.")
+    var isNew = false
+
     @Option(name: .shortAndLong, help: ArgumentHelp("This stream only.", valueName: "stream"))
     var stream: String?
 
@@ -44,9 +48,16 @@ struct Wait: AsyncParsableCommand {
 
     @OptionGroup var paths: PathOptions
 
+    func validate() throws {
+        if isNew, since != nil {
+            throw ValidationError("--new and --since cannot be combined: --new is --since now")
+        }
+    }
+
     func run() async throws {
         let compiled = try Pattern(pattern)
-        let from = try since.map { try TimeWords.parse($0, now: presentMoment(), zone: .system) }
+        let now = presentMoment()
+        let from = isNew ? now : try since.map { try TimeWords.parse($0, now: now, zone: .system) }
         let limit = try timeout.map { try Quantities.parseDuration($0).wholeMicroseconds }
         let source = try await paths.source()
         let text: String?

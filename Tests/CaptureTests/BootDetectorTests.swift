@@ -7,71 +7,195 @@ import Testing
 
 @testable import Capture
 
-@Suite(.blocking) struct BootDetectorTests {
-    private let kernel = "[    0.000000] Linux version 6.1.0 (debian) #1 SMP\n"
+@Suite("Boots in a console's text", .blocking)
+struct BootDetectorTests {
+    private let kernel = BootTable.linux
     private let firmware = "SeaBIOS (version 1.16.2)\n"
 
-    /// The events found in `pieces`, each a second after the one before unless given otherwise.
-    private func events(_ pieces: [(text: String, seconds: Int64)], poweredOn: Bool = true) -> [BootEvent] {
+    /// Feeds a detector with text at times, as the writer does, and collects its findings at absolute positions.
+    private struct Console {
         var detector = BootDetector()
-        if poweredOn {
-            detector.powerOn()
+        var length = 0
+        var findings: [BootDetector.Finding] = []
+        /// Whether the detector is told of pauses when they happen, and not only by the next text.
+        var tellsPauses = true
+        private var last: Int64 = 0
+
+        mutating func receive(_ text: some Collection<UInt8>, at time: Int64) {
+            if tellsPauses, time - last >= BootState.quietInterval {
+                pause()
+            }
+            last = time
+            Array(text).withUnsafeBytes { add(detector.scan($0, time: time)) }
+            length += text.count
         }
-        return pieces.flatMap { piece in
-            Array(piece.text.utf8).withUnsafeBytes { detector.scan($0, time: piece.seconds * 1_000_000) }.map(\.event)
+
+        mutating func pause() {
+            if detector.awaitsQuiet {
+                add(detector.quiet())
+            }
+        }
+
+        mutating func note(_ event: BootEvent) {
+            add(detector.note(event))
+        }
+
+        private mutating func add(_ found: [BootDetector.Finding]) {
+            findings += found.map { finding in
+                var finding = finding
+                finding.place += length
+                finding.subject += length
+                return finding
+            }
         }
     }
 
-    @Test("the firmware and kernel banners of a boot that the transport saw begin no other boot")
-    func firstBoot() {
-        #expect(events([(firmware, 0), (kernel, 1), ("login: \n", 2)]).isEmpty)
+    // MARK: - The table
+
+    /// A row's pieces without markers, and the markers.
+    private func parse(_ row: BootTable.Row) -> (pieces: [(Int64, [UInt8])], markers: [String]) {
+        var pieces: [(Int64, [UInt8])] = []
+        var markers: [String] = []
+        var length = 0
+        for piece in row.pieces {
+            var text: [UInt8] = []
+            for part in piece.text.split(separator: "«", omittingEmptySubsequences: false).enumerated() {
+                let words = part.element.split(separator: "»", maxSplits: 1, omittingEmptySubsequences: false)
+                if part.offset > 0 {
+                    markers.append("\(words[0]) at \(length + text.count)")
+                }
+                text += words.last!.utf8
+            }
+            pieces.append((piece.milliseconds * 1000 + 1_000_000_000, text))
+            length += text.count
+        }
+        return (pieces, markers)
     }
 
-    @Test("firmware after a kernel is a reset, and the kernel after it belongs to the same boot")
-    func reset() {
-        #expect(events([(firmware, 0), (kernel, 1), (firmware, 60), (kernel, 61)]) == [.firmware])
+    /// The markers found in a row of which the piece `number` comes in two parts.
+    private func markers(
+        _ pieces: [(Int64, [UInt8])],
+        _ isPoweredOn: Bool,
+        number: Int = 0,
+        cut: Int = 0,
+        tellsPauses: Bool = true
+    ) -> [String] {
+        var console = Console()
+        console.tellsPauses = tellsPauses
+        if isPoweredOn {
+            console.note(.powerOn)
+        }
+        for (place, (time, text)) in pieces.enumerated() {
+            let first = place == number ? cut : 0
+            console.receive(text.prefix(first), at: time)
+            console.receive(text.dropFirst(first), at: time)
+        }
+        console.pause()
+        return console.findings.map { "\($0.event.name) at \($0.place)" }
     }
 
-    @Test("a kernel after a kernel is a reset")
-    func kernelAlone() {
-        #expect(events([(kernel, 0), (kernel, 60)]) == [.kernel])
+    @Test("boots begin and end where a reader would say so", arguments: BootTable.rows)
+    func table(_ row: BootTable.Row) {
+        let (pieces, expected) = parse(row)
+        #expect(markers(pieces, row.isPoweredOn) == expected)
+        #expect(markers(pieces, row.isPoweredOn, tellsPauses: false) == expected)
     }
 
-    @Test("a console that is captured while its machine runs may be reset")
-    func midLife() {
-        #expect(events([(kernel, 5)], poweredOn: false) == [.kernel])
+    @Test("a console's boots do not depend on how its text is divided", arguments: BootTable.rows)
+    func division(_ row: BootTable.Row) {
+        let (pieces, expected) = parse(row)
+        for number in pieces.indices {
+            for cut in pieces[number].1.indices {
+                let found = markers(pieces, row.isPoweredOn, number: number, cut: cut)
+                #expect(found == expected, "piece \(number) cut at \(cut)")
+            }
+        }
+        let bytes = pieces.flatMap { piece in piece.1.map { (piece.0, [$0]) } }
+        #expect(markers(bytes, row.isPoweredOn) == expected, "byte by byte")
+    }
+
+    // MARK: - Details
+
+    /// The events found in `pieces`, each at so many seconds.
+    private func events(_ pieces: [(text: String, seconds: Int64)]) -> [BootEvent] {
+        var console = Console()
+        console.note(.powerOn)
+        for piece in pieces {
+            console.receive(Array(piece.text.utf8), at: piece.seconds * 1_000_000)
+        }
+        console.pause()
+        return console.findings.map(\.event)
+    }
+
+    @Test("an end's marker follows the boot's last words, has their time and refers to the line that announced it")
+    func endsAfterLastWords() {
+        var console = Console()
+        console.note(.powerOn)
+        let panic = "[    9.100000] Kernel panic - not syncing: init!\n"
+        console.receive(kernel.utf8, at: 1_000_000)
+        console.receive(panic.utf8, at: 9_100_000)
+        console.receive("[    9.100100] Call Trace:\n".utf8, at: 9_200_000)
+        #expect(console.detector.pendingEnd == .panic && console.detector.awaitsQuiet)
+        let end = console.length
+        console.receive(kernel.utf8, at: 12_000_000)
+        let ends = console.findings.filter { !$0.event.isBeginning }
+        #expect(ends == [.init(event: .panic, place: end, subject: kernel.utf8.count, time: 9_200_000)])
+        #expect(console.detector.pendingEnd == nil && !console.detector.awaitsQuiet)
+    }
+
+    @Test("an end's marker waits no longer than ten seconds for a machine that goes on printing")
+    func endlessLastWords() {
+        var console = Console()
+        console.note(.powerOn)
+        console.receive((kernel + "[    1.000000] Kernel panic - not syncing: x\n").utf8, at: 1_000_000)
+        for tick in 1...60 {
+            console.receive("[    1.000000] a\n".utf8, at: 1_000_000 + Int64(tick) * 200_000)
+        }
+        #expect(console.findings.map(\.event) == [.panic])
+        #expect(console.findings.first.map { $0.time } == 10_800_000)
+    }
+
+    @Test("the transport's end follows an announced one, and a new connection is a boot by itself")
+    func transport() {
+        var console = Console()
+        console.note(.powerOn)
+        console.receive((kernel + "[    1.000000] reboot: Power down\n").utf8, at: 1_000_000)
+        console.note(.closed)
+        #expect(console.findings.map(\.event) == [.powerDown])
+        console.note(.powerOn)
+        console.receive(kernel.utf8, at: 2_000_000)
+        console.pause()
+        #expect(console.findings.map(\.event) == [.powerDown])
+    }
+
+    @Test("a confirmed boot refers to the kernel's first line")
+    func confirmation() {
+        var console = Console()
+        console.note(.powerOn)
+        console.receive(kernel.utf8, at: 1_000_000)
+        console.receive((kernel + "[    0.100000] a\n").utf8, at: 61_000_000)
+        console.pause()
+        #expect(console.findings.map(\.event) == [.doubtful, .kernel])
+        #expect(console.findings.map(\.subject) == [kernel.utf8.count, kernel.utf8.count])
     }
 
     @Test("a thousand banners in ten seconds count as one boot, also when the clock is set back")
     func flood() {
-        let flood = (0..<1000).map { (kernel, Int64($0 / 100)) }
-        #expect(events([(kernel, -60)] + flood) == [.kernel])
-        #expect(events([(kernel, 1_000_000), (kernel, 2_000_000), (kernel, 60), (kernel, 120)]).count == 3)
+        let flood = (0..<1000).map { (firmware, Int64($0 / 100)) }
+        #expect(events([(kernel, -60)] + flood) == [.firmware])
+        #expect(events([(kernel, 0), (firmware, 1_000_000), (firmware, 60)]).count == 2)
     }
 
-    @Test("a banner is found however the text is divided, at the beginning of its line")
-    func cut() {
-        let text = Array(("noise\n" + kernel + "more\n").utf8)
-        for place in 0...text.count {
-            var detector = BootDetector()
-            var findings: [(BootEvent, Int)] = []
-            for (start, part) in [(0, text[..<place]), (place, text[place...])] {
-                Array(part).withUnsafeBytes { bytes in
-                    findings += detector.scan(bytes, time: 0).map { ($0.event, start + $0.place) }
-                }
-            }
-            #expect(findings.map(\.0) == [.kernel] && findings.map(\.1) == [6], "cut at \(place)")
-        }
+    @Test("announced ends and banners count as a limited number of boots in a minute")
+    func floodOfEnds() {
+        let flood = (0..<1000).map { ("reboot: Restarting system\n" + firmware, Int64($0 / 25)) }
+        #expect(events([(kernel, 0)] + flood).filter(\.isBeginning).count == BootState.mostPerMinute)
     }
 
-    @Test("the first detected end of a boot is its end")
-    func ends() {
-        let panic = "[    9.100000] Kernel panic - not syncing: Attempted to kill init!\n"
-        let restart = "[    9.200000] reboot: Restarting system\n"
-        #expect(
-            events([(kernel, 0), (panic, 9), (restart, 10), (kernel, 20), (restart, 30)]) == [
-                .panic, .kernel, .restart,
-            ]
-        )
+    @Test("a banner after a long line, and one after a long unfinished line, are found")
+    func longLines() {
+        let long = String(repeating: "x", count: 2000)
+        #expect(events([(kernel, 0), (long, 60), ("y\n" + firmware, 61)]) == [.firmware])
+        #expect(events([(kernel, 0), (long, 60), (BootTable.seaBIOS, 61)]) == [.firmware])
     }
 }

@@ -132,6 +132,32 @@ private struct SeenLog {
         #expect(guest.bytes == log.bytes.count, "bytes were lost, GUESTLOG_SEED=\(seed)")
     }
 
+    @Test("the end of a boot that was announced before a SIGKILL is marked once, by the next process")
+    func announcedEnd() throws {
+        let folder = TemporaryFolder()
+        let console = try Descriptor.socketPair()
+        try console.first.setNonBlocking(false)
+        let daemon = KilledDaemon(folder: folder.path, console: console.second.raw)
+        daemon.start()
+        let text = Array("[    9.000000] Kernel panic - not syncing: x\n".utf8)
+        _ = text.withUnsafeBytes { write(console.first.raw, $0.baseAddress, $0.count) }
+        var log = SeenLog(folder)
+        #expect(
+            try eventually {
+                try log.poll()
+                return log.bytes == text
+            }
+        )
+        daemon.kill()
+        daemon.start()
+        let stream = StreamID(vm: "vm", stream: .console0)
+        let store = Store(root: folder.path + "/store")
+        #expect(try eventually { try StoredText(of: stream, in: store).boots.contains { $0.event == .panic } })
+        daemon.kill(SIGTERM)
+        let markers = try StoredText(of: stream, in: store).markers.filter { $0.detail.boot?.event == .panic }
+        #expect(markers.map(\.place) == [text.count])
+    }
+
     @Test("after SIGKILL inside every call that changes a file, nothing committed is lost or duplicated")
     func killedAtEveryCall() throws {
         let folder = TemporaryFolder()

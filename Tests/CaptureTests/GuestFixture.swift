@@ -2,6 +2,7 @@
 
 import Capture
 import ConsoleHub
+import Glibc
 import LogModel
 import LogStore
 import SystemIO
@@ -68,6 +69,13 @@ final class GuestFixture {
 
     func talk(lines: Int = .max, pace: UInt32 = 0) -> TalkingGuest {
         TalkingGuest(guestEnd.raw, limit: lines, pace: pace)
+    }
+
+    /// Prints `text` on the guest's console.
+    func say(_ text: String) throws {
+        let bytes = Array(text.utf8)
+        let sent = bytes.withUnsafeBytes { Glibc.write(guestEnd.raw, $0.baseAddress, $0.count) }
+        try #require(sent == bytes.count)
     }
 
     /// Ends the guest's console and gives the stream another; returns the other end of that.

@@ -105,6 +105,12 @@ final class SampleStore {
         try mark(RecordDetail(boot: BootDetail(event: event, position: position)), stream, vm: vm)
     }
 
+    /// Releases the VMs, as the end of the process that writes them does.
+    func release() {
+        writers.removeAll()
+        vms.removeAll()
+    }
+
     /// Closes the active pair: the next text begins a block.
     func roll(_ stream: String = "console0", vm: Int = 0) throws {
         try writer(stream, vm: vm).roll()

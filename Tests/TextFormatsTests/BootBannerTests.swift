@@ -19,31 +19,36 @@ struct BootBannerTests {
             ("SeaBIOS (version 1.16.3-debian-1.16.3-2)\n", .firmware(.seaBIOS)),
             (
                 "\u{1b}[2J\u{1b}[01;01H\u{1b}[=3h\u{1b}[2J\u{1b}[01;01HBdsDxe: loading Boot0001 \"UEFI Misc Device\"\r\n",
-                .firmware(.edk2)
+                .loader
             ),
-            ("BdsDxe: starting Boot0002 \"UEFI Misc Device\" from PciRoot(0x0)/Pci(0x3,0x0)\n", .firmware(.edk2)),
+            ("BdsDxe: starting Boot0002 \"UEFI Misc Device\" from PciRoot(0x0)/Pci(0x3,0x0)\n", .loader),
             ("UEFI firmware (version edk2-stable202408 built at 16:28:50 on Sep 12 2024)\n", .firmware(.edk2)),
             ("\rU-Boot 2017.03 (May 11 2021 - 09:15:14 +0000)\r\n", .firmware(.uBoot)),
             ("U-Boot SPL 2021.01 (Jan 11 2021 - 18:11:43 +0000)\n", .firmware(.uBoot)),
             ("coreboot-4.0-r6474 Sat Apr  9 19:13:09 CEST 2011 starting...\n", .firmware(.coreboot)),
             ("[NOTE ]  coreboot-4.22 Fri Nov 24 2023 x86_32 bootblock starting\n", .firmware(.coreboot)),
-            ("[    0.000000] Linux version 4.4.0-28-generic (buildd@lcy01-13)\r\n", .kernel),
-            ("<5>[    0.000000] Linux version 6.1.0 (root@host)\n", .kernel),
-            ("[    0.000000][    T0] Linux version 5.12.0-rc4 (root@syzbot)\n", .kernel),
-            ("\u{0}\r[    0.512345] Linux version 6.1.0\n", .kernel),
-            ("Booting from ROM..\u{1b}c\u{1b}[?7l\u{1b}[2J[    0.000000] Linux version 6.1.0\n", .kernel),
-            ("Booting from Hard Disk...[    0.000000] Linux version 6.1.0\n", .kernel),
-            ("[    1.234567] Kernel panic - not syncing: VFS: Unable to mount root fs\n", .panic),
-            ("<0>Kernel panic - not syncing: Attempted to kill init!\n", .panic),
-            ("[  600.000000] reboot: Restarting system\n", .restarting),
-            ("<5>[  600.000000] reboot: Restarting system with command 'recovery'\n", .restarting),
-            ("reboot: Power down", .powerDown),
-            ("[   12.000001] reboot: Power down\r\n", .powerDown),
-            ("[   12.000001] reboot: System halted\r\n", .halted),
+            ("[    0.000000] Linux version 4.4.0-28-generic (buildd@lcy01-13)\r\n", .kernel(.linux)),
+            ("<5>[    0.000000] Linux version 6.1.0 (root@host)\n", .kernel(.linux)),
+            ("[    0.000000][    T0] Linux version 5.12.0-rc4 (root@syzbot)\n", .kernel(.linux)),
+            ("\u{0}\r[    0.512345] Linux version 6.1.0\n", .kernel(.linux)),
+            ("Booting from ROM...\n", .loader),
+            ("[4294667.296000] Linux version 2.6.12-10-386 (buildd@host)\n", .kernel(.linux)),
+            ("[   1.0000000] Copyright (c) 1996, 1997, 1998, 1999\n", .kernel(.bsd)),
+            ("Linux version 6.1.0 (root@host)\n", .kernelVersion),
+            ("OpenSBI v1.2\n", .firmware(.openSBI)), ("SLOF\u{1b}[0m\u{1b}[?25l ****\n", .firmware(.slof)),
+            ("panic[cpu1]/thread=ffffff: BAD TRAP\n", .end(.panic, .illumos)),
+            ("panic: vm_fault failed\n", .end(.panic, .bsd)),
+            ("[    1.234567] Kernel panic - not syncing: VFS: Unable to mount root fs\n", .end(.panic, .linux)),
+            ("<0>Kernel panic - not syncing: Attempted to kill init!\n", .end(.panic, .linux)),
+            ("[  600.000000] reboot: Restarting system\n", .end(.restart, .linux)),
+            ("<5>[  600.000000] reboot: Restarting system with command 'recovery'\n", .end(.restart, .linux)),
+            ("reboot: Power down", .end(.powerDown, .linux)),
+            ("[   12.000001] reboot: Power down\r\n", .end(.powerDown, .linux)),
+            ("[   12.000001] reboot: System halted\r\n", .end(.halt, .linux)),
             (
                 "\u{1b}]3008;start=" + String(repeating: "f", count: 300)
                     + "\u{1b}\\[    0.000000] Linux version 6.1\n",
-                .kernel
+                .kernel(.linux)
             ),
         ] as [(String, BootBanner)]
     )
@@ -55,13 +60,13 @@ struct BootBannerTests {
         "similar lines are not recognized",
         arguments: [
             "", "\n", "\r\n", "[", "<", "<5>", "[    0.000000]", "[    0.000000] ", "\u{1b}", "\u{1b}[", "\u{1b}]",
-            "Linux version 6.1.0 (root@host)\n", "[   77.000000] Linux version 6.1.0\n",
-            "[    0.000000]Linux version 6.1.0\n", "[    0.0] Linux version 6.1.0\n", "<5>Linux version 6.1.0\n",
+            "[   77.000000] Linux version 6.1.0\n",
+            "[    0.000000]Linux version 6.1.0\n", "panic: runtime error: index out of range\n",
             "[    2.000000] Command line: Linux version 6.1.0\n",
-            "[    1.300000] ---[ end Kernel panic - not syncing: VFS ]---\n", "echo Kernel panic - not syncing\n",
-            "U-Boot is a boot loader\n", "coreboot\n", "SeaBIOS\n", "reboot: machine restart\n",
+            "echo Kernel panic - not syncing\n",
+            "U-Boot is a boot loader\n", "coreboot\n", "SeaBIOS\n", "reboot: cold\n",
             "[  OK  ] Reached target\n",
-            "Booting from ROM...\n", "[NOTE ]  CBFS: Found\n",
+            "[NOTE ]  CBFS: Found\n",
         ]
     )
     func unknown(_ line: String) {

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import TextFormats
+
+/// The boots of one machine: a state machine that is given what the transport and the console's lines show, in order,
+/// and finds where boots begin and end.
+///
+/// The transport comes first: opening a console is a boot. On a live console a boot begins
+/// - after an announced end (panic, restart, power-off, kexec): with firmware, a kernel, a kernel's clock that starts
+///   anew, or, after a pause, with any words;
+/// - without an announced end: with firmware or a boot loader after a kernel, or with a kernel's first line.
+///
+/// A kernel's first line without an end or firmware before it may also be `dmesg` or a file that is printed. It is
+/// reported as doubtful, and as a boot once the kernel's clock or a pause after it confirms that.
+///
+/// The marker of an end follows the last words of the boot: it is placed where the next boot begins, where the transport
+/// shows an end, or at the first pause. Times are wall-clock microseconds, positions are bytes since the detector began.
+struct BootState {
+    /// An event. Its marker is placed before the byte at `place`, with `time`; it concerns the line at `subject`.
+    struct Finding: Equatable {
+        var event: BootEvent
+        var place: Int
+        var subject: Int
+        var time: Int64
+    }
+
+    /// A line's position, time and surroundings.
+    struct Context {
+        var place: Int
+        var time: Int64
+        /// Whether other text precedes it on the same row: it was not printed by a command.
+        var isMidLine = false
+        /// Whether it is complete, or a pause follows.
+        var isComplete = true
+        /// Whether it follows a command at a shell's prompt.
+        var isAtShell = false
+    }
+
+    /// A console is quiet after this many microseconds without a byte: longer than a kernel pauses in its last words,
+    /// shorter than a machine needs from its reset to its first words.
+    static let quietInterval: Int64 = 500_000
+    /// An end's marker is placed after this many microseconds of further output at the latest.
+    static let endLimit: Int64 = 10_000_000
+    /// Beginnings without an announced end that are closer together, in microseconds, are one boot.
+    static let bannerInterval: Int64 = 10_000_000
+    /// Boots in a minute; a guest can print any number of banners.
+    static let mostPerMinute = 120
+
+    private enum Stage {
+        case off, firmware, kernel
+    }
+
+    private struct Ending {
+        var event: BootEvent
+        var place: Int
+        var time: Int64
+        /// Whether the machine starts again by itself, so that any words after a pause are the next boot's.
+        var isFinal: Bool
+        var isMarked = false
+    }
+
+    private var stage = Stage.kernel
+    private var system: BootBanner.System?
+    private var clock: KernelClock?
+    private var ending: Ending?
+    private var doubt: DoubtfulBoot?
+    /// When the latest boot that was found began, and when the current one reached its stage.
+    private var lastBanner: Int64?
+    private var stageStart: Int64?
+    private var minute: (start: Int64, boots: Int) = (0, 0)
+    /// When the latest text was received.
+    private(set) var lastText: Int64 = 0
+
+    /// The announced end whose marker is not yet placed.
+    var pendingEnd: BootEvent? { ending.flatMap { $0.isMarked ? nil : $0.event } }
+    /// Whether lines are only searched for banners: no words or stamps decide anything.
+    var isSteady: Bool { ending == nil && doubt == nil }
+    /// Whether a pause will be a finding.
+    var awaitsQuiet: Bool { pendingEnd != nil || doubt.map { !$0.isAtShell } ?? false }
+    /// Whether the next words begin a boot.
+    var awaitsWords: Bool { ending.map { $0.isMarked && $0.isFinal } ?? false }
+
+    /// Whether a kernel's first line at `time` would be doubtful.
+    func doubtsKernel(at time: Int64) -> Bool {
+        isSteady && stage == .kernel && mayBegin(at: time) && !isRecent(stageStart, at: time)
+    }
+
+    // MARK: - Transport and time
+
+    /// The transport shows `event`, after all text so far, which ends at `place`.
+    mutating func note(_ event: BootEvent, at place: Int) -> [Finding] {
+        let findings = quiet(at: place)
+        self = BootState()
+        stage = event == .powerOn ? .off : .kernel
+        return findings
+    }
+
+    /// The console has been quiet for `quietInterval`; its text so far ends at `place`.
+    mutating func quiet(at place: Int) -> [Finding] {
+        var findings: [Finding] = []
+        markEnd(at: place, &findings)
+        if let doubt, !doubt.isAtShell {
+            confirm(doubt, at: Context(place: place, time: lastText), &findings)
+        }
+        return findings
+    }
+
+    /// Text is received at `time`; it begins at `place`. Whether the console was quiet before it is told by `isPause`.
+    mutating func receive(at time: Int64, _ place: Int) -> [Finding] {
+        defer { lastText = time }
+        var findings = isPause(before: time) ? quiet(at: place) : []
+        if let ending, !(0..<Self.endLimit).contains(time - ending.time) {
+            markEnd(at: place, &findings)
+        }
+        return findings
+    }
+
+    /// Whether the console was quiet before text that is received at `time`.
+    func isPause(before time: Int64) -> Bool {
+        !(0..<Self.quietInterval).contains(time - lastText)
+    }
+
+    // MARK: - Lines
+
+    /// Takes the next line, or what is known of its beginning; returns whether its rest is of no interest.
+    mutating func take(_ line: BootLine, _ context: Context, _ findings: inout [Finding]) -> Bool {
+        if let stamp = line.stamp {
+            weigh(stamp, context, &findings)
+        }
+        if let banner = line.banner, take(banner, line.stamp, context, &findings) {
+            return true
+        }
+        guard context.isComplete, line.hasText else {
+            return false
+        }
+        if isNextBoot(line, at: context.time) {
+            begin(.afterEnd, context, &findings)
+            enter(.firmware, at: context.time)
+        }
+        if let stamp = line.stamp, doubt == nil {
+            clock = KernelClock(stamp: stamp, time: context.time)
+        }
+        return true
+    }
+
+    /// Returns false when the banner means nothing here, so that it is text like other.
+    private mutating func take(
+        _ banner: BootBanner,
+        _ stamp: Int64?,
+        _ context: Context,
+        _ findings: inout [Finding]
+    ) -> Bool {
+        switch banner {
+        case .firmware:
+            let isStage = stage == .firmware && isRecent(stageStart, at: context.time)
+            if ending != nil || (stage != .off && !isStage && mayBegin(at: context.time)) {
+                begin(.firmware, context, &findings)
+                enter(.firmware, at: context.time)
+            } else if stage == .off {
+                enter(.firmware, at: context.time)
+            }
+        case .loader:
+            if ending != nil || (stage == .kernel && mayBegin(at: context.time)) {
+                begin(.firmware, context, &findings)
+                enter(.firmware, at: context.time)
+            }
+        case .kernel(let found):
+            start(found, stamp, context, &findings)
+        case .kernelVersion:
+            guard ending != nil || stage != .kernel else {
+                return false
+            }
+            start(.linux, nil, context, &findings)
+        case .end(let end, let owner):
+            return take(end, of: owner, stamp, context, &findings)
+        case .lastWords:
+            return ending != nil
+        }
+        return true
+    }
+
+    private mutating func start(
+        _ found: BootBanner.System,
+        _ stamp: Int64?,
+        _ context: Context,
+        _ findings: inout [Finding]
+    ) {
+        if ending == nil, stage == .kernel {
+            guard doubtsKernel(at: context.time) else {
+                return
+            }
+            guard context.isMidLine else {
+                findings.append(finding(.doubtful, at: context))
+                doubt = DoubtfulBoot(
+                    place: context.place,
+                    time: context.time,
+                    stamp: stamp ?? 0,
+                    system: found,
+                    earlier: clock,
+                    isAtShell: context.isAtShell
+                )
+                return
+            }
+        }
+        if ending != nil || stage == .kernel {
+            begin(.kernel, context, &findings)
+        }
+        enter(.kernel, at: context.time)
+        system = found
+        clock = stamp.map { KernelClock(stamp: $0, time: context.time) }
+    }
+
+    /// The first end of a boot counts: a panic is followed by "Restarting system".
+    private mutating func take(
+        _ end: BootBanner.End,
+        of owner: BootBanner.System?,
+        _ stamp: Int64?,
+        _ context: Context,
+        _ findings: inout [Finding]
+    ) -> Bool {
+        // Programs on Linux print the words of other systems and of firmware too.
+        let isLinux = system == .linux || (system == nil && clock != nil)
+        if owner != .linux, isLinux || (owner == nil && system != nil) {
+            return false
+        }
+        // After their panics other systems dump their memory or wait in a debugger; then they announce the restart.
+        let isFinal = owner == .linux || end == .restart || (end == .panic && owner == .windows)
+        if let earlier = ending {
+            ending?.isFinal = earlier.isFinal || isFinal
+            return true
+        }
+        if let doubt, stamp != nil || !doubt.isAtShell {
+            confirm(doubt, at: context, &findings)
+        }
+        doubt = nil
+        ending = Ending(event: end.event, place: context.place, time: context.time, isFinal: isFinal)
+        return true
+    }
+
+    /// Whether `line`, which has no banner, belongs to the boot after the announced end.
+    private func isNextBoot(_ line: BootLine, at time: Int64) -> Bool {
+        guard let ending else {
+            return false
+        }
+        if let stamp = line.stamp, let clock {
+            return clock.isRestarted(at: stamp, time)
+        }
+        return ending.isFinal && ending.isMarked
+    }
+
+    /// Compares a kernel's stamp with what it would be if the doubtful beginning were one.
+    private mutating func weigh(_ stamp: Int64, _ context: Context, _ findings: inout [Finding]) {
+        guard let doubt else {
+            return
+        }
+        switch doubt.verdict(on: stamp, at: context.time) {
+        case .confirmed: confirm(doubt, at: context, &findings)
+        case .refuted: self.doubt = nil
+        case .open: break
+        }
+    }
+
+    private mutating func enter(_ next: Stage, at time: Int64) {
+        (stage, stageStart) = (next, time)
+    }
+
+    // MARK: - Findings
+
+    private func finding(_ event: BootEvent, at context: Context) -> Finding {
+        Finding(event: event, place: context.place, subject: context.place, time: context.time)
+    }
+
+    private mutating func markEnd(at place: Int, _ findings: inout [Finding]) {
+        if let ending, !ending.isMarked {
+            findings.append(Finding(event: ending.event, place: place, subject: ending.place, time: lastText))
+            self.ending?.isMarked = true
+        }
+    }
+
+    private mutating func begin(_ event: BootEvent, _ context: Context, _ findings: inout [Finding]) {
+        if isWithinRate(at: context.time) {
+            markEnd(at: context.place, &findings)
+            findings.append(finding(event, at: context))
+        }
+        lastBanner = context.time
+        (ending, doubt, system, clock) = (nil, nil, nil, nil)
+    }
+
+    private mutating func confirm(_ doubt: DoubtfulBoot, at context: Context, _ findings: inout [Finding]) {
+        self.doubt = nil
+        guard isWithinRate(at: context.time) else {
+            return
+        }
+        findings.append(
+            Finding(event: .kernel, place: context.place, subject: doubt.place, time: context.time)
+        )
+        lastBanner = doubt.time
+        enter(.kernel, at: doubt.time)
+        (system, ending) = (doubt.system, nil)
+        clock = KernelClock(stamp: doubt.stamp, time: doubt.time)
+    }
+
+    /// Whether a banner at `time` may begin a boot without an end before it.
+    private func mayBegin(at time: Int64) -> Bool {
+        !isRecent(lastBanner, at: time)
+    }
+
+    private func isRecent(_ banner: Int64?, at time: Int64) -> Bool {
+        banner.map { (0..<Self.bannerInterval).contains(time - $0) } ?? false
+    }
+
+    private mutating func isWithinRate(at time: Int64) -> Bool {
+        if !(0..<60_000_000).contains(time - minute.start) {
+            minute = (time, 0)
+        }
+        minute.boots += 1
+        return minute.boots <= Self.mostPerMinute
+    }
+}
+
+extension BootBanner.End {
+    fileprivate var event: BootEvent {
+        switch self {
+        case .panic: .panic
+        case .restart: .restart
+        case .powerDown: .powerDown
+        case .halt: .halt
+        case .nextKernel: .nextKernel
+        }
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The first and last words of firmware and systems, as they print them on a console.
+enum BootWords {
+    /// Words at the beginning of a line, after the time stamp, and what they say.
+    struct Entry: Sendable {
+        let text: StaticString
+        let stamp: Stamp
+        let banner: BootBanner
+    }
+
+    /// Which time stamp has to precede the words.
+    enum Stamp: Sendable {
+        /// Any or none.
+        case optional
+        case required
+        /// One of a kernel that is starting.
+        case ofStart
+        case none
+    }
+
+    /// The banner at the position of `line`, after the time stamp `stamp`.
+    static func banner(_ line: ConsoleLine, stamp: Int64?) -> BootBanner? {
+        guard let first = line.current, Int(first) < byFirstByte.count else {
+            return nil
+        }
+        for entry in byFirstByte[Int(first)] where line.begins(with: entry.text) && isFit(stamp, entry.stamp) {
+            return entry.banner == .end(.panic, .bsd) && isRuntimePanic(line) ? nil : entry.banner
+        }
+        return nil
+    }
+
+    private static func isFit(_ stamp: Int64?, _ wanted: Stamp) -> Bool {
+        switch wanted {
+        case .optional: true
+        case .required: stamp != nil
+        case .ofStart: stamp.map(isOfStart) ?? false
+        case .none: stamp == nil
+        }
+    }
+
+    /// Whether a kernel that prints this stamp has just started: its clock begins at 0. That of Linux 2.6.12 to 2.6.16
+    /// begins five minutes before its counter of 32 bits and milliseconds wraps.
+    private static func isOfStart(_ stamp: Int64) -> Bool {
+        stamp < 1_000_000 || (4_294_667_000_000..<4_294_968_000_000).contains(stamp)
+    }
+
+    /// Whether a program in Go panicked, not a kernel: `panic: runtime error: …`.
+    private static func isRuntimePanic(_ line: ConsoleLine) -> Bool {
+        line.begins(with: "panic: runtime error") || line.begins(with: "panic: interface conversion")
+    }
+
+    private static let byFirstByte: [[Entry]] = {
+        var lists: [[Entry]] = Array(repeating: [], count: 128)
+        for entry in firmware + loaders + linux + bsd + illumos + windows {
+            lists[Int(entry.text.utf8Start[0])].append(entry)
+        }
+        return lists
+    }()
+
+    private static func words(
+        _ banner: BootBanner,
+        _ texts: StaticString...,
+        stamp: Stamp = .optional
+    ) -> [Entry] {
+        texts.map { Entry(text: $0, stamp: stamp, banner: banner) }
+    }
+
+    // MARK: - Firmware and boot loaders
+
+    private static let firmware: [Entry] =
+        words(.firmware(.seaBIOS), "SeaBIOS (version")
+        + words(.firmware(.edk2), "UEFI firmware (version", "SecCoreStartupWithStack(")
+        // The year distinguishes U-Boot's banner from other lines with its name.
+        + words(.firmware(.uBoot), "U-Boot 20", "U-Boot SPL 20", "U-Boot TPL 20")
+        // coreboot 4.17 and later have the level in front.
+        + words(.firmware(.coreboot), "coreboot-", "[NOTE ]  coreboot-")
+        + words(.firmware(.openSBI), "OpenSBI v")
+        + words(.firmware(.slof), "SLOF\u{1b}", "SLOF **", "SLOF  **")
+        + words(.firmware(.trustedFirmware), "NOTICE:  BL1: v", "NOTICE:  Booting Trusted Firmware")
+        + words(.end(.restart, nil), "resetting ...", "system_reset() called!", "full_reset() called!")
+        + words(.end(.powerDown, nil), "poweroff ...")
+        + words(.end(.panic, nil), "### ERROR ### Please RESET the board ###")
+
+    private static let loaders: [Entry] =
+        words(.loader, "BdsDxe: ", "NOTICE:  BL2: v", "NOTICE:  BL31: v", "Machine UUID ")
+        + words(.loader, "Booting from ROM", "Booting from Hard Disk", "Booting from DVD/CD", "Booting from Floppy")
+        + words(.loader, "iPXE (http", "iPXE initialising devices", "GRUB loading", "Welcome to GRUB!")
+        + words(.loader, "SYSLINUX ", "ISOLINUX ", "PXELINUX ", "EXTLINUX ", "EFI stub: ", "Starting kernel ...")
+        + words(.loader, "Booting with PVH Boot Protocol", "Decompressing Linux...", "Uncompressing Linux...")
+        + words(.loader, ">> OpenBSD/", ">> NetBSD/", ">> FreeBSD/", ">> FreeBSD EFI boot block")
+        + words(.loader, "FreeBSD/x86 bootstrap loader", "FreeBSD/amd64 EFI loader", "FreeBSD/arm64 EFI loader")
+        + words(.loader, "Loading unix...", "Loading /platform/i86pc/kernel/")
+
+    // MARK: - Systems
+
+    /// Up to Linux 3.10 the last words have no "reboot: " in front.
+    private static let linux: [Entry] =
+        words(.kernel(.linux), "Linux version ", "Booting Linux on physical CPU", stamp: .ofStart)
+        + words(.kernelVersion, "Linux version ", stamp: .none)
+        + words(.end(.panic, .linux), "Kernel panic - not syncing", "Kernel panic: ")
+        + words(.end(.restart, .linux), "reboot: Restarting system", "Restarting system.")
+        + words(.end(.restart, .linux), "Restarting system with command '", "sysrq: Resetting", "SysRq : Resetting")
+        + words(.end(.powerDown, .linux), "reboot: Power down", "Power down.")
+        + words(.end(.halt, .linux), "reboot: System halted", "System halted.", "reboot: Power off not available")
+        + words(.end(.nextKernel, .linux), "kexec_core: Starting new kernel", "kexec: Starting new kernel")
+        + words(.end(.nextKernel, .linux), "Starting new kernel", "Starting crashdump kernel...", stamp: .required)
+        + words(.lastWords, "Rebooting in ", "reboot: machine restart", "machine restart", "Bye!")
+        + words(.lastWords, "---[ end Kernel panic", "ACPI MEMORY or I/O RESET_REG", "acpi_power_off called")
+
+    /// FreeBSD, OpenBSD and NetBSD. Their messages of the day repeat the kernel's version, but not its copyright.
+    private static let bsd: [Entry] =
+        words(.kernel(.bsd), "---<<BOOT>>---", "Copyright (c) 1992-20", "Copyright (c) 1982, 1986, 1989, 1991, 1993")
+        + words(.kernel(.bsd), "Copyright (c) 1996, 1997, 1998")
+        + words(.end(.panic, .bsd), "panic: ")
+        + words(.end(.restart, .bsd), "Rebooting...", "rebooting...", "cpu_reset: ")
+        + words(.end(.powerDown, .bsd), "Attempting to power down", "attempting to power down")
+        + words(.end(.powerDown, .bsd), "acpi0: Powering system off", "acpi0: entering state S5")
+        + words(.end(.halt, .bsd), "The operating system has halted.")
+        + words(.lastWords, "Please press any key to reboot", "Automatic reboot in ", "Dumping ", "Dump complete")
+        + words(.lastWords, "dumping to ", "dump succeeded", "Uptime: ", "cpuid = ", "KDB: ", "ddb")
+
+    private static let illumos: [Entry] =
+        words(.kernel(.illumos), "SunOS Release ")
+        + words(.end(.panic, .illumos), "panic[cpu")
+        + words(.lastWords, "syncing file systems...", "Press any key to reboot")
+
+    /// Windows on its Emergency Management Services console.
+    private static let windows: [Entry] =
+        words(.kernel(.windows), "Computer is booting, SAC started and initialized")
+        + words(.end(.panic, .windows), "*** STOP: 0x")
+        + words(.end(.powerDown, .windows), "The SAC will become unavailable soon")
+}
