@@ -174,6 +174,14 @@ let package = Package(
         tests(of: "Query", dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "TextFormats"]),
         tests(of: "LogStore", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
         .testTarget(
+            name: "GuestlogTests",
+            dependencies: [
+                "guestlog", "TestSupport", "TestTraits", "LogModel", "TextFormats",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "Libvirt",

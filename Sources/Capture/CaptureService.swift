@@ -323,7 +323,8 @@ public final class CaptureService: Sendable {
 
     // MARK: - Setup
 
-    static func hostBoot() -> String {
+    /// The id of the host's boot, which tells a writer whether the host has died since the last one.
+    public static func hostBoot() -> String {
         let file = try? StoredFile("/proc/sys/kernel/random/boot_id", .read, on: LinuxFileSystem())
         let bytes = (try? file?.read(at: 0, count: 64)) ?? []
         return String(decoding: bytes.prefix { $0 != Lines.feed }, as: UTF8.self)

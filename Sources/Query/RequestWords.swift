@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import LogModel
-import TextFormats
+public import TextFormats
 
 /// Parses the words of a request. `name` is what the word was given for, such as `--since` or `since`: errors name it.
 public enum RequestWords {
-    /// The moment `word`, relative to `now`, in this machine's zone.
-    public static func time(_ name: String, _ word: String, now: Timestamp) throws(QueryError) -> Timestamp {
+    /// The time `word`, relative to `now`, in this machine's zone.
+    public static func time(_ name: String, _ word: String, now: Timestamp) throws(QueryError) -> WrittenTime {
         do throws(WordError) {
             return try TimeWords.parse(word, now: now, zone: .system)
         } catch {
@@ -27,9 +27,15 @@ public enum RequestWords {
         return count
     }
 
-    /// The number of last lines `word`.
-    public static func tail(_ name: String, _ word: String) throws(QueryError) -> Int {
-        let tail = try count(name, word)
+    /// The number of last lines `word`; nil for all lines: `all`, and `-1` as in docker and kubectl.
+    public static func tail(_ name: String, _ word: String) throws(QueryError) -> Int? {
+        if word == "all" || word == "-1" {
+            return nil
+        }
+        guard !word.hasPrefix("+"), let tail = Int(word), tail >= 0 else {
+            let hint = word.hasPrefix("+") ? "; for the first lines use head" : ""
+            throw QueryError(.badRequest, "\(name)=\(word): must be a whole number, 0 or more, or all\(hint)")
+        }
         guard tail <= Selection.largestTail else {
             throw QueryError(
                 .badRequest,
@@ -62,7 +68,7 @@ public enum RequestWords {
 
     public static func stream(_ word: String) throws(QueryError) -> StreamName {
         guard let stream = StreamName(word) else {
-            throw QueryError(.badRequest, "\(word) is not a stream name")
+            throw QueryError(.badRequest, "'\(word)' is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
         }
         return stream
     }
@@ -81,6 +87,24 @@ public enum RequestWords {
         } catch {
             throw QueryError(.badRequest, "\(error)")
         }
+    }
+
+    /// A pattern that matches where one of `words` does. Case is decided for each of them, as for a single one.
+    public static func pattern(
+        anyOf words: [String],
+        ignoreCase: Bool?,
+        isBounded: Bool = false
+    ) throws(QueryError) -> Pattern {
+        guard words.count > 1 else {
+            return try pattern(words.first ?? "", ignoreCase: ignoreCase, isBounded: isBounded)
+        }
+        var alternatives: [String] = []
+        for word in words {
+            let alone = try pattern(word, ignoreCase: ignoreCase)
+            alternatives.append("(?\(alone.ignoresCase ? "i" : "-i"):\(word))")
+        }
+        // A branch reset: each alternative numbers its groups from 1.
+        return try pattern("(?|" + alternatives.joined(separator: "|") + ")", ignoreCase: false, isBounded: isBounded)
     }
 
     /// The pattern `word`. It ignores case when that is true, or nil and the word is all lower case. With `isBounded`

@@ -6,26 +6,40 @@ public import LogModel
     import Glibc
 #endif
 
-/// A time zone: the offset of its clocks at any moment.
+/// A time zone: the offset of its clocks, and its abbreviation, at any moment.
 public struct LocalZone: Sendable {
     private let secondsEast: @Sendable (Int64) -> Int
+    private let abbreviation: @Sendable (Int64) -> String
 
-    /// A zone whose clocks are `secondsEast` seconds ahead of UTC at the given second of the Unix epoch.
-    public init(secondsEast: @escaping @Sendable (Int64) -> Int) {
+    /// A zone whose clocks are `secondsEast` seconds ahead of UTC at the given second of the Unix epoch, and which is
+    /// abbreviated as `abbreviation` then.
+    public init(
+        secondsEast: @escaping @Sendable (Int64) -> Int,
+        abbreviation: @escaping @Sendable (Int64) -> String = { _ in "" }
+    ) {
         self.secondsEast = secondsEast
+        self.abbreviation = abbreviation
     }
 
-    public static let utc = LocalZone { _ in 0 }
+    public static let utc = LocalZone { _ in
+        0
+    } abbreviation: { _ in
+        "UTC"
+    }
 
     /// The system's zone: `TZ`, else /etc/localtime, as it was at the first use.
     public static let system: LocalZone = {
         // localtime_r need not initialize the zone by itself.
         tzset()
+        // It fails only for years beyond an Int32, for which no zone is known.
         return LocalZone { second in
             var second = time_t(second)
             var parts = tm()
-            // It fails only for years beyond an Int32, for which no zone is known.
             return localtime_r(&second, &parts) == nil ? 0 : parts.tm_gmtoff
+        } abbreviation: { second in
+            var second = time_t(second)
+            var parts = tm()
+            return localtime_r(&second, &parts) == nil ? "" : parts.tm_zone.map { String(cString: $0) } ?? ""
         }
     }()
 
@@ -38,11 +52,16 @@ public struct LocalZone: Sendable {
         moment.advanced(bySeconds: offset(at: moment)).clampedToFourDigitYears.utc
     }
 
-    /// The moment of the local time `civil`, which must be valid.
+    /// The zone's abbreviation at `moment`, such as CET; empty when none is known.
+    public func abbreviation(at moment: Timestamp) -> String {
+        abbreviation(moment.clampedToFourDigitYears.utcSecond)
+    }
+
+    /// The moments at which the zone's clocks show `civil`, which must be valid: the first and the last of them.
     ///
-    /// A time that occurs twice, when clocks are set back, is the earlier moment, so that "since" misses nothing. A
-    /// time that is skipped, when clocks are set forward, is interpreted with the offset before, as in mktime(3).
-    public func timestamp(of civil: CivilTime) -> Timestamp {
+    /// They differ when clocks are set back, and show a time twice. A time that is skipped, when clocks are set
+    /// forward, is interpreted with the offset before, as in mktime(3).
+    public func moments(of civil: CivilTime) -> ClosedRange<Timestamp> {
         let asUTC = Timestamp(utc: civil)
         let day = 86_400
         // Zones are less than a day from UTC, so these are the offsets before and after any change near `civil`.
@@ -50,7 +69,8 @@ public struct LocalZone: Sendable {
         let after = offset(at: asUTC.advanced(bySeconds: day))
         let readings = [before, after].map { asUTC.advanced(bySeconds: -$0) }
         // Compared in the form that `civil(at:)` returns: a leap second is the next second.
-        return readings.filter { self.civil(at: $0) == asUTC.utc }.min() ?? readings[0]
+        let shown = readings.filter { self.civil(at: $0) == asUTC.utc }.sorted()
+        return (shown.first ?? readings[0])...(shown.last ?? readings[0])
     }
 }
 

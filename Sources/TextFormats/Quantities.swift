@@ -196,15 +196,17 @@ struct WordScanner {
         takeDigits(digits...digits).flatMap { Int($0) }
     }
 
-    /// A point and one to nine decimals, as billionths; 0 without a point, nil when it has no decimals.
-    mutating func takeFraction() -> Int64? {
-        guard take(".") else {
-            return 0
+    /// A point or a comma (ISO 8601 allows both) and one to nine decimals; no decimals without a point, nil when none
+    /// follow it.
+    mutating func takeFraction() -> DecimalFraction? {
+        guard take(".") || take(",") else {
+            return DecimalFraction(billionths: 0, unit: 1_000_000_000)
         }
         guard let digits = takeDigits(1...9), let value = Int64(digits) else {
             return nil
         }
-        return (digits.count..<9).reduce(value) { value, _ in value * 10 }
+        let unit = (digits.count..<9).reduce(Int64(1)) { unit, _ in unit * 10 }
+        return DecimalFraction(billionths: value * unit, unit: unit)
     }
 
     /// The next number, with or without decimals.
@@ -212,7 +214,14 @@ struct WordScanner {
         guard let digits = takeDigits(1...18), let whole = Int64(digits) else {
             return nil
         }
-        let hasFraction = rest.first == "."
-        return takeFraction().map { Decimal(whole: whole, billionths: $0, hasFraction: hasFraction) }
+        let hasFraction = rest.first == "." || rest.first == ","
+        return takeFraction().map { Decimal(whole: whole, billionths: $0.billionths, hasFraction: hasFraction) }
     }
+}
+
+/// Decimals behind a point.
+struct DecimalFraction {
+    var billionths: Int64
+    /// The value of one in the last written place, in billionths: 10⁹ when there are no decimals.
+    var unit: Int64
 }

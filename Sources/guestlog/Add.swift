@@ -48,7 +48,8 @@ struct Add: AsyncParsableCommand {
                 members.append((name, .string(value)))
             }
         }
-        _ = try await paths.client().post(RequestTarget(["v1", "consoles"]), .object(members))
+        let added = try await paths.client().post(RequestTarget(["v1", "consoles"]), .object(members))
+        Output.error("\(Terminal.safe(added["added"]?.text ?? vm)): \(Terminal.safe(endpoint)) was added")
     }
 }
 
@@ -57,7 +58,10 @@ struct Drop: AsyncParsableCommand {
         abstract: "Remove a VM's console; the log stays."
     )
 
-    @Argument(help: "The VM's name.")
+    @Argument(
+        help: "The VM: its name (NAMESPACE/NAME), its title, its UUID, or the beginning of its UUID.",
+        completion: Completions.vms
+    )
     var vm: String
 
     @OptionGroup var paths: PathOptions

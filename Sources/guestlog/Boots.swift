@@ -9,7 +9,10 @@ import Query
 struct Boots: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List a VM's boots: when each began and how it ended.")
 
-    @Argument(help: "The VM: its name, its UUID, or the beginning of its UUID.")
+    @Argument(
+        help: "The VM: its name (NAMESPACE/NAME), its title, its UUID, or the beginning of its UUID.",
+        completion: Completions.vms
+    )
     var vm: String
 
     @Option(name: .shortAndLong, help: "text or json.")
@@ -25,7 +28,8 @@ struct Boots: AsyncParsableCommand {
         let boots: [JSON]
         let source = try await paths.source()
         if let store = source.store {
-            let found = try VMLookup.resolve(vm, in: store, previousInstance: previousInstance)
+            let word = await source.untitled([vm])[0]
+            let found = try VMLookup.resolve(word, in: store, previousInstance: previousInstance)
             boots = try BootList.boots(of: found, in: store).map(\.json)
         } else {
             let parameters = previousInstance ? ["previous-instance": ["1"]] : [:]

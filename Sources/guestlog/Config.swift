@@ -15,7 +15,7 @@ struct Config: ParsableCommand {
             abstract: "Check a configuration file; report errors with their lines."
         )
 
-        @Argument(help: "The file; by default the one in effect.")
+        @Argument(help: "The file; by default the one in effect.", completion: .file())
         var file: String?
 
         @OptionGroup var paths: PathOptions

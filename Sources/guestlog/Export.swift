@@ -12,28 +12,33 @@ struct Export: AsyncParsableCommand {
         discussion: "Formats: text, short, json, logfmt, cri, export (systemd's; also called journal), raw."
     )
 
-    @Argument(help: "The format.")
+    @Argument(help: "The format.", completion: Completions.formats)
     var format: String
 
-    @Argument(help: ArgumentHelp("The VMs.", valueName: "vm"))
+    @Argument(help: ArgumentHelp("The VMs.", valueName: "vm"), completion: Completions.vms)
     var vms: [String]
 
     @OptionGroup var paths: PathOptions
 
     func run() async throws {
-        guard let chosen = OutputFormat(word: format) else {
-            throw ValidationError("unknown format \(Terminal.safe(format)): use one of \(OutputFormat.names)")
-        }
+        let chosen = try RequestWords.format(format)
         try Output.checkTerminal(chosen)
-        let store = try await paths.readableStore()
+        let source = try await paths.source()
+        let store = try await paths.readableStore(of: source)
         var request = LogRequest()
-        request.vms = vms
+        request.vms = await source.untitled(vms)
         request.rendering.format = chosen
         request.rendering.timestamps = chosen == .text
         let query = try request.open(store, now: presentMoment())
+        var (progress, written) = (Progress(), 0)
         while let chunk = try query.next() {
             try Output.write(chunk)
+            written += chunk.count
+            if !Output.isTerminal {
+                progress.show("exported \(Output.size(Int64(written)))")
+            }
         }
+        progress.clear()
         if let explanation = query.explanation() {
             Output.error(explanation)
         }

@@ -39,7 +39,7 @@ struct Guestlog: AsyncParsableCommand {
         StandardStreams.reserve()
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try parseAsRoot(typed())
+            var command = try parseAsRoot(CommandLineWords(typed(), for: Guestlog.self).words)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -54,7 +54,7 @@ struct Guestlog: AsyncParsableCommand {
     private static func typed() -> [String] {
         let typed = commandLine()
         let isVirtlogd = typed.first?.split(separator: "/").last == "virtlogd"
-        return words((isVirtlogd ? ["virtlogd"] : []) + typed.dropFirst())
+        return (isVirtlogd ? ["virtlogd"] : []) + typed.dropFirst()
     }
 
     /// The arguments of this process as the kernel reports them (proc_pid_cmdline(5)). Swift finds its own below the
@@ -67,21 +67,6 @@ struct Guestlog: AsyncParsableCommand {
         }
         return bytes.dropLast().split(separator: 0, omittingEmptySubsequences: false)
             .map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    /// The command line, with the latest boot added behind a bare -b, as in journalctl: the parser supports no option
-    /// with an optional number.
-    private static func words(_ typed: [String]) -> [String] {
-        var words: [String] = []
-        let own = typed.prefix { $0 != "--" }
-        for (place, word) in own.enumerated() {
-            words.append(word)
-            let isBare = place + 1 == own.count || Int(own[place + 1]) == nil
-            if word == "-b" || word == "--boot", isBare {
-                words.append("0")
-            }
-        }
-        return words + typed[own.count...]
     }
 
     private static func leave(with error: any Error) -> Never {
@@ -97,7 +82,8 @@ struct Guestlog: AsyncParsableCommand {
         case let error as APIError where error.status >= 500:
             Output.error("\(error)")
             _exit(ExitCode.outOfReach.rawValue)
-        case is APIError, is QueryError, is DomainXMLError, is ConfigurationError, is WordError, is PatternError:
+        case is CommandLineError, is APIError, is QueryError, is DomainXMLError, is ConfigurationError, is WordError,
+            is PatternError:
             Output.error("\(error)")
             _exit(ExitCode.wrongUse.rawValue)
         default:
@@ -107,7 +93,9 @@ struct Guestlog: AsyncParsableCommand {
                 try? Output.write(text + "\n")
                 _exit(0)
             }
-            Output.error(text, prefix: "")
+            // The parser's own prefix gives way to the one of all messages.
+            let isError = text.hasPrefix("Error: ")
+            Output.error(isError ? String(text.dropFirst(7)) : text, prefix: isError ? "guestlog: " : "")
             _exit(code == .validationFailure ? ExitCode.wrongUse.rawValue : code.rawValue)
         }
     }

@@ -20,11 +20,12 @@ struct Logs: AsyncParsableCommand {
     @Argument(
         help: ArgumentHelp(
             """
-            The VMs: their names, UUIDs, or beginnings of UUIDs. FIELD=VALUE: only records with this field; values of \
+            The VMs: their names (NAMESPACE/NAME), titles, UUIDs, beginnings of UUIDs, or a pattern: 'web*'. FIELD=VALUE: only records with this field; values of \
             one field are alternatives, different fields are required together.
             """,
             valueName: "vm"
-        )
+        ),
+        completion: Completions.vms
     )
     var words: [String] = []
 
@@ -41,13 +42,16 @@ struct Logs: AsyncParsableCommand {
     var until: String?
 
     @Option(
-        name: [.customShort("n"), .long],
-        help: ArgumentHelp("The last N lines only, a million at most; all: every line.", valueName: "n")
+        name: [.customShort("n"), .long, .customLong("lines")],
+        help: ArgumentHelp("The last N lines only, a million at most; all or -1: every line.", valueName: "n")
     )
     var tail: String?
 
     @Option(help: ArgumentHelp("The first N lines only.", valueName: "n"))
     var head: Int?
+
+    @Flag(name: .shortAndLong, help: "The newest line first; of at most a million lines.")
+    var reverse = false
 
     @Flag(name: .shortAndLong, help: "Put the time before each line.")
     var timestamps = false
@@ -72,13 +76,14 @@ struct Logs: AsyncParsableCommand {
         help: ArgumentHelp(
             "This severity or worse: emerg, alert, crit, err, warning, notice, info, debug.",
             valueName: "s"
-        )
+        ),
+        completion: Completions.severities
     )
     var severity: String?
 
     @Option(
         name: .shortAndLong,
-        help: ArgumentHelp("Lines that match only (a Perl regular expression).", valueName: "re")
+        help: ArgumentHelp("Lines that match only (a Perl regular expression); several: any of them.", valueName: "re")
     )
     var grep: [String] = []
 
@@ -88,7 +93,11 @@ struct Logs: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Stop after this many bytes.", valueName: "n"))
     var limitBytes: Int?
 
-    @Option(name: .shortAndLong, help: "text, short, json, logfmt, cri, export (or journal), escaped, raw.")
+    @Option(
+        name: .shortAndLong,
+        help: "text, short, json, logfmt, cri, export (or journal), escaped, raw.",
+        completion: Completions.formats
+    )
     var output: String = "text"
 
     @Flag(help: "All VMs.")
@@ -153,8 +162,13 @@ struct Logs: AsyncParsableCommand {
         if let format = OutputFormat(word: output), !force {
             try Output.checkTerminal(format, remedy: "write them to a file, or use --force")
         }
-        if grep.count > 1 {
-            throw ValidationError("--grep was given \(grep.count) times; combine the patterns in one: 'this|that'")
+        if reverse, follow {
+            throw ValidationError(
+                "--reverse and --follow cannot be combined: a new line cannot be printed above the others"
+            )
+        }
+        if reverse, let format = OutputFormat(word: output), format == .raw || format == .export {
+            throw ValidationError("--reverse cannot be combined with -o \(output), whose entries are not lines")
         }
         if let head, head < 0 {
             throw ValidationError("--head \(head): must be a whole number, 0 or more")
@@ -162,9 +176,10 @@ struct Logs: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let request = try self.request()
+        var request = try self.request()
         do {
             let source = try await paths.source()
+            request.vms = await source.untitled(vms)
             if let store = source.store {
                 try await answer(request, from: store)
             } else {
@@ -192,18 +207,21 @@ struct Logs: AsyncParsableCommand {
 
     private func selection() throws -> Selection {
         let now = presentMoment()
-        let lines = tail == "all" || tail?.hasPrefix("-") == true ? nil : tail
         var selection = Selection()
         selection.streams = stream.isEmpty ? nil : Set(try stream.map(RequestWords.stream))
-        selection.since = try since.map { try RequestWords.time("--since", $0, now: now) }
-        selection.until = try until.map { try RequestWords.time("--until", $0, now: now) }
-        selection.tail = try lines.map { try RequestWords.tail("--tail", $0) }
+        selection.since = try since.map { try times.beginning("--since", $0, now: now) }
+        selection.until = try until.map { try times.end("--until", $0, now: now) }
+        selection.tail = try tail.flatMap { try RequestWords.tail("--tail", $0) }
+        if reverse {
+            selection.tail = selection.tail ?? Selection.largestTail
+        }
         selection.head = head
         selection.limitBytes = try limitBytes.map { try RequestWords.count("--limit-bytes", String($0)) }
         selection.boot = previous ? -1 : boot
         selection.severity = try severity.map(RequestWords.severity)
         selection.fields = try RequestWords.fields(fields)
-        selection.pattern = try grep.first.map { try RequestWords.pattern($0, ignoreCase: ignoreCase, isBounded: true) }
+        selection.pattern =
+            try grep.isEmpty ? nil : RequestWords.pattern(anyOf: grep, ignoreCase: ignoreCase, isBounded: true)
         selection.cursor = cursor
         selection.follow = follow
         selection.charsets = try paths.charsets(charset)
@@ -214,7 +232,11 @@ struct Logs: AsyncParsableCommand {
 
     private func answer(_ request: LogRequest, from store: Store) async throws {
         let query = try request.open(store, now: presentMoment())
-        _ = try await Following(FolderObserver(store) { Output.error($0) }).answer(query) { try Output.write($0) }
+        var lines = ReversedLines()
+        _ = try await Following(FolderObserver(store) { Output.error($0) }).answer(query) { bytes in
+            try write(bytes, &lines)
+        }
+        try Output.write(lines.reversed)
         try finish(cursor: query.cursor, matched: query.matchedAny, explanation: query.explanation())
     }
 
@@ -235,9 +257,20 @@ struct Logs: AsyncParsableCommand {
                 try Output.write(bytes)
             }
         } else {
-            trailers = try await client.stream(target) { try Output.write($0) }
+            var lines = ReversedLines()
+            trailers = try await client.stream(target) { try write($0, &lines) }
+            try Output.write(lines.reversed)
         }
         try finish(cursor: trailers.cursor ?? "", matched: trailers.matched, explanation: trailers.explanation)
+    }
+
+    /// Writes `bytes`, or keeps them until all are there.
+    private func write(_ bytes: [UInt8], _ lines: inout ReversedLines) throws {
+        if reverse {
+            lines.append(bytes)
+        } else {
+            try Output.write(bytes)
+        }
     }
 
     private func finish(cursor: String, matched: Bool, explanation: String?) throws {

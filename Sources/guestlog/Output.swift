@@ -68,16 +68,18 @@ enum Output {
         isTerminal && getenv("NO_COLOR") == nil && getenv("TERM").map { String(cString: $0) != "dumb" } ?? false
     }
 
-    /// Formats columns as wide as their widest cell; the last is not padded.
+    /// The rows as a table; on a terminal, cut to its width.
     static func table(_ rows: [[String]]) -> String {
-        let columns = rows.map(\.count).max() ?? 0
-        let widths = (0..<columns).map { column in rows.map { $0.count > column ? $0[column].count : 0 }.max() ?? 0 }
-        return rows.map { row in
-            row.enumerated().map { column, cell in
-                column == row.count - 1
-                    ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
-            }.joined(separator: "  ") + "\n"
-        }.joined()
+        Table.text(rows, width: terminalColumns)
+    }
+
+    /// The width of the terminal that standard output is; nil when it is none, or has no known width.
+    private static var terminalColumns: Int? {
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
+            return nil
+        }
+        return Int(size.ws_col)
     }
 
     /// A number of bytes for display, such as `1.5M`.

@@ -11,13 +11,13 @@ import SystemIO
 
 /// The options that every command has: the store, the daemon's socket, the configuration.
 struct PathOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The store's folder (GUESTLOG_STORE).", valueName: "dir"))
+    @Option(help: ArgumentHelp("The store's folder (GUESTLOG_STORE).", valueName: "dir"), completion: .directory)
     var store: String?
 
-    @Option(help: ArgumentHelp("The daemon's socket (GUESTLOG_SOCKET).", valueName: "path"))
+    @Option(help: ArgumentHelp("The daemon's socket (GUESTLOG_SOCKET).", valueName: "path"), completion: .file())
     var socket: String?
 
-    @Option(help: ArgumentHelp("The configuration file (GUESTLOG_CONFIG).", valueName: "file"))
+    @Option(help: ArgumentHelp("The configuration file (GUESTLOG_CONFIG).", valueName: "file"), completion: .file())
     var config: String?
 
     /// The default configuration file.
@@ -43,14 +43,30 @@ struct PathOptions: ParsableArguments {
         return configuration
     }
 
-    /// The guests' character sets: `name`, else as configured.
+    /// The guests' character sets: `name`, else as configured. An error in the configuration is reported by `readerPaths`.
     func charsets(_ name: String?) throws -> CharsetRules {
         try name.map(RequestWords.charset) ?? (try? configuration())?.charsets ?? CharsetRules()
     }
 
+    /// The store and the socket, with the command line's options applied. An error in the configuration file is only
+    /// reported, because it must not keep anybody from reading a log.
+    func readerPaths() throws -> (store: String, socket: String) {
+        var paths = Configuration()
+        if let file = configurationFile, store == nil || socket == nil {
+            let read = try Configuration.paths(in: file)
+            paths = read.paths
+            if let error = read.error {
+                Output.error(
+                    "\(error); only store and socket are read from this file; 'guestlog config check' checks it"
+                )
+            }
+        }
+        return (store ?? paths.store, socket ?? paths.socket)
+    }
+
     /// A client of the daemon.
     func client() throws -> APIClient {
-        APIClient(socket: try configuration().socket)
+        APIClient(socket: try readerPaths().socket)
     }
 
     /// Where a command reads the log.
@@ -69,6 +85,26 @@ struct PathOptions: ParsableArguments {
                 return daemon
             }
         }
+
+        /// `words`, with titles replaced by the UUIDs of the VMs that have them: the store knows no titles, the daemon
+        /// learns them from libvirt. Words that name a VM in the store stay as they are.
+        func untitled(_ words: [String]) async -> [String] {
+            guard let store, let daemon else {
+                return words
+            }
+            func isUnknown(_ word: String) -> Bool {
+                (try? VMLookup.resolve([word], in: store, previousInstance: false)) == nil
+            }
+            guard words.contains(where: isUnknown),
+                let vms = try? await daemon.get(RequestTarget(["v1", "vms"]))["vms"]?.elements
+            else {
+                return words
+            }
+            return words.map { word in
+                let titled = isUnknown(word) ? vms.filter { $0["title"]?.text == word } : []
+                return titled.count == 1 ? titled[0]["uuid"]?.text ?? word : word
+            }
+        }
     }
 
     /// Determines where to read, by one rule for all commands.
@@ -77,7 +113,7 @@ struct PathOptions: ParsableArguments {
     /// keeps another store, a named store is read with a notice, and an unnamed one gives way to the daemon's. With
     /// --socket alone the daemon answers.
     func source() async throws -> Source {
-        let configuration = try configuration()
+        let configuration = try readerPaths()
         let daemon = APIClient(socket: configuration.socket)
         if socket != nil, store == nil {
             return Source(daemon: daemon)
@@ -102,11 +138,17 @@ struct PathOptions: ParsableArguments {
 
     /// The store itself, for a command that no daemon can answer.
     func readableStore() async throws -> Store {
-        let source = try await source()
+        try await readableStore(of: source())
+    }
+
+    func readableStore(of source: Source) async throws -> Store {
         if let store = source.store {
             return store
         }
-        return try Self.readable(await source.daemon?.store() ?? configuration().store)
+        guard let kept = await source.daemon?.store() else {
+            return try Self.readable(readerPaths().store)
+        }
+        return try Self.readable(kept)
     }
 
     /// Whether the store was named, by an option or by the environment.

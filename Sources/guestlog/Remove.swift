@@ -2,6 +2,9 @@
 
 import ArgumentParser
 import HTTPAPI
+import GuestlogService
+import LogStore
+import Query
 
 struct Remove: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,16 +12,38 @@ struct Remove: AsyncParsableCommand {
         abstract: "Record that a VM was deleted.",
         discussion: """
             Removes its consoles, keeps its log for seven more days (retention: deleted:), and begins a new log for the \
-            next VM of its name; --previous-instance selects this one.
+            next VM of its name; --previous-instance selects this one. Without a daemon it writes to the store itself.
             """
     )
 
-    @Argument(help: "The VM: its name, its UUID, or the beginning of its UUID.")
+    @Argument(
+        help: "The VM: its name (NAMESPACE/NAME), its title, its UUID, or the beginning of its UUID.",
+        completion: Completions.vms
+    )
     var vm: String
 
     @OptionGroup var paths: PathOptions
 
     func run() async throws {
-        _ = try await paths.client().delete(RequestTarget(["v1", "vms", vm]))
+        do {
+            _ = try await paths.client().delete(RequestTarget(["v1", "vms", vm]))
+        } catch let error as APIClient.Unreachable {
+            guard paths.socket == nil, let store = try? await paths.readableStore() else {
+                throw error
+            }
+            try end(in: store)
+        }
+        Output.error("\(Terminal.safe(vm)) was deleted; its log is kept for the time of retention.deleted")
+    }
+
+    /// Without a daemon, as where only `guestlog run` is used. A log that is being written is refused.
+    private func end(in store: Store) throws {
+        let found = try VMLookup.resolveExactly(vm, in: store)
+        guard found.ended == nil else {
+            throw CommandLineError(
+                description: "\(Terminal.safe(vm)) was deleted already; its log is removed when its retention ends"
+            )
+        }
+        try VMRemoval.end(found, in: store, at: presentMoment())
     }
 }

@@ -3,6 +3,7 @@
 import ArgumentParser
 import HTTPAPI
 import LogModel
+import TextFormats
 
 /// Tokens for network clients of the API.
 struct Token: ParsableCommand {
@@ -21,7 +22,11 @@ struct Token: ParsableCommand {
                 """
         )
 
-        @Option(name: .shortAndLong, help: "What it allows: read, console, admin; may be repeated.")
+        @Option(
+            name: .shortAndLong,
+            help: "What it allows: read, console, admin; may be repeated.",
+            completion: Completions.scopes
+        )
         var scope: [String] = ["read"]
 
         @Option(help: ArgumentHelp("VMs, as a pattern or a UUID; may be repeated. [all]", valueName: "pattern"))
@@ -34,6 +39,12 @@ struct Token: ParsableCommand {
         var life: String?
 
         @OptionGroup var paths: PathOptions
+
+        func validate() throws {
+            if vm.contains("") {
+                throw ValidationError("--vm: the pattern is empty; omit --vm to allow all VMs")
+            }
+        }
 
         func run() async throws {
             let vms = vm.isEmpty ? VMPattern.all.words : vm
@@ -68,10 +79,17 @@ struct Token: ParsableCommand {
             func words(_ token: JSON, _ name: String) -> String {
                 Terminal.safe((token[name]?.elements ?? []).compactMap(\.text).joined(separator: ","))
             }
+            let now = presentMoment()
+            func expires(_ token: JSON) -> String {
+                guard let text = token["expires"]?.text, let end = try? TimeWords.parse(text, now: now).first else {
+                    return "never"
+                }
+                return times.words(text) + (end <= now ? " (expired)" : "")
+            }
             let rows = tokens.map { token in
                 [
                     token["id"]?.text ?? "", Terminal.safe(token["name"]?.text ?? ""), words(token, "scopes"),
-                    words(token, "vms"), times.words(token["created"]?.text), times.words(token["expires"]?.text),
+                    words(token, "vms"), times.words(token["created"]?.text), expires(token),
                 ]
             }
             try Output.write(Output.table([["ID", "NAME", "SCOPES", "VMS", "CREATED", "EXPIRES"]] + rows))

@@ -12,6 +12,18 @@ struct VMs: AsyncParsableCommand {
         abstract: "List VMs: state, boots, first and last entry, bytes, drops, problems."
     )
 
+    @Argument(
+        help: ArgumentHelp(
+            "These VMs only: names (NAMESPACE/NAME), titles, UUIDs, or patterns: 'web*'.",
+            valueName: "vm"
+        ),
+        completion: Completions.vms
+    )
+    var vms: [String] = []
+
+    @Flag(help: "Only VMs with a problem.")
+    var problem = false
+
     @Option(name: .shortAndLong, help: "text or json.")
     var output: ListFormat = .text
 
@@ -19,43 +31,30 @@ struct VMs: AsyncParsableCommand {
     @OptionGroup var paths: PathOptions
 
     func run() async throws {
-        let vms = try await self.vms()
+        let all = try await listed()
+        let chosen = try vms.isEmpty ? all : VMRow.matches(vms, in: all)
+        let rows = chosen.filter { !problem || $0["problem"]?.text != nil }
         if output == .json {
-            for vm in vms {
+            for vm in rows {
                 try Output.write(vm.bytes + [Lines.feed])
             }
             return
         }
-        guard !vms.isEmpty else {
-            Output.error("no VM has produced output yet")
+        guard !rows.isEmpty else {
+            Output.error(all.isEmpty ? "no VM has produced output yet" : "no VM has a problem")
             return
         }
-        let header = ["NAME", "STATE", "BOOTS", "FIRST", "LAST", "TEXT", "STORED", "LOST", "PROBLEM"]
-        try Output.write(Output.table([header] + vms.map(row)))
+        try Output.write(VMRow.table(rows, times))
     }
 
     /// The daemon also knows which consoles are connected. It is asked when it keeps the store that is read.
-    private func vms() async throws -> [JSON] {
+    private func listed() async throws -> [JSON] {
         let source = try await paths.source()
         if let daemon = source.daemon {
             return try await daemon.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
         }
-        let store = try await paths.readableStore()
+        let store = try await paths.readableStore(of: source)
         return try store.vms().map { VMListing(vm: $0, report: VMReport(of: $0, in: store)).json }
-    }
-
-    private func row(_ vm: JSON) -> [String] {
-        func text(_ name: String) -> String { vm[name]?.text.map(Terminal.safe) ?? "-" }
-        func name(_ vm: JSON) -> String {
-            let namespace = vm["namespace"]?.text.map { Terminal.safe($0) + "/" } ?? ""
-            return namespace + text("name")
-        }
-        func size(_ name: String) -> String { vm[name]?.integer.map(Output.size) ?? "-" }
-        func time(_ name: String) -> String { times.words(vm[name]?.text) }
-        return [
-            name(vm), text("state"), vm["boots"]?.integer.map { String($0) } ?? "-", time("first"), time("last"),
-            size("text_bytes"), size("stored_bytes"), size("lost_bytes"), text("problem"),
-        ]
     }
 }
 

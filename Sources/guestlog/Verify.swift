@@ -13,7 +13,7 @@ struct Verify: AsyncParsableCommand {
         discussion: "Exit status 4 when something is damaged. Changes nothing; safe while the daemon runs."
     )
 
-    @Argument(help: "The VMs; all when none is named.")
+    @Argument(help: "The VMs; all when none is named.", completion: Completions.vms)
     var vms: [String] = []
 
     @OptionGroup var paths: PathOptions
@@ -27,8 +27,12 @@ struct Verify: AsyncParsableCommand {
             try Output.write("the store \(Terminal.safe(store.root)) is empty: nothing was captured yet\n")
         }
         var damaged = 0
-        for vm in chosen {
-            damaged += try verify(vm, in: store)
+        var progress = Progress()
+        for (place, vm) in chosen.enumerated() {
+            progress.show("verifying \(Terminal.safe(vm.identity.nameWithNamespace)), \(place + 1) of \(chosen.count)")
+            let found = try StoreCheck(store).check(vm)
+            progress.clear()
+            damaged += try report(found, on: vm)
         }
         if damaged > 0 {
             Output.error(damaged == 1 ? "found 1 damage" : "found \(damaged) damages")
@@ -36,10 +40,9 @@ struct Verify: AsyncParsableCommand {
         }
     }
 
-    /// Checks one VM and reports its damage; returns the number of damages.
-    private func verify(_ vm: Store.VM, in store: Store) throws -> Int {
-        let found = try StoreCheck(store).check(vm)
-        let name = Terminal.safe(vm.identity.name)
+    /// Prints what was found on a VM; returns the number of damages.
+    private func report(_ found: StoreCheck.VM, on vm: Store.VM) throws -> Int {
+        let name = Terminal.safe(vm.identity.nameWithNamespace)
         for damage in found.damages {
             try Output.write(Self.words(damage))
         }

@@ -17,7 +17,10 @@ struct Wait: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "The VM: its name, its UUID, or the beginning of its UUID.")
+    @Argument(
+        help: "The VM: its name (NAMESPACE/NAME), its title, its UUID, or the beginning of its UUID.",
+        completion: Completions.vms
+    )
     var vm: String
 
     @Argument(help: ArgumentHelp("A Perl regular expression.", valueName: "re"))
@@ -57,15 +60,16 @@ struct Wait: AsyncParsableCommand {
     func run() async throws {
         let compiled = try Pattern(pattern)
         let now = presentMoment()
-        let from = isNew ? now : try since.map { try TimeWords.parse($0, now: now, zone: .system) }
+        let from = isNew ? now : try since.map { try RequestWords.time("--since", $0, now: now).first }
         let limit = try timeout.map { try Quantities.parseDuration($0).wholeMicroseconds }
         let source = try await paths.source()
         let text: String?
         if let store = source.store {
-            logAwaited(in: store)
+            let word = await source.untitled([vm])[0]
+            logAwaited(word, in: store)
             let wait = PatternWait(
                 store: store,
-                vm: vm,
+                vm: word,
                 stream: try streamName(),
                 pattern: compiled,
                 since: from,
@@ -106,7 +110,7 @@ struct Wait: AsyncParsableCommand {
     }
 
     /// An unknown VM or stream may appear later, or be a typing error.
-    private func logAwaited(in store: Store) {
+    private func logAwaited(_ vm: String, in store: Store) {
         do {
             let found = try VMLookup.resolve(vm, in: store, previousInstance: false)
             let streams = ((try? store.streams(of: found.directory)) ?? []).map(\.stream.text)
@@ -122,12 +126,6 @@ struct Wait: AsyncParsableCommand {
     }
 
     private func streamName() throws -> StreamName? {
-        guard let stream else {
-            return nil
-        }
-        guard let name = StreamName(stream) else {
-            throw ValidationError("\(Terminal.safe(stream)) is not a stream name")
-        }
-        return name
+        try stream.map(RequestWords.stream)
     }
 }

@@ -71,7 +71,8 @@ extension EndToEnd {
             guest.stop()
             site.stop()
             for words in [
-                ["status"], ["console", "web"], ["add", "x", "listen:/x"], ["drop", "web"], ["rm", "web"],
+                ["status"], ["console", "web"], ["add", "x", "listen:/x"], ["drop", "web"],
+                ["rm", "web", "--socket", "/nowhere"],
             ] {
                 let child = site.begin(words, name: "away-\(words[0])")
                 #expect(child.wait() == 3, "\(words): \(child.standardError)")

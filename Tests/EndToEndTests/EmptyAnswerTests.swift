@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import LogStore
 import TestSupport
 import Testing
 
@@ -54,16 +55,44 @@ import Testing
         #expect(site.guestlog("logs", "web", "-n", "1").text == "three\n")
     }
 
-    @Test("a second --grep is refused, a missing stream is reported and waited for")
+    @Test("lines that match any of several patterns are shown, a missing stream is reported and waited for")
     func mistakes() throws {
         let site = try prepare()
-        let twice = site.guestlog("logs", "web", "-g", "one", "-g", "two")
-        #expect(twice.status == 2 && twice.standardError.contains("combine the patterns"))
+        let either = site.guestlog("logs", "web", "-g", "one", "-gthree")
+        #expect(either.text == "one\nthree\n")
+        #expect(site.guestlog("logs", "web", "-g", "four", "-g", "five").status == 1)
         let absent = site.guestlog("wait", "web", "x", "--stream", "console9", "--timeout", "100ms")
         #expect(
             absent.status == 1
                 && absent.standardError.contains("web has no stream console9 yet; its streams are console0")
         )
+    }
+
+    @Test("without a daemon, rm marks a VM as deleted in the store")
+    func removesWithoutDaemon() throws {
+        let site = try prepare()
+        #expect(site.guestlog("rm", "web").status == 0)
+        #expect(try site.store.vms().first?.ended != nil)
+        let again = site.guestlog("rm", "web")
+        #expect(again.status == 2 && again.standardError.contains("was deleted already"))
+        #expect(site.guestlog("logs", "web").text.contains("three\n"))
+    }
+
+    @Test("an error in the configuration file does not keep anybody from reading, and is reported")
+    func brokenConfiguration() throws {
+        let site = try prepare()
+        FileText.write("store: \(site.storePath)\nretntion: {}\n", to: site.configuration)
+        let environment = ["GUESTLOG_CONFIG": site.configuration]
+        for words in [["logs", "web"], ["vms"], ["boots", "web"], ["verify"]] {
+            let child = ChildProcess(
+                [Program.guestlog] + words,
+                name: words[0],
+                in: site.path,
+                environment: environment
+            )
+            #expect(child.wait() == 0, "\(words): \(child.standardError)")
+            #expect(child.standardError.contains("did you mean retention?"), "\(words): \(child.standardError)")
+        }
     }
 
     @Test("wait prints the line as logs displays it, and no forged marker")

@@ -8,9 +8,12 @@ import Testing
 
 /// Central Europe in 2026: summer time from 29 March, 01:00 UTC, to 25 October, 01:00 UTC.
 private let berlin = LocalZone { second in
-    let summer: Range<Int64> = 1_774_746_000..<1_792_890_000
-    return summer.contains(second) ? 7200 : 3600
+    summer.contains(second) ? 7200 : 3600
+} abbreviation: { second in
+    summer.contains(second) ? "CEST" : "CET"
 }
+
+private let summer: Range<Int64> = 1_774_746_000..<1_792_890_000
 
 private func utc(_ year: Int, _ month: Int, _ day: Int, _ hour: Int = 0, _ minute: Int = 0, _ second: Int = 0)
     -> Timestamp
@@ -45,7 +48,53 @@ struct TimeWordsTests {
         ] as [(String, Timestamp)]
     )
     func understood(_ word: String, _ expected: Timestamp) throws {
-        #expect(try TimeWords.parse(word, now: Self.now, zone: berlin) == expected)
+        #expect(try TimeWords.parse(word, now: Self.now, zone: berlin).first == expected)
+    }
+
+    @Test(
+        "times that date, journalctl, docker, kubectl, Go and syslog print are accepted",
+        arguments: [
+            ("Fri Nov 20 17:00:05 CET 2026", now), ("Fri Nov 20 05:00:05 PM CET 2026", now),
+            ("Fri Nov 20 12:00:05 AM CET 2026", utc(2026, 11, 19, 23, 0, 5)), ("Fri Nov 20 16:00:05 UTC 2026", now),
+            ("Fri, 20 Nov 2026 17:00:05 +0100", now),
+            ("2026-11-20T17:00:05,000123456+01:00", now.advanced(byMicroseconds: 123)),
+            ("2026-11-20T17+01:00", utc(2026, 11, 20, 16)), ("2026-11-20T17:00+01:00", utc(2026, 11, 20, 16)),
+            ("2026-11-20 17:00:05.000123456+01:00", now.advanced(byMicroseconds: 123)),
+            ("Nov 20 17:00:05", now), ("Nov 20 17:00:04.999999", now.advanced(byMicroseconds: -1)),
+            ("Nov  2 17:00:05", utc(2026, 11, 2, 16, 0, 5)), ("Dec 24 17:00:05", utc(2025, 12, 24, 16, 0, 5)),
+            ("Feb 29 17:00:05", utc(2024, 2, 29, 16, 0, 5)), ("Fri Nov 20 17:00:05 2026", now),
+            ("Fri 2026-11-20 17:00:05 CET", now),
+            ("Fri 2026-11-20 16:00:05.000123 UTC", now.advanced(byMicroseconds: 123)),
+            ("2026-11-20 17:00:05 +0100 CET", now),
+            ("2026-11-20 16:00:05.123456789 +0000 UTC", now.advanced(byMicroseconds: 123_456)),
+            ("2026/11/20 17:00:05", now), ("2026-11-20 16:00:05.000+0000", now), ("17:00:05 CET", now),
+            ("16:00 UTC", utc(2026, 11, 20, 16)),
+            ("yesterday 17:00", utc(2026, 11, 19, 16)), ("tomorrow", utc(2026, 11, 20, 23)),
+            ("20 November 2026 17:00:05", now),
+            ("Sun 2026-10-25 02:30:00 CEST", utc(2026, 10, 25, 0, 30)),
+            ("Sun 2026-10-25 02:30:00 CET", utc(2026, 10, 25, 1, 30)),
+            ("1,5h ago", utc(2026, 11, 20, 14, 30, 5)),
+        ] as [(String, Timestamp)]
+    )
+    func printed(_ word: String, _ expected: Timestamp) throws {
+        #expect(try TimeWords.parse(word, now: Self.now, zone: berlin).first == expected)
+    }
+
+    @Test(
+        "a time includes the whole of its last written part",
+        arguments: [
+            ("17:00:05", 1_000_000), ("17:00", 60_000_000), ("2026-11-20", 86_400_000_000),
+            ("2026-10-25", 90_000_000_000),
+            ("17:00:05.1", 100_000), ("17:00:05.123456", 1), ("2026-11-20T17:00:05,123456789+01:00", 1),
+            ("Nov 20 17:00:05", 1_000_000), ("@1795190405", 1_000_000), ("@1795190405.25", 10_000), ("now", 1),
+            ("10m", 1),
+            ("today", 1), ("yesterday", 1),
+        ] as [(String, Int64)]
+    )
+    func precision(_ word: String, _ microseconds: Int64) throws {
+        let time = try TimeWords.parse(word, now: Self.now, zone: berlin)
+        #expect(time.last == time.first.advanced(byMicroseconds: microseconds - 1))
+        #expect(!time.isRepeated)
     }
 
     @Test(
@@ -58,6 +107,8 @@ struct TimeWordsTests {
             "2026-11-20T17:00:05+100",
             "2026-11-20T17:00:05+24:00", "2026-11-20T17:00:05ZZ", "20261120", "@", "@x", "@1.", "12345678",
             "1795190405.", "99999999999999999999", "99999999999999999w", "17:0", "7:00", "noon", "Today",
+            "Thu 2026-11-20 17:00:05", "Fri 17:00", "Nov 31 17:00:05", "Nov 2026", "17:00 17:00", "17:00 EST",
+            "2026-11-20 CET", "2026-07-01 12:00 CET", "13:00 PM", "2026-11/20",
         ]
     )
     func refused(_ word: String) {
@@ -71,16 +122,20 @@ struct TimeWordsTests {
     @Test("days are calendar days, not 24 hours")
     func daysAroundAChange() throws {
         let afterSpring = utc(2026, 3, 30, 10)
-        #expect(try TimeWords.parse("yesterday", now: afterSpring, zone: berlin) == utc(2026, 3, 28, 23))
-        #expect(try TimeWords.parse("today", now: afterSpring, zone: berlin) == utc(2026, 3, 29, 22))
+        #expect(try TimeWords.parse("yesterday", now: afterSpring, zone: berlin).first == utc(2026, 3, 28, 23))
+        #expect(try TimeWords.parse("today", now: afterSpring, zone: berlin).first == utc(2026, 3, 29, 22))
         let newYear = utc(2026, 1, 1, 12)
-        #expect(try TimeWords.parse("yesterday", now: newYear, zone: .utc) == utc(2025, 12, 31))
+        #expect(try TimeWords.parse("yesterday", now: newYear, zone: .utc).first == utc(2025, 12, 31))
     }
 
-    @Test("a repeated time is the first of the two, a skipped time is read with the old offset")
+    @Test("a repeated time spans both occurrences, a skipped time is read with the old offset")
     func foldAndGap() throws {
-        #expect(try TimeWords.parse("2026-10-25 02:30", now: Self.now, zone: berlin) == utc(2026, 10, 25, 0, 30))
-        #expect(try TimeWords.parse("2026-03-29 02:30", now: Self.now, zone: berlin) == utc(2026, 3, 29, 1, 30))
+        let repeated = try TimeWords.parse("2026-10-25 02:30", now: Self.now, zone: berlin)
+        #expect(repeated.isRepeated)
+        #expect(repeated.first == utc(2026, 10, 25, 0, 30))
+        #expect(repeated.last == utc(2026, 10, 25, 1, 31).advanced(byMicroseconds: -1))
+        let skipped = try TimeWords.parse("2026-03-29 02:30", now: Self.now, zone: berlin)
+        #expect(skipped.first == utc(2026, 3, 29, 1, 30) && !skipped.isRepeated)
     }
 
     @Test("times at the ends of the range are handled")
@@ -91,7 +146,7 @@ struct TimeWordsTests {
             }
         }
         let last = Timestamp.distantFuture.clampedToFourDigitYears
-        #expect(try TimeWords.parse("@999999999999999999", now: Self.now) == last)
+        #expect(try TimeWords.parse("@999999999999999999", now: Self.now).last == last)
     }
 }
 
@@ -102,10 +157,9 @@ struct LocalTimeTests {
         for zone in [berlin, .system, .utc] {
             var moment = utc(2026, 1, 1)
             while moment < utc(2027, 1, 1) {
-                let back = zone.timestamp(of: zone.civil(at: moment))
-                // Within the repeated hour the earlier reading applies.
-                let isRepeated = zone.offset(at: back) != zone.offset(at: moment)
-                #expect(back == moment || (isRepeated && zone.civil(at: back) == zone.civil(at: moment)))
+                let back = zone.moments(of: zone.civil(at: moment))
+                #expect(back.lowerBound == moment || back.upperBound == moment)
+                #expect(zone.civil(at: back.lowerBound) == zone.civil(at: back.upperBound))
                 moment = moment.advanced(bySeconds: 1800)
             }
         }
@@ -142,7 +196,7 @@ struct LocalTimeTests {
             var out: [UInt8] = []
             writer.appendRFC3339(moment, to: &out)
             let word = String(decoding: out, as: UTF8.self)
-            #expect(try TimeWords.parse(word, now: moment, zone: .utc) == moment)
+            #expect(try TimeWords.parse(word, now: moment, zone: .utc).first == moment)
             moment = moment.advanced(byMicroseconds: 7_654_321_987)
         }
     }
@@ -183,12 +237,25 @@ struct QuantitiesTests {
         #expect(throws: WordError.self) { try Quantities.parseDuration(word) }
     }
 
+    @Test("sizes and durations are written as they are read")
+    func written() throws {
+        for bytes in [0, 1, 1000, 1024, 1536, 100 << 20, 3 << 29, 1 << 40] {
+            #expect(try Quantities.parseSize(Quantities.size(bytes)) == Int64(bytes))
+        }
+        #expect(Quantities.size(100 << 20) == "100MiB" && Quantities.size(3 << 29) == "1536MiB")
+        for microseconds: Int64 in [0, 1, 1500, 250_000, 90_000_000, 604_800_000_000] {
+            let word = Quantities.duration(microseconds: microseconds)
+            #expect(try Quantities.parseDuration(word).wholeMicroseconds == microseconds)
+        }
+        #expect(Quantities.duration(microseconds: 604_800_000_000) == "7d")
+    }
+
     @Test("a time outside the range of dates is clamped, and every moment has a date")
     func farAway() throws {
         let now = Timestamp(microseconds: 1_763_658_005_000_000)
         for word in ["@-9223372036855", "@9223372036855", "@-999999999999999999", "15250w ago", "+15250w"] {
-            let moment = try TimeWords.parse(word, now: now, zone: .utc)
-            #expect(try TimeWords.parse(moment.description, now: now, zone: .utc) == moment, "\(word)")
+            let moment = try TimeWords.parse(word, now: now, zone: .utc).first
+            #expect(try TimeWords.parse(moment.description, now: now, zone: .utc).first == moment, "\(word)")
         }
         for moment in [Timestamp.distantPast, .distantFuture, Timestamp(microseconds: -1)] {
             let civil = moment.utc

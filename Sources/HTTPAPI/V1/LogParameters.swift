@@ -2,6 +2,7 @@
 
 import LogModel
 import Query
+import TextFormats
 
 /// A request for log text as the parameters of `/v1/logs`.
 public struct LogParameters: Sendable {
@@ -37,9 +38,9 @@ public struct LogParameters: Sendable {
         request.previousInstance = target.flag("previous-instance")
         var selection = Selection()
         selection.streams = try target.parameters["stream"].map { Set(try $0.map(RequestWords.stream)) }
-        selection.since = try value("since") { try RequestWords.time($0, $1, now: now) }
-        selection.until = try value("until") { try RequestWords.time($0, $1, now: now) }
-        selection.tail = try value("tail", RequestWords.tail)
+        selection.since = try value("since") { try RequestWords.time($0, $1, now: now).first }
+        selection.until = try value("until") { try RequestWords.time($0, $1, now: now).last }
+        selection.tail = try value("tail", RequestWords.tail) ?? nil
         selection.head = try value("head", RequestWords.count)
         selection.limitBytes = try value("limit-bytes", RequestWords.count)
         selection.boot = try value("boot", RequestWords.boot)

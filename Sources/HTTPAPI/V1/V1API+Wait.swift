@@ -16,7 +16,7 @@ extension V1API {
             throw APIError.badRequest("pattern is missing")
         }
         let pattern = try RequestWords.pattern(expression, ignoreCase: nil, isBounded: true)
-        let since = try target["since"].map { try RequestWords.time("since", $0, now: context.now) }
+        let since = try target["since"].map { try RequestWords.time("since", $0, now: context.now).first }
         let stream = try target["stream"].map(RequestWords.stream)
         let timeout = try target["timeout"].map { (text: String) throws(APIError) -> Int64 in
             do {

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import TextFormats
+
+/// Why a command line cannot be understood.
+struct CommandLineError: Error, CustomStringConvertible {
+    let description: String
+
+    init(description: String) {
+        self.description = description
+    }
+
+    /// What people type who know other programs.
+    private static let otherNames = [
+        "ps": "vms", "list": "vms", "ls": "vms", "attach": "console", "tail": "logs", "cat": "logs", "show": "logs",
+        "delete": "rm", "remove": "rm", "daemon": "serve", "info": "status", "check": "verify", "fsck": "verify",
+    ]
+
+    /// Options of `docker logs`, `kubectl logs` and journalctl, and what replaces them.
+    static let otherOptions = [
+        "--list-boots": "'guestlog boots VM' lists the boots", "--since-time": "use --since",
+        "--disk-usage": "'guestlog vms' shows what is stored of each VM",
+        "--vacuum-size": "retention.vm and retention.total in guestlog.yaml limit the logs",
+        "--vacuum-time": "retention.age in guestlog.yaml limits the logs",
+        "--no-pager": "there is no pager", "-e": "use -n to see the end", "--pager-end": "use -n to see the end",
+        "-u": "name a field: _SYSTEMD_UNIT=NAME.service", "--unit": "name a field: _SYSTEMD_UNIT=NAME.service",
+        "-c": "use --stream", "--container": "use --stream", "--priority": "use --severity",
+        "--case-sensitive": "use --ignore-case or --no-ignore-case", "--merge": "several VMs are always merged",
+    ]
+
+    static func unknownCommand(_ word: String, of command: any ParsableCommand.Type) -> CommandLineError {
+        let names = command.configuration.subcommands.map { $0._commandName }
+        let known = otherNames[word].flatMap { names.contains($0) ? $0 : nil }
+        let program = command == Guestlog.self ? "" : command._commandName + " "
+        let remedy =
+            (known ?? NearestWord.to(word, among: names)).map { "did you mean 'guestlog \(program)\($0)'?" }
+            ?? "'guestlog help' lists the commands"
+        return CommandLineError(description: "unknown command '\(program)\(Terminal.safe(word))'; \(remedy)")
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import TestTraits
+import Testing
+
+@testable import guestlog
+
+@Suite("Command line words", .blocking)
+struct CommandLineWordsTests {
+    /// The words of `line`, which are separated by single spaces.
+    private static func split(_ line: String) -> [String] {
+        line.split(separator: " ", omittingEmptySubsequences: false).map { String($0) }
+    }
+
+    private static func rewritten(_ line: String) throws -> String {
+        try CommandLineWords(split(line), for: Guestlog.self).words.joined(separator: " ")
+    }
+
+    @Test(
+        "options are accepted as getopt, kubectl and journalctl have them",
+        arguments: [
+            ("logs web -n20", "logs web --tail=20"), ("logs -n20 web", "logs --tail=20 web"),
+            ("logs web -n 20", "logs web --tail=20"), ("logs web --lines=20", "logs web --tail=20"),
+            ("logs web -n=20", "logs web --tail=20"),
+            ("logs web --tail 20", "logs web --tail=20"), ("logs web --tail=20", "logs web --tail=20"),
+            ("logs web -n -1", "logs web --tail=-1"), ("logs web -n-5", "logs web --tail=-5"),
+            ("logs web -S10m -U5m", "logs web --since=10m --until=5m"),
+            ("logs web --since -1h", "logs web --since=-1h"), ("logs web -S -1h30m", "logs web --since=-1h30m"),
+            ("logs web -U -5m", "logs web --until=-5m"), ("wait web x --since -1h", "wait web x --since=-1h"),
+            ("wait web x --timeout -1s", "wait web x --timeout=-1s"),
+            ("logs web -ojson -gERR -sconsole0", "logs web --output=json --grep=ERR --stream=console0"),
+            ("logs web -g -foo", "logs web --grep=-foo"), ("logs web -g --grep", "logs web --grep=--grep"),
+            ("logs web -fn20", "logs web --follow --tail=20"),
+            ("logs web -ftn 20", "logs web --follow --timestamps --tail=20"),
+            ("logs web -b", "logs web --boot=0"), ("logs -b web", "logs --boot=0 web"),
+            ("logs web -b -1", "logs web --boot=-1"),
+            ("logs web -b-1", "logs web --boot=-1"), ("logs web -b1", "logs web --boot=1"),
+            ("logs -fb web", "logs --follow --boot=0 web"),
+            ("logs web -bf", "logs web --boot=0 --follow"), ("logs web --boot", "logs web --boot=0"),
+            ("logs web --boot=2", "logs web --boot=2"),
+            ("logs web --follow=false", "logs web"), ("logs web --follow=true", "logs web --follow"),
+            ("logs web -f=false", "logs web"),
+            ("logs web -f --follow=false", "logs web"), ("logs web --follow=false -f", "logs web --follow"),
+            ("logs web --timestamps=True --utc=1", "logs web --timestamps --utc"),
+            ("logs web --prefix=true", "logs web --prefix"), ("logs web --prefix=false", "logs web --no-prefix"),
+            ("logs web --no-prefix=false", "logs web --prefix"), ("logs web --previous=true", "logs web --previous"),
+            ("vms --utc=no -ojson", "vms --output=json"), ("console web --watch=true", "console web --watch"),
+            ("token add -sread -sconsole", "token add --scope=read --scope=console"),
+            ("wait web -- -n20", "wait web -- -n20"),
+            ("run --name x -- qemu -n20 --follow=false", "run --name=x -- qemu -n20 --follow=false"),
+            ("virtlogd -v -t5", "virtlogd --verbose --timeout=5"), ("version", "--version"), ("-V", "--version"),
+            // What is not declared is left to the parser.
+            ("logs web -z", "logs web -z"), ("logs web -fz20", "logs web -fz20"),
+            ("logs web --nonsense=1", "logs web --nonsense=1"),
+            ("logs web -n", "logs web --tail"), ("logs web -n --", "logs web --tail --"), ("--help", "--help"),
+            ("-- logs -n20", "-- logs -n20"),
+            ("help logs", "help logs"), ("token", "token"), ("logs -", "logs -"),
+        ]
+    )
+    func rewrites(_ typed: String, _ expected: String) throws {
+        #expect(try Self.rewritten(typed) == expected)
+    }
+
+    @Test("every flag of every command accepts a value, and every option one that begins with a dash")
+    func acceptsEverywhere() throws {
+        func check(_ command: any ParsableCommand.Type, _ path: [String]) throws {
+            for subcommand in command.configuration.subcommands {
+                try check(subcommand, path + [subcommand._commandName])
+            }
+            guard command.configuration.subcommands.isEmpty else {
+                return
+            }
+            let declared = DeclaredOptions(of: command)
+            #expect(!declared.names.isEmpty, "\(path)")
+            for name in declared.names {
+                let dashed = (name.count == 1 ? "-" : "--") + name
+                switch declared[name] {
+                case .flag(let long):
+                    let words = try CommandLineWords(path + [dashed + "=true"], for: Guestlog.self).words
+                    #expect(words == path + ["--" + long])
+                case .option(let long):
+                    let words = try CommandLineWords(path + [dashed, "-1"], for: Guestlog.self).words
+                    #expect(words == path + ["--\(long)=-1"])
+                case nil:
+                    Issue.record("\(path) does not declare \(name)")
+                }
+            }
+        }
+        try check(Guestlog.self, [])
+    }
+
+    @Test("what was rewritten is parsed as it was meant")
+    func parsed() throws {
+        let words = Self.split("logs web -n20 -b-1 -S10m -U -5m -ojson -gERR -g -x -sconsole0 --prefix=false -t")
+        let logs = try #require(try Guestlog.parseAsRoot(CommandLineWords(words, for: Guestlog.self).words) as? Logs)
+        #expect(
+            logs.words == ["web"] && logs.tail == "20" && logs.boot == -1 && logs.since == "10m" && logs.until == "-5m"
+        )
+        #expect(logs.output == "json" && logs.grep == ["ERR", "-x"] && logs.stream == ["console0"])
+        #expect(logs.prefix == false && logs.timestamps && !logs.follow)
+        let empty = try CommandLineWords(["logs", "web", "-g", ""], for: Guestlog.self).words
+        #expect((try Guestlog.parseAsRoot(empty) as? Logs)?.grep == [""])
+    }
+
+    @Test("a token for no VM is refused")
+    func emptyPattern() {
+        #expect(throws: (any Error).self) { try Token.Add.parse(["--vm", ""]) }
+        #expect(throws: Never.self) { try Token.Add.parse(["--vm", "web-*"]) }
+    }
+
+    @Test(
+        "wrong words are refused with a remedy",
+        arguments: [
+            ("lgos web", "did you mean 'guestlog logs'?"), ("log web", "did you mean 'guestlog logs'?"),
+            ("ps", "did you mean 'guestlog vms'?"), ("list", "did you mean 'guestlog vms'?"),
+            ("attach web", "did you mean 'guestlog console'?"), ("help nosuch", "'guestlog help' lists the commands"),
+            ("token lst", "did you mean 'guestlog token list'?"),
+            ("config chekc", "did you mean 'guestlog config check'?"),
+            ("help config shwo", "did you mean 'guestlog config show'?"),
+            ("xyzzy", "'guestlog help' lists the commands"),
+            ("logs web --follow=maybe", "--follow=maybe: must be true or false"),
+            ("logs web --list-boots", "'guestlog boots VM'"), ("logs web --priority=err", "use --severity"),
+            ("logs web -fe", "use -n"), ("logs web --since-time=x", "use --since"),
+        ]
+    )
+    func refused(_ line: String, _ remedy: String) {
+        let error = #expect(throws: CommandLineError.self) { try Self.rewritten(line) }
+        #expect(error?.description.contains(remedy) == true, "\(error?.description ?? "")")
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import TestTraits
+import Testing
+
+@testable import Query
+
+@Suite("Request words", .blocking)
+struct RequestWordsTests {
+    @Test("a number of last lines is a number, or all", arguments: [("0", 0), ("20", 20), ("all", nil), ("-1", nil)])
+    func tail(_ word: String, _ expected: Int?) throws {
+        #expect(try RequestWords.tail("--tail", word) == expected)
+    }
+
+    @Test(
+        "another number of last lines is refused with the remedy",
+        arguments: [
+            ("-5", "--tail=-5: must be a whole number, 0 or more, or all"), ("+5", "for the first lines use head"),
+            ("x", "--tail=x"), ("", "--tail="), ("1000001", "at most 1000000"),
+        ]
+    )
+    func refusedTail(_ word: String, _ remedy: String) {
+        let error = #expect(throws: QueryError.self) { try RequestWords.tail("--tail", word) }
+        #expect(error?.message.contains(remedy) == true, "\(error?.message ?? "")")
+    }
+
+    @Test(
+        "a pattern of several words matches where one does, each with its own case and groups",
+        arguments: [
+            ("ERROR: x", true), ("error: x", false), ("Warning", true), ("abab", true), ("abcd", false),
+            ("one|two", false),
+        ]
+    )
+    func anyOf(_ line: String, _ isMatch: Bool) throws {
+        let pattern = try RequestWords.pattern(anyOf: ["ERROR", "warning", "(..)\\1"], ignoreCase: nil)
+        var matcher = Matcher(pattern)
+        let bytes = Array(line.utf8)
+        #expect(bytes.withUnsafeBytes { matcher.matches($0) } == isMatch)
+    }
+
+    @Test("each of several patterns must be valid by itself")
+    func anyOfInvalid() {
+        #expect(throws: QueryError.self) { try RequestWords.pattern(anyOf: ["(a", "b)"], ignoreCase: nil) }
+    }
+}
