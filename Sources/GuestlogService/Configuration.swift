@@ -54,8 +54,8 @@ public struct Configuration: Sendable {
         public var quota: Quota
     }
 
-    /// The minimum limit of a log: a store that keeps less keeps no boot.
-    private static let smallestQuota = 1 << 20
+    /// The minimum limit of a log: what a file system needs for any file. A smaller number lacks its unit.
+    private static let smallestQuota = 4 << 10
     /// The part of the store's file system that all logs together may use.
     private static let totalShare = 10
     /// The maximum of that, in bytes.

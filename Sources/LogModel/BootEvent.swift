@@ -60,6 +60,11 @@ public struct BootDetail: Hashable, Sendable {
     /// whose marker follows the last words of the boot.
     public var position: UInt64
 
+    /// Whether a marker at `offset` ends a line there that has no LF: what follows is said by another boot.
+    public func endsLine(at offset: UInt64) -> Bool {
+        event.isByTransport || (event.isBeginning && position == offset)
+    }
+
     public init(event: BootEvent, position: UInt64) {
         self.event = event
         self.position = position

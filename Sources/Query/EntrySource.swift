@@ -40,11 +40,11 @@ public final class EntrySource: @unchecked Sendable {
 
     /// Whether the store was read to its end and nothing has changed since.
     public private(set) var isDrained = false
-    /// Whether all followed VMs were deleted before the store was last read to its end.
-    public private(set) var hasEnded = false
+    /// The followed VMs that were deleted before the store was last read to its end, and were not taken.
+    private var deleted: [Store.VM] = []
 
-    /// The entries of `vms` in `store`; `now` is the time of the request. A follower of all VMs continues with VMs that
-    /// appear later. With `turn`, reading may be interrupted.
+    /// The entries of `vms` in `store`; `now` is the time of the request. A follower continues with VMs that appear
+    /// later: of all VMs with all, of others with the next ones of their names. With `turn`, reading may be interrupted.
     ///
     /// Throws `QueryError` when the request is not valid for these VMs, `SystemError` when the store cannot be read.
     public init(
@@ -75,8 +75,10 @@ public final class EntrySource: @unchecked Sendable {
             }
         }
         // Future output belongs to the latest boot.
-        let isOpen = areAll && isFollowing && (selection.boot ?? 0) == 0
-        scope = StreamScope(store: store, vms: vms, wanted: selection.streams, isOpen: isOpen)
+        let isOpen = isFollowing && (selection.boot ?? 0) == 0
+        let future: StreamScope.Future = !isOpen ? .none : areAll ? .all : .sameNames
+        scope = StreamScope(store: store, vms: vms, wanted: selection.streams, future: future)
+        deleted = scope.takeDeleted()
         let found = try scope.refresh()
         try Self.check(found, scope, selection, vms)
         try Self.check(resumed, vms)
@@ -163,6 +165,12 @@ public final class EntrySource: @unchecked Sendable {
         changes = changes.union(new)
     }
 
+    /// The followed VMs that were deleted before the store was last read to its end and not returned before.
+    func takeDeleted() -> [Store.VM] {
+        defer { deleted = [] }
+        return deleted
+    }
+
     /// Folders to be observed, named relative to the store's root, that were not returned before.
     public func takeNewFolders() -> [String] { scope.takeNewFolders() }
 
@@ -175,7 +183,7 @@ public final class EntrySource: @unchecked Sendable {
                 return streams.compactMap { inputs[$0] }.sorted().forEach { merger.wake($0) }
             }
         }
-        hasEnded = scope.hasEnded
+        deleted += scope.takeDeleted()
         try open(scope.refresh(), tail: nil)
         merger.wake()
     }

@@ -130,6 +130,11 @@ extension LineSource {
 
     /// Makes `found` the next entry if it is selected.
     func offer(_ found: Line) {
+        guard found.start.offset < limit else {
+            // It follows, without LF, the last line that begins before the limit.
+            isAtBound = true
+            return
+        }
         guard found.start.offset >= lowest else {
             return
         }

@@ -69,7 +69,7 @@ public struct StreamEvent: Hashable, Sendable {
     var cutsLine: Bool {
         switch kind {
         case .gap, .missing: true
-        case .boot(let boot): boot.event.isByTransport
+        case .boot(let boot): boot.endsLine(at: place.offset)
         }
     }
 }

@@ -7,10 +7,6 @@ import TextFormats
 extension LogQuery {
     /// Why the result is empty or incomplete, for people; nil when no explanation is needed.
     public func explanation() -> String? {
-        if entries.hasEnded {
-            let names = vms.map { VMLookup.quoted($0.identity.name) }.joined(separator: ", ")
-            return "\(names) \(vms.count == 1 ? "was" : "were") deleted; nothing more follows"
-        }
         guard !matchedAny, !isCut else {
             return abandoned
         }

@@ -74,7 +74,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
 
     /// Whether nothing can follow.
     public var isFinished: Bool {
-        let isAtEnd = entries.isDrained && (!entries.isFollowing || entries.hasEnded)
+        let isAtEnd = entries.isDrained && !entries.isFollowing
         return rest.isEmpty && (isOver || isAtEnd || entries.isFollowing && entries.allEnded)
     }
 
@@ -123,6 +123,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
                 if !entries.isFollowing {
                     writer.finish(to: &out)
                 }
+                entries.takeDeleted().forEach { writer.append(deleted: $0.identity.name, to: &out) }
                 break
             }
             labelStreams()

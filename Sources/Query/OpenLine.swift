@@ -40,6 +40,7 @@ enum OpenLine {
     }
 
     private static func cuts(_ record: IndexRecord) -> Bool {
-        record.flags.contains(.gap) || RecordDetail(decoding: record.detail).boot?.event.isByTransport == true
+        record.flags.contains(.gap)
+            || RecordDetail(decoding: record.detail).boot?.endsLine(at: record.offset) ?? false
     }
 }

@@ -12,7 +12,16 @@ struct StreamScope {
         let vm: Int
     }
 
+    /// The VMs that belong to it when they appear.
+    enum Future {
+        case none
+        case all
+        /// Those with the name and the namespace of one of the present VMs: the next VM of that name.
+        case sameNames
+    }
+
     private let store: Store
+    private let future: Future
     private let wanted: Set<StreamName>?
     private var root: GrowingFolder?
     /// The VMs' folders, in the order of `vms`.
@@ -20,26 +29,47 @@ struct StreamScope {
     private var newFolders: [String] = []
 
     private(set) var vms: [Store.VM] = []
+    /// The places of those that are not known to be deleted.
+    private var existing: [Int] = []
     /// Existing streams that were not requested.
     private(set) var passedOver: Set<StreamName> = []
 
-    /// The `wanted` streams of `vms`, all when nil; with `isOpen` those of future VMs as well.
-    init(store: Store, vms: [Store.VM], wanted: Set<StreamName>?, isOpen: Bool = false) {
+    /// The `wanted` streams of `vms`, all when nil, and those of `future` VMs.
+    init(store: Store, vms: [Store.VM], wanted: Set<StreamName>?, future: Future = .none) {
         self.store = store
+        self.future = future
         self.wanted = wanted
-        root = isOpen ? GrowingFolder("", in: store) : nil
+        if case .none = future {
+            root = nil
+        } else {
+            root = GrowingFolder("", in: store)
+        }
         vms.forEach { add($0) }
     }
 
-    /// Whether all VMs were deleted, and no other can appear. Reads the facts of each VM until one is found that
-    /// exists.
-    var hasEnded: Bool {
-        root == nil && !vms.isEmpty && vms.allSatisfy { store.vm(in: $0.directory).map { $0.ended != nil } ?? true }
+    /// The named VMs that were deleted since the last call. Reads the facts of each.
+    mutating func takeDeleted() -> [Store.VM] {
+        guard case .sameNames = future else {
+            return []
+        }
+        let gone = existing.filter { store.vm(in: vms[$0].directory).map { $0.ended != nil } ?? true }
+        existing.removeAll { gone.contains($0) }
+        return gone.map { vms[$0] }
     }
 
     private mutating func add(_ vm: Store.VM) {
+        existing.append(vms.count)
         vms.append(vm)
         folders.append(GrowingFolder(vm.directory, in: store))
+    }
+
+    private func includes(_ vm: Store.VM) -> Bool {
+        switch future {
+        case .none: false
+        case .all: true
+        case .sameNames:
+            vms.contains { $0.identity.name == vm.identity.name && $0.identity.namespace == vm.identity.namespace }
+        }
     }
 
     /// The streams that have appeared since the last call. Costs one check of each VM's folder. A removed VM has no
@@ -47,7 +77,7 @@ struct StreamScope {
     mutating func refresh() throws -> [Found] {
         if let arrived = try root?.nextVMs() {
             let known = Set(vms.map(\.directory))
-            arrived.filter { $0.ended == nil && !known.contains($0.directory) }.forEach { add($0) }
+            arrived.filter { $0.ended == nil && !known.contains($0.directory) && includes($0) }.forEach { add($0) }
         }
         var found: [Found] = []
         for (place, vm) in vms.enumerated() {

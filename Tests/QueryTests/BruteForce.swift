@@ -68,7 +68,10 @@ struct BruteForce {
                         place = Cursor(offset: record.offset)
                     }
                     let boot = RecordDetail(decoding: record.detail).boot
-                    if record.flags.contains(.gap) || boot?.event == .powerOn || boot?.event == .closed {
+                    let isOtherBoot =
+                        [.powerOn, .closed].contains(boot?.event)
+                        || [.firmware, .kernel].contains(boot?.event) && boot?.position == record.offset
+                    if record.flags.contains(.gap) || isOtherBoot {
                         atoms.append(.cut)
                     }
                     atoms.append(.marker(record.time))

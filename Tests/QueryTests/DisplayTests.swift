@@ -79,6 +79,20 @@ struct DisplayTests {
         #expect(try answer(sample) == "one\nCopying 100%\ndone\n")
     }
 
+    @Test("the last rows are found where rows without LF continue over blocks", arguments: [1, 2, 3, 7, 20])
+    func rowsOverBlocks(_ count: Int) throws {
+        let sample = try SampleStore()
+        try sample.add("web")
+        for row in 1...12 {
+            try sample.append("\u{1b}[\(row);1Hrow \(row), ", after: 1000)
+            try sample.roll()
+            try sample.append("its rest\u{1b}[\(row + 30);1Hlower \(row)", after: 1000)
+        }
+        let all = try answer(sample).split(separator: "\n")
+        #expect(all.count == 24)
+        #expect(try answer(sample) { $0.tail = count }.split(separator: "\n") == all.suffix(count))
+    }
+
     @Test("a literal is found between colours, and lines without control bytes are still skipped")
     func literals() throws {
         let sample = try sample([("plain\nA\u{1b}[31mB\u{1b}[0mC\nABD\nABC\n", 0)])

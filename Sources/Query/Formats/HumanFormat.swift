@@ -129,6 +129,17 @@ struct HumanFormat: EntryWriter {
         appendMarker(words(event, boot: boot), event.time, label, to: &out)
     }
 
+    /// Appends that the followed VM `name` was deleted.
+    mutating func append(deleted name: String, to out: inout [UInt8]) {
+        guard showsMarkers else {
+            return
+        }
+        finish(to: &out)
+        endFrames(to: &out)
+        let shown = String(decoding: TerminalEscaper.escape(name.utf8, style: .field), as: UTF8.self)
+        append(marker: "\(shown) was deleted; the next VM of that name is followed", to: &out)
+    }
+
     private mutating func appendMarker(
         _ words: String,
         _ time: Timestamp,
@@ -136,6 +147,10 @@ struct HumanFormat: EntryWriter {
         to out: inout [UInt8]
     ) {
         appendHead(time, label, to: &out)
+        append(marker: words, to: &out)
+    }
+
+    private func append(marker words: String, to out: inout [UInt8]) {
         out.append(contentsOf: color ? Self.event : [])
         out.append(contentsOf: Self.markerOpening)
         out.append(contentsOf: words.utf8)

@@ -43,6 +43,11 @@ struct RenderedOutput {
         machine?.append(event, boot: boot, label, to: &out)
     }
 
+    /// Appends that a followed VM was deleted, in formats for people.
+    mutating func append(deleted vm: String, to out: inout [UInt8]) {
+        human?.append(deleted: vm, to: &out)
+    }
+
     /// Ends a piece of output: lines in it cannot be changed any more.
     mutating func endPiece(of out: inout [UInt8]) {
         human?.endFrames(to: &out)

@@ -53,6 +53,27 @@ public struct DisplayedLineCutter {
         return window.count > limit ? Cut(end: start + limit, painted: start, isPlain: true, endsRow: false) : nil
     }
 
+    /// Where the next row begins in `line`, which has no LF, when the present one begins at `start`; nil when all of it is
+    /// in one row as far as it is known. `followsText` tells whether something visible precedes `start` in the row.
+    public static func nextRow(
+        in line: UnsafeRawBufferPointer,
+        from start: Int,
+        followsText: Bool = false
+    ) -> Int? {
+        // The CRs of the line's end move nothing.
+        var end = line.count
+        while end > start, line[end - 1] == Byte.carriageReturn {
+            end -= 1
+        }
+        let text = UnsafeRawBufferPointer(rebasing: line[start..<end])
+        var plain = PlainLines()
+        guard !plain.isPlain(0..<text.count, in: text) || followsText && plain.hasStamp(at: 0, in: text) else {
+            return nil
+        }
+        var scanner = RowScanner(followsText: followsText)
+        return scanner.end(in: text).map { start + $0 }
+    }
+
     /// The first place at or after `start` of a byte for which a terminal does not show the text as it is stored; the
     /// end of the text when there is none.
     public mutating func nextControl(in text: UnsafeRawBufferPointer, from start: Int) -> Int {

@@ -35,6 +35,12 @@ struct PlainLines {
         return stamp
     }
 
+    /// Whether a stamp may begin at `place`.
+    func hasStamp(at place: Int, in text: UnsafeRawBufferPointer) -> Bool {
+        place < text.count && (text[place] == UInt8(ascii: "[") || text[place] == UInt8(ascii: "<"))
+            && KernelStamp.match(text, at: place) != .none
+    }
+
     private static func firstStamp(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
         guard let base = text.baseAddress else {
             return .max

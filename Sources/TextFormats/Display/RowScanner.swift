@@ -20,6 +20,11 @@ struct RowScanner: Sendable {
     /// The place of the first byte that was painted after the last CR that returned over text; 0 when there is none.
     private(set) var repaint = 0
 
+    /// A scanner at the beginning of a row, or behind visible text in one.
+    init(followsText: Bool = false) {
+        hasVisible = followsText
+    }
+
     /// The place after the line's last byte; nil when the line may continue after `bytes`, which begin at its first byte
     /// and may have more than one line.
     mutating func end(in bytes: UnsafeRawBufferPointer) -> Int? {
