@@ -161,34 +161,10 @@ struct ConsoleLine {
     // MARK: Pieces
 
     private mutating func skipSequence() {
-        at += 1
-        switch current {
-        case UInt8(ascii: "["):
-            // CSI: parameters and intermediates, then one final byte (ECMA-48, section 5.4).
-            at += 1
-            while let byte = current, (0x20...0x3f).contains(byte) {
-                at += 1
-            }
-            if let byte = current, (0x40...0x7e).contains(byte) {
-                at += 1
-            }
-        case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "X"), UInt8(ascii: "^"), UInt8(ascii: "_"):
-            // A string, terminated by BEL or by the ESC of ST.
-            while let byte = current, byte != 0x07, byte != Byte.escape, byte != Byte.feed {
-                at += 1
-            }
-            if current == 0x07 {
-                at += 1
-            } else {
-                _ = take("\u{1b}\\")
-            }
-        default:
-            while let byte = current, (0x20...0x2f).contains(byte) {
-                at += 1
-            }
-            if let byte = current, (0x30...0x7e).contains(byte) {
-                at += 1
-            }
+        switch ControlSequence.parse(bytes, at: at) {
+        case .sequence(let sequence): at = sequence.end
+        case .incomplete: at = bytes.count
+        case .malformed: at += 1
         }
     }
 

@@ -5,5 +5,6 @@
 // Pure functions over bytes: no I/O, no clock, no Foundation, no shared state. Their input comes from a guest and may
 // be hostile; none of them traps, and none allocates more than a small multiple of its input.
 //
-// Begin with `TerminalEscaper`, which escapes everything shown to people. `BootBanner` and `ConsoleSeverity` detect
-// boots and severities in lines.
+// Begin with the folder Display: `DisplayedLineCutter` divides a console's bytes into the rows of a terminal, and
+// `DisplayedLine` paints one. `TerminalEscaper` escapes everything shown to people. `BootBanner` and `ConsoleSeverity`
+// detect boots and severities in lines.
