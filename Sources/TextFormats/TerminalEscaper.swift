@@ -70,7 +70,9 @@ public struct TerminalEscaper: Sendable {
 
     /// Appends bytes held back, and a reset if a colour is still on.
     public mutating func finish(into out: inout [UInt8]) {
-        release(into: &out)
+        if !held.isEmpty {
+            release(into: &out)
+        }
         resetColor(into: &out)
     }
 

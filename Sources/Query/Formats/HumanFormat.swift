@@ -64,7 +64,9 @@ struct HumanFormat: EntryWriter {
         let decoded = DecodedLine(line)
         if isContinuation != true {
             finish(to: &out)
-            beginFrame(before: decoded, line.time, input: input, label, to: &out)
+            if folder != nil {
+                beginFrame(before: decoded, line.time, input: input, label, to: &out)
+            }
             appendHead(line.time, label, to: &out)
             markerGuard.beginLine()
         }
@@ -72,7 +74,9 @@ struct HumanFormat: EntryWriter {
             appendEscaped(line, isWholeLine: isContinuation != true, to: &out)
             return
         }
-        decoded.withText { folder?.add(decoded.row, $0) }
+        if folder != nil, !decoded.isPlain {
+            decoded.withText { folder?.add(decoded.row, $0) }
+        }
         let style = color ? Self.style(decoded.severity) : nil
         let start = out.count
         if let style {

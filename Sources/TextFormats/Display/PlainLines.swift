@@ -48,7 +48,8 @@ struct PlainLines {
         var at = start
         while at < text.count, let hit = memchr(base + at, Int32(UInt8(ascii: "[")), text.count - at) {
             let place = UnsafeRawPointer(hit) - base
-            if KernelStamp.match(text, at: place) != .none {
+            // Most stamps begin a line.
+            if text[max(place - 1, 0)] != Byte.feed, KernelStamp.match(text, at: place) != .none {
                 return place
             }
             at = place + 1
