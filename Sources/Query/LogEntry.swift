@@ -16,8 +16,8 @@ public struct Line {
     /// Whether its first record was found after the index's end in a crash recovery.
     public var isRecovered: Bool
     public var encoding = StreamProperties.Encoding.raw
-    /// Converts a console's text to UTF-8; nil where it is that already. Its source keeps it: a counted reference would
-    /// make each copy of a line dear.
+    /// Converts a console's text to UTF-8; nil where it is that already. Its source owns it: a counted reference would
+    /// make each copy of a line expensive.
     unowned(unsafe) var decoder: CharsetDecoder?
     /// Whether a console's line is known to be displayed as it is stored.
     var isPlain = false
