@@ -23,8 +23,8 @@ struct request {
     };
 };
 
-// Sends `request` and receives the answer; returns its message, NULL when there is none of the wanted type.
-static const struct nlmsghdr *ask(struct request *request, size_t size, void *buffer, size_t room) {
+// Sends `request` and receives the answer; returns its message, or NULL when no message has the wanted type.
+static const struct nlmsghdr *ask(struct request *request, size_t size, void *buffer, size_t capacity) {
     int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
     if (netlink < 0) {
         return NULL;
@@ -36,14 +36,14 @@ static const struct nlmsghdr *ask(struct request *request, size_t size, void *bu
     ssize_t count = sendto(netlink, request, request->header.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof kernel);
     if (count > 0) {
         // The kernel answers while it handles the request.
-        count = recv(netlink, buffer, room, MSG_DONTWAIT);
+        count = recv(netlink, buffer, capacity, MSG_DONTWAIT);
     }
     close(netlink);
     const struct nlmsghdr *answer = buffer;
     return count > 0 && NLMSG_OK(answer, (size_t)count) && answer->nlmsg_type == SOCK_DIAG_BY_FAMILY ? answer : NULL;
 }
 
-static int is_unix_accepted(int socket, void *buffer, size_t room) {
+static int is_unix_accepted(int socket, void *buffer, size_t capacity) {
     struct stat status;
     if (fstat(socket, &status) != 0) {
         return -1;
@@ -57,7 +57,7 @@ static int is_unix_accepted(int socket, void *buffer, size_t room) {
             .udiag_cookie = {~0U, ~0U},
         },
     };
-    const struct nlmsghdr *answer = ask(&request, sizeof request.local, buffer, room);
+    const struct nlmsghdr *answer = ask(&request, sizeof request.local, buffer, capacity);
     if (answer == NULL || answer->nlmsg_len < NLMSG_LENGTH(sizeof(struct unix_diag_msg))) {
         return -1;
     }
@@ -94,7 +94,7 @@ static uint16_t take_address(const struct sockaddr_storage *address, uint32_t pl
     return 0;
 }
 
-static int is_tcp_accepted(int socket, void *buffer, size_t room) {
+static int is_tcp_accepted(int socket, void *buffer, size_t capacity) {
     struct sockaddr_storage own = {0}, other = {0};
     socklen_t own_size = sizeof own, other_size = sizeof other;
     if (getsockname(socket, (struct sockaddr *)&own, &own_size) != 0 ||
@@ -112,7 +112,7 @@ static int is_tcp_accepted(int socket, void *buffer, size_t room) {
     // The other end, as a socket of this host: unknown when it is on another one.
     request.network.id.idiag_sport = take_address(&other, request.network.id.idiag_src);
     request.network.id.idiag_dport = take_address(&own, request.network.id.idiag_dst);
-    const struct nlmsghdr *answer = ask(&request, sizeof request.network, buffer, room);
+    const struct nlmsghdr *answer = ask(&request, sizeof request.network, buffer, capacity);
     if (answer == NULL || answer->nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg))) {
         return -1;
     }

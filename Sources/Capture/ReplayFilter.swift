@@ -6,8 +6,8 @@ import CLinux
 /// its last output to each client.
 ///
 /// A replay begins with text from the end of what is stored, up to its last byte, and goes on with what is missing. It is
-/// recognized if that text is long enough, and is found in one place only: a guest that repeats a line is none. Nothing
-/// is held back: what was given so far is in the stored text, and is taken from there when it turns out to be new.
+/// recognized if that text is long enough, and is found in one place only: a guest that repeats a line is not a replay.
+/// Text that is not decided yet is not copied: what was given so far is in the stored text, and is taken from there when it turns out to be new.
 struct ReplayFilter {
     /// The end of the stored text.
     private let stored: [UInt8]

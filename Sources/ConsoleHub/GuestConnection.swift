@@ -138,7 +138,7 @@ final class GuestConnection: EventHandler {
         guard drain(), console.definition.endpoint.isPipe, gl_bytes_waiting(connection.descriptor.raw) == 0 else {
             return
         }
-        // The end of writers that were gone before the pipe was opened is no event: it is found by reading on.
+        // epoll reports no end for writers that closed the pipe before it was opened; reading finds it.
         drain()
     }
 

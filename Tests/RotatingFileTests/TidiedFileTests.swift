@@ -51,7 +51,7 @@ import Testing
         #expect(try text(path) == "three\n")
     }
 
-    @Test("a renamed file is left to whoever renamed it, and a new one is begun")
+    @Test("a renamed file stays as it is, and a new one is begun")
     func renamed() throws {
         let writer = writer()
         try append("one\n", to: writer)

@@ -70,8 +70,8 @@ final class OutputCopy: Sendable {
                 counts.withLock { $0.written += written }
                 rest = rest.dropFirst(written)
             } else if errno == EAGAIN {
-                var room = pollfd(fd: target, events: Int16(POLLOUT), revents: 0)
-                _ = poll(&room, 1, -1)
+                var writable = pollfd(fd: target, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&writable, 1, -1)
             } else if errno != EINTR {
                 let error = SystemError("write", "standard output")
                 counts.withLock { $0.failure = error }

@@ -136,8 +136,8 @@ struct RunStreams: ~Copyable {
     private func report(_ messages: [String]) {
         for message in messages {
             let line = Array((modes == nil ? "guestlog: \(message)\n" : "\r\nguestlog: \(message)\r\n").utf8)
-            var room = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
-            if poll(&room, 1, 0) == 1, room.revents == Int16(POLLOUT) {
+            var writable = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+            if poll(&writable, 1, 0) == 1, writable.revents == Int16(POLLOUT) {
                 _ = write(STDERR_FILENO, line, line.count)
             }
         }

@@ -7,7 +7,7 @@ import TextFormats
 ///
 /// After the time and the prefix of the format, a marker begins with two hyphens and a space, a message of the program
 /// with `guestlog:` and a space. Where a guest's displayed line begins like this, that space is written as an escape:
-/// `--\x20boot 99`. The escape can be reversed like all others (`TerminalEscaper`), and markers have none.
+/// `--\x20boot 99`. Markers have no escapes.
 ///
 /// Characters that a reader does not see, or takes for the head of the line, are skipped: colours, blanks, combining
 /// characters, and times and prefixes that the guest itself has written. All kinds of dashes and blanks count as those
