@@ -40,6 +40,14 @@ extension CaptureService {
         writer.post { $0.reopenPlainFiles() }
     }
 
+    /// Waits until what a crash loop has left is committed, so that each of its rounds leaves less than the one before:
+    /// for at most that many seconds, and not at all after few crashes, or when the store cannot be opened.
+    public func awaitRecovery(seconds: Int) {
+        if case .success? = opened.withLock({ $0 }) {
+            _ = writer.recovered.wait(seconds: seconds)
+        }
+    }
+
     /// Waits until the store is open, for at most that many seconds (nil: no limit); returns whether it is done. Throws
     /// the error of opening: EWOULDBLOCK when another process serves the store. With `ignoringTransientErrors`,
     /// transient errors are not thrown: they are in `problems`, and retried until the stop.

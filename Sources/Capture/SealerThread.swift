@@ -25,6 +25,8 @@ final class SealerThread: @unchecked Sendable {
         var pairs: [Pair] = []
         /// True at first too: the last writes of an earlier process may not be on disk.
         var isDirty = true
+        /// Whether the next sync begins without regard to the interval.
+        var isUrgent = false
         var whenOnDisk: [(stream: StreamID?, action: @Sendable () -> Void)] = []
     }
 
@@ -75,11 +77,12 @@ final class SealerThread: @unchecked Sendable {
     }
 
     /// Runs `action` on the thread after everything committed until now is on disk and no pair of `stream` waits to be
-    /// sealed; the stream is forgotten then.
+    /// sealed; the stream is forgotten then. Without a stream the sync begins at once.
     func whenOnDisk(_ stream: StreamID?, _ action: @escaping @Sendable () -> Void) {
         queue.withLock { queue in
             queue.whenOnDisk.append((stream, action))
             queue.isDirty = true
+            queue.isUrgent = queue.isUrgent || stream == nil
         }
         wakeEvent.signal()
     }
@@ -130,8 +133,10 @@ final class SealerThread: @unchecked Sendable {
                 // The next sync seals the waiting pairs, and shows whether the failure persists.
                 queue.withLock { $0.isDirty = true }
             }
-            let isDirty = queue.withLock { $0.isDirty } || sealer.isDirty
-            if isDirty, isStopping ? next == nil : now - lastSync >= Self.syncInterval {
+            let (isMarked, isUrgent) = queue.withLock { ($0.isDirty, $0.isUrgent) }
+            let isDirty = isMarked || sealer.isDirty
+            let isDue = isUrgent || now - lastSync >= Self.syncInterval
+            if isDirty, isStopping ? next == nil : isDue {
                 lastSync = now
                 synchronize(backlog)
             }
@@ -150,6 +155,7 @@ final class SealerThread: @unchecked Sendable {
         let waiting = queue.withLock { queue in
             defer { queue.whenOnDisk.removeAll() }
             queue.isDirty = false
+            queue.isUrgent = false
             return queue.whenOnDisk
         }
         let begun = clock.monotonicMicroseconds()

@@ -13,6 +13,8 @@ final class StoreWriter: @unchecked Sendable {
 
     /// How long the data of an ended process waits for a new source of its stream, in microseconds.
     private static let orphanTimeout: Int64 = 2_000_000
+    /// More rings of ended processes than this are the work of a crash loop.
+    private static let fewRings = 64
     /// The interval between checks for idle active pairs, in microseconds.
     private static let idleInterval: Int64 = 600_000_000
 
@@ -20,6 +22,8 @@ final class StoreWriter: @unchecked Sendable {
     var orphans = Orphans()
     /// When the data of streams without a new source is recovered; monotonic microseconds.
     private var orphanDeadline = Int64.max
+    /// Signalled when few rings of ended processes are left.
+    let recovered = OneShot()
     let clock: any HostClock
     let diagnostics: Diagnostics
     let problems: Problems
@@ -113,6 +117,25 @@ final class StoreWriter: @unchecked Sendable {
     func adopt(_ rings: [InflightRing]) {
         orphans = Orphans(rings)
         orphanDeadline = rings.isEmpty ? .max : clock.monotonicMicroseconds() + Self.orphanTimeout
+        if rings.count <= Self.fewRings {
+            recovered.signal()
+        }
+    }
+
+    /// Recovers the data of ended processes that no new source of its stream has recovered in time, or all; then
+    /// removes their rings.
+    private func recover(at now: Int64, takesAll: Bool) {
+        guard orphanDeadline < .max else {
+            return
+        }
+        if now >= orphanDeadline || takesAll {
+            orphans.uncommitted.keys.forEach { adopt($0, at: now) }
+        }
+        if orphans.uncommitted.isEmpty {
+            orphanDeadline = .max
+            removeSpent(&orphans.rings)
+            recovered.signal()
+        }
     }
 
     func run() {
@@ -144,11 +167,7 @@ final class StoreWriter: @unchecked Sendable {
         pulse.begin(at: now)
         var didWork = runJobs()
         didWork = drain(at: now) || didWork
-        if now >= orphanDeadline || (takesAll && orphanDeadline < .max) {
-            orphanDeadline = .max
-            orphans.uncommitted.keys.forEach { adopt($0, at: now) }
-            removeSpent(&orphans.rings)
-        }
+        recover(at: now, takesAll: takesAll)
         for sink in pacer.takeDue(at: now, all: takesAll || isPressed) {
             flush(sink, at: now)
         }

@@ -288,8 +288,8 @@ final class Console: @unchecked Sendable {
         var sockets: [ListeningSocket]
     }
 
-    /// Ends the console and tells its watchers the reason.
-    func end(_ reason: String) -> TeardownResult {
+    /// Ends the console and tells its watchers the reason, unless it is nil.
+    func end(_ reason: String?) -> TeardownResult {
         if guest != nil {
             hangUp()
         }
@@ -323,12 +323,17 @@ final class Console: @unchecked Sendable {
         pending = nil
     }
 
-    private func release(_ reason: String) -> [ListeningSocket] {
+    private func release(_ reason: String?) -> [ListeningSocket] {
         endPending()
         lastPipe = nil
         perform { $0.end() }
         settleAttachments()
-        notifyWatchers(reason)
+        for watcher in watchers {
+            watcher.reportSkipped(remedy: "read the log")
+        }
+        if let reason {
+            notifyWatchers(reason)
+        }
         closeWatchers { _ in true }
         consoleLog?.close()
         let sockets = [listener, passThrough].compactMap { $0 }

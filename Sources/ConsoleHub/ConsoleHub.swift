@@ -208,12 +208,12 @@ public final class ConsoleHub: Sendable {
     }
 
     /// Drops a console: its connection is closed, its log stays, and it is not discovered again until its path has
-    /// gone. False when there is none.
-    public func remove(_ key: StreamKey) -> Bool {
+    /// gone. Its clients are told the reason, if there is one. False when there is no such console.
+    public func remove(_ key: StreamKey, reason: String? = "guestlog has removed this console") -> Bool {
         guard let console = state.withLock({ $0.consoles[key] }) else {
             return false
         }
-        end(console, "guestlog has removed this console", isDropped: console.definition.isDiscovered)
+        end(console, reason, isDropped: console.definition.isDiscovered)
         return true
     }
 
@@ -231,7 +231,7 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    func end(_ console: Console, _ reason: String, isDropped: Bool = false) {
+    func end(_ console: Console, _ reason: String?, isDropped: Bool = false) {
         discard(console.shard.loop.perform { console.end(reason) }.sockets)
         control.post { [opener, problems] in
             opener.release(console.definition.key)

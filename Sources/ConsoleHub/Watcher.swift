@@ -107,6 +107,13 @@ final class Watcher: EventHandler {
         onNotice(message)
     }
 
+    /// Reports how much output was skipped, if any was. The watcher gets nothing more.
+    func reportSkipped(remedy: String) {
+        if skipped > 0 {
+            notify("cut off: \(skipped) bytes behind; \(remedy)")
+        }
+    }
+
     /// Stops or resumes reading the watcher's input, while the guest takes none.
     ///
     /// While paused the watcher is removed from the loop, which would otherwise report its end although input is still
@@ -125,7 +132,7 @@ final class Watcher: EventHandler {
 
     func handle(_ readiness: Readiness) {
         if skipped > 0, readiness.contains(.writable) {
-            notify("cut off: \(skipped) bytes behind; rejoin, or read the log")
+            reportSkipped(remedy: "rejoin, or read the log")
             console.drop(self)
             return
         }

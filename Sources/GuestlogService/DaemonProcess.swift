@@ -27,6 +27,8 @@ final class DaemonProcess {
 
     /// How long a stop waits for a blocked disk before it closes descriptors that no other process holds, in seconds.
     private static let stopLimit = 5
+    /// How long a start waits for the in-flight data of a crash loop to be committed, in seconds.
+    private static let recoveryLimit = 5
     /// The interval between messages about waiting for the store, in seconds.
     private static let storeInterval = 10
 
@@ -59,14 +61,15 @@ final class DaemonProcess {
         }
     }
 
-    /// Waits for the store's disk without a time limit, while guests are drained. A disk that is full or fails is not
-    /// waited for: capture retries, and the problem is reported.
+    /// Waits for the store's disk without a time limit, while guests are drained, and for some seconds for what a crash
+    /// loop has left. A disk that is full or fails is not waited for: capture retries, and the problem is reported.
     func awaitStore() throws(SystemError) {
         while try !capture.awaitStore(seconds: Self.storeInterval, ignoringTransientErrors: true) {
             diagnostics.log(.warning, "the store \(capture.store.root) does not respond: waiting for its disk")
             // The service manager would end a start that exceeds its time limit.
             service.notify("STATUS=waiting for the store\nEXTEND_TIMEOUT_USEC=\(2 * Self.storeInterval * 1_000_000)")
         }
+        capture.awaitRecovery(seconds: Self.recoveryLimit)
     }
 
     // MARK: - Run

@@ -21,18 +21,25 @@ private final class Site {
     let folder = TemporaryFolder()
     let fileSystem = FaultyFileSystem()
     private let clock: any HostClock
+    /// The warnings and errors that the service logs.
+    let notices = Notices()
     private(set) var capture: CaptureService
 
-    /// `left` fills the ring of a process that died before it committed.
-    init(clock: any HostClock = SystemClock(), left: (InflightRing) throws -> Void = { _ in }) throws {
+    /// `left` fills the rings of `crashes` processes that died before they committed.
+    init(
+        clock: any HostClock = SystemClock(),
+        crashes: Int = 1,
+        left: (InflightRing) throws -> Void = { _ in }
+    ) throws {
         let inflight = folder.path + "/inflight"
         mkdir(inflight, 0o700)
         let boot = CaptureService.hostBoot()
-        try left(
-            InflightRing(path: inflight + "/1-0.ring", capacity: 1 << 20, hostBoot: boot, store: folder.path + "/store")
-        )
+        for number in 1...crashes {
+            let path = inflight + "/\(number)-0.ring"
+            try left(InflightRing(path: path, capacity: 1 << 20, hostBoot: boot, store: folder.path + "/store"))
+        }
         self.clock = clock
-        capture = try Self.start(folder.path, fileSystem, clock)
+        capture = try Self.start(folder.path, fileSystem, clock, notices)
     }
 
     deinit { capture.stop() }
@@ -40,13 +47,14 @@ private final class Site {
     private static func start(
         _ folder: String,
         _ fileSystem: FaultyFileSystem,
-        _ clock: any HostClock
+        _ clock: any HostClock,
+        _ notices: Notices
     ) throws -> CaptureService {
         var options = CaptureService.Options(store: folder + "/store", inflight: folder + "/inflight")
         options.shards = 1
         options.fileSystem = fileSystem
         options.clock = clock
-        let capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
+        let capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .warning, sink: { notices.add($1) }))
         try capture.start()
         return capture
     }
@@ -54,7 +62,7 @@ private final class Site {
     /// Stops the service and starts a new one.
     func restart() throws {
         capture.stop()
-        capture = try Self.start(folder.path, fileSystem, clock)
+        capture = try Self.start(folder.path, fileSystem, clock, notices)
     }
 
     /// Runs `body` on the shard's thread and waits for it.
@@ -92,8 +100,23 @@ private final class Site {
         return state.flatMap { $0 }.map { String(decoding: $0, as: UTF8.self).contains("\"host_boot\":null") } ?? false
     }
 
+    /// The number of rings in the runtime folder.
+    var rings: Int {
+        let names = (try? LinuxFileSystem().names(in: folder.path + "/inflight")) ?? []
+        return names.count { $0.hasSuffix(".ring") }
+    }
+
     func text(_ vm: String) -> String {
         String(decoding: (try? stored(vm).bytes) ?? [], as: UTF8.self)
+    }
+}
+
+extension InflightRing {
+    /// Publishes bytes that no writer commits.
+    fileprivate func leave(_ text: String, slot: Int) throws {
+        let room = try #require(reserve())
+        room.copyBytes(from: text.utf8)
+        publish(text.utf8.count, kind: .data, slot: slot, time: 1_700_000_000_000_000)
     }
 }
 
@@ -128,6 +151,35 @@ private final class Opened: @unchecked Sendable {
             opened.forEach { $0.intake?.close() }
         }
         #expect(eventually { names.allSatisfy { site.text($0) == "hello\n" } })
+    }
+
+    @Test("what a crash loop left is committed before a start ends, and the rings of all its rounds are removed")
+    func crashLoop() throws {
+        var round = 0
+        // At a clock that stands still, the data of ended processes waits for a source for ever.
+        let site = try Site(clock: StoppedClock(), crashes: 100) { ring in
+            round += 1
+            try ring.setKey(#require(StreamKey(name: "web").encoded), of: 0)
+            try ring.leave("round \(round)\n", slot: 0)
+        }
+        #expect(site.rings == 101)
+        try site.write("after\n", by: StreamKey(name: "web"))
+        try site.capture.awaitStore()
+        site.capture.awaitRecovery(seconds: 60)
+        #expect(site.rings == 1)
+        let rounds = (1...100).map { "round \($0)\n" }.joined()
+        #expect(eventually { site.text("web") == rounds + "after\n" })
+    }
+
+    @Test("a stop syncs at once, however short the time since the last sync")
+    func stopSyncs() throws {
+        // At a clock that stands still, the interval between syncs never ends.
+        let site = try Site(clock: StoppedClock())
+        try site.write("hello\n", by: StreamKey(name: "web"))
+        #expect(eventually { site.text("web") == "hello\n" })
+        try site.restart()
+        #expect(site.notices.all == [])
+        #expect(site.isClosed("web"))
     }
 
     @Test("a reused slot never mixes the bytes of two VMs, although the writer lags")
@@ -210,11 +262,8 @@ private final class Opened: @unchecked Sendable {
         let key = StreamKey(name: "web")
         let site = try Site { ring in
             try ring.setKey(try #require(key.encoded), of: 0)
-            for text in ["read by the dead\n", "and not committed\n"] {
-                let room = try #require(ring.reserve())
-                room.copyBytes(from: text.utf8)
-                ring.publish(text.utf8.count, kind: .data, slot: 0, time: 1_700_000_000_000_000)
-            }
+            try ring.leave("read by the dead\n", slot: 0)
+            try ring.leave("and not committed\n", slot: 0)
             ring.setShardLoss(0, InflightRing.Loss(bytes: 5, lines: 0, since: 1, reason: 1))
         }
         let path = site.folder.path + "/plain.log"
@@ -234,9 +283,7 @@ private final class Opened: @unchecked Sendable {
     func remainsAlone() throws {
         let site = try Site { ring in
             try ring.setKey(try #require(StreamKey(name: "gone").encoded), of: 3)
-            let room = try #require(ring.reserve())
-            room.copyBytes(from: "last words\n".utf8)
-            ring.publish(11, kind: .data, slot: 3, time: 1_700_000_000_000_000)
+            try ring.leave("last words\n", slot: 3)
         }
         #expect(eventually { site.text("gone") == "last words\n" })
     }

@@ -45,6 +45,8 @@ extension FaultTests {
                 let isSame = eventually(within: 5) { openFiles(of: keeper) == open }
                 try #require(isSame, "round \(round): \(openFiles(of: keeper)) descriptors, \(open) before")
             }
+            // Each start commits what earlier ones left, however short their lives were.
+            #expect(FileText.names(in: site.runtime + "/inflight").count < 100)
             for (number, guest) in guests.enumerated() {
                 let record = guest.stopTalking()
                 #expect(record.ends.isEmpty, "vm\(number) was cut off")

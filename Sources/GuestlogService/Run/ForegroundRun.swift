@@ -122,9 +122,7 @@ public final class ForegroundRun {
             close: {
                 // The hub answers between its reads: after two answers it has read what was there before.
                 _ = isConnected() && isConnected()
-                _ = hub.remove(console)
-                // That it was removed.
-                _ = notices.take()
+                _ = hub.remove(console, reason: nil)
             },
             notices: notices.take
         )

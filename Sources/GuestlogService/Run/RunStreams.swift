@@ -30,6 +30,7 @@ struct RunStreams: ~Copyable {
     private var end = RunEnd()
     private var copy: OutputCopy
     private var unsent: [UInt8] = []
+    private var messages = RunMessages()
 
     private static let inputSize = 4096
 
@@ -77,6 +78,7 @@ struct RunStreams: ~Copyable {
                 pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: input.isRead && !hasInput ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: hasInput ? copy.console : -1, events: Int16(POLLOUT), revents: 0),
+                pollfd(fd: messages.isEmpty ? -1 : STDERR_FILENO, events: Int16(POLLOUT), revents: 0),
             ]
             _ = poll(&polled, nfds_t(polled.count), timeout)
             if polled[1].revents != 0 {
@@ -92,6 +94,9 @@ struct RunStreams: ~Copyable {
             if polled[4].revents != 0 {
                 sendInput()
             }
+            if polled[5].revents != 0 {
+                messages.write()
+            }
             checkInput()
             if polled[0].revents != 0 {
                 try perform(end.copyEnded(isConnected: hub.isConnected()))
@@ -103,6 +108,7 @@ struct RunStreams: ~Copyable {
         if let failure = copy.failure {
             report(["\(failure); the output is in the log only"])
         }
+        messages.writeAll()
         return child.wait()
     }
 
@@ -132,15 +138,9 @@ struct RunStreams: ~Copyable {
         }
     }
 
-    /// Writes messages to standard error, unless it takes nothing. It may be a terminal in raw mode.
-    private func report(_ messages: [String]) {
-        for message in messages {
-            let line = Array((modes == nil ? "guestlog: \(message)\n" : "\r\nguestlog: \(message)\r\n").utf8)
-            var writable = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
-            if poll(&writable, 1, 0) == 1, writable.revents == Int16(POLLOUT) {
-                _ = write(STDERR_FILENO, line, line.count)
-            }
-        }
+    private mutating func report(_ lines: [String]) {
+        lines.forEach { messages.add($0, isRaw: modes != nil) }
+        messages.write()
     }
 
     // MARK: - Signals and job control
