@@ -28,6 +28,9 @@ extension InflightRing {
         static let shardBoundaries = 88
         static let writerBoundaries = 96
         static let key = 104
+        /// At the end of the slot.
+        static let plainAppend = InflightRing.slotSize - plainAppendSize
+        static let plainAppendSize = 40
     }
 
     /// The layout of an entry's header, after the length of its payload.

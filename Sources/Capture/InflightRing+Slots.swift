@@ -3,6 +3,7 @@
 import CLinux
 import Glibc
 import LogModel
+import RotatingFile
 import SystemIO
 
 // The ring's table of slots: the stream of each, the bytes that it holds, and its unwritten losses and boundaries.
@@ -82,6 +83,37 @@ extension InflightRing {
     }
     func setWriterBoundaries(_ number: Int, _ boundaries: PendingBoundaries) {
         word(number, SlotLayout.writerBoundaries).pointee = boundaries.word
+    }
+
+    /// The append to the stream's plain file in progress, and the end of its first entry; nil when there is none.
+    /// Consumer.
+    func plainAppend(_ number: Int) -> (progress: AppendProgress, firstEnd: UInt64)? {
+        let words = word(number, SlotLayout.plainAppend)
+        let firstEnd = gl_load_acquire(words)
+        guard firstEnd > 0 else {
+            return nil
+        }
+        let progress = AppendProgress(
+            file: FileAttributes.Identity(device: words[1], inode: words[2]),
+            size: Int(clamping: words[3]),
+            written: Int(clamping: words[4])
+        )
+        return (progress, firstEnd)
+    }
+
+    func setPlainAppend(_ number: Int, _ progress: AppendProgress, firstEnd: UInt64) {
+        let words = word(number, SlotLayout.plainAppend)
+        gl_store_release(words, 0)
+        words[1] = progress.file.device
+        words[2] = progress.file.inode
+        words[3] = UInt64(progress.size)
+        words[4] = UInt64(progress.written)
+        gl_store_release(words, firstEnd)
+    }
+
+    /// The append is complete, and its entries are marked as written.
+    func endPlainAppend(_ number: Int) {
+        gl_store_release(word(number, SlotLayout.plainAppend), 0)
     }
 
     private func loss(_ number: Int, at offset: Int) -> Loss {

@@ -52,7 +52,7 @@ public final class InflightRing: @unchecked Sendable {
     static let headerSize = 4096
     static let slotSize = 512
     /// Maximum size of a stream key.
-    static let maximumKey = slotSize - SlotLayout.key
+    static let maximumKey = slotSize - SlotLayout.key - SlotLayout.plainAppendSize
     /// Maximum number of streams of one shard.
     public static let slotCount = 16_384
     /// Maximum size of a single read.

@@ -10,6 +10,8 @@ final class PlainFileSink {
     private var hasFailed = false
     /// The number of waiting entries that are in the file.
     private var written = 0
+    /// The number of bytes of the next entries that an ended process has written.
+    private var alreadyThere = 0
 
     init(_ file: StreamOptions.PlainFile) {
         self.file = RotatingFileWriter(
@@ -20,10 +22,11 @@ final class PlainFileSink {
         )
     }
 
-    /// Writes the bytes of waiting entries that are not in the file yet. `scratch` is a buffer to gather small entries
-    /// in.
+    /// Writes the bytes of waiting entries that are not in the file yet; `slot` is theirs. `scratch` is a buffer to
+    /// gather small entries in.
     func write(
         _ waiting: [InflightRing.Entry],
+        of slot: (ring: InflightRing, number: Int)?,
         _ scratch: UnsafeMutableRawBufferPointer,
         _ opener: any SinkOpening
     ) {
@@ -34,8 +37,13 @@ final class PlainFileSink {
                 return bytes <= InflightRing.Entry.gatherLimit
             }
             let due = batch.filter { $0.kind == .data && !$0.isInPlainFile }
-            write(InflightRing.Entry.gather(due, scratch), opener)
-            due.forEach { $0.isInPlainFile = true }
+            if let first = due.first, let slot {
+                write(InflightRing.Entry.gather(due, scratch), opener) { progress in
+                    slot.ring.setPlainAppend(slot.number, progress, firstEnd: first.end)
+                }
+                due.forEach { $0.isInPlainFile = true }
+                slot.ring.endPlainAppend(slot.number)
+            }
             written = batch.endIndex
         }
     }
@@ -45,9 +53,31 @@ final class PlainFileSink {
         written = 0
     }
 
-    private func write(_ text: UnsafeRawBufferPointer, _ opener: any SinkOpening) {
-        if !text.isEmpty {
-            report(opener) { () throws(SystemError) in try file.append(text) }
+    /// Begins with the entries of an ended process, which was killed in an append as far as `progress`, whose first
+    /// entry ends at `firstEnd`.
+    func begin(with entries: [InflightRing.Entry], after progress: AppendProgress, firstEnd: UInt64) {
+        let ofAppend = entries.filter { $0.kind == .data && $0.end >= firstEnd }
+        let marked = ofAppend.filter(\.isInPlainFile).reduce(0) { $0 + $1.payload.count }
+        alreadyThere = max(0, progress.written(in: file.path) - marked)
+    }
+
+    private func write(
+        _ text: UnsafeRawBufferPointer,
+        _ opener: any SinkOpening,
+        _ willWrite: (AppendProgress) -> Void
+    ) {
+        let skipped = min(alreadyThere, text.count)
+        alreadyThere -= skipped
+        let rest = UnsafeRawBufferPointer(rebasing: text[skipped...])
+        guard !rest.isEmpty else {
+            return
+        }
+        report(opener) { () throws(SystemError) in
+            try file.append(rest) { progress in
+                var progress = progress
+                progress.written += skipped
+                willWrite(progress)
+            }
         }
     }
 

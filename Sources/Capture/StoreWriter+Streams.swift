@@ -60,6 +60,7 @@ extension StoreWriter {
         for left in uncommitted {
             sink.adoptWriterMarkers(ring: left.ring, slot: left.slot)
             settle(sink, at: now)
+            sink.resumePlain(left)
             for entry in left.entries {
                 sink.enqueue(entry, ring: left.ring, at: now)
                 flush(sink, at: now)

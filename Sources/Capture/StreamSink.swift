@@ -206,7 +206,15 @@ final class StreamSink: OpenStream {
 
     /// Writes queued entries to the plain file at once, because it may be watched.
     func writePlain(_ scratch: UnsafeMutableRawBufferPointer) {
-        plainFile?.write(pending, scratch, opener)
+        plainFile?.write(pending, of: slot, scratch, opener)
+    }
+
+    /// Begins with the entries of an ended process, of which it may have written some to the plain file without marking
+    /// them.
+    func resumePlain(_ left: Orphans.UncommittedData) {
+        if let (progress, firstEnd) = left.ring.plainAppend(left.slot) {
+            plainFile?.begin(with: left.entries, after: progress, firstEnd: firstEnd)
+        }
     }
 
     /// Opens the plain file at its path if another program has replaced or removed the open one.

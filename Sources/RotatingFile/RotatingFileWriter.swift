@@ -39,6 +39,7 @@ public final class RotatingFileWriter {
     private let mode: UInt32
     private let clock: any HostClock
     private var file: Int32 = -1
+    private var identity = FileAttributes.Identity(device: 0, inode: 0)
     /// The size of the live file.
     private var position = 0
     /// When the file at the path is compared with the open one again; monotonic microseconds.
@@ -84,7 +85,13 @@ public final class RotatingFileWriter {
     }
 
     /// Appends all of `bytes`, rotating as often as needed. After an error the file is reopened at the next call.
-    public func append(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+    ///
+    /// `willWrite` is called before each write with what is there by then: a process that is killed in the write can
+    /// leave that for the next one, which finds out with `AppendProgress.written(in:)` how many of the bytes are in the file.
+    public func append(
+        _ bytes: UnsafeRawBufferPointer,
+        willWrite: (AppendProgress) -> Void = { _ in }
+    ) throws(SystemError) {
         var rest = bytes
         do throws(SystemError) {
             try check()
@@ -101,6 +108,7 @@ public final class RotatingFileWriter {
                     try FileOwner.asProcess(openFile)
                 }
                 let piece = piece(of: rest)
+                willWrite(AppendProgress(file: identity, size: position, written: bytes.count - rest.count))
                 try write(UnsafeRawBufferPointer(rebasing: rest[..<piece.count]))
                 rest = UnsafeRawBufferPointer(rebasing: rest[piece.count...])
                 isFull = piece.endsFile
@@ -169,7 +177,8 @@ public final class RotatingFileWriter {
         let folder = try DirectoryHandle(parent, trusted: trustedFolder)
         nextCheck = clock.monotonicMicroseconds() + Self.checkInterval
         file = try folder.openRegular(name, O_WRONLY | O_CREAT | O_APPEND, mode: mode).release()
-        position = Int(try FileAttributes(of: file, path).size)
+        let attributes = try FileAttributes(of: file, path)
+        (identity, position) = (attributes.identity, Int(attributes.size))
         if limits.size > 0, position >= limits.size {
             try rotate()
             try openFile()

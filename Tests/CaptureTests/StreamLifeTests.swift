@@ -54,7 +54,10 @@ private final class Site {
         options.shards = 1
         options.fileSystem = fileSystem
         options.clock = clock
-        let capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .warning, sink: { notices.add($1) }))
+        let capture = try CaptureService(
+            options,
+            diagnostics: Diagnostics(threshold: .warning, sink: { notices.add($1) })
+        )
         try capture.start()
         return capture
     }
@@ -132,6 +135,10 @@ private final class Opened: @unchecked Sendable {
 }
 
 @Suite(.blocking) struct StreamLifeTests {
+    private func plainFile(_ path: String, _ mode: OpenMode) throws -> StoredFile {
+        try StoredFile(path, mode, on: LinuxFileSystem())
+    }
+
     @Test("settling one stream commits its bytes, and those of no other")
     func settle() throws {
         let site = try Site(clock: StoppedClock())
@@ -272,11 +279,42 @@ private final class Opened: @unchecked Sendable {
         let expected = "read by the dead\nand not committed\nsaid since\n"
         #expect(eventually { site.text("web") == expected })
         #expect(try site.stored("web").lostBytes == 5)
-        let file = try StoredFile(path, .read, on: LinuxFileSystem())
-        #expect(try file.read(at: 0, count: 1000) == Array(expected.utf8))
+        #expect(try plainFile(path, .read).read(at: 0, count: 1000) == Array(expected.utf8))
         try site.restart()
         let left = try LinuxFileSystem().names(in: site.folder.path + "/inflight")
         #expect(left.filter { $0.hasSuffix(".ring") }.count == 1, "only its own ring is left")
+    }
+
+    @Test(
+        "what a process had written to the plain file when it was killed is not written again",
+        arguments: [("", 0), ("fir", 0), ("first\nsec", 0), ("first\nsec", 1), ("first\nsecond\n", 2)], [false, true]
+    )
+    func killedInPlainFile(left: (written: String, marked: Int), isRotated: Bool) throws {
+        let key = StreamKey(name: "web")
+        let file = TemporaryFolder()
+        let path = file.path + "/plain.log"
+        try plainFile(path, .create).write(at: 0, Array("before\n\(left.written)".utf8))
+        let attributes = try #require(FileAttributes(at: path))
+        let site = try Site { ring in
+            try ring.setKey(try #require(key.encoded), of: 0)
+            try ring.leave("first\n", slot: 0)
+            try ring.leave("second\n", slot: 0)
+            let first = try #require(ring.entry(at: 0))
+            // The append began with `before` in the file.
+            let progress = AppendProgress(file: attributes.identity, size: 7, written: 0)
+            ring.setPlainAppend(0, progress, firstEnd: first.end)
+            let entries = [first, try #require(ring.entry(at: first.end))]
+            entries.prefix(left.marked).forEach { $0.isInPlainFile = true }
+        }
+        if isRotated {
+            rename(path, path + ".0")
+        }
+        try site.write("after\n", by: key, options: StreamOptions(plainFile: StreamOptions.PlainFile(path: path)))
+        #expect(eventually { site.text("web") == "first\nsecond\nafter\n" })
+        let texts = [path + ".0", path].map { path in
+            String(decoding: (try? plainFile(path, .read).read(at: 0, count: 1000)) ?? [], as: UTF8.self)
+        }
+        #expect(texts.joined() == "before\nfirst\nsecond\nafter\n")
     }
 
     @Test("data of a stream that does not return are committed too")
@@ -315,8 +353,7 @@ private final class Opened: @unchecked Sendable {
         }
         try site.onShard { _, _ in opened.intake?.close() }
         func plain() -> [UInt8]? {
-            guard let file = try? StoredFile(path, .read, on: LinuxFileSystem()) else { return nil }
-            return try? file.read(at: 0, count: printed.count + 1)
+            try? plainFile(path, .read).read(at: 0, count: printed.count + 1)
         }
         #expect(eventually { plain()?.count == printed.count })
         #expect(plain() == printed)
