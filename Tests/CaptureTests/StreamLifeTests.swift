@@ -287,7 +287,8 @@ private final class Opened: @unchecked Sendable {
 
     @Test(
         "what a process had written to the plain file when it was killed is not written again",
-        arguments: [("", 0), ("fir", 0), ("first\nsec", 0), ("first\nsec", 1), ("first\nsecond\n", 2)], [false, true]
+        arguments: [("", 0), ("fir", 0), ("first\nsec", 0), ("first\nsec", 1), ("first\nsecond\n", 2)],
+        [false, true]
     )
     func killedInPlainFile(left: (written: String, marked: Int), isRotated: Bool) throws {
         let key = StreamKey(name: "web")
