@@ -35,6 +35,17 @@ extension CaptureService {
 
     private static let storeSubject = "store"
 
+    /// Removes of `vms` what exceeds `limits`; `done` gets what was freed, on the sealer's thread.
+    public func vacuum(
+        _ vms: [Store.VM],
+        to limits: VacuumLimits,
+        _ done: @escaping @Sendable (Result<Retention.Freed, SystemError>) -> Void
+    ) {
+        sealer.perform { sealer in
+            done(Result { () throws(SystemError) in try sealer.vacuum(vms, to: limits) })
+        }
+    }
+
     /// Opens the plain files that other programs have replaced or removed, without waiting for their next bytes.
     public func reopenPlainFiles() {
         writer.post { $0.reopenPlainFiles() }

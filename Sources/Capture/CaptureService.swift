@@ -47,7 +47,9 @@ public final class CaptureService: Sendable {
     private let abandonedRings: [InflightRing]
     let writer: StoreWriter
     private let writerEnded = OneShot()
-    private let sealer: SealerThread
+    let sealer: SealerThread
+    /// The limit of all VMs together, in bytes; nil: none. To be called where waiting for the disk is allowed.
+    public let totalQuota: @Sendable () -> Int?
     private let sealerEnded = OneShot()
     private let streams = Mutex<[StreamKey: StreamStatistics]>([:])
     let recordBudget = RecordBudget(limit: recordMemory)
@@ -61,6 +63,7 @@ public final class CaptureService: Sendable {
     /// another process uses the folder of the rings.
     public init(_ options: Options, diagnostics: Diagnostics) throws(SystemError) {
         clock = options.clock
+        totalQuota = options.totalQuota
         self.diagnostics = diagnostics
         store = Store(root: options.store, fileSystem: options.fileSystem)
         opening = StoreOpening(

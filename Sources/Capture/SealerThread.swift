@@ -28,6 +28,7 @@ final class SealerThread: @unchecked Sendable {
         /// Whether the next sync begins without regard to the interval.
         var isUrgent = false
         var whenOnDisk: [(stream: StreamID?, action: @Sendable () -> Void)] = []
+        var jobs: [@Sendable (Sealer) -> Void] = []
     }
 
     private let sealer: Sealer
@@ -87,6 +88,20 @@ final class SealerThread: @unchecked Sendable {
         wakeEvent.signal()
     }
 
+    /// Runs `job` on the thread.
+    func perform(_ job: @escaping @Sendable (Sealer) -> Void) {
+        queue.withLock { $0.jobs.append(job) }
+        wakeEvent.signal()
+    }
+
+    private func runJobs() {
+        let jobs = queue.withLock { queue in
+            defer { queue.jobs.removeAll() }
+            return queue.jobs
+        }
+        jobs.forEach { $0(sealer) }
+    }
+
     /// Whether the last sync succeeded; to be asked after the thread's end.
     var isSynced: Bool { hasSynced.load(ordering: .acquiring) }
 
@@ -121,6 +136,7 @@ final class SealerThread: @unchecked Sendable {
                 let isDone = attempt("retention") { () throws(SystemError) in _ = try sealer.enforceRetention() }
                 nextRetention = now + (isDone ? Self.retentionInterval : Self.retryInterval)
             }
+            runJobs()
             if backlog.isEmpty {
                 backlog = queue.withLock { queue in
                     defer { queue.pairs.removeAll() }

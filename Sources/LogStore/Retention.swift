@@ -124,11 +124,17 @@ public final class Retention {
     private static let steps = 32
 
     private func enforceTotal() throws(SystemError) -> Freed {
-        var freed = Freed()
         // Computed once: removed files may be freed only later.
         guard let bound = bound(for: usages.values.reduce(0, +)) else {
-            return freed
+            return Freed()
         }
+        return try reduce(&usages, to: bound)
+    }
+
+    /// Removes the oldest segments of the VM with the largest usage until all together use at most `bound` bytes, or
+    /// nothing more may be removed.
+    func reduce(_ usages: inout [String: Int], to bound: Int) throws(SystemError) -> Freed {
+        var freed = Freed()
         var failure: SystemError?
         var spent: Set<String> = []
         while true {

@@ -84,6 +84,11 @@ public final class Sealer {
         try retention.enforceAll(now: Timestamp(microseconds: clock.wallMicroseconds()))
     }
 
+    /// Removes on request what exceeds `limits`.
+    public func vacuum(_ vms: [Store.VM], to limits: VacuumLimits) throws(SystemError) -> Retention.Freed {
+        try retention.vacuum(vms, to: limits, now: Timestamp(microseconds: clock.wallMicroseconds()))
+    }
+
     /// Forgets a stream that is not written any more, when nothing of it waits; returns whether it was forgotten.
     public func forget(_ stream: StreamID) -> Bool {
         if streams[stream]?.isDirty == true {

@@ -13,6 +13,11 @@ struct Status: AsyncParsableCommand {
     @OptionGroup var times: TimeOptions
     @OptionGroup var paths: PathOptions
 
+    private func disk(_ status: JSON) -> String {
+        let used = status["disk_bytes"]?.integer.map(Output.size) ?? "-"
+        return status["disk_limit_bytes"]?.integer.map { "\(used) used of \(Output.size($0))" } ?? "\(used) used"
+    }
+
     func run() async throws {
         let status = try await paths.client().get(RequestTarget(["v1", "status"]))
         if output == .json {
@@ -25,6 +30,7 @@ struct Status: AsyncParsableCommand {
             ["version", status["version"]?.text ?? "-"],
             ["started", times.words(status["started"]?.text)],
             ["store", Terminal.safe(status["store"]?.text ?? "-")],
+            ["disk", disk(status)],
             ["consoles", "\(number("connected")) connected of \(number("consoles"))"],
             ["received", size("received_bytes")],
             ["stored", size("stored_bytes")],

@@ -42,7 +42,7 @@ import Testing
     func failingStore(code: Int32) throws {
         let fixture = try GuestFixture()
         fixture.fileSystem.set(.failing(code))
-        let guest = fixture.talk(lines: lines)
+        let guest = fixture.talk(lines: lines / 3)
         guest.join("the store failing with errno \(code)")
         fixture.fileSystem.set(.healthy)
         try fixture.expectAccounted(for: guest)

@@ -48,7 +48,7 @@ import Testing
             ("GET", "/v1/vms", "read"), ("GET", "/v1/status", "read"), ("GET", "/v1/logs?vm=web", "read"),
             ("GET", "/v1/vms/web/console", "console"), ("DELETE", "/v1/consoles/nobody", "admin"),
             ("POST", "/v1/consoles", ""), ("DELETE", "/v1/vms/nobody", "admin"), ("GET", "/v1/tokens", ""),
-            ("POST", "/v1/tokens", ""), ("DELETE", "/v1/tokens/x", ""),
+            ("POST", "/v1/tokens", ""), ("DELETE", "/v1/tokens/x", ""), ("POST", "/v1/vacuum?size=1G", "admin"),
         ]
         for scope in Access.Scope.allCases {
             let token = try fixture.token([scope])

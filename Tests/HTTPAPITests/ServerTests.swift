@@ -86,6 +86,22 @@ import Testing
         #expect(fixture.hub.statuses().isEmpty)
     }
 
+    @Test("a vacuum says what it removed, and refuses a request that says nothing")
+    func vacuum() async throws {
+        let fixture = try ServerFixture()
+        let guest = try fixture.addConsole("web")
+        writeAll(Array("hello\n".utf8), to: guest)
+        let freed = try await fixture.client.post(RequestTarget(["v1", "vacuum"], ["age": ["1d"]]), .object([]))
+        #expect(freed["freed_files"]?.integer == 0)
+        for parameters in [[:], ["size": ["much"]], ["age": ["7"]], ["size": ["1G"], "vm": ["nobody"]]] {
+            await #expect(throws: APIError.self, "\(parameters)") {
+                try await fixture.client.post(RequestTarget(["v1", "vacuum"], parameters), .object([]))
+            }
+        }
+        let status = try await fixture.client.get(RequestTarget(["v1", "status"]))
+        #expect(status["disk_bytes"]?.integer ?? -1 >= 0 && status["disk_limit_bytes"] == .null)
+    }
+
     @Test("a watcher of a console with much output gets all of it")
     func floodedConsole() async throws {
         let fixture = try ServerFixture()

@@ -28,6 +28,32 @@ import Testing
         #expect(reading.missing == [.init(from: 0, to: first.lowerBound, reason: .retention)])
     }
 
+    @Test("a vacuum leaves what was asked for, the newest segment at least, and the rest is read after a gap")
+    func vacuum() throws {
+        let fixture = try StoreFixture(root: folder.path)
+        let text = consoleText(4_000_000)
+        for start in stride(from: 0, to: text.count, by: 500_000) {
+            try fixture.append(Array(text[start..<start + 500_000]))
+            try fixture.sealAndSync()
+        }
+        let retention = Retention(store: fixture.store)
+        let vms = try fixture.store.vms()
+        let before = try fixture.store.usage(of: fixture.stream.vm)
+        let none = try retention.vacuum(vms, to: VacuumLimits(bytes: before), now: fixture.clock.time)
+        #expect(none == Retention.Freed())
+        let freed = try retention.vacuum(vms, to: VacuumLimits(bytes: before / 2), now: fixture.clock.time)
+        let left = try fixture.store.usage(of: fixture.stream.vm)
+        #expect(freed.files > 0 && left <= before / 2)
+        let reading = try fixture.read()
+        let first = try #require(reading.runs.first)
+        #expect(reading.bytes == Array(text[Int(first.lowerBound)...]))
+        #expect(reading.missing == [.init(from: 0, to: first.lowerBound, reason: .retention)])
+        // What is written next is stored as usual.
+        _ = try retention.vacuum(vms, to: VacuumLimits(bytes: 0), now: fixture.clock.time)
+        try fixture.append("on it goes\n")
+        #expect(try fixture.read().bytes.suffix(11).elementsEqual("on it goes\n".utf8))
+    }
+
     @Test("pairs that wait for the sealer are removed after the segments before them: no hole in the middle")
     func evictsInOrder() throws {
         let fixture = try StoreFixture(root: folder.path)

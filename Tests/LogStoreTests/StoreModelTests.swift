@@ -16,7 +16,7 @@ import Testing
     func histories() throws {
         let only = Self.setting("GUESTLOG_SEED")
         let first = only ?? Self.setting("GUESTLOG_FIRST_SEED") ?? 1
-        let count = only == nil ? Self.setting("GUESTLOG_HISTORIES") ?? 3000 : 1
+        let count = only == nil ? Self.setting("GUESTLOG_HISTORIES") ?? 1000 : 1
         var failed = 0
         for seed in first..<first + count {
             let history = StoreHistory(seed: seed)

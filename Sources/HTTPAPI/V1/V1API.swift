@@ -18,6 +18,7 @@ struct V1API: Sendable {
             // Watching a console is reading, writing on it is not.
             Route(webSocket: "/v1/vms/{vm}/console", for: .callers, console),
             Route(.GET, "/v1/logs", for: .scope(.read), logs),
+            Route(.POST, "/v1/vacuum", for: .scope(.admin), vacuum),
             // The daemon opens an added console's endpoint with its own rights.
             Route(.POST, "/v1/consoles", for: .thisHost, addConsole),
             Route(.DELETE, "/v1/consoles/{name}", for: .scope(.admin), removeConsole),
