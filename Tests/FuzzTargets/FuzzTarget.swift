@@ -24,6 +24,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case literal
     /// Structured records.
     case record
+    /// Saved positions, and the names of rotated files.
+    case follow
 
     /// Gives `bytes` to the parser. Returns what does not hold; nil when all does. A crash is a finding too.
     public func check(_ bytes: [UInt8]) -> String? {
@@ -47,6 +49,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .displayed: try Self.displayed(bytes)
         case .literal: try Self.literal(bytes)
         case .record: try Self.record(bytes)
+        case .follow: try Self.follow(bytes)
         }
     }
 

@@ -17,7 +17,7 @@ struct LogfmtFormat: EntryWriter {
             out.append(contentsOf: severity.name.utf8)
         }
         out.append(contentsOf: " msg=".utf8)
-        let isText = !decoded.withText { Self.append(value: $0, to: &out) }
+        let isText = !decoded.withText { LogfmtText.append($0, to: &out) }
         if !isText || !decoded.isPlain {
             out.append(contentsOf: " bytes_b64=".utf8)
             decoded.withStoredText { Base64.append($0, to: &out) }
@@ -56,7 +56,7 @@ struct LogfmtFormat: EntryWriter {
                 out.append(UInt8(ascii: " "))
                 out.append(contentsOf: Self.key(field.name))
                 out.append(UInt8(ascii: "="))
-                value.withUnsafeBytes { _ = Self.append(value: $0, to: &out) }
+                value.withUnsafeBytes { _ = LogfmtText.append($0, to: &out) }
             }
         }
     }
@@ -73,18 +73,5 @@ struct LogfmtFormat: EntryWriter {
         out.append(contentsOf: label.logfmt)
         out.append(contentsOf: " offset=".utf8)
         out.append(contentsOf: place.utf8)
-    }
-
-    /// Appends `bytes` as a value, quoted where necessary; returns whether some of it was not UTF-8.
-    @discardableResult
-    static func append(value bytes: UnsafeRawBufferPointer, to out: inout [UInt8]) -> Bool {
-        let isPlain =
-            !bytes.isEmpty
-            && bytes.allSatisfy { (0x21..<0x7f).contains($0) && $0 != 0x22 && $0 != 0x3d && $0 != 0x5c }
-        guard isPlain else {
-            return JSONText.append(bytes, to: &out)
-        }
-        out.append(contentsOf: bytes)
-        return false
     }
 }
