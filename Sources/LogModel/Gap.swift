@@ -20,6 +20,8 @@ public enum GapReason: UInt8, Sendable, CaseIterable {
     case disconnected = 8
     /// There was no memory for in-flight data of the console.
     case noRoom = 9
+    /// What a source of records was to read was removed or overwritten before.
+    case sourceRemoved = 20
 
     /// The reason in words, as in "4096 bytes lost: …".
     public var words: String {
@@ -33,6 +35,7 @@ public enum GapReason: UInt8, Sendable, CaseIterable {
         case .daemonAway: "guestlog was not running"
         case .disconnected: "the console was not connected"
         case .noRoom: "the runtime folder was full"
+        case .sourceRemoved: "removed at its source before it was read"
         }
     }
 }
