@@ -43,6 +43,8 @@ let package = Package(
         .library(name: "Capture", targets: ["Capture"]),
         .library(name: "ConsoleHub", targets: ["ConsoleHub"]),
         .library(name: "Query", targets: ["Query"]),
+        .library(name: "TextFormats", targets: ["TextFormats"]),
+        .library(name: "Transforms", targets: ["Transforms"]),
         // For the separate package Fuzz/.
         .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
     ],
@@ -59,6 +61,7 @@ let package = Package(
 
         target("LogModel"),
         target("TextFormats", dependencies: ["LogModel"]),
+        target("Transforms", dependencies: ["LogModel", "TextFormats"]),
         target("SystemIO", dependencies: ["CLinux"]),
         target("Libvirt", dependencies: ["LogModel", "SystemIO"]),
         target("RotatingFile", dependencies: ["CLinux", "LogModel", "SystemIO"]),
@@ -71,6 +74,12 @@ let package = Package(
         ),
         target("Query", dependencies: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
         target(
+            "RuntimeSources",
+            dependencies: [
+                "CLinux", "LogModel", "TextFormats", "SystemIO", "LogStore", "Capture", "Transforms",
+            ]
+        ),
+        target(
             "HTTPAPI",
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
@@ -81,14 +90,14 @@ let package = Package(
             "GuestlogService",
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
-                "VirtLogManager", "Query", "HTTPAPI", "Libvirt",
+                "VirtLogManager", "Query", "HTTPAPI", "Libvirt", "Transforms", "RuntimeSources",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
         .executableTarget(
             name: "guestlog",
             dependencies: [
-                "LogModel", "SystemIO", "LogStore", "Query", "TextFormats", "Libvirt", "HTTPAPI",
+                "LogModel", "SystemIO", "LogStore", "Query", "TextFormats", "Transforms", "RuntimeSources", "Libvirt", "HTTPAPI",
                 "GuestlogService",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -111,6 +120,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "LogModel", "TextFormats", "SystemIO", "Libvirt", "LogStore", "Capture", "VirtLogManager", "Query",
+                "Transforms",
             ],
             path: "Tests/FuzzTargets",
             swiftSettings: settings
@@ -156,7 +166,7 @@ let package = Package(
             of: "GuestlogService",
             dependencies: [
                 "CLinux", "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO",
-                "Libvirt",
+                "Libvirt", "RuntimeSources", "TextFormats", "Transforms",
             ]
         ),
         tests(
@@ -170,6 +180,11 @@ let package = Package(
             ]
         ),
         tests(of: "Libvirt", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
+        tests(
+            of: "RuntimeSources",
+            dependencies: ["TestSupport", "LogModel", "LogStore", "TextFormats", "SystemIO", "Capture", "Transforms"]
+        ),
+        tests(of: "Transforms", dependencies: ["TestSupport", "LogModel", "TextFormats"]),
         tests(of: "TextFormats", dependencies: ["TestSupport", "LogModel"]),
         tests(of: "Query", dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "TextFormats"]),
         tests(of: "LogStore", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
