@@ -36,6 +36,7 @@ let package = Package(
     name: "guestlog",
     products: [
         .executable(name: "guestlog", targets: ["guestlog"]),
+        .executable(name: "virt-tail", targets: ["virt-tail"]),
         .library(name: "LogStore", targets: ["LogStore"]),
         // For the separate package Benchmarks/.
         .library(name: "LogModel", targets: ["LogModel"]),
@@ -76,7 +77,7 @@ let package = Package(
         target(
             "RuntimeSources",
             dependencies: [
-                "CLinux", "LogModel", "TextFormats", "SystemIO", "LogStore", "Capture", "Transforms",
+                "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "Transforms",
             ]
         ),
         target(
@@ -103,6 +104,11 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "virt-tail",
+            dependencies: ["LogModel", "TextFormats", "SystemIO", "RotatingFile"],
+            swiftSettings: settings
+        ),
 
         .target(
             name: "TestSupport",
@@ -120,7 +126,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "LogModel", "TextFormats", "SystemIO", "Libvirt", "LogStore", "Capture", "VirtLogManager", "Query",
-                "Transforms",
+                "Transforms", "RotatingFile",
             ],
             path: "Tests/FuzzTargets",
             swiftSettings: settings
@@ -150,6 +156,13 @@ let package = Package(
         tests(of: "LogModel", dependencies: ["TestSupport"]),
         tests(of: "SystemIO", dependencies: ["CLinux", "TestSupport"]),
         tests(of: "RotatingFile", dependencies: ["TestSupport", "SystemIO"]),
+        .testTarget(
+            name: "VirtTailTests",
+            dependencies: [
+                "virt-tail", "TestSupport", "TestTraits", "LogModel", "SystemIO", "RotatingFile",
+            ],
+            swiftSettings: settings
+        ),
         tests(
             of: "HTTPAPI",
             dependencies: [
@@ -200,7 +213,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "Libvirt",
-                "GuestlogService", "guestlog", "RecordFeeder",
+                "GuestlogService", "guestlog", "RecordFeeder", "RotatingFile", "virt-tail",
             ],
             exclude: ["Clients"],
             swiftSettings: settings

@@ -10,12 +10,13 @@ public import Transforms
 //
 //     SourceService       all sources of a daemon, a thread each                begin here
 //     SourceRun           one source: reads, commits, keeps its position
-//     SourceInput         what a source reads from: JournalInput, ImportInput
+//     SourceInput         what a source reads from: JournalInput, FileInput, ImportInput
+//     FileSources         all files of a daemon, by one thread with one inotify instance
 //     RecordRouter        records through the pipeline to the streams of their VMs
 //     CommitCounter, SourceMark, SourcePosition    exactly once, whenever the process ends
 //     Journal/            libsystemd, loaded at run time
 
-/// The sources of a daemon: each is read by a thread of its own.
+/// The sources of a daemon: each journal is read by a thread of its own, all files by one.
 public final class SourceService: Sendable {
     private let capture: CaptureService
     private let interruption: Interruption
@@ -29,11 +30,20 @@ public final class SourceService: Sendable {
         self.capture = capture
         let interruption = try Interruption()
         self.interruption = interruption
-        threads = try sources.enumerated().map { number, source in
+        let files = sources.filter { if case .files = $0.kind { true } else { false } }
+        var threads = try sources.filter { !files.contains($0) }.enumerated().map { number, source in
             try WorkerThread(name: "source-\(number)") {
                 Self.run(source, pipeline, capture, interruption)
             }
         }
+        if !files.isEmpty {
+            threads.append(
+                try WorkerThread(name: "source-files") {
+                    FileSources(files, pipeline, capture, interruption).run()
+                }
+            )
+        }
+        self.threads = threads
     }
 
     private static func run(
@@ -46,7 +56,9 @@ public final class SourceService: Sendable {
         let subject = "source \(source.name)"
         while !interruption.isRaised() {
             do {
-                let input = try input(of: source)
+                guard let input = try input(of: source) else {
+                    return
+                }
                 let run = SourceRun(source, input, pipeline: pipeline, into: capture, interruption: interruption)
                 try run.run()
                 return
@@ -60,15 +72,14 @@ public final class SourceService: Sendable {
         }
     }
 
-    private static func input(of source: SourceDefinition) throws -> any SourceInput {
-        switch source.kind {
-        case .journal(let options):
-            let library = try JournalLibrary()
-            return JournalInput(follows: true) { cursor throws(SystemError) in
-                try JournalReader(options, after: cursor, library: library)
-            }
-        case .files(let path, let format, _):
-            return try ImportInput(path, format)
+    /// The journal of a source; nil when it is of another kind.
+    private static func input(of source: SourceDefinition) throws -> JournalInput? {
+        guard case .journal(let options) = source.kind else {
+            return nil
+        }
+        let library = try JournalLibrary()
+        return JournalInput(follows: true) { cursor throws(SystemError) in
+            try JournalReader(options, after: cursor, library: library)
         }
     }
 

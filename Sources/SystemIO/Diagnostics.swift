@@ -34,15 +34,16 @@ public final class Diagnostics: Sendable {
     private static let repeatWindow: Int64 = 60_000_000
     private static let repeatTableLimit = 1024
 
-    /// Messages at `threshold` or above go to `sink`; by default standard error.
+    /// Messages of the program `name` at `threshold` or above go to `sink`; by default standard error.
     public init(
+        name: String = "guestlog",
         threshold: DiagnosticLevel = .notice,
         clock: any HostClock = SystemClock(),
         sink: (@Sendable (DiagnosticLevel, String) -> Void)? = nil
     ) {
         self.threshold = Atomic(threshold.rawValue)
         self.clock = clock
-        let output = sink == nil ? MessageOutput(to: STDERR_FILENO) : nil
+        let output = sink == nil ? MessageOutput(to: STDERR_FILENO, name: name) : nil
         self.output = output
         self.sink = sink ?? { level, message in output?.write(level, message) }
     }

@@ -31,6 +31,8 @@ public struct FileAttributes: Hashable, Sendable {
     public let identity: Identity
     public let owner: UInt32
     public let size: UInt64
+    /// When its contents were last changed, in nanoseconds since the epoch (mtime).
+    public let modified: Int
     /// When its inode was last changed, in nanoseconds since the epoch (ctime).
     public let changed: Int
 
@@ -48,6 +50,7 @@ public struct FileAttributes: Hashable, Sendable {
         identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
         owner = status.st_uid
         size = UInt64(max(0, status.st_size))
+        modified = status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec
         changed = status.st_ctim.tv_sec * 1_000_000_000 + status.st_ctim.tv_nsec
     }
 

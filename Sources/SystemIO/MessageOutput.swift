@@ -18,6 +18,7 @@ final class MessageOutput: Sendable {
     }
 
     private let descriptor: Int32
+    private let prefix: String
     private let isJournal = getenv("JOURNAL_STREAM") != nil
     private let isFile: Bool
     private let state = Mutex(State())
@@ -28,9 +29,10 @@ final class MessageOutput: Sendable {
     /// Maximum number of pending lines.
     static let queueLimit = 1000
 
-    /// Messages to `descriptor`, which the caller owns.
-    init(to descriptor: Int32) {
+    /// Messages of the program `name` to `descriptor`, which the caller owns.
+    init(to descriptor: Int32, name: String = "guestlog") {
         self.descriptor = descriptor
+        prefix = name + ": "
         var status = stat()
         isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
@@ -50,7 +52,7 @@ final class MessageOutput: Sendable {
 
     /// Writes a line if there is room for it now; returns whether there was.
     private func put(_ level: DiagnosticLevel, _ message: String, _ state: inout State) -> Bool {
-        let prefix = isJournal ? "<\(level.rawValue)>" : "guestlog: "
+        let prefix = isJournal ? "<\(level.rawValue)>" : prefix
         let line = Array((prefix + message).utf8.prefix(Self.lineLimit - 1) + [UInt8(ascii: "\n")])
         guard isFile else {
             var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)

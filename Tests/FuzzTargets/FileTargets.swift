@@ -6,6 +6,7 @@ import SystemIO
 
 @testable import Capture
 @testable import LogStore
+@testable import RotatingFile
 
 // Parsers of files, which a crash or the disk may have damaged.
 extension FuzzTarget {
@@ -75,5 +76,18 @@ extension FuzzTarget {
         }
         let payloads = Orphans([left]).uncommitted.values.joined().flatMap { $0.entries.map(\.payload.count) }
         try require(payloads.reduce(0, +) <= capacity, "more data than the ring holds")
+    }
+
+    /// The text of a position; or two names of files of one log, divided by LF.
+    static func follow(_ bytes: [UInt8]) throws {
+        if let position = FollowPosition(text: bytes) {
+            try require(FollowPosition(text: position.text.utf8) == position, "a position changes when it is written")
+        }
+        let names = bytes.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
+        let rotated = names.map { RotatedName($0, live: $0.prefix(1)) }
+        if names.count == 2, let left = rotated[0], let right = rotated[1], names[0].first == names[1].first {
+            try require(!(left < right && right < left), "each of two files is older than the other")
+            try require(!(left < left), "a file is older than itself")
+        }
     }
 }

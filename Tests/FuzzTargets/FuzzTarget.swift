@@ -29,6 +29,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case runtimeLog
     /// The framing of vSphere Integrated Containers.
     case iolog
+    /// Saved positions, and the names of rotated files.
+    case follow
 
     /// Gives `bytes` to the parser. Returns what does not hold; nil when all does. A crash is a finding too.
     public func check(_ bytes: [UInt8]) -> String? {
@@ -55,6 +57,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .logfmt: try Self.logfmt(bytes)
         case .runtimeLog: try Self.runtimeLog(bytes)
         case .iolog: try Self.iolog(bytes)
+        case .follow: try Self.follow(bytes)
         }
     }
 

@@ -92,6 +92,13 @@ gid_t gl_file_group(void);
 bool gl_is_pseudo_terminal(int fd);
 // Whether `path` is on tmpfs or ramfs: what is written there stays in memory.
 bool gl_is_in_memory(const char *path);
+// When a file was created, in nanoseconds since the Unix epoch; -1 where the file system does not record it. `name` is
+// looked up in `folder`, a link not followed; the empty name is `folder` itself.
+int64_t gl_birth_time(int folder, const char *name);
+// Whether `path` is on a network or FUSE file system, where inotify does not report what other hosts change.
+bool gl_is_remote(const char *path);
+// Where the first data of a file is, after a hole (SEEK_DATA); -1 when there is none, or that is unknown.
+off_t gl_first_data(int fd);
 int gl_allocate(int fd, off_t offset, off_t size);
 int gl_try_lock(int fd);
 bool gl_is_locked(int fd); // whether another open file description has the lock

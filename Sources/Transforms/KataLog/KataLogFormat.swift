@@ -149,7 +149,7 @@ public enum KataLogFormat: String, CaseIterable, Sendable {
         }
         LogfmtText.append(key: record[field.name], to: &out)
         out.append(UInt8(ascii: "="))
-        record[field.value].withUnsafeBytes { _ = LogfmtText.append(value: $0, to: &out) }
+        record[field.value].withUnsafeBytes { _ = LogfmtText.append($0, to: &out) }
     }
 
     private func appendText(_ record: RecordBuffer, to out: inout [UInt8]) {

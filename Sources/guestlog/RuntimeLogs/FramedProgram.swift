@@ -18,7 +18,10 @@ struct FramedProgram: ~Copyable {
         name = words[0]
         output = try ReadingEnd(standard)
         error = try ReadingEnd(failures)
-        child = try ChildProgram(words, .copies([(STDOUT_FILENO, standard.writing), (STDERR_FILENO, failures.writing)]))
+        child = try ChildProgram(
+            words,
+            .copies([(STDOUT_FILENO, standard.writing), (STDERR_FILENO, failures.writing)])
+        )
     }
 
     private final class Pipe {

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+import SystemIO
+
+/// One file of a rotated log, held open: it stays readable when it is renamed or removed.
+final class FollowedFile {
+    let id: LogFileID
+    private let path: String
+    private let descriptor: Descriptor
+
+    /// Opens `name` in the folder at `folder`. Other kinds of files are refused with EINVAL, links with ELOOP.
+    init(_ name: String, in folder: String, trusted: String?) throws(SystemError) {
+        let folder = try DirectoryHandle(folder, trusted: trusted)
+        path = folder.path(of: name)
+        let descriptor = try folder.openRegular(name, O_RDONLY)
+        id = LogFileID(
+            try FileAttributes(of: descriptor.raw, path).identity,
+            birth: FileAttributes.birthTime(of: descriptor.raw)
+        )
+        self.descriptor = descriptor
+    }
+
+    func attributes() throws(SystemError) -> FileAttributes {
+        try FileAttributes(of: descriptor.raw, path)
+    }
+
+    /// Reads at `offset`, as pread(2).
+    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+        let place = descriptor.raw
+        return try systemCall("read", path) { pread(place, buffer.baseAddress, buffer.count, off_t(offset)) }
+    }
+
+    /// Up to `ContentCheck.window` bytes before `offset`; fewer when the file ends before it.
+    func bytes(before offset: UInt64) throws(SystemError) -> [UInt8] {
+        let count = Int(min(offset, UInt64(ContentCheck.window)))
+        var bytes = [UInt8](repeating: 0, count: count)
+        let place = descriptor.raw
+        let read = try systemCall("read", path) { pread(place, &bytes, count, off_t(offset) - off_t(count)) }
+        return Array(bytes.prefix(read))
+    }
+
+    /// Whether the file reaches `offset` and has the bytes before it that `check` was made of.
+    func matches(_ check: ContentCheck, at offset: UInt64) -> Bool {
+        guard let bytes = try? bytes(before: offset), UInt64(bytes.count) == min(offset, UInt64(ContentCheck.window))
+        else {
+            return false
+        }
+        return bytes.suffix(check.count).withUnsafeBytes { ContentCheck(endOf: $0) } == check
+    }
+
+    /// Where the data begins: after a truncation, a writer without O_APPEND leaves a hole before it.
+    var firstData: UInt64 {
+        let place = gl_first_data(descriptor.raw)
+        return place > 0 ? UInt64(place) : 0
+    }
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+import LogModel
+import SystemIO
+
+/// Tells which of many log files may have changed: one inotify instance for all of them, one watch per folder.
+///
+/// A missing folder is awaited by watching the nearest one above it that exists. Files for which the kernel refuses a
+/// watch, or on whose file system other hosts' changes are not reported, are to be looked at every `pollInterval`.
+/// Owned by one thread.
+public final class LogFileWatch {
+    /// Identifies a watched path.
+    public struct ID: Hashable, Sendable {
+        fileprivate let number: Int
+    }
+
+    private final class Folder {
+        let watch: Int32
+        /// Whether writes to its files are reported, and not only changes of its entries.
+        var reportsWrites: Bool
+        /// The watched files in it, by the names of their live files.
+        var files: [String: Set<ID>] = [:]
+        /// Those that wait for an entry of that name, a folder on the way to them.
+        var awaited: [String: Set<ID>] = [:]
+
+        var isEmpty: Bool { files.isEmpty && awaited.isEmpty }
+
+        init(_ watch: Int32, reportsWrites: Bool) {
+            self.watch = watch
+            self.reportsWrites = reportsWrites
+        }
+
+        func insert(_ id: ID, _ place: Place) {
+            if place.isFile {
+                files[place.name, default: []].insert(id)
+            } else {
+                awaited[place.name, default: []].insert(id)
+            }
+        }
+
+        func remove(_ id: ID, _ place: Place) {
+            files[place.name]?.remove(id)
+            awaited[place.name]?.remove(id)
+            if files[place.name]?.isEmpty == true {
+                files[place.name] = nil
+            }
+            if awaited[place.name]?.isEmpty == true {
+                awaited[place.name] = nil
+            }
+        }
+    }
+
+    /// Where a file's changes are reported.
+    private struct Place {
+        let folder: Bytewise<String>
+        /// The file's name, or that of the missing folder.
+        let name: String
+        let isFile: Bool
+    }
+
+    private let instance: DirectoryWatch?
+    private let warn: (String) -> Void
+    private var paths: [ID: String] = [:]
+    private var places: [ID: Place] = [:]
+    private var folders: [Bytewise<String>: Folder] = [:]
+    /// Several paths can lead to one folder.
+    private var foldersOfWatch: [Int32: Set<Bytewise<String>>] = [:]
+    private var polled: Set<ID> = []
+    private var lastNumber = 0
+    private var hasWarned = false
+
+    /// How often files without a watch are to be looked at, in microseconds.
+    public static let pollInterval: Int64 = 200_000
+
+    /// `warn` is called once if there are files that have to be polled.
+    public convenience init(warn: @escaping (String) -> Void) {
+        self.init(opening: { () throws(SystemError) in try DirectoryWatch() }, warn: warn)
+    }
+
+    init(opening open: () throws(SystemError) -> DirectoryWatch, warn: @escaping (String) -> Void) {
+        self.warn = warn
+        do throws(SystemError) {
+            instance = try open()
+        } catch {
+            instance = nil
+            refuse(error)
+        }
+    }
+
+    private func refuse(_ error: SystemError) {
+        let isLimit = [EMFILE, ENFILE, ENOSPC].contains(error.code)
+        let remedy =
+            isLimit ? "; raise fs.inotify.max_user_instances or fs.inotify.max_user_watches with sysctl(8)" : ""
+        warnOnce("\(error)\(remedy)")
+    }
+
+    private func warnOnce(_ reason: String) {
+        if !hasWarned {
+            hasWarned = true
+            warn("\(reason); looking for changes every \(Self.pollInterval / 1000) ms instead")
+        }
+    }
+
+    /// Readable when `changes` has something to report; nil when everything is polled.
+    public var descriptor: Int32? { instance?.descriptor }
+
+    /// Whether `changes` has to be called every `pollInterval`.
+    public var isPolling: Bool { !polled.isEmpty }
+
+    /// Watches the log at `path`: the live file and its backups. The file has to be read once afterwards, for what had
+    /// changed before.
+    public func add(_ path: String) -> ID {
+        lastNumber += 1
+        let id = ID(number: lastNumber)
+        paths[id] = path
+        place(id)
+        return id
+    }
+
+    public func remove(_ id: ID) {
+        displace(id)
+        paths[id] = nil
+    }
+
+    /// The logs that may have changed since the last call, with all that are polled.
+    public func changes() -> Set<ID> {
+        var changed = polled
+        for event in instance?.drain() ?? [] {
+            if event.isOverflow {
+                changed.formUnion(paths.keys)
+            }
+            let isGone = event.mask & Self.goneMask != 0
+            for path in foldersOfWatch[event.watch] ?? [] {
+                changed.formUnion(isGone ? lose(path) : changes(in: path, event.name))
+            }
+        }
+        return changed
+    }
+
+    private static let goneMask = UInt32(IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)
+
+    /// The logs that a change of the entry `name` of a watched folder concerns.
+    private func changes(in path: Bytewise<String>, _ name: String) -> Set<ID> {
+        guard let folder = folders[path] else {
+            return []
+        }
+        var changed = folder.files[name] ?? []
+        // The names of backups begin with the live file's.
+        for place in name.utf8.indices where name.utf8[place] == 0x2e || name.utf8[place] == 0x2d {
+            if let files = folder.files[String(name[..<place])] {
+                changed.formUnion(files)
+            }
+        }
+        if let found = folder.awaited[name] {
+            replace(found)
+            changed.formUnion(found)
+        }
+        return changed
+    }
+
+    /// The folder at `path` is not there any more, or elsewhere.
+    private func lose(_ path: Bytewise<String>) -> Set<ID> {
+        guard let folder = folders[path] else {
+            return []
+        }
+        let lost = Set(folder.files.values.joined()).union(folder.awaited.values.joined())
+        replace(lost)
+        return lost
+    }
+
+    // MARK: - Placing watches
+
+    private func replace(_ ids: Set<ID>) {
+        ids.forEach(displace)
+        ids.forEach(place)
+    }
+
+    /// Watches the file's folder, or the nearest one above it that exists.
+    private func place(_ id: ID) {
+        guard let instance, let path = paths[id] else {
+            polled.insert(id)
+            return
+        }
+        var (folder, name) = DirectoryHandle.split(path)
+        var isFile = true
+        while true {
+            do throws(SystemError) {
+                try watch(folder, on: instance, writes: isFile)
+                register(id, Place(folder: Bytewise(folder), name: name, isFile: isFile))
+                if isFile {
+                    return pollIfRemote(id, folder)
+                }
+                // What was created before the watch was set is not reported.
+                guard FileAttributes(at: folder == "/" ? "/" + name : folder + "/" + name) != nil else {
+                    return
+                }
+                displace(id)
+                (folder, name) = DirectoryHandle.split(path)
+                isFile = true
+            } catch {
+                guard error.code == ENOENT, folder != "/", folder != "." else {
+                    refuse(error)
+                    polled.insert(id)
+                    return
+                }
+                (folder, name) = DirectoryHandle.split(folder)
+                isFile = false
+            }
+        }
+    }
+
+    private func pollIfRemote(_ id: ID, _ folder: String) {
+        if gl_is_remote(folder) {
+            polled.insert(id)
+            warnOnce("\(folder) is on a network or FUSE file system, which does not report all changes")
+        }
+    }
+
+    private func watch(_ folder: String, on instance: DirectoryWatch, writes: Bool) throws(SystemError) {
+        let present = folders[Bytewise(folder)]
+        if let present, present.reportsWrites || !writes {
+            return
+        }
+        let mask = writes ? DirectoryWatch.entriesAndWrites : DirectoryWatch.entries
+        // Another path to the same folder keeps its events (IN_MASK_ADD).
+        let watch = try instance.add(folder, mask: mask | UInt32(IN_ONLYDIR) | UInt32(IN_MASK_ADD))
+        if let present {
+            present.reportsWrites = true
+        } else {
+            folders[Bytewise(folder)] = Folder(watch, reportsWrites: writes)
+        }
+        foldersOfWatch[watch, default: []].insert(Bytewise(folder))
+    }
+
+    private func register(_ id: ID, _ place: Place) {
+        places[id] = place
+        folders[place.folder]?.insert(id, place)
+    }
+
+    private func displace(_ id: ID) {
+        polled.remove(id)
+        guard let place = places.removeValue(forKey: id), let folder = folders[place.folder] else {
+            return
+        }
+        folder.remove(id, place)
+        guard folder.isEmpty else {
+            return
+        }
+        folders[place.folder] = nil
+        foldersOfWatch[folder.watch]?.remove(place.folder)
+        if foldersOfWatch[folder.watch]?.isEmpty == true {
+            foldersOfWatch[folder.watch] = nil
+            instance?.remove(folder.watch)
+        }
+    }
+}

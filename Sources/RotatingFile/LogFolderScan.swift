@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SystemIO
+
+/// The files of a rotated log that a folder has, the oldest first.
+struct LogFolderScan: Equatable {
+    struct File: Equatable {
+        let name: String
+        let entry: FileSequence.Entry
+        let identity: FileAttributes.Identity
+    }
+
+    private(set) var files: [File] = []
+
+    /// No files.
+    init() {}
+
+    /// A scan is repeated until two agree: names change between reading the folder and asking for a file's identity.
+    /// The limit only matters where rotation is faster than a scan.
+    private static let maximumScans = 10
+
+    /// Scans the folder of `path`, until the result is of one moment. Throws ENOENT when there is no folder.
+    init(of path: String, trustedFolder: String?) throws(SystemError) {
+        let (parent, name) = DirectoryHandle.split(path)
+        let folder = try DirectoryHandle(parent, trusted: trustedFolder)
+        var last = try Self(folder, live: Array(name.utf8))
+        for _ in 1..<Self.maximumScans {
+            let next = try Self(folder, live: Array(name.utf8))
+            defer { last = next }
+            if next.files.elementsEqual(last.files, by: { $0.entry.id == $1.entry.id && $0.name == $1.name }) {
+                break
+            }
+        }
+        self = last
+    }
+
+    private init(_ folder: borrowing DirectoryHandle, live: [UInt8]) throws(SystemError) {
+        var names: [(rotated: RotatedName, name: String)] = []
+        try folder.forEachName { bytes in
+            if let rotated = RotatedName(bytes, live: live), let name = String(validating: bytes, as: UTF8.self) {
+                names.append((rotated, name))
+            }
+        }
+        names.sort { $0.rotated < $1.rotated }
+        var seen: Set<LogFileID> = []
+        for (rotated, name) in names {
+            guard let attributes = folder.attributes(of: name), attributes.kind == .regular else {
+                continue
+            }
+            let id = LogFileID(attributes.identity, birth: folder.birthTime(of: name))
+            let entry = FileSequence.Entry(
+                id: id,
+                size: attributes.size,
+                isLive: rotated.isLive,
+                isCompressed: rotated.isCompressed,
+                modified: attributes.modified
+            )
+            // A file with two names, as a hard link or during a rotation, is read once.
+            if seen.insert(id).inserted {
+                files.append(File(name: name, entry: entry, identity: attributes.identity))
+            }
+        }
+    }
+
+    var entries: [FileSequence.Entry] { files.map(\.entry) }
+
+    /// The live file's identity; nil when there is none.
+    var live: FileAttributes.Identity? { files.last.flatMap { $0.entry.isLive ? $0.identity : nil } }
+
+    func name(of id: LogFileID) -> String? {
+        files.first { $0.entry.id == id }?.name
+    }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How long to wait after a change before reading, so that a program that writes byte by byte does not cost a read per
+/// byte. The first bytes after quiet are read at once, and large amounts without pauses.
+public struct ReadPacing: Sendable {
+    private var lastRead: Int64 = 0
+    private var wasSmall = false
+
+    /// The distance between reads of a busy writer, in microseconds.
+    static let interval: Int64 = 10_000
+    /// A change that comes later than this after a read follows quiet, in microseconds.
+    static let quiet: Int64 = 5000
+    /// A read of this many bytes gains nothing from waiting for more.
+    static let large = 64 << 10
+
+    public init() {}
+
+    /// The microseconds to wait before a read, when a change was reported at `now`, a monotonic time in microseconds.
+    public func delay(at now: Int64) -> Int64 {
+        let passed = now - lastRead
+        return wasSmall && passed >= 0 && passed < Self.quiet ? Self.interval - passed : 0
+    }
+
+    /// All that there was has been read at `now`: `bytes` bytes.
+    public mutating func didRead(_ bytes: Int, at now: Int64) {
+        lastRead = now
+        wasSmall = bytes < Self.large
+    }
+}

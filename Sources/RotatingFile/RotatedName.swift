@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The name of a file of a rotated log, in relation to the name of the live file. Names are ordered by the age of
+/// their files, the oldest first.
+///
+/// Known are virtlogd's names (`.0` newest), logrotate's (`.1` newest; `-20261129`, with `dateext`) and the kubelet's
+/// (`.20261129-120000`); each may have the extension of a compressed file.
+struct RotatedName: Hashable, Comparable {
+    private enum Age: Hashable {
+        case dated([UInt8])
+        /// A larger number is older.
+        case numbered(Int)
+        case live
+    }
+
+    private let age: Age
+    let isCompressed: Bool
+
+    private static let compressions = [".gz", ".xz", ".zst", ".bz2", ".lz4"].map { Array($0.utf8) }
+    /// A longer number is a date.
+    private static let longestNumber = 4
+    private static let shortestDate = 8
+
+    /// nil when `name` belongs to no file of the log.
+    init?(_ name: some RandomAccessCollection<UInt8>, live: some Collection<UInt8>) {
+        guard name.starts(with: live) else {
+            return nil
+        }
+        var suffix = name.dropFirst(live.count)
+        guard let separator = suffix.first else {
+            age = .live
+            isCompressed = false
+            return
+        }
+        let compression = Self.compressions.first {
+            $0.count < suffix.count && suffix.suffix($0.count).elementsEqual($0)
+        }
+        isCompressed = compression != nil
+        suffix = suffix.dropFirst().dropLast(compression?.count ?? 0)
+        let isDigit = { (byte: UInt8) in (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+        guard let first = suffix.first, isDigit(first) else {
+            return nil
+        }
+        if suffix.count <= Self.longestNumber {
+            guard separator == UInt8(ascii: "."), suffix.allSatisfy(isDigit) else {
+                return nil
+            }
+            age = .numbered(suffix.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) })
+            return
+        }
+        let isDatePart = { (byte: UInt8) in isDigit(byte) || "-.T_:Z+".utf8.contains(byte) }
+        guard separator == UInt8(ascii: ".") || separator == UInt8(ascii: "-"),
+            suffix.count(where: isDigit) >= Self.shortestDate, suffix.allSatisfy(isDatePart)
+        else {
+            return nil
+        }
+        age = .dated(Array(suffix))
+    }
+
+    var isLive: Bool { age == .live }
+
+    static func < (left: RotatedName, right: RotatedName) -> Bool {
+        switch (left.age, right.age) {
+        case (.dated(let a), .dated(let b)) where a != b: a.lexicographicallyPrecedes(b)
+        case (.dated, .dated): left.isCompressed && !right.isCompressed
+        case (.numbered(let a), .numbered(let b)) where a != b: a > b
+        case (.numbered, .numbered): left.isCompressed && !right.isCompressed
+        case (.dated, _): true
+        case (.numbered, .live): true
+        case (.numbered, _), (.live, _): false
+        }
+    }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SystemIO
+
+/// Reads a log that another program rotates, as one text: each file from its beginning to its end, in order.
+///
+/// The caller decides when to read, told by a `LogFileWatch`: `next` returns what there is, and `.idle` when there is no
+/// more. A line that a rotation divided continues in the bytes of the next file. Files that rotation removes before
+/// they are read are held open, up to a limit; what is lost beyond it is a gap in its place. A truncated log
+/// (`copytruncate`) is read to its end in its copy, where there is one.
+///
+/// The file and its folder may be missing, at any time. Owned by one thread.
+public final class RotatingFileFollower {
+    /// Where reading begins.
+    public enum Start: Hashable, Sendable {
+        /// With the oldest file that is not compressed.
+        case oldest
+        /// With the first byte of the live file.
+        case live
+        /// With the next byte that is written.
+        case end
+        /// After the bytes that were read before. When they cannot be found any more: with a gap, then the oldest.
+        case position(FollowPosition)
+    }
+
+    public enum Event {
+        /// The next bytes; valid until the buffer is used again.
+        case bytes(UnsafeRawBufferPointer)
+        /// What followed the bytes before is lost.
+        case gap(FollowGap)
+        case idle(FollowIdle)
+    }
+
+    public let path: String
+    /// Maximum number of files that are held open to be read later: rotation does not remove their contents meanwhile.
+    public static let maximumHeld = 16
+
+    let trustedFolder: String?
+    /// nil once the first file has been found.
+    var start: Start?
+    var sequence = FileSequence()
+    /// The file that is read, or that was read to its end while `opening` cannot be opened.
+    var file: FollowedFile?
+    /// The sequence's current file as long as it is not open yet.
+    var opening: FileSequence.Entry?
+    var held: [LogFileID: FollowedFile] = [:]
+    /// The file at the path in the last scan; nil when there was none.
+    var live: FileAttributes.Identity?
+    /// The files of the last scan.
+    var known: Set<LogFileID> = []
+    /// The files that existed when the current one was begun or last truncated: none is a copy of its present contents.
+    var noCopies: Set<LogFileID> = []
+    var gaps: [FollowGap] = []
+    private var offset: UInt64 = 0
+    private var recent = RecentBytes()
+    /// The bytes in the buffer before those that `next` returned last.
+    private var bytesBefore = 0
+
+    /// A follower of the log at `path`. Links are followed in `trustedFolder`, a prefix of the path, and refused below
+    /// it; with nil they are followed except for the files themselves.
+    public init(_ path: String, trustedFolder: String? = nil, start: Start = .oldest) {
+        self.path = path
+        self.trustedFolder = trustedFolder
+        self.start = start
+    }
+
+    /// The next bytes, gap, or the reason why there are none. At most the buffer's size at once.
+    public func next(_ buffer: FollowBuffer) -> Event {
+        do throws(SystemError) {
+            return try nextEvent(buffer)
+        } catch {
+            return .idle(error.code == SystemError.notFound ? missing() : .failing(error))
+        }
+    }
+
+    private func nextEvent(_ buffer: FollowBuffer) throws(SystemError) -> Event {
+        while true {
+            try lookForFiles()
+            if !gaps.isEmpty {
+                return .gap(gaps.removeFirst())
+            }
+            if let entry = opening {
+                opening = try open(entry) ? nil : lose(entry)
+                continue
+            }
+            if let file {
+                guard let count = try read(file, into: buffer) else {
+                    try restart(file)
+                    continue
+                }
+                if count > 0 {
+                    return .bytes(buffer.bytes(count))
+                }
+            }
+            if live == nil {
+                // A file may have come and been renamed since.
+                try lookForFiles(always: true)
+            }
+            switch sequence.endReached(nextHasBytes: try nextHasBytes()) {
+            case .wait: return .idle(file == nil ? missing() : .atEnd)
+            case .drain: continue
+            case .next(.gap(let gap)): return .gap(gap)
+            case .next(.file(let entry)): opening = entry
+            }
+        }
+    }
+
+    /// The file of `entry` is gone before it was read.
+    private func lose(_ entry: FileSequence.Entry) -> FileSequence.Entry? {
+        file = nil
+        sequence.currentIsGone()
+        gaps.append(FollowGap(.removed, bytes: entry.isLive ? nil : entry.size))
+        return nil
+    }
+
+    private func missing() -> FollowIdle {
+        .missing(FileAttributes(at: folder) == nil ? folder : path)
+    }
+
+    /// Opens files that rotation has made since the last call, without reading: for a reader that cannot read now.
+    public func holdNewFiles() {
+        try? lookForFiles()
+    }
+
+    // MARK: - The position
+
+    /// The position after all bytes returned so far; nil before the first file was found.
+    public var position: FollowPosition? {
+        file.map { FollowPosition(file: $0.id, offset: offset, check: recent.check) }
+    }
+
+    /// The position `count` bytes before the end of the `total` bytes that `next` has just returned in `buffer`.
+    public func position(before count: Int, of total: Int, in buffer: FollowBuffer) -> FollowPosition? {
+        guard count > 0, let file else {
+            return position
+        }
+        let range = (FollowBuffer.margin - bytesBefore)..<(FollowBuffer.margin + total - count)
+        let known = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer.memory)[range])
+        return FollowPosition(file: file.id, offset: offset - UInt64(count), check: ContentCheck(endOf: known))
+    }
+
+    /// Closes all files until the next read, which continues at the position. What rotation removes meanwhile is lost.
+    public func suspend() {
+        guard let position else {
+            return
+        }
+        start = .position(position)
+        sequence = FileSequence()
+        (file, opening, live) = (nil, nil, nil)
+        held.removeAll()
+    }
+
+    // MARK: - Reading
+
+    /// Reads what follows the offset; 0 at the end; nil when the file was truncated, or its contents were replaced.
+    private func read(_ file: FollowedFile, into buffer: FollowBuffer) throws(SystemError) -> Int? {
+        let begin = FollowBuffer.margin - recent.count
+        let target = UnsafeMutableRawBufferPointer(rebasing: buffer.memory[begin...])
+        let count = try file.read(at: offset - UInt64(recent.count), into: target)
+        guard count >= recent.count, recent.begin(buffer) else {
+            return nil
+        }
+        let added = count - recent.count
+        bytesBefore = recent.count
+        if added > 0 {
+            recent.advance(added, in: buffer)
+            offset += UInt64(added)
+        }
+        return added
+    }
+
+    private func nextHasBytes() throws(SystemError) -> Bool {
+        guard let id = sequence.pending.first?.id, let next = held[id] else {
+            return true
+        }
+        return try next.attributes().size > 0
+    }
+
+    /// Reads `file` from `offset` on, after the bytes `recent`.
+    func begin(_ file: FollowedFile, at offset: UInt64 = 0, after recent: [UInt8] = []) {
+        self.file = file
+        self.offset = offset
+        self.recent = RecentBytes(recent)
+        held[file.id] = nil
+        noCopies = known
+    }
+
+    /// The current file was truncated: continues in the copy that has its former contents, else at its beginning.
+    private func restart(_ file: FollowedFile) throws(SystemError) {
+        let scan = try scan()
+        let copy = try copy(in: scan, at: offset, recent.check, besides: noCopies.union([file.id]))
+        known = Set(scan.entries.map(\.id))
+        if let copy {
+            held[file.id] = file
+            sequence.insertCopy(copy.id)
+            begin(copy, at: offset, after: recent.bytes)
+        } else {
+            gaps.append(FollowGap(.truncated, bytes: nil))
+            begin(file, at: file.firstData)
+        }
+    }
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import RotatingFile
+import SystemIO
+import TestSupport
+import TestTraits
+import Testing
+
+@Suite(.blocking) struct RotatingFileFollowerTests {
+    @Test(
+        "the rest of a rotated file, and a line divided by the rotation, are read",
+        arguments: RotatedLog.Style.allCases
+    )
+    func tornLine(style: RotatedLog.Style) {
+        let log = RotatedLog(style)
+        let reader = FollowedText(log.path)
+        log.write("first\nhalf-")
+        reader.read()
+        #expect(reader.text == "first\nhalf-")
+        log.write("of the ")
+        log.rotate()
+        log.write("line\nnext\n")
+        reader.read()
+        #expect(reader.text == "first\nhalf-of the line\nnext\n")
+        #expect(reader.gaps.isEmpty)
+    }
+
+    @Test("files that came and were renamed between two reads are read in order", arguments: RotatedLog.Style.allCases)
+    func skipped(style: RotatedLog.Style) {
+        let log = RotatedLog(style)
+        let reader = FollowedText(log.path)
+        log.write("0\n")
+        reader.read()
+        for number in 1...3 {
+            if style == .copied {
+                // The copy of a copy is not found by its contents.
+                reader.read()
+            }
+            log.rotate()
+            log.write("\(number)\n")
+        }
+        reader.read()
+        #expect(reader.bytes == log.written)
+        #expect(reader.gaps.isEmpty)
+    }
+
+    @Test("lines written by a program that still has the old file open are read before those of the new file")
+    func lateWriter() {
+        let log = RotatedLog(.logrotate)
+        let reader = FollowedText(log.path)
+        log.write("a\n")
+        reader.read()
+        let old = open(log.path, O_WRONLY | O_APPEND)
+        log.rotate()
+        close(open(log.path, O_WRONLY | O_CREAT, 0o644))
+        reader.read()
+        #expect(write(old, "b\n", 2) == 2)
+        reader.read()
+        #expect(reader.text == "a\nb\n")
+        close(old)
+        log.write("c\n")
+        reader.read()
+        #expect(reader.text == "a\nb\nc\n")
+    }
+
+    @Test("files are held open, so that what rotation removes is still read")
+    func held() {
+        let log = RotatedLog(.virtlogd, backups: 2)
+        let reader = FollowedText(log.path, size: 4096)
+        for number in 0..<12 {
+            log.write([UInt8](repeating: UInt8(ascii: "a") + UInt8(number), count: 5000))
+            reader.follower.holdNewFiles()
+            log.rotate()
+        }
+        reader.read()
+        #expect(reader.bytes == log.written)
+        #expect(reader.gaps.isEmpty)
+    }
+
+    @Test("more files than are held are a gap of exactly the lost bytes, in its place")
+    func lost() {
+        let log = RotatedLog(.virtlogd, backups: 2)
+        let reader = FollowedText(log.path)
+        log.write("begin\n")
+        reader.read()
+        for number in 0..<40 {
+            log.rotate()
+            log.write("file \(number)\n")
+            reader.follower.holdNewFiles()
+        }
+        reader.read()
+        #expect(reader.gaps.allSatisfy { $0.reason == .removed })
+        let lost = reader.gaps.compactMap(\.bytes).reduce(0, +)
+        #expect(!reader.gaps.isEmpty && reader.gaps.allSatisfy { $0.bytes != nil })
+        #expect(Int(lost) + reader.bytes.count == log.written.count)
+        #expect(reader.text.hasSuffix("file 39\n"))
+    }
+
+    @Test("a missing folder and a missing file are waited for, also when they vanish later")
+    func missing() {
+        let folder = TemporaryFolder()
+        let path = folder.path + "/sub/console-log"
+        let reader = FollowedText(path)
+        reader.read()
+        #expect(reader.idle == .missing(folder.path + "/sub"))
+        mkdir(folder.path + "/sub", 0o755)
+        reader.read()
+        #expect(reader.idle == .missing(path))
+        for text in ["one\n", "two\n"] {
+            let file = open(path, O_WRONLY | O_CREAT, 0o644)
+            #expect(write(file, text, 4) == 4)
+            close(file)
+            reader.read()
+            unlink(path)
+            rmdir(folder.path + "/sub")
+            reader.read()
+            #expect(reader.idle == .atEnd)
+            mkdir(folder.path + "/sub", 0o755)
+        }
+        #expect(reader.text == "one\ntwo\n")
+        #expect(reader.gaps.isEmpty)
+    }
+
+    @Test("what is at the path and is no regular file is an error that names it, until it is replaced")
+    func wrongKind() {
+        let log = RotatedLog()
+        mkfifo(log.path, 0o644)
+        let reader = FollowedText(log.path)
+        reader.read()
+        #expect(reader.idle == .missing(log.path))
+        unlink(log.path)
+        log.write("text\n")
+        reader.read()
+        #expect(reader.text == "text\n")
+    }
+
+    @Test("a truncated file is read from its beginning, also when it is longer than before by then")
+    func truncated() {
+        let log = RotatedLog()
+        let reader = FollowedText(log.path)
+        log.write("before 1\nbefore 2\n")
+        reader.read()
+        truncate(log.path, 0)
+        reader.read()
+        log.write("after\n")
+        reader.read()
+        #expect(reader.text == "before 1\nbefore 2\nafter\n")
+        truncate(log.path, 0)
+        log.write("longer than the text before\n")
+        reader.read()
+        #expect(reader.text == "before 1\nbefore 2\nafter\nlonger than the text before\n")
+        #expect(reader.gaps.count == 2)
+    }
+
+    @Test("after a truncation, the hole that a writer without O_APPEND leaves is skipped")
+    func hole() {
+        let log = RotatedLog()
+        let reader = FollowedText(log.path)
+        let file = open(log.path, O_WRONLY | O_CREAT, 0o644)
+        defer { close(file) }
+        let block = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)
+        #expect(write(file, block, block.count) == block.count)
+        reader.read()
+        truncate(log.path, 0)
+        #expect(write(file, "after\n", 6) == 6)
+        reader.read()
+        #expect(reader.bytes.count <= block.count + 4096 + 6)
+        #expect(reader.text.hasSuffix("after\n"))
+    }
+
+    @Test("bytes that were copied and truncated before they were read are read from the copy", arguments: [0, 1])
+    func copied(rest: Int) {
+        let log = RotatedLog(.copied)
+        let reader = FollowedText(log.path)
+        log.write("begin\n")
+        log.rotate()
+        log.write("same line\n" + String(repeating: "same line\n", count: 20))
+        reader.read()
+        if rest > 0 {
+            log.write("unread 1\nunread 2\n")
+        }
+        log.rotate()
+        log.write("new\n")
+        reader.read()
+        reader.read()
+        #expect(reader.bytes == log.written)
+        #expect(reader.gaps.isEmpty)
+    }
+
+    @Test(
+        "a saved position continues with the next byte, whatever was rotated meanwhile",
+        arguments: RotatedLog.Style.allCases
+    )
+    func restored(style: RotatedLog.Style) throws {
+        let log = RotatedLog(style)
+        let reader = FollowedText(log.path)
+        log.write("one\ntwo\nthr")
+        reader.read(1)
+        let position = try #require(reader.position(before: 3))
+        #expect(position.text == FollowPosition(text: position.text.utf8)?.text)
+        log.write("ee\n")
+        log.rotate()
+        log.write("four\n")
+        let next = FollowedText(log.path, start: .position(position))
+        next.read()
+        #expect(next.text == "three\nfour\n")
+        #expect(next.gaps.isEmpty)
+    }
+
+    @Test("when the file of a saved position is gone, a gap comes first, then the oldest file")
+    func notRestored() throws {
+        let log = RotatedLog(backups: 2)
+        let reader = FollowedText(log.path)
+        log.write("one\n")
+        reader.read()
+        let position = try #require(reader.follower.position)
+        for number in 2...5 {
+            log.rotate()
+            log.write("\(number)\n")
+        }
+        let next = FollowedText(log.path, start: .position(position))
+        next.read()
+        #expect(next.gaps == [FollowGap(.removed, bytes: nil)])
+        #expect(next.text == "3\n4\n5\n")
+    }
+
+    @Test("a new file with the same name, beginning and perhaps inode is not mistaken for the one that was read")
+    func replaced() throws {
+        let log = RotatedLog()
+        let banner = String(repeating: "the same banner\n", count: 256)
+        log.write(banner + "old\n")
+        let reader = FollowedText(log.path)
+        reader.read()
+        let position = try #require(reader.follower.position)
+        reader.follower.suspend()
+        unlink(log.path)
+        log.write(banner + "new and longer\n")
+        let next = FollowedText(log.path, start: .position(position))
+        next.read()
+        #expect(next.text == banner + "new and longer\n")
+        reader.read()
+        #expect(reader.text.hasSuffix("new and longer\n"))
+    }
+
+    @Test("a suspended follower has no file open, and continues where it was")
+    func suspended() {
+        let log = RotatedLog()
+        let reader = FollowedText(log.path)
+        log.write("one\n")
+        reader.read()
+        let before = openFiles(of: log)
+        reader.follower.suspend()
+        #expect(before == 1 && openFiles(of: log) == 0)
+        log.rotate()
+        log.write("two\n")
+        reader.read()
+        #expect(reader.text == "one\ntwo\n")
+        #expect(reader.gaps.isEmpty)
+    }
+
+    private func openFiles(of log: RotatedLog) -> Int {
+        (0..<1024).count { ProgramImage.target(of: "/proc/self/fd/\($0)")?.hasPrefix(log.folder.path) == true }
+    }
+
+    @Test("reading begins with the oldest file, the live one, or its end")
+    func starts() {
+        let log = RotatedLog()
+        log.write("old\n")
+        log.rotate()
+        log.write("live\n")
+        let readers = [RotatingFileFollower.Start.oldest, .live, .end].map { FollowedText(log.path, start: $0) }
+        readers.forEach { $0.read() }
+        log.write("new\n")
+        readers.forEach { $0.read() }
+        #expect(readers.map(\.text) == ["old\nlive\nnew\n", "live\nnew\n", "new\n"])
+        let later = RotatedLog()
+        let waiting = FollowedText(later.path, start: .end)
+        waiting.read()
+        later.write("all\n")
+        waiting.read()
+        #expect(waiting.text == "all\n")
+    }
+
+    @Test("20 files that begin with the same 4 KiB are read once each")
+    func sameBeginning() {
+        let log = RotatedLog(.virtlogd, backups: 30)
+        let banner = String(repeating: "Linux version 6.1 (the same on each boot)\n", count: 100)
+        for number in 0..<20 {
+            log.write(banner + "\(number)\n")
+            log.rotate()
+        }
+        let reader = FollowedText(log.path)
+        reader.read()
+        #expect(reader.bytes == log.written)
+    }
+
+    @Test("any bytes are returned as they are")
+    func anyBytes() {
+        let log = RotatedLog()
+        let reader = FollowedText(log.path, size: 4096)
+        var generator = SeededGenerator(seed: 7)
+        for _ in 0..<50 {
+            log.write(
+                (0..<Int.random(in: 0...6000, using: &generator)).map { _ in
+                    UInt8.random(in: 0...255, using: &generator)
+                }
+            )
+            reader.read()
+        }
+        #expect(reader.bytes == log.written)
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import RotatingFile
+import SystemIO
+import Testing
+
+@testable import virt_tail
+
+@Suite struct TailOptionsTests {
+    @Test(
+        "options are accepted as Go programs accept them",
+        arguments: [
+            ["--logfile", "/x-log", "-v", "3"], ["--logfile=/x-log", "--v=3"], ["-logfile", "/x-log", "-v3"],
+            ["-v=3", "-logfile=/x-log"],
+        ]
+    )
+    func spellings(arguments: [String]) {
+        let parsed = TailOptions.parse(arguments)
+        #expect(parsed.warnings.isEmpty)
+        #expect(parsed.options.logFile == "/x-log")
+        #expect(parsed.options.threshold == .info)
+        #expect(parsed.options.socket == "/x")
+    }
+
+    @Test("what is not known or not valid is a warning that names it, and the rest is used")
+    func warnings() {
+        let parsed = TailOptions.parse([
+            "--logtostderr", "--some-flag", "value", "--logfile", "/x", "stray", "--format", "xml",
+            "--stop-on=socket,moon",
+            "--socket-timeout", "soon", "-v", "loud", "--from", "here", "--state-dir",
+        ])
+        #expect(parsed.options.logFile == "/x" && parsed.options.format == .raw && parsed.options.stopCauses == .signal)
+        #expect(parsed.warnings.count == 9)
+        for word in ["--logtostderr", "--some-flag", "stray", "xml", "moon", "soon", "loud", "here", "--state-dir"] {
+            #expect(parsed.warnings.contains { $0.contains(word) }, "\(word): \(parsed.warnings)")
+        }
+    }
+
+    @Test("upstream's settings: verbosity from the environment, a timeout in seconds or as Go writes it")
+    func upstream() {
+        #expect(TailOptions.parse([], verbosity: "4").options.threshold == .debug)
+        #expect(TailOptions.parse(["-v", "0"], verbosity: "4").options.threshold == .error)
+        #expect(TailOptions.parse([], verbosity: "much").warnings.count == 1)
+        #expect(TailOptions.parse(["--socket-timeout", "5"]).options.socketTimeout == 5_000_000)
+        #expect(TailOptions.parse(["--socket-timeout=1m0s"]).options.socketTimeout == 60_000_000)
+    }
+
+    @Test("the default suits native sidecars: only signals end the program")
+    func defaults() {
+        let options = TailOptions()
+        #expect(options.stopCauses == .signal && options.format == .raw && !options.isByLines)
+        #expect(options.threshold == .notice && options.stateFolder == nil && options.start == .oldest)
+        #expect(TailOptions.parse(["--stop-on", "socket,file"]).options.stopCauses == [.socket, .file])
+        #expect(TailOptions.parse(["--help"]).request == .help && TailOptions.parse(["--version"]).request == .version)
+    }
+}
