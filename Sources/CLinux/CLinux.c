@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <linux/magic.h>
+#include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -233,6 +234,43 @@ int gl_signalfd(const int *signals, size_t count) {
 int gl_stream_socket(void) { return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 int gl_tcp_socket(int family) { return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 int gl_datagram_socket(void) { return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0); }
+static int vsock(int (*use)(int, const struct sockaddr *, socklen_t), unsigned context, unsigned port) {
+    int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    struct sockaddr_vm address = {.svm_family = AF_VSOCK, .svm_cid = context, .svm_port = port};
+    if (use(fd, (const struct sockaddr *)&address, sizeof address) != 0 && errno != EINPROGRESS) {
+        int code = errno;
+        close(fd);
+        errno = code;
+        return -1;
+    }
+    return fd;
+}
+
+int gl_vsock_listen(unsigned port, int backlog) {
+    int fd = vsock(bind, VMADDR_CID_ANY, port);
+    if (fd >= 0 && listen(fd, backlog) != 0) {
+        int code = errno;
+        close(fd);
+        errno = code;
+        return -1;
+    }
+    return fd;
+}
+
+int gl_vsock_connect(unsigned context, unsigned port) { return vsock(connect, context, port); }
+
+int64_t gl_vsock_peer(int socket) {
+    struct sockaddr_vm address = {0};
+    socklen_t size = sizeof address;
+    if (getpeername(socket, (struct sockaddr *)&address, &size) != 0 || address.svm_family != AF_VSOCK) {
+        return -1;
+    }
+    return address.svm_cid;
+}
+
 int gl_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
 int gl_keep_alive(int socket, int idle, int interval, int count) {
     int on = 1;

@@ -20,20 +20,21 @@ public struct RateLimit: Hashable, Sendable {
 ///
 /// A source over its rate stays over until a second's worth of tokens is available, so that a steady flood makes a few
 /// long gaps rather than thousands of short ones.
-struct RateMeter {
-    let limit: RateLimit
+public struct RateMeter: Sendable {
+    public let limit: RateLimit
     private var tokens: Double
     private var last: Int64
-    private(set) var isOver = false
+    public private(set) var isOver = false
 
-    init(_ limit: RateLimit, now: Int64) {
+    /// A meter of a source that has been quiet until `now`, in monotonic microseconds.
+    public init(_ limit: RateLimit, now: Int64) {
         self.limit = limit
         tokens = Double(limit.burst)
         last = now
     }
 
     /// Whether bytes read at `now` (monotonic microseconds) may be stored.
-    mutating func allows(at now: Int64) -> Bool {
+    public mutating func allows(at now: Int64) -> Bool {
         tokens = min(Double(limit.burst), tokens + Double(now - last) * Double(limit.rate) / 1_000_000)
         last = now
         if isOver {
@@ -45,7 +46,7 @@ struct RateMeter {
     }
 
     /// Counts `bytes` that were stored.
-    mutating func spend(_ bytes: Int) {
+    public mutating func spend(_ bytes: Int) {
         tokens -= Double(bytes)
     }
 }

@@ -52,6 +52,12 @@ public final class DomainDirectory: Sendable {
         snapshot.withLock { snapshot in snapshot.byName[Bytewise(name)].map { snapshot.domains[$0] } }
     }
 
+    /// The VM of the running domain whose vsock device has that context id; nil when there is none, or several.
+    public func running(vsockContext context: UInt32) -> VMIdentity? {
+        let found = domains.filter { $0.isRunning && $0.facts.vsockContext == context }
+        return found.count == 1 ? found.first.map { VMIdentity(name: $0.facts.name, uuid: $0.facts.uuid) } : nil
+    }
+
     /// The one domain whose owner named it `title`; nil when there are several.
     public func domain(titled title: String) -> Domain? {
         snapshot.withLock { snapshot in (snapshot.byTitle[Bytewise(title)] ?? nil).map { snapshot.domains[$0] } }

@@ -19,6 +19,8 @@ public struct DomainFacts: Hashable, Sendable {
     public var nova: NovaInstance?
     /// The serial ports in order, before the consoles that are devices of their own.
     public var ports: [SerialPort]
+    /// The context id of its vsock device, which identifies it on its host while it runs (vsock(7)).
+    public var vsockContext: UInt32?
 
     /// The facts of a domain of which only the name is known.
     public init(name: String, uuid: String?) {
@@ -45,5 +47,10 @@ public struct DomainFacts: Hashable, Sendable {
         title = text("title")
         nova = NovaInstance(document)
         ports = SerialPort.all(of: document)
+        vsockContext =
+            document.children(of: document.root, named: "devices")
+            .flatMap { document.children(of: $0, named: "vsock") }
+            .flatMap { document.children(of: $0, named: "cid") }
+            .compactMap { $0.attribute("address").flatMap { UInt32($0.value) } }.first
     }
 }

@@ -22,6 +22,10 @@ public enum GapReason: UInt8, Sendable, CaseIterable {
     case noRoom = 9
     /// What a source of records was to read was removed or overwritten before.
     case sourceRemoved = 20
+    /// An agent in the guest had to drop them while no collector accepted them.
+    case agentOverflow = 16
+    /// The guest's kernel had overwritten them before its agent read them.
+    case kernelOverwrote = 17
 
     /// The reason in words, as in "4096 bytes lost: …".
     public var words: String {
@@ -36,6 +40,8 @@ public enum GapReason: UInt8, Sendable, CaseIterable {
         case .disconnected: "the console was not connected"
         case .noRoom: "the runtime folder was full"
         case .sourceRemoved: "removed at its source before it was read"
+        case .agentOverflow: "the guest's agent could not deliver them in time"
+        case .kernelOverwrote: "overwritten in the guest's kernel before they were read"
         }
     }
 }

@@ -80,6 +80,16 @@ public enum UnixSocket {
         return socket
     }
 
+    /// Whether a process receives datagrams at `path`.
+    public static func acceptsDatagrams(at path: String) -> Bool {
+        guard let raw = try? systemCall("socket", "", { gl_datagram_socket() }) else {
+            return false
+        }
+        let socket = Descriptor(owning: raw)
+        let target = socket.raw
+        return (try? withAddress(path, "connect") { address, length in Glibc.connect(target, address, length) }) != nil
+    }
+
     /// Whether no process listens at `path` any more.
     private static func isDead(_ path: String) -> Bool {
         do {

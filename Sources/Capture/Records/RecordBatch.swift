@@ -61,6 +61,14 @@ public struct RecordBatch: Sendable {
         }
         return true
     }
+
+    /// Sets the source's position after the last record, for a source that knows it only when the batch is complete.
+    public mutating func setPosition(_ position: [UInt8]) throws(RecordError) {
+        guard position.count <= Self.positionLimit else {
+            throw .positionTooLong(position.count)
+        }
+        self.position = position
+    }
 }
 
 /// The reason why something cannot be stored as a record.

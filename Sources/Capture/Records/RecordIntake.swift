@@ -158,9 +158,10 @@ public final class RecordIntake: Sendable {
     }
 
     /// Records a loss after the batches added before: records that the source, or the guest that feeds it, had to drop.
-    public func add(_ gap: GapDetail) {
+    /// `position` is the source's after them, so that a source that is read again does not report them again.
+    public func add(_ gap: GapDetail, position: [UInt8]? = nil) {
         let wakes = state.withLock { state in
-            state.queue.append(gap)
+            state.queue.append(gap, position: position)
             defer { state.isScheduled = true }
             return !state.isScheduled
         }

@@ -7,7 +7,7 @@ import LogStore
 struct RecordQueue: Sendable {
     enum Item: Sendable {
         case batch(RecordBatch, onCommitted: @Sendable () -> Void)
-        case gap(GapDetail)
+        case gap(GapDetail, position: [UInt8]?)
     }
 
     private var items: [Item?] = []
@@ -28,21 +28,23 @@ struct RecordQueue: Sendable {
         items.append(.batch(batch, onCommitted: onCommitted))
     }
 
-    /// Adds a gap at the end. Losses since the last batch for one reason are one gap, so that gaps need no limit.
-    mutating func append(_ gap: GapDetail) {
+    /// Adds a gap at the end. Losses since the last batch for one reason are one gap, so that gaps need no limit; those
+    /// with a position are as many as the source's batches at most.
+    mutating func append(_ gap: GapDetail, position: [UInt8]?) {
         for index in (start..<items.count).reversed() {
-            guard case .gap(var last)? = items[index] else {
+            // A gap with a position has a place of its own: what follows it moves the position on.
+            guard position == nil, case .gap(var last, position: nil)? = items[index] else {
                 break
             }
             if last.reason == gap.reason {
                 last.bytes = last.bytes.flatMap { before in gap.bytes.map { before + $0 } }
                 last.lines += gap.lines
                 last.since = min(last.since, gap.since)
-                items[index] = .gap(last)
+                items[index] = .gap(last, position: nil)
                 return
             }
         }
-        items.append(.gap(gap))
+        items.append(.gap(gap, position: position))
     }
 
     /// Removes the first item.

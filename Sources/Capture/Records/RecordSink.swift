@@ -64,8 +64,8 @@ final class RecordSink: OpenStream {
     /// Commits one item; returns its size.
     private func commit(_ item: RecordQueue.Item) throws(SystemError) -> Int {
         switch item {
-        case .gap(let gap):
-            try writer?.mark(RecordDetail(gap: gap), time: Timestamp(microseconds: opener.wallNow))
+        case .gap(let gap, let position):
+            try writer?.mark(RecordDetail(gap: gap, source: position), time: Timestamp(microseconds: opener.wallNow))
             return 0
         case .batch(let batch, _):
             let detail = RecordDetail(source: batch.position, ownTime: batch.ownTime)

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Parses the Journal Export Format (systemd.io/JOURNAL_EXPORT_FORMATS) from a stream, in pieces of any size.
+///
+/// A field is `NAME=VALUE` and a line feed, or `NAME`, a line feed, the value's size as a 64-bit little-endian number,
+/// the value, and a line feed. An empty line ends an entry. The memory in use is limited whatever the sender claims:
+/// what exceeds the limits is read and omitted, and the entry is flagged.
+public struct JournalExportParser: Sendable {
+    /// The limits of one entry.
+    public struct Limits: Sendable {
+        /// Bytes of all names and values that are kept.
+        public var entry = 3 << 19
+        /// Number of fields that are kept.
+        public var fields = 1024
+        /// The largest value that is read over. A larger size is taken for a broken stream.
+        public var value = 1 << 30
+
+        public init() {}
+    }
+
+    public enum Event: Equatable, Sendable {
+        case entry(JournalEntry)
+        /// An entry was omitted, because it has this fault.
+        case fault(JournalExportFault)
+    }
+
+    private enum State {
+        /// At the beginning of a line.
+        case line
+        /// In a line whose beginning was taken or omitted already.
+        case restOfLine
+        /// Before the size of the value of this field.
+        case size([UInt8])
+        /// In a value of which as many bytes follow.
+        case value(name: [UInt8], kept: [UInt8], left: Int)
+        /// Before the line feed that follows a value.
+        case afterValue
+        /// After a fault, up to an empty line.
+        case skipping
+    }
+
+    private let limits: Limits
+    private var state = State.line
+    private var buffer: [UInt8] = []
+    private var start = 0
+    /// Where the search for a line's end continues.
+    private var searched = 0
+    private var entry = JournalEntry()
+    private var size = 0
+
+    /// Maximum length of a field's name (systemd's own limit).
+    private static let longestName = 64
+    private static let lineFeed: UInt8 = 0x0a
+
+    public init(limits: Limits = Limits()) {
+        self.limits = limits
+    }
+
+    /// Adds bytes of the stream.
+    public mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        if start > 0 {
+            buffer.removeFirst(start)
+            searched = max(0, searched - start)
+            start = 0
+        }
+        buffer.append(contentsOf: bytes)
+    }
+
+    /// The next entry or fault; nil when more bytes are needed. Throws when the stream cannot be parsed any further.
+    public mutating func next() throws(JournalExportFault) -> Event? {
+        while true {
+            switch state {
+            case .line:
+                guard let line = takeLine() else {
+                    return nil
+                }
+                if let event = parse(line) {
+                    return event
+                }
+            case .restOfLine:
+                guard skipLine() else {
+                    return nil
+                }
+                state = .line
+            case .size(let name):
+                guard let size = takeSize() else {
+                    return nil
+                }
+                guard size <= limits.value else {
+                    throw .valueTooLong(size)
+                }
+                state = .value(name: name, kept: [], left: Int(size))
+            case .value(let name, var kept, let left):
+                // Taken out of the state, so that it is appended to in place.
+                state = .afterValue
+                let piece = buffer[start..<min(buffer.count, start + left)]
+                let room = max(0, limits.entry - size - kept.count)
+                kept.append(contentsOf: piece.prefix(room))
+                entry.isTruncated = entry.isTruncated || piece.count > room
+                start = piece.endIndex
+                guard piece.count == left else {
+                    state = .value(name: name, kept: kept, left: left - piece.count)
+                    return nil
+                }
+                add(name, kept)
+            case .afterValue:
+                guard start < buffer.count else {
+                    return nil
+                }
+                guard buffer[start] == Self.lineFeed else {
+                    return skipEntry(.noLineFeed)
+                }
+                start += 1
+                state = .line
+            case .skipping:
+                guard let line = takeLine() else {
+                    return nil
+                }
+                state = line.isEmpty ? .line : .skipping
+            }
+        }
+    }
+
+    /// The stream has ended. Returns the entry that it ended in, if any field of that is complete.
+    public mutating func finish() -> JournalEntry? {
+        defer { self = JournalExportParser(limits: limits) }
+        guard !entry.fields.isEmpty else {
+            return nil
+        }
+        entry.isTruncated = true
+        return entry
+    }
+
+    // MARK: - Lines
+
+    /// The next line without its end. Of a line that is too long, as much as can be kept: `start` is then its end.
+    private mutating func takeLine() -> ArraySlice<UInt8>? {
+        if let end = buffer[max(start, searched)...].firstIndex(of: Self.lineFeed) {
+            defer { start = end + 1 }
+            return buffer[start..<end]
+        }
+        searched = buffer.count
+        guard buffer.count - start > limits.entry + Self.longestName + 1 else {
+            return nil
+        }
+        defer { start = buffer.count }
+        return buffer[start...]
+    }
+
+    private mutating func skipLine() -> Bool {
+        guard let end = buffer[start...].firstIndex(of: Self.lineFeed) else {
+            start = buffer.count
+            return false
+        }
+        start = end + 1
+        return true
+    }
+
+    /// Parses a line, which has been taken.
+    private mutating func parse(_ line: ArraySlice<UInt8>) -> Event? {
+        let isCut = line.endIndex == start
+        guard !line.isEmpty else {
+            defer { (entry, size) = (JournalEntry(), 0) }
+            return entry.fields.isEmpty && !entry.isTruncated ? nil : .entry(entry)
+        }
+        let equals = line.prefix(Self.longestName + 1).firstIndex(of: UInt8(ascii: "="))
+        let name = line[..<(equals ?? line.endIndex)]
+        guard Self.isName(name), !isCut || equals != nil else {
+            return skipEntry(.badName)
+        }
+        if let equals {
+            state = isCut ? .restOfLine : .line
+            entry.isTruncated = entry.isTruncated || isCut
+            add(Array(name), Array(line[(equals + 1)...]))
+        } else {
+            state = .size(Array(name))
+        }
+        return nil
+    }
+
+    /// Omits the entry that has this fault, up to the next empty line.
+    private mutating func skipEntry(_ fault: JournalExportFault) -> Event {
+        (entry, size) = (JournalEntry(), 0)
+        state = .skipping
+        return .fault(fault)
+    }
+
+    /// Letters in upper case, digits and underscores; no digit first. Lower case is accepted: programs use it.
+    private static func isName(_ name: ArraySlice<UInt8>) -> Bool {
+        guard (1...longestName).contains(name.count), let first = name.first, !isDigit(first) else {
+            return false
+        }
+        return name.allSatisfy { byte in
+            isDigit(byte) || byte == UInt8(ascii: "_") || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte & 0xdf)
+        }
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+
+    // MARK: - Fields
+
+    private mutating func takeSize() -> UInt64? {
+        guard buffer.count - start >= 8 else {
+            return nil
+        }
+        defer { start += 8 }
+        return buffer[start..<start + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// Adds a field as far as the limits allow.
+    private mutating func add(_ name: [UInt8], _ value: [UInt8]) {
+        guard entry.fields.count < limits.fields, size + name.count < limits.entry else {
+            entry.isTruncated = true
+            return
+        }
+        let kept = min(value.count, limits.entry - size - name.count)
+        entry.isTruncated = entry.isTruncated || kept < value.count
+        entry.fields.append(JournalEntry.Field(name, kept < value.count ? Array(value[..<kept]) : value))
+        size += name.count + kept
+    }
+}
+
+/// What is wrong with a stream in the Journal Export Format.
+public enum JournalExportFault: Error, Hashable, CustomStringConvertible {
+    /// A line begins with no field name.
+    case badName
+    /// A value claims that size, in bytes.
+    case valueTooLong(UInt64)
+    /// A value of a given size does not end where its size says.
+    case noLineFeed
+
+    public var description: String {
+        switch self {
+        case .badName: "a field's name is not 1 to 64 of A-Z, a-z, 0-9 and _"
+        case .valueTooLong(let size): "a value claims \(size) bytes"
+        case .noLineFeed: "a value does not end where its size says"
+        }
+    }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+
+// RFC 3164: `<PRI>Mmm dd hh:mm:ss [HOSTNAME ]TAG[PID]: CONTENT`, where programs on the same host omit the host name.
+extension SyslogMessage {
+    /// Maximum length of a tag; RFC 3164 allows 32 bytes, programs use more.
+    private static let longestTag = 128
+    /// Maximum length of a host name (RFC 1035).
+    private static let longestHostname = 255
+
+    /// Parses what follows PRI, at `start`. Without a valid time everything there is content.
+    init(
+        legacy bytes: UnsafeRawBufferPointer,
+        priority: SyslogPriority,
+        after start: Int,
+        received: Timestamp,
+        zone: LocalZone
+    ) {
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
+        guard let (time, length) = Self.time(of: rest, received: received, zone: zone) else {
+            self.init(priority: priority, content: Array(rest), headerLength: start)
+            return
+        }
+        var content = rest[length...]
+        if content.first == UInt8(ascii: " ") {
+            content.removeFirst()
+        }
+        self.init(priority: priority, content: [], headerLength: start + length)
+        self.time = time
+        if let tag = Self.tag(of: content) {
+            take(tag)
+            content = content[tag.end...]
+        } else if let space = content.prefix(Self.longestHostname + 1).firstIndex(of: UInt8(ascii: " ")),
+            space > content.startIndex, let tag = Self.tag(of: content[(space + 1)...])
+        {
+            hostname = Array(content[..<space])
+            take(tag)
+            content = content[tag.end...]
+        }
+        self.content = Array(content)
+    }
+
+    /// The time at the beginning, in nanoseconds since the Unix epoch, with its length: RFC 3164's form, or RFC 3339's,
+    /// which rsyslog and syslog-ng can write instead.
+    private static func time(
+        of bytes: UnsafeRawBufferPointer,
+        received: Timestamp,
+        zone: LocalZone
+    ) -> (nanoseconds: Int64, length: Int)? {
+        if let (time, length) = YearlessTime.parse(bytes) {
+            // A day that no near year has is content, like any time that is not one.
+            return time.moment(near: received, zone: zone).map { ($0.microseconds * 1000, length) }
+        }
+        guard let space = bytes.prefix(40).firstIndex(of: UInt8(ascii: " ")) else {
+            return nil
+        }
+        return OffsetTime.nanoseconds(UnsafeRawBufferPointer(rebasing: bytes[..<space])).map { ($0, space) }
+    }
+
+    private struct Tag {
+        var name: [UInt8]
+        var process: [UInt8]?
+        /// Where the content begins.
+        var end: Int
+    }
+
+    private mutating func take(_ found: Tag) {
+        (tag, process) = (found.name, found.process)
+    }
+
+    /// `NAME:` or `NAME[PROCESS]:` at the beginning, without spaces in the name; nil when there is none.
+    private static func tag(of bytes: Slice<UnsafeRawBufferPointer>) -> Tag? {
+        let head = bytes.prefix(longestTag)
+        let isNamePart = { (byte: UInt8) in byte > 0x20 && byte < 0x7f && !":[".utf8.contains(byte) }
+        guard let nameEnd = head.firstIndex(where: { !isNamePart($0) }), nameEnd > head.startIndex else {
+            return nil
+        }
+        var tag = Tag(name: Array(head[..<nameEnd]), end: nameEnd)
+        if head[nameEnd] == UInt8(ascii: "[") {
+            guard let close = head[nameEnd...].firstIndex(of: UInt8(ascii: "]")), close > nameEnd + 1 else {
+                return nil
+            }
+            tag.process = Array(head[(nameEnd + 1)..<close])
+            tag.end = close + 1
+        }
+        guard tag.end < bytes.endIndex, bytes[tag.end] == UInt8(ascii: ":") else {
+            return nil
+        }
+        tag.end += 1
+        if tag.end < bytes.endIndex, bytes[tag.end] == UInt8(ascii: " ") {
+            tag.end += 1
+        }
+        return tag
+    }
+}
