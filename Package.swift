@@ -51,6 +51,8 @@ let package = Package(
         .library(name: "Capture", targets: ["Capture"]),
         .library(name: "ConsoleHub", targets: ["ConsoleHub"]),
         .library(name: "Query", targets: ["Query"]),
+        .library(name: "TextFormats", targets: ["TextFormats"]),
+        .library(name: "Transforms", targets: ["Transforms"]),
         // For the separate package Fuzz/.
         .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
     ],
@@ -68,6 +70,7 @@ let package = Package(
 
         target("LogModel"),
         target("TextFormats", dependencies: ["LogModel"]),
+        target("Transforms", dependencies: ["LogModel", "TextFormats"]),
         target("SystemIO", dependencies: ["CLinux"]),
         target("Libvirt", dependencies: ["LogModel", "SystemIO"]),
         target("RotatingFile", dependencies: ["CLinux", "LogModel", "SystemIO"]),
@@ -85,6 +88,12 @@ let package = Package(
             dependencies: ["CLinux", "LogModel", .product(name: "NIOSSL", package: "swift-nio-ssl")] + client
         ),
         target(
+            "RuntimeSources",
+            dependencies: [
+                "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "Transforms",
+            ]
+        ),
+        target(
             "HTTPAPI",
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
@@ -95,14 +104,14 @@ let package = Package(
             "GuestlogService",
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
-                "VirtLogManager", "Query", "HTTPAPI", "Libvirt",
+                "VirtLogManager", "Query", "HTTPAPI", "Libvirt", "Transforms", "RuntimeSources",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
         .executableTarget(
             name: "guestlog",
             dependencies: [
-                "LogModel", "SystemIO", "LogStore", "Query", "TextFormats", "Libvirt", "HTTPAPI",
+                "LogModel", "SystemIO", "LogStore", "Query", "TextFormats", "Transforms", "RuntimeSources", "Libvirt", "HTTPAPI",
                 "GuestlogService",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -136,7 +145,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "LogModel", "TextFormats", "SystemIO", "Libvirt", "LogStore", "Capture", "VirtLogManager", "Query",
-                "RotatingFile",
+                "Transforms", "RotatingFile",
             ],
             path: "Tests/FuzzTargets",
             swiftSettings: settings
@@ -189,7 +198,7 @@ let package = Package(
             of: "GuestlogService",
             dependencies: [
                 "CLinux", "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO",
-                "Libvirt",
+                "Libvirt", "RuntimeSources", "TextFormats", "Transforms",
             ]
         ),
         tests(
@@ -203,6 +212,11 @@ let package = Package(
             ]
         ),
         tests(of: "Libvirt", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
+        tests(
+            of: "RuntimeSources",
+            dependencies: ["TestSupport", "LogModel", "LogStore", "TextFormats", "SystemIO", "Capture", "Transforms"]
+        ),
+        tests(of: "Transforms", dependencies: ["TestSupport", "LogModel", "TextFormats"]),
         tests(of: "TextFormats", dependencies: ["TestSupport", "LogModel"]),
         tests(of: "Query", dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "TextFormats"]),
         tests(

@@ -8,8 +8,10 @@ import LogModel
 import LogStore
 public import Query
 import RotatingFile
+public import RuntimeSources
 import SystemIO
 import TextFormats
+public import Transforms
 import VirtLogManager
 
 /// The settings of a configuration file. Everything has a default; no file is required.
@@ -46,6 +48,10 @@ public struct Configuration: Sendable {
     public var nova: NovaOptions
     /// The libvirt to query for VMs.
     public var libvirt: LibvirtSocket
+    /// Where records of runtime logs are read.
+    public var sources: [SourceDefinition] = []
+    /// What they become.
+    public var pipeline = Pipeline()
 
     /// Limits for VMs whose name matches.
     public struct Override: Hashable, Sendable {
@@ -56,10 +62,6 @@ public struct Configuration: Sendable {
 
     /// The minimum limit of a log: what a file system needs for any file. A smaller number lacks its unit.
     private static let smallestQuota = 4 << 10
-    /// The part of the store's file system that all logs together may use.
-    private static let totalShare = 10
-    /// The maximum of that, in bytes.
-    private static let totalLimit = 10 << 30
 
     /// The defaults: the system's folders for root, the XDG folders for other users.
     public init() {
@@ -93,7 +95,7 @@ public struct Configuration: Sendable {
         let top = try ConfigurationReader(file: file, text: text)
         try top.allow([
             "store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack",
-            "charset",
+            "charset", "sources", "pipelines",
         ])
         try readPaths(top)
         if let word = try top.text("log-level") {
@@ -107,6 +109,8 @@ public struct Configuration: Sendable {
         nova = try NovaOptions(try top.section("openstack"))
         try readLibvirt(try top.section("libvirt"))
         try readCharsets(top)
+        sources = try Self.readSources(top)
+        pipeline = Pipeline(try Self.readPipelines(top))
         for section in try top.list("consoles") {
             try readConsole(section)
         }
@@ -265,7 +269,8 @@ public struct Configuration: Sendable {
             ("store", store == fresh.store), ("runtime", runtime == fresh.runtime), ("socket", socket == fresh.socket),
             ("retention.total", totalQuota == fresh.totalQuota), ("retention.deleted", deletedAge == fresh.deletedAge),
             ("api", listener == fresh.listener), ("openstack", nova == fresh.nova),
-            ("libvirt.socket", libvirt == fresh.libvirt),
+            ("libvirt.socket", libvirt == fresh.libvirt), ("sources", sources == fresh.sources),
+            ("pipelines", pipeline.stages == fresh.pipeline.stages),
         ]
         return same.filter { !$0.1 }.map(\.0)
     }
@@ -292,6 +297,9 @@ public struct Configuration: Sendable {
         for rule in charsets.rules {
             settings.append(("charset of \(rule.vms)", rule.charset.name))
         }
+        for source in sources {
+            settings.append(("source \(source.name)", "tag \(source.tag), feeds the stream \(source.stream)"))
+        }
         for pattern in patterns {
             let plain = pattern.plainFile.map { StreamOptions.PlainFile(path: $0, limits: pattern.plainLimits) }
             let words = "\(pattern.text) feeds \(pattern.stream)"
@@ -314,31 +322,5 @@ public struct Configuration: Sendable {
 
     private static func words(_ rate: RateLimit?) -> String {
         rate.map { "\(Quantities.size($0.rate))/s (burst \(Quantities.size($0.burst)))" } ?? "any rate"
-    }
-
-    /// The limits of one VM.
-    public func quota(of vm: VMIdentity) -> Quota {
-        overrides.first { fnmatch($0.vms, vm.name, 0) == 0 }?.quota ?? quota
-    }
-
-    /// Options of a process that captures into this store, with its rings in the folder `inflight`.
-    func captureOptions(inflight: String) -> CaptureService.Options {
-        var options = CaptureService.Options(store: store, inflight: inflight)
-        options.totalQuota = { [self] in effectiveTotal() }
-        options.deletedAge = deletedAge
-        options.quota = { [self] in quota(of: $0) }
-        return options
-    }
-
-    /// The limit of all logs together, in bytes: as configured, else a tenth of the file system, at most 10 GiB.
-    public func effectiveTotal() -> Int {
-        if let totalQuota {
-            return totalQuota
-        }
-        var status = statvfs()
-        guard statvfs(store, &status) == 0 else {
-            return Self.totalLimit
-        }
-        return min(Self.totalLimit, Int(status.f_blocks) * Int(status.f_frsize) / Self.totalShare)
     }
 }

@@ -213,6 +213,50 @@ struct ConfigurationReader {
         return sections
     }
 
+    /// A mapping of names to a text, or to several; empty when it is absent.
+    func mapping(_ key: String) throws(ConfigurationError) -> [(name: String, values: [String])] {
+        guard has(key), let node = node(key) else {
+            return []
+        }
+        guard let mapping = node.mapping else {
+            throw error(node, "\(path)\(key) must be a mapping of names to texts")
+        }
+        return try texts(mapping, key)
+    }
+
+    /// A list of such mappings, or a single one; empty when it is absent.
+    func mappings(_ key: String) throws(ConfigurationError) -> [[(name: String, values: [String])]] {
+        guard has(key), let node = node(key) else {
+            return []
+        }
+        guard let sequence = node.sequence else {
+            return [try mapping(key)]
+        }
+        var all: [[(name: String, values: [String])]] = []
+        for element in sequence {
+            guard let mapping = element.mapping else {
+                throw error(element, "\(path)\(key) must be a list of mappings of names to texts")
+            }
+            all.append(try texts(mapping, key))
+        }
+        return all
+    }
+
+    private func texts(
+        _ mapping: Node.Mapping,
+        _ key: String
+    ) throws(ConfigurationError) -> [(name: String, values: [String])] {
+        var texts: [(name: String, values: [String])] = []
+        for (name, value) in mapping {
+            let values = value.sequence?.map { $0.scalar?.string } ?? [value.scalar?.string]
+            guard let name = name.string, !values.isEmpty, !values.contains(nil) else {
+                throw error(value, "\(path)\(key): \(name.string ?? "") must be a text or a list of texts")
+            }
+            texts.append((name, values.compactMap { $0 }))
+        }
+        return texts
+    }
+
     /// An error about the value of `key`, or about the mapping when `key` is nil.
     func error(at key: String?, _ message: String) -> ConfigurationError {
         error(key.flatMap(node), message)

@@ -9,6 +9,7 @@ import LogModel
 import LogStore
 import Query
 import Libvirt
+import RuntimeSources
 import Synchronization
 import SystemIO
 
@@ -25,6 +26,8 @@ public final class Daemon {
     /// libvirt's domains.
     let domains = DomainDirectory()
     private let domainWatch: DomainWatch
+    /// The sources of records, once the store is open.
+    private var sources: SourceService?
 
     /// The program's version.
     public static let version = "0.1.0"
@@ -81,6 +84,7 @@ public final class Daemon {
         process.notify(ending)
         listeners.stop()
         domainWatch.stop()
+        sources?.stop()
         let isHeld = process.isHeld(after: ending)
         switch ending {
         case .stop:
@@ -124,6 +128,9 @@ public final class Daemon {
         try hub.follow(configuration.consoles)
         try listeners.open(server)
         try domainWatch.start()
+        if !configuration.sources.isEmpty {
+            sources = try SourceService(configuration.sources, pipeline: configuration.pipeline, into: capture)
+        }
         diagnostics.log(
             .notice,
             "guestlog \(Self.version) serves \(configuration.socket), store \(configuration.store)"

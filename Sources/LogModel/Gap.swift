@@ -20,6 +20,8 @@ public enum GapReason: UInt8, Sendable, CaseIterable {
     case disconnected = 8
     /// There was no memory for in-flight data of the console.
     case noRoom = 9
+    /// What a source of records was to read was removed or overwritten before.
+    case sourceRemoved = 20
     /// An agent in the guest had to drop them while no collector accepted them.
     case agentOverflow = 16
     /// The guest's kernel had overwritten them before its agent read them.
@@ -37,6 +39,7 @@ public enum GapReason: UInt8, Sendable, CaseIterable {
         case .daemonAway: "guestlog was not running"
         case .disconnected: "the console was not connected"
         case .noRoom: "the runtime folder was full"
+        case .sourceRemoved: "removed at its source before it was read"
         case .agentOverflow: "the guest's agent could not deliver them in time"
         case .kernelOverwrote: "overwritten in the guest's kernel before they were read"
         }

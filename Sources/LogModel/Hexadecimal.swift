@@ -28,7 +28,7 @@ extension Array where Element == UInt8 {
 extension UInt8 {
     /// The byte with two hexadecimal digits in ASCII, of either case; nil when one is no digit.
     init?(hexadecimalDigits high: UInt8, _ low: UInt8) {
-        guard let high = Self.value(ofDigit: high), let low = Self.value(ofDigit: low) else {
+        guard let high = high.hexadecimalValue, let low = low.hexadecimalValue else {
             return nil
         }
         self = high << 4 | low
@@ -39,11 +39,12 @@ extension UInt8 {
         value < 10 ? UInt8(ascii: "0") + value : ten + value - 10
     }
 
-    private static func value(ofDigit digit: UInt8) -> UInt8? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+    /// The value of this hexadecimal digit in ASCII; nil when it is none.
+    public var hexadecimalValue: UInt8? {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
         default: nil
         }
     }

@@ -2,76 +2,159 @@
 
 /// Bytes as a JSON string, straight from memory.
 public enum JSONText {
+    /// Maximum number of bytes that `write` needs for a text of `count` bytes.
+    public static func bound(_ count: Int) -> Int { 6 * count + 2 }
+
     /// Appends `bytes` as a JSON string. What is not UTF-8 becomes U+FFFD; returns whether there was any.
     ///
     /// Controls, and characters that reorder or hide text, are escaped: valid JSON that no terminal acts on.
     @discardableResult
     public static func append(_ bytes: UnsafeRawBufferPointer, to out: inout [UInt8]) -> Bool {
-        out.append(UInt8(ascii: "\""))
-        let isLossy = appendUnquoted(bytes, to: &out)
-        out.append(UInt8(ascii: "\""))
-        return isLossy
+        append(bound(bytes.count), to: &out) { write(bytes, to: &$0) }
     }
 
-    /// The same without the quotes.
-    private static func appendUnquoted(_ bytes: UnsafeRawBufferPointer, to out: inout [UInt8]) -> Bool {
+    /// Appends `json`, which must be valid JSON, as it is written, but without white space between its parts, and with
+    /// what a terminal would act on escaped.
+    public static func append(json: UnsafeRawBufferPointer, to out: inout [UInt8]) {
+        append(bound(json.count), to: &out) { write(json: json, to: &$0) }
+    }
+
+    private static func append<Result>(
+        _ count: Int,
+        to out: inout [UInt8],
+        _ body: (inout UnsafeMutablePointer<UInt8>) -> Result
+    ) -> Result {
+        var result: Result?
+        out.append(addingCapacity: count) { span in
+            span.withUnsafeMutableBufferPointer { buffer, initialized in
+                let start = buffer.baseAddress! + initialized
+                var place = start
+                result = body(&place)
+                initialized += place - start
+            }
+        }
+        return result!
+    }
+
+    // MARK: - To memory
+
+    /// Writes `bytes` as a JSON string at `place`, which it advances, and where there is space for `bound` bytes.
+    /// Returns whether some was not UTF-8.
+    @discardableResult
+    public static func write(_ bytes: UnsafeRawBufferPointer, to place: inout UnsafeMutablePointer<UInt8>) -> Bool {
+        put(UInt8(ascii: "\""), to: &place)
         var isLossy = false
         var at = 0
         while at < bytes.count {
             let end = PlainText.end(in: bytes, from: at, orAt: UInt8(ascii: "\""))
-            if end > at {
-                out.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[at..<end]))
-                at = end
-                continue
-            }
-            if bytes[at] < 0x80 {
-                appendEscape(bytes[at], to: &out)
-                at += 1
-                continue
-            }
-            var decoder = UTF8.ForwardParser()
-            var rest = bytes[at..<min(bytes.count, at + 4)].makeIterator()
-            switch decoder.parseScalar(from: &rest) {
-            case .valid(let encoded):
-                let scalar = UTF8.decode(encoded)
-                if scalar.isTerminalHazard {
-                    appendUnicode(scalar, to: &out)
-                } else {
-                    out.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[at..<at + encoded.count]))
-                }
-                at += encoded.count
-            case .error(let length):
-                out.append(contentsOf: "\u{fffd}".utf8)
-                isLossy = true
-                at += max(1, length)
-            case .emptyInput:
-                return isLossy
+            copy(bytes, at..<end, to: &place)
+            at = end
+            if at < bytes.count {
+                isLossy = writeSpecial(bytes, &at, to: &place) || isLossy
             }
         }
+        put(UInt8(ascii: "\""), to: &place)
         return isLossy
     }
 
-    private static func appendEscape(_ byte: UInt8, to out: inout [UInt8]) {
+    /// The same for `json`, which must be valid JSON.
+    public static func write(json: UnsafeRawBufferPointer, to place: inout UnsafeMutablePointer<UInt8>) {
+        var at = 0
+        var isInString = false
+        while at < json.count {
+            let byte = json[at]
+            switch byte {
+            case UInt8(ascii: "\""):
+                isInString.toggle()
+                put(byte, to: &place)
+                at += 1
+            case UInt8(ascii: "\\") where at + 1 < json.count:
+                copy(json, at..<at + 2, to: &place)
+                at += 2
+            case 0x20 where !isInString, 0..<0x20 where !isInString:
+                at += 1
+            case 0x20..<0x7f:
+                put(byte, to: &place)
+                at += 1
+            default:
+                _ = writeSpecial(json, &at, to: &place)
+            }
+        }
+    }
+
+    /// Writes the character at `at` that is not plain; returns whether it is not UTF-8.
+    private static func writeSpecial(
+        _ bytes: UnsafeRawBufferPointer,
+        _ at: inout Int,
+        to place: inout UnsafeMutablePointer<UInt8>
+    ) -> Bool {
+        if bytes[at] < 0x80 {
+            writeEscape(bytes[at], to: &place)
+            at += 1
+            return false
+        }
+        var decoder = UTF8.ForwardParser()
+        var rest = bytes[at..<min(bytes.count, at + 4)].makeIterator()
+        switch decoder.parseScalar(from: &rest) {
+        case .valid(let encoded):
+            let scalar = UTF8.decode(encoded)
+            if scalar.isTerminalHazard {
+                for unit in UTF16.encode(scalar)! {
+                    writeUnit(unit, to: &place)
+                }
+            } else {
+                copy(bytes, at..<at + encoded.count, to: &place)
+            }
+            at += encoded.count
+            return false
+        case .error(let length):
+            "\u{fffd}".utf8.forEach { put($0, to: &place) }
+            at += max(1, length)
+            return true
+        case .emptyInput:
+            at = bytes.count
+            return false
+        }
+    }
+
+    private static func writeEscape(_ byte: UInt8, to place: inout UnsafeMutablePointer<UInt8>) {
         switch byte {
-        case 0x22, 0x5c: out.append(contentsOf: [0x5c, byte])
-        case 0x09: out.append(contentsOf: #"\t"#.utf8)
-        case 0x0a: out.append(contentsOf: #"\n"#.utf8)
-        case 0x0d: out.append(contentsOf: #"\r"#.utf8)
-        default: appendUnit(UInt16(byte), to: &out)
+        case 0x22, 0x5c: writeEscape(letter: byte, to: &place)
+        case 0x09: writeEscape(letter: UInt8(ascii: "t"), to: &place)
+        case 0x0a: writeEscape(letter: UInt8(ascii: "n"), to: &place)
+        case 0x0d: writeEscape(letter: UInt8(ascii: "r"), to: &place)
+        default: writeUnit(UInt16(byte), to: &place)
         }
     }
 
-    private static func appendUnicode(_ scalar: Unicode.Scalar, to out: inout [UInt8]) {
-        for unit in UTF16.encode(scalar)! {
-            appendUnit(unit, to: &out)
-        }
+    private static func writeEscape(letter: UInt8, to place: inout UnsafeMutablePointer<UInt8>) {
+        put(UInt8(ascii: "\\"), to: &place)
+        put(letter, to: &place)
     }
 
-    private static func appendUnit(_ unit: UInt16, to out: inout [UInt8]) {
-        out.append(contentsOf: #"\u"#.utf8)
+    private static func writeUnit(_ unit: UInt16, to place: inout UnsafeMutablePointer<UInt8>) {
+        writeEscape(letter: UInt8(ascii: "u"), to: &place)
         for shift in [12, 8, 4, 0] as [UInt16] {
-            let digit = UInt8(truncatingIfNeeded: unit >> shift) & 15
-            out.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            put(UInt8.digit(UInt8(truncatingIfNeeded: unit >> shift) & 15, from: UInt8(ascii: "a")), to: &place)
         }
+    }
+
+    @inline(__always)
+    private static func put(_ byte: UInt8, to place: inout UnsafeMutablePointer<UInt8>) {
+        place.initialize(to: byte)
+        place += 1
+    }
+
+    @inline(__always)
+    private static func copy(
+        _ bytes: UnsafeRawBufferPointer,
+        _ range: Range<Int>,
+        to place: inout UnsafeMutablePointer<UInt8>
+    ) {
+        guard let base = bytes.baseAddress else {
+            return
+        }
+        UnsafeMutableRawPointer(place).copyMemory(from: base + range.lowerBound, byteCount: range.count)
+        place += range.count
     }
 }

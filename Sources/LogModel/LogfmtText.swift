@@ -2,6 +2,14 @@
 
 /// Bytes as the value of a logfmt pair, straight from memory.
 public enum LogfmtText {
+    /// Appends a field's name as a key: with `_` for characters that end one.
+    public static func append(key name: some Sequence<UInt8>, to out: inout [UInt8]) {
+        for byte in name {
+            let isKeyByte = (0x21..<0x7f).contains(byte) && byte != 0x22 && byte != 0x3d && byte != 0x5c
+            out.append(isKeyByte ? byte : UInt8(ascii: "_"))
+        }
+    }
+
     /// Appends `bytes` as a value, quoted where necessary, with JSON's escapes. What is not UTF-8 becomes U+FFFD; returns
     /// whether there was any.
     @discardableResult

@@ -64,4 +64,101 @@ extension Timestamp {
         return Timestamp(microseconds: micro).description.dropLast()
             + String(repeating: "0", count: 3 - digits.utf8.count) + digits + "Z"
     }
+
+    /// Writes that text at `place`, which it advances, and where there is space for `rfc3339Length` bytes: years
+    /// before 1 and after 9999 do not occur in 64 bits of nanoseconds.
+    public static func write(nanoseconds: Int64, to place: inout UnsafeMutablePointer<UInt8>) {
+        func put(_ value: Int, digits: Int, then end: Character) {
+            var rest = value
+            for position in (0..<digits).reversed() {
+                (place + position).initialize(to: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+                rest /= 10
+            }
+            (place + digits).initialize(to: end.asciiValue!)
+            place += digits + 1
+        }
+        let (quotient, remainder) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+        let (second, nano) = remainder < 0 ? (quotient - 1, remainder + 1_000_000_000) : (quotient, remainder)
+        let civil = Timestamp(microseconds: second * 1_000_000).utc
+        put(civil.year, digits: 4, then: "-")
+        put(civil.month, digits: 2, then: "-")
+        put(civil.day, digits: 2, then: "T")
+        put(civil.hour, digits: 2, then: ":")
+        put(civil.minute, digits: 2, then: ":")
+        put(civil.second, digits: 2, then: ".")
+        put(Int(nano), digits: 9, then: "Z")
+    }
+
+    /// The length of that text, in bytes.
+    public static let rfc3339Length = 30
+
+    /// The moment that `text` states, in nanoseconds since the Unix epoch, as RFC 3339 allows it: with up to nine
+    /// decimals (further ones are cut), and with `Z` or an offset. nil for other forms, dates that do not exist, and
+    /// moments that 64 bits do not hold.
+    public static func nanoseconds(rfc3339 text: UnsafeRawBufferPointer) -> Int64? {
+        var at = 0
+        func number(_ digits: Int, then end: UInt8? = nil) -> Int? {
+            guard at + digits <= text.count else {
+                return nil
+            }
+            var value = 0
+            for place in at..<at + digits {
+                let digit = text[place] &- UInt8(ascii: "0")
+                guard digit <= 9 else {
+                    return nil
+                }
+                value = value * 10 + Int(digit)
+            }
+            at += digits
+            if let end {
+                let isThere = at < text.count && (text[at] == end || text[at] == 0x74 && end == 0x54)
+                guard isThere else {
+                    return nil
+                }
+                at += 1
+            }
+            return value
+        }
+        let (dash, colon) = (UInt8(ascii: "-"), UInt8(ascii: ":"))
+        guard let year = number(4, then: dash), let month = number(2, then: dash),
+            let day = number(2, then: UInt8(ascii: "T")), let hour = number(2, then: colon),
+            let minute = number(2, then: colon), let second = number(2)
+        else {
+            return nil
+        }
+        var nano: Int64 = 0
+        if at < text.count, text[at] == UInt8(ascii: ".") || text[at] == UInt8(ascii: ",") {
+            at += 1
+            var unit: Int64 = 100_000_000
+            let start = at
+            while at < text.count, text[at] &- UInt8(ascii: "0") <= 9 {
+                nano += Int64(text[at] &- UInt8(ascii: "0")) * unit
+                unit /= 10
+                at += 1
+            }
+            guard at > start else {
+                return nil
+            }
+        }
+        let civil = CivilTime(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
+        guard at < text.count, civil.isValid else {
+            return nil
+        }
+        var offset = 0
+        let sign = text[at]
+        at += 1
+        switch sign {
+        case UInt8(ascii: "Z"), UInt8(ascii: "z"): break
+        case UInt8(ascii: "+"), UInt8(ascii: "-"):
+            guard let hours = number(2, then: colon), let minutes = number(2), hours < 24, minutes < 60 else {
+                return nil
+            }
+            offset = (hours * 3600 + minutes * 60) * (sign == UInt8(ascii: "+") ? 1 : -1)
+        default: return nil
+        }
+        let seconds = Timestamp(utc: civil).microseconds / 1_000_000 - Int64(offset)
+        let (scaled, isTooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, isCarried) = scaled.addingReportingOverflow(nano)
+        return at == text.count && !isTooLarge && !isCarried ? sum : nil
+    }
 }

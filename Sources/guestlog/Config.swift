@@ -6,8 +6,8 @@ import GuestlogService
 
 struct Config: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Check a configuration file, or show the effective configuration.",
-        subcommands: [Check.self, Show.self]
+        abstract: "Check a configuration file, try its pipelines, or show the effective configuration.",
+        subcommands: [Check.self, Show.self, Try.self]
     )
 
     struct Check: ParsableCommand {
@@ -25,9 +25,11 @@ struct Config: ParsableCommand {
                 try Output.write("no configuration file; the defaults apply\n")
                 return
             }
-            let conflicts = try Configuration(file: chosen).conflicts
+            let configuration = try Configuration(file: chosen)
+            let faults = configuration.pipelineFaults.map { "\(chosen): \($0)" }
+            let conflicts = configuration.conflicts.map { "\($0)" } + faults
             guard conflicts.isEmpty else {
-                conflicts.forEach { Output.error("\($0)") }
+                conflicts.forEach { Output.error($0) }
                 throw ExitCode.wrongUse
             }
             try Output.write("\(chosen): valid\n")

@@ -29,6 +29,10 @@ struct Guestlog: AsyncParsableCommand {
                 subcommands: [Logs.self, VMs.self, Boots.self, Wait.self, Console.self, Export.self]
             ),
             CommandGroup(
+                name: "Runtime logs",
+                subcommands: [ImportCommand.self, Patterns.self, KataLog.self, IOLog.self]
+            ),
+            CommandGroup(
                 name: "Manage",
                 subcommands: [Status.self, Verify.self, Remove.self, Vacuum.self, Token.self, Config.self]
             ),

@@ -12,31 +12,31 @@ enum Output {
         let code: Int32 = 0
     }
 
-    /// Writes all of `bytes` to standard output.
-    static func write(_ bytes: UnsafeRawBufferPointer) throws {
+    /// Writes all of `bytes` to standard output, or to another descriptor.
+    static func write(_ bytes: UnsafeRawBufferPointer, to target: Int32 = STDOUT_FILENO) throws {
         var done = 0
         while done < bytes.count {
-            let count = Glibc.write(STDOUT_FILENO, bytes.baseAddress! + done, bytes.count - done)
+            let count = Glibc.write(target, bytes.baseAddress! + done, bytes.count - done)
             if count < 0 {
                 if errno == EINTR {
                     continue
                 }
                 if errno == EAGAIN {
-                    var poll = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+                    var poll = pollfd(fd: target, events: Int16(POLLOUT), revents: 0)
                     _ = Glibc.poll(&poll, 1, -1)
                     continue
                 }
                 if errno == EPIPE {
                     throw Closed()
                 }
-                throw SystemError("write", "standard output")
+                throw SystemError("write", target == STDOUT_FILENO ? "standard output" : "the output file")
             }
             done += count
         }
     }
 
-    static func write(_ bytes: [UInt8]) throws {
-        try bytes.withUnsafeBytes { try write($0) }
+    static func write(_ bytes: [UInt8], to target: Int32 = STDOUT_FILENO) throws {
+        try bytes.withUnsafeBytes { try write($0, to: target) }
     }
 
     static func write(_ text: String) throws {

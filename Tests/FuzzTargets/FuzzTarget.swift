@@ -24,6 +24,11 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case literal
     /// Structured records.
     case record
+    case logfmt
+    /// The lines of runtime logs in all their formats.
+    case runtimeLog
+    /// The framing of vSphere Integrated Containers.
+    case iolog
     /// Saved positions, and the names of rotated files.
     case follow
 
@@ -49,6 +54,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .displayed: try Self.displayed(bytes)
         case .literal: try Self.literal(bytes)
         case .record: try Self.record(bytes)
+        case .logfmt: try Self.logfmt(bytes)
+        case .runtimeLog: try Self.runtimeLog(bytes)
+        case .iolog: try Self.iolog(bytes)
         case .follow: try Self.follow(bytes)
         }
     }

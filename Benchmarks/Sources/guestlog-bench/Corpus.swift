@@ -143,7 +143,7 @@ enum Corpus {
 }
 
 extension [UInt8] {
-    fileprivate mutating func append(padded text: String, to width: Int, with filler: UInt8) {
+    mutating func append(padded text: String, to width: Int, with filler: UInt8) {
         append(contentsOf: repeatElement(filler, count: Swift.max(0, width - text.utf8.count)))
         append(contentsOf: text.utf8)
     }

@@ -54,16 +54,11 @@ struct LogfmtFormat: EntryWriter {
         for field in record.otherFields {
             for value in field.values {
                 out.append(UInt8(ascii: " "))
-                out.append(contentsOf: Self.key(field.name))
+                LogfmtText.append(key: field.name, to: &out)
                 out.append(UInt8(ascii: "="))
                 value.withUnsafeBytes { _ = LogfmtText.append($0, to: &out) }
             }
         }
-    }
-
-    /// A field's name as a key: without characters that end one.
-    private static func key(_ name: [UInt8]) -> [UInt8] {
-        name.map { (0x21..<0x7f).contains($0) && $0 != 0x22 && $0 != 0x3d && $0 != 0x5c ? $0 : UInt8(ascii: "_") }
     }
 
     private mutating func appendHead(_ time: Timestamp, _ label: StreamLabel, _ place: String, to out: inout [UInt8]) {

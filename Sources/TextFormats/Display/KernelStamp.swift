@@ -2,8 +2,8 @@
 
 /// The kernel's time stamp (`print_time` in kernel/printk/printk.c): `[`, seconds in at least five columns, `.`, six
 /// digits, `]`, then a space or `[`, which begins the caller that CONFIG_PRINTK_CALLER adds.
-enum KernelStamp {
-    enum Match: Equatable {
+public enum KernelStamp {
+    public enum Match: Equatable {
         /// A stamp, and the place after its bracket.
         case stamp(end: Int)
         case none
@@ -12,7 +12,7 @@ enum KernelStamp {
     }
 
     /// Whether a stamp, or `<N>` and a stamp, begins at `start`, where `[` or `<` is.
-    static func match(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Match {
+    public static func match(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Match {
         // Nearly all brackets are decided by the next byte.
         if start + 1 < bytes.count, bytes[start + 1] != UInt8(ascii: " "),
             !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[start + 1])
@@ -41,6 +41,16 @@ enum KernelStamp {
             return .none
         }
         return matchBracket(bytes, at: at)
+    }
+
+    /// Where the first stamp in `bytes` begins.
+    public static func first(in bytes: UnsafeRawBufferPointer) -> Int? {
+        bytes.indices.first { at in
+            guard bytes[at] == UInt8(ascii: "["), case .stamp = match(bytes, at: at) else {
+                return false
+            }
+            return true
+        }
     }
 
     private static func matchBracket(_ bytes: UnsafeRawBufferPointer, at bracket: Int) -> Match {

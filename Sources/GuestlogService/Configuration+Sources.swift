@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import LogModel
+import RuntimeSources
+import Transforms
+
+// The section `sources`: where records of runtime logs are read.
+extension Configuration {
+    static func readSources(_ top: ConfigurationReader) throws(ConfigurationError) -> [SourceDefinition] {
+        var sources: [SourceDefinition] = []
+        for section in try top.list("sources") {
+            let source = try readSource(section)
+            if sources.contains(where: { $0.name == source.name }) {
+                throw section.error(at: "name", "two sources have the name \(source.name); give each its own name")
+            }
+            if let other = sources.first(where: { $0.stream == source.stream }) {
+                throw section.error(
+                    at: "stream",
+                    "\(other.name) and \(source.name) both feed the stream \(source.stream); give each a stream of its own"
+                )
+            }
+            sources.append(source)
+        }
+        return sources
+    }
+
+    /// Keys of other programs, and what replaces them.
+    private static let otherKeys = [
+        "pos_file": "positions are kept in the store, with the records",
+        "storage": "positions are kept in the store, with the records",
+        "db": "positions are kept in the store, with the records", "filters": "use matches",
+        "systemd_filter": "use matches", "parse": "use format", "parser": "use format",
+        "time_format": "times in RFC 3339 are recognised",
+    ]
+
+    private static func readSource(_ section: ConfigurationReader) throws(ConfigurationError) -> SourceDefinition {
+        for (key, remedy) in otherKeys where section.has(key) {
+            throw section.error(at: key, "\(key) is not used here: \(remedy)")
+        }
+        try section.allow([
+            "type", "name", "tag", "path", "matches", "format", "read_from_head", "vm", "vm_fields", "stream",
+        ])
+        guard let tag = try section.text("tag"), !tag.isEmpty else {
+            throw section.error(at: nil, "tag is missing: the name by which pipelines select the records")
+        }
+        let name = try section.text("name") ?? tag
+        let vm = try section.text("vm") ?? hostName()
+        if let fault = VMIdentity.fault(inName: vm) {
+            throw section.error(at: "vm", "\(vm) is no name of a VM: use \(fault)")
+        }
+        let word = try section.text("stream") ?? streamWord(name)
+        guard let stream = StreamName(word) else {
+            throw section.error(at: "stream", "\(word) is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
+        }
+        var source = SourceDefinition(name: name, kind: try readKind(section), tag: tag, vm: vm, stream: stream)
+        if let fields = try section.texts("vm_fields") {
+            source.vmFields = fields.map { Array($0.utf8) }
+        }
+        return source
+    }
+
+    private static func readKind(_ section: ConfigurationReader) throws(ConfigurationError) -> SourceDefinition.Kind {
+        let readsFromHead = try section.flag("read_from_head") ?? true
+        switch try section.text("type") {
+        case "systemd"?, "journal"?:
+            if section.has("format") {
+                throw section.error(at: "format", "a journal has no format; parse a field of it in a pipeline")
+            }
+            var options = JournalOptions()
+            options.paths = try section.absolutePath("path").map { [$0] } ?? []
+            options.readsFromHead = readsFromHead
+            options.matches = try section.mappings("matches").map { fields in
+                JournalMatch(fields.flatMap { field in field.values.map { "\(field.name)=\($0)" } })
+            }
+            return .journal(options)
+        case "tail"?:
+            guard let path = try section.absolutePath("path") else {
+                throw section.error(at: nil, "path is missing: the file, or a pattern such as /var/log/pods/*/*/*.log")
+            }
+            if section.has("matches") {
+                throw section.error(at: "matches", "matches are of journals; drop records in a pipeline")
+            }
+            return .files(path: path, try readFormat(section) ?? .text, readsFromHead: readsFromHead)
+        case let type?: throw section.error(at: "type", "unknown type \(type); use systemd or tail")
+        case nil: throw section.error(at: nil, "type is missing: systemd or tail")
+        }
+    }
+
+    /// The name of a stream that resembles `name`.
+    private static func streamWord(_ name: String) -> String {
+        let word = name.lowercased().utf8.map { byte -> UInt8 in
+            let isAllowed = StreamName(String(decoding: [byte], as: UTF8.self)) != nil
+            return isAllowed ? byte : UInt8(ascii: "-")
+        }
+        return String(decoding: word.prefix(64), as: UTF8.self)
+    }
+
+    private static func hostName() -> String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, 255) == 0 else {
+            return "host"
+        }
+        let text = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        return text.isEmpty ? "host" : String(decoding: text, as: UTF8.self)
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import RotatingFile
+import SystemIO
+import TextFormats
+import Transforms
+
+/// A log file that is rotated, as the input of a source.
+///
+/// The place to begin is a number of records to skip, a number of bytes, four bytes each, most significant first, and
+/// the follower's position before both.
+final class FileInput: SourceInput {
+    private let follower: (FollowPosition?) -> RotatingFileFollower
+    private let format: RecordFormat
+    private let buffer: FollowBuffer
+    private var reading: RotatingFileFollower?
+    private var decoder: RecordDecoder
+    private var skippedRecords = 0
+    private var skippedBytes = 0
+    /// The number of bytes that the decoder has had.
+    private var offset: UInt64 = 0
+    /// Where pieces began, from the one with the earliest text that is held back on.
+    private var anchors: [(offset: UInt64, position: [UInt8])] = []
+
+    init(_ path: String, _ format: RecordFormat, readsFromHead: Bool, buffer: FollowBuffer) {
+        self.format = format
+        self.buffer = buffer
+        decoder = RecordDecoder(format)
+        follower = { position in
+            let start = position.map { RotatingFileFollower.Start.position($0) } ?? (readsFromHead ? .oldest : .end)
+            return RotatingFileFollower(path, start: start)
+        }
+    }
+
+    func begin(at resume: [UInt8]?) throws(SystemError) -> Bool {
+        guard let resume, resume.count > 8, let position = FollowPosition(text: resume[8...]) else {
+            reading = follower(nil)
+            return resume == nil
+        }
+        skippedRecords = resume[..<4].reduce(0) { $0 << 8 | Int($1) }
+        skippedBytes = resume[4..<8].reduce(0) { $0 << 8 | Int($1) }
+        // What is missing is reported as a gap.
+        reading = follower(position)
+        return true
+    }
+
+    func read(_ add: (inout RecordBuffer, [UInt8]) throws -> Void) throws -> SourceReading {
+        guard let reading else {
+            return .end
+        }
+        switch reading.next(buffer) {
+        case .idle: return .idle
+        case .gap(let gap):
+            (skippedRecords, skippedBytes) = (0, 0)
+            return .loss(bytes: gap.bytes, reason: gap.reason.words)
+        case .bytes(let bytes):
+            if let position = reading.position(before: bytes.count, of: bytes.count, in: buffer) {
+                anchors.append((offset, Array(position.text.utf8)))
+            }
+            let skipped = min(skippedBytes, bytes.count)
+            skippedBytes -= skipped
+            // The decoder counts from the bytes that it gets.
+            offset += UInt64(bytes.count)
+            try decode(UnsafeRawBufferPointer(rebasing: bytes[skipped...]), add, skipped: UInt64(skipped))
+            return .more
+        }
+    }
+
+    /// Bytes that the decoder did not get.
+    private var withheld: UInt64 = 0
+
+    private func decode(
+        _ bytes: UnsafeRawBufferPointer,
+        _ add: (inout RecordBuffer, [UInt8]) throws -> Void,
+        skipped: UInt64
+    ) throws {
+        withheld += skipped
+        var failure: (any Error)?
+        decoder.add(bytes) { record, place in
+            guard skippedRecords == 0 else {
+                skippedRecords -= 1
+                return
+            }
+            guard failure == nil else {
+                return
+            }
+            do {
+                try add(&record, resume(at: place))
+            } catch {
+                failure = error
+            }
+        }
+        if let failure {
+            throw failure
+        }
+    }
+
+    private func resume(at place: RecordDecoder.Place) -> [UInt8] {
+        let end = place.end + withheld
+        while anchors.count > 1, anchors[1].offset <= end {
+            anchors.removeFirst()
+        }
+        guard let anchor = anchors.first else {
+            return []
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(8 + anchor.position.count)
+        for number in [UInt32(clamping: place.skip), UInt32(clamping: end - anchor.offset)] {
+            for shift in stride(from: UInt32(24), through: 0, by: -8) {
+                bytes.append(UInt8(truncatingIfNeeded: number >> shift))
+            }
+        }
+        return bytes + anchor.position
+    }
+
+    func wait(_ interruption: Interruption, within microseconds: Int64) {
+        _ = interruption.isRaised(within: microseconds)
+    }
+}

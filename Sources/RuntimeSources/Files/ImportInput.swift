@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+import LogModel
+import SystemIO
+import TextFormats
+import Transforms
+
+/// A file that is read once, from its beginning to its end.
+///
+/// The place to begin is the file's offset and the number of records to skip, eight bytes each, most significant first,
+/// then how many of the file's first bytes are known, two bytes, and their checksum, four: another file under the same
+/// name is read from its beginning.
+final class ImportInput: SourceInput {
+    private let path: String
+    private let file: Descriptor
+    private var decoder: RecordDecoder
+    private var skip = 0
+    private var fingerprint: [UInt8] = []
+    private var buffer = [UInt8](repeating: 0, count: 256 << 10)
+    /// The number of bytes read, and of all.
+    private(set) var done = 0
+    let size: Int
+
+    private static let fingerprintSize = 4096
+
+    init(_ path: String, _ format: RecordFormat) throws(SystemError) {
+        self.path = path
+        let descriptor = try systemCall("open", path) { Glibc.open(path, O_RDONLY | O_CLOEXEC) }
+        file = Descriptor(owning: descriptor)
+        decoder = RecordDecoder(format)
+        var status = stat()
+        size = fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
+    }
+
+    func begin(at resume: [UInt8]?) throws(SystemError) -> Bool {
+        var isSame = true
+        if let resume, resume.count == 22 {
+            let known = Int(resume[16]) << 8 | Int(resume[17])
+            isSame = try Array(resume[16...]) == firstBytes(known)
+            if isSame {
+                let offset = resume[..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+                decoder = RecordDecoder(decoder.format, at: offset)
+                skip = Int(clamping: resume[8..<16].reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+                done = Int(clamping: offset)
+            }
+        }
+        fingerprint = try firstBytes(Self.fingerprintSize)
+        return isSame
+    }
+
+    /// The number of the file's first bytes, at most `limit`, and their CRC-32C.
+    private func firstBytes(_ limit: Int) throws(SystemError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: limit)
+        let count = try systemCall("read", path) { pread(file.raw, &bytes, limit, 0) }
+        let sum = gl_crc32c(0, bytes, count)
+        return [UInt8(count >> 8), UInt8(count & 0xff)]
+            + (0..<4).map { UInt8(truncatingIfNeeded: sum >> (24 - 8 * UInt32($0))) }
+    }
+
+    func read(_ add: (inout RecordBuffer, [UInt8]) throws -> Void) throws -> SourceReading {
+        let count = try systemCall("read", path) { pread(file.raw, &buffer, buffer.count, off_t(done)) }
+        var failure: (any Error)?
+        func take(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
+            guard skip == 0 else {
+                skip -= 1
+                return
+            }
+            guard failure == nil else {
+                return
+            }
+            do {
+                try add(&record, resume(at: place))
+            } catch {
+                failure = error
+            }
+        }
+        if count > 0 {
+            done += count
+            buffer.withUnsafeBytes { decoder.add(UnsafeRawBufferPointer(rebasing: $0[..<count]), take) }
+        } else {
+            decoder.finish(take)
+        }
+        if let failure {
+            throw failure
+        }
+        return count > 0 ? .more : .end
+    }
+
+    private func resume(at place: RecordDecoder.Place) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(22)
+        for number in [place.end, UInt64(place.skip)] {
+            for shift in stride(from: UInt64(56), through: 0, by: -8) {
+                bytes.append(UInt8(truncatingIfNeeded: number >> shift))
+            }
+        }
+        return bytes + fingerprint
+    }
+
+    func wait(_ interruption: Interruption, within microseconds: Int64) {}
+}

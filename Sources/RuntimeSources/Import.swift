@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Capture
+import SystemIO
+public import Transforms
+
+/// Reads files into the store once.
+public enum Import {
+    /// What is imported, and from where.
+    public enum Origin: Sendable {
+        case file(String, RecordFormat)
+        case journal(JournalOptions)
+    }
+
+    /// Imports the records of `origin` as the source `source` defines; returns their number. After an interrupted
+    /// import, another one continues where it ended.
+    public static func run(
+        _ origin: Origin,
+        as source: SourceDefinition,
+        pipeline: Pipeline,
+        into capture: CaptureService,
+        onProgress: @escaping (Int) -> Void
+    ) throws -> Int {
+        let input: any SourceInput
+        switch origin {
+        case .file(let path, let format): input = try ImportInput(path, format)
+        case .journal(let options):
+            let library = try JournalLibrary()
+            input = JournalInput(follows: false) { cursor throws(SystemError) in
+                try JournalReader(options, after: cursor, library: library)
+            }
+        }
+        let run = SourceRun(source, input, pipeline: pipeline, into: capture, interruption: try Interruption())
+        run.onProgress = onProgress
+        try run.run()
+        return run.recordCount
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SystemIO
+import TextFormats
+
+/// A journal that is read entry by entry: in process, or through journalctl.
+protocol JournalEntries: AnyObject {
+    /// Reads the next entry into `record`; returns its cursor, nil when there is none now.
+    func next(_ record: inout RecordBuffer) throws(SystemError) -> String?
+    /// Waits until there may be another one, at most that long.
+    func wait(_ interruption: Interruption, within microseconds: Int64)
+    /// Whether the entry of the cursor that reading began after was there, so that none after it is missing.
+    var isComplete: Bool { get }
+    /// The number of entries that were skipped because they are damaged.
+    var skipped: Int { get }
+}
+
+/// Whether this process may read journals.
+enum JournalAccess {
+    /// Why nothing of the journal in these folders or files, by default this host's, can be read; nil when something
+    /// can, or nothing is there.
+    static func problem(_ paths: [String]) -> String? {
+        let folders = paths.isEmpty ? ["/var/log/journal", "/run/log/journal"] : paths
+        let there = folders.filter { access($0, F_OK) == 0 }
+        guard !there.isEmpty else {
+            return "there is no \(folders.joined(separator: " or ")); does journald run, with Storage= other than none?"
+        }
+        if there.contains(where: { access($0, R_OK) == 0 }) {
+            return nil
+        }
+        return "\(there[0]) cannot be read by this user; add it to the group systemd-journal"
+    }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+import TextFormats
+import Transforms
+
+/// Takes the records of one source through the pipeline to the streams of their VMs. Used by the source's thread.
+///
+/// Records wait in one batch per stream until `flush`. A stream that already has a record, because the source is read
+/// again from its mark, does not get it again.
+final class RecordRouter {
+    private final class Target {
+        let intake: RecordIntake
+        /// The number of the last record that the stream has.
+        var last: UInt64
+        var batch: RecordBatch?
+
+        init(_ intake: RecordIntake, last: UInt64) {
+            self.intake = intake
+            self.last = last
+        }
+    }
+
+    private let capture: CaptureService
+    private let source: SourceDefinition
+    private var pipeline: Pipeline
+    private let commits: CommitCounter
+    private var targets: [StreamKey: Target] = [:]
+    private var line: [UInt8] = []
+    /// The number of records of which a part had to be dropped.
+    private(set) var truncated = 0
+    private(set) var waiting = 0
+
+    /// Maximum number of streams that are open at a time.
+    private static let targetLimit = 1000
+
+    init(_ source: SourceDefinition, pipeline: Pipeline, into capture: CaptureService, commits: CommitCounter) {
+        self.source = source
+        self.pipeline = pipeline
+        self.capture = capture
+        self.commits = commits
+    }
+
+    /// Adds the record that `position` follows. Throws ECANCELED when capture stops.
+    func add(_ record: inout RecordBuffer, at position: SourcePosition) throws {
+        var failure: (any Error)?
+        var position = position
+        pipeline.process(&record, tag: source.tag) { record, _ in
+            guard failure == nil else {
+                return
+            }
+            do {
+                try store(&record, at: position)
+            } catch {
+                failure = error
+            }
+            // More records than there are numbers share the last one.
+            position.number += (position.number + 1) % SourcePosition.step == 0 ? 0 : 1
+        }
+        if let failure {
+            throw failure
+        }
+    }
+
+    private func store(_ record: inout RecordBuffer, at position: SourcePosition) throws {
+        let target = try self.target(of: record)
+        guard position.number > target.last else {
+            return
+        }
+        line.removeAll(keepingCapacity: true)
+        record.appendJSON(to: &line)
+        while line.count >= RecordBatch.recordLimit {
+            record.truncateLongest()
+            truncated += 1
+            line.removeAll(keepingCapacity: true)
+            record.appendJSON(to: &line)
+        }
+        let time = record.time.map { Timestamp(microseconds: $0 / 1000) }
+        let bytes = position.bytes
+        while true {
+            var batch = target.batch ?? RecordBatch(received: Timestamp(microseconds: capture.clock.wallMicroseconds()))
+            // Not held twice, so that it is appended to in place.
+            target.batch = nil
+            let isAdded = try batch.append(line, ownTime: time, position: bytes)
+            target.batch = batch
+            if isAdded {
+                waiting += line.count
+                return
+            }
+            try flush(target)
+        }
+    }
+
+    /// Gives all records that wait to the store; waits while it has no space for them.
+    func flush() throws {
+        for target in targets.values {
+            try flush(target)
+        }
+        waiting = 0
+        if targets.count > Self.targetLimit {
+            targets.values.forEach { $0.intake.close() }
+            targets.removeAll()
+        }
+    }
+
+    private func flush(_ target: Target) throws {
+        guard let batch = target.batch, batch.count > 0 else {
+            return
+        }
+        target.batch = nil
+        let round = commits.begin()
+        try target.intake.append(batch) { [commits] in commits.end(round) }
+    }
+
+    /// Records a loss in the streams that have records of the source.
+    func noteLoss(_ bytes: UInt64?) {
+        let now = Timestamp(microseconds: capture.clock.wallMicroseconds())
+        for target in targets.values {
+            target.intake.add(GapDetail(reason: .sourceRemoved, bytes: bytes, lines: 0, since: now, isClosed: true))
+        }
+    }
+
+    func close() {
+        targets.values.forEach { $0.intake.close() }
+        targets.removeAll()
+    }
+
+    // MARK: - Streams
+
+    private func target(of record: RecordBuffer) throws -> Target {
+        let key = StreamKey(name: vm(of: record), stream: source.stream)
+        if let target = targets[key] {
+            return target
+        }
+        let intake = try capture.openRecords(key, options: RecordOptions())
+        let position = try intake.resumePosition().flatMap { SourcePosition($0) }
+        let isOurs = position?.source == SourcePosition(source: source.name).source
+        let target = Target(intake, last: isOurs ? position?.number ?? 0 : 0)
+        targets[key] = target
+        return target
+    }
+
+    private func vm(of record: RecordBuffer) -> String {
+        for name in source.vmFields {
+            if let value = record.value(of: name), let text = String(validating: value, as: UTF8.self),
+                VMIdentity.fault(inName: text) == nil
+            {
+                return text
+            }
+        }
+        return source.vm
+    }
+}
+
+extension RecordBuffer {
+    /// The part of a value that stays when its record is too long.
+    private static let truncatedSize = 64 << 10
+
+    /// Cuts the longest value to its beginning, and says so.
+    fileprivate mutating func truncateLongest() {
+        guard let index = fields.indices.max(by: { fields[$0].value.count < fields[$1].value.count }),
+            fields[index].value.count > Self.truncatedSize
+        else {
+            // Very many fields: the later half goes.
+            fields.removeLast(max(1, fields.count / 2))
+            set(RecordDecoder.truncatedName, "true".utf8, .literal)
+            return
+        }
+        let start = fields[index].value.lowerBound
+        fields[index].value = start..<start + Self.truncatedSize
+        fields[index].form = .text
+        set(RecordDecoder.truncatedName, "true".utf8, .literal)
+    }
+}

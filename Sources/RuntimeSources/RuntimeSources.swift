@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Capture
+import Glibc
+import LogModel
+import SystemIO
+public import Transforms
+
+// RuntimeSources: records that programs beside the VMs write, into the VMs' streams: journals, files, imports.
+//
+//     SourceService       all sources of a daemon, a thread each                begin here
+//     SourceRun           one source: reads, commits, keeps its position
+//     SourceInput         what a source reads from: JournalInput, FileInput, ImportInput
+//     FileSources         all files of a daemon, by one thread with one inotify instance
+//     RecordRouter        records through the pipeline to the streams of their VMs
+//     CommitCounter, SourceMark, SourcePosition    exactly once, whenever the process ends
+//     Journal/            libsystemd, loaded at run time
+
+/// The sources of a daemon: each journal is read by a thread of its own, all files by one.
+public final class SourceService: Sendable {
+    private let capture: CaptureService
+    private let interruption: Interruption
+    private let threads: [WorkerThread]
+
+    /// How long a source that cannot be read waits before the next attempt, in microseconds.
+    private static let delays = Backoff(first: 500_000, doublingLimit: 30_000_000, longest: 60_000_000)
+
+    /// Starts the sources. One that cannot be read is reported, and tried again.
+    public init(_ sources: [SourceDefinition], pipeline: Pipeline, into capture: CaptureService) throws {
+        self.capture = capture
+        let interruption = try Interruption()
+        self.interruption = interruption
+        let files = sources.filter { if case .files = $0.kind { true } else { false } }
+        var threads = try sources.filter { !files.contains($0) }.enumerated().map { number, source in
+            try WorkerThread(name: "source-\(number)") {
+                Self.run(source, pipeline, capture, interruption)
+            }
+        }
+        if !files.isEmpty {
+            threads.append(
+                try WorkerThread(name: "source-files") {
+                    FileSources(files, pipeline, capture, interruption).run()
+                }
+            )
+        }
+        self.threads = threads
+    }
+
+    private static func run(
+        _ source: SourceDefinition,
+        _ pipeline: Pipeline,
+        _ capture: CaptureService,
+        _ interruption: Interruption
+    ) {
+        var delays = Self.delays
+        let subject = "source \(source.name)"
+        while !interruption.isRaised() {
+            do {
+                guard let input = try input(of: source) else {
+                    return
+                }
+                let run = SourceRun(source, input, pipeline: pipeline, into: capture, interruption: interruption)
+                try run.run()
+                return
+            } catch let error as SystemError where error.code == ECANCELED {
+                return
+            } catch {
+                capture.problems.raise(subject, "\(error)")
+                capture.diagnostics.log(.error, "\(subject): \(error)")
+            }
+            _ = interruption.isRaised(within: delays.next())
+        }
+    }
+
+    /// The journal of a source; nil when it is of another kind.
+    private static func input(of source: SourceDefinition) throws -> JournalInput? {
+        guard case .journal(let options) = source.kind else {
+            return nil
+        }
+        let library = try JournalLibrary()
+        return JournalInput(follows: true) { cursor throws(SystemError) in
+            try JournalReader(options, after: cursor, library: library)
+        }
+    }
+
+    /// Ends the sources, and waits for their threads.
+    public func stop() {
+        interruption.raise()
+        threads.forEach { $0.join() }
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import SystemIO
+
+/// The file with a source's position: everything before it is committed. Written at most once a second, because each
+/// stream also keeps the position of its own last record.
+final class SourceMark {
+    private let folder: String
+    private let name: String
+    private let fileSystem: any FileSystem
+    private let clock: any HostClock
+    private var lastWrite: Int64?
+
+    private static let interval: Int64 = 1_000_000
+
+    /// The mark of the source `name` of the store in `root`.
+    init(_ name: String, store root: String, on fileSystem: any FileSystem, clock: any HostClock = SystemClock()) {
+        folder = root + "/sources"
+        self.name = PercentEncoding.folder.encode(name) + ".position"
+        self.fileSystem = fileSystem
+        self.clock = clock
+    }
+
+    /// The position; nil when there is none, or the file is damaged: reading begins anew, and every stream drops what
+    /// it has.
+    func read() throws(SystemError) -> SourcePosition? {
+        try fileSystem.contents(of: folder + "/" + name).flatMap { SourcePosition($0) }
+    }
+
+    /// Writes the position, unless that was done a moment ago; returns whether it did.
+    func write(_ position: SourcePosition, isLast: Bool = false) throws(SystemError) -> Bool {
+        let now = clock.monotonicMicroseconds()
+        guard isLast || lastWrite.map({ now - $0 >= Self.interval }) ?? true else {
+            return false
+        }
+        if lastWrite == nil {
+            try fileSystem.makeDirectories(folder)
+        }
+        lastWrite = now
+        try fileSystem.replace(name, in: folder, with: position.bytes)
+        return true
+    }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+
+/// How far a source has been read: the number of its last record, and where reading can begin again for what follows.
+///
+/// Reading again from there gives the same records, so that their numbers tell what every stream has received.
+struct SourcePosition: Hashable, Sendable {
+    /// The source, by a hash of its name: a stream can get records of one after another.
+    var source: UInt64
+    /// Rises by `step` from one record to the next; what a pipeline makes of one record has the numbers between. After
+    /// a loss it leaps, so that no later record has a number that an earlier one had.
+    var number: UInt64 = 0
+    /// Where to begin reading; the form is the source's own.
+    var resume: [UInt8] = []
+
+    init(source name: String) {
+        source = name.stableHash()
+    }
+
+    static let step: UInt64 = 256
+    /// Added when records may be missing: more than a source has between two marks.
+    static let leap: UInt64 = 1 << 40
+
+    /// Maximum size of `resume`, in bytes: a position has 200 at most.
+    static let resumeLimit = 184
+
+    /// Two numbers of eight bytes, most significant first, and the place to begin.
+    var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(16 + resume.count)
+        for number in [source, number] {
+            for place in 0..<8 {
+                bytes.append(UInt8(truncatingIfNeeded: number >> (56 - 8 * UInt64(place))))
+            }
+        }
+        return bytes + resume
+    }
+
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count >= 16 else {
+            return nil
+        }
+        source = bytes[..<8].reduce(0) { $0 << 8 | UInt64($1) }
+        number = bytes[8..<16].reduce(0) { $0 << 8 | UInt64($1) }
+        resume = Array(bytes[16...])
+    }
+}

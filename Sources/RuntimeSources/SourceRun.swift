@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+import Transforms
+
+/// Reads one source into the store, on the calling thread. The position is committed with the records: after any end of
+/// the process reading continues after the last committed record, and no record is stored twice.
+final class SourceRun {
+    private let source: SourceDefinition
+    private let capture: CaptureService
+    private let input: any SourceInput
+    private let router: RecordRouter
+    private let commits = CommitCounter()
+    private let mark: SourceMark
+    private let interruption: Interruption
+    private var position: SourcePosition
+    /// The number of records read.
+    private(set) var recordCount = 0
+    /// Called after each turn, with that number.
+    var onProgress: ((Int) -> Void)?
+
+    /// Records of one turn wait for their commit up to this size, in bytes, and this time, in microseconds.
+    private static let turnSize = 256 << 10
+    private static let turnTime: Int64 = 100_000
+    /// How long an idle source waits when it has nothing to write, in microseconds.
+    private static let idleWait: Int64 = 30_000_000
+    /// How long it waits while its mark is older than its records.
+    static let markWait: Int64 = 1_000_000
+
+    init(
+        _ source: SourceDefinition,
+        _ input: any SourceInput,
+        pipeline: Pipeline,
+        into capture: CaptureService,
+        interruption: Interruption
+    ) {
+        self.source = source
+        self.input = input
+        self.capture = capture
+        self.interruption = interruption
+        router = RecordRouter(source, pipeline: pipeline, into: capture, commits: commits)
+        mark = SourceMark(source.name, store: capture.store.root, on: capture.store.fileSystem, clock: capture.clock)
+        position = SourcePosition(source: source.name)
+    }
+
+    /// Reads until the source ends, or until the interruption is raised. Returns when everything is committed or, after
+    /// an interruption, given to the store.
+    func run() throws {
+        defer { router.close() }
+        try begin()
+        while !interruption.isRaised() {
+            switch try step() {
+            case .more, .loss: continue
+            case .idle: input.wait(interruption, within: isMarked ? Self.idleWait : Self.markWait)
+            case .end:
+                try finish()
+                return
+            }
+        }
+    }
+
+    /// Reads what there is now, up to a limit, and gives it to the store.
+    func step() throws -> SourceReading {
+        let reading = try turn()
+        try flush()
+        onProgress?(recordCount)
+        if case .loss(let bytes, let reason) = reading {
+            try noteLoss(bytes, reason)
+        }
+        return reading
+    }
+
+    /// Whether the mark is of the last record; if it is not, `step` is to be called again after a while.
+    var isMarked: Bool { marked == given || given == 0 }
+
+    /// Ends the use of the streams.
+    func close() {
+        router.close()
+    }
+
+    /// Begins reading where reading ended before.
+    func begin() throws {
+        let saved = try mark.read().flatMap { $0.source == position.source ? $0 : nil }
+        position = saved ?? position
+        marked = position.number
+        if try !input.begin(at: saved?.resume) {
+            position.number += SourcePosition.leap
+        }
+        capture.problems.clear("source \(source.name)")
+    }
+
+    /// Reads until there is no more now, or there is enough to be committed.
+    private func turn() throws -> SourceReading {
+        let start = capture.clock.monotonicMicroseconds()
+        while true {
+            let reading = try input.read { record, resume in
+                position.number += SourcePosition.step
+                position.resume = resume
+                recordCount += 1
+                try router.add(&record, at: position)
+            }
+            let isOver = capture.clock.monotonicMicroseconds() - start >= Self.turnTime
+            if reading != .more || isOver || router.waiting >= Self.turnSize {
+                return reading
+            }
+        }
+    }
+
+    private func flush() throws {
+        try router.flush()
+        if position.number != given {
+            given = position.number
+            commits.endRound(at: position)
+        }
+        try writeMark()
+    }
+
+    /// The numbers of the last record given to the store, and of the mark.
+    private var given: UInt64 = 0
+    private var marked: UInt64 = 0
+    private var safe: SourcePosition?
+
+    /// Writes the mark if that is due.
+    private func writeMark(isLast: Bool = false) throws {
+        safe = commits.takeSafe() ?? safe
+        if let safe, try mark.write(safe, isLast: isLast) {
+            marked = safe.number
+            self.safe = nil
+        }
+    }
+
+    private func finish() throws {
+        try writeMark(isLast: true)
+        while !isMarked {
+            WorkerThread.pause(microseconds: 1000)
+            try writeMark(isLast: true)
+        }
+    }
+
+    private func noteLoss(_ bytes: UInt64?, _ reason: String) throws {
+        position.number += SourcePosition.leap
+        let words = bytes.map { "\($0) bytes" } ?? "an unknown number of bytes"
+        capture.diagnostics.log(.warning, "source \(source.name): \(words) are lost: \(reason)")
+        router.noteLoss(bytes)
+    }
+}

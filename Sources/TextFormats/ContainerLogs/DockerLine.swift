@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+
+/// A line of docker's `json-file` driver (moby, daemon/logger/jsonfilelog/jsonlog): an object with `log`, `stream` and
+/// `time`. A `log` without a line feed at its end continues in the next line of that stream.
+public struct DockerLine: Sendable {
+    /// When the text was received, in nanoseconds since the Unix epoch.
+    public var time: Int64
+    public var isError: Bool
+    /// Without its line feed.
+    public var text: [UInt8]
+    public var isPartial: Bool
+
+    /// Parses `line`, without its end; nil when it is no such line.
+    public init?(_ line: UnsafeRawBufferPointer) {
+        var record = RecordBuffer()
+        let base = record.store(line).lowerBound
+        guard JSONFields.parse(line, at: base, into: &record) != nil, let text = record.value(of: Array("log".utf8)),
+            let stamp = record.firstIndex(of: Array("time".utf8)),
+            let time = record.bytes.withUnsafeBytes({ bytes in
+                Timestamp.nanoseconds(rfc3339: UnsafeRawBufferPointer(rebasing: bytes[record.fields[stamp].value]))
+            })
+        else {
+            return nil
+        }
+        self.time = time
+        isError = record.value(of: Array("stream".utf8))?.elementsEqual("stderr".utf8) == true
+        isPartial = text.last != Lines.feed
+        self.text = Array(isPartial ? text : text.dropLast())
+    }
+}

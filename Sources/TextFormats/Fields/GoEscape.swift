@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+
+/// The escapes of strings in Go (The Go Programming Language Specification, "Rune literals") and in JSON.
+///
+/// `\xNN` and `\NNN` are bytes, not characters. A half of a surrogate pair is U+FFFD. A backslash before anything else
+/// stays.
+public enum GoEscape {
+    /// Decodes `text` to the end of the record's buffer; returns the place of the result.
+    static func decode(_ text: UnsafeRawBufferPointer, into record: inout RecordBuffer) -> Range<Int> {
+        let start = record.bytes.count
+        decode(text) { record.store($0) }
+        return start..<record.bytes.count
+    }
+
+    /// Decodes `text`.
+    public static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(text.count)
+        decode(text) { out.append($0) }
+        return out
+    }
+
+    private static func decode(_ text: UnsafeRawBufferPointer, _ put: (UInt8) -> Void) {
+        var at = 0
+        while at < text.count {
+            guard text[at] == UInt8(ascii: "\\"), at + 1 < text.count else {
+                put(text[at])
+                at += 1
+                continue
+            }
+            let letter = text[at + 1]
+            if let byte = simple(letter) {
+                put(byte)
+                at += 2
+            } else if let (byte, count) = numeric(text, from: at + 1) {
+                put(byte)
+                at += 1 + count
+            } else if let (scalar, count) = scalar(text, from: at + 1) {
+                UTF8.encode(scalar)?.forEach(put)
+                at += 1 + count
+            } else {
+                put(text[at])
+                at += 1
+            }
+        }
+    }
+
+    private static func simple(_ letter: UInt8) -> UInt8? {
+        switch letter {
+        case UInt8(ascii: "a"): 0x07
+        case UInt8(ascii: "b"): 0x08
+        case UInt8(ascii: "f"): 0x0c
+        case UInt8(ascii: "n"): 0x0a
+        case UInt8(ascii: "r"): 0x0d
+        case UInt8(ascii: "t"): 0x09
+        case UInt8(ascii: "v"): 0x0b
+        case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "\\"), UInt8(ascii: "/"): letter
+        default: nil
+        }
+    }
+
+    /// `xNN` or three octal digits: the byte, and how many bytes of text they are.
+    private static func numeric(_ text: UnsafeRawBufferPointer, from at: Int) -> (UInt8, count: Int)? {
+        guard at + 3 <= text.count else {
+            return nil
+        }
+        if text[at] == UInt8(ascii: "x") {
+            guard let high = text[at + 1].hexadecimalValue, let low = text[at + 2].hexadecimalValue else {
+                return nil
+            }
+            return (high << 4 | low, 3)
+        }
+        var value = 0
+        for digit in text[at..<at + 3] {
+            guard digit & 0xf8 == UInt8(ascii: "0") else {
+                return nil
+            }
+            value = value << 3 | Int(digit & 7)
+        }
+        return UInt8(exactly: value).map { ($0, 3) }
+    }
+
+    /// `uNNNN`, two of them that are a surrogate pair, or `UNNNNNNNN`.
+    private static func scalar(_ text: UnsafeRawBufferPointer, from at: Int) -> (Unicode.Scalar, count: Int)? {
+        let digits = text[at] == UInt8(ascii: "u") ? 4 : text[at] == UInt8(ascii: "U") ? 8 : 0
+        guard digits > 0, let value = number(text, from: at + 1, digits) else {
+            return nil
+        }
+        if (0xd800..<0xdc00).contains(value), digits == 4, at + 6 < text.count, text[at + 5] == UInt8(ascii: "\\"),
+            text[at + 6] == UInt8(ascii: "u"), let low = number(text, from: at + 7, 4),
+            (0xdc00..<0xe000).contains(low),
+            let pair = Unicode.Scalar(0x10000 + (value - 0xd800) << 10 + (low - 0xdc00))
+        {
+            return (pair, 11)
+        }
+        return (Unicode.Scalar(value) ?? "\u{fffd}", 1 + digits)
+    }
+
+    private static func number(_ text: UnsafeRawBufferPointer, from at: Int, _ digits: Int) -> UInt32? {
+        guard at + digits <= text.count else {
+            return nil
+        }
+        var value: UInt32 = 0
+        for digit in text[at..<at + digits] {
+            guard let digit = digit.hexadecimalValue else {
+                return nil
+            }
+            value = value << 4 | UInt32(digit)
+        }
+        return value
+    }
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+
+/// Parses logfmt, `key=value key="quoted value"`: everything that go-logfmt, kr/logfmt and Fluent Bit accept, and what
+/// Go programs write with `%q`.
+///
+/// - Any byte up to 0x20 separates pairs. A key is bytes above 0x20 except `=` and `"`.
+/// - A bare value ends at the next separator; `=` and `"` inside belong to it. `key=` is an empty value, a key alone is
+///   `true`.
+/// - A quoted value has the escapes of JSON and Go (`GoEscape`).
+/// - Bare integers of up to 18 digits, and `true` and `false`, are literals; everything else is text.
+/// - What is no pair is skipped to the next one, and kept in `GUESTLOG_UNPARSED`; nothing is dropped.
+///
+/// A quote that is not closed, or that a later key's quote seems to close, ends before the next ` key=`.
+public struct LogfmtParser {
+    private let line: UnsafeRawBufferPointer
+    /// Where the line's bytes are in the record's buffer.
+    private let base: Int
+    private var at: Int
+
+    /// Parses the pairs of `line` from `start` on, and adds them as fields of `record`, whose buffer contains the line
+    /// at `base`. With `stopKey`, it ends before a second occurrence of that key, where another record begins. Returns
+    /// the place where it ended.
+    public static func parse(
+        _ line: UnsafeRawBufferPointer,
+        from start: Int = 0,
+        at base: Int,
+        into record: inout RecordBuffer,
+        stopKey: StaticString? = nil
+    ) -> Int {
+        var parser = LogfmtParser(line: line, base: base, at: start)
+        parser.parse(into: &record, stopKey)
+        return parser.at
+    }
+
+    private mutating func parse(into record: inout RecordBuffer, _ stopKey: StaticString?) {
+        var hasStopKey = false
+        while true {
+            while at < line.count, line[at] <= 0x20 {
+                at += 1
+            }
+            guard at < line.count else {
+                return
+            }
+            let start = at
+            while at < line.count, line[at] > 0x20, line[at] != UInt8(ascii: "="), line[at] != UInt8(ascii: "\"") {
+                at += 1
+            }
+            let name = start..<at
+            guard at > start, at == line.count || line[at] != UInt8(ascii: "\"") else {
+                at = start
+                skipJunk(into: &record)
+                continue
+            }
+            guard at < line.count, line[at] == UInt8(ascii: "=") else {
+                let value = record.store("true".utf8)
+                record.fields.append(RecordBuffer.Field(name: placed(name), value: value, form: .literal))
+                continue
+            }
+            if let stopKey, isWord(name, stopKey) {
+                if hasStopKey {
+                    at = start
+                    return
+                }
+                hasStopKey = true
+            }
+            at += 1
+            if at < line.count, line[at] == UInt8(ascii: "\"") {
+                quoted(name, into: &record)
+            } else {
+                bare(name, into: &record)
+            }
+        }
+    }
+
+    private func placed(_ range: Range<Int>) -> Range<Int> {
+        base + range.lowerBound..<base + range.upperBound
+    }
+
+    private func isWord(_ range: Range<Int>, _ word: StaticString) -> Bool {
+        range.count == word.utf8CodeUnitCount
+            && line[range].elementsEqual(UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
+    }
+
+    // MARK: - Values
+
+    private mutating func bare(_ name: Range<Int>, into record: inout RecordBuffer) {
+        let start = at
+        at = Self.wordEnd(line, from: at)
+        let value = start..<at
+        let form: RecordBuffer.Form = Self.isLiteral(line, value) ? .literal : .text
+        record.fields.append(RecordBuffer.Field(name: placed(name), value: placed(value), form: form))
+    }
+
+    /// The end of the run of bytes above 0x20 that begins at `start`, eight bytes at a time.
+    private static func wordEnd(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var at = start
+        while at + 8 <= bytes.count {
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+            let stops = (word &- 0x21 &* ones) & ~word & (0x80 &* ones)
+            if stops != 0 {
+                return at + stops.trailingZeroBitCount / 8
+            }
+            at += 8
+        }
+        while at < bytes.count, bytes[at] > 0x20 {
+            at += 1
+        }
+        return at
+    }
+
+    /// Whether a bare value is an integer whose text is also JSON, or a truth value.
+    private static func isLiteral(_ line: UnsafeRawBufferPointer, _ value: Range<Int>) -> Bool {
+        guard let first = value.first.map({ line[$0] }) else {
+            return false
+        }
+        if first == UInt8(ascii: "t") || first == UInt8(ascii: "f") {
+            return line[value].elementsEqual("true".utf8) || line[value].elementsEqual("false".utf8)
+        }
+        let digits = first == UInt8(ascii: "-") ? value.dropFirst() : value
+        guard (1...18).contains(digits.count), line[digits.lowerBound] != UInt8(ascii: "0") || value.count == 1 else {
+            return false
+        }
+        return digits.allSatisfy { line[$0] &- UInt8(ascii: "0") <= 9 }
+    }
+
+    /// A quoted value; `at` is its quote.
+    private mutating func quoted(_ name: Range<Int>, into record: inout RecordBuffer) {
+        let start = at + 1
+        var end = PlainText.end(in: line, from: start, orAt: UInt8(ascii: "\""))
+        var isPlain = true
+        while end < line.count, line[end] != UInt8(ascii: "\"") {
+            isPlain = false
+            end = PlainText.end(
+                in: line,
+                from: end + (line[end] == UInt8(ascii: "\\") ? 2 : 1),
+                orAt: UInt8(ascii: "\"")
+            )
+        }
+        end = min(end, line.count)
+        at = min(end + 1, line.count)
+        let isClosed = end < line.count
+        if !isClosed || (at < line.count && line[at] > 0x20 && line[end - 1] == UInt8(ascii: "=")) {
+            // Without its own end the value extends to where the next key is, or to the end of the line.
+            isPlain = false
+            end = lostEnd(from: start) ?? line.count
+            at = end
+            record.mark(.openQuote, unparsed: EmptyCollection())
+        }
+        guard !isPlain else {
+            record.fields.append(RecordBuffer.Field(name: placed(name), value: placed(start..<end), form: .plain))
+            return
+        }
+        let value = UnsafeRawBufferPointer(rebasing: line[start..<end])
+        let place =
+            value.contains(UInt8(ascii: "\\")) ? GoEscape.decode(value, into: &record) : placed(start..<end)
+        record.fields.append(RecordBuffer.Field(name: placed(name), value: place, form: .text))
+    }
+
+    /// Where a value whose closing quote is lost ends: before the first ` key=` after `start`.
+    private func lostEnd(from start: Int) -> Int? {
+        var place = start
+        while place < line.count {
+            guard line[place] == 0x20 else {
+                place += 1
+                continue
+            }
+            if keyEnd(from: place + 1) != nil {
+                return place
+            }
+            place += 1
+        }
+        return nil
+    }
+
+    /// The end of a key of letters, digits, `_`, `.` and `-` with `=` behind it.
+    private func keyEnd(from start: Int) -> Int? {
+        var place = start
+        while place < line.count, Self.isKeyByte(line[place]) {
+            place += 1
+        }
+        return place > start && place < line.count && line[place] == UInt8(ascii: "=") ? place : nil
+    }
+
+    private static func isKeyByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+
+    // MARK: - What is no pair
+
+    /// Skips to the next ` key=`, and keeps what is before it.
+    private mutating func skipJunk(into record: inout RecordBuffer) {
+        let end = lostEnd(from: at) ?? line.count
+        record.mark(.noPair, unparsed: line[at..<end])
+        at = end
+    }
+}

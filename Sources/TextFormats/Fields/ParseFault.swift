@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a parser could not read all of a text. What it could not read is kept.
+public enum ParseFault: String, Error, Hashable, Sendable, CustomStringConvertible {
+    /// A quoted value has no end.
+    case openQuote = "a quote is not closed"
+    /// Something is no key with a value.
+    case noPair = "something is no key=value pair"
+    /// An object in JSON is malformed or cut off.
+    case malformedJSON = "malformed or incomplete JSON"
+    /// Other output was written into the record.
+    case interrupted = "other output is inside the record"
+    /// The text has not the form at all.
+    case otherForm = "not in this format"
+
+    public var description: String { rawValue }
+
+    /// The field with what could not be parsed.
+    public static let unparsedName = Array("GUESTLOG_UNPARSED".utf8)
+    /// The field with the reason.
+    public static let faultName = Array("GUESTLOG_PARSE_ERROR".utf8)
+}
+
+extension RecordBuffer {
+    /// Marks the record as not read completely. `rest` is what could not be read.
+    public mutating func mark(_ fault: ParseFault, unparsed rest: some Collection<UInt8>) {
+        if value(of: ParseFault.faultName) == nil {
+            append(ParseFault.faultName, Array(fault.rawValue.utf8), .plain)
+        }
+        if !rest.isEmpty {
+            append(ParseFault.unparsedName, Array(rest))
+        }
+    }
+}

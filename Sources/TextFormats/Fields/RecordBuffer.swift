@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The fields of one record while it is parsed and transformed, all in one buffer that is used again for the next
+/// record: nothing is allocated per field.
+///
+/// Fields keep their order. A field may occur several times. `StructuredRecord` is the form for reading stored records.
+public struct RecordBuffer: Sendable {
+    /// How a value is stored and written.
+    public enum Form: UInt8, Sendable {
+        /// Any bytes: a string, or an array of numbers when they are not UTF-8.
+        case text
+        /// Text of printable ASCII without quotes and backslashes.
+        case plain
+        /// A JSON value that is no string, by its text, which is valid.
+        case literal
+    }
+
+    public struct Field: Sendable {
+        /// Places in the buffer.
+        public var name: Range<Int>
+        public var value: Range<Int>
+        public var form: Form
+
+        public init(name: Range<Int>, value: Range<Int>, form: Form) {
+            self.name = name
+            self.value = value
+            self.form = form
+        }
+    }
+
+    /// The text that the fields are places in.
+    public private(set) var bytes: [UInt8] = []
+    public var fields: [Field] = []
+    /// The record's own time, in nanoseconds since the Unix epoch.
+    public var time: Int64?
+
+    public init() {}
+
+    /// Makes it empty, for the next record.
+    public mutating func removeAll() {
+        bytes.removeAll(keepingCapacity: true)
+        fields.removeAll(keepingCapacity: true)
+        time = nil
+    }
+
+    // MARK: - Reading
+
+    /// The bytes at a place.
+    public subscript(place: Range<Int>) -> ArraySlice<UInt8> { bytes[place] }
+
+    /// The first field of that name.
+    public func firstIndex(of name: [UInt8]) -> Int? {
+        fields.firstIndex { matches($0.name, name) }
+    }
+
+    /// The value of the first field of that name.
+    public func value(of name: [UInt8]) -> ArraySlice<UInt8>? {
+        firstIndex(of: name).map { bytes[fields[$0].value] }
+    }
+
+    /// Whether the bytes at `place` are `other`.
+    public func matches(_ place: Range<Int>, _ other: [UInt8]) -> Bool {
+        guard place.count == other.count else {
+            return false
+        }
+        return bytes.withUnsafeBytes { bytes in
+            other.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: bytes[place]).elementsEqual($0) }
+        }
+    }
+
+    // MARK: - Writing
+
+    /// Adds bytes to the buffer; returns their place.
+    public mutating func store(_ text: UnsafeRawBufferPointer) -> Range<Int> {
+        let start = bytes.count
+        bytes.append(contentsOf: text)
+        return start..<bytes.count
+    }
+
+    public mutating func store(_ text: some Collection<UInt8>) -> Range<Int> {
+        let start = bytes.count
+        bytes.append(contentsOf: text)
+        return start..<bytes.count
+    }
+
+    /// Adds `prefix` and a copy of the bytes at `place` to the buffer; returns their place.
+    public mutating func store(_ prefix: [UInt8], copyOf place: Range<Int>) -> Range<Int> {
+        let start = bytes.count
+        bytes.append(contentsOf: prefix)
+        // A slice would hold the buffer, and have it copied.
+        for index in place {
+            bytes.append(bytes[index])
+        }
+        return start..<bytes.count
+    }
+
+    /// Adds one byte to the end of the buffer, for a value that is decoded byte by byte.
+    mutating func store(_ byte: UInt8) {
+        bytes.append(byte)
+    }
+
+    /// Adds a field.
+    public mutating func append(
+        _ name: some Collection<UInt8>,
+        _ value: some Collection<UInt8>,
+        _ form: Form = .text
+    ) {
+        let name = store(name)
+        fields.append(Field(name: name, value: store(value), form: form))
+    }
+
+    public mutating func append(_ name: String, _ value: String, _ form: Form = .text) {
+        append(name.utf8, value.utf8, form)
+    }
+
+    /// Gives the field of that name, which is added if there is none, one value.
+    public mutating func set(_ name: [UInt8], _ value: some Collection<UInt8>, _ form: Form = .text) {
+        guard let index = firstIndex(of: name) else {
+            append(name, value, form)
+            return
+        }
+        fields[index].value = store(value)
+        fields[index].form = form
+        let later = fields.indices.suffix(from: index + 1).filter { matches(fields[$0].name, name) }
+        later.reversed().forEach { fields.remove(at: $0) }
+    }
+
+    /// Removes all fields of that name.
+    public mutating func remove(_ name: [UInt8]) {
+        while let index = firstIndex(of: name) {
+            fields.remove(at: index)
+        }
+    }
+}

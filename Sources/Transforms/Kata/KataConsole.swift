@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import TextFormats
+
+/// The records of a guest's agent inside records of the runtime.
+enum KataConsole {
+    private static let consoleMessage = Array("reading guest console".utf8)
+    private static let agent = Array("agent".utf8)
+    /// The source of what a guest printed that is no agent's record.
+    private static let consoleSource = Array("vmconsole".utf8)
+
+    /// Replaces the fields from `first` on by those of the record inside, if there is one.
+    static func unpack(_ record: inout RecordBuffer, from first: Int) {
+        guard let message = KataFields.index(of: KataFields.message, in: record, from: first) else {
+            return
+        }
+        if record.matches(record.fields[message].value, consoleMessage),
+            let console = KataFields.index(of: KataFields.console, in: record, from: first)
+        {
+            unpackConsole(record.fields[console].value, &record, from: first)
+        } else if let source = KataFields.index(of: KataFields.source, in: record, from: first),
+            record.matches(record.fields[source].value, agent),
+            record[record.fields[message].value].starts(with: "time=".utf8)
+        {
+            unpackLogfmt(record.fields[message].value, &record, from: first)
+        }
+    }
+
+    private static func unpackConsole(_ place: Range<Int>, _ record: inout RecordBuffer, from first: Int) {
+        let text = Array(record[place])
+        let inner = record.fields.count
+        let isAgent = text.first { $0 > 0x20 }.map { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "\"") } ?? false
+        if isAgent {
+            _ = text.withUnsafeBytes {
+                KataParser.parseForm($0, from: 0, at: place.lowerBound, quotes: 0, into: &record)
+            }
+            KataSalvage.apply(to: &record, from: inner)
+        }
+        let isRecord = isAgent && KataFields.index(of: KataFields.message, in: record, from: inner) != nil
+        if !isRecord {
+            record.fields.removeSubrange(inner...)
+            let name = record.store(KataFields.message)
+            record.fields.append(RecordBuffer.Field(name: name, value: place, form: .text))
+            record.append(KataFields.source, consoleSource, .plain)
+            keep([KataFields.level], of: &record, first..<inner)
+        }
+        keep([KataFields.time, KataFields.sandbox], of: &record, first..<inner)
+        record.fields.removeSubrange(first..<inner)
+    }
+
+    private static func unpackLogfmt(_ place: Range<Int>, _ record: inout RecordBuffer, from first: Int) {
+        let text = Array(record[place])
+        let inner = record.fields.count
+        _ = text.withUnsafeBytes { LogfmtParser.parse($0, at: place.lowerBound, into: &record) }
+        keep([KataFields.sandbox], of: &record, first..<inner)
+        record.fields.removeSubrange(first..<inner)
+    }
+
+    /// Adds the fields of the outer record, at `outer`, that the inner one lacks.
+    private static func keep(_ names: [[UInt8]], of record: inout RecordBuffer, _ outer: Range<Int>) {
+        for name in names where KataFields.index(of: name, in: record, from: outer.upperBound) == nil {
+            if let index = record.fields[outer].indices.first(where: { record.matches(record.fields[$0].name, name) }) {
+                record.fields.append(record.fields[index])
+            }
+        }
+    }
+}

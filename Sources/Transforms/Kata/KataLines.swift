@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import TextFormats
+
+/// Puts records of a Kata log together that were written over several lines: with a line feed inside a value, or
+/// divided by the guest's kernel.
+///
+/// A line continues the record before it when it does not begin like a record, and the record is not complete: a quote
+/// is open, or its level or message is missing. A kernel's line between the two is a record of its own.
+public struct KataLines: Sendable {
+    /// A text to be parsed, and where it began.
+    public struct Text: Equatable, Sendable {
+        public var bytes: [UInt8]
+        public var start: UInt64
+        /// The number of its first line.
+        public var line: Int
+    }
+
+    private var held: Text?
+    private static let limit = 64 << 10
+
+    public init() {}
+
+    /// Where the text that is held back begins.
+    public var start: UInt64? { held?.start }
+
+    /// Takes a line without its end; returns the texts that are complete before it.
+    public mutating func add(_ line: UnsafeRawBufferPointer, at start: UInt64, number: Int) -> [Text] {
+        let new = Text(bytes: Array(line), start: start, line: number)
+        guard var held else {
+            if Self.mayContinue(new.bytes) {
+                self.held = new
+                return []
+            }
+            return [new]
+        }
+        if Self.isKernelText(line), !Self.beginsRecord(line) {
+            return [new]
+        }
+        guard !Self.beginsRecord(line), held.bytes.count + line.count < Self.limit else {
+            self.held = nil
+            return [held] + add(line, at: start, number: number)
+        }
+        self.held = nil
+        if let (record, kernel) = Self.withoutKernel(held.bytes, new.bytes) {
+            return [
+                Text(bytes: record, start: held.start, line: held.line),
+                Text(bytes: kernel, start: held.start, line: held.line),
+            ]
+        }
+        // A value with a line feed goes on in the next line; a record cut anywhere else is put together as it was.
+        held.bytes += (Self.hasOpenQuote(held.bytes) ? [Lines.feed] : []) + new.bytes
+        if Self.mayContinue(held.bytes) {
+            self.held = held
+            return []
+        }
+        return [held]
+    }
+
+    /// The text that was held back, at the end.
+    public mutating func finish() -> Text? {
+        defer { held = nil }
+        return held
+    }
+
+    /// A record that a kernel's line divides, put together, and that line; nil when they are not that.
+    private static func withoutKernel(_ text: [UInt8], _ rest: [UInt8]) -> (record: [UInt8], kernel: [UInt8])? {
+        guard let stamp = text.withUnsafeBytes({ KernelStamp.first(in: $0) }), stamp > 0 else {
+            return nil
+        }
+        let record = text[..<stamp] + rest
+        return mayContinue(Array(record)) ? nil : (Array(record), Array(text[stamp...]))
+    }
+
+    private static func beginsRecord(_ line: UnsafeRawBufferPointer) -> Bool {
+        line.starts(with: "time=".utf8) || line.first == UInt8(ascii: "{") || line.starts(with: "level=".utf8)
+    }
+
+    private static func isKernelText(_ line: UnsafeRawBufferPointer) -> Bool {
+        guard line.first == UInt8(ascii: "[") else {
+            return false
+        }
+        if case .stamp = KernelStamp.match(line, at: 0) {
+            return true
+        }
+        return false
+    }
+
+    /// Whether a record in `text` is not complete.
+    private static func mayContinue(_ text: [UInt8]) -> Bool {
+        if text.first == UInt8(ascii: "{") {
+            return !text.withUnsafeBytes { JSONScanner.isObject($0) } && !isClosedObject(text)
+        }
+        guard text.starts(with: "time=".utf8) else {
+            return false
+        }
+        return hasOpenQuote(text) || text.firstRange(of: Array(" msg=".utf8)) == nil
+    }
+
+    /// Whether an object in JSON is at the beginning, and something follows it.
+    private static func isClosedObject(_ text: [UInt8]) -> Bool {
+        text.withUnsafeBytes { text in
+            var scanner = JSONScanner(text)
+            return scanner.skipValue() != nil
+        }
+    }
+
+    /// Whether the number of quotes without a backslash is odd.
+    private static func hasOpenQuote(_ text: [UInt8]) -> Bool {
+        var isOpen = false
+        var at = 0
+        while at < text.count {
+            if text[at] == UInt8(ascii: "\\") {
+                at += 1
+            } else if text[at] == UInt8(ascii: "\"") {
+                isOpen.toggle()
+            }
+            at += 1
+        }
+        return isOpen
+    }
+}

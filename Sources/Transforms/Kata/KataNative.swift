@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+public import TextFormats
+
+/// The records of Kata's Rust runtime, which writes its fields into the journal natively: the names in upper case, the
+/// message in `MESSAGE`, the sandbox in `SOURCE`.
+public enum KataNative {
+    private static let message = Array("MESSAGE".utf8)
+    private static let name = Array("NAME".utf8)
+    private static let priority = Array("PRIORITY".utf8)
+    private static let runtime = Array("kata-runtime".utf8)
+    private static let source = Array("SOURCE".utf8)
+
+    /// Whether a journal entry is such a record.
+    public static func isNative(_ record: RecordBuffer) -> Bool {
+        record.value(of: name)?.elementsEqual(runtime) == true && record.value(of: source) != nil
+    }
+
+    /// Adds what it says under the names that `KataParser` uses. A message that is an agent's record is parsed.
+    static func parse(_ text: UnsafeRawBufferPointer, at place: Int, into record: inout RecordBuffer) {
+        let first = record.fields.count
+        let isObject = text.first { $0 > 0x20 }.map { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "\"") } ?? false
+        if isObject {
+            _ = KataParser.parse(text, at: place, into: &record)
+        }
+        if KataFields.index(of: KataFields.message, in: record, from: first) == nil {
+            record.fields.removeSubrange(first...)
+            let name = record.store(KataFields.message)
+            let value = place..<place + text.count
+            record.fields.append(RecordBuffer.Field(name: name, value: value, form: .text))
+            copy(Self.name, as: KataFields.name, in: &record, from: first)
+            copy(Array("PID".utf8), as: KataFields.process, in: &record, from: first)
+            if let level = record.value(of: priority).flatMap({ levels[Array($0)] }) {
+                record.append(KataFields.level, level.utf8, .plain)
+            }
+        }
+        copy(source, as: KataFields.sandbox, in: &record, from: first)
+        copy(Array("SUBSYSTEM".utf8), as: Array("subsystem".utf8), in: &record, from: first)
+        KataFields.normalise(&record, from: first)
+    }
+
+    private static func copy(_ name: [UInt8], as other: [UInt8], in record: inout RecordBuffer, from first: Int) {
+        guard KataFields.index(of: other, in: record, from: first) == nil, let index = record.firstIndex(of: name)
+        else {
+            return
+        }
+        var field = record.fields[index]
+        field.name = record.store(other)
+        record.fields.append(field)
+    }
+
+    /// slog's journal drain writes each level one less severe than syslog's word for it.
+    private static let levels: [[UInt8]: String] = [
+        Array("2".utf8): "critical", Array("3".utf8): "error", Array("4".utf8): "warning", Array("5".utf8): "info",
+        Array("6".utf8): "debug", Array("7".utf8): "trace",
+    ]
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+public import TextFormats
+
+/// Parses what Kata Containers writes, whichever part of it wrote it, into the same fields: `level`, `msg`, `name`,
+/// `pid`, `source`, `subsystem`, `sandbox`, `container` and others.
+///
+/// - The Go runtime: logfmt by logrus, or one object in JSON.
+/// - The agent: an object in JSON by slog, alone, quoted up to three times, or in the field `vmconsole` of a runtime
+///   record with what a guest printed. Then the agent's fields take the place of the runtime's, whose time and sandbox
+///   stay; the agent's own time is `agent_time`.
+/// - Old agents: a logfmt record in the field `msg`.
+/// - Text without a form, which is the `msg`.
+///
+/// Levels are lower-case words, `trace` to `fatal`, and process numbers are numbers. What cannot be parsed is kept and
+/// marked (`ParseFault`).
+public struct KataParser {
+    /// The number of quotes around an object that are removed.
+    static let quoteLimit = 3
+
+    /// Parses the first record in `text` from `start` on into fields of `record`, whose buffer contains `text` at
+    /// `base`. Returns the place after it, where another may begin.
+    public static func parse(
+        _ text: UnsafeRawBufferPointer,
+        from start: Int = 0,
+        at base: Int,
+        into record: inout RecordBuffer
+    ) -> Int {
+        let first = record.fields.count
+        let end = parseForm(text, from: start, at: base, quotes: 0, into: &record)
+        KataSalvage.apply(to: &record, from: first)
+        KataConsole.unpack(&record, from: first)
+        KataFields.normalise(&record, from: first)
+        return end
+    }
+
+    /// Parses the form that the text has, without its meaning.
+    static func parseForm(
+        _ text: UnsafeRawBufferPointer,
+        from start: Int,
+        at base: Int,
+        quotes: Int,
+        into record: inout RecordBuffer
+    ) -> Int {
+        let start = text.indices.suffix(from: min(start, text.count)).first { text[$0] > 0x20 } ?? text.count
+        guard start < text.count else {
+            return text.count
+        }
+        switch text[start] {
+        case UInt8(ascii: "{"):
+            if let end = JSONFields.parse(text, from: start, at: base, into: &record, flattenedWith: UInt8(ascii: "."))
+            {
+                return end
+            }
+        case UInt8(ascii: "\"") where quotes < quoteLimit:
+            if let end = parseQuoted(text, from: start, quotes: quotes, into: &record) {
+                return end
+            }
+        default:
+            if isLogfmt(text, from: start) {
+                return LogfmtParser.parse(text, from: start, at: base, into: &record, stopKey: "time")
+            }
+        }
+        let end = text.indices.suffix(from: start).last { text[$0] > 0x20 }.map { $0 + 1 } ?? start
+        let name = record.store("msg".utf8)
+        record.fields.append(RecordBuffer.Field(name: name, value: base + start..<base + end, form: .text))
+        record.mark(.otherForm, unparsed: EmptyCollection())
+        return text.count
+    }
+
+    /// An object inside a string, possibly several times.
+    private static func parseQuoted(
+        _ text: UnsafeRawBufferPointer,
+        from start: Int,
+        quotes: Int,
+        into record: inout RecordBuffer
+    ) -> Int? {
+        var scanner = JSONScanner(text, at: start)
+        guard scanner.skipString() != nil else {
+            return nil
+        }
+        let contents = UnsafeRawBufferPointer(rebasing: text[start + 1..<scanner.at - 1])
+        let decoded = GoEscape.decode(contents)
+        guard let first = decoded.first(where: { $0 > 0x20 }), first == UInt8(ascii: "{") || first == UInt8(ascii: "\"")
+        else {
+            return nil
+        }
+        let place = record.store(decoded)
+        _ = decoded.withUnsafeBytes {
+            parseForm($0, from: 0, at: place.lowerBound, quotes: quotes + 1, into: &record)
+        }
+        return scanner.at
+    }
+
+    /// Whether a key and `=` begin here.
+    private static func isLogfmt(_ text: UnsafeRawBufferPointer, from start: Int) -> Bool {
+        var at = start
+        while at < text.count, text[at] > 0x20, text[at] != UInt8(ascii: "="), text[at] != UInt8(ascii: "\"") {
+            at += 1
+        }
+        return at > start && at < text.count && text[at] == UInt8(ascii: "=")
+    }
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+public import TextFormats
+
+/// Cuts a log's bytes into lines and parses each into a record: for files, imports and standard input. Bounded in
+/// memory whatever the lines are.
+///
+/// Lines that belong together are joined: the parts of containers' lines, and Kata's records over several lines. Each
+/// record says where reading can begin again, before the earliest text that is held back, and how many records come
+/// again from there: reading the same bytes gives the same records.
+public struct RecordDecoder: Sendable {
+    /// Where a record comes from.
+    public struct Place: Hashable, Sendable {
+        /// The number of its first line, from 1.
+        public var line: Int
+        /// Where its first line begins, in bytes.
+        public var start: UInt64
+        /// Where to begin reading for what follows it.
+        public var end: UInt64
+        /// The number of records that come from there before what follows it.
+        public var skip: Int
+    }
+
+    public let format: RecordFormat
+    private let flattens: Bool
+    /// Bytes of a line whose end has not come.
+    private var rest: [UInt8] = []
+    /// Where the next line begins.
+    private var offset: UInt64
+    /// Where the last line began.
+    private var lineStart: UInt64 = 0
+    private var line = 0
+    private var isSkipping = false
+    private var record = RecordBuffer()
+    private var parts = ContainerParts()
+    private var kata = KataLines()
+    /// The beginnings of the lines that completed records, from the earliest text that is held back on.
+    private var completed: [UInt64] = []
+
+    /// Text is held back until so many records have come after it.
+    private static let heldLimit = 10_000
+
+    /// Maximum size of a line, in bytes; a longer one is cut, and its record says so. Its escapes may need as much again.
+    public static let lineLimit = 2 << 20
+    /// The field of a record that was cut.
+    public static let truncatedName = Array("GUESTLOG_TRUNCATED".utf8)
+
+    /// A decoder of text that begins at `offset` in its log. With `flattens`, members of objects become fields.
+    public init(_ format: RecordFormat, at offset: UInt64 = 0, flattens: Bool = true) {
+        self.format = format
+        self.flattens = flattens
+        self.offset = offset
+    }
+
+    /// Where text that is held back begins.
+    private var heldStart: UInt64? { [parts.start, kata.start].compactMap { $0 }.min() }
+
+    /// Takes the next bytes, and passes the records that are complete to `emit`.
+    public mutating func add(_ bytes: UnsafeRawBufferPointer, _ emit: (inout RecordBuffer, Place) -> Void) {
+        var at = 0
+        while let feed = Lines.firstFeed(in: bytes, from: at) {
+            let piece = UnsafeRawBufferPointer(rebasing: bytes[at..<feed])
+            if rest.isEmpty, !isSkipping {
+                take(piece, consuming: UInt64(piece.count) + 1, isTruncated: false, emit)
+            } else {
+                hold(piece)
+                take(consuming: UInt64(piece.count) + 1, emit)
+            }
+            at = feed + 1
+        }
+        hold(UnsafeRawBufferPointer(rebasing: bytes[at...]))
+        skipped += UInt64(bytes.count - at)
+    }
+
+    /// Ends the log: passes what was held back to `emit`, and a last line without an end.
+    public mutating func finish(_ emit: (inout RecordBuffer, Place) -> Void) {
+        if !rest.isEmpty {
+            take(consuming: 0, emit)
+        }
+        releaseHeld(emit)
+    }
+
+    private mutating func releaseHeld(_ emit: (inout RecordBuffer, Place) -> Void) {
+        for joined in parts.finish() {
+            append(joined, emit)
+        }
+        if let text = kata.finish() {
+            parse(text.bytes, at: text.start, line: text.line, emit)
+        }
+    }
+
+    // MARK: - Lines
+
+    /// Bytes of the held line that were consumed from the input.
+    private var skipped: UInt64 = 0
+
+    private mutating func hold(_ piece: UnsafeRawBufferPointer) {
+        let space = Self.lineLimit - rest.count
+        rest.append(contentsOf: piece.prefix(space))
+        isSkipping = isSkipping || piece.count > space
+    }
+
+    /// Takes the held line.
+    private mutating func take(consuming last: UInt64, _ emit: (inout RecordBuffer, Place) -> Void) {
+        let whole = rest
+        let consumed = skipped + last
+        let isTruncated = isSkipping
+        rest.removeAll(keepingCapacity: whole.count < 64 << 10)
+        (skipped, isSkipping) = (0, false)
+        whole.withUnsafeBytes { take($0, consuming: consumed, isTruncated: isTruncated, emit) }
+    }
+
+    private mutating func take(
+        _ text: UnsafeRawBufferPointer,
+        consuming count: UInt64,
+        isTruncated: Bool,
+        _ emit: (inout RecordBuffer, Place) -> Void
+    ) {
+        let start = offset
+        offset += count
+        line += 1
+        lineStart = start
+        if completed.count > Self.heldLimit {
+            releaseHeld(emit)
+        }
+        // A file that lost its end in a crash has NULs there, and a copied one where it was truncated.
+        let nuls = text.prefix { $0 == 0 }.count
+        let text = UnsafeRawBufferPointer(rebasing: text[nuls...])
+        guard text.contains(where: { $0 > 0x20 }) else {
+            return
+        }
+        switch format {
+        case .cri:
+            if let part = CRILine(text) {
+                let isError = text[part.stream].last == UInt8(ascii: "r")
+                let contents = text[part.text]
+                add(contents, time: part.time, isError: isError, isPartial: part.isPartial, at: start, emit)
+                return
+            }
+        case .docker:
+            if let part = DockerLine(text) {
+                add(part.text, time: part.time, isError: part.isError, isPartial: part.isPartial, at: start, emit)
+                return
+            }
+        case .kata:
+            for text in kata.add(text, at: start, number: line) {
+                parse(text.bytes, at: text.start, line: text.line, isTruncated: isTruncated, emit)
+            }
+            return
+        case .logfmt, .json, .text: break
+        }
+        parse(text, at: start, line: line, isTruncated: isTruncated, emit)
+    }
+
+    private mutating func add(
+        _ text: some Collection<UInt8>,
+        time: Int64,
+        isError: Bool,
+        isPartial: Bool,
+        at start: UInt64,
+        _ emit: (inout RecordBuffer, Place) -> Void
+    ) {
+        let joined = parts.add(text, time: time, isError: isError, isPartial: isPartial, at: start)
+        if let joined {
+            append(joined, emit)
+        }
+    }
+
+    private mutating func append(_ line: ContainerParts.Joined, _ emit: (inout RecordBuffer, Place) -> Void) {
+        record.removeAll()
+        record.time = line.time
+        record.append("stream", line.isError ? "stderr" : "stdout", .plain)
+        record.append(RecordFormat.textName, line.text)
+        if line.isTruncated {
+            record.append(Self.truncatedName, "true".utf8, .literal)
+        }
+        if !line.isWhole {
+            record.append("partial", "true", .literal)
+        }
+        let place = self.place(ofRecordAt: self.line, start: line.start, isLast: true)
+        emit(&record, place)
+    }
+
+    /// The place of a record that the line before `offset` completed; `isLast` when no other comes from that line.
+    private mutating func place(ofRecordAt line: Int, start: UInt64, isLast: Bool) -> Place {
+        completed.append(lineStart)
+        let end = min(heldStart ?? .max, isLast ? offset : lineStart)
+        completed.removeAll { $0 < end }
+        return Place(line: line, start: start, end: end, skip: completed.count)
+    }
+
+    // MARK: - Records
+
+    private mutating func parse(
+        _ text: [UInt8],
+        at start: UInt64,
+        line: Int,
+        isTruncated: Bool = false,
+        _ emit: (inout RecordBuffer, Place) -> Void
+    ) {
+        text.withUnsafeBytes { parse($0, at: start, line: line, isTruncated: isTruncated, emit) }
+    }
+
+    /// Parses a text into records: several when it has several.
+    private mutating func parse(
+        _ text: UnsafeRawBufferPointer,
+        at start: UInt64,
+        line: Int,
+        isTruncated: Bool,
+        _ emit: (inout RecordBuffer, Place) -> Void
+    ) {
+        var at = 0
+        repeat {
+            record.removeAll()
+            let base = record.store(text).lowerBound
+            at = format.parse(text, from: at, at: base, into: &record, flattens: flattens)
+            takeTime()
+            if isTruncated {
+                record.append(Self.truncatedName, "true".utf8, .literal)
+            }
+            let isLast = !text[min(at, text.count)...].contains { $0 > 0x20 }
+            let place = self.place(ofRecordAt: line, start: start, isLast: isLast)
+            emit(&record, place)
+            if isLast {
+                return
+            }
+        } while true
+    }
+
+    private static let timeName = Array("time".utf8)
+
+    /// The record's time is that of its field `time`, if there is one.
+    private mutating func takeTime() {
+        guard record.time == nil, let index = record.firstIndex(of: Self.timeName) else {
+            return
+        }
+        let place = record.fields[index].value
+        record.time = record.bytes.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: .init(rebasing: $0[place])) }
+        if record.time != nil {
+            record.fields.remove(at: index)
+        }
+    }
+}

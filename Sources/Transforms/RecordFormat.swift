@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+public import TextFormats
+
+/// The formats of records in text.
+public enum RecordFormat: String, CaseIterable, Sendable {
+    /// `key=value` pairs.
+    case logfmt
+    /// One object in JSON.
+    case json
+    /// What Kata Containers writes.
+    case kata
+    /// A container's line in the Kubernetes format: time, stream, tag, text.
+    case cri
+    /// A container's line of docker's `json-file` driver.
+    case docker
+    /// Text: the field `message`.
+    case text = "none"
+
+    /// The field with a line of text.
+    static let textName = Array("message".utf8)
+
+    /// Parses the first record in `text` from `start` on into fields of `record`, whose buffer contains `text` at
+    /// `base`; returns the place after it. What cannot be parsed is kept and marked (`ParseFault`).
+    public func parse(
+        _ text: UnsafeRawBufferPointer,
+        from start: Int = 0,
+        at base: Int,
+        into record: inout RecordBuffer,
+        flattens: Bool = false
+    ) -> Int {
+        switch self {
+        case .logfmt:
+            return LogfmtParser.parse(text, from: start, at: base, into: &record)
+        case .json:
+            let separator = flattens ? UInt8(ascii: ".") : nil
+            if let end = JSONFields.parse(text, from: start, at: base, into: &record, flattenedWith: separator) {
+                if let rest = text.indices.suffix(from: end).first(where: { text[$0] > 0x20 }) {
+                    record.mark(.malformedJSON, unparsed: text[rest...])
+                }
+                return text.count
+            }
+        case .kata:
+            return KataParser.parse(text, from: start, at: base, into: &record)
+        case .cri:
+            if let line = CRILine(text, from: start) {
+                line.append(to: &record, at: base)
+                return text.count
+            }
+        case .docker:
+            if let end = JSONFields.parse(text, from: start, at: base, into: &record) {
+                return end
+            }
+        case .text:
+            let name = record.store(Self.textName)
+            record.fields.append(RecordBuffer.Field(name: name, value: base + start..<base + text.count, form: .text))
+            return text.count
+        }
+        record.mark(.otherForm, unparsed: text[start...])
+        return text.count
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SystemIO
+import TextFormats
+
+/// A program whose output is framed, each line with its time and stream.
+struct FramedProgram: ~Copyable {
+    private let child: ChildProgram
+    private let output: ReadingEnd
+    private let error: ReadingEnd
+    private let name: String
+
+    /// Starts the program `words[0]` with the arguments after it.
+    init(_ words: [String]) throws(SystemError) {
+        // Closed when this returns: the program and the reading ends have copies.
+        let (standard, failures) = (try Pipe(), try Pipe())
+        name = words[0]
+        output = try ReadingEnd(standard)
+        error = try ReadingEnd(failures)
+        child = try ChildProgram(
+            words,
+            .copies([(STDOUT_FILENO, standard.writing), (STDERR_FILENO, failures.writing)])
+        )
+    }
+
+    private final class Pipe {
+        let ends: DescriptorPair
+
+        init() throws(SystemError) {
+            ends = try Descriptor.pipe()
+        }
+
+        var writing: Int32 { ends.second.raw }
+    }
+
+    private final class ReadingEnd {
+        private let descriptor: Descriptor
+
+        init(_ pipe: Pipe) throws(SystemError) {
+            descriptor = try pipe.ends.first.duplicate()
+        }
+
+        var raw: Int32 { descriptor.raw }
+    }
+
+    /// Writes the entries to `target` until the program has closed its output; returns its exit status.
+    consuming func frame(to target: Int32) throws -> Int32 {
+        var encoder = IOLogEncoder()
+        var sources = [output.raw, error.raw].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        var piece = [UInt8](repeating: 0, count: 64 << 10)
+        while sources.contains(where: { $0.fd >= 0 }) {
+            _ = poll(&sources, 2, -1)
+            for place in sources.indices where sources[place].fd >= 0 && sources[place].revents != 0 {
+                let descriptor = sources[place].fd
+                let count = try systemCall("read", name) { read(descriptor, &piece, piece.count) }
+                if count == 0 {
+                    // poll(2) ignores it from now on.
+                    sources[place].fd = -1
+                }
+                let entries = encoder.add(piece[..<count], isError: place == 1, time: Self.now())
+                try Output.write(entries, to: target)
+            }
+        }
+        try Output.write(encoder.finish(time: Self.now()), to: target)
+        return child.wait()
+    }
+
+    /// The host's time, in nanoseconds since the Unix epoch.
+    private static func now() -> Int64 {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Glibc
+import GuestlogService
+import LogModel
+import RuntimeSources
+import SystemIO
+import TextFormats
+import Transforms
+
+struct ImportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import",
+        abstract: "Read log files into the store.",
+        discussion: """
+            Formats: journal (a journal's file or folder), kata, logfmt, json, cri, docker, none (lines of text). A \
+            record with a sandbox is stored under the VM of that name. An interrupted import continues where it ended, \
+            and importing a file again adds only what is new in it. The configuration's pipelines apply to records \
+            with the tag.
+            """
+    )
+
+    @Argument(help: ArgumentHelp("The files.", valueName: "file"), completion: .file())
+    var files: [String]
+
+    @Option(name: .shortAndLong, help: "The format.")
+    var format: String
+
+    @Option(help: ArgumentHelp("The VM of records that name none; required.", valueName: "name"))
+    var vm: String
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The stream.", valueName: "stream"))
+    var stream = "import"
+
+    @Option(help: ArgumentHelp("The tag by which pipelines select the records.", valueName: "tag"))
+    var tag = "import"
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("The fields that name a record's VM.", valueName: "field")
+    )
+    var vmField: [String] = []
+
+    @OptionGroup var paths: PathOptions
+
+    func run() throws {
+        let origins = try files.map(origin)
+        if let fault = VMIdentity.fault(inName: vm) {
+            throw CommandLineError(description: "--vm \(Terminal.safe(vm)): a VM's name is \(fault)")
+        }
+        guard let stream = StreamName(stream) else {
+            throw CommandLineError(description: "--stream: use 1 to 64 of a-z, 0-9, _ and -")
+        }
+        let configuration = try paths.configuration()
+        let importing = try StoreImport(configuration)
+        defer { importing.stop() }
+        var progress = Progress()
+        var total = 0
+        for (file, origin) in zip(files, origins) {
+            let path = try Self.absolute(file)
+            var source = SourceDefinition(
+                name: "import " + path,
+                kind: .files(path: path, .text, readsFromHead: true),
+                tag: tag,
+                vm: vm,
+                stream: stream
+            )
+            if !vmField.isEmpty {
+                source.vmFields = vmField.map { Array($0.utf8) }
+            }
+            total += try importing.run(origin, as: source) { count in
+                progress.show("\(Terminal.safe(file)): \(count) records")
+            }
+        }
+        progress.clear()
+        try Output.write("\(total) records imported\n")
+    }
+
+    private func origin(_ file: String) throws -> Import.Origin {
+        if format == "journal" {
+            var options = JournalOptions()
+            options.paths = [file]
+            return .journal(options)
+        }
+        guard let format = RecordFormat(rawValue: format) else {
+            let names = RecordFormat.allCases.map(\.rawValue).joined(separator: ", ")
+            throw CommandLineError(description: "unknown format \(Terminal.safe(format)); use journal, \(names)")
+        }
+        return .file(file, format)
+    }
+
+    /// The file's path without links: the same file has one position, however it is named.
+    private static func absolute(_ path: String) throws -> String {
+        guard let resolved = realpath(path, nil) else {
+            throw SystemError("open", path)
+        }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Glibc
+import SystemIO
+import Transforms
+
+struct KataLog: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kata-log",
+        abstract: "Merge, check and convert logs of Kata Containers.",
+        discussion: """
+            Reads what the runtimes, the agent and old proxies and shims write: logfmt, JSON, and the agent's records in \
+            what a guest printed. Files are merged by time; each keeps its order. What cannot be parsed is kept in \
+            GUESTLOG_UNPARSED and reported on standard error; it ends nothing. Exit status 4: with --strict, something \
+            was wrong.
+            """
+    )
+
+    @Argument(help: ArgumentHelp("The files; - or none: standard input.", valueName: "file"), completion: .file())
+    var files: [String] = []
+
+    @Option(name: [.customShort("o"), .long], help: "text, ndjson, json, csv, logfmt.")
+    var outputFormat = KataLogFormat.text.rawValue
+
+    @Option(help: ArgumentHelp("Write to this file instead of standard output.", valueName: "file"))
+    var outputFile: String?
+
+    @Flag(help: "Check only; write no records.")
+    var checkOnly = false
+
+    @Flag(help: "Fail when something is wrong in a record.")
+    var strict = false
+
+    @Flag(help: "Required fields may be absent.")
+    var ignoreMissingFields = false
+
+    @Flag(help: "Write counts of levels, sources, subsystems and sandboxes to standard error.")
+    var statistics = false
+
+    @Flag(help: "Fail when a file is empty.")
+    var errorIfFileEmpty = false
+
+    @Flag(help: "Fail when there is no record.")
+    var errorIfNoRecords = false
+
+    @Flag(name: .shortAndLong, help: "Do not report what is wrong in records.")
+    var quiet = false
+
+    private static let pieceSize = 256 << 10
+
+    func run() throws {
+        guard let format = KataLogFormat(rawValue: outputFormat) else {
+            let names = KataLogFormat.allCases.map(\.rawValue).joined(separator: ", ")
+            throw CommandLineError(description: "unknown format \(Terminal.safe(outputFormat)); use \(names)")
+        }
+        var options = KataLogOptions(format: format)
+        options.allowsMissing = ignoreMissingFields
+        options.discardsRecords = checkOnly
+        options.checks = checkOnly || strict || statistics || !quiet
+        let sources = try (files.isEmpty ? ["-"] : files).map(open)
+        let output = try outputFile.map { try OpenFile(writing: $0, O_TRUNC, permissions: 0o600) }
+        let target = output?.raw ?? STDOUT_FILENO
+        var merge = KataLogMerge(sources, options)
+        var out = checkOnly ? [] : Array(format.head.utf8)
+        var problemCount = 0
+        var hasMore = true
+        while hasMore {
+            let result = try merge.write(Self.pieceSize, to: &out)
+            hasMore = result.hasMore
+            problemCount += result.problems.count
+            if !quiet {
+                result.problems.forEach { Output.error(Terminal.safe("\($0)"), prefix: "") }
+            }
+            if !hasMore, !checkOnly {
+                out += Array(format.tail.utf8)
+            }
+            try Output.write(out, to: target)
+            out.removeAll(keepingCapacity: true)
+        }
+        try finish(merge.statistics, problemCount)
+    }
+
+    private func finish(_ statistics: KataLogStatistics, _ problems: Int) throws {
+        if self.statistics {
+            Output.error(Output.table(statistics.rows), prefix: "")
+        }
+        if errorIfNoRecords, statistics.records == 0 {
+            throw CommandLineError(description: "there is no record in these files")
+        }
+        if strict, problems > 0 {
+            throw ExitCode.damageFound
+        }
+    }
+
+    private func open(_ path: String) throws -> KataLogFile {
+        let file = try OpenFile(reading: path)
+        if errorIfFileEmpty, file.size == 0 {
+            throw CommandLineError(description: "\(Terminal.safe(path)) is empty")
+        }
+        return KataLogFile(path) {
+            var piece = [UInt8](repeating: 0, count: Self.pieceSize)
+            let bytes = try file.read(&piece)
+            return bytes.isEmpty ? nil : Array(bytes)
+        }
+    }
+}

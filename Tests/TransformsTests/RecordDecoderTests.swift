@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import TestSupport
+import TestTraits
+import Testing
+import TextFormats
+
+@testable import Transforms
+
+@Suite(.blocking) struct RecordDecoderTests {
+    @Test("parts of containers' lines are joined per stream, at the time of the first")
+    func parts() {
+        let a = String(repeating: "a", count: 16_384)
+        let text = """
+            2026-01-01T00:00:00.1Z stdout P \(a)
+            2026-01-01T00:00:00.2Z stderr F err
+            2026-01-01T00:00:00.3Z stdout P \(a)
+            2026-01-01T00:00:00.4Z stdout F end
+
+            """
+        for pieces in [7, 1000, Int.max] {
+            #expect(
+                decoded(text.utf8, .cri, pieces: pieces) == [
+                    #"{"GUESTLOG_TIME":"2026-01-01T00:00:00.200000000Z","stream":"stderr","message":"err"}"#,
+                    #"{"GUESTLOG_TIME":"2026-01-01T00:00:00.100000000Z","stream":"stdout","message":"\#(a + a)end"}"#,
+                ]
+            )
+        }
+    }
+
+    @Test("a log that ends after a part, without text or with unknown tags is read")
+    func criEnds() {
+        #expect(
+            decoded(
+                "2026-01-01T00:00:00Z stdout P x\n2026-01-01T00:00:01Z stderr F\n2026-01-01T00:00:01Z stderr F:q:r  y"
+                    .utf8,
+                .cri
+            )
+                == [
+                    #"{"GUESTLOG_TIME":"2026-01-01T00:00:01.000000000Z","stream":"stderr","message":""}"#,
+                    #"{"GUESTLOG_TIME":"2026-01-01T00:00:01.000000000Z","stream":"stderr","message":" y"}"#,
+                    #"{"GUESTLOG_TIME":"2026-01-01T00:00:00.000000000Z","stream":"stdout","message":"x","partial":true}"#,
+                ]
+        )
+        #expect(decoded("no container's line".utf8, .cri)[0].contains("GUESTLOG_UNPARSED"))
+    }
+
+    @Test("docker's lines are joined until their line feed; NULs that a crash left are skipped")
+    func docker() {
+        let nuls = [UInt8](repeating: 0, count: 300)
+        let first = Array(#"{"log":"one \u003c\n","stream":"stdout","time":"2026-01-01T00:00:00.123456789Z"}"#.utf8)
+        let rest = Array(
+            """
+
+            {"log":"two ","stream":"stderr","time":"2026-01-01T00:00:01Z"}
+            {"log":"parts\\n","stream":"stderr","attrs":{"a":"b"},"time":"2026-01-01T00:00:02Z"}
+
+            """.utf8
+        )
+        #expect(
+            decoded(first + rest + nuls + first, .docker) == [
+                #"{"GUESTLOG_TIME":"2026-01-01T00:00:00.123456789Z","stream":"stdout","message":"one <"}"#,
+                #"{"GUESTLOG_TIME":"2026-01-01T00:00:01.000000000Z","stream":"stderr","message":"two parts"}"#,
+                #"{"GUESTLOG_TIME":"2026-01-01T00:00:00.123456789Z","stream":"stdout","message":"one <"}"#,
+            ]
+        )
+    }
+
+    @Test("reading again from a record's end gives exactly the records after it")
+    func resume() {
+        var generator = SeededGenerator(seed: 42)
+        for _ in 0..<200 {
+            var text: [UInt8] = []
+            for number in 0..<30 {
+                let stream = Bool.random(using: &generator) ? "stdout" : "stderr"
+                let tag = Int.random(in: 0..<3, using: &generator) == 0 ? "P" : "F"
+                text += Array("2026-01-01T00:00:\(10 + number)Z \(stream) \(tag) \(number);\n".utf8)
+            }
+            var ends: [(RecordDecoder.Place, [String])] = []
+            var all: [String] = []
+            var decoder = RecordDecoder(.cri)
+            func add(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
+                all.append(String(decoding: record.value(of: Array("message".utf8)) ?? [], as: UTF8.self))
+                ends.append((place, all))
+            }
+            text.withUnsafeBytes { decoder.add($0, add) }
+            for (place, before) in ends {
+                var again = RecordDecoder(.cri, at: place.end)
+                var messages: [String] = []
+                text[Int(place.end)...].withUnsafeBytes { bytes in
+                    again.add(bytes) { record, _ in
+                        messages.append(String(decoding: record.value(of: Array("message".utf8)) ?? [], as: UTF8.self))
+                    }
+                }
+                #expect(before + messages.dropFirst(place.skip) == all)
+            }
+        }
+    }
+
+    @Test("a line of any length is one record, cut at the limit, and the next is whole")
+    func longLine() {
+        let text = "x=" + String(repeating: "v", count: 3 << 20) + "\ny=1\n"
+        let lines = decoded(text.utf8, .logfmt, pieces: 65_536)
+        #expect(lines.count == 2 && lines[0].hasSuffix(#","GUESTLOG_TRUNCATED":true}"#) && lines[1] == #"{"y":1}"#)
+        #expect(lines[0].utf8.count < 2 << 20 + 100)
+    }
+}
