@@ -32,6 +32,13 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOWebSocket", package: "swift-nio"),
 ]
 
+let client: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+]
+
 let package = Package(
     name: "guestlog",
     products: [
@@ -55,6 +62,7 @@ let package = Package(
     targets: [
         .target(name: "CLinux", linkerSettings: [.linkedLibrary("crypt")]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
 
         target("LogModel"),
@@ -70,6 +78,11 @@ let package = Package(
             dependencies: ["CLinux", "LogModel", "SystemIO", "Libvirt", "RotatingFile", "Capture"]
         ),
         target("Query", dependencies: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
+        target("Gzip", dependencies: ["CZlib"]),
+        target(
+            "HTTPClient",
+            dependencies: ["CLinux", "LogModel", .product(name: "NIOSSL", package: "swift-nio-ssl")] + client
+        ),
         target(
             "HTTPAPI",
             dependencies: [
@@ -99,6 +112,12 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["LogModel", "LogStore", "SystemIO"],
             path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
+        .target(
+            name: "TestServers",
+            dependencies: ["Gzip"] + client,
+            path: "Tests/TestServers",
             swiftSettings: settings
         ),
         .target(
@@ -172,6 +191,12 @@ let package = Package(
         tests(of: "Libvirt", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
         tests(of: "TextFormats", dependencies: ["TestSupport", "LogModel"]),
         tests(of: "Query", dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "TextFormats"]),
+        tests(
+            of: "HTTPClient",
+            dependencies: [
+                "TestSupport", "TestServers", "Gzip", "SystemIO", .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ] + client
+        ),
         tests(of: "LogStore", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
         .testTarget(
             name: "GuestlogTests",

@@ -60,6 +60,8 @@ int gl_pipe(int fds[2], int flags);
 int gl_socket_pair(int fds[2]);
 // The number of bytes available to a read (FIONREAD); -1 when that is unknown.
 int gl_bytes_waiting(int fd);
+// The number of bytes written to a TCP socket that the peer has not acknowledged (SIOCOUTQ); -1 when that is unknown.
+int gl_bytes_unacknowledged(int fd);
 int gl_pidfd(pid_t process);
 // The number of read(2), as in proc_pid_syscall(5).
 long gl_read_number(void);

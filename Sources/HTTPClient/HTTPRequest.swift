@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOConcurrencyHelpers
+import NIOCore
+public import NIOHTTP1
+
+/// A request to an `HTTPClient`'s server.
+public struct HTTPRequest: Sendable {
+    public var method: HTTPMethod
+    /// The path and the query, such as `/api/v1/pods?limit=10`, percent-encoded. The endpoint's own path precedes it.
+    public var target: String
+    public var headers: HTTPHeaders
+    public var body: [UInt8]
+    /// The time limit for sending the request and receiving the response's head, and then for each piece of its body.
+    public var timeout = Duration.seconds(30)
+    /// Whether the request may be sent again when a reused connection fails before the response begins.
+    public var isRepeatable = true
+
+    public init(_ method: HTTPMethod, _ target: String, headers: HTTPHeaders = [:], body: [UInt8] = []) {
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+    }
+}
+
+/// A whole response.
+public struct HTTPResponse: Sendable {
+    public var status: Int
+    public var headers: HTTPHeaders
+    public var body: [UInt8]
+
+    /// The default maximum of a body, in bytes.
+    public static let standardMaximum = 4 << 20
+
+    public init(status: Int, headers: HTTPHeaders, body: [UInt8]) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    /// Whether the status is one of success, 200 to 299.
+    public var isSuccess: Bool { (200..<300).contains(status) }
+}
+
+/// A response whose body is read in pieces. Used by one task.
+public final class HTTPExchange: Sendable {
+    public let status: Int
+    public let headers: HTTPHeaders
+    private let connection: HTTPConnection
+    private let onReuse: @Sendable (HTTPConnection) -> Void
+    private let isKeptAlive: Bool
+    private let hasEnded = NIOLockedValueBox(false)
+
+    init(
+        _ head: HTTPResponseHead,
+        on connection: HTTPConnection,
+        onReuse: @escaping @Sendable (HTTPConnection) -> Void
+    ) {
+        status = Int(head.status.code)
+        headers = head.headers
+        isKeptAlive = head.isKeepAlive
+        self.connection = connection
+        self.onReuse = onReuse
+    }
+
+    deinit {
+        close()
+    }
+
+    /// The next piece of the body; nil at its end. `timeout` overrides the request's: for a response that follows a log
+    /// it may be nil, which is no limit.
+    public func next(timeout: Duration?) async throws -> [UInt8]? {
+        try await withTaskCancellationHandler {
+            try await piece(timeout: timeout)
+        } onCancel: {
+            connection.close()
+        }
+    }
+
+    /// The next piece of the body; nil at its end.
+    public func next() async throws -> [UInt8]? {
+        try await next(timeout: connection.timeout)
+    }
+
+    private func piece(timeout: Duration?) async throws -> [UInt8]? {
+        guard !hasEnded.withLockedValue({ $0 }) else {
+            return nil
+        }
+        while true {
+            switch try await connection.next(timeout: timeout) {
+            case .head:
+                continue
+            case .body(let buffer):
+                return Array(buffer.readableBytesView)
+            case .end:
+                hasEnded.withLockedValue { $0 = true }
+                if isKeptAlive {
+                    onReuse(connection)
+                } else {
+                    connection.close()
+                }
+                return nil
+            }
+        }
+    }
+
+    /// Closes the connection, unless the body was read to its end.
+    public func close() {
+        if !hasEnded.withLockedValue({ $0 }) {
+            connection.close()
+        }
+    }
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOSSL
+
+/// A connection that carries bytes, for protocols other than HTTP. Used by one task at a time.
+public final class ByteConnection: Sendable {
+    private let channel: any Channel
+    private let handler: ByteHandler
+    private let peer: NetworkPeer
+
+    /// Opens connections to one peer.
+    public struct Settings: Sendable {
+        /// TLS; nil: none.
+        public var tls: TLSClientSettings?
+        /// The time limit for connecting.
+        public var connectTimeout = Duration.seconds(10)
+
+        public init() {}
+    }
+
+    private init(_ channel: any Channel, _ handler: ByteHandler, _ peer: NetworkPeer) {
+        self.channel = channel
+        self.handler = handler
+        self.peer = peer
+    }
+
+    /// Connects to `peer`. Throws `HTTPClientError`.
+    public static func connect(to peer: NetworkPeer, _ settings: Settings) async throws -> ByteConnection {
+        let connector = Connector(
+            tls: settings.tls ?? TLSClientSettings(),
+            proxy: nil,
+            timeout: settings.connectTimeout
+        )
+        let handler = ByteHandler("\(peer)")
+        let channel = try await connector.connect(to: peer, isSecure: settings.tls != nil, usesHTTP: false) { channel in
+            try channel.pipeline.syncOperations.addHandler(handler)
+        }
+        return ByteConnection(channel, handler, peer)
+    }
+
+    deinit {
+        close()
+    }
+
+    /// Whether the peer has not closed the connection.
+    public var isOpen: Bool { channel.isActive }
+
+    /// Writes `bytes`; returns when the kernel has taken all of them. Throws when that takes longer than `limit`.
+    public func write(_ bytes: [UInt8], within limit: Duration) async throws {
+        let channel = channel
+        try await timed(limit, "did not take data") {
+            try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
+        }
+    }
+
+    /// The next bytes that the peer sends; nil when it has closed the connection. Throws when none come within `limit`.
+    public func read(within limit: Duration?) async throws -> [UInt8]? {
+        let (channel, handler) = (channel, handler)
+        guard let limit else {
+            return try await channel.eventLoop.flatSubmit { handler.receive(on: channel) }.get()
+        }
+        return try await timed(limit, "did not answer") {
+            try await channel.eventLoop.flatSubmit { handler.receive(on: channel) }.get()
+        }
+    }
+
+    /// Waits until the peer's kernel has acknowledged everything that was written (tcp(7), SIOCOUTQ), at most `limit`.
+    /// Without TCP there is nothing to wait for.
+    public func drain(within limit: Duration) async throws {
+        let (channel, peer) = (channel, peer)
+        guard case .network = peer else {
+            return
+        }
+        let end = ContinuousClock.now + limit
+        var pause = Duration.microseconds(50)
+        while true {
+            let left = try await channel.eventLoop.submit { () throws -> Int32 in
+                guard channel.isActive else {
+                    throw HTTPClientError(.closed, "\(peer) closed the connection")
+                }
+                return try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable { (socket: Int32) in
+                    gl_bytes_unacknowledged(socket)
+                } ?? 0
+            }.get()
+            if left <= 0 {
+                return
+            }
+            guard ContinuousClock.now < end else {
+                throw HTTPClientError(.timeout, "\(peer) has not acknowledged \(left) bytes")
+            }
+            // The kernel has no event for it.
+            try await Task.sleep(for: pause)
+            pause = min(pause * 2, .milliseconds(20))
+        }
+    }
+
+    public func close() {
+        channel.close(promise: nil)
+    }
+
+    private func timed<Result: Sendable>(
+        _ limit: Duration,
+        _ failure: String,
+        _ body: @Sendable () async throws -> Result
+    ) async throws -> Result {
+        let (channel, peer) = (channel, peer)
+        let isLate = NIOLockedValueBox(false)
+        let timer = channel.eventLoop.scheduleTask(in: TimeAmount(limit)) {
+            isLate.withLockedValue { $0 = true }
+            channel.close(promise: nil)
+        }
+        defer { timer.cancel() }
+        do {
+            return try await withTaskCancellationHandler {
+                try await body()
+            } onCancel: {
+                channel.close(promise: nil)
+            }
+        } catch {
+            if isLate.withLockedValue({ $0 }) {
+                throw HTTPClientError(.timeout, "\(peer) \(failure) within \(limit.components.seconds) s")
+            }
+            throw error is HTTPClientError ? error : HTTPClientError(.closed, "\(peer): \(error)")
+        }
+    }
+}
+
+/// The end of a `ByteConnection`'s pipeline: reads when it is asked for.
+private final class ByteHandler: ChannelInboundHandler, @unchecked Sendable {
+    // Sendable because it is used on the channel's event loop only.
+
+    typealias InboundIn = ByteBuffer
+
+    private let peer: String
+    private var received: [UInt8] = []
+    private var waiting: EventLoopPromise<[UInt8]?>?
+    private var hasEnded = false
+    private var failure: HTTPClientError?
+
+    init(_ peer: String) {
+        self.peer = peer
+    }
+
+    func receive(on channel: any Channel) -> EventLoopFuture<[UInt8]?> {
+        if !received.isEmpty {
+            defer { received = [] }
+            return channel.eventLoop.makeSucceededFuture(received)
+        }
+        if let failure {
+            return channel.eventLoop.makeFailedFuture(failure)
+        }
+        guard !hasEnded else {
+            return channel.eventLoop.makeSucceededFuture(nil)
+        }
+        let promise = channel.eventLoop.makePromise(of: [UInt8]?.self)
+        waiting = promise
+        channel.read()
+        return promise.futureResult
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        // The peer's end is noticed, and so is what it sends unasked.
+        context.read()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        received += unwrapInboundIn(data).readableBytesView
+        if let promise = waiting {
+            waiting = nil
+            defer { received = [] }
+            promise.succeed(received)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if waiting != nil {
+            context.read()
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        hasEnded = true
+        let promise = waiting
+        waiting = nil
+        promise?.succeed(nil)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let kind: HTTPClientError.Kind =
+            switch error {
+            case NIOSSLError.uncleanShutdown: .closed
+            case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError: .tls
+            default: .closed
+            }
+        failure = HTTPClientError(kind, "\(peer): \(error)")
+        let promise = waiting
+        waiting = nil
+        promise?.fail(HTTPClientError(kind, "\(peer): \(error)"))
+        context.close(promise: nil)
+    }
+}

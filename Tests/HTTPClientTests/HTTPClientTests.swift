@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import TestServers
+import TestSupport
+import Testing
+import TestTraits
+
+@testable import HTTPClient
+
+private func client(_ url: String, _ change: (inout HTTPClient.Settings) -> Void = { _ in }) -> HTTPClient {
+    var settings = HTTPClient.Settings()
+    change(&settings)
+    return HTTPClient(HTTPEndpoint(url)!, settings)
+}
+
+@Suite struct HTTPClientTests {
+    @Test("a request arrives with its path, fields and body, and the response comes back")
+    func request() async throws {
+        let server = try StandInServer { request in
+            .status(201, body: "got \(request.text)", headers: [("X-Test", "yes")])
+        }
+        let client = client(server.url + "/base/") { $0.headers = [(name: "X-Own", value: "1")] }
+        let response = try await client.send(HTTPRequest(.POST, "/a?b=c", body: Array("hello".utf8)))
+        #expect(response.status == 201)
+        #expect(String(decoding: response.body, as: UTF8.self) == "got hello")
+        #expect(response.headers.first(name: "X-Test") == "yes")
+        #expect(server.requests[0].target == "/base/a?b=c")
+        #expect(server.requests[0].headers.first(name: "X-Own") == "1")
+        #expect(server.requests[0].headers.first(name: "Host") == "127.0.0.1:\(server.port)")
+    }
+
+    @Test("connections are used again")
+    func reuse() async throws {
+        let server = try StandInServer { _ in .status(200) }
+        let client = client(server.url)
+        for _ in 0..<20 {
+            _ = try await client.send(HTTPRequest(.GET, "/"))
+        }
+        #expect(server.requests.count == 20)
+        #expect(server.connections == 1)
+    }
+
+    @Test("a connection that the server closed while it was idle costs no error")
+    func idleEnd() async throws {
+        let server = try StandInServer { _ in .status(200) }
+        let client = client(server.url)
+        for _ in 0..<20 {
+            _ = try await client.send(HTTPRequest(.POST, "/", body: [1]))
+            server.closeConnections()
+        }
+        #expect(server.requests.count == 20)
+    }
+
+    @Test("a reused connection that fails before the response is replaced at once; a new one that fails is an error")
+    func failingReuse() async throws {
+        let count = NIOLockedValueBox(0)
+        let server = try StandInServer { _ in
+            let number = count.withLockedValue { count in
+                count += 1
+                return count
+            }
+            return number == 2 || number >= 4 ? .cut : .status(200)
+        }
+        let client = client(server.url)
+        _ = try await client.send(HTTPRequest(.GET, "/1"))
+        _ = try await client.send(HTTPRequest(.GET, "/2"))
+        #expect(server.requests.map(\.target) == ["/1", "/2", "/2"])
+        await #expect(throws: HTTPClientError.self) { _ = try await client.send(HTTPRequest(.GET, "/3")) }
+    }
+
+    @Test("a body is read in pieces, and one that is cut is an error")
+    func streamed() async throws {
+        let server = try StandInServer { request in
+            .chunks(["one ", "two ", "three"], isCut: request.target == "/cut")
+        }
+        let client = client(server.url)
+        let exchange = try await client.open(HTTPRequest(.GET, "/whole"))
+        var text = ""
+        while let piece = try await exchange.next(timeout: nil) {
+            text += String(decoding: piece, as: UTF8.self)
+        }
+        #expect(text == "one two three")
+        #expect(try await exchange.next() == nil)
+        let cut = try await client.open(HTTPRequest(.GET, "/cut"))
+        await #expect(throws: HTTPClientError.self) {
+            while try await cut.next() != nil {}
+        }
+    }
+
+    @Test("a body beyond its maximum is an error")
+    func bounded() async throws {
+        let server = try StandInServer { _ in .status(200, body: String(repeating: "x", count: 100_000)) }
+        let client = client(server.url)
+        let error = await #expect(throws: HTTPClientError.self) {
+            _ = try await client.send(HTTPRequest(.GET, "/"), maximumBody: 1000)
+        }
+        #expect(error?.kind == .protocolViolation)
+    }
+
+    @Test("a server that does not answer is given up in time, and the task that waits can be cancelled")
+    func silence() async throws {
+        let server = try StandInServer { _ in .silence }
+        let client = client(server.url)
+        var request = HTTPRequest(.GET, "/")
+        request.timeout = .milliseconds(50)
+        let error = await #expect(throws: HTTPClientError.self) { _ = try await client.send(request) }
+        #expect(error?.kind == .timeout)
+        let task = Task { try await client.send(HTTPRequest(.GET, "/")) }
+        #expect(await awaits { server.requests.count == 2 })
+        task.cancel()
+        await #expect(throws: (any Error).self) { _ = try await task.value }
+    }
+
+    @Test("a server that is not there, or does not speak HTTP, is named in the error")
+    func unreachable() async throws {
+        let error = await #expect(throws: HTTPClientError.self) {
+            _ = try await client("http://127.0.0.1:1").send(HTTPRequest(.GET, "/"))
+        }
+        #expect(error?.kind == .unreachable)
+        #expect(error?.description.contains("127.0.0.1:1") == true)
+        #expect(error?.description.contains("Connection refused") == true)
+    }
+
+    @Test("a bearer token is asked for each request, and a user in the URL becomes basic authorization")
+    func authorization() async throws {
+        let server = try StandInServer { _ in .status(200) }
+        let tokens = NIOLockedValueBox(0)
+        let bearer = client(server.url) { settings in
+            settings.bearerToken = {
+                tokens.withLockedValue { number in
+                    number += 1
+                    return "token-\(number)"
+                }
+            }
+        }
+        _ = try await bearer.send(HTTPRequest(.GET, "/"))
+        _ = try await bearer.send(HTTPRequest(.GET, "/"))
+        _ = try await client("http://user:p%40ss@127.0.0.1:\(server.port)").send(HTTPRequest(.GET, "/"))
+        let fields = server.requests.map { $0.headers.first(name: "Authorization") }
+        #expect(fields == ["Bearer token-1", "Bearer token-2", "Basic dXNlcjpwQHNz"])
+    }
+
+    @Test("a plain request through a proxy names the whole URL")
+    func proxied() async throws {
+        let proxy = try StandInServer { request in .status(200, body: request.target) }
+        let client = client("http://logs.example:9200/x") { $0.proxy = HTTPEndpoint(proxy.url) }
+        let response = try await client.send(HTTPRequest(.GET, "/y"))
+        #expect(String(decoding: response.body, as: UTF8.self) == "http://logs.example:9200/x/y")
+        #expect(proxy.requests[0].headers.first(name: "Host") == "logs.example:9200")
+    }
+
+    @Test("many requests at one time get their own responses")
+    func concurrent() async throws {
+        let server = try StandInServer { request in .status(200, body: request.target) }
+        let client = client(server.url)
+        await withTaskGroup(of: Bool.self) { tasks in
+            for number in 0..<50 {
+                tasks.addTask {
+                    let response = try? await client.send(HTTPRequest(.GET, "/\(number)"))
+                    return response?.body == Array("/\(number)".utf8)
+                }
+            }
+            for await isOwn in tasks {
+                #expect(isOwn)
+            }
+        }
+    }
+}
+
+@Suite(.blocking) struct HTTPEndpointTests {
+    @Test(
+        "URLs are parsed",
+        arguments: [
+            ("http://a", "http://a"), ("https://a.b:9200/x/y/", "https://a.b:9200/x/y"),
+            ("HTTP://[::1]:80", "http://[::1]"),
+            ("https://u:p@h", "https://h"), ("http://127.0.0.1:65535", "http://127.0.0.1:65535"),
+        ]
+    )
+    func valid(url: String, shown: String) {
+        #expect(HTTPEndpoint(url)?.description == shown)
+    }
+
+    @Test(
+        "what is no URL of a server is refused",
+        arguments: [
+            "", "ftp://a", "http://", "http://a:x", "http://a:70000", "http://::1", "http://a/?q", "http://a b",
+            "http://[::1",
+            "http://a\r\nHost: b", "http://%zz@a",
+        ]
+    )
+    func invalid(url: String) {
+        #expect(HTTPEndpoint(url) == nil)
+    }
+}
