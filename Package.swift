@@ -69,6 +69,7 @@ let package = Package(
         target("TextFormats", dependencies: ["LogModel"]),
         target("SystemIO", dependencies: ["CLinux"]),
         target("Libvirt", dependencies: ["LogModel", "SystemIO"]),
+        target("KubeVirt", dependencies: ["LogModel", "Libvirt"]),
         target("RotatingFile", dependencies: ["CLinux", "LogModel", "SystemIO"]),
         target("LogStore", dependencies: ["CLinux", "CZstd", "LogModel", "SystemIO"]),
         target("Capture", dependencies: ["CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore"]),
@@ -84,10 +85,17 @@ let package = Package(
             dependencies: ["CLinux", "LogModel", .product(name: "NIOSSL", package: "swift-nio-ssl")] + client
         ),
         target(
+            "Kubernetes",
+            dependencies: [
+                "LogModel", "SystemIO", "HTTPClient", .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Yams", package: "Yams"),
+            ]
+        ),
+        target(
             "HTTPAPI",
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
-                "Query", "Libvirt", .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "Query", "Libvirt", "KubeVirt", .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + nio
         ),
         target(
@@ -101,8 +109,8 @@ let package = Package(
         .executableTarget(
             name: "guestlog",
             dependencies: [
-                "LogModel", "SystemIO", "LogStore", "Query", "TextFormats", "Libvirt", "HTTPAPI",
-                "GuestlogService",
+                "LogModel", "SystemIO", "LogStore", "Capture", "Query", "TextFormats", "Libvirt", "KubeVirt",
+                "HTTPClient", "Kubernetes", "HTTPAPI", "GuestlogService",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings
@@ -129,7 +137,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "LogModel", "TextFormats", "SystemIO", "Libvirt", "LogStore", "Capture", "VirtLogManager", "Query",
+                "LogModel", "TextFormats", "SystemIO", "Libvirt", "KubeVirt", "LogStore", "Capture", "VirtLogManager",
+                "Query",
             ],
             path: "Tests/FuzzTargets",
             swiftSettings: settings
@@ -162,7 +171,7 @@ let package = Package(
         tests(
             of: "HTTPAPI",
             dependencies: [
-                "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "Query", "SystemIO",
+                "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "Query", "SystemIO", "KubeVirt",
                 "CLinux",
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -189,6 +198,8 @@ let package = Package(
             ]
         ),
         tests(of: "Libvirt", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
+        tests(of: "KubeVirt", dependencies: ["LogModel"]),
+        tests(of: "Kubernetes", dependencies: ["TestSupport", "LogModel", "HTTPClient"]),
         tests(of: "TextFormats", dependencies: ["TestSupport", "LogModel"]),
         tests(of: "Query", dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "TextFormats"]),
         tests(

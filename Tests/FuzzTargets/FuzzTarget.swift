@@ -24,6 +24,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case literal
     /// Structured records.
     case record
+    /// The log of a container, as the Kubernetes API returns it.
+    case podLog
+    /// Questions of the Kubernetes API about pods.
+    case admission
 
     /// Gives `bytes` to the parser. Returns what does not hold; nil when all does. A crash is a finding too.
     public func check(_ bytes: [UInt8]) -> String? {
@@ -47,6 +51,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .displayed: try Self.displayed(bytes)
         case .literal: try Self.literal(bytes)
         case .record: try Self.record(bytes)
+        case .podLog: try Self.podLog(bytes)
+        case .admission: try Self.admission(bytes)
         }
     }
 
