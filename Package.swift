@@ -73,6 +73,7 @@ let package = Package(
         target("Transforms", dependencies: ["LogModel", "TextFormats"]),
         target("SystemIO", dependencies: ["CLinux"]),
         target("Libvirt", dependencies: ["LogModel", "SystemIO"]),
+        target("KubeVirt", dependencies: ["LogModel", "Libvirt"]),
         target("RotatingFile", dependencies: ["CLinux", "LogModel", "SystemIO"]),
         target("LogStore", dependencies: ["CLinux", "CZstd", "LogModel", "SystemIO"]),
         target("Capture", dependencies: ["CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore"]),
@@ -94,10 +95,17 @@ let package = Package(
             ]
         ),
         target(
+            "Kubernetes",
+            dependencies: [
+                "LogModel", "SystemIO", "HTTPClient", .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Yams", package: "Yams"),
+            ]
+        ),
+        target(
             "HTTPAPI",
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
-                "Query", "Libvirt", .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "Query", "Libvirt", "KubeVirt", .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + nio
         ),
         target(
@@ -111,8 +119,8 @@ let package = Package(
         .executableTarget(
             name: "guestlog",
             dependencies: [
-                "LogModel", "SystemIO", "LogStore", "Query", "TextFormats", "Transforms", "RuntimeSources", "Libvirt", "HTTPAPI",
-                "GuestlogService",
+                "LogModel", "SystemIO", "LogStore", "Capture", "Query", "TextFormats", "Transforms", "RuntimeSources",
+                "Libvirt", "KubeVirt", "HTTPClient", "Kubernetes", "HTTPAPI", "GuestlogService",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings
@@ -144,8 +152,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "LogModel", "TextFormats", "SystemIO", "Libvirt", "LogStore", "Capture", "VirtLogManager", "Query",
-                "Transforms", "RotatingFile",
+                "LogModel", "TextFormats", "SystemIO", "Libvirt", "KubeVirt", "LogStore", "Capture", "VirtLogManager",
+                "Query", "Transforms", "RotatingFile",
             ],
             path: "Tests/FuzzTargets",
             swiftSettings: settings
@@ -185,7 +193,7 @@ let package = Package(
         tests(
             of: "HTTPAPI",
             dependencies: [
-                "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "Query", "SystemIO",
+                "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "Query", "SystemIO", "KubeVirt",
                 "CLinux",
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -217,6 +225,8 @@ let package = Package(
             dependencies: ["TestSupport", "LogModel", "LogStore", "TextFormats", "SystemIO", "Capture", "Transforms"]
         ),
         tests(of: "Transforms", dependencies: ["TestSupport", "LogModel", "TextFormats"]),
+        tests(of: "KubeVirt", dependencies: ["LogModel"]),
+        tests(of: "Kubernetes", dependencies: ["TestSupport", "LogModel", "HTTPClient"]),
         tests(of: "TextFormats", dependencies: ["TestSupport", "LogModel"]),
         tests(of: "Query", dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "TextFormats"]),
         tests(

@@ -53,11 +53,13 @@ public struct DomainXML: Sendable {
     /// In an existing `<log>` only values that differ are changed. A new one is inserted after the `<source>`, or else
     /// at the front, on a line of its own if its neighbour has one.
     ///
+    /// With `serialOnly` the `<console>` that represents a `<serial>` is left alone; libvirt gives it the same log.
+    ///
     /// Throws `invalidPath` unless `file` is absolute and free of control characters, `noDevices` and `noSerial`
     /// without a serial console, and `alreadyFile`; then the text is unchanged.
-    public mutating func addLog(file: String) throws(DomainXMLError) -> Change {
+    public mutating func addLog(file: String, serialOnly: Bool = false) throws(DomainXMLError) -> Change {
         try Self.checkPath(file)
-        let devices = serialConsole
+        let devices = serialOnly ? Array(serialConsole.prefix(1)) : serialConsole
         guard let leading = devices.first else {
             throw devicesElements.isEmpty ? .noDevices : .noSerial
         }

@@ -10,6 +10,9 @@ public struct RecordDetail: Hashable, Sendable {
     public var source: [UInt8]?
     /// The earliest and latest time in the bytes themselves, in streams with a clock of their own.
     public var ownTime: ClosedRange<Timestamp>?
+    /// In a marker: the source of what follows, such as the host that a VM was migrated to; at most 200 bytes, of longer
+    /// text the beginning.
+    public var origin: String?
     /// In a marker that begins a block: the number of markers that end the previous block, at the same position. Set by
     /// the writer.
     public internal(set) var markersBefore = 0
@@ -18,8 +21,10 @@ public struct RecordDetail: Hashable, Sendable {
         gap: GapDetail? = nil,
         boot: BootDetail? = nil,
         source: [UInt8]? = nil,
-        ownTime: ClosedRange<Timestamp>? = nil
+        ownTime: ClosedRange<Timestamp>? = nil,
+        origin: String? = nil
     ) {
+        self.origin = origin
         self.gap = gap
         self.boot = boot
         self.source = source
@@ -33,10 +38,12 @@ public struct RecordDetail: Hashable, Sendable {
         static let source: UInt8 = 3
         static let ownTime: UInt8 = 4
         static let markersBefore: UInt8 = 5
+        static let origin: UInt8 = 6
     }
 
     /// Maximum size of a source position.
     public static let maximumSourceLength = 200
+    private static let maximumOriginLength = 200
     private static let unknownBytes = UInt64.max
 
     /// The encoded detail.
@@ -70,6 +77,9 @@ public struct RecordDetail: Hashable, Sendable {
         if markersBefore > 0 {
             Self.append(Tag.markersBefore, to: &out) { $0.appendLittleEndian(UInt32(markersBefore)) }
         }
+        if let origin {
+            Self.append(Tag.origin, to: &out) { $0.append(contentsOf: origin.utf8.prefix(Self.maximumOriginLength)) }
+        }
         return out
     }
 
@@ -96,6 +106,7 @@ public struct RecordDetail: Hashable, Sendable {
                 case Tag.source where value.count <= Self.maximumSourceLength: source = Array(value)
                 case Tag.ownTime: ownTime = Self.ownTime(&fields)
                 case Tag.markersBefore: markersBefore = Int((fields.integer() as UInt32?) ?? 0)
+                case Tag.origin: origin = String(decoding: value, as: UTF8.self)
                 default: break
                 }
             }

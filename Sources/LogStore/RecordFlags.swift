@@ -26,6 +26,9 @@ public struct RecordFlags: OptionSet, Hashable, Sendable {
     /// The source had been read up to a position (`RecordDetail.source`) when this was written.
     public static let checkpoint = RecordFlags(rawValue: 1 << 6)
 
+    /// A marker: what follows comes from another source (`RecordDetail.origin`).
+    public static let origin = RecordFlags(rawValue: 1 << 7)
+
     /// Flags of markers only.
-    public static let markers: RecordFlags = [.gap, .boot, .bootEnd]
+    public static let markers: RecordFlags = [.gap, .boot, .bootEnd, .origin]
 }

@@ -128,7 +128,7 @@ public final class StreamWriter {
         }
     }
 
-    /// Appends a marker: a gap, a boot's begin or end. After `StoreLimits.recordsPerBlock` markers without a byte
+    /// Appends a marker: a gap, a boot's begin or end, another source. After `StoreLimits.recordsPerBlock` markers without a byte
     /// between them further ones are dropped.
     public func mark(_ detail: RecordDetail, time: Timestamp) throws(SystemError) {
         var flags: RecordFlags = []
@@ -137,6 +137,9 @@ public final class StreamWriter {
         }
         if let boot = detail.boot {
             flags.insert(boot.event.isBeginning ? .boot : .bootEnd)
+        }
+        if detail.origin != nil {
+            flags.insert(.origin)
         }
         try preparePair(for: time)
         if let pair = active, pair.dataLength == 0, pair.recordCount >= StoreLimits.recordsPerBlock {

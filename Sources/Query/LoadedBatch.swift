@@ -175,6 +175,8 @@ final class LoadedBatch {
                 }
             } else if let boot = detail.boot {
                 events.append(StreamEvent(kind: .boot(boot), place: place, next: next, time: record.time))
+            } else if let origin = detail.origin {
+                events.append(StreamEvent(kind: .origin(origin), place: place, next: next, time: record.time))
             }
         }
         return events

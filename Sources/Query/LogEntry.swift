@@ -57,6 +57,8 @@ public struct StreamEvent: Hashable, Sendable {
         /// Bytes are missing from the store: their number and the reason.
         case missing(bytes: UInt64, reason: GapReason)
         case boot(BootDetail)
+        /// What follows comes from that source, such as another host.
+        case origin(String)
     }
 
     public var kind: Kind
@@ -66,11 +68,20 @@ public struct StreamEvent: Hashable, Sendable {
     /// Its time; for a missing range, the time of what follows it.
     public var time: Timestamp
 
+    /// Whether bytes are missing there.
+    var isLoss: Bool {
+        switch kind {
+        case .gap, .missing: true
+        case .boot, .origin: false
+        }
+    }
+
     /// Whether it ends a line: bytes are missing there, or another machine follows.
     var cutsLine: Bool {
         switch kind {
         case .gap, .missing: true
         case .boot(let boot): boot.endsLine(at: place.offset)
+        case .origin: false
         }
     }
 }

@@ -213,12 +213,12 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
             linesLeft -= linesLeft == .max ? 0 : 1
             writer.append(line, input: stream, labels[stream], to: &out)
         case .event(let event):
-            guard case .boot(let detail) = event.kind else {
-                writer.append(event, boot: nil, labels[stream], to: &out)
+            // Between the matches of a search boots are not useful.
+            guard event.isLoss || !selection.filtersByText && writer.showsBoots else {
                 return
             }
-            // Between the matches of a search boots are not useful.
-            guard !selection.filtersByText, writer.showsBoots else {
+            guard case .boot(let detail) = event.kind else {
+                writer.append(event, boot: nil, labels[stream], to: &out)
                 return
             }
             let boot = try boot(detail, event, entries.streams[stream].id)

@@ -32,10 +32,11 @@ struct CommandLineError: Error, CustomStringConvertible {
     static func unknownCommand(_ word: String, of command: any ParsableCommand.Type) -> CommandLineError {
         let names = command.configuration.subcommands.map { $0._commandName }
         let known = otherNames[word].flatMap { names.contains($0) ? $0 : nil }
-        let program = command == Guestlog.self ? "" : command._commandName + " "
+        let prefix = command == Guestlog.self || command == KubectlGuestlog.self ? "" : command._commandName + " "
+        let program = command == KubectlGuestlog.self ? "kubectl guestlog" : "guestlog"
         let remedy =
-            (known ?? NearestWord.to(word, among: names)).map { "did you mean 'guestlog \(program)\($0)'?" }
-            ?? "'guestlog help' lists the commands"
-        return CommandLineError(description: "unknown command '\(program)\(Terminal.safe(word))'; \(remedy)")
+            (known ?? NearestWord.to(word, among: names)).map { "did you mean '\(program) \(prefix)\($0)'?" }
+            ?? "'\(program) help' lists the commands"
+        return CommandLineError(description: "unknown command '\(prefix)\(Terminal.safe(word))'; \(remedy)")
     }
 }

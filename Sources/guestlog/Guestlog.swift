@@ -4,6 +4,9 @@ import ArgumentParser
 import Glibc
 import GuestlogService
 import HTTPAPI
+import HTTPClient
+import KubeVirt
+import Kubernetes
 import Libvirt
 import LogStore
 import Query
@@ -24,6 +27,7 @@ struct Guestlog: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(name: "Capture", subcommands: [Serve.self, Run.self, Keep.self, Add.self, Drop.self]),
             CommandGroup(name: "Libvirt", subcommands: [VirtlogdCommand.self, Libvirt.self]),
+            CommandGroup(name: "KubeVirt", subcommands: [KubeVirtCommand.self]),
             CommandGroup(
                 name: "Read",
                 subcommands: [Logs.self, VMs.self, Boots.self, Wait.self, Console.self, Export.self]
@@ -43,7 +47,8 @@ struct Guestlog: AsyncParsableCommand {
         StandardStreams.reserve()
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try parseAsRoot(CommandLineWords(typed(), for: Guestlog.self).words)
+            let (root, typed) = typed()
+            var command = try root.parseAsRoot(CommandLineWords(typed, for: root).words)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -54,11 +59,17 @@ struct Guestlog: AsyncParsableCommand {
         }
     }
 
-    /// The command line; when the program is invoked as virtlogd, it is that daemon.
-    private static func typed() -> [String] {
+    /// The command line and its root command; when the program is invoked by another name, it is the program of that
+    /// name.
+    private static func typed() -> (root: any ParsableCommand.Type, words: [String]) {
         let typed = commandLine()
-        let isVirtlogd = typed.first?.split(separator: "/").last == "virtlogd"
-        return (isVirtlogd ? ["virtlogd"] : []) + typed.dropFirst()
+        let words = Array(typed.dropFirst())
+        switch typed.first?.split(separator: "/").last {
+        case "virtlogd": return (Guestlog.self, ["virtlogd"] + words)
+        case "onDefineDomain": return (Guestlog.self, ["kubevirt", "on-define-domain"] + words)
+        case "kubectl-guestlog": return (KubectlGuestlog.self, words)
+        default: return (Guestlog.self, words)
+        }
     }
 
     /// The arguments of this process as the kernel reports them (proc_pid_cmdline(5)). Swift finds its own below the
@@ -80,14 +91,20 @@ struct Guestlog: AsyncParsableCommand {
         case let error as Output.Closed:
             _exit(error.code)
         case is APIClient.Unreachable, is SystemError, is VirtlogdTakeOver.Refused,
-            is ForegroundRun.Busy, is PathOptions.Unreadable:
+            is ForegroundRun.Busy, is PathOptions.Unreadable, is TLSIdentity.Unusable:
+            Output.error("\(error)")
+            _exit(ExitCode.outOfReach.rawValue)
+        case is HTTPClientError:
+            Output.error("\(error)")
+            _exit(ExitCode.outOfReach.rawValue)
+        case let error as KubernetesError where error.status.map({ $0 >= 500 }) ?? false:
             Output.error("\(error)")
             _exit(ExitCode.outOfReach.rawValue)
         case let error as APIError where error.status >= 500:
             Output.error("\(error)")
             _exit(ExitCode.outOfReach.rawValue)
-        case is CommandLineError, is APIError, is QueryError, is DomainXMLError, is ConfigurationError, is WordError,
-            is PatternError:
+        case is CommandLineError, is APIError, is QueryError, is DomainXMLError, is KubeVirtError, is KubernetesError,
+            is ConfigurationError, is WordError, is PatternError:
             Output.error("\(error)")
             _exit(ExitCode.wrongUse.rawValue)
         default:

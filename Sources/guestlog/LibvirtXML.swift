@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import Glibc
 import Libvirt
 import SystemIO
 
@@ -41,7 +40,7 @@ struct LibvirtXML: ParsableCommand {
     }
 
     func run() throws {
-        let text = try domain.map { try virsh("dumpxml", "--inactive", "--security-info", $0) } ?? Self.standardInput()
+        let text = try domain.map { try virsh("dumpxml", "--inactive", "--security-info", $0) } ?? Input.standardInput()
         var xml = try DomainXML(text)
         let change = try change(&xml)
         guard domain != nil else {
@@ -81,18 +80,5 @@ struct LibvirtXML: ParsableCommand {
             throw ExitCode.outOfReach
         }
         return outcome.output
-    }
-
-    private static func standardInput() throws -> [UInt8] {
-        var text: [UInt8] = []
-        while true {
-            let piece = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, filled in
-                filled = max(0, read(STDIN_FILENO, buffer.baseAddress, buffer.count))
-            }
-            guard !piece.isEmpty else {
-                return text
-            }
-            text += piece
-        }
     }
 }

@@ -2,11 +2,9 @@
 
 import ArgumentParser
 import HTTPAPI
-import Glibc
 import LogModel
 import LogStore
 import Query
-import SystemIO
 
 struct Logs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -35,36 +33,11 @@ struct Logs: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Follow new output.")
     var follow = false
 
-    @Option(name: [.customShort("S"), .long], help: ArgumentHelp("Begin at this time.", valueName: "time"))
-    var since: String?
-
-    @Option(name: [.customShort("U"), .long], help: ArgumentHelp("End at this time.", valueName: "time"))
-    var until: String?
-
     @Option(
         name: [.customShort("n"), .long, .customLong("lines")],
         help: ArgumentHelp("The last N lines only, a million at most; all or -1: every line.", valueName: "n")
     )
     var tail: String?
-
-    @Option(help: ArgumentHelp("The first N lines only.", valueName: "n"))
-    var head: Int?
-
-    @Flag(name: .shortAndLong, help: "The newest line first; of at most a million lines.")
-    var reverse = false
-
-    @Flag(name: .shortAndLong, help: "Put the time before each line.")
-    var timestamps = false
-
-    @Option(
-        name: .shortAndLong,
-        parsing: .unconditional,
-        help: ArgumentHelp(
-            "One boot only: 0 or no number the latest, -1 the one before, 1 the oldest stored.",
-            valueName: "n"
-        )
-    )
-    var boot: Int?
 
     @Flag(name: .shortAndLong, help: "The boot before the latest: -b -1.")
     var previous = false
@@ -72,42 +45,8 @@ struct Logs: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("These streams only.", valueName: "stream"))
     var stream: [String] = []
 
-    @Option(
-        help: ArgumentHelp(
-            "This severity or worse: emerg, alert, crit, err, warning, notice, info, debug.",
-            valueName: "s"
-        ),
-        completion: Completions.severities
-    )
-    var severity: String?
-
-    @Option(
-        name: .shortAndLong,
-        help: ArgumentHelp("Lines that match only (a Perl regular expression); several: any of them.", valueName: "re")
-    )
-    var grep: [String] = []
-
-    @Flag(inversion: .prefixedNo, help: "Ignore case in --grep; by default when it is all lower case.")
-    var ignoreCase: Bool?
-
-    @Option(help: ArgumentHelp("Stop after this many bytes.", valueName: "n"))
-    var limitBytes: Int?
-
-    @Option(
-        name: .shortAndLong,
-        help: "text, short, json, logfmt, cri, export (or journal), escaped, raw.",
-        completion: Completions.formats
-    )
-    var output: String = "text"
-
     @Flag(help: "All VMs.")
     var all = false
-
-    @Flag(
-        inversion: .prefixedNo,
-        help: "Put VM and stream before each line; by default when there are several streams."
-    )
-    var prefix: Bool?
 
     @Option(help: ArgumentHelp("Resume at a cursor from --show-cursor.", valueName: "cursor"))
     var cursor: String?
@@ -115,63 +54,22 @@ struct Logs: AsyncParsableCommand {
     @Flag(help: "Print a cursor to resume at.")
     var showCursor = false
 
-    @Option(help: ArgumentHelp("auto, always, never.", valueName: "when"))
-    var color: ColorChoice = .auto
-
-    @OptionGroup var times: TimeOptions
-
-    @Flag(
-        inversion: .prefixedNo,
-        help: """
-            Show where boots begin and end, and which lines were painted over; by default on a terminal. Losses are \
-            shown always.
-            """
-    )
-    var markers: Bool?
-
-    @Option(
-        help: ArgumentHelp(
-            "The guests' character set, as iconv names it: latin1, cp437, gbk; by default as configured, or UTF-8.",
-            valueName: "name"
-        )
-    )
-    var charset: String?
-
-    @Flag(help: "Show every stored byte, escaped: -o escaped.")
-    var escape = false
-
     @Flag(help: "The previous VM of that name.")
     var previousInstance = false
 
-    @Flag(help: "Write raw guest bytes (cri, export, raw) to a terminal anyway.")
-    var force = false
+    @OptionGroup var reading: ReadingOptions
 
     @OptionGroup var paths: PathOptions
-
-    enum ColorChoice: String, ExpressibleByArgument, CaseIterable {
-        case auto, always, never
-    }
 
     func validate() throws {
         if vms.isEmpty, !all {
             throw ValidationError("a VM is missing: name one, or use --all; list the VMs with guestlog vms")
         }
-        if previous, boot != nil {
+        if previous, reading.boot != nil {
             throw ValidationError("-p means -b -1 and cannot be combined with -b")
         }
-        if let format = OutputFormat(word: output), !force {
-            try Output.checkTerminal(format, remedy: "write them to a file, or use --force")
-        }
-        if reverse, follow {
-            throw ValidationError(
-                "--reverse and --follow cannot be combined: a new line cannot be printed above the others"
-            )
-        }
-        if reverse, let format = OutputFormat(word: output), format == .raw || format == .export {
-            throw ValidationError("--reverse cannot be combined with -o \(output), whose entries are not lines")
-        }
-        if let head, head < 0 {
-            throw ValidationError("--head \(head): must be a whole number, 0 or more")
+        if follow {
+            try reading.checkFollowing()
         }
     }
 
@@ -196,35 +94,17 @@ struct Logs: AsyncParsableCommand {
         request.all = all
         request.previousInstance = previousInstance
         request.selection = try selection()
-        request.rendering.format = escape ? .escaped : try RequestWords.format(output)
-        request.rendering.timestamps = timestamps
-        request.rendering.prefix = prefix
-        request.rendering.utc = times.utc
-        request.rendering.markers = markers ?? (isatty(STDOUT_FILENO) == 1)
-        request.rendering.color = color == .always || (color == .auto && Output.wantsColor)
+        request.rendering = try reading.rendering()
         return request
     }
 
     private func selection() throws -> Selection {
-        let now = presentMoment()
-        var selection = Selection()
+        var selection = try reading.selection(tail: tail, charsets: paths.charsets(reading.charset))
         selection.streams = stream.isEmpty ? nil : Set(try stream.map(RequestWords.stream))
-        selection.since = try since.map { try times.beginning("--since", $0, now: now) }
-        selection.until = try until.map { try times.end("--until", $0, now: now) }
-        selection.tail = try tail.flatMap { try RequestWords.tail("--tail", $0) }
-        if reverse {
-            selection.tail = selection.tail ?? Selection.largestTail
-        }
-        selection.head = head
-        selection.limitBytes = try limitBytes.map { try RequestWords.count("--limit-bytes", String($0)) }
-        selection.boot = previous ? -1 : boot
-        selection.severity = try severity.map(RequestWords.severity)
+        selection.boot = previous ? -1 : selection.boot
         selection.fields = try RequestWords.fields(fields)
-        selection.pattern =
-            try grep.isEmpty ? nil : RequestWords.pattern(anyOf: grep, ignoreCase: ignoreCase, isBounded: true)
         selection.cursor = cursor
         selection.follow = follow
-        selection.charsets = try paths.charsets(charset)
         return selection
     }
 
@@ -245,7 +125,7 @@ struct Logs: AsyncParsableCommand {
     private func ask(_ client: APIClient, _ request: LogRequest) async throws {
         let target = LogParameters(request).target
         let trailers: APIClient.Trailers
-        if follow, head == nil, limitBytes == nil {
+        if follow, reading.head == nil, reading.limitBytes == nil {
             var endsLine = true
             trailers = try await client.follow(target, onLost: Output.logReconnecting) {
                 // The second piece of a continued line must not look like a line of its own.
@@ -266,7 +146,7 @@ struct Logs: AsyncParsableCommand {
 
     /// Writes `bytes`, or keeps them until all are there.
     private func write(_ bytes: [UInt8], _ lines: inout ReversedLines) throws {
-        if reverse {
+        if reading.reverse {
             lines.append(bytes)
         } else {
             try Output.write(bytes)
@@ -280,7 +160,7 @@ struct Logs: AsyncParsableCommand {
         if showCursor {
             Output.error("cursor: \(cursor)", prefix: "-- ")
         }
-        if !matched, !grep.isEmpty || severity != nil || !fields.isEmpty {
+        if !matched, !reading.grep.isEmpty || reading.severity != nil || !fields.isEmpty {
             throw ExitCode.nothingMatched
         }
     }

@@ -16,7 +16,9 @@ extension EndToEnd {
 
             /// The words of the command, approximately, for finding commands and options.
             var words: [String] { line.split(separator: " ").map { String($0) } }
-            var isEndless: Bool { words[1] == "serve" || words.contains("-f") || isSession }
+            var isEndless: Bool {
+                words[1] == "serve" || words.contains("webhook") || words.contains("-f") || isSession
+            }
             /// Whether it joins a console, and stays there.
             var isSession: Bool { words[1] == "console" && status == 0 }
         }
@@ -48,6 +50,7 @@ extension EndToEnd {
             let serial = "<serial type='pty'><target port='0'/></serial>"
             let domain = "<domain><name>web</name><devices>\(serial)</devices></domain>\n"
             FileText.write(domain, to: site.path + "/vms/web.xml")
+            prepareKubeVirt(in: site.path)
             let place = site.path + "/vms/web.sock"
             let first = Guest("web", words: "glogin=0 gpoweroff=1", chardev: .server(place), in: site.path)
             #expect(first.hasSwitchedOff())
@@ -55,6 +58,30 @@ extension EndToEnd {
             let second = Guest("web", chardev: .server(place), in: site.path)
             #expect(eventually { site.guestlog("logs", "web", "-b", "0", "-g", "GUEST-READY").status == 0 })
             return (site, second)
+        }
+
+        /// The objects of KubeVirt in the examples, and the webhook's files.
+        private func prepareKubeVirt(in folder: String) {
+            let uid = "bf9afcc1-fe55-4f63-919a-807b59efff76"
+            let socket = "/var/run/kubevirt-private/\(uid)/virt-serial0"
+            let files = [
+                "vmi.json": #"{"metadata":{"uid":"\#(uid)"},"spec":{"domain":{"devices":{"logSerialConsole":true}}}}"#,
+                "domain.xml": """
+                <domain><name>vm</name><devices><serial type='unix'><source mode='bind' path='\(socket)'/></serial></devices></domain>
+                """,
+                "pod.json": """
+                {"metadata":{"labels":{"kubevirt.io":"virt-launcher","kubevirt.io/created-by":"\(uid)"}},
+                 "spec":{"containers":[{"name":"compute","image":"i"}],"volumes":[{"name":"private"}]}}
+                """,
+                "kubeconfig": """
+                {current-context: a, contexts: [{name: a, context: {cluster: a}}],
+                 clusters: [{name: a, cluster: {server: 'http://127.0.0.1:1'}}]}
+                """,
+            ]
+            for (name, text) in files {
+                FileText.write(text, to: folder + "/" + name)
+            }
+            Certificate.make("webhook", in: folder)
         }
 
         /// `line` with its paths moved into `site`.

@@ -31,6 +31,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case iolog
     /// Saved positions, and the names of rotated files.
     case follow
+    /// The log of a container, as the Kubernetes API returns it.
+    case podLog
+    /// Questions of the Kubernetes API about pods.
+    case admission
 
     /// Gives `bytes` to the parser. Returns what does not hold; nil when all does. A crash is a finding too.
     public func check(_ bytes: [UInt8]) -> String? {
@@ -58,6 +62,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .runtimeLog: try Self.runtimeLog(bytes)
         case .iolog: try Self.iolog(bytes)
         case .follow: try Self.follow(bytes)
+        case .podLog: try Self.podLog(bytes)
+        case .admission: try Self.admission(bytes)
         }
     }
 

@@ -95,12 +95,13 @@ struct CommandLineWordsTests {
         let words = Self.split("logs web -n20 -b-1 -S10m -U -5m -ojson -gERR -g -x -sconsole0 --prefix=false -t")
         let logs = try #require(try Guestlog.parseAsRoot(CommandLineWords(words, for: Guestlog.self).words) as? Logs)
         #expect(
-            logs.words == ["web"] && logs.tail == "20" && logs.boot == -1 && logs.since == "10m" && logs.until == "-5m"
+            logs.words == ["web"] && logs.tail == "20" && logs.reading.boot == -1 && logs.reading.since == "10m"
+                && logs.reading.until == "-5m"
         )
-        #expect(logs.output == "json" && logs.grep == ["ERR", "-x"] && logs.stream == ["console0"])
-        #expect(logs.prefix == false && logs.timestamps && !logs.follow)
+        #expect(logs.reading.output == "json" && logs.reading.grep == ["ERR", "-x"] && logs.stream == ["console0"])
+        #expect(logs.reading.prefix == false && logs.reading.timestamps && !logs.follow)
         let empty = try CommandLineWords(["logs", "web", "-g", ""], for: Guestlog.self).words
-        #expect((try Guestlog.parseAsRoot(empty) as? Logs)?.grep == [""])
+        #expect((try Guestlog.parseAsRoot(empty) as? Logs)?.reading.grep == [""])
     }
 
     @Test("a token for no VM is refused")

@@ -127,7 +127,7 @@ extension Call {
                 channel: channel,
                 hasLeft: channel.closeFuture
             ),
-            reader: context.reader(for: caller) { true }
+            reader: context.server.reader(for: caller) { true }
         )
         call.body = body
         return call

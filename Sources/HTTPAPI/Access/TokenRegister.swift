@@ -44,6 +44,14 @@ public final class TokenRegister: Sendable {
         damage = if case .failure(let error) = kept { error } else { nil }
     }
 
+    /// A register without tokens, for a server whose routes everyone may use.
+    init() {
+        folder = ""
+        fileSystem = LinuxFileSystem()
+        tokens = Mutex([])
+        damage = nil
+    }
+
     private static func read(_ path: String, _ fileSystem: any FileSystem) throws -> [AccessToken] {
         guard let bytes = try fileSystem.contents(of: path, limit: LinuxFileSystem.tableLimit) else {
             return []

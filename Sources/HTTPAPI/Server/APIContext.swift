@@ -9,47 +9,41 @@ import NIOPosix
 import Query
 import SystemIO
 
-/// What the handlers of requests work with.
+/// What the handlers of the daemon's requests work with.
 final class APIContext: Sendable {
+    let server: ServerContext
     let capture: CaptureService
     let hub: ConsoleHub
-    let tokens: TokenRegister
     /// What libvirt reports about its VMs.
     let domains: DomainDirectory
     /// The character sets of consoles, as configured now.
     let charsets: @Sendable () -> CharsetRules
     let consoleTokens = ConsoleTokens()
-    let sessions: Sessions
     let version: String
     /// When the daemon started.
     let started: Timestamp
     /// The interval between pings to a WebSocket client.
     let pingInterval: Duration
-    /// Threads for reading files. Network clients have their own, so that they do not delay clients on this host.
-    private let localThreads = ReaderThreads()
-    private let networkThreads = ReaderThreads()
     /// Threads that wait for the daemon's own threads, and never for files.
     private let controlThreads = NIOThreadPool(numberOfThreads: 2)
 
     init(
+        server: ServerContext,
         capture: CaptureService,
         hub: ConsoleHub,
-        tokens: TokenRegister,
         domains: DomainDirectory,
         charsets: @escaping @Sendable () -> CharsetRules,
-        sessions: Sessions,
         version: String,
         pingInterval: Duration
     ) {
+        self.server = server
         self.capture = capture
         self.hub = hub
-        self.tokens = tokens
         self.domains = domains
         self.charsets = charsets
-        self.sessions = sessions
         self.version = version
         self.pingInterval = pingInterval
-        started = Timestamp(microseconds: capture.clock.wallMicroseconds())
+        started = server.now
         controlThreads.start()
     }
 
@@ -57,16 +51,9 @@ final class APIContext: Sendable {
         controlThreads.shutdownGracefully { _ in }
     }
 
-    var now: Timestamp { Timestamp(microseconds: capture.clock.wallMicroseconds()) }
-
-    /// Reads files for `caller`, as long as the response `isWanted`.
-    func reader(for caller: Caller, isWanted: @escaping @Sendable () -> Bool) -> RequestReader {
-        RequestReader(
-            threads: caller.isLocal ? localThreads : networkThreads,
-            client: caller.client,
-            isWanted: isWanted
-        )
-    }
+    var tokens: TokenRegister { server.tokens }
+    var sessions: Sessions { server.sessions }
+    var now: Timestamp { server.now }
 
     /// Runs `body`, which waits for threads of the daemon but not for files, beside the cooperative thread pool.
     func control<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {

@@ -4,18 +4,14 @@ import Capture
 import ConsoleHub
 import LogModel
 import LogStore
-import NIOCore
-import NIOHTTP1
-import NIOPosix
 public import Query
 import Libvirt
 import SystemIO
 
-/// The HTTP server: serves listening sockets until the tasks are cancelled.
+/// The daemon's HTTP server: serves listening sockets until the tasks are cancelled.
 public final class APIServer: Sendable {
     let context: APIContext
-    private let admission: Admission
-    private let limits: Limits
+    private let server: HTTPServer
 
     /// The limits of one server.
     public struct Limits: Sendable {
@@ -55,19 +51,23 @@ public final class APIServer: Sendable {
         servesItself: Bool = false,
         willEnterSession: @escaping @Sendable () async -> Void = {}
     ) {
-        self.limits = limits
+        let shared = ServerContext(
+            tokens: tokens,
+            clock: capture.clock,
+            diagnostics: capture.diagnostics,
+            willEnterSession: willEnterSession
+        )
         context = APIContext(
+            server: shared,
             capture: capture,
             hub: hub,
-            tokens: tokens,
             domains: domains,
             charsets: charsets,
-            sessions: Sessions(tokens: tokens, clock: capture.clock, willEnter: willEnterSession),
             version: version,
             pingInterval: limits.pingInterval
         )
-        let router = Router([V1API(context: context).group, NovaAPI(context: context, options: nova).group])
-        admission = Admission(router: router, context: context, servesItself: servesItself)
+        let groups = [V1API(context: context).group, NovaAPI(context: context, options: nova).group]
+        server = HTTPServer(groups, context: shared, limits: limits, servesItself: servesItself)
     }
 
     /// The tokens that admit network clients.
@@ -76,105 +76,6 @@ public final class APIServer: Sendable {
     /// Serves on `socket`, a listening socket, until cancelled. Each listener has a thread of its own, so that load on
     /// one does not delay the other.
     public func run(on socket: consuming Descriptor, as listener: Listener = .local) async throws {
-        let raw = socket.release()
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        defer { group.shutdownGracefully { _ in } }
-        let acceptance = Acceptance(
-            handlers: ServerChannel(listener: listener, frameLimit: limits.frame, admission: admission),
-            limit: ConnectionLimit(bounds(of: listener)),
-            spares: SpareDescriptors(listener.isNetwork ? 0 : Acceptance.spares),
-            requestTimeout: TimeAmount(limits.requestTimeout)
-        )
-        let server = try await acceptance.bootstrap(group).bind(raw, childChannelInitializer: acceptance.accept)
-        try await withThrowingDiscardingTaskGroup { tasks in
-            try await server.executeThenClose { connections in
-                for try await accepted in connections {
-                    tasks.addTask { await self.serve(accepted, by: listener) }
-                }
-            }
-        }
-    }
-
-    private func bounds(of listener: Listener) -> ConnectionLimit.Bounds {
-        let share = Acceptance.descriptorShare
-        guard listener.isNetwork else {
-            return .local(min(limits.localConnections, share))
-        }
-        return ConnectionLimit.Bounds(
-            total: min(limits.networkConnections, share),
-            perAddress: limits.connectionsPerAddress,
-            perToken: limits.connectionsPerToken
-        )
-    }
-
-    private func serve(_ accepted: Accepted, by listener: Listener) async {
-        do {
-            switch accepted {
-            case .refused(let channel, let error):
-                try await channel.writeAndFlush(Response(error).refusal)
-                channel.abort()
-            case .served(let connection):
-                defer { connection.deadline.end() }
-                switch try await connection.negotiation.get() {
-                case .http(let channel, let hasLeft):
-                    try await serve(channel, connection, hasLeft, by: listener)
-                case .webSocket(let channel, let session):
-                    connection.deadline.end()
-                    try await serve(channel, session, on: connection)
-                }
-            }
-        } catch {
-            // The client closed the connection or sent malformed HTTP: there is no one to report the error to.
-            context.capture.diagnostics.log(.debug, "a connection ended: \(error)")
-        }
-    }
-
-    private func serve(
-        _ channel: HTTPServerChannel,
-        _ connection: AcceptedConnection,
-        _ hasLeft: EventLoopFuture<Void>,
-        by listener: Listener
-    ) async throws {
-        let origin = RequestOrigin(
-            listener: listener,
-            peer: connection.peer,
-            channel: channel.channel,
-            hasLeft: hasLeft
-        )
-        try await channel.executeThenClose { inbound, outbound in
-            var exchange: Exchange?
-            for try await part in inbound {
-                switch part {
-                case .head(let head):
-                    exchange = Exchange(
-                        head,
-                        admission.admit(head, from: origin),
-                        on: connection,
-                        sessions: context.sessions,
-                        outbound: outbound
-                    )
-                case .body(let bytes):
-                    guard try await exchange?.take(bytes) == true else {
-                        try await channel.channel.drained()
-                        return
-                    }
-                case .end:
-                    guard let current = exchange else {
-                        return
-                    }
-                    exchange = nil
-                    connection.deadline.end()
-                    try await current.answer()
-                    // In HTTP/1.0 the end of the connection may end the response.
-                    connection.deadline.begin()
-                    guard current.head.isHTTP11, current.head.isKeepAlive else {
-                        try await channel.channel.drained()
-                        return
-                    }
-                }
-            }
-            // The client has shut down its half.
-            try await channel.channel.drained()
-        }
+        try await server.run(on: socket, as: listener)
     }
 }

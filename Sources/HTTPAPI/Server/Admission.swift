@@ -8,7 +8,7 @@ import SystemIO
 /// Routes requests and authenticates their senders, each request once.
 struct Admission: Sendable {
     let router: Router
-    let context: APIContext
+    let context: ServerContext
     /// Whether connections from this process itself are served: a console that names the API's own socket would make
     /// the daemon its own client.
     let servesItself: Bool

@@ -48,7 +48,7 @@ struct WebSocketStreams: Sendable {
     }
 }
 
-extension APIServer {
+extension HTTPServer {
     /// Serves a WebSocket, or reports in a close frame why it is refused.
     func serve(
         _ channel: WebSocketChannel,

@@ -245,6 +245,9 @@ struct HumanFormat: EntryWriter {
         case .boot(let detail):
             let name = boot.map { "boot \($0)" } ?? "boot"
             return name + (detail.event.isBeginning ? ": " : " ended: ") + detail.event.name
+        case .origin(let origin):
+            let shown = TerminalEscaper.escape(origin.utf8, style: .field)
+            return "continued by " + String(decoding: shown, as: UTF8.self)
         }
     }
 

@@ -62,6 +62,9 @@ struct JSONFormat: EntryWriter {
                 out.append(contentsOf: #","boot":\#(boot)"#.utf8)
             }
             out.append(contentsOf: #","kind":"\#(detail.event.name)""#.utf8)
+        case .origin(let origin):
+            out.append(contentsOf: #","event":"origin","origin":"#.utf8)
+            JSON.append(origin, to: &out)
         }
         out.append(contentsOf: Self.end)
     }

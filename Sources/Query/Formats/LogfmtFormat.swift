@@ -46,6 +46,9 @@ struct LogfmtFormat: EntryWriter {
             out.append(contentsOf: (detail.event.isBeginning ? " event=boot" : " event=boot-end").utf8)
             out.append(contentsOf: " kind=\(detail.event.name)".utf8)
             out.append(contentsOf: (boot.map { " boot=\($0)" } ?? "").utf8)
+        case .origin(let origin):
+            out.append(contentsOf: " event=origin origin=".utf8)
+            origin.withUTF8Bytes { _ = Self.append(value: $0, to: &out) }
         }
         out.append(Lines.feed)
     }

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPAPI
+import SystemIO
+
+/// Keeps a server's TLS identity up to date with its files: reads them again after each change in their folders.
+///
+/// Kubernetes renews a mounted secret by renaming the link `..data` in its folder, through which the files are reached:
+/// the files themselves never change. A pair that cannot be used, such as a key that is not the certificate's, is
+/// reported, and the last good pair stays in use.
+final class CertificateWatch: Sendable {
+    private let identity: TLSIdentity
+    private let diagnostics: Diagnostics
+    private let watch: DirectoryWatch?
+
+    /// Renewing several files takes several steps: how long to wait for the end of them, in milliseconds.
+    private static let settling: Int32 = 100
+    /// The interval of reading where the kernel refuses to watch, in microseconds.
+    private static let pollInterval: UInt32 = 10_000_000
+
+    /// A watch of `identity`, whose files are at `paths`.
+    init(_ identity: TLSIdentity, at paths: [String], diagnostics: Diagnostics) {
+        self.identity = identity
+        self.diagnostics = diagnostics
+        do throws(SystemError) {
+            let watch = try DirectoryWatch()
+            for folder in Set(paths.map({ DirectoryHandle.split($0).directory })) {
+                _ = try watch.add(folder, mask: DirectoryWatch.entriesAndWrites)
+            }
+            self.watch = watch
+        } catch {
+            watch = nil
+            diagnostics.log(
+                .warning,
+                "\(error); the certificate is read every 10 s instead (limits: fs.inotify.max_user_watches and _instances)"
+            )
+        }
+    }
+
+    /// Runs until the process ends.
+    func run() {
+        while true {
+            guard let watch else {
+                WorkerThread.pause(microseconds: Self.pollInterval)
+                reload(.debug)
+                continue
+            }
+            watch.wait(milliseconds: -1)
+            while !watch.drain().isEmpty {
+                watch.wait(milliseconds: Self.settling)
+            }
+            reload(.notice)
+        }
+    }
+
+    private func reload(_ level: DiagnosticLevel) {
+        do {
+            try identity.reload()
+            diagnostics.log(level, "the certificate was read again; new connections get it")
+        } catch {
+            diagnostics.log(.error, "\(error); the last good certificate stays in use")
+        }
+    }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LogModel
+
+/// The objects that a list and the watch after it have reported so far
+/// (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes).
+public struct WatchedObjects: Sendable {
+    /// The objects, by UID.
+    public private(set) var objects: [String: JSON] = [:]
+    /// The version from which the watch continues; nil: the objects are to be listed first.
+    public private(set) var version: String?
+
+    /// What follows from an event.
+    public enum Step: Hashable, Sendable {
+        /// The objects have changed.
+        case changed
+        /// They have not.
+        case unchanged
+        /// The server has forgotten the version, or reported an error: list again.
+        case list
+    }
+
+    public init() {}
+
+    /// Takes a whole list: objects that it does not have are gone.
+    public mutating func take(list: [JSON], version: String) {
+        objects = [:]
+        list.forEach { insert($0) }
+        self.version = version
+    }
+
+    /// Takes an event of the watch.
+    public mutating func take(event: JSON) -> Step {
+        guard let object = event["object"], let type = event["type"]?.text else {
+            version = nil
+            return .list
+        }
+        switch type {
+        case "ADDED", "MODIFIED":
+            insert(object)
+        case "DELETED":
+            objects[Self.uid(of: object)] = nil
+        case "BOOKMARK":
+            version = Self.version(of: object) ?? version
+            return .unchanged
+        default:
+            version = nil
+            return .list
+        }
+        version = Self.version(of: object) ?? version
+        return .changed
+    }
+
+    /// The server refused to watch from `version`.
+    public mutating func forget() {
+        version = nil
+    }
+
+    private mutating func insert(_ object: JSON) {
+        objects[Self.uid(of: object)] = object
+    }
+
+    private static func uid(of object: JSON) -> String { object["metadata"]?["uid"]?.text ?? "" }
+    private static func version(of object: JSON) -> String? { object["metadata"]?["resourceVersion"]?.text }
+}

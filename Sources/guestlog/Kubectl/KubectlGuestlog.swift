@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import GuestlogService
+import KubeVirt
+import Kubernetes
+import SystemIO
+
+/// The plug-in of kubectl, `kubectl guestlog`: reads the logs of KubeVirt's VMs through the Kubernetes API. A link to this
+/// program named kubectl-guestlog runs it. Each subcommand has a file of its own.
+struct KubectlGuestlog: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kubectl-guestlog",
+        abstract: "Read the console logs of KubeVirt's VMs.",
+        discussion: """
+            Needs no server of Guestlog: the logs are those of the containers guest-console-log in the VMs' pods. \
+            Exit status: as of guestlog.
+            """,
+        version: Daemon.version,
+        subcommands: [KubectlLogs.self, KubectlBoots.self]
+    )
+}
+
+/// The options of kubectl that say which cluster is asked, as whom.
+struct ClusterOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("kubectl's configuration file (KUBECONFIG).", valueName: "file"), completion: .file())
+    var kubeconfig: String?
+
+    @Option(help: ArgumentHelp("The context in it.", valueName: "name"))
+    var context: String?
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The API server's URL.", valueName: "url"))
+    var server: String?
+
+    @Option(help: ArgumentHelp("A token.", valueName: "token"))
+    var token: String?
+
+    @Flag(help: "Do not verify the server's certificate.")
+    var insecureSkipTlsVerify = false
+
+    func client() throws -> KubernetesClient {
+        var options = ClusterAccess.Options()
+        options.file = kubeconfig
+        options.context = context
+        options.server = server
+        options.token = token
+        options.isUnverified = insecureSkipTlsVerify
+        return KubernetesClient(try ClusterAccess(options))
+    }
+}
+
+/// The VMs whose logs are read.
+struct VMOptions: ParsableArguments {
+    @Argument(help: ArgumentHelp("The VMs: their names, or vm/NAME, vmi/NAME.", valueName: "vm"))
+    var words: [String] = []
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("Their namespace; by default the context's.", valueName: "name"))
+    var namespace: String?
+
+    @Flag(name: [.customShort("A"), .long], help: "All VMs of all namespaces.")
+    var allNamespaces = false
+
+    @Option(
+        name: [.customShort("l"), .long],
+        help: ArgumentHelp("All VMs with these labels: app=web,tier!=test.", valueName: "selector")
+    )
+    var selector: String?
+
+    func validate() throws {
+        if !words.isEmpty, allNamespaces || selector != nil {
+            throw ValidationError("VMs are either named, or chosen by --selector and --all-namespaces")
+        }
+        if words.isEmpty, !allNamespaces, selector == nil {
+            throw ValidationError(
+                "a VM is missing: name one, or use --selector or --all-namespaces; list them with kubectl get vmi"
+            )
+        }
+    }
+
+    /// The VMs' names, without what kubectl puts before them.
+    private var names: [String] {
+        words.map { word in
+            let kinds = ["vm/", "vmi/", "virtualmachine/", "virtualmachineinstance/"]
+            return kinds.first { word.hasPrefix($0) }.map { String(word.dropFirst($0.count)) } ?? word
+        }
+    }
+
+    func pods(_ client: KubernetesClient) -> VMPods {
+        VMPods(
+            client: client,
+            namespace: allNamespaces ? nil : namespace ?? client.namespace,
+            names: names,
+            selector: selector
+        )
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import KubeVirt
+import LogModel
+
+// Parsers of what the Kubernetes API sends.
+extension FuzzTarget {
+    /// The first byte says where the rest is divided.
+    static func podLog(_ bytes: [UInt8]) throws {
+        let text = Array(bytes.dropFirst())
+        let division = Int(bytes.first ?? 0) % (text.count + 1)
+        var whole = PodLogText()
+        var lines = whole.take(text)
+        lines += whole.finish().map { [$0] } ?? []
+        var divided = PodLogText()
+        var pieces = divided.take(text[..<division]) + divided.take(text[division...])
+        pieces += divided.finish().map { [$0] } ?? []
+        try require(lines == pieces, "the lines depend on where the text is divided: \(lines), \(pieces)")
+        let size = lines.reduce(0) { $0 + $1.text.count }
+        try require(size <= text.count, "there is more text than was received")
+        // The log's last second again, and then a new line.
+        whole.resume()
+        _ = whole.take(text)
+        _ = whole.resumeTime
+    }
+
+    static func admission(_ bytes: [UInt8]) throws {
+        guard let json = try? JSON(parsing: bytes) else {
+            return
+        }
+        let review = try? AdmissionReview(json)
+        let pod = review?.object ?? json
+        _ = LauncherPod(pod)
+        _ = try? SerialDevices(of: pod)
+        guard let patch = try? PodPatch(pod, .on, PodPatch.Settings()) else {
+            return
+        }
+        try require(try JSON(parsing: patch.json.bytes) == patch.json, "the patch is not what was written")
+        for operation in patch.operations {
+            guard case .add(_, let value) = operation else {
+                continue
+            }
+            let container = value.elements?.first ?? value
+            let path = container["args"]?.elements?.dropFirst().first?.text ?? ""
+            try require(!path.contains(".."), "the log's path leaves its folder: \(path)")
+        }
+        if let review {
+            let answer = review.answer(patch)
+            try require(answer["response"]?["allowed"]?.bool == true, "a pod was refused")
+        }
+    }
+}

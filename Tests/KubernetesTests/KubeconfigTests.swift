@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import HTTPClient
+import LogModel
+import TestSupport
+import TestTraits
+import Testing
+
+@testable import Kubernetes
+
+@Suite("kubectl's configuration", .blocking)
+struct KubeconfigTests {
+    private static let text = """
+        apiVersion: v1
+        kind: Config
+        current-context: main
+        contexts:
+          - name: main
+            context: {cluster: one, user: alice, namespace: shop}
+          - name: plain
+            context: {cluster: two}
+        clusters:
+          - name: one
+            cluster: {server: 'https://one.example:6443/k8s/', certificate-authority: ca.crt, tls-server-name: kubernetes}
+          - name: two
+            cluster: {server: 'http://[::1]:8001', insecure-skip-tls-verify: true}
+        users:
+          - name: alice
+            user: {token: "123", as: bob, as-groups: [ops, dev]}
+        """
+
+    private func access(_ text: String = text, context: String? = nil) throws(KubernetesError) -> ClusterAccess {
+        var configuration = try Kubeconfig(files: [])
+        try configuration.add(text, file: "/home/alice/.kube/config")
+        var options = ClusterAccess.Options()
+        options.context = context
+        return try ClusterAccess(configuration, options)
+    }
+
+    private func error(_ text: String, context: String? = nil) -> String? {
+        do {
+            _ = try access(text, context: context)
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+
+    @Test(
+        "the current context names the server, the user and the namespace; relative paths start from the file's folder"
+    )
+    func context() throws {
+        let access = try access()
+        #expect(access.endpoint.description == "https://one.example:6443/k8s")
+        #expect(access.namespace == "shop")
+        #expect(access.settings.tls.authorities == .file("/home/alice/.kube/ca.crt"))
+        #expect(access.settings.tls.serverName == "kubernetes" && !access.settings.tls.isUnverified)
+        #expect(try access.settings.bearerToken?() == "123")
+        #expect(
+            access.settings.headers.map { $0.name + "=" + $0.value } == [
+                "Impersonate-User=bob", "Impersonate-Group=ops", "Impersonate-Group=dev",
+            ]
+        )
+    }
+
+    @Test("another context is chosen by name")
+    func otherContext() throws {
+        let access = try access(context: "plain")
+        #expect(access.endpoint.description == "http://[::1]:8001" && access.settings.tls.isUnverified)
+        #expect(access.namespace == "default" && access.settings.bearerToken == nil)
+    }
+
+    @Test("of several files the first that names something decides")
+    func merging() throws {
+        var configuration = try Kubeconfig(files: [])
+        try configuration.add(Self.text, file: "/a/config")
+        try configuration.add(
+            """
+            current-context: plain
+            clusters: [{name: one, cluster: {server: 'https://other'}}, {name: three, cluster: {server: 'https://three'}}]
+            contexts: [{name: third, context: {cluster: three}}]
+            """,
+            file: "/b/config"
+        )
+        var options = ClusterAccess.Options()
+        #expect(try ClusterAccess(configuration, options).endpoint.description == "https://one.example:6443/k8s")
+        options.context = "third"
+        #expect(try ClusterAccess(configuration, options).endpoint.description == "https://three")
+    }
+
+    @Test("certificates and keys in base 64 are decoded")
+    func data() throws {
+        let text = """
+            current-context: c
+            contexts: [{name: c, context: {cluster: c, user: u}}]
+            clusters: [{name: c, cluster: {server: 'https://c', certificate-authority-data: Y2E=}}]
+            users: [{name: u, user: {client-certificate-data: Y2VydA==, client-key-data: a2V5}}]
+            """
+        let tls = try access(text).settings.tls
+        #expect(tls.authorities == .text("ca") && tls.certificate == .text("cert") && tls.key == .text("key"))
+    }
+
+    @Test(
+        "what is wrong is named, and secrets are not shown",
+        arguments: [
+            ("current-context: x", "there is no context x"),
+            ("[", "is not YAML"),
+            ("text", "is not a mapping"),
+            ("{}", "no API server is configured"),
+            ("{current-context: a, contexts: [{name: a, context: {cluster: b}}]}", "the cluster b"),
+            (
+                "{current-context: a, contexts: [{name: a, context: {cluster: a}}], clusters: [{name: a, cluster: {server: x}}]}",
+                "must be https://HOST:PORT"
+            ),
+            (
+                """
+                {current-context: a, contexts: [{name: a, context: {cluster: a, user: u}}], \
+                clusters: [{name: a, cluster: {server: 'https://a'}}], users: [{name: u, user: {client-key-data: '%%'}}]}
+                """, "client-key-data is not PEM in base 64"
+            ),
+            (
+                """
+                {current-context: a, contexts: [{name: a, context: {cluster: a, user: u}}], \
+                clusters: [{name: a, cluster: {server: 'https://a'}}], users: [{name: u, user: {auth-provider: {}}}]}
+                """, "use exec instead"
+            ),
+            (
+                """
+                {current-context: a, contexts: [{name: a, context: {cluster: a, user: u}}], \
+                clusters: [{name: a, cluster: {server: 'https://a'}}], \
+                users: [{name: u, user: {exec: {command: x, apiVersion: v0}}}]}
+                """, "apiVersion v0"
+            ),
+        ]
+    )
+    func errors(text: String, words: String) throws {
+        let message = try #require(error(text))
+        #expect(message.contains(words), "\(message)")
+    }
+
+    @Test("a file that cannot be read is named")
+    func unreadable() {
+        let error = #expect(throws: KubernetesError.self) { try Kubeconfig(files: ["/nonexistent/config"]) }
+        #expect(error?.description.hasPrefix("/nonexistent/config cannot be read") == true)
+    }
+}
+
+@Suite("Credentials that a program makes", .blocking)
+struct ExecCredentialTests {
+    private let folder = TemporaryFolder()
+
+    private func credential(_ script: String, version: String = "client.authentication.k8s.io/v1") throws
+        -> ExecCredential
+    {
+        let path = folder.path + "/program"
+        let file = fopen(path, "w")
+        fputs("#!/bin/sh\n" + script + "\n", file)
+        fclose(file)
+        chmod(path, 0o755)
+        let exec = try JSON(
+            parsing: """
+                {"apiVersion":"\(version)","command":"./program","args":["a b"],"env":[{"name":"X","value":"y"}],
+                 "installHint":"install it","provideClusterInfo":"true"}
+                """.utf8
+        )
+        return try ExecCredential(exec, folder: folder.path, cluster: .object([("server", .string("https://c"))]))
+    }
+
+    private func answer(_ status: String) -> String {
+        "echo run >>\(folder.path)/runs; echo '{\"kind\":\"ExecCredential\",\"status\":{\(status)}}'"
+    }
+
+    private var runs: Int {
+        get throws {
+            var count = 0
+            let file = fopen(folder.path + "/runs", "r")
+            defer { if file != nil { fclose(file) } }
+            while let file, fgetc(file) != EOF {
+                count += 1
+            }
+            return count / 4
+        }
+    }
+
+    @Test("the program gets its arguments, its environment and the cluster, and its token is kept")
+    func token() throws {
+        let check = "case \"$1 $X $KUBERNETES_EXEC_INFO\" in 'a b y {'*https://c*) ;; *) exit 9;; esac\n"
+        let credential = try credential(check + answer(#""token":"t""#))
+        #expect(try credential.credentials().token == "t")
+        #expect(try credential.credentials().token == "t")
+        #expect(try runs == 1)
+        credential.invalidate()
+        #expect(try credential.credentials().token == "t")
+        #expect(try runs == 2)
+    }
+
+    @Test("credentials that have expired, or soon will, are made anew")
+    func expiry() throws {
+        let expired = try credential(answer(#""token":"t","expirationTimestamp":"2020-01-01T00:00:00Z""#))
+        _ = try expired.credentials()
+        _ = try expired.credentials()
+        #expect(try runs == 2)
+        let valid = try credential(answer(#""token":"t","expirationTimestamp":"2999-01-01T00:00:00Z""#))
+        _ = try valid.credentials()
+        _ = try valid.credentials()
+        #expect(try runs == 3)
+    }
+
+    @Test(
+        "a program that fails is named, with the hint for installing it, and nothing of its output",
+        arguments: [
+            ("exit 3", "status 3"), ("echo secret", "ExecCredential"),
+            ("echo '{\"kind\":\"ExecCredential\",\"status\":{}}'", "neither a token"),
+        ]
+    )
+    func failure(script: String, words: String) throws {
+        let credential = try credential(script)
+        let error = #expect(throws: KubernetesError.self) { try credential.credentials() }
+        let message = try #require(error?.description)
+        #expect(message.contains(words) && message.hasSuffix("; install it") && !message.contains("secret"))
+    }
+}
+
+@Suite("Watched objects", .blocking)
+struct WatchedObjectsTests {
+    private func object(_ uid: String, version: Int) -> JSON {
+        .object([
+            ("metadata", .object([("uid", .string(uid)), ("resourceVersion", .string(String(version)))]))
+        ])
+    }
+
+    private func event(_ type: String, _ object: JSON) -> JSON {
+        .object([("type", .string(type)), ("object", object)])
+    }
+
+    @Test("events change the list, and each moves the version from which the watch continues")
+    func events() {
+        var watched = WatchedObjects()
+        #expect(watched.version == nil)
+        watched.take(list: [object("a", version: 1)], version: "5")
+        #expect(watched.take(event: event("ADDED", object("b", version: 6))) == .changed)
+        #expect(watched.take(event: event("MODIFIED", object("a", version: 7))) == .changed)
+        #expect(watched.take(event: event("DELETED", object("b", version: 8))) == .changed)
+        #expect(watched.version == "8" && watched.objects == ["a": object("a", version: 7)])
+        #expect(watched.take(event: event("BOOKMARK", object("", version: 20))) == .unchanged)
+        #expect(watched.version == "20")
+    }
+
+    @Test("an error, as of a version that the server has forgotten, and what is no event, lead to a new list")
+    func errors() {
+        for event in [event("ERROR", .object([("code", .integer(410))])), .object([]), .null] {
+            var watched = WatchedObjects()
+            watched.take(list: [], version: "1")
+            #expect(watched.take(event: event) == .list && watched.version == nil)
+        }
+    }
+
+    @Test("objects that a new list does not have are gone")
+    func relist() {
+        var watched = WatchedObjects()
+        watched.take(list: [object("a", version: 1)], version: "1")
+        watched.forget()
+        #expect(watched.version == nil)
+        watched.take(list: [object("b", version: 2)], version: "2")
+        #expect(watched.objects.keys.sorted() == ["b"])
+    }
+}
