@@ -48,7 +48,7 @@ struct LogfmtFormat: EntryWriter {
             out.append(contentsOf: (boot.map { " boot=\($0)" } ?? "").utf8)
         case .origin(let origin):
             out.append(contentsOf: " event=origin origin=".utf8)
-            origin.withUTF8Bytes { _ = Self.append(value: $0, to: &out) }
+            origin.withUTF8Bytes { _ = LogfmtText.append($0, to: &out) }
         }
         out.append(Lines.feed)
     }
