@@ -267,7 +267,7 @@ extension EndToEnd {
             #expect(eventually { FileText.procText("/proc/\(console.tail.process)/io").contains(#/wchar: \d{8}/#) })
             let end = console.stop()
             #expect(end.status == 0)
-            #expect(console.tail.standardError.contains("the log has more"))
+            #expect(console.tail.standardError.contains("ended before everything"))
         }
 
         @Test("with a reader that does not read, it ends after its grace, and a log that is rotated meanwhile is kept")
