@@ -52,7 +52,10 @@ final class TemporaryStore {
             var awaited = awaited
             var number: Int32 = 0
             while sigwait(&awaited, &number) != 0 {}
-            remove(path)
+            // Nothing can be added to it any more by its old name.
+            let removed = path + "-removed"
+            rename(path, removed)
+            remove(removed)
             _exit(128 + number)
         }
     }

@@ -3,7 +3,6 @@
 import KubeVirt
 import Kubernetes
 import LogModel
-import Synchronization
 import SystemIO
 
 /// Reads the logs of VMs from their pods into a collector.
@@ -65,44 +64,53 @@ struct VMLogs: Sendable {
 
     // MARK: - What comes
 
-    /// Collects what there is and what comes, until cancelled.
+    /// Collects what there is and what comes, until cancelled. Throws when the API server refuses.
     func follow() async throws {
+        let (started, continuation) = AsyncThrowingStream<LauncherPod, any Error>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            let (found, continuation) = AsyncStream<LauncherPod>.makeStream()
             tasks.addTask {
-                let said = Mutex<Set<String>>([])
-                let known = Mutex<Set<String>>([])
-                try await pods.watch { targets in
-                    await report(targets, said)
-                    // A pod's log is requested once its container has started.
-                    for pod in targets.flatMap(\.logged) where pod.log != .waiting {
-                        if known.withLock({ $0.insert(pod.uid).inserted }) {
-                            try await collector.add(pod)
-                            continuation.yield(pod)
-                        }
-                    }
-                    return true
+                do {
+                    try await watch { continuation.yield($0) }
+                } catch {
+                    continuation.finish(throwing: error)
                 }
             }
-            for await pod in found {
-                tasks.addTask { try await follow(pod) }
+            for try await pod in started {
+                tasks.addTask {
+                    do {
+                        try await log(of: pod).follow { try await collector.receive($0, from: pod) }
+                        try await collector.end(pod)
+                    } catch {
+                        continuation.finish(throwing: error)
+                    }
+                }
             }
-            try await tasks.waitForAll()
         }
     }
 
-    private func follow(_ pod: LauncherPod) async throws {
-        try await log(of: pod).follow { try await collector.receive($0, from: pod) }
-        try await collector.end(pod)
+    /// Passes each pod to `body` once its container has started: before, its log cannot be requested.
+    private func watch(_ body: (LauncherPod) -> Void) async throws {
+        var known: Set<String> = []
+        var said: Set<String> = []
+        try await pods.watch { targets in
+            await report(targets, &said)
+            for pod in targets.flatMap(\.logged) where pod.log != .waiting {
+                if known.insert(pod.uid).inserted {
+                    try await collector.add(pod)
+                    body(pod)
+                }
+            }
+            return true
+        }
     }
 
     /// Says once of each VM why nothing of it is shown yet.
-    private func report(_ targets: [LogTarget], _ said: borrowing Mutex<Set<String>>) async {
-        for name in pods.missing(from: targets) where said.withLock({ $0.insert(name).inserted }) {
+    private func report(_ targets: [LogTarget], _ said: inout Set<String>) async {
+        for name in pods.missing(from: targets) where said.insert(name).inserted {
             Output.error("waiting for \(name) to start")
         }
         for target in targets where target.logged.isEmpty && target.pods.contains(where: { !$0.hasEnded }) {
-            if said.withLock({ $0.insert(target.instance).inserted }) {
+            if said.insert(target.instance).inserted {
                 Output.error(await pods.explain(withoutLog: target))
             }
         }
