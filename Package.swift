@@ -36,6 +36,7 @@ let package = Package(
     name: "guestlog",
     products: [
         .executable(name: "guestlog", targets: ["guestlog"]),
+        .executable(name: "guestlog-agent", targets: ["guestlog-agent"]),
         .library(name: "LogStore", targets: ["LogStore"]),
         // For the separate package Benchmarks/.
         .library(name: "LogModel", targets: ["LogModel"]),
@@ -69,6 +70,11 @@ let package = Package(
             "VirtLogManager",
             dependencies: ["CLinux", "LogModel", "SystemIO", "Libvirt", "RotatingFile", "Capture"]
         ),
+        target("GuestChannel", dependencies: ["CLinux", "LogModel"]),
+        target(
+            "GuestCollector",
+            dependencies: ["LogModel", "TextFormats", "SystemIO", "LogStore", "Capture", "GuestChannel"]
+        ),
         target("Query", dependencies: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
         target(
             "HTTPAPI",
@@ -81,7 +87,7 @@ let package = Package(
             "GuestlogService",
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
-                "VirtLogManager", "Query", "HTTPAPI", "Libvirt",
+                "VirtLogManager", "GuestCollector", "Query", "HTTPAPI", "Libvirt",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
@@ -92,6 +98,11 @@ let package = Package(
                 "GuestlogService",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "guestlog-agent",
+            dependencies: ["CLinux", "LogModel", "TextFormats", "SystemIO", "GuestChannel"],
             swiftSettings: settings
         ),
 
@@ -111,6 +122,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "LogModel", "TextFormats", "SystemIO", "Libvirt", "LogStore", "Capture", "VirtLogManager", "Query",
+                "GuestChannel", "GuestCollector",
             ],
             path: "Tests/FuzzTargets",
             swiftSettings: settings
@@ -171,6 +183,11 @@ let package = Package(
         ),
         tests(of: "Libvirt", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
         tests(of: "TextFormats", dependencies: ["TestSupport", "LogModel"]),
+        tests(of: "GuestChannel", dependencies: ["TestSupport", "LogModel"]),
+        tests(
+            of: "GuestCollector",
+            dependencies: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "TextFormats", "GuestChannel"]
+        ),
         tests(of: "Query", dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "TextFormats"]),
         tests(of: "LogStore", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
         .testTarget(
@@ -182,10 +199,17 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "GuestlogAgentTests",
+            dependencies: [
+                "guestlog-agent", "TestSupport", "TestTraits", "LogModel", "SystemIO", "GuestChannel",
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "Libvirt",
-                "GuestlogService", "guestlog", "RecordFeeder",
+                "GuestlogService", "guestlog", "guestlog-agent", "RecordFeeder",
             ],
             exclude: ["Clients"],
             swiftSettings: settings

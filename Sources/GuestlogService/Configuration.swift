@@ -2,6 +2,7 @@
 
 import Capture
 import ConsoleHub
+import GuestCollector
 import HTTPAPI
 import Glibc
 import LogModel
@@ -46,6 +47,8 @@ public struct Configuration: Sendable {
     public var nova: NovaOptions
     /// The libvirt to query for VMs.
     public var libvirt: LibvirtSocket
+    /// The collector of what guests log themselves; nil: none.
+    public var collector: CollectorOptions?
 
     /// Limits for VMs whose name matches.
     public struct Override: Hashable, Sendable {
@@ -80,6 +83,7 @@ public struct Configuration: Sendable {
         listener = nil
         nova = NovaOptions()
         libvirt = .usual
+        collector = nil
     }
 
     /// Reads the configuration in `file`.
@@ -93,7 +97,7 @@ public struct Configuration: Sendable {
         let top = try ConfigurationReader(file: file, text: text)
         try top.allow([
             "store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack",
-            "charset",
+            "charset", "collector",
         ])
         try readPaths(top)
         if let word = try top.text("log-level") {
@@ -107,6 +111,7 @@ public struct Configuration: Sendable {
         nova = try NovaOptions(try top.section("openstack"))
         try readLibvirt(try top.section("libvirt"))
         try readCharsets(top)
+        collector = try CollectorOptions(try top.section("collector"), isPresent: top.contains("collector"))
         for section in try top.list("consoles") {
             try readConsole(section)
         }
@@ -266,6 +271,7 @@ public struct Configuration: Sendable {
             ("retention.total", totalQuota == fresh.totalQuota), ("retention.deleted", deletedAge == fresh.deletedAge),
             ("api", listener == fresh.listener), ("openstack", nova == fresh.nova),
             ("libvirt.socket", libvirt == fresh.libvirt),
+            ("collector", collector?.withoutGuests == fresh.collector?.withoutGuests),
         ]
         return same.filter { !$0.1 }.map(\.0)
     }
@@ -285,6 +291,7 @@ public struct Configuration: Sendable {
             ("libvirt.socket", "\(libvirt)"), ("libvirt.log-folders", logFolders.joined(separator: ", ")),
             ("libvirt.rate", Self.words(logRate)),
         ]
+        settings += collector?.settings ?? []
         for override in overrides {
             let words = "\(Quantities.size(override.quota.bytes)), age \(Self.words(age: override.quota.age))"
             settings.append(("retention of \(override.vms)", words))

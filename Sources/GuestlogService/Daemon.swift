@@ -3,6 +3,7 @@
 import Capture
 import CLinux
 import ConsoleHub
+import GuestCollector
 import HTTPAPI
 import Glibc
 import LogModel
@@ -25,6 +26,7 @@ public final class Daemon {
     /// libvirt's domains.
     let domains = DomainDirectory()
     private let domainWatch: DomainWatch
+    private let collector: GuestCollector?
 
     /// The program's version.
     public static let version = "0.1.0"
@@ -56,6 +58,9 @@ public final class Daemon {
             diagnostics: diagnostics,
             onChange: LibvirtConsoles(hub).follow
         )
+        collector = try configuration.collector.map { [capture, domains] options in
+            try GuestCollector(options, capture: capture) { domains.running(vsockContext: $0) }
+        }
     }
 
     private static func hubOptions(_ configuration: Configuration) -> ConsoleHub.Options {
@@ -77,9 +82,11 @@ public final class Daemon {
             process.endCapture(isHeld: isHeld) { closeConsoles(isHeld: isHeld) }
             throw error
         }
-        let ending = process.serve("capturing", watching: capture.shards.map(\.loop), reload: reload)
+        let loops = capture.shards.map(\.loop) + (collector.map { [$0.eventLoop] } ?? [])
+        let ending = process.serve("capturing", watching: loops, reload: reload)
         process.notify(ending)
         listeners.stop()
+        collector?.stop()
         domainWatch.stop()
         let isHeld = process.isHeld(after: ending)
         switch ending {
@@ -119,11 +126,13 @@ public final class Daemon {
             domains: domains,
             nova: configuration.nova,
             charsets: { [live] in live.charsets },
+            collector: { [collector] in collector?.state.json },
             version: Self.version
         )
         try hub.follow(configuration.consoles)
         try listeners.open(server)
         try domainWatch.start()
+        try collector?.start()
         diagnostics.log(
             .notice,
             "guestlog \(Self.version) serves \(configuration.socket), store \(configuration.store)"
@@ -153,6 +162,7 @@ public final class Daemon {
             listeners.renewIdentity()
             hub.setPatterns(fresh.patterns)
             fresh.consoles.forEach { hub.add($0) }
+            collector?.setGuests(fresh.collector?.guests ?? [])
             diagnostics.log(.notice, "configuration reloaded")
             for name in configuration.fixedSettings(changedIn: fresh) {
                 diagnostics.log(.warning, "\(name) has changed: this takes effect after a restart")

@@ -24,6 +24,20 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case literal
     /// Structured records.
     case record
+    /// Syslog messages of both RFCs.
+    case syslog
+    /// Records of /dev/kmsg.
+    case kmsg
+    /// The Journal Export Format.
+    case journal
+    /// The messages of agent and collector.
+    case guestMessage
+    /// The frames of their streams.
+    case guestFrame
+    /// HTTP requests with journals.
+    case upload
+    /// gRPC over HTTP/2.
+    case unary
 
     /// Gives `bytes` to the parser. Returns what does not hold; nil when all does. A crash is a finding too.
     public func check(_ bytes: [UInt8]) -> String? {
@@ -47,6 +61,13 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .displayed: try Self.displayed(bytes)
         case .literal: try Self.literal(bytes)
         case .record: try Self.record(bytes)
+        case .syslog: try Self.syslog(bytes)
+        case .kmsg: try Self.kmsg(bytes)
+        case .journal: try Self.journal(bytes)
+        case .guestMessage: try Self.guestMessage(bytes)
+        case .guestFrame: try Self.guestFrame(bytes)
+        case .upload: try Self.upload(bytes)
+        case .unary: try Self.unary(bytes)
         }
     }
 

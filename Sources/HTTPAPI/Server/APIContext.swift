@@ -18,6 +18,8 @@ final class APIContext: Sendable {
     let domains: DomainDirectory
     /// The character sets of consoles, as configured now.
     let charsets: @Sendable () -> CharsetRules
+    /// The state of the collector of guests' logs; nil: there is none.
+    let collector: @Sendable () -> JSON?
     let consoleTokens = ConsoleTokens()
     let sessions: Sessions
     let version: String
@@ -37,6 +39,7 @@ final class APIContext: Sendable {
         tokens: TokenRegister,
         domains: DomainDirectory,
         charsets: @escaping @Sendable () -> CharsetRules,
+        collector: @escaping @Sendable () -> JSON?,
         sessions: Sessions,
         version: String,
         pingInterval: Duration
@@ -46,6 +49,7 @@ final class APIContext: Sendable {
         self.tokens = tokens
         self.domains = domains
         self.charsets = charsets
+        self.collector = collector
         self.sessions = sessions
         self.version = version
         self.pingInterval = pingInterval

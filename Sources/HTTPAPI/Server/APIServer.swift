@@ -50,6 +50,7 @@ public final class APIServer: Sendable {
         domains: DomainDirectory = DomainDirectory(),
         nova: NovaOptions = NovaOptions(),
         charsets: @escaping @Sendable () -> CharsetRules = { CharsetRules() },
+        collector: @escaping @Sendable () -> JSON? = { nil },
         version: String,
         limits: Limits = Limits(),
         servesItself: Bool = false,
@@ -62,6 +63,7 @@ public final class APIServer: Sendable {
             tokens: tokens,
             domains: domains,
             charsets: charsets,
+            collector: collector,
             sessions: Sessions(tokens: tokens, clock: capture.clock, willEnter: willEnterSession),
             version: version,
             pingInterval: limits.pingInterval
