@@ -44,6 +44,7 @@ let package = Package(
     products: [
         .executable(name: "guestlog", targets: ["guestlog"]),
         .executable(name: "virt-tail", targets: ["virt-tail"]),
+        .executable(name: "guestlog-agent", targets: ["guestlog-agent"]),
         .library(name: "LogStore", targets: ["LogStore"]),
         // For the separate package Benchmarks/.
         .library(name: "LogModel", targets: ["LogModel"]),
@@ -82,6 +83,11 @@ let package = Package(
             "VirtLogManager",
             dependencies: ["CLinux", "LogModel", "SystemIO", "Libvirt", "RotatingFile", "Capture"]
         ),
+        target("GuestChannel", dependencies: ["CLinux", "LogModel"]),
+        target(
+            "GuestCollector",
+            dependencies: ["LogModel", "TextFormats", "SystemIO", "LogStore", "Capture", "GuestChannel"]
+        ),
         target("Query", dependencies: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
         target("Gzip", dependencies: ["CZlib"]),
         target(
@@ -112,7 +118,7 @@ let package = Package(
             "GuestlogService",
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
-                "VirtLogManager", "Query", "HTTPAPI", "Libvirt", "Transforms", "RuntimeSources",
+                "VirtLogManager", "Query", "HTTPAPI", "Libvirt", "Transforms", "RuntimeSources", "GuestCollector",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
@@ -128,6 +134,11 @@ let package = Package(
         .executableTarget(
             name: "virt-tail",
             dependencies: ["LogModel", "TextFormats", "SystemIO", "RotatingFile"],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "guestlog-agent",
+            dependencies: ["CLinux", "LogModel", "TextFormats", "SystemIO", "GuestChannel"],
             swiftSettings: settings
         ),
 
@@ -152,8 +163,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "LogModel", "TextFormats", "SystemIO", "Libvirt", "KubeVirt", "LogStore", "Capture", "VirtLogManager",
-                "Query", "Transforms", "RotatingFile",
+                "LogModel", "TextFormats", "SystemIO", "Libvirt", "KubeVirt", "LogStore", "Capture",
+                "VirtLogManager", "Query", "Transforms", "RotatingFile", "GuestChannel", "GuestCollector",
             ],
             path: "Tests/FuzzTargets",
             swiftSettings: settings
@@ -228,6 +239,11 @@ let package = Package(
         tests(of: "KubeVirt", dependencies: ["LogModel"]),
         tests(of: "Kubernetes", dependencies: ["TestSupport", "LogModel", "HTTPClient"]),
         tests(of: "TextFormats", dependencies: ["TestSupport", "LogModel"]),
+        tests(of: "GuestChannel", dependencies: ["TestSupport", "LogModel"]),
+        tests(
+            of: "GuestCollector",
+            dependencies: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "TextFormats", "GuestChannel"]
+        ),
         tests(of: "Query", dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "TextFormats"]),
         tests(
             of: "HTTPClient",
@@ -245,10 +261,17 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "GuestlogAgentTests",
+            dependencies: [
+                "guestlog-agent", "TestSupport", "TestTraits", "LogModel", "SystemIO", "GuestChannel",
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "Libvirt",
-                "GuestlogService", "guestlog", "RecordFeeder", "RotatingFile", "virt-tail",
+                "GuestlogService", "guestlog", "RecordFeeder", "RotatingFile", "virt-tail", "guestlog-agent",
             ],
             exclude: ["Clients"],
             swiftSettings: settings

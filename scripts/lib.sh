@@ -184,14 +184,16 @@ kernel_files() {
     local folder=$1 deb name
     deb=$(kernel_deb)
     mkdir -p "$folder/modules" "$scratch/kernel"
-    dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$scratch/kernel" --wildcards './boot/vmlinuz-*' '*/virtio*.ko'
+    dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$scratch/kernel" --wildcards './boot/vmlinuz-*' '*/virtio*.ko' '*/*vsock*.ko'
     mv "$scratch"/kernel/boot/vmlinuz-* "$folder/vmlinuz"
-    for name in "${virtio_modules[@]}"; do
+    for name in "${virtio_modules[@]}" "${vsock_modules[@]}"; do
         find "$scratch/kernel/lib" -name "$name.ko" -exec mv -t "$folder/modules" {} +
     done
     rm -rf "$scratch/kernel"
 }
 virtio_modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk virtio_console)
+# Sockets between VMs and their host, here within one machine.
+vsock_modules=(vsock vmw_vsock_virtio_transport_common vsock_loopback)
 
 # guest_qemu DIR NAME CHARDEV [WORDS [QEMU-OPTION...]]: sets the array `qemu` to the command that boots
 # the guest of DIR (scripts/make-guest) as the VM NAME under software emulation, with its serial console

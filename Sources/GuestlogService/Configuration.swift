@@ -2,6 +2,7 @@
 
 import Capture
 import ConsoleHub
+import GuestCollector
 import HTTPAPI
 import Glibc
 import LogModel
@@ -52,6 +53,8 @@ public struct Configuration: Sendable {
     public var sources: [SourceDefinition] = []
     /// What they become.
     public var pipeline = Pipeline()
+    /// The collector of what guests log themselves; nil: none.
+    public var collector: CollectorOptions?
 
     /// Limits for VMs whose name matches.
     public struct Override: Hashable, Sendable {
@@ -82,6 +85,7 @@ public struct Configuration: Sendable {
         listener = nil
         nova = NovaOptions()
         libvirt = .usual
+        collector = nil
     }
 
     /// Reads the configuration in `file`.
@@ -95,7 +99,7 @@ public struct Configuration: Sendable {
         let top = try ConfigurationReader(file: file, text: text)
         try top.allow([
             "store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack",
-            "charset", "sources", "pipelines",
+            "charset", "sources", "pipelines", "collector",
         ])
         try readPaths(top)
         if let word = try top.text("log-level") {
@@ -111,6 +115,7 @@ public struct Configuration: Sendable {
         try readCharsets(top)
         sources = try Self.readSources(top)
         pipeline = Pipeline(try Self.readPipelines(top))
+        collector = try CollectorOptions(try top.section("collector"), isPresent: top.contains("collector"))
         for section in try top.list("consoles") {
             try readConsole(section)
         }
@@ -271,6 +276,7 @@ public struct Configuration: Sendable {
             ("api", listener == fresh.listener), ("openstack", nova == fresh.nova),
             ("libvirt.socket", libvirt == fresh.libvirt), ("sources", sources == fresh.sources),
             ("pipelines", pipeline.stages == fresh.pipeline.stages),
+            ("collector", collector?.withoutGuests == fresh.collector?.withoutGuests),
         ]
         return same.filter { !$0.1 }.map(\.0)
     }
@@ -290,6 +296,7 @@ public struct Configuration: Sendable {
             ("libvirt.socket", "\(libvirt)"), ("libvirt.log-folders", logFolders.joined(separator: ", ")),
             ("libvirt.rate", Self.words(logRate)),
         ]
+        settings += collector?.settings ?? []
         for override in overrides {
             let words = "\(Quantities.size(override.quota.bytes)), age \(Self.words(age: override.quota.age))"
             settings.append(("retention of \(override.vms)", words))

@@ -65,6 +65,9 @@ struct ConfigurationReader {
         return node.scalar?.string != "" || node.scalar?.style == .doubleQuoted || node.scalar?.style == .singleQuoted
     }
 
+    /// Whether the key is present, with or without a value.
+    func contains(_ key: String) -> Bool { node(key) != nil }
+
     func text(_ key: String) throws(ConfigurationError) -> String? {
         guard has(key), let node = node(key) else {
             return nil

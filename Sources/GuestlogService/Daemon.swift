@@ -3,6 +3,7 @@
 import Capture
 import CLinux
 import ConsoleHub
+import GuestCollector
 import HTTPAPI
 import Glibc
 import LogModel
@@ -28,6 +29,7 @@ public final class Daemon {
     private let domainWatch: DomainWatch
     /// The sources of records, once the store is open.
     private var sources: SourceService?
+    private let collector: GuestCollector?
 
     /// The program's version.
     public static let version = "0.1.0"
@@ -59,6 +61,9 @@ public final class Daemon {
             diagnostics: diagnostics,
             onChange: LibvirtConsoles(hub).follow
         )
+        collector = try configuration.collector.map { [capture, domains] options in
+            try GuestCollector(options, capture: capture) { domains.running(vsockContext: $0) }
+        }
     }
 
     private static func hubOptions(_ configuration: Configuration) -> ConsoleHub.Options {
@@ -80,9 +85,11 @@ public final class Daemon {
             process.endCapture(isHeld: isHeld) { closeConsoles(isHeld: isHeld) }
             throw error
         }
-        let ending = process.serve("capturing", watching: capture.shards.map(\.loop), reload: reload)
+        let loops = capture.shards.map(\.loop) + (collector.map { [$0.eventLoop] } ?? [])
+        let ending = process.serve("capturing", watching: loops, reload: reload)
         process.notify(ending)
         listeners.stop()
+        collector?.stop()
         domainWatch.stop()
         sources?.stop()
         let isHeld = process.isHeld(after: ending)
@@ -123,6 +130,7 @@ public final class Daemon {
             domains: domains,
             nova: configuration.nova,
             charsets: { [live] in live.charsets },
+            collector: { [collector] in collector?.state.json },
             version: Self.version
         )
         try hub.follow(configuration.consoles)
@@ -131,6 +139,7 @@ public final class Daemon {
         if !configuration.sources.isEmpty {
             sources = try SourceService(configuration.sources, pipeline: configuration.pipeline, into: capture)
         }
+        try collector?.start()
         diagnostics.log(
             .notice,
             "guestlog \(Self.version) serves \(configuration.socket), store \(configuration.store)"
@@ -160,6 +169,7 @@ public final class Daemon {
             listeners.renewIdentity()
             hub.setPatterns(fresh.patterns)
             fresh.consoles.forEach { hub.add($0) }
+            collector?.setGuests(fresh.collector?.guests ?? [])
             diagnostics.log(.notice, "configuration reloaded")
             for name in configuration.fixedSettings(changedIn: fresh) {
                 diagnostics.log(.warning, "\(name) has changed: this takes effect after a restart")

@@ -3,6 +3,6 @@
 // SystemIO: the kernel's interfaces for Swift.
 //
 // Begin with `EventLoop`, the epoll thread for sockets and pipes. Further: `Descriptor` (closed exactly once),
-// `SystemError` (an errno with the call and its subject), `UnixSocket`, `DirectoryWatch` (inotify), `DirectoryHandle`
-// and `PathHandle` (paths that other users may change, without a race between check and use), `ServiceManager`
-// (systemd's protocols), the injectable `HostClock` and `Diagnostics`. No Foundation.
+// `SystemError` (an errno with the call and its subject), `UnixSocket`, `VsockSocket`, `DirectoryWatch` (inotify),
+// `DirectoryHandle` and `PathHandle` (paths that other users may change, without a race between check and use),
+// `ServiceManager` (systemd's protocols), the injectable `HostClock` and `Diagnostics`. No Foundation.

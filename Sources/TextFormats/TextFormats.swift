@@ -7,4 +7,5 @@
 //
 // Begin with the folder Display: `DisplayedLineCutter` divides a console's bytes into the rows of a terminal, and
 // `DisplayedLine` paints one. `TerminalEscaper` escapes everything shown to people. `BootBanner` and `ConsoleSeverity`
-// detect boots and severities in lines.
+// detect boots and severities in lines. `SyslogMessage`, `KernelMessage` and `JournalExportParser` parse what guests log
+// themselves; it is stored as `StructuredRecord`s.

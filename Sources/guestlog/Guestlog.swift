@@ -25,7 +25,10 @@ struct Guestlog: AsyncParsableCommand {
             """,
         version: Daemon.version,
         groupedSubcommands: [
-            CommandGroup(name: "Capture", subcommands: [Serve.self, Run.self, Keep.self, Add.self, Drop.self]),
+            CommandGroup(
+                name: "Capture",
+                subcommands: [Serve.self, Run.self, Keep.self, Add.self, Drop.self, GuestSetup.self]
+            ),
             CommandGroup(name: "Libvirt", subcommands: [VirtlogdCommand.self, Libvirt.self]),
             CommandGroup(name: "KubeVirt", subcommands: [KubeVirtCommand.self]),
             CommandGroup(

@@ -26,7 +26,7 @@ struct Status: AsyncParsableCommand {
         }
         func number(_ name: String) -> String { status[name]?.integer.map { String($0) } ?? "-" }
         func size(_ name: String) -> String { status[name]?.integer.map(Output.size) ?? "-" }
-        let rows = [
+        var rows = [
             ["version", status["version"]?.text ?? "-"],
             ["started", times.words(status["started"]?.text)],
             ["store", Terminal.safe(status["store"]?.text ?? "-")],
@@ -36,6 +36,11 @@ struct Status: AsyncParsableCommand {
             ["stored", size("stored_bytes")],
             ["dropped", size("dropped_bytes")],
         ]
+        if let collector = status["collector"] {
+            let guests = collector["guests"]?.elements?.count ?? 0
+            let connections = collector["connections"]?.integer.map { String($0) } ?? "-"
+            rows.append(["collector", "\(guests) guests with \(connections) connections"])
+        }
         try Output.write(Output.table(rows))
         for problem in status["problems"]?.elements ?? [] {
             let subject = Terminal.safe(problem["subject"]?.text ?? "")

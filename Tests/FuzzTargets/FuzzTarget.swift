@@ -35,6 +35,20 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case podLog
     /// Questions of the Kubernetes API about pods.
     case admission
+    /// Syslog messages of both RFCs.
+    case syslog
+    /// Records of /dev/kmsg.
+    case kmsg
+    /// The Journal Export Format.
+    case journal
+    /// The messages of agent and collector.
+    case guestMessage
+    /// The frames of their streams.
+    case guestFrame
+    /// HTTP requests with journals.
+    case upload
+    /// gRPC over HTTP/2.
+    case unary
 
     /// Gives `bytes` to the parser. Returns what does not hold; nil when all does. A crash is a finding too.
     public func check(_ bytes: [UInt8]) -> String? {
@@ -64,6 +78,13 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .follow: try Self.follow(bytes)
         case .podLog: try Self.podLog(bytes)
         case .admission: try Self.admission(bytes)
+        case .syslog: try Self.syslog(bytes)
+        case .kmsg: try Self.kmsg(bytes)
+        case .journal: try Self.journal(bytes)
+        case .guestMessage: try Self.guestMessage(bytes)
+        case .guestFrame: try Self.guestFrame(bytes)
+        case .upload: try Self.upload(bytes)
+        case .unary: try Self.unary(bytes)
         }
     }
 

@@ -139,6 +139,14 @@ struct DomainFactsTests {
         #expect(facts.ports == [SerialPort(kind: .serial, port: 0, source: source, logFile: nil)])
     }
 
+    @Test("a vsock device's CID, if it has one")
+    func vsock() throws {
+        #expect(try facts(domain("<vsock model='virtio'><cid auto='yes' address='7'/></vsock>")).vsockContext == 7)
+        for devices in ["<vsock/>", "<vsock><cid auto='yes'/></vsock>", "<vsock><cid address='x'/></vsock>", ""] {
+            #expect(try facts(domain(devices)).vsockContext == nil, "\(devices)")
+        }
+    }
+
     @Test("a domain with only a name; one without serial devices")
     func little() throws {
         #expect(try facts("<domain><name>a</name></domain>") == DomainFacts(name: "a", uuid: nil))

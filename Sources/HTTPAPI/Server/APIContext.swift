@@ -18,6 +18,8 @@ final class APIContext: Sendable {
     let domains: DomainDirectory
     /// The character sets of consoles, as configured now.
     let charsets: @Sendable () -> CharsetRules
+    /// The state of the collector of guests' logs; nil: there is none.
+    let collector: @Sendable () -> JSON?
     let consoleTokens = ConsoleTokens()
     let version: String
     /// When the daemon started.
@@ -33,6 +35,7 @@ final class APIContext: Sendable {
         hub: ConsoleHub,
         domains: DomainDirectory,
         charsets: @escaping @Sendable () -> CharsetRules,
+        collector: @escaping @Sendable () -> JSON?,
         version: String,
         pingInterval: Duration
     ) {
@@ -41,6 +44,7 @@ final class APIContext: Sendable {
         self.hub = hub
         self.domains = domains
         self.charsets = charsets
+        self.collector = collector
         self.version = version
         self.pingInterval = pingInterval
         started = server.now

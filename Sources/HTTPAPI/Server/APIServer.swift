@@ -46,6 +46,7 @@ public final class APIServer: Sendable {
         domains: DomainDirectory = DomainDirectory(),
         nova: NovaOptions = NovaOptions(),
         charsets: @escaping @Sendable () -> CharsetRules = { CharsetRules() },
+        collector: @escaping @Sendable () -> JSON? = { nil },
         version: String,
         limits: Limits = Limits(),
         servesItself: Bool = false,
@@ -63,6 +64,7 @@ public final class APIServer: Sendable {
             hub: hub,
             domains: domains,
             charsets: charsets,
+            collector: collector,
             version: version,
             pingInterval: limits.pingInterval
         )

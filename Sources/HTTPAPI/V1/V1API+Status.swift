@@ -36,20 +36,23 @@ extension V1API {
                 ])
             )
         }
+        let collector = context.collector().map { [("collector", $0)] } ?? []
         return Response(
-            .object([
-                ("version", .string(context.version)),
-                ("started", .string(context.started.description)),
-                ("store", .string(context.capture.store.root)),
-                ("disk_bytes", .integer(Int64(disk.usage))),
-                ("disk_limit_bytes", disk.limit.map { .integer(Int64($0)) } ?? .null),
-                ("consoles", .integer(Int64(consoles.count))),
-                ("connected", .integer(Int64(consoles.count(where: \.isConnected)))),
-                ("received_bytes", .integer(Int64(clamping: statistics.reduce(0) { $0 + $1.received }))),
-                ("stored_bytes", .integer(Int64(clamping: statistics.reduce(0) { $0 + $1.stored }))),
-                ("dropped_bytes", .integer(Int64(clamping: statistics.reduce(0) { $0 + $1.dropped }))),
-                ("problems", .array(problems)),
-            ])
+            .object(
+                [
+                    ("version", .string(context.version)),
+                    ("started", .string(context.started.description)),
+                    ("store", .string(context.capture.store.root)),
+                    ("disk_bytes", .integer(Int64(disk.usage))),
+                    ("disk_limit_bytes", disk.limit.map { .integer(Int64($0)) } ?? .null),
+                    ("consoles", .integer(Int64(consoles.count))),
+                    ("connected", .integer(Int64(consoles.count(where: \.isConnected)))),
+                    ("received_bytes", .integer(Int64(clamping: statistics.reduce(0) { $0 + $1.received }))),
+                    ("stored_bytes", .integer(Int64(clamping: statistics.reduce(0) { $0 + $1.stored }))),
+                    ("dropped_bytes", .integer(Int64(clamping: statistics.reduce(0) { $0 + $1.dropped }))),
+                    ("problems", .array(problems)),
+                ] + collector
+            )
         )
     }
 }

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The agent's end of the channel: a state machine without I/O and without a clock. Times are monotonic microseconds.
+///
+/// Records are added at any time. Frames to send are taken with `nextFrame` while the connection accepts them. A record
+/// leaves the spool when it is acknowledged.
+public struct AgentSession: Sendable {
+    public enum State: Hashable, Sendable {
+        case disconnected
+        /// A hello was sent at that time, and no welcome came yet.
+        case greeting(since: Int64)
+        case established
+    }
+
+    /// What an event demands.
+    public enum Action: Equatable, Sendable {
+        case none
+        /// Send the hello that `nextFrame` returns next.
+        case send
+        /// Close the connection, and connect again later. The reason is for the agent's own log.
+        case reconnect(String)
+    }
+
+    public private(set) var state = State.disconnected
+    public private(set) var spool: Spool
+    private var session: SessionID
+    private let newSession: @Sendable () -> SessionID
+    private let program: String
+    private let boot: [UInt8]
+    /// The highest number that the collector has acknowledged in this session.
+    private var acknowledged: UInt64 = 0
+    /// The highest number that was sent in this session, on any connection.
+    private var sent: UInt64 = 0
+    /// The next number to send on this connection.
+    private var cursor: UInt64 = 1
+    private var helloIsPending = false
+    /// When the collector last gave a sign of life, or became overdue to: nil while nothing is unacknowledged.
+    private var waitingSince: Int64?
+    /// When the oldest record that was not sent was added; nil when there is none.
+    private var unsentSince: Int64?
+    private var unsentBytes = 0
+
+    /// Without a sign of life for so long the connection is taken for dead, though it looks alive: after a snapshot or a
+    /// migration of the VM, writes can succeed into nothing.
+    public static let acknowledgementLimit: Int64 = 15_000_000
+    /// A batch is sent when it has so many bytes, or its first record has waited so long.
+    static let batchSize = 32 << 10
+    public static let batchDelay: Int64 = 50_000
+    /// Maximum number of records that are on their way.
+    static let window: UInt64 = 16_384
+
+    /// A session whose records take `spoolLimit` bytes at most. `newSession` returns a random id at each call.
+    public init(
+        spoolLimit: Int,
+        program: String,
+        boot: [UInt8] = [],
+        newSession: @escaping @Sendable () -> SessionID
+    ) {
+        spool = Spool(limit: spoolLimit)
+        session = newSession()
+        self.newSession = newSession
+        self.program = program
+        self.boot = boot
+    }
+
+    // MARK: - Events
+
+    /// Adds a record at `now`.
+    public mutating func append(_ record: GuestRecord, at now: Int64) {
+        let before = spool.size
+        spool.append(record)
+        unsentBytes += max(0, spool.size - before)
+        unsentSince = unsentSince ?? now
+        cursor = max(cursor, spool.first)
+    }
+
+    /// A connection is there.
+    public mutating func connected(at now: Int64) {
+        begin(at: now)
+    }
+
+    public mutating func disconnected() {
+        state = .disconnected
+        helloIsPending = false
+        waitingSince = nil
+    }
+
+    private mutating func begin(at now: Int64) {
+        state = .greeting(since: now)
+        helloIsPending = true
+        waitingSince = now
+    }
+
+    /// The collector sent a message.
+    public mutating func receive(_ message: CollectorMessage, at now: Int64) -> Action {
+        switch (message, state) {
+        case (.greeting(let version), _) where version != GuestChannelVersion.current:
+            return .reconnect("the collector speaks version \(version) of the protocol; update it or the agent")
+        case (.greeting, .established):
+            // Another collector has taken the connection over.
+            begin(at: now)
+            return .send
+        case (.welcome(let session, let sequence), .greeting) where session == self.session:
+            return welcome(sequence, at: now)
+        case (.acknowledgement(let sequence), .established) where sequence <= sent:
+            acknowledge(sequence)
+            waitingSince = cursor > acknowledged + 1 ? now : nil
+            return .none
+        case (.refusal(let reason), _):
+            return .reconnect("the collector refuses: \(reason)")
+        case (.greeting, _), (.welcome, _), (.acknowledgement, _):
+            // Of a conversation before this one.
+            return .none
+        }
+    }
+
+    private mutating func welcome(_ sequence: UInt64, at now: Int64) -> Action {
+        state = .established
+        waitingSince = nil
+        if sequence > sent {
+            // The collector has records that this agent never sent: the VM was set back to an earlier snapshot. They
+            // are other records under the same numbers.
+            restart()
+            begin(at: now)
+            return .send
+        }
+        acknowledge(sequence)
+        cursor = spool.first
+        unsentBytes = spool.size
+        unsentSince = spool.isEmpty ? nil : now
+        return .none
+    }
+
+    private mutating func restart() {
+        session = newSession()
+        (acknowledged, sent, cursor) = (0, 0, 1)
+        spool.renumber()
+    }
+
+    private mutating func acknowledge(_ sequence: UInt64) {
+        acknowledged = max(acknowledged, sequence)
+        spool.acknowledge(sequence)
+        cursor = max(cursor, spool.first)
+    }
+
+    /// Checks the deadlines at `now`.
+    public mutating func check(at now: Int64) -> Action {
+        if let waitingSince, now - waitingSince >= Self.acknowledgementLimit {
+            return .reconnect("no acknowledgement for \(Self.acknowledgementLimit / 1_000_000) s")
+        }
+        return .none
+    }
+
+    // MARK: - Sending
+
+    /// When `nextFrame` will return a batch, if nothing happens before; nil: not without an event.
+    public var sendTime: Int64? {
+        guard helloIsPending == false else {
+            return .min
+        }
+        guard state == .established, cursor < spool.next, cursor - spool.first < Self.window else {
+            return nil
+        }
+        return unsentBytes >= Self.batchSize ? .min : (unsentSince ?? 0) + Self.batchDelay
+    }
+
+    /// When `check` is to be called next, if nothing happens before.
+    public var checkTime: Int64? { waitingSince.map { $0 + Self.acknowledgementLimit } }
+
+    /// Whether everything that was added is acknowledged.
+    public var isComplete: Bool { spool.isEmpty }
+
+    /// The next frame to send at `now`; nil when there is none yet. `isFlushing`: also a batch that could grow.
+    public mutating func nextFrame(at now: Int64, isFlushing: Bool = false) -> [UInt8]? {
+        var out: [UInt8] = []
+        if helloIsPending {
+            helloIsPending = false
+            let hello = AgentMessage.Hello(session: session, acknowledged: acknowledged, program: program, boot: boot)
+            GuestFrame.append(AgentMessage.hello(hello).encoded, to: &out)
+            return out
+        }
+        guard state == .established, let sendTime, isFlushing || sendTime <= now else {
+            return nil
+        }
+        var batch: [[UInt8]] = []
+        var size = 0
+        while size < Self.batchSize, batch.count < AgentMessage.recordLimit, let record = spool[cursor] {
+            guard cursor - spool.first < Self.window else {
+                break
+            }
+            batch.append(record)
+            size += record.count + Spool.overhead
+            cursor += 1
+        }
+        guard !batch.isEmpty else {
+            return nil
+        }
+        sent = max(sent, cursor - 1)
+        waitingSince = waitingSince ?? now
+        unsentBytes = max(0, unsentBytes - size)
+        unsentSince = cursor < spool.next ? now : nil
+        GuestFrame.append(AgentMessage.encode(batch), to: &out)
+        return out
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GuestChannel
+import LogModel
+
+/// The agent's protocol, as docs/guest_channel.proto describes it.
+final class AgentConversation: Conversation {
+    private let guest: GuestState
+    private unowned let host: any ConversationHost
+    private let ingest: RecordIngest
+    private var decoder: FrameDecoder
+    private var hello: AgentMessage.Hello?
+    /// Whether the hello has its welcome.
+    private var isWelcome = false
+    /// The number of the last record of this connection.
+    private var last: UInt64 = 0
+    /// The number that was acknowledged last.
+    private var acknowledged: UInt64 = 0
+    private var isObserving = false
+    private var isLifeScheduled = false
+
+    /// The interval between signs of life while records wait to be committed, in microseconds: a third of what the agent
+    /// waits for one.
+    static let lifeInterval: Int64 = AgentSession.acknowledgementLimit / 3
+
+    /// `greets`: whether the stream can be in the middle of an earlier conversation.
+    init(_ guest: GuestState, log: GuestLog, host: any ConversationHost, greets: Bool) {
+        self.guest = guest
+        self.host = host
+        ingest = RecordIngest(log, guest: guest, policy: .wait, host: host)
+        decoder = FrameDecoder(resynchronizes: greets)
+        if greets {
+            send(.greeting(version: GuestChannelVersion.current))
+        }
+    }
+
+    deinit {
+        ingest.log.removeObserver(self)
+    }
+
+    var isWaiting: Bool { !ingest.isIdle }
+
+    func receive(_ bytes: UnsafeRawBufferPointer) {
+        decoder.append(bytes)
+    }
+
+    func advance() throws -> Progress {
+        while true {
+            if hello != nil, !isWelcome {
+                guard try welcome() else {
+                    return .blocked
+                }
+            }
+            let progress = ingest.advance()
+            guard progress == .needsBytes else {
+                return progress
+            }
+            guard let payload = try decoder.next() else {
+                return .needsBytes
+            }
+            try handle(AgentMessage(decoding: payload))
+        }
+    }
+
+    func end() -> Progress { .over }
+
+    private func handle(_ message: AgentMessage) throws(GuestChannelError) {
+        switch message {
+        case .hello(let hello):
+            self.hello = hello
+            (isWelcome, last, acknowledged) = (false, 0, 0)
+        case .records(let records):
+            guard let hello else {
+                throw .noHello
+            }
+            for record in records {
+                guard record.sequence > last else {
+                    throw .order(record.sequence)
+                }
+                last = record.sequence
+            }
+            ingest.add(records.map { StoredRecord($0, session: hello.session) }, base: hello.acknowledged)
+            keepAlive()
+        }
+    }
+
+    /// Answers the hello, when the stream is open; returns whether it was answered.
+    private func welcome() throws -> Bool {
+        guard let hello, ingest.log.isOpen else {
+            if let failure = ingest.log.failure {
+                throw failure
+            }
+            ingest.log.whenOpen { [weak self] in self?.host.resume() }
+            return false
+        }
+        isWelcome = true
+        if !isObserving {
+            isObserving = true
+            ingest.log.observe(self) { [weak self] in self?.acknowledge() }
+        }
+        acknowledged = ingest.log.committed[hello.session] ?? hello.acknowledged
+        send(.welcome(session: hello.session, acknowledged: acknowledged))
+        return true
+    }
+
+    private func acknowledge() {
+        guard isWelcome, let hello, let number = ingest.log.committed[hello.session], number > acknowledged else {
+            return
+        }
+        acknowledged = number
+        send(.acknowledgement(number))
+    }
+
+    /// Repeats the last acknowledgement while records wait, so that the agent does not take the connection for dead.
+    private func keepAlive() {
+        guard !isLifeScheduled, last > acknowledged else {
+            return
+        }
+        isLifeScheduled = true
+        host.schedule(afterMicroseconds: Self.lifeInterval) { [weak self] in
+            guard let self else {
+                return
+            }
+            isLifeScheduled = false
+            if isWelcome, last > acknowledged {
+                send(.acknowledgement(acknowledged))
+                keepAlive()
+            }
+        }
+    }
+
+    private func send(_ message: CollectorMessage) {
+        var out: [UInt8] = []
+        GuestFrame.append(message.encoded, to: &out)
+        host.send(out)
+    }
+}

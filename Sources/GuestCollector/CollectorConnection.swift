@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SystemIO
+
+/// A connection of a guest: reads while its conversation wants bytes, and sends what that has to say. Lives on the
+/// collector's loop.
+final class CollectorConnection: EventHandler, ConversationHost {
+    private unowned let loop: EventLoop
+    private let socket: Descriptor
+    /// Chooses the conversation by the first bytes; nil when they are too few.
+    private let choose: (CollectorConnection, [UInt8]) throws -> (any Conversation)?
+    private var onEnd: ((CollectorConnection, (any Error)?) -> Void)?
+    private var conversation: (any Conversation)?
+    private var token: EventLoop.Token?
+    private var interest: Readiness = []
+    /// Bytes received before the protocol was known.
+    private var first: [UInt8] = []
+    private var output: [UInt8] = []
+    private var isBlocked = false
+    /// Whether the peer has ended its half.
+    private var isAtEnd = false
+    private var isClosed = false
+    /// Whether the peer has sent anything.
+    private(set) var hasReceived = false
+    /// Whether it closes when everything is sent.
+    private var isClosing = false
+
+    /// Bytes read in one turn.
+    private static let pieceSize = 64 << 10
+    /// Bytes that wait to be sent to a guest that does not read.
+    private static let outputLimit = 64 << 10
+    /// The maximum time until the protocol is known, in microseconds.
+    private static let firstBytesLimit: Int64 = 30_000_000
+
+    init(
+        _ socket: consuming Descriptor,
+        on loop: EventLoop,
+        choose: @escaping (CollectorConnection, [UInt8]) throws -> (any Conversation)?,
+        onEnd: @escaping (CollectorConnection, (any Error)?) -> Void
+    ) {
+        self.socket = socket
+        self.loop = loop
+        self.choose = choose
+        self.onEnd = onEnd
+    }
+
+    /// Begins to read. A protocol that needs no bytes to be known is chosen at once.
+    func begin() {
+        do {
+            conversation = try choose(self, [])
+            setInterest()
+        } catch {
+            end(error)
+        }
+        if conversation == nil {
+            schedule(afterMicroseconds: Self.firstBytesLimit) { [weak self] in
+                if self?.conversation == nil {
+                    self?.end(SilentPeer())
+                }
+            }
+        }
+    }
+
+    func handle(_ readiness: Readiness) {
+        if readiness.contains(.writable) {
+            flush()
+        }
+        if !isBlocked, !isAtEnd, !isClosing, !isClosed {
+            readOnce()
+        } else if !readiness.isDisjoint(with: .hangUp), !isClosed {
+            // Nobody reads what waits to be sent.
+            output.removeAll()
+            setInterest()
+        }
+    }
+
+    private func readOnce() {
+        withUnsafeTemporaryAllocation(byteCount: Self.pieceSize, alignment: 16) { buffer in
+            let count = read(socket.raw, buffer.baseAddress, buffer.count)
+            guard count > 0 else {
+                // A failed connection has ended too.
+                if count == 0 || ![EAGAIN, EINTR].contains(errno) {
+                    isAtEnd = true
+                    run()
+                }
+                return
+            }
+            take(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
+        }
+    }
+
+    private func take(_ bytes: UnsafeRawBufferPointer) {
+        hasReceived = true
+        if let conversation {
+            conversation.receive(bytes)
+        } else {
+            first.append(contentsOf: bytes)
+            do {
+                conversation = try choose(self, first)
+            } catch {
+                end(error)
+                return
+            }
+            guard let conversation else {
+                return
+            }
+            first.withUnsafeBytes { conversation.receive($0) }
+            first = []
+        }
+        run()
+    }
+
+    /// Lets the conversation handle what it has.
+    private func run() {
+        guard !isClosed, !isClosing else {
+            return
+        }
+        guard let conversation else {
+            if isAtEnd {
+                end(nil)
+            }
+            return
+        }
+        do {
+            var progress = try conversation.advance()
+            if progress == .needsBytes, isAtEnd {
+                progress = try conversation.end()
+            }
+            isBlocked = progress == .blocked
+            if progress == .over {
+                closeAfterOutput()
+            }
+            setInterest()
+        } catch {
+            failure = error
+            closeAfterOutput()
+        }
+    }
+
+    private var failure: (any Error)?
+
+    // MARK: - The conversation's side
+
+    func send(_ bytes: [UInt8]) {
+        guard !isClosed else {
+            return
+        }
+        output.append(contentsOf: bytes)
+        flush()
+        if output.count > Self.outputLimit {
+            end(SilentPeer())
+        }
+    }
+
+    func resume() {
+        isBlocked = false
+        run()
+    }
+
+    func schedule(afterMicroseconds delay: Int64, _ body: @escaping () -> Void) {
+        loop.schedule(afterMicroseconds: delay) { [weak self] in
+            if let self, !self.isClosed {
+                body()
+            }
+        }
+    }
+
+    // MARK: - Sending and closing
+
+    private func flush() {
+        while !output.isEmpty {
+            let count = output.withUnsafeBytes { Glibc.send(socket.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            guard count > 0 else {
+                if ![EAGAIN, EINTR].contains(errno) {
+                    output.removeAll()
+                }
+                break
+            }
+            output.removeFirst(count)
+        }
+        if isClosing, output.isEmpty {
+            end(failure)
+        } else {
+            setInterest()
+        }
+    }
+
+    private func closeAfterOutput() {
+        isClosing = true
+        flush()
+    }
+
+    /// Waits for what is of interest now. A blocked connection without output is not registered at all: a peer that has
+    /// hung up would be reported again and again.
+    private func setInterest() {
+        guard !isClosed else {
+            return
+        }
+        var wanted: Readiness = []
+        if !isBlocked, !isAtEnd, !isClosing {
+            wanted.insert(.readable)
+        }
+        if !output.isEmpty {
+            wanted.insert(.writable)
+        }
+        guard wanted != interest else {
+            return
+        }
+        interest = wanted
+        switch (token, wanted) {
+        case (let token?, []):
+            loop.remove(token)
+            self.token = nil
+        case (let token?, _):
+            loop.modify(token, for: wanted)
+        case (nil, []):
+            break
+        case (nil, _):
+            token = try? loop.add(socket.raw, for: wanted, self)
+        }
+    }
+
+    /// Closes the connection now; `error`: why, if that is not the peer's end of it.
+    func end(_ error: (any Error)?) {
+        guard !isClosed else {
+            return
+        }
+        isClosed = true
+        if let token {
+            loop.remove(token)
+        }
+        token = nil
+        conversation = nil
+        let onEnd = onEnd
+        self.onEnd = nil
+        onEnd?(self, error)
+    }
+
+    /// Reads what has arrived already, at most `drainLimit` pieces. Returns whether that is all, and the log has it.
+    func drain() -> Bool {
+        for _ in 0..<Self.drainLimit where !isClosed && !isAtEnd && !isBlocked {
+            var polled = pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0)
+            guard poll(&polled, 1, 0) == 1 else {
+                return conversation?.isWaiting != true
+            }
+            readOnce()
+        }
+        return isClosed
+    }
+
+    /// Pieces that are read at a stop.
+    private static let drainLimit = 64
+}
+
+/// A peer that sends nothing, or reads nothing.
+struct SilentPeer: Error, CustomStringConvertible {
+    var description: String { "it neither sends nor reads" }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One protocol on a connection: takes its bytes, and gives its records to the guest's logs.
+protocol Conversation: AnyObject {
+    /// Takes bytes of the stream.
+    func receive(_ bytes: UnsafeRawBufferPointer)
+    /// Handles what was received, as far as there is space. Throws when the peer breaks the protocol.
+    func advance() throws -> Progress
+    /// The peer has ended the stream; everything received is handled. Throws as `advance` does.
+    func end() throws -> Progress
+    /// Whether records wait that the log has not taken.
+    var isWaiting: Bool { get }
+}
+
+/// How far a conversation got.
+enum Progress: Hashable {
+    /// It needs more bytes.
+    case needsBytes
+    /// It waits for the store, or for the guest's rate: nothing is read from the peer meanwhile.
+    case blocked
+    /// It is over.
+    case over
+}
+
+/// What a conversation can do with its connection.
+protocol ConversationHost: AnyObject {
+    /// Sends bytes to the peer.
+    func send(_ bytes: [UInt8])
+    /// Continues a conversation that waited: for space, for the stream to be open, or for a commit.
+    func resume()
+    /// Runs `body` after so many microseconds, unless the connection has ended.
+    func schedule(afterMicroseconds delay: Int64, _ body: @escaping () -> Void)
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// GuestCollector: receives what guests log themselves, and stores it in streams of their VMs.
+//
+// `GuestCollector` listens and dials (`GuestDialer`), identifies each guest by its transport (`GuestIdentity`), and gives
+// the connection (`CollectorConnection`) a conversation for its protocol (`Conversation`). The conversation's records
+// pass the guest's rate (`RecordIngest`) into one of its logs (`GuestLog`), which stores each numbered record once.
+//
+// Everything lives on one thread of its own, so a guest can delay other guests, but no console.
+
+public import Capture
+public import LogModel
+import Glibc
+import Synchronization
+import SystemIO
+
+/// The collector of `guestlog serve`.
+public final class GuestCollector: @unchecked Sendable {
+    // Sendable because everything mutable is touched on the loop's thread only.
+
+    let options: CollectorOptions
+    let capture: CaptureService
+    let loop: EventLoop
+    private let identify: @Sendable (UInt32) -> VMIdentity?
+    private var thread: WorkerThread?
+    private var listeners: [ListeningSocket] = []
+    /// What is open for the guests of the configuration.
+    var endpoints: [CollectorOptions.Endpoint: OpenEndpoint] = [:]
+    private var guests: [VMIdentity: GuestState] = [:]
+    private var connections: [ObjectIdentifier: CollectorConnection] = [:]
+    var known: [UInt32: VMIdentity] = [:]
+    private let summary = Mutex(CollectorSummary())
+
+    /// What a connection is for.
+    enum Purpose {
+        case logs
+        case notify
+        /// A stream of bytes for the life of the VM, with the agent at its other end.
+        case serial
+        /// Lines of any program.
+        case lines
+    }
+
+    /// A collector for `capture`. `identify` finds the VM of a context id that the options do not name. It may be called
+    /// on the collector's thread at any time, and must not block.
+    public init(
+        _ options: CollectorOptions,
+        capture: CaptureService,
+        identify: @escaping @Sendable (UInt32) -> VMIdentity? = { _ in nil }
+    ) throws(SystemError) {
+        self.options = options
+        self.capture = capture
+        self.identify = identify
+        loop = try EventLoop(clock: capture.clock)
+    }
+
+    /// The loop, for a watchdog.
+    public var eventLoop: EventLoop { loop }
+
+    /// Its state, for any thread.
+    public var state: CollectorSummary { summary.withLock { $0 } }
+
+    /// Begins to listen and to dial. A listener that cannot be opened is a problem that `guestlog status` shows; the
+    /// others serve.
+    public func start() throws(SystemError) {
+        listenForContexts()
+        follow(options.guests)
+        let loop = loop
+        thread = try WorkerThread(name: "gl-collector") { loop.run() }
+    }
+
+    /// Stops: what guests have sent by now is read and given to the store. To be called before capture stops.
+    public func stop() {
+        guard let thread else {
+            return
+        }
+        loop.perform { [self] in
+            // Who has connected already is served.
+            for listener in listeners + endpoints.values.flatMap(\.listeners) {
+                (0..<options.limits.connections).forEach { _ in listener.handle(.readable) }
+            }
+            listeners.forEach { $0.end() }
+            endpoints.values.forEach { $0.close() }
+            (listeners, endpoints) = ([], [:])
+        }
+        for _ in 0..<Self.drainSteps {
+            guard !loop.perform({ [self] in drain() }) else {
+                break
+            }
+            WorkerThread.pause(microseconds: Self.drainStep)
+        }
+        loop.perform { [self] in
+            connections.values.forEach { $0.end(nil) }
+            guests.values.forEach { $0.close() }
+            guests = [:]
+        }
+        loop.stop()
+        thread.join()
+        self.thread = nil
+    }
+
+    /// How long a stop waits for the store to take what guests have sent.
+    private static let drainSteps = 100
+    private static let drainStep: UInt32 = 10_000
+
+    private func drain() -> Bool {
+        connections.values.map { $0.drain() }.allSatisfy { $0 }
+    }
+
+    // MARK: - Listeners
+
+    private func listenForContexts() {
+        for (port, purpose) in [(options.port, Purpose.logs), (options.notifyPort, .notify)] {
+            guard let port else {
+                continue
+            }
+            let listener = listen("vsock port \(port)") { () throws(SystemError) in
+                try VsockSocket.listen(port: port)
+            } onConnection: { [unowned self] socket in
+                guard let context = VsockSocket.peer(of: socket.raw) else {
+                    return
+                }
+                serve(socket, of: guest(of: context), for: purpose)
+            }
+            listeners += listener.map { [$0] } ?? []
+        }
+    }
+
+    /// The guest of a context, in the network namespace of the listener, which is this process's.
+    private func guest(of context: UInt32) -> GuestIdentity {
+        guard let vm = known[context] ?? identify(context) else {
+            capture.diagnostics.log(
+                .warning,
+                "a guest with CID \(context) connects, which no VM is known to have; its log is kept apart"
+            )
+            return .unknown(context: context)
+        }
+        return GuestIdentity(vm: vm, transport: "CID \(context)")
+    }
+
+    // MARK: - Connections
+
+    private func state(of vm: VMIdentity) -> GuestState {
+        if let guest = guests[vm] {
+            return guest
+        }
+        let guest = GuestState(vm, capture: capture, loop: loop, limits: options.limits)
+        guests[vm] = guest
+        return guest
+    }
+
+    func serve(
+        _ socket: consuming Descriptor,
+        of identity: GuestIdentity,
+        for purpose: Purpose,
+        dialer: GuestDialer? = nil
+    ) {
+        let guest = state(of: identity.vm)
+        guard guest.connections < options.limits.connections else {
+            // Closed here: the guest has as many as it may.
+            capture.diagnostics.log(
+                .warning,
+                "guest \(identity) opens more than \(options.limits.connections) connections; the newest is closed"
+            )
+            dialer?.noteEnd(wasUseful: false)
+            return
+        }
+        guest.connections += 1
+        let connection = CollectorConnection(socket, on: loop) { [unowned self] connection, bytes in
+            try conversation(of: guest, on: connection, for: purpose, beginning: bytes)
+        } onEnd: { [weak self] connection, error in
+            self?.noteEnd(of: connection, guest, identity, error, dialer)
+        }
+        connections[ObjectIdentifier(connection)] = connection
+        noteSummary()
+        connection.begin()
+    }
+
+    private func conversation(
+        of guest: GuestState,
+        on connection: CollectorConnection,
+        for purpose: Purpose,
+        beginning bytes: [UInt8]
+    ) throws -> (any Conversation)? {
+        switch purpose {
+        case .serial:
+            return AgentConversation(
+                guest,
+                log: try guest.log(GuestState.agentStream),
+                host: connection,
+                greets: true
+            )
+        case .lines:
+            return LinesConversation(guest, log: try guest.log(GuestState.linesStream), host: connection)
+        case .notify:
+            let clock = capture.clock
+            return NotifyConversation(guest, log: try guest.log(GuestState.notifyStream), host: connection) {
+                clock.wallMicroseconds() * 1000
+            }
+        case .logs:
+            switch GuestProtocol.detect(bytes) {
+            case nil:
+                return nil
+            case .agent:
+                return AgentConversation(
+                    guest,
+                    log: try guest.log(GuestState.agentStream),
+                    host: connection,
+                    greets: false
+                )
+            case .journal:
+                return JournalConversation(guest, log: try guest.log(GuestState.journalStream), host: connection)
+            case .upload:
+                return UploadConversation(guest, log: try guest.log(GuestState.journalStream), host: connection)
+            case .logCollector:
+                return LogCollectorConversation(guest, log: try guest.log(GuestState.agentStream), host: connection)
+            }
+        }
+    }
+
+    private func noteEnd(
+        of connection: CollectorConnection,
+        _ guest: GuestState,
+        _ identity: GuestIdentity,
+        _ error: (any Error)?,
+        _ dialer: GuestDialer?
+    ) {
+        if let error {
+            capture.diagnostics.log(.warning, "guest \(identity) is disconnected: \(error)")
+        }
+        guest.connections -= 1
+        connections[ObjectIdentifier(connection)] = nil
+        noteSummary()
+        dialer?.noteEnd(wasUseful: connection.hasReceived)
+    }
+
+    private func noteSummary() {
+        let fresh = CollectorSummary(
+            listeners: (listeners + endpoints.values.flatMap(\.listeners)).map(\.path).sorted(),
+            connections: connections.count,
+            guests: guests.values.filter { $0.connections > 0 }.map(\.vm.name).sorted()
+        )
+        summary.withLock { $0 = fresh }
+    }
+}
+
+/// The collector's state, for `guestlog status`.
+public struct CollectorSummary: Hashable, Sendable {
+    /// The listeners.
+    public var listeners: [String] = []
+    /// The number of open connections.
+    public var connections = 0
+    /// The names of the connected VMs.
+    public var guests: [String] = []
+
+    public var json: JSON {
+        .object([
+            ("listeners", .array(listeners.map { .string($0) })),
+            ("connections", .integer(Int64(connections))),
+            ("guests", .array(guests.map { .string($0) })),
+        ])
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import LogModel
+import SystemIO
+
+/// What the collector knows of one VM: its logs, its connections, its rate. Lives on the collector's loop.
+final class GuestState {
+    let vm: VMIdentity
+    private let capture: CaptureService
+    private unowned let loop: EventLoop
+    private var meter: GuestMeter
+    private var logs: [StreamName: GuestLog] = [:]
+    /// The open connections.
+    var connections = 0
+    private(set) var dropped = 0
+    private(set) var records = 0
+
+    /// The stream of what agents send.
+    static let agentStream = stream("guest")
+    /// The stream of journals.
+    static let journalStream = stream("journal")
+    /// The stream of programs that write lines.
+    static let linesStream = stream("agent")
+    /// The stream of the messages about the guest's state.
+    static let notifyStream = stream("notify")
+
+    private static func stream(_ name: String) -> StreamName {
+        guard let stream = StreamName(name) else {
+            preconditionFailure("\(name) is a stream's name")
+        }
+        return stream
+    }
+
+    init(_ vm: VMIdentity, capture: CaptureService, loop: EventLoop, limits: GuestLimits) {
+        self.vm = vm
+        self.capture = capture
+        self.loop = loop
+        meter = GuestMeter(limits, now: capture.clock.monotonicMicroseconds())
+    }
+
+    /// The log of one stream, opened at its first use.
+    func log(_ stream: StreamName) throws(CaptureService.OpenError) -> GuestLog {
+        if let log = logs[stream] {
+            return log
+        }
+        let log = try GuestLog(StreamKey(vm: vm, stream: stream), capture: capture, loop: loop)
+        logs[stream] = log
+        return log
+    }
+
+    /// Whether the guest is within its rate.
+    func allows() -> Bool {
+        meter.allows(at: capture.clock.monotonicMicroseconds())
+    }
+
+    func spend(bytes: Int, records: Int) {
+        meter.spend(bytes: bytes, records: records)
+        self.records += records
+    }
+
+    func countDropped(_ count: Int) {
+        dropped += count
+    }
+
+    /// Closes its streams; what was accepted is still committed.
+    func close() {
+        logs.values.forEach { $0.close() }
+        logs.removeAll()
+    }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import TextFormats
+
+/// The Journal Export Format as a plain stream: what journald sends to `ForwardToSocket=`. journald waits for the reader
+/// in the middle of its work, and every program of the guest that logs waits for journald: nothing waits here.
+final class JournalConversation: Conversation {
+    private let ingest: RecordIngest
+    private var parser = JournalExportParser()
+
+    init(_ guest: GuestState, log: GuestLog, host: any ConversationHost) {
+        ingest = RecordIngest(log, guest: guest, policy: .drop, host: host)
+    }
+
+    var isWaiting: Bool { !ingest.isIdle }
+
+    func receive(_ bytes: UnsafeRawBufferPointer) {
+        parser.append(bytes)
+    }
+
+    func advance() throws -> Progress {
+        var records: [StoredRecord] = []
+        while let event = try parser.next() {
+            // What follows a fault is an entry again.
+            if case .entry(let entry) = event {
+                records.append(StoredRecord(entry))
+            }
+        }
+        ingest.add(records)
+        return ingest.advance()
+    }
+
+    func end() -> Progress {
+        if let entry = parser.finish() {
+            ingest.add([StoredRecord(entry)])
+        }
+        let progress = ingest.advance()
+        return progress == .needsBytes ? (ingest.isIdle ? .over : .blocked) : progress
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import GuestChannel
+import LogModel
+import TextFormats
+
+/// A record as it is stored: a line of canonical JSON without its end, and what its batch has to know.
+struct StoredRecord: Sendable {
+    var line: [UInt8]
+    /// The record's own time.
+    var time: Timestamp?
+    /// Its number in a sequence, by which a repetition is recognized; nil: it has none.
+    var number: Number?
+    /// The number of records that the guest lost before this one, which says so.
+    var lost: UInt64 = 0
+
+    struct Number: Hashable, Sendable {
+        var sequence: SessionID
+        var value: UInt64
+    }
+
+    /// The maximum size of a line: values are cut beyond it.
+    private static let lineLimit = RecordBatch.recordLimit - 1
+    /// Bytes to which the values of a record that is too long are cut: escaped, a byte has up to six.
+    private static let cutValue = 64 << 10
+    /// Names that only Guestlog itself gives to fields.
+    private static let reserved = Array("GUESTLOG_".utf8)
+
+    /// A record with `fields` and its own time in nanoseconds since the Unix epoch.
+    init(_ fields: StructuredRecord, time nanoseconds: Int64?, number: Number? = nil) {
+        self.number = number
+        time = nanoseconds.map { Timestamp(microseconds: Self.floored($0)) }
+        line = fields.encoded(nanoseconds: nanoseconds)
+        if line.count > Self.lineLimit {
+            line = Self.cut(fields).encoded(nanoseconds: nanoseconds)
+        }
+    }
+
+    private static func floored(_ nanoseconds: Int64) -> Int64 {
+        let (quotient, remainder) = nanoseconds.quotientAndRemainder(dividingBy: 1000)
+        return remainder < 0 ? quotient - 1 : quotient
+    }
+
+    /// The record with long values cut, as many of them as fit.
+    private static func cut(_ record: StructuredRecord) -> StructuredRecord {
+        var cut = StructuredRecord()
+        var size = 0
+        for field in record.fields {
+            let values = field.values.prefix(16).map { Array($0.prefix(cutValue)) }
+            size += values.reduce(field.name.count) { $0 + $1.count }
+            guard size * 6 < lineLimit else {
+                break
+            }
+            cut.fields.append(StructuredRecord.Field(field.name, values))
+        }
+        cut.fields.append(StructuredRecord.Field(JournalEntry.truncatedName, "1"))
+        return cut
+    }
+
+    /// The entry of a guest's journal. Its fields keep their names, but those that are Guestlog's own.
+    init(_ entry: JournalEntry) {
+        var record = entry.record
+        record.fields.removeAll {
+            $0.name.starts(with: Self.reserved) && !$0.name.elementsEqual(JournalEntry.truncatedName.utf8)
+        }
+        let cursor = entry.value(of: "__CURSOR").flatMap { JournalCursor($0) }
+        let number = cursor.flatMap { cursor in
+            SessionID(cursor.sequenceID).map { Number(sequence: $0, value: cursor.number) }
+        }
+        self.init(record, time: entry.time, number: number)
+    }
+
+    /// The record of an agent's `session`; nil: of a client without one.
+    init(_ record: GuestRecord, session: SessionID?) {
+        let number = session.map { Number(sequence: $0, value: record.sequence) }
+        self.init(Self.fields(of: record), time: record.time, number: number)
+        lost = record.lost
+    }
+
+    /// The fields of an agent's record, under the names that the journal has for them (systemd.journal-fields(7)).
+    private static func fields(of record: GuestRecord) -> StructuredRecord {
+        var fields = StructuredRecord()
+        func add(_ name: String, _ value: [UInt8]?) {
+            if let value, !value.isEmpty {
+                fields.fields.append(StructuredRecord.Field(Array(name.utf8), [value]))
+            }
+        }
+        func add(_ name: String, number: UInt64?) {
+            add(name, number.map { Array(String($0).utf8) })
+        }
+        fields.fields.append(StructuredRecord.Field(Array("MESSAGE".utf8), [record.content]))
+        add("PRIORITY", number: record.severity.map { UInt64($0.rawValue) })
+        add("SYSLOG_FACILITY", number: record.facility.map { UInt64($0) })
+        add("SYSLOG_IDENTIFIER", record.source == .kernel ? Array("kernel".utf8) : record.tag)
+        add("SYSLOG_PID", record.process)
+        add("SYSLOG_MSGID", record.messageID)
+        add("_HOSTNAME", record.hostname)
+        add("_TRANSPORT", transport(of: record.source).map { Array($0.utf8) })
+        add("_KERNEL_SEQUENCE", number: record.kernelSequence)
+        add("_SOURCE_MONOTONIC_TIMESTAMP", number: record.monotonic == 0 ? nil : record.monotonic)
+        for field in record.fields where !field.name.isEmpty && !field.name.starts(with: reserved) {
+            fields.fields.append(StructuredRecord.Field(field.name, [field.value]))
+        }
+        if record.isTruncated {
+            add(JournalEntry.truncatedName, Array("1".utf8))
+        }
+        return fields
+    }
+
+    private static func transport(of source: GuestRecord.Source) -> String? {
+        switch source {
+        case .syslog: "syslog"
+        case .kernel: "kernel"
+        case .journal: "journal"
+        case .agent: "agent"
+        case .unknown: nil
+        }
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import GuestCollector
+import LogModel
+import SystemIO
+import TextFormats
+
+// The section `collector`: what guests log themselves.
+extension CollectorOptions {
+    private static let kinds = ["cid", "vsock", "serial", "listen"]
+
+    /// Reads the section. Without it there is no collector.
+    init?(_ section: ConfigurationReader, isPresent: Bool) throws(ConfigurationError) {
+        try section.allow([
+            "port", "notify-port", "guests", "rate", "burst", "record-rate", "record-burst", "connections",
+        ])
+        guard isPresent else {
+            return nil
+        }
+        self.init(
+            port: try Self.port(section, "port", usual: CollectorOptions.usualPort),
+            notifyPort: try Self.port(section, "notify-port", usual: CollectorOptions.usualNotifyPort)
+        )
+        if let port, port == notifyPort {
+            throw section.error(at: "notify-port", "collector.notify-port must differ from collector.port, \(port)")
+        }
+        limits = try Self.limits(section)
+        var endpoints: Set<Endpoint> = []
+        for element in try section.list("guests") {
+            let guest = try Self.guest(element)
+            guard endpoints.insert(guest.endpoint).inserted else {
+                throw element.error(at: nil, "\(guest.endpoint) is given for two guests")
+            }
+            guests.append(guest)
+        }
+    }
+
+    /// A vsock port; `none` for no listener.
+    private static func port(
+        _ section: ConfigurationReader,
+        _ key: String,
+        usual: UInt32
+    ) throws(ConfigurationError) -> UInt32? {
+        guard let text = try section.text(key) else {
+            return usual
+        }
+        guard text != "none" else {
+            return nil
+        }
+        guard let port = UInt32(text), port > 0, port < .max else {
+            throw section.error(at: key, "collector.\(key): \(text) is not a vsock port: use 1 to 4294967294, or none")
+        }
+        return port
+    }
+
+    private static func limits(_ section: ConfigurationReader) throws(ConfigurationError) -> GuestLimits {
+        var limits = GuestLimits.standard
+        let rate = try section.size("rate", atLeast: 1) ?? limits.bytes.rate
+        limits.bytes = RateLimit(rate: rate, burst: try section.size("burst") ?? max(limits.bytes.burst, rate))
+        let records = try section.integer("record-rate") ?? limits.records.rate
+        guard records > 0 else {
+            throw section.error(at: "record-rate", "collector.record-rate must be more than 0")
+        }
+        let burst = try section.integer("record-burst") ?? max(limits.records.burst, records)
+        limits.records = RateLimit(rate: records, burst: burst)
+        limits.connections = try section.integer("connections") ?? limits.connections
+        guard limits.connections > 0 else {
+            throw section.error(at: "connections", "collector.connections must be more than 0")
+        }
+        return limits
+    }
+
+    private static func guest(_ section: ConfigurationReader) throws(ConfigurationError) -> Guest {
+        try section.allow(kinds + ["name", "uuid", "namespace", "dial"])
+        let given = kinds.filter(section.has)
+        guard given.count == 1, let kind = given.first, let place = try section.text(kind) else {
+            throw section.error(at: nil, "a guest requires one of cid, vsock, serial or listen")
+        }
+        guard let name = try section.text("name") else {
+            throw section.error(at: nil, "name is missing: the VM's name")
+        }
+        let namespace = try section.text("namespace")
+        for (key, value) in [("name", name), ("namespace", namespace)] {
+            if let value, let rule = VMIdentity.fault(inName: value) {
+                throw section.error(at: key, "'\(value)' is not a VM's \(key): use \(rule)")
+            }
+        }
+        var uuid: String?
+        if let text = try section.text("uuid") {
+            uuid = VMIdentity.canonicalUUID(text)
+            guard uuid != nil else {
+                throw section.error(at: "uuid", "\(text) is not a UUID")
+            }
+        }
+        return Guest(
+            vm: VMIdentity(name: name, uuid: uuid, namespace: namespace),
+            endpoint: try endpoint(kind, place, section)
+        )
+    }
+
+    private static func endpoint(
+        _ kind: String,
+        _ place: String,
+        _ section: ConfigurationReader
+    ) throws(ConfigurationError) -> Endpoint {
+        guard kind == "vsock" || !section.has("dial") else {
+            throw section.error(at: "dial", "dial is a port of the guest behind vsock")
+        }
+        switch kind {
+        case "cid":
+            guard let context = UInt32(place), context > VsockSocket.host, context < .max else {
+                throw section.error(at: kind, "\(place) is not a guest's CID: use 3 to 4294967294")
+            }
+            return .context(context)
+        case "listen" where !place.hasPrefix("/"):
+            guard let address = NetworkAddress(place) else {
+                throw section.error(at: kind, "\(place): use a path that begins with /, or ADDRESS:PORT, in digits")
+            }
+            return .tcp(address)
+        default:
+            guard place.hasPrefix("/") else {
+                throw section.error(at: kind, "\(place): the path must begin with /")
+            }
+        }
+        switch kind {
+        case "serial": return .serial(path: place)
+        case "listen": return .unix(path: place)
+        default:
+            guard section.has("dial") else {
+                return .hybrid(path: place)
+            }
+            guard let text = try section.text("dial"), let port = UInt32(text), port > 0 else {
+                throw section.error(at: "dial", "dial must be a port of the guest, such as 1025")
+            }
+            return .dial(path: place, port: port)
+        }
+    }
+}
+
+extension CollectorOptions {
+    /// The settings that a running daemon cannot change.
+    var withoutGuests: CollectorOptions {
+        var options = self
+        options.guests = []
+        return options
+    }
+
+    /// The settings, for display.
+    var settings: [(name: String, value: String)] {
+        func words(_ port: UInt32?) -> String { port.map { String($0) } ?? "none" }
+        return [
+            ("collector.port", words(port)), ("collector.notify-port", words(notifyPort)),
+            (
+                "collector.rate",
+                "\(Quantities.size(limits.bytes.rate))/s (burst \(Quantities.size(limits.bytes.burst)))"
+            ),
+            ("collector.record-rate", "\(limits.records.rate)/s (burst \(limits.records.burst))"),
+            ("collector.connections", String(limits.connections)),
+        ] + guests.map { ("guest", "\($0.endpoint) is \($0.vm.name)") }
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How the agent gets syslog messages: chosen from what it finds.
+enum AgentMode: Equatable, CustomStringConvertible {
+    /// It is the machine's syslog daemon, on this socket.
+    case daemon(path: String)
+    /// It gets what systemd-journald forwards to the syslog daemon (ForwardToSyslog= in journald.conf(5)).
+    case forwarded(path: String)
+    /// It gets none, because another program serves the socket.
+    case occupied(path: String)
+    /// It is told to leave syslog alone.
+    case off
+
+    /// What the agent finds.
+    struct Surroundings: Equatable {
+        /// Whether systemd-journald runs: it owns /dev/log then.
+        var hasJournal: Bool
+        /// Whether a program serves the socket at a path.
+        var isServed: (String) -> Bool
+
+        static func == (left: Surroundings, right: Surroundings) -> Bool { left.hasJournal == right.hasJournal }
+    }
+
+    static let usualSocket = "/dev/log"
+    static let journalSocket = "/run/systemd/journal/syslog"
+
+    init(requested: String?, _ surroundings: Surroundings) {
+        if requested == "none" {
+            self = .off
+            return
+        }
+        let path = requested ?? (surroundings.hasJournal ? Self.journalSocket : Self.usualSocket)
+        if surroundings.isServed(path) {
+            self = .occupied(path: path)
+        } else {
+            self = path == Self.journalSocket ? .forwarded(path: path) : .daemon(path: path)
+        }
+    }
+
+    /// The socket to serve; nil: none.
+    var path: String? {
+        switch self {
+        case .daemon(let path), .forwarded(let path): path
+        case .occupied, .off: nil
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .daemon(let path): "syslog daemon on \(path)"
+        case .forwarded(let path): "what systemd-journald forwards to \(path) (ForwardToSyslog=yes)"
+        case .occupied(let path):
+            "no syslog: another program serves \(path); stop it, or have it forward to another --syslog-socket"
+        case .off: "no syslog"
+        }
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import LogModel
+import SystemIO
+
+/// guestlog-agent: sends the log of the machine that it runs in to the collector of its host.
+@main
+enum AgentProgram {
+    static let version = "0.1.0"
+
+    static func main() {
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            let arguments = CommandLine.arguments.dropFirst()
+            if arguments.contains("--version") {
+                print(version)
+                return
+            }
+            let options = try AgentOptions(Array(arguments))
+            if options.isHelpRequested {
+                print(AgentOptions.usage)
+                return
+            }
+            try run(options)
+        } catch let error as UsageError {
+            fail("\(error)", status: 2)
+        } catch {
+            fail("\(error)", status: 1)
+        }
+    }
+
+    private static func fail(_ message: String, status: Int32) -> Never {
+        write("guestlog-agent: \(message)\n")
+        exit(status)
+    }
+
+    private static func write(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
+    }
+
+    private static func run(_ options: AgentOptions) throws {
+        let signals = try SignalQueue([SIGTERM, SIGINT])
+        let diagnostics = Diagnostics(sink: { level, message in
+            write(getenv("JOURNAL_STREAM") == nil ? "guestlog-agent: \(message)\n" : "<\(level.rawValue)>\(message)\n")
+        })
+        let loop = try EventLoop()
+        let boot = bootID()
+        let agent = Agent(options, boot: boot, on: loop) { diagnostics.log($0, $1) }
+        let mode = AgentMode(
+            requested: options.syslogSocket,
+            AgentMode.Surroundings(
+                hasJournal: LinuxFileSystem().status("/run/systemd/journal/socket") != nil,
+                isServed: isServed
+            )
+        )
+        let inherited = inheritedSocket()
+        if let path = inherited == nil ? mode.path : AgentMode.journalSocket {
+            try agent.serveSyslog(at: path, inherited: inherited)
+        }
+        var kernelWords = "no kernel log"
+        if options.readsKernel {
+            let position = KernelPosition(in: options.stateFolder, boot: boot)
+            kernelWords =
+                position.stored.map { "the kernel's log after record \($0)" } ?? "the kernel's log from its beginning"
+            try agent.readKernel(position)
+        }
+        let syslogWords = inherited == nil ? "\(mode)" : "the syslog socket that the service manager passed"
+        diagnostics.log(.notice, "\(syslogWords); \(kernelWords); to \(options.target)")
+        if let user = options.user {
+            try UserAccount(named: user).become(owning: options.stateFolder)
+        }
+        agent.connect()
+        let stop = StopSignal(signals) { agent.stop() }
+        try stop.begin(on: loop)
+        loop.run()
+        agent.finish()
+    }
+
+    private static func bootID() -> String {
+        let file = try? StoredFile("/proc/sys/kernel/random/boot_id", .read, on: LinuxFileSystem())
+        let bytes = (try? file?.read(at: 0, count: 64)) ?? []
+        return String(decoding: bytes.prefix { $0 != Lines.feed }, as: UTF8.self)
+    }
+
+    /// Whether a program serves the datagram socket at `path`.
+    private static func isServed(_ path: String) -> Bool {
+        UnixSocket.acceptsDatagrams(at: path)
+    }
+
+    /// The socket of a socket-activated service (sd_listen_fds(3)); nil: there is none.
+    private static func inheritedSocket() -> Int32? {
+        guard let process = getenv("LISTEN_PID").flatMap({ Int32(String(cString: $0)) }), process == getpid(),
+            let count = getenv("LISTEN_FDS").flatMap({ Int32(String(cString: $0)) }), count > 0
+        else {
+            return nil
+        }
+        return 3
+    }
+}
+
+/// Ends the agent at a signal.
+final class StopSignal: EventHandler {
+    private let signals: SignalQueue
+    private let stop: () -> Void
+
+    init(_ signals: consuming SignalQueue, stop: @escaping () -> Void) {
+        self.signals = signals
+        self.stop = stop
+    }
+
+    func begin(on loop: EventLoop) throws(SystemError) {
+        _ = try loop.add(signals.raw, for: .readable, self)
+    }
+
+    func handle(_ readiness: Readiness) {
+        if signals.take() != nil {
+            stop()
+        }
+    }
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import GuestChannel
+import LogModel
+import SystemIO
+import TestSupport
+import TestTraits
+import Testing
+
+@testable import GuestCollector
+
+@Suite(.blocking) struct AgentConversationTests {
+    private static let session = SessionID(1, 2)
+
+    private func records(_ numbers: ClosedRange<UInt64>) -> AgentMessage {
+        .records(
+            numbers.map { number in
+                var record = GuestRecord(
+                    severity: .error,
+                    time: 1_700_000_000_000_000_000,
+                    content: Array("m\(number)".utf8),
+                    source: .syslog,
+                    facility: 3
+                )
+                record.sequence = number
+                record.tag = Array("app".utf8)
+                return record
+            }
+        )
+    }
+
+    private func connect(_ fixture: CollectorFixture, session: SessionID = session, acknowledged: UInt64 = 0) throws
+        -> (
+            end: GuestEnd, stored: UInt64
+        )
+    {
+        let end = try GuestEnd(fixture.socket)
+        end.send(.hello(AgentMessage.Hello(session: session, acknowledged: acknowledged)))
+        guard case .welcome(session, let number)? = try end.message() else {
+            Issue.record("no welcome")
+            return (end, 0)
+        }
+        return (end, number)
+    }
+
+    @Test("records are stored under the journal's field names, and acknowledged when they are committed")
+    func stored() throws {
+        let fixture = try CollectorFixture()
+        let (end, number) = try connect(fixture)
+        #expect(number == 0)
+        end.send(records(1...3))
+        #expect(try end.awaitAcknowledgement(3))
+        #expect(try fixture.values() == ["m1", "m2", "m3"])
+        #expect(try fixture.values(of: "PRIORITY") == ["3", "3", "3"])
+        #expect(try fixture.values(of: "SYSLOG_FACILITY") == ["3", "3", "3"])
+        #expect(try fixture.values(of: "SYSLOG_IDENTIFIER").first == "app")
+        #expect(try fixture.values(of: "_TRANSPORT").first == "syslog")
+        #expect(try fixture.values(of: "GUESTLOG_TIME").first == "2023-11-14T22:13:20.000000000Z")
+        #expect(fixture.collector.state.guests == ["web"])
+    }
+
+    @Test("what is sent again on another connection, or after a restart, is stored once")
+    func once() throws {
+        let fixture = try CollectorFixture()
+        let (first, _) = try connect(fixture)
+        first.send(records(1...10))
+        #expect(try first.awaitAcknowledgement(10))
+        let (second, number) = try connect(fixture)
+        #expect(number == 10)
+        second.send(records(5...12))
+        #expect(try second.awaitAcknowledgement(12))
+        try fixture.restart()
+        let (third, after) = try connect(fixture)
+        #expect(after == 12)
+        third.send(records(11...13))
+        #expect(try third.awaitAcknowledgement(13))
+        #expect(try fixture.values() == (1...13).map { "m\($0)" })
+        #expect(try fixture.stored().gaps.isEmpty)
+    }
+
+    @Test("sessions are told apart: clones of one snapshot with the same numbers lose nothing")
+    func sessions() throws {
+        let fixture = try CollectorFixture { folder in
+            [CollectorOptions.Guest(vm: VMIdentity(name: "clone"), endpoint: .unix(path: folder + "/clone"))]
+        }
+        let (web, _) = try connect(fixture)
+        web.send(records(1...2))
+        #expect(try web.awaitAcknowledgement(2))
+        let clone = try GuestEnd(fixture.path + "/clone")
+        clone.send(.hello(AgentMessage.Hello(session: Self.session)))
+        clone.send(records(1...2))
+        #expect(try clone.awaitAcknowledgement(2))
+        let (other, number) = try connect(fixture, session: SessionID(3, 4))
+        #expect(number == 0)
+        other.send(records(1...1))
+        #expect(try other.awaitAcknowledgement(1))
+        #expect(try fixture.values() == ["m1", "m2", "m1"])
+        #expect(try fixture.values(of: "MESSAGE", from: "clone") == ["m1", "m2"])
+    }
+
+    @Test("missing numbers are a gap of exactly that many records; those that the agent knows to be stored are not")
+    func gaps() throws {
+        let fixture = try CollectorFixture()
+        let (end, _) = try connect(fixture, acknowledged: 100)
+        end.send(records(101...102))
+        end.send(records(110...110))
+        #expect(try end.awaitAcknowledgement(110))
+        #expect(try fixture.stored().gaps.map(\.reason) == [.agentOverflow])
+        #expect(try fixture.stored().gaps.map(\.lines) == [7])
+        try fixture.restart()
+        let (again, _) = try connect(fixture, acknowledged: 100)
+        again.send(records(110...111))
+        #expect(try again.awaitAcknowledgement(111))
+        #expect(try fixture.stored().gaps.count == 1)
+    }
+
+    @Test("records that the guest's kernel overwrote are a gap, and a record that says so")
+    func kernelGap() throws {
+        let fixture = try CollectorFixture()
+        let (end, _) = try connect(fixture)
+        var lost = GuestRecord(severity: .warning, content: Array("9 lost".utf8), source: .agent)
+        (lost.sequence, lost.lost) = (1, 9)
+        end.send(.records([lost]))
+        #expect(try end.awaitAcknowledgement(1))
+        #expect(try fixture.stored().gaps.map(\.reason) == [.kernelOverwrote])
+        #expect(try fixture.stored().gaps.map(\.lines) == [9])
+        #expect(try fixture.values() == ["9 lost"])
+    }
+
+    @Test("fields that only Guestlog writes are not taken from a guest, and controls are escaped in the store")
+    func hostileFields() throws {
+        let fixture = try CollectorFixture()
+        let (end, _) = try connect(fixture)
+        var record = GuestRecord(content: [0x1b, 0x5b, 0x32, 0x4a, 0x0a, 0xff])
+        record.sequence = 1
+        record.fields = [
+            GuestRecord.Field(Array("GUESTLOG_TIME".utf8), Array("1999".utf8)),
+            GuestRecord.Field(Array("OK".utf8), Array("1".utf8)),
+        ]
+        end.send(.records([record]))
+        #expect(try end.awaitAcknowledgement(1))
+        let bytes = try fixture.stored().bytes
+        #expect(bytes == Array(#"{"MESSAGE":[27,91,50,74,10,255],"OK":"1"}"#.utf8) + [Lines.feed])
+    }
+
+    @Test("what breaks the protocol ends the connection, and no other")
+    func violations() throws {
+        let fixture = try CollectorFixture()
+        let (healthy, _) = try connect(fixture)
+        let claim: [UInt8] = GuestFrame.magic + [0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]
+        var beforeHello: [UInt8] = []
+        GuestFrame.append(records(1...1).encoded, to: &beforeHello)
+        var notProtobuf: [UInt8] = []
+        GuestFrame.append([0xff, 0xff], to: &notProtobuf)
+        for bytes in [claim, beforeHello, notProtobuf, [0, 1, 2, 3]] {
+            let end = try GuestEnd(fixture.socket)
+            end.send(bytes)
+            #expect(end.isClosed(), "\(bytes)")
+        }
+        let (disordered, _) = try connect(fixture, session: SessionID(5, 5))
+        disordered.send(records(2...2))
+        disordered.send(records(2...2))
+        #expect(disordered.isClosed())
+        healthy.send(records(1...1))
+        #expect(try healthy.awaitAcknowledgement(1))
+    }
+
+    @Test("a guest has a limited number of connections, and can connect again when one has ended")
+    func connections() throws {
+        var limits = GuestLimits.standard
+        limits.connections = 3
+        let fixture = try CollectorFixture(limits: limits)
+        var ends = try (0..<3).map { _ in try GuestEnd(fixture.socket) }
+        #expect(eventually { fixture.collector.state.connections == 3 })
+        for _ in 0..<20 {
+            #expect(try GuestEnd(fixture.socket).isClosed())
+        }
+        ends.removeLast()
+        #expect(eventually { fixture.collector.state.connections == 2 })
+        let (end, _) = try connect(fixture)
+        end.send(records(1...1))
+        #expect(try end.awaitAcknowledgement(1))
+    }
+
+    @Test("a guest over its rate is slowed down, and loses nothing")
+    func rate() throws {
+        var limits = GuestLimits.standard
+        limits.records = RateLimit(rate: 1000, burst: 500)
+        let fixture = try CollectorFixture(limits: limits)
+        let (end, _) = try connect(fixture)
+        end.send(records(1...600))
+        end.send(records(601...700))
+        #expect(try end.awaitAcknowledgement(700))
+        #expect(try fixture.values() == (1...700).map { "m\($0)" })
+        #expect(try fixture.stored().gaps.isEmpty)
+    }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import GuestChannel
+import LogModel
+import SystemIO
+import TestSupport
+import TestTraits
+import Testing
+
+@testable import guestlog_agent
+
+@Suite(.blocking) struct AgentSourceTests {
+    @Test("the kernel's records have their numbers, and overwritten ones are counted exactly")
+    func kernel() throws {
+        var records: [GuestRecord] = []
+        let log = try KernelLog(at: "/dev/null", after: 4) { records.append($0) }
+        for number in [3, 4, 5, 6, 1006, 1007] {
+            Array("30,\(number),2000000,-;m\(number)\n SUBSYSTEM=net\n".utf8).withUnsafeBytes { log.take($0) }
+        }
+        #expect(records.map(\.kernelSequence) == [5, 6, nil, 1006, 1007])
+        #expect(records.map(\.lost) == [0, 0, 999, 0, 0])
+        #expect(records[0].facility == 3 && records[0].severity == .informational && records[0].monotonic == 2_000_000)
+        #expect(records[0].fields == [GuestRecord.Field(Array("_KERNEL_SUBSYSTEM".utf8), Array("net".utf8))])
+    }
+
+    @Test("a first record that is not the first of the boot is no loss, unless an earlier one was stored")
+    func laterKernel() throws {
+        var records: [GuestRecord] = []
+        let log = try KernelLog(at: "/dev/null", after: nil) { records.append($0) }
+        Array("6,500,1,-;x\n".utf8).withUnsafeBytes { log.take($0) }
+        #expect(records.map(\.lost) == [0] && records.map(\.kernelSequence) == [500])
+    }
+
+    @Test("the position in the kernel's log is that of the last stored record, and is valid in its boot only")
+    func position() {
+        let folder = TemporaryFolder()
+        var position = KernelPosition(in: folder.path + "/state", boot: "b1")
+        #expect(position.stored == nil)
+        position.note(10, as: 1)
+        position.note(11, as: 5)
+        position.note(12, as: 6)
+        position.advance(to: 1)
+        #expect(position.stored == nil)
+        position.advance(to: 6)
+        position.save()
+        #expect(KernelPosition(in: folder.path + "/state", boot: "b1").stored == 11)
+        #expect(KernelPosition(in: folder.path + "/state", boot: "b2").stored == nil)
+        position.advance(to: 100)
+        #expect(position.stored == 12)
+    }
+
+    @Test("datagrams become records; one that is too long is cut, and flagged")
+    func syslog() throws {
+        let folder = TemporaryFolder()
+        var records: [GuestRecord] = []
+        let socket = try SyslogSocket(at: folder.path + "/log", inherited: nil) { records.append($0) }
+        var status = stat()
+        #expect(stat(folder.path + "/log", &status) == 0 && status.st_mode & 0o777 == 0o666)
+        let client = try DatagramClient(folder.path + "/log")
+        client.send("<27>app[7]: no time")
+        client.send(#"<165>1 2003-08-24T05:14:15Z h app 7 ID [e@1 a="b"] structured"#)
+        client.send("<13>" + String(repeating: "x", count: 70_000))
+        socket.handle(.readable)
+        #expect(records.count == 3)
+        #expect(records[0].severity == .error && records[0].facility == 3 && records[0].time != nil)
+        #expect(records[1].fields == [GuestRecord.Field(Array("e@1.a".utf8), Array("b".utf8))])
+        #expect(records[1].time == 1_061_702_055_000_000_000 && records[1].tag == Array("app".utf8))
+        #expect(records[2].isTruncated && records[2].content.count == 65_532 && !records[1].isTruncated)
+    }
+
+    @Test("the mode follows from who serves which socket")
+    func modes() {
+        func mode(_ requested: String?, journal: Bool = false, served: [String] = []) -> AgentMode {
+            AgentMode(
+                requested: requested,
+                AgentMode.Surroundings(hasJournal: journal, isServed: { served.contains($0) })
+            )
+        }
+        #expect(mode(nil) == .daemon(path: "/dev/log"))
+        #expect(mode(nil, served: ["/dev/log"]) == .occupied(path: "/dev/log"))
+        #expect(mode(nil, journal: true, served: ["/dev/log"]) == .forwarded(path: "/run/systemd/journal/syslog"))
+        #expect(mode(nil, journal: true, served: [AgentMode.journalSocket]) == .occupied(path: AgentMode.journalSocket))
+        #expect(mode("none", journal: true) == .off)
+        #expect(mode("/run/log") == .daemon(path: "/run/log"))
+    }
+
+    @Test("the command line is parsed, and errors name the option and what is possible")
+    func options() throws {
+        let options = try AgentOptions([
+            "--to", "vsock:2:1234", "--spool=8M", "--no-kernel", "--syslog-socket", "/x", "--user", "nobody",
+        ])
+        #expect(options.target == .vsock(context: 2, port: 1234) && options.spool == 8 << 20 && !options.readsKernel)
+        #expect(options.syslogSocket == "/x" && options.user == "nobody")
+        #expect(try AgentOptions(["--to=serial:/dev/vport0p1"]).target == .serial(path: "/dev/vport0p1"))
+        #expect(try AgentOptions([]).target == .vsock(context: 2, port: 9999))
+        for wrong in [
+            ["--to", "vsock:2"], ["--to", "unix:relative"], ["--to"], ["--spool", "1K"], ["--spool", "x"], ["--frob"],
+            ["--syslog-socket", "x"], ["--spool", "99999999999999999999M"],
+        ] {
+            #expect(throws: UsageError.self, "\(wrong)") { try AgentOptions(wrong) }
+        }
+    }
+
+    @Test("a user is found in /etc/passwd")
+    func users() {
+        let text = Array("root:x:0:0:root:/root:/bin/sh\nlog:x:101:102::/:/bin/false\nbad:x:y:z::/:\n".utf8)
+        #expect(UserAccount(named: "log", in: text).map { [$0.user, $0.group] } == [101, 102])
+        #expect(UserAccount(named: "bad", in: text) == nil && UserAccount(named: "lo", in: text) == nil)
+    }
+}
+
+/// A program that logs.
+private struct DatagramClient {
+    private let socket: Int32
+    private var address = sockaddr_un()
+
+    init(_ path: String) throws {
+        socket = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    }
+
+    func send(_ text: String) {
+        let bytes = Array(text.utf8)
+        var address = address
+        let sent = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                sendto(socket, bytes, bytes.count, 0, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        #expect(sent == bytes.count)
+    }
+}
