@@ -33,7 +33,7 @@ struct StreamLabel {
         JSON.append(vm, to: &json)
         self.json = json + Array(#","stream":"\#(stream.text)""#.utf8)
         var logfmt = Array("vm=".utf8)
-        vm.withUTF8Bytes { _ = LogfmtFormat.append(value: $0, to: &logfmt) }
+        vm.withUTF8Bytes { _ = LogfmtText.append(value: $0, to: &logfmt) }
         self.logfmt = logfmt + Array(" stream=\(stream.text)".utf8)
         export = JournalExportFormat.streamFields(vm: vm, folder: folder, uuid: uuid, stream: stream)
     }

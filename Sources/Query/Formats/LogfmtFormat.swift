@@ -17,7 +17,7 @@ struct LogfmtFormat: EntryWriter {
             out.append(contentsOf: severity.name.utf8)
         }
         out.append(contentsOf: " msg=".utf8)
-        let isText = !decoded.withText { Self.append(value: $0, to: &out) }
+        let isText = !decoded.withText { LogfmtText.append(value: $0, to: &out) }
         if !isText || !decoded.isPlain {
             out.append(contentsOf: " bytes_b64=".utf8)
             decoded.withStoredText { Base64.append($0, to: &out) }
@@ -54,16 +54,11 @@ struct LogfmtFormat: EntryWriter {
         for field in record.otherFields {
             for value in field.values {
                 out.append(UInt8(ascii: " "))
-                out.append(contentsOf: Self.key(field.name))
+                LogfmtText.append(key: field.name, to: &out)
                 out.append(UInt8(ascii: "="))
-                value.withUnsafeBytes { _ = Self.append(value: $0, to: &out) }
+                value.withUnsafeBytes { _ = LogfmtText.append(value: $0, to: &out) }
             }
         }
-    }
-
-    /// A field's name as a key: without characters that end one.
-    private static func key(_ name: [UInt8]) -> [UInt8] {
-        name.map { (0x21..<0x7f).contains($0) && $0 != 0x22 && $0 != 0x3d && $0 != 0x5c ? $0 : UInt8(ascii: "_") }
     }
 
     private mutating func appendHead(_ time: Timestamp, _ label: StreamLabel, _ place: String, to out: inout [UInt8]) {
@@ -73,18 +68,5 @@ struct LogfmtFormat: EntryWriter {
         out.append(contentsOf: label.logfmt)
         out.append(contentsOf: " offset=".utf8)
         out.append(contentsOf: place.utf8)
-    }
-
-    /// Appends `bytes` as a value, quoted where necessary; returns whether some of it was not UTF-8.
-    @discardableResult
-    static func append(value bytes: UnsafeRawBufferPointer, to out: inout [UInt8]) -> Bool {
-        let isPlain =
-            !bytes.isEmpty
-            && bytes.allSatisfy { (0x21..<0x7f).contains($0) && $0 != 0x22 && $0 != 0x3d && $0 != 0x5c }
-        guard isPlain else {
-            return JSONText.append(bytes, to: &out)
-        }
-        out.append(contentsOf: bytes)
-        return false
     }
 }
