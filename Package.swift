@@ -84,6 +84,12 @@ let package = Package(
             dependencies: ["CLinux", "LogModel", .product(name: "NIOSSL", package: "swift-nio-ssl")] + client
         ),
         target(
+            "Outputs",
+            dependencies: [
+                "CLinux", "LogModel", "TextFormats", "SystemIO", "LogStore", "Query", "Gzip", "HTTPClient",
+            ] + client
+        ),
+        target(
             "HTTPAPI",
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
@@ -94,7 +100,7 @@ let package = Package(
             "GuestlogService",
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
-                "VirtLogManager", "Query", "HTTPAPI", "Libvirt",
+                "VirtLogManager", "Query", "HTTPAPI", "HTTPClient", "Outputs", "Libvirt",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
@@ -116,7 +122,7 @@ let package = Package(
         ),
         .target(
             name: "TestServers",
-            dependencies: ["Gzip"] + client,
+            dependencies: ["LogModel", "Gzip", .product(name: "NIOSSL", package: "swift-nio-ssl")] + client,
             path: "Tests/TestServers",
             swiftSettings: settings
         ),
@@ -130,6 +136,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "LogModel", "TextFormats", "SystemIO", "Libvirt", "LogStore", "Capture", "VirtLogManager", "Query",
+                "Gzip", "Outputs",
             ],
             path: "Tests/FuzzTargets",
             swiftSettings: settings
@@ -175,7 +182,7 @@ let package = Package(
             of: "GuestlogService",
             dependencies: [
                 "CLinux", "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO",
-                "Libvirt",
+                "Libvirt", "Outputs", "Query",
             ]
         ),
         tests(
@@ -197,6 +204,13 @@ let package = Package(
                 "TestSupport", "TestServers", "Gzip", "SystemIO", .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + client
         ),
+        tests(
+            of: "Outputs",
+            dependencies: [
+                "TestSupport", "TestServers", "LogModel", "LogStore", "TextFormats", "SystemIO", "Query", "Gzip",
+                "HTTPClient",
+            ] + client
+        ),
         tests(of: "LogStore", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
         .testTarget(
             name: "GuestlogTests",
@@ -209,7 +223,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "Libvirt",
+                "TestSupport", "TestServers", "CLinux", "LogModel", "LogStore", "SystemIO", "Libvirt",
                 "GuestlogService", "guestlog", "RecordFeeder",
             ],
             exclude: ["Clients"],

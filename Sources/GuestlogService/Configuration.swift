@@ -6,6 +6,7 @@ import HTTPAPI
 import Glibc
 import LogModel
 import LogStore
+public import Outputs
 public import Query
 import RotatingFile
 import SystemIO
@@ -46,6 +47,8 @@ public struct Configuration: Sendable {
     public var nova: NovaOptions
     /// The libvirt to query for VMs.
     public var libvirt: LibvirtSocket
+    /// The programs to which what is stored is sent.
+    public var outputs: [OutputSettings] = []
 
     /// Limits for VMs whose name matches.
     public struct Override: Hashable, Sendable {
@@ -93,7 +96,7 @@ public struct Configuration: Sendable {
         let top = try ConfigurationReader(file: file, text: text)
         try top.allow([
             "store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack",
-            "charset",
+            "charset", "outputs",
         ])
         try readPaths(top)
         if let word = try top.text("log-level") {
@@ -107,6 +110,7 @@ public struct Configuration: Sendable {
         nova = try NovaOptions(try top.section("openstack"))
         try readLibvirt(try top.section("libvirt"))
         try readCharsets(top)
+        outputs = try OutputSettings.read(try top.list("outputs"))
         for section in try top.list("consoles") {
             try readConsole(section)
         }
@@ -265,7 +269,7 @@ public struct Configuration: Sendable {
             ("store", store == fresh.store), ("runtime", runtime == fresh.runtime), ("socket", socket == fresh.socket),
             ("retention.total", totalQuota == fresh.totalQuota), ("retention.deleted", deletedAge == fresh.deletedAge),
             ("api", listener == fresh.listener), ("openstack", nova == fresh.nova),
-            ("libvirt.socket", libvirt == fresh.libvirt),
+            ("libvirt.socket", libvirt == fresh.libvirt), ("outputs", outputs == fresh.outputs),
         ]
         return same.filter { !$0.1 }.map(\.0)
     }
@@ -301,7 +305,7 @@ public struct Configuration: Sendable {
             let words = "\(console.endpoint.description) feeds \(console.key.name)/\(console.key.stream)"
             settings.append(("console", words + Self.words(console.plainFile) + ", " + Self.words(console.rate)))
         }
-        return settings
+        return settings + outputWords
     }
 
     private static func words(age: Int64?) -> String {

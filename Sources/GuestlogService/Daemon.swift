@@ -9,6 +9,7 @@ import LogModel
 import LogStore
 import Query
 import Libvirt
+import Outputs
 import Synchronization
 import SystemIO
 
@@ -25,6 +26,7 @@ public final class Daemon {
     /// libvirt's domains.
     let domains = DomainDirectory()
     private let domainWatch: DomainWatch
+    private let outputs: OutputService
 
     /// The program's version.
     public static let version = "0.1.0"
@@ -50,6 +52,19 @@ public final class Daemon {
         diagnostics = process.diagnostics
         hub = try ConsoleHub(Self.hubOptions(configuration), capture: capture, manager: process.service)
         listeners = APIListeners(configuration, diagnostics: diagnostics, problems: capture.problems)
+        outputs = OutputService(
+            configuration.outputs,
+            store: capture.store,
+            notifier: capture.notifier,
+            clock: capture.clock,
+            diagnostics: diagnostics
+        ) { [problems = capture.problems] output, problem in
+            if let problem {
+                problems.raise("output \(output)", problem)
+            } else {
+                problems.clear("output \(output)")
+            }
+        }
         domainWatch = try DomainWatch(
             configuration.libvirt,
             directory: domains,
@@ -80,6 +95,7 @@ public final class Daemon {
         let ending = process.serve("capturing", watching: capture.shards.map(\.loop), reload: reload)
         process.notify(ending)
         listeners.stop()
+        outputs.stop()
         domainWatch.stop()
         let isHeld = process.isHeld(after: ending)
         switch ending {
@@ -118,12 +134,14 @@ public final class Daemon {
             tokens: TokenRegister(in: capture.store),
             domains: domains,
             nova: configuration.nova,
+            outputs: configuration.outputs.isEmpty ? nil : DaemonOutputs(service: outputs),
             charsets: { [live] in live.charsets },
             version: Self.version
         )
         try hub.follow(configuration.consoles)
         try listeners.open(server)
         try domainWatch.start()
+        try outputs.start()
         diagnostics.log(
             .notice,
             "guestlog \(Self.version) serves \(configuration.socket), store \(configuration.store)"

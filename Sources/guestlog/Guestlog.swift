@@ -30,7 +30,7 @@ struct Guestlog: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Manage",
-                subcommands: [Status.self, Verify.self, Remove.self, Token.self, Config.self]
+                subcommands: [Status.self, Verify.self, Remove.self, Token.self, OutputsCommand.self, Config.self]
             ),
         ]
     )

@@ -24,6 +24,12 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case literal
     /// Structured records.
     case record
+    /// MessagePack, of the Forward protocol.
+    case messagepack
+    /// gzip.
+    case gzip
+    /// The answers of outputs' receivers.
+    case answers
 
     /// Gives `bytes` to the parser. Returns what does not hold; nil when all does. A crash is a finding too.
     public func check(_ bytes: [UInt8]) -> String? {
@@ -47,6 +53,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .displayed: try Self.displayed(bytes)
         case .literal: try Self.literal(bytes)
         case .record: try Self.record(bytes)
+        case .messagepack: try Self.messagePack(bytes)
+        case .gzip: try Self.gzip(bytes)
+        case .answers: try Self.answers(bytes)
         }
     }
 

@@ -16,6 +16,8 @@ final class APIContext: Sendable {
     let tokens: TokenRegister
     /// What libvirt reports about its VMs.
     let domains: DomainDirectory
+    /// The outputs; nil: none is configured.
+    let outputs: (any OutputControl)?
     /// The character sets of consoles, as configured now.
     let charsets: @Sendable () -> CharsetRules
     let consoleTokens = ConsoleTokens()
@@ -36,6 +38,7 @@ final class APIContext: Sendable {
         hub: ConsoleHub,
         tokens: TokenRegister,
         domains: DomainDirectory,
+        outputs: (any OutputControl)?,
         charsets: @escaping @Sendable () -> CharsetRules,
         sessions: Sessions,
         version: String,
@@ -45,6 +48,7 @@ final class APIContext: Sendable {
         self.hub = hub
         self.tokens = tokens
         self.domains = domains
+        self.outputs = outputs
         self.charsets = charsets
         self.sessions = sessions
         self.version = version

@@ -49,6 +49,7 @@ public final class APIServer: Sendable {
         tokens: TokenRegister,
         domains: DomainDirectory = DomainDirectory(),
         nova: NovaOptions = NovaOptions(),
+        outputs: (any OutputControl)? = nil,
         charsets: @escaping @Sendable () -> CharsetRules = { CharsetRules() },
         version: String,
         limits: Limits = Limits(),
@@ -61,12 +62,16 @@ public final class APIServer: Sendable {
             hub: hub,
             tokens: tokens,
             domains: domains,
+            outputs: outputs,
             charsets: charsets,
             sessions: Sessions(tokens: tokens, clock: capture.clock, willEnter: willEnterSession),
             version: version,
             pingInterval: limits.pingInterval
         )
-        let router = Router([V1API(context: context).group, NovaAPI(context: context, options: nova).group])
+        let router = Router([
+            V1API(context: context).group, MetricsAPI(context: context).group,
+            NovaAPI(context: context, options: nova).group,
+        ])
         admission = Admission(router: router, context: context, servesItself: servesItself)
     }
 
