@@ -108,6 +108,12 @@ let package = Package(
             ]
         ),
         target(
+            "Outputs",
+            dependencies: [
+                "CLinux", "LogModel", "TextFormats", "SystemIO", "LogStore", "Query", "Gzip", "HTTPClient",
+            ] + client
+        ),
+        target(
             "HTTPAPI",
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
@@ -119,6 +125,7 @@ let package = Package(
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
                 "VirtLogManager", "Query", "HTTPAPI", "Libvirt", "Transforms", "RuntimeSources", "GuestCollector",
+                "HTTPClient", "Outputs",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
@@ -150,7 +157,7 @@ let package = Package(
         ),
         .target(
             name: "TestServers",
-            dependencies: ["Gzip"] + client,
+            dependencies: ["LogModel", "Gzip", .product(name: "NIOSSL", package: "swift-nio-ssl")] + client,
             path: "Tests/TestServers",
             swiftSettings: settings
         ),
@@ -164,7 +171,8 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "LogModel", "TextFormats", "SystemIO", "Libvirt", "KubeVirt", "LogStore", "Capture",
-                "VirtLogManager", "Query", "Transforms", "RotatingFile", "GuestChannel", "GuestCollector",
+                "VirtLogManager", "Query", "Transforms", "RotatingFile", "GuestChannel", "GuestCollector", "Gzip",
+                "Outputs",
             ],
             path: "Tests/FuzzTargets",
             swiftSettings: settings
@@ -217,7 +225,7 @@ let package = Package(
             of: "GuestlogService",
             dependencies: [
                 "CLinux", "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO",
-                "Libvirt", "RuntimeSources", "TextFormats", "Transforms",
+                "Libvirt", "RuntimeSources", "TextFormats", "Transforms", "Outputs", "Query",
             ]
         ),
         tests(
@@ -251,6 +259,13 @@ let package = Package(
                 "TestSupport", "TestServers", "Gzip", "SystemIO", .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + client
         ),
+        tests(
+            of: "Outputs",
+            dependencies: [
+                "TestSupport", "TestServers", "LogModel", "LogStore", "TextFormats", "SystemIO", "Query", "Gzip",
+                "HTTPClient",
+            ] + client
+        ),
         tests(of: "LogStore", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
         .testTarget(
             name: "GuestlogTests",
@@ -270,8 +285,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "Libvirt",
-                "GuestlogService", "guestlog", "RecordFeeder", "RotatingFile", "virt-tail", "guestlog-agent",
+                "TestSupport", "CLinux", "LogModel", "LogStore", "SystemIO", "Libvirt", "GuestlogService",
+                "guestlog", "RecordFeeder", "RotatingFile", "virt-tail", "guestlog-agent", "TestServers",
             ],
             exclude: ["Clients"],
             swiftSettings: settings

@@ -7,6 +7,7 @@ import HTTPAPI
 import Glibc
 import LogModel
 import LogStore
+public import Outputs
 public import Query
 import RotatingFile
 public import RuntimeSources
@@ -55,6 +56,8 @@ public struct Configuration: Sendable {
     public var pipeline = Pipeline()
     /// The collector of what guests log themselves; nil: none.
     public var collector: CollectorOptions?
+    /// The programs to which what is stored is sent.
+    public var outputs: [OutputSettings] = []
 
     /// Limits for VMs whose name matches.
     public struct Override: Hashable, Sendable {
@@ -99,7 +102,7 @@ public struct Configuration: Sendable {
         let top = try ConfigurationReader(file: file, text: text)
         try top.allow([
             "store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack",
-            "charset", "sources", "pipelines", "collector",
+            "charset", "sources", "pipelines", "collector", "outputs",
         ])
         try readPaths(top)
         if let word = try top.text("log-level") {
@@ -116,6 +119,7 @@ public struct Configuration: Sendable {
         sources = try Self.readSources(top)
         pipeline = Pipeline(try Self.readPipelines(top))
         collector = try CollectorOptions(try top.section("collector"), isPresent: top.contains("collector"))
+        outputs = try OutputSettings.read(try top.list("outputs"))
         for section in try top.list("consoles") {
             try readConsole(section)
         }
@@ -277,6 +281,7 @@ public struct Configuration: Sendable {
             ("libvirt.socket", libvirt == fresh.libvirt), ("sources", sources == fresh.sources),
             ("pipelines", pipeline.stages == fresh.pipeline.stages),
             ("collector", collector?.withoutGuests == fresh.collector?.withoutGuests),
+            ("outputs", outputs == fresh.outputs),
         ]
         return same.filter { !$0.1 }.map(\.0)
     }
@@ -316,7 +321,7 @@ public struct Configuration: Sendable {
             let words = "\(console.endpoint.description) feeds \(console.key.name)/\(console.key.stream)"
             settings.append(("console", words + Self.words(console.plainFile) + ", " + Self.words(console.rate)))
         }
-        return settings
+        return settings + outputWords
     }
 
     private static func words(age: Int64?) -> String {

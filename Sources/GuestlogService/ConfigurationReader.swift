@@ -114,6 +114,24 @@ struct ConfigurationReader {
         return texts
     }
 
+    /// A mapping of names to texts, in the order of the file; empty when it is absent.
+    func pairs(_ key: String) throws(ConfigurationError) -> [(name: String, text: String)] {
+        guard has(key), let node = node(key) else {
+            return []
+        }
+        guard let mapping = node.mapping else {
+            throw error(node, "\(path)\(key) must be a mapping of names to texts")
+        }
+        var pairs: [(name: String, text: String)] = []
+        for (name, value) in mapping {
+            guard let name = name.string, let text = value.scalar?.string else {
+                throw error(value, "\(path)\(key) must be a mapping of names to texts")
+            }
+            pairs.append((name, text))
+        }
+        return pairs
+    }
+
     func integer(_ key: String) throws(ConfigurationError) -> Int? {
         guard let text = try text(key) else {
             return nil

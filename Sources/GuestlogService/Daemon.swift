@@ -11,6 +11,7 @@ import LogStore
 import Query
 import Libvirt
 import RuntimeSources
+import Outputs
 import Synchronization
 import SystemIO
 
@@ -30,6 +31,7 @@ public final class Daemon {
     /// The sources of records, once the store is open.
     private var sources: SourceService?
     private let collector: GuestCollector?
+    private let outputs: OutputService
 
     /// The program's version.
     public static let version = "0.1.0"
@@ -55,6 +57,19 @@ public final class Daemon {
         diagnostics = process.diagnostics
         hub = try ConsoleHub(Self.hubOptions(configuration), capture: capture, manager: process.service)
         listeners = APIListeners(configuration, diagnostics: diagnostics, problems: capture.problems)
+        outputs = OutputService(
+            configuration.outputs,
+            store: capture.store,
+            notifier: capture.notifier,
+            clock: capture.clock,
+            diagnostics: diagnostics
+        ) { [problems = capture.problems] output, problem in
+            if let problem {
+                problems.raise("output \(output)", problem)
+            } else {
+                problems.clear("output \(output)")
+            }
+        }
         domainWatch = try DomainWatch(
             configuration.libvirt,
             directory: domains,
@@ -90,6 +105,7 @@ public final class Daemon {
         process.notify(ending)
         listeners.stop()
         collector?.stop()
+        outputs.stop()
         domainWatch.stop()
         sources?.stop()
         let isHeld = process.isHeld(after: ending)
@@ -129,6 +145,7 @@ public final class Daemon {
             tokens: TokenRegister(in: capture.store),
             domains: domains,
             nova: configuration.nova,
+            outputs: configuration.outputs.isEmpty ? nil : DaemonOutputs(service: outputs),
             charsets: { [live] in live.charsets },
             collector: { [collector] in collector?.state.json },
             version: Self.version
@@ -140,6 +157,7 @@ public final class Daemon {
             sources = try SourceService(configuration.sources, pipeline: configuration.pipeline, into: capture)
         }
         try collector?.start()
+        try outputs.start()
         diagnostics.log(
             .notice,
             "guestlog \(Self.version) serves \(configuration.socket), store \(configuration.store)"

@@ -169,7 +169,7 @@ final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
-        case NIOSSLError.uncleanShutdown:
+        case NIOSSLError.uncleanShutdown, HTTPParserError.invalidEOFState:
             fail(Self.closed(endpoint))
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
             fail(HTTPClientError(.tls, "\(endpoint): TLS: \(error)"))

@@ -104,7 +104,7 @@ public struct VMIdentity: Hashable, Sendable {
     }
 
     /// Names in the store's folder that are not VMs'.
-    public static let taken: Set<String> = ["access", "lock", "reserve", "sources"]
+    public static let taken: Set<String> = ["access", "lock", "outputs", "reserve", "sources"]
 
     /// Leaves room for the instance's suffix below the 255 bytes that file systems allow.
     static let maximumDirectoryLength = 200

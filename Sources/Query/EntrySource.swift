@@ -28,7 +28,7 @@ public final class EntrySource: @unchecked Sendable {
     private(set) var windows: [String: BootWindow] = [:]
     private let turn: ReadTurn?
     private var scope: StreamScope
-    private var merger = StreamMerger([])
+    private var merger: StreamMerger
     /// The streams read. More are added at the end when they appear.
     public private(set) var streams: [EntryStream] = []
     /// The places of the streams in the merger.
@@ -44,7 +44,8 @@ public final class EntrySource: @unchecked Sendable {
     private var deleted: [Store.VM] = []
 
     /// The entries of `vms` in `store`; `now` is the time of the request. A follower continues with VMs that appear
-    /// later: of all VMs with all, of others with the next ones of their names. With `turn`, reading may be interrupted.
+    /// later: of all VMs with all, of others with the next ones of their names; in turns also with those that have ended
+    /// before they were noticed. With `turn`, reading may be interrupted.
     ///
     /// Throws `QueryError` when the request is not valid for these VMs, `SystemError` when the store cannot be read.
     public init(
@@ -53,9 +54,11 @@ public final class EntrySource: @unchecked Sendable {
         areAll: Bool = false,
         selection: Selection,
         now: Timestamp,
+        order: EntryOrder = .time,
         turn: ReadTurn? = nil
     ) throws {
         self.turn = turn
+        merger = StreamMerger([], order: order)
         self.store = store
         self.selection = selection
         // Everything received before a past moment is there.
@@ -76,7 +79,8 @@ public final class EntrySource: @unchecked Sendable {
         }
         // Future output belongs to the latest boot.
         let isOpen = isFollowing && (selection.boot ?? 0) == 0
-        let future: StreamScope.Future = !isOpen ? .none : areAll ? .all : .sameNames
+        let future: StreamScope.Future =
+            !isOpen ? .none : !areAll ? .sameNames : order == .turns ? .everything : .all
         scope = StreamScope(store: store, vms: vms, wanted: selection.streams, future: future)
         deleted = scope.takeDeleted()
         let found = try scope.refresh()
@@ -152,6 +156,25 @@ public final class EntrySource: @unchecked Sendable {
         }
         return nil
     }
+
+    /// An incomplete line of which nothing was received since `moment`, and its stream, when everything was read; it
+    /// counts as processed, and its rest will be a line of its own. Its bytes are valid until the next call. Looks at
+    /// every stream.
+    public func takeUnfinished(since moment: Timestamp) -> (line: Line, stream: Int)? {
+        guard isFollowing, isDrained else {
+            return nil
+        }
+        for place in merger.inputs.indices where merger.inputs[place].source.isUnfinished(since: moment) {
+            if let line = merger.inputs[place].source.takePartial() {
+                settle(place)
+                return (line, place)
+            }
+        }
+        return nil
+    }
+
+    /// Whether a stream ends with an incomplete line. Looks at every stream.
+    public var hasUnfinished: Bool { merger.inputs.contains { $0.source.isUnfinished(since: nil) } }
 
     /// Whether a stream has received a part of a line just after `moment`, whose rest may come at once.
     func isSpeaking(at moment: Timestamp) -> Bool {

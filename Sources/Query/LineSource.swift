@@ -159,6 +159,11 @@ final class LineSource {
         batch == nil && !torn.isEmpty && moment < lastTime && lastTime < moment.advanced(byMicroseconds: 1_000_000)
     }
 
+    /// Whether it has an incomplete line of which nothing was received since `moment`; nil: whenever it was received.
+    func isUnfinished(since moment: Timestamp?) -> Bool {
+        batch == nil && !torn.isEmpty && moment.map { lastTime <= $0 } ?? true
+    }
+
     /// An incomplete line, to be inspected only.
     var partial: Line? {
         guard batch == nil, !torn.isEmpty else {
@@ -166,6 +171,14 @@ final class LineSource {
         }
         let line = described(torn.line)
         return filter.admits(line.time) ? line : nil
+    }
+
+    /// Releases the block in memory if all of it was returned; whether none is in memory then.
+    func releaseFinishedBlock() -> Bool {
+        if waiting == nil, let batch, at >= batch.stop {
+            release()
+        }
+        return batch == nil
     }
 
     // MARK: - Progress

@@ -31,7 +31,7 @@ public struct Line {
     var isCut = false
 
     /// Whether its row ends with it: nothing that follows belongs to it.
-    var endsRow: Bool { isWhole || isCut }
+    public var endsRow: Bool { isWhole || isCut }
 
     /// Whether it begins at the left margin again, over what was displayed before it.
     var repaints: Bool { bytes.first == 0x0d && !content.isEmpty }

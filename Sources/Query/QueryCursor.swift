@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LogModel
-import LogStore
+public import LogModel
+public import LogStore
 
 /// The end of a result in each of its streams, as one word: `v1:<vm>/<stream>=<offset>.<markers>,…;<vm>/…`.
 ///
 /// Readable for people, opaque for programs. VMs are named by their folders.
 public struct QueryCursor: Hashable, Sendable {
-    var places: [StreamID: Cursor] = [:]
+    /// The position in each stream; a stream without one is at its beginning.
+    public internal(set) var places: [StreamID: Cursor] = [:]
 
     private static let version = "v1:"
 
     /// The begin of all streams.
     public init() {}
+
+    /// These positions.
+    public init(_ places: [StreamID: Cursor]) {
+        self.places = places
+    }
 
     /// The cursor `word`. Throws `badCursor` when it is none.
     public init(_ word: String) throws(QueryError) {

@@ -22,7 +22,7 @@ public final class ReadTurn: Sendable {
     }
 
     /// The turn has expired: the state of the read is kept, and the next turn continues it.
-    struct Expired: Error {}
+    public struct Expired: Error {}
 
     /// A read that has not begun, with turns of that length.
     public init(microseconds length: Int64 = standardLength) {
@@ -35,7 +35,7 @@ public final class ReadTurn: Sendable {
     }
 
     /// Begins a turn.
-    func begin() {
+    public func begin() {
         end.store(SystemClock().monotonicMicroseconds() + length, ordering: .relaxed)
     }
 

@@ -20,9 +20,18 @@ final class MergeInput {
     fileprivate var key: Timestamp { source.runningMaximum }
 }
 
-/// Merges streams by the running maximum of each stream's time, then by stream, then by position. So a clock that steps
-/// back does not change a stream's own order.
+/// The order of the entries of several streams. The entries of one stream always come in its own order.
+public enum EntryOrder: Sendable {
+    /// By time. A block of each stream is in memory.
+    case time
+    /// The streams take turns of a block at most. One block is in memory, however many streams there are.
+    case turns
+}
+
+/// Merges streams: by the running maximum of each stream's time, then by stream, then by position, so that a clock that
+/// steps back does not change a stream's own order; or in turns.
 struct StreamMerger {
+    let order: EntryOrder
     /// The streams, in the order that decides between equal times.
     private(set) var inputs: [MergeInput]
     /// The inputs that may have an entry.
@@ -31,19 +40,25 @@ struct StreamMerger {
     /// The best head among the others, up to which the current input continues without a comparison.
     private var runnerUp: (key: Timestamp, input: Int)?
 
-    init(_ inputs: [MergeInput]) {
+    init(_ inputs: [MergeInput], order: EntryOrder = .time) {
         self.inputs = inputs
+        self.order = order
         ready = Array(inputs.indices)
     }
 
     mutating func add(_ input: MergeInput) {
         ready.append(inputs.count)
         inputs.append(input)
-        current = nil
+        if order == .time {
+            current = nil
+        }
     }
 
     /// The next entry and its input; nil when there is none now. It stays next until it is taken.
     mutating func peek() throws -> (entry: LogEntry, input: Int)? {
+        guard order == .time else {
+            return try peekInTurns()
+        }
         if let current, let entry = try head(current),
             runnerUp.map({ (inputs[current].key, current) < $0 }) ?? true
         {
@@ -65,7 +80,9 @@ struct StreamMerger {
             inputs[input].isExhausted = false
             ready.append(input)
         }
-        current = nil
+        if order == .time {
+            current = nil
+        }
     }
 
     /// Marks the next entry as processed.
@@ -80,6 +97,25 @@ struct StreamMerger {
             input.isExhausted = input.head == nil
         }
         return input.head
+    }
+
+    /// The next entry of the stream whose turn it is. A turn ends where no block of the stream is in memory.
+    private mutating func peekInTurns() throws -> (entry: LogEntry, input: Int)? {
+        while !ready.isEmpty {
+            let place = current ?? ready[0]
+            if current != nil, inputs[place].head == nil, inputs[place].source.releaseFinishedBlock() {
+                current = nil
+                ready.append(ready.removeFirst())
+                continue
+            }
+            current = place
+            if let entry = try head(place) {
+                return (entry, place)
+            }
+            current = nil
+            ready.removeFirst()
+        }
+        return nil
     }
 
     private mutating func choose() throws -> (entry: LogEntry, input: Int)? {

@@ -16,6 +16,8 @@ struct StreamScope {
     enum Future {
         case none
         case all
+        /// All, also those that have ended before they were noticed.
+        case everything
         /// Those with the name and the namespace of one of the present VMs: the next VM of that name.
         case sameNames
     }
@@ -66,7 +68,7 @@ struct StreamScope {
     private func includes(_ vm: Store.VM) -> Bool {
         switch future {
         case .none: false
-        case .all: true
+        case .all, .everything: true
         case .sameNames:
             vms.contains { $0.identity.name == vm.identity.name && $0.identity.namespace == vm.identity.namespace }
         }
@@ -77,7 +79,10 @@ struct StreamScope {
     mutating func refresh() throws -> [Found] {
         if let arrived = try root?.nextVMs() {
             let known = Set(vms.map(\.directory))
-            arrived.filter { $0.ended == nil && !known.contains($0.directory) && includes($0) }.forEach { add($0) }
+            let endedToo = future == .everything
+            arrived.filter { ($0.ended == nil || endedToo) && !known.contains($0.directory) && includes($0) }.forEach {
+                add($0)
+            }
         }
         var found: [Found] = []
         for (place, vm) in vms.enumerated() {

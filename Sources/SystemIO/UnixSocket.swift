@@ -90,6 +90,15 @@ public enum UnixSocket {
         return (try? withAddress(path, "connect") { address, length in Glibc.connect(target, address, length) }) != nil
     }
 
+    /// A socket that sends datagrams to the one at `path`, such as /dev/log; it does not block.
+    public static func connectDatagrams(to path: String) throws(SystemError) -> Descriptor {
+        let socket = Descriptor(owning: try systemCall("socket") { gl_datagram_socket() })
+        try socket.setNonBlocking()
+        let target = socket.raw
+        try withAddress(path, "connect") { address, length in Glibc.connect(target, address, length) }
+        return socket
+    }
+
     /// Whether no process listens at `path` any more.
     private static func isDead(_ path: String) -> Bool {
         do {

@@ -41,7 +41,9 @@ struct Guestlog: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Manage",
-                subcommands: [Status.self, Verify.self, Remove.self, Vacuum.self, Token.self, Config.self]
+                subcommands: [
+                    Status.self, Verify.self, Remove.self, Vacuum.self, Token.self, OutputsCommand.self, Config.self,
+                ]
             ),
         ]
     )

@@ -49,6 +49,12 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case upload
     /// gRPC over HTTP/2.
     case unary
+    /// MessagePack, of the Forward protocol.
+    case messagepack
+    /// gzip.
+    case gzip
+    /// The answers of outputs' receivers.
+    case answers
 
     /// Gives `bytes` to the parser. Returns what does not hold; nil when all does. A crash is a finding too.
     public func check(_ bytes: [UInt8]) -> String? {
@@ -85,6 +91,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .guestFrame: try Self.guestFrame(bytes)
         case .upload: try Self.upload(bytes)
         case .unary: try Self.unary(bytes)
+        case .messagepack: try Self.messagePack(bytes)
+        case .gzip: try Self.gzip(bytes)
+        case .answers: try Self.answers(bytes)
         }
     }
 

@@ -5,6 +5,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 public import NIOHTTP1
 import NIOPosix
+public import NIOSSL
 
 /// A receiver that speaks HTTP, whose answers a test determines.
 public final class StandInServer: Sendable {
@@ -35,8 +36,9 @@ public final class StandInServer: Sendable {
     private let accepted: NIOLockedValueBox<Int>
     private let open = NIOLockedValueBox<[any Channel]>([])
 
-    /// A server at a port of the loopback, `port` or one that is free, that answers with what `receive` returns.
-    public init(port: Int = 0, _ receive: @escaping @Sendable (Request) -> Answer) throws {
+    /// A server at a port of the loopback, `port` or one that is free, that answers with what `receive` returns; with `tls`
+    /// over TLS.
+    public init(port: Int = 0, tls: NIOSSLContext? = nil, _ receive: @escaping @Sendable (Request) -> Answer) throws {
         let (received, accepted) = (NIOLockedValueBox<[Request]>([]), NIOLockedValueBox(0))
         (self.received, self.accepted) = (received, accepted)
         let open = open
@@ -46,6 +48,9 @@ public final class StandInServer: Sendable {
                 accepted.withLockedValue { $0 += 1 }
                 open.withLockedValue { $0.append(channel) }
                 return channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
+                    }
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                     try channel.pipeline.syncOperations.addHandler(
                         Handler { request in

@@ -16,6 +16,8 @@ final class APIContext: Sendable {
     let hub: ConsoleHub
     /// What libvirt reports about its VMs.
     let domains: DomainDirectory
+    /// The outputs; nil: none is configured.
+    let outputs: (any OutputControl)?
     /// The character sets of consoles, as configured now.
     let charsets: @Sendable () -> CharsetRules
     /// The state of the collector of guests' logs; nil: there is none.
@@ -34,6 +36,7 @@ final class APIContext: Sendable {
         capture: CaptureService,
         hub: ConsoleHub,
         domains: DomainDirectory,
+        outputs: (any OutputControl)?,
         charsets: @escaping @Sendable () -> CharsetRules,
         collector: @escaping @Sendable () -> JSON?,
         version: String,
@@ -43,6 +46,7 @@ final class APIContext: Sendable {
         self.capture = capture
         self.hub = hub
         self.domains = domains
+        self.outputs = outputs
         self.charsets = charsets
         self.collector = collector
         self.version = version

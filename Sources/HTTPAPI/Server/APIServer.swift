@@ -45,6 +45,7 @@ public final class APIServer: Sendable {
         tokens: TokenRegister,
         domains: DomainDirectory = DomainDirectory(),
         nova: NovaOptions = NovaOptions(),
+        outputs: (any OutputControl)? = nil,
         charsets: @escaping @Sendable () -> CharsetRules = { CharsetRules() },
         collector: @escaping @Sendable () -> JSON? = { nil },
         version: String,
@@ -63,12 +64,16 @@ public final class APIServer: Sendable {
             capture: capture,
             hub: hub,
             domains: domains,
+            outputs: outputs,
             charsets: charsets,
             collector: collector,
             version: version,
             pingInterval: limits.pingInterval
         )
-        let groups = [V1API(context: context).group, NovaAPI(context: context, options: nova).group]
+        let groups = [
+            V1API(context: context).group, MetricsAPI(context: context).group,
+            NovaAPI(context: context, options: nova).group,
+        ]
         server = HTTPServer(groups, context: shared, limits: limits, servesItself: servesItself)
     }
 

@@ -22,6 +22,9 @@ struct V1API: Sendable {
             // The daemon opens an added console's endpoint with its own rights.
             Route(.POST, "/v1/consoles", for: .thisHost, addConsole),
             Route(.DELETE, "/v1/consoles/{name}", for: .scope(.admin), removeConsole),
+            Route(.GET, "/v1/outputs", for: .scope(.read), outputs),
+            Route(.POST, "/v1/outputs/{name}/skip", for: .scope(.admin), skipOutput),
+            Route(.POST, "/v1/outputs/{name}/replay", for: .scope(.admin), replayOutput),
             Route(.GET, "/v1/tokens", for: .daemonsOwn, listTokens),
             Route(.POST, "/v1/tokens", for: .daemonsOwn, addToken),
             Route(.DELETE, "/v1/tokens/{id}", for: .daemonsOwn, revokeToken),

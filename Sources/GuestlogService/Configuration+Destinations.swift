@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPClient
+import Outputs
+import SystemIO
+
+/// The types of outputs in the configuration, and the keys of each.
+enum DestinationType: String, CaseIterable {
+    case syslog, otlp, elasticsearch, loki, forward, file, stdout
+
+    private static let httpKeys = ["url", "token-file", "headers", "proxy", "compress", "tls"]
+
+    /// The keys besides those of every output.
+    var keys: [String] {
+        switch self {
+        case .syslog: ["to", "format", "facility", "tls"]
+        case .otlp: Self.httpKeys + ["encoding"]
+        case .elasticsearch: Self.httpKeys + ["index"]
+        case .loki: Self.httpKeys + ["labels", "tenant"]
+        case .forward: ["servers", "mode", "tag", "tls", "shared-key-file", "user", "password-file", "hostname"]
+        case .file: ["path", "format"]
+        case .stdout: ["format"]
+        }
+    }
+
+    func destination(_ section: ConfigurationReader) throws(ConfigurationError) -> DestinationSettings {
+        switch self {
+        case .syslog: return .syslog(try SyslogSettings(section))
+        case .otlp: return .otlp(try OTLPSettings(section))
+        case .elasticsearch: return .elasticsearch(try ElasticsearchSettings(section))
+        case .loki: return .loki(try LokiSettings(section))
+        case .forward: return .forward(try ForwardSettings(section))
+        case .file:
+            guard let path = try section.absolutePath("path") else {
+                throw section.error(at: nil, "path is missing: a file such as /var/log/guests/{vm}.log")
+            }
+            return .file(FileSettings(.path(path), format: try section.word("format") ?? .ndjson))
+        case .stdout:
+            return .file(FileSettings(.standardOutput, format: try section.word("format") ?? .ndjson))
+        }
+    }
+}
+
+extension ConfigurationReader {
+    /// A word of a fixed set.
+    func word<Word: RawRepresentable & CaseIterable>(
+        _ key: String
+    ) throws(ConfigurationError) -> Word? where Word.RawValue == String {
+        guard let text = try text(key) else {
+            return nil
+        }
+        guard let word = Word(rawValue: text) else {
+            let known = Word.allCases.map(\.rawValue).joined(separator: ", ")
+            throw error(at: key, "\(key): unknown word \(text); use one of \(known)")
+        }
+        return word
+    }
+
+    /// A secret in a file, without the end of its line.
+    func secret(_ key: String) throws(ConfigurationError) -> String? {
+        guard let path = try absolutePath(key) else {
+            return nil
+        }
+        do throws(SystemError) {
+            let file = try StoredFile(path, .read, on: LinuxFileSystem())
+            let bytes = try file.read(at: 0, count: min(try file.size, 4096))
+            return String(decoding: bytes.prefix { $0 != 0x0a && $0 != 0x0d }, as: UTF8.self)
+        } catch {
+            throw self.error(at: key, "\(key): \(error)")
+        }
+    }
+
+    /// The section `tls` of an output: nil when it is absent.
+    func tls() throws(ConfigurationError) -> TLSClientSettings? {
+        guard has("tls") else {
+            return nil
+        }
+        let section = try section("tls")
+        try section.allow(["ca", "certificate", "key", "server-name", "verify"])
+        var settings = TLSClientSettings()
+        settings.authorities = try section.absolutePath("ca").map { .file($0) }
+        settings.certificate = try section.absolutePath("certificate").map { .file($0) }
+        settings.key = try section.absolutePath("key").map { .file($0) }
+        settings.serverName = try section.text("server-name")
+        settings.isUnverified = try section.flag("verify") == false
+        guard (settings.certificate == nil) == (settings.key == nil) else {
+            throw section.error(at: nil, "certificate and key belong together: both are PEM files")
+        }
+        return settings
+    }
+
+    /// A host and a port.
+    fileprivate func peer(_ key: String, _ text: some StringProtocol, port: UInt16?) throws(ConfigurationError)
+        -> NetworkPeer
+    {
+        guard let peer = NetworkPeer(text, defaultPort: port) else {
+            throw error(at: key, "\(text): must be HOST:PORT, such as logs.example:24224 or [::1]:24224")
+        }
+        return peer
+    }
+}
+
+extension HTTPOutputSettings {
+    fileprivate init(_ section: ConfigurationReader, example: String) throws(ConfigurationError) {
+        guard let url = try section.text("url"), let endpoint = HTTPEndpoint(url) else {
+            throw section.error(at: "url", "an output of this type requires a url, such as \(example)")
+        }
+        self.init(endpoint)
+        tls = try section.tls() ?? tls
+        tokenFile = try section.absolutePath("token-file")
+        for (name, value) in try section.pairs("headers") {
+            headers[name] = value
+        }
+        if let text = try section.text("proxy") {
+            guard let proxy = HTTPEndpoint(text), !proxy.isSecure, proxy.path.isEmpty else {
+                throw section.error(at: "proxy", "\(text): must be http://HOST:PORT")
+            }
+            self.proxy = proxy
+        }
+        compresses = try section.flag("compress") ?? true
+    }
+}
+
+extension OTLPSettings {
+    private enum Encoding: String, CaseIterable {
+        case protobuf, json
+    }
+
+    fileprivate init(_ section: ConfigurationReader) throws(ConfigurationError) {
+        self.init(try HTTPOutputSettings(section, example: "http://collector.example:4318"))
+        let encoding: Encoding? = try section.word("encoding")
+        usesJSON = encoding == .json
+    }
+}
+
+extension ElasticsearchSettings {
+    fileprivate init(_ section: ConfigurationReader) throws(ConfigurationError) {
+        self.init(try HTTPOutputSettings(section, example: "https://elasticsearch.example:9200"))
+        index = try section.text("index") ?? index
+    }
+}
+
+extension LokiSettings {
+    fileprivate init(_ section: ConfigurationReader) throws(ConfigurationError) {
+        self.init(try HTTPOutputSettings(section, example: "http://loki.example:3100"))
+        if let tenant = try section.text("tenant") {
+            http.headers["X-Scope-OrgID"] = tenant
+        }
+        for (name, value) in try section.pairs("labels") {
+            labels[name] = value
+        }
+    }
+}
+
+extension ForwardSettings {
+    fileprivate init(_ section: ConfigurationReader) throws(ConfigurationError) {
+        let words = try section.texts("servers") ?? []
+        guard !words.isEmpty else {
+            throw section.error(at: "servers", "servers is missing: a list such as [fluentd.example:24224]")
+        }
+        var servers: [NetworkPeer] = []
+        for word in words {
+            servers.append(try section.peer("servers", word, port: 24224))
+        }
+        self.init(servers: servers)
+        mode = try section.word("mode") ?? mode
+        tagPrefix = try section.text("tag") ?? tagPrefix
+        tls = try section.tls()
+        sharedKey = try section.secret("shared-key-file")
+        user = try section.text("user")
+        password = try section.secret("password-file")
+        hostName = try section.text("hostname") ?? hostName
+    }
+}
+
+extension SyslogSettings {
+    private static let facilities = [
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp",
+        "security", "console", "solaris-cron", "local0", "local1", "local2", "local3", "local4", "local5", "local6",
+        "local7",
+    ]
+
+    fileprivate init(_ section: ConfigurationReader) throws(ConfigurationError) {
+        let place = try section.text("to") ?? "/dev/log"
+        let tls = try section.tls()
+        let transport = try Self.transport(place, tls, section)
+        let isLocal = place.hasPrefix("/")
+        self.init(transport, format: try section.word("format") ?? (isLocal ? .chromeos : .rfc5424))
+        if let word = try section.text("facility") {
+            guard let number = Self.facilities.firstIndex(of: word) else {
+                throw section.error(at: "facility", "\(word) is not a facility; use one such as user, daemon or local0")
+            }
+            facility = UInt8(number)
+        }
+    }
+
+    private static func transport(
+        _ place: String,
+        _ tls: TLSClientSettings?,
+        _ section: ConfigurationReader
+    ) throws(ConfigurationError) -> Transport {
+        let settings = tls ?? TLSClientSettings()
+        func peer(_ scheme: String, _ port: UInt16) throws(ConfigurationError) -> NetworkPeer {
+            try section.peer("to", place.dropFirst(scheme.count), port: port)
+        }
+        switch place {
+        case _ where place.hasPrefix("/"): return .unix(place)
+        case _ where place.hasPrefix("udp://"): return .udp(try peer("udp://", 514))
+        case _ where place.hasPrefix("tcp://"): return .tcp(try peer("tcp://", 514), tls: nil)
+        case _ where place.hasPrefix("tls://"): return .tcp(try peer("tls://", 6514), tls: settings)
+        case _ where place.hasPrefix("relp://"): return .relp(try peer("relp://", 2514), tls: nil)
+        case _ where place.hasPrefix("relp+tls://"): return .relp(try peer("relp+tls://", 2514), tls: settings)
+        default:
+            throw section.error(
+                at: "to",
+                "\(place): must be a path such as /dev/log, or udp://, tcp://, tls://, relp:// or relp+tls:// with HOST:PORT"
+            )
+        }
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import Outputs
+import Query
+import TextFormats
+
+/// The section `outputs` of the configuration: a list of outputs, each with a name, a type, what is sent, and what the type
+/// requires.
+extension OutputSettings {
+    /// The keys of every output.
+    private static let commonKeys = [
+        "name", "type", "vms", "streams", "severity", "fields", "redact", "from", "boots", "batch", "interval",
+    ]
+
+    /// Reads all outputs in `sections`.
+    static func read(_ sections: [ConfigurationReader]) throws(ConfigurationError) -> [OutputSettings] {
+        var outputs: [OutputSettings] = []
+        for section in sections {
+            let output = try OutputSettings(section)
+            guard !outputs.contains(where: { $0.name == output.name }) else {
+                throw section.error(at: "name", "another output is named \(output.name); names must differ")
+            }
+            outputs.append(output)
+        }
+        return outputs
+    }
+
+    private init(_ section: ConfigurationReader) throws(ConfigurationError) {
+        guard let text = try section.text("name"), let name = StreamName(text) else {
+            throw section.error(at: "name", "an output requires a name: 1 to 64 of a-z, 0-9, _ and -")
+        }
+        let types = DestinationType.allCases.map(\.rawValue).joined(separator: ", ")
+        guard let word = try section.text("type"), let type = DestinationType(rawValue: word) else {
+            throw section.error(at: "type", "an output requires a type: one of \(types)")
+        }
+        try section.allow(Self.commonKeys + type.keys)
+        self.init(name: name, destination: try type.destination(section))
+        if let words = try section.texts("vms") {
+            vms = VMPattern(words)
+        }
+        try readSelection(section)
+        switch try section.text("from") {
+        case nil, "now": startsAtBeginning = false
+        case "beginning": startsAtBeginning = true
+        case let other?: throw section.error(at: "from", "\(other): must be beginning or now")
+        }
+        sendsBoots = try section.flag("boots") ?? false
+        batch = try section.size("batch", atLeast: Self.batchLimits.lowerBound) ?? batch
+        guard batch <= Self.batchLimits.upperBound else {
+            throw section.error(at: "batch", "batch: must be at most \(Self.batchLimits.upperBound >> 20)MiB")
+        }
+        interval = try section.duration("interval") ?? interval
+    }
+
+    private mutating func readSelection(_ section: ConfigurationReader) throws(ConfigurationError) {
+        if let words = try section.texts("streams") {
+            var names: Set<StreamName> = []
+            for word in words {
+                guard let name = StreamName(word) else {
+                    throw section.error(at: "streams", "\(word) is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
+                }
+                names.insert(name)
+            }
+            streams = names
+        }
+        if let word = try section.text("severity") {
+            guard let level = Severity(word: word) else {
+                throw section.error(at: "severity", "\(word) is not a severity; use one such as err, warning or info")
+            }
+            severity = level
+        }
+        let matches = try section.texts("fields") ?? []
+        do throws(WordError) {
+            fields = try FieldMatches(matches)
+        } catch {
+            throw section.error(at: "fields", "\(error)")
+        }
+        redactions = try section.texts("redact") ?? []
+        for expression in redactions {
+            do throws(PatternError) {
+                _ = try Pattern(expression)
+            } catch {
+                throw section.error(at: "redact", "\(error)")
+            }
+        }
+    }
+}
+
+extension Configuration {
+    /// The outputs, as shown by `config show`.
+    var outputWords: [(name: String, value: String)] {
+        outputs.map { output in
+            let vms = output.vms == .all ? "all VMs" : output.vms.words.joined(separator: ", ")
+            return ("output \(output.name)", "\(output.destination.words): \(vms)")
+        }
+    }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Gzip
+public import HTTPClient
+import LogModel
+import NIOHTTP1
+import SystemIO
+
+/// The settings that all outputs over HTTP have.
+public struct HTTPOutputSettings: Hashable, Sendable {
+    public var endpoint: HTTPEndpoint
+    public var tls = TLSClientSettings()
+    public var proxy: HTTPEndpoint?
+    /// Fields of each request.
+    public var headers: [String: String] = [:]
+    /// A file with a bearer token, read for each request.
+    public var tokenFile: String?
+    /// Whether bodies are compressed.
+    public var compresses = true
+
+    public init(_ endpoint: HTTPEndpoint) {
+        self.endpoint = endpoint
+    }
+}
+
+/// Posts bodies to a receiver, and interprets the answers that all receivers give alike.
+struct HTTPOutput: Sendable {
+    private let client: HTTPClient
+    private let compresses: Bool
+
+    /// What a request came to.
+    enum Answer {
+        case success(HTTPResponse)
+        /// The receiver did not take the request; `response` is nil when there was none.
+        case failure(SendResult, response: HTTPResponse?)
+    }
+
+    /// Maximum size of a token file, in bytes.
+    private static let longestToken = 64 << 10
+
+    init(_ settings: HTTPOutputSettings) {
+        var options = HTTPClient.Settings()
+        options.tls = settings.tls
+        options.proxy = settings.proxy
+        options.headers = [(name: "User-Agent", value: "guestlog")]
+        for (name, value) in settings.headers.sorted(by: { $0.key < $1.key }) {
+            options.headers.append((name: name, value: value))
+        }
+        if let file = settings.tokenFile {
+            options.bearerToken = { try Self.token(in: file) }
+        }
+        client = HTTPClient(settings.endpoint, options)
+        compresses = settings.compresses
+    }
+
+    private static func token(in file: String) throws -> String {
+        guard let bytes = try LinuxFileSystem().contents(of: file, limit: longestToken) else {
+            throw HTTPClientError(.unreachable, "the token file \(file) does not exist")
+        }
+        let token = bytes.filter { $0 > 0x20 && $0 < 0x7f }
+        return String(decoding: token, as: UTF8.self)
+    }
+
+    /// Posts `body` to `target`, which follows the endpoint's path.
+    func post(_ target: String, _ contentType: String, _ body: [UInt8]) async -> Answer {
+        var request = HTTPRequest(.POST, target, headers: ["Content-Type": contentType])
+        request.timeout = OutputLimits.answer
+        do {
+            if compresses {
+                request.headers.add(name: "Content-Encoding", value: "gzip")
+                request.body = try Gzip.compress(body)
+            } else {
+                request.body = body
+            }
+            let response = try await client.send(request)
+            guard !response.isSuccess else {
+                return .success(response)
+            }
+            return .failure(failure(response), response: response)
+        } catch {
+            return .failure(.unavailable("\(error)"), response: nil)
+        }
+    }
+
+    func close() {
+        client.close()
+    }
+
+    /// What a response means that is no success.
+    private func failure(_ response: HTTPResponse) -> SendResult {
+        let reason = "\(client.endpoint) answered \(response.status)\(Self.text(of: response))"
+        switch response.status {
+        case 400, 422:
+            return .refused(reason)
+        case 413:
+            return .tooLarge(reason)
+        default:
+            let now = Timestamp(microseconds: SystemClock().wallMicroseconds())
+            let field = response.headers.first(name: "Retry-After")
+            return .unavailable(reason, retryAfter: field.flatMap { RetryAfter.delay($0, now: now) })
+        }
+    }
+
+    /// The beginning of a response's body, as a part of a message.
+    private static func text(of response: HTTPResponse) -> String {
+        let text = String(decoding: response.body.prefix(300), as: UTF8.self)
+        let words = text.unicodeScalars.map { $0.value < 0x20 ? " " : String($0) }.joined()
+        return words.isEmpty ? "" : ": " + words
+    }
+}
+
+/// The field `Retry-After` (RFC 9110, section 10.2.3).
+enum RetryAfter {
+    private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+    /// The delay that `value` asks for, seconds or a date; nil when it is malformed.
+    static func delay(_ value: String, now: Timestamp) -> Duration? {
+        if let seconds = Int64(value), seconds >= 0 {
+            return .seconds(min(seconds, 86_400))
+        }
+        // Sun, 06 Nov 1994 08:49:37 GMT
+        let words = value.split(separator: " ")
+        guard words.count == 6, words[5] == "GMT", let day = Int(words[1]),
+            let month = months.firstIndex(of: String(words[2])), let year = Int(words[3])
+        else {
+            return nil
+        }
+        let time = words[4].split(separator: ":").compactMap { Int($0) }
+        guard time.count == 3 else {
+            return nil
+        }
+        let civil = CivilTime(year: year, month: month + 1, day: day, hour: time[0], minute: time[1], second: time[2])
+        guard civil.isValid else {
+            return nil
+        }
+        return .microseconds(max(0, Timestamp(utc: civil).microseconds - now.microseconds))
+    }
+}

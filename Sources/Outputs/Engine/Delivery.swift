@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SystemIO
+import TextFormats
+
+/// Decides what happens with the items of a batch by the destination's answers. Without I/O.
+///
+/// Items are sent in order: what is to be sent again precedes what follows. A request that is too large, or refused, is
+/// halved until single records are left; a single one is set aside. A destination that refuses one record after the other
+/// is probably not what the configuration says, and is waited for like one that is away.
+struct Delivery: Sendable {
+    /// What happens next.
+    enum Action: Hashable, Sendable {
+        case send([Int])
+        /// Wait for that many microseconds, then call `resume`.
+        case wait(microseconds: Int64)
+        /// All items are settled.
+        case finish
+    }
+
+    /// A record that the destination refused.
+    struct Refusal: Hashable, Sendable {
+        var item: Int
+        var reason: String
+    }
+
+    private enum Phase {
+        case sending([Int])
+        case waiting
+        case finished
+    }
+
+    /// What is to be sent, in order.
+    private var queue: [[Int]] = []
+    private var phase = Phase.finished
+    private var backoff = Delivery.freshBackoff
+    /// Records refused since one was taken.
+    private var refusalsInARow = 0
+
+    /// The refused records of the present batch.
+    private(set) var setAside: [Refusal] = []
+    private(set) var counters = OutputCounters()
+    /// Why the destination does not take records now; nil when it does.
+    private(set) var problem: String?
+    /// The latest reason why a record was diverted, dropped or refused.
+    private(set) var complaint: String?
+
+    /// As many records in a row are refused before the destination itself is doubted.
+    private static let mostRefusals = 100
+
+    /// The delays between attempts: 0.25 s, doubled up to 30 s.
+    private static var freshBackoff: Backoff {
+        Backoff(first: 250_000, doublingLimit: 16_000_000, longest: 30_000_000)
+    }
+
+    /// Begins a batch of `count` items.
+    mutating func begin(_ count: Int) -> Action {
+        setAside = []
+        queue = count == 0 ? [] : [Array(0..<count)]
+        return next()
+    }
+
+    /// The wait is over.
+    mutating func resume() -> Action { next() }
+
+    private mutating func next() -> Action {
+        guard let items = queue.first else {
+            phase = .finished
+            return .finish
+        }
+        queue.removeFirst()
+        phase = .sending(items)
+        return .send(items)
+    }
+
+    /// The destination has answered the last `send`. `random`, from 0 to 1, spreads the attempts of many hosts.
+    mutating func take(_ result: SendResult, random: Double) -> Action {
+        guard case .sending(let sent) = phase else {
+            return next()
+        }
+        switch result {
+        case .accepted(let refused, let reason):
+            succeed()
+            counters.delivered += UInt64(max(0, sent.count - refused))
+            counters.dropped += UInt64(max(0, refused))
+            complaint = reason ?? complaint
+            return next()
+        case .items(let results):
+            return take(results, sent, random)
+        case .tooLarge(let reason):
+            return divide(sent, reason, random)
+        case .refused(let reason):
+            return divide(sent, reason, random)
+        case .unavailable(let reason, let retryAfter):
+            return retry(sent, reason, retryAfter, random)
+        }
+    }
+
+    private mutating func take(_ results: [ItemResult], _ sent: [Int], _ random: Double) -> Action {
+        guard results.count == sent.count else {
+            return retry(sent, "the destination answered for \(results.count) of \(sent.count) records", nil, random)
+        }
+        var again: [Int] = []
+        var reason: String?
+        for (item, result) in zip(sent, results) {
+            switch result {
+            case .delivered:
+                counters.delivered += 1
+            case .diverted(let reason):
+                counters.delivered += 1
+                counters.diverted += 1
+                complaint = reason
+            case .refused(let reason):
+                setAside(item, reason)
+            case .retry(let why):
+                again.append(item)
+                reason = reason ?? why
+            }
+        }
+        if again.count < sent.count {
+            succeed()
+        }
+        guard let reason else {
+            return next()
+        }
+        return retry(again, reason, nil, random)
+    }
+
+    private mutating func divide(_ sent: [Int], _ reason: String, _ random: Double) -> Action {
+        guard sent.count == 1 else {
+            queue.insert(contentsOf: [Array(sent[..<(sent.count / 2)]), Array(sent[(sent.count / 2)...])], at: 0)
+            return next()
+        }
+        guard refusalsInARow < Self.mostRefusals else {
+            return retry(sent, "every record is refused: \(reason)", nil, random)
+        }
+        refusalsInARow += 1
+        setAside(sent[0], reason)
+        return next()
+    }
+
+    private mutating func setAside(_ item: Int, _ reason: String) {
+        setAside.append(Refusal(item: item, reason: reason))
+        counters.setAside += 1
+        complaint = reason
+    }
+
+    private mutating func succeed() {
+        refusalsInARow = 0
+        problem = nil
+        backoff = Self.freshBackoff
+    }
+
+    private mutating func retry(_ items: [Int], _ reason: String, _ retryAfter: Duration?, _ random: Double) -> Action {
+        queue.insert(items, at: 0)
+        phase = .waiting
+        problem = reason
+        counters.retries += 1
+        let spread = min(max(random, 0), 1)
+        if let retryAfter {
+            // Not before the time that the destination names, and at most a quarter later.
+            let asked = min(retryAfter.wholeMicroseconds, Self.longestAsked)
+            return .wait(microseconds: asked + Int64(Double(asked) * spread / 4))
+        }
+        let delay = backoff.next()
+        return .wait(microseconds: delay / 2 + Int64(Double(delay) * spread / 2))
+    }
+
+    /// A destination may ask for any time; after an hour it is tried in any case.
+    private static let longestAsked: Int64 = 3_600_000_000
+}

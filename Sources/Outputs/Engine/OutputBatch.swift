@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+
+/// Encoded records that are sent together.
+public struct OutputBatch: Sendable {
+    /// One record.
+    public struct Item: Sendable {
+        /// Its encoded form in `bytes`.
+        public var range: Range<Int>
+        /// The index of its stream in `origins`.
+        public var origin: Int
+        public var id: String
+        /// Nanoseconds since the Unix epoch.
+        public var time: Int64
+    }
+
+    /// The encoded records, one after the other.
+    public internal(set) var bytes: [UInt8] = []
+    public internal(set) var items: [Item] = []
+    public internal(set) var origins: [RecordOrigin] = []
+    /// Where to resume when all of it is settled, and the latest times by then.
+    var moved: [StreamID: StreamProgress] = [:]
+    /// Gaps because the store has removed text before it was read, and their bytes.
+    var gaps: UInt64 = 0
+    var gapBytes: UInt64 = 0
+    /// Whether more records may be there now.
+    var hasMore = false
+
+    /// Makes an empty batch.
+    init() {
+        bytes.reserveCapacity(OutputLimits.batch + OutputLimits.batch / 4)
+    }
+
+    /// Appends the encoded form of one record to `out`.
+    public func append(_ item: Int, to out: inout [UInt8]) {
+        bytes.withUnsafeBytes { out.append(contentsOf: UnsafeRawBufferPointer(rebasing: $0[items[item].range])) }
+    }
+
+    /// `selection`, a list of items in order, in runs of the same stream.
+    public func runs(of selection: [Int]) -> [(origin: RecordOrigin, items: ArraySlice<Int>)] {
+        var runs: [(origin: RecordOrigin, items: ArraySlice<Int>)] = []
+        var start = 0
+        for place in selection.indices {
+            let isLast = place + 1 == selection.count
+            if isLast || items[selection[place + 1]].origin != items[selection[place]].origin {
+                runs.append((origins[items[selection[place]].origin], selection[start...place]))
+                start = place + 1
+            }
+        }
+        return runs
+    }
+}
+
+/// How far one output has come in a stream.
+struct StreamProgress: Hashable, Sendable {
+    var cursor: Cursor
+    /// The time of the latest record, in nanoseconds since the Unix epoch; nil before the first.
+    var time: Int64?
+}

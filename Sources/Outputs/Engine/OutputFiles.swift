@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import SystemIO
+
+/// The files of one output.
+struct OutputFiles {
+    let state: OutputState
+    let setAside: SetAsideFile
+
+    init(folder: String, name: StreamName, fileSystem: any FileSystem) {
+        state = OutputState(folder: folder, name: name, fileSystem: fileSystem)
+        setAside = SetAsideFile(folder: folder, name: name, fileSystem: fileSystem)
+    }
+}
+
+extension HostClock {
+    var now: Timestamp { Timestamp(microseconds: wallMicroseconds()) }
+}

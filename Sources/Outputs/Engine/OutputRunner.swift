@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+import NIOConcurrencyHelpers
+import NIOPosix
+import Query
+import SystemIO
+
+/// Runs one output: reads a batch, sends it, saves its position, waits for more.
+final class OutputRunner: Sendable {
+    let settings: OutputSettings
+    private let destination: any OutputDestination
+    private let store: Store
+    private let files: OutputFiles
+    private let threads: NIOThreadPool
+    private let clock: any HostClock
+    private let diagnostics: Diagnostics
+    /// Called with the present problem, nil when there is none.
+    private let report: @Sendable (String?) -> Void
+    let wakeUps = WakeUps()
+    private let shared: NIOLockedValueBox<Shared>
+
+    /// What other tasks read.
+    private struct Shared {
+        var status: OutputStatus
+        var progress: [StreamID: StreamProgress] = [:]
+    }
+
+    /// What belongs to the running task.
+    private struct Session {
+        var delivery = Delivery()
+        var progress: [StreamID: StreamProgress] = [:]
+        var isUnsaved = false
+        var lastSaved: Int64 = 0
+        /// Whether a stream may end with a line that is not finished.
+        var mayHaveUnfinished = true
+        var failures = 0
+    }
+
+    /// As many failures in a row are reported as a problem.
+    private static let reportedFailures = 3
+    /// The pause after the store could not be read, in microseconds.
+    private static let storePause: Int64 = 5_000_000
+
+    init(
+        _ settings: OutputSettings,
+        destination: any OutputDestination,
+        store: Store,
+        folder: String,
+        threads: NIOThreadPool,
+        clock: any HostClock,
+        diagnostics: Diagnostics,
+        report: @escaping @Sendable (String?) -> Void
+    ) {
+        self.settings = settings
+        self.destination = destination
+        self.store = store
+        files = OutputFiles(folder: folder, name: settings.name, fileSystem: store.fileSystem)
+        self.threads = threads
+        self.clock = clock
+        self.diagnostics = diagnostics
+        self.report = report
+        let status = OutputStatus(name: settings.name.text, destination: settings.destination.words)
+        shared = NIOLockedValueBox(Shared(status: status))
+    }
+
+    /// Runs until `wakeUps` is stopped.
+    func run() async {
+        var session = Session()
+        while !wakeUps.isStopped {
+            do {
+                try await deliver(&session)
+            } catch is ReadTurn.Cancelled {
+                continue
+            } catch {
+                update { $0.activity = .failed }
+                raise("the store cannot be read: \(error)")
+                session.failures = Self.reportedFailures
+                _ = await wakeUps.wait(microseconds: Self.storePause)
+            }
+        }
+        if session.isUnsaved {
+            // This task is cancelled, and would not be given a thread.
+            let progress = session.progress
+            await Task { _ = await write(progress) }.value
+        }
+        await destination.close()
+    }
+
+    /// Delivers until a command changes where to read, or the output stops.
+    private func deliver(_ session: inout Session) async throws {
+        if session.progress.isEmpty {
+            session.progress = try await begin()
+        }
+        let progress = session.progress
+        shared.withLockedValue { $0.progress = progress }
+        let source = try await onThread { [settings, store, destination, clock] in
+            try RecordSource(settings, store: store, destination: destination, progress: progress, now: clock.now)
+        }
+        while !wakeUps.isStopped {
+            if let command = wakeUps.takeCommand() {
+                return await perform(command, &session)
+            }
+            source.note(wakeUps.takeChanges())
+            let isFull = try await step(source, unfinishedSince: nil, &session)
+            if !isFull, !wakeUps.isInterrupted {
+                try await idle(source, &session)
+            }
+        }
+    }
+
+    /// Sends one batch; returns whether there is more.
+    private func step(
+        _ source: RecordSource,
+        unfinishedSince silent: Timestamp?,
+        _ session: inout Session
+    ) async throws -> Bool {
+        let batch = try await onThread { try source.next(unfinishedSince: silent) }
+        if !batch.items.isEmpty {
+            session.mayHaveUnfinished = true
+            update { $0.activity = .sending }
+            guard await send(batch, &session) else {
+                // Interrupted: it is read again from the saved position.
+                throw ReadTurn.Cancelled()
+            }
+        }
+        settle(batch, &session)
+        if session.isUnsaved, clock.monotonicMicroseconds() - session.lastSaved >= OutputLimits.saving {
+            await save(&session)
+        }
+        return batch.hasMore
+    }
+
+    /// Waits for more, after everything was sent.
+    private func idle(_ source: RecordSource, _ session: inout Session) async throws {
+        update { $0.activity = .idle }
+        if session.isUnsaved, await wakeUps.wait(microseconds: OutputLimits.saving, forChanges: true) {
+            await save(&session)
+        }
+        while session.mayHaveUnfinished, await wakeUps.wait(microseconds: OutputLimits.silence, forChanges: true) {
+            let silent = clock.now.advanced(byMicroseconds: -OutputLimits.silence)
+            _ = try await step(source, unfinishedSince: silent, &session)
+            session.mayHaveUnfinished = try await onThread { source.hasUnfinished }
+        }
+        _ = await wakeUps.wait(microseconds: nil, forChanges: true)
+        // What belongs together is sent together.
+        _ = await wakeUps.wait(microseconds: settings.interval)
+    }
+
+    // MARK: - Sending
+
+    /// Sends a batch until all of it is settled; false when that was interrupted.
+    private func send(_ batch: OutputBatch, _ session: inout Session) async -> Bool {
+        var action = session.delivery.begin(batch.items.count)
+        while true {
+            switch action {
+            case .send(let items):
+                let result = await destination.send(items, of: batch)
+                guard !Task.isCancelled else {
+                    return false
+                }
+                action = session.delivery.take(result, random: Double.random(in: 0..<1))
+                note(&session)
+            case .wait(let microseconds):
+                update { $0.activity = .waiting }
+                _ = await wakeUps.wait(microseconds: microseconds)
+                guard !wakeUps.isInterrupted else {
+                    return false
+                }
+                update { $0.activity = .sending }
+                action = session.delivery.resume()
+            case .finish:
+                await setAside(session.delivery.setAside, of: batch)
+                return true
+            }
+        }
+    }
+
+    /// Publishes what the last answer has changed.
+    private func note(_ session: inout Session) {
+        let delivery = session.delivery
+        guard let problem = delivery.problem else {
+            if session.failures >= Self.reportedFailures {
+                diagnostics.log(.notice, "output \(settings.name): \(settings.destination.words) takes records again")
+                report(nil)
+            }
+            session.failures = 0
+            let now = clock.now
+            return update {
+                $0.take(delivery)
+                $0.lastDelivery = now
+            }
+        }
+        session.failures += 1
+        update { $0.take(delivery) }
+        if session.failures == Self.reportedFailures {
+            raise(problem)
+        }
+    }
+
+    private func setAside(_ refusals: [Delivery.Refusal], of batch: OutputBatch) async {
+        guard !refusals.isEmpty else {
+            return
+        }
+        let now = clock.now
+        var lines: [UInt8] = []
+        for refusal in refusals {
+            let item = batch.items[refusal.item]
+            let record = Array(batch.bytes[item.range])
+            lines += SetAsideFile.line(id: item.id, reason: refusal.reason, time: now, record: record)
+        }
+        let first = refusals[0].reason
+        diagnostics.log(
+            .warning,
+            "output \(settings.name): \(refusals.count) records were refused and are set aside in \(files.setAside.path): \(first)"
+        )
+        do {
+            try await onThread { [files, lines] in try files.setAside.append(lines) }
+            update { [files] in $0.setAsideFile = files.setAside.path }
+        } catch {
+            diagnostics.log(.error, "output \(settings.name): refused records cannot be set aside: \(error)")
+        }
+    }
+
+    private func raise(_ problem: String) {
+        update { $0.problem = problem }
+        diagnostics.log(.warning, "output \(settings.name): \(problem)")
+        report(problem)
+    }
+
+    // MARK: - Positions
+
+    private func begin() async throws -> [StreamID: StreamProgress] {
+        let contents = try await onThread { [files] in try files.state.load() }
+        switch contents {
+        case .progress(let progress):
+            return progress
+        case .damaged(let reason):
+            diagnostics.log(
+                .warning,
+                "output \(settings.name): \(files.state.path): \(reason); everything that is stored is sent again"
+            )
+            return [:]
+        case .absent:
+            guard !settings.startsAtBeginning else {
+                return [:]
+            }
+            return try await onThread { [settings, store, files] in
+                let ends = try RecordSource.ends(settings, in: store)
+                try files.state.save(ends)
+                return ends
+            }
+        }
+    }
+
+    private func settle(_ batch: OutputBatch, _ session: inout Session) {
+        guard !batch.moved.isEmpty else {
+            return
+        }
+        session.progress.merge(batch.moved) { $1 }
+        session.isUnsaved = true
+        let bytes = UInt64(batch.bytes.count)
+        shared.withLockedValue { shared in
+            shared.progress = session.progress
+            shared.status.counters.bytes += bytes
+            shared.status.counters.gaps += batch.gaps
+            shared.status.counters.gapBytes += batch.gapBytes
+        }
+    }
+
+    private func save(_ session: inout Session) async {
+        session.lastSaved = clock.monotonicMicroseconds()
+        if await write(session.progress) {
+            session.isUnsaved = false
+        }
+    }
+
+    /// Writes positions to the file; returns whether that was possible.
+    @discardableResult
+    private func write(_ progress: [StreamID: StreamProgress]) async -> Bool {
+        do {
+            try await onThread { [files] in try files.state.save(progress) }
+            return true
+        } catch {
+            diagnostics.log(.error, "output \(settings.name): its position cannot be saved: \(error)")
+            return false
+        }
+    }
+
+    private func perform(_ command: OutputCommand, _ session: inout Session) async {
+        do {
+            switch command.action {
+            case .skip:
+                let ends = try await onThread { [settings, store] in try RecordSource.ends(settings, in: store) }
+                session.progress.merge(ends) { StreamProgress(cursor: $1.cursor, time: $0.time) }
+            case .replay(let moment):
+                session.progress = try await onThread { [settings, store] in
+                    try RecordSource.places(since: moment, settings, in: store)
+                }
+            }
+            await save(&session)
+            command.whenDone(nil)
+        } catch {
+            command.whenDone("\(error)")
+        }
+    }
+
+    // MARK: - Status
+
+    /// The present state. Reads the ends of the streams.
+    func status() async -> OutputStatus {
+        let (known, progress) = shared.withLockedValue { ($0.status, $0.progress) }
+        var status = known
+        let ends = try? await onThread { [settings, store] in try RecordSource.ends(settings, in: store) }
+        status.behind = ends?.reduce(UInt64(0)) { sum, end in
+            let place = progress[end.key]?.cursor.offset ?? 0
+            return sum + (end.value.cursor.offset - min(end.value.cursor.offset, place))
+        }
+        return status
+    }
+
+    private func update(_ body: (inout OutputStatus) -> Void) {
+        shared.withLockedValue { body(&$0.status) }
+    }
+
+    private func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await threads.runIfActive(body)
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import LogModel
+import LogStore
+import SystemIO
+
+/// The saved positions of an output: a file of text in the store's folder `outputs`.
+///
+/// The first line names the format. Then follows a line for each stream: `vm/stream cursor time`, with the time of the
+/// latest record in nanoseconds, or `-`. The last line is `crc32c` and the checksum of the lines before, in hexadecimal.
+/// The file is replaced as a whole, so a crash leaves the old or the new one.
+struct OutputState {
+    /// What the file says.
+    enum Contents {
+        case absent
+        case progress([StreamID: StreamProgress])
+        /// It cannot be used, for this reason.
+        case damaged(String)
+    }
+
+    let folder: String
+    let name: StreamName
+    let fileSystem: any FileSystem
+
+    private static let head = "guestlog-output 1\n"
+    private static let checksumName = "crc32c "
+
+    private var file: String { name.text + ".state" }
+    var path: String { folder + "/" + file }
+
+    func load() throws(SystemError) -> Contents {
+        guard let bytes = try fileSystem.contents(of: path, limit: LinuxFileSystem.tableLimit) else {
+            return .absent
+        }
+        return Self.parse(bytes)
+    }
+
+    func save(_ progress: [StreamID: StreamProgress]) throws(SystemError) {
+        try fileSystem.replace(file, in: folder, with: Self.text(of: progress))
+    }
+
+    static func text(of progress: [StreamID: StreamProgress]) -> [UInt8] {
+        var text = Array(head.utf8)
+        for (stream, place) in progress.sorted(by: { ($0.key.vm, $0.key.stream) < ($1.key.vm, $1.key.stream) }) {
+            let time = place.time.map { String($0) } ?? "-"
+            text += Array("\(stream.vm)/\(stream.stream) \(place.cursor) \(time)\n".utf8)
+        }
+        return text + Array("\(checksumName)\(String(checksum(text), radix: 16))\n".utf8)
+    }
+
+    static func parse(_ bytes: [UInt8]) -> Contents {
+        let lines = bytes.split(separator: Lines.feed).map { String(decoding: $0, as: UTF8.self) }
+        guard let first = lines.first, let last = lines.last, first + "\n" == head else {
+            return .damaged("it is not a file of positions, or of a newer guestlog")
+        }
+        let sealed = bytes.prefix(max(0, bytes.count - last.utf8.count - 1))
+        guard last == "\(checksumName)\(String(checksum(Array(sealed)), radix: 16))" else {
+            return .damaged("it does not match its checksum")
+        }
+        var progress: [StreamID: StreamProgress] = [:]
+        for line in lines.dropFirst().dropLast() {
+            let words = line.split(separator: " ")
+            guard words.count == 3, let stream = StreamID(folder: String(words[0])),
+                let cursor = Cursor(String(words[1])),
+                words[2] == "-" || Int64(words[2]) != nil
+            else {
+                return .damaged("line '\(line.prefix(80))' is malformed")
+            }
+            progress[stream] = StreamProgress(cursor: cursor, time: Int64(words[2]))
+        }
+        return .progress(progress)
+    }
+
+    private static func checksum(_ bytes: [UInt8]) -> UInt32 {
+        bytes.withUnsafeBytes { gl_crc32c(0, $0.baseAddress, $0.count) }
+    }
+}

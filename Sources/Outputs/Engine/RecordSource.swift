@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+import Query
+import SystemIO
+import TextFormats
+
+/// The records of one output, read from the store in batches. Used from one thread at a time.
+final class RecordSource: @unchecked Sendable {
+    // Sendable because its only user awaits each call.
+
+    private let settings: OutputSettings
+    private let destination: any OutputDestination
+    private let redaction: Redaction
+    private let entries: EntrySource
+    private let turn = ReadTurn()
+    private let known: [StreamID: StreamProgress]
+    /// By the index of the stream in `entries`.
+    private var origins: [RecordOrigin] = []
+    private var times: [RisingTime] = []
+    private var places: [StreamID: Int] = [:]
+
+    /// Reads `store` from where `progress` ended; streams that it does not name from their beginning.
+    ///
+    /// Throws `PatternError`, `QueryError` or `SystemError`.
+    init(
+        _ settings: OutputSettings,
+        store: Store,
+        destination: any OutputDestination,
+        progress: [StreamID: StreamProgress],
+        now: Timestamp
+    ) throws {
+        self.settings = settings
+        self.destination = destination
+        redaction = try Redaction(settings.redactions)
+        let shown = store.showing(settings.vms)
+        let vms = try shown.vms()
+        let folders = Set(vms.map(\.directory))
+        known = progress.filter { folders.contains($0.key.vm) }
+        var selection = settings.selection
+        selection.cursor = known.isEmpty ? nil : QueryCursor(known.mapValues(\.cursor)).text
+        entries = try EntrySource(
+            store: shown,
+            vms: vms,
+            areAll: true,
+            selection: selection,
+            now: now,
+            order: .turns,
+            turn: turn
+        )
+    }
+
+    /// The end of every stream that an output with `settings` reads.
+    static func ends(_ settings: OutputSettings, in store: Store) throws -> [StreamID: StreamProgress] {
+        let shown = store.showing(settings.vms)
+        var ends: [StreamID: StreamProgress] = [:]
+        for vm in try shown.vms() {
+            for stream in try shown.streams(of: vm.directory) where settings.streams?.contains(stream.stream) ?? true {
+                ends[stream] = StreamProgress(cursor: try shown.reader(of: stream).end())
+            }
+        }
+        return ends
+    }
+
+    /// Where the first line of each stream begins that was received at `moment` or later; its end when there is none.
+    static func places(
+        since moment: Timestamp,
+        _ settings: OutputSettings,
+        in store: Store
+    ) throws -> [StreamID: StreamProgress] {
+        let shown = store.showing(settings.vms)
+        var places = try ends(settings, in: store)
+        for vm in try shown.vms() {
+            for stream in places.keys where stream.vm == vm.directory {
+                var selection = Selection()
+                selection.streams = [stream.stream]
+                selection.since = moment
+                let entries = try EntrySource(store: shown, vms: [vm], selection: selection, now: moment)
+                switch try entries.next()?.entry {
+                case .line(let line)?: places[stream] = StreamProgress(cursor: line.start)
+                case .event(let event)?: places[stream] = StreamProgress(cursor: event.place)
+                case nil: break
+                }
+            }
+        }
+        return places
+    }
+
+    /// Notes what has changed in the store since it was read to its end.
+    func note(_ changes: StoreChanges) {
+        entries.note(changes)
+    }
+
+    /// Ends a read that is running, from any thread.
+    func cancel() {
+        turn.cancel()
+    }
+
+    /// The next batch, which is empty when there is nothing now. Unfinished lines are part of it when nothing was received
+    /// since `silent`.
+    func next(unfinishedSince silent: Timestamp?) throws -> OutputBatch {
+        var batch = OutputBatch()
+        turn.begin()
+        do {
+            while batch.bytes.count < settings.batch, batch.items.count < OutputLimits.records,
+                let (entry, stream) = try entries.next()
+            {
+                switch entry {
+                case .line(let line): append(line, stream, isPiece: false, to: &batch)
+                case .event(let event): append(event, stream, to: &batch)
+                }
+            }
+            batch.hasMore = !entries.isDrained
+        } catch is ReadTurn.Expired {
+            batch.hasMore = true
+        }
+        if let silent, !batch.hasMore {
+            while let (line, stream) = entries.takeUnfinished(since: silent) {
+                append(line, stream, isPiece: true, to: &batch)
+            }
+        }
+        finish(&batch)
+        return batch
+    }
+
+    /// Whether a stream ends with an incomplete line.
+    var hasUnfinished: Bool { entries.hasUnfinished }
+
+    private func finish(_ batch: inout OutputBatch) {
+        update()
+        batch.origins = origins
+        // A filter passes lines without returning them.
+        let moved = settings.selection.filtersByText && !batch.hasMore ? entries.cursor : entries.takeMovedCursor()
+        for (stream, cursor) in moved.places {
+            let time = places[stream].flatMap { times[$0].last } ?? known[stream]?.time
+            batch.moved[stream] = StreamProgress(cursor: cursor, time: time)
+        }
+    }
+
+    /// Describes streams that are new.
+    private func update() {
+        while origins.count < entries.streams.count {
+            let stream = entries.streams[origins.count]
+            var origin = RecordOrigin(stream: stream.id, vm: stream.vm.identity)
+            origin.encoded = destination.encode(origin)
+            places[stream.id] = origins.count
+            times.append(RisingTime(after: known[stream.id]?.time))
+            origins.append(origin)
+        }
+    }
+
+    // MARK: - Records
+
+    private func append(_ line: Line, _ stream: Int, isPiece: Bool, to batch: inout OutputBatch) {
+        update()
+        let decoded = DecodedLine(line)
+        let own = decoded.record.flatMap { Self.ownTime($0) }
+        var record = OutputRecord(
+            origin: origins[stream],
+            position: line.start,
+            pieceEnd: isPiece ? line.end : nil,
+            time: times[stream].next(own ?? Self.nanoseconds(line.time)),
+            severity: decoded.severity,
+            text: UnsafeRawBufferPointer(start: nil, count: 0),
+            fields: decoded.record,
+            isPartial: !line.isWhole && !line.endsRow
+        )
+        decoded.withText { text -> Void in
+            guard !redaction.isEmpty else {
+                record.text = text
+                return add(record, stream, to: &batch)
+            }
+            record.fields = record.fields.map(redaction.redact)
+            (redaction.redact(text) ?? []).withUnsafeBytes { redacted in
+                record.text = redacted.isEmpty ? text : redacted
+                add(record, stream, to: &batch)
+            }
+        }
+    }
+
+    private func append(_ event: StreamEvent, _ stream: Int, to batch: inout OutputBatch) {
+        update()
+        let kind: OutputRecord.Event
+        switch event.kind {
+        case .gap(let gap): kind = .gap(bytes: gap.bytes, reason: gap.reason)
+        case .missing(let bytes, let reason): kind = .gap(bytes: bytes, reason: reason)
+        case .boot(let boot): kind = .boot(boot.event)
+        }
+        if case .gap(let bytes, .retention) = kind {
+            batch.gaps += 1
+            batch.gapBytes += bytes ?? 0
+        }
+        if case .boot = kind, !settings.sendsBoots {
+            return
+        }
+        let words = Array(kind.words.utf8)
+        words.withUnsafeBytes { text in
+            let record = OutputRecord(
+                origin: origins[stream],
+                position: event.place,
+                time: times[stream].next(Self.nanoseconds(event.time)),
+                text: text,
+                event: kind
+            )
+            add(record, stream, to: &batch)
+        }
+    }
+
+    private func add(_ record: OutputRecord, _ stream: Int, to batch: inout OutputBatch) {
+        let start = batch.bytes.count
+        destination.encode(record, to: &batch.bytes)
+        batch.items.append(
+            OutputBatch.Item(range: start..<batch.bytes.count, origin: stream, id: record.id, time: record.time)
+        )
+    }
+
+    private static func nanoseconds(_ time: Timestamp) -> Int64 {
+        let (product, overflow) = time.microseconds.multipliedReportingOverflow(by: 1000)
+        return overflow ? 0 : max(0, product)
+    }
+
+    /// A record's own time with its nanoseconds.
+    private static func ownTime(_ record: StructuredRecord) -> Int64? {
+        guard let text = record.values(of: Array(StructuredRecord.timeName.utf8)).first,
+            let time = Timestamp(rfc3339: text)
+        else {
+            return nil
+        }
+        let digits = text.drop { $0 != UInt8(ascii: ".") }.dropFirst().dropLast().dropFirst(6)
+        let below = digits.reduce(0) { $0 * 10 + Int64($1) - 48 }
+        return nanoseconds(time) + (digits.count == 3 ? below : 0)
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import TextFormats
+
+/// The formats of lines in files.
+public enum FileFormat: String, CaseIterable, Sendable {
+    /// The Kubernetes container runtimes' format, `TIME stdout F TEXT`.
+    case cri
+    /// A JSON object per line.
+    case ndjson
+    /// `key=value` pairs.
+    case logfmt
+
+    /// Appends a record as one line.
+    func append(_ record: OutputRecord, to out: inout [UInt8]) {
+        switch self {
+        case .cri: Self.appendCRI(record, to: &out)
+        case .ndjson: Self.appendJSON(record, to: &out)
+        case .logfmt: Self.appendLogfmt(record, to: &out)
+        }
+        out.append(Lines.feed)
+    }
+
+    private static func appendCRI(_ record: OutputRecord, to out: inout [UInt8]) {
+        out.append(contentsOf: Timestamp.rfc3339(nanoseconds: record.time).utf8)
+        out.append(contentsOf: (record.isPartial ? " stdout P " : " stdout F ").utf8)
+        // A record's message may have several lines; a line of the format is one.
+        var start = 0
+        while let feed = Lines.firstFeed(in: record.text, from: start) {
+            UTF8Text.append(UnsafeRawBufferPointer(rebasing: record.text[start..<feed]), to: &out)
+            out.append(contentsOf: "\\n".utf8)
+            start = feed + 1
+        }
+        UTF8Text.append(UnsafeRawBufferPointer(rebasing: record.text[start...]), to: &out)
+    }
+
+    private static func appendJSON(_ record: OutputRecord, to out: inout [UInt8]) {
+        out.append(contentsOf: #"{"time":""#.utf8)
+        out.append(contentsOf: Timestamp.rfc3339(nanoseconds: record.time).utf8)
+        out.append(UInt8(ascii: "\""))
+        JSONFields.append("vm", record.origin.vm.name, to: &out)
+        if let namespace = record.origin.vm.namespace {
+            JSONFields.append("namespace", namespace, to: &out)
+        }
+        JSONFields.append("stream", record.origin.stream.stream.text, to: &out)
+        JSONFields.append("id", record.id, to: &out)
+        if record.severity != nil || record.event != nil {
+            JSONFields.append("severity", record.effectiveSeverity.name, to: &out)
+        }
+        if let event = record.event {
+            JSONFields.append("event", event.name, to: &out)
+        }
+        JSONFields.append("text", record.text, to: &out)
+        if record.isPartial {
+            out.append(contentsOf: #","partial":true"#.utf8)
+        }
+        if let fields = record.fields {
+            var members: [UInt8] = []
+            JSONFields.append(members: fields, to: &members)
+            if !members.isEmpty {
+                out.append(contentsOf: #","fields":{"#.utf8)
+                out.append(contentsOf: members.dropFirst())
+                out.append(UInt8(ascii: "}"))
+            }
+        }
+        out.append(UInt8(ascii: "}"))
+    }
+
+    private static func appendLogfmt(_ record: OutputRecord, to out: inout [UInt8]) {
+        out.append(contentsOf: "time=".utf8)
+        out.append(contentsOf: Timestamp.rfc3339(nanoseconds: record.time).utf8)
+        append("vm", record.origin.vm.nameWithNamespace, to: &out)
+        append("stream", record.origin.stream.stream.text, to: &out)
+        append("id", record.id, to: &out)
+        if record.severity != nil || record.event != nil {
+            append("level", record.effectiveSeverity.name, to: &out)
+        }
+        if let event = record.event {
+            append("event", event.name, to: &out)
+        }
+        out.append(contentsOf: " msg=".utf8)
+        LogfmtText.append(record.text, to: &out)
+        for field in record.fields?.otherFields.map({ $0 }) ?? [] {
+            for value in field.values {
+                out.append(UInt8(ascii: " "))
+                LogfmtText.append(key: field.name, to: &out)
+                out.append(UInt8(ascii: "="))
+                value.withUnsafeBytes { _ = LogfmtText.append($0, to: &out) }
+            }
+        }
+    }
+
+    private static func append(_ key: String, _ value: String, to out: inout [UInt8]) {
+        out.append(contentsOf: " \(key)=".utf8)
+        Array(value.utf8).withUnsafeBytes { _ = LogfmtText.append($0, to: &out) }
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPClient
+import LogModel
+import TextFormats
+
+/// The settings of an output to Loki, or what understands its push API.
+public struct LokiSettings: Hashable, Sendable {
+    public var http: HTTPOutputSettings
+    /// Labels of all streams besides `vm`, `namespace` and `stream`.
+    public var labels: [String: String] = ["job": "guestlog"]
+
+    public init(_ http: HTTPOutputSettings) {
+        self.http = http
+    }
+}
+
+/// Sends records by Loki's push API in JSON (grafana.com/docs/loki, "Ingest logs").
+///
+/// Labels are few, because each set of them is a stream of Loki's own; what differs from record to record is structured
+/// metadata.
+struct LokiDestination: OutputDestination {
+    private let http: HTTPOutput
+    private let labels: [(String, JSON)]
+
+    private static let target = "/loki/api/v1/push"
+
+    init(_ settings: LokiSettings) {
+        http = HTTPOutput(settings.http)
+        labels = settings.labels.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }
+    }
+
+    func encode(_ origin: RecordOrigin) -> [UInt8] {
+        var labels = labels
+        labels.append(("vm", .string(origin.vm.name)))
+        if let namespace = origin.vm.namespace {
+            labels.append(("namespace", .string(namespace)))
+        }
+        labels.append(("stream", .string(origin.stream.stream.text)))
+        return JSON.object(labels).bytes
+    }
+
+    func encode(_ record: OutputRecord, to out: inout [UInt8]) {
+        out.append(contentsOf: "[\"\(record.time)\",".utf8)
+        JSONText.append(record.text, to: &out)
+        out.append(contentsOf: #",{"id":"#.utf8)
+        JSON.append(record.id, to: &out)
+        if record.severity != nil || record.event != nil {
+            JSONFields.append("level", record.effectiveSeverity.name, to: &out)
+        }
+        if let event = record.event {
+            JSONFields.append("event", event.name, to: &out)
+        }
+        if record.isPartial {
+            JSONFields.append("partial", "true", to: &out)
+        }
+        if let uuid = record.origin.vm.uuid {
+            JSONFields.append("uuid", uuid, to: &out)
+        }
+        if let fields = record.fields {
+            JSONFields.append(members: fields, to: &out)
+        }
+        out.append(contentsOf: "}]".utf8)
+    }
+
+    func send(_ items: [Int], of batch: OutputBatch) async -> SendResult {
+        switch await http.post(Self.target, "application/json", request(items, of: batch)) {
+        case .success:
+            return .accepted()
+        case .failure(let result, let response):
+            guard response?.status == 400, let refused = Self.refused(in: response?.body ?? [], of: items.count) else {
+                return result
+            }
+            return .accepted(refused: refused.count, reason: refused.reason)
+        }
+    }
+
+    private func request(_ items: [Int], of batch: OutputBatch) -> [UInt8] {
+        var request = Array(#"{"streams":["#.utf8)
+        request.reserveCapacity(batch.bytes.count + 1024)
+        for (place, run) in batch.runs(of: items).enumerated() {
+            request += Array((place == 0 ? "" : ",").utf8)
+            request += Array(#"{"stream":"#.utf8) + run.origin.encoded + Array(#","values":["#.utf8)
+            for (number, item) in run.items.enumerated() {
+                if number > 0 {
+                    request.append(UInt8(ascii: ","))
+                }
+                batch.append(item, to: &request)
+            }
+            request += Array("]}".utf8)
+        }
+        return request + Array("]}".utf8)
+    }
+
+    /// The number of entries that a refusal names: Loki has stored the others, so none is sent again. Its message ends
+    /// with `total ignored: 3 out of 10`; without that, a refusal for an entry's time or size concerns one at least.
+    static func refused(in body: [UInt8], of count: Int) -> (count: Int, reason: String)? {
+        let text = String(decoding: body.prefix(4096), as: UTF8.self)
+        let reason = "Loki ignored entries: " + text.prefix(300).filter { $0 != "\n" }
+        guard let mark = text.firstIndex(of: "total ignored: ") else {
+            let isPartial = ["too far behind", "out of order", "too old", "too new"].contains { text.contains($0) }
+            return isPartial ? (1, reason) : nil
+        }
+        let number = text[mark...].drop { !$0.isNumber }.prefix { $0.isNumber }
+        return (min(count, Int(number) ?? 1), reason)
+    }
+
+    func close() async {
+        http.close()
+    }
+}
+
+extension String {
+    /// Where `word` occurs first; nil when it does not.
+    fileprivate func firstIndex(of word: String) -> String.Index? {
+        utf8.indices.first { utf8[$0...].starts(with: word.utf8) }
+    }
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+import NIOConcurrencyHelpers
+import SystemIO
+import TestServers
+import TestSupport
+import Testing
+
+@testable import Outputs
+
+private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" } }
+
+@Suite struct EngineTests {
+    @Test("what is stored is delivered in order, with its id, and what comes later too")
+    func delivers() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        try fixture.append("line 0\nline 1\n")
+        let service = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages == lines(0..<2) })
+        #expect(index.ids == ["web/console0/0", "web/console0/7"])
+        try fixture.append("line 2\n")
+        #expect(await awaits { index.messages == lines(0..<3) })
+        #expect(await awaits { await service.statuses()[0].counters.delivered == 3 })
+        let status = await service.statuses()[0]
+        #expect(status.behind == 0)
+        #expect(status.problem == nil)
+    }
+
+    @Test("an output begins with what comes, when that is asked for, and continues after a restart where it was")
+    func fromNow() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        try fixture.append("old\n")
+        var settings = OutputSettings.elasticsearch(server.url)
+        settings.startsAtBeginning = false
+        let first = try fixture.start(settings)
+        #expect(await awaits { await first.statuses()[0].behind == 0 })
+        try fixture.append("line 0\n")
+        #expect(await awaits { index.messages == lines(0..<1) })
+        first.stop()
+        try fixture.append("line 1\n")
+        try fixture.append("line 2\n", vm: "new")
+        try fixture.start(settings)
+        #expect(await awaits { index.messages.count == 3 })
+        #expect(Set(index.messages) == Set(lines(0..<3)))
+    }
+
+    @Test("an output that is killed before it saves its position sends again with the same ids")
+    func repeats() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        try fixture.append((0..<500).map { "line \($0)\n" }.joined())
+        let first = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages.count == 500 })
+        first.stop()
+        // As a kill between the answer and the saving leaves it.
+        try LinuxFileSystem().remove(fixture.store.root + "/outputs/test.state")
+        let before = server.requests.count
+        try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { server.requests.count > before })
+        try fixture.append("line 500\n")
+        #expect(await awaits { index.messages.count == 501 })
+        #expect(index.messages == lines(0..<501))
+    }
+
+    @Test("only documents that failed are sent again, and a refused one is set aside with its reason")
+    func perItem() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let attempts = NIOLockedValueBox<[String: Int]>([:])
+        let server = try StandInServer { request in
+            index.take(request) { message in
+                let attempt = attempts.withLockedValue { attempts in
+                    attempts[message, default: 0] += 1
+                    return attempts[message] ?? 0
+                }
+                return message == "line 3" ? 400 : message == "line 2" && attempt == 1 ? 429 : 201
+            }
+        }
+        try fixture.append((0..<5).map { "line \($0)\n" }.joined())
+        let service = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages.count == 4 })
+        #expect(await awaits { await service.statuses()[0].setAsideFile != nil })
+        #expect(attempts.withLockedValue { $0 } == ["line 0": 1, "line 1": 1, "line 2": 2, "line 3": 1, "line 4": 1])
+        let file = try #require(await service.statuses()[0].setAsideFile)
+        let text = try #require(try LinuxFileSystem().contents(of: file))
+        let record = try JSON(parsing: text)
+        #expect(record["id"]?.text == "web/console0/21")
+        #expect(record["reason"]?.text?.contains("error_400: line 3") == true)
+        #expect(record["record"]?.text?.contains("line 3") == true)
+    }
+
+    @Test("a dead output is reported, delays no other, and delivers everything when its destination is back")
+    func deadOutput() async throws {
+        let fixture = OutputFixture()
+        let (index, late) = (StandInIndex(), StandInIndex())
+        let server = try StandInServer { index.take($0) }
+        let isUp = NIOLockedValueBox(false)
+        let flaky = try StandInServer { request in isUp.withLockedValue { $0 } ? late.take(request) : .cut }
+        try fixture.start(.elasticsearch(flaky.url, name: "dead"), .elasticsearch(server.url, name: "live"))
+        for place in 0..<20 {
+            try fixture.append("line \(place)\n")
+        }
+        #expect(await awaits { index.messages == lines(0..<20) })
+        #expect(await awaits { fixture.problems["dead"] != nil })
+        #expect(fixture.problems["live"] == nil)
+        isUp.withLockedValue { $0 = true }
+        #expect(await awaits { late.messages == lines(0..<20) })
+        #expect(await awaits { fixture.problems["dead"] == nil })
+    }
+
+    @Test("what the store removed before it was delivered is one record with the number of bytes")
+    func overtaken() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let isUp = NIOLockedValueBox(true)
+        let server = try StandInServer { request in isUp.withLockedValue { $0 } ? index.take(request) : .cut }
+        try fixture.append("line 0\n")
+        let first = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages == lines(0..<1) })
+        first.stop()
+        try fixture.roll()
+        try fixture.append("line 1\nline 2\n")
+        try fixture.roll()
+        try fixture.append("line 3\n")
+        // As retention removes the oldest file.
+        let folder = fixture.store.folder(of: StreamID(vm: "web", stream: .console0))
+        for name in try LinuxFileSystem().names(in: folder)
+        where name.contains("00000000000000000007.") || name.hasPrefix("7.") {
+            try LinuxFileSystem().remove(folder + "/" + name)
+        }
+        let service = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages.last == "line 3" })
+        #expect(index.messages.count == 3)
+        #expect(index.messages[1].hasPrefix("14 bytes lost"))
+        _ = service
+    }
+
+    @Test("an output sends only the VMs, streams and severities that it was given, and redacts what matches")
+    func filters() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        var settings = OutputSettings.elasticsearch(server.url)
+        settings.vms = VMPattern(["web-*"])
+        settings.streams = [StreamName("kernel")!]
+        settings.severity = .warning
+        settings.redactions = [#"password=\S+"#]
+        let kernel = StreamName("kernel")!
+        let properties = StreamProperties(encoding: .json, clock: .host)
+        try fixture.append("{\"MESSAGE\":\"x\",\"PRIORITY\":\"3\"}\n", vm: "db", kernel, properties: properties)
+        try fixture.append("noise\n", vm: "web-1")
+        try fixture.append(
+            "{\"MESSAGE\":\"info\",\"PRIORITY\":\"6\"}\n{\"MESSAGE\":\"login password=secret ok\",\"PRIORITY\":\"3\"}\n",
+            vm: "web-1",
+            kernel,
+            properties: properties
+        )
+        try fixture.start(settings)
+        #expect(await awaits { !index.messages.isEmpty })
+        try fixture.append("{\"MESSAGE\":\"end\",\"PRIORITY\":\"0\"}\n", vm: "web-1", kernel, properties: properties)
+        #expect(await awaits { index.messages.count == 2 })
+        #expect(index.messages == ["login [redacted] ok", "end"])
+        #expect(!server.requests.contains { $0.text.contains("secret") })
+    }
+
+    @Test("skip passes over what waits, replay sends it again with the same ids, and an unknown name is an error")
+    func commands() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let isUp = NIOLockedValueBox(false)
+        let server = try StandInServer { request in
+            isUp.withLockedValue { $0 } ? index.take(request) : .status(503, headers: [("Retry-After", "3600")])
+        }
+        let service = try fixture.start(.elasticsearch(server.url))
+        try fixture.append("line 0\n")
+        #expect(await awaits { await service.statuses()[0].problem != nil })
+        try await service.skip("test")
+        #expect(await awaits { await service.statuses()[0].behind == 0 })
+        isUp.withLockedValue { $0 = true }
+        try fixture.append("line 1\n")
+        #expect(await awaits { index.messages == ["line 1"] })
+        try await service.replay("test", since: .distantPast)
+        #expect(await awaits { index.messages == ["line 1", "line 0"] })
+        await #expect(throws: OutputService.Unknown.self) { try await service.skip("other") }
+    }
+
+    @Test("many streams are read one after the other, and none is left out")
+    func manyStreams() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        for round in 0..<3 {
+            for vm in 0..<30 {
+                try fixture.append("round \(round) of \(vm)\n", vm: "vm-\(vm)")
+            }
+        }
+        try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages.count == 90 })
+        for vm in 0..<30 {
+            #expect(index.messages.filter { $0.hasSuffix(" of \(vm)") } == (0..<3).map { "round \($0) of \(vm)" })
+        }
+    }
+
+    @Test("a damaged file of positions costs repeats, never the output")
+    func damagedState() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        try fixture.append("line 0\n")
+        try LinuxFileSystem().makeDirectory(fixture.store.root + "/outputs")
+        try LinuxFileSystem().replace(
+            "test.state",
+            in: fixture.store.root + "/outputs",
+            with: Array("guestlog-output 1\nweb/console0 7.0 5\ncrc32c 0\n".utf8)
+        )
+        try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages == lines(0..<1) })
+    }
+}
+
+@Suite struct OutputStateTests {
+    @Test("positions are read as they were written")
+    func roundTrip() {
+        let progress = [
+            StreamID(vm: "web", stream: .console0): StreamProgress(cursor: Cursor(offset: 7, markers: 2), time: 99),
+            StreamID(vm: "%41b=1", stream: .console0): StreamProgress(cursor: .start, time: nil),
+        ]
+        guard case .progress(let read) = OutputState.parse(OutputState.text(of: progress)) else {
+            Issue.record("not read")
+            return
+        }
+        #expect(read == progress)
+    }
+
+    @Test("a file that was cut or changed anywhere is not used")
+    func damage() {
+        let stream = StreamID(vm: "web", stream: .console0)
+        let text = OutputState.text(of: [stream: StreamProgress(cursor: Cursor(offset: 12), time: 5)])
+        func isDamaged(_ bytes: [UInt8]) -> Bool {
+            if case .damaged = OutputState.parse(bytes) { true } else { false }
+        }
+        for count in 0..<text.count - 1 {
+            #expect(isDamaged(Array(text[..<count])), "cut at \(count)")
+        }
+        for place in 0..<text.count - 1 {
+            var changed = text
+            changed[place] ^= 1
+            #expect(isDamaged(changed), "changed at \(place)")
+        }
+    }
+}
