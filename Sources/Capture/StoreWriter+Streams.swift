@@ -4,7 +4,7 @@ import LogModel
 import LogStore
 import SystemIO
 
-// How the writer opens and closes streams, and recovers what ended processes left of them.
+// How the writer opens and closes streams.
 extension StoreWriter {
     /// Announces the stream of a slot, before the entry that opens it is published; from the shard.
     func announce(_ announcement: StreamTable.Announcement, ring: Int, slot: Int) {
@@ -45,30 +45,6 @@ extension StoreWriter {
         sealer.whenOnDisk(id) { [weak self] in
             self?.post { $0.streams.closeUnused(vm, after: closed) }
         }
-    }
-
-    /// Commits what ended processes had read of a stream and not committed, and records their losses.
-    func adopt(_ key: StreamKey, at now: Int64) {
-        let uncommitted = orphans.take(key)
-        guard !uncommitted.isEmpty else {
-            return
-        }
-        let sink = streams.sink(key, for: self)
-        if let options = streams.announcedOptions(of: key) {
-            sink.configure(options)
-        }
-        for left in uncommitted {
-            sink.adoptWriterMarkers(ring: left.ring, slot: left.slot)
-            settle(sink, at: now)
-            sink.resumePlain(left)
-            for entry in left.entries {
-                sink.enqueue(entry, ring: left.ring, at: now)
-                flush(sink, at: now)
-            }
-            sink.adoptShardMarkers(ring: left.ring, slot: left.slot)
-            settle(sink, at: now)
-        }
-        release(sink)
     }
 
     /// At the end: stores what might have been a replay.

@@ -11,17 +11,13 @@ import SystemIO
 final class StoreWriter: @unchecked Sendable {
     // Sendable because all but the inbox, the announcements and the pulse is touched on the thread alone.
 
-    /// How long the data of an ended process waits for a new source of its stream, in microseconds.
-    private static let orphanTimeout: Int64 = 2_000_000
-    /// More rings of ended processes than this are the work of a crash loop.
-    private static let fewRings = 64
     /// The interval between checks for idle active pairs, in microseconds.
     private static let idleInterval: Int64 = 600_000_000
 
     let rings: [InflightRing]
     var orphans = Orphans()
     /// When the data of streams without a new source is recovered; monotonic microseconds.
-    private var orphanDeadline = Int64.max
+    var orphanDeadline = Int64.max
     /// Signalled when few rings of ended processes are left.
     let recovered = OneShot()
     let clock: any HostClock
@@ -111,31 +107,6 @@ final class StoreWriter: @unchecked Sendable {
     /// Sets the store of the rings' bytes; before `run`.
     func setStore(_ identity: StoreIdentity) {
         rings.forEach { $0.setStore(identity) }
-    }
-
-    /// Recovers the data of ended processes in `rings`, which belong to this store; before `run`.
-    func adopt(_ rings: [InflightRing]) {
-        orphans = Orphans(rings)
-        orphanDeadline = rings.isEmpty ? .max : clock.monotonicMicroseconds() + Self.orphanTimeout
-        if rings.count <= Self.fewRings {
-            recovered.signal()
-        }
-    }
-
-    /// Recovers the data of ended processes that no new source of its stream has recovered in time, or all; then
-    /// removes their rings.
-    private func recover(at now: Int64, takesAll: Bool) {
-        guard orphanDeadline < .max else {
-            return
-        }
-        if now >= orphanDeadline || takesAll {
-            orphans.uncommitted.keys.forEach { adopt($0, at: now) }
-        }
-        if orphans.uncommitted.isEmpty {
-            orphanDeadline = .max
-            removeSpent(&orphans.rings)
-            recovered.signal()
-        }
     }
 
     func run() {
