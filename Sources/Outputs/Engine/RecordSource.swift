@@ -186,6 +186,8 @@ final class RecordSource: @unchecked Sendable {
         case .gap(let gap): kind = .gap(bytes: gap.bytes, reason: gap.reason)
         case .missing(let bytes, let reason): kind = .gap(bytes: bytes, reason: reason)
         case .boot(let boot): kind = .boot(boot.event)
+        // It tells people where a stream continues; no text begins or is missing there.
+        case .origin: return
         }
         if case .gap(let bytes, .retention) = kind {
             batch.gaps += 1
