@@ -186,8 +186,8 @@ final class Agent {
     /// Sends what is there, and ends the loop when it is stored, or after `stopLimit`.
     func stop() {
         isStopping = true
-        kernel?.handle(.readable)
-        syslog?.handle(.readable)
+        kernel?.drain()
+        syslog?.drain()
         loop.schedule(afterMicroseconds: Self.stopLimit) { [loop] in loop.stop() }
         pump()
     }

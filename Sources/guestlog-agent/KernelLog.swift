@@ -37,18 +37,36 @@ final class KernelLog: EventHandler {
     }
 
     func handle(_ readiness: Readiness) {
+        _ = readTurn()
+    }
+
+    /// Reads what waits, before the agent ends.
+    func drain() {
+        for _ in 0..<Self.drainTurns {
+            guard readTurn() else {
+                return
+            }
+        }
+    }
+
+    /// A program that logs without end does not delay the agent's.
+    private static let drainTurns = 64
+
+    /// Reads what one turn allows; returns whether there may be more.
+    private func readTurn() -> Bool {
         withUnsafeTemporaryAllocation(byteCount: KernelMessage.longest, alignment: 16) { buffer in
             for _ in 0..<Self.perTurn {
                 let count = read(device.raw, buffer.baseAddress, buffer.count)
                 guard count > 0 else {
                     // EPIPE: records were overwritten before they were read. The next number tells how many.
                     guard count < 0, errno == EPIPE || errno == EINTR else {
-                        return
+                        return false
                     }
                     continue
                 }
                 take(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
             }
+            return true
         }
     }
 

@@ -39,17 +39,34 @@ final class SyslogSocket: EventHandler {
     }
 
     func handle(_ readiness: Readiness) {
+        _ = readTurn()
+    }
+
+    /// Reads what waits, before the agent ends.
+    func drain() {
+        for _ in 0..<Self.drainTurns {
+            guard readTurn() else {
+                return
+            }
+        }
+    }
+
+    /// A program that logs without end does not delay the agent's.
+    private static let drainTurns = 64
+
+    /// Reads what one turn allows; returns whether there may be more.
+    private func readTurn() -> Bool {
         withUnsafeTemporaryAllocation(byteCount: Self.longest, alignment: 16) { buffer in
             for _ in 0..<Self.perTurn {
                 let count = recv(socket.raw, buffer.baseAddress, buffer.count, Int32(MSG_TRUNC))
                 guard count >= 0 else {
-                    return
+                    return false
                 }
-                let bytes = UnsafeRawBufferPointer(
-                    rebasing: UnsafeRawBufferPointer(buffer)[..<min(count, buffer.count)]
-                )
-                take(bytes, isTruncated: count > buffer.count)
+                let size = min(count, buffer.count)
+                let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<size])
+                take(bytes, isTruncated: count > size)
             }
+            return true
         }
     }
 

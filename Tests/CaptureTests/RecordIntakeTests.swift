@@ -247,6 +247,20 @@ private final class Numbers: Sendable {
         #expect(try fixture.stored().lostBytes == 100_000)
     }
 
+    @Test("a loss with a position moves the source on: after a restart it is not reported again")
+    func positionedLoss() throws {
+        let fixture = try RecordFixture()
+        let intake = try fixture.open()
+        try intake.append(fixture.batch(0..<2))
+        let since = Timestamp(microseconds: 1_700_000_000_000_000)
+        let gap = GapDetail(reason: .agentOverflow, bytes: nil, lines: 7, since: since, isClosed: true)
+        intake.add(gap, position: [9])
+        intake.add(gap, position: [16])
+        #expect(try eventually { try fixture.stored().gaps.map(\.lines) == [7, 7] })
+        try fixture.restart()
+        #expect(try fixture.open().resumePosition() == [16])
+    }
+
     @Test("a console's stream takes no records, and a stream of records no console")
     func otherEncoding() throws {
         let fixture = try RecordFixture()

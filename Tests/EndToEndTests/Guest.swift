@@ -38,24 +38,33 @@ final class Guest {
     private let record: String
 
     /// Boots a guest called `name`, with `words` on the kernel's command line; a paused one waits for `resume()`, and its
-    /// QEMU outlives it.
+    /// QEMU outlives it. `initrd` replaces the guest's own, and `options` are further ones of QEMU.
     init(
         _ name: String,
         words: String = "",
         chardev: Chardev,
         device: Device = .serial,
         isPaused: Bool = false,
+        initrd: String? = nil,
+        options: [String] = [],
         in folder: String
     ) {
         record = folder + "/" + name + ".said"
         let console = "\(chardev.words),id=console0,logfile=\(record),logappend=on"
         let pausing = isPaused ? ["-S", "-no-shutdown", "-monitor", "stdio"] : []
-        let command = Self.command(name, console: console, words: words, device: device) + pausing
+        let command =
+            Self.command(name, console: console, words: words, device: device, initrd: initrd) + options + pausing
         qemu = ChildProcess(command, name: name, in: folder)
     }
 
     /// The command that boots the guest, without the console's chardev, whose id is `console`.
-    static func command(_ name: String, console: String, words: String, device: Device = .serial) -> [String] {
+    static func command(
+        _ name: String,
+        console: String,
+        words: String,
+        device: Device = .serial,
+        initrd: String? = nil
+    ) -> [String] {
         let folder = GuestImage.folder ?? ""
         #if arch(arm64)
             let (machine, serial) = ("virt", "ttyAMA0")
@@ -71,7 +80,7 @@ final class Guest {
         return [
             Program.qemu ?? "", "-machine", machine, "-accel", "tcg", "-cpu", "max", "-m", "128", "-name", name,
             "-nodefaults", "-display", "none", "-chardev", console, "-kernel", folder + "/vmlinuz",
-            "-initrd", folder + "/initrd.gz", "-append", "console=\(port) panic=1 \(words)",
+            "-initrd", initrd ?? folder + "/initrd.gz", "-append", "console=\(port) panic=1 \(words)",
         ] + wiring
     }
 

@@ -170,6 +170,13 @@ import Testing
         #expect(parts("a[b") == [nil, nil, nil, "a[b"])
     }
 
+    @Test("a tag is found without a time too")
+    func tagWithoutTime() {
+        let message = parse("<27>app[7]: x")
+        #expect(text(message?.tag) == "app" && text(message?.process) == "7" && text(message?.content) == "x")
+        #expect(message?.headerLength == 4 && message?.time == nil)
+    }
+
     @Test("line feeds and NULs at the end are left out; nothing is no message")
     func ends() {
         #expect(text(parse("<13>x\n\0\n")?.content) == "x")

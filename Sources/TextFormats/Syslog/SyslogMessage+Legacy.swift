@@ -9,7 +9,8 @@ extension SyslogMessage {
     /// Maximum length of a host name (RFC 1035).
     private static let longestHostname = 255
 
-    /// Parses what follows PRI, at `start`. Without a valid time everything there is content.
+    /// Parses what follows PRI, at `start`. Without a valid time only a tag is looked for there, as programs that omit the
+    /// time write it at once.
     init(
         legacy bytes: UnsafeRawBufferPointer,
         priority: SyslogPriority,
@@ -20,6 +21,10 @@ extension SyslogMessage {
         let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
         guard let (time, length) = Self.time(of: rest, received: received, zone: zone) else {
             self.init(priority: priority, content: Array(rest), headerLength: start)
+            if let tag = Self.tag(of: rest[...]) {
+                take(tag)
+                content = Array(rest[tag.end...])
+            }
             return
         }
         var content = rest[length...]
