@@ -141,7 +141,7 @@ public final class Daemon {
         try hub.follow(configuration.consoles)
         try listeners.open(server)
         try domainWatch.start()
-        try outputs.start()
+        outputs.start()
         diagnostics.log(
             .notice,
             "guestlog \(Self.version) serves \(configuration.socket), store \(configuration.store)"
