@@ -157,6 +157,13 @@ def run(guestlog, folder, lines, count, megabytes):
         configuration = folder / "serve.yaml"
         configuration.write_text(base + f"outputs: [{{ name: bench, type: {kind}, from: beginning, {words} }}]\n")
         measure(name, [guestlog, "serve", "--config", str(configuration)], server, count, megabytes)
+    shutil.rmtree(folder / "store/outputs", ignore_errors=True)
+    servers = [serve(HTTPReceiver, True) for _ in range(3)]
+    rows = [f"{{ name: live{n}, type: otlp, from: beginning, url: 'http://127.0.0.1:{s.server_address[1]}' }}" for n, s in enumerate(servers)]
+    rows += [f"{{ name: dead{n}, type: loki, from: beginning, url: 'http://127.0.0.1:1' }}" for n in range(2)]
+    configuration = folder / "serve.yaml"
+    configuration.write_text(base + f"outputs: [{', '.join(rows)}]\n")
+    measure("guestlog, 5 outputs, 2 of them dead", [guestlog, "serve", "--config", str(configuration)], servers[0], count, megabytes)
     for name, action, handler, is_http in [
         ("rsyslog, omfwd over TCP", 'type="omfwd" target="127.0.0.1" protocol="tcp" TCP_Framing="octet-counted" port="{port}"', StreamReceiver, False),
         ("rsyslog, omelasticsearch", 'type="omelasticsearch" server="127.0.0.1" serverport="{port}" bulkmode="on" skipverifyhost="on" searchIndex="logs" queue.type="linkedlist" queue.dequeuebatchsize="5000" queue.size="100000"', HTTPReceiver, True),

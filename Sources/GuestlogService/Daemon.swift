@@ -157,7 +157,7 @@ public final class Daemon {
             sources = try SourceService(configuration.sources, pipeline: configuration.pipeline, into: capture)
         }
         try collector?.start()
-        try outputs.start()
+        outputs.start()
         diagnostics.log(
             .notice,
             "guestlog \(Self.version) serves \(configuration.socket), store \(configuration.store)"

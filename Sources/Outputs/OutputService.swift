@@ -8,7 +8,6 @@ public import SystemIO
 
 /// The outputs of a daemon.
 public final class OutputService: Sendable {
-    private let store: Store
     private let notifier: CommitNotifier
     private let runners: [OutputRunner]
     /// Threads that read the store for all outputs.
@@ -46,7 +45,6 @@ public final class OutputService: Sendable {
         diagnostics: Diagnostics,
         report: @escaping @Sendable (_ output: String, _ problem: String?) -> Void
     ) {
-        self.store = store
         self.notifier = notifier
         let threads = threads
         runners = settings.map { settings in
@@ -64,12 +62,11 @@ public final class OutputService: Sendable {
         }
     }
 
-    /// Starts all outputs. The store's folder must exist.
-    public func start() throws(SystemError) {
+    /// Starts all outputs.
+    public func start() {
         guard !runners.isEmpty else {
             return
         }
-        try store.fileSystem.makeDirectory(Self.folder(in: store))
         threads.start()
         let subscription = notifier.subscribe(to: nil) { [runners] changes in
             runners.forEach { $0.wakeUps.add(changes) }

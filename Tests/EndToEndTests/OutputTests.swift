@@ -56,8 +56,10 @@ private final class OutputSite {
         }
     }
 
-    /// Kills the daemon and starts the next one, which continues with the console.
-    func killDaemon() throws {
+    /// Kills the daemon when it has stored the line `last`, and starts the next one, which continues with the console.
+    /// What is in the console's socket when a daemon is killed is lost, whatever an output does.
+    func killDaemon(after last: Int) throws {
+        #expect(try site.sees("line \(last)\n", from: "web"))
         site.stop(SIGKILL)
         try site.start()
         try console.accept()
@@ -172,7 +174,7 @@ private func expected(_ count: Int) -> [String] { (0..<count).map { "line \($0)"
                 daemon.stop(SIGKILL)
                 daemon = rsyslog(in: folder.path, ports: ports, relp: true)
             } else {
-                try host.killDaemon()
+                try host.killDaemon(after: (kill + 1) * perKill - 1)
             }
         }
         let count = kills * perKill
@@ -206,6 +208,33 @@ private func expected(_ count: Int) -> [String] { (0..<count).map { "line \($0)"
         #expect(Set(records.map { $0[1] }).count == 3000)
         let times = records.compactMap { Int64($0[0]) }
         #expect(times == times.sorted() && Set(times).count == 3000)
+    }
+
+    @Test(
+        "msgpack's own decoder reads each mode of the Forward protocol, with times to the nanosecond",
+        .enabled(if: Receiver.python != nil, "needs GUESTLOG_OUTPUT_CLIENTS: a folder with python3 and msgpack"),
+        arguments: ["forward", "packed", "compressed"]
+    )
+    func forward(mode: String) throws {
+        let folder = TemporaryFolder()
+        let script = Program.repository + "/Tests/EndToEndTests/Clients/forward_receiver.py"
+        let file = folder.path + "/entries"
+        let receiver = ChildProcess([Receiver.python ?? "", script, file], name: "receiver", in: folder.path)
+        #expect(eventually { receiver.text.contains("\n") }, "\(receiver.standardError)")
+        let port = receiver.text.prefix { $0.isNumber }
+        let host = try OutputSite(
+            "  - { name: fluentd, type: forward, servers: ['127.0.0.1:\(port)'], mode: \(mode) }\n"
+        )
+        host.emit(0..<1000)
+        #expect(eventually { FileText.text(file).split(separator: "\n").count >= 1000 }, "\(receiver.standardError)")
+        let entries = FileText.text(file).split(separator: "\n").map { $0.split(separator: "\t", maxSplits: 4) }
+        #expect(entries.map { String($0[4]) } == expected(1000))
+        #expect(entries.allSatisfy { $0[0] == "guestlog.web.console0" && $0[3].hasPrefix("web/console0/") })
+        let times = entries.compactMap { entry in
+            Int64(entry[1]).flatMap { s in Int64(entry[2]).map { s * 1_000_000_000 + $0 } }
+        }
+        #expect(times.count == 1000 && times == times.sorted() && Set(times).count == 1000)
+        #expect(eventually { host.status("fluentd")?["delivered"]?.integer == 1000 })
     }
 
     @Test(
@@ -331,9 +360,7 @@ private func expected(_ count: Int) -> [String] { (0..<count).map { "line \($0)"
         let kills = Program.variable("GUESTLOG_OUTPUT_KILLS").flatMap { Int($0) } ?? 20
         for kill in 0..<kills {
             host.emit(kill * 100..<(kill + 1) * 100)
-            let awaited = kill * 100 + kill * 5
-            _ = eventually(within: 0.3) { index.messages.count > awaited }
-            try host.killDaemon()
+            try host.killDaemon(after: (kill + 1) * 100 - 1)
         }
         #expect(eventually(within: 60) { firsts(index.messages).count >= kills * 100 }, "\(index.messages.count)")
         #expect(index.messages.filter { $0.hasPrefix("line ") } == expected(kills * 100))

@@ -103,7 +103,7 @@ final class OutputFixture: Sendable {
         ) { [state] output, problem in
             state.withLockedValue { $0.problems[output] = problem }
         }
-        try service.start()
+        service.start()
         state.withLockedValue { $0.services.append(service) }
         return service
     }

@@ -12,6 +12,12 @@ struct OutputFiles {
         state = OutputState(folder: folder, name: name, fileSystem: fileSystem)
         setAside = SetAsideFile(folder: folder, name: name, fileSystem: fileSystem)
     }
+
+    /// Makes the folder when it is absent; returns the saved positions.
+    func open() throws(SystemError) -> OutputState.Contents {
+        try state.fileSystem.makeDirectory(state.folder)
+        return try state.load()
+    }
 }
 
 extension HostClock {

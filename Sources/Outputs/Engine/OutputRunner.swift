@@ -232,7 +232,7 @@ final class OutputRunner: Sendable {
     // MARK: - Positions
 
     private func begin() async throws -> [StreamID: StreamProgress] {
-        let contents = try await onThread { [files] in try files.state.load() }
+        let contents = try await onThread { [files] in try files.open() }
         switch contents {
         case .progress(let progress):
             return progress
