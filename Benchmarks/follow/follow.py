@@ -6,7 +6,7 @@ COMMAND has {log} where the path belongs. Its output goes through a pipe into a 
 
     Benchmarks/follow/follow.py 'virt-tail=.build-static/release/virt-tail --logfile {log}' 'tail=tail -F -n +1 {log}'
 
-The log is written in pieces of 1 KiB and rotated at exactly 2 MiB with three backups (.0 newest), so that lines whose
+The log is written in pieces of 1 KiB (at full speed, 32 KiB) and rotated at exactly 2 MiB with three backups (.0 newest), so that lines whose
 length does not divide 2 MiB are torn at every rotation. Each line has its number: lost, doubled and torn ones are
 counted. The rows with a quota need root and a cgroup file system; figures include no time of the writer.
 """
@@ -153,21 +153,22 @@ def faults(out, count, width):
 
 
 def flow(command, folder, seconds, rate, width, quota=None):
-    """Lines at `rate` MB/s for so long (0: as fast as possible, five times a second's worth of 20 MB/s)."""
+    """Lines at `rate` MB/s for so long (0: as fast as possible, 20 MB for each second)."""
     log = Log(folder / "log")
     follower = Follower(command, log.path, folder, quota)
     time.sleep(3 if quota else 0.5)
     count = int((rate or 20) * seconds * 1e6 / width)
     data = b"".join(line(number, width) for number in range(count))
+    piece = PIECE if rate else 32 * PIECE
     cpu, start, done = follower.cpu(), time.monotonic(), 0
     while done < len(data):
         due = len(data) if not rate else int((time.monotonic() - start) * rate * 1e6)
-        if due < done + PIECE and due < len(data):
-            time.sleep(max(0.0002, (done + PIECE - due) / (rate * 1e6)))
+        if due < done + piece and due < len(data):
+            time.sleep(max(0.0002, (done + piece - due) / (rate * 1e6)))
             continue
         while done < min(due, len(data)):
-            log.write(data[done : done + PIECE])
-            done += PIECE
+            log.write(data[done : done + piece])
+            done += piece
     elapsed = time.monotonic() - start
     cpu = follower.cpu() - cpu
     follower.settle(len(data))

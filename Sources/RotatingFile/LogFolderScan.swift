@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import SystemIO
 
 /// The files of a rotated log that a folder has, the oldest first.
@@ -37,6 +38,10 @@ struct LogFolderScan: Equatable {
     private init(_ folder: borrowing DirectoryHandle, live: [UInt8]) throws(SystemError) {
         var names: [(rotated: RotatedName, name: String)] = []
         try folder.forEachName { bytes in
+            // Most entries of a large folder belong to other logs.
+            guard bytes.count >= live.count, let name = bytes.baseAddress, memcmp(name, live, live.count) == 0 else {
+                return
+            }
             if let rotated = RotatedName(bytes, live: live), let name = String(validating: bytes, as: UTF8.self) {
                 names.append((rotated, name))
             }

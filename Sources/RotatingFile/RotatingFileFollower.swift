@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import SystemIO
 
 /// Reads a log that another program rotates, as one text: each file from its beginning to its end, in order.
@@ -114,7 +115,15 @@ public final class RotatingFileFollower {
     }
 
     private func missing() -> FollowIdle {
-        .missing(FileAttributes(at: folder) == nil ? folder : path)
+        guard let found = FileAttributes(at: path) else {
+            return .missing(FileAttributes(at: folder) == nil ? folder : path)
+        }
+        guard found.kind == .regular else {
+            let reason = "it is \(found.kind.words), not a regular file"
+            return .failing(SystemError("open", path, code: EINVAL, reason: reason))
+        }
+        // It has come this moment.
+        return .missing(path)
     }
 
     /// Opens files that rotation has made since the last call, without reading: for a reader that cannot read now.

@@ -32,6 +32,8 @@ final class TailRun {
     private var lastBytes: Int64 = 0
     private var hasReportedMissing = false
     private var nextPoll: Int64 = 0
+    /// While the output is blocked, when the log is looked at next.
+    private var nextLook: Int64 = 0
     /// When the missing socket is reported; nil once it is.
     private var socketDue: Int64?
 
@@ -41,6 +43,8 @@ final class TailRun {
     static let quiet: Int64 = 200_000
     /// A file that cannot be read is tried again after this time.
     private static let retryInterval: Int64 = 1_000_000
+    /// While the output is blocked, rotated files are opened no more often than this.
+    private static let lookInterval: Int64 = 10_000
     /// Signals are looked for after so many bytes.
     private static let bytesAtOnce = 1 << 20
 
@@ -151,8 +155,10 @@ final class TailRun {
         if output.status == .ready {
             times += [nextRead, nextTry, positions.due].compactMap { $0 }
             times += writer.pendingCount > 0 ? [lastBytes + Self.quiet] : []
-        } else if !output.isPollable {
-            times.append(now + Self.retryInterval)
+        } else {
+            times += [output.isPollable ? nil : now + Self.retryInterval, now < nextLook ? nextLook : nil].compactMap {
+                $0
+            }
         }
         if case .draining(_, let quiet, let end) = state.phase {
             times += isDrained ? [end, lastBytes + quiet] : [end]
@@ -168,7 +174,7 @@ final class TailRun {
     private func wait(until deadline: Int64?) {
         let isBlocked = output.status == .blocked
         // While a read is due, further changes of the log tell nothing new.
-        let isPaced = nextRead != nil && !isBlocked
+        let isPaced = isBlocked ? now < nextLook : nextRead != nil
         var places = [
             pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0),
             pollfd(fd: output.raw, events: isBlocked ? Int16(POLLOUT) : 0, revents: 0),
@@ -200,6 +206,7 @@ final class TailRun {
             nextRead = nextRead ?? now + pacing.delay(at: now)
             if output.status == .blocked {
                 follower.holdNewFiles()
+                nextLook = now + Self.lookInterval
             }
         }
         checkMarkers(changed)

@@ -214,10 +214,11 @@ extension EndToEnd {
             console.start(["--no-such", "--format=xml", "--state-dir", console.folder.path + "/file"])
             console.write("text\n")
             #expect(console.shows("text\n"))
-            let said = console.tail.standardError
             #expect(
-                said.contains("--no-such") && said.contains("xml") && said.contains("state")
-                    || said.contains("position")
+                eventually {
+                    let said = console.tail.standardError
+                    return said.contains("--no-such") && said.contains("xml") && said.contains("position")
+                }
             )
             #expect(console.stop().status == 0)
         }

@@ -70,6 +70,31 @@ import Testing
         #expect(watch.changes().isEmpty)
     }
 
+    @Test("50 logs among 500 finished files need one watch and a descriptor each")
+    func among() {
+        let folder = TemporaryFolder()
+        for number in 0..<500 {
+            touch(folder.path + "/finished-\(number).log")
+        }
+        let watch = LogFileWatch { Issue.record("\($0)") }
+        let paths = (0..<50).map { folder.path + "/live-\($0).log" }
+        var followers: [LogFileWatch.ID: FollowedText] = [:]
+        for path in paths {
+            touch(path)
+            followers[watch.add(path)] = FollowedText(path)
+        }
+        _ = watch.changes()
+        followers.values.forEach { $0.read() }
+        #expect(followers.values.allSatisfy { $0.text == "x" })
+        let open = (0..<4096).compactMap { ProgramImage.target(of: "/proc/self/fd/\($0)") }
+        #expect(open.count { $0.hasPrefix(folder.path) } == 50)
+        touch(paths[7], "more")
+        let changed = watch.changes()
+        #expect(changed.count == 1)
+        changed.forEach { followers[$0]?.read() }
+        #expect(followers.values.count { $0.text == "xmore" } == 1)
+    }
+
     @Test("when the user has no inotify instances left, all logs are polled, and that is said once")
     func refused() {
         let folder = TemporaryFolder()
