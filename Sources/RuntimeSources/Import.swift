@@ -25,9 +25,8 @@ public enum Import {
         switch origin {
         case .file(let path, let format): input = try ImportInput(path, format)
         case .journal(let options):
-            let library = try JournalLibrary()
             input = JournalInput(follows: false) { cursor throws(SystemError) in
-                try JournalReader(options, after: cursor, library: library)
+                try JournalAccess.open(options, after: cursor) { capture.diagnostics.log(.warning, $0) }
             }
         }
         let run = SourceRun(source, input, pipeline: pipeline, into: capture, interruption: try Interruption())

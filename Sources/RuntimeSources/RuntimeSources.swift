@@ -56,7 +56,7 @@ public final class SourceService: Sendable {
         let subject = "source \(source.name)"
         while !interruption.isRaised() {
             do {
-                guard let input = try input(of: source) else {
+                guard let input = input(of: source, capture.diagnostics) else {
                     return
                 }
                 let run = SourceRun(source, input, pipeline: pipeline, into: capture, interruption: interruption)
@@ -73,13 +73,12 @@ public final class SourceService: Sendable {
     }
 
     /// The journal of a source; nil when it is of another kind.
-    private static func input(of source: SourceDefinition) throws -> JournalInput? {
+    private static func input(of source: SourceDefinition, _ diagnostics: Diagnostics) -> JournalInput? {
         guard case .journal(let options) = source.kind else {
             return nil
         }
-        let library = try JournalLibrary()
         return JournalInput(follows: true) { cursor throws(SystemError) in
-            try JournalReader(options, after: cursor, library: library)
+            try JournalAccess.open(options, after: cursor) { diagnostics.log(.warning, $0) }
         }
     }
 

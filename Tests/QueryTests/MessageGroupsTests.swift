@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import LogModel
+import SystemIO
 import TestSupport
 import TestTraits
 import Testing
@@ -56,12 +58,18 @@ import Testing
     @Test(
         "of labelled random lines at least 95 % are in the group that most lines of their label are in, and alone there"
     )
-    func labelled() {
+    func labelled() throws {
         var generator = SeededGenerator(seed: 51)
         var lines: [(label: Int, text: String)] = []
         for _ in 0..<2000 {
             let label = LabelledLines.templates.indices.randomElement(using: &generator)!
             lines.append((label, LabelledLines.line(label, using: &generator)))
+        }
+        if let path = getenv("GUESTLOG_LABELLED_LINES") {
+            // For Benchmarks/patterns-drain3.
+            let text = Array(lines.map { "\($0.label)\t\($0.text)\n" }.joined().utf8)
+            let file = try StoredFile(String(cString: path), .create, on: LinuxFileSystem())
+            try file.write(at: 0, text)
         }
         var groups = MessageGroups()
         let places = lines.map { line in

@@ -18,6 +18,27 @@ protocol JournalEntries: AnyObject {
 
 /// Whether this process may read journals.
 enum JournalAccess {
+    static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Opens a journal: in process, or through journalctl where the library cannot be loaded, which is reported.
+    static func open(
+        _ options: JournalOptions,
+        after cursor: String?,
+        warn: (String) -> Void
+    ) throws(SystemError) -> any JournalEntries {
+        let library: JournalLibrary
+        do throws(SystemError) {
+            library = try JournalLibrary()
+        } catch {
+            warn("\(error); journals are read through journalctl instead")
+            return JournalctlReader(options, after: cursor)
+        }
+        return try JournalReader(options, after: cursor, library: library)
+    }
+
     /// Why nothing of the journal in these folders or files, by default this host's, can be read; nil when something
     /// can, or nothing is there.
     static func problem(_ paths: [String]) -> String? {

@@ -40,6 +40,11 @@ final class JournalReader: JournalEntries {
                 }
             }
         }
+        if let cursor {
+            try seek(after: cursor)
+        } else {
+            try seekToStart()
+        }
     }
 
     deinit {
@@ -54,7 +59,8 @@ final class JournalReader: JournalEntries {
         let code: Int32
         switch options.paths.count {
         case 0: code = library.openLocal(&handle, 1)
-        case 1 where isFolder(options.paths[0]): code = library.openDirectory(&handle, options.paths[0], 0)
+        case 1 where JournalAccess.isFolder(options.paths[0]):
+            code = library.openDirectory(&handle, options.paths[0], 0)
         default:
             let copies = options.paths.map { strdup($0) }
             defer { copies.forEach { free($0) } }
@@ -70,11 +76,6 @@ final class JournalReader: JournalEntries {
             throw SystemError("read journal", path, code: EACCES, reason: missing)
         }
         return handle
-    }
-
-    private static func isFolder(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     // MARK: - Places

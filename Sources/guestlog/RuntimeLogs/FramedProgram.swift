@@ -12,16 +12,22 @@ struct FramedProgram: ~Copyable {
     private let name: String
 
     /// Starts the program `words[0]` with the arguments after it.
-    init(_ words: [String]) throws(SystemError) {
+    static func start(_ words: [String]) throws(SystemError) -> FramedProgram {
         // Closed when this returns: the program and the reading ends have copies.
         let (standard, failures) = (try Pipe(), try Pipe())
-        name = words[0]
-        output = try ReadingEnd(standard)
-        error = try ReadingEnd(failures)
-        child = try ChildProgram(
-            words,
-            .copies([(STDOUT_FILENO, standard.writing), (STDERR_FILENO, failures.writing)])
-        )
+        let (output, error) = (try ReadingEnd(standard), try ReadingEnd(failures))
+        let copies: [(number: Int32, of: Int32)] = [
+            (STDOUT_FILENO, standard.writing), (STDERR_FILENO, failures.writing),
+        ]
+        let child = try ChildProgram(words, .copies(copies))
+        return FramedProgram(child: child, output: output, error: error, name: words[0])
+    }
+
+    private init(child: consuming ChildProgram, output: ReadingEnd, error: ReadingEnd, name: String) {
+        self.child = child
+        self.output = output
+        self.error = error
+        self.name = name
     }
 
     private final class Pipe {
@@ -46,11 +52,16 @@ struct FramedProgram: ~Copyable {
 
     /// Writes the entries to `target` until the program has closed its output; returns its exit status.
     consuming func frame(to target: Int32) throws -> Int32 {
+        try Self.frame([output, error], of: name, to: target)
+        return child.wait()
+    }
+
+    private static func frame(_ ends: [ReadingEnd], of name: String, to target: Int32) throws {
         var encoder = IOLogEncoder()
-        var sources = [output.raw, error.raw].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        var sources = ends.map { pollfd(fd: $0.raw, events: Int16(POLLIN), revents: 0) }
         var piece = [UInt8](repeating: 0, count: 64 << 10)
         while sources.contains(where: { $0.fd >= 0 }) {
-            _ = poll(&sources, 2, -1)
+            _ = poll(&sources, nfds_t(sources.count), -1)
             for place in sources.indices where sources[place].fd >= 0 && sources[place].revents != 0 {
                 let descriptor = sources[place].fd
                 let count = try systemCall("read", name) { read(descriptor, &piece, piece.count) }
@@ -58,12 +69,10 @@ struct FramedProgram: ~Copyable {
                     // poll(2) ignores it from now on.
                     sources[place].fd = -1
                 }
-                let entries = encoder.add(piece[..<count], isError: place == 1, time: Self.now())
-                try Output.write(entries, to: target)
+                try Output.write(encoder.add(piece[..<count], isError: place == 1, time: now()), to: target)
             }
         }
-        try Output.write(encoder.finish(time: Self.now()), to: target)
-        return child.wait()
+        try Output.write(encoder.finish(time: now()), to: target)
     }
 
     /// The host's time, in nanoseconds since the Unix epoch.

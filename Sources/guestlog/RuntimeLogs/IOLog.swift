@@ -36,14 +36,17 @@ struct IOLog: ParsableCommand {
 
         func run() throws {
             let target = try to.map { try OpenFile(writing: $0, O_APPEND, permissions: 0o640) }
-            let program: FramedProgram
-            do throws(SystemError) {
-                program = try FramedProgram(command)
-            } catch {
+            throw ExitCode(try Self.frame(command, to: target?.raw ?? STDOUT_FILENO))
+        }
+
+        /// Runs the command; returns its exit status, or what a shell has when it cannot be run.
+        private static func frame(_ command: [String], to target: Int32) throws -> Int32 {
+            do {
+                return try FramedProgram.start(command).frame(to: target)
+            } catch let error as SystemError where error.operation == "run" {
                 Output.error("\(error)")
-                throw ExitCode(error.code == ENOENT ? 127 : 126)
+                return error.code == ENOENT ? 127 : 126
             }
-            throw ExitCode(try program.frame(to: target?.raw ?? STDOUT_FILENO))
         }
     }
 
