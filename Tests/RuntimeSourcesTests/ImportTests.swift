@@ -43,7 +43,7 @@ import Transforms
         #expect(try fixture.importing(.file(fixture.write("one\n", "a"), .text), "a") == 1)
         #expect(try fixture.importing(.file(fixture.write("two\n", "b"), .text), "b") == 1)
         #expect(try fixture.lines() == [#"{"message":"one"}"#, #"{"message":"two"}"#])
-        #expect(throws: SystemError.self) { try fixture.importing(.file("/nonexistent", .text)) }
+        #expect(throws: SystemError.self) { try fixture.importing(.file("/no/such/file", .text)) }
     }
 
     @Test("a record longer than a store's record is cut, flagged and stored")

@@ -163,8 +163,8 @@ struct JournalTests {
     @Test("what cannot be opened is named, with the remedy")
     func missing() throws {
         let fixture = try SourceFixture()
-        #expect(throws: SystemError.self) { try fixture.importing(.journal(options("/nonexistent"))) }
-        let problem = JournalAccess.problem(["/nonexistent"])
-        #expect(problem?.contains("/nonexistent") == true && problem?.contains("journald") == true)
+        #expect(throws: SystemError.self) { try fixture.importing(.journal(options("/no/such/journal"))) }
+        let problem = JournalAccess.problem(["/no/such/journal"])
+        #expect(problem?.contains("/no/such/journal") == true && problem?.contains("journald") == true)
     }
 }

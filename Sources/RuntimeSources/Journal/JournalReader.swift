@@ -40,6 +40,11 @@ final class JournalReader: JournalEntries {
                 }
             }
         }
+        if let cursor {
+            try seek(after: cursor)
+        } else {
+            try seekToStart()
+        }
     }
 
     deinit {

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+import TestSupport
+import TestTraits
+import Testing
+import Transforms
+
+@testable import RuntimeSources
+
+@Suite(.blocking) struct FileSourceTests {
+    private func source(_ path: String, _ format: RecordFormat = .text, fromHead: Bool = true) -> SourceDefinition {
+        var source = SourceFixture.source("files")
+        source.kind = .files(path: path, format, readsFromHead: fromHead)
+        return source
+    }
+
+    private func append(_ text: String, to path: String) {
+        let file = open(path, O_WRONLY | O_APPEND | O_CREAT, 0o644)
+        let bytes = Array(text.utf8)
+        #expect(write(file, bytes, bytes.count) == bytes.count)
+        close(file)
+    }
+
+    private func messages(_ fixture: SourceFixture) throws -> [String] {
+        try fixture.lines().compactMap { try JSON(parsing: $0.utf8)["message"]?.text }
+    }
+
+    @Test(
+        "lines are read as they come, through rotation and restarts, each once; an unfinished line when it is complete"
+    )
+    func rotation() throws {
+        let fixture = try SourceFixture()
+        let path = fixture.folder.path + "/a.log"
+        append("one\ntwo\npart", to: path)
+        var service = try SourceService([source(path)], pipeline: Pipeline(), into: fixture.capture)
+        #expect(try eventually { try messages(fixture) == ["one", "two"] })
+        append("ial\n", to: path)
+        #expect(try eventually { try messages(fixture).last == "partial" })
+        rename(path, path + ".1")
+        append("late\n", to: path + ".1")
+        append("three\n", to: path)
+        #expect(try eventually { try messages(fixture).suffix(2) == ["late", "three"] })
+        service.stop()
+        append("four\n", to: path)
+        rename(path, path + ".2")
+        rename(path + ".1", path + ".3")
+        append("five\n", to: path)
+        try fixture.restart()
+        service = try SourceService([source(path)], pipeline: Pipeline(), into: fixture.capture)
+        #expect(try eventually { try messages(fixture).last == "five" })
+        service.stop()
+        #expect(try messages(fixture) == ["one", "two", "partial", "late", "three", "four", "five"])
+    }
+
+    @Test("a file that appears later, and one that is read from now on only")
+    func beginnings() throws {
+        let fixture = try SourceFixture()
+        let path = fixture.folder.path + "/logs/a.log"
+        let service = try SourceService([source(path)], pipeline: Pipeline(), into: fixture.capture)
+        mkdir(fixture.folder.path + "/logs", 0o755)
+        append("first\n", to: path)
+        #expect(try eventually { try messages(fixture) == ["first"] })
+        service.stop()
+        let other = try SourceFixture()
+        let old = other.folder.path + "/b.log"
+        append("old\n", to: old)
+        let second = try SourceService([source(old, fromHead: false)], pipeline: Pipeline(), into: other.capture)
+        // What is written before the source has begun is old too.
+        #expect(
+            try eventually {
+                append("new\n", to: old)
+                return try messages(other).contains("new")
+            }
+        )
+        second.stop()
+        #expect(try !messages(other).contains("old"))
+    }
+
+    @Test("parts of a container's line over a rotation are joined")
+    func joinedParts() throws {
+        let fixture = try SourceFixture()
+        let path = fixture.folder.path + "/c.log"
+        append("2026-01-01T00:00:00Z stdout P one \n2026-01-01T00:00:00Z stderr F err\n", to: path)
+        let service = try SourceService([source(path, .cri)], pipeline: Pipeline(), into: fixture.capture)
+        #expect(try eventually { try messages(fixture) == ["err"] })
+        rename(path, path + ".1")
+        append("2026-01-01T00:00:01Z stdout F two\n", to: path)
+        #expect(try eventually { try messages(fixture) == ["err", "one two"] })
+        service.stop()
+    }
+
+    @Test("files that match a pattern are streams of their own, without their rotated files")
+    func patterns() throws {
+        let fixture = try SourceFixture()
+        for name in ["x.log", "y.log", "x.log.1"] {
+            append(name + "\n", to: fixture.folder.path + "/" + name)
+        }
+        let pattern = source(fixture.folder.path + "/*.log*")
+        let service = try SourceService([pattern], pipeline: Pipeline(), into: fixture.capture)
+        let store = fixture.capture.store
+        #expect(
+            try eventually {
+                let streams = try store.vm(in: "host") == nil ? [] : store.streams(of: "host")
+                return streams.count == 2
+            }
+        )
+        service.stop()
+    }
+}
