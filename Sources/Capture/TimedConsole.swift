@@ -31,10 +31,10 @@ public struct TimedConsole {
 
     /// Marks that the machine was switched on, or off, at `time`, after all text so far.
     public mutating func note(_ event: BootEvent, time: Timestamp) throws(SystemError) {
-        for var finding in detector.note(event) {
-            finding.time = time.microseconds
+        for finding in detector.note(event) {
             try mark(finding, before: 0)
         }
+        try writer.mark(RecordDetail(boot: BootDetail(event: event, position: writer.nextOffset)), time: time)
     }
 
     /// Marks that what follows is from `origin`; the first text of it has that time.

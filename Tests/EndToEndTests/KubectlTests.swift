@@ -83,6 +83,32 @@ extension EndToEnd {
             #expect(cluster.requests.contains { $0.contains("/log?") && $0.contains("previous=true") })
         }
 
+        @Test("every example of docs/kubevirt.md works as a plug-in of the real kubectl")
+        func documentation() {
+            cluster.pod("a", of: "testvm", namespace: "simone", labels: #","app":"web""#)
+            cluster.log(
+                "a",
+                [
+                    ("[    0.000000] Linux version 6.1.0", 0, 0), ("an error", 10, 0),
+                    ("[    0.000000] Linux version 6.1.0", 30, 0), ("<3>[    1.000000] disk error", 40, 0),
+                ]
+            )
+            let text = FileText.text(Program.repository + "/docs/kubevirt.md")
+            let lines = text.split(separator: "\n").filter { $0.hasPrefix("$ kubectl guestlog ") }
+            #expect(lines.count > 4)
+            for line in lines {
+                // The stand-in's log is older than ten minutes.
+                let words = line.dropFirst("$ kubectl ".count).replacing("--since 10m", with: "--since 2026-08-01")
+                let call = cluster.beginKubectl(shell: words)
+                guard line.hasSuffix(" -f") else {
+                    #expect(call.wait() == 0 && !call.output.isEmpty, "\(line): \(call.text) \(call.standardError)")
+                    continue
+                }
+                #expect(eventually { !call.output.isEmpty }, "\(line): \(call.standardError)")
+                call.stop(SIGINT)
+            }
+        }
+
         // MARK: - VMs without a log
 
         @Test("a VM without a log: what decides is said, and the remedy")
@@ -189,7 +215,7 @@ extension EndToEnd {
             let lines = (0..<120).map { (text: "line \($0 / 2)", second: $0 / 10, nanosecond: $0 % 10) }
             cluster.log("a", Array(lines[..<60]))
             let call = cluster.begin("logs", "web", "-f")
-            let real = cluster.beginKubectl("logs", "a", "-c", "guest-console-log", "-f")
+            let real = cluster.beginKubectl("logs", "a", "-c", "guest-console-log", "-f", "--timestamps")
             #expect(real.wait() == 0 && real.text.split(separator: "\n").count < 60)
             #expect(eventually { call.text.split(separator: "\n").count >= 60 }, "\(call.standardError)")
             cluster.log("a", Array(lines[60...]))

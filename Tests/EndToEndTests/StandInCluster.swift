@@ -138,6 +138,17 @@ final class StandInCluster {
         return ChildProcess([plugin] + words, name: "call-\(calls)", in: folder.path, environment: variables)
     }
 
+    /// Starts the real kubectl, which finds the plug-in, with the words of a shell.
+    func beginKubectl(shell words: some StringProtocol) -> ChildProcess {
+        calls += 1
+        let variables = [
+            "KUBECONFIG": folder.path + "/config", "TMPDIR": folder.path,
+            "PATH": folder.path + ":" + (KubernetesClients.folder ?? "") + ":" + (Program.variable("PATH") ?? ""),
+        ]
+        let command = ["sh", "-c", "exec kubectl " + words]
+        return ChildProcess(command, name: "shell-\(calls)", in: folder.path, environment: variables)
+    }
+
     /// Starts the real kubectl.
     func beginKubectl(_ words: String...) -> ChildProcess {
         calls += 1

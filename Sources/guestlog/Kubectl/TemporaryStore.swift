@@ -2,6 +2,7 @@
 
 import Glibc
 import LogStore
+import Synchronization
 import SystemIO
 
 /// A store for the time of one command, which its user alone can read. It is removed when the command ends, by a signal
@@ -15,8 +16,7 @@ final class TemporaryStore {
     private static let prefix = "guestlog-kubectl-"
     private static let lockName = "/lock"
 
-    /// Makes the store in `TMPDIR`, else `/tmp`. To be called before there are other threads: signals that end the
-    /// process remove it.
+    /// Makes the store in `TMPDIR`, else `/tmp`. Signals that end the process remove it.
     init() throws(SystemError) {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         Self.removeAbandoned(in: parent)
@@ -39,24 +39,25 @@ final class TemporaryStore {
         Self.remove(path)
     }
 
+    /// Has the signals that end a process remove the store first.
+    ///
+    /// They are passed on by a handler: blocking them for a thread that waits is not enough, because Swift's main thread
+    /// waits with all signals unblocked.
     private static func removeOnSignal(_ path: String) throws(SystemError) {
-        // Blocked here, and in all threads that start later, but not in the one that waits.
-        var signals = sigset_t()
-        sigemptyset(&signals)
+        let ends = try Descriptor.socketPair()
+        let received = try ends.first.duplicate().release()
+        signalDescriptor.store(try ends.second.duplicate().release(), ordering: .relaxed)
         for number in [SIGINT, SIGTERM, SIGHUP] {
-            sigaddset(&signals, number)
+            signal(number, passOn)
         }
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-        let awaited = signals
         _ = try WorkerThread(name: "signals") {
-            var awaited = awaited
-            var number: Int32 = 0
-            while sigwait(&awaited, &number) != 0 {}
+            var number: UInt8 = 0
+            while read(received, &number, 1) != 1 {}
             // Nothing can be added to it any more by its old name.
             let removed = path + "-removed"
             rename(path, removed)
             remove(removed)
-            _exit(128 + number)
+            _exit(128 + Int32(number))
         }
     }
 
@@ -82,4 +83,13 @@ final class TemporaryStore {
         }
         try? fileSystem.removeDirectory(path)
     }
+}
+
+/// Where the signal handler writes the number of a signal; -1 before there is a store.
+private let signalDescriptor = Atomic<Int32>(-1)
+
+/// The signal handler.
+private func passOn(_ number: Int32) {
+    var byte = UInt8(truncatingIfNeeded: number)
+    _ = write(signalDescriptor.load(ordering: .relaxed), &byte, 1)
 }
