@@ -56,7 +56,7 @@ import Testing
         #expect(json(nested, flattens: true)?.contains("malformed") == true)
         var generator = SeededGenerator(seed: 32)
         let alphabet = Array("{}[]\",:\\u01ab -.etrufalsn".unicodeScalars)
-        for _ in 0..<20_000 {
+        for _ in 0..<2000 {
             var text = "{\"A\":"
             for _ in 0..<Int.random(in: 0..<40, using: &generator) {
                 text.unicodeScalars.append(alphabet.randomElement(using: &generator)!)

@@ -58,7 +58,8 @@ public struct KataLogMerge {
     public mutating func write(_ size: Int, to out: inout [UInt8]) throws -> (problems: [KataLogProblem], hasMore: Bool)
     {
         var count = 0
-        while out.count < size, count < Self.recordsPerCall {
+        let start = out.count
+        while out.count - start < size, count < Self.recordsPerCall {
             guard let (place, record) = try nextInput() else {
                 return (takeProblems(), false)
             }
