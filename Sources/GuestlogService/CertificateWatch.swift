@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTPAPI
+import Synchronization
 import SystemIO
 
 /// Keeps a server's TLS identity up to date with its files: reads them again after each change in their folders.
@@ -12,6 +13,7 @@ final class CertificateWatch: Sendable {
     private let identity: TLSIdentity
     private let diagnostics: Diagnostics
     private let watch: DirectoryWatch?
+    private let isStopped = Atomic<Bool>(false)
 
     /// Renewing several files takes several steps: how long to wait for the end of them, in milliseconds.
     private static let settling: Int32 = 100
@@ -37,20 +39,29 @@ final class CertificateWatch: Sendable {
         }
     }
 
-    /// Runs until the process ends.
+    /// Reads the files again after each change, until `stop` was called and another change comes.
     func run() {
-        while true {
-            guard let watch else {
-                WorkerThread.pause(microseconds: Self.pollInterval)
-                reload(.debug)
-                continue
-            }
-            watch.wait(milliseconds: -1)
-            while !watch.drain().isEmpty {
-                watch.wait(milliseconds: Self.settling)
-            }
-            reload(.notice)
+        while !isStopped.load(ordering: .acquiring) {
+            reload(awaitChange())
         }
+    }
+
+    /// Changes from now on have no effect.
+    func stop() {
+        isStopped.store(true, ordering: .releasing)
+    }
+
+    /// Waits until the files may have changed; returns the level at which reading them is reported.
+    private func awaitChange() -> DiagnosticLevel {
+        guard let watch else {
+            WorkerThread.pause(microseconds: Self.pollInterval)
+            return .debug
+        }
+        watch.wait(milliseconds: -1)
+        while !watch.drain().isEmpty {
+            watch.wait(milliseconds: Self.settling)
+        }
+        return .notice
     }
 
     private func reload(_ level: DiagnosticLevel) {

@@ -50,6 +50,7 @@ public final class WebhookDaemon {
         diagnostics.log(.notice, "the webhook serves at https://\(place)\(AdmissionWebhook.path)")
         _ = signals.next()
         serving.cancel()
+        watch.stop()
         diagnostics.flush()
     }
 }
