@@ -24,7 +24,9 @@ let package = Package(
     targets: [
         .executableTarget(
             name: "guestlog-bench",
-            dependencies: ["LogModel", "SystemIO", "LogStore", "Capture", "ConsoleHub", "Query", "TextFormats", "Transforms"].map(library),
+            dependencies: [
+                "LogModel", "SystemIO", "LogStore", "Capture", "ConsoleHub", "Query", "TextFormats", "Transforms",
+            ].map(library),
             swiftSettings: settings
         )
     ]
