@@ -5,7 +5,7 @@ import CLinux
 /// A frame: the magic bytes 00 47 4C 01 ("GL", and the version of the framing), the payload's size and its CRC-32C, both
 /// 32-bit big-endian, and the payload.
 public enum GuestFrame {
-    /// The first byte is none that a text protocol begins with, so one port can serve both.
+    /// No text protocol begins with a NUL byte, so one port can serve both.
     public static let magic: [UInt8] = [0x00, 0x47, 0x4c, 0x01]
     static let headerSize = 12
     /// Maximum size of a payload, in bytes.

@@ -133,7 +133,7 @@ extension GuestRecord {
         var reader = ProtobufReader(bytes)
         while let (field, value) = try reader.next() {
             switch Int(field) {
-            // An unknown severity is none, as in ChromeOS's forwarder.
+            // An unknown severity counts as no severity, as in ChromeOS's forwarder.
             case Number.severity:
                 severity = (1...8).contains(value.number) ? Severity(rawValue: UInt8(value.number - 1)) : nil
             case Number.timestamp: time = try Self.time(value.bytes)

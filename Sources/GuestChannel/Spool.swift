@@ -6,7 +6,7 @@ public struct Spool: Sendable {
     private var records: [[UInt8]?] = []
     /// The index of the first record; those before it are nil.
     private var start = 0
-    /// The number of the first record, or of the next one when there is none.
+    /// The number of the first record; of the next one when the spool is empty.
     public private(set) var first: UInt64 = 1
     /// Memory of all records, in bytes.
     public private(set) var size = 0

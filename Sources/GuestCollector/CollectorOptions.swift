@@ -12,7 +12,7 @@ public struct CollectorOptions: Hashable, Sendable {
         /// The Unix socket of a VMM that implements vsock itself, as Firecracker and Cloud Hypervisor do: guests that
         /// connect to the host arrive at `PATH_PORT`.
         case hybrid(path: String)
-        /// The same, to the port `port` of the guest, where a program sends lines to whoever connects.
+        /// Connects to the port `port` of the guest, where a program sends lines to each client.
         case dial(path: String, port: UInt32)
         /// The socket on which a VMM listens for the host's end of a virtio-serial port.
         case serial(path: String)

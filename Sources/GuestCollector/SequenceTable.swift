@@ -14,7 +14,7 @@ struct SequenceTable: Hashable, Sendable {
     /// The most recently used last.
     private var entries: [Entry] = []
 
-    /// What the store allows for a position has room for so many.
+    /// Maximum number of sequences: a position in the store has no room for more.
     static let limit = (RecordDetail.maximumSourceLength - 1) / entrySize
     private static let entrySize = SessionID.size + 8
     /// The first byte of the encoded form.
@@ -47,7 +47,7 @@ struct SequenceTable: Hashable, Sendable {
             }
     }
 
-    /// The table of a position; empty when there is none, or it is not one of this version.
+    /// Decodes `position`; the table is empty when that is nil or of another version.
     init(decoding position: [UInt8]?) {
         guard let position, position.first == Self.version, (position.count - 1) % Self.entrySize == 0 else {
             return

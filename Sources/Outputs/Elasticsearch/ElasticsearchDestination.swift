@@ -78,13 +78,7 @@ struct ElasticsearchDestination: OutputDestination {
         }
         out.append(UInt8(ascii: "}"))
         if let fields = record.fields {
-            var members: [UInt8] = []
-            JSONFields.append(members: fields, to: &members)
-            if !members.isEmpty {
-                out.append(contentsOf: #","fields":{"#.utf8)
-                out.append(contentsOf: members.dropFirst())
-                out.append(UInt8(ascii: "}"))
-            }
+            JSONFields.append(object: fields, to: &out)
         }
         out.append(contentsOf: "}\n".utf8)
     }

@@ -23,6 +23,18 @@ enum JSONFields {
         out.append(contentsOf: "\":".utf8)
     }
 
+    /// Appends `,"fields":{…}` with these members; nothing for a record without such fields.
+    static func append(object record: StructuredRecord, to out: inout [UInt8]) {
+        var members: [UInt8] = []
+        append(members: record, to: &members)
+        guard !members.isEmpty else {
+            return
+        }
+        out.append(contentsOf: #","fields":{"#.utf8)
+        out.append(contentsOf: members.dropFirst())
+        out.append(UInt8(ascii: "}"))
+    }
+
     /// Appends the fields of a record that are no message, severity or time, as members with a comma before each; several
     /// values become one text with a line for each, as Loki and others know strings only.
     static func append(members record: StructuredRecord, to out: inout [UInt8]) {

@@ -56,13 +56,7 @@ public enum FileFormat: String, CaseIterable, Sendable {
             out.append(contentsOf: #","partial":true"#.utf8)
         }
         if let fields = record.fields {
-            var members: [UInt8] = []
-            JSONFields.append(members: fields, to: &members)
-            if !members.isEmpty {
-                out.append(contentsOf: #","fields":{"#.utf8)
-                out.append(contentsOf: members.dropFirst())
-                out.append(UInt8(ascii: "}"))
-            }
+            JSONFields.append(object: fields, to: &out)
         }
         out.append(UInt8(ascii: "}"))
     }
