@@ -33,6 +33,7 @@ extension Config {
             let format: RecordFormat =
                 switch source.kind {
                 case .journal: .json
+                case .console: .text
                 case .files(_, let format, _): format
                 }
             var decoder = RecordDecoder(format, flattens: false)
