@@ -11,6 +11,8 @@ public struct SourceDefinition: Hashable, Sendable {
         case files(path: String, RecordFormat, readsFromHead: Bool)
         /// A console's text, in rotated files that follow each other: the oldest first. It is stored as it came.
         case console([ConsoleFile])
+        /// A receiver of the Fluentd Forward protocol.
+        case forward(ForwardOptions)
     }
 
     /// Its name: of the file with its position. Unique.
@@ -37,10 +39,10 @@ public struct SourceDefinition: Hashable, Sendable {
         vmFields = Self.usualVMFields
     }
 
-    /// The live files; of a journal none.
+    /// The live files; of other sources none.
     var paths: [String] {
         switch kind {
-        case .journal: []
+        case .journal, .forward: []
         case .files(let path, _, _): [path]
         case .console(let files): files.map(\.path)
         }

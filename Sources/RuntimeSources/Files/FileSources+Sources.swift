@@ -92,8 +92,8 @@ extension FileSources {
     func begun(_ source: SourceDefinition) throws -> any FileRun {
         let run: any FileRun
         switch source.kind {
-        case .journal:
-            preconditionFailure("journals are read by threads of their own")
+        case .journal, .forward:
+            preconditionFailure("only sources of files are read here")
         case .console:
             run = try ConsoleRun(source, into: capture, buffer: buffer)
         case .files(let path, let format, let readsFromHead):
