@@ -12,6 +12,7 @@ import Transforms
 extension Config {
     struct Try: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "try",
             abstract: "Show what the pipelines of a configuration file make of lines.",
             discussion: """
                 Reads standard input: for a source of type tail lines in its format, for a journal objects in JSON, as \
