@@ -274,8 +274,8 @@ extension EndToEnd {
             #expect(try eventually { try costs("source-files").isIdle })
             let (files, pods) = (try costs("source-files"), try costs("kubevirt"))
             for round in 1...10 {
-                print("round \(round)\n", on: first + round)
-                #expect(try eventually { try isStored("round \(round)\n", first + round) })
+                print("round \(round)\n", on: first + round - 1)
+                #expect(try eventually { try isStored("round \(round)\n", first + round - 1) })
             }
             let after = try costs("source-files")
             // Of each change: a wake, a read of the event and two of the file, and one wake at the end of the pause.
