@@ -11,12 +11,16 @@ extension EndToEnd {
     /// runs as a process.
     @Suite(
         .serialized,
-        .enabled(if: LibvirtHost.isPossible, "needs root, libvirtd, virtlogd and virsh")
+        .enabled(
+            if: LibvirtHost.isPossible
+                && (ConsoleLogFlowTests.isLarge || Program.variable("GUESTLOG_CONSOLE_FLOWS") != nil),
+            "takes 20 s: GUESTLOG_CONSOLE_FLOWS=1; needs root, libvirtd, virtlogd and virsh"
+        )
     )
     struct ConsoleLogFlowTests {
         /// The lines that the guest prints, and the size of a file. `GUESTLOG_CONSOLE_FLOOD` runs it with 20 MB, virtlogd's
         /// own file size, and both log daemons.
-        private static let isLarge = Program.variable("GUESTLOG_CONSOLE_FLOOD") != nil
+        static let isLarge = Program.variable("GUESTLOG_CONSOLE_FLOOD") != nil
         private static let lines = isLarge ? 2_600_000 : 50_000
         private static let fileSize = isLarge ? 2 << 20 : 64 << 10
         static let daemons: [LibvirtHost.LogDaemon] = isLarge ? LibvirtHost.LogDaemon.allCases : [.guestlog]
