@@ -34,6 +34,7 @@ extension Config {
             let format: RecordFormat =
                 switch source.kind {
                 case .journal, .forward: .json
+                case .console: .text
                 case .files(_, let format, _): format
                 }
             var decoder = RecordDecoder(format, flattens: false)
