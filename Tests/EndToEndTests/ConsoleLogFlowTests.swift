@@ -5,6 +5,17 @@ import LogModel
 import TestSupport
 import Testing
 
+/// What the guest prints after its login.
+private enum ConsoleFlood {
+    /// `GUESTLOG_CONSOLE_FLOOD`: 20 MB into files of virtlogd's own size, with both log daemons.
+    static let isLarge = Program.variable("GUESTLOG_CONSOLE_FLOOD") != nil
+    static let isWanted = isLarge || Program.variable("GUESTLOG_CONSOLE_FLOWS") != nil
+    static let lines = isLarge ? 2_600_000 : 50_000
+    /// The size of a file, in bytes.
+    static let fileSize = isLarge ? 2 << 20 : 64 << 10
+    static let daemons: [LibvirtHost.LogDaemon] = isLarge ? LibvirtHost.LogDaemon.allCases : [.guestlog]
+}
+
 extension EndToEnd {
     /// The flows of KubeVirt's design of the serial console log, with a real guest under libvirt: a VM that is not
     /// logged, and one that is. The hook makes the domain's XML and the webhook's decision the container, whose command
@@ -12,19 +23,11 @@ extension EndToEnd {
     @Suite(
         .serialized,
         .enabled(
-            if: LibvirtHost.isPossible
-                && (ConsoleLogFlowTests.isLarge || Program.variable("GUESTLOG_CONSOLE_FLOWS") != nil),
+            if: LibvirtHost.isPossible && ConsoleFlood.isWanted,
             "takes 20 s: GUESTLOG_CONSOLE_FLOWS=1; needs root, libvirtd, virtlogd and virsh"
         )
     )
     struct ConsoleLogFlowTests {
-        /// The lines that the guest prints, and the size of a file. `GUESTLOG_CONSOLE_FLOOD` runs it with 20 MB, virtlogd's
-        /// own file size, and both log daemons.
-        static let isLarge = Program.variable("GUESTLOG_CONSOLE_FLOOD") != nil
-        private static let lines = isLarge ? 2_600_000 : 50_000
-        private static let fileSize = isLarge ? 2 << 20 : 64 << 10
-        static let daemons: [LibvirtHost.LogDaemon] = isLarge ? LibvirtHost.LogDaemon.allCases : [.guestlog]
-
         private static let uid = "bf9afcc1-fe55-4f63-919a-807b59efff76"
         private static let folder = "/run/kubevirt-private/\(uid)"
         private static let socket = "/var\(folder)/virt-serial0"
@@ -88,10 +91,10 @@ extension EndToEnd {
 
         @Test(
             "with logSerialConsole: true there are all three; a login is in the log, its password is not; a flood is rotated",
-            arguments: daemons
+            arguments: ConsoleFlood.daemons
         )
         func logged(daemon: LibvirtHost.LogDaemon) throws {
-            let host = try LibvirtHost(daemon, fileSize: Self.fileSize)
+            let host = try LibvirtHost(daemon, fileSize: ConsoleFlood.fileSize)
             _ = host.run(["mkdir", "-p", Self.folder])
             let (_, xml) = domain(host, log: true)
             #expect(xml.contains("<log file='/var\(Self.folder)/virt-serial0-log' append='on'/>"))
@@ -118,7 +121,7 @@ extension EndToEnd {
             #expect(!session[prompt.upperBound..<shell.lowerBound].contains(GuestImage.password + "\r"))
             #expect(files(host).count == 1)
 
-            console.type("seq 1 \(Self.lines); echo the flood is $((6 * 7))\n")
+            console.type("seq 1 \(ConsoleFlood.lines); echo the flood is $((6 * 7))\n")
             #expect(eventually { tail.output.count > session.utf8.count + 100 })
             // The session is left: nobody but the log daemon reads.
             console.type("\u{1d}")
@@ -127,9 +130,9 @@ extension EndToEnd {
                 eventually(within: 300) { tail.output.suffix(200).firstRange(of: Array("the flood is 42".utf8)) != nil }
             )
             let sizes = files(host)
-            #expect(sizes.count == 4 && sizes.allSatisfy { $0 <= Self.fileSize }, "\(sizes)")
+            #expect(sizes.count == 4 && sizes.allSatisfy { $0 <= ConsoleFlood.fileSize }, "\(sizes)")
             let numbers = tail.text.split(whereSeparator: \.isNewline).compactMap { Int($0) }
-            #expect(numbers == Array(1...Self.lines), "\(numbers.count) lines")
+            #expect(numbers == Array(1...ConsoleFlood.lines), "\(numbers.count) lines")
             #expect(host.virsh("destroy", "web").status == 0)
             #expect(tail.stop(SIGTERM) == 0)
         }
