@@ -186,15 +186,15 @@ public final class GuestCollector: @unchecked Sendable {
         case .serial:
             return AgentConversation(
                 guest,
-                log: try guest.log(GuestState.agentStream),
+                log: try guest.log(.guest),
                 host: connection,
                 greets: true
             )
         case .lines:
-            return LinesConversation(guest, log: try guest.log(GuestState.linesStream), host: connection)
+            return LinesConversation(guest, log: try guest.log(.agent), host: connection)
         case .notify:
             let clock = capture.clock
-            return NotifyConversation(guest, log: try guest.log(GuestState.notifyStream), host: connection) {
+            return NotifyConversation(guest, log: try guest.log(.notify), host: connection) {
                 clock.wallMicroseconds() * 1000
             }
         case .logs:
@@ -204,16 +204,16 @@ public final class GuestCollector: @unchecked Sendable {
             case .agent:
                 return AgentConversation(
                     guest,
-                    log: try guest.log(GuestState.agentStream),
+                    log: try guest.log(.guest),
                     host: connection,
                     greets: false
                 )
             case .journal:
-                return JournalConversation(guest, log: try guest.log(GuestState.journalStream), host: connection)
+                return JournalConversation(guest, log: try guest.log(.journal), host: connection)
             case .upload:
-                return UploadConversation(guest, log: try guest.log(GuestState.journalStream), host: connection)
+                return UploadConversation(guest, log: try guest.log(.journal), host: connection)
             case .logCollector:
-                return LogCollectorConversation(guest, log: try guest.log(GuestState.agentStream), host: connection)
+                return LogCollectorConversation(guest, log: try guest.log(.guest), host: connection)
             }
         }
     }

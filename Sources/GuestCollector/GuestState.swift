@@ -16,22 +16,6 @@ final class GuestState {
     private(set) var dropped = 0
     private(set) var records = 0
 
-    /// The stream of what agents send.
-    static let agentStream = stream("guest")
-    /// The stream of journals.
-    static let journalStream = stream("journal")
-    /// The stream of programs that write lines.
-    static let linesStream = stream("agent")
-    /// The stream of the messages about the guest's state.
-    static let notifyStream = stream("notify")
-
-    private static func stream(_ name: String) -> StreamName {
-        guard let stream = StreamName(name) else {
-            preconditionFailure("\(name) is a stream's name")
-        }
-        return stream
-    }
-
     init(_ vm: VMIdentity, capture: CaptureService, loop: EventLoop, limits: GuestLimits) {
         self.vm = vm
         self.capture = capture

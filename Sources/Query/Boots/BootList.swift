@@ -3,71 +3,74 @@
 public import LogModel
 public import LogStore
 
-/// One boot of a VM: from the start of the machine to the start of the next boot.
-public struct Boot: Hashable, Sendable {
-    /// Its number among the stored boots, 1 for the oldest.
-    public var number: Int
-    /// The stream in which it was detected, the console.
-    public var stream: StreamName
-    public var position: UInt64
-    public var start: Timestamp
-    /// When it ended, or the next one began; nil while it lasts. The time of the last record when no process captures the
-    /// VM any more and no end was recorded.
-    public var end: Timestamp?
-    /// How its beginning was detected; nil when retention has removed the beginning: `start` is then the time of the
-    /// first record that is left.
-    public var startEvent: BootEvent?
-    /// How its end was detected; nil when it was not.
-    public var endEvent: BootEvent?
-    /// Stored bytes of text of the boot in that stream.
-    public var bytes: UInt64
-
-    /// Its beginning, before its own marker.
-    var place: Cursor
-    /// The position of its marker; boots without text begin at the same position.
-    var marker: Cursor
-    /// The position of the marker that recorded its end first.
-    var endPlace: Cursor?
-    /// The line that announced its end; the marker follows the boot's last words.
-    var endAnnouncement: UInt64?
-    /// Whether the console was closed after it.
-    var isClosed = false
-}
-
-extension Boot {
-    public var json: JSON {
-        .object([
-            ("number", .integer(Int64(number))),
-            ("stream", .string(stream.text)),
-            ("start", .string(start.description)),
-            ("end", end.map { .string($0.description) } ?? .null),
-            ("start_event", startEvent.map { .string($0.name) } ?? .null),
-            ("end_event", endEvent.map { .string($0.name) } ?? .null),
-            ("position", .integer(Int64(clamping: position))),
-            ("bytes", .integer(Int64(clamping: bytes))),
-        ])
-    }
-}
-
 /// The boots of which something is stored.
 public struct BootList {
-    /// The boots of `vm`, oldest first. A boot of which only the head is left, or of which the beginning was removed,
-    /// counts.
+    /// The boots of `vm`, oldest first, with what the guest itself reported about them. A boot of which only the head is
+    /// left, or of which the beginning was removed, counts.
     public static func boots(of vm: Store.VM, in store: Store) throws -> [Boot] {
-        guard let stream = try consoleStream(of: vm, in: store) else {
+        guard let stream = try recordingStream(of: vm, in: store) else {
             return []
         }
-        var boots = try boots(of: stream, in: store)
+        let runs = try bootIDRuns(of: vm, in: store)
+        var boots = try recordedBoots(of: stream, in: store)
+        // When each began, by the host's clock.
+        let starts = boots.map { boot in
+            boot.startEvent == .bootID ? runs.first { $0.id == boot.bootID }?.received ?? boot.start : boot.start
+        }
+        for (run, place) in runs.map({ run in (run, starts.lastIndex { $0 <= run.received }) }) {
+            // Old journals that are uploaded come before this boot's.
+            if let place, boots[place].startEvent != .bootID {
+                boots[place].bootID = run.id
+            }
+        }
+        for event in try GuestEvent.events(of: vm, since: starts.first, in: store) {
+            if let place = starts.lastIndex(where: { $0 <= event.time }) {
+                boots[place].take(event)
+            }
+        }
         if let last = boots.indices.last, boots[last].end == nil, !store.isWritten(vm) {
             boots[last].end = try store.reader(of: stream).summaries().last?.timeRange.upperBound
         }
         return boots
     }
 
-    /// The stream in which a VM's boots are recorded: its first console.
-    static func consoleStream(of vm: Store.VM, in store: Store) throws -> StreamID? {
+    /// The boots of `vm` without what the guest reported about them.
+    static func recordedBoots(of vm: Store.VM, in store: Store) throws -> [Boot] {
+        try recordingStream(of: vm, in: store).map { try recordedBoots(of: $0, in: store) } ?? []
+    }
+
+    private static func recordedBoots(of stream: StreamID, in store: Store) throws -> [Boot] {
+        store.properties(of: stream).encoding == .json
+            ? try boots(ofRecords: stream, in: store) : try boots(of: stream, in: store)
+    }
+
+    /// The stream in which a VM's boots are recorded: its first console; without any, the records with boot ids.
+    static func recordingStream(of vm: Store.VM, in store: Store) throws -> StreamID? {
         let streams = try store.streams(of: vm.directory)
-        return streams.first { $0.stream == .console0 } ?? streams.first { $0.stream.text.hasPrefix("console") }
+        return streams.first { $0.stream == .console0 }
+            ?? streams.first { $0.stream.text.hasPrefix("console") } ?? identifyingStream(in: streams)
+    }
+
+    /// The stream whose records have boot ids.
+    private static func identifyingStream(in streams: [StreamID]) -> StreamID? {
+        [.journal, .guest].lazy.compactMap { name in streams.first { $0.stream == name } }.first
+    }
+
+    private static func bootIDRuns(of vm: Store.VM, in store: Store) throws -> [BootIDRun] {
+        try identifyingStream(in: store.streams(of: vm.directory)).map { try BootIDRun.runs(in: store.reader(of: $0)) }
+            ?? []
+    }
+
+    /// The boots that the boot ids in a stream of records show.
+    private static func boots(ofRecords stream: StreamID, in store: Store) throws -> [Boot] {
+        let reader = store.reader(of: stream)
+        var list = BootList(stream: stream.stream)
+        for run in try BootIDRun.runs(in: reader) {
+            let place = Cursor(offset: run.offset)
+            list.boots.append(list.boot(.bootID, run.offset, run.start, place: place, marker: place))
+            list.boots[list.boots.count - 1].bootID = run.id
+        }
+        return list.finish(try reader.summaries())
     }
 
     static func boots(of stream: StreamID, in store: Store) throws -> [Boot] {
@@ -180,57 +183,5 @@ public struct BootList {
             }
         }
         return boots
-    }
-}
-
-/// The part of a VM's streams that belongs to one boot: by position in the console, by time in other streams.
-struct BootWindow {
-    let console: StreamID
-    let place: Cursor
-    let bound: Cursor?
-    let since: Timestamp
-    let until: Timestamp?
-    /// Where the end of the boot was announced, and when that was recorded: the machine is about to start again. nil
-    /// while the boot lasts, and once the console is closed.
-    let end: (position: UInt64, time: Timestamp)?
-
-    /// The window of the boot `number` (`Selection.boot`); nil when that is everything.
-    init?(_ number: Int, of vm: Store.VM, in store: Store) throws {
-        let boots = try BootList.boots(of: vm, in: store)
-        guard let console = try BootList.consoleStream(of: vm, in: store), let index = Self.index(number, boots) else {
-            // Joined while it ran: everything stored is the latest boot.
-            if number == 0, boots.isEmpty {
-                return nil
-            }
-            throw Self.noSuchBoot(number, boots.count, vm)
-        }
-        self.console = console
-        place = boots[index].place
-        since = boots[index].start
-        let next = index + 1 < boots.count ? boots[index + 1] : nil
-        bound = next?.place
-        until = next?.start.advanced(byMicroseconds: -1)
-        let announcement = boots[index].isClosed ? nil : boots[index].endAnnouncement
-        end = boots[index].end.flatMap { time in announcement.map { (position: $0, time: time) } }
-    }
-
-    private static func index(_ number: Int, _ boots: [Boot]) -> Int? {
-        guard !boots.isEmpty, (1 - boots.count...boots.count).contains(number) else {
-            return nil
-        }
-        return number > 0 ? number - 1 : boots.count - 1 + number
-    }
-
-    private static func noSuchBoot(_ number: Int, _ kept: Int, _ vm: Store.VM) -> QueryError {
-        let name = VMLookup.quoted(vm.identity.name)
-        switch kept {
-        case 0: return QueryError(.noSuchBoot, "\(name) has no recorded boot; omit --boot to read its log")
-        case 1: return QueryError(.noSuchBoot, "\(name) has no boot \(number): only boot 0 is stored")
-        default:
-            return QueryError(
-                .noSuchBoot,
-                "\(name) has no boot \(number): \(kept) are stored, \(1 - kept) to 0 or 1 to \(kept); see 'guestlog boots'"
-            )
-        }
     }
 }
