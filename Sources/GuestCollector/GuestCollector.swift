@@ -24,7 +24,12 @@ public final class GuestCollector: @unchecked Sendable {
     private let identify: @Sendable (UInt32) -> VMIdentity?
     private var thread: WorkerThread?
     private var listeners: [ListeningSocket] = []
-    /// What is open for the guests of the configuration.
+    /// Finds guests by the paths of their sockets.
+    let discovery: PathDiscovery
+    var patterns: [CollectorOptions.Pattern] = []
+    /// The guests that were found, by the paths.
+    var found: [String: CollectorOptions.Guest] = [:]
+    /// What is open for the guests of the configuration, and those that were found.
     var endpoints: [CollectorOptions.Endpoint: OpenEndpoint] = [:]
     private var guests: [VMIdentity: GuestState] = [:]
     private var connections: [ObjectIdentifier: CollectorConnection] = [:]
@@ -52,6 +57,12 @@ public final class GuestCollector: @unchecked Sendable {
         self.capture = capture
         self.identify = identify
         loop = try EventLoop(clock: capture.clock)
+        discovery = try PathDiscovery(
+            of: "guests' sockets",
+            on: loop,
+            diagnostics: capture.diagnostics,
+            problems: capture.problems
+        )
     }
 
     /// The loop, for a watchdog.
@@ -64,7 +75,7 @@ public final class GuestCollector: @unchecked Sendable {
     /// others serve.
     public func start() throws(SystemError) {
         listenForContexts()
-        follow(options.guests)
+        follow(options.guests, options.patterns)
         let loop = loop
         thread = try WorkerThread(name: "gl-collector") { loop.run() }
     }

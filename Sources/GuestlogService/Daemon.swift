@@ -187,7 +187,7 @@ public final class Daemon {
             listeners.renewIdentity()
             hub.setPatterns(fresh.patterns)
             fresh.consoles.forEach { hub.add($0) }
-            collector?.setGuests(fresh.collector?.guests ?? [])
+            collector?.setGuests(fresh.collector?.guests ?? [], fresh.collector?.patterns ?? [])
             diagnostics.log(.notice, "configuration reloaded")
             for name in configuration.fixedSettings(changedIn: fresh) {
                 diagnostics.log(.warning, "\(name) has changed: this takes effect after a restart")

@@ -99,6 +99,20 @@ public enum UnixSocket {
         return socket
     }
 
+    /// As `listen(at:)`. Links are followed in `trusted`, a prefix of the path, and refused below it; nil: everywhere.
+    public static func listen(at path: String, trusted: String?) throws(SystemError) -> Descriptor {
+        guard let trusted else {
+            return try listen(at: path)
+        }
+        let (folder, name) = DirectoryHandle.split(path)
+        let directory = try DirectoryHandle(folder, trusted: trusted)
+        do throws(SystemError) {
+            return try listen(at: directory.procPath + "/" + name)
+        } catch {
+            throw SystemError(error.operation, path, code: error.code)
+        }
+    }
+
     /// Whether no process listens at `path` any more.
     private static func isDead(_ path: String) -> Bool {
         do {

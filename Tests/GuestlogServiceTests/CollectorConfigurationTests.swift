@@ -57,6 +57,27 @@ import Testing
         #expect(options?.guests.first?.vm == VMIdentity(name: "web", uuid: uuid, namespace: "lab"))
     }
 
+    @Test("paths with placeholders are patterns of guests")
+    func patterns() throws {
+        let options = try read(
+            """
+            collector:
+              guests:
+                - { vsock: "/run/fc/{name}/v.sock" }
+                - { vsock: "/run/vc/vm/{name}/clh.sock", dial: 1025 }
+                - { serial: "/run/vms/{namespace}/{name}.guestlog" }
+                - { listen: "/run/guests/{name}/guestlog.sock" }
+            """
+        )
+        #expect(options?.guests == [])
+        #expect(
+            options?.patterns.map(\.description) == [
+                "vsock:/run/fc/{name}/v.sock", "vsock:/run/vc/vm/{name}/clh.sock, port 1025",
+                "serial:/run/vms/{namespace}/{name}.guestlog", "/run/guests/{name}/guestlog.sock",
+            ]
+        )
+    }
+
     @Test(
         "errors name the key, and what is possible",
         arguments: [
@@ -76,6 +97,10 @@ import Testing
             ("{ guests: [{ listen: 'host:1', name: a }] }", "in digits"),
             ("{ guests: [{ cid: 5, dial: 1025, name: a }] }", "dial is a port of the guest behind vsock"),
             ("{ guests: [{ vsock: /v, dial: x, name: a }] }", "such as 1025"),
+            ("{ guests: [{ vsock: '/v/{name}', name: a }] }", "name comes from the path, /v/{name}"),
+            ("{ guests: [{ vsock: '/v/{nam}' }] }", "unknown placeholder {nam}; use {name}, {uuid} or {namespace}"),
+            ("{ guests: [{ serial: '/v/{namespace}' }] }", "it must contain {name} or {uuid}"),
+            ("{ guests: [{ listen: '/v/{name}.sock' }] }", "the placeholder must be in a folder's name"),
         ]
     )
     func errors(_ section: String, message: String) {

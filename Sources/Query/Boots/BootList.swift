@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import LogModel
+import LogModel
 public import LogStore
 
 /// The boots of which something is stored.
