@@ -88,7 +88,10 @@ struct StoredRecord: Sendable {
     private static func fields(of record: GuestRecord) -> StructuredRecord {
         var fields = StructuredRecord()
         func add(_ name: String, _ value: [UInt8]?) {
-            if let value, !value.isEmpty {
+            // What a journal's entry says itself is left as it is.
+            if let value, !value.isEmpty,
+                record.source != .journal || !record.fields.contains(where: { $0.name.elementsEqual(name.utf8) })
+            {
                 fields.fields.append(StructuredRecord.Field(Array(name.utf8), [value]))
             }
         }
@@ -106,7 +109,12 @@ struct StoredRecord: Sendable {
         add("_KERNEL_SEQUENCE", number: record.kernelSequence)
         add("_SOURCE_MONOTONIC_TIMESTAMP", number: record.monotonic == 0 ? nil : record.monotonic)
         for field in record.fields where !field.name.isEmpty && !field.name.starts(with: reserved) {
-            fields.fields.append(StructuredRecord.Field(field.name, [field.value]))
+            // A journal's field may have several values.
+            if record.source == .journal, let place = fields.fields.firstIndex(where: { $0.name == field.name }) {
+                fields.fields[place].values.append(field.value)
+            } else {
+                fields.fields.append(StructuredRecord.Field(field.name, [field.value]))
+            }
         }
         if record.isTruncated {
             add(JournalEntry.truncatedName, Array("1".utf8))
