@@ -101,6 +101,8 @@ public struct CollectorOptions: Hashable, Sendable {
     public var guests: [Guest]
     public var patterns: [Pattern]
     public var limits: GuestLimits
+    /// How long no guest has to be connected before `onIdle` is called, in microseconds; nil: it is not.
+    public var idleLimit: Int64?
 
     /// ChromeOS's port for logs.
     public static let usualPort: UInt32 = 9999
@@ -111,12 +113,14 @@ public struct CollectorOptions: Hashable, Sendable {
         notifyPort: UInt32? = nil,
         guests: [Guest] = [],
         patterns: [Pattern] = [],
-        limits: GuestLimits = .standard
+        limits: GuestLimits = .standard,
+        idleLimit: Int64? = nil
     ) {
         self.port = port
         self.notifyPort = notifyPort
         self.guests = guests
         self.patterns = patterns
         self.limits = limits
+        self.idleLimit = idleLimit
     }
 }

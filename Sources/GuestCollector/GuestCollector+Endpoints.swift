@@ -21,11 +21,11 @@ struct OpenEndpoint {
         listeners += listener.map { [$0] } ?? []
     }
 
-    /// Stops listening and dialling; connections stay.
-    func close() {
+    /// Stops listening and dialling; connections stay. Removes the files of sockets, except those at `kept` paths.
+    func close(keeping kept: Set<String> = []) {
         for listener in listeners {
             listener.end()
-            if listener.path.hasPrefix("/") {
+            if !kept.contains(listener.path), listener.path.hasPrefix("/") {
                 let (folder, name) = DirectoryHandle.split(listener.path)
                 try? DirectoryHandle(folder, trusted: trustedFolder).remove(name)
             }
@@ -50,7 +50,7 @@ extension GuestCollector {
         let all = guests + found.values
         let wanted = Dictionary(all.map { ($0.endpoint, $0.vm) }) { first, _ in first }
         for (endpoint, opened) in endpoints where wanted[endpoint] != opened.vm {
-            opened.close()
+            opened.close(keeping: keptFiles)
             endpoints[endpoint] = nil
         }
         known = [:]
@@ -101,7 +101,7 @@ extension GuestCollector {
             return
         }
         discovery.unfollow(path)
-        endpoints.removeValue(forKey: guest.endpoint)?.close()
+        endpoints.removeValue(forKey: guest.endpoint)?.close(keeping: keptFiles)
     }
 
     // MARK: - Opening
@@ -155,7 +155,12 @@ extension GuestCollector {
         onConnection: @escaping (consuming Descriptor) -> Void
     ) -> ListeningSocket? {
         do throws(SystemError) {
-            let socket = try open()
+            let socket: Descriptor
+            if let inherited = takeInherited(name) {
+                socket = inherited
+            } else {
+                socket = try open()
+            }
             try socket.setNonBlocking()
             let listener = ListeningSocket(socket, path: name)
             try listener.begin(on: loop, onConnection)

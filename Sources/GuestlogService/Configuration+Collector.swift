@@ -14,6 +14,7 @@ extension CollectorOptions {
     init?(_ section: ConfigurationReader, isPresent: Bool) throws(ConfigurationError) {
         try section.allow([
             "port", "notify-port", "guests", "rate", "burst", "record-rate", "record-burst", "connections",
+            "exit-when-idle",
         ])
         guard isPresent else {
             return nil
@@ -26,6 +27,7 @@ extension CollectorOptions {
             throw section.error(at: "notify-port", "collector.notify-port must differ from collector.port, \(port)")
         }
         limits = try Self.limits(section)
+        idleLimit = try section.duration("exit-when-idle")
         var endpoints: Set<Endpoint> = []
         for element in try section.list("guests") {
             if let pattern = try Self.pattern(element) {
@@ -205,6 +207,7 @@ extension CollectorOptions {
             ),
             ("collector.record-rate", "\(limits.records.rate)/s (burst \(limits.records.burst))"),
             ("collector.connections", String(limits.connections)),
+            ("collector.exit-when-idle", idleLimit.map { Quantities.duration(microseconds: $0) } ?? "never"),
         ] + guests.map { ("guest", "\($0.endpoint) is \($0.vm.name)") }
             + patterns.map { ("guests", "\($0)") }
     }

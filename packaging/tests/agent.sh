@@ -61,9 +61,8 @@ first_entry() {
 
 # Restarts under load: the journal has all lines, and the host gets each once.
 restart_it() {
-    local number
     systemd-cat -t count seq "$LINES_LOGGED" &
-    for number in 1 2 3 4 5; do
+    for _ in 1 2 3 4 5; do
         sleep 0.5
         systemctl restart guestlog-agent.service
     done
