@@ -41,8 +41,10 @@ build_static() {
     log "building $1 (release, all libraries linked in)"
     # The flags differ from those of the other programs, and so does the folder: neither build discards the other's
     # results.
+    # The address of the code is no multiple of 2 MiB: the kernel would map pages of that size, all of which count as the
+    # program's memory.
     local options=(-c release --product "$1" --static-swift-stdlib --scratch-path "$root/.build-static"
-        -Xswiftc -static-executable -Xlinker --gc-sections)
+        -Xswiftc -static-executable -Xlinker --gc-sections -Xlinker -Ttext-segment=0x410000)
     swift build --package-path "$root" "${options[@]}" >&2
     mkdir -p "$build"
     strip -o "$build/$1" "$(swift build --package-path "$root" "${options[@]}" --show-bin-path)/$1"

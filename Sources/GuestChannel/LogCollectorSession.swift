@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
+import TextFormats
 
 /// The agent's end of ChromeOS's `vm_tools.LogCollector`: unary gRPC calls with records of the kernel or of programs, one
 /// call at a time. A record leaves the spool when its call has succeeded.
@@ -133,6 +134,9 @@ public struct LogCollectorSession: AgentChannel {
 
     /// Calls with the oldest records, as far as they have one method.
     private mutating func call(at now: Int64) -> Bool {
+        while refusesKernel, spool[spool.first]?.first == Method.kernel.rawValue {
+            spool.acknowledge(spool.first)
+        }
         guard let method = spool[spool.first]?.first.flatMap(Method.init) else {
             return false
         }
@@ -150,9 +154,9 @@ public struct LogCollectorSession: AgentChannel {
             size += record.count
             next += 1
         }
-        var request = ProtobufWriter()
-        records.forEach { request.writePresent(1, $0) }
-        client?.call(method.path, request.bytes)
+        var request: [UInt8] = []
+        records.forEach { ProtobufWriter.append(1, bytes: $0, to: &request) }
+        client?.call(method.path, request)
         (current, waitingSince) = ((method, next - 1), now)
         return true
     }

@@ -183,8 +183,7 @@ public final class GuestCollector: @unchecked Sendable {
         let guest = state(of: identity.vm)
         guard guest.connections < options.limits.connections else {
             // Closed here: the guest has as many as it may.
-            capture.diagnostics.log(
-                .warning,
+            guest.complain(
                 "guest \(identity) opens more than \(options.limits.connections) connections; the newest is closed"
             )
             dialer?.noteEnd(wasUseful: false)
@@ -251,7 +250,7 @@ public final class GuestCollector: @unchecked Sendable {
         _ dialer: GuestDialer?
     ) {
         if let error {
-            capture.diagnostics.log(.warning, "guest \(identity) is disconnected: \(error)")
+            guest.complain("guest \(identity) is disconnected: \(error)")
         }
         guest.connections -= 1
         connections[ObjectIdentifier(connection)] = nil

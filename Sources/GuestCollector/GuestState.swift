@@ -10,6 +10,10 @@ final class GuestState {
     private let capture: CaptureService
     private unowned let loop: EventLoop
     private var meter: GuestMeter
+    /// Messages about its faults, whose words it can vary without end.
+    private var complaints: RateMeter
+
+    private static let complaintLimit = RateLimit(rate: 1, burst: 10)
     private var logs: [StreamName: GuestLog] = [:]
     /// The open connections.
     var connections = 0
@@ -20,7 +24,9 @@ final class GuestState {
         self.vm = vm
         self.capture = capture
         self.loop = loop
-        meter = GuestMeter(limits, now: capture.clock.monotonicMicroseconds())
+        let now = capture.clock.monotonicMicroseconds()
+        meter = GuestMeter(limits, now: now)
+        complaints = RateMeter(Self.complaintLimit, now: now)
     }
 
     /// The log of one stream, opened at its first use.
@@ -41,6 +47,14 @@ final class GuestState {
     func spend(bytes: Int, records: Int) {
         meter.spend(bytes: bytes, records: records)
         self.records += records
+    }
+
+    /// Logs a fault of the guest, unless it had many just now.
+    func complain(_ message: String) {
+        if complaints.allows(at: capture.clock.monotonicMicroseconds()) {
+            complaints.spend(1)
+            capture.diagnostics.log(.warning, message)
+        }
     }
 
     func countDropped(_ count: Int) {

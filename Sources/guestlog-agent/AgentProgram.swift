@@ -77,6 +77,7 @@ enum AgentProgram {
             try UserAccount(named: user).become(owning: options.stateFolder)
         }
         agent.connect()
+        ProgramCode.release()
         let stop = StopSignal(signals) { agent.stop() }
         try stop.begin(on: loop)
         loop.run()

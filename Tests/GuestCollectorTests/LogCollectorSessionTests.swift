@@ -78,9 +78,12 @@ struct LogCollectorSessionTests {
     func refusals() throws {
         var (session, server) = (LogCollectorSession(spoolLimit: 1 << 20), UnaryServer())
         session.connected(at: 0)
-        session.append(record("k", kernel: true), at: 0)
+        for _ in 0..<1000 {
+            session.append(record(String(repeating: "k", count: 100), kernel: true), at: 0)
+        }
         session.append(record("a"), at: 0)
-        _ = try exchange(&session, &server) { $0.path.hasSuffix("CollectKernelLogs") ? .unimplemented : .ok }
+        let calls = try exchange(&session, &server) { $0.path.hasSuffix("CollectKernelLogs") ? .unimplemented : .ok }
+        #expect(calls.count == 2 && calls.last == "CollectUserLogs app: a")
         #expect(session.isComplete)
         session.append(record("k2", kernel: true), at: 0)
         #expect(session.isComplete)

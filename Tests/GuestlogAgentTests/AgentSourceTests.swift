@@ -163,6 +163,20 @@ import Testing
         }
     }
 
+    @Test("of the process's mappings, those of code are found")
+    func code() {
+        let maps = """
+            00410000-00a88000 r-xp 00000000 fe:00 1196115                            /usr/sbin/guestlog-agent
+            00a89000-00aaa000 r--p 00678000 fe:00 1196115                            /usr/sbin/guestlog-agent
+            00aaa000-00c00000 rw-p 00699000 fe:00 1196115                            /usr/sbin/guestlog-agent
+            3e407000-3e429000 rw-p 00000000 00:00 0                                  [heap]
+            7f7e4033e000-7f7e40340000 r-xp 00000000 00:00 0                          [vdso]
+            bad r-xp 0 0 0 /x
+            """
+        #expect(ProgramCode.ranges(in: Array(maps.utf8)) == [0x410000..<0xa88000])
+        ProgramCode.release()
+    }
+
     @Test("a user is found in /etc/passwd")
     func users() {
         let text = Array("root:x:0:0:root:/root:/bin/sh\nlog:x:101:102::/:/bin/false\nbad:x:y:z::/:\n".utf8)
