@@ -98,6 +98,7 @@ let package = Package(
             "RuntimeSources",
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "Transforms",
+                "Gzip",
             ]
         ),
         target(
@@ -133,7 +134,7 @@ let package = Package(
             name: "guestlog",
             dependencies: [
                 "LogModel", "SystemIO", "LogStore", "Capture", "Query", "TextFormats", "Transforms", "RuntimeSources",
-                "Libvirt", "KubeVirt", "HTTPClient", "Kubernetes", "HTTPAPI", "GuestlogService",
+                "Libvirt", "KubeVirt", "HTTPClient", "Kubernetes", "Outputs", "HTTPAPI", "GuestlogService",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings
@@ -172,7 +173,7 @@ let package = Package(
             dependencies: [
                 "LogModel", "TextFormats", "SystemIO", "Libvirt", "KubeVirt", "LogStore", "Capture",
                 "VirtLogManager", "Query", "Transforms", "RotatingFile", "GuestChannel", "GuestCollector", "Gzip",
-                "Outputs",
+                "Outputs", "RuntimeSources",
             ],
             path: "Tests/FuzzTargets",
             swiftSettings: settings
@@ -241,7 +242,9 @@ let package = Package(
         tests(of: "Libvirt", dependencies: ["TestSupport", "LogModel", "SystemIO"]),
         tests(
             of: "RuntimeSources",
-            dependencies: ["TestSupport", "LogModel", "LogStore", "TextFormats", "SystemIO", "Capture", "Transforms"]
+            dependencies: [
+                "TestSupport", "LogModel", "LogStore", "TextFormats", "SystemIO", "Capture", "Transforms", "Gzip",
+            ]
         ),
         tests(of: "Transforms", dependencies: ["TestSupport", "LogModel", "TextFormats"]),
         tests(of: "KubeVirt", dependencies: ["LogModel"]),

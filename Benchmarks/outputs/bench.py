@@ -5,13 +5,14 @@
 GUESTLOG is a release build. The lines are captured into a store, then delivered to a receiver in this process, which only
 counts, through each output; rsyslogd reads the same lines from a file (imfile) and delivers them with omfwd and
 omelasticsearch. Printed are megabytes of lines per second of CPU time of the delivering process, user and system, from its
-start until the receiver has the last line, and its peak memory.
+start until the receiver has the last line, the bytes of a line on the wire, and its peak memory.
 """
 
 import gzip
 import http.server
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socketserver
@@ -21,19 +22,44 @@ import tempfile
 import threading
 import time
 
-LINE = "{:08d} kernel: virtio_net virtio0 eth0: link becomes ready, speed 10000 Mbps, duplex full, mtu 1500\n"
+# What kernels and daemons write, with numbers that differ; every line has the mark once.
+MARK = b" seq="
+TEMPLATES = [
+    "[{a:12.6f}] virtio_net virtio0 eth{b}: link becomes ready, speed 10000 Mbps, duplex full seq={n}",
+    "[{a:12.6f}] EXT4-fs (vda{b}): mounted filesystem with ordered data mode. Quota mode: none. seq={n}",
+    "[{a:12.6f}] systemd[1]: Started session-{n}.scope - Session {n} of User debian. seq={n}",
+    "Nov 20 17:{b:02d}:05 web sshd[{c}]: Accepted publickey for debian from 10.0.{b}.{d} port {c} ssh2 seq={n}",
+    "Nov 20 17:{b:02d}:06 web nginx: 10.0.{b}.{d} - - GET /api/v1/items/{c} HTTP/1.1 200 {d}{b} seq={n}",
+    "[{a:12.6f}] audit: type=1400 audit(1763658{d:03d}.{b:03d}:{c}): apparmor=ALLOWED operation=open pid={c} seq={n}",
+    "Nov 20 17:{b:02d}:07 web CRON[{c}]: (root) CMD (command -v debian-sa1 > /dev/null && debian-sa1 1 1) seq={n}",
+    "[{a:12.6f}] TCP: request_sock_TCP: Possible SYN flooding on port {c}. Sending cookies. seq={n}",
+]
+
+
+def make_lines(size):
+    random.seed(1)
+    lines, length = [], 0
+    while length < size:
+        number = len(lines)
+        template = random.choice(TEMPLATES)
+        values = {"a": number / 97, "b": random.randrange(60), "c": random.randrange(1024, 65536), "d": random.randrange(256)}
+        lines.append(template.format(n=number, **values) + "\n")
+        length += len(lines[-1])
+    return lines
 
 
 class Counter:
-    """What a receiver has got: lines, by counting a word that every line has once."""
+    """What a receiver has got: lines, by counting a word that every line has once, and bytes on the wire."""
 
     def __init__(self):
         self.lines = 0
+        self.wire = 0
         self.lock = threading.Lock()
 
-    def add(self, data):
+    def add(self, data, wire=None):
         with self.lock:
-            self.lines += data.count(b"link becomes ready")
+            self.lines += data.count(MARK)
+            self.wire += len(data) if wire is None else wire
 
 
 class HTTPReceiver(http.server.BaseHTTPRequestHandler):
@@ -41,9 +67,10 @@ class HTTPReceiver(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        wire = len(body)
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
-        self.server.counter.add(body)
+        self.server.counter.add(body, wire)
         answer = b'{"took":1,"errors":false}' if "_bulk" in self.path else b""
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))
@@ -79,11 +106,11 @@ class ForwardReceiver(socketserver.BaseRequestHandler):
 class StreamReceiver(socketserver.BaseRequestHandler):
     def handle(self):
         rest = b""
-        while data := self.request.recv(1 << 20):
-            data = rest + data
+        while received := self.request.recv(1 << 20):
+            data = rest + received
             # A word may be cut between two reads.
-            self.server.counter.add(data)
-            rest = data[-17:] if not data.endswith(b"link becomes ready") else b""
+            self.server.counter.add(data, len(received))
+            rest = data[1 - len(MARK):]
 
 
 def serve(handler, http_server=False):
@@ -108,27 +135,35 @@ def peak(pid):
 
 
 def measure(name, command, server, count, megabytes):
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 120
-    while server.counter.lines < count and time.monotonic() < end and process.poll() is None:
-        time.sleep(0.02)
-    used, memory = cpu(process.pid), peak(process.pid)
-    got = server.counter.lines
-    process.send_signal(signal.SIGTERM)
-    process.wait()
+    with tempfile.TemporaryFile() as messages:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=messages)
+        end = time.monotonic() + 120
+        while server.counter.lines < count and time.monotonic() < end and process.poll() is None:
+            time.sleep(0.02)
+        if process.poll() is not None:
+            messages.seek(0)
+            sys.exit(f"{name}: {' '.join(command)} has ended: {messages.read().decode()}")
+        used, memory = cpu(process.pid), peak(process.pid)
+        got = server.counter.lines
+        process.send_signal(signal.SIGTERM)
+        process.wait()
     server.shutdown()
     note = "" if got >= count else f"   only {got} of {count} lines"
-    print(f"{name:34} {megabytes / used:8.1f} MB per CPU second {memory:7.1f} MiB{note}", flush=True)
+    size = server.counter.wire / max(got, 1)
+    print(
+        f"{name:34} {megabytes / used:8.1f} MB per CPU second {size:7.1f} bytes a line {memory:7.1f} MiB{note}", flush=True
+    )
 
 
 def main():
     guestlog, megabytes = os.path.abspath(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 30
     folder = pathlib.Path(tempfile.mkdtemp(prefix="guestlog-bench-outputs."))
     try:
-        count = megabytes * 1_000_000 // len(LINE.format(0))
+        texts = make_lines(megabytes * 1_000_000)
         lines = folder / "lines"
-        lines.write_text("".join(LINE.format(number) for number in range(count)))
-        run(guestlog, folder, lines, count, megabytes)
+        lines.write_text("".join(texts))
+        print(f"{len(texts)} lines of {megabytes * 1_000_000 / len(texts):.1f} bytes on average", flush=True)
+        run(guestlog, folder, lines, len(texts), megabytes)
     finally:
         shutil.rmtree(folder)
 
@@ -145,6 +180,7 @@ def run(guestlog, folder, lines, count, megabytes):
     outputs = [
         ("guestlog, OTLP, gzip", "otlp", "url: 'http://127.0.0.1:{port}'", HTTPReceiver, True),
         ("guestlog, OTLP", "otlp", "compress: false, url: 'http://127.0.0.1:{port}'", HTTPReceiver, True),
+        ("guestlog, bulk, gzip", "elasticsearch", "url: 'http://127.0.0.1:{port}'", HTTPReceiver, True),
         ("guestlog, bulk", "elasticsearch", "compress: false, url: 'http://127.0.0.1:{port}'", HTTPReceiver, True),
         ("guestlog, Loki", "loki", "compress: false, url: 'http://127.0.0.1:{port}'", HTTPReceiver, True),
         ("guestlog, Forward", "forward", forward, ForwardReceiver, False),

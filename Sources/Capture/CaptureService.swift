@@ -115,6 +115,7 @@ public final class CaptureService: Sendable {
             notifier: notifier,
             sealer: sealer,
             hostBoot: hostBoot,
+            quota: options.quota,
             fileLimit: DescriptorLimit.raise() / Self.storeShare
         )
         var shards: [Shard] = []

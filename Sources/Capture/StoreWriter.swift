@@ -11,9 +11,6 @@ import SystemIO
 final class StoreWriter: @unchecked Sendable {
     // Sendable because all but the inbox, the announcements and the pulse is touched on the thread alone.
 
-    /// The interval between checks for idle active pairs, in microseconds.
-    private static let idleInterval: Int64 = 600_000_000
-
     let rings: [InflightRing]
     var orphans = Orphans()
     /// When the data of streams without a new source is recovered; monotonic microseconds.
@@ -40,9 +37,9 @@ final class StoreWriter: @unchecked Sendable {
     var failing: [ObjectIdentifier: any OpenStream] = [:]
     /// Streams about whose boots a pause will decide.
     var awaitingQuiet: [ObjectIdentifier: StreamSink] = [:]
-    private var nextIdleCheck: Int64 = 0
-    /// Whether there were commits since all idle pairs were sealed.
-    private var mayIdle = false
+    private var idlePairs = IdlePairs()
+    var deferredOpenings = DeferredOpenings()
+    private var turnPause = TurnPause()
     private var flushesSinceFileCheck = 0
     let reserve: Reserve
     /// Whether the disk is full: the reserve was released, and only markers are written until it can be acquired again.
@@ -59,6 +56,7 @@ final class StoreWriter: @unchecked Sendable {
         notifier: CommitNotifier,
         sealer: SealerThread,
         hostBoot: String,
+        quota: @escaping @Sendable (VMIdentity) -> Quota,
         fileLimit: Int
     ) throws(SystemError) {
         self.rings = rings
@@ -77,6 +75,7 @@ final class StoreWriter: @unchecked Sendable {
             rings: rings.count,
             clock: clock,
             hostBoot: hostBoot,
+            quota: quota,
             diagnostics: diagnostics
         )
     }
@@ -113,8 +112,11 @@ final class StoreWriter: @unchecked Sendable {
         _ = reserve.acquire()
         while !inbox.isStopping {
             let now = clock.monotonicMicroseconds()
+            let start = scan.reduce(0, &+)
             if !turn(at: now, takesAll: false) {
                 sleep(now)
+            } else if let pause = turnPause.pause(after: scan.reduce(0, &+) &- start, at: now) {
+                WorkerThread.pause(microseconds: pause)
             }
         }
         let ends = rings.map(\.published)
@@ -149,6 +151,7 @@ final class StoreWriter: @unchecked Sendable {
         retryFailing(at: now)
         closeIdlePairs(at: now)
         advanceTails()
+        didWork = openDeferred(at: now, isBusy: didWork, all: takesAll) || didWork || !deferredOpenings.isEmpty
         pulse.end()
         return didWork
     }
@@ -169,8 +172,8 @@ final class StoreWriter: @unchecked Sendable {
         if let due = pacer.nextDue {
             times.append(due)
         }
-        if mayIdle {
-            times.append(nextIdleCheck)
+        if let due = idlePairs.due {
+            times.append(due)
         }
         if orphanDeadline < .max {
             times.append(orphanDeadline)
@@ -254,7 +257,7 @@ final class StoreWriter: @unchecked Sendable {
             return
         }
         seal(writer, id)
-        mayIdle = true
+        idlePairs.note(stream, at: stream.lastCommit)
         flushesSinceFileCheck += 1
         sealer.noteCommit()
         notifier.notify(id)
@@ -285,24 +288,15 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
-    /// Closes pairs that were unchanged for an hour, so that they are compressed.
     private func closeIdlePairs(at now: Int64) {
-        guard now >= nextIdleCheck else {
+        guard let due = idlePairs.due, due <= now else {
             return
         }
-        nextIdleCheck = now + Self.idleInterval
-        mayIdle = false
-        for stream in streams.all {
-            guard let writer = stream.writer, let id = stream.id, writer.activeLength >= StoreLimits.idleSealMinimum
-            else {
-                continue
+        for stream in idlePairs.take(at: now, all: streams.all) {
+            if let writer = stream.writer, let id = stream.id {
+                writer.roll()
+                seal(writer, id)
             }
-            guard now - stream.lastCommit >= StoreLimits.idleSealAfter else {
-                mayIdle = true
-                continue
-            }
-            writer.roll()
-            seal(writer, id)
         }
     }
 

@@ -25,6 +25,7 @@ final class StreamTable: @unchecked Sendable {
     private let store: Store
     private let clock: any HostClock
     private let hostBoot: String
+    private let quota: @Sendable (VMIdentity) -> Quota
     private let diagnostics: Diagnostics
     private let announced = Mutex<[SlotID: Announcement]>([:])
     private var sinksByKey: [StreamKey: StreamSink] = [:]
@@ -34,7 +35,15 @@ final class StreamTable: @unchecked Sendable {
     /// How many streams of each open VM were closed.
     private var releases: [VMIdentity: Int] = [:]
 
-    init(store: Store, rings: Int, clock: any HostClock, hostBoot: String, diagnostics: Diagnostics) {
+    init(
+        store: Store,
+        rings: Int,
+        clock: any HostClock,
+        hostBoot: String,
+        quota: @escaping @Sendable (VMIdentity) -> Quota,
+        diagnostics: Diagnostics
+    ) {
+        self.quota = quota
         self.store = store
         self.clock = clock
         self.hostBoot = hostBoot
@@ -144,7 +153,8 @@ final class StreamTable: @unchecked Sendable {
             uuid: vm.uuid,
             namespace: vm.namespace,
             hostBoot: hostBoot,
-            now: Timestamp(microseconds: clock.wallMicroseconds())
+            now: Timestamp(microseconds: clock.wallMicroseconds()),
+            pairTarget: quota(vm).pairTarget
         )
         vms[vm.withoutAlias] = opened
         return opened

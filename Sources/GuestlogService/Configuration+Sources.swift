@@ -3,6 +3,7 @@
 import Glibc
 import LogModel
 import RuntimeSources
+import SystemIO
 import Transforms
 
 // The section `sources`: where records of runtime logs are read.
@@ -40,8 +41,11 @@ extension Configuration {
         }
         try section.allow([
             "type", "name", "tag", "path", "matches", "format", "read_from_head", "vm", "vm_fields", "stream",
+            "listen", "shared_key_file", "hostname",
         ])
-        guard let tag = try section.text("tag"), !tag.isEmpty else {
+        let isReceiver = try section.text("type") == "forward"
+        let tag = try section.text("tag") ?? (isReceiver ? "forward" : "")
+        guard !tag.isEmpty else {
             throw section.error(at: nil, "tag is missing: the name by which pipelines select the records")
         }
         let name = try section.text("name") ?? tag
@@ -82,9 +86,47 @@ extension Configuration {
                 throw section.error(at: "matches", "matches are of journals; drop records in a pipeline")
             }
             return .files(path: path, try readFormat(section) ?? .text, readsFromHead: readsFromHead)
-        case let type?: throw section.error(at: "type", "unknown type \(type); use systemd or tail")
-        case nil: throw section.error(at: nil, "type is missing: systemd or tail")
+        case "forward"?: return .forward(try readForward(section))
+        case let type?: throw section.error(at: "type", "unknown type \(type); use systemd, tail or forward")
+        case nil: throw section.error(at: nil, "type is missing: systemd, tail or forward")
         }
+    }
+
+    /// The receiver of the Forward protocol.
+    private static func readForward(_ section: ConfigurationReader) throws(ConfigurationError) -> ForwardOptions {
+        if let key = ["path", "matches", "format", "read_from_head"].first(where: section.has) {
+            throw section.error(at: key, "\(key) is not of a receiver; transform its records in a pipeline")
+        }
+        guard let place = try section.text("listen") else {
+            throw section.error(
+                at: nil,
+                "listen is missing: ADDRESS:PORT, such as 127.0.0.1:24224, or the path of a socket"
+            )
+        }
+        let endpoint: ForwardOptions.Endpoint
+        if place.hasPrefix("/") {
+            endpoint = .path(place)
+        } else if let address = NetworkAddress(place) {
+            endpoint = .network(address)
+        } else {
+            throw section.error(
+                at: "listen",
+                "\(place): must be ADDRESS:PORT, such as 127.0.0.1:24224, or an absolute path"
+            )
+        }
+        var options = ForwardOptions(
+            endpoint: endpoint,
+            hostName: try section.text("hostname") ?? "guestlog." + hostName()
+        )
+        options.sharedKeyFile = try section.absolutePath("shared_key_file")
+        options.keepsTags = try section.text("tag") == nil
+        if case .network(let address) = endpoint, !address.isLoopback, options.sharedKeyFile == nil {
+            throw section.error(
+                at: "listen",
+                "\(place): other hosts must prove that they may send; set shared_key_file, or listen at 127.0.0.1 or [::1]"
+            )
+        }
+        return options
     }
 
     /// The name of a stream that resembles `name`.

@@ -8,7 +8,7 @@ public struct HTTPEndpoint: Hashable, Sendable, CustomStringConvertible {
     /// Whether TLS is used.
     public let isSecure: Bool
     /// The path that precedes that of each request; without a slash at its end, so empty for the root.
-    public let path: String
+    public private(set) var path: String
     /// The value of `Authorization` for the user and password in the URL; nil when it has none.
     public let authorization: String?
 
@@ -48,6 +48,16 @@ public struct HTTPEndpoint: Hashable, Sendable, CustomStringConvertible {
         isSecure = false
         self.path = ""
         authorization = nil
+    }
+
+    /// The same server with what precedes `part` in its path; nil when the path does not contain it.
+    public func endpoint(before part: String) -> HTTPEndpoint? {
+        guard let range = path.firstRange(of: part) else {
+            return nil
+        }
+        var base = self
+        base.path = String(path[..<range.lowerBound])
+        return base
     }
 
     /// The value of `Authorization` for `user:password` (RFC 7617).

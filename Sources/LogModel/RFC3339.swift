@@ -58,11 +58,13 @@ extension Timestamp {
 
     /// The text of a moment in nanoseconds since the Unix epoch, with nine decimals.
     public static func rfc3339(nanoseconds: Int64) -> String {
-        let (quotient, remainder) = nanoseconds.quotientAndRemainder(dividingBy: 1000)
-        let (micro, nano) = remainder < 0 ? (quotient - 1, remainder + 1000) : (quotient, remainder)
-        let digits = String(nano)
-        return Timestamp(microseconds: micro).description.dropLast()
-            + String(repeating: "0", count: 3 - digits.utf8.count) + digits + "Z"
+        String(unsafeUninitializedCapacity: rfc3339Length) { buffer in
+            guard var place = buffer.baseAddress else {
+                return 0
+            }
+            write(nanoseconds: nanoseconds, to: &place)
+            return rfc3339Length
+        }
     }
 
     /// Writes that text at `place`, which it advances, and where there is space for `rfc3339Length` bytes: years

@@ -92,7 +92,7 @@ struct PairCheck {
         bytes.withUnsafeBytes { bytes in
             var end = base
             while let (record, length) = IndexRecord.decode(UnsafeRawBufferPointer(rebasing: bytes[index.length...])),
-                record.offset == end, record.end - base <= StoreLimits.blockLimit
+                record.offset == end, record.end - base <= StoreLimits.pairLimit
             {
                 index.records.append(record)
                 index.length += length

@@ -11,6 +11,9 @@ final class PairFile {
     private let log: StoredFile
     private let index: StoredFile
     private(set) var records: [IndexRecord] = []
+    /// The indexes of the records with which its blocks begin.
+    private var blockStarts: [Int] = []
+    private var cut = BlockCut()
     private var indexRead = 0
     private(set) var committedLength = 0
 
@@ -23,7 +26,10 @@ final class PairFile {
 
     var end: UInt64 { base + UInt64(committedLength) }
 
-    var trailingMarkers: Int { records.reversed().prefix { $0.isMarker && $0.offset == end }.count }
+    /// The records of its blocks, as indexes, in order.
+    var blocks: [Range<Int>] {
+        zip(blockStarts, blockStarts.dropFirst() + [records.count]).map { $0..<$1 }
+    }
 
     /// Reads new records; returns whether there were any.
     ///
@@ -37,6 +43,8 @@ final class PairFile {
         }
         if size < indexRead {
             records = []
+            blockStarts = []
+            cut = BlockCut()
             indexRead = 0
             committedLength = 0
         }
@@ -45,9 +53,12 @@ final class PairFile {
         fresh.withUnsafeBytes { bytes in
             var at = 0
             while let (record, size) = IndexRecord.decode(UnsafeRawBufferPointer(rebasing: bytes[at...])),
-                record.offset == end, committedLength + Int(record.length) <= StoreLimits.blockLimit,
+                record.offset == end, committedLength + Int(record.length) <= StoreLimits.pairLimit,
                 records.count < StoreLimits.recordsLimit
             {
+                if cut.begins(with: record) || records.isEmpty {
+                    blockStarts.append(records.count)
+                }
                 records.append(record)
                 committedLength += Int(record.length)
                 at += size
@@ -60,16 +71,19 @@ final class PairFile {
     /// More than a full pair's index.
     static let indexLimit = StoreLimits.recordsLimit * IndexRecord.unitSize * (1 + IndexRecord.maximumDetailUnits)
 
-    /// The records from index `firstRecord` on, with their text, up to the first whose bytes do not match its checksum;
-    /// nil when that is the first.
-    func block(from firstRecord: Int, _ memory: BlockMemory) throws(SystemError) -> Block? {
-        let start = firstRecord < records.count ? records[firstRecord].offset : end
-        let storage = memory.storage(for: Int(end - start))
-        let target = UnsafeMutableRawBufferPointer(rebasing: storage.bytes[..<Int(end - start)])
-        let available = try log.read(at: Int(start - base), into: target)
-        var intact = firstRecord
+    /// These records of one block, with their text, up to the first whose bytes do not match its checksum; nil when that
+    /// is the first.
+    func block(of range: Range<Int>, _ memory: BlockMemory) throws(SystemError) -> Block? {
+        guard let first = records[range].first, let last = records[range].last else {
+            return nil
+        }
+        let count = Int(last.end - first.offset)
+        let storage = memory.storage(for: count)
+        let target = UnsafeMutableRawBufferPointer(rebasing: storage.bytes[..<count])
+        let available = try log.read(at: Int(first.offset - base), into: target)
+        var intact = range.lowerBound
         var length = 0
-        while intact < records.count {
+        while intact < range.upperBound {
             let record = records[intact]
             let stop = length + Int(record.length)
             guard stop <= available,
@@ -80,10 +94,10 @@ final class PairFile {
             length = stop
             intact += 1
         }
-        guard intact > firstRecord || firstRecord == records.count else {
+        guard intact > range.lowerBound else {
             return nil
         }
-        let slice = Array(records[firstRecord..<intact])
-        return Block(offset: start, storage: storage, length: length) { slice }
+        let slice = Array(records[range.lowerBound..<intact])
+        return Block(offset: first.offset, storage: storage, length: length) { slice }
     }
 }

@@ -15,6 +15,8 @@ struct RepairedPair {
     /// Markers after the last byte; without a byte, those at the end of the previous block too.
     var markersAtEnd = 0
     var source = SourcePosition()
+    /// The last block.
+    var block = BlockCut()
     /// Whether committed data was damaged: positions after `end` may have been assigned to lost bytes.
     var isDamaged = false
     /// Bytes known to be lost.
@@ -32,6 +34,7 @@ struct RepairedPair {
         recordCount += 1
         indexLength += record.encodedSize
         dataLength += Int(record.length)
+        _ = block.begins(with: record)
         lastTime = max(lastTime ?? record.time, record.time)
         source.accept(detail, length: Int(record.length))
     }
@@ -61,7 +64,7 @@ struct PairRepair {
         let index = try StoredFile(layout.index(base), .create, on: fileSystem)
         let logSize = try log.size
         let indexSize = try index.size
-        let ceiling = min(StoreLimits.blockLimit, Int(clamping: (limit ?? .max) - base))
+        let ceiling = min(StoreLimits.pairLimit, Int(clamping: (limit ?? .max) - base))
         let text = try log.read(at: 0, count: min(logSize, ceiling))
         let (found, hasFailedBytes) = try accepted(base, text, index, limit: limit)
         var pair = found
@@ -113,7 +116,7 @@ struct PairRepair {
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[pair.indexLength...])
                 guard let (record, _) = IndexRecord.decode(rest), record.offset == pair.end,
                     record.end <= limit ?? .max, pair.recordCount < StoreLimits.recordsLimit,
-                    pair.dataLength + Int(record.length) <= StoreLimits.blockLimit
+                    pair.dataLength + Int(record.length) <= StoreLimits.pairLimit
                 else {
                     // A torn record is shorter than its length; a whole, invalid one was damaged.
                     pair.isDamaged = IndexRecord.isWhole(rest)

@@ -10,6 +10,9 @@ public struct Quota: Hashable, Sendable {
     /// 100 MiB of any age: about 500 MiB of text, what docker keeps of a container by default.
     public static let standard = Quota(bytes: 100 << 20, age: nil)
 
+    /// Text in one pair of a fast stream: a 32nd of the quota, because the newest pair is never evicted.
+    public var pairTarget: Int { max(StoreLimits.blockTarget, min(StoreLimits.pairTarget, bytes / 32)) }
+
     public init(bytes: Int, age: Int64? = nil) {
         self.bytes = bytes
         self.age = age

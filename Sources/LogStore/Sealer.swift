@@ -28,10 +28,11 @@ public final class Sealer {
     /// `synchronize`.
     public func seal(_ base: UInt64, of stream: StreamID) throws(SystemError) {
         let sealer = streamSealer(stream)
+        let log = StreamLayout(path: store.path(of: stream)).log(base)
+        let size = max(StoreLimits.blockLimit, store.fileSystem.status(log)?.size ?? 0)
         // The quota is enforced even when sealing fails: the freed space may be what sealing needs.
         let failure = attempt { () throws(SystemError) in try sealer.seal(base, memory) }
-        let most = StoreLimits.blockLimit
-        _ = try retention.enforce(vm: stream.vm, grownBy: most, now: Timestamp(microseconds: clock.wallMicroseconds()))
+        _ = try retention.enforce(vm: stream.vm, grownBy: size, now: Timestamp(microseconds: clock.wallMicroseconds()))
         if let failure {
             throw failure
         }

@@ -23,7 +23,7 @@ struct SegmentCheck {
 
     /// The readable ranges and the errors. `mayGrow`: it is the last segment, and need not be closed; `pairs`: the
     /// existing pairs, one of which may be in the process of being sealed.
-    func run(mayGrow: Bool, pairs: Set<UInt64>) throws(SystemError) -> (intact: [IntactRange], faults: [Fault]) {
+    func run(mayGrow: Bool, pairs: [Range<UInt64>]) throws(SystemError) -> (intact: [IntactRange], faults: [Fault]) {
         var intact: [IntactRange] = []
         var faults: [Fault] = []
         let (headers, others) = try file.walk(from: 0)
@@ -76,10 +76,11 @@ struct SegmentCheck {
         _ tail: Range<Int>?,
         _ headers: [BlockHeader],
         mayGrow: Bool,
-        pairs: Set<UInt64>
+        pairs: [Range<UInt64>]
     ) throws(SystemError) -> String? {
         // A block being sealed still has its pair.
-        let isBeingSealed = mayGrow && pairs.contains(headers.last?.end ?? base)
+        let end = headers.last?.end ?? base
+        let isBeingSealed = mayGrow && pairs.contains { $0.lowerBound == end || $0.contains(end) }
         guard let tail else {
             if headers.isEmpty {
                 return isBeingSealed ? nil : "is empty"

@@ -64,11 +64,16 @@ struct StreamCheck {
         let logs = Set(extents.filter { $0.kind == .pair }.map(\.base))
         let indexes = Set(names.compactMap(StreamLayout.base(ofIndexNamed:)))
         let pairs = logs.union(indexes).sorted()
+        let ranges = pairs.map { base in
+            let size = fileSystem.status(layout.log(base))?.size ?? 0
+            return base..<base + UInt64(min(size, StoreLimits.pairLimit))
+        }
         for segment in segments {
-            try checkSegment(segment, isLast: segment == segments.last, pairs: logs.intersection(indexes))
+            let whole = ranges.filter { logs.contains($0.lowerBound) && indexes.contains($0.lowerBound) }
+            try checkSegment(segment, isLast: segment == segments.last, pairs: whole)
         }
         sealed = intact.map(\.range)
-        for base in pairs where !isSealed(base) {
+        for (base, range) in zip(pairs, ranges) where !isSealed(range) {
             let isLast = base == pairs.last && base >= segments.last?.base ?? 0
             let check = PairCheck(layout: layout, base: base, fileSystem: fileSystem, isGrowing: isWritten && isLast)
             let found = try check.run(
@@ -82,12 +87,13 @@ struct StreamCheck {
         for head in extents where head.kind == .head {
             try checkSegment(head, isLast: false, pairs: [])
         }
-        try checkCoverage(oldest: extents.first { $0.kind != .head }?.base ?? 0, hasPairs: Set(pairs))
+        try checkCoverage(oldest: extents.first { $0.kind != .head }?.base ?? 0, pairs: ranges)
     }
 
-    /// Whether the block that begins at `base` is in a segment: then its pair remains from an interrupted removal.
-    private func isSealed(_ base: UInt64) -> Bool {
-        sealed.contains { $0.lowerBound == base || $0.contains(base) }
+    /// Whether the blocks of a pair are in segments: then it remains from an interrupted removal.
+    private func isSealed(_ pair: Range<UInt64>) -> Bool {
+        sealed.contains { $0.lowerBound == pair.lowerBound || $0.contains(pair.lowerBound) }
+            && Self.uncovered(pair, sealed.map { IntactRange(range: $0) }).isEmpty
     }
 
     private mutating func checkFacts(_ file: String, isNeeded: Bool = true, remedy: String) throws(SystemError) {
@@ -103,7 +109,7 @@ struct StreamCheck {
     private mutating func checkSegment(
         _ extent: StreamLayout.Extent,
         isLast: Bool,
-        pairs: Set<UInt64>
+        pairs: [Range<UInt64>]
     ) throws(SystemError) {
         let file = layout.file(extent)
         do throws(SystemError) {
@@ -124,11 +130,13 @@ struct StreamCheck {
 
     // MARK: - What must be there
 
-    private mutating func checkCoverage(oldest: UInt64, hasPairs pairs: Set<UInt64>) throws(SystemError) {
+    private mutating func checkCoverage(oldest: UInt64, pairs: [Range<UInt64>]) throws(SystemError) {
         let ranges = intact.sorted {
             ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
         }
-        let isUnpaired = sealed.contains { !pairs.contains($0.lowerBound) }
+        let isUnpaired = sealed.contains { block in
+            !pairs.contains { $0.lowerBound == block.lowerBound || $0.contains(block.lowerBound) }
+        }
         let known = SealedExtents(of: layout, on: fileSystem)
         let remedy =
             Damage.rewritten + "; until then bytes missing at the beginning are treated as removed by retention"

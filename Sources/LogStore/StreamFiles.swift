@@ -76,7 +76,7 @@ final class StreamFiles {
 
     /// Records that a block could not be read. A pair is skipped as a whole: its records share disk blocks.
     func failed(_ place: BlockLocation, _ error: SystemError) {
-        if case .active(let pair) = place {
+        if case .active(let pair, _) = place {
             unreadable[.init(base: pair.base, kind: .pair)] = error
         }
     }
@@ -150,7 +150,7 @@ final class StreamFiles {
                 return file.headers.map { .sealed(file, $0) }
             }
             let pair = try pair(extent.base)
-            return pair.records.isEmpty ? [] : [.active(pair)]
+            return pair.blocks.map { .active(pair, $0) }
         } ?? []
     }
 
@@ -180,7 +180,7 @@ final class StreamFiles {
 
     private func nextOffset(after position: UInt64, in extent: StreamLayout.Extent) throws(SystemError) -> UInt64? {
         let blocks = try blocks(of: extent)
-        if case .active(let pair)? = blocks.first, pair.base <= position {
+        if case .active(let pair, _)? = blocks.first, pair.base <= position {
             return pair.records.first { $0.offset > position && !$0.isMarker }?.offset
         }
         return blocks.lazy.map(\.offset).first { $0 > position }
@@ -190,26 +190,28 @@ final class StreamFiles {
 /// The location of a block.
 enum BlockLocation {
     case sealed(SegmentFile, BlockHeader)
-    case active(PairFile)
+    /// A block of an active pair: a range of its records, which is not empty.
+    case active(PairFile, Range<Int>)
 
     var offset: UInt64 {
         switch self {
         case .sealed(_, let header): header.offset
-        case .active(let pair): pair.base
+        case .active(let pair, let range): pair.records[range.lowerBound].offset
         }
     }
 
     var end: UInt64 {
         switch self {
         case .sealed(_, let header): header.end
-        case .active(let pair): pair.end
+        case .active(let pair, let range): pair.records[range.upperBound - 1].end
         }
     }
 
     var trailingMarkers: Int {
         switch self {
         case .sealed(_, let header): Int(header.trailingMarkers)
-        case .active(let pair): pair.trailingMarkers
+        case .active(let pair, let range):
+            pair.records[range].reversed().prefix { $0.isMarker && $0.offset == end }.count
         }
     }
 
@@ -217,8 +219,13 @@ enum BlockLocation {
         let header: BlockHeader
         switch self {
         case .sealed(_, let sealed): header = sealed
-        case .active(let pair):
-            header = BlockHeader(records: pair.records, base: pair.base, rawLength: pair.committedLength, checksum: 0)
+        case .active(let pair, let range):
+            header = BlockHeader(
+                records: Array(pair.records[range]),
+                base: offset,
+                rawLength: Int(end - offset),
+                checksum: 0
+            )
         }
         return BlockSummary(
             offset: header.offset,
@@ -234,7 +241,7 @@ enum BlockLocation {
     func records(_ decompressor: Decompressor) throws(SystemError) -> [IndexRecord]? {
         switch self {
         case .sealed(let file, let header): try file.records(of: header, decompressor)
-        case .active(let pair): pair.records
+        case .active(let pair, let range): Array(pair.records[range])
         }
     }
 }

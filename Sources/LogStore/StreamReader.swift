@@ -131,7 +131,7 @@ public final class StreamReader {
     ) throws(SystemError) -> Batch? {
         switch place {
         case .sealed(let file, let header):
-            guard let block = try file.block(header, memory) else {
+            guard let block = try group.block(header, of: file) else {
                 isDamaged = true
                 return nil
             }
@@ -141,16 +141,17 @@ public final class StreamReader {
             let start = max(cursor.offset, block.offset)
             let next = Self.cursor(after: block.records, end: block.end)
             return Batch(block: block, firstRecord: first, start: start, next: next)
-        case .active(let pair):
-            guard let first = Self.firstRecord(in: pair.records, at: cursor) else {
+        case .active(let pair, let range):
+            guard let first = Self.firstRecord(in: pair.records[range], at: cursor) else {
                 return nil
             }
-            guard let block = try pair.block(from: first, memory) else {
+            guard let block = try pair.block(of: first..<range.upperBound, memory) else {
                 isDamaged = true
                 return nil
             }
             let start = max(cursor.offset, block.offset)
-            let next = Self.cursor(after: pair.records[..<(first + block.records.count)], end: block.end)
+            let records = pair.records[range.lowerBound..<(first + block.records.count)]
+            let next = Self.cursor(after: records, end: block.end)
             return Batch(block: block, firstRecord: 0, start: start, next: next)
         }
     }
@@ -185,8 +186,11 @@ public final class StreamReader {
     // MARK: - Records and cursors
 
     /// The index of the first of a block's records after the cursor: a marker at its position, or data beyond it.
-    private static func firstRecord(in records: [IndexRecord], at cursor: Cursor) -> Int? {
-        var (low, high) = (0, records.count)
+    private static func firstRecord<Records: RandomAccessCollection<IndexRecord>>(
+        in records: Records,
+        at cursor: Cursor
+    ) -> Int? where Records.Index == Int {
+        var (low, high) = (records.startIndex, records.endIndex)
         while low < high {
             let middle = (low + high) / 2
             let record = records[middle]
@@ -196,13 +200,14 @@ public final class StreamReader {
                 high = middle
             }
         }
-        var number = low == 0 ? markersBefore(records) : 0
-        while low < records.count, number < cursor.markers, records[low].isMarker, records[low].offset == cursor.offset
+        var number = low == records.startIndex ? markersBefore(records) : 0
+        while low < records.endIndex, number < cursor.markers, records[low].isMarker,
+            records[low].offset == cursor.offset
         {
             low += 1
             number += 1
         }
-        return low < records.count ? low : nil
+        return low < records.endIndex ? low : nil
     }
 
     /// The number, at its position, of a block's first marker: markers that end the previous block count too.

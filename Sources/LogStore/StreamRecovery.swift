@@ -137,7 +137,7 @@ struct StreamRecovery {
         pairs: [UInt64],
         _ recovered: inout RecoveredStream
     ) throws(SystemError) -> [UInt64] {
-        let known = Set(pairs)
+        let unsealed = try pairs.map { base throws(SystemError) in try pairRange(base) }
         let extents = try layout.extents(on: fileSystem)
         if let head = extents.last(where: { $0.kind == .head }) {
             let end = try SegmentFile.readable(layout.file(head), on: fileSystem)?.headers.last?.end
@@ -152,13 +152,18 @@ struct StreamRecovery {
                 recovered.isEndUncertain = recovered.isEndUncertain || !pairs.contains { $0 > extent.base }
                 continue
             }
-            let unsynced = isBeingSealed ? 0 : file.headers.reversed().prefix { known.contains($0.offset) }.count
+            let unsynced =
+                isBeingSealed
+                ? 0
+                : file.headers.reversed().prefix { header in
+                    unsealed.contains { $0.lowerBound <= header.offset && header.end <= $0.upperBound }
+                }.count
             let kept = file.headers.count - unsynced
             // Bytes after the last block are the torn block of the next pair, if that pair exists; else they may be
             // damage to blocks that are stored nowhere else, and only a pair can tell where the stream ended.
             let end = file.headers.last?.end ?? extent.base
             let hasTornIndex = try file.hasTornIndex
-            let isTorn = known.contains(end) || hasTornIndex
+            let isTorn = unsealed.contains { $0.lowerBound == end || $0.contains(end) } || hasTornIndex
             let hasLostEnd = file.hasTail && !isTorn && !pairs.contains { $0 >= end }
             if !isBeingSealed, kept < file.headers.count || (file.hasTail && isTorn) {
                 let length = kept < file.headers.count ? file.headers[kept].position : file.length
@@ -179,23 +184,43 @@ struct StreamRecovery {
             recovered.endsMidLine = block?.text.last.map { $0 != Lines.feed } ?? false
             break
         }
-        for base in pairs where base < sealedEnd && !isBeingSealed {
-            try removeRedundant(base)
+        let isSealed = { (pair: Range<UInt64>) in pair.lowerBound < sealedEnd && pair.upperBound <= sealedEnd }
+        for pair in unsealed where isSealed(pair) && !isBeingSealed {
+            try removeRedundant(pair)
         }
-        return pairs.filter { $0 >= sealedEnd }
+        return unsealed.filter { !isSealed($0) }.map(\.lowerBound)
     }
 
-    /// Completes the removal of a pair whose block is sealed and followed by others; while the block is damaged the
+    /// The positions in a pair, as far as its index can be read.
+    private func pairRange(_ base: UInt64) throws(SystemError) -> Range<UInt64> {
+        do throws(SystemError) {
+            return base..<(try PairFile(layout, base: base, fileSystem: fileSystem).end)
+        } catch {
+            guard error.isDamagedFile else {
+                throw error
+            }
+            return base..<base
+        }
+    }
+
+    /// Completes the removal of a pair whose blocks are sealed and followed by others; while one of them is damaged the
     /// pair stays, for readers.
-    private func removeRedundant(_ base: UInt64) throws(SystemError) {
+    private func removeRedundant(_ pair: Range<UInt64>) throws(SystemError) {
         let memory = BlockMemory()
         let files = StreamFiles(layout: layout, fileSystem: fileSystem)
-        for case .sealed(let file, let header) in try files.blocks(at: base).holding where header.offset == base {
-            if (try? file.block(header, memory)) ?? nil != nil {
-                try fileSystem.remove(layout.log(base))
-                try fileSystem.remove(layout.index(base))
+        var position = pair.lowerBound
+        repeat {
+            var intact: BlockHeader?
+            for case .sealed(let file, let header) in try files.blocks(at: position).holding
+            where header.offset == position {
+                intact = (try? file.block(header, memory)) ?? nil != nil ? header : intact
+            }
+            guard let intact, intact.end > position || pair.isEmpty else {
                 return
             }
-        }
+            position = intact.end
+        } while position < pair.upperBound
+        try fileSystem.remove(layout.log(pair.lowerBound))
+        try fileSystem.remove(layout.index(pair.lowerBound))
     }
 }

@@ -6,7 +6,8 @@ import SystemIO
 /// Compresses one stream's closed pairs into sealed blocks, in order. Owned by one thread, the sealer's.
 ///
 /// A pair that cannot be sealed now keeps its place, and later ones wait: blocks are stored in the order of positions.
-/// A pair is removed only after the segment with its block was synced. When a sync fails, every block since the last
+/// All blocks of a pair are written together, into one segment, so this process never leaves a pair that is sealed in
+/// part; a crash of the host may. A pair is removed only after the segment with its block was synced. When a sync fails, every block since the last
 /// successful one is cut off and sealed again from its pair.
 final class StreamSealer {
     private let layout: StreamLayout
@@ -41,6 +42,7 @@ final class StreamSealer {
     private struct Unsynced {
         var pair: UInt64
         var segment: UInt64
+        /// Where the pair's first block begins in the segment.
         var position: Int
     }
 
@@ -122,33 +124,34 @@ final class StreamSealer {
         }
     }
 
-    /// One skippable frame and one zstd frame, in one write.
+    /// Seals all blocks of a pair with one write.
     private func sealPair(_ base: UInt64, _ memory: BlockMemory) throws(SystemError) {
         guard base >= sealedEnd else {
             return
         }
         var pair = try PairFile(layout, base: base, fileSystem: fileSystem)
-        var block = try pair.block(from: 0, memory)
-        if block?.end != pair.end {
+        var sealed = try compressed(pair, memory)
+        if sealed == nil {
             _ = try PairRepair(layout: layout, fileSystem: fileSystem, isReplayable: true, hostDied: true)
                 .repair(base, limit: nil)
             pair = try PairFile(layout, base: base, fileSystem: fileSystem)
-            block = try pair.block(from: 0, memory)
+            sealed = try compressed(pair, memory)
         }
-        guard let block, block.end == pair.end else {
+        guard let sealed else {
             throw SystemError(
                 "seal (the pair changes while it is read)",
                 layout.log(base),
                 code: SystemError.inputOutput
             )
         }
-        guard !pair.records.isEmpty else {
+        guard let last = sealed.headers.last else {
             try fileSystem.remove(layout.log(base))
             try fileSystem.remove(layout.index(base))
             return
         }
         if let segment = growing,
-            segment.headers.count >= StoreLimits.blocksPerSegment || segment.length >= segmentLimit
+            segment.headers.count + sealed.headers.count > StoreLimits.blocksPerSegment
+                || segment.length >= segmentLimit
         {
             try finish()
         }
@@ -161,21 +164,48 @@ final class StreamSealer {
         if segment.hasTail {
             try segment.file.truncate(to: segment.length)
         }
-        var out: [UInt8] = []
-        var header = SealedBlock.append(text: block.text, records: pair.records, base: base, compressor, to: &out)
-        header.position = segment.length
+        let start = segment.length
         segment.hasTail = true
         growing = segment
-        try segment.file.write(at: header.position, out)
+        try segment.file.write(at: start, sealed.bytes)
         segment.hasTail = false
-        segment.headers.append(header)
-        segment.length = header.nextPosition
+        for var header in sealed.headers {
+            header.position += start
+            segment.headers.append(header)
+        }
+        segment.length += sealed.bytes.count
         growing = segment
-        sealedEnd = header.end
-        unsynced.append(Unsynced(pair: base, segment: segment.base, position: header.position))
+        sealedEnd = last.end
+        unsynced.append(Unsynced(pair: base, segment: segment.base, position: start))
         if segment.headers.count >= StoreLimits.blocksPerSegment || segment.length >= segmentLimit {
             try? finish()
         }
+    }
+
+    /// A pair's blocks as they are stored, with their positions among these bytes; nil when its text does not match its
+    /// records.
+    private func compressed(
+        _ pair: PairFile,
+        _ memory: BlockMemory
+    ) throws(SystemError) -> (headers: [BlockHeader], bytes: [UInt8])? {
+        var headers: [BlockHeader] = []
+        var bytes: [UInt8] = []
+        for range in pair.blocks {
+            guard let block = try pair.block(of: range, memory), block.records.count == range.count else {
+                return nil
+            }
+            let position = bytes.count
+            var header = SealedBlock.append(
+                text: block.text,
+                records: block.records,
+                base: block.offset,
+                compressor,
+                to: &bytes
+            )
+            header.position = position
+            headers.append(header)
+        }
+        return (headers, bytes)
     }
 
     private func newSegment(_ base: UInt64) throws(SystemError) -> Growing {

@@ -22,11 +22,9 @@ extension StreamWriter {
         guard fileSystem.status(layout.path)?.identity == folder else {
             return false
         }
-        return active.map { $0.identities.isEmpty || identities(of: $0) == $0.identities } ?? true
-    }
-
-    func identities(of pair: ActivePair) -> [FileIdentity?] {
-        [layout.log(pair.base), layout.index(pair.base)].map { fileSystem.status($0)?.identity }
+        return active.map { pair in
+            pair.identities.isEmpty || pair.currentIdentities(layout, on: fileSystem) == pair.identities
+        } ?? true
     }
 
     /// Bytes known to be lost when the stream, reopened after its files were removed or moved, ends at `position`.

@@ -4,24 +4,17 @@ import CLinux
 import LogModel
 import SystemIO
 
-/// An append that failed, and how many of the given bytes were committed.
-public struct AppendFailure: Error, Sendable, CustomStringConvertible {
-    /// Bytes committed before the failure; the caller drops the rest or gives it again.
-    public var committed: Int
-    public var cause: SystemError
-
-    public var description: String { cause.description }
-}
-
 /// Appends to one stream. Owned by one thread, the writer's; the VM's lock is held meanwhile.
 ///
 /// Text is written to the log first, then its record to the index: the second write is the commit. A pair is closed at
-/// 256 KiB, at the end of a line, and passed to the sealer; the next one is created at the next append.
+/// the end of a block, when it has as many blocks as the stream's pace deserves, and passed to the sealer; the next one
+/// is created at the next append.
 public final class StreamWriter {
     let layout: StreamLayout
     public let properties: StreamProperties
     let fileSystem: any FileSystem
     var active: ActivePair?
+    private var pace: PairPace
     private var lastTime: Timestamp?
     private var endsMidLine: Bool
     private var markersAtEnd: Int
@@ -46,25 +39,14 @@ public final class StreamWriter {
     /// Bytes committed after that position, for replayable streams: the begin of what the source sends again.
     public var lengthSinceSource: Int { sourcePosition.length }
 
-    /// The pair being written: the committed lengths, and the files while they are open.
-    struct ActivePair {
-        let base: UInt64
-        var dataLength = 0
-        var indexLength = 0
-        var recordCount = 0
-        var files: (log: StoredFile, index: StoredFile)?
-        /// The identities of the files.
-        var identities: [FileIdentity?] = []
-        /// Whether a write failed and may have left bytes beyond the committed ones.
-        var hasFailed = false
-    }
-
     init(
         layout: StreamLayout,
         properties: StreamProperties,
         fileSystem: any FileSystem,
-        recovered: RecoveredStream
+        recovered: RecoveredStream,
+        pairTarget: Int
     ) {
+        pace = PairPace(limit: pairTarget)
         self.layout = layout
         self.properties = properties
         self.fileSystem = fileSystem
@@ -77,7 +59,8 @@ public final class StreamWriter {
                 base: pair.base,
                 dataLength: pair.dataLength,
                 indexLength: pair.indexLength,
-                recordCount: pair.recordCount
+                recordCount: pair.recordCount,
+                block: pair.block
             )
         }
         lastTime = recovered.activePair?.lastTime
@@ -112,8 +95,10 @@ public final class StreamWriter {
     ) throws(AppendFailure) {
         var committed = 0
         do throws(SystemError) {
-            if isWhole, activeLength + bytes.count > StoreLimits.blockLimit {
-                roll()
+            if isWhole, let pair = active, pair.block.length + bytes.count > StoreLimits.blockLimit,
+                pair.dataLength + bytes.count > pace.target
+            {
+                closeFilledPair()
             }
             while committed < bytes.count {
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[committed...])
@@ -128,7 +113,7 @@ public final class StreamWriter {
         }
     }
 
-    /// Appends a marker: a gap, a boot's begin or end, another source. After `StoreLimits.recordsPerBlock` markers without a byte
+    /// Appends a marker: a gap, a boot's begin or end, another source. After `StoreLimits.recordsPerPair` markers without a byte
     /// between them further ones are dropped.
     public func mark(_ detail: RecordDetail, time: Timestamp) throws(SystemError) {
         var flags: RecordFlags = []
@@ -142,7 +127,7 @@ public final class StreamWriter {
             flags.insert(.origin)
         }
         try preparePair(for: time)
-        if let pair = active, pair.dataLength == 0, pair.recordCount >= StoreLimits.recordsPerBlock {
+        if let pair = active, pair.dataLength == 0, pair.recordCount >= StoreLimits.recordsPerPair {
             return
         }
         try commit(UnsafeRawBufferPointer(start: nil, count: 0), time: time, flags: flags, detail: detail)
@@ -200,15 +185,19 @@ public final class StreamWriter {
 
     // MARK: - One piece, one record
 
-    /// The part of `rest` that fits into the active pair: up to the end of a line at `blockTarget`, or `blockLimit`
-    /// without one; with `isWhole` all, if it fits.
+    /// The part of `rest` that fits into the block: up to the end of a line at `blockTarget`, or `blockLimit` without
+    /// one; with `isWhole` all, if a block can have it.
     private func nextPiece(
         of rest: UnsafeRawBufferPointer,
         at time: Timestamp,
         isWhole: Bool
     ) throws(SystemError) -> UnsafeRawBufferPointer {
         try preparePair(for: time)
-        let used = activeLength
+        var used = active?.block.used(endsMidLine: endsMidLine) ?? 0
+        if isWhole, used + rest.count > StoreLimits.blockLimit {
+            // It begins a new block.
+            used = 0
+        }
         var piece = rest
         let isLimited = used + rest.count >= (isWhole ? StoreLimits.blockLimit + 1 : StoreLimits.blockTarget)
         if isLimited {
@@ -234,11 +223,17 @@ public final class StreamWriter {
         guard let pair = active else {
             return
         }
-        let isFull =
-            pair.dataLength >= StoreLimits.blockLimit || (pair.dataLength >= StoreLimits.blockTarget && !endsMidLine)
-        if isFull || pair.recordCount >= StoreLimits.recordsPerBlock {
-            roll()
+        let isFull = pair.dataLength >= pace.target && pair.block.isFull(endsMidLine: endsMidLine)
+        if isFull || pair.recordCount >= StoreLimits.recordsPerPair {
+            closeFilledPair()
         }
+    }
+
+    private func closeFilledPair() {
+        if let first = active?.firstTime, let last = lastTime {
+            pace.filled(from: first, to: last)
+        }
+        roll()
     }
 
     /// Opens the active pair, or creates the next one; after a failure or a step of the clock, a new one.
@@ -252,20 +247,7 @@ public final class StreamWriter {
             counted.inPair = 0
         }
         var pair = active ?? ActivePair(base: nextOffset, hasFailed: true)
-        if pair.files == nil {
-            // Files with records must exist.
-            let mode: OpenMode = pair.recordCount > 0 ? .update : .create
-            pair.files = (
-                log: try StoredFile(layout.log(pair.base), mode, on: fileSystem),
-                index: try StoredFile(layout.index(pair.base), mode, on: fileSystem)
-            )
-            pair.identities = identities(of: pair)
-        }
-        if pair.hasFailed, let files = pair.files {
-            try files.index.truncate(to: pair.indexLength)
-            try files.log.truncate(to: pair.dataLength)
-            pair.hasFailed = false
-        }
+        try pair.open(layout, on: fileSystem)
         active = pair
     }
 
@@ -298,9 +280,7 @@ public final class StreamWriter {
             active?.hasFailed = true
             throw error
         }
-        active?.dataLength += piece.count
-        active?.indexLength += encoded.count
-        active?.recordCount += 1
+        active?.accept(record, encodedSize: encoded.count)
         nextOffset += UInt64(piece.count)
         lastTime = record.time
         sourcePosition.accept(detail, length: piece.count)

@@ -16,6 +16,7 @@ public final class VMStore {
     private var lock: HeldLock
     private var state: WriterState
     private let hostBoot: String
+    private let pairTarget: Int
     private var streams: [StreamName: StreamWriter] = [:]
 
     /// The VM's lock file, locked, and its identity.
@@ -46,14 +47,18 @@ public final class VMStore {
     /// next one of its name begins a new one. Throws EWOULDBLOCK when another process writes it; ENOTSUP when a newer
     /// version created it, because repairing an unknown format would destroy it; EPERM when the UUID is known in
     /// another namespace.
+    ///
+    /// `pairTarget`: how much text a pair of a fast stream gets before it is closed, in bytes.
     public init(
         store: Store,
         name: String,
         uuid: String? = nil,
         namespace: String? = nil,
         hostBoot: String,
-        now: Timestamp
+        now: Timestamp,
+        pairTarget: Int = StoreLimits.blockTarget
     ) throws(SystemError) {
+        self.pairTarget = pairTarget
         // An invalid UUID would become a folder's name.
         let uuid = uuid.flatMap(VMIdentity.canonicalUUID)
         var identity = VMIdentity(name: name, uuid: uuid, namespace: namespace)
@@ -161,7 +166,8 @@ public final class VMStore {
             layout: layout,
             properties: actual,
             fileSystem: store.fileSystem,
-            recovered: recovered
+            recovered: recovered,
+            pairTarget: pairTarget
         )
         let lost = earlier.map { $0.lost(whenFoundAt: recovered.foundEnd) } ?? 0
         if hostDied || recovered.isEndUncertain || lost > 0 {

@@ -14,6 +14,10 @@
 //       OutputStatus           counters and health
 //     Encoding/                formats that several protocols use
 //     Syslog/, OTLP/, Elasticsearch/, Loki/, Forward/, Files/      a folder for each protocol
+//     FleetQuery               reads back what outputs have sent to a log engine
+//     Fleet/
+//       FleetEngine            what an engine has to do: Loki/, VictoriaLogs/                    implement this
+//       FleetPages, FleetOrder, FleetOverlap     paging, order, following: values without I/O
 //
 // Invariants:
 // 1. The store is the buffer: an output holds one batch. Memory does not grow with the number of streams, nor while a

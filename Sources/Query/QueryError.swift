@@ -34,7 +34,7 @@ public struct QueryError: Error, Hashable, Sendable, CustomStringConvertible {
         )
     }
 
-    init(_ code: Code, _ message: String) {
+    public init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message
     }

@@ -10,7 +10,13 @@ final class CommitCounter: Sendable {
         var position: SourcePosition?
     }
 
+    private let observer = Mutex<(@Sendable () -> Void)?>(nil)
     private let rounds = Mutex<(first: Int, list: [Round], safe: SourcePosition?)>((0, [Round()], nil))
+
+    /// Has `body` called, on any thread, whenever more may be committed.
+    func observe(_ body: @escaping @Sendable () -> Void) {
+        observer.withLock { $0 = body }
+    }
 
     /// A batch of the current round was given to the store; returns the round's number, for `end`.
     func begin() -> Int {
@@ -22,9 +28,12 @@ final class CommitCounter: Sendable {
 
     /// A batch of that round is committed.
     func end(_ round: Int) {
-        rounds.withLock { rounds in
+        let hasAdvanced = rounds.withLock { rounds in
             rounds.list[round - rounds.first].open -= 1
-            Self.advance(&rounds)
+            return Self.advance(&rounds)
+        }
+        if hasAdvanced {
+            observer.withLock { $0 }?()
         }
     }
 
@@ -33,16 +42,19 @@ final class CommitCounter: Sendable {
         rounds.withLock { rounds in
             rounds.list[rounds.list.count - 1].position = position
             rounds.list.append(Round())
-            Self.advance(&rounds)
+            _ = Self.advance(&rounds)
         }
     }
 
-    private static func advance(_ rounds: inout (first: Int, list: [Round], safe: SourcePosition?)) {
+    /// Returns whether more is committed.
+    private static func advance(_ rounds: inout (first: Int, list: [Round], safe: SourcePosition?)) -> Bool {
+        let first = rounds.first
         while let round = rounds.list.first, round.open == 0, let position = round.position {
             rounds.safe = position
             rounds.list.removeFirst()
             rounds.first += 1
         }
+        return rounds.first != first
     }
 
     /// The position up to which everything is committed; nil when that has not changed since the last call.

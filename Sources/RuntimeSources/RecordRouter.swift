@@ -45,11 +45,11 @@ final class RecordRouter {
         self.commits = commits
     }
 
-    /// Adds the record that `position` follows. Throws ECANCELED when capture stops.
-    func add(_ record: inout RecordBuffer, at position: SourcePosition) throws {
+    /// Adds the record that `position` follows; with `tag`, in place of the source's. Throws ECANCELED when capture stops.
+    func add(_ record: inout RecordBuffer, tag: String? = nil, at position: SourcePosition) throws {
         var failure: (any Error)?
         var position = position
-        pipeline.process(&record, tag: source.tag) { record, _ in
+        pipeline.process(&record, tag: tag ?? source.tag) { record, _ in
             guard failure == nil else {
                 return
             }

@@ -15,8 +15,9 @@ public import Transforms
 //     RecordRouter        records through the pipeline to the streams of their VMs
 //     CommitCounter, SourceMark, SourcePosition    exactly once, whenever the process ends
 //     Journal/            libsystemd, loaded at run time
+//     Forward/            a receiver of the Fluentd Forward protocol (ForwardReceiver; ForwardSession, without I/O)
 
-/// The sources of a daemon: each journal is read by a thread of its own, all files by one.
+/// The sources of a daemon: each journal and each receiver has a thread of its own, all files one.
 public final class SourceService: Sendable {
     private let capture: CaptureService
     private let interruption: Interruption
@@ -56,6 +57,16 @@ public final class SourceService: Sendable {
         let subject = "source \(source.name)"
         while !interruption.isRaised() {
             do {
+                if case .forward(let options) = source.kind {
+                    let receiver = try ForwardReceiver(
+                        source,
+                        options,
+                        pipeline: pipeline,
+                        into: capture,
+                        interruption: interruption
+                    )
+                    return try receiver.run()
+                }
                 guard let input = input(of: source, capture.diagnostics) else {
                     return
                 }

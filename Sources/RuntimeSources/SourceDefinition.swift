@@ -9,6 +9,8 @@ public struct SourceDefinition: Hashable, Sendable {
         case journal(JournalOptions)
         /// Rotated files at a path, whose last part may be a shell pattern.
         case files(path: String, RecordFormat, readsFromHead: Bool)
+        /// A receiver of the Fluentd Forward protocol.
+        case forward(ForwardOptions)
     }
 
     /// Its name: of the file with its position. Unique.

@@ -4,6 +4,7 @@ import ArgumentParser
 import HTTPAPI
 import LogModel
 import LogStore
+import Outputs
 import Query
 
 struct Logs: AsyncParsableCommand {
@@ -59,6 +60,8 @@ struct Logs: AsyncParsableCommand {
 
     @OptionGroup var reading: ReadingOptions
 
+    @OptionGroup var fleet: FleetOptions
+
     @OptionGroup var paths: PathOptions
 
     func validate() throws {
@@ -76,6 +79,9 @@ struct Logs: AsyncParsableCommand {
     func run() async throws {
         var request = try self.request()
         do {
+            if let source = try fleet.source(paths) {
+                return try await ask(source, request)
+            }
             let source = try await paths.source()
             request.vms = await source.untitled(vms)
             if let store = source.store {
@@ -142,6 +148,17 @@ struct Logs: AsyncParsableCommand {
             try Output.write(lines.reversed)
         }
         try finish(cursor: trailers.cursor ?? "", matched: trailers.matched, explanation: trailers.explanation)
+    }
+
+    // MARK: - From a log engine
+
+    private func ask(_ source: FleetSource, _ request: LogRequest) async throws {
+        try fleet.check(charset: reading.charset, showsCursor: showCursor)
+        var query = try FleetQuery(source, request, now: presentMoment())
+        var lines = ReversedLines()
+        try await query.answer { try write($0, &lines) }
+        try Output.write(lines.reversed)
+        try finish(cursor: "", matched: query.matchedAny, explanation: query.explanation)
     }
 
     /// Writes `bytes`, or keeps them until all are there.

@@ -14,7 +14,7 @@ extension EndToEnd {
         /// The maximum excess when everything is sealed: the pair being written, text and index, and the growing
         /// segment, an eighth of the quota and a block.
         private static let growing =
-            StoreLimits.blockLimit + 32 * StoreLimits.recordsPerBlock + quota / 8 + StoreLimits.blockLimit
+            StoreLimits.blockLimit + 32 * StoreLimits.recordsPerPair + quota / 8 + StoreLimits.blockLimit
         /// How far sealing may lag behind the flood: two seconds' worth of text.
         private static let lag = 4 << 20
 

@@ -57,6 +57,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case gzip
     /// The answers of outputs' receivers.
     case answers
+    /// What senders of the Forward protocol send.
+    case forward
 
     /// Gives `bytes` to the parser. Returns what does not hold; nil when all does. A crash is a finding too.
     public func check(_ bytes: [UInt8]) -> String? {
@@ -97,6 +99,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .messagepack: try Self.messagePack(bytes)
         case .gzip: try Self.gzip(bytes)
         case .answers: try Self.answers(bytes)
+        case .forward: try Self.forward(bytes)
         }
     }
 

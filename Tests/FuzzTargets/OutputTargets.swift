@@ -2,6 +2,8 @@
 
 import Gzip
 import LogModel
+import Query
+import TextFormats
 
 @testable import Outputs
 
@@ -26,13 +28,22 @@ extension FuzzTarget {
         try require(try Gzip.decompress(compressed, limit: limit) == bytes, "the text changes")
     }
 
-    /// The answers to requests: OTLP's in both forms, the bulk API's, Loki's and RELP's, and the file of positions.
+    /// The answers to requests: OTLP's in both forms, the bulk API's, Loki's and RELP's; those to queries of Loki and VictoriaLogs; and the file of positions.
     static func answers(_ bytes: [UInt8]) throws {
         _ = OTLPProtobufEncoder().partialSuccess(in: bytes)
         _ = OTLPJSONEncoder().partialSuccess(in: bytes)
         _ = BulkAnswer.result(of: bytes, count: 1)
         if let refused = LokiDestination.refused(in: bytes, of: 10) {
             try require((0...10).contains(refused.count), "more refused than sent")
+        }
+        _ = LokiAnswer.streams(in: bytes)
+        let records = (LokiAnswer.records(in: bytes) ?? []) + (VictoriaLogsAnswer.records(in: bytes) ?? [])
+        _ = VictoriaLogsAnswer.streams(in: bytes)
+        for record in records {
+            try require(RecordID(record.id.description) == record.id, "an id changes when it is written")
+        }
+        if let id = RecordID(String(decoding: bytes, as: UTF8.self)) {
+            try require(RecordID(id.description) == id, "an id changes when it is written")
         }
         _ = RetryAfter.delay(String(decoding: bytes, as: UTF8.self), now: Timestamp(microseconds: 0))
         var relp = RELPReader()

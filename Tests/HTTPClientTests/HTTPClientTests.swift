@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
@@ -123,6 +124,11 @@ private func client(_ url: String, _ change: (inout HTTPClient.Settings) -> Void
         #expect(error?.kind == .unreachable)
         #expect(error?.description.contains("127.0.0.1:1") == true)
         #expect(error?.description.contains("Connection refused") == true)
+    }
+
+    @Test("a connection that the systemd unit forbids is reported with the setting")
+    func forbidden() {
+        #expect(Connector.reason(IOError(errnoCode: EPERM, reason: "connect")).contains("IPAddressDeny="))
     }
 
     @Test("a bearer token is asked for each request, and a user in the URL becomes basic authorization")

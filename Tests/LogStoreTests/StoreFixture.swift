@@ -29,6 +29,7 @@ final class StoreFixture {
     private var writing: (vm: VMStore, writer: StreamWriter, sealer: Sealer)?
     let stream = StreamID(vm: "web", stream: .console0)
     let retention: Retention
+    private let pairTarget: Int
 
     init(
         root: String,
@@ -36,8 +37,10 @@ final class StoreFixture {
         quota: Quota = .standard,
         hostBoot: String = "boot-1",
         properties: StreamProperties = StreamProperties(),
-        clock: ManualClock = ManualClock()
+        clock: ManualClock = ManualClock(),
+        pairTarget: Int = StoreLimits.blockTarget
     ) throws {
+        self.pairTarget = pairTarget
         store = Store(root: root, fileSystem: fileSystem)
         self.clock = clock
         retention = Retention(store: store) { _ in quota }
@@ -56,7 +59,13 @@ final class StoreFixture {
     func restart(hostBoot: String = "boot-1", properties: StreamProperties = StreamProperties()) throws {
         // The lock is released with its descriptor.
         writing = nil
-        let vm = try VMStore(store: store, name: "web", hostBoot: hostBoot, now: clock.time)
+        let vm = try VMStore(
+            store: store,
+            name: "web",
+            hostBoot: hostBoot,
+            now: clock.time,
+            pairTarget: pairTarget
+        )
         let writer = try vm.open(.console0, properties: properties, now: clock.time)
         writing = (vm, writer, Sealer(store: store, retention: retention, clock: clock))
     }

@@ -28,6 +28,8 @@ final class StoreHistory {
     private var random: SeededGenerator
     private var model = StoreModel()
     private let properties: StreamProperties
+    /// Whether the stream fills pairs of several blocks.
+    private let isFast: Bool
     private var hostBoot = 1
     private var isDoubtPending = false
     private var isClean = false
@@ -52,6 +54,7 @@ final class StoreHistory {
         random = SeededGenerator(seed: seed &+ 0x5eed)
         store = Store(root: "/store", fileSystem: files)
         properties = StreamProperties(isReplayable: seed % 4 == 0)
+        isFast = seed % 100 == 50
         follower = StreamBatches(store.reader(of: Self.stream))
     }
 
@@ -89,7 +92,7 @@ final class StoreHistory {
     private func step() throws {
         let choice = Int.random(in: 0..<100, using: &random)
         switch choice {
-        case 0..<34: try append(count: Int.random(in: 1...120, using: &random))
+        case 0..<34: try append(count: Int.random(in: isFast ? 50_000...600_000 : 1...120, using: &random))
         case 34: try append(count: chance(1, in: 10) ? 400_000 : 3000)
         case 35..<45: try mark()
         case 45..<57:
@@ -263,7 +266,13 @@ final class StoreHistory {
                 files.callsUntilDeath = Int.random(in: 1...40, using: &random)
             }
             do {
-                let vm = try VMStore(store: store, name: "web", hostBoot: "\(hostBoot)", now: clock.time)
+                let vm = try VMStore(
+                    store: store,
+                    name: "web",
+                    hostBoot: "\(hostBoot)",
+                    now: clock.time,
+                    pairTarget: isFast ? StoreLimits.pairTarget : StoreLimits.blockTarget
+                )
                 let writer = try vm.open(.console0, properties: properties, now: clock.time)
                 // The first call is the sealer's, for the size of its segments, which are small; nothing is evicted.
                 let asks = AskCount()

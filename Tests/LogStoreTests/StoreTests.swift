@@ -340,7 +340,7 @@ import Testing
     @Test("markers without a byte between them are limited, and stay readable when sealed")
     func boundsMarkers() throws {
         let fixture = try StoreFixture(root: folder.path)
-        for _ in 0..<(StoreLimits.recordsPerBlock + 100) {
+        for _ in 0..<(StoreLimits.recordsPerPair + 100) {
             try fixture.mark(.powerOn)
         }
         try fixture.append("x\n")
@@ -348,7 +348,7 @@ import Testing
         try fixture.sealAndSync()
         let reading = try fixture.read()
         #expect(reading.text == "x\ny\n")
-        #expect(reading.markers.count == StoreLimits.recordsPerBlock)
+        #expect(reading.markers.count == StoreLimits.recordsPerPair)
         #expect(try fixture.names().contains { $0.hasSuffix(".log.zst") })
     }
 }

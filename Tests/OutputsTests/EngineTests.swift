@@ -96,6 +96,52 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         #expect(record["record"]?.text?.contains("line 3") == true)
     }
 
+    @Test("a request that is repeated after a rollover stores its documents twice, with the same ids")
+    func rollover() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let isFirst = NIOLockedValueBox(true)
+        let server = try StandInServer { request in
+            let answer = index.take(request)
+            let wasFirst = isFirst.withLockedValue { value in
+                defer { value = false }
+                return value
+            }
+            guard wasFirst else {
+                return answer
+            }
+            index.rollOver()
+            return .cut
+        }
+        try fixture.append("line 0\nline 1\n")
+        let service = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { await service.statuses()[0].counters.delivered == 2 })
+        #expect(index.messages == ["line 0", "line 1", "line 0", "line 1"])
+        #expect(index.ids == ["web/console0/0", "web/console0/7", "web/console0/0", "web/console0/7"])
+    }
+
+    @Test(
+        "a receiver whose disk is full loses nothing: documents are sent again, none is set aside",
+        arguments: [403, 429, 503]
+    )
+    func fullDisk(status: Int) async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let refusals = NIOLockedValueBox(3)
+        let server = try StandInServer { request in
+            let isFull = refusals.withLockedValue { refusals in
+                refusals -= 1
+                return refusals >= 0
+            }
+            return index.take(request) { _ in isFull ? status : 201 }
+        }
+        try fixture.append((0..<200).map { "line \($0)\n" }.joined())
+        let service = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages.count == 200 })
+        #expect(index.messages == lines(0..<200))
+        #expect(await service.statuses()[0].counters.setAside == 0)
+    }
+
     @Test("a dead output is reported, delays no other, and delivers everything when its destination is back")
     func deadOutput() async throws {
         let fixture = OutputFixture()

@@ -8,6 +8,7 @@ import TestServers
 import TestSupport
 import Testing
 import TestTraits
+import TextFormats
 
 @testable import Outputs
 

@@ -16,16 +16,15 @@ func record(
     severity: Severity? = nil,
     time: Int64 = 0
 ) -> OutputRecord {
-    OutputRecord(
-        origin: RecordOrigin(
-            stream: StreamID(vm: vm, stream: .console0),
-            vm: VMIdentity(name: vm)
-        ),
-        position: Cursor(offset: 4096),
+    var record = OutputRecord(
+        RecordOrigin(stream: StreamID(vm: vm, stream: .console0), vm: VMIdentity(name: vm)),
+        at: Cursor(offset: 4096),
         time: time,
-        severity: severity,
+        stored: Timestamp(microseconds: time / 1000),
         text: text
     )
+    record.severity = severity
+    return record
 }
 
 /// A message of a record with the text `text`.

@@ -21,6 +21,11 @@ public final class StandInIndex: Sendable {
     /// The number of documents that were there already.
     public var repeats: Int { contents.withLockedValue { $0.repeats } }
 
+    /// Begins another backing index, which knows no ids.
+    public func rollOver() {
+        contents.withLockedValue { $0.ids = [] }
+    }
+
     /// Creates the documents of a bulk request, each with the status that `status` returns for its message.
     public func take(
         _ request: StandInServer.Request,

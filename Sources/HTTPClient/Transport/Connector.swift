@@ -99,13 +99,15 @@ struct Connector: Sendable {
     }
 
     /// The reason of a failed connection, in the words of the system where it gives any.
-    private static func reason(_ error: any Error) -> String {
+    static func reason(_ error: any Error) -> String {
         switch error {
         case let error as NIOConnectionError:
             if let failure = error.dnsAError ?? error.dnsAAAAError, error.connectionErrors.isEmpty {
                 return "the name cannot be resolved: \(failure)"
             }
             return error.connectionErrors.first.map { reason($0.error) } ?? "\(error)"
+        case let error as IOError where error.errnoCode == EPERM:
+            return "this host forbids it: a firewall, or IPAddressDeny= of the systemd unit (see IPAddressAllow=)"
         case let error as IOError: return String(cString: strerror(error.errnoCode))
         case ChannelError.connectTimeout: return "no answer in time"
         default: return "\(error)"

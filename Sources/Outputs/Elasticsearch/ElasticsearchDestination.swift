@@ -72,9 +72,9 @@ struct ElasticsearchDestination: OutputDestination {
         if record.isPartial {
             out.append(contentsOf: #","partial":true"#.utf8)
         }
-        if case .gap(let bytes, let reason)? = record.event {
-            JSONFields.append("reason", reason.words, to: &out)
-            out.append(contentsOf: (bytes.map { #","lost_bytes":\#($0)"# } ?? "").utf8)
+        if let loss = record.event?.loss {
+            JSONFields.append("reason", loss.reason.words, to: &out)
+            out.append(contentsOf: (loss.bytes.map { #","lost_bytes":\#($0)"# } ?? "").utf8)
         }
         out.append(UInt8(ascii: "}"))
         if let fields = record.fields {
@@ -126,7 +126,8 @@ enum BulkAnswer {
         case 409:
             // It is there already.
             return .delivered
-        case 429, 500...:
+        case 401, 403, 429, 500...:
+            // 403 is also a full disk: the index is read-only then.
             return .retry("the receiver answered \(status) for a document" + reason(outcome))
         default:
             return .refused("the receiver answered \(status)" + reason(outcome))

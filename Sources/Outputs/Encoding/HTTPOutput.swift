@@ -21,6 +21,32 @@ public struct HTTPOutputSettings: Hashable, Sendable {
     public init(_ endpoint: HTTPEndpoint) {
         self.endpoint = endpoint
     }
+
+    /// Maximum size of a token file, in bytes.
+    private static let longestToken = 64 << 10
+
+    /// The settings of the client.
+    var client: HTTPClient.Settings {
+        var client = HTTPClient.Settings()
+        client.tls = tls
+        client.proxy = proxy
+        client.headers = [(name: "User-Agent", value: "guestlog")]
+        for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
+            client.headers.append((name: name, value: value))
+        }
+        if let file = tokenFile {
+            client.bearerToken = { try Self.token(in: file) }
+        }
+        return client
+    }
+
+    private static func token(in file: String) throws -> String {
+        guard let bytes = try LinuxFileSystem().contents(of: file, limit: longestToken) else {
+            throw HTTPClientError(.unreachable, "the token file \(file) does not exist")
+        }
+        let token = bytes.filter { $0 > 0x20 && $0 < 0x7f }
+        return String(decoding: token, as: UTF8.self)
+    }
 }
 
 /// Posts bodies to a receiver, and interprets the answers that all receivers give alike.
@@ -35,30 +61,9 @@ struct HTTPOutput: Sendable {
         case failure(SendResult, response: HTTPResponse?)
     }
 
-    /// Maximum size of a token file, in bytes.
-    private static let longestToken = 64 << 10
-
     init(_ settings: HTTPOutputSettings) {
-        var options = HTTPClient.Settings()
-        options.tls = settings.tls
-        options.proxy = settings.proxy
-        options.headers = [(name: "User-Agent", value: "guestlog")]
-        for (name, value) in settings.headers.sorted(by: { $0.key < $1.key }) {
-            options.headers.append((name: name, value: value))
-        }
-        if let file = settings.tokenFile {
-            options.bearerToken = { try Self.token(in: file) }
-        }
-        client = HTTPClient(settings.endpoint, options)
+        client = HTTPClient(settings.endpoint, settings.client)
         compresses = settings.compresses
-    }
-
-    private static func token(in file: String) throws -> String {
-        guard let bytes = try LinuxFileSystem().contents(of: file, limit: longestToken) else {
-            throw HTTPClientError(.unreachable, "the token file \(file) does not exist")
-        }
-        let token = bytes.filter { $0 > 0x20 && $0 < 0x7f }
-        return String(decoding: token, as: UTF8.self)
     }
 
     /// Posts `body` to `target`, which follows the endpoint's path.

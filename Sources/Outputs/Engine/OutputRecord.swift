@@ -2,6 +2,7 @@
 
 public import LogModel
 public import LogStore
+import Query
 public import TextFormats
 
 /// The stream that a record comes from.
@@ -10,10 +11,13 @@ public struct RecordOrigin: Hashable, Sendable {
     public let vm: VMIdentity
     /// The destination's encoding of what all records of the stream have in common.
     public internal(set) var encoded: [UInt8] = []
+    /// What the ids of its records begin with.
+    fileprivate let idPrefix: String
 
     public init(stream: StreamID, vm: VMIdentity) {
         self.stream = stream
         self.vm = vm
+        idPrefix = RecordID.prefix(of: stream)
     }
 }
 
@@ -21,58 +25,82 @@ public struct RecordOrigin: Hashable, Sendable {
 public struct OutputRecord {
     /// A record that stands for an event in the stream, not for a line.
     public enum Event: Hashable, Sendable {
-        /// Bytes are missing here: their number, nil when it is unknown, and the reason.
-        case gap(bytes: UInt64?, reason: GapReason)
+        /// Bytes were lost before they could be stored.
+        case gap(GapDetail)
+        /// Bytes are missing from the store: their number and the reason.
+        case missing(bytes: UInt64, reason: GapReason)
         case boot(BootEvent)
 
         /// `gap`, `boot` or `boot-end`.
         public var name: String {
             switch self {
-            case .gap: "gap"
+            case .gap, .missing: "gap"
             case .boot(let event): event.isBeginning ? "boot" : "boot-end"
+            }
+        }
+
+        /// What was lost: the number of bytes, nil when it is unknown, and the reason; nil when nothing was.
+        public var loss: (bytes: UInt64?, reason: GapReason)? {
+            switch self {
+            case .gap(let gap): (gap.bytes, gap.reason)
+            case .missing(let bytes, let reason): (bytes, reason)
+            case .boot: nil
             }
         }
 
         /// The event in words.
         public var words: String {
             switch self {
-            case .gap(let bytes, let reason):
-                (bytes.map { "\($0) bytes" } ?? "an unknown number of bytes") + " lost: \(reason.words)"
+            case .gap, .missing:
+                loss.map { loss in
+                    (loss.bytes.map { "\($0) bytes" } ?? "an unknown number of bytes") + " lost: \(loss.reason.words)"
+                } ?? ""
             case .boot(let event): event.isBeginning ? "boot (\(event.name))" : "end of boot (\(event.name))"
             }
         }
     }
 
-    public var origin: RecordOrigin
-    public var position: Cursor
-    /// The end of a piece of a line that was sent before its rest; such a piece has an id of its own.
-    public var pieceEnd: UInt64?
+    public let origin: RecordOrigin
+    public let position: Cursor
+    /// Its stable id, a `RecordID` as text.
+    public let id: String
     /// Nanoseconds since the Unix epoch: unique in the stream, and not decreasing while the clock is not set back.
     public var time: Int64
     /// nil when the record states none.
     public var severity: Severity?
+    /// The time that the store has for it: `time` is another where a record states its own, and where more than a thousand
+    /// lines have one time.
+    public var stored: Timestamp
     /// What a person reads: a console's line as displayed, a record's message. Any bytes.
     public var text: UnsafeRawBufferPointer
     /// The fields of a structured record.
     public var fields: StructuredRecord?
     /// Whether the end of the line is missing.
     public var isPartial = false
-    public var event: Event?
+    public let event: Event?
 
-    /// `vm/stream/offset`, where the VM is named by its folder; an event's offset has the number of the marker, and the
-    /// piece of a line its end: `web/console0/4096`, `web/console0/4096.1`, `web/console0/4096-4101`.
-    public var id: String {
-        let offset = position.offset
-        let place =
-            pieceEnd.map { "\(offset)-\($0)" } ?? (event == nil ? "\(offset)" : "\(offset).\(position.markers + 1)")
-        return "\(origin.stream.vm)/\(origin.stream.stream)/\(place)"
+    /// A record at `position`, or an event there. A piece of a line that is sent before its rest ends at `pieceEnd`, and has
+    /// an id of its own.
+    init(
+        _ origin: RecordOrigin,
+        at position: Cursor,
+        pieceEnd: UInt64? = nil,
+        event: Event? = nil,
+        time: Int64,
+        stored: Timestamp,
+        text: UnsafeRawBufferPointer
+    ) {
+        self.origin = origin
+        self.position = position
+        id = origin.idPrefix + RecordID.suffix(position, pieceEnd: pieceEnd, isEvent: event != nil)
+        self.event = event
+        self.time = time
+        self.stored = stored
+        self.text = text
     }
 
     /// The severity, informational when the record states none; a gap is a warning.
     public var effectiveSeverity: Severity {
-        if case .gap? = event {
-            return .warning
-        }
-        return severity ?? .informational
+        event?.loss != nil ? .warning : severity ?? .informational
     }
 }

@@ -157,15 +157,16 @@ final class RecordSource: @unchecked Sendable {
         let decoded = DecodedLine(line)
         let own = decoded.record.flatMap { Self.ownTime($0) }
         var record = OutputRecord(
-            origin: origins[stream],
-            position: line.start,
+            origins[stream],
+            at: line.start,
             pieceEnd: isPiece ? line.end : nil,
             time: times[stream].next(own ?? Self.nanoseconds(line.time)),
-            severity: decoded.severity,
-            text: UnsafeRawBufferPointer(start: nil, count: 0),
-            fields: decoded.record,
-            isPartial: !line.isWhole && !line.endsRow
+            stored: line.time,
+            text: UnsafeRawBufferPointer(start: nil, count: 0)
         )
+        record.severity = decoded.severity
+        record.fields = decoded.record
+        record.isPartial = !line.isWhole && !line.endsRow
         decoded.withText { text -> Void in
             guard !redaction.isEmpty else {
                 record.text = text
@@ -183,15 +184,15 @@ final class RecordSource: @unchecked Sendable {
         update()
         let kind: OutputRecord.Event
         switch event.kind {
-        case .gap(let gap): kind = .gap(bytes: gap.bytes, reason: gap.reason)
-        case .missing(let bytes, let reason): kind = .gap(bytes: bytes, reason: reason)
+        case .gap(let gap): kind = .gap(gap)
+        case .missing(let bytes, let reason): kind = .missing(bytes: bytes, reason: reason)
         case .boot(let boot): kind = .boot(boot.event)
         // It tells people where a stream continues; no text begins or is missing there.
         case .origin: return
         }
-        if case .gap(let bytes, .retention) = kind {
+        if let loss = kind.loss, loss.reason == .retention {
             batch.gaps += 1
-            batch.gapBytes += bytes ?? 0
+            batch.gapBytes += loss.bytes ?? 0
         }
         if case .boot = kind, !settings.sendsBoots {
             return
@@ -199,11 +200,12 @@ final class RecordSource: @unchecked Sendable {
         let words = Array(kind.words.utf8)
         words.withUnsafeBytes { text in
             let record = OutputRecord(
-                origin: origins[stream],
-                position: event.place,
+                origins[stream],
+                at: event.place,
+                event: kind,
                 time: times[stream].next(Self.nanoseconds(event.time)),
-                text: text,
-                event: kind
+                stored: event.time,
+                text: text
             )
             add(record, stream, to: &batch)
         }
@@ -224,13 +226,8 @@ final class RecordSource: @unchecked Sendable {
 
     /// A record's own time with its nanoseconds.
     private static func ownTime(_ record: StructuredRecord) -> Int64? {
-        guard let text = record.values(of: Array(StructuredRecord.timeName.utf8)).first,
-            let time = Timestamp(rfc3339: text)
-        else {
-            return nil
+        record.values(of: Array(StructuredRecord.timeName.utf8)).first.flatMap { text in
+            text.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: $0) }
         }
-        let digits = text.drop { $0 != UInt8(ascii: ".") }.dropFirst().dropLast().dropFirst(6)
-        let below = digits.reduce(0) { $0 * 10 + Int64($1) - 48 }
-        return nanoseconds(time) + (digits.count == 3 ? below : 0)
     }
 }

@@ -2,6 +2,7 @@
 
 import HTTPClient
 import NIOConcurrencyHelpers
+import TextFormats
 
 /// A connection to a receiver of the Forward protocol. Used by one task at a time.
 final class ForwardConnection: Sendable {

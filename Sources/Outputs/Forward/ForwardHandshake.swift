@@ -2,6 +2,7 @@
 
 import HTTPClient
 import LogModel
+import TextFormats
 
 /// The handshake of the Forward protocol with a shared key (version 1, "Handshake messages"): the server says HELO, the
 /// client proves that it knows the key with PING, the server with PONG. Without I/O.

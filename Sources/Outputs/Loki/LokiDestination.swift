@@ -54,6 +54,12 @@ struct LokiDestination: OutputDestination {
         if record.isPartial {
             JSONFields.append("partial", "true", to: &out)
         }
+        for detail in RecordDetails.details(of: record) {
+            out.append(UInt8(ascii: ","))
+            JSON.append(detail.name.replacing(".", with: "_"), to: &out)
+            out.append(UInt8(ascii: ":"))
+            JSON.append(detail.value, to: &out)
+        }
         if let uuid = record.origin.vm.uuid {
             JSONFields.append("uuid", uuid, to: &out)
         }

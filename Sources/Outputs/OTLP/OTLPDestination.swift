@@ -86,11 +86,8 @@ enum OTLPModel {
         if record.isPartial {
             attributes.append(("guestlog.partial", "true"))
         }
-        if case .gap(let bytes, let reason)? = record.event {
-            attributes.append(("guestlog.gap.reason", reason.words))
-            if let bytes {
-                attributes.append(("guestlog.gap.bytes", String(bytes)))
-            }
+        for detail in RecordDetails.details(of: record) {
+            attributes.append((detail.name, detail.value))
         }
         return attributes
     }
@@ -101,18 +98,41 @@ enum OTLPModel {
             return nil
         }
         let severity = record.effectiveSeverity
-        let number: UInt64 =
-            switch severity {
-            case .debug: 5
-            case .informational: 9
-            case .notice: 10
-            case .warning: 13
-            case .error: 17
-            case .critical: 18
-            case .alert: 19
-            case .emergency: 21
-            }
-        return (number, severity.name)
+        return (number(of: severity), severity.name)
+    }
+
+    private static func number(of severity: Severity) -> UInt64 {
+        switch severity {
+        case .debug: 5
+        case .informational: 9
+        case .notice: 10
+        case .warning: 13
+        case .error: 17
+        case .critical: 18
+        case .alert: 19
+        case .emergency: 21
+        }
+    }
+
+    /// What engines that drop the text call a severity: the short name of its number (Logs Data Model, "Displaying
+    /// Severity").
+    static func severityName(_ severity: Severity) -> String {
+        switch severity {
+        case .debug: "Debug"
+        case .informational: "Info"
+        case .notice: "Info2"
+        case .warning: "Warn"
+        case .error: "Error"
+        case .critical: "Error2"
+        case .alert: "Error3"
+        case .emergency: "Fatal"
+        }
+    }
+
+    /// The severity that an engine calls `name`: its text, or the name of its number; nil when there is none.
+    static func severity(named name: String) -> Severity? {
+        let word = name.lowercased()
+        return Severity.allCases.first { severityName($0).lowercased() == word } ?? Severity(word: word)
     }
 
     /// The name of an event; nil for a line.

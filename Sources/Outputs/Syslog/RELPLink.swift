@@ -7,10 +7,10 @@ import LogModel
 /// (rsyslog.com, "RELP - The Reliable Event Logging Protocol Specification", version 0).
 ///
 /// A frame is `TXNR COMMAND DATALEN[ DATA]\n`. The receiver answers each with `TXNR rsp DATALEN CODE …`, in any order.
-actor RELPLink: SyslogLink {
-    private let peer: NetworkPeer
-    private let settings: ByteConnection.Settings
-    private var connection: ByteConnection?
+actor RELPLink: StreamSyslogLink {
+    let peer: NetworkPeer
+    let settings: ByteConnection.Settings
+    var connection: ByteConnection?
     private var reader = RELPReader()
     private var transaction = 0
 
@@ -21,9 +21,7 @@ actor RELPLink: SyslogLink {
 
     init(_ peer: NetworkPeer, tls: TLSClientSettings?) {
         self.peer = peer
-        var settings = ByteConnection.Settings()
-        settings.tls = tls
-        self.settings = settings
+        settings = ByteConnection.Settings(tls: tls)
     }
 
     func send(_ items: [Int], of batch: OutputBatch) async -> SendResult {
@@ -77,22 +75,17 @@ actor RELPLink: SyslogLink {
         return transaction
     }
 
-    private func open() async throws -> ByteConnection {
-        if let connection, connection.isOpen {
-            return connection
-        }
-        let fresh = try await ByteConnection.connect(to: peer, settings)
+    /// Opens the session.
+    func begin(on connection: ByteConnection) async throws {
         reader = RELPReader()
         transaction = 1
         let offer = "relp_version=0\nrelp_software=guestlog\ncommands=syslog"
-        try await fresh.write(Array("1 open \(offer.utf8.count) \(offer)\n".utf8), within: OutputLimits.answer)
-        let answer = try await answer(on: fresh)
+        try await connection.write(Array("1 open \(offer.utf8.count) \(offer)\n".utf8), within: OutputLimits.answer)
+        let answer = try await answer(on: connection)
         guard answer.transaction == 1, answer.text.hasPrefix("200") else {
             let line = answer.text.prefix { $0 != "\n" }
             throw HTTPClientError(.protocolViolation, "\(peer) refuses the session: \(line)")
         }
-        connection = fresh
-        return fresh
     }
 
     private func answer(on connection: ByteConnection) async throws -> RELPReader.Answer {
@@ -108,11 +101,6 @@ actor RELPLink: SyslogLink {
             }
             reader.append(bytes)
         }
-    }
-
-    func close() {
-        connection?.close()
-        connection = nil
     }
 }
 

@@ -6,17 +6,18 @@ import HTTPClient
 ///
 /// Syslog over TCP has no acknowledgements. A message counts as delivered when the other host's kernel has acknowledged
 /// it; what the daemon there has not read when it is killed is lost.
-actor StreamLink: SyslogLink {
-    private let peer: NetworkPeer
-    private let settings: ByteConnection.Settings
-    private var connection: ByteConnection?
+actor StreamLink: StreamSyslogLink {
+    let peer: NetworkPeer
+    let settings: ByteConnection.Settings
+    var connection: ByteConnection?
 
     init(_ peer: NetworkPeer, tls: TLSClientSettings?) {
         self.peer = peer
-        var settings = ByteConnection.Settings()
-        settings.tls = tls
-        self.settings = settings
+        settings = ByteConnection.Settings(tls: tls)
     }
+
+    /// Nothing precedes the first message.
+    func begin(on connection: ByteConnection) {}
 
     func send(_ items: [Int], of batch: OutputBatch) async -> SendResult {
         var frames: [UInt8] = []
@@ -37,19 +38,5 @@ actor StreamLink: SyslogLink {
             close()
             return .unavailable("\(error)")
         }
-    }
-
-    private func open() async throws -> ByteConnection {
-        if let connection, connection.isOpen {
-            return connection
-        }
-        let fresh = try await ByteConnection.connect(to: peer, settings)
-        connection = fresh
-        return fresh
-    }
-
-    func close() {
-        connection?.close()
-        connection = nil
     }
 }

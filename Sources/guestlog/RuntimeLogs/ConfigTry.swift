@@ -32,7 +32,7 @@ extension Config {
             var pipeline = configuration.pipeline
             let format: RecordFormat =
                 switch source.kind {
-                case .journal: .json
+                case .journal, .forward: .json
                 case .files(_, let format, _): format
                 }
             var decoder = RecordDecoder(format, flattens: false)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// SHA-512 (FIPS 180-4, section 6.4), for the digests of the Forward protocol's handshake.
-enum SHA512 {
+public enum SHA512 {
     /// The digest of `message`, 64 bytes.
-    static func digest(_ message: [UInt8]) -> [UInt8] {
+    public static func digest(_ message: [UInt8]) -> [UInt8] {
         var state = initial
         var padded = message + [0x80]
         while padded.count % 128 != 112 {
@@ -22,7 +22,7 @@ enum SHA512 {
     }
 
     /// The digest in hexadecimal digits.
-    static func hexadecimal(_ message: [UInt8]) -> String {
+    public static func hexadecimal(_ message: [UInt8]) -> String {
         digest(message).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Query
+
+/// Pages through a range of time, forward or backward: which request is next, and which records of an answer are complete.
+///
+/// An engine returns at most as many records as asked for, and cuts between records of one time. So the next request begins
+/// at the microsecond of the last record, and its records are taken from there. Has no I/O.
+struct FleetPages {
+    /// All records of a page have one microsecond, and the engine returns no more at once.
+    struct Stuck: Error {
+        let nanoseconds: Int64
+    }
+
+    /// What was not read, in nanoseconds.
+    private(set) var rest: Range<Int64>
+    let isBackward: Bool
+    private let limits: FleetLimits
+    private var limit: Int
+
+    init(_ range: Range<Int64>, isBackward: Bool = false, _ limits: FleetLimits) {
+        rest = range
+        self.isBackward = isBackward
+        self.limits = limits
+        limit = limits.page
+    }
+
+    var isDone: Bool { rest.isEmpty }
+
+    /// The range and the limit of the next request.
+    var next: (range: Range<Int64>, limit: Int) {
+        let span = min(limits.longestRange, rest.upperBound.subtractingReportingOverflow(rest.lowerBound).partialValue)
+        let range =
+            isBackward ? rest.upperBound - span..<rest.upperBound : rest.lowerBound..<rest.lowerBound + span
+        return (range, limit)
+    }
+
+    /// Takes the answer to the next request; returns the records that are complete: no other has such a time.
+    mutating func take(_ page: [FleetRecord]) throws(Stuck) -> [FleetRecord] {
+        let range = next.range
+        let found = page.filter { range.contains($0.nanoseconds) }
+        guard page.count >= limit,
+            let last = isBackward ? found.map(\.nanoseconds).min() : found.map(\.nanoseconds).max()
+        else {
+            rest = isBackward ? rest.lowerBound..<range.lowerBound : range.upperBound..<rest.upperBound
+            limit = limits.page
+            return found
+        }
+        // The microsecond of the last record may have more.
+        let start = last - last % 1000
+        let complete = found.filter { isBackward ? $0.nanoseconds >= start + 1000 : $0.nanoseconds < start }
+        guard complete.isEmpty else {
+            rest = isBackward ? rest.lowerBound..<start + 1000 : start..<rest.upperBound
+            limit = limits.page
+            return complete
+        }
+        guard limit < limits.largestPage else {
+            throw Stuck(nanoseconds: start)
+        }
+        limit = min(limit * 2, limits.largestPage)
+        return []
+    }
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import Glibc
+import LogModel
+import LogStore
+import SystemIO
+import TextFormats
+import Transforms
+
+/// Receives records of the Fluentd Forward protocol, on a thread of its own, and acknowledges each chunk when all of it is
+/// committed.
+///
+/// A sender repeats a chunk that was not acknowledged. One that is sent again to the same process is stored once. While the
+/// store takes nothing, the receiver does not read, and senders wait.
+final class ForwardReceiver: @unchecked Sendable {
+    // Sendable because everything but `interruption` is used on the loop's thread only.
+
+    private let source: SourceDefinition
+    private let options: ForwardOptions
+    private let capture: CaptureService
+    private let interruption: Interruption
+    private let loop: EventLoop
+    private let router: RecordRouter
+    private let commits: CommitCounter
+    private let mark: SourceMark
+    private var position: SourcePosition
+    private var senders: [ObjectIdentifier: ForwardSender] = [:]
+    /// Chunks that were given to the store, by their position, and whether they are committed.
+    private var chunks = RecentChunks()
+    /// The senders that wait for the commit of a position.
+    private var awaited: [(number: UInt64, chunk: [UInt8], sender: ForwardSender)] = []
+    private var committed: UInt64 = 0
+    private var record = RecordBuffer()
+
+    init(
+        _ source: SourceDefinition,
+        _ options: ForwardOptions,
+        pipeline: Pipeline,
+        into capture: CaptureService,
+        interruption: Interruption
+    ) throws(SystemError) {
+        self.source = source
+        self.options = options
+        self.capture = capture
+        self.interruption = interruption
+        loop = try EventLoop()
+        let commits = CommitCounter()
+        self.commits = commits
+        router = RecordRouter(source, pipeline: pipeline, into: capture, commits: commits)
+        mark = SourceMark(source.name, store: capture.store.root, on: capture.store.fileSystem, clock: capture.clock)
+        position = SourcePosition(source: source.name)
+    }
+
+    /// Receives until the interruption is raised. Throws when the endpoint cannot be listened at.
+    func run() throws {
+        let key = try sharedKey()
+        let listener = try listen()
+        // Numbers of records that a stream has must not be given again.
+        if let saved = try mark.read(), saved.source == position.source {
+            position.number = saved.number
+        }
+        position.number += SourcePosition.leap
+        _ = try mark.write(position, isLast: true)
+        let stop = InterruptionHandler(loop)
+        let token = try loop.add(interruption.descriptor, for: .readable, stop)
+        try listener.begin(on: loop) { [self] (socket: consuming Descriptor) in accept(socket, key) }
+        commits.observe { [weak self, loop] in
+            let receiver = self
+            loop.post { receiver?.acknowledge() }
+        }
+        capture.problems.clear("source \(source.name)")
+        loop.run()
+        loop.remove(token)
+        listener.end()
+        senders.values.forEach { $0.end(nil) }
+        router.close()
+    }
+
+    /// Ends the loop when the source is to end.
+    private final class InterruptionHandler: EventHandler {
+        private unowned let loop: EventLoop
+
+        init(_ loop: EventLoop) {
+            self.loop = loop
+        }
+
+        func handle(_ readiness: Readiness) {
+            loop.stop()
+        }
+    }
+
+    private func sharedKey() throws -> [UInt8]? {
+        guard let file = options.sharedKeyFile else {
+            return nil
+        }
+        guard let bytes = try capture.store.fileSystem.contents(of: file) else {
+            throw SystemError("read", file, code: ENOENT)
+        }
+        return bytes.last == Lines.feed ? bytes.dropLast() : bytes
+    }
+
+    private func listen() throws(SystemError) -> ListeningSocket {
+        switch options.endpoint {
+        case .network(let address): ListeningSocket(try address.listen(), path: address.description)
+        case .path(let path): try ListeningSocket(path: path)
+        }
+    }
+
+    // MARK: - Senders
+
+    private func accept(_ socket: consuming Descriptor, _ key: [UInt8]?) {
+        guard senders.count < ForwardLimits.connections else {
+            return capture.diagnostics.log(.warning, "source \(source.name): too many senders; one was refused")
+        }
+        let nonce = (0..<16).map { _ in String(UInt8.random(in: 16...255), radix: 16) }.joined()
+        let session = ForwardSession(sharedKey: key, hostName: options.hostName, nonce: nonce)
+        let sender = ForwardSender(
+            socket,
+            session,
+            on: loop,
+            take: { [unowned self] message, sender in try take(message, from: sender) },
+            onEnd: { [unowned self] sender, error in end(sender, error) }
+        )
+        senders[ObjectIdentifier(sender)] = sender
+        do {
+            try sender.begin()
+        } catch {
+            sender.end(error)
+        }
+        loop.schedule(afterMicroseconds: ForwardLimits.handshake) { [weak sender] in
+            if let sender, !sender.isOpen {
+                sender.end(ForwardMessage.Fault(description: "the sender did not prove that it knows the shared key"))
+            }
+        }
+    }
+
+    private func end(_ sender: ForwardSender, _ error: (any Error)?) {
+        senders[ObjectIdentifier(sender)] = nil
+        awaited.removeAll { $0.sender === sender }
+        if let error {
+            capture.diagnostics.log(.warning, "source \(source.name): a connection was closed: \(error)")
+        }
+    }
+
+    // MARK: - Records
+
+    private func take(_ message: ForwardMessage, from sender: ForwardSender) throws {
+        guard senders.values.reduce(0, { $0 + $1.waiting }) <= ForwardLimits.waiting else {
+            throw ForwardMessage.Fault(description: "incomplete messages take too much memory")
+        }
+        guard let chunk = message.chunk else {
+            return try store(message)
+        }
+        if chunks[chunk] == nil {
+            try store(message)
+            chunks.add(chunk, at: position.number)
+        }
+        awaited.append((chunks[chunk] ?? position.number, chunk, sender))
+        acknowledge()
+    }
+
+    private func store(_ message: ForwardMessage) throws {
+        let tag = options.keepsTags ? String(decoding: message.tag, as: UTF8.self) : source.tag
+        let skipped = try message.forEach { time, value in
+            ForwardFields.read(value, time: time, tag: message.tag, into: &record)
+            position.number += SourcePosition.step
+            try router.add(&record, tag: tag, at: position)
+        }
+        if skipped > 0 {
+            capture.diagnostics.log(
+                .warning,
+                "source \(source.name): \(skipped) entries are no records and were left out"
+            )
+        }
+        try router.flush()
+        position.number += SourcePosition.step
+        commits.endRound(at: position)
+        _ = try mark.write(position)
+    }
+
+    /// Acknowledges what is committed.
+    private func acknowledge() {
+        committed = max(committed, commits.takeSafe()?.number ?? 0)
+        let ready = awaited.filter { $0.number <= committed }
+        awaited.removeAll { $0.number <= committed }
+        for (_, chunk, sender) in ready {
+            sender.send(ForwardMessage.acknowledgement(of: chunk))
+        }
+    }
+}
+
+/// The chunks that came last, and their positions. Bounded.
+struct RecentChunks {
+    private var numbers: [[UInt8]: UInt64] = [:]
+    private var order: [[UInt8]] = []
+    private var oldest = 0
+
+    subscript(chunk: [UInt8]) -> UInt64? { numbers[chunk] }
+
+    mutating func add(_ chunk: [UInt8], at number: UInt64) {
+        numbers[chunk] = number
+        guard order.count == ForwardLimits.recentChunks else {
+            return order.append(chunk)
+        }
+        numbers[order[oldest]] = nil
+        order[oldest] = chunk
+        oldest = (oldest + 1) % order.count
+    }
+}

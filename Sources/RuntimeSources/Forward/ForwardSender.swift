@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SystemIO
+
+/// A connection of a sender: its bytes through the session, and acknowledgements back. Lives on the receiver's loop.
+final class ForwardSender: EventHandler {
+    private let socket: Descriptor
+    private unowned let loop: EventLoop
+    private var session: ForwardSession
+    private let take: (ForwardMessage, ForwardSender) throws -> Void
+    private var onEnd: ((ForwardSender, (any Error)?) -> Void)?
+    private var token: EventLoop.Token?
+    private var output: [UInt8] = []
+    private var isEnded = false
+
+    /// Bytes read in one turn.
+    private static let pieceSize = 64 << 10
+
+    init(
+        _ socket: consuming Descriptor,
+        _ session: ForwardSession,
+        on loop: EventLoop,
+        take: @escaping (ForwardMessage, ForwardSender) throws -> Void,
+        onEnd: @escaping (ForwardSender, (any Error)?) -> Void
+    ) {
+        self.socket = socket
+        self.session = session
+        self.loop = loop
+        self.take = take
+        self.onEnd = onEnd
+    }
+
+    /// The memory of an incomplete message, in bytes.
+    var waiting: Int { session.waiting }
+    /// Whether the sender has proved that it may send.
+    var isOpen: Bool { session.state == .open }
+
+    func begin() throws(SystemError) {
+        token = try loop.add(socket.raw, for: .readable, self)
+        send(session.greeting)
+    }
+
+    func handle(_ readiness: Readiness) {
+        if readiness.contains(.writable) {
+            flush()
+        }
+        guard !isEnded, readiness.contains(.readable) || !readiness.isDisjoint(with: .hangUp) else {
+            return
+        }
+        withUnsafeTemporaryAllocation(byteCount: Self.pieceSize, alignment: 16) { buffer in
+            let count = read(socket.raw, buffer.baseAddress, buffer.count)
+            guard count > 0 else {
+                if count == 0 || ![EAGAIN, EINTR].contains(errno) {
+                    end(nil)
+                }
+                return
+            }
+            receive(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
+        }
+    }
+
+    private func receive(_ bytes: UnsafeRawBufferPointer) {
+        do {
+            for action in session.receive(bytes) {
+                switch action {
+                case .send(let bytes): send(bytes)
+                case .take(let message): try take(message, self)
+                case .end(let fault): throw fault
+                }
+            }
+        } catch {
+            end(error)
+        }
+    }
+
+    func send(_ bytes: [UInt8]) {
+        guard !isEnded, !bytes.isEmpty else {
+            return
+        }
+        output += bytes
+        flush()
+        if output.count > ForwardLimits.unread {
+            end(ForwardMessage.Fault(description: "the sender does not read acknowledgements"))
+        }
+    }
+
+    private func flush() {
+        while !output.isEmpty {
+            let count = output.withUnsafeBytes {
+                Glibc.send(socket.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else {
+                if count < 0, errno != EAGAIN, errno != EINTR {
+                    output = []
+                }
+                break
+            }
+            output.removeFirst(count)
+        }
+        if let token {
+            loop.modify(token, for: output.isEmpty ? .readable : [.readable, .writable])
+        }
+    }
+
+    /// Ends the connection.
+    func end(_ error: (any Error)?) {
+        guard !isEnded else {
+            return
+        }
+        isEnded = true
+        if let token {
+            loop.remove(token)
+        }
+        shutdown(socket.raw, Int32(SHUT_RDWR))
+        onEnd?(self, error)
+        onEnd = nil
+    }
+}

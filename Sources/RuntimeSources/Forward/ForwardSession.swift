@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import TextFormats
+
+/// One sender of the Forward protocol, from its first byte: the handshake, where a shared key is required, and then
+/// messages. Without I/O.
+struct ForwardSession {
+    enum State: Hashable {
+        /// HELO was sent; PING is awaited.
+        case handshake(nonce: String)
+        case open
+        case ended
+    }
+
+    /// What is to be done.
+    enum Action {
+        case send([UInt8])
+        case take(ForwardMessage)
+        /// The connection is closed.
+        case end(ForwardMessage.Fault)
+    }
+
+    private(set) var state: State
+    private let sharedKey: [UInt8]
+    private let hostName: String
+    private var received: [UInt8] = []
+    private var scanner = MessagePackScanner()
+
+    /// The memory of what is incomplete, in bytes.
+    var waiting: Int { received.count }
+
+    /// A session with a sender that must know `sharedKey`; nil: with any. `nonce` is random text, of this connection.
+    init(sharedKey: [UInt8]?, hostName: String, nonce: String) {
+        self.sharedKey = sharedKey ?? []
+        self.hostName = hostName
+        state = sharedKey == nil ? .open : .handshake(nonce: nonce)
+    }
+
+    /// What is sent when the connection begins.
+    var greeting: [UInt8] {
+        guard case .handshake(let nonce) = state else {
+            return []
+        }
+        var helo: [UInt8] = []
+        MessagePackWriter.append(arrayOf: 2, to: &helo)
+        MessagePackWriter.append(string: "HELO", to: &helo)
+        MessagePackWriter.append(mapOf: 3, to: &helo)
+        MessagePackWriter.append(string: "nonce", to: &helo)
+        MessagePackWriter.append(string: nonce, to: &helo)
+        // No user is asked for.
+        MessagePackWriter.append(string: "auth", to: &helo)
+        MessagePackWriter.append(string: "", to: &helo)
+        MessagePackWriter.append(string: "keepalive", to: &helo)
+        MessagePackWriter.append(bool: true, to: &helo)
+        return helo
+    }
+
+    /// Takes bytes of the sender; returns what is to be done, in order: the same, wherever the bytes are divided.
+    mutating func receive(_ bytes: UnsafeRawBufferPointer) -> [Action] {
+        received.append(contentsOf: bytes)
+        var actions: [Action] = []
+        do throws(ForwardMessage.Fault) {
+            while state != .ended, !received.isEmpty, let value = try nextValue() {
+                guard case .handshake(let nonce) = state else {
+                    actions += try ForwardMessage(value).map { [.take($0)] } ?? []
+                    continue
+                }
+                actions.append(.send(try pong(answering: value, nonce)))
+                state = .open
+            }
+        } catch {
+            state = .ended
+            received = []
+            actions.append(.end(error))
+        }
+        return actions
+    }
+
+    private mutating func nextValue() throws(ForwardMessage.Fault) -> MessagePackValue? {
+        if let first = received.first, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
+            throw ForwardMessage.Fault(description: "the sender writes JSON; Forward requires MessagePack")
+        }
+        let end: Int?
+        do throws(MessagePackScanner.Malformed) {
+            end = try scanner.end(in: received, limit: ForwardLimits.message)
+        } catch {
+            throw ForwardMessage.Fault(description: "the sender does not speak the Forward protocol")
+        }
+        guard let end else {
+            guard received.count <= ForwardLimits.message else {
+                throw ForwardMessage.Fault(
+                    description:
+                        "a message has more than \(ForwardLimits.message >> 20) MiB; make the sender's chunks smaller"
+                )
+            }
+            return nil
+        }
+        let bytes = received[..<end]
+        defer { received.removeFirst(end) }
+        var reader = MessagePackReader(bytes)
+        do throws(MessagePackReader.Failure) {
+            return try reader.next()
+        } catch {
+            throw ForwardMessage.Fault(description: "a message is nested too deeply")
+        }
+    }
+
+    /// Checks that the sender knows the key, and proves the same.
+    private func pong(answering ping: MessagePackValue, _ nonce: String) throws(ForwardMessage.Fault) -> [UInt8] {
+        guard case .array(let parts) = ping, parts.count == 6, parts[0].text == "PING",
+            case .bytes(let host) = parts[1],
+            case .bytes(let salt) = parts[2], case .bytes(let digest) = parts[3]
+        else {
+            throw ForwardMessage.Fault(description: "the sender did not begin with PING; give it the shared key")
+        }
+        let expected = SHA512.hexadecimal(Array(salt) + Array(host) + Array(nonce.utf8) + sharedKey)
+        guard Self.areEqual(Array(digest), Array(expected.utf8)) else {
+            throw ForwardMessage.Fault(description: "the sender's shared key is another one")
+        }
+        guard !host.elementsEqual(hostName.utf8) else {
+            throw ForwardMessage.Fault(
+                description: "the sender has the name of this receiver; give one of them another"
+            )
+        }
+        var pong: [UInt8] = []
+        MessagePackWriter.append(arrayOf: 5, to: &pong)
+        MessagePackWriter.append(string: "PONG", to: &pong)
+        MessagePackWriter.append(bool: true, to: &pong)
+        MessagePackWriter.append(string: "", to: &pong)
+        MessagePackWriter.append(string: hostName, to: &pong)
+        let answer = SHA512.hexadecimal(Array(salt) + Array(hostName.utf8) + Array(nonce.utf8) + sharedKey)
+        MessagePackWriter.append(string: answer, to: &pong)
+        return pong
+    }
+
+    /// Compares in a time that does not depend on where they differ.
+    private static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        left.count == right.count && zip(left, right).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+}
