@@ -14,6 +14,7 @@ import RuntimeSources
 import Outputs
 import Synchronization
 import SystemIO
+import Transforms
 
 /// `guestlog serve`: the daemon, from start to stop.
 public final class Daemon {
@@ -30,6 +31,8 @@ public final class Daemon {
     private let domainWatch: DomainWatch
     /// The sources of records, once the store is open.
     private var sources: SourceService?
+    /// The logs of KubeVirt's VMs on this node.
+    private var nodeLogs: NodeLogs?
     private let collector: GuestCollector?
     private let outputs: OutputService
 
@@ -122,6 +125,7 @@ public final class Daemon {
         collector?.stop()
         outputs.stop()
         domainWatch.stop()
+        nodeLogs?.stop()
         sources?.stop()
         let isHeld = process.isHeld(after: ending)
         switch ending {
@@ -168,9 +172,7 @@ public final class Daemon {
         try hub.follow(configuration.consoles)
         try listeners.open(server)
         try domainWatch.start()
-        if !configuration.sources.isEmpty {
-            sources = try SourceService(configuration.sources, pipeline: configuration.pipeline, into: capture)
-        }
+        try startSources()
         try collector?.start()
         outputs.start()
         diagnostics.log(
@@ -182,6 +184,24 @@ public final class Daemon {
                 .warning,
                 "\(configuration.runtime) is on a disk, which guests may have to wait for; set runtime to a folder on tmpfs, such as /run"
             )
+        }
+    }
+
+    private func startSources() throws {
+        guard !configuration.sources.isEmpty || configuration.node != nil else {
+            return
+        }
+        let sources = try SourceService(
+            configuration.sources,
+            pipeline: Pipeline(NodeSources.stages + configuration.pipeline.stages),
+            into: capture,
+            followsFiles: configuration.node != nil
+        )
+        self.sources = sources
+        if let node = configuration.node {
+            let logs = try NodeLogs(node, capture: capture, sources: sources)
+            nodeLogs = logs
+            try logs.start()
         }
     }
 

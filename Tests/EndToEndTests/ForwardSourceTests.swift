@@ -2,6 +2,7 @@
 
 import Glibc
 import LogModel
+import SystemIO
 import TestSupport
 import TestTraits
 import Testing
