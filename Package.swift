@@ -83,7 +83,7 @@ let package = Package(
             "VirtLogManager",
             dependencies: ["CLinux", "LogModel", "SystemIO", "Libvirt", "RotatingFile", "Capture"]
         ),
-        target("GuestChannel", dependencies: ["CLinux", "LogModel"]),
+        target("GuestChannel", dependencies: ["CLinux", "LogModel", "TextFormats"]),
         target(
             "GuestCollector",
             dependencies: ["LogModel", "TextFormats", "SystemIO", "LogStore", "Capture", "GuestChannel"]

@@ -79,8 +79,19 @@ public final class Daemon {
             diagnostics: diagnostics,
             onChange: LibvirtConsoles(hub).follow
         )
-        collector = try configuration.collector.map { [capture, domains] options in
-            try GuestCollector(options, capture: capture) { domains.running(vsockContext: $0) }
+        let hasSources = !configuration.sources.isEmpty
+        collector = try configuration.collector.map { [capture, domains, diagnostics, hub] options in
+            try GuestCollector(options, capture: capture) {
+                domains.running(vsockContext: $0)
+            } onIdle: {
+                if !hasSources, hub.definitions().isEmpty {
+                    diagnostics.log(
+                        .notice,
+                        "no guest is connected, as long as collector.exit-when-idle says: stopping"
+                    )
+                    DaemonProcess.requestStop()
+                }
+            }
         }
     }
 
@@ -107,6 +118,10 @@ public final class Daemon {
         let ending = process.serve("capturing", watching: loops, reload: reload)
         process.notify(ending)
         listeners.stop()
+        var passed = listeners.passed
+        if case .replace = ending {
+            passed += collector?.passListeners() ?? []
+        }
         collector?.stop()
         outputs.stop()
         domainWatch.stop()
@@ -121,7 +136,7 @@ public final class Daemon {
             diagnostics.flush()
         case .replace:
             let consoles = process.endCapture(isHeld: isHeld) { hub.stop(passedOn: true) }
-            PassedDescriptors.pass(consoles + listeners.passed)
+            PassedDescriptors.pass(consoles + passed)
             try process.replace({}, orContinueWith: {})
         }
     }
@@ -133,7 +148,7 @@ public final class Daemon {
     /// Drains inherited consoles first, then waits for the store, then connects the others.
     private func begin() throws {
         try PassedDescriptors.take { name, descriptor in
-            if try !listeners.inherit(name, descriptor) {
+            if try !listeners.inherit(name, descriptor), try collector?.inherit(name, descriptor) != true {
                 _ = hub.inherit(name, descriptor)
             }
         }
@@ -207,7 +222,7 @@ public final class Daemon {
             listeners.renewIdentity()
             hub.setPatterns(fresh.patterns)
             fresh.consoles.forEach { hub.add($0) }
-            collector?.setGuests(fresh.collector?.guests ?? [])
+            collector?.setGuests(fresh.collector?.guests ?? [], fresh.collector?.patterns ?? [])
             diagnostics.log(.notice, "configuration reloaded")
             for name in configuration.fixedSettings(changedIn: fresh) {
                 diagnostics.log(.warning, "\(name) has changed: this takes effect after a restart")

@@ -15,17 +15,19 @@ final class OutputFixture: Sendable {
     private let folder = NIOLockedValueBox(TemporaryFolder())
     let store: Store
     let notifier = CommitNotifier()
-    private let state = NIOLockedValueBox(State())
+    private let state: NIOLockedValueBox<State>
 
     private struct State: @unchecked Sendable {
         // The writers are used under the lock only.
         var vms: [String: VMStore] = [:]
         var services: [OutputService] = []
         var problems: [String: String] = [:]
-        var now = Timestamp(microseconds: 1_763_658_005_000_000)
+        var now: Timestamp
     }
 
-    init() {
+    /// A store whose first text is received just after `now`.
+    init(now: Timestamp = Timestamp(microseconds: 1_763_658_005_000_000)) {
+        state = NIOLockedValueBox(State(now: now))
         store = Store(root: folder.withLockedValue { $0.path } + "/store")
         mkdir(store.root)
     }

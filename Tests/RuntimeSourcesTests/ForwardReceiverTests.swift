@@ -197,7 +197,7 @@ private final class Peer {
         let peer = try receiver.connect()
         let record = Pack.map(("n", [7]), ("deep", Pack.map(("a", [0xc0]), ("b", Pack.array([1], [0xc3])))))
         peer.send([0xc0])
-        peer.send(Pack.array(Pack.text("t"), [0xce, 0x69, 0x1f, 0x49, 0x55], record))
+        peer.send(Pack.array(Pack.text("t"), [0xce, 0x69, 0x1f, 0x49, 0x15], record))
         let metadata = Pack.array(Pack.array(Pack.time(1_000_000_000), Pack.map()), Pack.map(("vm", Pack.text("web"))))
         peer.send(Pack.array(Pack.text("t"), Pack.array(metadata), Pack.map(("chunk", Pack.text("c")))))
         #expect(peer.next()?["ack"]?.text == "c")
@@ -295,6 +295,7 @@ private final class Peer {
             Pack.array(Pack.text("t"), Pack.binary(bomb), Pack.map(("compressed", Pack.text("gzip")))),
             Pack.array(Pack.text("t"), Pack.binary([1, 2]), Pack.map(("compressed", Pack.text("zstd")))),
             [UInt8](repeating: 0x91, count: 200) + [0],
+            [0x92, 0xa1, 0x74, 0xdd, 0x00, 0x1e, 0x84, 0x80] + [UInt8](repeating: 0, count: 2_000_000),
         ]
         let good = try receiver.connect()
         for bytes in hostile {
@@ -328,7 +329,7 @@ private final class Peer {
                 var count = 0
                 while end == nil, count < bytes.count {
                     count = min(bytes.count, count + step)
-                    end = try scanner.end(in: Array(bytes[..<count]), limit: 1 << 20)
+                    end = try scanner.size(in: bytes[..<count], limit: 1 << 20)
                 }
                 var reader = MessagePackReader(bytes[...])
                 _ = try reader.next()
@@ -344,7 +345,7 @@ private final class Peer {
     func limits(form: UInt8) {
         var scanner = MessagePackScanner()
         #expect(throws: MessagePackScanner.Malformed.self) {
-            try scanner.end(in: [form, 0xff, 0xff, 0xff, 0xff, 0], limit: 1 << 20)
+            try scanner.size(in: [form, 0xff, 0xff, 0xff, 0xff, 0], limit: 1 << 20)
         }
     }
 }

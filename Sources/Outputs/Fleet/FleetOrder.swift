@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
+import LogStore
 import Query
 
 /// Puts records into the order of the store: by the store's time, then by stream, then by position; and drops repeats,
@@ -33,7 +34,7 @@ struct FleetOrder {
         }
     }
 
-    private func key(_ record: FleetRecord) -> (Timestamp, Int, Int64, String) {
-        (record.time, ranks[record.stream] ?? 0, record.nanoseconds, record.id.description)
+    private func key(_ record: FleetRecord) -> (Timestamp, Int, Int64, Cursor) {
+        (record.time, ranks[record.stream] ?? 0, record.nanoseconds, record.id.place)
     }
 }

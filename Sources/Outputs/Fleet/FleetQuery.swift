@@ -135,7 +135,9 @@ public struct FleetQuery {
         while !pages.isDone, !rendering.isOver {
             let records = try await read(&pages)
             let ready = order.add(records, completeUntil: pages.isDone ? .max : pages.rest.lowerBound)
-            _ = overlap.take(records)
+            if request.selection.follow {
+                _ = overlap.take(records)
+            }
             try await write(ready, isLast: false, body)
         }
         return overlap

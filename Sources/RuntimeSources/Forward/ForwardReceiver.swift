@@ -120,6 +120,7 @@ final class ForwardReceiver: @unchecked Sendable {
             session,
             on: loop,
             take: { [unowned self] message, sender in try take(message, from: sender) },
+            checkMemory: { [unowned self] in try checkMemory() },
             onEnd: { [unowned self] sender, error in end(sender, error) }
         )
         senders[ObjectIdentifier(sender)] = sender
@@ -145,10 +146,13 @@ final class ForwardReceiver: @unchecked Sendable {
 
     // MARK: - Records
 
-    private func take(_ message: ForwardMessage, from sender: ForwardSender) throws {
+    private func checkMemory() throws {
         guard senders.values.reduce(0, { $0 + $1.waiting }) <= ForwardLimits.waiting else {
             throw ForwardMessage.Fault(description: "incomplete messages take too much memory")
         }
+    }
+
+    private func take(_ message: ForwardMessage, from sender: ForwardSender) throws {
         guard let chunk = message.chunk else {
             return try store(message)
         }

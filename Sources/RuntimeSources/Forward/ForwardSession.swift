@@ -58,9 +58,10 @@ struct ForwardSession {
     /// Takes bytes of the sender; returns what is to be done, in order: the same, wherever the bytes are divided.
     mutating func receive(_ bytes: UnsafeRawBufferPointer) -> [Action] {
         received.append(contentsOf: bytes)
+        var used = 0
         var actions: [Action] = []
         do throws(ForwardMessage.Fault) {
-            while state != .ended, !received.isEmpty, let value = try nextValue() {
+            while state != .ended, let value = try nextValue(after: &used) {
                 guard case .handshake(let nonce) = state else {
                     actions += try ForwardMessage(value).map { [.take($0)] } ?? []
                     continue
@@ -70,24 +71,26 @@ struct ForwardSession {
             }
         } catch {
             state = .ended
-            received = []
+            used = received.count
             actions.append(.end(error))
         }
+        received.removeFirst(used)
         return actions
     }
 
-    private mutating func nextValue() throws(ForwardMessage.Fault) -> MessagePackValue? {
-        if let first = received.first, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
+    private mutating func nextValue(after used: inout Int) throws(ForwardMessage.Fault) -> MessagePackValue? {
+        let rest = received[used...]
+        if let first = rest.first, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
             throw ForwardMessage.Fault(description: "the sender writes JSON; Forward requires MessagePack")
         }
-        let end: Int?
+        let size: Int?
         do throws(MessagePackScanner.Malformed) {
-            end = try scanner.end(in: received, limit: ForwardLimits.message)
+            size = try scanner.size(in: rest, limit: ForwardLimits.message)
         } catch {
             throw ForwardMessage.Fault(description: "the sender does not speak the Forward protocol")
         }
-        guard let end else {
-            guard received.count <= ForwardLimits.message else {
+        guard let size else {
+            guard rest.count <= ForwardLimits.message else {
                 throw ForwardMessage.Fault(
                     description:
                         "a message has more than \(ForwardLimits.message >> 20) MiB; make the sender's chunks smaller"
@@ -95,13 +98,12 @@ struct ForwardSession {
             }
             return nil
         }
-        let bytes = received[..<end]
-        defer { received.removeFirst(end) }
-        var reader = MessagePackReader(bytes)
+        used += size
+        var reader = MessagePackReader(rest.prefix(size))
         do throws(MessagePackReader.Failure) {
             return try reader.next()
         } catch {
-            throw ForwardMessage.Fault(description: "a message is nested too deeply")
+            throw ForwardMessage.Fault(description: "a message has too many values, or is nested too deeply")
         }
     }
 

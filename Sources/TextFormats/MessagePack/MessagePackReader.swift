@@ -13,8 +13,13 @@ public struct MessagePackReader: Sendable {
     /// The place after the last value.
     public private(set) var at: Int
 
+    /// How many values the one that is read may still have.
+    private var valuesLeft = 0
+
     /// Deeper nesting is malformed, so that none exhausts the stack.
     private static let maximumDepth = 32
+    /// More values in one are malformed: each takes some fifty bytes of memory, and may be one byte in the text.
+    public static let maximumValues = 1_000_000
 
     /// A reader of these bytes.
     public init(_ bytes: ArraySlice<UInt8>) {
@@ -27,6 +32,7 @@ public struct MessagePackReader: Sendable {
     /// The next value.
     public mutating func next() throws(Failure) -> MessagePackValue {
         let start = at
+        valuesLeft = Self.maximumValues
         do throws(Failure) {
             return try value(depth: 0)
         } catch {
@@ -36,7 +42,8 @@ public struct MessagePackReader: Sendable {
     }
 
     private mutating func value(depth: Int) throws(Failure) -> MessagePackValue {
-        guard depth < Self.maximumDepth else {
+        valuesLeft -= 1
+        guard depth < Self.maximumDepth, valuesLeft >= 0 else {
             throw .malformed
         }
         let form = UInt8(try number(1))

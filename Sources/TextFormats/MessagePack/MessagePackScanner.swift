@@ -10,17 +10,17 @@ public struct MessagePackScanner: Sendable {
     private var pending = 1
     /// Bytes that belong to the last scalar.
     private var skipped = 0
-    /// The place up to which bytes were looked at.
+    /// The number of bytes that were looked at.
     private var at = 0
 
     /// A scanner at the beginning of a value.
     public init() {}
 
-    /// The end of the value at the beginning of `bytes`, which are those of the last call and more; nil when it is not
-    /// complete. Then the next value begins there, at the beginning of the next call's bytes.
+    /// The size of the value at the beginning of `bytes`, which are those of the last call and more; nil when it is not
+    /// complete. When it is, the next call's bytes begin after it.
     ///
     /// Throws `Malformed`; also when the value has more members than `limit` bytes could have.
-    public mutating func end(in bytes: [UInt8], limit: Int) throws(Malformed) -> Int? {
+    public mutating func size(in bytes: ArraySlice<UInt8>, limit: Int) throws(Malformed) -> Int? {
         while true {
             let count = min(skipped, bytes.count - at)
             skipped -= count
@@ -32,7 +32,7 @@ public struct MessagePackScanner: Sendable {
                 defer { self = MessagePackScanner() }
                 return at
             }
-            guard let head = try Self.head(bytes[at...]) else {
+            guard let head = try Self.head(bytes.dropFirst(at)) else {
                 return nil
             }
             at += head.size

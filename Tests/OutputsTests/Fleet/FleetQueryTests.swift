@@ -28,8 +28,8 @@ private struct ReadBackFixture {
     let source: FleetSource
     let entries: StandInEntries
 
-    init(_ kind: FleetSource.Kind, tellsLabels: Bool = true) async throws {
-        try Self.fill(fixture)
+    init(_ kind: FleetSource.Kind, tellsLabels: Bool = true, burst: Int = 50) async throws {
+        try Self.fill(fixture, burst: burst)
         let output: OutputSettings
         switch kind {
         case .loki:
@@ -50,7 +50,7 @@ private struct ReadBackFixture {
     }
 
     /// Two VMs with consoles and records: equal times, repeated texts, all severities, gaps, hostile text.
-    private static func fill(_ fixture: OutputFixture) throws {
+    private static func fill(_ fixture: OutputFixture, burst: Int) throws {
         let properties = StreamProperties(encoding: .json, clock: .own, isReplayable: true)
         // Each call is a commit, a millisecond after the one before.
         var commits: Int64 = 0
@@ -58,7 +58,7 @@ private struct ReadBackFixture {
             commits += 1
             try fixture.append(text, vm: vm, stream, properties: properties)
         }
-        for round in 0..<30 {
+        for round in 0..<14 {
             for vm in ["db", "web"] {
                 let lines = (0..<round % 5).map { "<\(($0 + round) % 8)>\(vm) round \(round) line \($0)\n" }
                 try append(lines.joined() + "tick\ntick\n", vm: vm, .console0)
@@ -78,8 +78,7 @@ private struct ReadBackFixture {
                 try fixture.mark(RecordDetail(gap: gap))
             }
         }
-        // More than a thousand lines of one microsecond.
-        try append((0..<2500).map { "burst \($0 % 7)\n" }.joined(), vm: "web", .console0)
+        try append((0..<burst).map { "burst \($0 % 7)\n" }.joined(), vm: "web", .console0)
         try append("last of db\n", vm: "db", .console0)
         try append("last of web\n", vm: "web", .console0)
     }
@@ -129,7 +128,7 @@ private struct NamedRequest: Sendable, CustomStringConvertible {
             NamedRequest("db", "web"),
             NamedRequest("w*"), NamedRequest(format: .short),
         ]
-        for tail in [0, 1, 10, 777, 3000, 100_000] {
+        for tail in [0, 1, 10, 60, 200, 100_000] {
             all.append(NamedRequest { $0.selection.tail = tail })
             all.append(NamedRequest("web") { $0.selection.tail = tail })
         }
@@ -148,8 +147,8 @@ private struct NamedRequest: Sendable, CustomStringConvertible {
         all.append(NamedRequest("web") { $0.selection.streams = [.console0] })
         all.append(NamedRequest("web") { $0.selection.streams = [.console1, .journal] })
         all.append(NamedRequest("db") { $0.selection.head = 5 })
-        all.append(NamedRequest { $0.selection.since = after(40) })
-        all.append(NamedRequest { $0.selection.until = after(40) })
+        all.append(NamedRequest { $0.selection.since = after(30) })
+        all.append(NamedRequest { $0.selection.until = after(30) })
         all.append(NamedRequest("web", format: .logfmt) { $0.selection.streams = [.console0, .journal] })
         all.append(NamedRequest("db", format: .json) { $0.selection.streams = [.console0] })
         all.append(NamedRequest("web") { $0.selection.limitBytes = 1000 })
@@ -176,19 +175,26 @@ private struct NamedRequest: Sendable, CustomStringConvertible {
     func loki() async throws {
         let fixture = try await ReadBackFixture(.loki)
         for request in try NamedRequest.all() {
-            let answers = try await fixture.answers(request.request, page: 1000)
+            let answers = try await fixture.answers(request.request, page: 30)
             #expect(answers.engine == answers.store, "\(request)")
         }
-        #expect(fixture.entries.largestAnswer <= 5000)
     }
 
     @Test("39 requests have the same answer from the store and from VictoriaLogs, also in small pages")
     func victoriaLogs() async throws {
         let fixture = try await ReadBackFixture(.victorialogs)
         for request in try NamedRequest.all() {
-            let answers = try await fixture.answers(request.request, page: 150)
+            let answers = try await fixture.answers(request.request, page: 30)
             #expect(answers.engine == answers.store, "\(request)")
         }
+    }
+
+    @Test("more than a thousand lines of one microsecond keep their order", arguments: FleetSource.Kind.allCases)
+    private func burst(kind: FleetSource.Kind) async throws {
+        let fixture = try await ReadBackFixture(kind, burst: 1100)
+        let answers = try await fixture.answers(NamedRequest { $0.selection.tail = 1110 }.request, page: 300)
+        #expect(answers.engine == answers.store)
+        #expect(fixture.entries.largestAnswer <= 600)
     }
 
     @Test("an answer of Loki that does not tell labels and metadata apart is read too")
@@ -209,7 +215,7 @@ private struct NamedRequest: Sendable, CustomStringConvertible {
         #expect(answers.engine == answers.store)
     }
 
-    @Test("following shows what comes, once, also what a host delivers late", .timeLimit(.minutes(1)))
+    @Test("following shows what comes, once, also what a host delivers late")
     func following() async throws {
         let engine = StandInVictoriaLogs()
         let server = try StandInServer { engine.take($0) }
