@@ -83,7 +83,7 @@ let package = Package(
             "VirtLogManager",
             dependencies: ["CLinux", "LogModel", "SystemIO", "Libvirt", "RotatingFile", "Capture"]
         ),
-        target("GuestChannel", dependencies: ["CLinux", "LogModel"]),
+        target("GuestChannel", dependencies: ["CLinux", "LogModel", "TextFormats"]),
         target(
             "GuestCollector",
             dependencies: ["LogModel", "TextFormats", "SystemIO", "LogStore", "Capture", "GuestChannel"]
@@ -126,7 +126,7 @@ let package = Package(
             dependencies: [
                 "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
                 "VirtLogManager", "Query", "HTTPAPI", "Libvirt", "Transforms", "RuntimeSources", "GuestCollector",
-                "HTTPClient", "Outputs",
+                "HTTPClient", "Outputs", "KubeVirt", "Kubernetes",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
@@ -226,7 +226,7 @@ let package = Package(
             of: "GuestlogService",
             dependencies: [
                 "CLinux", "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO",
-                "Libvirt", "RuntimeSources", "TextFormats", "Transforms", "Outputs", "Query",
+                "Libvirt", "RuntimeSources", "TextFormats", "Transforms", "Outputs", "Query", "KubeVirt",
             ]
         ),
         tests(

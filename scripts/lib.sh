@@ -34,6 +34,23 @@ as_root() {
     fi
 }
 
+# build_static PROGRAM: builds build/PROGRAM, stripped, with all libraries linked in, and prints its path.
+build_static() {
+    command -v swift >/dev/null || die "no Swift toolchain: install Swift 6.2 or later from swift.org"
+    need_packages libzstd-dev libpcre2-dev zlib1g-dev pkg-config binutils
+    log "building $1 (release, all libraries linked in)"
+    # The flags differ from those of the other programs, and so does the folder: neither build discards the other's
+    # results.
+    # The address of the code is no multiple of 2 MiB: the kernel would map pages of that size, all of which count as the
+    # program's memory.
+    local options=(-c release --product "$1" --static-swift-stdlib --scratch-path "$root/.build-static"
+        -Xswiftc -static-executable -Xlinker --gc-sections -Xlinker -Ttext-segment=0x410000)
+    swift build --package-path "$root" "${options[@]}" >&2
+    mkdir -p "$build"
+    strip -o "$build/$1" "$(swift build --package-path "$root" "${options[@]}" --show-bin-path)/$1"
+    echo "$build/$1"
+}
+
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
 # need_packages PACKAGE...: installs those Debian packages that are missing; silent when none is.

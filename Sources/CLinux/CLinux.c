@@ -272,6 +272,15 @@ int64_t gl_vsock_peer(int socket) {
     return address.svm_cid;
 }
 
+int64_t gl_vsock_port(int socket) {
+    struct sockaddr_vm address = {0};
+    socklen_t size = sizeof address;
+    if (getsockname(socket, (struct sockaddr *)&address, &size) != 0 || address.svm_family != AF_VSOCK) {
+        return -1;
+    }
+    return address.svm_port;
+}
+
 int gl_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
 int gl_keep_alive(int socket, int idle, int interval, int count) {
     int on = 1;

@@ -13,12 +13,14 @@ final class PlainFileSink {
     /// The number of bytes of the next entries that an ended process has written.
     private var alreadyThere = 0
 
-    init(_ file: StreamOptions.PlainFile) {
+    /// `closeReplaced` closes a descriptor on another thread.
+    init(_ file: StreamOptions.PlainFile, closeReplaced: @escaping (Int32) -> Void) {
         self.file = RotatingFileWriter(
             path: file.path,
             trustedFolder: file.trustedFolder,
             limits: file.limits,
-            mode: file.mode
+            mode: file.mode,
+            closeReplaced: closeReplaced
         )
     }
 

@@ -51,4 +51,12 @@ extension StoreWriter: SinkOpening {
     func plainFileRecovered(_ path: String) {
         problems.clear(path)
     }
+
+    func openLater(_ sink: StreamSink) {
+        deferredOpenings.add(sink)
+    }
+
+    func closeLater(_ descriptor: Int32) {
+        sealer.perform { _ in Glibc.close(descriptor) }
+    }
 }

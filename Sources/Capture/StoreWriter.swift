@@ -38,6 +38,8 @@ final class StoreWriter: @unchecked Sendable {
     /// Streams about whose boots a pause will decide.
     var awaitingQuiet: [ObjectIdentifier: StreamSink] = [:]
     private var idlePairs = IdlePairs()
+    var deferredOpenings = DeferredOpenings()
+    private var turnPause = TurnPause()
     private var flushesSinceFileCheck = 0
     let reserve: Reserve
     /// Whether the disk is full: the reserve was released, and only markers are written until it can be acquired again.
@@ -110,8 +112,11 @@ final class StoreWriter: @unchecked Sendable {
         _ = reserve.acquire()
         while !inbox.isStopping {
             let now = clock.monotonicMicroseconds()
+            let start = scan.reduce(0, &+)
             if !turn(at: now, takesAll: false) {
                 sleep(now)
+            } else if let pause = turnPause.pause(after: scan.reduce(0, &+) &- start, at: now) {
+                WorkerThread.pause(microseconds: pause)
             }
         }
         let ends = rings.map(\.published)
@@ -146,6 +151,7 @@ final class StoreWriter: @unchecked Sendable {
         retryFailing(at: now)
         closeIdlePairs(at: now)
         advanceTails()
+        didWork = openDeferred(at: now, isBusy: didWork, all: takesAll) || didWork || !deferredOpenings.isEmpty
         pulse.end()
         return didWork
     }

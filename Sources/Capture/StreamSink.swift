@@ -32,6 +32,8 @@ final class StreamSink: OpenStream {
     var unwritten = PendingBoundaries() {
         didSet { saveBoundaries() }
     }
+    /// When the first of them was passed, while the stream has no files.
+    var unwrittenSince: Int64?
     /// The boundaries in the slot.
     var saved = PendingBoundaries()
     /// The slot of the last entry, which stores unwritten losses and boundaries.
@@ -58,7 +60,9 @@ final class StreamSink: OpenStream {
     /// Sets new options for a stream that is opened again.
     func configure(_ options: StreamOptions) {
         self.options = options
-        plainFile = options.plainFile.map(PlainFileSink.init)
+        plainFile = options.plainFile.map { [unowned opener] file in
+            PlainFileSink(file) { opener.closeLater($0) }
+        }
     }
 
     var retryAt: Int64? { failedUntil ?? replay?.deadline }

@@ -142,8 +142,9 @@ final class StreamTable: @unchecked Sendable {
     /// The VM's history, opened when it is not.
     func store(of vm: VMIdentity) throws(SystemError) -> VMStore {
         if let open = vms[vm.withoutAlias] {
-            if open.vm.identity.name != vm.name || open.vm.ended != nil {
-                try open.rename(to: vm.name)
+            let isNamed = open.vm.identity.namespace != nil || vm.namespace == nil
+            if open.vm.identity.name != vm.name || !isNamed || open.vm.ended != nil {
+                try open.rename(to: vm)
             }
             return open
         }

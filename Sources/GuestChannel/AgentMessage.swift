@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import TextFormats
+
 /// What an agent sends: the message `FromAgent` of docs/guest_channel.proto.
 public enum AgentMessage: Equatable, Sendable {
     case hello(Hello)
@@ -32,15 +34,15 @@ public enum AgentMessage: Equatable, Sendable {
     public var encoded: [UInt8] {
         switch self {
         case .hello(let hello):
-            var out = ProtobufWriter()
-            out.write(1) { inner in
-                inner.write(1, hello.version)
-                inner.write(2, hello.session.bytes)
-                inner.write(3, hello.acknowledged)
-                inner.write(4, hello.program.utf8)
-                inner.write(5, hello.boot)
+            var out: [UInt8] = []
+            ProtobufWriter.append(1, to: &out) { inner in
+                ProtobufWriter.append(1, nonzero: hello.version, to: &inner)
+                ProtobufWriter.append(2, nonempty: hello.session.bytes, to: &inner)
+                ProtobufWriter.append(3, nonzero: hello.acknowledged, to: &inner)
+                ProtobufWriter.append(4, nonempty: hello.program.utf8, to: &inner)
+                ProtobufWriter.append(5, nonempty: hello.boot, to: &inner)
             }
-            return out.bytes
+            return out
         case .records(let records):
             return Self.encode(records.lazy.map(\.encoded))
         }
@@ -48,31 +50,29 @@ public enum AgentMessage: Equatable, Sendable {
 
     /// A message with encoded records.
     static func encode(_ records: some Sequence<[UInt8]>) -> [UInt8] {
-        var out = ProtobufWriter()
-        out.write(2) { inner in
+        var out: [UInt8] = []
+        ProtobufWriter.append(2, to: &out) { inner in
             for record in records {
-                inner.writePresent(1, record)
+                ProtobufWriter.append(1, bytes: record, to: &inner)
             }
         }
-        return out.bytes
+        return out
     }
 
     public init(decoding payload: [UInt8]) throws(GuestChannelError) {
-        self = try payload.span.bytes.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(GuestChannelError) in
-            try Self.decode(bytes)
-        }
+        self = try Self.decode(payload)
     }
+}
 
-    private static func decode(_ bytes: UnsafeRawBufferPointer) throws(GuestChannelError) -> AgentMessage {
-        var reader = ProtobufReader(bytes)
-        while let (field, value) = try reader.next() {
-            switch field {
-            case 1: return .hello(try Hello(decoding: value.bytes))
-            case 2: return .records(try GuestRecord.list(decoding: value.bytes))
-            default: break
-            }
+extension AgentMessage: ChannelMessage {
+    static let absence = "neither a hello nor records"
+
+    init?(field number: UInt64, _ contents: UnsafeRawBufferPointer) throws(GuestChannelError) {
+        switch number {
+        case 1: self = .hello(try Hello(decoding: contents))
+        case 2: self = .records(try GuestRecord.list(decoding: contents))
+        default: return nil
         }
-        throw .malformed("neither a hello nor records")
     }
 }
 
@@ -82,7 +82,7 @@ extension AgentMessage.Hello {
         var session: SessionID?
         self.init(session: SessionID(0, 0))
         version = 0
-        while let (field, value) = try reader.next() {
+        while let (field, value) = try reader.field() {
             switch field {
             case 1: version = value.number
             case 2: session = SessionID(value.bytes)
@@ -110,7 +110,7 @@ extension GuestRecord {
     public static func list(decoding bytes: UnsafeRawBufferPointer) throws(GuestChannelError) -> [GuestRecord] {
         var records: [GuestRecord] = []
         var reader = ProtobufReader(bytes)
-        while let (field, value) = try reader.next() {
+        while let (field, value) = try reader.field() {
             guard field == 1 else {
                 continue
             }

@@ -2,23 +2,14 @@
 
 /// The agent's end of the channel: a state machine without I/O and without a clock. Times are monotonic microseconds.
 ///
-/// Records are added at any time. Frames to send are taken with `nextFrame` while the connection accepts them. A record
+/// It speaks the protocol of docs/guest_channel.proto. Records are added at any time. Frames to send are taken with `nextFrame` while the connection accepts them. A record
 /// leaves the spool when it is acknowledged.
-public struct AgentSession: Sendable {
+public struct AgentSession: AgentChannel {
     public enum State: Hashable, Sendable {
         case disconnected
         /// A hello was sent at that time, and no welcome came yet.
         case greeting(since: Int64)
         case established
-    }
-
-    /// What an event demands.
-    public enum Action: Equatable, Sendable {
-        case none
-        /// Send the hello that `nextFrame` returns next.
-        case send
-        /// Close the connection, and connect again later. The reason is for the agent's own log.
-        case reconnect(String)
     }
 
     public private(set) var state = State.disconnected
@@ -34,6 +25,7 @@ public struct AgentSession: Sendable {
     /// The next number to send on this connection.
     private var cursor: UInt64 = 1
     private var helloIsPending = false
+    private var decoder = FrameDecoder(resynchronizes: true)
     /// When the collector last gave a sign of life, or became overdue to: nil while nothing is unacknowledged.
     private var waitingSince: Int64?
     /// When the oldest record that was not sent was added; nil when there is none.
@@ -65,7 +57,6 @@ public struct AgentSession: Sendable {
 
     // MARK: - Events
 
-    /// Adds a record at `now`.
     public mutating func append(_ record: GuestRecord, at now: Int64) {
         let before = spool.size
         spool.append(record)
@@ -74,8 +65,8 @@ public struct AgentSession: Sendable {
         cursor = max(cursor, spool.first)
     }
 
-    /// A connection is there.
     public mutating func connected(at now: Int64) {
+        decoder = FrameDecoder(resynchronizes: true)
         begin(at: now)
     }
 
@@ -91,8 +82,27 @@ public struct AgentSession: Sendable {
         waitingSince = now
     }
 
+    public var isEstablished: Bool { state == .established }
+
+    public mutating func receive(_ bytes: [UInt8], at now: Int64) -> ChannelAction {
+        bytes.withUnsafeBytes { decoder.append($0) }
+        var action = ChannelAction.none
+        do throws(GuestChannelError) {
+            while let payload = try decoder.next() {
+                let next = receive(try CollectorMessage(decoding: payload), at: now)
+                if case .reconnect = next {
+                    return next
+                }
+                action = next == .none ? action : next
+            }
+        } catch {
+            return .reconnect("\(error)")
+        }
+        return action
+    }
+
     /// The collector sent a message.
-    public mutating func receive(_ message: CollectorMessage, at now: Int64) -> Action {
+    mutating func receive(_ message: CollectorMessage, at now: Int64) -> ChannelAction {
         switch (message, state) {
         case (.greeting(let version), _) where version != GuestChannelVersion.current:
             return .reconnect("the collector speaks version \(version) of the protocol; update it or the agent")
@@ -114,7 +124,7 @@ public struct AgentSession: Sendable {
         }
     }
 
-    private mutating func welcome(_ sequence: UInt64, at now: Int64) -> Action {
+    private mutating func welcome(_ sequence: UInt64, at now: Int64) -> ChannelAction {
         state = .established
         waitingSince = nil
         if sequence > sent {
@@ -143,8 +153,7 @@ public struct AgentSession: Sendable {
         cursor = max(cursor, spool.first)
     }
 
-    /// Checks the deadlines at `now`.
-    public mutating func check(at now: Int64) -> Action {
+    public mutating func check(at now: Int64) -> ChannelAction {
         if let waitingSince, now - waitingSince >= Self.acknowledgementLimit {
             return .reconnect("no acknowledgement for \(Self.acknowledgementLimit / 1_000_000) s")
         }
@@ -153,7 +162,6 @@ public struct AgentSession: Sendable {
 
     // MARK: - Sending
 
-    /// When `nextFrame` will return a batch, if nothing happens before; nil: not without an event.
     public var sendTime: Int64? {
         guard helloIsPending == false else {
             return .min
@@ -164,13 +172,8 @@ public struct AgentSession: Sendable {
         return unsentBytes >= Self.batchSize ? .min : (unsentSince ?? 0) + Self.batchDelay
     }
 
-    /// When `check` is to be called next, if nothing happens before.
     public var checkTime: Int64? { waitingSince.map { $0 + Self.acknowledgementLimit } }
 
-    /// Whether everything that was added is acknowledged.
-    public var isComplete: Bool { spool.isEmpty }
-
-    /// The next frame to send at `now`; nil when there is none yet. `isFlushing`: also a batch that could grow.
     public mutating func nextFrame(at now: Int64, isFlushing: Bool = false) -> [UInt8]? {
         var out: [UInt8] = []
         if helloIsPending {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import TextFormats
+
 /// What a collector sends: the message `FromCollector` of docs/guest_channel.proto.
 public enum CollectorMessage: Equatable, Sendable {
     /// Sent first on each connection. An agent in mid-conversation, which has not noticed that the collector is another
@@ -15,51 +17,53 @@ public enum CollectorMessage: Equatable, Sendable {
     private static let longestReason = 256
 
     public var encoded: [UInt8] {
-        var out = ProtobufWriter()
+        var out: [UInt8] = []
         switch self {
-        case .greeting(let version): out.write(1) { $0.write(1, version) }
+        case .greeting(let version):
+            ProtobufWriter.append(1, to: &out) { ProtobufWriter.append(1, nonzero: version, to: &$0) }
         case .welcome(let session, let acknowledged):
-            out.write(2) { inner in
-                inner.write(1, session.bytes)
-                inner.write(2, acknowledged)
+            ProtobufWriter.append(2, to: &out) { inner in
+                ProtobufWriter.append(1, nonempty: session.bytes, to: &inner)
+                ProtobufWriter.append(2, nonzero: acknowledged, to: &inner)
             }
-        case .acknowledgement(let sequence): out.write(3) { $0.write(1, sequence) }
-        case .refusal(let reason): out.write(4) { $0.write(1, Array(reason.utf8.prefix(Self.longestReason))) }
+        case .acknowledgement(let sequence):
+            ProtobufWriter.append(3, to: &out) { ProtobufWriter.append(1, nonzero: sequence, to: &$0) }
+        case .refusal(let reason):
+            let text = Array(reason.utf8.prefix(Self.longestReason))
+            ProtobufWriter.append(4, to: &out) { ProtobufWriter.append(1, nonempty: text, to: &$0) }
         }
-        return out.bytes
+        return out
     }
 
     public init(decoding payload: [UInt8]) throws(GuestChannelError) {
-        self = try payload.span.bytes.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(GuestChannelError) in
-            try Self.decode(bytes)
-        }
+        self = try Self.decode(payload)
     }
+}
 
-    private static func decode(_ bytes: UnsafeRawBufferPointer) throws(GuestChannelError) -> CollectorMessage {
-        var reader = ProtobufReader(bytes)
-        while let (field, value) = try reader.next() {
-            var inner = ProtobufReader(value.bytes)
-            var number: UInt64 = 0
-            var text = UnsafeRawBufferPointer(start: nil, count: 0)
-            while let (innerField, innerValue) = try inner.next() {
-                switch innerValue {
-                case .number(let value) where innerField <= 2: number = value
-                case .bytes(let bytes) where innerField == 1: text = bytes
-                default: break
-                }
-            }
-            switch field {
-            case 1: return .greeting(version: number)
-            case 2:
-                guard let session = SessionID(text) else {
-                    throw .malformed("a session is identified by 16 bytes")
-                }
-                return .welcome(session: session, acknowledged: number)
-            case 3: return .acknowledgement(number)
-            case 4: return .refusal(String(decoding: text.prefix(longestReason), as: UTF8.self))
+extension CollectorMessage: ChannelMessage {
+    static let absence = "no message of a collector"
+
+    init?(field number: UInt64, _ contents: UnsafeRawBufferPointer) throws(GuestChannelError) {
+        var count: UInt64 = 0
+        var text = UnsafeRawBufferPointer(start: nil, count: 0)
+        var reader = ProtobufReader(contents)
+        while let (inner, value) = try reader.field() {
+            switch value {
+            case .number(let value) where inner <= 2: count = value
+            case .bytes(let bytes) where inner == 1: text = bytes
             default: break
             }
         }
-        throw .malformed("no message of a collector")
+        switch number {
+        case 1: self = .greeting(version: count)
+        case 2:
+            guard let session = SessionID(text) else {
+                throw .malformed("a session is identified by 16 bytes")
+            }
+            self = .welcome(session: session, acknowledged: count)
+        case 3: self = .acknowledgement(count)
+        case 4: self = .refusal(String(decoding: text.prefix(Self.longestReason), as: UTF8.self))
+        default: return nil
+        }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import LogModel
+import TextFormats
 
 /// A record of a guest's log: the message `LogRecord` of docs/guest_channel.proto.
 ///
@@ -77,62 +78,63 @@ public struct GuestRecord: Equatable, Sendable {
 
 extension GuestRecord {
     private enum Number {
-        static let severity = 1
-        static let timestamp = 2
-        static let content = 5
-        static let sequence = 6
-        static let source = 7
-        static let facility = 8
-        static let hostname = 9
-        static let tag = 10
-        static let process = 11
-        static let messageID = 12
-        static let kernelSequence = 13
-        static let monotonic = 14
-        static let field = 15
-        static let lost = 16
-        static let truncated = 17
+        static let severity: UInt64 = 1
+        static let timestamp: UInt64 = 2
+        static let content: UInt64 = 5
+        static let sequence: UInt64 = 6
+        static let source: UInt64 = 7
+        static let facility: UInt64 = 8
+        static let hostname: UInt64 = 9
+        static let tag: UInt64 = 10
+        static let process: UInt64 = 11
+        static let messageID: UInt64 = 12
+        static let kernelSequence: UInt64 = 13
+        static let monotonic: UInt64 = 14
+        static let field: UInt64 = 15
+        static let lost: UInt64 = 16
+        static let truncated: UInt64 = 17
     }
 
     /// The encoded message.
     public var encoded: [UInt8] {
-        var out = ProtobufWriter()
+        var out: [UInt8] = []
+        out.reserveCapacity(content.count + 64)
         // 0 is an absent severity.
-        out.write(Number.severity, severity.map { UInt64($0.rawValue) + 1 } ?? 0)
+        ProtobufWriter.append(Number.severity, nonzero: severity.map { UInt64($0.rawValue) + 1 } ?? 0, to: &out)
         if let time {
-            out.write(Number.timestamp) { Self.write(time, to: &$0) }
+            ProtobufWriter.append(Number.timestamp, to: &out) { Self.append(time, to: &$0) }
         }
-        out.write(Number.content, content)
-        out.write(Number.sequence, sequence)
-        out.write(Number.source, source.rawValue)
+        ProtobufWriter.append(Number.content, nonempty: content, to: &out)
+        ProtobufWriter.append(Number.sequence, nonzero: sequence, to: &out)
+        ProtobufWriter.append(Number.source, nonzero: source.rawValue, to: &out)
         if let facility {
-            out.writePresent(Number.facility, UInt64(facility))
+            ProtobufWriter.append(Number.facility, varint: UInt64(facility), to: &out)
         }
-        out.write(Number.hostname, hostname)
-        out.write(Number.tag, tag)
-        out.write(Number.process, process)
-        out.write(Number.messageID, messageID)
+        ProtobufWriter.append(Number.hostname, nonempty: hostname, to: &out)
+        ProtobufWriter.append(Number.tag, nonempty: tag, to: &out)
+        ProtobufWriter.append(Number.process, nonempty: process, to: &out)
+        ProtobufWriter.append(Number.messageID, nonempty: messageID, to: &out)
         if let kernelSequence {
-            out.writePresent(Number.kernelSequence, kernelSequence)
+            ProtobufWriter.append(Number.kernelSequence, varint: kernelSequence, to: &out)
         }
-        out.write(Number.monotonic, monotonic)
+        ProtobufWriter.append(Number.monotonic, nonzero: monotonic, to: &out)
         for field in fields {
-            out.write(Number.field) { inner in
-                inner.write(1, field.name)
-                inner.write(2, field.value)
+            ProtobufWriter.append(Number.field, to: &out) { inner in
+                ProtobufWriter.append(1, nonempty: field.name, to: &inner)
+                ProtobufWriter.append(2, nonempty: field.value, to: &inner)
             }
         }
-        out.write(Number.lost, lost)
-        out.write(Number.truncated, isTruncated ? 1 : 0)
-        return out.bytes
+        ProtobufWriter.append(Number.lost, nonzero: lost, to: &out)
+        ProtobufWriter.append(Number.truncated, nonzero: isTruncated ? 1 : 0, to: &out)
+        return out
     }
 
     /// Decodes a message; unknown fields are skipped. Throws when it is malformed, or has more than `fieldLimit` fields.
     public init(decoding bytes: UnsafeRawBufferPointer) throws(GuestChannelError) {
         self.init()
         var reader = ProtobufReader(bytes)
-        while let (field, value) = try reader.next() {
-            switch Int(field) {
+        while let (field, value) = try reader.field() {
+            switch field {
             // An unknown severity counts as no severity, as in ChromeOS's forwarder.
             case Number.severity:
                 severity = (1...8).contains(value.number) ? Severity(rawValue: UInt8(value.number - 1)) : nil
@@ -161,19 +163,19 @@ extension GuestRecord {
 
     private static let billion: Int64 = 1_000_000_000
 
-    private static func write(_ time: Int64, to out: inout ProtobufWriter) {
+    private static func append(_ time: Int64, to out: inout [UInt8]) {
         let (quotient, remainder) = time.quotientAndRemainder(dividingBy: billion)
         // The nanoseconds are not negative, also before the epoch.
         let isBefore = remainder < 0
-        out.write(1, signed: isBefore ? quotient - 1 : quotient)
-        out.write(2, signed: isBefore ? remainder + billion : remainder)
+        ProtobufWriter.append(1, nonzero: UInt64(bitPattern: isBefore ? quotient - 1 : quotient), to: &out)
+        ProtobufWriter.append(2, nonzero: UInt64(isBefore ? remainder + billion : remainder), to: &out)
     }
 
     /// A `Timestamp` in nanoseconds; nil when it is out of range.
     private static func time(_ bytes: UnsafeRawBufferPointer) throws(GuestChannelError) -> Int64? {
         var (seconds, nanoseconds): (Int64, Int64) = (0, 0)
         var reader = ProtobufReader(bytes)
-        while let (field, value) = try reader.next() {
+        while let (field, value) = try reader.field() {
             switch field {
             case 1: seconds = Int64(bitPattern: value.number)
             case 2: nanoseconds = Int64(Int32(truncatingIfNeeded: value.number))
@@ -193,7 +195,7 @@ extension GuestRecord {
     private static func field(_ bytes: UnsafeRawBufferPointer) throws(GuestChannelError) -> Field {
         var field = Field([], [])
         var reader = ProtobufReader(bytes)
-        while let (number, value) = try reader.next() {
+        while let (number, value) = try reader.field() {
             switch number {
             case 1: field.name = Array(value.bytes)
             case 2: field.value = Array(value.bytes)

@@ -30,7 +30,11 @@ public struct Spool: Sendable {
     public mutating func append(_ record: GuestRecord) {
         var record = record
         record.sequence = next
-        let encoded = record.encoded
+        append(encoded: record.encoded)
+    }
+
+    /// Adds a record that is encoded already.
+    mutating func append(encoded: [UInt8]) {
         size += encoded.count + Self.overhead
         records.append(encoded)
         while size > limit, count > 1 {

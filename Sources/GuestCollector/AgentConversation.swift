@@ -79,7 +79,10 @@ final class AgentConversation: Conversation {
                 }
                 last = record.sequence
             }
-            ingest.add(records.map { StoredRecord($0, session: hello.session) }, base: hello.acknowledged)
+            ingest.add(
+                records.map { StoredRecord($0, session: hello.session, boot: hello.boot) },
+                base: hello.acknowledged
+            )
             keepAlive()
         }
     }

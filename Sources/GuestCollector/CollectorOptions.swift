@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import Capture
 public import LogModel
 public import SystemIO
 
@@ -44,12 +45,64 @@ public struct CollectorOptions: Hashable, Sendable {
         }
     }
 
+    /// Guests that are found in folders, by the paths of their sockets.
+    public struct Pattern: Hashable, Sendable, CustomStringConvertible {
+        /// What the paths are.
+        public enum Kind: Hashable, Sendable {
+            /// Sockets of VMMs that implement vsock themselves.
+            case hybrid
+            /// Such sockets; connects to the port `port` of the guests.
+            case dial(port: UInt32)
+            /// Sockets on which VMMs listen for the host's end of a virtio-serial port.
+            case serial
+            /// Folders, in each of which the collector listens on a socket with this name.
+            case listen(name: String)
+        }
+
+        public var path: PathPattern
+        public var kind: Kind
+
+        public init(_ path: PathPattern, _ kind: Kind) {
+            self.path = path
+            self.kind = kind
+        }
+
+        /// Whether a file of this kind is what its paths are.
+        func accepts(_ kind: FileAttributes.Kind) -> Bool {
+            if case .listen = self.kind { kind == .directory } else { kind == .socket }
+        }
+
+        /// The guest whose file is at `path`, which gave `values`.
+        func guest(at path: String, _ values: [String: String]) throws(PathPatternError) -> Guest {
+            let endpoint: Endpoint =
+                switch kind {
+                case .hybrid: .hybrid(path: path)
+                case .dial(let port): .dial(path: path, port: port)
+                case .serial: .serial(path: path)
+                case .listen(let name): .unix(path: path + "/" + name)
+                }
+            return Guest(vm: try self.path.vm(values), endpoint: endpoint)
+        }
+
+        public var description: String {
+            switch kind {
+            case .hybrid: "vsock:\(path.text)"
+            case .dial(let port): "vsock:\(path.text), port \(port)"
+            case .serial: "serial:\(path.text)"
+            case .listen(let name): "\(path.text)/\(name)"
+            }
+        }
+    }
+
     /// The vsock port for logs; nil: there is no listener for contexts, nor beside hybrid sockets.
     public var port: UInt32?
     /// The vsock port for the messages of `vmm.notify_socket`; nil: none.
     public var notifyPort: UInt32?
     public var guests: [Guest]
+    public var patterns: [Pattern]
     public var limits: GuestLimits
+    /// How long no guest has to be connected before `onIdle` is called, in microseconds; nil: it is not.
+    public var idleLimit: Int64?
 
     /// ChromeOS's port for logs.
     public static let usualPort: UInt32 = 9999
@@ -59,11 +112,15 @@ public struct CollectorOptions: Hashable, Sendable {
         port: UInt32? = nil,
         notifyPort: UInt32? = nil,
         guests: [Guest] = [],
-        limits: GuestLimits = .standard
+        patterns: [Pattern] = [],
+        limits: GuestLimits = .standard,
+        idleLimit: Int64? = nil
     ) {
         self.port = port
         self.notifyPort = notifyPort
         self.guests = guests
+        self.patterns = patterns
         self.limits = limits
+        self.idleLimit = idleLimit
     }
 }

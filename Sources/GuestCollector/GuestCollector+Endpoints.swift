@@ -7,23 +7,27 @@ import SystemIO
 /// What is open for one guest of the configuration.
 struct OpenEndpoint {
     let vm: VMIdentity
+    /// The administrator's part of the path; nil: all of it.
+    let trustedFolder: String?
     private(set) var listeners: [ListeningSocket] = []
     var dialer: GuestDialer?
 
-    init(vm: VMIdentity) {
+    init(vm: VMIdentity, trustedFolder: String?) {
         self.vm = vm
+        self.trustedFolder = trustedFolder
     }
 
     mutating func add(_ listener: ListeningSocket?) {
         listeners += listener.map { [$0] } ?? []
     }
 
-    /// Stops listening and dialling; connections stay.
-    func close() {
+    /// Stops listening and dialling; connections stay. Removes the files of sockets, except those at `kept` paths.
+    func close(keeping kept: Set<String> = []) {
         for listener in listeners {
             listener.end()
-            if listener.path.hasPrefix("/") {
-                listener.removeFile()
+            if !kept.contains(listener.path), listener.path.hasPrefix("/") {
+                let (folder, name) = DirectoryHandle.split(listener.path)
+                try? DirectoryHandle(folder, trusted: trustedFolder).remove(name)
             }
         }
         dialer?.end()
@@ -32,16 +36,21 @@ struct OpenEndpoint {
 
 // The guests that the configuration names.
 extension GuestCollector {
-    /// Serves `guests` from now on, and no others of the configuration; from any thread. Connections that are open stay.
-    public func setGuests(_ guests: [CollectorOptions.Guest]) {
-        loop.post { [self] in follow(guests) }
+    /// Serves `guests`, and those that `patterns` find, from now on, and no others; from any thread. Connections that are
+    /// open stay.
+    public func setGuests(_ guests: [CollectorOptions.Guest], _ patterns: [CollectorOptions.Pattern] = []) {
+        loop.post { [self] in follow(guests, patterns) }
     }
 
     /// To be called on the loop's thread, or before it runs.
-    func follow(_ guests: [CollectorOptions.Guest]) {
-        let wanted = Dictionary(guests.map { ($0.endpoint, $0.vm) }) { first, _ in first }
+    func follow(_ guests: [CollectorOptions.Guest], _ patterns: [CollectorOptions.Pattern]) {
+        for (path, guest) in found where !patterns.contains(where: { Self.guest(of: $0, at: path) == guest }) {
+            forget(path)
+        }
+        let all = guests + found.values
+        let wanted = Dictionary(all.map { ($0.endpoint, $0.vm) }) { first, _ in first }
         for (endpoint, opened) in endpoints where wanted[endpoint] != opened.vm {
-            opened.close()
+            opened.close(keeping: keptFiles)
             endpoints[endpoint] = nil
         }
         known = [:]
@@ -52,10 +61,53 @@ extension GuestCollector {
                 endpoints[guest.endpoint] = open(guest)
             }
         }
+        self.patterns = patterns
+        discovery.setPatterns(patterns.map(\.path))
+        discovery.onFound = { [unowned self] in add($0) }
+        discovery.onGone = { [unowned self] in forget($0) }
+        discovery.begin()
     }
 
-    private func open(_ guest: CollectorOptions.Guest) -> OpenEndpoint {
-        var opened = OpenEndpoint(vm: guest.vm)
+    // MARK: - Guests that are found
+
+    private static func guest(of pattern: CollectorOptions.Pattern, at path: String) -> CollectorOptions.Guest? {
+        pattern.path.values(in: path).flatMap { try? pattern.guest(at: path, $0) }
+    }
+
+    /// Serves the guest of a file; returns why it is not served.
+    private func add(_ file: PathDiscovery.Found) -> String? {
+        let pattern = patterns[file.pattern]
+        guard pattern.accepts(file.kind), found[file.path] == nil else {
+            return nil
+        }
+        let guest: CollectorOptions.Guest
+        do throws(PathPatternError) {
+            guest = try pattern.guest(at: file.path, file.values)
+        } catch {
+            return error.reason
+        }
+        if let opened = endpoints[guest.endpoint] {
+            return opened.vm == guest.vm ? nil : "the configuration says that it belongs to \(opened.vm.name)"
+        }
+        found[file.path] = guest
+        endpoints[guest.endpoint] = open(guest, trustedFolder: pattern.path.trustedFolder)
+        discovery.follow(file.path)
+        return nil
+    }
+
+    /// The file at `path` has gone.
+    private func forget(_ path: String) {
+        guard let guest = found.removeValue(forKey: path) else {
+            return
+        }
+        discovery.unfollow(path)
+        endpoints.removeValue(forKey: guest.endpoint)?.close(keeping: keptFiles)
+    }
+
+    // MARK: - Opening
+
+    private func open(_ guest: CollectorOptions.Guest, trustedFolder: String? = nil) -> OpenEndpoint {
+        var opened = OpenEndpoint(vm: guest.vm, trustedFolder: trustedFolder)
         let identity = GuestIdentity(vm: guest.vm, transport: "\(guest.endpoint)")
         switch guest.endpoint {
         case .context:
@@ -63,11 +115,11 @@ extension GuestCollector {
         case .hybrid(let path):
             for (port, purpose) in [(options.port, Purpose.logs), (options.notifyPort, .notify)] {
                 if let port {
-                    opened.add(listen(path: "\(path)_\(port)", identity, for: purpose))
+                    opened.add(listen(path: "\(path)_\(port)", trustedFolder, identity, for: purpose))
                 }
             }
         case .unix(let path):
-            opened.add(listen(path: path, identity, for: .logs))
+            opened.add(listen(path: path, trustedFolder, identity, for: .logs))
         case .tcp(let address):
             let listener = listen("\(address)") { () throws(SystemError) in
                 try address.listen()
@@ -76,16 +128,21 @@ extension GuestCollector {
             }
             opened.add(listener)
         case .serial(let path):
-            opened.dialer = dial(path, port: nil, identity, for: .serial)
+            opened.dialer = dial(path, port: nil, trustedFolder, identity, for: .serial)
         case .dial(let path, let port):
-            opened.dialer = dial(path, port: port, identity, for: .lines)
+            opened.dialer = dial(path, port: port, trustedFolder, identity, for: .lines)
         }
         return opened
     }
 
-    private func listen(path: String, _ identity: GuestIdentity, for purpose: Purpose) -> ListeningSocket? {
+    private func listen(
+        path: String,
+        _ trustedFolder: String?,
+        _ identity: GuestIdentity,
+        for purpose: Purpose
+    ) -> ListeningSocket? {
         listen(path) { () throws(SystemError) in
-            try UnixSocket.listen(at: path)
+            try UnixSocket.listen(at: path, trusted: trustedFolder)
         } onConnection: { [unowned self] socket in
             serve(socket, of: identity, for: purpose)
         }
@@ -98,7 +155,12 @@ extension GuestCollector {
         onConnection: @escaping (consuming Descriptor) -> Void
     ) -> ListeningSocket? {
         do throws(SystemError) {
-            let socket = try open()
+            let socket: Descriptor
+            if let inherited = takeInherited(name) {
+                socket = inherited
+            } else {
+                socket = try open()
+            }
             try socket.setNonBlocking()
             let listener = ListeningSocket(socket, path: name)
             try listener.begin(on: loop, onConnection)
@@ -115,11 +177,12 @@ extension GuestCollector {
     private func dial(
         _ path: String,
         port: UInt32?,
+        _ trustedFolder: String?,
         _ identity: GuestIdentity,
         for purpose: Purpose
     ) -> GuestDialer {
         weak var dialer: GuestDialer?
-        let made = GuestDialer(path, port: port, on: loop) { [unowned self] socket in
+        let made = GuestDialer(path, port: port, trustedFolder: trustedFolder, on: loop) { [unowned self] socket in
             serve(socket, of: identity, for: purpose, dialer: dialer)
         }
         dialer = made

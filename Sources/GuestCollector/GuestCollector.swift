@@ -24,7 +24,19 @@ public final class GuestCollector: @unchecked Sendable {
     private let identify: @Sendable (UInt32) -> VMIdentity?
     private var thread: WorkerThread?
     private var listeners: [ListeningSocket] = []
-    /// What is open for the guests of the configuration.
+    /// Listening sockets of the service manager, or of the previous process, that are not in use yet, by their names.
+    var inherited: [String: InheritedListener] = [:]
+    /// The paths of sockets whose files a stop leaves: other processes have the sockets too.
+    var keptFiles: Set<String> = []
+    private var idleTimer: EventLoop.TimerToken?
+    /// Called on the collector's thread when no guest has been connected for `CollectorOptions.idleLimit`.
+    private let onIdle: @Sendable () -> Void
+    /// Finds guests by the paths of their sockets.
+    let discovery: PathDiscovery
+    var patterns: [CollectorOptions.Pattern] = []
+    /// The guests that were found, by the paths.
+    var found: [String: CollectorOptions.Guest] = [:]
+    /// What is open for the guests of the configuration, and those that were found.
     var endpoints: [CollectorOptions.Endpoint: OpenEndpoint] = [:]
     private var guests: [VMIdentity: GuestState] = [:]
     private var connections: [ObjectIdentifier: CollectorConnection] = [:]
@@ -42,16 +54,25 @@ public final class GuestCollector: @unchecked Sendable {
     }
 
     /// A collector for `capture`. `identify` finds the VM of a context id that the options do not name. It may be called
-    /// on the collector's thread at any time, and must not block.
+    /// on the collector's thread at any time, and must not block. `onIdle` is called there when no guest has been
+    /// connected for the options' time.
     public init(
         _ options: CollectorOptions,
         capture: CaptureService,
-        identify: @escaping @Sendable (UInt32) -> VMIdentity? = { _ in nil }
+        identify: @escaping @Sendable (UInt32) -> VMIdentity? = { _ in nil },
+        onIdle: @escaping @Sendable () -> Void = {}
     ) throws(SystemError) {
         self.options = options
+        self.onIdle = onIdle
         self.capture = capture
         self.identify = identify
         loop = try EventLoop(clock: capture.clock)
+        discovery = try PathDiscovery(
+            of: "guests' sockets",
+            on: loop,
+            diagnostics: capture.diagnostics,
+            problems: capture.problems
+        )
     }
 
     /// The loop, for a watchdog.
@@ -64,23 +85,27 @@ public final class GuestCollector: @unchecked Sendable {
     /// others serve.
     public func start() throws(SystemError) {
         listenForContexts()
-        follow(options.guests)
+        follow(options.guests, options.patterns)
+        reportUnused()
+        noteSummary()
         let loop = loop
         thread = try WorkerThread(name: "gl-collector") { loop.run() }
     }
 
     /// Stops: what guests have sent by now is read and given to the store. To be called before capture stops.
+    ///
+    /// The files of sockets that were inherited, or are passed on, are left.
     public func stop() {
         guard let thread else {
             return
         }
         loop.perform { [self] in
             // Who has connected already is served.
-            for listener in listeners + endpoints.values.flatMap(\.listeners) {
+            for listener in allListeners {
                 (0..<options.limits.connections).forEach { _ in listener.handle(.readable) }
             }
             listeners.forEach { $0.end() }
-            endpoints.values.forEach { $0.close() }
+            endpoints.values.forEach { $0.close(keeping: keptFiles) }
             (listeners, endpoints) = ([], [:])
         }
         for _ in 0..<Self.drainSteps {
@@ -114,7 +139,7 @@ public final class GuestCollector: @unchecked Sendable {
             guard let port else {
                 continue
             }
-            let listener = listen("vsock port \(port)") { () throws(SystemError) in
+            let listener = listen(Self.name(ofPort: port)) { () throws(SystemError) in
                 try VsockSocket.listen(port: port)
             } onConnection: { [unowned self] socket in
                 guard let context = VsockSocket.peer(of: socket.raw) else {
@@ -158,8 +183,7 @@ public final class GuestCollector: @unchecked Sendable {
         let guest = state(of: identity.vm)
         guard guest.connections < options.limits.connections else {
             // Closed here: the guest has as many as it may.
-            capture.diagnostics.log(
-                .warning,
+            guest.complain(
                 "guest \(identity) opens more than \(options.limits.connections) connections; the newest is closed"
             )
             dialer?.noteEnd(wasUseful: false)
@@ -186,15 +210,15 @@ public final class GuestCollector: @unchecked Sendable {
         case .serial:
             return AgentConversation(
                 guest,
-                log: try guest.log(GuestState.agentStream),
+                log: try guest.log(.guest),
                 host: connection,
                 greets: true
             )
         case .lines:
-            return LinesConversation(guest, log: try guest.log(GuestState.linesStream), host: connection)
+            return LinesConversation(guest, log: try guest.log(.agent), host: connection)
         case .notify:
             let clock = capture.clock
-            return NotifyConversation(guest, log: try guest.log(GuestState.notifyStream), host: connection) {
+            return NotifyConversation(guest, log: try guest.log(.notify), host: connection) {
                 clock.wallMicroseconds() * 1000
             }
         case .logs:
@@ -204,16 +228,16 @@ public final class GuestCollector: @unchecked Sendable {
             case .agent:
                 return AgentConversation(
                     guest,
-                    log: try guest.log(GuestState.agentStream),
+                    log: try guest.log(.guest),
                     host: connection,
                     greets: false
                 )
             case .journal:
-                return JournalConversation(guest, log: try guest.log(GuestState.journalStream), host: connection)
+                return JournalConversation(guest, log: try guest.log(.journal), host: connection)
             case .upload:
-                return UploadConversation(guest, log: try guest.log(GuestState.journalStream), host: connection)
+                return UploadConversation(guest, log: try guest.log(.journal), host: connection)
             case .logCollector:
-                return LogCollectorConversation(guest, log: try guest.log(GuestState.agentStream), host: connection)
+                return LogCollectorConversation(guest, log: try guest.log(.guest), host: connection)
             }
         }
     }
@@ -226,7 +250,7 @@ public final class GuestCollector: @unchecked Sendable {
         _ dialer: GuestDialer?
     ) {
         if let error {
-            capture.diagnostics.log(.warning, "guest \(identity) is disconnected: \(error)")
+            guest.complain("guest \(identity) is disconnected: \(error)")
         }
         guest.connections -= 1
         connections[ObjectIdentifier(connection)] = nil
@@ -234,9 +258,30 @@ public final class GuestCollector: @unchecked Sendable {
         dialer?.noteEnd(wasUseful: connection.hasReceived)
     }
 
+    var allListeners: [ListeningSocket] { listeners + endpoints.values.flatMap(\.listeners) }
+
+    private func noteIdleness() {
+        guard let limit = options.idleLimit else {
+            return
+        }
+        if let idleTimer {
+            loop.cancel(idleTimer)
+        }
+        idleTimer = nil
+        guard connections.isEmpty else {
+            return
+        }
+        idleTimer = loop.schedule(afterMicroseconds: limit) { [weak self] in
+            self?.idleTimer = nil
+            self?.onIdle()
+            self?.noteIdleness()
+        }
+    }
+
     private func noteSummary() {
+        noteIdleness()
         let fresh = CollectorSummary(
-            listeners: (listeners + endpoints.values.flatMap(\.listeners)).map(\.path).sorted(),
+            listeners: allListeners.map(\.path).sorted(),
             connections: connections.count,
             guests: guests.values.filter { $0.connections > 0 }.map(\.vm.name).sorted()
         )

@@ -10,6 +10,8 @@ final class GuestDialer: EventHandler {
     private let path: String
     /// The guest's vsock port; nil: the socket is the connection.
     private let port: UInt32?
+    /// The part of the path in which links are followed; nil: all of it.
+    private let trustedFolder: String?
     /// Takes a connection that is made.
     private let onConnection: (consuming Descriptor) -> Void
     private var backoff = Backoff()
@@ -27,11 +29,13 @@ final class GuestDialer: EventHandler {
     init(
         _ path: String,
         port: UInt32? = nil,
+        trustedFolder: String? = nil,
         on loop: EventLoop,
         onConnection: @escaping (consuming Descriptor) -> Void
     ) {
         self.path = path
         self.port = port
+        self.trustedFolder = trustedFolder
         self.loop = loop
         self.onConnection = onConnection
     }
@@ -42,7 +46,7 @@ final class GuestDialer: EventHandler {
             return
         }
         do throws(SystemError) {
-            let socket = try UnixSocket.connect(to: path)
+            let socket = try PathHandle(path, trusted: trustedFolder).connect()
             if let port {
                 try request(port, socket)
             } else {

@@ -10,33 +10,23 @@ final class GuestState {
     private let capture: CaptureService
     private unowned let loop: EventLoop
     private var meter: GuestMeter
+    /// Messages about its faults, whose words it can vary without end.
+    private var complaints: RateMeter
+
+    private static let complaintLimit = RateLimit(rate: 1, burst: 10)
     private var logs: [StreamName: GuestLog] = [:]
     /// The open connections.
     var connections = 0
     private(set) var dropped = 0
     private(set) var records = 0
 
-    /// The stream of what agents send.
-    static let agentStream = stream("guest")
-    /// The stream of journals.
-    static let journalStream = stream("journal")
-    /// The stream of programs that write lines.
-    static let linesStream = stream("agent")
-    /// The stream of the messages about the guest's state.
-    static let notifyStream = stream("notify")
-
-    private static func stream(_ name: String) -> StreamName {
-        guard let stream = StreamName(name) else {
-            preconditionFailure("\(name) is a stream's name")
-        }
-        return stream
-    }
-
     init(_ vm: VMIdentity, capture: CaptureService, loop: EventLoop, limits: GuestLimits) {
         self.vm = vm
         self.capture = capture
         self.loop = loop
-        meter = GuestMeter(limits, now: capture.clock.monotonicMicroseconds())
+        let now = capture.clock.monotonicMicroseconds()
+        meter = GuestMeter(limits, now: now)
+        complaints = RateMeter(Self.complaintLimit, now: now)
     }
 
     /// The log of one stream, opened at its first use.
@@ -57,6 +47,14 @@ final class GuestState {
     func spend(bytes: Int, records: Int) {
         meter.spend(bytes: bytes, records: records)
         self.records += records
+    }
+
+    /// Logs a fault of the guest, unless it had many just now.
+    func complain(_ message: String) {
+        if complaints.allows(at: capture.clock.monotonicMicroseconds()) {
+            complaints.spend(1)
+            capture.diagnostics.log(.warning, message)
+        }
     }
 
     func countDropped(_ count: Int) {

@@ -26,6 +26,7 @@ struct StoredRecord: Sendable {
     private static let cutValue = 64 << 10
     /// Names that only Guestlog itself gives to fields.
     private static let reserved = Array("GUESTLOG_".utf8)
+    private static let bootName = Array("_BOOT_ID".utf8)
 
     /// A record with `fields` and its own time in nanoseconds since the Unix epoch.
     init(_ fields: StructuredRecord, time nanoseconds: Int64?, number: Number? = nil) {
@@ -71,10 +72,15 @@ struct StoredRecord: Sendable {
         self.init(record, time: entry.time, number: number)
     }
 
-    /// The record of an agent's `session`; nil: of a client without one.
-    init(_ record: GuestRecord, session: SessionID?) {
+    /// The record of an agent's `session`; nil: of a client without one. `boot` is the guest's boot id, 16 bytes; empty:
+    /// it is unknown.
+    init(_ record: GuestRecord, session: SessionID?, boot: [UInt8] = []) {
         let number = session.map { Number(sequence: $0, value: record.sequence) }
-        self.init(Self.fields(of: record), time: record.time, number: number)
+        var fields = Self.fields(of: record)
+        if !boot.isEmpty, !fields.fields.contains(where: { $0.name.elementsEqual(Self.bootName) }) {
+            fields.fields.append(StructuredRecord.Field(Self.bootName, [Array(boot.hexadecimal.utf8)]))
+        }
+        self.init(fields, time: record.time, number: number)
         lost = record.lost
     }
 
@@ -82,7 +88,10 @@ struct StoredRecord: Sendable {
     private static func fields(of record: GuestRecord) -> StructuredRecord {
         var fields = StructuredRecord()
         func add(_ name: String, _ value: [UInt8]?) {
-            if let value, !value.isEmpty {
+            // What a journal's entry says itself is left as it is.
+            if let value, !value.isEmpty,
+                record.source != .journal || !record.fields.contains(where: { $0.name.elementsEqual(name.utf8) })
+            {
                 fields.fields.append(StructuredRecord.Field(Array(name.utf8), [value]))
             }
         }
@@ -100,7 +109,12 @@ struct StoredRecord: Sendable {
         add("_KERNEL_SEQUENCE", number: record.kernelSequence)
         add("_SOURCE_MONOTONIC_TIMESTAMP", number: record.monotonic == 0 ? nil : record.monotonic)
         for field in record.fields where !field.name.isEmpty && !field.name.starts(with: reserved) {
-            fields.fields.append(StructuredRecord.Field(field.name, [field.value]))
+            // A journal's field may have several values.
+            if record.source == .journal, let place = fields.fields.firstIndex(where: { $0.name == field.name }) {
+                fields.fields[place].values.append(field.value)
+            } else {
+                fields.fields.append(StructuredRecord.Field(field.name, [field.value]))
+            }
         }
         if record.isTruncated {
             add(JournalEntry.truncatedName, Array("1".utf8))

@@ -14,6 +14,7 @@ extension CollectorOptions {
     init?(_ section: ConfigurationReader, isPresent: Bool) throws(ConfigurationError) {
         try section.allow([
             "port", "notify-port", "guests", "rate", "burst", "record-rate", "record-burst", "connections",
+            "exit-when-idle",
         ])
         guard isPresent else {
             return nil
@@ -26,8 +27,13 @@ extension CollectorOptions {
             throw section.error(at: "notify-port", "collector.notify-port must differ from collector.port, \(port)")
         }
         limits = try Self.limits(section)
+        idleLimit = try section.duration("exit-when-idle")
         var endpoints: Set<Endpoint> = []
         for element in try section.list("guests") {
+            if let pattern = try Self.pattern(element) {
+                patterns.append(pattern)
+                continue
+            }
             let guest = try Self.guest(element)
             guard endpoints.insert(guest.endpoint).inserted else {
                 throw element.error(at: nil, "\(guest.endpoint) is given for two guests")
@@ -71,12 +77,56 @@ extension CollectorOptions {
         return limits
     }
 
-    private static func guest(_ section: ConfigurationReader) throws(ConfigurationError) -> Guest {
-        try section.allow(kinds + ["name", "uuid", "namespace", "dial"])
+    private static let identityKeys = ["name", "uuid", "namespace"]
+
+    private static func kind(
+        _ section: ConfigurationReader
+    ) throws(ConfigurationError) -> (kind: String, place: String) {
+        try section.allow(kinds + identityKeys + ["dial"])
         let given = kinds.filter(section.has)
         guard given.count == 1, let kind = given.first, let place = try section.text(kind) else {
             throw section.error(at: nil, "a guest requires one of cid, vsock, serial or listen")
         }
+        return (kind, place)
+    }
+
+    /// The guests whose paths have placeholders; nil: it is one guest.
+    private static func pattern(_ section: ConfigurationReader) throws(ConfigurationError) -> Pattern? {
+        let (kind, place) = try kind(section)
+        guard kind != "cid", PathPattern.isPattern(place) else {
+            return nil
+        }
+        if let key = identityKeys.first(where: section.has) {
+            throw section.error(at: key, "\(key) comes from the path, \(place): use {\(key)} there")
+        }
+        let endpoint = try endpoint(kind, place, section)
+        do throws(PathPatternError) {
+            return try pattern(endpoint, place)
+        } catch {
+            throw section.error(at: kind, "\(error)")
+        }
+    }
+
+    private static func pattern(_ endpoint: Endpoint, _ place: String) throws(PathPatternError) -> Pattern {
+        switch endpoint {
+        case .hybrid: return Pattern(try PathPattern(place), .hybrid)
+        case .dial(_, let port): return Pattern(try PathPattern(place), .dial(port: port))
+        case .serial: return Pattern(try PathPattern(place), .serial)
+        case .unix, .tcp, .context:
+            // The socket is the collector's own: its folder is what is found.
+            let (folder, name) = DirectoryHandle.split(place)
+            guard !PathPattern.isPattern(name) else {
+                throw PathPatternError(
+                    pattern: place,
+                    reason: "the placeholder must be in a folder's name: the collector listens in each such folder"
+                )
+            }
+            return Pattern(try PathPattern(folder), .listen(name: name))
+        }
+    }
+
+    private static func guest(_ section: ConfigurationReader) throws(ConfigurationError) -> Guest {
+        let (kind, place) = try kind(section)
         guard let name = try section.text("name") else {
             throw section.error(at: nil, "name is missing: the VM's name")
         }
@@ -142,7 +192,7 @@ extension CollectorOptions {
     /// The settings that a running daemon cannot change.
     var withoutGuests: CollectorOptions {
         var options = self
-        options.guests = []
+        (options.guests, options.patterns) = ([], [])
         return options
     }
 
@@ -157,6 +207,8 @@ extension CollectorOptions {
             ),
             ("collector.record-rate", "\(limits.records.rate)/s (burst \(limits.records.burst))"),
             ("collector.connections", String(limits.connections)),
+            ("collector.exit-when-idle", idleLimit.map { Quantities.duration(microseconds: $0) } ?? "never"),
         ] + guests.map { ("guest", "\($0.endpoint) is \($0.vm.name)") }
+            + patterns.map { ("guests", "\($0)") }
     }
 }

@@ -57,7 +57,13 @@ extension Configuration {
         guard let stream = StreamName(word) else {
             throw section.error(at: "stream", "\(word) is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
         }
-        var source = SourceDefinition(name: name, kind: try readKind(section), tag: tag, vm: vm, stream: stream)
+        var source = SourceDefinition(
+            name: name,
+            kind: try readKind(section),
+            tag: tag,
+            vm: VMIdentity(name: vm),
+            stream: stream
+        )
         if let fields = try section.texts("vm_fields") {
             source.vmFields = fields.map { Array($0.utf8) }
         }

@@ -56,6 +56,8 @@ public struct Configuration: Sendable {
     public var pipeline = Pipeline()
     /// The collector of what guests log themselves; nil: none.
     public var collector: CollectorOptions?
+    /// The VMs of a Kubernetes node whose logs are read; nil: none.
+    public var node: NodeSettings?
     /// The programs to which what is stored is sent.
     public var outputs: [OutputSettings] = []
 
@@ -102,7 +104,7 @@ public struct Configuration: Sendable {
         let top = try ConfigurationReader(file: file, text: text)
         try top.allow([
             "store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack",
-            "charset", "sources", "pipelines", "collector", "outputs",
+            "charset", "sources", "pipelines", "collector", "outputs", "kubevirt",
         ])
         try readPaths(top)
         if let word = try top.text("log-level") {
@@ -119,6 +121,7 @@ public struct Configuration: Sendable {
         sources = try Self.readSources(top)
         pipeline = Pipeline(try Self.readPipelines(top))
         collector = try CollectorOptions(try top.section("collector"), isPresent: top.contains("collector"))
+        node = try NodeSettings(try top.section("kubevirt"), isPresent: top.contains("kubevirt"))
         outputs = try OutputSettings.read(try top.list("outputs"))
         for section in try top.list("consoles") {
             try readConsole(section)
@@ -281,7 +284,7 @@ public struct Configuration: Sendable {
             ("libvirt.socket", libvirt == fresh.libvirt), ("sources", sources == fresh.sources),
             ("pipelines", pipeline.stages == fresh.pipeline.stages),
             ("collector", collector?.withoutGuests == fresh.collector?.withoutGuests),
-            ("outputs", outputs == fresh.outputs),
+            ("outputs", outputs == fresh.outputs), ("kubevirt", node == fresh.node),
         ]
         return same.filter { !$0.1 }.map(\.0)
     }
@@ -302,6 +305,7 @@ public struct Configuration: Sendable {
             ("libvirt.rate", Self.words(logRate)),
         ]
         settings += collector?.settings ?? []
+        settings += node?.settings ?? []
         for override in overrides {
             let words = "\(Quantities.size(override.quota.bytes)), age \(Self.words(age: override.quota.age))"
             settings.append(("retention of \(override.vms)", words))

@@ -14,6 +14,7 @@ import RuntimeSources
 import Outputs
 import Synchronization
 import SystemIO
+import Transforms
 
 /// `guestlog serve`: the daemon, from start to stop.
 public final class Daemon {
@@ -30,6 +31,8 @@ public final class Daemon {
     private let domainWatch: DomainWatch
     /// The sources of records, once the store is open.
     private var sources: SourceService?
+    /// The logs of KubeVirt's VMs on this node.
+    private var nodeLogs: NodeLogs?
     private let collector: GuestCollector?
     private let outputs: OutputService
 
@@ -76,8 +79,19 @@ public final class Daemon {
             diagnostics: diagnostics,
             onChange: LibvirtConsoles(hub).follow
         )
-        collector = try configuration.collector.map { [capture, domains] options in
-            try GuestCollector(options, capture: capture) { domains.running(vsockContext: $0) }
+        let hasSources = !configuration.sources.isEmpty
+        collector = try configuration.collector.map { [capture, domains, diagnostics, hub] options in
+            try GuestCollector(options, capture: capture) {
+                domains.running(vsockContext: $0)
+            } onIdle: {
+                if !hasSources, hub.definitions().isEmpty {
+                    diagnostics.log(
+                        .notice,
+                        "no guest is connected, as long as collector.exit-when-idle says: stopping"
+                    )
+                    DaemonProcess.requestStop()
+                }
+            }
         }
     }
 
@@ -104,9 +118,14 @@ public final class Daemon {
         let ending = process.serve("capturing", watching: loops, reload: reload)
         process.notify(ending)
         listeners.stop()
+        var passed = listeners.passed
+        if case .replace = ending {
+            passed += collector?.passListeners() ?? []
+        }
         collector?.stop()
         outputs.stop()
         domainWatch.stop()
+        nodeLogs?.stop()
         sources?.stop()
         let isHeld = process.isHeld(after: ending)
         switch ending {
@@ -117,7 +136,7 @@ public final class Daemon {
             diagnostics.flush()
         case .replace:
             let consoles = process.endCapture(isHeld: isHeld) { hub.stop(passedOn: true) }
-            PassedDescriptors.pass(consoles + listeners.passed)
+            PassedDescriptors.pass(consoles + passed)
             try process.replace({}, orContinueWith: {})
         }
     }
@@ -129,7 +148,7 @@ public final class Daemon {
     /// Drains inherited consoles first, then waits for the store, then connects the others.
     private func begin() throws {
         try PassedDescriptors.take { name, descriptor in
-            if try !listeners.inherit(name, descriptor) {
+            if try !listeners.inherit(name, descriptor), try collector?.inherit(name, descriptor) != true {
                 _ = hub.inherit(name, descriptor)
             }
         }
@@ -153,9 +172,7 @@ public final class Daemon {
         try hub.follow(configuration.consoles)
         try listeners.open(server)
         try domainWatch.start()
-        if !configuration.sources.isEmpty {
-            sources = try SourceService(configuration.sources, pipeline: configuration.pipeline, into: capture)
-        }
+        try startSources()
         try collector?.start()
         outputs.start()
         diagnostics.log(
@@ -167,6 +184,24 @@ public final class Daemon {
                 .warning,
                 "\(configuration.runtime) is on a disk, which guests may have to wait for; set runtime to a folder on tmpfs, such as /run"
             )
+        }
+    }
+
+    private func startSources() throws {
+        guard !configuration.sources.isEmpty || configuration.node != nil else {
+            return
+        }
+        let sources = try SourceService(
+            configuration.sources,
+            pipeline: Pipeline(NodeSources.stages + configuration.pipeline.stages),
+            into: capture,
+            followsFiles: configuration.node != nil
+        )
+        self.sources = sources
+        if let node = configuration.node {
+            let logs = try NodeLogs(node, capture: capture, sources: sources)
+            nodeLogs = logs
+            try logs.start()
         }
     }
 
@@ -187,7 +222,7 @@ public final class Daemon {
             listeners.renewIdentity()
             hub.setPatterns(fresh.patterns)
             fresh.consoles.forEach { hub.add($0) }
-            collector?.setGuests(fresh.collector?.guests ?? [])
+            collector?.setGuests(fresh.collector?.guests ?? [], fresh.collector?.patterns ?? [])
             diagnostics.log(.notice, "configuration reloaded")
             for name in configuration.fixedSettings(changedIn: fresh) {
                 diagnostics.log(.warning, "\(name) has changed: this takes effect after a restart")

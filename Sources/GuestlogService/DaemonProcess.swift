@@ -91,6 +91,11 @@ final class DaemonProcess {
         }
     }
 
+    /// Has the process end as SIGTERM does; from any thread.
+    static func requestStop() {
+        kill(getpid(), SIGTERM)
+    }
+
     private func handle(_ signal: Int32, _ reload: () -> Void) -> Ending? {
         switch signal {
         case SIGHUP:

@@ -20,8 +20,11 @@ public struct ConsoleFiles: Hashable, Sendable {
         self.uid = uid
     }
 
+    /// The name of the log, beside which virtlogd keeps the rotated files.
+    static let logName = "virt-serial0-log"
+
     /// The console's socket, on which QEMU listens.
     public var socket: String { "\(Self.mountPath)/\(uid)/virt-serial0" }
     /// The console's log, which virtlogd writes and rotates.
-    public var log: String { "\(Self.mountPath)/\(uid)/virt-serial0-log" }
+    public var log: String { "\(Self.mountPath)/\(uid)/\(Self.logName)" }
 }

@@ -8,6 +8,7 @@
 //     PodPatch               the change that gives a virt-launcher pod that container, as JSON Patch (RFC 6902)
 //     AdmissionReview        the Kubernetes API's question about a pod, and the answer (admission.k8s.io/v1)
 //     LauncherPod            a virt-launcher pod: which VM it runs, and whether it has the container
+//     Node/NodePods          the VMs of a node and the files of their logs, from folders and the API
 //
 // Invariant: logging never keeps a VM from starting. What cannot be done leaves the domain or the pod as it is, and is
 // reported.

@@ -11,6 +11,8 @@ public struct LauncherPod: Hashable, Sendable {
     public static let selector = "kubevirt.io=virt-launcher"
     /// The label with the UID of the VirtualMachineInstance.
     public static let instanceLabel = "kubevirt.io/created-by"
+    /// The label that only the target of a live migration has.
+    static let migrationLabel = "kubevirt.io/migrationJobUID"
     /// The annotation with the VM's name.
     static let nameAnnotation = "kubevirt.io/domain"
 
@@ -30,6 +32,8 @@ public struct LauncherPod: Hashable, Sendable {
     public let phase: String
     /// Whether the pod is being deleted.
     public let isTerminating: Bool
+    /// Whether a live migration brings the VM, which runs already, to this pod.
+    public let isMigrationTarget: Bool
     public let log: LogState
 
     /// The container `guest-console-log` of a pod.
@@ -58,6 +62,7 @@ public struct LauncherPod: Hashable, Sendable {
         uid = metadata?["uid"]?.text ?? ""
         created = metadata?["creationTimestamp"]?.text ?? ""
         isTerminating = metadata?["deletionTimestamp"]?.text != nil
+        isMigrationTarget = metadata?["labels"]?[Self.migrationLabel]?.text != nil
         node = object["spec"]?["nodeName"]?.text
         phase = object["status"]?["phase"]?.text ?? "Pending"
         log = Self.logState(of: object)

@@ -15,6 +15,8 @@ public enum BootEvent: UInt8, Sendable, CaseIterable {
     /// A kernel's first line that may also be old messages printed again, as by `dmesg`. It is no boot, unless a marker
     /// of a kernel with the same position confirms it.
     case doubtful = 6
+    /// The guest's records have another boot id. Found by readers; there is no marker.
+    case bootID = 7
     /// The console was closed: the machine, or its VMM, has ended.
     case closed = 16
     /// The guest announced a power-off.
@@ -42,6 +44,7 @@ public enum BootEvent: UInt8, Sendable, CaseIterable {
         case .joined: "joined"
         case .afterEnd: "after-restart"
         case .doubtful: "doubtful"
+        case .bootID: "boot-id"
         case .closed: "closed"
         case .powerDown: "power-down"
         case .restart: "restart"

@@ -143,6 +143,14 @@ public struct StreamName: Hashable, Comparable, Sendable, CustomStringConvertibl
 
     /// The first serial console.
     public static let console0 = StreamName(unchecked: "console0")
+    /// What the agent in a guest sends.
+    public static let guest = StreamName(unchecked: "guest")
+    /// The guest's journal.
+    public static let journal = StreamName(unchecked: "journal")
+    /// Lines of another agent in the guest, such as Kata's.
+    public static let agent = StreamName(unchecked: "agent")
+    /// What the guest's service manager reports about its state.
+    public static let notify = StreamName(unchecked: "notify")
 
     private init(unchecked text: String) {
         self.text = text

@@ -27,8 +27,9 @@
 // 7. After a crash of the process nothing committed is lost, and text written beyond the index is recovered. After a
 //    crash of the host, everything synced is kept, and the stream continues at the next multiple of 2^32.
 //
-// A block's life: `StreamWriter` appends to an active pair; at 256 KiB the pair is closed; `StreamSealer` compresses it
-// into the growing segment; after a sync the pair is removed; `Retention` removes the oldest segments, after
+// A block's life: `StreamWriter` appends to an active pair, which is closed at 256 KiB, or at a multiple of it where the
+// stream is fast (`PairPace`); `StreamSealer` compresses its blocks (`BlockCut`) into the growing segment; after a sync
+// the pair is removed; `Retention` removes the oldest segments, after
 // `BootHeads` has copied out the heads of the boots in them. `StreamReader` finds any position in whichever file has
 // it, `CommitNotifier` says which stream has more, `PairRepair` and `StreamRecovery` repair a stream after a crash.
 //

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SystemIO
+
 /// Stream readers used by one thread, which share memory and a limit of open files: so many streams can be read at
 /// once.
 public final class ReaderGroup {
     let memory = BlockMemory()
+    private var ahead: ReadAhead?
     /// The readers that may have open files, those used last at the end.
     private var recent: [Member] = []
 
@@ -14,7 +17,23 @@ public final class ReaderGroup {
     /// Maximum number of readers with open files.
     private static let openReaders = 64
 
-    public init() {}
+    /// With `readsAhead`, other threads decode the blocks that come next, where there is more than one core: for reading
+    /// much text in order.
+    public init(readsAhead: Bool = false) {
+        ahead = readsAhead ? DecodePool.shared.map(ReadAhead.init) : nil
+    }
+
+    deinit {
+        ahead?.cancel()
+    }
+
+    /// A sealed block, decoded and verified; nil when it is damaged.
+    func block(_ header: BlockHeader, of file: SegmentFile) throws(SystemError) -> Block? {
+        guard ahead != nil else {
+            return try file.block(header, memory)
+        }
+        return try ahead?.block(header, of: file, memory) ?? nil
+    }
 
     /// Notes that `reader` uses files; closes those of the reader that was not used for longest, if there are too
     /// many.

@@ -131,7 +131,7 @@ public final class StreamReader {
     ) throws(SystemError) -> Batch? {
         switch place {
         case .sealed(let file, let header):
-            guard let block = try file.block(header, memory) else {
+            guard let block = try group.block(header, of: file) else {
                 isDamaged = true
                 return nil
             }

@@ -122,10 +122,11 @@ public final class VMStore {
         return (vm, lock, state)
     }
 
-    /// Renames the VM, which is identified by its UUID, if its name has changed.
-    public func rename(to name: String) throws(SystemError) {
+    /// Gives the VM, which is identified by its UUID, the name that `identity` has, and its namespace if it has none.
+    public func rename(to identity: VMIdentity) throws(SystemError) {
         var present = vm
-        present.identity.name = name
+        present.identity.name = identity.name
+        present.identity.namespace = vm.identity.namespace ?? identity.namespace
         present.ended = nil
         try store.write(present)
         vm = present

@@ -62,6 +62,13 @@ public struct DecodedLine {
         record == nil ? body(content) : withText(body)
     }
 
+    /// Calls `body` with a record as it is stored, a JSON object.
+    func withStoredRecord(_ body: (UnsafeRawBufferPointer) -> Void) {
+        if record != nil {
+            body(content)
+        }
+    }
+
     /// Calls `body` with a console's line as displayed, with its colours.
     func withColoredText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         guard displayed != nil else {

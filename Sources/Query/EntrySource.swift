@@ -22,7 +22,7 @@ public final class EntrySource: @unchecked Sendable {
     let selection: Selection
     let isFollowing: Bool
     let filter: LineFilter
-    let readers = ReaderGroup()
+    let readers: ReaderGroup
     let resumed: QueryCursor
     /// The requested boot, by the VM's folder.
     private(set) var windows: [String: BootWindow] = [:]
@@ -71,6 +71,8 @@ public final class EntrySource: @unchecked Sendable {
             pattern: selection.pattern.map(PatternMatcher.init),
             turn: turn
         )
+        // A search reads far more than it returns.
+        readers = ReaderGroup(readsAhead: filter.filtersByText && order == .time)
         resumed = try selection.cursor.map { word throws(QueryError) in try QueryCursor(word) } ?? QueryCursor()
         if let boot = selection.boot {
             for vm in vms {

@@ -153,9 +153,9 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
         for found in try scope?.refresh() ?? [] {
             let reader = store.reader(of: found.stream, group: readers)
             let properties = store.properties(of: found.stream)
-            let isConsole = window?.console == found.stream
+            let isRecording = window?.stream == found.stream
             let begun = window?.end?.time ?? window?.since ?? .distantPast
-            let filter = isConsole ? filter : filter.narrowed(since: begun, until: nil)
+            let filter = isRecording ? filter : filter.narrowed(since: begun, until: nil)
             let place = window?.end.map { Cursor(offset: $0.position) } ?? window?.place ?? .start
             let source = try LineSource(
                 reader,
@@ -163,7 +163,7 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
                 plan: BlockPlan(reader, clock: properties.clock, since: filter.since),
                 filter: filter,
                 charset: charsets.charset(of: name),
-                from: isConsole ? place : .start,
+                from: isRecording ? place : .start,
                 isFollowing: true
             )
             watched.append(WatchedStream(stream: found.stream, source: source))

@@ -21,7 +21,7 @@ struct StreamOpening {
         start = query.resumed.places[found.stream] ?? .start
         var bound: Cursor?
         if let window = query.windows[found.stream.vm] {
-            if window.console == found.stream {
+            if window.stream == found.stream {
                 start = max(start, window.place)
                 bound = window.bound
             } else {

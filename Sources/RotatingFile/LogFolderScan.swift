@@ -21,12 +21,12 @@ struct LogFolderScan: Equatable {
     private static let maximumScans = 10
 
     /// Scans the folder of `path`, until the result is of one moment. Throws ENOENT when there is no folder.
-    init(of path: String, trustedFolder: String?) throws(SystemError) {
+    init(of path: String, trustedFolder: String?, names: FolderNames? = nil) throws(SystemError) {
         let (parent, name) = DirectoryHandle.split(path)
         let folder = try DirectoryHandle(parent, trusted: trustedFolder)
-        var last = try Self(folder, live: Array(name.utf8))
+        var last = try Self(folder, live: Array(name.utf8), names)
         for _ in 1..<Self.maximumScans {
-            let next = try Self(folder, live: Array(name.utf8))
+            let next = try Self(folder, live: Array(name.utf8), names)
             defer { last = next }
             if next.files.elementsEqual(last.files, by: { $0.entry.id == $1.entry.id && $0.name == $1.name }) {
                 break
@@ -35,9 +35,13 @@ struct LogFolderScan: Equatable {
         self = last
     }
 
-    private init(_ folder: borrowing DirectoryHandle, live: [UInt8]) throws(SystemError) {
+    private init(
+        _ folder: borrowing DirectoryHandle,
+        live: [UInt8],
+        _ folderNames: FolderNames?
+    ) throws(SystemError) {
         var names: [(rotated: RotatedName, name: String)] = []
-        try folder.forEachName { bytes in
+        func add(_ bytes: UnsafeBufferPointer<UInt8>) {
             // Most entries of a large folder belong to other logs.
             guard bytes.count >= live.count, let name = bytes.baseAddress, memcmp(name, live, live.count) == 0 else {
                 return
@@ -45,6 +49,11 @@ struct LogFolderScan: Equatable {
             if let rotated = RotatedName(bytes, live: live), let name = String(validating: bytes, as: UTF8.self) {
                 names.append((rotated, name))
             }
+        }
+        if let folderNames {
+            try folderNames.forEachName(in: folder, beginningWith: live, add)
+        } else {
+            try folder.forEachName(add)
         }
         names.sort { $0.rotated < $1.rotated }
         var seen: Set<LogFileID> = []

@@ -5,20 +5,28 @@
 public struct ReadPacing: Sendable {
     private var lastRead: Int64 = 0
     private var wasSmall = false
-
     /// The distance between reads of a busy writer, in microseconds.
-    static let interval: Int64 = 10_000
+    private let interval: Int64
     /// A change that comes later than this after a read follows quiet, in microseconds.
-    static let quiet: Int64 = 5000
+    private let quiet: Int64
+
     /// A read of this many bytes gains nothing from waiting for more.
     static let large = 64 << 10
 
-    public init() {}
+    /// The pace of a reader that passes on what it reads: nobody notices 10 ms.
+    public init() {
+        self.init(interval: 10_000, quiet: 5000)
+    }
+
+    public init(interval: Int64, quiet: Int64) {
+        self.interval = interval
+        self.quiet = quiet
+    }
 
     /// The microseconds to wait before a read, when a change was reported at `now`, a monotonic time in microseconds.
     public func delay(at now: Int64) -> Int64 {
         let passed = now - lastRead
-        return wasSmall && passed >= 0 && passed < Self.quiet ? Self.interval - passed : 0
+        return wasSmall && passed >= 0 && passed < quiet ? interval - passed : 0
     }
 
     /// All that there was has been read at `now`: `bytes` bytes.

@@ -12,7 +12,7 @@ extension RotatingFileFollower {
     /// The files of the log; none where there is no folder.
     func scan() throws(SystemError) -> LogFolderScan {
         do throws(SystemError) {
-            return try LogFolderScan(of: path, trustedFolder: trustedFolder)
+            return try LogFolderScan(of: path, trustedFolder: trustedFolder, names: folderNames)
         } catch {
             guard error.code == SystemError.notFound else {
                 throw error

@@ -37,6 +37,7 @@ public final class RotatingFileFollower {
     public static let maximumHeld = 16
 
     let trustedFolder: String?
+    let folderNames: FolderNames?
     /// nil once the first file has been found.
     var start: Start?
     var sequence = FileSequence()
@@ -58,8 +59,15 @@ public final class RotatingFileFollower {
     private var bytesBefore = 0
 
     /// A follower of the log at `path`. Links are followed in `trustedFolder`, a prefix of the path, and refused below
-    /// it; with nil they are followed except for the files themselves.
-    public init(_ path: String, trustedFolder: String? = nil, start: Start = .oldest) {
+    /// it; with nil they are followed except for the files themselves. `names` is shared by the followers of many logs in
+    /// one folder.
+    public init(
+        _ path: String,
+        trustedFolder: String? = nil,
+        names: FolderNames? = nil,
+        start: Start = .oldest
+    ) {
+        folderNames = names
         self.path = path
         self.trustedFolder = trustedFolder
         self.start = start

@@ -38,6 +38,7 @@ public final class RotatingFileWriter {
     private let limits: RotationLimits
     private let mode: UInt32
     private let clock: any HostClock
+    private let closeReplaced: (Int32) -> Void
     private var file: Int32 = -1
     private var identity = FileAttributes.Identity(device: 0, inode: 0)
     /// The size of the live file.
@@ -56,13 +57,18 @@ public final class RotatingFileWriter {
     /// A writer to `path`, which is created with permissions `mode` when absent and continued when it exists. Invalid
     /// limits are replaced by the nearest valid ones. Links are followed in `trustedFolder`, a prefix of the path, and
     /// refused below it; with nil they are followed except for the file itself.
+    ///
+    /// A rotation passes the oldest backup, which it replaces, to `closeReplaced` as a descriptor: closing it frees the
+    /// file's pages, which takes long enough to be done by another thread.
     public init(
         path: String,
         trustedFolder: String? = nil,
         limits: RotationLimits = .standard,
         mode: UInt32 = 0o600,
-        clock: any HostClock = SystemClock()
+        clock: any HostClock = SystemClock(),
+        closeReplaced: @escaping (Int32) -> Void = { close($0) }
     ) {
+        self.closeReplaced = closeReplaced
         self.path = path
         self.trustedFolder = trustedFolder
         self.limits = RotationLimits(
@@ -201,6 +207,10 @@ public final class RotatingFileWriter {
         closeFile()
         let (parent, name) = DirectoryHandle.split(path)
         let folder = try DirectoryHandle(parent, trusted: trustedFolder)
+        let replaced = limits.backups == 0 ? name : "\(name).\(limits.backups - 1)"
+        // Held open over the rotation.
+        let oldest = try? folder.openRegular(replaced, O_RDONLY).release()
+        defer { oldest.map(closeReplaced) }
         do throws(SystemError) {
             if limits.backups == 0 {
                 try folder.remove(name)

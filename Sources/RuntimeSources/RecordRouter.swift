@@ -132,24 +132,34 @@ final class RecordRouter {
     // MARK: - Streams
 
     private func target(of record: RecordBuffer) throws -> Target {
-        let key = StreamKey(name: vm(of: record), stream: source.stream)
+        try target(of: vm(of: record)).target
+    }
+
+    /// The position of the one stream that all records go to; nil when it has none of this source.
+    func lastPosition() throws -> SourcePosition? {
+        let position = try target(of: source.vm).position
+        return position?.isOf(source.name) == true ? position : nil
+    }
+
+    private func target(of vm: VMIdentity) throws -> (target: Target, position: SourcePosition?) {
+        let key = StreamKey(vm: vm, stream: source.stream)
         if let target = targets[key] {
-            return target
+            return (target, nil)
         }
         let intake = try capture.openRecords(key, options: RecordOptions())
         let position = try intake.resumePosition().flatMap { SourcePosition($0) }
-        let isOurs = position?.source == SourcePosition(source: source.name).source
+        let isOurs = position?.isOf(source.name) == true
         let target = Target(intake, last: isOurs ? position?.number ?? 0 : 0)
         targets[key] = target
-        return target
+        return (target, position)
     }
 
-    private func vm(of record: RecordBuffer) -> String {
+    private func vm(of record: RecordBuffer) -> VMIdentity {
         for name in source.vmFields {
             if let value = record.value(of: name), let text = String(validating: value, as: UTF8.self),
                 VMIdentity.fault(inName: text) == nil
             {
-                return text
+                return VMIdentity(name: text)
             }
         }
         return source.vm

@@ -12,6 +12,7 @@ public import Transforms
 //     SourceRun           one source: reads, commits, keeps its position
 //     SourceInput         what a source reads from: JournalInput, FileInput, ImportInput
 //     FileSources         all files of a daemon, by one thread with one inotify instance
+//     ConsoleRun          a console's text, from the files that follow each other
 //     RecordRouter        records through the pipeline to the streams of their VMs
 //     CommitCounter, SourceMark, SourcePosition    exactly once, whenever the process ends
 //     Journal/            libsystemd, loaded at run time
@@ -22,13 +23,32 @@ public final class SourceService: Sendable {
     private let capture: CaptureService
     private let interruption: Interruption
     private let threads: [WorkerThread]
+    private let updates: SourceUpdates
 
     /// How long a source that cannot be read waits before the next attempt, in microseconds.
     private static let delays = Backoff(first: 500_000, doublingLimit: 30_000_000, longest: 60_000_000)
 
-    /// Starts the sources. One that cannot be read is reported, and tried again.
-    public init(_ sources: [SourceDefinition], pipeline: Pipeline, into capture: CaptureService) throws {
+    /// Starts the sources. One that cannot be read is reported, and tried again. `followsFiles` says whether files will
+    /// be given to `setFiles`.
+    public convenience init(
+        _ sources: [SourceDefinition],
+        pipeline: Pipeline,
+        into capture: CaptureService,
+        followsFiles: Bool = false
+    ) throws {
+        try self.init(sources, pipeline, capture, followsFiles: followsFiles, openLimit: FileSources.openLimit)
+    }
+
+    init(
+        _ sources: [SourceDefinition],
+        _ pipeline: Pipeline,
+        _ capture: CaptureService,
+        followsFiles: Bool,
+        openLimit: Int
+    ) throws {
         self.capture = capture
+        let updates = try SourceUpdates()
+        self.updates = updates
         let interruption = try Interruption()
         self.interruption = interruption
         let files = sources.filter { if case .files = $0.kind { true } else { false } }
@@ -37,10 +57,10 @@ public final class SourceService: Sendable {
                 Self.run(source, pipeline, capture, interruption)
             }
         }
-        if !files.isEmpty {
+        if !files.isEmpty || followsFiles {
             threads.append(
                 try WorkerThread(name: "source-files") {
-                    FileSources(files, pipeline, capture, interruption).run()
+                    FileSources(files, pipeline, capture, interruption, updates, openLimit: openLimit).run()
                 }
             )
         }
@@ -91,6 +111,12 @@ public final class SourceService: Sendable {
         return JournalInput(follows: true) { cursor throws(SystemError) in
             try JournalAccess.open(options, after: cursor) { diagnostics.log(.warning, $0) }
         }
+    }
+
+    /// Sets the sources of files that come and go, in place of those set before: new ones are begun, and those that are
+    /// not among them any more are read to their end and closed. From any thread; reading may begin later.
+    public func setFiles(_ sources: [SourceDefinition]) {
+        updates.set(sources)
     }
 
     /// Ends the sources, and waits for their threads.

@@ -9,6 +9,8 @@ public struct SourceDefinition: Hashable, Sendable {
         case journal(JournalOptions)
         /// Rotated files at a path, whose last part may be a shell pattern.
         case files(path: String, RecordFormat, readsFromHead: Bool)
+        /// A console's text, in rotated files that follow each other: the oldest first. It is stored as it came.
+        case console([ConsoleFile])
         /// A receiver of the Fluentd Forward protocol.
         case forward(ForwardOptions)
     }
@@ -21,11 +23,14 @@ public struct SourceDefinition: Hashable, Sendable {
     /// The fields whose value names the VM of a record; the first that there is.
     public var vmFields: [[UInt8]]
     /// The VM of records without such a field.
-    public var vm: String
+    public var vm: VMIdentity
     /// The stream of the records.
     public var stream: StreamName
+    /// Of rotated files: a prefix of the path, below which symbolic links are refused, because other users can make
+    /// them; nil: they are followed.
+    public var trustedFolder: String?
 
-    public init(name: String, kind: Kind, tag: String, vm: String, stream: StreamName) {
+    public init(name: String, kind: Kind, tag: String, vm: VMIdentity, stream: StreamName) {
         self.name = name
         self.kind = kind
         self.tag = tag
@@ -34,6 +39,46 @@ public struct SourceDefinition: Hashable, Sendable {
         vmFields = Self.usualVMFields
     }
 
+    /// The live files; of other sources none.
+    var paths: [String] {
+        switch kind {
+        case .journal, .forward: []
+        case .files(let path, _, _): [path]
+        case .console(let files): files.map(\.path)
+        }
+    }
+
+    /// Whether all records go to one stream, which then keeps the source's position.
+    var hasOneStream: Bool { vmFields.isEmpty }
+
     /// The fields in which Kata names the sandbox, with and without the prefix of the examples.
     public static let usualVMFields = ["kata_sandbox", "sandbox"].map { Array($0.utf8) }
+}
+
+/// A file of a console: of one machine that had it, such as a pod.
+public struct ConsoleFile: Hashable, Sendable {
+    /// What tells it from the other files of its console, whatever the path.
+    public var id: String
+    /// The live file, which has rotated ones beside it.
+    public var path: String
+    /// A prefix of the path, below which symbolic links are refused; nil: they are followed.
+    public var trustedFolder: String?
+    /// Where its text is from, for readers.
+    public var origin: String
+    /// Whether the machine was switched on with its first byte; false: it was running, and had another file before.
+    public var beginsBoot: Bool
+
+    public init(
+        id: String,
+        path: String,
+        trustedFolder: String? = nil,
+        origin: String,
+        beginsBoot: Bool = true
+    ) {
+        self.id = id
+        self.path = path
+        self.trustedFolder = trustedFolder
+        self.origin = origin
+        self.beginsBoot = beginsBoot
+    }
 }

@@ -18,6 +18,9 @@ struct SourcePosition: Hashable, Sendable {
         source = name.stableHash()
     }
 
+    /// Whether it is a position in the source `name`.
+    func isOf(_ name: String) -> Bool { source == name.stableHash() }
+
     static let step: UInt64 = 256
     /// Added when records may be missing: more than a source has between two marks.
     static let leap: UInt64 = 1 << 40

@@ -9,7 +9,7 @@ import Transforms
 
 /// Reads one source into the store, on the calling thread. The position is committed with the records: after any end of
 /// the process reading continues after the last committed record, and no record is stored twice.
-final class SourceRun {
+final class SourceRun: FileRun {
     private let source: SourceDefinition
     private let capture: CaptureService
     private let input: any SourceInput
@@ -55,7 +55,7 @@ final class SourceRun {
         while !interruption.isRaised() {
             switch try step() {
             case .more, .loss: continue
-            case .idle: input.wait(interruption, within: isMarked ? Self.idleWait : Self.markWait)
+            case .idle: input.wait(interruption, within: restTime ?? Self.idleWait)
             case .end:
                 try finish()
                 return
@@ -66,6 +66,7 @@ final class SourceRun {
     /// Reads what there is now, up to a limit, and gives it to the store.
     func step() throws -> SourceReading {
         let reading = try turn()
+        readSize = router.waiting
         try flush()
         onProgress?(recordCount)
         if case .loss(let bytes, let reason) = reading {
@@ -74,8 +75,13 @@ final class SourceRun {
         return reading
     }
 
-    /// Whether the mark is of the last record; if it is not, `step` is to be called again after a while.
-    var isMarked: Bool { marked == given || given == 0 }
+    private(set) var readSize = 0
+
+    /// Whether the mark, where there is one, is of the last record.
+    private var isMarked: Bool { source.hasOneStream || isCommitted }
+    private var isCommitted: Bool { marked == given || given == 0 }
+
+    var restTime: Int64? { isMarked ? nil : Self.markWait }
 
     /// Ends the use of the streams.
     func close() {
@@ -84,7 +90,12 @@ final class SourceRun {
 
     /// Begins reading where reading ended before.
     func begin() throws {
-        let saved = try mark.read().flatMap { $0.source == position.source ? $0 : nil }
+        let saved =
+            if source.hasOneStream {
+                try router.lastPosition()
+            } else {
+                try mark.read().flatMap { $0.isOf(source.name) ? $0 : nil }
+            }
         position = saved ?? position
         marked = position.number
         if try !input.begin(at: saved?.resume) {
@@ -127,6 +138,10 @@ final class SourceRun {
     /// Writes the mark if that is due.
     private func writeMark(isLast: Bool = false) throws {
         safe = commits.takeSafe() ?? safe
+        guard !source.hasOneStream else {
+            marked = safe?.number ?? marked
+            return
+        }
         if let safe, try mark.write(safe, isLast: isLast) {
             marked = safe.number
             self.safe = nil
@@ -135,7 +150,7 @@ final class SourceRun {
 
     private func finish() throws {
         try writeMark(isLast: true)
-        while !isMarked {
+        while !isCommitted {
             WorkerThread.pause(microseconds: 1000)
             try writeMark(isLast: true)
         }

@@ -32,6 +32,11 @@ public final class ListeningSocket: EventHandler, @unchecked Sendable {
     /// The listening socket's number, valid as long as this object.
     public var descriptor: Int32 { socket.raw }
 
+    /// A copy of the listening socket, for another process.
+    public func duplicate() throws(SystemError) -> Descriptor {
+        try socket.duplicate()
+    }
+
     public func begin(on loop: EventLoop, _ onConnection: @escaping (consuming Descriptor) -> Void) throws(SystemError)
     {
         self.onConnection = onConnection

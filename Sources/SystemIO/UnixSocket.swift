@@ -99,6 +99,36 @@ public enum UnixSocket {
         return socket
     }
 
+    /// The path to which a socket is bound; nil when it is of another family, or has none.
+    public static func path(of socket: Int32) -> String? {
+        var address = sockaddr_un()
+        var length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        let result = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(socket, $0, &length) }
+        }
+        guard result == 0, address.sun_family == sa_family_t(AF_UNIX) else {
+            return nil
+        }
+        let path = withUnsafeBytes(of: &address.sun_path) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        return path.isEmpty ? nil : path
+    }
+
+    /// As `listen(at:)`. Links are followed in `trusted`, a prefix of the path, and refused below it; nil: everywhere.
+    public static func listen(at path: String, trusted: String?) throws(SystemError) -> Descriptor {
+        guard let trusted else {
+            return try listen(at: path)
+        }
+        let (folder, name) = DirectoryHandle.split(path)
+        let directory = try DirectoryHandle(folder, trusted: trusted)
+        do throws(SystemError) {
+            return try listen(at: directory.procPath + "/" + name)
+        } catch {
+            throw SystemError(error.operation, path, code: error.code)
+        }
+    }
+
     /// Whether no process listens at `path` any more.
     private static func isDead(_ path: String) -> Bool {
         do {

@@ -24,6 +24,11 @@ public enum VsockSocket {
         )
     }
 
+    /// The port to which a socket is bound; nil when it is of another family.
+    public static func port(of socket: Int32) -> UInt32? {
+        UInt32(exactly: gl_vsock_port(socket))
+    }
+
     /// The context id of a socket's peer, which the kernel guarantees; nil when the socket is of another family.
     public static func peer(of socket: Int32) -> UInt32? {
         UInt32(exactly: gl_vsock_peer(socket))

@@ -12,6 +12,10 @@ public final class WakeEvent: Sendable {
         event = Descriptor(owning: try systemCall("eventfd") { gl_eventfd() })
     }
 
+    /// Readable after a signal, until `sleep` has reset the event: for a thread that waits in poll(2) for something else
+    /// as well.
+    public var descriptor: Int32 { event.raw }
+
     /// Wakes the thread: async-signal-safe, never blocks.
     public func signal() {
         var one: UInt64 = 1

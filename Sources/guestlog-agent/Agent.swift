@@ -11,11 +11,13 @@ final class Agent {
     private let clock: any HostClock
     private let log: (DiagnosticLevel, String) -> Void
     private let uplink: Uplink
-    private var session: AgentSession
-    private var decoder = FrameDecoder(resynchronizes: true)
-    private var position: KernelPosition?
+    private var session: any AgentChannel
+    private var kernelPosition: SourcePosition<UInt64>?
+    private var journalPosition: SourcePosition<JournalMark>?
     private var kernel: KernelLog?
     private var syslog: SyslogSocket?
+    private var journal: JournalFollower?
+    private var isJournalPaused = false
     private var timer: (token: EventLoop.TimerToken, time: Int64)?
     private var isSaveScheduled = false
     private var isStopping = false
@@ -24,7 +26,7 @@ final class Agent {
 
     /// The time that a stop takes at most, in microseconds: an init system that ends a VM gives no more.
     private static let stopLimit: Int64 = 300_000
-    /// The interval at which the position in the kernel's log is saved, in microseconds.
+    /// The interval at which the sources' positions are saved, in microseconds.
     private static let saveInterval: Int64 = 1_000_000
 
     init(
@@ -38,14 +40,23 @@ final class Agent {
         self.clock = clock
         self.log = log
         uplink = Uplink(to: options.target, on: loop)
-        session = AgentSession(
-            spoolLimit: options.spool,
-            program: "guestlog-agent \(AgentProgram.version)",
-            boot: Self.bytes(ofBoot: boot)
-        ) {
-            SessionID(.random(in: 0...UInt64.max), .random(in: 0...UInt64.max))
-        }
+        session = Self.channel(options, boot: boot)
         uplink.onEvent = { [unowned self] in handle($0) }
+    }
+
+    private static func channel(_ options: AgentOptions, boot: String) -> any AgentChannel {
+        switch options.dialect {
+        case .chromeOS:
+            return LogCollectorSession(spoolLimit: options.spool)
+        case .guestlog:
+            return AgentSession(
+                spoolLimit: options.spool,
+                program: "guestlog-agent \(AgentProgram.version)",
+                boot: bytes(ofBoot: boot)
+            ) {
+                SessionID(.random(in: 0...UInt64.max), .random(in: 0...UInt64.max))
+            }
+        }
     }
 
     /// The 16 bytes of a UUID in text.
@@ -55,8 +66,8 @@ final class Agent {
     }
 
     /// Reads the kernel's log from the position on.
-    func readKernel(_ position: KernelPosition) throws(SystemError) {
-        self.position = position
+    func readKernel(_ position: SourcePosition<UInt64>) throws(SystemError) {
+        kernelPosition = position
         let kernel = try KernelLog(after: position.stored, clock: clock) { [unowned self] in add($0) }
         try kernel.begin(on: loop)
         self.kernel = kernel
@@ -69,6 +80,19 @@ final class Agent {
         self.syslog = syslog
     }
 
+    /// Follows the journal from the position on.
+    func followJournal(_ position: SourcePosition<JournalMark>) {
+        journalPosition = position
+        let journal = JournalFollower(after: position.stored, on: loop) { [log] in
+            log(.warning, $0)
+        } onRecord: { [unowned self] record, mark in
+            journalPosition?.note(mark, as: session.spool.next)
+            add(record)
+        }
+        self.journal = journal
+        journal.begin()
+    }
+
     func connect() {
         uplink.connect()
     }
@@ -77,10 +101,20 @@ final class Agent {
 
     private func add(_ record: GuestRecord) {
         if let number = record.kernelSequence {
-            position?.note(number, as: session.spool.next)
+            kernelPosition?.note(number, as: session.spool.next)
         }
         session.append(record, at: now)
+        paceJournal()
         schedulePump()
+    }
+
+    /// The journal keeps what the host does not take now, the other sources do not: it fills half of the spool at most.
+    private func paceJournal() {
+        let isPaused = session.spool.size >= session.spool.limit / (isJournalPaused ? 4 : 2)
+        if isPaused != isJournalPaused {
+            isJournalPaused = isPaused
+            journal?.pause(isPaused)
+        }
     }
 
     private var now: Int64 { clock.monotonicMicroseconds() }
@@ -121,7 +155,6 @@ final class Agent {
     private func handle(_ event: Uplink.Event) {
         switch event {
         case .connected:
-            decoder = FrameDecoder(resynchronizes: true)
             session.connected(at: now)
             pump()
         case .writable:
@@ -138,25 +171,19 @@ final class Agent {
     }
 
     private func receive(_ bytes: [UInt8]) {
-        bytes.withUnsafeBytes { decoder.append($0) }
-        do throws(GuestChannelError) {
-            while let payload = try decoder.next() {
-                let action = session.receive(try CollectorMessage(decoding: payload), at: now)
-                if session.state == .established {
-                    noteConnection()
-                }
-                perform(action)
-            }
-        } catch {
-            uplink.drop("\(error)")
-            return
+        let action = session.receive(bytes, at: now)
+        if session.isEstablished {
+            noteConnection()
         }
-        position?.advance(to: session.spool.first)
+        kernelPosition?.advance(to: session.spool.first)
+        journalPosition?.advance(to: session.spool.first)
+        paceJournal()
         scheduleSave()
+        perform(action)
         pump()
     }
 
-    private func perform(_ action: AgentSession.Action) {
+    private func perform(_ action: ChannelAction) {
         if case .reconnect(let reason) = action {
             uplink.drop(reason)
         }
@@ -171,14 +198,19 @@ final class Agent {
     }
 
     private func scheduleSave() {
-        guard position != nil, !isSaveScheduled else {
+        guard kernel != nil || journal != nil, !isSaveScheduled else {
             return
         }
         isSaveScheduled = true
         loop.schedule(afterMicroseconds: Self.saveInterval) { [unowned self] in
             isSaveScheduled = false
-            position?.save()
+            savePositions()
         }
+    }
+
+    private func savePositions() {
+        kernelPosition?.save()
+        journalPosition?.save()
     }
 
     // MARK: - The end
@@ -188,13 +220,14 @@ final class Agent {
         isStopping = true
         kernel?.drain()
         syslog?.drain()
+        journal?.end()
         loop.schedule(afterMicroseconds: Self.stopLimit) { [loop] in loop.stop() }
         pump()
     }
 
     /// To be called when the loop has ended.
     func finish() {
-        position?.save()
+        savePositions()
         if !session.isComplete {
             log(.warning, "\(session.spool.count) records were not delivered")
         }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How the agent gets syslog messages: chosen from what it finds.
+/// How the agent gets what programs log: chosen from what it finds.
 enum AgentMode: Equatable, CustomStringConvertible {
+    /// It follows the journal of this boot.
+    case journal
     /// It is the machine's syslog daemon, on this socket.
     case daemon(path: String)
     /// It gets what systemd-journald forwards to the syslog daemon (ForwardToSyslog= in journald.conf(5)).
@@ -15,10 +17,14 @@ enum AgentMode: Equatable, CustomStringConvertible {
     struct Surroundings: Equatable {
         /// Whether systemd-journald runs: it owns /dev/log then.
         var hasJournal: Bool
+        /// Whether journalctl can read the journal.
+        var canReadJournal: Bool
         /// Whether a program serves the socket at a path.
         var isServed: (String) -> Bool
 
-        static func == (left: Surroundings, right: Surroundings) -> Bool { left.hasJournal == right.hasJournal }
+        static func == (left: Surroundings, right: Surroundings) -> Bool {
+            (left.hasJournal, left.canReadJournal) == (right.hasJournal, right.canReadJournal)
+        }
     }
 
     static let usualSocket = "/dev/log"
@@ -27,6 +33,10 @@ enum AgentMode: Equatable, CustomStringConvertible {
     init(requested: String?, _ surroundings: Surroundings) {
         if requested == "none" {
             self = .off
+            return
+        }
+        if requested == nil, surroundings.hasJournal, surroundings.canReadJournal {
+            self = .journal
             return
         }
         let path = requested ?? (surroundings.hasJournal ? Self.journalSocket : Self.usualSocket)
@@ -41,12 +51,13 @@ enum AgentMode: Equatable, CustomStringConvertible {
     var path: String? {
         switch self {
         case .daemon(let path), .forwarded(let path): path
-        case .occupied, .off: nil
+        case .journal, .occupied, .off: nil
         }
     }
 
     var description: String {
         switch self {
+        case .journal: "this boot's journal"
         case .daemon(let path): "syslog daemon on \(path)"
         case .forwarded(let path): "what systemd-journald forwards to \(path) (ForwardToSyslog=yes)"
         case .occupied(let path):

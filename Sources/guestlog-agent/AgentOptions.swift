@@ -39,12 +39,20 @@ struct AgentOptions: Equatable {
         }
     }
 
+    /// The protocol that the host speaks.
+    enum Dialect: String, CaseIterable {
+        case guestlog
+        /// `vm_tools.LogCollector`.
+        case chromeOS = "chromeos"
+    }
+
+    var dialect = Dialect.guestlog
     var target = Target.vsock(context: VsockSocket.host, port: 9999)
     /// The syslog socket to serve; nil: chosen by `AgentMode`.
     var syslogSocket: String?
     var readsKernel = true
     var spool = 4 << 20
-    /// The folder for the position in the kernel's log.
+    /// The folder for the positions in the kernel's log and in the journal.
     var stateFolder = "/run/guestlog-agent"
     /// The user and group as which the agent runs when everything is open; nil: unchanged.
     var user: String?
@@ -52,17 +60,20 @@ struct AgentOptions: Equatable {
 
     static let usage = """
         usage: guestlog-agent [OPTION...]
-        Sends the kernel's log and syslog messages of this machine to the guestlog collector of its host.
+        Sends the kernel's log, and the journal or syslog messages, of this machine to the guestlog collector of its host.
 
           --to TARGET            where the collector is: vsock:CID:PORT, unix:PATH or serial:PATH
                                  (default: vsock:2:9999)
-          --syslog-socket PATH   serve this syslog socket; none: no syslog
-                                 (default: /dev/log if no other program serves it, or the socket to which
-                                 systemd-journald forwards)
+          --protocol PROTOCOL    guestlog, or chromeos for a host with ChromeOS's vmlog_forwarder, or another
+                                 vm_tools.LogCollector (default: guestlog)
+          --syslog-socket PATH   serve this syslog socket, and leave the journal alone; none: neither
+                                 (default: the journal, where journalctl can read it; the socket to which
+                                 systemd-journald forwards; or /dev/log if no other program serves it)
           --no-kernel            leave the kernel's log alone
           --spool SIZE           memory for what the host has not stored yet, in bytes, or with K or M
                                  (default: 4M, from 64K to 1024M)
-          --state FOLDER         where the position in the kernel's log is kept (default: /run/guestlog-agent)
+          --state FOLDER         where the positions in the kernel's log and the journal are kept
+                                 (default: /run/guestlog-agent)
           --user USER            run as this user once everything is open; it is looked up in /etc/passwd
           --help, --version
         """
@@ -90,6 +101,12 @@ struct AgentOptions: Equatable {
                     throw UsageError("--to \(text): use vsock:CID:PORT, unix:PATH or serial:PATH")
                 }
                 self.target = target
+            case "--protocol":
+                let text = try value()
+                guard let dialect = Dialect(rawValue: text) else {
+                    throw UsageError("--protocol \(text): use guestlog or chromeos")
+                }
+                self.dialect = dialect
             case "--syslog-socket": syslogSocket = try value()
             case "--no-kernel": readsKernel = false
             case "--spool": spool = try Self.size(try value())

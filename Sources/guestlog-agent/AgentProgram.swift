@@ -52,26 +52,32 @@ enum AgentProgram {
             requested: options.syslogSocket,
             AgentMode.Surroundings(
                 hasJournal: LinuxFileSystem().status("/run/systemd/journal/socket") != nil,
+                canReadJournal: canReadJournal(),
                 isServed: isServed
             )
         )
         let inherited = inheritedSocket()
+        if mode == .journal, inherited == nil {
+            agent.followJournal(SourcePosition("journal-position", in: options.stateFolder, boot: boot))
+        }
         if let path = inherited == nil ? mode.path : AgentMode.journalSocket {
             try agent.serveSyslog(at: path, inherited: inherited)
         }
         var kernelWords = "no kernel log"
         if options.readsKernel {
-            let position = KernelPosition(in: options.stateFolder, boot: boot)
+            let position = SourcePosition<UInt64>("kernel-position", in: options.stateFolder, boot: boot)
             kernelWords =
                 position.stored.map { "the kernel's log after record \($0)" } ?? "the kernel's log from its beginning"
             try agent.readKernel(position)
         }
         let syslogWords = inherited == nil ? "\(mode)" : "the syslog socket that the service manager passed"
-        diagnostics.log(.notice, "\(syslogWords); \(kernelWords); to \(options.target)")
+        let protocolWords = options.dialect == .guestlog ? "" : " (protocol \(options.dialect.rawValue))"
+        diagnostics.log(.notice, "\(syslogWords); \(kernelWords); to \(options.target)\(protocolWords)")
         if let user = options.user {
             try UserAccount(named: user).become(owning: options.stateFolder)
         }
         agent.connect()
+        ProgramCode.release()
         let stop = StopSignal(signals) { agent.stop() }
         try stop.begin(on: loop)
         loop.run()
@@ -82,6 +88,13 @@ enum AgentProgram {
         let file = try? StoredFile("/proc/sys/kernel/random/boot_id", .read, on: LinuxFileSystem())
         let bytes = (try? file?.read(at: 0, count: 64)) ?? []
         return String(decoding: bytes.prefix { $0 != Lines.feed }, as: UTF8.self)
+    }
+
+    /// Whether journalctl is installed, and this user may read a journal.
+    private static func canReadJournal() -> Bool {
+        let folders = ["/run/log/journal", "/var/log/journal"]
+        let programs = ["/usr/bin/journalctl", "/bin/journalctl"]
+        return folders.contains { access($0, R_OK) == 0 } && programs.contains { access($0, X_OK) == 0 }
     }
 
     /// Whether a program serves the datagram socket at `path`.

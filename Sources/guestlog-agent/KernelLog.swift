@@ -7,7 +7,7 @@ import SystemIO
 import TextFormats
 
 /// The kernel's log: reads /dev/kmsg from the first record that is not stored yet, and makes records of it.
-final class KernelLog: EventHandler {
+final class KernelLog: AgentSource {
     private let device: Descriptor
     private let clock: any HostClock
     private let onRecord: (GuestRecord) -> Void
@@ -36,24 +36,7 @@ final class KernelLog: EventHandler {
         _ = try loop.add(device.raw, for: .readable, self)
     }
 
-    func handle(_ readiness: Readiness) {
-        _ = readTurn()
-    }
-
-    /// Reads what waits, before the agent ends.
-    func drain() {
-        for _ in 0..<Self.drainTurns {
-            guard readTurn() else {
-                return
-            }
-        }
-    }
-
-    /// A program that logs without end does not delay the agent's.
-    private static let drainTurns = 64
-
-    /// Reads what one turn allows; returns whether there may be more.
-    private func readTurn() -> Bool {
+    func readTurn() -> Bool {
         withUnsafeTemporaryAllocation(byteCount: KernelMessage.longest, alignment: 16) { buffer in
             for _ in 0..<Self.perTurn {
                 let count = read(device.raw, buffer.baseAddress, buffer.count)

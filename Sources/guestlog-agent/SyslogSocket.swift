@@ -7,7 +7,7 @@ import SystemIO
 import TextFormats
 
 /// The syslog socket: receives datagrams of local programs, and makes records of them.
-final class SyslogSocket: EventHandler {
+final class SyslogSocket: AgentSource {
     private let socket: Descriptor
     private let onRecord: (GuestRecord) -> Void
     private let zone = LocalZone.system
@@ -38,24 +38,7 @@ final class SyslogSocket: EventHandler {
         _ = try loop.add(socket.raw, for: .readable, self)
     }
 
-    func handle(_ readiness: Readiness) {
-        _ = readTurn()
-    }
-
-    /// Reads what waits, before the agent ends.
-    func drain() {
-        for _ in 0..<Self.drainTurns {
-            guard readTurn() else {
-                return
-            }
-        }
-    }
-
-    /// A program that logs without end does not delay the agent's.
-    private static let drainTurns = 64
-
-    /// Reads what one turn allows; returns whether there may be more.
-    private func readTurn() -> Bool {
+    func readTurn() -> Bool {
         withUnsafeTemporaryAllocation(byteCount: Self.longest, alignment: 16) { buffer in
             for _ in 0..<Self.perTurn {
                 let count = recv(socket.raw, buffer.baseAddress, buffer.count, Int32(MSG_TRUNC))

@@ -6,6 +6,7 @@ import LogModel
 
 struct Add: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "add",
         abstract: "Add a console to capture.",
         discussion: """
             The endpoint: connect:PATH a socket the VMM listens on (QEMU: socket,server=on,wait=off), listen:PATH one it \
@@ -55,6 +56,7 @@ struct Add: AsyncParsableCommand {
 
 struct Drop: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "drop",
         abstract: "Remove a VM's console; the log stays."
     )
 

@@ -22,7 +22,32 @@ struct BootTable {
         let rows = boots.enumerated().map { place, boot in
             row(boot, index: place - boots.count + 1)
         }
-        try Output.write(Output.table([["IDX", "BOOT", "BEGAN", "BY", "ENDED", "HOW", "BYTES"]] + rows))
+        var columns = ["IDX", "BOOT", "BEGAN", "BY", "ENDED", "HOW", "BYTES"]
+        guard boots.contains(where: Self.hasReport) else {
+            try Output.write(Output.table([columns] + rows))
+            return
+        }
+        columns += ["READY", "SHUTDOWN"]
+        try Output.write(Output.table([columns] + zip(rows, boots).map { $0 + Self.report($1) }))
+    }
+
+    /// Whether the guest reported anything about the boot.
+    private static func hasReport(_ boot: JSON) -> Bool {
+        ["ready", "shutdown"].contains { boot[$0]?.text != nil } || boot["exit_status"]?.integer != nil
+    }
+
+    /// What the guest reported about the boot: the time until it was ready, and how it was shut down.
+    private static func report(_ boot: JSON) -> [String] {
+        let times = ["start", "ready"].map { name in boot[name]?.text.flatMap { Timestamp(rfc3339: $0.utf8) } }
+        let ready = times[0].flatMap { start in times[1].map { seconds(from: start, to: $0) } }
+        let status = boot["exit_status"]?.integer.map { "status \($0)" }
+        let shutdown = [boot["shutdown"]?.text.map(Terminal.safe), status].compactMap(\.self)
+        return [ready ?? "-", shutdown.isEmpty ? "-" : shutdown.joined(separator: ", ")]
+    }
+
+    private static func seconds(from start: Timestamp, to end: Timestamp) -> String {
+        let tenths = max(0, end.microseconds - start.microseconds) / 100_000
+        return "\(tenths / 10).\(tenths % 10) s"
     }
 
     private func row(_ boot: JSON, index: Int) -> [String] {

@@ -7,7 +7,10 @@ import LogStore
 import Query
 
 struct Boots: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "List a VM's boots: when each began and how it ended.")
+    static let configuration = CommandConfiguration(
+        commandName: "boots",
+        abstract: "List a VM's boots: when each began and how it ended."
+    )
 
     @Argument(
         help: "The VM: its name (NAMESPACE/NAME), its title, its UUID, or the beginning of its UUID.",

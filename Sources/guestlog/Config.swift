@@ -6,12 +6,14 @@ import GuestlogService
 
 struct Config: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "config",
         abstract: "Check a configuration file, try its pipelines, or show the effective configuration.",
         subcommands: [Check.self, Show.self, Try.self]
     )
 
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "check",
             abstract: "Check a configuration file; report errors with their lines."
         )
 
@@ -38,6 +40,7 @@ struct Config: ParsableCommand {
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "show",
             abstract: "Show the effective configuration, defaults included."
         )
 

@@ -9,6 +9,7 @@ import TextFormats
 
 struct Console: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "console",
         abstract: "Join a VM's console; ^] leaves it.",
         discussion: """
             The console stays captured. Several clients may watch, one writes. Input is not stored; the guest's output \

@@ -8,6 +8,7 @@ import Query
 
 struct Export: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "export",
         abstract: "Write a VM's log in another program's format.",
         discussion: "Formats: text, short, json, logfmt, cri, export (systemd's; also called journal), raw."
     )

@@ -5,6 +5,7 @@ import GuestlogService
 
 struct Keep: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "keep",
         abstract: "Run a Guestlog daemon, and restart it with all its consoles and logs after a crash.",
         discussion: """
             For hosts without systemd: guestlog keep -- guestlog virtlogd, or -- guestlog serve. Guests do not notice a \

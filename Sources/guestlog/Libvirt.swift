@@ -6,12 +6,14 @@ import GuestlogService
 /// The integration with libvirt.
 struct Libvirt: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "libvirt",
         abstract: "Replace libvirt's log daemon, restore it, and configure domains' logs.",
         subcommands: [Adopt.self, Release.self, LibvirtXML.self]
     )
 
     struct Adopt: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "adopt",
             abstract: "Take over all logs of the running virtlogd; guests continue, and no byte is lost.",
             discussion: """
                 Replaces virtlogd by a link to this program, keeps it beside the link as virtlogd.libvirt, and has the \
@@ -31,6 +33,7 @@ struct Libvirt: ParsableCommand {
 
     struct Release: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "release",
             abstract: "Return all logs to virtlogd; guests continue, and no byte is lost."
         )
 

@@ -9,6 +9,7 @@ import Query
 
 struct Logs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "logs",
         abstract: "Show the logs of VMs.",
         discussion: """
             Times: 10m, 2h30m, yesterday, "2026-11-20 17:00", RFC 3339, @seconds. Several streams are merged by time \

@@ -13,7 +13,10 @@ struct OutputsCommand: ParsableCommand {
     )
 
     struct Status: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show the state of each output.")
+        static let configuration = CommandConfiguration(
+            commandName: "status",
+            abstract: "Show the state of each output."
+        )
 
         @Option(name: .shortAndLong, help: "text or json.")
         var output: ListFormat = .text
@@ -54,6 +57,7 @@ struct OutputsCommand: ParsableCommand {
 
     struct Skip: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "skip",
             abstract: "Pass over what is stored and was not delivered yet.",
             discussion: "The output continues with what is stored from now on."
         )
@@ -70,6 +74,7 @@ struct OutputsCommand: ParsableCommand {
 
     struct Replay: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "replay",
             abstract: "Send again what was received since a time.",
             discussion:
                 "Records are sent with the ids that they had, so that a destination which knows ids stores none twice."

@@ -7,6 +7,7 @@ import SystemIO
 
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "run",
         abstract: "Run one VM under capture in the foreground, without a daemon.",
         discussion: """
             The command gets a terminal of its own as the VM's console (qemu -nographic, -serial stdio, Firecracker, \

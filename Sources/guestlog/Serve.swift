@@ -6,6 +6,7 @@ import SystemIO
 
 struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "serve",
         abstract: "Run the daemon, which captures consoles.",
         discussion: """
             Supports systemd's protocols (Type=notify, socket activation, watchdog, descriptor store). SIGHUP reloads the \

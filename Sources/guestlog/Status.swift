@@ -5,7 +5,10 @@ import HTTPAPI
 import LogModel
 
 struct Status: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Show the daemon's state and problems.")
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show the daemon's state and problems."
+    )
 
     @Option(name: .shortAndLong, help: "text or json.")
     var output: ListFormat = .text

@@ -8,6 +8,7 @@ import TextFormats
 /// Tokens for network clients of the API.
 struct Token: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "token",
         abstract: "Manage API tokens, for access over the network.",
         discussion: "Allowed for root and the daemon's own user only.",
         subcommands: [Add.self, List.self, Revoke.self]
@@ -15,6 +16,7 @@ struct Token: ParsableCommand {
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "add",
             abstract: "Create a token. It is shown once.",
             discussion: """
                 Clients send it in Authorization: Bearer, or X-Auth-Token. VMs that the token does not name are treated as \
@@ -62,7 +64,10 @@ struct Token: ParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List all tokens, without their secrets.")
+        static let configuration = CommandConfiguration(
+            commandName: "list",
+            abstract: "List all tokens, without their secrets."
+        )
 
         @Option(name: .shortAndLong, help: "text or json.")
         var output: ListFormat = .text
@@ -98,6 +103,7 @@ struct Token: ParsableCommand {
 
     struct Revoke: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "revoke",
             abstract: "Revoke tokens, and close their sessions at once."
         )
 

@@ -7,6 +7,7 @@ import TextFormats
 
 struct Vacuum: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "vacuum",
         abstract: "Remove old text now.",
         discussion: """
             The daemon removes what exceeds the limits of the configuration by itself (retention:). This removes more, once. The \

@@ -9,6 +9,7 @@ import Query
 
 struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "verify",
         abstract: "Read the whole store and verify every checksum.",
         discussion: "Exit status 4 when something is damaged. Changes nothing; safe while the daemon runs."
     )

@@ -9,6 +9,7 @@ import TextFormats
 
 struct Wait: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "wait",
         abstract: "Wait until a VM prints a match.",
         discussion: """
             An unfinished last line, such as a prompt, matches too. The output of the latest boot so far counts; once \

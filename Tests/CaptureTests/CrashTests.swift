@@ -175,7 +175,7 @@ private struct SeenLog {
         guest.stop()
         guest.join("the daemon killed again and again")
         #expect(
-            try eventually {
+            try eventually(within: 120) {
                 try log.poll()
                 return log.lastLine == guest.lines - 1
             }

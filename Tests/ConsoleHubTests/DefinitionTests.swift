@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Capture
 import Glibc
 import LogModel
 import RotatingFile
@@ -8,6 +7,7 @@ import TestSupport
 import TestTraits
 import Testing
 
+@testable import Capture
 @testable import ConsoleHub
 
 @Suite(.blocking) struct DefinitionTests {
@@ -43,7 +43,7 @@ import Testing
                 rate: rate
             )
         }
-        #expect(throws: DiscoveryPatternError.self) {
+        #expect(throws: PathPatternError.self) {
             try DiscoveryPattern("/vms/{name}", plainFile: "/x", plainLimits: limits, rate: rate)
         }
     }
@@ -63,8 +63,8 @@ import Testing
     func uuids() throws {
         let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
         let pattern = try DiscoveryPattern("/vms/{name}-{uuid}.sock")
-        #expect(DiscoveryPattern.match(pattern.components[1], "notuuid.sock"[...].utf8) == nil)
-        let found = DiscoveryPattern.match(pattern.components[1], "a-b-\(uuid).sock"[...].utf8)
+        #expect(PathPattern.match(pattern.path.components[1], "notuuid.sock"[...].utf8) == nil)
+        let found = PathPattern.match(pattern.path.components[1], "a-b-\(uuid).sock"[...].utf8)
         #expect(found == ["name": "a-b", "uuid": uuid])
         #expect(throws: DefinitionError.self) {
             try pattern.definition(at: .inherited, ["name": "web", "uuid": "notuuid"])
@@ -81,6 +81,6 @@ import Testing
         #expect(Set([Endpoint.connect(path: "/" + composed), .connect(path: "/" + decomposed)]).count == 2)
         #expect(Endpoint("connect:/a//b/./c") == Endpoint.connect(path: "/a/b/c"))
         let pattern = try DiscoveryPattern("/vms/\(composed)-{name}")
-        #expect(DiscoveryPattern.match(pattern.components[1], "\(decomposed)-x"[...].utf8) == nil)
+        #expect(PathPattern.match(pattern.path.components[1], "\(decomposed)-x"[...].utf8) == nil)
     }
 }

@@ -106,6 +106,50 @@ extension EndToEnd {
             agent.stop()
         }
 
+        /// Carries bytes between the agent and the collector; of its first connection only so many arrive, though it stays
+        /// open.
+        private func proxy(_ site: Site, limit: Int) -> ChildProcess {
+            let script = """
+                import asyncio
+                first = True
+                async def carry(reader, writer, limit):
+                    while data := await reader.read(65536):
+                        writer.write(data[:limit])
+                        limit -= min(limit, len(data))
+                        await writer.drain()
+                    writer.close()
+                async def serve(reader, writer):
+                    global first
+                    limit, first = (\(limit) if first else 1 << 60), False
+                    below, above = await asyncio.open_unix_connection("\(site.path)/web.sock")
+                    await asyncio.gather(carry(reader, above, limit), carry(below, writer, limit))
+                async def main():
+                    server = await asyncio.start_unix_server(serve, "\(site.path)/proxy.sock")
+                    await server.serve_forever()
+                asyncio.run(main())
+                """
+            return ChildProcess(["python3", "-c", script], name: "proxy", in: site.path)
+        }
+
+        @Test(
+            "a connection that swallows everything from some byte on is given up within 20 s, and nothing is lost",
+            .enabled(if: Program.variable("GUESTLOG_SWALLOW") != nil, "takes 16 s: set GUESTLOG_SWALLOW")
+        )
+        func swallowed() throws {
+            let site = try site()
+            try site.start()
+            let proxy = proxy(site, limit: Int(Program.variable("GUESTLOG_SWALLOW") ?? "") ?? 20_000)
+            #expect(eventually { access(site.path + "/proxy.sock", F_OK) == 0 })
+            let agent = agent(site, "--to", "unix:\(site.path)/proxy.sock")
+            #expect(eventually { access(site.path + "/log", F_OK) == 0 })
+            let client = try LoggingClient(site.path + "/log")
+            client.log(3000)
+            #expect(try eventually(within: 20) { try numbers(site).count >= 3000 })
+            #expect(try numbers(site) == Array(0..<3000))
+            agent.stop()
+            proxy.stop()
+        }
+
         @Test("an agent that is stopped sends what it has, at once")
         func stop() throws {
             let site = try site()

@@ -85,6 +85,37 @@ extension EndToEnd {
             agent.stop()
         }
 
+        @Test("Google's gRPC understands the agent that speaks ChromeOS's protocol, and refuses what it does not want")
+        func forwarder() throws {
+            let folder = TemporaryFolder()
+            let forwarder = python("forwarder", folder.path + "/host.sock", in: folder.path)
+            #expect(eventually { forwarder.text.contains("listening") })
+            let command = [
+                Program.built("guestlog-agent"), "--to", "unix:\(folder.path)/host.sock", "--protocol", "chromeos",
+                "--syslog-socket", "\(folder.path)/log", "--state", folder.path,
+            ]
+            let withoutKernel = access("/dev/kmsg", R_OK) == 0 ? [] : ["--no-kernel"]
+            let agent = ChildProcess(command + withoutKernel, name: "agent", in: folder.path)
+            #expect(eventually { access(folder.path + "/log", F_OK) == 0 })
+            let script = """
+                import socket
+                log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+                for text in (b"<27>app[7]: one", b"<165>1 - h app 8 ID [e@1 a=\\"b\\"] two", b"three", b"x" * 60000, b"five"):
+                    log.sendto(text, "\(folder.path)/log")
+                """
+            let sender = ChildProcess(["python3", "-c", script], name: "sender", in: folder.path)
+            #expect(sender.wait() == 0, "\(sender.standardError)")
+            #expect(forwarder.wait() == 0, "\(forwarder.standardError)")
+            let lines = forwarder.text.split(separator: "\n").dropFirst().map(String.init)
+            let long = "NOTICE " + String(repeating: "x", count: 60_000)
+            #expect(
+                lines.filter { !$0.hasSuffix("of the kernel") }
+                    == ["ERROR app[7]: one", "NOTICE app[8]: two", "NOTICE three", long, "NOTICE five"]
+            )
+            #expect(lines.count { $0.hasSuffix("of the kernel") } <= 1)
+            agent.stop()
+        }
+
         @Test("ChromeOS's calls are answered when their records are stored")
         func chromeOS() throws {
             let site = try site()

@@ -33,8 +33,14 @@ final class LibvirtHost {
     /// Whether `guestlog keep` runs the log daemon.
     private let isKept: Bool
 
-    /// A host whose plain files hold 256 KiB each; the store is in its folder, or at `store`.
-    init(_ daemon: LogDaemon = .guestlog, backups: Int = 3, isKept: Bool = false, store: String? = nil) throws {
+    /// A host whose plain files hold 256 KiB each, or `fileSize` bytes; the store is in its folder, or at `store`.
+    init(
+        _ daemon: LogDaemon = .guestlog,
+        fileSize: Int = 262_144,
+        backups: Int = 3,
+        isKept: Bool = false,
+        store: String? = nil
+    ) throws {
         self.isKept = isKept
         for name in ["run", "run/libvirt", "etc", "lib", "log", "bin", "logs"] {
             mkdir(folder.path + "/" + name, 0o755)
@@ -46,7 +52,7 @@ final class LibvirtHost {
         ]
         FileText.write((settings + more).joined(separator: "\n"), to: folder.path + "/etc/qemu.conf")
         FileText.write(
-            "max_size = 262144\nmax_backups = \(backups)\n",
+            "max_size = \(fileSize)\nmax_backups = \(backups)\n",
             to: folder.path + "/etc/virtlogd.conf"
         )
         FileText.write(
@@ -57,7 +63,7 @@ final class LibvirtHost {
             """
             store: \(store ?? folder.path + "/store")
             runtime: /run/guestlog
-            libvirt: { log-folders: [\(folder.path), /var/log/libvirt] }
+            libvirt: { log-folders: [\(folder.path), /var/log/libvirt, /var/run/kubevirt-private] }
 
             """,
             to: folder.path + "/guestlog.yaml"
@@ -105,14 +111,17 @@ final class LibvirtHost {
         world.stop(SIGKILL)
     }
 
-    private func inWorld(_ command: [String]) -> [String] {
+    /// The path by which a file of the namespace is reached from outside.
+    func outside(_ path: String) -> String { "/proc/\(world.process)/root" + path }
+
+    func inWorld(_ command: [String]) -> [String] {
         ["nsenter", "--mount=/proc/\(world.process)/ns/mnt", "--"] + command
     }
 
     // MARK: - libvirtd
 
     /// libvirtd's read-only socket, as reached from outside the namespace.
-    var readOnlySocket: String { "/proc/\(world.process)/root/run/libvirt/libvirt-sock-ro" }
+    var readOnlySocket: String { outside("/run/libvirt/libvirt-sock-ro") }
 
     /// Starts libvirtd and waits until it answers.
     func startLibvirtd() {

@@ -54,9 +54,9 @@ extension EndToEnd {
             return built.text
         }
 
-        @Test("the webhook and the policy are valid for Kubernetes 1.36, and keep the rules that no schema has")
+        @Test("webhook, policy and node daemon are valid for Kubernetes 1.36, and keep the rules that no schema has")
         func valid() {
-            let text = manifests(["webhook", "certificate", "policy"])
+            let text = manifests(["webhook", "certificate", "policy", "node"])
             #expect(
                 text.contains("image: registry.example/guestlog:1.0") && text.contains("MutatingAdmissionPolicyBinding")
             )

@@ -68,6 +68,7 @@ final class StandInCluster {
         of vm: String = "web",
         namespace: String = "shop",
         instance: String = uid,
+        uid: String? = nil,
         created: String = "2026-08-01T10:00:00Z",
         phase: String = "Running",
         labels: String = "",
@@ -77,7 +78,7 @@ final class StandInCluster {
             phase == "Running" ? #"{"running":{}}"# : phase == "Pending" ? #"{"waiting":{}}"# : #"{"terminated":{}}"#
         write(
             """
-            {"apiVersion":"v1","kind":"Pod","metadata":{"name":"\(name)","namespace":"\(namespace)","uid":"uid-\(name)",
+            {"apiVersion":"v1","kind":"Pod","metadata":{"name":"\(name)","namespace":"\(namespace)","uid":"\(uid ?? "uid-\(name)")",
               "creationTimestamp":"\(created)",
               "labels":{"kubevirt.io":"virt-launcher","kubevirt.io/created-by":"\(instance)"\(labels)},
               "annotations":{"kubevirt.io/domain":"\(vm)"}},

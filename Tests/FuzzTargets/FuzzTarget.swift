@@ -49,6 +49,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case upload
     /// gRPC over HTTP/2.
     case unary
+    /// The answers of a gRPC server.
+    case unaryAnswer
     /// MessagePack, of the Forward protocol.
     case messagepack
     /// gzip.
@@ -93,6 +95,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .guestFrame: try Self.guestFrame(bytes)
         case .upload: try Self.upload(bytes)
         case .unary: try Self.unary(bytes)
+        case .unaryAnswer: try Self.unaryAnswer(bytes)
         case .messagepack: try Self.messagePack(bytes)
         case .gzip: try Self.gzip(bytes)
         case .answers: try Self.answers(bytes)

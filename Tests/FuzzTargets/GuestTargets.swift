@@ -146,10 +146,41 @@ extension FuzzTarget {
 
     /// An HTTP/2 connection with gRPC calls, without its preface; divided by the first byte.
     static func unary(_ bytes: [UInt8]) throws {
-        let stream = UnaryServer.preface + bytes.dropFirst()
+        let stream = HTTP2Frame.preface + bytes.dropFirst()
         let whole = unaryCalls(stream, pieces: .max)
         let divided = unaryCalls(stream, pieces: Int(bytes.first ?? 0) % 7 + 1)
         try require(whole == divided, "the calls depend on where the stream is divided")
+    }
+
+    /// What a server of gRPC answers, divided by the first byte, while a call that needs a window lasts.
+    static func unaryAnswer(_ bytes: [UInt8]) throws {
+        let stream = Array(bytes.dropFirst())
+        let whole = try unaryOutcomes(stream, pieces: .max)
+        let divided = try unaryOutcomes(stream, pieces: Int(bytes.first ?? 0) % 7 + 1)
+        try require(whole == divided, "the outcomes depend on where the stream is divided")
+    }
+
+    private static func unaryOutcomes(_ bytes: [UInt8], pieces: Int) throws -> [UnaryClient.Outcome] {
+        var client = UnaryClient()
+        var outcomes: [UnaryClient.Outcome] = []
+        var rest = bytes[...]
+        var sent = 0
+        client.call("/s/m", [UInt8](repeating: 0, count: 100_000))
+        while !rest.isEmpty {
+            rest.prefix(pieces).withUnsafeBytes { client.append($0) }
+            rest = rest.dropFirst(pieces)
+            do throws(HTTP2Error) {
+                while let outcome = try client.next() {
+                    outcomes.append(outcome)
+                    client.call("/s/m", [1])
+                }
+            } catch {
+                return outcomes
+            }
+            sent += client.takeOutput().count
+        }
+        try require(sent < 400_000 + 100 * bytes.count, "more is sent than there is")
+        return outcomes
     }
 
     private static func unaryCalls(_ bytes: [UInt8], pieces: Int) -> [UnaryServer.Call] {

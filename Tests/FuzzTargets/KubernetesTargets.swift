@@ -30,7 +30,7 @@ extension FuzzTarget {
         }
         let review = try? AdmissionReview(json)
         let pod = review?.object ?? json
-        _ = LauncherPod(pod)
+        try LauncherPod(pod).map(nodePaths)
         _ = try? SerialDevices(of: pod)
         guard let patch = try? PodPatch(pod, .on, PodPatch.Settings()) else {
             return
@@ -47,6 +47,19 @@ extension FuzzTarget {
         if let review {
             let answer = review.answer(patch)
             try require(answer["response"]?["allowed"]?.bool == true, "a pod was refused")
+        }
+    }
+
+    /// No name in a pod leads out of the folders of pods and logs.
+    private static func nodePaths(_ pod: LauncherPod) throws {
+        var node = NodePods(NodeFolders(pods: "/pods", logs: "/logs"), awaitsAPI: true) { _ in false }
+        node.take(.pods([pod]), at: 0)
+        for vm in node.vms {
+            let files = vm.consoles.map(\.file) + [vm.launcher, vm.machine].compactMap { $0 }
+            for path in files.map(\.path) {
+                let isBelow = path.hasPrefix("/pods/") || path.hasPrefix("/logs/")
+                try require(isBelow && !path.contains("/../"), "the path leaves its folder: \(path)")
+            }
         }
     }
 }

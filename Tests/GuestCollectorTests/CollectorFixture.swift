@@ -66,14 +66,14 @@ final class CollectorFixture {
         (capture, collector) = try Self.start(options, path)
     }
 
-    func stored(_ stream: StreamName = GuestState.agentStream, of vm: String = "web") throws -> StoredText {
+    func stored(_ stream: StreamName = .guest, of vm: String = "web") throws -> StoredText {
         try StoredText(of: StreamID(vm: vm, stream: stream), in: store)
     }
 
     /// The values of the field `name` of the stored records.
     func values(
         of name: String = "MESSAGE",
-        in stream: StreamName = GuestState.agentStream,
+        in stream: StreamName = .guest,
         from vm: String = "web"
     ) throws -> [String] {
         try stored(stream, of: vm).bytes.split(separator: Lines.feed).compactMap { line in

@@ -29,10 +29,10 @@ import Testing
         end.send("MESSAGE\n\u{3}\0\0\0\0\0\0\0a\nb\n\n")
         end.finish()
         #expect(end.isClosed())
-        #expect(try eventually { try fixture.values(in: GuestState.journalStream).count == 101 })
-        #expect(try fixture.values(in: GuestState.journalStream) == (1...100).map { "m\($0)" } + ["a\nb"])
-        #expect(try fixture.values(of: "_PID", in: GuestState.journalStream).count == 100)
-        let first = try fixture.values(of: "GUESTLOG_TIME", in: GuestState.journalStream).first
+        #expect(try eventually { try fixture.values(in: StreamName.journal).count == 101 })
+        #expect(try fixture.values(in: StreamName.journal) == (1...100).map { "m\($0)" } + ["a\nb"])
+        #expect(try fixture.values(of: "_PID", in: StreamName.journal).count == 100)
+        let first = try fixture.values(of: "GUESTLOG_TIME", in: StreamName.journal).first
         #expect(first == "2023-11-14T22:13:20.000001000Z")
     }
 
@@ -43,8 +43,8 @@ import Testing
             let end = try GuestEnd(fixture.socket)
             end.send(entry(1) + "__REALTIME_TIMESTAMP=1\nMESSAGE=half\n_PI")
         }
-        #expect(try eventually { try fixture.values(in: GuestState.journalStream) == ["m1", "half"] })
-        #expect(try fixture.values(of: "GUESTLOG_TRUNCATED", in: GuestState.journalStream) == ["1"])
+        #expect(try eventually { try fixture.values(in: StreamName.journal) == ["m1", "half"] })
+        #expect(try fixture.values(of: "GUESTLOG_TRUNCATED", in: StreamName.journal) == ["1"])
     }
 
     @Test("a stream over the guest's rate is read on, and what is dropped is counted in gaps")
@@ -60,12 +60,12 @@ import Testing
         #expect(end.isClosed())
         #expect(
             try eventually {
-                let stored = try fixture.stored(GuestState.journalStream)
+                let stored = try fixture.stored(StreamName.journal)
                 let lost = stored.gaps.reduce(0) { $0 + Int($1.lines) }
                 return lost > 0 && lost + stored.bytes.count(where: { $0 == Lines.feed }) == 20_000
             }
         )
-        #expect(try fixture.stored(GuestState.journalStream).gaps.allSatisfy { $0.reason == .rateLimit })
+        #expect(try fixture.stored(StreamName.journal).gaps.allSatisfy { $0.reason == .rateLimit })
     }
 
     @Test("a stop stores what was sent before it")
@@ -76,7 +76,7 @@ import Testing
             end.send(entry(number))
         }
         fixture.stop()
-        #expect(try fixture.values(in: GuestState.journalStream) == (1...500).map { "m\($0)" })
+        #expect(try fixture.values(in: StreamName.journal) == (1...500).map { "m\($0)" })
     }
 
     @Test("guests are added and removed while the collector runs, and their connections stay")
@@ -90,8 +90,8 @@ import Testing
         #expect((try? UnixSocket.connect(to: fixture.socket)) == nil)
         try GuestEnd(path).send(entry(2))
         web.send(entry(3))
-        #expect(try eventually { try fixture.values(in: GuestState.journalStream, from: "db") == ["m2"] })
-        #expect(try eventually { try fixture.values(in: GuestState.journalStream) == ["m1", "m3"] })
+        #expect(try eventually { try fixture.values(in: StreamName.journal, from: "db") == ["m2"] })
+        #expect(try eventually { try fixture.values(in: StreamName.journal) == ["m1", "m3"] })
     }
 
     // MARK: - Uploads
@@ -127,11 +127,11 @@ import Testing
         let fixture = try CollectorFixture()
         let body = (1...200).map { entry($0, cursor: true) }.joined()
         #expect(try upload(body, chunked: chunked, to: fixture) == "HTTP/1.1 202 Accepted")
-        #expect(try fixture.values(in: GuestState.journalStream) == (1...200).map { "m\($0)" })
+        #expect(try fixture.values(in: StreamName.journal) == (1...200).map { "m\($0)" })
         try fixture.restart()
         let more = (150...250).map { entry($0, cursor: true) }.joined()
         #expect(try upload(more, chunked: chunked, to: fixture) == "HTTP/1.1 202 Accepted")
-        #expect(try fixture.values(in: GuestState.journalStream) == (1...250).map { "m\($0)" })
+        #expect(try fixture.values(in: StreamName.journal) == (1...250).map { "m\($0)" })
     }
 
     @Test("an entry with a fault, or without a cursor, never refuses the others")
@@ -140,8 +140,8 @@ import Testing
         let long = "MESSAGE=long\nBIG=\(String(repeating: "x", count: 1 << 20))\n\n"
         let body = entry(1, cursor: true) + "1BAD=x\nMESSAGE=omitted\n\n" + entry(2) + long + entry(3, cursor: true)
         #expect(try upload(body, to: fixture) == "HTTP/1.1 202 Accepted")
-        #expect(try fixture.values(in: GuestState.journalStream) == ["m1", "m2", "long", "m3"])
-        #expect(try fixture.values(of: "BIG", in: GuestState.journalStream).map(\.utf8.count) == [1 << 20])
+        #expect(try fixture.values(in: StreamName.journal) == ["m1", "m2", "long", "m3"])
+        #expect(try fixture.values(of: "BIG", in: StreamName.journal).map(\.utf8.count) == [1 << 20])
     }
 
     @Test("other requests, and compressed bodies, are refused with the reason")
@@ -157,7 +157,7 @@ import Testing
             let answer = String(decoding: end.receive() ?? [], as: UTF8.self)
             #expect(answer.hasPrefix("HTTP/1.1 \(status) "), "\(request): \(answer)")
         }
-        #expect(try fixture.values(in: GuestState.journalStream).isEmpty)
+        #expect(try fixture.values(in: StreamName.journal).isEmpty)
     }
 
     // MARK: - Other transports
@@ -200,11 +200,11 @@ import Testing
         }
         #expect(
             try eventually {
-                try fixture.values(of: "msg", in: GuestState.linesStream, from: "sandbox").count == 300
-                    && fixture.values(in: GuestState.linesStream, from: "sandbox") == ["plain"]
+                try fixture.values(of: "msg", in: StreamName.agent, from: "sandbox").count == 300
+                    && fixture.values(in: StreamName.agent, from: "sandbox") == ["plain"]
             }
         )
-        let times = try fixture.values(of: "GUESTLOG_TIME", in: GuestState.linesStream, from: "sandbox")
+        let times = try fixture.values(of: "GUESTLOG_TIME", in: StreamName.agent, from: "sandbox")
         #expect(times.first == "2023-11-14T22:13:20.500000000Z")
     }
 
@@ -227,11 +227,11 @@ import Testing
         #expect(notify.isClosed())
         #expect(
             try eventually {
-                try fixture.values(in: GuestState.journalStream, from: "fc") == ["m1"]
-                    && fixture.values(of: "READY", in: GuestState.notifyStream, from: "fc") == ["1"]
+                try fixture.values(in: StreamName.journal, from: "fc") == ["m1"]
+                    && fixture.values(of: "READY", in: StreamName.notify, from: "fc") == ["1"]
             }
         )
-        #expect(try fixture.values(in: GuestState.notifyStream, from: "fc") == ["booted"])
+        #expect(try fixture.values(in: StreamName.notify, from: "fc") == ["booted"])
     }
 }
 

@@ -4,6 +4,7 @@ import LogModel
 import TestTraits
 import Testing
 
+@testable import GuestChannel
 @testable import GuestCollector
 
 @Suite(.blocking) struct UnaryServerTests {
@@ -61,7 +62,7 @@ import Testing
 
     /// A connection that begins with HTTP/2's preface.
     private func connection(_ frames: [UInt8]...) -> [UInt8] {
-        UnaryServer.preface + Array(frames.joined())
+        HTTP2Frame.preface + Array(frames.joined())
     }
 
     @Test("a call in several frames, in pieces of any size", arguments: [1, 10, .max])

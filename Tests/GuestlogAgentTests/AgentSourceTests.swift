@@ -35,7 +35,7 @@ import Testing
     @Test("the position in the kernel's log is that of the last stored record, and is valid in its boot only")
     func position() {
         let folder = TemporaryFolder()
-        var position = KernelPosition(in: folder.path + "/state", boot: "b1")
+        var position = SourcePosition<UInt64>("k", in: folder.path + "/state", boot: "b1")
         #expect(position.stored == nil)
         position.note(10, as: 1)
         position.note(11, as: 5)
@@ -44,8 +44,8 @@ import Testing
         #expect(position.stored == nil)
         position.advance(to: 6)
         position.save()
-        #expect(KernelPosition(in: folder.path + "/state", boot: "b1").stored == 11)
-        #expect(KernelPosition(in: folder.path + "/state", boot: "b2").stored == nil)
+        #expect(SourcePosition<UInt64>("k", in: folder.path + "/state", boot: "b1").stored == 11)
+        #expect(SourcePosition<UInt64>("k", in: folder.path + "/state", boot: "b2").stored == nil)
         position.advance(to: 100)
         #expect(position.stored == 12)
     }
@@ -69,14 +69,74 @@ import Testing
         #expect(records[2].isTruncated && records[2].content.count == 65_532 && !records[1].isTruncated)
     }
 
+    /// A stand-in for journalctl, which prints entries after the cursor that it is given, and ends.
+    private func journalctl(_ folder: TemporaryFolder) throws -> [String] {
+        let script = """
+            after=0
+            for word in "$@"; do
+                case $word in --after-cursor=*) after=$((0x${word##*i=})) ;; esac
+            done
+            number=$after
+            while [ $number -lt $((after + 3)) ]; do
+                number=$((number + 1))
+                printf '__CURSOR=s=\(String(repeating: "a", count: 32));i=%x;b=1\\n__REALTIME_TIMESTAMP=1700000000000000\\n' $number
+                printf '_TRANSPORT=%s\\nPRIORITY=4\\nMESSAGE=m%d\\nX=1\\nX=2\\n\\n' $([ $number = 2 ] && echo kernel || echo stdout) $number
+            done
+            """
+        try LinuxFileSystem().replace("journalctl", in: folder.path, with: Array(script.utf8))
+        return ["sh", folder.path + "/journalctl"]
+    }
+
+    @Test("the journal is followed after the last entry, also when journalctl ends; the kernel's messages are left out")
+    func journal() throws {
+        let folder = TemporaryFolder()
+        let loop = try EventLoop()
+        var records: [GuestRecord] = []
+        var marks: [JournalMark] = []
+        var problems: [String] = []
+        let follower = JournalFollower(after: nil, command: try journalctl(folder), on: loop) {
+            problems.append($0)
+        } onRecord: { record, mark in
+            records.append(record)
+            marks.append(mark)
+            if records.count == 5 {
+                loop.stop()
+            }
+        }
+        follower.begin()
+        loop.run()
+        follower.end()
+        #expect(
+            records.prefix(5).map { String(decoding: $0.content, as: UTF8.self) } == ["m1", "m3", "m4", "m5", "m6"]
+        )
+        #expect(records[0].severity == .warning && records[0].time == 1_700_000_000_000_000_000)
+        let fields = records[0].fields.map { String(decoding: $0.name + [UInt8(ascii: "=")] + $0.value, as: UTF8.self) }
+        #expect(fields == ["_TRANSPORT=stdout", "X=1", "X=2"])
+        #expect(marks[4].description == "s=\(String(repeating: "a", count: 32));i=6")
+        #expect(JournalMark(marks[4].description) == marks[4])
+        #expect(!problems.isEmpty && problems.allSatisfy { $0.contains("journalctl has ended") })
+    }
+
     @Test("the mode follows from who serves which socket")
     func modes() {
-        func mode(_ requested: String?, journal: Bool = false, served: [String] = []) -> AgentMode {
-            AgentMode(
-                requested: requested,
-                AgentMode.Surroundings(hasJournal: journal, isServed: { served.contains($0) })
+        func mode(
+            _ requested: String?,
+            journal: Bool = false,
+            readable: Bool = false,
+            served: [String] = []
+        ) -> AgentMode {
+            let surroundings = AgentMode.Surroundings(
+                hasJournal: journal,
+                canReadJournal: readable,
+                isServed: { served.contains($0) }
             )
+            return AgentMode(requested: requested, surroundings)
         }
+        #expect(mode(nil, journal: true, readable: true) == .journal)
+        #expect(mode(nil, readable: true) == .daemon(path: "/dev/log"))
+        #expect(
+            mode(AgentMode.journalSocket, journal: true, readable: true) == .forwarded(path: AgentMode.journalSocket)
+        )
         #expect(mode(nil) == .daemon(path: "/dev/log"))
         #expect(mode(nil, served: ["/dev/log"]) == .occupied(path: "/dev/log"))
         #expect(mode(nil, journal: true, served: ["/dev/log"]) == .forwarded(path: "/run/systemd/journal/syslog"))
@@ -93,13 +153,28 @@ import Testing
         #expect(options.target == .vsock(context: 2, port: 1234) && options.spool == 8 << 20 && !options.readsKernel)
         #expect(options.syslogSocket == "/x" && options.user == "nobody")
         #expect(try AgentOptions(["--to=serial:/dev/vport0p1"]).target == .serial(path: "/dev/vport0p1"))
+        #expect(try AgentOptions(["--protocol", "chromeos"]).dialect == .chromeOS)
         #expect(try AgentOptions([]).target == .vsock(context: 2, port: 9999))
         for wrong in [
             ["--to", "vsock:2"], ["--to", "unix:relative"], ["--to"], ["--spool", "1K"], ["--spool", "x"], ["--frob"],
-            ["--syslog-socket", "x"], ["--spool", "99999999999999999999M"],
+            ["--syslog-socket", "x"], ["--protocol", "grpc"], ["--spool", "99999999999999999999M"],
         ] {
             #expect(throws: UsageError.self, "\(wrong)") { try AgentOptions(wrong) }
         }
+    }
+
+    @Test("of the process's mappings, those of code are found")
+    func code() {
+        let maps = """
+            00410000-00a88000 r-xp 00000000 fe:00 1196115                            /usr/sbin/guestlog-agent
+            00a89000-00aaa000 r--p 00678000 fe:00 1196115                            /usr/sbin/guestlog-agent
+            00aaa000-00c00000 rw-p 00699000 fe:00 1196115                            /usr/sbin/guestlog-agent
+            3e407000-3e429000 rw-p 00000000 00:00 0                                  [heap]
+            7f7e4033e000-7f7e40340000 r-xp 00000000 00:00 0                          [vdso]
+            bad r-xp 0 0 0 /x
+            """
+        #expect(ProgramCode.ranges(in: Array(maps.utf8)) == [0x410000..<0xa88000])
+        ProgramCode.release()
     }
 
     @Test("a user is found in /etc/passwd")

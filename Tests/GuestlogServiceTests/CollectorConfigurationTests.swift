@@ -34,6 +34,7 @@ import Testing
               record-rate: 500
               record-burst: 600
               connections: 3
+              exit-when-idle: 10m
               guests:
                 - { cid: 5, name: web, uuid: 6C5B4C1E8A534D599A372F4E1B6F0A11, namespace: lab }
                 - { vsock: /run/v.sock, name: db }
@@ -46,6 +47,7 @@ import Testing
         #expect(options?.port == 1234 && options?.notifyPort == 1235)
         #expect(options?.limits.bytes == RateLimit(rate: 2 << 20, burst: 16 << 20))
         #expect(options?.limits.records == RateLimit(rate: 500, burst: 600) && options?.limits.connections == 3)
+        #expect(options?.idleLimit == 600_000_000)
         #expect(
             options?.guests.map(\.endpoint) == [
                 .context(5), .hybrid(path: "/run/v.sock"), .dial(path: "/run/w.sock", port: 1025),
@@ -57,6 +59,27 @@ import Testing
         #expect(options?.guests.first?.vm == VMIdentity(name: "web", uuid: uuid, namespace: "lab"))
     }
 
+    @Test("paths with placeholders are patterns of guests")
+    func patterns() throws {
+        let options = try read(
+            """
+            collector:
+              guests:
+                - { vsock: "/run/fc/{name}/v.sock" }
+                - { vsock: "/run/vc/vm/{name}/clh.sock", dial: 1025 }
+                - { serial: "/run/vms/{namespace}/{name}.guestlog" }
+                - { listen: "/run/guests/{name}/guestlog.sock" }
+            """
+        )
+        #expect(options?.guests == [])
+        #expect(
+            options?.patterns.map(\.description) == [
+                "vsock:/run/fc/{name}/v.sock", "vsock:/run/vc/vm/{name}/clh.sock, port 1025",
+                "serial:/run/vms/{namespace}/{name}.guestlog", "/run/guests/{name}/guestlog.sock",
+            ]
+        )
+    }
+
     @Test(
         "errors name the key, and what is possible",
         arguments: [
@@ -66,6 +89,7 @@ import Testing
             ("{ conections: 5 }", "did you mean connections?"),
             ("{ connections: 0 }", "more than 0"),
             ("{ record-rate: 0 }", "more than 0"),
+            ("{ exit-when-idle: 0s }", "collector.exit-when-idle: 0s must be more than 0"),
             ("{ guests: [{ name: x }] }", "requires one of cid, vsock, serial or listen"),
             ("{ guests: [{ cid: 5 }] }", "name is missing"),
             ("{ guests: [{ cid: 2, name: x }] }", "use 3 to 4294967294"),
@@ -76,6 +100,10 @@ import Testing
             ("{ guests: [{ listen: 'host:1', name: a }] }", "in digits"),
             ("{ guests: [{ cid: 5, dial: 1025, name: a }] }", "dial is a port of the guest behind vsock"),
             ("{ guests: [{ vsock: /v, dial: x, name: a }] }", "such as 1025"),
+            ("{ guests: [{ vsock: '/v/{name}', name: a }] }", "name comes from the path, /v/{name}"),
+            ("{ guests: [{ vsock: '/v/{nam}' }] }", "unknown placeholder {nam}; use {name}, {uuid} or {namespace}"),
+            ("{ guests: [{ serial: '/v/{namespace}' }] }", "it must contain {name} or {uuid}"),
+            ("{ guests: [{ listen: '/v/{name}.sock' }] }", "the placeholder must be in a folder's name"),
         ]
     )
     func errors(_ section: String, message: String) {

@@ -23,7 +23,7 @@ import Testing
     /// Appends lines in pieces of 64 KiB, as a burst of `milliseconds` a piece.
     @discardableResult
     private func pour(_ bytes: Int, into fixture: StoreFixture, milliseconds: Int64 = 1) throws -> [UInt8] {
-        let text = consoleText(bytes)
+        let text = repeatedText(bytes)
         for start in stride(from: 0, to: text.count, by: 64 << 10) {
             fixture.clock.advance((milliseconds - 1) * 1000)
             try fixture.append(Array(text[start..<min(text.count, start + (64 << 10))]))
@@ -34,13 +34,13 @@ import Testing
     @Test("a stream that fills its pairs within a second gets larger ones, up to the limit, and a slow one does not")
     func grows() throws {
         let fast = try fixture(simulated())
-        let text = try pour(16 << 20, into: fast)
+        let text = try pour(8 << 20, into: fast)
         let sizes = fast.writer.takeClosedPairs().map { base in
             fast.store.fileSystem.status(fast.layout.log(base))?.size ?? 0
         }
         #expect(sizes.prefix(5).map { $0 >> 18 } == [1, 2, 4, 8, 16])
         #expect(sizes.allSatisfy { $0 <= StoreLimits.pairLimit })
-        #expect(try fast.read().bytes == text)
+        #expect(isSame(try fast.read().bytes, text))
 
         let slow = try fixture(simulated())
         try pour(2 << 20, into: slow, milliseconds: 500)
@@ -81,7 +81,7 @@ import Testing
         fixture.writer.roll()
         try fixture.sealAndSync()
         #expect(try fixture.reader.summaries().map { $0.offset..<$0.end } == open)
-        #expect(try fixture.read().bytes == text)
+        #expect(isSame(try fixture.read().bytes, text))
         #expect(try fixture.names().allSatisfy { !$0.hasSuffix(".log") })
     }
 
@@ -95,7 +95,7 @@ import Testing
         #expect(try fixture.reader.summaries().allSatisfy { $0.end - $0.offset <= StoreLimits.blockLimit })
         fixture.writer.roll()
         try fixture.sealAndSync()
-        #expect(try fixture.read().bytes == text)
+        #expect(isSame(try fixture.read().bytes, text))
     }
 
     @Test("markers between blocks stay with the text before them, and keep their numbers when they are sealed")
@@ -138,19 +138,19 @@ import Testing
     @Test(
         "a pair that is sealed in part, as a crash of the host leaves it, is sealed again whole",
         arguments: [false, true],
-        [1, 2, 7]
+        [1, 7]
     )
     func sealedInPart(hostDied: Bool, blocks: Int) throws {
         let files = simulated()
         let fixture = try fixture(files)
-        let text = try pour(7 << 20, into: fixture)
+        let text = try pour((15 << 18) - 1000, into: fixture)
         fixture.writer.roll()
         try fixture.seal()
         // The segment ends within a block of its last pair.
         let segment = try SegmentFile(path: fixture.layout.segment(0), fileSystem: files)
         let cut = try #require(segment.headers.dropLast(blocks).last)
         files[fixture.layout.segment(0)]?.removeLast(segment.length - cut.nextPosition - 50)
-        #expect(try fixture.read().bytes == text)
+        #expect(isSame(try fixture.read().bytes, text))
         let before = try #require(try fixture.store.vms().first)
         #expect(try StoreCheck(fixture.store).check(before).streams.flatMap(\.damages).isEmpty)
         files.processDies()
@@ -193,16 +193,16 @@ import Testing
     @Test("a segment has no more blocks than its index may list")
     func segments() throws {
         let fixture = try fixture(simulated())
-        let text = try pour(40 << 20, into: fixture)
+        let text = try pour(20 << 20, into: fixture)
         fixture.writer.roll()
         try fixture.sealAndSync()
         let segments = try fixture.layout.extents(on: fixture.store.fileSystem).filter { $0.kind == .segment }
-        #expect(segments.count >= 3)
+        #expect(segments.count >= 2)
         for segment in segments {
             let file = try SegmentFile(path: fixture.layout.file(segment), fileSystem: fixture.store.fileSystem)
             #expect(file.headers.count <= StoreLimits.blocksPerSegment)
             #expect(file.isClosed || segment == segments.last)
         }
-        #expect(try fixture.read().bytes == text)
+        #expect(isSame(try fixture.read().bytes, text))
     }
 }

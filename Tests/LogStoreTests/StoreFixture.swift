@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import LogModel
 import Synchronization
 import SystemIO
@@ -179,4 +180,22 @@ func consoleText(_ count: Int, from number: Int = 0) -> [UInt8] {
         line += 1
     }
     return Array(text.prefix(count))
+}
+
+/// Lines as of `consoleText`, repeated after 1 MiB: much text, made quickly.
+func repeatedText(_ count: Int) -> [UInt8] {
+    var text: [UInt8] = []
+    text.reserveCapacity(count)
+    while text.count < count {
+        text.append(contentsOf: consoleMebibyte.prefix(count - text.count))
+    }
+    return text
+}
+
+private let consoleMebibyte = consoleText(1 << 20)
+
+/// Whether two long texts are equal, compared quickly.
+func isSame(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+    left.count == right.count
+        && left.withUnsafeBytes { a in right.withUnsafeBytes { memcmp(a.baseAddress!, $0.baseAddress!, a.count) == 0 } }
 }

@@ -8,6 +8,7 @@ import TestServers
 import TestSupport
 import Testing
 import TestTraits
+import TextFormats
 
 @testable import Outputs
 
@@ -84,12 +85,14 @@ private func text(_ count: Int) -> String { (0..<count).map { "line \($0)\n" }.j
         ProtobufWriter.append(2, to: &out) { $0 += [UInt8](repeating: 7, count: 300) }
         #expect(Array(out[..<3]) == [0x12, 0xac, 0x02])
         #expect(out.count == 303)
-        var reader = ProtobufReader(out[...])
-        guard case (2, .bytes(let bytes))? = reader.next() else {
-            Issue.record("not read")
-            return
+        out.withUnsafeBytes { out in
+            var reader = ProtobufReader(out)
+            guard case (2, .bytes(let bytes))? = try? reader.next() else {
+                Issue.record("not read")
+                return
+            }
+            #expect(bytes.count == 300)
         }
-        #expect(bytes.count == 300)
     }
 
     @Test("a receiver's pause is honoured, and other errors of the server are tried again")

@@ -113,6 +113,20 @@ struct RecordQueryTests {
         #expect(try answer(.raw, fields: ["SEQ=4"]).hasPrefix("{\"GUESTLOG_TIME\":"))
     }
 
+    @Test("-o json prints a record's values as they are stored: numbers, booleans and objects too")
+    func storedValues() throws {
+        let stored = #"{"msg":"x","count":12.50,"ok":true,"in":{"a":[1, 2]},"title":"a\u001b[2J","tag":"b\u009b"}"#
+        let writer = try sample.vms[0].open(
+            StreamName("journal")!,
+            properties: StreamProperties(encoding: .json, clock: .own, isReplayable: true),
+            now: sample.now
+        )
+        try Array((stored + "\n").utf8).withUnsafeBytes { try writer.append($0, time: time(300)) }
+        let json = try answer(.json) { $0.since = time(299) }
+        let fields = #"{"msg":"x","count":12.50,"ok":true,"in":{"a":[1,2]},"title":"a\u001b[2J","tag":"b\u009b"}"#
+        #expect(json.hasSuffix(#""fields":"# + fields + "}\n"))
+    }
+
     @Test("a record's text can neither end a line nor forge a marker, nor reach a terminal")
     func hostile() throws {
         let hostile = StructuredRecord([

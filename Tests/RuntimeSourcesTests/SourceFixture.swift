@@ -43,7 +43,7 @@ final class SourceFixture {
             name: name,
             kind: .journal(JournalOptions()),
             tag: "t",
-            vm: vm,
+            vm: VMIdentity(name: vm),
             stream: StreamName("runtime")!
         )
     }

@@ -50,10 +50,11 @@ int gl_tcp_socket(int family);
 int gl_datagram_socket(void);
 int gl_accept(int fd);
 // Stream sockets between VMs and their host (vsock(7)): one that listens on `port` for all contexts, one that connects
-// to a context (EINPROGRESS is no failure), and the context of a socket's peer, or -1.
+// to a context (EINPROGRESS is no failure); the context of a socket's peer, and the port of its own end, or -1.
 int gl_vsock_listen(unsigned port, int backlog);
 int gl_vsock_connect(unsigned context, unsigned port);
 int64_t gl_vsock_peer(int socket);
+int64_t gl_vsock_port(int socket);
 // Whether the process at the other end of a stream socket has accepted the connection: 1 or 0; -1 when that is unknown,
 // as it is of another host.
 int gl_is_accepted(int socket);

@@ -32,6 +32,17 @@ public struct RecordBatch: Sendable {
         self.received = received
     }
 
+    /// A part of a console's text, with the source's position after it; nil when the rest of what the source has read
+    /// with it follows in another batch.
+    public init(console text: [UInt8], received: Timestamp, position: [UInt8]?) throws(RecordError) {
+        self.init(received: received)
+        if let position {
+            try setPosition(position)
+        }
+        self.text = text
+        count = text.count { $0 == Lines.feed }
+    }
+
     /// Adds a record, with its own time and the source's position after it. Returns false when it does not fit: then
     /// the batch is to be committed first. Throws when it can be in no batch.
     public mutating func append(

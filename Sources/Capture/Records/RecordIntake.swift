@@ -84,7 +84,7 @@ public final class RecordIntake: Sendable {
     }
 
     /// Waits until the stream is open; returns the position that was committed last. Throws ECANCELED when capture
-    /// stops before, and EINVAL when the stream contains a console's bytes.
+    /// stops before, and EINVAL when the stream contains what the options do not say.
     public func resumePosition() throws(SystemError) -> [UInt8]? {
         let isOpened = OneShot()
         let result = Mutex<Result<[UInt8]?, SystemError>?>(nil)
@@ -160,8 +160,17 @@ public final class RecordIntake: Sendable {
     /// Records a loss after the batches added before: records that the source, or the guest that feeds it, had to drop.
     /// `position` is the source's after them, so that a source that is read again does not report them again.
     public func add(_ gap: GapDetail, position: [UInt8]? = nil) {
+        change { $0.append(gap, position: position) }
+    }
+
+    /// Adds a marker to a console's text, after the batches added before.
+    func add(_ marker: ConsoleMarker, time: Timestamp) {
+        change { $0.append(marker, time: time) }
+    }
+
+    private func change(_ body: (inout RecordQueue) -> Void) {
         let wakes = state.withLock { state in
-            state.queue.append(gap, position: position)
+            body(&state.queue)
             defer { state.isScheduled = true }
             return !state.isScheduled
         }

@@ -3,11 +3,12 @@
 import LogModel
 import LogStore
 
-/// What of one record stream waits to be committed, in order: batches, and gaps between them.
+/// What of one record stream waits to be committed, in order: batches, and markers between them.
 struct RecordQueue: Sendable {
     enum Item: Sendable {
         case batch(RecordBatch, onCommitted: @Sendable () -> Void)
         case gap(GapDetail, position: [UInt8]?)
+        case marker(ConsoleMarker, time: Timestamp)
     }
 
     private var items: [Item?] = []
@@ -45,6 +46,11 @@ struct RecordQueue: Sendable {
             }
         }
         items.append(.gap(gap, position: position))
+    }
+
+    /// Adds a marker at the end. A source adds few of them between two batches.
+    mutating func append(_ marker: ConsoleMarker, time: Timestamp) {
+        items.append(.marker(marker, time: time))
     }
 
     /// Removes the first item.

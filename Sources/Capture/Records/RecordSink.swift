@@ -16,7 +16,7 @@ final class RecordSink: OpenStream {
     private(set) var retryAt: Int64?
     /// Whether the source has closed its intake.
     var isClosed = false
-    /// Whether the stream contains a console's bytes, not records.
+    /// Whether the stream contains a console's bytes in place of records, or records in place of those.
     private var isRefused = false
     /// An earlier sink of the stream, whose batches are committed first.
     private var earlier: RecordSink?
@@ -66,6 +66,12 @@ final class RecordSink: OpenStream {
         switch item {
         case .gap(let gap, let position):
             try writer?.mark(RecordDetail(gap: gap, source: position), time: Timestamp(microseconds: opener.wallNow))
+            return 0
+        case .marker(let marker, let time):
+            // What precedes text that is committed already is committed too.
+            if alreadyCommitted == 0, let writer {
+                try writer.mark(marker.detail(at: writer.nextOffset), time: time)
+            }
             return 0
         case .batch(let batch, _):
             let detail = RecordDetail(source: batch.position, ownTime: batch.ownTime)
@@ -129,10 +135,14 @@ final class RecordSink: OpenStream {
     private func open(at now: Int64) -> Bool {
         do throws(SystemError) {
             let opened = try opener.open(key, intake.options.properties)
-            guard opened.writer.properties.encoding == .json else {
+            guard opened.writer.properties.encoding == intake.options.encoding else {
                 isRefused = true
-                let reason = "the stream contains a console's bytes; use another stream, or remove its log"
-                intake.refuse(SystemError("store records in", opened.writer.path, code: EINVAL, reason: reason))
+                let isConsole = intake.options.encoding == .raw
+                let reason =
+                    "the stream contains \(isConsole ? "records" : "a console's bytes"); "
+                    + "use another stream, or remove its log"
+                let operation = isConsole ? "store a console in" : "store records in"
+                intake.refuse(SystemError(operation, opened.writer.path, code: EINVAL, reason: reason))
                 return false
             }
             writer = opened.writer

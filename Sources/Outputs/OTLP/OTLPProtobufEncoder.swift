@@ -106,17 +106,18 @@ struct OTLPProtobufEncoder: OTLPEncoder {
     /// `ExportLogsServiceResponse`: partial_success = 1, with rejected_log_records = 1 and error_message = 2.
     func partialSuccess(in body: [UInt8]) -> (rejected: Int, message: String?) {
         var result: (rejected: Int, message: String?) = (0, nil)
-        var response = ProtobufReader(body[...])
-        while let (field, value) = response.next() {
-            guard field == 1, case .bytes(let bytes) = value else {
-                continue
-            }
-            var partial = ProtobufReader(bytes)
-            while let (field, value) = partial.next() {
-                switch (field, value) {
-                case (1, .varint(let count)): result.rejected = Int(clamping: Int64(bitPattern: count))
-                case (2, .bytes(let text)) where !text.isEmpty: result.message = String(decoding: text, as: UTF8.self)
-                default: break
+        body.withUnsafeBytes { body in
+            var response = ProtobufReader(body)
+            // What follows a fault is not read.
+            while let (field, value) = try? response.next() {
+                var partial = ProtobufReader(field == 1 ? value.bytes : UnsafeRawBufferPointer(start: nil, count: 0))
+                while let (field, value) = try? partial.next() {
+                    switch (field, value) {
+                    case (1, .number(let count)): result.rejected = Int(clamping: Int64(bitPattern: count))
+                    case (2, .bytes(let text)) where !text.isEmpty:
+                        result.message = String(decoding: text, as: UTF8.self)
+                    default: break
+                    }
                 }
             }
         }

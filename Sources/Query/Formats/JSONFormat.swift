@@ -35,9 +35,9 @@ struct JSONFormat: EntryWriter {
         if line.isRecovered {
             out.append(contentsOf: #","recovered":true"#.utf8)
         }
-        if let record = decoded.record {
+        if decoded.record != nil {
             out.append(contentsOf: #","fields":"#.utf8)
-            out.append(contentsOf: record.encoded())
+            decoded.withStoredRecord { JSONText.append(json: $0, to: &out) }
         }
         out.append(contentsOf: Self.end)
     }

@@ -23,13 +23,20 @@ final class FileInput: SourceInput {
     /// Where pieces began, from the one with the earliest text that is held back on.
     private var anchors: [(offset: UInt64, position: [UInt8])] = []
 
-    init(_ path: String, _ format: RecordFormat, readsFromHead: Bool, buffer: FollowBuffer) {
+    init(
+        _ path: String,
+        _ format: RecordFormat,
+        trustedFolder: String?,
+        names: FolderNames?,
+        readsFromHead: Bool,
+        buffer: FollowBuffer
+    ) {
         self.format = format
         self.buffer = buffer
         decoder = RecordDecoder(format)
         follower = { position in
             let start = position.map { RotatingFileFollower.Start.position($0) } ?? (readsFromHead ? .oldest : .end)
-            return RotatingFileFollower(path, start: start)
+            return RotatingFileFollower(path, trustedFolder: trustedFolder, names: names, start: start)
         }
     }
 

@@ -10,56 +10,104 @@ import Transforms
 /// The files of all sources, read by one thread with one inotify instance.
 ///
 /// A path with a pattern stands for the files that match, each a source of its own with a stream of its own; new ones
-/// are looked for every ten seconds.
+/// are looked for every ten seconds. Sources that come and go are read to their end when they go. What does not change
+/// costs nothing.
 final class FileSources {
-    private let sources: [SourceDefinition]
-    private let pipeline: Pipeline
-    private let capture: CaptureService
-    private let interruption: Interruption
+    /// A source that is read.
+    final class Followed {
+        /// nil: it is closed until its files change.
+        var run: (any FileRun)?
+        var definition: SourceDefinition
+        /// Whether it is one of those that come and go.
+        let isTransient: Bool
+        /// The file that is watched.
+        var path: String
+        var pacing = ReadPacing(interval: FileSources.pace, quiet: FileSources.pace)
+        /// Whether it is closed for good when it has been read to its end.
+        var isEnding = false
+        /// The number of its latest turn.
+        var lastTurn = 0
+
+        init(_ run: (any FileRun)?, _ definition: SourceDefinition, isTransient: Bool, _ path: String) {
+            self.run = run
+            self.definition = definition
+            self.isTransient = isTransient
+            self.path = path
+        }
+    }
+
+    let configured: [SourceDefinition]
+    let pipeline: Pipeline
+    let capture: CaptureService
+    let interruption: Interruption
+    private let updates: SourceUpdates
     private let watch: LogFileWatch
-    private let buffer = FollowBuffer()
-    private var runs: [LogFileWatch.ID: SourceRun] = [:]
-    private var paths: Set<Bytewise<String>> = []
-    /// Files that may have more.
-    private var ready: Set<LogFileWatch.ID> = []
+    let buffer = FollowBuffer()
+    let folderNames = FolderNames()
+    /// The folders of patterns, and when they had changed as their files were looked for.
+    var folderTimes: [Bytewise<String>: Int] = [:]
+    private(set) var followed: [LogFileWatch.ID: Followed] = [:]
+    /// The watches of the sources that are read, by name.
+    private(set) var watches: [Bytewise<String>: LogFileWatch.ID] = [:]
+    /// The sources that come and go, as they are now.
+    private(set) var present: [SourceDefinition] = []
+    /// Files that may have more, and those that will be read then, in monotonic microseconds.
+    var ready: Set<LogFileWatch.ID> = []
+    private var due: [LogFileWatch.ID: Int64] = [:]
+    private var nextScan: Int64 = 0
+    /// The sources that are not closed.
+    private var open: Set<LogFileWatch.ID> = []
+    private var turns = 0
 
+    /// The distance between searches for new files, and between attempts to begin a source that failed, in microseconds.
     private static let scanInterval: Int64 = 10_000_000
+    /// The distance between reads of a file that is written in small pieces, in microseconds: as for consoles.
+    private static let pace: Int64 = 100_000
+    /// Maximum number of sources that are open while nothing happens in their files.
+    static let openLimit = 200
+    private let openLimit: Int
+    /// How long changes are left alone while files wait for their next read, in microseconds: a program that writes byte
+    /// by byte causes an event for each.
+    private static let nap: Int64 = 10_000
 
-    init(_ sources: [SourceDefinition], _ pipeline: Pipeline, _ capture: CaptureService, _ interruption: Interruption) {
-        self.sources = sources
+    init(
+        _ sources: [SourceDefinition],
+        _ pipeline: Pipeline,
+        _ capture: CaptureService,
+        _ interruption: Interruption,
+        _ updates: SourceUpdates,
+        openLimit: Int = FileSources.openLimit
+    ) {
+        self.openLimit = openLimit
+        configured = sources
         self.pipeline = pipeline
         self.capture = capture
         self.interruption = interruption
+        self.updates = updates
         watch = LogFileWatch { [diagnostics = capture.diagnostics] in diagnostics.log(.warning, $0) }
     }
 
     /// Reads until the interruption is raised, or capture stops.
     func run() {
-        defer { runs.values.forEach { $0.close() } }
-        var nextScan: Int64 = 0
+        defer { followed.values.forEach { $0.run?.close() } }
         while !interruption.isRaised() {
             let now = capture.clock.monotonicMicroseconds()
+            if let sources = updates.take() {
+                present = sources
+                nextScan = 0
+            }
             if now >= nextScan {
-                addFiles()
-                nextScan = hasPatterns ? now + Self.scanInterval : .max
+                let isComplete = beginNew()
+                nextScan = isComplete && !hasPatterns ? .max : now + Self.scanInterval
             }
             guard step() else {
                 return
             }
             if ready.isEmpty {
-                wait(until: nextScan)
+                wait()
             }
-            ready.formUnion(watch.changes())
+            noteChanges()
         }
-    }
-
-    private var hasPatterns: Bool { sources.contains { Self.isPattern($0) } }
-
-    private static func isPattern(_ source: SourceDefinition) -> Bool {
-        guard case .files(let path, _, _) = source.kind else {
-            return false
-        }
-        return VMPattern.isPattern(path)
     }
 
     // MARK: - Reading
@@ -67,100 +115,150 @@ final class FileSources {
     /// Gives each file that is ready a turn; returns false when capture has stopped.
     private func step() -> Bool {
         for id in ready {
-            guard let run = runs[id] else {
+            guard let source = followed[id] else {
                 ready.remove(id)
                 continue
             }
             do {
-                if try run.step() == .idle {
+                guard let run = try source.run ?? opened(source) else {
                     ready.remove(id)
+                    if source.isEnding {
+                        end(source, id)
+                    } else {
+                        _ = follow(source, id)
+                    }
+                    continue
+                }
+                source.run = run
+                open.insert(id)
+                turns += 1
+                source.lastTurn = turns
+                let reading = try run.step()
+                if follow(source, id) {
+                    // The other file is read once more, now that it is watched.
+                    continue
+                }
+                if reading == .end || source.isEnding && reading == .idle {
+                    end(source, id)
+                } else if reading == .idle {
+                    rest(source, run, id)
                 }
             } catch let error as SystemError where error.code == ECANCELED {
                 return false
             } catch {
                 ready.remove(id)
-                capture.diagnostics.log(.error, "\(error)")
+                due[id] = capture.clock.monotonicMicroseconds() + Self.scanInterval
+                capture.diagnostics.log(.error, "source \(source.definition.name): \(error)")
             }
         }
         return true
     }
 
-    private func wait(until nextScan: Int64) {
+    /// The reading of a source that is closed; nil as long as it has no file: nothing is stored of what has not spoken.
+    private func opened(_ source: Followed) throws -> (any FileRun)? {
+        let isThere = !source.isTransient || source.definition.paths.contains { FileAttributes(at: $0) != nil }
+        return isThere ? try begun(source.definition) : nil
+    }
+
+    /// A source has no more now.
+    private func rest(_ source: Followed, _ run: any FileRun, _ id: LogFileWatch.ID) {
         let now = capture.clock.monotonicMicroseconds()
-        var limit = nextScan == .max ? Int64.max : max(0, nextScan - now)
-        let unmarked = runs.filter { !$0.value.isMarked }.map(\.key)
-        if !unmarked.isEmpty {
-            limit = min(limit, SourceRun.markWait)
-        }
-        if watch.isPolling {
-            limit = min(limit, LogFileWatch.pollInterval)
-        }
-        var places = [pollfd(fd: interruption.descriptor, events: Int16(POLLIN), revents: 0)]
-        if let descriptor = watch.descriptor {
-            places.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
-        }
-        let milliseconds = limit == .max ? -1 : Int32(clamping: (limit + 999) / 1000)
-        _ = poll(&places, nfds_t(places.count), milliseconds)
-        // They write their marks.
-        ready.formUnion(unmarked)
+        ready.remove(id)
+        source.pacing.didRead(run.readSize, at: now)
+        due[id] = run.restTime.map { now + $0 }
+        closeIdle()
     }
 
-    // MARK: - Files
-
-    private func addFiles() {
-        for source in sources {
-            guard case .files(let path, let format, let readsFromHead) = source.kind else {
-                continue
-            }
-            guard Self.isPattern(source) else {
-                add(path, source, format, readsFromHead)
-                continue
-            }
-            for match in Self.matches(of: path) {
-                var own = source
-                own.name = source.name + " " + match
-                own.stream = Self.stream(of: match, like: source.stream)
-                add(match, own, format, readsFromHead)
-            }
-        }
-    }
-
-    private func add(_ path: String, _ source: SourceDefinition, _ format: RecordFormat, _ readsFromHead: Bool) {
-        guard paths.insert(Bytewise(path)).inserted else {
+    /// Closes the sources that have been idle for longest, when many are open: the next change opens them again where
+    /// they ended.
+    private func closeIdle() {
+        guard open.count > openLimit else {
             return
         }
-        let input = FileInput(path, format, readsFromHead: readsFromHead, buffer: buffer)
-        let run = SourceRun(source, input, pipeline: pipeline, into: capture, interruption: interruption)
-        do {
-            try run.begin()
-            let id = watch.add(path)
-            runs[id] = run
-            ready.insert(id)
-        } catch {
-            capture.diagnostics.log(.error, "source \(source.name): \(error)")
+        let idle = open.filter { due[$0] == nil && !ready.contains($0) }
+            .sorted { followed[$0]?.lastTurn ?? 0 < followed[$1]?.lastTurn ?? 0 }
+        for id in idle.prefix(open.count - openLimit / 2) {
+            followed[id]?.run?.close()
+            followed[id]?.run = nil
+            open.remove(id)
         }
     }
 
-    /// The files that match a shell pattern, without the rotated ones beside them.
-    private static func matches(of pattern: String) -> [String] {
-        var found = glob_t()
-        defer { globfree(&found) }
-        guard glob(pattern, 0, nil, &found) == 0 else {
-            return []
+    /// Watches another file of the source, when it has gone on to that one, or waits for it; returns whether it does.
+    private func follow(_ source: Followed, _ id: LogFileWatch.ID) -> Bool {
+        let awaited = source.run == nil ? source.definition.paths.last : nil
+        let path = (source.run as? ConsoleRun)?.path ?? awaited ?? source.path
+        guard path != source.path else {
+            return false
         }
-        let paths = (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
-        let all = Set(paths)
-        return paths.filter { path in
-            // `a.log.1` and `a.log-20261120` belong to `a.log`.
-            !path.utf8.indices.contains { place in
-                [0x2e, 0x2d].contains(path.utf8[place]) && all.contains(String(path[..<place]))
+        forget(id)
+        source.path = path
+        add(source)
+        return true
+    }
+
+    /// Watches the files of a source, which may have changed before.
+    func add(_ source: Followed) {
+        let id = watch.add(source.path)
+        followed[id] = source
+        watches[Bytewise(source.definition.name)] = id
+        ready.insert(id)
+    }
+
+    private func end(_ source: Followed, _ id: LogFileWatch.ID) {
+        source.run?.close()
+        forget(id)
+        watches[Bytewise(source.definition.name)] = nil
+        // It may have come back, or its stream is awaited by another.
+        nextScan = 0
+    }
+
+    private func forget(_ id: LogFileWatch.ID) {
+        watch.remove(id)
+        followed[id] = nil
+        open.remove(id)
+        due[id] = nil
+        ready.remove(id)
+    }
+
+    // MARK: - Waiting
+
+    /// Has the files that have changed, or are due, read.
+    private func noteChanges() {
+        let now = capture.clock.monotonicMicroseconds()
+        for id in watch.changes() where !ready.contains(id) {
+            guard let delay = followed[id]?.pacing.delay(at: now) else {
+                continue
+            }
+            if delay == 0 {
+                ready.insert(id)
+            } else {
+                due[id] = min(due[id] ?? .max, now + delay)
             }
         }
+        for (id, time) in due where time <= now {
+            due[id] = nil
+            ready.insert(id)
+        }
     }
 
-    /// The stream of one of several files: a name that resembles the file's, and is its own.
-    private static func stream(of path: String, like stream: StreamName) -> StreamName {
-        let hash = String(path.stableHash() & 0xffff_ffff, radix: 16)
-        return StreamName(String(stream.text.prefix(55)) + "-" + hash) ?? stream
+    private func wait() {
+        let now = capture.clock.monotonicMicroseconds()
+        var end = min(nextScan, due.values.min() ?? .max)
+        if watch.isPolling {
+            end = min(end, now + LogFileWatch.pollInterval)
+        }
+        var places = [interruption.descriptor, updates.event.descriptor].map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
+        // Files that are read soon have changes all the time.
+        let isPaced = due.values.contains { $0 - now <= Self.pace }
+        if isPaced {
+            end = min(end, now + Self.nap)
+        } else if let descriptor = watch.descriptor {
+            places.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
+        }
+        let milliseconds = end == .max ? -1 : Int32(clamping: max(0, end - now + 999) / 1000)
+        _ = poll(&places, nfds_t(places.count), milliseconds)
     }
 }

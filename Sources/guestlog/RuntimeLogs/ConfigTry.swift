@@ -12,6 +12,7 @@ import Transforms
 extension Config {
     struct Try: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "try",
             abstract: "Show what the pipelines of a configuration file make of lines.",
             discussion: """
                 Reads standard input: for a source of type tail lines in its format, for a journal objects in JSON, as \
@@ -33,6 +34,7 @@ extension Config {
             let format: RecordFormat =
                 switch source.kind {
                 case .journal, .forward: .json
+                case .console: .text
                 case .files(_, let format, _): format
                 }
             var decoder = RecordDecoder(format, flattens: false)

@@ -15,6 +15,7 @@ struct IOLog: ParsableCommand {
 
     struct Exec: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "exec",
             abstract: "Run a program and frame its output, each line with its time and stream.",
             discussion: """
                 The entries go to standard output, or to a serial port. An unfinished line is written when the program \
@@ -52,6 +53,7 @@ struct IOLog: ParsableCommand {
 
     struct Cat: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "cat",
             abstract: "Print the messages of a framed log.",
             discussion: """
                 Standard output's messages go to standard output, standard error's to standard error, as they are. \

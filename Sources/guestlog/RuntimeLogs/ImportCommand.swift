@@ -63,7 +63,7 @@ struct ImportCommand: ParsableCommand {
                 name: "import " + path,
                 kind: .files(path: path, .text, readsFromHead: true),
                 tag: tag,
-                vm: vm,
+                vm: VMIdentity(name: vm),
                 stream: stream
             )
             if !vmField.isEmpty {

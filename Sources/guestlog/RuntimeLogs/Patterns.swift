@@ -8,6 +8,7 @@ import TextFormats
 
 struct Patterns: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "patterns",
         abstract: "Group messages by their shape: what is written often, by how many VMs, since when.",
         discussion: """
             Numbers, identifiers, addresses, paths and quoted texts count as values, shown as <*>. Messages whose shapes \

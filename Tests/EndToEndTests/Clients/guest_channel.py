@@ -4,6 +4,8 @@
 send      an agent: sends a hello and three records to a collector, and prints its answers
 receive   a collector: accepts an agent, and prints what it sends, until it has sent three records
 chromeos  calls vm_tools.LogCollector as ChromeOS's vm_syslog does, and prints the status of each call
+forwarder answers these calls as ChromeOS's vmlog_forwarder does, which refuses the kernel's, until it has five records, and
+          prints each
 """
 
 import importlib
@@ -12,6 +14,8 @@ import socket
 import struct
 import sys
 import tempfile
+import threading
+from concurrent import futures
 
 import grpc
 from google.protobuf import text_format
@@ -109,10 +113,50 @@ def be_collector(channel, path):
     send(connection, channel.FromCollector(acknowledgement=acknowledgement))
 
 
-def call_chromeos(path):
+def chromeos_messages():
     folder = pathlib.Path(tempfile.mkdtemp())
     (folder / "vm_host.proto").write_text(CHROMEOS)
-    messages = generated(folder / "vm_host.proto")
+    return generated(folder / "vm_host.proto")
+
+
+def serve_chromeos(path):
+    messages = chromeos_messages()
+    done = threading.Event()
+    count = 0
+
+    def collect_user_logs(request, context):
+        nonlocal count
+        for record in request.records:
+            count += 1
+            print(messages.LogSeverity.Name(record.severity), record.content.decode(), flush=True)
+        if count >= 5:
+            done.set()
+        return messages.EmptyMessage()
+
+    def collect_kernel_logs(request, context):
+        print(f"{len(request.records)} of the kernel", flush=True)
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "the console has them")
+
+    methods = {"CollectUserLogs": collect_user_logs, "CollectKernelLogs": collect_kernel_logs}
+    handlers = {
+        name: grpc.unary_unary_rpc_method_handler(
+            method,
+            request_deserializer=messages.LogRequest.FromString,
+            response_serializer=messages.EmptyMessage.SerializeToString,
+        )
+        for name, method in methods.items()
+    }
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("vm_tools.LogCollector", handlers),))
+    server.add_insecure_port("unix:" + path)
+    server.start()
+    print("listening", flush=True)
+    done.wait()
+    server.stop(1).wait()
+
+
+def call_chromeos(path):
+    messages = chromeos_messages()
     request = messages.LogRequest()
     for number in range(300):
         record = request.records.add(severity=messages.WARNING, content=b"c%d" % number)
@@ -135,6 +179,8 @@ def main():
     mode, proto, path = sys.argv[1:]
     if mode == "chromeos":
         call_chromeos(path)
+    elif mode == "forwarder":
+        serve_chromeos(path)
     elif mode == "send":
         be_agent(generated(proto), path)
     else:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""kube_api.py FOLDER [CERTIFICATE KEY CLIENT_CA]: a stand-in for the parts of the Kubernetes API that show pods' logs.
+"""kube_api.py FOLDER [CERTIFICATE KEY [CLIENT_CA]]: a stand-in for the parts of the Kubernetes API that show pods' logs,
+and for the part of the kubelet that a real API server gets them from.
 
 It is driven by the real kubectl in the same suite as by the plug-in. It prints its port and serves, from FOLDER,
 which tests change while it runs:
@@ -86,6 +87,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             names = [("pods", True), ("pods/log", True)]
             resources = [{"name": n, "namespaced": s, "kind": "Pod", "verbs": ["get", "list"]} for n, s in names]
             return self.answer({"kind": "APIResourceList", "groupVersion": "v1", "resources": resources})
+        if parts[0] == "containerLogs":
+            return self.log(parts[2], query)
         parts = parts[2:] if parts[0] == "api" else parts[3:]
         namespace = None
         if parts and parts[0] == "namespaces":
@@ -186,9 +189,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(STEP)
 
     def has_ended(self, pod):
-        """Whether the container has ended."""
+        """Whether the container has ended. Of a pod without an object a file says it."""
         found = [o for o in objects("Pod") if o["metadata"]["name"] == pod]
-        return not found or found[0].get("status", {}).get("phase") in ("Succeeded", "Failed")
+        if not found:
+            return (FOLDER / "logs" / (pod + ".ended")).exists()
+        return found[0].get("status", {}).get("phase") in ("Succeeded", "Failed")
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -202,8 +207,9 @@ server = Server(("127.0.0.1", 0), Handler)
 if len(sys.argv) > 2:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[2], sys.argv[3])
-    context.load_verify_locations(sys.argv[4])
-    context.verify_mode = ssl.CERT_REQUIRED
+    if len(sys.argv) > 4:
+        context.load_verify_locations(sys.argv[4])
+        context.verify_mode = ssl.CERT_REQUIRED
     server.socket = context.wrap_socket(server.socket, server_side=True)
 (FOLDER / "objects").mkdir(parents=True, exist_ok=True)
 (FOLDER / "logs").mkdir(exist_ok=True)

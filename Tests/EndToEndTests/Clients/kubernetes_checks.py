@@ -70,6 +70,26 @@ def check_policy(policy):
 
 def check_pod(name, pod):
     require(pod["securityContext"]["runAsNonRoot"], f"{name} may run as root")
+    check_containers(name, pod)
+
+
+def check_node_pod(name, pod):
+    """A daemon that reads files of other users, and can change nothing but its own."""
+    require(pod["securityContext"]["seLinuxOptions"]["type"] == "container_logreader_t", f"{name}: SELinux")
+    require(pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault", f"{name} has no seccomp profile")
+    for member in ("hostNetwork", "hostPID", "hostIPC"):
+        require(member not in pod, f"{name} has {member}")
+    hosts = {volume["name"] for volume in pod["volumes"] if "hostPath" in volume}
+    for container in pod["containers"]:
+        added = container["securityContext"]["capabilities"].get("add", [])
+        require(added == ["DAC_READ_SEARCH"], f"{name} has the capabilities {added}")
+        require("privileged" not in container["securityContext"], f"{name} is privileged")
+        written = [m["name"] for m in container["volumeMounts"] if m["name"] in hosts and not m.get("readOnly")]
+        require(written == ["store"], f"{name} can write to {written} of the node")
+    check_containers(name, pod)
+
+
+def check_containers(name, pod):
     for container in pod["containers"]:
         security = container["securityContext"]
         require(not security["allowPrivilegeEscalation"], f"{name} may gain privileges")
@@ -96,14 +116,17 @@ def check(objects):
         check_webhook(value)
     for value in kinds.get("MutatingAdmissionPolicy", []):
         check_policy(value)
-    for value in kinds.get("Deployment", []) + kinds.get("DaemonSet", []):
+    for value in kinds.get("Deployment", []):
         check_pod(value["metadata"]["name"], value["spec"]["template"]["spec"])
+    for value in kinds.get("DaemonSet", []):
+        check_node_pod(value["metadata"]["name"], value["spec"]["template"]["spec"])
     for value in kinds.get("ClusterRole", []) + kinds.get("Role", []):
         check_role(value["metadata"]["name"], value)
     for value in kinds["Namespace"]:
         labels = value["metadata"]["labels"]
         require("pod-security.kubernetes.io/enforce" in labels, "the namespace has no pod security level")
-    require(len(kinds.get("NetworkPolicy", [])) == len(kinds.get("Deployment", [])), "a workload has no network policy")
+    workloads = kinds.get("Deployment", []) + kinds.get("DaemonSet", [])
+    require(len(kinds.get("NetworkPolicy", [])) == len(workloads), "a workload has no network policy")
 
 
 if sys.argv[1] == "apply":

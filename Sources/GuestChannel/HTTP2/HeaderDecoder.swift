@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Decodes header blocks of one HTTP/2 connection (HPACK, RFC 7541), in limited memory.
-struct HeaderDecoder {
-    struct Field: Equatable {
-        var name: String
-        var value: String
-    }
+struct HeaderDecoder: Sendable {
+    typealias Field = HTTP2Event.Field
 
     /// The fields that were sent before, newest first.
     private var dynamic: [Field] = []
@@ -137,15 +134,4 @@ struct HeaderDecoder {
             return Field(name: String(parts[0]), value: parts.count > 1 ? String(parts[1]) : "")
         }
     }()
-}
-
-/// What is wrong with an HTTP/2 connection.
-enum HTTP2Error: Error, Hashable, CustomStringConvertible {
-    case malformed(String)
-
-    var description: String {
-        switch self {
-        case .malformed(let reason): "malformed HTTP/2: \(reason)"
-        }
-    }
 }

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import KubeVirt
+import Kubernetes
+import LogModel
+import Synchronization
+import SystemIO
+
+/// Follows the virt-launcher pods of this node in the Kubernetes API, which may be away or refuse, and reports those
+/// that are to have the container `guest-console-log` and have not.
+final class NodePodList: Sendable {
+    private let settings: NodeSettings
+    private let node: String
+    private let problems: Problems
+    private let diagnostics: Diagnostics
+    private let task = Mutex<Task<Void, Never>?>(nil)
+
+    private static let subject = "kubernetes"
+
+    init(_ settings: NodeSettings, node: String, capture: CaptureService) {
+        self.settings = settings
+        self.node = node
+        problems = capture.problems
+        diagnostics = capture.diagnostics
+    }
+
+    /// Begins, and calls `onChange` with all pods, now and after each change.
+    func start(_ onChange: @escaping @Sendable ([LauncherPod]) -> Void) {
+        let task = Task { [self] in
+            var pause = Backoff(first: 250_000, doublingLimit: 60_000_000, longest: 60_000_000)
+            while !Task.isCancelled {
+                do {
+                    try await follow(onChange)
+                } catch is CancellationError {
+                    return
+                } catch {
+                    let problem = "the pods of this node are not known: \(error)"
+                    if problems.raise(Self.subject, problem) {
+                        diagnostics.log(.warning, "kubernetes: \(problem)")
+                    }
+                }
+                try? await Task.sleep(for: .microseconds(pause.next()))
+            }
+        }
+        self.task.withLock { $0 = task }
+    }
+
+    func stop() {
+        task.withLock { $0?.cancel() }
+    }
+
+    private func follow(_ onChange: @escaping @Sendable ([LauncherPod]) -> Void) async throws {
+        var options = ClusterAccess.Options()
+        options.file = settings.kubeconfig
+        let client = KubernetesClient(try ClusterAccess(options))
+        let target = KubernetesClient.Target(
+            ["api", "v1", "pods"],
+            [("labelSelector", LauncherPod.selector), ("fieldSelector", "spec.nodeName=" + node)]
+        )
+        var unlogged = UnloggedPods(clusterDefault: settings.clusterDefault)
+        var reported: Set<String> = []
+        try await client.watch(target) { objects in
+            problems.clear(Self.subject)
+            let pods = objects.compactMap(LauncherPod.init)
+            onChange(pods)
+            for pod in unlogged.take(pods) {
+                if let devices = await devices(of: pod, client) {
+                    unlogged.take(devices, of: pod.uid)
+                }
+            }
+            report(unlogged.reports, &reported)
+            return !Task.isCancelled
+        }
+    }
+
+    /// The console's settings of a pod's VM; nil when they cannot be read.
+    private func devices(of pod: LauncherPod, _ client: KubernetesClient) async -> SerialDevices? {
+        let path = ["apis", "kubevirt.io", "v1", "namespaces", pod.namespace, "virtualmachineinstances", pod.vm]
+        do {
+            return try SerialDevices(of: try await client.get(KubernetesClient.Target(path)))
+        } catch {
+            diagnostics.log(.info, "\(pod.namespace)/\(pod.vm): its settings cannot be read: \(error)")
+            return nil
+        }
+    }
+
+    private func report(_ reports: [(pod: String, problem: String)], _ reported: inout Set<String>) {
+        let present = Set(reports.map { "pod " + $0.pod })
+        for subject in reported.subtracting(present) {
+            problems.clear(subject)
+        }
+        for (pod, problem) in reports where problems.raise("pod " + pod, problem) {
+            diagnostics.log(.warning, "pod \(pod): \(problem)")
+        }
+        reported = present
+    }
+}

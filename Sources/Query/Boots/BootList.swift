@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+public import LogStore
+
+/// The boots of which something is stored.
+public struct BootList {
+    /// The boots of `vm`, oldest first, with what the guest itself reported about them. A boot of which only the head is
+    /// left, or of which the beginning was removed, counts.
+    public static func boots(of vm: Store.VM, in store: Store) throws -> [Boot] {
+        guard let stream = try recordingStream(of: vm, in: store) else {
+            return []
+        }
+        let runs = try bootIDRuns(of: vm, in: store)
+        var boots = try recordedBoots(of: stream, in: store)
+        // When each began, by the host's clock.
+        let starts = boots.map { boot in
+            boot.startEvent == .bootID ? runs.first { $0.id == boot.bootID }?.received ?? boot.start : boot.start
+        }
+        for (run, place) in runs.map({ run in (run, starts.lastIndex { $0 <= run.received }) }) {
+            // Old journals that are uploaded come before this boot's.
+            if let place, boots[place].startEvent != .bootID {
+                boots[place].bootID = run.id
+            }
+        }
+        for event in try GuestEvent.events(of: vm, since: starts.first, in: store) {
+            if let place = starts.lastIndex(where: { $0 <= event.time }) {
+                boots[place].take(event)
+            }
+        }
+        if let last = boots.indices.last, boots[last].end == nil, !store.isWritten(vm) {
+            boots[last].end = try store.reader(of: stream).summaries().last?.timeRange.upperBound
+        }
+        return boots
+    }
+
+    /// The boots of `vm` without what the guest reported about them.
+    static func recordedBoots(of vm: Store.VM, in store: Store) throws -> [Boot] {
+        try recordingStream(of: vm, in: store).map { try recordedBoots(of: $0, in: store) } ?? []
+    }
+
+    private static func recordedBoots(of stream: StreamID, in store: Store) throws -> [Boot] {
+        store.properties(of: stream).encoding == .json
+            ? try boots(ofRecords: stream, in: store) : try boots(of: stream, in: store)
+    }
+
+    /// The stream in which a VM's boots are recorded: its first console; without any, the records with boot ids.
+    static func recordingStream(of vm: Store.VM, in store: Store) throws -> StreamID? {
+        let streams = try store.streams(of: vm.directory)
+        return streams.first { $0.stream == .console0 }
+            ?? streams.first { $0.stream.text.hasPrefix("console") } ?? identifyingStream(in: streams)
+    }
+
+    /// The stream whose records have boot ids.
+    private static func identifyingStream(in streams: [StreamID]) -> StreamID? {
+        [.journal, .guest].lazy.compactMap { name in streams.first { $0.stream == name } }.first
+    }
+
+    private static func bootIDRuns(of vm: Store.VM, in store: Store) throws -> [BootIDRun] {
+        try identifyingStream(in: store.streams(of: vm.directory)).map { try BootIDRun.runs(in: store.reader(of: $0)) }
+            ?? []
+    }
+
+    /// The boots that the boot ids in a stream of records show.
+    private static func boots(ofRecords stream: StreamID, in store: Store) throws -> [Boot] {
+        let reader = store.reader(of: stream)
+        var list = BootList(stream: stream.stream)
+        for run in try BootIDRun.runs(in: reader) {
+            let place = Cursor(offset: run.offset)
+            list.boots.append(list.boot(.bootID, run.offset, run.start, place: place, marker: place))
+            list.boots[list.boots.count - 1].bootID = run.id
+        }
+        return list.finish(try reader.summaries())
+    }
+
+    static func boots(of stream: StreamID, in store: Store) throws -> [Boot] {
+        let reader = store.reader(of: stream)
+        let blocks = try reader.summaries()
+        var list = BootList(stream: stream.stream)
+        if let first = blocks.first, first.offset > 0 {
+            list.beginUnseen(at: first.offset, first.timeRange.lowerBound)
+        }
+        for block in blocks where !block.flags.isDisjoint(with: .markers) {
+            for record in try reader.records(of: block) where record.isMarker {
+                list.take(record)
+            }
+        }
+        return list.finish(blocks)
+    }
+
+    private let stream: StreamName
+    private var boots: [Boot] = []
+    /// The position of the latest marker.
+    private var place = Cursor.start
+    /// The latest doubtful beginning: a boot if a kernel's marker for the same position follows.
+    private var doubtful: (position: UInt64, place: Cursor, time: Timestamp)?
+
+    private init(stream: StreamName) {
+        self.stream = stream
+    }
+
+    /// The first text that is left belongs to a boot whose beginning was removed, unless a boot begins there.
+    private mutating func beginUnseen(at position: UInt64, _ time: Timestamp) {
+        boots = [boot(nil, position, time, place: Cursor(offset: position), marker: Cursor(offset: position))]
+    }
+
+    private mutating func take(_ record: IndexRecord) {
+        if record.offset != place.offset {
+            place = Cursor(offset: record.offset)
+        }
+        if let detail = RecordDetail(decoding: record.detail).boot {
+            take(detail, record.time)
+        }
+        place.markers += 1
+    }
+
+    private mutating func take(_ detail: BootDetail, _ time: Timestamp) {
+        guard detail.event != .doubtful else {
+            doubtful = (detail.position, place, time)
+            return
+        }
+        guard !detail.event.isBeginning else {
+            begin(detail, time)
+            return
+        }
+        if detail.event == .closed, let last = boots.indices.last {
+            boots[last].isClosed = true
+        }
+        // The first recorded end counts: a panic is followed by the closing of the console.
+        if let last = boots.indices.last, boots[last].endEvent == nil {
+            boots[last].end = time
+            boots[last].endEvent = detail.event
+            boots[last].endPlace = place
+            boots[last].endAnnouncement = min(detail.position, place.offset)
+        }
+    }
+
+    private mutating func begin(_ detail: BootDetail, _ time: Timestamp) {
+        if boots.count == 1, let first = boots.first, first.startEvent == nil, first.endEvent == nil,
+            first.position >= detail.position
+        {
+            boots = []
+        }
+        if let doubtful, detail.event == .kernel, doubtful.position == detail.position {
+            boots.append(
+                boot(.kernel, detail.position, doubtful.time, place: doubtful.place, marker: doubtful.place)
+            )
+            return
+        }
+        let start = detail.position == place.offset ? place : Cursor(offset: detail.position)
+        boots.append(boot(detail.event, detail.position, time, place: start, marker: place))
+    }
+
+    private func boot(
+        _ event: BootEvent?,
+        _ position: UInt64,
+        _ time: Timestamp,
+        place: Cursor,
+        marker: Cursor
+    ) -> Boot {
+        Boot(
+            number: boots.count + 1,
+            stream: stream,
+            position: position,
+            start: time,
+            startEvent: event,
+            bytes: 0,
+            place: place,
+            marker: marker
+        )
+    }
+
+    /// The boots, with what their successors and the stored `blocks` show.
+    private func finish(_ blocks: [BlockSummary]) -> [Boot] {
+        var boots = boots
+        for place in boots.indices {
+            let next = place + 1 < boots.count ? boots[place + 1] : nil
+            boots[place].end = boots[place].end ?? next?.start
+            let range = boots[place].position..<max(boots[place].position, next?.position ?? .max)
+            boots[place].bytes = blocks.reduce(0) { sum, block in
+                let (from, to) = (max(block.offset, range.lowerBound), min(block.end, range.upperBound))
+                return from < to ? sum + to - from : sum
+            }
+        }
+        return boots
+    }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import LogModel
+import RotatingFile
+import SystemIO
+
+/// Reads the text of one console from files that another program writes and rotates, into the console's stream, with
+/// the markers of its boots. The position is committed with the text: after any end of the process, no byte is stored
+/// twice.
+final class ConsoleRun: FileRun {
+    private let source: SourceDefinition
+    private let capture: CaptureService
+    private let buffer: FollowBuffer
+    private let intake: RecordIntake
+    private var console: ReplayableConsole
+    private var order = ConsoleFileOrder()
+    private var follower: RotatingFileFollower?
+    private var position = SourcePosition(source: "")
+    private(set) var readSize = 0
+    /// When text was read last, in monotonic microseconds.
+    private var lastText: Int64 = 0
+    private var isFailing = false
+
+    private static let turnSize = 256 << 10
+    /// How long a file that cannot be read is left alone, in microseconds.
+    private static let retryInterval: Int64 = 10_000_000
+
+    /// Claims the stream. Throws when it is captured otherwise.
+    init(_ source: SourceDefinition, into capture: CaptureService, buffer: FollowBuffer) throws {
+        self.source = source
+        self.capture = capture
+        self.buffer = buffer
+        intake = try capture.openRecords(StreamKey(vm: source.vm, stream: source.stream), options: .console)
+        console = ReplayableConsole(intake)
+    }
+
+    private var files: [ConsoleFile] {
+        guard case .console(let files) = source.kind else {
+            return []
+        }
+        return files
+    }
+
+    /// The file that is read; nil before `begin`, or where there is none.
+    var path: String? { order.current?.path }
+
+    private func position(in file: ConsoleFile) -> SourcePosition {
+        SourcePosition(source: "console " + file.id)
+    }
+
+    func begin() throws {
+        let saved = try intake.resumePosition().flatMap { SourcePosition($0) }
+        let isKnown = order.begin(files) { saved?.source == position(in: $0).source }
+        guard let saved, isKnown, let text = FollowPosition(text: saved.resume) else {
+            return beginFile()
+        }
+        open(at: .position(text))
+    }
+
+    /// The files that there are now.
+    func update(_ files: [ConsoleFile]) {
+        order.update(files)
+    }
+
+    /// Begins the current file with its first byte.
+    private func beginFile() {
+        guard let file = order.current else {
+            return
+        }
+        let now = Timestamp(microseconds: capture.clock.wallMicroseconds())
+        if file.beginsBoot {
+            console.note(.powerOn, time: now)
+        }
+        console.continued(by: file.origin, time: now)
+        open(at: .oldest)
+    }
+
+    private func open(at start: RotatingFileFollower.Start) {
+        guard let file = order.current else {
+            return
+        }
+        position = position(in: file)
+        follower = RotatingFileFollower(file.path, trustedFolder: file.trustedFolder, start: start)
+    }
+
+    func step() throws -> SourceReading {
+        readSize = 0
+        if follower == nil, order.next() {
+            beginFile()
+        }
+        while let follower {
+            switch follower.next(buffer) {
+            case .bytes(let bytes):
+                try store(bytes, of: follower)
+                guard readSize < Self.turnSize else {
+                    return .more
+                }
+            case .gap(let gap):
+                let now = Timestamp(microseconds: capture.clock.wallMicroseconds())
+                let detail = GapDetail(reason: .sourceRemoved, bytes: gap.bytes, lines: 0, since: now, isClosed: true)
+                intake.add(detail)
+                capture.diagnostics.log(.warning, "\(subject): text is lost: \(gap.reason.words)")
+            case .idle(let idle):
+                if order.next() {
+                    beginFile()
+                    continue
+                }
+                if order.isOver {
+                    return .end
+                }
+                rest(idle)
+                return .idle
+            }
+        }
+        return order.isOver ? .end : .idle
+    }
+
+    private func store(_ bytes: UnsafeRawBufferPointer, of follower: RotatingFileFollower) throws {
+        position.resume = follower.position.map { Array($0.text.utf8) } ?? []
+        let time = Timestamp(microseconds: capture.clock.wallMicroseconds())
+        try console.append(bytes, time: time, position: position.bytes)
+        readSize += bytes.count
+        lastText = capture.clock.monotonicMicroseconds()
+    }
+
+    private func rest(_ idle: FollowIdle) {
+        if console.awaitsQuiet, capture.clock.monotonicMicroseconds() - lastText >= ReplayableConsole.quietTime {
+            console.quiet()
+        }
+        guard case .failing(let error) = idle else {
+            isFailing = false
+            capture.problems.clear(subject)
+            return
+        }
+        isFailing = true
+        if capture.problems.raise(subject, "\(error)") {
+            capture.diagnostics.log(.error, "\(subject): \(error)")
+        }
+    }
+
+    private var subject: String { "\(source.vm.name)/\(source.stream)" }
+
+    var restTime: Int64? {
+        isFailing ? Self.retryInterval : console.awaitsQuiet ? ReplayableConsole.quietTime : nil
+    }
+
+    func close() {
+        capture.problems.clear(subject)
+        intake.close()
+    }
+}

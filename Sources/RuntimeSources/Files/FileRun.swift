@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The reading of one source that consists of files, in turns that its thread gives it.
+protocol FileRun: AnyObject {
+    /// Begins where reading ended before.
+    func begin() throws
+    /// Reads what there is now, up to a limit, and gives it to the store.
+    func step() throws -> SourceReading
+    /// The bytes that the last turn has read or made.
+    var readSize: Int { get }
+    /// After how many microseconds another turn is due, even if its files do not change; nil: none is.
+    var restTime: Int64? { get }
+    /// Ends the use of the streams; what was given to the store is still committed.
+    func close()
+}

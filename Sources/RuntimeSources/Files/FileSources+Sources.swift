@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import Glibc
+import LogModel
+import RotatingFile
+import SystemIO
+
+// Which sources are read.
+extension FileSources {
+    var hasPatterns: Bool { configured.contains { Self.isPattern($0) } }
+
+    private static func isPattern(_ source: SourceDefinition) -> Bool {
+        guard case .files(let path, _, _) = source.kind else {
+            return false
+        }
+        return VMPattern.isPattern(path)
+    }
+
+    /// Begins the sources that are not read yet, and ends those that have gone; returns false when one of them could
+    /// not be begun.
+    func beginNew() -> Bool {
+        var isComplete = true
+        for source in configured {
+            guard Self.isPattern(source), case .files(let path, let format, let readsFromHead) = source.kind else {
+                isComplete = begin(source) && isComplete
+                continue
+            }
+            for match in newMatches(of: path) {
+                var own = source
+                own.name = source.name + " " + match
+                own.stream = Self.stream(of: match, like: source.stream)
+                own.kind = .files(path: match, format, readsFromHead: readsFromHead)
+                isComplete = begin(own) && isComplete
+            }
+        }
+        if !isComplete {
+            folderTimes = [:]
+        }
+        adoptPresent()
+        for source in present {
+            isComplete = begin(source, isTransient: true) && isComplete
+        }
+        return isComplete
+    }
+
+    // MARK: - Sources that come and go
+
+    /// Tells the sources that come and go what there is now. One that is gone, or has another file, is read to its end
+    /// and closed; so is one whose VM has another name now, where it is.
+    private func adoptPresent() {
+        let wanted = Dictionary(present.map { (Bytewise($0.name), $0) }) { $1 }
+        for (id, source) in followed where source.isTransient {
+            let now = wanted[Bytewise(source.definition.name)]
+            guard now != source.definition || source.isEnding else {
+                continue
+            }
+            ready.insert(id)
+            if let now, now.vm == source.definition.vm, case .console(let files) = now.kind {
+                source.definition = now
+                source.isEnding = false
+                (source.run as? ConsoleRun)?.update(files)
+            } else {
+                source.isEnding = now != source.definition
+            }
+        }
+    }
+
+    // MARK: - Beginning
+
+    /// Begins a source, unless it is read already; returns false when that failed.
+    private func begin(_ source: SourceDefinition, isTransient: Bool = false) -> Bool {
+        guard watches[Bytewise(source.name)] == nil else {
+            return true
+        }
+        let subject = "source \(source.name)"
+        do {
+            // Those that come and go are opened when they have a file.
+            let run = isTransient ? nil : try begun(source)
+            add(Followed(run, source, isTransient: isTransient, source.paths.last ?? "/"))
+            capture.problems.clear(subject)
+            return true
+        } catch {
+            if capture.problems.raise(subject, "\(error)") {
+                capture.diagnostics.log(.error, "\(subject): \(error)")
+            }
+            return false
+        }
+    }
+
+    /// The reading of a source, begun where it ended before.
+    func begun(_ source: SourceDefinition) throws -> any FileRun {
+        let run: any FileRun
+        switch source.kind {
+        case .journal, .forward:
+            preconditionFailure("only sources of files are read here")
+        case .console:
+            run = try ConsoleRun(source, into: capture, buffer: buffer)
+        case .files(let path, let format, let readsFromHead):
+            let input = FileInput(
+                path,
+                format,
+                trustedFolder: source.trustedFolder,
+                names: folderNames,
+                readsFromHead: readsFromHead,
+                buffer: buffer
+            )
+            run = SourceRun(source, input, pipeline: pipeline, into: capture, interruption: interruption)
+        }
+        do {
+            try run.begin()
+        } catch {
+            run.close()
+            throw error
+        }
+        return run
+    }
+
+    // MARK: - Patterns
+
+    /// The files that match a shell pattern; none when its folder has not changed since the last call. A folder that has
+    /// changed a moment ago is looked at again: file systems round the time.
+    private func newMatches(of pattern: String) -> [String] {
+        let folder = DirectoryHandle.split(pattern).directory
+        guard !VMPattern.isPattern(folder), let modified = FileAttributes(at: folder)?.modified else {
+            return Self.matches(of: pattern)
+        }
+        let key = Bytewise(pattern)
+        if folderTimes[key] == modified {
+            return []
+        }
+        let isSettled = capture.clock.wallMicroseconds() - Int64(modified / 1000) > Self.settledAge
+        folderTimes[key] = isSettled ? modified : nil
+        return Self.matches(of: pattern)
+    }
+
+    /// In microseconds.
+    private static let settledAge: Int64 = 2_000_000
+
+    /// The files that match a shell pattern, without the rotated ones beside them.
+    private static func matches(of pattern: String) -> [String] {
+        var found = glob_t()
+        defer { globfree(&found) }
+        guard glob(pattern, 0, nil, &found) == 0 else {
+            return []
+        }
+        let paths = (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
+        let all = Set(paths)
+        return paths.filter { path in
+            // `a.log.1` and `a.log-20261120` belong to `a.log`.
+            !path.utf8.indices.contains { place in
+                [0x2e, 0x2d].contains(path.utf8[place]) && all.contains(String(path[..<place]))
+            }
+        }
+    }
+
+    /// The stream of one of several files: a name that resembles the file's, and is its own.
+    private static func stream(of path: String, like stream: StreamName) -> StreamName {
+        let hash = String(path.stableHash() & 0xffff_ffff, radix: 16)
+        return StreamName(String(stream.text.prefix(55)) + "-" + hash) ?? stream
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GuestChannel
+import LogModel
+import SystemIO
+import TextFormats
+
+/// How far the host has stored a source, in a file that outlives the agent but not the boot: so an agent that is started
+/// again continues there. A mark is the source's own position of a record.
+struct SourcePosition<Mark: LosslessStringConvertible & Equatable> {
+    private let folder: String
+    private let name: String
+    private let boot: String
+    /// The source's records that are not acknowledged yet: their numbers in the session, and their marks.
+    private var waiting: [(sequence: UInt64, mark: Mark)] = []
+    /// The mark of the last record that is stored.
+    private(set) var stored: Mark?
+    private var written: Mark?
+
+    /// Reads the position in the file `name` of `folder`, unless it is of another boot than `boot`.
+    init(_ name: String, in folder: String, boot: String) {
+        self.name = name
+        self.folder = folder
+        self.boot = boot
+        let text = (try? LinuxFileSystem().contents(of: folder + "/" + name)) ?? []
+        let words = String(decoding: text, as: UTF8.self).split(whereSeparator: \.isWhitespace).map(String.init)
+        if words.count == 2, words[0] == boot {
+            stored = Mark(words[1])
+            written = stored
+        }
+    }
+
+    /// The record with that mark has the number `sequence` in the session.
+    mutating func note(_ mark: Mark, as sequence: UInt64) {
+        waiting.append((sequence, mark))
+    }
+
+    /// The records before the number `first` have left the spool.
+    mutating func advance(to first: UInt64) {
+        guard let end = waiting.firstIndex(where: { $0.sequence >= first }) ?? (waiting.isEmpty ? nil : waiting.count),
+            end > 0
+        else {
+            return
+        }
+        stored = waiting[end - 1].mark
+        waiting.removeFirst(end)
+    }
+
+    /// Writes the position if it has changed. Without it an agent that is started again reads the source anew.
+    mutating func save() {
+        guard let stored, stored != written else {
+            return
+        }
+        let files = LinuxFileSystem()
+        try? files.makeDirectories(folder)
+        if (try? files.replace(name, in: folder, with: Array("\(boot) \(stored)\n".utf8))) != nil {
+            written = stored
+        }
+    }
+}
+
+/// The position of an entry in a journal: the beginning of its cursor, which suffices to find it.
+struct JournalMark: LosslessStringConvertible, Equatable {
+    let sequence: SessionID
+    let number: UInt64
+
+    init?(_ description: String) {
+        self.init(cursor: Array(description.utf8))
+    }
+
+    /// The mark of the entry with that `__CURSOR`.
+    init?(cursor: [UInt8]) {
+        guard let cursor = JournalCursor(cursor), let sequence = SessionID(cursor.sequenceID) else {
+            return nil
+        }
+        self.sequence = sequence
+        number = cursor.number
+    }
+
+    var description: String { "s=\(sequence.bytes.hexadecimal);i=\(String(number, radix: 16))" }
+}

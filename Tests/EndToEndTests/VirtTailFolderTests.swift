@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SystemIO
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// `virt-tail` in a folder where files come and go.
+    @Suite(.serialized) struct VirtTailFolderTests {
+        @Test("it ends with 0 within a second while the log is rotated under it, again and again")
+        func signalDuringRotation() {
+            let console = FollowedConsole()
+            console.write("begin\n")
+            let rotation = ChildProcess(
+                [
+                    "sh", "-c",
+                    "while :; do mv \"$0.1\" \"$0.2\"; mv \"$0.0\" \"$0.1\"; mv \"$0\" \"$0.0\"; echo line >\"$0\"; done 2>/dev/null",
+                    console.log,
+                ],
+                name: "rotation",
+                in: console.folder.path
+            )
+            console.start()
+            #expect(eventually { console.tail.text.split(separator: "\n").count > 10 })
+            let end = console.stop()
+            rotation.stop(SIGKILL)
+            #expect(end.status == 0 && end.seconds < 1, "\(end)")
+        }
+
+        @Test(
+            "compressed files are no text; one that was read before costs nothing, one that was not is reported as missing"
+        )
+        func compressed() {
+            let console = FollowedConsole()
+            func compress(_ name: String) {
+                rename(console.log, console.log + name)
+                #expect(ChildProcess(["gzip", console.log + name], name: "gzip", in: console.folder.path).wait() == 0)
+            }
+            console.write("long ago\n")
+            compress("-20260101")
+            console.write("one\n")
+            console.start(["--state-dir", console.state])
+            #expect(console.shows("one\n"))
+            compress(".1")
+            console.write("two\n")
+            #expect(console.shows("one\ntwo\n"))
+            #expect(console.stop().status == 0 && !console.tail.standardError.contains("missing"))
+            console.write("unread\n")
+            compress(".2")
+            console.write("three\n")
+            console.start(["--state-dir", console.state])
+            #expect(console.shows("three\n"))
+            #expect(eventually { console.tail.standardError.contains("missing") }, "\(console.tail.standardError)")
+            #expect(console.stop().status == 0)
+        }
+
+        /// Other logs in the folder. `GUESTLOG_FINISHED_FILES=60000` is a folder like that of libvirt's own logs.
+        private static let otherFiles = Program.variable("GUESTLOG_FINISHED_FILES").flatMap { Int($0) } ?? 3000
+
+        @Test("other files in the folder, however many, cost no wake and no call while a log is followed")
+        func manyFiles() {
+            let console = FollowedConsole()
+            for number in 0..<Self.otherFiles {
+                close(open(console.folder.path + "/vm\(number).log", O_WRONLY | O_CREAT | O_CLOEXEC, 0o644))
+            }
+            console.write("0\n")
+            console.start()
+            #expect(console.shows("0\n"))
+            func costs() -> (wakes: Int, reads: Int) {
+                let folder = "/proc/\(console.tail.process)"
+                return (
+                    ThreadCosts.number(after: "voluntary_ctxt_switches:", in: folder + "/status"),
+                    ThreadCosts.number(after: "syscr:", in: folder + "/io")
+                )
+            }
+            let before = costs()
+            var expected = "0\n"
+            for number in 1...20 {
+                console.write("\(number)\n")
+                expected += "\(number)\n"
+                #expect(console.shows(expected))
+            }
+            let after = costs()
+            #expect(after.wakes - before.wakes <= 100 && after.reads - before.reads <= 200, "\(before) \(after)")
+            // A rotation reads the folder, and no file in it but the log's own.
+            console.rotate()
+            console.write("last\n")
+            #expect(console.shows(expected + "last\n"))
+            #expect(costs().reads - after.reads <= 50)
+            #expect(console.stop().status == 0)
+        }
+    }
+}

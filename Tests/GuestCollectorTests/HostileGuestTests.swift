@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import Glibc
+import GuestChannel
+import LogModel
+import SystemIO
+import TestSupport
+import TestTraits
+import Testing
+
+@testable import GuestCollector
+
+/// A guest that does its worst, beside one that logs: that one loses nothing, and the collector's memory stays limited.
+///
+/// `GUESTLOG_FIGURES=1` makes the attacks as large as they can be and prints the other guest's rate under each of them
+/// (`scripts/bench-guests`).
+@Suite("Hostile guests", .blocking)
+struct HostileGuestTests {
+    enum Attack: String, CaseIterable, Sendable {
+        case none, connections, slowUploads, slowFrames, gzipBomb, lengthClaims, otherName
+    }
+
+    private static let isMeasured = getenv("GUESTLOG_FIGURES") != nil
+    /// Records of the guest that logs, and their batches.
+    private static let batches = isMeasured ? 600 : 30
+    private static let batchSize = 100
+
+    private func fixture() throws -> CollectorFixture {
+        var limits = GuestLimits.standard
+        limits.records = RateLimit(rate: 1_000_000, burst: 1_000_000)
+        limits.bytes = RateLimit(rate: 1 << 30, burst: 1 << 30)
+        return try CollectorFixture(limits: limits) { folder in
+            [CollectorOptions.Guest(vm: VMIdentity(name: "evil"), endpoint: .unix(path: folder + "/evil"))]
+        }
+    }
+
+    private func batch(_ number: Int) -> AgentMessage {
+        .records(
+            (0..<Self.batchSize).map { place in
+                let sequence = UInt64(number * Self.batchSize + place + 1)
+                var record = GuestRecord(severity: .notice, content: Array("m\(sequence)".utf8), source: .syslog)
+                record.sequence = sequence
+                return record
+            }
+        )
+    }
+
+    /// The time in which the guest `web` has all of its records acknowledged, in seconds.
+    private func log(_ fixture: CollectorFixture) throws -> Double {
+        let end = try GuestEnd(fixture.socket)
+        let start = SystemClock().monotonicMicroseconds()
+        end.send(.hello(AgentMessage.Hello(session: SessionID(1, 1))))
+        let batches = (0..<Self.batches).map(batch)
+        for (number, message) in batches.enumerated() {
+            end.send(message)
+            // A few batches are on their way.
+            if number >= 8 {
+                #expect(try end.awaitAcknowledgement(UInt64((number - 7) * Self.batchSize)))
+            }
+        }
+        #expect(try end.awaitAcknowledgement(UInt64(Self.batches * Self.batchSize)))
+        return Double(SystemClock().monotonicMicroseconds() - start) / 1e6
+    }
+
+    private static var memory: Int {
+        let file = try? StoredFile("/proc/self/statm", .read, on: LinuxFileSystem())
+        let text = (try? file?.read(at: 0, count: 256)) ?? []
+        let pages = String(decoding: text, as: UTF8.self).split(separator: " ").dropFirst().first
+        return (pages.flatMap { Int($0) } ?? 0) * 4096
+    }
+
+    @Test("another guest's records are all stored, in order", arguments: Attack.allCases)
+    func attacked(_ attack: Attack) throws {
+        let fixture = try fixture()
+        let attacker = Attacker(attack, socket: fixture.path + "/evil", isLarge: Self.isMeasured)
+        let before = Self.memory
+        try attacker.begin()
+        let seconds = try log(fixture)
+        let stored = try fixture.values()
+        #expect(stored == (1...Self.batches * Self.batchSize).map { "m\($0)" })
+        #expect(try fixture.stored().gaps.isEmpty)
+        attacker.end()
+        if Self.isMeasured {
+            // Beside other suites it would be their memory too.
+            #expect(Self.memory - before < 96 << 20)
+            let rate = Int(Double(Self.batches * Self.batchSize) / seconds)
+            print("hostile guest: \(attack.rawValue): \(rate) records/s of the other guest, \(attacker.rounds) rounds")
+        }
+        if attack == .otherName {
+            #expect(try eventually { try fixture.values(of: "_HOSTNAME", in: .guest, from: "evil").contains("web") })
+            #expect(try fixture.values(of: "_HOSTNAME", in: .guest, from: "web").isEmpty)
+        }
+    }
+
+    @Test("a compressed upload is refused before it is read")
+    func gzipBomb() throws {
+        let fixture = try fixture()
+        let end = try GuestEnd(fixture.path + "/evil")
+        end.send("POST /upload HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 1000000\r\n\r\n")
+        #expect(String(decoding: end.receive() ?? [], as: UTF8.self).hasPrefix("HTTP/1.1 415 "))
+    }
+}
+
+/// Attacks the collector from a thread of its own.
+private final class Attacker: @unchecked Sendable {
+    // Sendable because `end` waits for the thread, which alone changes it meanwhile.
+
+    private let attack: HostileGuestTests.Attack
+    private let socket: String
+    private let isLarge: Bool
+    private let isEnding = OneShot()
+    private var thread: WorkerThread?
+    private var held: [GuestEnd] = []
+    private(set) var rounds = 0
+
+    init(_ attack: HostileGuestTests.Attack, socket: String, isLarge: Bool) {
+        self.attack = attack
+        self.socket = socket
+        self.isLarge = isLarge
+    }
+
+    func begin() throws {
+        thread = try WorkerThread(name: "attacker") { [self] in
+            while !isEnding.wait(seconds: 0), rounds < (isLarge ? 10_000 : 300) {
+                attackOnce()
+                rounds += 1
+            }
+        }
+    }
+
+    func end() {
+        isEnding.signal()
+        thread?.join()
+        held = []
+    }
+
+    private func attackOnce() {
+        switch attack {
+        case .none:
+            WorkerThread.pause(microseconds: 1000)
+        case .connections:
+            // Opened, and left: those over the limit are closed by the collector.
+            if let end = try? GuestEnd(socket) {
+                held.append(end)
+                held.removeFirst(max(0, held.count - 500))
+            }
+        case .slowUploads:
+            hold(16) { $0.send("POST /upload HTTP/1.1\r\nX: ") }
+            held.forEach { $0.send("y") }
+            WorkerThread.pause(microseconds: 1000)
+        case .slowFrames:
+            hold(16) { $0.send(Array(GuestFrame.magic) + [0, 0x10, 0, 0, 1, 2, 3, 4]) }
+            held.forEach { $0.send([7]) }
+            WorkerThread.pause(microseconds: 1000)
+        case .gzipBomb:
+            let end = try? GuestEnd(socket)
+            end?.send(
+                "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )
+            end?.send("ffff\r\n" + String(repeating: "\u{1f}", count: 65535) + "\r\n")
+        case .lengthClaims:
+            let end = try? GuestEnd(socket)
+            end?.send(Array(GuestFrame.magic) + [0x7f, 0xff, 0xff, UInt8(rounds & 255), 0, 0, 0, 0])
+            let field = try? GuestEnd(socket)
+            field?.send(Array("MESSAGE\n".utf8) + [255, 255, 255, 255, 255, 255, 255, 127, 65, 65])
+        case .otherName:
+            hold(1) { end in
+                end.send(.hello(AgentMessage.Hello(session: SessionID(1, 1), program: "web")))
+            }
+            var record = GuestRecord(content: Array("I am web".utf8), source: .syslog)
+            record.hostname = Array("web".utf8)
+            record.sequence = UInt64(rounds + 1)
+            held.first?.send(.records([record]))
+            WorkerThread.pause(microseconds: 1000)
+        }
+    }
+
+    /// Has `count` connections open, each begun by `begin`.
+    private func hold(_ count: Int, _ begin: (GuestEnd) -> Void) {
+        while held.count < count, let end = try? GuestEnd(socket) {
+            begin(end)
+            held.append(end)
+        }
+    }
+}
