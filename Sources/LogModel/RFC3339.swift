@@ -5,6 +5,15 @@ extension Timestamp {
     /// The moment that `text` states, as `2026-11-20T17:00:00.123456789Z`, with up to nine decimals; digits beyond
     /// microseconds are cut. nil for other forms, and for dates that do not exist.
     public init?(rfc3339 text: some Collection<UInt8>) {
+        let moment = Array(text).withUnsafeBytes { Timestamp(rfc3339: $0) }
+        guard let moment else {
+            return nil
+        }
+        self = moment
+    }
+
+    /// The same for text in memory, quickly.
+    public init?(rfc3339 text: UnsafeRawBufferPointer) {
         var digits = text.makeIterator()
         func number(_ count: Int) -> Int? {
             var value = 0

@@ -96,7 +96,7 @@ public struct StructuredRecord: Equatable, Sendable {
         guard let end = rest.prefix(36).firstIndex(of: UInt8(ascii: "\"")) else {
             return nil
         }
-        return Timestamp(rfc3339: rest[..<end])
+        return Timestamp(rfc3339: UnsafeRawBufferPointer(rebasing: rest[..<end]))
     }
 
     private static let timeStart = Array("{\"\(timeName)\":\"".utf8)

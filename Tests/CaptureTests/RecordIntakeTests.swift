@@ -52,7 +52,7 @@ private final class RecordFixture {
         for number in numbers {
             let time = Timestamp(microseconds: 1_600_000_000_000_000 + Int64(number))
             let line = Self.line(number, padding: padding)
-            #expect(try batch.append(line.dropLast(), ownTime: time, position: [UInt8(number + 1)]))
+            #expect(try batch.append(Array(line.dropLast()), ownTime: time, position: [UInt8(number + 1)]))
         }
         return batch
     }

@@ -46,7 +46,7 @@ public struct RecordBatch: Sendable {
     /// Adds a record, with its own time and the source's position after it. Returns false when it does not fit: then
     /// the batch is to be committed first. Throws when it can be in no batch.
     public mutating func append(
-        _ line: some Collection<UInt8>,
+        _ line: [UInt8],
         ownTime time: Timestamp? = nil,
         position: [UInt8]? = nil
     ) throws(RecordError) -> Bool {
@@ -54,7 +54,7 @@ public struct RecordBatch: Sendable {
         guard size <= Self.recordLimit else {
             throw .tooLong(size)
         }
-        guard !line.contains(Lines.feed) else {
+        guard line.withUnsafeBytes({ Lines.firstFeed(in: $0) }) == nil else {
             throw .severalLines
         }
         guard position?.count ?? 0 <= Self.positionLimit else {
