@@ -33,8 +33,6 @@ protocol SinkOpening: AnyObject {
     func recovered(_ key: StreamKey)
     func plainFileFailed(_ path: String, _ error: SystemError)
     func plainFileRecovered(_ path: String)
-    /// Creates the files of a stream without a byte when there is time.
-    func openLater(_ sink: StreamSink)
     /// Closes a descriptor on a thread that nobody waits for.
     func closeLater(_ descriptor: Int32)
     /// A source has replayed that many bytes that were stored already.

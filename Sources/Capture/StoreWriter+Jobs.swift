@@ -44,10 +44,7 @@ extension StoreWriter {
             advanceTails()
         }
         let now = clock.monotonicMicroseconds()
-        for sink in streams.sinks(of: key) {
-            openBeforeClosing(sink, at: now)
-            flush(sink, at: now)
-        }
+        streams.sinks(of: key).forEach { flush($0, at: now) }
         for sink in streams.recordSinks(of: key) {
             // Bounded for the same reason.
             for _ in 0...(RecordIntake.limit / RecordSink.bytesPerTurn) where sink.commit(at: now) {}

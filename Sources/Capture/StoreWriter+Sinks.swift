@@ -52,10 +52,6 @@ extension StoreWriter: SinkOpening {
         problems.clear(path)
     }
 
-    func openLater(_ sink: StreamSink) {
-        deferredOpenings.add(sink)
-    }
-
     func closeLater(_ descriptor: Int32) {
         sealer.perform { _ in Glibc.close(descriptor) }
     }

@@ -16,30 +16,11 @@ extension StoreWriter {
             return
         }
         adopt(sink.key, at: now)
-        if sink.writer == nil, !sink.gap.isOpen {
-            openLater(sink)
-        } else {
-            settle(sink, at: now)
-        }
-    }
-
-    /// Creates the files of streams that have none, if it is time; returns whether there were any.
-    func openDeferred(at now: Int64, isBusy: Bool, all: Bool) -> Bool {
-        let due = deferredOpenings.take(at: now, isBusy: isBusy, all: all)
-        due.forEach { settle($0, at: now) }
-        return !due.isEmpty
-    }
-
-    /// Creates the files of a stream that has none and will have no bytes any more, because its boots are to be known.
-    func openBeforeClosing(_ sink: StreamSink, at now: Int64) {
-        if deferredOpenings.remove(sink) {
-            settle(sink, at: now)
-        }
+        settle(sink, at: now)
     }
 
     func close(_ slot: Int, of ring: Int, at now: Int64) {
         if let sink = streams.close(ring: ring, slot: slot) {
-            openBeforeClosing(sink, at: now)
             flush(sink, at: now)
             sink.settleBoots(at: now)
             release(sink)

@@ -38,7 +38,6 @@ final class StoreWriter: @unchecked Sendable {
     /// Streams about whose boots a pause will decide.
     var awaitingQuiet: [ObjectIdentifier: StreamSink] = [:]
     private var idlePairs = IdlePairs()
-    var deferredOpenings = DeferredOpenings()
     private var turnPause = TurnPause()
     private var flushesSinceFileCheck = 0
     let reserve: Reserve
@@ -151,7 +150,6 @@ final class StoreWriter: @unchecked Sendable {
         retryFailing(at: now)
         closeIdlePairs(at: now)
         advanceTails()
-        didWork = openDeferred(at: now, isBusy: didWork, all: takesAll) || didWork || !deferredOpenings.isEmpty
         pulse.end()
         return didWork
     }

@@ -36,12 +36,7 @@ extension StreamSink {
             guard let event = entry.payload.first.flatMap(BootEvent.init) else {
                 return
             }
-            if writer == nil, retryAt == nil {
-                // Files for a stream without a byte are created when there is time.
-                unwrittenSince = unwrittenSince ?? entry.time
-                keep(.boot(event))
-                opener.openLater(self)
-            } else if !isReady(at: lastCommit) || !write(.boot(event), at: entry.time) {
+            if !isReady(at: lastCommit) || !write(.boot(event), at: entry.time) {
                 keep(.boot(event))
             }
         case .data, .padding, .open, .close:
@@ -84,12 +79,11 @@ extension StreamSink {
     /// Writes the markers of kept boundaries; returns whether none is left.
     func writePendingBoundaries(at now: Int64) -> Bool {
         while let boundary = unwritten.first {
-            guard write(boundary, at: unwrittenSince ?? opener.wallNow) else {
+            guard write(boundary, at: opener.wallNow) else {
                 return false
             }
             unwritten.removeFirst()
         }
-        unwrittenSince = nil
         return true
     }
 }

@@ -32,8 +32,6 @@ final class StreamSink: OpenStream {
     var unwritten = PendingBoundaries() {
         didSet { saveBoundaries() }
     }
-    /// When the first of them was passed, while the stream has no files.
-    var unwrittenSince: Int64?
     /// The boundaries in the slot.
     var saved = PendingBoundaries()
     /// The slot of the last entry, which stores unwritten losses and boundaries.
