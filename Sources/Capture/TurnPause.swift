@@ -5,7 +5,7 @@
 struct TurnPause {
     /// The pause, in microseconds: short beside the interval at which people, and programs that watch a plain file, look.
     static let length: UInt32 = 500
-    /// A turn with fewer bytes is not a busy stream's: so small are the answers that somebody waits for.
+    /// A turn with fewer bytes is followed by no pause: a short answer that somebody waits for is not delayed.
     static let leastBytes: UInt64 = 1 << 10
     /// After a turn with more bytes there is nothing to gain.
     static let mostBytes: UInt64 = 128 << 10

@@ -28,7 +28,7 @@ public struct LogCollectorSession: AgentChannel {
     /// The call that was made, and the number of its last record.
     private var current: (method: Method, last: UInt64)?
     private var waitingSince: Int64?
-    /// When the oldest record that waits was added; nil when there is none.
+    /// When the oldest waiting record was added; nil when no record waits.
     private var oldestSince: Int64?
     /// Losses that were reported.
     private var reported: UInt64 = 0

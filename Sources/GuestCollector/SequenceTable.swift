@@ -14,7 +14,7 @@ struct SequenceTable: Hashable, Sendable {
     /// The most recently used last.
     private var entries: [Entry] = []
 
-    /// Maximum number of sequences: a position in the store has no room for more.
+    /// Maximum number of sequences: more do not fit into a source position.
     static let limit = (RecordDetail.maximumSourceLength - 1) / entrySize
     private static let entrySize = SessionID.size + 8
     /// The first byte of the encoded form.

@@ -69,7 +69,7 @@ final class DecodePool: Sendable {
             available.signal()
         }
 
-        /// Waits for a task; nil when there is none for a signal, which does not happen.
+        /// Waits for a task. nil would end the thread; it is not returned, because each signal follows a task.
         func next() -> DecodeTask? {
             available.wait()
             return tasks.withLock { $0.isEmpty ? nil : $0.removeFirst() }

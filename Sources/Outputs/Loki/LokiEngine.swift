@@ -100,7 +100,7 @@ enum LokiAnswer {
         "id", "level", "event", "partial", "uuid", "vm", "namespace", "stream", "detected_level", "service_name",
     ]
 
-    /// The streams of an answer to `/series`; nil when it is none.
+    /// The streams of an answer to `/series`; nil when the body is not one.
     static func streams(in body: [UInt8]) -> [FleetStream]? {
         (try? JSON(parsing: body))?["data"]?.elements?.compactMap(stream)
     }
@@ -113,7 +113,7 @@ enum LokiAnswer {
         return FleetStream(vm: VMIdentity(name: name, namespace: labels["namespace"]?.text), stream: stream)
     }
 
-    /// The records of an answer to `/query_range`; nil when it is none. Entries that no output has sent are left out.
+    /// The records of an answer to `/query_range`; nil when the body is not one. Entries that no output has sent are left out.
     static func records(in body: [UInt8]) -> [FleetRecord]? {
         guard let data = (try? JSON(parsing: body))?["data"], data["resultType"]?.text == "streams",
             let results = data["result"]?.elements

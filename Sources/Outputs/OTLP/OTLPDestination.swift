@@ -129,7 +129,7 @@ enum OTLPModel {
         }
     }
 
-    /// The severity that an engine calls `name`: its text, or the name of its number; nil when there is none.
+    /// The severity that an engine calls `name`: its text, or the name of its number; nil for other names.
     static func severity(named name: String) -> Severity? {
         let word = name.lowercased()
         return Severity.allCases.first { severityName($0).lowercased() == word } ?? Severity(word: word)

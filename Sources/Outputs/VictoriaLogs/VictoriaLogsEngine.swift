@@ -75,7 +75,7 @@ enum VictoriaLogsAnswer {
         "observed_timestamp",
     ]
 
-    /// The objects of an answer; nil when it is none.
+    /// The objects of an answer; nil when the body is not one.
     private static func rows(_ body: [UInt8]) -> [JSON]? {
         var rows: [JSON] = []
         for line in body.split(separator: Lines.feed) where !line.allSatisfy({ $0 <= 0x20 }) {
@@ -98,7 +98,7 @@ enum VictoriaLogsAnswer {
         return FleetStream(vm: vm, stream: stream)
     }
 
-    /// The records of an answer; nil when it is none. Entries that no output has sent are left out.
+    /// The records of an answer; nil when the body is not one. Entries that no output has sent are left out.
     static func records(in body: [UInt8]) -> [FleetRecord]? { rows(body)?.compactMap(record) }
 
     private static func record(_ row: JSON) -> FleetRecord? {

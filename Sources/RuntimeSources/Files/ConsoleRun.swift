@@ -42,7 +42,7 @@ final class ConsoleRun: FileRun {
         return files
     }
 
-    /// The file that is read; nil before `begin`, or where there is none.
+    /// The file that is read; nil before `begin`, and when no file exists.
     var path: String? { order.current?.path }
 
     private func position(in file: ConsoleFile) -> SourcePosition {
