@@ -8,7 +8,6 @@ import Query
 import TestServers
 import TestSupport
 import Testing
-import TestTraits
 
 @testable import Outputs
 
@@ -170,7 +169,7 @@ private struct NamedRequest: Sendable, CustomStringConvertible {
     }
 }
 
-@Suite(.blocking) struct FleetQueryTests {
+@Suite struct FleetQueryTests {
     @Test("39 requests have the same answer from the store and from Loki, whatever it does with equal times")
     func loki() async throws {
         let fixture = try await ReadBackFixture(.loki)
@@ -254,7 +253,7 @@ private struct NamedRequest: Sendable, CustomStringConvertible {
         let cases: [(String, (inout LogRequest) -> Void)] = [
             ("--boot", { $0.selection.boot = 0 }), ("--cursor", { $0.selection.cursor = "v1:" }),
             ("--previous-instance", { $0.previousInstance = true }), ("-o raw", { $0.rendering.format = .raw }),
-            ("-o escaped", { $0.rendering.format = .escaped }), ("-o export", { $0.rendering.format = .export }),
+            ("--context", { $0.selection.context.after = 1 }), ("-o escaped", { $0.rendering.format = .escaped }), ("-o export", { $0.rendering.format = .export }),
         ]
         for (option, change) in cases {
             var request = LogRequest()
