@@ -32,6 +32,14 @@ final class LineFilter {
         )
     }
 
+    /// The same filter by time only.
+    var withoutContents: LineFilter { LineFilter(since: since, until: until, turn: turn) }
+
+    /// The same filter by contents only.
+    var withoutTimes: LineFilter {
+        LineFilter(severity: severity, fields: fields, pattern: matcher, turn: turn)
+    }
+
     init(
         since: Timestamp? = nil,
         until: Timestamp? = nil,

@@ -27,6 +27,21 @@ public struct Line {
     /// Whether it ends with LF; otherwise the rest may follow in the next piece or never.
     public var isWhole: Bool { bytes.last == Lines.feed }
 
+    /// Why it is returned.
+    public enum Role: Hashable, Sendable {
+        /// It is selected.
+        case selected
+        /// A selected line follows it.
+        case before
+        /// It follows a selected line.
+        case after
+    }
+
+    public internal(set) var role = Role.selected
+
+    /// Whether lines between the one returned before and it were not returned; always false where no context is.
+    var followsOmission = false
+
     /// Whether the console's next row begins after it, without LF.
     var isCut = false
 
@@ -90,6 +105,15 @@ public struct StreamEvent: Hashable, Sendable {
 public enum LogEntry {
     case line(Line)
     case event(StreamEvent)
+
+    /// Whether it may belong to the context after the last selected line: a line that follows without omission, or an
+    /// event, which may be inside that context.
+    var isTrailing: Bool {
+        switch self {
+        case .line(let line): line.role != .before && !line.followsOmission
+        case .event: true
+        }
+    }
 
     public var time: Timestamp {
         switch self {

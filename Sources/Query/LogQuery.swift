@@ -21,7 +21,9 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     /// The latest doubtful beginning that was shown as such: its stream and position.
     private var doubt: (stream: Int, position: UInt64)?
 
+    /// Selected lines that are still to be returned, and lines after the last of them.
     private var linesLeft: Int
+    private var trailingLeft: Int
     private var bytesLeft: Int
     private var isOver = false
     /// The rest of an entry too large for one chunk, and where to resume until all of it was returned.
@@ -46,6 +48,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
         self.turn = turn
         self.now = now
         linesLeft = selection.head ?? .max
+        trailingLeft = selection.context.after
         bytesLeft = selection.limitBytes ?? .max
         zone = rendering.utc ? .utc : .system
         prefix = rendering.prefix
@@ -127,6 +130,11 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
                 break
             }
             labelStreams()
+            if linesLeft == 0, !entry.isTrailing {
+                isOver = true
+                writer.finish(to: &out)
+                break
+            }
             if case .line(let line) = entry, line.bytes.count > QueryLimits.chunk {
                 guard out.isEmpty else {
                     break
@@ -141,7 +149,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
                 break
             }
             entries.take(stream)
-            if linesLeft == 0 {
+            if linesLeft == 0, trailingLeft == 0 {
                 isOver = true
                 writer.finish(to: &out)
             }
@@ -180,7 +188,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
         labelStreams()
         var out: [UInt8] = []
         while let (line, stream) = entries.takePartial(silentSince: moment) {
-            matchedAny = true
+            matchedAny = matchedAny || line.role == .selected
             writer.appendEarly(line, input: stream, labels[stream], to: &out)
         }
         writer.endPiece(of: &out)
@@ -209,8 +217,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     private func append(_ entry: LogEntry, _ stream: Int, to out: inout [UInt8]) throws {
         switch entry {
         case .line(let line):
-            matchedAny = true
-            linesLeft -= linesLeft == .max ? 0 : 1
+            note(line.role)
             writer.append(line, input: stream, labels[stream], to: &out)
         case .event(let event):
             // Between the matches of a search boots are not useful.
@@ -230,6 +237,15 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
                 return
             }
             writer.append(shown, boot: boot?.number, labels[stream], to: &out)
+        }
+    }
+
+    private func note(_ role: Line.Role) {
+        if linesLeft == 0 {
+            trailingLeft -= 1
+        } else if role == .selected {
+            matchedAny = true
+            linesLeft -= linesLeft == .max ? 0 : 1
         }
     }
 

@@ -27,6 +27,30 @@ public enum RequestWords {
         return count
     }
 
+    /// The number of lines of a context `word`.
+    public static func context(_ name: String, _ word: String) throws(QueryError) -> Int {
+        let count = try count(name, word)
+        guard count <= ContextSize.largest else {
+            throw QueryError(.badRequest, "\(name)=\(count): must be at most \(ContextSize.largest)")
+        }
+        return count
+    }
+
+    /// Throws when `selection` has a context but selects no lines to which it could belong. `option` and `filters` name
+    /// the parts of the request.
+    public static func checkContext(
+        of selection: Selection,
+        option: String,
+        filters: String
+    ) throws(QueryError) {
+        guard selection.context.isEmpty || selection.filtersByText else {
+            throw QueryError(
+                .badRequest,
+                "\(option): no lines are selected to show others around them; add \(filters)"
+            )
+        }
+    }
+
     /// The number of last lines `word`; nil for all lines: `all`, and `-1` as in docker and kubectl.
     public static func tail(_ name: String, _ word: String) throws(QueryError) -> Int? {
         if word == "all" || word == "-1" {

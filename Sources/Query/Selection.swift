@@ -7,9 +7,9 @@ public struct Selection: Sendable {
     public var streams: Set<StreamName>?
     public var since: Timestamp?
     public var until: Timestamp?
-    /// Only the last lines of the rest of the selection, at most `largestTail`.
+    /// Only the last lines of the rest of the selection, at most `largestTail`. Lines of a context do not count.
     public var tail: Int?
-    /// Only the first lines of the rest of the selection, `tail` included.
+    /// Only the first lines of the rest of the selection, `tail` included. Lines of a context do not count.
     public var head: Int?
     /// Only one boot: 0 the latest, -1 the one before, …; 1 the oldest stored, 2 the next, ….
     public var boot: Int?
@@ -19,6 +19,8 @@ public struct Selection: Sendable {
     public var fields = FieldMatches()
     /// Only lines that match this.
     public var pattern: Pattern?
+    /// How many lines around each line that is selected by its contents are returned with it.
+    public var context = ContextSize()
     /// The result is cut after this many bytes, possibly in mid-line.
     public var limitBytes: Int?
     /// Only entries after the position that `LogQuery.cursor` returned.
@@ -37,6 +39,19 @@ public struct Selection: Sendable {
     public init() {
         follow = false
     }
+}
+
+/// A number of lines before and after another, in the same stream.
+public struct ContextSize: Hashable, Sendable {
+    public var before = 0
+    public var after = 0
+
+    /// Maximum number of lines in either direction: they are read twice.
+    public static let largest = 10_000
+
+    public init() {}
+
+    public var isEmpty: Bool { before == 0 && after == 0 }
 }
 
 public enum OutputFormat: String, CaseIterable, Sendable {

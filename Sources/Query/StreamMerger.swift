@@ -6,12 +6,12 @@ import LogStore
 /// One stream of a query.
 final class MergeInput {
     let stream: StreamID
-    let source: LineSource
+    let source: any StreamEntries
     fileprivate var head: LogEntry?
     /// Whether it had no entry when last asked.
     fileprivate var isExhausted = false
 
-    init(stream: StreamID, source: LineSource) {
+    init(stream: StreamID, source: any StreamEntries) {
         self.stream = stream
         self.source = source
     }

@@ -12,13 +12,16 @@ struct StreamOpening {
     let filter: LineFilter
     let charset: Charset?
     var start: Cursor
+    /// The first position of the range; `start` is moved beyond it where only the last lines are requested.
+    let floor: Cursor
     let bound: Cursor?
     let isFollowing: Bool
+    private let context: ContextSize
 
     init(_ found: StreamScope.Found, isMerged: Bool, _ query: EntrySource) throws {
         self.found = found
         var filter = query.filter
-        start = query.resumed.places[found.stream] ?? .start
+        var start = query.resumed.places[found.stream] ?? .start
         var bound: Cursor?
         if let window = query.windows[found.stream.vm] {
             if window.stream == found.stream {
@@ -29,24 +32,47 @@ struct StreamOpening {
             }
         }
         charset = query.selection.charsets.charset(of: query.vms[found.vm].identity.name)
+        self.start = start
+        floor = start
         self.bound = bound
         self.filter = filter
+        context = query.selection.context
         isFollowing = query.isFollowing
         reader = query.store.reader(of: found.stream, group: query.readers)
         properties = query.store.properties(of: found.stream)
         plan = try BlockPlan(reader, clock: properties.clock, since: filter.since, needsAll: isMerged)
     }
 
-    func makeSource() throws -> LineSource {
+    func makeSource() throws -> any StreamEntries {
+        context.isEmpty ? try makeLineSource() : try ContextSource(self, context)
+    }
+
+    /// The lines that `other`, or else the request's filter, selects, from `position` on, or else the start.
+    func makeLineSource(filter other: LineFilter? = nil, from position: Cursor? = nil) throws -> LineSource {
         try LineSource(
             reader,
             properties,
             plan: plan,
-            filter: filter,
+            filter: other ?? filter,
             charset: charset,
-            from: start,
+            from: position ?? start,
             to: bound,
             isFollowing: isFollowing
+        )
+    }
+
+    /// All lines that begin in `range`, at whose beginning a line begins.
+    func makeLineSource(in range: Range<UInt64>) throws -> LineSource {
+        try LineSource(
+            reader,
+            properties,
+            plan: plan,
+            filter: filter.withoutContents.withoutTimes,
+            charset: charset,
+            from: Cursor(offset: range.lowerBound),
+            to: bound,
+            isResumable: false,
+            before: range.upperBound
         )
     }
 

@@ -47,6 +47,10 @@ struct Logs: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("These streams only.", valueName: "stream"))
     var stream: [String] = []
 
+    // kubectl's -A is another option.
+    @Option(name: .customShort("A"), help: ArgumentHelp("The same as --after-context.", valueName: "n"))
+    var after: Int?
+
     @Flag(help: "All VMs.")
     var all = false
 
@@ -110,6 +114,9 @@ struct Logs: AsyncParsableCommand {
         selection.streams = stream.isEmpty ? nil : Set(try stream.map(RequestWords.stream))
         selection.boot = previous ? -1 : selection.boot
         selection.fields = try RequestWords.fields(fields)
+        selection.context.after =
+            try after.map { try RequestWords.context("-A", String($0)) } ?? selection.context.after
+        try ContextOptions.check(selection)
         selection.cursor = cursor
         selection.follow = follow
         return selection

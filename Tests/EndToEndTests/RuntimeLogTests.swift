@@ -54,10 +54,11 @@ import Testing
     }
 
     @Test(
-        "a file that logrotate renames under a daemon that is killed: each record once, in order",
-        .enabled(if: access("/usr/sbin/logrotate", X_OK) == 0, "needs logrotate")
+        "a file that logrotate rotates under a daemon that is killed: each record once, in order",
+        .enabled(if: access("/usr/sbin/logrotate", X_OK) == 0, "needs logrotate"),
+        arguments: ["create", "copytruncate", "create\n  compress\n  delaycompress"]
     )
-    func rotatedFile() throws {
+    func rotatedFile(_ manner: String) throws {
         let site = try Site(isServed: false)
         let log = site.path + "/logs/kata.log"
         mkdir(site.path + "/logs", 0o755)
@@ -66,7 +67,7 @@ import Testing
                 + "sources: [{type: tail, tag: kata, path: '\(log)', format: kata, vm: node, stream: runtime}]\n",
             to: site.configuration
         )
-        FileText.write("\(log) {\n  rotate 20\n  create\n  missingok\n}\n", to: site.path + "/rotate.conf")
+        FileText.write("\(log) {\n  rotate 20\n  \(manner)\n  missingok\n}\n", to: site.path + "/rotate.conf")
         FileText.write("", to: log)
         chmod(site.path + "/rotate.conf", 0o644)
         try site.start()

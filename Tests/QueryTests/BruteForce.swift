@@ -147,11 +147,31 @@ struct BruteForce {
         return lines
     }
 
+    /// The lines of `inputs` that `selection` selects and the lines of its context, in order; without boots.
+    static func selectWithContext(_ selection: Selection, of inputs: [[Line]]) -> [Line] {
+        let selected = Set(select(selection, of: inputs).map { [UInt64($0.input), $0.offset] })
+        var shown: [Line] = []
+        for lines in inputs {
+            var indices: Set<Int> = []
+            for (place, line) in lines.enumerated() where selected.contains([UInt64(line.input), line.offset]) {
+                indices.formUnion(max(0, place - selection.context.before)...place)
+                let following = lines.indices[(place + 1)...].filter { isInTime(lines[$0], selection) }
+                indices.formUnion(following.prefix(selection.context.after))
+            }
+            shown += indices.sorted().map { lines[$0] }.filter { isInTime($0, selection) }
+        }
+        return shown.sorted { ($0.key, $0.input, $0.offset) < ($1.key, $1.input, $1.offset) }
+    }
+
+    private static func isInTime(_ line: Line, _ selection: Selection) -> Bool {
+        line.time >= selection.since ?? .distantPast && line.time <= selection.until ?? .distantFuture
+    }
+
     /// The lines of `inputs` that `selection` selects, in order; without boots.
     static func select(_ selection: Selection, of inputs: [[Line]]) -> [Line] {
         var matcher = selection.pattern.map { Matcher($0) }
         var lines = inputs.flatMap { $0 }.filter { line in
-            guard line.time >= selection.since ?? .distantPast, line.time <= selection.until ?? .distantFuture else {
+            guard isInTime(line, selection) else {
                 return false
             }
             let content = line.displayed

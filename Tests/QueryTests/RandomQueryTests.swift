@@ -145,6 +145,31 @@ struct RandomQueryTests {
         }
     }
 
+    @Test("lines around matches: each once, in order, also with the last matches only", arguments: 0..<stores)
+    func contexts(_ number: Int) throws {
+        var generator = SeededGenerator(seed: Self.seed &+ UInt64(number) &+ 1 << 35)
+        let sample = try Case(seed: generator.next(), steps: [5, 60, 250].randomElement(using: &generator)!)
+        let all = sample.inputs.flatMap { $0 }
+        for round in 0..<Self.queriesPerStore {
+            var selection = try Self.selection(all, &generator)
+            selection.head = nil
+            if !selection.filtersByText {
+                selection.pattern = try Pattern("ERROR")
+            }
+            selection.context.before = [0, 1, 2, 5, 60].randomElement(using: &generator)!
+            selection.context.after = [0, 1, 3, 50].randomElement(using: &generator)!
+            let wanted = BruteForce.selectWithContext(selection, of: sample.inputs)
+            let query = try sample.query(selection)
+            let answer = try Self.drain(query)
+            guard answer == wanted.flatMap(\.cri), query.isFinished, query.matchedAny == !wanted.isEmpty else {
+                Issue.record(
+                    "seed \(Self.seed), store \(number), round \(round), \(selection): \(Self.difference(answer, wanted))"
+                )
+                return
+            }
+        }
+    }
+
     @Test("a boot is what is between its beginning and the next", arguments: 0..<stores)
     func boots(_ number: Int) throws {
         var generator = SeededGenerator(seed: Self.seed &+ UInt64(number) &+ 1 << 33)

@@ -12,10 +12,8 @@ public struct LogParameters: Sendable {
 
     static let names: Set = [
         "vm", "all", "previous-instance", "stream", "since", "until", "tail", "head", "boot", "severity", "field",
-        "grep",
-        "ignore-case", "limit-bytes", "cursor", "follow", "format", "timestamps", "prefix", "color", "utc", "markers",
-        "charset",
-        "resumable",
+        "grep", "ignore-case", "before", "after", "limit-bytes", "cursor", "follow", "format", "timestamps", "prefix",
+        "color", "utc", "markers", "charset", "resumable",
     ]
 
     public init(_ request: LogRequest) {
@@ -50,6 +48,9 @@ public struct LogParameters: Sendable {
         selection.pattern = try target["grep"].map {
             try RequestWords.pattern($0, ignoreCase: ignoreCase, isBounded: true)
         }
+        selection.context.before = try value("before", RequestWords.context) ?? 0
+        selection.context.after = try value("after", RequestWords.context) ?? 0
+        try RequestWords.checkContext(of: selection, option: "before, after", filters: "grep, severity or field")
         selection.cursor = target["cursor"]
         selection.follow = target.flag("follow")
         selection.charsets = try target["charset"].map(RequestWords.charset) ?? charsets
@@ -91,6 +92,8 @@ public struct LogParameters: Sendable {
         parameters["field"] = selection.fields.isEmpty ? nil : selection.fields.words
         put("grep", selection.pattern?.expression)
         flag("ignore-case", selection.pattern?.ignoresCase)
+        put("before", selection.context.before == 0 ? nil : String(selection.context.before))
+        put("after", selection.context.after == 0 ? nil : String(selection.context.after))
         put("cursor", selection.cursor)
         flag("follow", selection.follow ? true : nil)
         put("charset", selection.charsets.name)

@@ -62,6 +62,10 @@ public struct FleetQuery {
                 "engines have no list of boots; use --since and --until"
             ),
             (request.selection.cursor != nil, "--cursor", "engines have no positions; use --since"),
+            (
+                !request.selection.context.isEmpty, "--context (-A, -B, -C)",
+                "engines return selected lines only; use --since and --until"
+            ),
             (request.previousInstance, "--previous-instance", "engines know VMs by name; use --until"),
             (
                 format.isVerbatim || format == .escaped, "-o \(format.rawValue)",

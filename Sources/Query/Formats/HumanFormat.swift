@@ -67,6 +67,10 @@ struct HumanFormat: EntryWriter {
             if folder != nil {
                 beginFrame(before: decoded, line.time, input: input, label, to: &out)
             }
+            if line.followsOmission, showsMarkers {
+                endFrames(to: &out)
+                appendMarker("...", line.time, label, to: &out)
+            }
             appendHead(line.time, label, to: &out)
             markerGuard.beginLine()
         }

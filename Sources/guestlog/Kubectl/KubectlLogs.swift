@@ -75,6 +75,7 @@ struct KubectlLogs: AsyncParsableCommand {
         let charsets = try reading.charset.map(RequestWords.charset) ?? CharsetRules()
         var selection = try reading.selection(tail: tail, charsets: charsets)
         selection.follow = follow
+        try ContextOptions.check(selection)
         return selection
     }
 
