@@ -7,6 +7,8 @@ import SystemIO
 public final class ReaderGroup {
     let memory = BlockMemory()
     private var ahead: ReadAhead?
+    /// The block that was decoded last: lines before a match are read several times.
+    private var last: (header: BlockHeader, file: ObjectIdentifier, block: Block)?
     /// The readers that may have open files, those used last at the end.
     private var recent: [Member] = []
 
@@ -29,10 +31,16 @@ public final class ReaderGroup {
 
     /// A sealed block, decoded and verified; nil when it is damaged.
     func block(_ header: BlockHeader, of file: SegmentFile) throws(SystemError) -> Block? {
-        guard ahead != nil else {
-            return try file.block(header, memory)
+        if let last, last.file == ObjectIdentifier(file), last.header == header {
+            return last.block
         }
-        return try ahead?.block(header, of: file, memory) ?? nil
+        last = nil
+        guard ahead == nil else {
+            return try ahead?.block(header, of: file, memory) ?? nil
+        }
+        let block = try file.block(header, memory)
+        last = block.map { (header, ObjectIdentifier(file), $0) }
+        return block
     }
 
     /// Notes that `reader` uses files; closes those of the reader that was not used for longest, if there are too

@@ -42,7 +42,7 @@ final class ContextSource: StreamEntries {
                     return pass()
                 }
                 passed = []
-                group = try opening.makeLineSource(filter: opening.filter.withoutContents, from: groupStart)
+                group = try opening.makeContextSource(from: groupStart)
                 hasMatched = false
                 self.groupStart = nil
             }
@@ -95,13 +95,13 @@ final class ContextSource: StreamEntries {
         let lowest = endOfLastLine ?? opening.floor.offset
         var from = match.offset
         for _ in 0..<context.before where from > lowest {
-            from = try OpenLine.start(before: from - 1, notBefore: lowest, opening.reader)
+            from = try OpenLine.start(before: from - 1, notBefore: lowest, opening.contextReader)
         }
         guard from < match.offset else {
             return match
         }
         // A line that was stored may be displayed as several.
-        let source = try opening.makeLineSource(in: from..<match.offset)
+        let source = try opening.makeContextSource(in: from..<match.offset)
         var starts: [Cursor] = []
         while let entry = try source.next() {
             if case .line(let line) = entry {
@@ -128,7 +128,8 @@ final class ContextSource: StreamEntries {
 
     /// What `line` is in the group; nil when it is not in it.
     private func takeRole(of line: Line) -> Line.Role? {
-        if opening.filter.admits(line) {
+        // Before the start are matches that the last lines do not include.
+        if line.start.offset >= opening.start.offset, opening.filter.admits(line) {
             hasMatched = true
             trailing = context.after
             return .selected

@@ -23,6 +23,8 @@ public final class EntrySource: @unchecked Sendable {
     let isFollowing: Bool
     let filter: LineFilter
     let readers: ReaderGroup
+    /// Of the lines around matches: what is read ahead for the search is not disturbed.
+    let contextReaders = ReaderGroup()
     let resumed: QueryCursor
     /// The requested boot, by the VM's folder.
     private(set) var windows: [String: BootWindow] = [:]

@@ -11,15 +11,15 @@ enum OpenLine {
     static func start(before position: UInt64, notBefore floor: UInt64, _ reader: StreamReader) throws -> UInt64 {
         var at = position
         while at > floor {
-            guard let batch = try reader.batch(at: Cursor(offset: at - 1)), batch.start == at - 1 else {
+            guard let (block, begins) = try block(withByteBefore: at, reader) else {
                 // A hole: whatever follows it begins a line.
                 return at
             }
-            let block = batch.block
             let window = max(block.offset, floor)
-            let cut = block.records.last { record in
+            let inside = block.records.last { record in
                 record.isMarker && record.offset <= at && record.offset >= window && Self.cuts(record)
             }?.offset
+            let cut = inside ?? (begins ? at - 1 : nil)
             let from = max(window, cut ?? window)
             let text = UnsafeRawBufferPointer(
                 rebasing: block.text[Int(from - block.offset)..<Int(at - block.offset)]
@@ -37,6 +37,24 @@ enum OpenLine {
             at = window
         }
         return max(at, floor)
+    }
+
+    /// The block with the byte before `position`, and whether a marker that ends the block before it begins a line with
+    /// that byte; nil in a hole.
+    private static func block(
+        withByteBefore position: UInt64,
+        _ reader: StreamReader
+    ) throws -> (block: Block, begins: Bool)? {
+        var cursor = Cursor(offset: position - 1)
+        var begins = false
+        while let batch = try reader.batch(at: cursor), batch.start == cursor.offset {
+            if batch.block.end >= position {
+                return (batch.block, begins)
+            }
+            begins = begins || batch.block.records[batch.firstRecord...].contains(where: cuts)
+            cursor = batch.next
+        }
+        return nil
     }
 
     private static func cuts(_ record: IndexRecord) -> Bool {

@@ -7,6 +7,8 @@ import LogStore
 struct StreamOpening {
     let found: StreamScope.Found
     let reader: StreamReader
+    /// Reads what is around a match, while `reader` searches on; the same where no context is requested.
+    let contextReader: StreamReader
     let properties: StreamProperties
     let plan: BlockPlan
     let filter: LineFilter
@@ -39,6 +41,8 @@ struct StreamOpening {
         context = query.selection.context
         isFollowing = query.isFollowing
         reader = query.store.reader(of: found.stream, group: query.readers)
+        contextReader =
+            context.isEmpty ? reader : query.store.reader(of: found.stream, group: query.contextReaders)
         properties = query.store.properties(of: found.stream)
         plan = try BlockPlan(reader, clock: properties.clock, since: filter.since, needsAll: isMerged)
     }
@@ -47,24 +51,38 @@ struct StreamOpening {
         context.isEmpty ? try makeLineSource() : try ContextSource(self, context)
     }
 
-    /// The lines that `other`, or else the request's filter, selects, from `position` on, or else the start.
-    func makeLineSource(filter other: LineFilter? = nil, from position: Cursor? = nil) throws -> LineSource {
+    /// The selected lines.
+    func makeLineSource() throws -> LineSource {
         try LineSource(
             reader,
             properties,
             plan: plan,
-            filter: other ?? filter,
+            filter: filter,
             charset: charset,
-            from: position ?? start,
+            from: start,
+            to: bound,
+            isFollowing: isFollowing
+        )
+    }
+
+    /// All lines of the selected time from `position` on, where a line begins.
+    func makeContextSource(from position: Cursor) throws -> LineSource {
+        try LineSource(
+            contextReader,
+            properties,
+            plan: plan,
+            filter: filter.withoutContents,
+            charset: charset,
+            from: position,
             to: bound,
             isFollowing: isFollowing
         )
     }
 
     /// All lines that begin in `range`, at whose beginning a line begins.
-    func makeLineSource(in range: Range<UInt64>) throws -> LineSource {
+    func makeContextSource(in range: Range<UInt64>) throws -> LineSource {
         try LineSource(
-            reader,
+            contextReader,
             properties,
             plan: plan,
             filter: filter.withoutContents.withoutTimes,

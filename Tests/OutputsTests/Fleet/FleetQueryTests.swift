@@ -253,7 +253,8 @@ private struct NamedRequest: Sendable, CustomStringConvertible {
         let cases: [(String, (inout LogRequest) -> Void)] = [
             ("--boot", { $0.selection.boot = 0 }), ("--cursor", { $0.selection.cursor = "v1:" }),
             ("--previous-instance", { $0.previousInstance = true }), ("-o raw", { $0.rendering.format = .raw }),
-            ("--context", { $0.selection.context.after = 1 }), ("-o escaped", { $0.rendering.format = .escaped }), ("-o export", { $0.rendering.format = .export }),
+            ("--context", { $0.selection.context.after = 1 }), ("-o escaped", { $0.rendering.format = .escaped }),
+            ("-o export", { $0.rendering.format = .export }),
         ]
         for (option, change) in cases {
             var request = LogRequest()
