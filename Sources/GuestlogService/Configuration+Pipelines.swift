@@ -68,6 +68,12 @@ extension Configuration {
         guard parser.format != .text else {
             throw section.error(at: "format", "format is missing: \(formatNames)")
         }
+        guard parser.format.hasLines else {
+            throw section.error(
+                at: "format",
+                "\(parser.format.rawValue) is for files; a field's text has no such entries"
+            )
+        }
         parser.reservesData = try section.flag("reserve_data") ?? false
         parser.reservesTime = try section.flag("reserve_time") ?? false
         parser.keepsTimeKey = try section.flag("keep_time_key") ?? false

@@ -35,6 +35,7 @@ public struct RecordDecoder: Sendable {
     private var record = RecordBuffer()
     private var parts = ContainerParts()
     private var kata = KataLines()
+    private var frames: FramedRecords?
     /// The beginnings of the lines that completed records, from the earliest text that is held back on.
     private var completed: [UInt64] = []
 
@@ -51,6 +52,7 @@ public struct RecordDecoder: Sendable {
         self.format = format
         self.flattens = flattens
         self.offset = offset
+        frames = format.framing.map(FramedRecords.init)
     }
 
     /// Where text that is held back begins.
@@ -58,6 +60,9 @@ public struct RecordDecoder: Sendable {
 
     /// Takes the next bytes, and passes the records that are complete to `emit`.
     public mutating func add(_ bytes: UnsafeRawBufferPointer, _ emit: (inout RecordBuffer, Place) -> Void) {
+        if frames != nil {
+            return takeFrames(adding: bytes, emit)
+        }
         var at = 0
         while let feed = Lines.firstFeed(in: bytes, from: at) {
             let piece = UnsafeRawBufferPointer(rebasing: bytes[at..<feed])
@@ -78,6 +83,9 @@ public struct RecordDecoder: Sendable {
         if !rest.isEmpty {
             take(consuming: 0, emit)
         }
+        if frames != nil {
+            takeFrames(adding: nil, emit)
+        }
         releaseHeld(emit)
     }
 
@@ -90,7 +98,43 @@ public struct RecordDecoder: Sendable {
         }
     }
 
+    // MARK: - Entries that are not lines
+
+    /// Takes the entries that `bytes`, or the end of the log, complete.
+    private mutating func takeFrames(
+        adding bytes: UnsafeRawBufferPointer?,
+        _ emit: (inout RecordBuffer, Place) -> Void
+    ) {
+        var items: [(item: FramedRecords.Item, size: UInt64)] = []
+        if let bytes {
+            frames?.add(bytes) { items.append(($0, $1)) }
+        } else {
+            frames?.finish { items.append(($0, $1)) }
+        }
+        for (item, size) in items {
+            let start = beginLine(of: size, emit)
+            switch item {
+            case .part(let part):
+                let (time, isError, isPartial) = (part.time, part.isError, part.isPartial)
+                add(part.text, time: time, isError: isError, isPartial: isPartial, at: start, emit)
+            case .damage(let bytes):
+                parse(bytes, at: start, line: line, emit)
+            }
+        }
+    }
+
     // MARK: - Lines
+
+    /// Counts a line, or another entry, of `count` bytes; returns where it begins.
+    private mutating func beginLine(of count: UInt64, _ emit: (inout RecordBuffer, Place) -> Void) -> UInt64 {
+        lineStart = offset
+        offset += count
+        line += 1
+        if completed.count > Self.heldLimit {
+            releaseHeld(emit)
+        }
+        return lineStart
+    }
 
     /// Bytes of the held line that were consumed from the input.
     private var skipped: UInt64 = 0
@@ -117,13 +161,7 @@ public struct RecordDecoder: Sendable {
         isTruncated: Bool,
         _ emit: (inout RecordBuffer, Place) -> Void
     ) {
-        let start = offset
-        offset += count
-        line += 1
-        lineStart = start
-        if completed.count > Self.heldLimit {
-            releaseHeld(emit)
-        }
+        let start = beginLine(of: count, emit)
         // A file that lost its end in a crash has NULs there, and a copied one where it was truncated.
         let nuls = text.prefix { $0 == 0 }.count
         let text = UnsafeRawBufferPointer(rebasing: text[nuls...])
@@ -148,7 +186,7 @@ public struct RecordDecoder: Sendable {
                 parse(text.bytes, at: text.start, line: text.line, isTruncated: isTruncated, emit)
             }
             return
-        case .logfmt, .json, .text: break
+        case .logfmt, .json, .syslog, .dockerLocal, .iolog, .text: break
         }
         parse(text, at: start, line: line, isTruncated: isTruncated, emit)
     }

@@ -15,11 +15,29 @@ public enum RecordFormat: String, CaseIterable, Sendable {
     case cri
     /// A container's line of docker's `json-file` driver.
     case docker
+    /// An entry of docker's `local` driver.
+    case dockerLocal = "docker-local"
+    /// An entry in the framing of vSphere Integrated Containers.
+    case iolog
+    /// A syslog message: as RFC 3164 and RFC 5424 have it, or a line of a file that a syslog daemon writes.
+    case syslog
     /// Text: the field `message`.
     case text = "none"
 
     /// The field with a line of text.
     static let textName = Array("message".utf8)
+
+    /// Whether each record is a text of its own, so that a field can contain one.
+    public var hasLines: Bool { framing == nil }
+
+    /// How a log's entries are parted, where they are not lines.
+    var framing: FramedRecords.Framing? {
+        switch self {
+        case .dockerLocal: .dockerLocal
+        case .iolog: .iolog
+        case .logfmt, .json, .kata, .cri, .docker, .syslog, .text: nil
+        }
+    }
 
     /// Parses the first record in `text` from `start` on into fields of `record`, whose buffer contains `text` at
     /// `base`; returns the place after it. What cannot be parsed is kept and marked (`ParseFault`).
@@ -52,6 +70,11 @@ public enum RecordFormat: String, CaseIterable, Sendable {
             if let end = JSONFields.parse(text, from: start, at: base, into: &record) {
                 return end
             }
+        case .syslog:
+            return SyslogFields.parse(text, from: start, at: base, into: &record)
+        case .dockerLocal, .iolog:
+            // Entries are not lines: they are cut before they are parsed.
+            break
         case .text:
             let name = record.store(Self.textName)
             record.fields.append(RecordBuffer.Field(name: name, value: base + start..<base + text.count, form: .text))

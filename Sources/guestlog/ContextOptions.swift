@@ -3,7 +3,7 @@
 import ArgumentParser
 import Query
 
-/// The options for lines around those that match, as grep has them.
+/// The options for lines around those that match, as grep has them; `-A` and `--context` are other options of kubectl.
 struct ContextOptions: ParsableArguments {
     @Option(
         name: [.customShort("B"), .long],
@@ -17,28 +17,16 @@ struct ContextOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Show N lines after each line that matches.", valueName: "n"))
     var afterContext: Int?
 
-    @Option(
-        name: [.customShort("C"), .long],
-        help: ArgumentHelp("Show N lines before and after each line that matches.", valueName: "n")
-    )
-    var context: Int?
-
-    func size() throws -> ContextSize {
-        func count(_ option: String, _ number: Int?) throws -> Int? {
-            try number.map { try RequestWords.context(option, String($0)) }
+    /// Completes `selection`; `both` is the context in directions without an option of their own.
+    func apply(to selection: inout Selection, both: Int = 0) throws {
+        func count(_ option: String, _ number: Int?) throws -> Int {
+            try number.map { try RequestWords.context(option, String($0)) } ?? both
         }
-        let both = try count("--context", context) ?? 0
-        var size = ContextSize()
-        size.before = try count("--before-context", beforeContext) ?? both
-        size.after = try count("--after-context", afterContext) ?? both
-        return size
-    }
-
-    /// Throws when there is nothing to show lines around.
-    static func check(_ selection: Selection) throws {
+        selection.context.before = try count("--before-context", beforeContext)
+        selection.context.after = try count("--after-context", afterContext)
         try RequestWords.checkContext(
             of: selection,
-            option: "--context",
+            option: "--before-context and --after-context",
             filters: "--grep, --severity or FIELD=VALUE"
         )
     }

@@ -47,9 +47,16 @@ struct Logs: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("These streams only.", valueName: "stream"))
     var stream: [String] = []
 
-    // kubectl's -A is another option.
+    @OptionGroup var surroundings: ContextOptions
+
     @Option(name: .customShort("A"), help: ArgumentHelp("The same as --after-context.", valueName: "n"))
     var after: Int?
+
+    @Option(
+        name: [.customShort("C"), .long],
+        help: ArgumentHelp("Show N lines before and after each line that matches.", valueName: "n")
+    )
+    var context: Int?
 
     @Flag(help: "All VMs.")
     var all = false
@@ -114,9 +121,9 @@ struct Logs: AsyncParsableCommand {
         selection.streams = stream.isEmpty ? nil : Set(try stream.map(RequestWords.stream))
         selection.boot = previous ? -1 : selection.boot
         selection.fields = try RequestWords.fields(fields)
-        selection.context.after =
-            try after.map { try RequestWords.context("-A", String($0)) } ?? selection.context.after
-        try ContextOptions.check(selection)
+        var surroundings = surroundings
+        surroundings.afterContext = surroundings.afterContext ?? after
+        try surroundings.apply(to: &selection, both: try RequestWords.context("--context", String(context ?? 0)))
         selection.cursor = cursor
         selection.follow = follow
         return selection

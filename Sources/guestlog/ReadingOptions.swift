@@ -50,8 +50,6 @@ struct ReadingOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: "Ignore case in --grep; by default when it is all lower case.")
     var ignoreCase: Bool?
 
-    @OptionGroup var context: ContextOptions
-
     @Option(help: ArgumentHelp("Stop after this many bytes.", valueName: "n"))
     var limitBytes: Int?
 
@@ -149,7 +147,6 @@ struct ReadingOptions: ParsableArguments {
         selection.pattern =
             try grep.isEmpty ? nil : RequestWords.pattern(anyOf: grep, ignoreCase: ignoreCase, isBounded: true)
         selection.charsets = charsets
-        selection.context = try context.size()
         return selection
     }
 }

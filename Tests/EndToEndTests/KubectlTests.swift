@@ -56,6 +56,7 @@ extension EndToEnd {
                 #expect(call.text == text, "\(words)")
             }
             shows(["-g", "fine|second"], "fine\nsecond boot\n")
+            shows(["-gdisk", "--after-context=1"], "<3>disk error\nfine\n")
             shows(["--head", "1"], "[    0.000000] Linux version 6.1.0\n")
             shows(["--tail", "1"], "second boot\n")
             shows(["--since", "2026-08-01T10:00:20Z"], "fine\n[    0.000000] Linux version 6.1.0\nsecond boot\n")

@@ -56,6 +56,20 @@ public struct SyslogMessage: Equatable, Sendable {
         }
     }
 
+    /// Parses a line of a file that a syslog daemon writes: like a datagram, but usually without PRI. `now` decides the
+    /// year of a time that has none. nil for a line of spaces.
+    public init?(line: UnsafeRawBufferPointer, now: Timestamp, zone: LocalZone) {
+        let line = UnsafeRawBufferPointer(rebasing: line[..<Self.end(of: line)])
+        if SyslogPriority.parse(line) != nil {
+            self.init(parsing: line, received: now, zone: zone)
+            return
+        }
+        self.init(legacy: line, priority: Self.withoutPriority, after: 0, received: now, zone: zone)
+        guard content.contains(where: { $0 > 0x20 }) else {
+            return nil
+        }
+    }
+
     init(priority: SyslogPriority, content: [UInt8], headerLength: Int) {
         self.priority = priority
         self.content = content

@@ -34,6 +34,8 @@ struct KubectlLogs: AsyncParsableCommand {
     )
     var tail: String?
 
+    @OptionGroup var surroundings: ContextOptions
+
     @OptionGroup var reading: ReadingOptions
     @OptionGroup var cluster: ClusterOptions
 
@@ -75,7 +77,7 @@ struct KubectlLogs: AsyncParsableCommand {
         let charsets = try reading.charset.map(RequestWords.charset) ?? CharsetRules()
         var selection = try reading.selection(tail: tail, charsets: charsets)
         selection.follow = follow
-        try ContextOptions.check(selection)
+        try surroundings.apply(to: &selection)
         return selection
     }
 

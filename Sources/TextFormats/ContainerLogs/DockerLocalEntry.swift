@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// An entry of docker's `local` driver (moby, daemon/logger/local; api/types/plugins/logdriver/entry.proto): its size in
+/// bytes (32 bits, big-endian), a message in the wire format of Protocol Buffers, and the size again. A file has no
+/// checksum.
+public struct DockerLocalEntry: Sendable {
+    /// When the text was received, in nanoseconds since the Unix epoch.
+    public var time: Int64
+    public var isError: Bool
+    public var text: [UInt8]
+    /// Whether the text continues in the next entry of that stream.
+    public var isPartial: Bool
+
+    /// Number of bytes of the size at either end of an entry.
+    private static let sizeLength = 4
+    /// Maximum size of a message. docker divides lines at 16 KiB.
+    private static let messageLimit = 1 << 20
+
+    /// Parses `message`, without the sizes; nil when it is no such message.
+    public init?(_ message: UnsafeRawBufferPointer) {
+        var reader = ProtobufReader(message)
+        (time, isError, text, isPartial) = (0, false, [], false)
+        var hasTime = false
+        do throws(ProtobufError) {
+            while let (field, value) = try reader.next() {
+                switch field {
+                case 1: isError = value.bytes.elementsEqual("stderr".utf8)
+                case 2: (time, hasTime) = (Int64(bitPattern: value.number), true)
+                case 3: text = Array(value.bytes)
+                case 4: isPartial = value.number != 0
+                case 5: isPartial = try !Self.isLast(value.bytes)
+                default: break
+                }
+            }
+        } catch {
+            return nil
+        }
+        guard hasTime else {
+            return nil
+        }
+        if text.last == 0x0a {
+            text.removeLast()
+        }
+    }
+
+    /// Whether the part with this description (`PartialLogEntryMetadata`) is the last one of its line.
+    private static func isLast(_ description: UnsafeRawBufferPointer) throws(ProtobufError) -> Bool {
+        var reader = ProtobufReader(description)
+        var isLast = false
+        while let (field, value) = try reader.next() {
+            isLast = field == 1 ? value.number != 0 : isLast
+        }
+        return isLast
+    }
+
+    // MARK: - Cutting
+
+    /// The entry that begins at `start` of a log: the place of its message; nil when none does, or it is not complete.
+    public static func message(in log: UnsafeRawBufferPointer, at start: Int) -> Range<Int>? {
+        guard let size = size(in: log, at: start) else {
+            return nil
+        }
+        let message = start + sizeLength..<start + sizeLength + size
+        return self.size(in: log, at: message.upperBound) == size ? message : nil
+    }
+
+    /// Where the entry with that message ends.
+    public static func end(ofMessage message: Range<Int>) -> Int { message.upperBound + sizeLength }
+
+    /// Whether an entry may begin at `start` whose end has not been received.
+    public static func isIncomplete(in log: UnsafeRawBufferPointer, at start: Int) -> Bool {
+        guard log.count - start >= sizeLength else {
+            return true
+        }
+        return size(in: log, at: start).map { start + 2 * sizeLength + $0 > log.count } ?? false
+    }
+
+    /// The next place after `start` at which a complete entry begins.
+    public static func nextStart(in log: UnsafeRawBufferPointer, after start: Int) -> Int? {
+        var place = start + 1
+        while place + 2 * sizeLength < log.count {
+            if let found = message(in: log, at: place), Self(UnsafeRawBufferPointer(rebasing: log[found])) != nil {
+                return place
+            }
+            place += 1
+        }
+        return nil
+    }
+
+    /// The size at `place`; nil when it is that of no message.
+    private static func size(in log: UnsafeRawBufferPointer, at place: Int) -> Int? {
+        guard place >= 0, log.count - place >= sizeLength else {
+            return nil
+        }
+        let size = log[place..<place + sizeLength].reduce(0) { $0 << 8 | Int($1) }
+        return (1...messageLimit).contains(size) ? size : nil
+    }
+}

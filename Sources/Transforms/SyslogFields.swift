@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import LogModel
+import TextFormats
+
+/// Makes fields of a syslog message, with the names that Fluentd's and Fluent Bit's syslog parsers use.
+enum SyslogFields {
+    /// Parses the rest of `text`, from `start` on; returns its end.
+    static func parse(
+        _ text: UnsafeRawBufferPointer,
+        from start: Int,
+        at base: Int,
+        into record: inout RecordBuffer
+    ) -> Int {
+        let line = UnsafeRawBufferPointer(rebasing: text[start...])
+        guard let message = SyslogMessage(line: line, now: now(), zone: .system) else {
+            record.mark(.otherForm, unparsed: line)
+            return text.count
+        }
+        record.time = message.time
+        if line.first == UInt8(ascii: "<") {
+            record.append("facility", "\(message.priority.facility)", .literal)
+            record.append("severity", message.priority.severity.name, .plain)
+        }
+        for (name, value) in [
+            ("host", message.hostname), ("ident", message.tag), ("pid", message.process), ("msgid", message.identifier),
+        ] {
+            if let value {
+                record.append(name.utf8, value)
+            }
+        }
+        for element in message.data {
+            record.append(element.identifier + [UInt8(ascii: ".")] + element.name, element.value)
+        }
+        record.append(RecordFormat.textName, message.content)
+        return text.count
+    }
+
+    private static func now() -> Timestamp {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Timestamp(microseconds: Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000)
+    }
+}
