@@ -127,7 +127,7 @@ public struct Store: Sendable {
         shown == .all || vm(in: directory) != nil
     }
 
-    func write(_ vm: VM) throws(SystemError) {
+    func write(_ vm: VM, isDurable: Bool = true) throws(SystemError) {
         var facts: [(String, JSON)] = [
             ("format", .integer(Int64(StoreLimits.formatVersion))),
             ("name", .string(vm.identity.name)),
@@ -146,7 +146,12 @@ public struct Store: Sendable {
             facts.append(("ended", .integer(ended.microseconds)))
         }
         try fileSystem.clear(factsPath(vm.directory), for: .regular)
-        try fileSystem.replace("vm.json", in: path(of: vm.directory), with: FactsFile.text(of: facts))
+        try fileSystem.replace(
+            "vm.json",
+            in: path(of: vm.directory),
+            with: FactsFile.text(of: facts),
+            isDurable: isDurable
+        )
     }
 
     /// A VM's streams, by name: the folders with metadata or text.

@@ -106,19 +106,23 @@ public final class VMStore {
         }
         let lock = try HeldLock(in: path, on: fileSystem)
         let left = try WriterState(at: path, on: fileSystem)
-        let hostDied = left.map { $0.hostBoot != nil && $0.hostBoot != hostBoot } ?? false
+        let streams = Set(try fileSystem.names(in: path).compactMap(StreamName.init))
+        // Without a state there are no streams, unless the host crashed before it was on disk.
+        let hostDied = left.map { $0.hostBoot != nil && $0.hostBoot != hostBoot } ?? !streams.isEmpty
         var state = left ?? WriterState()
         state.hostBoot = hostBoot
         if hostDied {
-            state.unrepaired = Set(try fileSystem.names(in: path).compactMap(StreamName.init))
+            state.unrepaired = streams
         }
         try fileSystem.clear(path + "/" + WriterState.name, for: .regular)
-        try state.write(at: path, on: fileSystem)
+        // A new VM has no text that could need repair: it is on disk with its first text, after the next sync.
+        let isNew = known == nil && left == nil && streams.isEmpty
+        try state.write(at: path, on: fileSystem, isDurable: !isNew)
         if let known, known.factsProblem == nil, known.identity == identity, known.ended == nil {
             return (known, lock, state)
         }
         let vm = Store.VM(identity: identity, created: known?.created ?? now)
-        try store.write(vm)
+        try store.write(vm, isDurable: !isNew)
         return (vm, lock, state)
     }
 
@@ -221,7 +225,9 @@ public final class VMStore {
             return StreamProperties(facts)
         default:
             try fileSystem.clear(layout.metadata, for: .regular)
-            try fileSystem.replace("meta.json", in: layout.path, with: FactsFile.text(of: properties.facts))
+            let text = FactsFile.text(of: properties.facts)
+            // Of a new stream it is on disk with the first text, after the next sync.
+            try fileSystem.replace("meta.json", in: layout.path, with: text, isDurable: hasFiles)
             return properties
         }
     }

@@ -132,14 +132,26 @@ extension FileSystem {
 
     /// Replaces the small file `name` in `folder` atomically: a reader, and a host that crashes, sees the old or the
     /// new contents; after the return, the new.
-    public func replace(_ name: String, in folder: String, with bytes: [UInt8]) throws(SystemError) {
+    ///
+    /// With `isDurable` false nothing waits for the disk: after a crash of the host before the next sync of the file
+    /// system the file may be missing, empty or torn. Two syncs take some milliseconds.
+    public func replace(
+        _ name: String,
+        in folder: String,
+        with bytes: [UInt8],
+        isDurable: Bool = true
+    ) throws(SystemError) {
         let path = folder + "/" + name
         let temporary = path + ".new"
         let file = try StoredFile(temporary, .create, on: self)
         try file.truncate(to: 0)
         try file.write(at: 0, bytes)
-        try file.synchronize()
+        if isDurable {
+            try file.synchronize()
+        }
         try rename(temporary, to: path)
-        try synchronizeDirectory(folder)
+        if isDurable {
+            try synchronizeDirectory(folder)
+        }
     }
 }
