@@ -307,9 +307,10 @@ public final class CaptureService: Sendable {
 
     /// Marks a VM as deleted: its history is kept for `deletedAge`, and the next VM of its name begins a new one.
     public func end(_ vm: VMIdentity, _ done: @escaping @Sendable (SystemError?) -> Void) {
-        writer.post { writer in
+        writer.post { [self] writer in
             do throws(SystemError) {
                 try writer.end(vm)
+                forgetStatistics(of: vm)
                 done(nil)
             } catch {
                 done(error)
@@ -317,7 +318,17 @@ public final class CaptureService: Sendable {
         }
     }
 
-    /// The statistics of every stream opened since the start.
+    /// Forgets the statistics of the streams of `vm` that have no source any more.
+    private func forgetStatistics(of vm: VMIdentity) {
+        let live = claims.withLock { $0 }
+        streams.withLock { streams in
+            for key in streams.keys where key.vm == vm && !live.contains(key) {
+                streams[key] = nil
+            }
+        }
+    }
+
+    /// The statistics of every stream opened since the start, but for those of deleted VMs.
     public func statistics() -> [StreamKey: StreamStatistics] {
         streams.withLock { $0 }
     }

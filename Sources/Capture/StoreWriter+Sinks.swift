@@ -24,14 +24,14 @@ extension StoreWriter: SinkOpening {
             isDiskFull = true
             nextReserveAttempt = clock.monotonicMicroseconds() + StreamSink.retryInterval
         }
-        if problems.raise("\(key.name)/\(key.stream)", "not stored: \(error)") {
-            diagnostics.log(.error, "\(key.name)/\(key.stream): cannot be stored, \(consequence): \(error)")
+        if problems.raise(Problems.Subject(key), "not stored: \(error)") {
+            diagnostics.log(.error, "\(key): cannot be stored, \(consequence): \(error)")
         }
     }
 
     func recovered(_ key: StreamKey) {
-        if problems.clear("\(key.name)/\(key.stream)") {
-            diagnostics.log(.notice, "\(key.name)/\(key.stream): is stored again")
+        if problems.clear(Problems.Subject(key)) {
+            diagnostics.log(.notice, "\(key): is stored again")
         }
     }
 
@@ -44,7 +44,7 @@ extension StoreWriter: SinkOpening {
     func replayed(_ key: StreamKey, bytes: Int) {
         diagnostics.log(
             .notice,
-            "\(key.name)/\(key.stream): the VMM has replayed its output; \(bytes) bytes of it are stored already"
+            "\(key): the VMM has replayed its output; \(bytes) bytes of it are stored already"
         )
     }
 

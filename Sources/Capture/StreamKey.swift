@@ -3,7 +3,7 @@
 import LogModel
 
 /// The stream and VM of a source: what the transport knows, and enough to open the stream again.
-public struct StreamKey: Hashable, Sendable {
+public struct StreamKey: Hashable, Sendable, CustomStringConvertible {
     /// The VM, as the transport knows it.
     public var vm: VMIdentity
     public var stream: StreamName
@@ -16,6 +16,9 @@ public struct StreamKey: Hashable, Sendable {
     public init(name: String, uuid: String? = nil, namespace: String? = nil, stream: StreamName = .console0) {
         self.init(vm: VMIdentity(name: name, uuid: uuid, namespace: namespace), stream: stream)
     }
+
+    /// `vm/stream`, or `namespace/vm/stream`.
+    public var description: String { "\(vm.nameWithNamespace)/\(stream)" }
 
     public var name: String { vm.name }
     public var uuid: String? { vm.uuid }

@@ -85,7 +85,7 @@ public struct ProcessIdentity: Hashable, Sendable {
         // Numbers of pseudo-terminals are reused, but only their creation changes the inode; the inode of a pipe
         // changes with each write.
         let isPipe = status.st_mode & S_IFMT == S_IFIFO
-        let made = isPipe ? 0 : status.st_ctim.tv_sec * 1_000_000_000 + status.st_ctim.tv_nsec
+        let made = isPipe ? 0 : status.st_ctim.count(perSecond: 1_000_000_000)
         start = (UInt64(status.st_ino) &+ UInt64(truncatingIfNeeded: made)) & UInt64(Int64.max)
     }
 

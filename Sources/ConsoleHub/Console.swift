@@ -82,7 +82,7 @@ final class Console: @unchecked Sendable {
     }
 
     func log(_ level: DiagnosticLevel, _ message: String) {
-        hub.capture.diagnostics.log(level, "console \(definition.key.name)/\(definition.key.stream): \(message)")
+        hub.capture.diagnostics.log(level, "console \(definition.key): \(message)")
     }
 
     // MARK: - Reaching the guest

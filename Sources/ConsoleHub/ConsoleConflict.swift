@@ -19,7 +19,7 @@ public struct ConsoleConflict: Hashable, Sendable, CustomStringConvertible {
     public let other: ConsoleHub.Definition
 
     public var description: String {
-        let name = "\(other.key.name)/\(other.key.stream)"
+        let name = other.key.description
         return switch kind {
         case .stream: "\(name) is captured already, at \(other.endpoint)"
         case .endpoint: "\(other.endpoint) is the console of \(name) already"

@@ -36,7 +36,7 @@ final class ConsoleLog {
     /// Whether this console stores the stream now.
     var isStored: Bool { intake != nil }
 
-    private var subject: String { "\(definition.key.name)/\(definition.key.stream)" }
+    private var subject: String { definition.key.description }
 
     /// Opens the stream, or begins to retry.
     func open() {
@@ -48,7 +48,7 @@ final class ConsoleLog {
         do throws(CaptureService.OpenError) {
             let intake = try capture.open(definition.key, options: options, on: shard)
             self.intake = intake
-            if capture.problems.clear(subject) {
+            if capture.problems.clear(Problems.Subject(definition.key)) {
                 capture.diagnostics.log(.notice, "console \(subject): is stored from now on")
             }
             settle(intake)
@@ -59,7 +59,10 @@ final class ConsoleLog {
 
     private func refused(_ error: CaptureService.OpenError) {
         if error.isTransient {
-            if capture.problems.raise(subject, "not stored: \(error); output is counted as lost") {
+            if capture.problems.raise(
+                Problems.Subject(definition.key),
+                "not stored: \(error); output is counted as lost"
+            ) {
                 capture.diagnostics.log(
                     .error,
                     "console \(subject): cannot be stored, bytes are counted as lost: \(error)"
@@ -136,7 +139,7 @@ final class ConsoleLog {
     func close() {
         if let retry {
             shard.loop.cancel(retry)
-            capture.problems.clear(subject)
+            capture.problems.clear(Problems.Subject(definition.key))
         }
         retry = nil
         intake?.close()

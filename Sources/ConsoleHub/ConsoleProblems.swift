@@ -10,7 +10,7 @@ final class ConsoleProblems: Sendable {
     private let problems: Problems
     private let diagnostics: Diagnostics
     /// The subjects of conflicts, by the endpoint of the console that is not captured.
-    private let conflicts = Mutex<[Endpoint: Set<String>]>([:])
+    private let conflicts = Mutex<[Endpoint: Set<Problems.Subject>]>([:])
 
     init(_ problems: Problems, _ diagnostics: Diagnostics) {
         self.problems = problems
@@ -18,13 +18,13 @@ final class ConsoleProblems: Sendable {
     }
 
     /// The subject of a console's problems: its VM, stream and endpoint.
-    private static func subject(of definition: ConsoleHub.Definition) -> String {
-        "\(definition.key.name)/\(definition.key.stream) at \(definition.endpoint)"
+    private static func subject(of definition: ConsoleHub.Definition) -> Problems.Subject {
+        Problems.Subject("\(definition.key) at \(definition.endpoint)", of: definition.vm)
     }
 
-    private func raise(_ subject: String, _ reason: String) {
+    private func raise(_ subject: Problems.Subject, _ reason: String) {
         if problems.raise(subject, "not captured: \(reason)") {
-            diagnostics.log(.warning, "console \(subject) is not captured: \(reason)")
+            diagnostics.log(.warning, "console \(subject.text) is not captured: \(reason)")
         }
     }
 

@@ -89,7 +89,7 @@ final class EndpointOpener: Sendable {
             return owner?.key == definition.key ? nil : owner
         }
         if let other {
-            let name = "\(other.key.name)/\(other.key.stream)"
+            let name = other.key.description
             let reason = "it leads to the same file as \(other.endpoint), which is the console of \(name)"
             throw SystemError("open", definition.endpoint.path ?? "", code: EBUSY, reason: reason)
         }

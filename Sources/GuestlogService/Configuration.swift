@@ -322,7 +322,7 @@ public struct Configuration: Sendable {
             settings.append(("console", words + Self.words(plain) + ", " + Self.words(pattern.rate)))
         }
         for console in consoles {
-            let words = "\(console.endpoint.description) feeds \(console.key.name)/\(console.key.stream)"
+            let words = "\(console.endpoint.description) feeds \(console.key)"
             settings.append(("console", words + Self.words(console.plainFile) + ", " + Self.words(console.rate)))
         }
         return settings + outputWords

@@ -197,8 +197,8 @@ public final class Keeper {
     private func take(_ message: String, _ descriptor: consuming Descriptor?) {
         var words: [Substring: Substring] = [:]
         for line in message.split(separator: "\n") {
-            let parts = line.split(separator: "=", maxSplits: 1)
-            words[parts[0]] = parts.count > 1 ? parts[1] : ""
+            let name = line.prefix { $0 != "=" }
+            words[name] = line.dropFirst(name.count + 1)
         }
         let name = words["FDNAME"].map(String.init) ?? "stored"
         if words["READY"] == "1" {

@@ -10,9 +10,7 @@ extension Retention {
         _ layout: StreamLayout,
         _ change: (inout SealedExtents) throws(SystemError) -> Void
     ) throws(SystemError) {
-        var known = try SealedExtents.knownOrFound(of: layout, on: store.fileSystem)
-        try change(&known)
-        try known.write(to: layout, on: store.fileSystem)
+        try SealedExtents.update(layout, on: store.fileSystem, change)
     }
 
     func heads(_ layout: StreamLayout) throws(SystemError) -> Set<UInt64> {

@@ -80,6 +80,7 @@ extension Retention {
     public func remove(_ vm: Store.VM) throws(SystemError) {
         try removeTree(store.path(of: vm.directory))
         usages[vm.directory] = nil
+        growths[vm.directory] = nil
     }
 
     private func removeTree(_ path: String) throws(SystemError) {

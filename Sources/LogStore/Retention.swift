@@ -17,7 +17,7 @@ public final class Retention {
     private let deletedAge: Int64
     var usages: [String: Int] = [:]
     /// How much each VM has grown since its last check, and the growth that triggers the next.
-    private var growths: [String: (bytes: Int, step: Int)] = [:]
+    var growths: [String: (bytes: Int, step: Int)] = [:]
     /// Held while this process is the one that checks all VMs.
     private var lock: StoredFile?
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import LogModel
 import SystemIO
 
@@ -7,7 +8,7 @@ import SystemIO
 /// removed: what retention left, and the positions stored in synced segments and boot heads.
 ///
 /// Written when a segment is begun or closed, after the sync of its blocks and before their pairs are removed; and by
-/// retention, before it removes files. These may be two processes: each changes its own part.
+/// retention, before it removes files. These may be two processes, which change it in turn (`update`).
 struct SealedExtents: Equatable {
     /// Bytes before this position were removed by retention, except for those in `heads`.
     var begin: UInt64 = 0
@@ -56,7 +57,7 @@ struct SealedExtents: Equatable {
         var ranges: [Range<UInt64>] = []
         for pair in facts?.elements ?? [] {
             guard let bounds = pair.elements, bounds.count == 2, let from = bounds[0].integer,
-                let to = bounds[1].integer, (0...to).contains(from), UInt64(to) < StreamLayout.positionLimit
+                let to = bounds[1].integer, from >= 0, from <= to, UInt64(to) < StreamLayout.positionLimit
             else {
                 return nil
             }
@@ -75,7 +76,7 @@ struct SealedExtents: Equatable {
         )
     }
 
-    func write(to layout: StreamLayout, on fileSystem: any FileSystem) throws(SystemError) {
+    private func write(to layout: StreamLayout, on fileSystem: any FileSystem) throws(SystemError) {
         let text = FactsFile.text(
             of: [
                 ("format", .integer(Int64(StoreLimits.formatVersion))),
@@ -94,8 +95,33 @@ struct SealedExtents: Equatable {
         return [("source", .string(value.hexadecimal)), ("source_length", .integer(Int64(source.length)))]
     }
 
+    /// How often, and after how many microseconds, a lock that another process holds is tried again.
+    private static let attempts = (count: 1000, pause: UInt32(1000))
+
+    /// Changes a stream's recorded extents, while no other process does: the stream's metadata file is the lock. Throws
+    /// EWOULDBLOCK when another process holds it for a second.
+    static func update(
+        _ layout: StreamLayout,
+        on fileSystem: any FileSystem,
+        _ change: (inout SealedExtents) throws(SystemError) -> Void
+    ) throws(SystemError) {
+        let lock = try? StoredFile(layout.metadata, .read, on: fileSystem)
+        var left = attempts.count
+        while let lock, !lock.tryLock() {
+            left -= 1
+            guard left > 0 else {
+                throw SystemError("lock (another process holds it)", layout.metadata, code: SystemError.wouldBlock)
+            }
+            usleep(attempts.pause)
+        }
+        var known = try knownOrFound(of: layout, on: fileSystem)
+        try change(&known)
+        try known.write(to: layout, on: fileSystem)
+        withExtendedLifetime(lock) {}
+    }
+
     /// The recorded extents of a stream, or else those of its files.
-    static func knownOrFound(
+    private static func knownOrFound(
         of layout: StreamLayout,
         on fileSystem: any FileSystem
     ) throws(SystemError) -> SealedExtents {
@@ -106,7 +132,9 @@ struct SealedExtents: Equatable {
     }
 
     /// The extents of the files in the stream's folder.
-    static func found(in layout: StreamLayout, on fileSystem: any FileSystem) throws(SystemError) -> SealedExtents {
+    private static func found(in layout: StreamLayout, on fileSystem: any FileSystem) throws(SystemError)
+        -> SealedExtents
+    {
         var extents = SealedExtents()
         let present = try layout.extents(on: fileSystem)
         extents.begin = present.first { $0.kind != .head }?.base ?? 0

@@ -63,6 +63,9 @@ public struct Store: Sendable {
         }
     }
 
+    /// The names of the folders that may be VMs'.
+    public func folders() throws(SystemError) -> Set<String> { Set(try fileSystem.names(in: root)) }
+
     /// The VM in that folder, or nil when none is visible there.
     public func vm(in directory: String) -> VM? {
         guard let vm = whole(directory) ?? damaged(directory), shown.contains(vm.identity) else {

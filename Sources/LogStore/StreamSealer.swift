@@ -252,14 +252,14 @@ final class StreamSealer {
         guard isBegun || !finished.isEmpty else {
             return
         }
-        var known = try SealedExtents.knownOrFound(of: layout, on: fileSystem)
-        for (base, end) in finished {
-            known.note(segment: base, upTo: end)
+        try SealedExtents.update(layout, on: fileSystem) { [finished, growing] known throws(SystemError) in
+            for (base, end) in finished {
+                known.note(segment: base, upTo: end)
+            }
+            if let segment = growing, let end = segment.headers.last?.end {
+                known.note(segment: segment.base, upTo: end)
+            }
         }
-        if let segment = growing, let end = segment.headers.last?.end {
-            known.note(segment: segment.base, upTo: end)
-        }
-        try known.write(to: layout, on: fileSystem)
         notedGrowing = growing?.base
         finished.removeAll()
     }

@@ -218,7 +218,7 @@ public final class VMStore {
         try fileSystem.clear(layout.extentsFile, for: .regular)
         // Written by an earlier version, or damaged: from now on the existing files are recorded.
         if hasFiles, SealedExtents(of: layout, on: fileSystem) == nil {
-            try SealedExtents.found(in: layout, on: fileSystem).write(to: layout, on: fileSystem)
+            try SealedExtents.update(layout, on: fileSystem) { _ in }
         }
         switch try FactsFile.contents(of: layout.metadata, on: fileSystem) {
         case .facts(let facts, let agree) where agree != false:

@@ -57,7 +57,15 @@ public struct ChildProgram: ~Copyable {
         guard code == 0 else {
             throw SystemError("run", words[0], code: code)
         }
-        let descriptor = try systemCall("pidfd_open") { gl_pidfd(child) }
+        let descriptor: Int32
+        do throws(SystemError) {
+            descriptor = try systemCall("pidfd_open", words[0]) { gl_pidfd(child) }
+        } catch {
+            // Without it the program's end would never be noticed.
+            kill(child, SIGKILL)
+            _ = Self.status(of: child)
+            throw error
+        }
         process = child
         name = words[0]
         ended = Descriptor(owning: descriptor)
@@ -69,6 +77,10 @@ public struct ChildProgram: ~Copyable {
 
     /// Waits for the program's end. Returns its exit status, or 128 and the signal that ended it, as a shell does.
     public consuming func wait() -> Int32 {
+        Self.status(of: process)
+    }
+
+    private static func status(of process: pid_t) -> Int32 {
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0, errno == EINTR {}
         let signal = status & 0x7f
@@ -77,8 +89,15 @@ public struct ChildProgram: ~Copyable {
 
     /// The same for a program that has not ended after `seconds`: it is killed, and ETIMEDOUT is thrown.
     public consuming func wait(seconds: Int) throws(SystemError) -> Int32 {
+        let clock = SystemClock()
+        let deadline = clock.monotonicMicroseconds() + Int64(seconds) * 1_000_000
         var polled = pollfd(fd: ended.raw, events: Int16(POLLIN), revents: 0)
-        guard poll(&polled, 1, Int32(clamping: seconds * 1000)) == 0 else {
+        var count: Int32
+        repeat {
+            let left = max(0, deadline - clock.monotonicMicroseconds())
+            count = poll(&polled, 1, Int32(clamping: (left + 999) / 1000))
+        } while count < 0 && errno == EINTR
+        guard count == 0 else {
             return wait()
         }
         let name = name

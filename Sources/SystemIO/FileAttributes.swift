@@ -55,8 +55,8 @@ public struct FileAttributes: Hashable, Sendable {
         identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
         owner = status.st_uid
         size = UInt64(max(0, status.st_size))
-        modified = status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec
-        changed = status.st_ctim.tv_sec * 1_000_000_000 + status.st_ctim.tv_nsec
+        modified = status.st_mtim.count(perSecond: 1_000_000_000)
+        changed = status.st_ctim.count(perSecond: 1_000_000_000)
     }
 
     /// The status of an open file; `path` is named in errors.

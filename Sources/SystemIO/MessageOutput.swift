@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import Glibc
 import Synchronization
 
@@ -55,11 +56,7 @@ final class MessageOutput: Sendable {
         let prefix = isJournal ? "<\(level.rawValue)>" : prefix
         let line = Array((prefix + message).utf8.prefix(Self.lineLimit - 1) + [UInt8(ascii: "\n")])
         guard isFile else {
-            var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            guard poll(&room, 1, 0) == 1, room.revents & Int16(POLLOUT) != 0 else {
-                return false
-            }
-            return line.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) } > 0
+            return gl_write_now(descriptor, line, line.count) > 0
         }
         guard state.queue.count < Self.queueLimit else {
             return false

@@ -52,8 +52,9 @@ public enum PassedDescriptors {
             return []
         }
         return words.dropFirst().compactMap { word in
-            let parts = word.split(separator: "=", maxSplits: 1)
-            return Int32(parts[0]).map { ($0, parts.count > 1 ? String(parts[1]) : "unknown") }
+            let number = word.prefix { $0 != "=" }
+            let name = word.dropFirst(number.count + 1)
+            return Int32(number).map { ($0, name.isEmpty ? "unknown" : String(name)) }
         }
     }
 

@@ -34,9 +34,9 @@ public final class Semaphore: @unchecked Sendable {
             return true
         }
         var deadline = timespec()
-        clock_gettime(CLOCK_REALTIME, &deadline)
+        clock_gettime(CLOCK_MONOTONIC, &deadline)
         deadline.tv_sec += seconds
-        while sem_timedwait(semaphore, &deadline) != 0 {
+        while sem_clockwait(semaphore, CLOCK_MONOTONIC, &deadline) != 0 {
             if errno != EINTR {
                 return false
             }

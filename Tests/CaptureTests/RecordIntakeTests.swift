@@ -195,7 +195,9 @@ private final class Numbers: Sendable {
         try intake.append(fixture.batch(5..<10), onCommitted: fixture.noteCommit(of: 5))
         // Longer than a block: a failure in its middle leaves its begin committed.
         try intake.append(fixture.batch(10..<11, padding: 1 << 20), onCommitted: fixture.noteCommit(of: 10))
-        #expect(eventually { fixture.capture.problems.problem(ofVM: "vm")?.contains("not stored") == true })
+        #expect(
+            eventually { fixture.capture.problems.problem(of: VMIdentity(name: "vm"))?.contains("not stored") == true }
+        )
         #expect(fixture.commits == [0])
         fixture.fileSystem.set(.healthy)
         #expect(eventually { fixture.commits == [0, 5, 10] })
@@ -203,7 +205,7 @@ private final class Numbers: Sendable {
         let expected = (0..<10).flatMap { RecordFixture.line($0) } + RecordFixture.line(10, padding: 1 << 20)
         let isExact = stored.bytes == expected
         #expect(isExact && stored.gaps.isEmpty)
-        #expect(eventually { fixture.capture.problems.problem(ofVM: "vm") == nil })
+        #expect(eventually { fixture.capture.problems.problem(of: VMIdentity(name: "vm")) == nil })
     }
 
     @Test("a source that cannot wait: what found no space is counted in its place")

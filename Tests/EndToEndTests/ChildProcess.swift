@@ -76,6 +76,8 @@ final class ChildProcess {
 
     /// Its standard output so far.
     var output: [UInt8] { FileText.bytes(outputPath) }
+    /// Its size in bytes.
+    var outputSize: Int { Int(FileAttributes(at: outputPath)?.size ?? 0) }
     var text: String { String(decoding: output, as: UTF8.self) }
     /// Its standard error so far.
     var standardError: String { String(decoding: FileText.bytes(errorPath), as: UTF8.self) }

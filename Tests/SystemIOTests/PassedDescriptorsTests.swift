@@ -26,7 +26,7 @@ import Testing
     func notOurs() {
         setenv("GUESTLOG_PASSED", "1:0=a", 1)
         PassedDescriptors.take { name, _ in Issue.record("\(name) belongs to another process") }
-        setenv("GUESTLOG_PASSED", "\(getpid()):1000000=a:x=b:", 1)
+        setenv("GUESTLOG_PASSED", "\(getpid()):1000000=a:x=b:=:==:", 1)
         PassedDescriptors.take { name, _ in Issue.record("\(name) is not a descriptor") }
         #expect(getenv("GUESTLOG_PASSED") == nil)
     }

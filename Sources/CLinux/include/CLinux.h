@@ -83,6 +83,9 @@ void gl_lease_give(void *place);
 int gl_daemon(void);
 // The master of a new pseudo-terminal; the slave's path is written to `path`, which has `room` bytes.
 int gl_open_terminal(char *path, size_t room);
+// Writes what fits into a socket, a pipe or a terminal at once; -1 with EAGAIN where nothing fits. Never waits for a reader
+// of a socket or a pipe, whoever else writes to it.
+ssize_t gl_write_now(int fd, const void *bytes, size_t count);
 int gl_syncfs(int fd);
 // SHA-256 (FIPS 180-4) of `count` bytes.
 #define GL_SHA256_SIZE 32

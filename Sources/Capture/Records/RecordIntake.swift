@@ -192,7 +192,7 @@ public final class RecordIntake: Sendable {
     }
 
     private static func stopped(_ key: StreamKey) -> SystemError {
-        SystemError("store records of", "\(key.name)/\(key.stream)", code: ECANCELED)
+        SystemError("store records of", key.description, code: ECANCELED)
     }
 
     // MARK: - The writer

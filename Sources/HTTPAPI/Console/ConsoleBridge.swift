@@ -73,8 +73,9 @@ struct ConsoleBridge {
     ) async throws -> Int32 {
         let role = try session.role
         let pair = try Descriptor.socketPair()
-        let theirs = try pair.first.duplicate().release()
+        let first = try pair.first.duplicate()
         let ours = try pair.second.duplicate()
+        let theirs = first.release()
         let attachment = await withCheckedContinuation { continuation in
             let descriptor = Descriptor(owning: theirs)
             let isThere = context.hub.attach(

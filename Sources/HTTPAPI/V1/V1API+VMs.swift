@@ -30,7 +30,7 @@ extension V1API {
                     report: VMReport(of: vm, in: context.capture.store),
                     consoles: live ? consoles[folder] ?? [] : [],
                     statistics: live ? statistics[folder]?.map(\.value) ?? [] : [],
-                    problem: live ? context.capture.problems.problem(ofVM: vm.identity.name) : nil,
+                    problem: live ? context.capture.problems.problem(of: vm.identity) : nil,
                     domain: live ? context.domain(of: vm.identity) : nil
                 ).json
             )
@@ -47,7 +47,7 @@ extension V1API {
                 VMListing(
                     silent: vm,
                     consoles: consoles[folder] ?? [],
-                    problem: context.capture.problems.problem(ofVM: vm.name),
+                    problem: context.capture.problems.problem(of: vm),
                     domain: context.domain(of: vm)
                 ).json
             )

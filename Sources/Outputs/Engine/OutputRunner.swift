@@ -271,20 +271,26 @@ final class OutputRunner: Sendable {
 
     private func save(_ session: inout Session) async {
         session.lastSaved = clock.monotonicMicroseconds()
-        if await write(session.progress) {
+        if let saved = await write(session.progress) {
+            session.progress = saved
             session.isUnsaved = false
         }
     }
 
-    /// Writes positions to the file; returns whether that was possible.
+    /// Writes the positions to the file, without those of VMs that were removed; returns them, or nil when that was not
+    /// possible.
     @discardableResult
-    private func write(_ progress: [StreamID: StreamProgress]) async -> Bool {
+    private func write(_ progress: [StreamID: StreamProgress]) async -> [StreamID: StreamProgress]? {
         do {
-            try await onThread { [files] in try files.state.save(progress) }
-            return true
+            return try await onThread { [files, store] in
+                let folders = try store.folders()
+                let present = progress.filter { folders.contains($0.key.vm) }
+                try files.state.save(present)
+                return present
+            }
         } catch {
             diagnostics.log(.error, "output \(settings.name): its position cannot be saved: \(error)")
-            return false
+            return nil
         }
     }
 

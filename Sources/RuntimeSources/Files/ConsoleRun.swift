@@ -135,11 +135,11 @@ final class ConsoleRun: FileRun {
         }
         isFailing = true
         if capture.problems.raise(subject, "\(error)") {
-            capture.diagnostics.log(.error, "\(subject): \(error)")
+            capture.diagnostics.log(.error, "\(subject.text): \(error)")
         }
     }
 
-    private var subject: String { "\(source.vm.name)/\(source.stream)" }
+    private var subject: Problems.Subject { Problems.Subject(StreamKey(vm: source.vm, stream: source.stream)) }
 
     var restTime: Int64? {
         isFailing ? Self.retryInterval : console.awaitsQuiet ? ReplayableConsole.quietTime : nil

@@ -105,13 +105,17 @@ public protocol FileSystem: Sendable {
 }
 
 extension FileSystem {
-    /// The contents of a small file, at most `limit` bytes; nil when it does not exist.
+    /// The contents of a small file; nil when it does not exist. Throws EFBIG when it has more than `limit` bytes.
     public func contents(of path: String, limit: Int = smallFileLimit) throws(SystemError) -> [UInt8]? {
         guard status(path) != nil else {
             return nil
         }
         let file = try StoredFile(path, .read, on: self)
-        return try file.read(at: 0, count: min(try file.size, limit))
+        let size = try file.size
+        guard size <= limit else {
+            throw SystemError("read (it has \(size) bytes; at most \(limit) are expected)", path, code: EFBIG)
+        }
+        return try file.read(at: 0, count: size)
     }
 
     /// Maximum size of a file with a few facts, in bytes.

@@ -167,7 +167,7 @@ public struct LinuxFileSystem: FileSystem {
             }
         return FileStatus(
             size: Int(status.st_size),
-            modified: Int64(status.st_mtim.tv_sec) * 1_000_000 + Int64(status.st_mtim.tv_nsec) / 1000,
+            modified: Int64(status.st_mtim.count(perSecond: 1_000_000)),
             kind: kind,
             identity: FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
         )

@@ -45,8 +45,10 @@ final class TemporaryStore {
     /// waits with all signals unblocked.
     private static func removeOnSignal(_ path: String) throws(SystemError) {
         let ends = try Descriptor.socketPair()
-        let received = try ends.first.duplicate().release()
-        signalDescriptor.store(try ends.second.duplicate().release(), ordering: .relaxed)
+        let first = try ends.first.duplicate()
+        let second = try ends.second.duplicate()
+        let received = first.release()
+        signalDescriptor.store(second.release(), ordering: .relaxed)
         for number in [SIGINT, SIGTERM, SIGHUP] {
             signal(number, passOn)
         }
