@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -412,6 +413,10 @@ ssize_t gl_write_now(int fd, const void *bytes, size_t count) {
         return -1;
     }
     return write(fd, bytes, count);
+}
+
+int gl_wait_until(sem_t *semaphore, const struct timespec *deadline) {
+    return sem_clockwait(semaphore, CLOCK_MONOTONIC, deadline);
 }
 
 int gl_syncfs(int fd) { return syncfs(fd); }

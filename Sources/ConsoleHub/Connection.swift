@@ -77,16 +77,16 @@ public struct ProcessIdentity: Hashable, Sendable {
     /// A named pipe or a pseudo-terminal in place of the process behind it, which is not visible: process 0, and a
     /// number that no other file at the same path has.
     private init?(placeOf descriptor: Int32) {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, [S_IFIFO, S_IFCHR].contains(status.st_mode & S_IFMT) else {
+        guard let file = try? FileAttributes(of: descriptor, "console"),
+            [.fifo, .characterDevice].contains(file.kind)
+        else {
             return nil
         }
         process = 0
         // Numbers of pseudo-terminals are reused, but only their creation changes the inode; the inode of a pipe
         // changes with each write.
-        let isPipe = status.st_mode & S_IFMT == S_IFIFO
-        let made = isPipe ? 0 : status.st_ctim.count(perSecond: 1_000_000_000)
-        start = (UInt64(status.st_ino) &+ UInt64(truncatingIfNeeded: made)) & UInt64(Int64.max)
+        let made = file.kind == .fifo ? 0 : file.changed
+        start = (file.identity.inode &+ UInt64(truncatingIfNeeded: made)) & UInt64(Int64.max)
     }
 
     private static func start(of process: Int32) -> UInt64? {

@@ -15,6 +15,8 @@ public final class VMStore {
     public private(set) var vm: Store.VM
     private var lock: HeldLock
     private var state: WriterState
+    /// Whether `state` is in its file. That of a new VM is written with its first stream.
+    private var isStateWritten: Bool
     private let hostBoot: String
     private let pairTarget: Int
     private var streams: [StreamName: StreamWriter] = [:]
@@ -69,7 +71,7 @@ public final class VMStore {
         }
         self.store = store
         self.hostBoot = hostBoot
-        (vm, lock, state) = try Self.open(identity, in: store, hostBoot: hostBoot, now: now)
+        (vm, lock, state, isStateWritten) = try Self.open(identity, in: store, hostBoot: hostBoot, now: now)
     }
 
     /// Locks the VM's folder, and writes the VM's facts and the writer's state.
@@ -78,7 +80,7 @@ public final class VMStore {
         in store: Store,
         hostBoot: String,
         now: Timestamp
-    ) throws(SystemError) -> (Store.VM, HeldLock, WriterState) {
+    ) throws(SystemError) -> (Store.VM, HeldLock, WriterState, isStateWritten: Bool) {
         let fileSystem = store.fileSystem
         let known = store.vm(in: identity.directoryName)
         let path = store.path(of: identity.directoryName)
@@ -106,24 +108,24 @@ public final class VMStore {
         }
         let lock = try HeldLock(in: path, on: fileSystem)
         let left = try WriterState(at: path, on: fileSystem)
-        let streams = Set(try fileSystem.names(in: path).compactMap(StreamName.init))
-        // Without a state there are no streams, unless the host crashed before it was on disk.
-        let hostDied = left.map { $0.hostBoot != nil && $0.hostBoot != hostBoot } ?? !streams.isEmpty
+        // Without a state there is no text.
+        let hostDied = left.map { $0.hostBoot != nil && $0.hostBoot != hostBoot } ?? false
         var state = left ?? WriterState()
         state.hostBoot = hostBoot
         if hostDied {
-            state.unrepaired = streams
+            state.unrepaired = Set(try fileSystem.names(in: path).compactMap(StreamName.init))
         }
         try fileSystem.clear(path + "/" + WriterState.name, for: .regular)
-        // A new VM has no text that could need repair: it is on disk with its first text, after the next sync.
-        let isNew = known == nil && left == nil && streams.isEmpty
-        try state.write(at: path, on: fileSystem, isDurable: !isNew)
+        if left != nil {
+            try state.write(at: path, on: fileSystem)
+        }
         if let known, known.factsProblem == nil, known.identity == identity, known.ended == nil {
-            return (known, lock, state)
+            return (known, lock, state, left != nil)
         }
         let vm = Store.VM(identity: identity, created: known?.created ?? now)
-        try store.write(vm, isDurable: !isNew)
-        return (vm, lock, state)
+        // Of a new VM it is on disk with the first text, after the next sync.
+        try store.write(vm, isDurable: known != nil)
+        return (vm, lock, state, left != nil)
     }
 
     /// Gives the VM, which is identified by its UUID, the name that `identity` has, and its namespace if it has none.
@@ -151,7 +153,7 @@ public final class VMStore {
         let id = StreamID(vm: vm.directory, stream: name)
         let layout = StreamLayout(path: store.path(of: id))
         try store.fileSystem.clear(layout.path, for: .directory)
-        try store.fileSystem.makeDirectory(layout.path)
+        try makeFolder(of: layout)
         try store.checkFormat(layout.metadata)
         let hostDied = state.unrepaired.contains(name)
         let actual = try settleFacts(id, properties, layout)
@@ -196,6 +198,19 @@ public final class VMStore {
         return writer
     }
 
+    /// Creates the folder of a stream when there is none. Its name and the writer's state are on disk before any text: a
+    /// position that was used is not used again, even if the text is lost with the host.
+    private func makeFolder(of layout: StreamLayout) throws(SystemError) {
+        let isNew = store.fileSystem.status(layout.path) == nil
+        try store.fileSystem.makeDirectory(layout.path)
+        if !isStateWritten {
+            try state.write(at: vmPath, on: store.fileSystem)
+            isStateWritten = true
+        } else if isNew {
+            try store.fileSystem.synchronizeDirectory(vmPath)
+        }
+    }
+
     /// Recreates the VM's folder when it, or the store, was removed or moved since.
     private func reopenIfMoved(now: Timestamp) throws(SystemError) {
         let present = store.fileSystem.status(vmPath + "/lock")?.identity
@@ -203,7 +218,7 @@ public final class VMStore {
             return
         }
         let lastStride = state.lastStride
-        (vm, lock, state) = try Self.open(vm.identity, in: store, hostBoot: hostBoot, now: now)
+        (vm, lock, state, isStateWritten) = try Self.open(vm.identity, in: store, hostBoot: hostBoot, now: now)
         state.lastStride = max(state.lastStride, lastStride)
     }
 
@@ -227,7 +242,7 @@ public final class VMStore {
             try fileSystem.clear(layout.metadata, for: .regular)
             let text = FactsFile.text(of: properties.facts)
             // Of a new stream it is on disk with the first text, after the next sync.
-            try fileSystem.replace("meta.json", in: layout.path, with: text, isDurable: hasFiles)
+            try fileSystem.replace("meta.json", in: layout.path, with: text)
             return properties
         }
     }

@@ -45,7 +45,7 @@ struct WriterState {
         }
     }
 
-    func write(at path: String, on fileSystem: any FileSystem, isDurable: Bool = true) throws(SystemError) {
+    func write(at path: String, on fileSystem: any FileSystem) throws(SystemError) {
         let ends = ends.sorted { $0.key < $1.key }.map { ($0.key.text, JSON.string($0.value.description)) }
         let text = FactsFile.text(of: [
             ("host_boot", hostBoot.map { .string($0) } ?? .null),
@@ -53,7 +53,7 @@ struct WriterState {
             ("last_stride", .integer(Int64(lastStride))),
             ("ends", .object(ends)),
         ])
-        try fileSystem.replace(Self.name, in: path, with: text, isDurable: isDurable)
+        try fileSystem.replace(Self.name, in: path, with: text)
     }
 
     static let name = "writer.json"

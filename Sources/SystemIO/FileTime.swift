@@ -5,7 +5,7 @@ import Glibc
 extension timespec {
     /// The time since the Unix epoch in parts of a second, limited to 2^61 in either direction, so that differences fit
     /// too: any user can give a file any time.
-    public func count(perSecond: Int) -> Int {
+    func count(perSecond: Int) -> Int {
         let limit = 1 << 61
         let (whole, isTooLarge) = Int(tv_sec).multipliedReportingOverflow(by: perSecond)
         guard !isTooLarge, abs(whole.clamped(to: -limit...limit)) < limit else {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import Glibc
 
 /// A counting semaphore between threads.
@@ -36,7 +37,7 @@ public final class Semaphore: @unchecked Sendable {
         var deadline = timespec()
         clock_gettime(CLOCK_MONOTONIC, &deadline)
         deadline.tv_sec += seconds
-        while sem_clockwait(semaphore, CLOCK_MONOTONIC, &deadline) != 0 {
+        while gl_wait_until(semaphore, &deadline) != 0 {
             if errno != EINTR {
                 return false
             }

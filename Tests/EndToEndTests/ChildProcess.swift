@@ -2,6 +2,7 @@
 
 import CLinux
 import Glibc
+import SystemIO
 import TestSupport
 import Testing
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import SystemIO
 import TestSupport
 import TestTraits
 import Testing
+
+@testable import SystemIO
 
 @Suite(.blocking) struct FileTimeTests {
     @Test(

@@ -4,6 +4,7 @@
 #ifndef GUESTLOG_CLINUX_H
 #define GUESTLOG_CLINUX_H
 
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -86,6 +87,8 @@ int gl_open_terminal(char *path, size_t room);
 // Writes what fits into a socket, a pipe or a terminal at once; -1 with EAGAIN where nothing fits. Never waits for a reader
 // of a socket or a pipe, whoever else writes to it.
 ssize_t gl_write_now(int fd, const void *bytes, size_t count);
+// sem_clockwait(3) with the monotonic clock.
+int gl_wait_until(sem_t *semaphore, const struct timespec *deadline);
 int gl_syncfs(int fd);
 // SHA-256 (FIPS 180-4) of `count` bytes.
 #define GL_SHA256_SIZE 32

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
+
 /// An open file of a `FileSystem`.
 public struct FileID: Hashable, Sendable {
     public let number: Int32
