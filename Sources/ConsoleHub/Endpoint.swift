@@ -132,6 +132,26 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The forms of an endpoint.
+    public static let forms = "connect:PATH, listen:PATH, tcp:ADDRESS:PORT, pty:PATH or fifo:PATH"
+
+    /// Why `text` is not an endpoint.
+    public static func fault(in text: String) -> String {
+        let kind = text.prefix { $0 != ":" }
+        let place = text.dropFirst(kind.count + 1)
+        switch kind {
+        case "tcp":
+            return
+                "tcp: is followed by an IP address and a port from 1 to 65535, such as 127.0.0.1:4555 or [::1]:4555; "
+                + "a name is not looked up"
+        case "connect", "listen", "pty", "fifo":
+            return place.isEmpty
+                ? "\(kind): is followed by an absolute path" : "the path \(place) is not absolute; it begins with /"
+        default:
+            return "use \(forms)"
+        }
+    }
+
     /// Whether the VMM may send earlier output again to a new client, as Cloud Hypervisor does on its socket.
     var mayReplay: Bool {
         switch self {

@@ -188,7 +188,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
         labelStreams()
         var out: [UInt8] = []
         while let (line, stream) = entries.takePartial(silentSince: moment) {
-            matchedAny = matchedAny || line.role == .selected
+            matchedAny = true
             writer.appendEarly(line, input: stream, labels[stream], to: &out)
         }
         writer.endPiece(of: &out)
@@ -241,10 +241,11 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     }
 
     private func note(_ role: Line.Role) {
+        // A line of a context is only returned with a match.
+        matchedAny = true
         if linesLeft == 0 {
             trailingLeft -= 1
         } else if role == .selected {
-            matchedAny = true
             linesLeft -= linesLeft == .max ? 0 : 1
         }
     }

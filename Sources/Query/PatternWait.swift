@@ -145,6 +145,10 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
         }
         absence = nil
         window = since == nil ? try BootWindow(0, of: vm, in: store) : nil
+        if let open = window, open.end == nil {
+            let reader = store.reader(of: open.stream, group: readers)
+            window?.end = try RecentEnd.find(reader, store.properties(of: open.stream), from: open.place)
+        }
         scope = StreamScope(store: store, vms: [vm], wanted: stream.map { [$0] })
     }
 

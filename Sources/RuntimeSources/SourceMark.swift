@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import LogModel
 import SystemIO
 
@@ -17,10 +18,24 @@ final class SourceMark {
     /// The mark of the source `name` of the store in `root`.
     init(_ name: String, store root: String, on fileSystem: any FileSystem, clock: any HostClock = SystemClock()) {
         folder = root + "/sources"
-        self.name = PercentEncoding.folder.encode(name) + ".position"
+        self.name = Self.fileName(of: name)
         self.fileSystem = fileSystem
         self.clock = clock
     }
+
+    /// The name of the file: the source's, encoded; of a long one the end, which tells paths apart, and a checksum.
+    private static func fileName(of source: String) -> String {
+        let encoded = PercentEncoding.folder.encode(source)
+        guard encoded.utf8.count > longestName else {
+            return encoded + ".position"
+        }
+        let bytes = Array(source.utf8)
+        let sum = bytes.withUnsafeBytes { gl_crc32c(0, $0.baseAddress, $0.count) }
+        return String(sum, radix: 16) + "-" + String(encoded.suffix(longestName - 16)) + ".position"
+    }
+
+    /// A file's name has at most 255 bytes, `.position.new` included.
+    private static let longestName = 230
 
     /// The position; nil when there is none, or the file is damaged: reading begins anew, and every stream drops what
     /// it has.

@@ -42,7 +42,7 @@ public struct WrittenTime: Hashable, Sendable {
 /// - dates and times of day, as `WrittenDate` has them: `2026-11-20`, `17:00`, RFC 3339, and the forms that date(1),
 ///   journalctl, docker, kubectl and this program print;
 /// - `@1763658005` and `@1763658005.25`, seconds of the Unix epoch; docker's bare `1763658005.000000000` too, from nine
-///   digits up.
+///   digits up. A bare number of 13 digits is milliseconds, from 15 digits microseconds, from 18 nanoseconds.
 public enum TimeWords {
     /// The time `word`, relative to `now`; dates without an offset are in `zone`. Moments before the year 1 or after
     /// 9999 are clamped, so that every result can be written as a date.
@@ -82,13 +82,22 @@ public enum TimeWords {
         let isMarked = scanner.take("@")
         let isNegative = isMarked && scanner.take("-")
         // Without the mark, fewer digits would be a year or a typing error.
-        guard let digits = scanner.takeDigits((isMarked ? 1 : 9)...18), let seconds = Int64(digits),
+        guard let digits = scanner.takeDigits(isMarked ? 1...18 : 9...19), let number = Int64(digits),
             let fraction = scanner.takeFraction(), scanner.isAtEnd
         else {
             return nil
         }
-        let moment = Timestamp(seconds: seconds, nanoseconds: fraction.billionths)
-        let unit = max(fraction.unit / 1000, 1)
+        let moment: Timestamp
+        let unit: Int64
+        switch isMarked ? 0 : digits.count {
+        // Programs print milliseconds, microseconds and nanoseconds too: of any present time they have so many digits.
+        case 13...14: (moment, unit) = (Timestamp(microseconds: number * 1000), 1000)
+        case 15...17: (moment, unit) = (Timestamp(microseconds: number), 1)
+        case 18...19: (moment, unit) = (Timestamp(microseconds: number / 1000), 1)
+        default:
+            moment = Timestamp(seconds: number, nanoseconds: fraction.billionths)
+            unit = max(fraction.unit / 1000, 1)
+        }
         return WrittenTime(isNegative ? Timestamp(microseconds: -moment.microseconds) : moment, microseconds: unit)
     }
 

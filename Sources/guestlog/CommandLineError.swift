@@ -25,6 +25,7 @@ struct CommandLineError: Error, CustomStringConvertible {
         "--vacuum-time": "retention.age in guestlog.yaml limits the logs",
         "--no-pager": "there is no pager", "-e": "use -n to see the end", "--pager-end": "use -n to see the end",
         "-u": "name a field: _SYSTEMD_UNIT=NAME.service", "--unit": "name a field: _SYSTEMD_UNIT=NAME.service",
+        "-i": "use --ignore-case", "-v": "there is no inverted match", "-q": "redirect standard error",
         "-c": "use --stream", "--container": "use --stream", "--priority": "use --severity",
         "--case-sensitive": "use --ignore-case or --no-ignore-case", "--merge": "several VMs are always merged",
     ]

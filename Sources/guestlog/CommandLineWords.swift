@@ -165,11 +165,12 @@ struct CommandLineWords {
         } else if value == nil, let next = rest.first, next != "--" {
             value = rest.removeFirst()
         }
+        let option = DeclaredOptions.spelled(name)
         guard let value else {
-            words.append("--" + name)
+            words.append(option)
             return
         }
         // The parser takes `--name=` for an option without a value.
-        words += value.isEmpty ? ["--" + name, ""] : ["--\(name)=\(value)"]
+        words += value.isEmpty ? [option, ""] : ["\(option)=\(value)"]
     }
 }

@@ -7,12 +7,40 @@ import Query
 
 /// What shells complete words to.
 enum Completions {
-    /// The VMs in the local store, if this user may read it.
-    static let vms = CompletionKind.custom { _, _, _ in
-        guard let options = try? PathOptions.parse([]), let root = try? options.readerPaths().store else {
+    /// The VMs in the local store, or in that of the line's options, if this user may read it.
+    static let vms = CompletionKind.custom { words, _, _ in
+        guard let options = try? PathOptions.parse(pathOptions(in: words)),
+            let root = try? options.readerPaths().store
+        else {
             return []
         }
-        return ((try? Store(root: root).vms()) ?? []).map(\.identity.nameWithNamespace)
+        return ((try? Store(root: root).vms()) ?? []).map(\.identity.nameWithNamespace).filter(isPlain)
+    }
+
+    /// The options of `words` that name a store, with their values.
+    private static func pathOptions(in words: [String]) -> [String] {
+        var options: [String] = []
+        for (place, word) in words.enumerated() {
+            if word.hasPrefix("--store=") || word.hasPrefix("--config=") {
+                options.append(word)
+            } else if word == "--store" || word == "--config", place + 1 < words.count {
+                options += [word, words[place + 1]]
+            }
+        }
+        return options
+    }
+
+    /// Whether a shell takes `name` as it is. bash expands the words that it is offered: a name with `$(…)`, which a
+    /// tenant can choose, would be run as a command.
+    static func isPlain(_ name: String) -> Bool {
+        !name.isEmpty
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+                case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+                default: "._/-".utf8.contains(byte)
+                }
+            }
     }
 
     static let formats = CompletionKind.list(OutputFormat.allCases.map(\.rawValue))

@@ -144,7 +144,8 @@ struct Console: AsyncParsableCommand {
             }
             input.leave()
             if !reconnection.isLost {
-                screen.say("guestlog is being replaced or restarted; reconnecting; input is dropped until then")
+                let reason = "the session has ended, or guestlog is being replaced or restarted"
+                screen.say("\(reason); reconnecting; input is dropped until then")
             }
             guard await reconnection.wait() else {
                 throw APIClient.Unreachable(socket: client.socket, reason: "no reconnection within a minute")

@@ -6,9 +6,9 @@ import LogModel
 /// The options that a command declares, by their names.
 struct DeclaredOptions {
     enum Option {
-        /// A flag, by its long name.
+        /// A flag, by its long name, or its only one.
         case flag(String)
-        /// An option with a value, by its long name.
+        /// An option with a value, by its long name, or its only one.
         case option(String)
     }
 
@@ -24,15 +24,19 @@ struct DeclaredOptions {
         let description = try? JSON(parsing: command._dumpHelp().utf8)
         for argument in description?["command"]?["arguments"]?.elements ?? [] {
             let names = argument["names"]?.elements ?? []
-            guard let long = names.first(where: { $0["kind"]?.text == "long" })?["name"]?.text else {
+            let long = names.first { $0["kind"]?.text == "long" } ?? names.first
+            guard let name = long?["name"]?.text else {
                 continue
             }
-            let option: Option = argument["kind"]?.text == "flag" ? .flag(long) : .option(long)
+            let option: Option = argument["kind"]?.text == "flag" ? .flag(name) : .option(name)
             for name in names.compactMap({ $0["name"]?.text }) {
                 options[name] = option
             }
         }
     }
+
+    /// The option `name` as it is typed.
+    static func spelled(_ name: String) -> String { (name.count == 1 ? "-" : "--") + name }
 
     /// The option named `name`, by one of its names without dashes.
     subscript(name: String) -> Option? { options[name] }

@@ -25,7 +25,8 @@ struct PathOptions: ParsableArguments {
 
     /// The effective configuration file: named, or the default one if it exists.
     var configurationFile: String? {
-        let named = config ?? getenv("GUESTLOG_CONFIG").map { String(cString: $0) }
+        let variable = getenv("GUESTLOG_CONFIG").map { String(cString: $0) } ?? ""
+        let named = config ?? (variable.isEmpty ? nil : variable)
         // The default one may be absent, though the service's unit names it.
         if let named, named != Self.standardFile {
             return named
@@ -166,6 +167,7 @@ struct PathOptions: ParsableArguments {
             switch code {
             case ENOENT: return "there is no store at \(root); use --store for another"
             case ENOTDIR: return "\(root) is not a store: it is not a folder"
+            case EINVAL: return "\(root) is not a store: it has no file .id; use --store for another folder"
             default: return "the store \(root) cannot be read by this user: \(String(cString: strerror(code)))"
             }
         }
@@ -182,7 +184,29 @@ struct PathOptions: ParsableArguments {
         guard access(root, R_OK | X_OK) == 0 else {
             throw Unreadable(root: root, code: errno)
         }
-        return Store(root: root)
+        let store = Store(root: root)
+        try checkAccess(to: store)
+        return store
+    }
+
+    /// Throws when `store` is none, or none of its VMs can be read by this user; says which cannot.
+    private static func checkAccess(to store: Store) throws(Unreadable) {
+        guard let access = try? StoreAccess(to: store) else {
+            throw Unreadable(root: store.root, code: EIO)
+        }
+        switch access {
+        case .readable: return
+        case .notAStore: throw Unreadable(root: store.root, code: EINVAL)
+        case .unreadable(let folders):
+            let all = (try? store.vms()) ?? []
+            guard !all.isEmpty else {
+                throw Unreadable(root: store.root, code: EACCES)
+            }
+            let count = folders.count == 1 ? "1 folder" : "\(folders.count) folders"
+            Output.error(
+                "\(count) of the store \(Terminal.safe(store.root)) cannot be read by this user: their VMs are not shown"
+            )
+        }
     }
 
     /// Whether both paths lead to the same folder.

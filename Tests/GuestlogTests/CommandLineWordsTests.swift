@@ -23,6 +23,8 @@ struct CommandLineWordsTests {
             ("logs web -n20", "logs web --tail=20"), ("logs -n20 web", "logs --tail=20 web"),
             ("logs web -n 20", "logs web --tail=20"), ("logs web --lines=20", "logs web --tail=20"),
             ("logs web -n=20", "logs web --tail=20"),
+            ("logs web -gx -A2", "logs web --grep=x -A=2"), ("logs web -A -1", "logs web -A=-1"),
+            ("logs web -B1 -C 2", "logs web --before-context=1 --context=2"),
             ("logs web --tail 20", "logs web --tail=20"), ("logs web --tail=20", "logs web --tail=20"),
             ("logs web -n -1", "logs web --tail=-1"), ("logs web -n-5", "logs web --tail=-5"),
             ("logs web -S10m -U5m", "logs web --since=10m --until=5m"),

@@ -125,6 +125,14 @@ import Testing
         #expect(await awaits { fixture.hub.statuses().first?.watchers == 0 })
     }
 
+    @Test("our client answers a ping with its data, masked, as the daemon demands of a client")
+    func pong() {
+        let ping = WebSocketFrame(fin: true, opcode: .ping, data: ByteBuffer(bytes: [1, 2, 3]))
+        let pong = APIClient.answer(toPing: ping)
+        #expect(pong.opcode == .pong && pong.fin && pong.maskKey != nil)
+        #expect(Array(pong.unmaskedData.readableBytesView) == [1, 2, 3])
+    }
+
     @Test("notices are text frames, the console's bytes binary ones, whole and nothing else")
     func notices() async throws {
         let fixture = try ServerFixture()

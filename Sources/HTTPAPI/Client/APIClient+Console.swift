@@ -38,7 +38,7 @@ extension APIClient {
         return try await channel.executeThenClose { inbound, outbound in
             try await withThrowingTaskGroup(of: ConsoleEnd?.self) { tasks in
                 tasks.addTask {
-                    try await receive(inbound, onJoined, onNotice, onOutput)
+                    try await receive(inbound, outbound, onJoined, onNotice, onOutput)
                 }
                 tasks.addTask {
                     do {
@@ -85,9 +85,14 @@ extension APIClient {
         WebSocketFrame(fin: true, opcode: opcode, maskKey: .random(), data: data)
     }
 
-    /// Reads frames until the daemon ends the session. Throws when it refuses the session.
+    /// The frame that shows the daemon that the client is alive (RFC 6455, section 5.5.3).
+    static func answer(toPing ping: WebSocketFrame) -> WebSocketFrame { frame(.pong, ping.unmaskedData) }
+
+    /// Reads frames until the daemon ends the session, and answers its pings: it ends a session without answers. Throws
+    /// when it refuses the session.
     private func receive(
         _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
+        _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>,
         _ onJoined: @Sendable () -> Void,
         _ onNotice: @Sendable (String) -> Void,
         _ onOutput: @Sendable ([UInt8]) -> Void
@@ -103,6 +108,8 @@ extension APIClient {
         }
         while let frame = try? await frames.next() {
             switch frame.opcode {
+            case .ping:
+                try? await outbound.write(Self.answer(toPing: frame))
             case .pong:
                 join()
             case .text:

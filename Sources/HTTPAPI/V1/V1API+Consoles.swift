@@ -35,10 +35,11 @@ extension V1API {
         guard let name = json["name"]?.text else {
             throw .badRequest("name is missing: the VM's name")
         }
-        guard let text = json["endpoint"]?.text, let endpoint = Endpoint(text) else {
-            throw .badRequest(
-                "endpoint is missing or malformed: use connect:PATH, listen:PATH, tcp:ADDRESS:PORT, pty:PATH or fifo:PATH"
-            )
+        guard let text = json["endpoint"]?.text else {
+            throw .badRequest("endpoint is missing: use \(Endpoint.forms)")
+        }
+        guard let endpoint = Endpoint(text) else {
+            throw .badRequest("endpoint \(text): \(Endpoint.fault(in: text))")
         }
         // The daemon may open paths that the caller may not, and the guest determines what is written to a plain file.
         guard caller.isDaemonsOwn || endpoint.path == nil && json["plain_file"] == nil else {

@@ -13,7 +13,7 @@ struct BootWindow {
     let until: Timestamp?
     /// Where the end of the boot was announced, and when that was recorded: the machine is about to start again. nil
     /// while the boot lasts, and once the console is closed.
-    let end: (position: UInt64, time: Timestamp)?
+    var end: (position: UInt64, time: Timestamp)?
 
     /// The window of the boot `number` (`Selection.boot`); nil when that is everything.
     init?(_ number: Int, of vm: Store.VM, in store: Store) throws {

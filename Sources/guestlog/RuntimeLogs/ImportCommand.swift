@@ -61,7 +61,8 @@ struct ImportCommand: ParsableCommand {
         for (file, origin) in zip(files, origins) {
             let path = try Self.absolute(file)
             var source = SourceDefinition(
-                name: "import " + path,
+                // Another VM, stream or format is another import.
+                name: "import \(format) \(vm)/\(stream) \(path)",
                 kind: .files(path: path, .text, readsFromHead: true),
                 tag: tag,
                 vm: VMIdentity(name: vm),
@@ -70,9 +71,15 @@ struct ImportCommand: ParsableCommand {
             if !vmField.isEmpty {
                 source.vmFields = vmField.map { Array($0.utf8) }
             }
-            total += try importing.run(origin, as: source) { count in
+            let count = try importing.run(origin, as: source) { count in
                 progress.show("\(Terminal.safe(file)): \(count) records")
             }
+            if count == 0 {
+                progress.clear()
+                let target = "\(Terminal.safe(vm))/\(stream)"
+                Output.error("\(Terminal.safe(file)): nothing is new since its last import into \(target)")
+            }
+            total += count
         }
         progress.clear()
         try Output.write("\(total) records imported\n")
@@ -88,7 +95,19 @@ struct ImportCommand: ParsableCommand {
             let names = RecordFormat.allCases.map(\.rawValue).joined(separator: ", ")
             throw CommandLineError(description: "unknown format \(Terminal.safe(format)); use journal, \(names)")
         }
+        guard try !Self.isCompressed(file) else {
+            throw CommandLineError(
+                description: "\(Terminal.safe(file)) is compressed with gzip; decompress it first: zcat FILE >NEW"
+            )
+        }
         return .file(file, format)
+    }
+
+    /// Whether the file begins as one of gzip's does (RFC 1952, section 2.3.1).
+    private static func isCompressed(_ path: String) throws(SystemError) -> Bool {
+        let file = try OpenFile(reading: path)
+        var buffer: [UInt8] = [0, 0]
+        return try file.read(&buffer).elementsEqual([0x1f, 0x8b])
     }
 
     /// The file's path without links: the same file has one position, however it is named.

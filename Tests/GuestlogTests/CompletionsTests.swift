@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import guestlog
+
+@Suite struct CompletionsTests {
+    @Test("names that a shell would expand or divide are not offered")
+    func plainNames() {
+        for name in ["web", "shop/web-1.example_2"] {
+            #expect(Completions.isPlain(name))
+        }
+        let others = [
+            "$(touch pwned)", "`id`", "a b", "a;b", "a'b", "a\"b", "a\\b", "a*", "~", "{a,b}", "a&b", "a|b", "\u{e9}",
+            "",
+        ]
+        for name in others {
+            #expect(!Completions.isPlain(name), "\(name)")
+        }
+    }
+}
