@@ -25,8 +25,10 @@ public enum StoreAccess: Equatable, Sendable {
             self = .notAStore
             return
         }
-        // Others, which the daemon makes for itself, have no names of VMs' folders.
-        let folders = names.filter { VMIdentity(directoryName: $0) != nil }
+        let folders = names.filter { name in
+            VMIdentity(directoryName: name) != nil && !name.hasPrefix(".")
+                && store.fileSystem.status(store.path(of: name))?.isDirectory == true
+        }
         guard let first = folders.first, !isReadable(store.path(of: first)) else {
             self = .readable
             return

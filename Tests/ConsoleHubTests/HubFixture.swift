@@ -128,6 +128,6 @@ final class HubFixture {
 
     /// The problems of a VM's consoles.
     func problems(of vm: String) -> [String] {
-        capture.problems.all.filter { $0.subject.hasPrefix(vm + "/") }.map(\.problem)
+        capture.problems.all.filter { ("/" + $0.subject).contains("/" + vm + "/") }.map(\.problem)
     }
 }

@@ -99,7 +99,7 @@ import Testing
         #expect(eventually { isConnected("web", in: fixture) })
         link(chardev.path, folder.path + "/vms/evil/spy.sock")
         #expect(eventually { !fixture.problems(of: "spy").isEmpty })
-        let reason = "it leads to the same file as connect:\(chardev.path), which is the console of web/console0"
+        let reason = "it leads to the same file as connect:\(chardev.path), which is the console of good/web/console0"
         #expect(fixture.problems(of: "spy").allSatisfy { $0.contains(reason) })
         #expect(says(reason, in: fixture))
         #expect(!isConnected("spy", in: fixture))

@@ -76,14 +76,14 @@ struct CommandLineWordsTests {
             let declared = DeclaredOptions(of: command)
             #expect(!declared.names.isEmpty, "\(path)")
             for name in declared.names {
-                let dashed = (name.count == 1 ? "-" : "--") + name
+                let dashed = DeclaredOptions.spelled(name)
                 switch declared[name] {
                 case .flag(let long):
                     let words = try CommandLineWords(path + [dashed + "=true"], for: Guestlog.self).words
                     #expect(words == path + ["--" + long])
                 case .option(let long):
                     let words = try CommandLineWords(path + [dashed, "-1"], for: Guestlog.self).words
-                    #expect(words == path + ["--\(long)=-1"])
+                    #expect(words == path + ["\(DeclaredOptions.spelled(long))=-1"])
                 case nil:
                     Issue.record("\(path) does not declare \(name)")
                 }
