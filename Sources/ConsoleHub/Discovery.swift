@@ -66,6 +66,8 @@ final class Discovery: @unchecked Sendable {
         case .socket: endpoint = .connect(path: found.path)
         case .fifo: endpoint = .fifo(path: found.path)
         case .characterDevice: endpoint = .terminal(path: found.path)
+        case .regular where patterns[found.pattern].path.endsInLiteral:
+            return "it is \(found.kind.words); a console is a socket, a FIFO or a terminal"
         case .link, .regular, .directory, .blockDevice: return nil
         }
         let pattern = patterns[found.pattern]

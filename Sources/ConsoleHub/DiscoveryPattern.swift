@@ -31,6 +31,13 @@ public struct DiscoveryPattern: Hashable, Sendable {
         rate: RateLimit? = .standard
     ) throws(PathPatternError) {
         path = try PathPattern(text)
+        if let plainFile, !path.used.isEmpty, !PathPattern.isPattern(plainFile) {
+            let example = "{" + path.used[0] + "}"
+            throw PathPatternError(
+                pattern: text,
+                reason: "the plain file \(plainFile) would be that of every console; put \(example) into its path"
+            )
+        }
         self.stream = stream
         self.plainFile = plainFile
         self.plainLimits = plainLimits

@@ -15,9 +15,9 @@ struct TelnetStream {
         case command
         /// After a negotiation's command.
         case option(UInt8)
-        /// In a subnegotiation, and after the introducing byte there.
-        case subnegotiation
-        case subnegotiationCommand
+        /// In a subnegotiation of so many bytes, and after the introducing byte there.
+        case subnegotiation(Int)
+        case subnegotiationCommand(Int)
     }
 
     private enum Code {
@@ -37,6 +37,9 @@ struct TelnetStream {
         static let echo: UInt8 = 1
         static let suppressGoAhead: UInt8 = 3
     }
+
+    /// Those of consoles have some tens of bytes. A longer one has no end: what follows is output again.
+    private static let longestSubnegotiation = 256
 
     private var state = State.text
     /// The options in effect at the server, and at this end.
@@ -95,16 +98,20 @@ struct TelnetStream {
                 state = .text
                 return byte
             case Code.will...Code.dont: state = .option(byte)
-            case Code.subnegotiation: state = .subnegotiation
+            case Code.subnegotiation: state = .subnegotiation(0)
             default: state = .text
             }
         case .option(let command):
             state = .text
             negotiate(command, byte, &answer)
-        case .subnegotiation:
-            state = byte == Code.interpretAsCommand ? .subnegotiationCommand : .subnegotiation
-        case .subnegotiationCommand:
-            state = byte == Code.subnegotiationEnd ? .text : .subnegotiation
+        case .subnegotiation(let count):
+            guard count < Self.longestSubnegotiation else {
+                state = .text
+                return byte
+            }
+            state = byte == Code.interpretAsCommand ? .subnegotiationCommand(count) : .subnegotiation(count + 1)
+        case .subnegotiationCommand(let count):
+            state = byte == Code.subnegotiationEnd ? .text : .subnegotiation(count + 1)
         }
         return nil
     }

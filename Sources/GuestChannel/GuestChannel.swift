@@ -2,10 +2,10 @@
 
 // GuestChannel: what the agent in a guest and the collector on its host say to each other. No I/O.
 //
-// A connection carries frames in both directions (`FrameDecoder`), each with one message (`GuestMessage`). The messages
-// are Protocol Buffers, described in docs/guest_channel.proto and encoded here by hand (`ProtobufWriter`,
-// `ProtobufReader`), because the agent has to be small. `AgentSession` and `CollectorSession` are the two ends as state
-// machines.
+// A connection carries frames in both directions (`FrameDecoder`), each with one message (`AgentMessage`,
+// `CollectorMessage`). The messages are Protocol Buffers, described in docs/guest_channel.proto and encoded here by hand
+// (`ProtobufWriter`, `ProtobufReader`), because the agent has to be small. `AgentSession` is the agent's end as a state
+// machine; `GuestCollector` has the other.
 //
 // - The agent numbers its records from 1 within a session, which it identifies by 16 random bytes. The collector
 //   acknowledges the number up to which all records are stored. What is not acknowledged is sent again on the next

@@ -122,7 +122,7 @@ extension Configuration {
         var words: [String: Severity] = [:]
         for (word, values) in try section.mapping("values") {
             guard let severity = Severity(word: values[0]) else {
-                throw section.error(at: "values", "\(values[0]) is no severity; use emerg, alert … debug or 0 to 7")
+                throw section.error(at: "values", "\(values[0]) is not a severity; use emerg, alert … debug or 0 to 7")
             }
             words[word] = severity
         }
@@ -144,7 +144,7 @@ extension Configuration {
             if pattern.hasPrefix("/") && pattern.hasSuffix("/") && pattern.count > 1 || pattern.hasPrefix("^") {
                 throw rule.error(
                     at: "pattern",
-                    "\(pattern): patterns are no regular expressions: * is any text, ? one character, and the whole "
+                    "\(pattern): patterns are not regular expressions: * is any text, ? one character, and the whole "
                         + "value must match; '?*' is any text that is not empty"
                 )
             }

@@ -51,7 +51,7 @@ extension Configuration {
         let name = try section.text("name") ?? tag
         let vm = try section.text("vm") ?? hostName()
         if let fault = VMIdentity.fault(inName: vm) {
-            throw section.error(at: "vm", "\(vm) is no name of a VM: use \(fault)")
+            throw section.error(at: "vm", "\(vm) is not a name of a VM: use \(fault)")
         }
         let word = try section.text("stream") ?? streamWord(name)
         guard let stream = StreamName(word) else {

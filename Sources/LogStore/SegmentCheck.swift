@@ -62,7 +62,7 @@ struct SegmentCheck {
         for other in others where other != tail {
             let before = headers.last { $0.nextPosition <= other.lowerBound }?.end ?? base
             let after = headers.first { $0.position >= other.upperBound }?.offset ?? before
-            let problem = "bytes \(other.lowerBound) to \(other.upperBound) of the file are no block"
+            let problem = "bytes \(other.lowerBound) to \(other.upperBound) of the file are not a block"
             faults.append(Fault(problem: problem, lost: before < after ? before..<after : nil))
         }
         if let problem = try fault(tail, headers, mayGrow: mayGrow, pairs: pairs) {

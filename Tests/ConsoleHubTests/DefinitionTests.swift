@@ -44,7 +44,7 @@ import Testing
             )
         }
         #expect(throws: PathPatternError.self) {
-            try DiscoveryPattern("/vms/{name}", plainFile: "/x", plainLimits: limits, rate: rate)
+            try DiscoveryPattern("/vms/{name}", plainFile: "/x/{name}", plainLimits: limits, rate: rate)
         }
     }
 

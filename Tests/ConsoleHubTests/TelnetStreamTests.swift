@@ -46,6 +46,13 @@ import Testing
         }
     }
 
+    @Test("a subnegotiation without an end does not swallow the output")
+    func endless() {
+        let text = [UInt8](repeating: UInt8(ascii: "x"), count: 5000)
+        let output = decode([255, 251, 1, 255, 250, 24] + text).output
+        #expect(output.count > 4700 && output.allSatisfy { $0 == UInt8(ascii: "x") })
+    }
+
     @Test("without binary transmission a NUL after a carriage return is none, and is sent after one")
     func carriageReturns() {
         for piece in 1...8 {

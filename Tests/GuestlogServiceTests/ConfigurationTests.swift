@@ -178,7 +178,11 @@ import Testing
             ("consoles:\n  - connect: /x\n    name: x\n    stream: Ä\n", 4, "stream"),
             ("consoles:\n  - connect: /x\n    name: ''\n", 2, "a VM's name"),
             ("consoles:\n  - connect: /x\n    name: x\n    namespace: a/b\n", 2, "a VM's namespace"),
-            ("consoles:\n  - path: /{name}\n    plain-file: /x\n    plain-backups: 1000000\n", 2, "from 0 to 1000"),
+            (
+                "consoles:\n  - path: /{name}\n    plain-file: '/x/{name}'\n    plain-backups: 1000000\n", 2,
+                "from 0 to 1000"
+            ),
+            ("consoles:\n  - path: /{name}\n    plain-file: /x\n", 2, "put {name} into its path"),
             ("consoles:\n  - connect: /x\n    name: x\n    burst: 0\n", 2, "burst"),
             ("consoles: yes\n", 1, "must be a list"),
             ("consoles:\n  - tcp: localhost:1\n    name: x\n", 2, "ADDRESS:PORT"),

@@ -133,9 +133,9 @@ import Transforms
             ("pipelines: [{match: a, filters: [{parser: {key_name: M}}]}]", "format is missing"),
             (
                 "pipelines: [{match: a, filters: [{rewrite_tag: [{key: M, pattern: /.+/, tag: b}]}]}]",
-                "patterns are no regular expressions"
+                "patterns are not regular expressions"
             ),
-            ("pipelines: [{match: a, filters: [{severity: {key: l, values: {x: odd}}}]}]", "odd is no severity"),
+            ("pipelines: [{match: a, filters: [{severity: {key: l, values: {x: odd}}}]}]", "odd is not a severity"),
         ]
     )
     func errors(text: String, wanted: String) {

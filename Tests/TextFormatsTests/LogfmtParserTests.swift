@@ -68,10 +68,10 @@ import Testing
         arguments: [
             (
                 #"est" name=kata pid=1"#,
-                #"{"GUESTLOG_PARSE_ERROR":"something is no key=value pair","GUESTLOG_UNPARSED":"est\"","name":"kata","pid":1}"#
+                #"{"GUESTLOG_PARSE_ERROR":"something is not a key=value pair","GUESTLOG_UNPARSED":"est\"","name":"kata","pid":1}"#
             ),
-            (#""x""#, #"{"GUESTLOG_PARSE_ERROR":"something is no key=value pair","GUESTLOG_UNPARSED":"\"x\""}"#),
-            ("=v a=1", #"{"GUESTLOG_PARSE_ERROR":"something is no key=value pair","GUESTLOG_UNPARSED":"=v","a":1}"#),
+            (#""x""#, #"{"GUESTLOG_PARSE_ERROR":"something is not a key=value pair","GUESTLOG_UNPARSED":"\"x\""}"#),
+            ("=v a=1", #"{"GUESTLOG_PARSE_ERROR":"something is not a key=value pair","GUESTLOG_UNPARSED":"=v","a":1}"#),
             (#"msg="no end"#, #"{"GUESTLOG_PARSE_ERROR":"a quote is not closed","msg":"no end"}"#),
             (
                 #"msg="no end name=kata source=agent"#,

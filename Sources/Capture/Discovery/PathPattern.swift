@@ -29,6 +29,9 @@ public struct PathPattern: Hashable, Sendable {
     /// Whether `text` contains a placeholder, or looks as if it did.
     public static func isPattern(_ text: String) -> Bool { text.utf8.contains(UInt8(ascii: "{")) }
 
+    /// Whether the files' names end in a fixed text, as `.sock`: others are not in question.
+    public var endsInLiteral: Bool { components.last?.last.map { !$0.isPlaceholder } ?? false }
+
     /// The names of its placeholders.
     public var used: [String] { components.joined().filter(\.isPlaceholder).map(\.text) }
 

@@ -4,8 +4,8 @@
 public enum ParseFault: String, Error, Hashable, Sendable, CustomStringConvertible {
     /// A quoted value has no end.
     case openQuote = "a quote is not closed"
-    /// Something is no key with a value.
-    case noPair = "something is no key=value pair"
+    /// Something is not a key with a value.
+    case noPair = "something is not a key=value pair"
     /// An object in JSON is malformed or cut off.
     case malformedJSON = "malformed or incomplete JSON"
     /// Other output was written into the record.

@@ -49,7 +49,7 @@ public enum KataCheck {
                 problems.append("\(text) is more than one word")
             }
             if name.elementsEqual(KataFields.process), field.form != .literal || value.first == UInt8(ascii: "-") {
-                problems.append("pid is no process number")
+                problems.append("pid is not a process number")
             }
             if hasDebris(name) || hasDebris(value) {
                 problems.append("\(text) has a formatting error of Go's")
