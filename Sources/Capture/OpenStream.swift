@@ -31,8 +31,8 @@ protocol SinkOpening: AnyObject {
     func open(_ key: StreamKey, _ properties: StreamProperties) throws(SystemError) -> OpenedSink
     func failed(_ key: StreamKey, _ error: SystemError, consequence: String)
     func recovered(_ key: StreamKey)
-    func plainFileFailed(_ path: String, _ error: SystemError)
-    func plainFileRecovered(_ path: String)
+    func plainFileFailed(_ path: String, of key: StreamKey, _ error: SystemError)
+    func plainFileRecovered(_ path: String, of key: StreamKey)
     /// Closes a descriptor on a thread that nobody waits for.
     func closeLater(_ descriptor: Int32)
     /// A source has replayed that many bytes that were stored already.

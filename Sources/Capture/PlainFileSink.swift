@@ -7,14 +7,16 @@ import SystemIO
 /// The writer's side of a stream's plain file. Lives on the writer's thread.
 final class PlainFileSink {
     private let file: RotatingFileWriter
+    private let stream: StreamKey
     private var hasFailed = false
     /// The number of waiting entries that are in the file.
     private var written = 0
     /// The number of bytes of the next entries that an ended process has written.
     private var alreadyThere = 0
 
-    /// `closeReplaced` closes a descriptor on another thread.
-    init(_ file: StreamOptions.PlainFile, closeReplaced: @escaping (Int32) -> Void) {
+    /// The plain file of `stream`. `closeReplaced` closes a descriptor on another thread.
+    init(_ file: StreamOptions.PlainFile, of stream: StreamKey, closeReplaced: @escaping (Int32) -> Void) {
+        self.stream = stream
         self.file = RotatingFileWriter(
             path: file.path,
             trustedFolder: file.trustedFolder,
@@ -94,11 +96,11 @@ final class PlainFileSink {
             try operation()
             if hasFailed {
                 hasFailed = false
-                opener.plainFileRecovered(file.path)
+                opener.plainFileRecovered(file.path, of: stream)
             }
         } catch {
             hasFailed = true
-            opener.plainFileFailed(file.path, error)
+            opener.plainFileFailed(file.path, of: stream, error)
         }
     }
 }

@@ -35,9 +35,9 @@ extension StoreWriter: SinkOpening {
         }
     }
 
-    func plainFileFailed(_ path: String, _ error: SystemError) {
-        if problems.raise(path, "not written: \(error)") {
-            diagnostics.log(.error, "\(error)")
+    func plainFileFailed(_ path: String, of key: StreamKey, _ error: SystemError) {
+        if problems.raise(Problems.Subject(path, of: key.vm), "not written: \(error)") {
+            diagnostics.log(.error, "\(key): its plain file \(path) is not written, the store is: \(error)")
         }
     }
 
@@ -48,8 +48,9 @@ extension StoreWriter: SinkOpening {
         )
     }
 
-    func plainFileRecovered(_ path: String) {
-        problems.clear(path)
+    func plainFileRecovered(_ path: String, of key: StreamKey) {
+        problems.clear(Problems.Subject(path, of: key.vm))
+        diagnostics.log(.notice, "\(key): its plain file \(path) is written again; what was missed is in the store only")
     }
 
     func closeLater(_ descriptor: Int32) {

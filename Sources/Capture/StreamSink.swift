@@ -58,8 +58,8 @@ final class StreamSink: OpenStream {
     /// Sets new options for a stream that is opened again.
     func configure(_ options: StreamOptions) {
         self.options = options
-        plainFile = options.plainFile.map { [unowned opener] file in
-            PlainFileSink(file) { opener.closeLater($0) }
+        plainFile = options.plainFile.map { [unowned opener, key] file in
+            PlainFileSink(file, of: key) { opener.closeLater($0) }
         }
     }
 

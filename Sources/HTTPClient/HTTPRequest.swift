@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
 import NIOConcurrencyHelpers
 import NIOCore
 public import NIOHTTP1
@@ -32,6 +33,12 @@ public struct HTTPResponse: Sendable {
 
     /// The default maximum of a body, in bytes.
     public static let standardMaximum = 4 << 20
+
+    /// The beginning of the body as a part of a message: at most 300 bytes, with spaces for control characters.
+    public var excerpt: String {
+        let text = String(decoding: body.prefix(300), as: UTF8.self)
+        return text.unicodeScalars.map { $0.isControl ? " " : String($0) }.joined()
+    }
 
     public init(status: Int, headers: HTTPHeaders, body: [UInt8]) {
         self.status = status

@@ -63,9 +63,8 @@ public struct VMIdentity: Hashable, Sendable {
     /// The rule that `name` violates as the name or the namespace of a VM; nil when it is valid. Names become parts of
     /// paths, messages and the in-flight ring's table.
     public static func fault(inName name: String) -> String? {
-        let isControl = { (scalar: Unicode.Scalar) in scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value) }
         guard !name.isEmpty, name != ".", name != "..", name.utf8.count <= maximumName,
-            !name.utf8.contains(UInt8(ascii: "/")), !name.unicodeScalars.contains(where: isControl)
+            !name.utf8.contains(UInt8(ascii: "/")), !name.unicodeScalars.contains(where: \.isControl)
         else {
             return "1 to \(maximumName) bytes of UTF-8 without / and control characters, and not . or .."
         }

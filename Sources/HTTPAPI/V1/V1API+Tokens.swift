@@ -19,7 +19,7 @@ extension V1API {
         }
         let name = json["name"]?.text ?? ""
         guard name.utf8.count <= TokenRegister.longestName,
-            name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) })
+            !name.unicodeScalars.contains(where: \.isControl)
         else {
             throw APIError.badRequest(
                 "name: must have at most \(TokenRegister.longestName) bytes and no control characters"

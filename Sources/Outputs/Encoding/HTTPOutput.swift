@@ -108,8 +108,7 @@ struct HTTPOutput: Sendable {
 
     /// The beginning of a response's body, as a part of a message.
     private static func text(of response: HTTPResponse) -> String {
-        let text = String(decoding: response.body.prefix(300), as: UTF8.self)
-        let words = text.unicodeScalars.map { $0.value < 0x20 ? " " : String($0) }.joined()
+        let words = response.excerpt
         return words.isEmpty ? "" : ": " + words
     }
 }

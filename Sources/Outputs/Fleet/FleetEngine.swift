@@ -72,8 +72,7 @@ struct FleetRequests: Sendable {
         guard !response.isSuccess else {
             return response.body
         }
-        let words = String(decoding: response.body.prefix(300), as: UTF8.self)
-            .unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? " " : String($0) }.joined()
+        let words = response.excerpt
         let reason = "\(name) answered \(response.status)" + (words.isEmpty ? "" : ": " + words)
         guard response.status >= 500 else {
             throw QueryError(.badRequest, reason)
