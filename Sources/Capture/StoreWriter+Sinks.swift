@@ -50,7 +50,7 @@ extension StoreWriter: SinkOpening {
 
     func plainFileRecovered(_ path: String, of key: StreamKey) {
         problems.clear(Problems.Subject(path, of: key.vm))
-        diagnostics.log(.notice, "\(key): its plain file \(path) is written again; what was missed is in the store only")
+        diagnostics.log(.notice, "\(key): its plain file \(path) is written again; the store has what it misses")
     }
 
     func closeLater(_ descriptor: Int32) {

@@ -264,11 +264,11 @@ public final class ConsoleHub: Sendable {
             .sorted { ($0.key.name, $0.key.stream) < ($1.key.name, $1.key.stream) }
     }
 
-    /// The states of all consoles, or of those that `isWanted` accepts, by name. Asks each console's shard in turn.
+    /// The states of all consoles, or of those that `isWanted` accepts, by name. Asks each shard once.
     public func statuses(where isWanted: (Definition) -> Bool = { _ in true }) -> [Status] {
-        state.withLock { $0.consoles.all }
-            .filter { isWanted($0.definition) }
-            .map { console in console.shard.loop.perform { console.status } }
+        let chosen = state.withLock { $0.consoles.all }.filter { isWanted($0.definition) }
+        return Dictionary(grouping: chosen, by: \.shard.number).values
+            .flatMap { consoles in consoles[0].shard.loop.perform { consoles.map(\.status) } }
             .sorted {
                 ($0.definition.key.name, $0.definition.key.stream) < ($1.definition.key.name, $1.definition.key.stream)
             }

@@ -225,7 +225,7 @@ public final class Keeper {
 private final class LeaseWatch {
     private let lease: ThreadLease
     private let freed: Int32
-    private let wanted = OneShot()
+    private let wanted = Semaphore()
     private var isWatching = false
 
     init(_ path: String) throws(SystemError) {

@@ -23,7 +23,7 @@ final class MessageOutput: Sendable {
     private let isJournal = getenv("JOURNAL_STREAM") != nil
     private let isFile: Bool
     private let state = Mutex(State())
-    private let queued = OneShot()
+    private let queued = Semaphore()
 
     /// A writable pipe accepts this many bytes without blocking: PIPE_BUF.
     private static let lineLimit = 4096

@@ -31,7 +31,7 @@ private final class BlockingExecutor: TaskExecutor {
 
     private let jobs = Mutex<[UnownedJob]>([])
     /// Signalled once per job.
-    private let hasJob = OneShot()
+    private let hasJob = Semaphore()
 
     private init() {
         for _ in 0..<4 {

@@ -5,14 +5,10 @@ import SystemIO
 
 /// The delays between reconnection attempts after the daemon has gone away: increasing, for a minute.
 public struct Reconnection {
-    /// Microseconds before the first attempt.
-    private static let first: Int64 = 50_000
-    /// Maximum delay between attempts, in microseconds.
-    private static let longest: Int64 = 2_000_000
     /// Microseconds after which reconnection is given up.
     private static let limit: Int64 = 60_000_000
 
-    private var delay = Self.first
+    private var backoff = Backoff(first: 50_000, doublingLimit: 2_000_000, longest: 2_000_000)
     private var lost: Int64?
 
     public init() {}
@@ -35,8 +31,7 @@ public struct Reconnection {
         guard lostFor < Self.limit else {
             return false
         }
-        try? await Task.sleep(for: .microseconds(delay))
-        delay = min(2 * delay, Self.longest)
+        try? await Task.sleep(for: .microseconds(backoff.next()))
         return !Task.isCancelled
     }
 }
