@@ -267,7 +267,7 @@ public final class ConsoleHub: Sendable {
     /// The states of all consoles, or of those that `isWanted` accepts, by name. Asks each shard once.
     public func statuses(where isWanted: (Definition) -> Bool = { _ in true }) -> [Status] {
         let chosen = state.withLock { $0.consoles.all }.filter { isWanted($0.definition) }
-        return Dictionary(grouping: chosen, by: \.shard.number).values
+        return Dictionary(grouping: chosen) { ObjectIdentifier($0.shard) }.values
             .flatMap { consoles in consoles[0].shard.loop.perform { consoles.map(\.status) } }
             .sorted {
                 ($0.definition.key.name, $0.definition.key.stream) < ($1.definition.key.name, $1.definition.key.stream)
