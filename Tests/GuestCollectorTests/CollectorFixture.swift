@@ -17,15 +17,18 @@ final class CollectorFixture {
     private(set) var capture: CaptureService
     private(set) var collector: GuestCollector
     private let options: CollectorOptions
+    private let fileSystem: any FileSystem
 
     /// A collector with `more` guests, each at an endpoint in the fixture's folder.
     init(
         limits: GuestLimits = .standard,
+        fileSystem: any FileSystem = LinuxFileSystem(),
         more: (String) -> [CollectorOptions.Guest] = { _ in [] }
     ) throws {
         let web = CollectorOptions.Guest(vm: VMIdentity(name: "web"), endpoint: .unix(path: folder.path + "/web"))
         options = CollectorOptions(guests: [web] + more(folder.path), limits: limits)
-        (capture, collector) = try Self.start(options, folder.path)
+        self.fileSystem = fileSystem
+        (capture, collector) = try Self.start(options, folder.path, fileSystem)
     }
 
     private var isStopped = false
@@ -48,10 +51,12 @@ final class CollectorFixture {
 
     private static func start(
         _ options: CollectorOptions,
-        _ folder: String
+        _ folder: String,
+        _ fileSystem: any FileSystem
     ) throws -> (CaptureService, GuestCollector) {
         var service = CaptureService.Options(store: folder + "/store", inflight: folder + "/inflight")
         service.shards = 1
+        service.fileSystem = fileSystem
         let capture = try CaptureService(service, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
         try capture.start()
         try capture.awaitStore()
@@ -63,7 +68,7 @@ final class CollectorFixture {
     func restart() throws {
         collector.stop()
         capture.stop()
-        (capture, collector) = try Self.start(options, path)
+        (capture, collector) = try Self.start(options, path, fileSystem)
     }
 
     func stored(_ stream: StreamName = .guest, of vm: String = "web") throws -> StoredText {
