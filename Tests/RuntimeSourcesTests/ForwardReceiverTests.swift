@@ -226,6 +226,20 @@ private final class Peer {
         #expect(try receiver.fixture.lines().count == 2)
     }
 
+    @Test("a chunk with records that the store refuses is not acknowledged", arguments: Pack.Mode.allCases)
+    func refusal(mode: Pack.Mode) throws {
+        let receiver = try ReceiverFixture()
+        try receiver.fixture.storeConsole()
+        for _ in 0..<2 {
+            let peer = try receiver.connect()
+            peer.send(try Pack.message(mode, ["one", "two"], chunk: "c"))
+            #expect(peer.next() == nil)
+        }
+        #expect(try receiver.fixture.lines() == ["login:"])
+        // The receiver does not keep the stream for itself.
+        try receiver.fixture.capture.openRecords(SourceFixture.key, options: .console).close()
+    }
+
     @Test("what was acknowledged is there after a restart, and what comes then is stored too")
     func restart() throws {
         let receiver = try ReceiverFixture()
