@@ -111,4 +111,38 @@ import Transforms
         let numbers = try fixture.lines().map { try JSON(parsing: Array($0.utf8))["n"]?.text }
         #expect(numbers == (600 - count..<600).map(String.init))
     }
+
+    @Test("a source that has been read ends too, though not all of it is committed")
+    func finish() throws {
+        defer { fileSystem.set(.healthy) }
+        let path = try fixture.write(lines(0..<60), "a.json")
+        let (definition, capture, fileSystem) = (source(.records, path), fixture.capture, fileSystem)
+        let (isRead, hasEnded, interruption) = (OneShot(), OneShot(), try Interruption())
+        let reading = try WorkerThread(name: "import") {
+            defer { hasEnded.signal() }
+            guard let input = try? ImportInput(path, .json) else {
+                return
+            }
+            let run = SourceRun(
+                definition,
+                input,
+                pipeline: Pipeline(),
+                into: capture,
+                interruption: interruption
+            )
+            run.onProgress = { count in
+                // The stream is open, and takes what follows.
+                fileSystem.set(.failing(EIO))
+                if count == 60 {
+                    isRead.signal()
+                }
+            }
+            try? run.run()
+        }
+        #expect(isRead.wait(seconds: 20))
+        interruption.raise()
+        #expect(hasEnded.wait(seconds: 20))
+        fileSystem.set(.healthy)
+        reading.join()
+    }
 }
