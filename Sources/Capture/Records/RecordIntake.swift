@@ -132,7 +132,7 @@ public final class RecordIntake: Sendable {
             return (.accepted, !state.isScheduled)
         }
         if result == .accepted {
-            statistics.receive(batch.text.count, at: batch.received.microseconds)
+            statistics.receive(batch.text.count)
         }
         if wakes {
             wakeWriter(key)
@@ -166,7 +166,7 @@ public final class RecordIntake: Sendable {
         guard offer(batch, onCommitted: onCommitted) != .accepted else {
             return true
         }
-        statistics.receive(batch.text.count, at: batch.received.microseconds)
+        statistics.receive(batch.text.count)
         statistics.drop(batch.text.count)
         let (bytes, lines) = (UInt64(batch.text.count), UInt64(batch.count))
         add(GapDetail(reason: .overflow, bytes: bytes, lines: lines, since: batch.received, isClosed: true))
