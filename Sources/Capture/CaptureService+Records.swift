@@ -7,8 +7,12 @@ import SystemIO
 
 // Intakes of records.
 extension CaptureService {
-    /// Opens the intake of one stream of records; from any thread.
-    public func openRecords(_ key: StreamKey, options: RecordOptions) throws(OpenError) -> RecordIntake {
+    /// Opens the intake of one stream of records; from any thread. `interruption` ends the source's calls that wait.
+    public func openRecords(
+        _ key: StreamKey,
+        options: RecordOptions,
+        interruption: Interruption? = nil
+    ) throws(OpenError) -> RecordIntake {
         guard key.encoded != nil else {
             throw .unusableName
         }
@@ -16,6 +20,7 @@ extension CaptureService {
         let intake = RecordIntake(
             key,
             options: options,
+            interruption: interruption,
             budget: recordBudget,
             statistics: statistics(of: key),
             wakeWriter: { [writer] key in writer.post { $0.commitRecords(key) } },

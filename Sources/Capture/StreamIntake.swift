@@ -69,7 +69,7 @@ public final class StreamIntake {
             return received
         }
         let time = shard.wallNow
-        statistics.receive(bytes.count, at: time)
+        statistics.receive(bytes.count)
         // Published first: a gap's marker takes the space after it.
         if room != nil {
             publish(bytes.count, time: time, isPlainOnly: isOverRate)
@@ -128,7 +128,7 @@ public final class StreamIntake {
     public func put(_ bytes: UnsafeRawBufferPointer) {
         let now = shard.monotonicNow
         let time = shard.wallNow
-        statistics.receive(bytes.count, at: time)
+        statistics.receive(bytes.count)
         var rest = bytes
         while !rest.isEmpty {
             let isOverRate = isOverRate(at: now)
@@ -193,7 +193,7 @@ public final class StreamIntake {
         guard bytes > 0 else {
             return
         }
-        statistics.receive(bytes, at: shard.wallNow)
+        statistics.receive(bytes)
         statistics.drop(bytes)
         lastDrop = shard.monotonicNow
         gap.count(bytes: bytes, lines: lines, at: since, reason: reason)

@@ -7,7 +7,6 @@ public final class StreamStatistics: Sendable {
     private let receivedCount = Atomic<UInt64>(0)
     private let storedCount = Atomic<UInt64>(0)
     private let droppedCount = Atomic<UInt64>(0)
-    private let lastTime = Atomic<Int64>(0)
 
     init() {}
 
@@ -15,12 +14,9 @@ public final class StreamStatistics: Sendable {
     public var stored: UInt64 { storedCount.load(ordering: .relaxed) }
     /// Bytes counted in gaps.
     public var dropped: UInt64 { droppedCount.load(ordering: .relaxed) }
-    /// When bytes were last received, in microseconds since the Unix epoch; 0: never.
-    public var lastReceived: Int64 { lastTime.load(ordering: .relaxed) }
 
-    func receive(_ bytes: Int, at time: Int64) {
+    func receive(_ bytes: Int) {
         receivedCount.wrappingAdd(UInt64(bytes), ordering: .relaxed)
-        lastTime.store(time, ordering: .relaxed)
     }
 
     func store(_ bytes: Int) {

@@ -88,13 +88,16 @@ public struct AgentSession: AgentChannel {
         bytes.withUnsafeBytes { decoder.append($0) }
         var action = ChannelAction.none
         do throws(GuestChannelError) {
-            while let payload = try decoder.next() {
-                let next = receive(try CollectorMessage(decoding: payload), at: now)
-                if case .reconnect = next {
-                    return next
+            // Messages of the collector contain no frames, so one in an incomplete frame is of another collector.
+            repeat {
+                while let payload = try decoder.next() {
+                    let next = receive(try CollectorMessage(decoding: payload), at: now)
+                    if case .reconnect = next {
+                        return next
+                    }
+                    action = next == .none ? action : next
                 }
-                action = next == .none ? action : next
-            }
+            } while decoder.expire()
         } catch {
             return .reconnect("\(error)")
         }

@@ -18,6 +18,14 @@ final class AgentConversation: Conversation {
     private var acknowledged: UInt64 = 0
     private var isObserving = false
     private var isLifeScheduled = false
+    private var received = 0
+    /// Whether `advance` has handled everything that was received.
+    private var needsBytes = false
+    private var isFrameScheduled = false
+
+    /// The time in which the rest of a frame has to come, in microseconds: without it the agent may have begun anew.
+    /// Much shorter than the time that an agent waits for its welcome.
+    private static let frameLimit: Int64 = 1_000_000
 
     /// The interval between signs of life while records wait to be committed, in microseconds: a third of what the agent
     /// waits for one.
@@ -42,9 +50,11 @@ final class AgentConversation: Conversation {
 
     func receive(_ bytes: UnsafeRawBufferPointer) {
         decoder.append(bytes)
+        received += bytes.count
     }
 
     func advance() throws -> Progress {
+        needsBytes = false
         while true {
             if hello != nil, !isWelcome {
                 guard try welcome() else {
@@ -56,6 +66,8 @@ final class AgentConversation: Conversation {
                 return progress
             }
             guard let payload = try decoder.next() else {
+                needsBytes = true
+                awaitFrame()
                 return .needsBytes
             }
             try handle(AgentMessage(decoding: payload))
@@ -63,6 +75,30 @@ final class AgentConversation: Conversation {
     }
 
     func end() -> Progress { .over }
+
+    /// Has a frame in an incomplete one looked for when nothing more of that comes.
+    private func awaitFrame() {
+        guard !isFrameScheduled, decoder.incomplete > 0 else {
+            return
+        }
+        isFrameScheduled = true
+        host.schedule(afterMicroseconds: Self.frameLimit) { [weak self, received] in
+            self?.checkFrame(since: received)
+        }
+    }
+
+    /// `count` bytes had been received when the time began.
+    private func checkFrame(since count: Int) {
+        isFrameScheduled = false
+        guard needsBytes else {
+            return
+        }
+        if received == count, decoder.expire() {
+            host.resume()
+        } else if received > count || decoder.mayExpire {
+            awaitFrame()
+        }
+    }
 
     private func handle(_ message: AgentMessage) throws(GuestChannelError) {
         switch message {

@@ -103,6 +103,9 @@ public struct CollectorOptions: Hashable, Sendable {
     public var limits: GuestLimits
     /// How long no guest has to be connected before `onIdle` is called, in microseconds; nil: it is not.
     public var idleLimit: Int64?
+    /// How long the streams of a guest without a connection stay open, in microseconds: longer than a restart of the
+    /// guest takes, and than its rates take to recover.
+    public var guestIdleLimit: Int64 = 600_000_000
 
     /// ChromeOS's port for logs.
     public static let usualPort: UInt32 = 9999

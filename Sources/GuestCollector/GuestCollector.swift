@@ -190,6 +190,10 @@ public final class GuestCollector: @unchecked Sendable {
             return
         }
         guest.connections += 1
+        if let timer = guest.idleTimer {
+            loop.cancel(timer)
+            guest.idleTimer = nil
+        }
         let connection = CollectorConnection(socket, on: loop) { [unowned self] connection, bytes in
             try conversation(of: guest, on: connection, for: purpose, beginning: bytes)
         } onEnd: { [weak self] connection, error in
@@ -254,8 +258,21 @@ public final class GuestCollector: @unchecked Sendable {
         }
         guest.connections -= 1
         connections[ObjectIdentifier(connection)] = nil
+        closeWhenIdle(guest)
         noteSummary()
         dialer?.noteEnd(wasUseful: connection.hasReceived)
+    }
+
+    /// Closes what is open for a guest without a connection, when none has come for the options' time. Which of its records
+    /// are stored is known again when its streams are opened again: that is their source position.
+    private func closeWhenIdle(_ guest: GuestState) {
+        guard guest.connections == 0, guests[guest.vm] === guest else {
+            return
+        }
+        guest.idleTimer = loop.schedule(afterMicroseconds: options.guestIdleLimit) { [weak self] in
+            guest.close()
+            self?.guests[guest.vm] = nil
+        }
     }
 
     var allListeners: [ListeningSocket] { listeners + endpoints.values.flatMap(\.listeners) }

@@ -199,11 +199,30 @@ final class GuestLog {
         }
     }
 
-    /// Records that `count` records of `bytes` bytes were dropped because the guest exceeds its rate.
-    func markOverRate(bytes: Int, count: Int) {
-        intake.add(
-            GapDetail(reason: .rateLimit, bytes: UInt64(bytes), lines: UInt64(count), since: now, isClosed: true)
-        )
+    /// Records that `count` records of `bytes` bytes were dropped.
+    func markLoss(_ reason: GapReason, bytes: Int, count: Int) {
+        intake.add(GapDetail(reason: reason, bytes: UInt64(bytes), lines: UInt64(count), since: now, isClosed: true))
+    }
+
+    // MARK: - Memory
+
+    /// Maximum memory of the records that wait for the stream to be opened, of all connections together, in bytes: as
+    /// much as the intake takes when it is open.
+    private static let openingLimit = 4 << 20
+    private var openingMemory = 0
+
+    /// Takes memory for a record that waits for the stream to be opened; returns whether there is enough.
+    func reserve(_ size: Int) -> Bool {
+        guard openingMemory + size <= Self.openingLimit else {
+            return false
+        }
+        openingMemory += size
+        return true
+    }
+
+    /// Gives memory back.
+    func release(_ size: Int) {
+        openingMemory -= size
     }
 
     private var now: Timestamp { Timestamp(microseconds: clock.wallMicroseconds()) }

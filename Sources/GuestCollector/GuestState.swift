@@ -17,6 +17,8 @@ final class GuestState {
     private var logs: [StreamName: GuestLog] = [:]
     /// The open connections.
     var connections = 0
+    /// Closes everything, while there is no connection.
+    var idleTimer: EventLoop.TimerToken?
     private(set) var dropped = 0
     private(set) var records = 0
 

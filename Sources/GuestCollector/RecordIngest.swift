@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
 import SystemIO
 
 /// Gives the records of one conversation to a guest's log, within the guest's rate. Records that have no space wait here:
-/// one piece of the stream's, so their memory is limited.
+/// of a sender that waits, one piece of its stream; of one that must not wait, what `GuestLog.reserve` allows until the
+/// stream is open.
 final class RecordIngest {
     /// What happens to records beyond the guest's rate, and to those for which the store has no space.
     enum Policy: Hashable {
@@ -13,15 +15,32 @@ final class RecordIngest {
         case drop
     }
 
+    /// Records that were dropped between those that wait.
+    private struct Loss {
+        /// The number of waiting records before them.
+        let place: Int
+        let reason: GapReason
+        var bytes: Int
+        var count: Int
+    }
+
     let log: GuestLog
     private let guest: GuestState
     private let policy: Policy
     private unowned let host: any ConversationHost
     private var waiting: ArraySlice<StoredRecord> = []
     private var base: UInt64?
+    /// How many of the waiting records wait for the stream to be opened. They are counted in the guest's rate already.
+    private var held = 0
+    /// Their memory, which the log has reserved.
+    private var heldMemory = 0
+    private var losses: [Loss] = []
+    private var awaitsOpening = false
 
     /// The delay after which a guest over its rate is checked again, in microseconds.
     private static let rateInterval: Int64 = 250_000
+    /// The memory of a waiting record besides its line: empty lines are limited in number too.
+    private static let overhead = 128
 
     init(_ log: GuestLog, guest: GuestState, policy: Policy, host: any ConversationHost) {
         self.log = log
@@ -30,11 +49,23 @@ final class RecordIngest {
         self.host = host
     }
 
-    /// Maximum number of records that wait for the stream to be opened, of a sender that must not wait.
-    private static let openingLimit = 10_000
+    deinit {
+        log.release(heldMemory)
+        if policy == .drop {
+            // The connection has failed.
+            drop(after: 0, .overflow)
+            losses.forEach { log.markLoss($0.reason, bytes: $0.bytes, count: $0.count) }
+        }
+    }
 
     /// Whether no record waits.
     var isIdle: Bool { waiting.isEmpty }
+    /// The size of the lines that wait, in bytes.
+    var waitingSize: Int { Self.size(of: waiting) }
+
+    private static func size(of records: ArraySlice<StoredRecord>) -> Int {
+        records.reduce(0) { $0 + $1.line.count + 1 }
+    }
 
     /// Adds records; `advance` gives them to the log. `base`: see `GuestLog.add`.
     func add(_ records: [StoredRecord], base: UInt64? = nil) {
@@ -46,38 +77,44 @@ final class RecordIngest {
         self.base = base
     }
 
-    /// Gives what waits to the log; `needsBytes` when nothing waits any more.
+    /// Gives what waits to the log; `needsBytes` when the sender may send more.
     func advance() -> Progress {
         guard !waiting.isEmpty else {
             return .needsBytes
         }
-        guard log.isOpen else {
-            guard log.failure == nil else {
-                return .over
+        guard log.failure == nil else {
+            return .over
+        }
+        if waiting.count > held, !guest.allows() {
+            guard policy == .drop else {
+                host.schedule(afterMicroseconds: Self.rateInterval) { [weak self] in self?.host.resume() }
+                return .blocked
             }
-            log.whenOpen { [weak self] in self?.host.resume() }
+            drop(after: held, .rateLimit)
+        }
+        guard log.isOpen else {
+            awaitOpening()
             guard policy == .drop else {
                 return .blocked
             }
-            if waiting.count > Self.openingLimit {
-                drop()
-            }
+            hold()
             return .needsBytes
         }
-        guard guest.allows() else {
-            return overRate()
+        guard policy == .wait else {
+            giveOrDrop()
+            return .needsBytes
         }
-        let size = waiting.reduce(0) { $0 + $1.line.count + 1 }
-        let before = waiting.count
-        let result = log.add(waiting, base: base, mayDrop: policy == .drop) { [weak self] in self?.host.resume() }
-        switch result {
+        return give()
+    }
+
+    private func give() -> Progress {
+        switch log.add(waiting, base: base, onSpace: { [weak self] in self?.host.resume() }) {
         case .accepted:
-            guest.spend(bytes: size, records: before)
+            spend(waiting)
             waiting = []
             return .needsBytes
         case .full(let index):
-            let given = waiting[..<index]
-            guest.spend(bytes: given.reduce(0) { $0 + $1.line.count + 1 }, records: given.count)
+            spend(waiting[..<index])
             waiting = waiting[index...]
             return .blocked
         case .ended:
@@ -85,18 +122,70 @@ final class RecordIngest {
         }
     }
 
-    private func overRate() -> Progress {
-        guard policy == .drop else {
-            host.schedule(afterMicroseconds: Self.rateInterval) { [weak self] in self?.host.resume() }
-            return .blocked
+    /// Gives records that must not wait to the log, which counts those that have no space. Losses have their places.
+    private func giveOrDrop() {
+        spend(waiting.dropFirst(held))
+        var given = 0
+        for loss in losses {
+            _ = log.add(waiting.dropFirst(given).prefix(loss.place - given), base: base, mayDrop: true) {}
+            log.markLoss(loss.reason, bytes: loss.bytes, count: loss.count)
+            given = loss.place
         }
-        drop()
-        return .needsBytes
+        _ = log.add(waiting.dropFirst(given), base: base, mayDrop: true) {}
+        log.release(heldMemory)
+        (waiting, losses, held, heldMemory) = ([], [], 0, 0)
     }
 
-    private func drop() {
-        log.markOverRate(bytes: waiting.reduce(0) { $0 + $1.line.count + 1 }, count: waiting.count)
-        guest.countDropped(waiting.count)
-        waiting = []
+    private func spend(_ records: ArraySlice<StoredRecord>) {
+        guest.spend(bytes: Self.size(of: records), records: records.count)
+    }
+
+    // MARK: - Streams that are not open yet
+
+    /// Has the conversation continue when the stream is open, or cannot be opened.
+    private func awaitOpening() {
+        guard !awaitsOpening else {
+            return
+        }
+        awaitsOpening = true
+        log.whenOpen { [weak self] in
+            self?.awaitsOpening = false
+            self?.host.resume()
+        }
+    }
+
+    /// Keeps as many of the new records as the log has memory for, and drops the others.
+    private func hold() {
+        let new = waiting.dropFirst(held)
+        let kept = new.prefix { record in
+            let memory = record.line.count + Self.overhead
+            guard log.reserve(memory) else {
+                return false
+            }
+            heldMemory += memory
+            return true
+        }
+        spend(kept)
+        held += kept.count
+        drop(after: held, .overflow)
+    }
+
+    /// Drops all but the first `count` records.
+    private func drop(after count: Int, _ reason: GapReason) {
+        let dropped = waiting.dropFirst(count)
+        guard !dropped.isEmpty else {
+            return
+        }
+        let bytes = Self.size(of: dropped)
+        guest.countDropped(dropped.count)
+        if count == 0 {
+            log.markLoss(reason, bytes: bytes, count: dropped.count)
+        } else if let last = losses.last, last.place == count, last.reason == reason {
+            losses[losses.count - 1].bytes += bytes
+            losses[losses.count - 1].count += dropped.count
+        } else {
+            losses.append(Loss(place: count, reason: reason, bytes: bytes, count: dropped.count))
+        }
+        waiting = waiting.prefix(count)
     }
 }

@@ -29,6 +29,7 @@ final class RecordRouter {
     private let source: SourceDefinition
     private var pipeline: Pipeline
     private let commits: CommitCounter
+    private let interruption: Interruption
     private var targets: [StreamKey: Target] = [:]
     private var line: [UInt8] = []
     /// The number of records of which a part had to be dropped.
@@ -38,14 +39,23 @@ final class RecordRouter {
     /// Maximum number of streams that are open at a time.
     private static let targetLimit = 1000
 
-    init(_ source: SourceDefinition, pipeline: Pipeline, into capture: CaptureService, commits: CommitCounter) {
+    /// A router whose calls that wait for the store throw ECANCELED when `interruption` is raised.
+    init(
+        _ source: SourceDefinition,
+        pipeline: Pipeline,
+        into capture: CaptureService,
+        commits: CommitCounter,
+        interruption: Interruption
+    ) {
         self.source = source
         self.pipeline = pipeline
         self.capture = capture
         self.commits = commits
+        self.interruption = interruption
     }
 
-    /// Adds the record that `position` follows; with `tag`, in place of the source's. Throws ECANCELED when capture stops.
+    /// Adds the record that `position` follows; with `tag`, in place of the source's. Throws ECANCELED when capture stops
+    /// or the source is interrupted.
     func add(_ record: inout RecordBuffer, tag: String? = nil, at position: SourcePosition) throws {
         var failure: (any Error)?
         var position = position
@@ -146,8 +156,15 @@ final class RecordRouter {
         if let target = targets[key] {
             return (target, nil)
         }
-        let intake = try capture.openRecords(key, options: RecordOptions())
-        let position = try intake.resumePosition().flatMap { SourcePosition($0) }
+        let intake = try capture.openRecords(key, options: RecordOptions(), interruption: interruption)
+        let position: SourcePosition?
+        do throws(SystemError) {
+            position = try intake.resumePosition().flatMap { SourcePosition($0) }
+        } catch {
+            // The stream is free for another source.
+            intake.close()
+            throw error
+        }
         let isOurs = position?.isOf(source.name) == true
         let target = Target(intake, last: isOurs ? position?.number ?? 0 : 0)
         targets[key] = target

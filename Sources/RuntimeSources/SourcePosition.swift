@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Capture
 import LogModel
 
 /// How far a source has been read: the number of its last record, and where reading can begin again for what follows.
@@ -25,8 +26,9 @@ struct SourcePosition: Hashable, Sendable {
     /// Added when records may be missing: more than a source has between two marks.
     static let leap: UInt64 = 1 << 40
 
-    /// Maximum size of `resume`, in bytes: a position has 200 at most.
-    static let resumeLimit = 184
+    /// Maximum size of `resume`, in bytes. An input whose places other programs make skips what has a longer one: a batch
+    /// refuses the position.
+    static let resumeLimit = RecordBatch.positionLimit - 16
 
     /// Two numbers of eight bytes, most significant first, and the place to begin.
     var bytes: [UInt8] {

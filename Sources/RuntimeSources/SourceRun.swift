@@ -42,7 +42,13 @@ final class SourceRun: FileRun {
         self.input = input
         self.capture = capture
         self.interruption = interruption
-        router = RecordRouter(source, pipeline: pipeline, into: capture, commits: commits)
+        router = RecordRouter(
+            source,
+            pipeline: pipeline,
+            into: capture,
+            commits: commits,
+            interruption: interruption
+        )
         mark = SourceMark(source.name, store: capture.store.root, on: capture.store.fileSystem, clock: capture.clock)
         position = SourcePosition(source: source.name)
     }
@@ -148,10 +154,12 @@ final class SourceRun: FileRun {
         }
     }
 
+    /// Waits until everything is committed, or the interruption is raised.
     private func finish() throws {
+        let hasAdvanced = try WakeEvent()
+        commits.observe { hasAdvanced.signal() }
         try writeMark(isLast: true)
-        while !isCommitted {
-            WorkerThread.pause(microseconds: 1000)
+        while !isCommitted, interruption.wait(for: hasAdvanced) {
             try writeMark(isLast: true)
         }
     }

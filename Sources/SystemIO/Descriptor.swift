@@ -59,4 +59,9 @@ public struct Descriptor: ~Copyable, Sendable {
 public struct DescriptorPair: ~Copyable, Sendable {
     public var first: Descriptor
     public var second: Descriptor
+
+    /// The first one; the second is closed.
+    public consuming func takeFirst() -> Descriptor {
+        first
+    }
 }

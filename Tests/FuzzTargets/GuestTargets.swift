@@ -99,9 +99,11 @@ extension FuzzTarget {
             while !rest.isEmpty {
                 rest.prefix(pieces).withUnsafeBytes { decoder.append($0) }
                 rest = rest.dropFirst(pieces)
-                while let payload = try? decoder.next() {
-                    size += payload.count
-                }
+                repeat {
+                    while let payload = try? decoder.next() {
+                        size += payload.count
+                    }
+                } while decoder.expire()
             }
             try require(size <= stream.count, "more payload than bytes")
         }

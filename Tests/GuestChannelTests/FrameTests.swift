@@ -60,9 +60,48 @@ import Testing
         #expect(try payloads(noise + hello, pieces: size, resynchronizes: true) == [[9, 9]])
     }
 
-    @Test("a hello is found in the middle of a frame that never ends, before more bytes arrive")
+    private func decoder(_ bytes: [UInt8]) -> FrameDecoder {
+        var decoder = FrameDecoder(resynchronizes: true)
+        bytes.withUnsafeBytes { decoder.append($0) }
+        return decoder
+    }
+
+    @Test("a hello in the middle of a frame that never ends is found when the frame's time is over")
     func unfinished() throws {
         let cut = Array(frame(Array(repeating: 1, count: 30_000)).prefix(20_000))
-        #expect(try payloads(cut + frame([9]), pieces: .max, resynchronizes: true) == [[9]])
+        var decoder = decoder(cut + frame([9]) + frame([8]))
+        #expect(try decoder.next() == nil)
+        let isFound = decoder.expire()
+        #expect(isFound)
+        #expect(try decoder.next() == [9])
+        #expect(try decoder.next() == [8])
+        #expect(decoder.incomplete == 0)
+    }
+
+    @Test("a hello after several cut frames is found; each has its time")
+    func unfinishedFrames() throws {
+        let cut = Array(frame(Array(repeating: 1, count: 30_000)).prefix(1000))
+        var decoder = decoder(cut + cut + cut + frame([9]))
+        #expect(try decoder.next() == nil)
+        let areFound = (0..<3).map { _ in decoder.expire() }
+        #expect(areFound == [false, false, true])
+        #expect(try decoder.next() == [9])
+    }
+
+    @Test("a whole frame in the payload of another is a part of that, in pieces of any size", arguments: [1, 7, 1000])
+    func embedded(_ size: Int) throws {
+        let payload = Array(0..<100) + frame([6, 6, 6]) + Array(0..<100)
+        #expect(try payloads(frame(payload) + frame([9]), pieces: size, resynchronizes: true) == [payload, [9]])
+    }
+
+    @Test("a frame whose rest comes late is whole, though its time was over")
+    func late() throws {
+        let whole = frame(Array(repeating: 1, count: 1000))
+        var decoder = decoder(Array(whole.prefix(500)))
+        #expect(try decoder.next() == nil)
+        let isFound = decoder.expire()
+        #expect(!isFound && !decoder.mayExpire)
+        whole.dropFirst(500).withUnsafeBytes { decoder.append($0) }
+        #expect(try decoder.next()?.count == 1000)
     }
 }

@@ -44,6 +44,32 @@ import Testing
         return (end, number)
     }
 
+    @Test("an agent that begins anew in the middle of a frame gets its welcome, though the frame never ends")
+    func cutFrame() throws {
+        let folder = TemporaryFolder()
+        let port = try UnixSocket.listen(at: folder.path + "/port")
+        let fixture = try CollectorFixture { _ in
+            [CollectorOptions.Guest(vm: VMIdentity(name: "db"), endpoint: .serial(path: folder.path + "/port"))]
+        }
+        var connection: GuestEnd?
+        #expect(
+            try eventually {
+                if let socket = try UnixSocket.accept(port.raw) {
+                    connection = try GuestEnd(socket)
+                }
+                return connection != nil
+            }
+        )
+        let end = try #require(connection)
+        #expect(try end.message() == .greeting(version: GuestChannelVersion.current))
+        var frame: [UInt8] = []
+        GuestFrame.append([UInt8](repeating: 1, count: 30_000), to: &frame)
+        end.send(Array(frame.prefix(20_000)))
+        end.send(.hello(AgentMessage.Hello(session: SessionID(7, 7))))
+        #expect(try end.message() == .welcome(session: SessionID(7, 7), acknowledged: 0))
+        fixture.stop()
+    }
+
     @Test("records are stored under the journal's field names, and acknowledged when they are committed")
     func stored() throws {
         let fixture = try CollectorFixture()

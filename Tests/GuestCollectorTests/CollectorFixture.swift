@@ -17,15 +17,21 @@ final class CollectorFixture {
     private(set) var capture: CaptureService
     private(set) var collector: GuestCollector
     private let options: CollectorOptions
+    private let fileSystem: any FileSystem
+    private let clock: any HostClock
 
     /// A collector with `more` guests, each at an endpoint in the fixture's folder.
     init(
         limits: GuestLimits = .standard,
+        fileSystem: any FileSystem = LinuxFileSystem(),
+        clock: any HostClock = SystemClock(),
         more: (String) -> [CollectorOptions.Guest] = { _ in [] }
     ) throws {
         let web = CollectorOptions.Guest(vm: VMIdentity(name: "web"), endpoint: .unix(path: folder.path + "/web"))
         options = CollectorOptions(guests: [web] + more(folder.path), limits: limits)
-        (capture, collector) = try Self.start(options, folder.path)
+        self.fileSystem = fileSystem
+        self.clock = clock
+        (capture, collector) = try Self.start(options, folder.path, fileSystem, clock)
     }
 
     private var isStopped = false
@@ -48,10 +54,14 @@ final class CollectorFixture {
 
     private static func start(
         _ options: CollectorOptions,
-        _ folder: String
+        _ folder: String,
+        _ fileSystem: any FileSystem,
+        _ clock: any HostClock
     ) throws -> (CaptureService, GuestCollector) {
         var service = CaptureService.Options(store: folder + "/store", inflight: folder + "/inflight")
         service.shards = 1
+        service.fileSystem = fileSystem
+        service.clock = clock
         let capture = try CaptureService(service, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
         try capture.start()
         try capture.awaitStore()
@@ -63,7 +73,7 @@ final class CollectorFixture {
     func restart() throws {
         collector.stop()
         capture.stop()
-        (capture, collector) = try Self.start(options, path)
+        (capture, collector) = try Self.start(options, path, fileSystem, clock)
     }
 
     func stored(_ stream: StreamName = .guest, of vm: String = "web") throws -> StoredText {

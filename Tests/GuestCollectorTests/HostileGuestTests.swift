@@ -2,13 +2,13 @@
 
 import Capture
 import Glibc
-import GuestChannel
 import LogModel
 import SystemIO
 import TestSupport
 import TestTraits
 import Testing
 
+@testable import GuestChannel
 @testable import GuestCollector
 
 /// A guest that does its worst, beside one that logs: that one loses nothing, and the collector's memory stays limited.
@@ -91,6 +91,52 @@ struct HostileGuestTests {
             #expect(try eventually { try fixture.values(of: "_HOSTNAME", in: .guest, from: "evil").contains("web") })
             #expect(try fixture.values(of: "_HOSTNAME", in: .guest, from: "web").isEmpty)
         }
+    }
+
+    /// What the headers claim as their payload's size, by their place in the stream.
+    enum Claim: CaseIterable, Sendable {
+        case allBefore, nextByte, rest, most, page, nothing
+
+        func size(at place: Int, of count: Int) -> Int {
+            switch self {
+            case .allBefore: place
+            case .nextByte: count / 2 + 1
+            case .rest: count - place
+            case .most: GuestFrame.limit - place
+            case .page: 4096
+            case .nothing: 0
+            }
+        }
+    }
+
+    @Test(
+        "frames in frames: the work for a byte is limited, whatever they claim",
+        arguments: Claim.allCases,
+        [1, 12, 1000, 64 << 10]
+    )
+    func nestedFrames(claim: Claim, pieces: Int) throws {
+        let count = 64 << 10
+        var stream: [UInt8] = []
+        while stream.count < count {
+            let size = claim.size(at: stream.count, of: count)
+            let sizes = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: size >> $0) }
+            stream += GuestFrame.magic + sizes + [1, 2, 3, 4]
+        }
+        var decoder = FrameDecoder(resynchronizes: true)
+        for start in stride(from: 0, to: stream.count, by: pieces) {
+            stream[start...].prefix(pieces).withUnsafeBytes { decoder.append($0) }
+            while try decoder.next() != nil {}
+            _ = decoder.expire()
+        }
+        #expect(decoder.received == stream.count)
+        #expect(decoder.checksummed <= FrameDecoder.checksumFactor * stream.count)
+        #expect(decoder.scanned <= 2 * stream.count)
+        // What follows is found again.
+        var hello: [UInt8] = []
+        GuestFrame.append([9], to: &hello)
+        let end = [UInt8](repeating: 1, count: GuestFrame.limit) + hello
+        end.withUnsafeBytes { decoder.append($0) }
+        #expect(try decoder.next() == [9])
     }
 
     @Test("a compressed upload is refused before it is read")

@@ -14,18 +14,21 @@ import Transforms
 final class SourceFixture {
     let folder = TemporaryFolder()
     private(set) var capture: CaptureService
+    private let fileSystem: any FileSystem
 
-    init() throws {
-        capture = try Self.start(folder.path)
+    init(fileSystem: any FileSystem = LinuxFileSystem()) throws {
+        self.fileSystem = fileSystem
+        capture = try Self.start(folder.path, fileSystem)
     }
 
     deinit {
         capture.stop()
     }
 
-    private static func start(_ folder: String) throws -> CaptureService {
+    private static func start(_ folder: String, _ fileSystem: any FileSystem) throws -> CaptureService {
         var options = CaptureService.Options(store: folder + "/store", inflight: folder + "/inflight")
         options.shards = 1
+        options.fileSystem = fileSystem
         options.quota = { _ in Quota(bytes: 1 << 30) }
         let capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error, sink: { _, _ in }))
         try capture.start()
@@ -35,7 +38,18 @@ final class SourceFixture {
 
     func restart() throws {
         capture.stop()
-        capture = try Self.start(folder.path)
+        capture = try Self.start(folder.path, fileSystem)
+    }
+
+    /// The stream of `source`.
+    static let key = StreamKey(vm: source().vm, stream: source().stream)
+
+    /// Stores a line of a console in the stream of `source`, which takes no records then.
+    func storeConsole() throws {
+        let intake = try capture.openRecords(Self.key, options: .console)
+        let text = Array("login:\n".utf8)
+        try intake.append(RecordBatch(console: text, received: Timestamp(microseconds: 0), position: nil))
+        intake.close()
     }
 
     static func source(_ name: String = "test", vm: String = "host") -> SourceDefinition {

@@ -41,6 +41,7 @@ public final class RecordIntake: Sendable {
     public let key: StreamKey
     let options: RecordOptions
     public let statistics: StreamStatistics
+    private let interruption: Interruption?
     private let budget: RecordBudget
     private let wakeWriter: @Sendable (StreamKey) -> Void
     private let onClose: @Sendable (StreamKey) -> Void
@@ -52,6 +53,7 @@ public final class RecordIntake: Sendable {
     init(
         _ key: StreamKey,
         options: RecordOptions,
+        interruption: Interruption?,
         budget: RecordBudget,
         statistics: StreamStatistics,
         wakeWriter: @escaping @Sendable (StreamKey) -> Void,
@@ -59,6 +61,7 @@ public final class RecordIntake: Sendable {
     ) {
         self.key = key
         self.options = options
+        self.interruption = interruption
         self.budget = budget
         self.statistics = statistics
         self.wakeWriter = wakeWriter
@@ -84,18 +87,26 @@ public final class RecordIntake: Sendable {
     }
 
     /// Waits until the stream is open; returns the position that was committed last. Throws ECANCELED when capture
-    /// stops before, and EINVAL when the stream contains what the options do not say.
+    /// stops or the source is interrupted before, and EINVAL when the stream contains what the options do not say.
     public func resumePosition() throws(SystemError) -> [UInt8]? {
-        let isOpened = OneShot()
-        let result = Mutex<Result<[UInt8]?, SystemError>?>(nil)
-        withExtendedLifetime(result) {
-            whenOpened { opened in
-                result.withLock { $0 = opened }
-                isOpened.signal()
+        let isKnown = try WakeEvent()
+        whenOpened { _ in isKnown.signal() }
+        while true {
+            if let result = state.withLock({ $0.opened ?? $0.end.map { .failure($0) } }) {
+                return try result.get()
             }
-            isOpened.wait()
+            try wait(for: isKnown)
         }
-        return try result.withLock { $0 }?.get()
+    }
+
+    /// Waits until `event` is signalled, or earlier. Throws ECANCELED when the source is interrupted.
+    private func wait(for event: WakeEvent) throws(SystemError) {
+        guard let interruption else {
+            return event.sleep(microseconds: nil)
+        }
+        guard interruption.wait(for: event) else {
+            throw Self.stopped(key)
+        }
     }
 
     /// Adds a batch if there is space for it. `onCommitted` is called once, on the writer's thread, when the batch is
@@ -121,7 +132,7 @@ public final class RecordIntake: Sendable {
             return (.accepted, !state.isScheduled)
         }
         if result == .accepted {
-            statistics.receive(batch.text.count, at: batch.received.microseconds)
+            statistics.receive(batch.text.count)
         }
         if wakes {
             wakeWriter(key)
@@ -129,18 +140,23 @@ public final class RecordIntake: Sendable {
         return result
     }
 
-    /// Adds a batch; waits while there is no space for it. Throws ECANCELED when capture has stopped.
+    /// Adds a batch; waits while there is no space for it. Throws ECANCELED when capture has stopped, or the source is
+    /// interrupted while it waits: the batch was not added then.
     public func append(
         _ batch: RecordBatch,
         onCommitted: @escaping @Sendable () -> Void = {}
     ) throws(SystemError) {
-        while true {
-            let hasSpace = OneShot()
-            switch offer(batch, onCommitted: onCommitted, onSpace: { hasSpace.signal() }) {
-            case .accepted: return
-            case .full: hasSpace.wait()
-            case .ended: throw state.withLock { $0.end } ?? Self.stopped(key)
+        var result = offer(batch, onCommitted: onCommitted)
+        if result == .full {
+            let hasSpace = try WakeEvent()
+            result = offer(batch, onCommitted: onCommitted, onSpace: { hasSpace.signal() })
+            while result == .full {
+                try wait(for: hasSpace)
+                result = offer(batch, onCommitted: onCommitted, onSpace: { hasSpace.signal() })
             }
+        }
+        if result == .ended {
+            throw state.withLock { $0.end } ?? Self.stopped(key)
         }
     }
 
@@ -150,7 +166,7 @@ public final class RecordIntake: Sendable {
         guard offer(batch, onCommitted: onCommitted) != .accepted else {
             return true
         }
-        statistics.receive(batch.text.count, at: batch.received.microseconds)
+        statistics.receive(batch.text.count)
         statistics.drop(batch.text.count)
         let (bytes, lines) = (UInt64(batch.text.count), UInt64(batch.count))
         add(GapDetail(reason: .overflow, bytes: bytes, lines: lines, since: batch.received, isClosed: true))
@@ -194,6 +210,9 @@ public final class RecordIntake: Sendable {
     private static func stopped(_ key: StreamKey) -> SystemError {
         SystemError("store records of", key.description, code: ECANCELED)
     }
+
+    /// Whether its source waits for space.
+    var isAwaited: Bool { state.withLock { $0.onSpace != nil } }
 
     // MARK: - The writer
 

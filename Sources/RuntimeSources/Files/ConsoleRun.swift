@@ -26,12 +26,19 @@ final class ConsoleRun: FileRun {
     /// How long a file that cannot be read is left alone, in microseconds.
     private static let retryInterval: Int64 = 10_000_000
 
-    /// Claims the stream. Throws when it is captured otherwise.
-    init(_ source: SourceDefinition, into capture: CaptureService, buffer: FollowBuffer) throws {
+    /// Claims the stream. Throws when it is captured otherwise. Calls that wait for the store throw ECANCELED when
+    /// `interruption` is raised.
+    init(
+        _ source: SourceDefinition,
+        into capture: CaptureService,
+        buffer: FollowBuffer,
+        interruption: Interruption
+    ) throws {
         self.source = source
         self.capture = capture
         self.buffer = buffer
-        intake = try capture.openRecords(StreamKey(vm: source.vm, stream: source.stream), options: .console)
+        let key = StreamKey(vm: source.vm, stream: source.stream)
+        intake = try capture.openRecords(key, options: .console, interruption: interruption)
         console = ReplayableConsole(intake)
     }
 

@@ -80,6 +80,8 @@ extension FileSources {
             add(Followed(run, source, isTransient: isTransient, source.paths.last ?? "/"))
             capture.problems.clear(subject)
             return true
+        } catch let error as SystemError where error.code == ECANCELED {
+            return false
         } catch {
             if capture.problems.raise(subject, "\(error)") {
                 capture.diagnostics.log(.error, "\(subject): \(error)")
@@ -95,7 +97,7 @@ extension FileSources {
         case .journal, .forward:
             preconditionFailure("only sources of files are read here")
         case .console:
-            run = try ConsoleRun(source, into: capture, buffer: buffer)
+            run = try ConsoleRun(source, into: capture, buffer: buffer, interruption: interruption)
         case .files(let path, let format, let readsFromHead):
             let input = FileInput(
                 path,

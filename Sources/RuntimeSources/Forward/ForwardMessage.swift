@@ -72,7 +72,7 @@ struct ForwardMessage {
     }
 
     /// Passes each entry to `body`: the time in nanoseconds since the Unix epoch, and the record. What is no entry is left
-    /// out, as Fluentd leaves it out; returns how many.
+    /// out, as Fluentd leaves it out; returns how many. Throws what `body` throws.
     func forEach(_ body: (Int64?, MessagePackValue) throws -> Void) throws -> Int {
         var skipped = 0
         func take(_ entry: MessagePackValue) throws {
@@ -90,12 +90,13 @@ struct ForwardMessage {
         case .packed(let bytes):
             var reader = MessagePackReader(bytes)
             while !reader.isAtEnd {
+                let entry: MessagePackValue
                 do throws(MessagePackReader.Failure) {
-                    let entry = try reader.next()
-                    try? take(entry)
+                    entry = try reader.next()
                 } catch {
                     throw Fault(description: "a chunk has bytes that are no entry")
                 }
+                try take(entry)
             }
         }
         return skipped

@@ -47,7 +47,13 @@ final class ForwardReceiver: @unchecked Sendable {
         loop = try EventLoop()
         let commits = CommitCounter()
         self.commits = commits
-        router = RecordRouter(source, pipeline: pipeline, into: capture, commits: commits)
+        router = RecordRouter(
+            source,
+            pipeline: pipeline,
+            into: capture,
+            commits: commits,
+            interruption: interruption
+        )
         mark = SourceMark(source.name, store: capture.store.root, on: capture.store.fileSystem, clock: capture.clock)
         position = SourcePosition(source: source.name)
     }

@@ -11,6 +11,7 @@ import TextFormats
 /// continues there. (`--follow` is not used: from systemd 250 to 257 it shows the current boot only.)
 final class JournalctlReader: JournalEntries {
     private let options: JournalOptions
+    private let program: [String]
     private var cursor: String?
     private var child: ChildProgram?
     private var output: OutputEnd?
@@ -32,20 +33,28 @@ final class JournalctlReader: JournalEntries {
         }
     }
 
-    /// Reads after the entry with that cursor or, with nil, from where the options say.
-    init(_ options: JournalOptions, after cursor: String?) {
+    /// Reads after the entry with that cursor or, with nil, from where the options say. `program`: the words before
+    /// journalctl's arguments.
+    init(_ options: JournalOptions, after cursor: String?, program: [String] = ["journalctl"]) {
         self.options = options
+        self.program = program
         self.cursor = cursor
         skipsPast = cursor == nil && !options.readsFromHead
     }
 
     deinit {
+        endRun()
+    }
+
+    /// Ends the program, if it runs, and leaves what it has written.
+    private func endRun() {
+        output = nil
         child?.send(SIGKILL)
         _ = child.take()?.wait()
     }
 
     private func start() throws(SystemError) {
-        var words = ["journalctl", "--output=export", "--all", "--quiet", "--no-pager"]
+        var words = program + ["--output=export", "--all", "--quiet", "--no-pager"]
         for path in options.paths {
             let isFolder = JournalAccess.isFolder(path)
             words.append((isFolder ? "--directory=" : "--file=") + path)
@@ -59,9 +68,8 @@ final class JournalctlReader: JournalEntries {
             words += (number > 0 ? ["+"] : []) + match.words
         }
         let pipe = try Descriptor.pipe()
-        let reading = OutputEnd(try pipe.first.duplicate())
         child = try ChildProgram(words, .copies([(STDOUT_FILENO, pipe.second.raw)]))
-        output = reading
+        output = OutputEnd(pipe.takeFirst())
         parser = JournalExportParser()
     }
 
@@ -101,7 +109,7 @@ final class JournalctlReader: JournalEntries {
             // The run is given up; the next one begins after the last entry.
             skipped += 1
             parser = JournalExportParser()
-            output = nil
+            endRun()
             return nil
         }
     }
@@ -126,7 +134,9 @@ final class JournalctlReader: JournalEntries {
 
     /// Takes the fields of an entry, without its addresses; returns its cursor.
     private static func fill(_ record: inout RecordBuffer, from entry: JournalEntry) -> String? {
-        guard let cursor = entry.value(of: "__CURSOR"), let text = String(validating: cursor, as: UTF8.self) else {
+        guard let cursor = entry.value(of: "__CURSOR"), cursor.count <= JournalInput.cursorLimit,
+            let text = String(validating: cursor, as: UTF8.self)
+        else {
             return nil
         }
         record.removeAll()
