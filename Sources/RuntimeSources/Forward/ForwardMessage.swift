@@ -28,7 +28,7 @@ struct ForwardMessage {
             return nil
         }
         guard case .array(let parts) = value, parts.count >= 2, case .bytes(let tag) = parts[0] else {
-            throw Fault(description: "a message is no array that begins with a tag")
+            throw Fault(description: "a message is not an array that begins with a tag")
         }
         self.tag = Array(tag)
         let option: MessagePackValue?
@@ -94,7 +94,7 @@ struct ForwardMessage {
                 do throws(MessagePackReader.Failure) {
                     entry = try reader.next()
                 } catch {
-                    throw Fault(description: "a chunk has bytes that are no entry")
+                    throw Fault(description: "a chunk has bytes that are not an entry")
                 }
                 try take(entry)
             }

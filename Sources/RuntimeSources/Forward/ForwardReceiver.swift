@@ -180,7 +180,7 @@ final class ForwardReceiver: @unchecked Sendable {
         if skipped > 0 {
             capture.diagnostics.log(
                 .warning,
-                "source \(source.name): \(skipped) entries are no records and were left out"
+                "source \(source.name): \(skipped) entries are not records and were left out"
             )
         }
         try router.flush()
