@@ -122,6 +122,17 @@ extension RotatingFileFollower {
         return nil
     }
 
+    /// The oldest rotated file that is not among `known`, and can be read.
+    func firstCopy(in scan: LogFolderScan, besides known: Set<LogFileID>) throws(SystemError) -> FollowedFile? {
+        for found in scan.files
+        where !found.entry.isLive && !found.entry.isCompressed && !known.contains(found.entry.id) {
+            if let copy = try file(found.name), copy.id == found.entry.id {
+                return copy
+            }
+        }
+        return nil
+    }
+
     // MARK: - The beginning
 
     /// Begins to read, if there is any file yet.

@@ -100,6 +100,9 @@ public final class RotatingFileFollower {
                 if count > 0 {
                     return .bytes(buffer.bytes(count))
                 }
+                if offset == 0, try takeUnreadCopy(of: file) {
+                    continue
+                }
             }
             if live == nil {
                 // A file may have come and been renamed since.
@@ -202,16 +205,42 @@ public final class RotatingFileFollower {
         noCopies = known
     }
 
+    /// The current file has no bytes, or had some that were copied and truncated before any was read: then a file has come
+    /// since it was begun, and reading continues there. Returns whether it does.
+    private func takeUnreadCopy(of file: FollowedFile) throws(SystemError) -> Bool {
+        let scan = try scan()
+        guard let live = scan.files.last, live.entry.isLive, live.entry.id == file.id,
+            let copy = try firstCopy(in: scan, besides: noCopies.union([file.id]))
+        else {
+            return false
+        }
+        take(copy, of: file, in: scan, at: 0, after: [])
+        return true
+    }
+
+    /// Continues in a copy of the current file, which is read anew after it, and after newer copies.
+    private func take(
+        _ copy: FollowedFile,
+        of file: FollowedFile,
+        in scan: LogFolderScan,
+        at offset: UInt64,
+        after recent: [UInt8]
+    ) {
+        known = Set(scan.entries.map(\.id))
+        held[file.id] = file
+        sequence.insertCopy(copy.id)
+        sequence.accept(scan.entries) { held[$0] != nil }
+        begin(copy, at: offset, after: recent)
+    }
+
     /// The current file was truncated: continues in the copy that has its former contents, else at its beginning.
     private func restart(_ file: FollowedFile) throws(SystemError) {
         let scan = try scan()
         let copy = try copy(in: scan, at: offset, recent.check, besides: noCopies.union([file.id]))
-        known = Set(scan.entries.map(\.id))
         if let copy {
-            held[file.id] = file
-            sequence.insertCopy(copy.id)
-            begin(copy, at: offset, after: recent.bytes)
+            take(copy, of: file, in: scan, at: offset, after: recent.bytes)
         } else {
+            known = Set(scan.entries.map(\.id))
             gaps.append(FollowGap(.truncated, bytes: nil))
             begin(file, at: file.firstData)
         }

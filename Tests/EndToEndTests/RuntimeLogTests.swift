@@ -73,12 +73,17 @@ import Testing
         try site.start()
         var next = 0
         for round in 0..<Self.rounds {
-            for _ in 0..<40 {
+            // What a rotation removes or compresses was read; what it renames or copies need not be.
+            let before = next
+            for part in 0..<40 {
                 let file = open(log, O_WRONLY | O_APPEND | O_CREAT, 0o644)
                 let text = Array((next..<next + 10).map(Self.line).joined().utf8)
                 #expect(write(file, text, text.count) == text.count)
                 close(file)
                 next += 10
+                if part == 0 {
+                    #expect(eventually { numbers(site, "node").count > before })
+                }
             }
             if round % 3 == 0 {
                 site.killServing()

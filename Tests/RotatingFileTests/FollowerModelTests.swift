@@ -20,13 +20,12 @@ import Testing
         var reader = FollowedText(log.path, size: 4096)
         var read: [UInt8] = []
         var (line, rotations) = (0, 0)
-        // A copy is known by the last 64 bytes that were read of the live file.
+        // A copy is known by the last 64 bytes that were read of the live file, or because none was read.
         func mayRotate() -> Bool {
-            guard style == .copied else {
+            guard style == .copied, rotations == 0, let position = reader.follower.position else {
                 return rotations < Self.backups - 1
             }
-            let position = reader.follower.position
-            return rotations == 0 && position?.offset ?? 0 >= 64 && position?.file.inode == log.inode
+            return position.offset == 0 || position.offset >= 64 && position.file.inode == log.inode
         }
         for _ in 0..<60 {
             switch Int.random(in: 0..<10, using: &generator) {

@@ -192,6 +192,24 @@ import Testing
         #expect(reader.gaps.isEmpty)
     }
 
+    @Test("what was copied and truncated before anything of the file was read is read from the copies", arguments: 1...3)
+    func unreadCopies(rotations: Int) {
+        let log = RotatedLog(.copied)
+        let reader = FollowedText(log.path)
+        log.write("begin\n")
+        log.rotate()
+        reader.read()
+        for number in 0..<rotations {
+            log.write("unread \(number)\n")
+            log.rotate()
+        }
+        reader.read()
+        log.write("new\n")
+        reader.read()
+        #expect(reader.bytes == log.written)
+        #expect(reader.gaps.isEmpty)
+    }
+
     @Test(
         "a saved position continues with the next byte, whatever was rotated meanwhile",
         arguments: RotatedLog.Style.allCases
