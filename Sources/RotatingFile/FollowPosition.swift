@@ -60,8 +60,8 @@ struct ContentCheck: Hashable, Sendable {
     var count: Int
     var sum: UInt32
 
-    /// Long enough to tell lines with a time or a number apart.
-    static let window = 64
+    /// Long enough to contain the time or the number at the beginning of a usual line.
+    static let window = 256
 
     init(count: Int, sum: UInt32) {
         self.count = count

@@ -23,6 +23,11 @@ public struct LogFileID: Hashable, Sendable {
         self.init(device: identity.device, inode: identity.inode, birth: birth)
     }
 
+    /// Whether it is the file with that identity now.
+    func isFile(_ identity: FileAttributes.Identity?) -> Bool {
+        identity.map { $0.device == device && $0.inode == inode } ?? false
+    }
+
     /// Whether it is the file that an earlier process called `saved`. Device numbers are not compared when the times
     /// of birth are known, because they change when a file system is mounted again.
     func isSame(asSaved saved: LogFileID) -> Bool {

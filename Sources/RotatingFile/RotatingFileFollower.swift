@@ -93,6 +93,9 @@ public final class RotatingFileFollower {
                 continue
             }
             if let file {
+                if offset == 0, try takeUnreadCopy(of: file) {
+                    continue
+                }
                 guard let count = try read(file, into: buffer) else {
                     try restart(file)
                     continue
@@ -100,12 +103,9 @@ public final class RotatingFileFollower {
                 if count > 0 {
                     return .bytes(buffer.bytes(count))
                 }
-                if offset == 0, try takeUnreadCopy(of: file) {
-                    continue
-                }
             }
-            if live == nil {
-                // A file may have come and been renamed since.
+            if live == nil || file.map({ !$0.id.isFile(live) }) ?? false {
+                // A file may have come and been renamed since, or copied and truncated.
                 try lookForFiles(always: true)
             }
             switch sequence.endReached(nextHasBytes: try nextHasBytes()) {

@@ -20,16 +20,18 @@ import Testing
         var reader = FollowedText(log.path, size: 4096)
         var read: [UInt8] = []
         var (line, rotations) = (0, 0)
-        // A copy is known by the last 64 bytes that were read of the live file, or because none was read.
+        // A copy is known by the last bytes that were read of the live file, or because none was read.
         func mayRotate() -> Bool {
             guard style == .copied, rotations == 0, let position = reader.follower.position else {
                 return rotations < Self.backups - 1
             }
             return position.offset == 0 || position.offset >= 64 && position.file.inode == log.inode
         }
+        var history: [String] = []
         for _ in 0..<60 {
             switch Int.random(in: 0..<10, using: &generator) {
             case 0..<4:
+                history.append("write from \(line) at \(log.written.count)")
                 var text: [UInt8] = []
                 for _ in 0..<Int.random(in: 1...40, using: &generator) {
                     text += NumberedLines.line(line)
@@ -37,12 +39,14 @@ import Testing
                 }
                 log.write(Array(text.prefix(Int.random(in: 1...text.count, using: &generator))))
             case 4..<7 where mayRotate():
+                history.append("rotate")
                 log.rotate()
                 rotations += 1
             case 7:
                 reader.follower.holdNewFiles()
             case 8 where style != .copied || rotations == 0:
                 // A restart, from a position before the last bytes.
+                history.append("restart")
                 reader.read()
                 guard let position = reader.follower.position else {
                     break
@@ -53,6 +57,7 @@ import Testing
                 reader.read()
                 rotations = 0
             default:
+                history.append("read")
                 reader.read()
                 rotations = 0
             }
@@ -61,7 +66,8 @@ import Testing
         read += reader.bytes
         #expect(reader.gaps.isEmpty)
         let isSame = read == log.written
-        #expect(isSame, "\(read.count) of \(log.written.count) bytes")
+        let place = zip(read, log.written).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+        #expect(isSame, "\(read.count) of \(log.written.count) bytes, the same up to \(place ?? -1): \(history)")
     }
 
     @Test(
