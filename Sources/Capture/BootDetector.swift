@@ -145,7 +145,7 @@ struct BootDetector {
             return isComplete
         }
         var context = BootState.Context(place: place, time: time, isMidLine: isMidLine, isComplete: isComplete)
-        if case .kernel = line.banner, state.doubtsKernel(at: time) {
+        if case .kernel = line.banner, state.doubtsKernel(line.stamp, at: time) {
             context.isAtShell = isAtShell(place, text)
         }
         return state.take(line, context, &found)

@@ -9,7 +9,8 @@ import TextFormats
 /// The transport comes first: opening a console is a boot. On a live console a boot begins
 /// - after an announced end (panic, restart, power-off, kexec): with firmware, a kernel, a kernel's clock that starts
 ///   anew, or, after a pause, with any words;
-/// - without an announced end: with firmware or a boot loader after a kernel, or with a kernel's first line.
+/// - without an announced end: with firmware or a boot loader after a kernel, however soon, or with a kernel's first
+///   line. The banners of firmware and loaders before the kernel belong to one start.
 ///
 /// A kernel's first line without an end or firmware before it may also be `dmesg` or a file that is printed. It is
 /// reported as doubtful, and as a boot once the kernel's clock or a pause after it confirms that.
@@ -42,7 +43,8 @@ struct BootState {
     static let quietInterval: Int64 = 500_000
     /// An end's marker is placed after this many microseconds of further output at the latest.
     static let endLimit: Int64 = 10_000_000
-    /// Beginnings without an announced end that are closer together, in microseconds, are one boot.
+    /// Firmware's banners that are closer together, in microseconds, are stages of one start. A kernel's first line so
+    /// soon after it started may be the repetition of its log on another console.
     static let bannerInterval: Int64 = 10_000_000
     /// Boots in a minute; a guest can print any number of banners.
     static let mostPerMinute = 120
@@ -51,19 +53,10 @@ struct BootState {
         case off, firmware, kernel
     }
 
-    private struct Ending {
-        var event: BootEvent
-        var place: Int
-        var time: Int64
-        /// Whether the machine starts again by itself, so that any words after a pause are the next boot's.
-        var isFinal: Bool
-        var isMarked = false
-    }
-
     private var stage = Stage.kernel
     private var system: BootBanner.System?
     private var clock: KernelClock?
-    private var ending: Ending?
+    private var ending: BootEnding?
     private var doubt: DoubtfulBoot?
     /// When the latest boot that was found began, and when the current one reached its stage.
     private var lastBanner: Int64?
@@ -77,13 +70,18 @@ struct BootState {
     /// Whether lines are only searched for banners: no words or stamps decide anything.
     var isSteady: Bool { ending == nil && doubt == nil }
     /// Whether a pause will be a finding.
-    var awaitsQuiet: Bool { pendingEnd != nil || doubt.map { !$0.isAtShell } ?? false }
+    var awaitsQuiet: Bool { pendingEnd != nil || doubt?.isConfirmedByPause ?? false }
     /// Whether the next words begin a boot.
     var awaitsWords: Bool { ending.map { $0.isMarked && $0.isFinal } ?? false }
 
-    /// Whether a kernel's first line at `time` would be doubtful.
-    func doubtsKernel(at time: Int64) -> Bool {
-        isSteady && stage == .kernel && mayBegin(at: time) && !isRecent(stageStart, at: time)
+    /// Whether a kernel's first line with `stamp` at `time` would be doubtful.
+    func doubtsKernel(_ stamp: Int64?, at time: Int64) -> Bool {
+        isSteady && stage == .kernel && (!isEarly(at: time) || clock?.hasAdvanced(since: stamp ?? 0) ?? false)
+    }
+
+    /// Whether the present kernel, or the start before it, began so recently that it may print its first lines again.
+    private func isEarly(at time: Int64) -> Bool {
+        !mayBegin(at: time) || isRecent(stageStart, at: time)
     }
 
     // MARK: - Transport and time
@@ -100,7 +98,7 @@ struct BootState {
     mutating func quiet(at place: Int) -> [Finding] {
         var findings: [Finding] = []
         markEnd(at: place, &findings)
-        if let doubt, !doubt.isAtShell {
+        if let doubt, doubt.isConfirmedByPause {
             confirm(doubt, at: Context(place: place, time: lastText), &findings)
         }
         return findings
@@ -138,8 +136,8 @@ struct BootState {
             begin(.afterEnd, context, &findings)
             enter(.firmware, at: context.time)
         }
-        if let stamp = line.stamp, doubt == nil {
-            clock = KernelClock(stamp: stamp, time: context.time)
+        if let stamp = line.stamp {
+            read(stamp, at: context.time)
         }
         return true
     }
@@ -153,15 +151,15 @@ struct BootState {
     ) -> Bool {
         switch banner {
         case .firmware:
-            let isStage = stage == .firmware && isRecent(stageStart, at: context.time)
-            if ending != nil || (stage != .off && !isStage && mayBegin(at: context.time)) {
+            let isLater = stage == .firmware && !isRecent(stageStart, at: context.time) && mayBegin(at: context.time)
+            if ending != nil || stage == .kernel || isLater {
                 begin(.firmware, context, &findings)
                 enter(.firmware, at: context.time)
             } else if stage == .off {
                 enter(.firmware, at: context.time)
             }
         case .loader:
-            if ending != nil || (stage == .kernel && mayBegin(at: context.time)) {
+            if ending != nil || stage == .kernel {
                 begin(.firmware, context, &findings)
                 enter(.firmware, at: context.time)
             }
@@ -187,18 +185,23 @@ struct BootState {
         _ findings: inout [Finding]
     ) {
         if ending == nil, stage == .kernel {
-            guard doubtsKernel(at: context.time) else {
+            guard doubtsKernel(stamp, at: context.time) else {
+                system = system ?? found
                 return
             }
-            guard context.isMidLine else {
+            let isEarly = isEarly(at: context.time)
+            guard context.isMidLine, !isEarly else {
+                guard isWithinRate(at: context.time) else {
+                    return
+                }
                 findings.append(finding(.doubtful, at: context))
                 doubt = DoubtfulBoot(
                     place: context.place,
-                    time: context.time,
-                    stamp: stamp ?? 0,
+                    start: KernelClock(stamp: stamp ?? 0, time: context.time),
                     system: found,
                     earlier: clock,
-                    isAtShell: context.isAtShell
+                    isAtShell: context.isAtShell,
+                    isEarly: isEarly
                 )
                 return
             }
@@ -234,7 +237,7 @@ struct BootState {
             confirm(doubt, at: context, &findings)
         }
         doubt = nil
-        ending = Ending(event: end.event, place: context.place, time: context.time, isFinal: isFinal)
+        ending = BootEnding(event: end.event, place: context.place, time: context.time, isFinal: isFinal)
         return true
     }
 
@@ -258,6 +261,19 @@ struct BootState {
         case .confirmed: confirm(doubt, at: context, &findings)
         case .refuted: self.doubt = nil
         case .open: break
+        }
+    }
+
+    /// Takes the stamp of a complete line: a kernel is running, also if it did not print its first line.
+    private mutating func read(_ stamp: Int64, at time: Int64) {
+        let now = KernelClock(stamp: stamp, time: time)
+        guard doubt == nil else {
+            doubt?.latest = now
+            return
+        }
+        clock = now
+        if stage != .kernel, ending == nil {
+            enter(.kernel, at: time)
         }
     }
 
@@ -295,10 +311,10 @@ struct BootState {
         findings.append(
             Finding(event: .kernel, place: context.place, subject: doubt.place, time: context.time)
         )
-        lastBanner = doubt.time
-        enter(.kernel, at: doubt.time)
+        lastBanner = doubt.start.time
+        enter(.kernel, at: doubt.start.time)
         (system, ending) = (doubt.system, nil)
-        clock = KernelClock(stamp: doubt.stamp, time: doubt.time)
+        clock = doubt.latest
     }
 
     /// Whether a banner at `time` may begin a boot without an end before it.
@@ -316,17 +332,5 @@ struct BootState {
         }
         minute.boots += 1
         return minute.boots <= Self.mostPerMinute
-    }
-}
-
-extension BootBanner.End {
-    fileprivate var event: BootEvent {
-        switch self {
-        case .panic: .panic
-        case .restart: .restart
-        case .powerDown: .powerDown
-        case .halt: .halt
-        case .nextKernel: .nextKernel
-        }
     }
 }

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import TextFormats
+
+/// An end of a boot that the guest announced.
+struct BootEnding {
+    var event: BootEvent
+    /// Position and time of the line that announced it.
+    var place: Int
+    var time: Int64
+    /// Whether the machine starts again by itself, so that any words after a pause are the next boot's.
+    var isFinal: Bool
+    var isMarked = false
+}
+
+extension BootBanner.End {
+    var event: BootEvent {
+        switch self {
+        case .panic: .panic
+        case .restart: .restart
+        case .powerDown: .powerDown
+        case .halt: .halt
+        case .nextKernel: .nextKernel
+        }
+    }
+}
