@@ -148,6 +148,9 @@ struct BootDetector {
         if case .kernel = line.banner, state.doubtsKernel(line.stamp, at: time) {
             context.isAtShell = isAtShell(place, text)
         }
+        if isComplete, state.pendingEnd == .panic, line.stamp == nil, line.banner == nil {
+            context.isPrompt = ShellPrompt.isPrompt(displayed: row)
+        }
         return state.take(line, context, &found)
     }
 

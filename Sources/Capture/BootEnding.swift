@@ -12,6 +12,10 @@ struct BootEnding {
     /// Whether the machine starts again by itself, so that any words after a pause are the next boot's.
     var isFinal: Bool
     var isMarked = false
+
+    /// Whether a prompt contradicts it: a program printed the panic, and the system goes on. After a restart a prompt may
+    /// be the next boot's, and after a pause, too.
+    var isContradictedByPrompt: Bool { event == .panic && !isMarked }
 }
 
 extension BootBanner.End {

@@ -15,6 +15,9 @@ import TextFormats
 /// A kernel's first line without an end or firmware before it may also be `dmesg` or a file that is printed. It is
 /// reported as doubtful, and as a boot once the kernel's clock or a pause after it confirms that.
 ///
+/// A panic that a program prints is no end: one without a stamp where the kernel's lines have stamps, and one that is
+/// followed by a prompt without a pause.
+///
 /// The marker of an end follows the last words of the boot: it is placed where the next boot begins, where the transport
 /// shows an end, or at the first pause. Times are wall-clock microseconds, positions are bytes since the detector began.
 struct BootState {
@@ -24,18 +27,6 @@ struct BootState {
         var place: Int
         var subject: Int
         var time: Int64
-    }
-
-    /// A line's position, time and surroundings.
-    struct Context {
-        var place: Int
-        var time: Int64
-        /// Whether other text precedes it on the same row: it was not printed by a command.
-        var isMidLine = false
-        /// Whether it is complete, or a pause follows.
-        var isComplete = true
-        /// Whether it follows a command at a shell's prompt.
-        var isAtShell = false
     }
 
     /// A console is quiet after this many microseconds without a byte: longer than a kernel pauses in its last words,
@@ -56,6 +47,8 @@ struct BootState {
     private var stage = Stage.kernel
     private var system: BootBanner.System?
     private var clock: KernelClock?
+    /// Whether the kernel printed its first line without a stamp: then stamps are not its own.
+    private var isStampless = false
     private var ending: BootEnding?
     private var doubt: DoubtfulBoot?
     /// When the latest boot that was found began, and when the current one reached its stage.
@@ -132,6 +125,9 @@ struct BootState {
         guard context.isComplete, line.hasText else {
             return false
         }
+        if context.isPrompt, ending?.isContradictedByPrompt ?? false {
+            ending = nil
+        }
         if isNextBoot(line, at: context.time) {
             begin(.afterEnd, context, &findings)
             enter(.firmware, at: context.time)
@@ -170,6 +166,7 @@ struct BootState {
                 return false
             }
             start(.linux, nil, context, &findings)
+            isStampless = true
         case .end(let end, let owner):
             return take(end, of: owner, stamp, context, &findings)
         case .lastWords:
@@ -225,6 +222,10 @@ struct BootState {
         // Programs on Linux print the words of other systems and of firmware too.
         let isLinux = system == .linux || (system == nil && clock != nil)
         if owner != .linux, isLinux || (owner == nil && system != nil) {
+            return false
+        }
+        // A kernel that prints stamps prints them at its panic, too.
+        if owner == .linux, end == .panic, stamp == nil, clock != nil, !isStampless {
             return false
         }
         // After their panics other systems dump their memory or wait in a debugger; then they announce the restart.
@@ -300,7 +301,7 @@ struct BootState {
             findings.append(finding(event, at: context))
         }
         lastBanner = context.time
-        (ending, doubt, system, clock) = (nil, nil, nil, nil)
+        (ending, doubt, system, clock, isStampless) = (nil, nil, nil, nil, false)
     }
 
     private mutating func confirm(_ doubt: DoubtfulBoot, at context: Context, _ findings: inout [Finding]) {
@@ -313,7 +314,7 @@ struct BootState {
         )
         lastBanner = doubt.start.time
         enter(.kernel, at: doubt.start.time)
-        (system, ending) = (doubt.system, nil)
+        (system, ending, isStampless) = (doubt.system, nil, false)
         clock = doubt.latest
     }
 
