@@ -112,7 +112,7 @@ struct BootDetector {
         _ found: inout [Finding]
     ) {
         var start = 0
-        while let next = DisplayedLineCutter.nextRow(in: line, from: start, followsText: isSkipping) {
+        while let next = DisplayedLineCutter.nextRow(in: line, from: start, followsText: isSkipping, isWhole: isWhole) {
             if !isSkipping {
                 let row = UnsafeRawBufferPointer(rebasing: line[start..<next])
                 _ = takeRow(row, at: place + start, isComplete: true, text, time, &found)

@@ -18,8 +18,10 @@ struct ControlSequence: Equatable {
         case edit(Edit)
         /// The cursor moves to a row and a column, both counted from 1; nil is the present one.
         case position(row: Int, column: Int?)
-        /// The cursor moves to another row, or what was painted is gone: the screen is cleared, reset, scrolled.
+        /// The cursor moves to another row, or the row moves: scrolling.
         case leavesRow
+        /// What was painted is gone: the screen is cleared, reset or exchanged.
+        case clearsScreen
         case saveCursor, restoreCursor
     }
 
@@ -73,8 +75,10 @@ struct ControlSequence: Equatable {
         switch byte {
         case UInt8(ascii: "7"): .saveCursor
         case UInt8(ascii: "8"): .restoreCursor
-        // Index, next line, reverse index; a reset of the terminal.
-        case UInt8(ascii: "D"), UInt8(ascii: "E"), UInt8(ascii: "M"), UInt8(ascii: "c"): .leavesRow
+        // Index, next line, reverse index.
+        case UInt8(ascii: "D"), UInt8(ascii: "E"), UInt8(ascii: "M"): .leavesRow
+        // A reset of the terminal.
+        case UInt8(ascii: "c"): .clearsScreen
         default: .none
         }
     }
@@ -160,7 +164,7 @@ struct ControlSequence: Equatable {
         guard !parameters.isPrivate else {
             // The alternate screen, and the return from it.
             let isScreen = final == UInt8(ascii: "h") || final == UInt8(ascii: "l")
-            return isScreen && [47, 1047, 1049].contains(parameters[0] ?? 0) ? .leavesRow : .none
+            return isScreen && [47, 1047, 1049].contains(parameters[0] ?? 0) ? .clearsScreen : .none
         }
         let count = max(1, parameters[0] ?? 1)
         switch final {
@@ -193,7 +197,7 @@ struct ControlSequence: Equatable {
         switch parameter {
         case 0: .edit(.eraseToEnd)
         case 1: .edit(.eraseToStart)
-        case 2, 3: final == UInt8(ascii: "K") ? .edit(.eraseAll) : .leavesRow
+        case 2, 3: final == UInt8(ascii: "K") ? .edit(.eraseAll) : .clearsScreen
         default: .none
         }
     }

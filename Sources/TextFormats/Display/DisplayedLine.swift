@@ -29,6 +29,7 @@ public enum DisplayedLine {
     /// The row of the line with the bytes `content`, by the sequences before its text.
     public static func row(of content: UnsafeRawBufferPointer) -> Row {
         var row = Row.unknown
+        var saved = Row.unknown
         var at = 0
         while at < content.count {
             switch content[at] {
@@ -36,10 +37,12 @@ public enum DisplayedLine {
                 guard case .sequence(let sequence) = ControlSequence.parse(content, at: at) else {
                     return row
                 }
-                if case .position(let number, _) = sequence.effect {
-                    row = .named(number)
-                } else if content[at + 1] == UInt8(ascii: "M") {
-                    row = .above
+                switch sequence.effect {
+                case .position(let number, _): row = .named(number)
+                case .saveCursor: saved = row
+                case .restoreCursor: row = saved
+                case .leavesRow where content[at + 1] == UInt8(ascii: "M"): row = .above
+                default: break
                 }
                 at = sequence.end
             case Byte.carriageReturn, UInt8(ascii: " "):
@@ -131,7 +134,7 @@ public enum DisplayedLine {
         switch effect {
         case .none, .style, .edit(.eraseToEnd): true
         case .lineDrawing(let isOn): !isOn
-        case .leavesRow: true
+        case .leavesRow, .clearsScreen: true
         case .position(_, let column): isAtStart && column ?? 1 == 1
         case .column(.absolute(1)): isAtStart
         case .edit(.eraseAll), .edit(.eraseToStart): isAtStart

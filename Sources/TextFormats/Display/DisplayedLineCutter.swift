@@ -54,11 +54,13 @@ public struct DisplayedLineCutter {
     }
 
     /// Where the next row begins in `line`, which has no LF, when the present one begins at `start`; nil when all of it is
-    /// in one row as far as it is known. `followsText` tells whether something visible precedes `start` in the row.
+    /// in one row as far as it is known. `followsText` tells whether something visible precedes `start` in the row,
+    /// `isWhole` whether the line ends with these bytes.
     public static func nextRow(
         in line: UnsafeRawBufferPointer,
         from start: Int,
-        followsText: Bool = false
+        followsText: Bool = false,
+        isWhole: Bool = true
     ) -> Int? {
         // The CRs of the line's end move nothing.
         var end = line.count
@@ -71,7 +73,8 @@ public struct DisplayedLineCutter {
             return nil
         }
         var scanner = RowScanner(followsText: followsText)
-        return scanner.end(in: text).map { start + $0 }
+        let next = scanner.end(in: text) ?? (isWhole ? scanner.openDeparture : nil)
+        return next.map { start + $0 }
     }
 
     /// The first place at or after `start` of a byte for which a terminal does not show the text as it is stored; the
@@ -110,6 +113,9 @@ extension RowScanner {
         }
         guard text.count > limit else {
             return nil
+        }
+        if let end = openDeparture {
+            return DisplayedLineCutter.Cut(end: end, painted: min(repaint, end), isPlain: false)
         }
         let endsRow = repaint > 0
         return DisplayedLineCutter.Cut(end: endsRow ? repaint : limit, painted: 0, isPlain: false, endsRow: endsRow)
