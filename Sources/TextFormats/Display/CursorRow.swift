@@ -39,7 +39,7 @@ struct CursorRow: Sendable {
         switch effect {
         case .position(let row, _): current = .named(row)
         case .leavesRow: leave()
-        case .clearsScreen:
+        case .clearsScreen, .resetsTerminal:
             saved = nil
             leave()
         case .saveCursor: saved = current
@@ -49,7 +49,7 @@ struct CursorRow: Sendable {
             } else {
                 leave()
             }
-        case .none, .style, .lineDrawing, .column, .edit: break
+        case .none, .style, .characterSet, .column, .edit: break
         }
         return current != before
     }

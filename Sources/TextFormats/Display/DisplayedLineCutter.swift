@@ -19,6 +19,8 @@ public struct DisplayedLineCutter {
         public var isPlain: Bool
         /// Whether the row ends with it; otherwise it was divided because of its length.
         public var endsRow = true
+        /// How it changes the character sets that the next line begins with; nil when that begins with the usual ones.
+        public var carriedSets: CharacterSets?
     }
 
     /// A cutter for one text.
@@ -40,7 +42,13 @@ public struct DisplayedLineCutter {
         var scanner = RowScanner()
         let line = UnsafeRawBufferPointer(rebasing: text[start..<(feed ?? start + window.count)])
         return scanner.cut(line, limit: limit).map {
-            Cut(end: start + $0.end, painted: start + $0.painted, isPlain: false, endsRow: $0.endsRow)
+            Cut(
+                end: start + $0.end,
+                painted: start + $0.painted,
+                isPlain: false,
+                endsRow: $0.endsRow,
+                carriedSets: $0.carriedSets
+            )
         }
     }
 
@@ -109,15 +117,18 @@ extension RowScanner {
     fileprivate mutating func cut(_ text: UnsafeRawBufferPointer, limit: Int) -> DisplayedLineCutter.Cut? {
         let window = UnsafeRawBufferPointer(rebasing: text.prefix(limit + 1))
         if let end = end(in: window) {
-            return DisplayedLineCutter.Cut(end: end, painted: repaint, isPlain: false)
+            return row(to: end)
         }
         guard text.count > limit else {
             return nil
         }
         if let end = openDeparture {
-            return DisplayedLineCutter.Cut(end: end, painted: min(repaint, end), isPlain: false)
+            return row(to: end)
         }
         let endsRow = repaint > 0
         return DisplayedLineCutter.Cut(end: endsRow ? repaint : limit, painted: 0, isPlain: false, endsRow: endsRow)
+    }
+    private func row(to end: Int) -> DisplayedLineCutter.Cut {
+        DisplayedLineCutter.Cut(end: end, painted: repaint, isPlain: false, carriedSets: carriedSets(to: end))
     }
 }

@@ -30,12 +30,14 @@ struct RowPainter {
     /// SGR sequences; the first is none.
     private var styles: [[UInt8]] = [[]]
     private var style = 0
-    private var drawsLines = false
+    private var sets: CharacterSets
     /// Visible characters that were painted over with others, or erased.
     private(set) var overwritten = 0
 
-    init(color: Bool) {
+    /// A painter of a row that begins with the character sets `sets`.
+    init(color: Bool, sets: CharacterSets) {
         self.color = color
+        self.sets = sets
     }
 
     mutating func paint(_ bytes: UnsafeRawBufferPointer) {
@@ -61,7 +63,9 @@ struct RowPainter {
             case Byte.delete:
                 break
             case 0..<0x20:
-                if !Byte.isIgnored(byte) {
+                if Byte.isIgnored(byte) {
+                    sets.shift(byte)
+                } else {
                     putEscape(byte)
                 }
             default:
@@ -109,7 +113,7 @@ struct RowPainter {
 
     private mutating func put(_ text: UnsafeRawBufferPointer) {
         let start = characters.count
-        if drawsLines, text.count == 1, let line = LineDrawing.character(for: text[0]) {
+        if sets.drawsLines, text.count == 1, let line = LineDrawing.character(for: text[0]) {
             characters.append(contentsOf: line.utf8)
         } else {
             characters.append(contentsOf: text)
@@ -196,8 +200,8 @@ struct RowPainter {
             break
         case .style:
             setStyle(bytes)
-        case .lineDrawing(let isOn):
-            drawsLines = isOn
+        case .characterSet:
+            sets.follow(effect)
         case .column(let motion):
             switch motion {
             case .absolute(let column): move(to: column - 1)
@@ -211,8 +215,9 @@ struct RowPainter {
             if let wanted {
                 move(to: wanted - 1)
             }
-        case .leavesRow, .clearsScreen:
+        case .leavesRow, .clearsScreen, .resetsTerminal:
             follow(effect)
+            sets.follow(effect)
         case .saveCursor:
             follow(effect)
             savedColumn = column
@@ -279,14 +284,5 @@ struct RowPainter {
             styles.append(wanted)
             style = styles.count - 1
         }
-    }
-}
-
-/// The DEC special graphics set (VT100), which replaces lower-case letters.
-enum LineDrawing {
-    private static let characters = Array("◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·".unicodeScalars)
-
-    static func character(for byte: UInt8) -> String? {
-        (0x60...0x7e).contains(byte) ? String(Character(characters[Int(byte) - 0x60])) : nil
     }
 }

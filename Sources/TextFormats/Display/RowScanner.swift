@@ -12,6 +12,9 @@ struct RowScanner: Sendable {
     private var cursor = CursorRow()
     /// Where the cursor left the row; the line ends there if anything visible follows and the cursor does not return.
     private var departure: Int?
+    private var sets = CharacterSets()
+    /// The changes of the character sets up to `departure`.
+    private var departureSets = CharacterSets()
     /// Whether something visible was painted since, and the line ends at `departure` unless the cursor returns.
     private var hasPaintedElsewhere = false
     /// A CR after something visible: what is painted next overwrites it.
@@ -31,6 +34,10 @@ struct RowScanner: Sendable {
 
     /// Where the line ends if nothing follows: the cursor has not returned from another row.
     var openDeparture: Int? { hasPaintedElsewhere ? departure : nil }
+
+    /// The changes of the character sets up to `end`, if the line ends there because of a row move; otherwise nil: the next
+    /// row begins with letters.
+    func carriedSets(to end: Int) -> CharacterSets? { end == departure ? departureSets : nil }
 
     /// The place after the line's last byte; nil when the line may continue after `bytes`, which begin at its first byte
     /// and may have more than one line.
@@ -76,6 +83,7 @@ struct RowScanner: Sendable {
                 at += 1
                 continue
             case let byte where Byte.isIgnored(byte):
+                sets.shift(byte)
                 at += 1
                 continue
             default:
@@ -121,7 +129,12 @@ struct RowScanner: Sendable {
 
     private mutating func follow(_ effect: ControlSequence.Effect) {
         cursor.follow(effect)
-        departure = cursor.isAway ? departure ?? at : nil
+        if !cursor.isAway {
+            departure = nil
+        } else if departure == nil {
+            (departure, departureSets) = (at, sets)
+        }
+        sets.follow(effect)
         hasPaintedElsewhere = hasPaintedElsewhere && cursor.isAway
     }
 }
