@@ -112,7 +112,7 @@ struct BootDetector {
         _ found: inout [Finding]
     ) {
         var start = 0
-        while let next = DisplayedLineCutter.nextRow(in: line, from: start, followsText: isSkipping) {
+        while let next = DisplayedLineCutter.nextRow(in: line, from: start, followsText: isSkipping, isWhole: isWhole) {
             if !isSkipping {
                 let row = UnsafeRawBufferPointer(rebasing: line[start..<next])
                 _ = takeRow(row, at: place + start, isComplete: true, text, time, &found)
@@ -145,8 +145,11 @@ struct BootDetector {
             return isComplete
         }
         var context = BootState.Context(place: place, time: time, isMidLine: isMidLine, isComplete: isComplete)
-        if case .kernel = line.banner, state.doubtsKernel(at: time) {
+        if case .kernel = line.banner, state.doubtsKernel(line.stamp, at: time) {
             context.isAtShell = isAtShell(place, text)
+        }
+        if isComplete, state.pendingEnd == .panic, line.stamp == nil, line.banner == nil {
+            context.isPrompt = ShellPrompt.isPrompt(displayed: row)
         }
         return state.take(line, context, &found)
     }

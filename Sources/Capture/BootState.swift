@@ -9,10 +9,14 @@ import TextFormats
 /// The transport comes first: opening a console is a boot. On a live console a boot begins
 /// - after an announced end (panic, restart, power-off, kexec): with firmware, a kernel, a kernel's clock that starts
 ///   anew, or, after a pause, with any words;
-/// - without an announced end: with firmware or a boot loader after a kernel, or with a kernel's first line.
+/// - without an announced end: with firmware or a boot loader after a kernel, however soon, or with a kernel's first
+///   line. The banners of firmware and loaders before the kernel belong to one start.
 ///
 /// A kernel's first line without an end or firmware before it may also be `dmesg` or a file that is printed. It is
 /// reported as doubtful, and as a boot once the kernel's clock or a pause after it confirms that.
+///
+/// A panic that a program prints is no end: one without a stamp where the kernel's lines have stamps, and one that is
+/// followed by a prompt without a pause.
 ///
 /// The marker of an end follows the last words of the boot: it is placed where the next boot begins, where the transport
 /// shows an end, or at the first pause. Times are wall-clock microseconds, positions are bytes since the detector began.
@@ -25,24 +29,13 @@ struct BootState {
         var time: Int64
     }
 
-    /// A line's position, time and surroundings.
-    struct Context {
-        var place: Int
-        var time: Int64
-        /// Whether other text precedes it on the same row: it was not printed by a command.
-        var isMidLine = false
-        /// Whether it is complete, or a pause follows.
-        var isComplete = true
-        /// Whether it follows a command at a shell's prompt.
-        var isAtShell = false
-    }
-
     /// A console is quiet after this many microseconds without a byte: longer than a kernel pauses in its last words,
     /// shorter than a machine needs from its reset to its first words.
     static let quietInterval: Int64 = 500_000
     /// An end's marker is placed after this many microseconds of further output at the latest.
     static let endLimit: Int64 = 10_000_000
-    /// Beginnings without an announced end that are closer together, in microseconds, are one boot.
+    /// Firmware's banners that are closer together, in microseconds, are stages of one start. A kernel's first line so
+    /// soon after it started may be the repetition of its log on another console.
     static let bannerInterval: Int64 = 10_000_000
     /// Boots in a minute; a guest can print any number of banners.
     static let mostPerMinute = 120
@@ -51,19 +44,12 @@ struct BootState {
         case off, firmware, kernel
     }
 
-    private struct Ending {
-        var event: BootEvent
-        var place: Int
-        var time: Int64
-        /// Whether the machine starts again by itself, so that any words after a pause are the next boot's.
-        var isFinal: Bool
-        var isMarked = false
-    }
-
     private var stage = Stage.kernel
     private var system: BootBanner.System?
     private var clock: KernelClock?
-    private var ending: Ending?
+    /// Whether the kernel printed its first line without a stamp: then stamps are not its own.
+    private var isStampless = false
+    private var ending: BootEnding?
     private var doubt: DoubtfulBoot?
     /// When the latest boot that was found began, and when the current one reached its stage.
     private var lastBanner: Int64?
@@ -77,13 +63,18 @@ struct BootState {
     /// Whether lines are only searched for banners: no words or stamps decide anything.
     var isSteady: Bool { ending == nil && doubt == nil }
     /// Whether a pause will be a finding.
-    var awaitsQuiet: Bool { pendingEnd != nil || doubt.map { !$0.isAtShell } ?? false }
+    var awaitsQuiet: Bool { pendingEnd != nil || doubt?.isConfirmedByPause ?? false }
     /// Whether the next words begin a boot.
     var awaitsWords: Bool { ending.map { $0.isMarked && $0.isFinal } ?? false }
 
-    /// Whether a kernel's first line at `time` would be doubtful.
-    func doubtsKernel(at time: Int64) -> Bool {
-        isSteady && stage == .kernel && mayBegin(at: time) && !isRecent(stageStart, at: time)
+    /// Whether a kernel's first line with `stamp` at `time` would be doubtful.
+    func doubtsKernel(_ stamp: Int64?, at time: Int64) -> Bool {
+        isSteady && stage == .kernel && (!isEarly(at: time) || clock?.hasAdvanced(since: stamp ?? 0) ?? false)
+    }
+
+    /// Whether the present kernel, or the start before it, began so recently that it may print its first lines again.
+    private func isEarly(at time: Int64) -> Bool {
+        !mayBegin(at: time) || isRecent(stageStart, at: time)
     }
 
     // MARK: - Transport and time
@@ -100,7 +91,7 @@ struct BootState {
     mutating func quiet(at place: Int) -> [Finding] {
         var findings: [Finding] = []
         markEnd(at: place, &findings)
-        if let doubt, !doubt.isAtShell {
+        if let doubt, doubt.isConfirmedByPause {
             confirm(doubt, at: Context(place: place, time: lastText), &findings)
         }
         return findings
@@ -134,12 +125,15 @@ struct BootState {
         guard context.isComplete, line.hasText else {
             return false
         }
+        if context.isPrompt, ending?.isContradictedByPrompt ?? false {
+            ending = nil
+        }
         if isNextBoot(line, at: context.time) {
             begin(.afterEnd, context, &findings)
             enter(.firmware, at: context.time)
         }
-        if let stamp = line.stamp, doubt == nil {
-            clock = KernelClock(stamp: stamp, time: context.time)
+        if let stamp = line.stamp {
+            read(stamp, at: context.time)
         }
         return true
     }
@@ -153,15 +147,15 @@ struct BootState {
     ) -> Bool {
         switch banner {
         case .firmware:
-            let isStage = stage == .firmware && isRecent(stageStart, at: context.time)
-            if ending != nil || (stage != .off && !isStage && mayBegin(at: context.time)) {
+            let isLater = stage == .firmware && !isRecent(stageStart, at: context.time) && mayBegin(at: context.time)
+            if ending != nil || stage == .kernel || isLater {
                 begin(.firmware, context, &findings)
                 enter(.firmware, at: context.time)
             } else if stage == .off {
                 enter(.firmware, at: context.time)
             }
         case .loader:
-            if ending != nil || (stage == .kernel && mayBegin(at: context.time)) {
+            if ending != nil || stage == .kernel {
                 begin(.firmware, context, &findings)
                 enter(.firmware, at: context.time)
             }
@@ -172,6 +166,7 @@ struct BootState {
                 return false
             }
             start(.linux, nil, context, &findings)
+            isStampless = true
         case .end(let end, let owner):
             return take(end, of: owner, stamp, context, &findings)
         case .lastWords:
@@ -187,18 +182,23 @@ struct BootState {
         _ findings: inout [Finding]
     ) {
         if ending == nil, stage == .kernel {
-            guard doubtsKernel(at: context.time) else {
+            guard doubtsKernel(stamp, at: context.time) else {
+                system = system ?? found
                 return
             }
-            guard context.isMidLine else {
+            let isEarly = isEarly(at: context.time)
+            guard context.isMidLine, !isEarly else {
+                guard isWithinRate(at: context.time) else {
+                    return
+                }
                 findings.append(finding(.doubtful, at: context))
                 doubt = DoubtfulBoot(
                     place: context.place,
-                    time: context.time,
-                    stamp: stamp ?? 0,
+                    start: KernelClock(stamp: stamp ?? 0, time: context.time),
                     system: found,
                     earlier: clock,
-                    isAtShell: context.isAtShell
+                    isAtShell: context.isAtShell,
+                    isEarly: isEarly
                 )
                 return
             }
@@ -224,6 +224,10 @@ struct BootState {
         if owner != .linux, isLinux || (owner == nil && system != nil) {
             return false
         }
+        // A kernel that prints stamps prints them at its panic, too.
+        if owner == .linux, end == .panic, stamp == nil, clock != nil, !isStampless {
+            return false
+        }
         // After their panics other systems dump their memory or wait in a debugger; then they announce the restart.
         let isFinal = owner == .linux || end == .restart || (end == .panic && owner == .windows)
         if let earlier = ending {
@@ -234,7 +238,7 @@ struct BootState {
             confirm(doubt, at: context, &findings)
         }
         doubt = nil
-        ending = Ending(event: end.event, place: context.place, time: context.time, isFinal: isFinal)
+        ending = BootEnding(event: end.event, place: context.place, time: context.time, isFinal: isFinal)
         return true
     }
 
@@ -261,6 +265,19 @@ struct BootState {
         }
     }
 
+    /// Takes the stamp of a complete line: a kernel is running, also if it did not print its first line.
+    private mutating func read(_ stamp: Int64, at time: Int64) {
+        let now = KernelClock(stamp: stamp, time: time)
+        guard doubt == nil else {
+            doubt?.latest = now
+            return
+        }
+        clock = now
+        if stage != .kernel, ending == nil {
+            enter(.kernel, at: time)
+        }
+    }
+
     private mutating func enter(_ next: Stage, at time: Int64) {
         (stage, stageStart) = (next, time)
     }
@@ -284,7 +301,7 @@ struct BootState {
             findings.append(finding(event, at: context))
         }
         lastBanner = context.time
-        (ending, doubt, system, clock) = (nil, nil, nil, nil)
+        (ending, doubt, system, clock, isStampless) = (nil, nil, nil, nil, false)
     }
 
     private mutating func confirm(_ doubt: DoubtfulBoot, at context: Context, _ findings: inout [Finding]) {
@@ -295,10 +312,10 @@ struct BootState {
         findings.append(
             Finding(event: .kernel, place: context.place, subject: doubt.place, time: context.time)
         )
-        lastBanner = doubt.time
-        enter(.kernel, at: doubt.time)
-        (system, ending) = (doubt.system, nil)
-        clock = KernelClock(stamp: doubt.stamp, time: doubt.time)
+        lastBanner = doubt.start.time
+        enter(.kernel, at: doubt.start.time)
+        (system, ending, isStampless) = (doubt.system, nil, false)
+        clock = doubt.latest
     }
 
     /// Whether a banner at `time` may begin a boot without an end before it.
@@ -316,17 +333,5 @@ struct BootState {
         }
         minute.boots += 1
         return minute.boots <= Self.mostPerMinute
-    }
-}
-
-extension BootBanner.End {
-    fileprivate var event: BootEvent {
-        switch self {
-        case .panic: .panic
-        case .restart: .restart
-        case .powerDown: .powerDown
-        case .halt: .halt
-        case .nextKernel: .nextKernel
-        }
     }
 }

@@ -10,6 +10,8 @@ struct KernelClock {
 
     /// How far a kernel's stamps can be out of order, or behind the host's clock.
     private static let tolerance: Int64 = 2_000_000
+    /// The stamps of a kernel's several first lines lie within this time.
+    private static let firstLines: Int64 = 100_000
 
     /// The stamp that the kernel would print at `time`.
     func expected(at time: Int64) -> Int64 { stamp + (time - self.time) }
@@ -18,6 +20,9 @@ struct KernelClock {
     func isRestarted(at next: Int64, _ time: Int64) -> Bool {
         next < stamp - Self.tolerance || next < expected(at: time) - Self.tolerance
     }
+
+    /// Whether the kernel was past its first lines when it is said to print one with the stamp `first`.
+    func hasAdvanced(since first: Int64) -> Bool { stamp > first + Self.firstLines }
 }
 
 /// A kernel's first line without an end or firmware before it: a reset, or old messages that are printed again.
@@ -26,31 +31,52 @@ struct DoubtfulBoot {
         case confirmed, refuted, open
     }
 
-    /// Position, time and stamp of the line.
+    /// Position of the line.
     var place: Int
-    var time: Int64
-    var stamp: Int64
+    /// Stamp and time of the line, and of the latest line after it.
+    let start: KernelClock
+    var latest: KernelClock
     var system: BootBanner.System
     /// The clock of the kernel that ran before, if its stamps were seen.
     var earlier: KernelClock?
-    /// Whether the line follows a command at a shell's prompt, as after `dmesg`: a pause is no confirmation.
+    /// Whether the line follows a command at a shell's prompt, as after `dmesg`.
     var isAtShell: Bool
+    /// Whether the earlier kernel has just started, and may repeat its log.
+    var isEarly: Bool
 
     /// A console shows a kernel's lines this much later than their stamps at most: until its driver is loaded.
     private static let consoleDelay: Int64 = 10_000_000
     /// Messages that are printed again come within this time.
     private static let printInterval: Int64 = 1_000_000
 
+    init(
+        place: Int,
+        start: KernelClock,
+        system: BootBanner.System,
+        earlier: KernelClock?,
+        isAtShell: Bool,
+        isEarly: Bool
+    ) {
+        (self.place, self.start, latest) = (place, start, start)
+        (self.system, self.earlier) = (system, earlier)
+        (self.isAtShell, self.isEarly) = (isAtShell, isEarly)
+    }
+
+    /// Whether a pause now confirms it: not after a command, and not if an early repetition may be complete.
+    var isConfirmedByPause: Bool {
+        !isAtShell && !(isEarly && earlier.map { $0.stamp <= latest.stamp } ?? true)
+    }
+
     /// What a later line with `stamp`, received at `now`, shows: the clock of the new kernel, or that of the earlier one.
     func verdict(on stamp: Int64, at now: Int64) -> Verdict {
-        let distance = abs(stamp - (self.stamp + (now - time)))
+        let distance = abs(stamp - start.expected(at: now))
         if let earlier {
             if abs(stamp - earlier.expected(at: now)) < distance {
                 return .refuted
             }
-        } else if stamp > self.stamp + (now - time) + Self.consoleDelay {
+        } else if stamp > start.expected(at: now) + Self.consoleDelay {
             return .refuted
         }
-        return now - time >= Self.printInterval ? .confirmed : .open
+        return now - start.time >= Self.printInterval ? .confirmed : .open
     }
 }

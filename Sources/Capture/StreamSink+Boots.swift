@@ -34,8 +34,9 @@ extension StreamSink {
         if isReady(at: now) {
             mark(detector.quiet(), at: now)
         } else if let end = detector.pendingEnd {
-            _ = detector.quiet()
-            keep(.boot(end))
+            if detector.quiet().contains(where: { $0.event == end }) {
+                keep(.boot(end))
+            }
         }
         saveBoundaries()
     }

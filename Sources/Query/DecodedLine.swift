@@ -12,6 +12,7 @@ public struct DecodedLine {
     /// A console's line as it is displayed; nil when that is as it is stored.
     private let displayed: [UInt8]?
     private let decoder: CharsetDecoder?
+    private let sets: CharacterSets
     /// The number of visible characters of a console's line that were painted over with others, or erased.
     public let overwritten: Int
 
@@ -20,6 +21,7 @@ public struct DecodedLine {
         content = line.content
         record = line.encoding == .json ? StructuredRecord(parsing: content) : nil
         decoder = line.decoder
+        sets = line.sets
         guard line.encoding == .raw, !line.isPlain, !DisplayedLine.isPlain(content) else {
             displayed = decoder?.text(of: content)
             overwritten = 0
@@ -27,7 +29,7 @@ public struct DecodedLine {
         }
         var text: [UInt8] = []
         text.reserveCapacity(content.count)
-        overwritten = DisplayedLine.append(content, color: false, to: &text)
+        overwritten = DisplayedLine.append(content, sets: sets, color: false, to: &text)
         displayed = decoder?.text(of: text) ?? text
     }
 
@@ -75,7 +77,7 @@ public struct DecodedLine {
             return body(content)
         }
         var text: [UInt8] = []
-        DisplayedLine.append(content, color: true, to: &text)
+        DisplayedLine.append(content, sets: sets, color: true, to: &text)
         return (decoder?.text(of: text) ?? text).withUnsafeBytes(body)
     }
 

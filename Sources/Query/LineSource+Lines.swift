@@ -118,6 +118,7 @@ extension LineSource {
         )
         line.isPlain = cut.isPlain
         line.isCut = cut.endsRow
+        line.carriedSets = cut.carriedSets
         offer(line)
     }
 
@@ -129,7 +130,9 @@ extension LineSource {
     }
 
     /// Makes `found` the next entry if it is selected.
-    func offer(_ found: Line) {
+    func offer(_ cut: Line) {
+        let found = drawn(cut)
+        carried = found.carriedSets.map { (found.end, $0.applied(to: found.sets)) }
         guard found.start.offset < limit else {
             // It follows, without LF, the last line that begins before the limit.
             isAtBound = true
@@ -147,6 +150,16 @@ extension LineSource {
         }
         lineMaximum = line.latest
         waiting = line
+    }
+
+    /// The line with the character sets that it begins with.
+    func drawn(_ found: Line) -> Line {
+        guard let carried, carried.position == found.start.offset else {
+            return found
+        }
+        var line = found
+        line.sets = carried.sets
+        return line
     }
 
     /// The line with its stream's encoding, and its own time where that counts.

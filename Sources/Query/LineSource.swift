@@ -35,6 +35,8 @@ final class LineSource {
     var torn: TornLine
     /// Cuts the batch's text.
     var cutter = DisplayedLineCutter()
+    /// The character sets that the line at a position begins with, if they are not the usual ones.
+    var carried: (position: UInt64, sets: CharacterSets)?
     /// The first place in the batch where the filter's literal was found, and from where it was searched.
     var literalHit: (from: Int, place: Int)?
     /// Whether the next bytes follow skipped blocks, and may continue a line whose beginning was not read.
@@ -169,7 +171,7 @@ final class LineSource {
         guard batch == nil, !torn.isEmpty else {
             return nil
         }
-        let line = described(torn.line)
+        let line = described(drawn(torn.line))
         return filter.admits(line.time) ? line : nil
     }
 

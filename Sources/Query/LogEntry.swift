@@ -2,6 +2,7 @@
 
 public import LogModel
 public import LogStore
+import TextFormats
 
 /// A line, or a piece of one. `bytes` is valid until its source is asked for the next entry.
 public struct Line {
@@ -21,6 +22,10 @@ public struct Line {
     unowned(unsafe) var decoder: CharsetDecoder?
     /// Whether a console's line is known to be displayed as it is stored.
     var isPlain = false
+    /// The character sets at a console's line's beginning.
+    var sets = CharacterSets()
+    /// How it changes those that the next line begins with; nil when that begins with the usual ones.
+    var carriedSets: CharacterSets?
 
     public var end: UInt64 { start.offset + UInt64(bytes.count) }
 

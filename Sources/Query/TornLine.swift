@@ -40,7 +40,9 @@ struct TornLine: ~Copyable {
             guard let cut = cutter.firstLine(of: buffer.bytes, limit: limit) else {
                 return nil
             }
-            return take(cut.end, painted: cut.painted, endsRow: cut.endsRow)
+            var line = take(cut.end, painted: cut.painted, endsRow: cut.endsRow)
+            line.carriedSets = cut.carriedSets
+            return line
         }
         let window = UnsafeRawBufferPointer(rebasing: buffer.bytes.prefix(limit + 1))
         if let feed = Lines.firstFeed(in: window) {

@@ -12,6 +12,19 @@ public enum ShellPrompt {
         return hasPrompt || contains("dmesg", in: text) || contains("journalctl", in: text)
     }
 
+    /// Whether the console's line with the bytes `content` is the prompt of a Unix shell or of `login`, as displayed, also
+    /// with a command after it.
+    public static func isPrompt(displayed content: UnsafeRawBufferPointer) -> Bool {
+        var text: [UInt8] = []
+        DisplayedLine.append(content, color: false, to: &text)
+        if ["login: ", "Password: "].contains(where: { text.reversed().starts(with: $0.utf8.reversed()) }) {
+            return true
+        }
+        return text.indices.dropLast().contains { place in
+            "#$".utf8.contains(text[place]) && text[place + 1] == UInt8(ascii: " ")
+        }
+    }
+
     private static func contains(_ word: String, in text: [UInt8]) -> Bool {
         text.indices.contains { text[$0...].starts(with: word.utf8) }
     }

@@ -8,6 +8,8 @@ enum Byte {
     static let verticalTab: UInt8 = 0x0b
     static let formFeed: UInt8 = 0x0c
     static let carriageReturn: UInt8 = 0x0d
+    static let shiftOut: UInt8 = 0x0e
+    static let shiftIn: UInt8 = 0x0f
     static let escape: UInt8 = 0x1b
     static let backslash: UInt8 = 0x5c
     static let delete: UInt8 = 0x7f

@@ -25,16 +25,16 @@ struct LineFormat {
                 append(piece.time, to: &out)
                 out.append(UInt8(ascii: " "))
             }
-            appendContent(piece.content, to: &out)
+            appendContent(piece, to: &out)
         case .cri:
             append(piece.time, to: &out)
             out.append(contentsOf: piece.endsLine ? " stdout F ".utf8 : " stdout P ".utf8)
-            appendContent(piece.content, to: &out)
+            appendContent(piece, to: &out)
         case .json:
             out.append(contentsOf: #"{"time":""#.utf8)
             append(piece.time, to: &out)
             out.append(contentsOf: #"","text":"#.utf8)
-            let isExact = appendText(piece.content, to: &out) { !JSONText.append($0, to: &$1) }
+            let isExact = appendText(piece, to: &out) { !JSONText.append($0, to: &$1) }
             if !isExact {
                 out.append(contentsOf: #","bytes_b64":""#.utf8)
                 Base64.append(piece.content, to: &out)
@@ -45,7 +45,7 @@ struct LineFormat {
             out.append(contentsOf: "time=".utf8)
             append(piece.time, to: &out)
             out.append(contentsOf: " msg=".utf8)
-            let isExact = appendText(piece.content, to: &out) { !LogfmtText.append($0, to: &$1) }
+            let isExact = appendText(piece, to: &out) { !LogfmtText.append($0, to: &$1) }
             if !isExact {
                 out.append(contentsOf: " bytes_b64=".utf8)
                 Base64.append(piece.content, to: &out)
@@ -86,28 +86,29 @@ struct LineFormat {
         out.append(contentsOf: stamp)
     }
 
-    private func appendContent(_ content: UnsafeRawBufferPointer, to out: inout [UInt8]) {
+    private func appendContent(_ piece: LineSplitter.Piece, to out: inout [UInt8]) {
         if isDisplayed {
-            DisplayedLine.append(content, color: false, to: &out)
+            DisplayedLine.append(piece.content, sets: piece.sets, color: false, to: &out)
         } else {
-            out.append(contentsOf: content)
+            out.append(contentsOf: piece.content)
         }
     }
 
     /// Appends the content as a value, without the CR of the line's end; false when the value does not have all of its
     /// bytes.
     private func appendText(
-        _ content: UnsafeRawBufferPointer,
+        _ piece: LineSplitter.Piece,
         to out: inout [UInt8],
         _ append: (UnsafeRawBufferPointer, inout [UInt8]) -> Bool
     ) -> Bool {
+        let content = piece.content
         let hasReturn = content.last == UInt8(ascii: "\r")
         let text = UnsafeRawBufferPointer(rebasing: content[..<(content.count - (hasReturn ? 1 : 0))])
         guard isDisplayed, !DisplayedLine.isPlain(text) else {
             return append(text, &out)
         }
         var displayed: [UInt8] = []
-        DisplayedLine.append(text, color: false, to: &displayed)
+        DisplayedLine.append(text, sets: piece.sets, color: false, to: &displayed)
         displayed.withUnsafeBytes { _ = append($0, &out) }
         return false
     }

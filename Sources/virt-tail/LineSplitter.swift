@@ -12,6 +12,8 @@ struct LineSplitter {
         var time: Timestamp
         var beginsLine: Bool
         var endsLine: Bool
+        /// The character sets at its beginning.
+        var sets = CharacterSets()
     }
 
     /// A longer line is divided.
@@ -22,6 +24,8 @@ struct LineSplitter {
     private var pending: [UInt8] = []
     private var pendingTime = Timestamp.distantPast
     private var beginsLine = true
+    /// The character sets that the next line begins with.
+    private var sets = CharacterSets()
 
     /// A splitter at LF, or with `isDisplayed` at the ends of lines as a terminal displays them.
     init(isDisplayed: Bool) {
@@ -78,8 +82,11 @@ struct LineSplitter {
     }
 
     private mutating func passPending(endsLine: Bool, _ emit: (Piece) -> Void) {
-        let (time, begins) = (pendingTime, beginsLine)
-        pending.withUnsafeBytes { emit(Piece(content: $0, time: time, beginsLine: begins, endsLine: endsLine)) }
+        let (time, begins, sets) = (pendingTime, beginsLine, sets)
+        pending.withUnsafeBytes {
+            emit(Piece(content: $0, time: time, beginsLine: begins, endsLine: endsLine, sets: sets))
+        }
+        self.sets = CharacterSets()
         beginsLine = endsLine
         pending.removeAll(keepingCapacity: pending.capacity <= 2 * Self.limit)
     }
@@ -107,7 +114,7 @@ struct LineSplitter {
     private mutating func cutPending(at time: Timestamp, _ emit: (Piece) -> Void) {
         var start = 0
         while true {
-            var (cutter, begins) = (cutter, beginsLine)
+            var (cutter, begins, sets) = (cutter, beginsLine, sets)
             let moment = pendingTime
             let end: Int? = pending.withUnsafeBytes { bytes in
                 let text = UnsafeRawBufferPointer(rebasing: bytes[start...])
@@ -116,11 +123,12 @@ struct LineSplitter {
                 }
                 let hasFeed = text[cut.end - 1] == Lines.feed
                 let content = UnsafeRawBufferPointer(rebasing: text[..<(hasFeed ? cut.end - 1 : cut.end)])
-                emit(Piece(content: content, time: moment, beginsLine: begins, endsLine: cut.endsRow))
+                emit(Piece(content: content, time: moment, beginsLine: begins, endsLine: cut.endsRow, sets: sets))
                 begins = cut.endsRow
+                sets = cut.carriedSets?.applied(to: sets) ?? CharacterSets()
                 return start + cut.end
             }
-            (self.cutter, beginsLine) = (cutter, begins)
+            (self.cutter, beginsLine, self.sets) = (cutter, begins, sets)
             guard let end else {
                 break
             }

@@ -192,6 +192,14 @@ struct BootDetectorTests {
         #expect(events([(kernel, 0)] + flood).filter(\.isBeginning).count == BootState.mostPerMinute)
     }
 
+    @Test("alternating banners of firmware and kernels count as a limited number of boots in a minute")
+    func floodOfStarts() {
+        let flood = (0..<1000).map { (firmware + kernel, Int64($0 / 25)) }
+        #expect(events([(kernel, 0)] + flood).filter(\.isBeginning).count == BootState.mostPerMinute)
+        let doubts = (0..<1000).map { (kernel + "[    5.000000] a\n", Int64($0 / 25)) }
+        #expect(events([(kernel, 0)] + doubts).count <= BootState.mostPerMinute)
+    }
+
     @Test("a banner after a long line, and one after a long unfinished line, are found")
     func longLines() {
         let long = String(repeating: "x", count: 2000)

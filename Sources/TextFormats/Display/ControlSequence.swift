@@ -10,16 +10,20 @@ struct ControlSequence: Equatable {
         case none
         /// Colours and other renditions (SGR).
         case style
-        /// The letters after it are the DEC line drawing characters, or are letters again.
-        case lineDrawing(Bool)
+        /// The character set G0 or G1 is that of the DEC line drawing characters, or another one.
+        case characterSet(isSecond: Bool, drawsLines: Bool)
         /// The cursor moves within its row.
         case column(Column)
         /// Characters of the row are erased, deleted or inserted.
         case edit(Edit)
         /// The cursor moves to a row and a column, both counted from 1; nil is the present one.
         case position(row: Int, column: Int?)
-        /// The cursor moves to another row, or what was painted is gone: the screen is cleared, reset, scrolled.
+        /// The cursor moves to another row, or the row moves: scrolling.
         case leavesRow
+        /// What was painted is gone: the screen is cleared or exchanged.
+        case clearsScreen
+        /// The same, and all modes.
+        case resetsTerminal
         case saveCursor, restoreCursor
     }
 
@@ -73,13 +77,14 @@ struct ControlSequence: Equatable {
         switch byte {
         case UInt8(ascii: "7"): .saveCursor
         case UInt8(ascii: "8"): .restoreCursor
-        // Index, next line, reverse index; a reset of the terminal.
-        case UInt8(ascii: "D"), UInt8(ascii: "E"), UInt8(ascii: "M"), UInt8(ascii: "c"): .leavesRow
+        // Index, next line, reverse index.
+        case UInt8(ascii: "D"), UInt8(ascii: "E"), UInt8(ascii: "M"): .leavesRow
+        case UInt8(ascii: "c"): .resetsTerminal
         default: .none
         }
     }
 
-    /// A character set: intermediate bytes and one final byte. `ESC ( 0` selects line drawing.
+    /// A character set: intermediate bytes and one final byte. `ESC ( 0` and `ESC ) 0` designate line drawing.
     private static func parseDesignation(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Result {
         var at = start + 1
         while at < bytes.count, (0x20...0x2f).contains(bytes[at]) {
@@ -94,10 +99,14 @@ struct ControlSequence: Equatable {
         guard (0x30...0x7e).contains(bytes[at]) else {
             return .malformed
         }
-        let isG0 = at == start + 2 && bytes[start + 1] == UInt8(ascii: "(")
-        return .sequence(
-            ControlSequence(end: at + 1, effect: isG0 ? .lineDrawing(bytes[at] == UInt8(ascii: "0")) : .none)
-        )
+        let isDrawing = bytes[at] == UInt8(ascii: "0")
+        let effect: Effect =
+            switch (at - start, bytes[start + 1]) {
+            case (2, UInt8(ascii: "(")): .characterSet(isSecond: false, drawsLines: isDrawing)
+            case (2, UInt8(ascii: ")")): .characterSet(isSecond: true, drawsLines: isDrawing)
+            default: .none
+            }
+        return .sequence(ControlSequence(end: at + 1, effect: effect))
     }
 
     /// A string that ends with BEL or ST (`ESC \`).
@@ -160,7 +169,7 @@ struct ControlSequence: Equatable {
         guard !parameters.isPrivate else {
             // The alternate screen, and the return from it.
             let isScreen = final == UInt8(ascii: "h") || final == UInt8(ascii: "l")
-            return isScreen && [47, 1047, 1049].contains(parameters[0] ?? 0) ? .leavesRow : .none
+            return isScreen && [47, 1047, 1049].contains(parameters[0] ?? 0) ? .clearsScreen : .none
         }
         let count = max(1, parameters[0] ?? 1)
         switch final {
@@ -193,7 +202,7 @@ struct ControlSequence: Equatable {
         switch parameter {
         case 0: .edit(.eraseToEnd)
         case 1: .edit(.eraseToStart)
-        case 2, 3: final == UInt8(ascii: "K") ? .edit(.eraseAll) : .leavesRow
+        case 2, 3: final == UInt8(ascii: "K") ? .edit(.eraseAll) : .clearsScreen
         default: .none
         }
     }

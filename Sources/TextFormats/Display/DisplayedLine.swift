@@ -29,6 +29,7 @@ public enum DisplayedLine {
     /// The row of the line with the bytes `content`, by the sequences before its text.
     public static func row(of content: UnsafeRawBufferPointer) -> Row {
         var row = Row.unknown
+        var saved = Row.unknown
         var at = 0
         while at < content.count {
             switch content[at] {
@@ -36,10 +37,12 @@ public enum DisplayedLine {
                 guard case .sequence(let sequence) = ControlSequence.parse(content, at: at) else {
                     return row
                 }
-                if case .position(let number, _) = sequence.effect {
-                    row = .named(number)
-                } else if content[at + 1] == UInt8(ascii: "M") {
-                    row = .above
+                switch sequence.effect {
+                case .position(let number, _): row = .named(number)
+                case .saveCursor: saved = row
+                case .restoreCursor: row = saved
+                case .leavesRow where content[at + 1] == UInt8(ascii: "M"): row = .above
+                default: break
                 }
                 at = sequence.end
             case Byte.carriageReturn, UInt8(ascii: " "):
@@ -51,17 +54,24 @@ public enum DisplayedLine {
         return row
     }
 
-    /// Appends the line with the bytes `content`, of which the line's end is no part.
+    /// Appends the line with the bytes `content`, of which the line's end is no part. `sets` are the character sets at
+    /// its beginning, as far as they are known.
     ///
     /// Returns the number of visible characters that were painted over with others, or erased.
     @discardableResult
-    public static func append(_ content: UnsafeRawBufferPointer, color: Bool, to out: inout [UInt8]) -> Int {
+    public static func append(
+        _ content: UnsafeRawBufferPointer,
+        sets known: CharacterSets = CharacterSets(),
+        color: Bool,
+        to out: inout [UInt8]
+    ) -> Int {
         let start = out.count
-        if copy(content, color: color, to: &out) {
+        let sets = known.isInitial && LineDrawing.precedes(content) ? .drawing : known
+        if sets.isInitial, copy(content, color: color, to: &out) {
             return 0
         }
         out.removeSubrange(start...)
-        var painter = RowPainter(color: color)
+        var painter = RowPainter(color: color, sets: sets)
         painter.paint(content)
         painter.append(to: &out)
         return painter.overwritten
@@ -112,6 +122,8 @@ public enum DisplayedLine {
                 }
             case Byte.verticalTab, Byte.formFeed, Byte.delete:
                 break
+            case Byte.shiftOut:
+                return false
             case 0..<0x20 where byte != Byte.tab:
                 if !Byte.isIgnored(byte) {
                     Spelling.append(byte: byte, to: &out)
@@ -130,8 +142,8 @@ public enum DisplayedLine {
     private static func copies(_ effect: ControlSequence.Effect, isAtStart: Bool) -> Bool {
         switch effect {
         case .none, .style, .edit(.eraseToEnd): true
-        case .lineDrawing(let isOn): !isOn
-        case .leavesRow: true
+        case .characterSet(let isSecond, let drawsLines): isSecond || !drawsLines
+        case .leavesRow, .clearsScreen, .resetsTerminal: true
         case .position(_, let column): isAtStart && column ?? 1 == 1
         case .column(.absolute(1)): isAtStart
         case .edit(.eraseAll), .edit(.eraseToStart): isAtStart

@@ -19,6 +19,8 @@ public struct DisplayedLineCutter {
         public var isPlain: Bool
         /// Whether the row ends with it; otherwise it was divided because of its length.
         public var endsRow = true
+        /// How it changes the character sets that the next line begins with; nil when that begins with the usual ones.
+        public var carriedSets: CharacterSets?
     }
 
     /// A cutter for one text.
@@ -40,7 +42,13 @@ public struct DisplayedLineCutter {
         var scanner = RowScanner()
         let line = UnsafeRawBufferPointer(rebasing: text[start..<(feed ?? start + window.count)])
         return scanner.cut(line, limit: limit).map {
-            Cut(end: start + $0.end, painted: start + $0.painted, isPlain: false, endsRow: $0.endsRow)
+            Cut(
+                end: start + $0.end,
+                painted: start + $0.painted,
+                isPlain: false,
+                endsRow: $0.endsRow,
+                carriedSets: $0.carriedSets
+            )
         }
     }
 
@@ -54,11 +62,13 @@ public struct DisplayedLineCutter {
     }
 
     /// Where the next row begins in `line`, which has no LF, when the present one begins at `start`; nil when all of it is
-    /// in one row as far as it is known. `followsText` tells whether something visible precedes `start` in the row.
+    /// in one row as far as it is known. `followsText` tells whether something visible precedes `start` in the row,
+    /// `isWhole` whether the line ends with these bytes.
     public static func nextRow(
         in line: UnsafeRawBufferPointer,
         from start: Int,
-        followsText: Bool = false
+        followsText: Bool = false,
+        isWhole: Bool = true
     ) -> Int? {
         // The CRs of the line's end move nothing.
         var end = line.count
@@ -71,7 +81,8 @@ public struct DisplayedLineCutter {
             return nil
         }
         var scanner = RowScanner(followsText: followsText)
-        return scanner.end(in: text).map { start + $0 }
+        let next = scanner.end(in: text) ?? (isWhole ? scanner.openDeparture : nil)
+        return next.map { start + $0 }
     }
 
     /// The first place at or after `start` of a byte for which a terminal does not show the text as it is stored; the
@@ -106,12 +117,18 @@ extension RowScanner {
     fileprivate mutating func cut(_ text: UnsafeRawBufferPointer, limit: Int) -> DisplayedLineCutter.Cut? {
         let window = UnsafeRawBufferPointer(rebasing: text.prefix(limit + 1))
         if let end = end(in: window) {
-            return DisplayedLineCutter.Cut(end: end, painted: repaint, isPlain: false)
+            return row(to: end)
         }
         guard text.count > limit else {
             return nil
         }
+        if let end = openDeparture {
+            return row(to: end)
+        }
         let endsRow = repaint > 0
         return DisplayedLineCutter.Cut(end: endsRow ? repaint : limit, painted: 0, isPlain: false, endsRow: endsRow)
+    }
+    private func row(to end: Int) -> DisplayedLineCutter.Cut {
+        DisplayedLineCutter.Cut(end: end, painted: repaint, isPlain: false, carriedSets: carriedSets(to: end))
     }
 }

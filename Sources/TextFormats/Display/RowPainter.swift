@@ -22,17 +22,22 @@ struct RowPainter {
     private let color: Bool
     private var cells: [Cell] = []
     private var column = 0
-    private var savedColumn: Int?
+    private var savedColumn = 0
+    private var row = CursorRow()
+    /// What was painted in other rows since the cursor left the line's: ranges of `characters`.
+    private var elsewhere: [Range<Int>] = []
     private var characters: [UInt8] = []
     /// SGR sequences; the first is none.
     private var styles: [[UInt8]] = [[]]
     private var style = 0
-    private var drawsLines = false
+    private var sets: CharacterSets
     /// Visible characters that were painted over with others, or erased.
     private(set) var overwritten = 0
 
-    init(color: Bool) {
+    /// A painter of a row that begins with the character sets `sets`.
+    init(color: Bool, sets: CharacterSets) {
         self.color = color
+        self.sets = sets
     }
 
     mutating func paint(_ bytes: UnsafeRawBufferPointer) {
@@ -54,11 +59,13 @@ struct RowPainter {
             case Byte.tab:
                 moveToTabStop()
             case Byte.verticalTab, Byte.formFeed:
-                leaveRow()
+                follow(.leavesRow)
             case Byte.delete:
                 break
             case 0..<0x20:
-                if !Byte.isIgnored(byte) {
+                if Byte.isIgnored(byte) {
+                    sets.shift(byte)
+                } else {
                     putEscape(byte)
                 }
             default:
@@ -71,7 +78,8 @@ struct RowPainter {
         }
     }
 
-    /// Appends the row, without blanks at its end that nothing has painted.
+    /// Appends the row, without blanks at its end that nothing has painted, and then what was painted in other rows, if the
+    /// cursor has not returned from there.
     func append(to out: inout [UInt8]) {
         let count = (cells.lastIndex { $0 != .empty } ?? -1) + 1
         var current = 0
@@ -92,18 +100,25 @@ struct RowPainter {
         if color, current != 0 {
             out.append(contentsOf: DisplayedLine.reset)
         }
+        guard let first = elsewhere.firstIndex(where: isVisible) else {
+            return
+        }
+        out.append(UInt8(ascii: " "))
+        for text in elsewhere[first...] {
+            out.append(contentsOf: characters[text])
+        }
     }
 
     // MARK: - Characters
 
     private mutating func put(_ text: UnsafeRawBufferPointer) {
         let start = characters.count
-        if drawsLines, text.count == 1, let line = LineDrawing.character(for: text[0]) {
+        if sets.drawsLines, text.count == 1, let line = LineDrawing.character(for: text[0]) {
             characters.append(contentsOf: line.utf8)
         } else {
             characters.append(contentsOf: text)
         }
-        if column > 0, UTF8Shape.isCombining(text), column <= cells.count {
+        if column > 0, UTF8Shape.isCombining(text), column <= cells.count, !row.isAway {
             let before = cells[column - 1].text
             if before.upperBound == start, !before.isEmpty {
                 cells[column - 1].text = before.lowerBound..<characters.count
@@ -120,6 +135,14 @@ struct RowPainter {
     }
 
     private mutating func put(_ text: Range<Int>) {
+        if isVisible(text) {
+            row.paint()
+        }
+        guard !row.isAway else {
+            elsewhere.append(text)
+            column += 1
+            return
+        }
         reach(column)
         let before = cells[column]
         var cell = Cell(text: text, style: style)
@@ -135,7 +158,11 @@ struct RowPainter {
     }
 
     private func isVisible(_ cell: Cell) -> Bool {
-        !cell.text.isEmpty && characters[cell.text].contains { $0 != UInt8(ascii: " ") }
+        isVisible(cell.text)
+    }
+
+    private func isVisible(_ text: Range<Int>) -> Bool {
+        characters[text].contains { $0 != UInt8(ascii: " ") }
     }
 
     /// Makes the row long enough for the cell at `column`.
@@ -155,10 +182,15 @@ struct RowPainter {
         move(to: (column / 8 + 1) * 8)
     }
 
-    /// What was painted before belongs to no line unless it is visible; then nothing visible follows.
-    private mutating func leaveRow() {
-        if !cells.contains(where: isVisible) {
+    /// Follows the cursor to another row, and back. What was painted in the row it leaves belongs to no line unless it is
+    /// visible; what was painted elsewhere in between is not shown.
+    private mutating func follow(_ effect: ControlSequence.Effect) {
+        if row.follow(effect), !cells.contains(where: isVisible) {
             cells.removeAll()
+        }
+        if !row.isAway {
+            overwritten += elsewhere.count(where: isVisible)
+            elsewhere.removeAll()
         }
     }
 
@@ -168,8 +200,8 @@ struct RowPainter {
             break
         case .style:
             setStyle(bytes)
-        case .lineDrawing(let isOn):
-            drawsLines = isOn
+        case .characterSet:
+            sets.follow(effect)
         case .column(let motion):
             switch motion {
             case .absolute(let column): move(to: column - 1)
@@ -179,18 +211,23 @@ struct RowPainter {
             case .tabsBack(let count): move(to: (column + 7) / 8 * 8 - 8 * count)
             }
         case .position(_, let wanted):
-            leaveRow()
+            follow(effect)
             if let wanted {
                 move(to: wanted - 1)
             }
-        case .leavesRow:
-            leaveRow()
+        case .leavesRow, .clearsScreen, .resetsTerminal:
+            follow(effect)
+            sets.follow(effect)
         case .saveCursor:
+            follow(effect)
             savedColumn = column
         case .restoreCursor:
-            column = savedColumn ?? column
+            follow(effect)
+            column = savedColumn
         case .edit(let edit):
-            apply(edit)
+            if !row.isAway {
+                apply(edit)
+            }
         }
     }
 
@@ -247,14 +284,5 @@ struct RowPainter {
             styles.append(wanted)
             style = styles.count - 1
         }
-    }
-}
-
-/// The DEC special graphics set (VT100), which replaces lower-case letters.
-enum LineDrawing {
-    private static let characters = Array("◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·".unicodeScalars)
-
-    static func character(for byte: UInt8) -> String? {
-        (0x60...0x7e).contains(byte) ? String(Character(characters[Int(byte) - 0x60])) : nil
     }
 }

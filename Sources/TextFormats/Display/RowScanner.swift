@@ -3,27 +3,41 @@
 /// Follows the cursor through the bytes of one displayed line, to find where the line ends.
 ///
 /// A line ends at LF; before a kernel time stamp that stands behind other text; and where, after something visible was
-/// painted, the cursor leaves the row and something visible is painted elsewhere. The bytes may be added to between
-/// two scans: the result does not depend on where they were divided.
+/// painted, the cursor leaves the row and something visible is painted elsewhere. It does not end there if little is
+/// painted elsewhere and the cursor, which was saved in the row, is restored: a clock in a corner while a user types.
+/// The bytes may be added to between two scans: the result does not depend on where they were divided.
 struct RowScanner: Sendable {
     /// The place up to which the bytes were scanned.
     private var at = 0
-    private var hasVisible = false
-    /// The row, when the guest has named it.
-    private var row: Int?
-    /// Where the cursor left the row; the line ends there if anything visible follows.
+    private var cursor = CursorRow()
+    /// Where the cursor left the row; the line ends there if anything visible follows and the cursor does not return.
     private var departure: Int?
-    /// The departure at the time when the cursor was saved; nil when it was not saved.
-    private var saved: Int??
+    private var sets = CharacterSets()
+    /// The changes of the character sets up to `departure`.
+    private var departureSets = CharacterSets()
+    /// Whether something visible was painted since, and the line ends at `departure` unless the cursor returns.
+    private var hasPaintedElsewhere = false
     /// A CR after something visible: what is painted next overwrites it.
     private var isReturned = false
     /// The place of the first byte that was painted after the last CR that returned over text; 0 when there is none.
     private(set) var repaint = 0
 
+    /// The bytes that may be painted elsewhere before the cursor returns: a status line.
+    private static let longestAbsence = 256
+
     /// A scanner at the beginning of a row, or behind visible text in one.
     init(followsText: Bool = false) {
-        hasVisible = followsText
+        if followsText {
+            cursor.paint()
+        }
     }
+
+    /// Where the line ends if nothing follows: the cursor has not returned from another row.
+    var openDeparture: Int? { hasPaintedElsewhere ? departure : nil }
+
+    /// The changes of the character sets up to `end`, if the line ends there because of a row move; otherwise nil: the next
+    /// row begins with letters.
+    func carriedSets(to end: Int) -> CharacterSets? { end == departure ? departureSets : nil }
 
     /// The place after the line's last byte; nil when the line may continue after `bytes`, which begin at its first byte
     /// and may have more than one line.
@@ -31,7 +45,7 @@ struct RowScanner: Sendable {
         while at < bytes.count {
             switch bytes[at] {
             case Byte.feed:
-                return at + 1
+                return openDeparture ?? at + 1
             case Byte.escape:
                 switch ControlSequence.parse(bytes, at: at) {
                 case .sequence(let sequence):
@@ -44,11 +58,11 @@ struct RowScanner: Sendable {
                     break
                 }
             case Byte.carriageReturn:
-                isReturned = hasVisible
+                isReturned = isReturned || cursor.hasText && !cursor.isAway
                 at += 1
                 continue
             case Byte.verticalTab, Byte.formFeed:
-                leaveRow()
+                follow(.leavesRow)
                 at += 1
                 continue
             case UInt8(ascii: "["), UInt8(ascii: "<"):
@@ -56,10 +70,10 @@ struct RowScanner: Sendable {
                 case .incomplete:
                     return nil
                 case .stamp(let end):
-                    if hasVisible {
+                    if cursor.hasText {
                         return departure ?? at
                     }
-                    hasVisible = true
+                    cursor.paint()
                     at = end
                     continue
                 case .none:
@@ -69,28 +83,33 @@ struct RowScanner: Sendable {
                 at += 1
                 continue
             case let byte where Byte.isIgnored(byte):
+                sets.shift(byte)
                 at += 1
                 continue
             default:
                 break
             }
+            var stop = bytes.count
             if let departure {
-                return departure
-            }
-            if isReturned {
+                guard cursor.mayReturn, at - departure < Self.longestAbsence else {
+                    return departure
+                }
+                hasPaintedElsewhere = true
+                stop = min(stop, departure + Self.longestAbsence)
+            } else if isReturned {
                 isReturned = false
                 repaint = at
             }
-            hasVisible = true
-            at = Self.endOfText(in: bytes, from: at + 1)
+            cursor.paint()
+            at = Self.endOfText(in: bytes, from: at + 1, to: stop)
         }
         return nil
     }
 
     /// The end of a run of bytes of visible characters and blanks.
-    private static func endOfText(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+    private static func endOfText(in bytes: UnsafeRawBufferPointer, from start: Int, to stop: Int) -> Int {
         var at = start
-        while at < bytes.count {
+        while at < stop {
             switch bytes[at] {
             case 0..<0x20, UInt8(ascii: "["), UInt8(ascii: "<"), Byte.delete: return at
             default: at += 1
@@ -109,31 +128,13 @@ struct RowScanner: Sendable {
     }
 
     private mutating func follow(_ effect: ControlSequence.Effect) {
-        switch effect {
-        case .position(let row, _):
-            guard hasVisible else {
-                self.row = row
-                return
-            }
-            departure = self.row == row ? nil : departure ?? at
-        case .leavesRow:
-            leaveRow()
-        case .saveCursor:
-            saved = .some(departure)
-        case .restoreCursor:
-            if let saved {
-                departure = saved
-            }
-        case .none, .style, .lineDrawing, .column, .edit:
-            break
+        cursor.follow(effect)
+        if !cursor.isAway {
+            departure = nil
+        } else if departure == nil {
+            (departure, departureSets) = (at, sets)
         }
-    }
-
-    private mutating func leaveRow() {
-        if hasVisible {
-            departure = departure ?? at
-        } else {
-            row = nil
-        }
+        sets.follow(effect)
+        hasPaintedElsewhere = hasPaintedElsewhere && cursor.isAway
     }
 }

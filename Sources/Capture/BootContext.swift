@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension BootState {
+    /// A line's position, time and surroundings.
+    struct Context {
+        var place: Int
+        var time: Int64
+        /// Whether other text precedes it on the same row: it was not printed by a command.
+        var isMidLine = false
+        /// Whether it is complete, or a pause follows.
+        var isComplete = true
+        /// Whether it follows a command at a shell's prompt.
+        var isAtShell = false
+        /// Whether it is a prompt itself.
+        var isPrompt = false
+    }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import TextFormats
+
+/// An end of a boot that the guest announced.
+struct BootEnding {
+    var event: BootEvent
+    /// Position and time of the line that announced it.
+    var place: Int
+    var time: Int64
+    /// Whether the machine starts again by itself, so that any words after a pause are the next boot's.
+    var isFinal: Bool
+    var isMarked = false
+
+    /// Whether a prompt contradicts it: a program printed the panic, and the system goes on. After a restart a prompt may
+    /// be the next boot's, and after a pause, too.
+    var isContradictedByPrompt: Bool { event == .panic && !isMarked }
+}
+
+extension BootBanner.End {
+    var event: BootEvent {
+        switch self {
+        case .panic: .panic
+        case .restart: .restart
+        case .powerDown: .powerDown
+        case .halt: .halt
+        case .nextKernel: .nextKernel
+        }
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Beginnings and ends that are easily taken for something else.
+extension BootTable {
+    /// Resets without last words.
+    static let resets = [
+        Row(
+            name: "a kernel that is reset two seconds after its firmware began, again and again",
+            pieces: [
+                (0, seaBIOS + "Booting from ROM..\r\n" + linux + "[    0.500000] triple fault next\r\n"),
+                (2000, "«reset»" + seaBIOS + "Booting from ROM..\r\n" + linux + "[    0.500000] triple fault next\r\n"),
+                (4000, "«reset»" + seaBIOS + "Booting from ROM..\r\n" + linux + "[    0.500000] triple fault next\r\n"),
+                (6000, "«reset»" + seaBIOS + "Booting from ROM..\r\n" + linux + "[    0.500000] triple fault next\r\n"),
+            ]
+        ),
+        Row(
+            name: "a reset of a quiet kernel, of which a message with a stamp was seen",
+            pieces: [
+                (0, seaBIOS + "Booting from Hard Disk...\r\n[    1.200000] a message\r\n"),
+                (3000, "«reset»" + seaBIOS + "Booting from Hard Disk...\r\n"),
+                (4000, "GRUB loading.\r\nWelcome to GRUB!\r\n[    1.200000] a message\r\n"),
+                (6000, "«reset»GRUB loading.\r\nWelcome to GRUB!\r\n[    0.900000] a message\r\n"),
+            ]
+        ),
+        Row(
+            name: "a kernel whose clock starts anew soon after the last banner",
+            isPoweredOn: false,
+            pieces: [
+                (0, "«reset»" + seaBIOS + linux + "[ 4000.000000] a\r\n"),
+                (7000, "«doubtful»" + linux + "[    0.200000] b\r\n«kernel»"), (9000, "[    2.000000] c\r\n"),
+            ]
+        ),
+        Row(
+            name: "a kernel without firmware that is reset every two seconds",
+            pieces: [
+                (0, linux + "[    0.500000] a\r\n"), (2000, "«doubtful»" + linux + "[    0.500000] a\r\n"),
+                (4000, "«kernel»«doubtful»" + linux + "[    0.500000] a\r\n"),
+            ]
+        ),
+        Row(
+            name: "a kernel that repeats its log on another console",
+            pieces: [
+                (0, seaBIOS + linux + "[    0.000000] Command line: a\r\n"), (800, "[    0.700000] b\r\n"),
+                (
+                    900,
+                    "«doubtful»" + linux
+                        + "[    0.000000] Command line: a\r\n[    0.700000] b\r\n[    0.810000] c\r\n"
+                ), (2000, "[    1.900000] d\r\nweb login: "),
+            ]
+        ),
+        Row(
+            name: "a script that prints all kernel messages soon after the start",
+            pieces: [
+                (0, linux + "[    2.000000] Run /sbin/init\r\n"),
+                (5000, "«doubtful»" + linux + "[    2.000000] Run /sbin/init\r\nend of the test\r\n"),
+            ]
+        ),
+    ]
+
+    /// Panics that programs print, and those of kernels.
+    static let quotedPanics = [
+        Row(
+            name: "an old panic that a command prints on the console of a kernel with stamps",
+            pieces: [
+                (0, linux + "[    1.000000] ok\r\nroot@web:~# "),
+                (20_000, "grep -h panic /var/log/*\r\nKernel panic - not syncing: old one\r\nroot@web:~# "),
+                (40_000, "uptime\r\n 10:00:40 up 0 min, 1 user\r\nroot@web:~# "),
+            ]
+        ),
+        Row(
+            name: "an old panic in a file that is followed",
+            pieces: [
+                (0, linux + "[    1.000000] ok\r\n"), (20_000, "Kernel panic - not syncing: old one\r\n"),
+                (40_000, "uptime: 40 s\r\n[   41.000000] b\r\n"),
+            ]
+        ),
+        Row(
+            name: "an old panic with its stamp, and the prompt after it",
+            pieces: [
+                (0, linux + "[    1.000000] ok\r\nroot@web:~# "),
+                (
+                    20_000,
+                    "cat /sys/fs/pstore/dmesg-0\r\n[   60.100000] Kernel panic - not syncing: old\r\n\u{1b}[?2004hroot@web:~# "
+                ), (40_000, "uptime\r\n 10:00:40 up 0 min, 1 user\r\nroot@web:~# "),
+            ]
+        ),
+        Row(
+            name: "an old panic on the console of a kernel without stamps, and the next command",
+            pieces: [
+                (0, version + "ok\r\nroot@web:~# "),
+                (20_000, "cat old\r\nKernel panic - not syncing: old one\r\nroot@web:~# uptime\r\n 10:00:40 up\r\n"),
+                (40_000, "root@web:~# "),
+            ]
+        ),
+        Row(
+            name: "panics of kernels without stamps",
+            pieces: [
+                (0, version + "ok\r\nKernel panic - not syncing: x\r\nRebooting in 1 seconds..\r\n«panic»"),
+                (2000, "«kernel»" + version + "ok\r\nweb login: "),
+                (20_000, "root\r\nroot@web:~# dmesg | tail -1\r\n[   15.000000] a\r\nroot@web:~# "),
+                (30_000, "\r\nKernel panic - not syncing: x\r\nRebooting in 1 seconds..\r\n«panic»"),
+                (32_000, "«kernel»" + version),
+            ]
+        ),
+        Row(
+            name: "a panic that a command causes",
+            pieces: [
+                (0, linux + "[    1.000000] ok\r\nroot@web:~# "),
+                (
+                    20_000,
+                    "echo c > /proc/sysrq-trigger\r\n[   20.000000] Kernel panic - not syncing: sysrq\r\n"
+                        + "[   20.000010] CPU: 0 PID: 1 Comm: sh Not tainted 6.1.0 #1\r\n«panic»"
+                ), (30_000, "«reset»" + seaBIOS),
+            ]
+        ),
+    ]
+
+    /// A first line without a stamp.
+    private static let version = "Linux version 6.1.0 (build@host) (gcc 12.2.0) #1 SMP\r\n"
+}
