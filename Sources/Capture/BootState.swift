@@ -37,6 +37,8 @@ struct BootState {
     /// Firmware's banners that are closer together, in microseconds, are stages of one start. A kernel's first line so
     /// soon after it started may be the repetition of its log on another console.
     static let bannerInterval: Int64 = 10_000_000
+    /// Beginnings within so many microseconds are one: no machine is faster, but a log that is printed is.
+    static let shortestBoot: Int64 = 100_000
     /// Boots in a minute; a guest can print any number of banners.
     static let mostPerMinute = 120
 
@@ -57,6 +59,7 @@ struct BootState {
     private var lastBanner: Int64?
     private var stageStart: Int64?
     private var minute: (start: Int64, boots: Int) = (0, 0)
+    private var lastBegin: Int64?
     /// When the latest text was received.
     private(set) var lastText: Int64 = 0
 
@@ -339,6 +342,10 @@ struct BootState {
     }
 
     private mutating func isWithinRate(at time: Int64) -> Bool {
+        if let lastBegin, (0..<Self.shortestBoot).contains(time - lastBegin) {
+            return false
+        }
+        lastBegin = time
         if !(0..<60_000_000).contains(time - minute.start) {
             minute = (time, 0)
         }

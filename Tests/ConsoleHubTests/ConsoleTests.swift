@@ -309,9 +309,8 @@ import Testing
             let guest = try chardev.accept()
             send("SeaBIOS (version 1)\r\n[    0.000000] Linux version 6.1\r\nwork\r\n", to: guest)
             send("[    9.100000] Kernel panic - not syncing: oops\r\n", to: guest)
-            for _ in 0..<50 {
-                send("SeaBIOS (version 1)\r\n[    0.000000] Linux version 6.1\r\n", to: guest)
-            }
+            let banners = "SeaBIOS (version 1)\r\n[    0.000000] Linux version 6.1\r\n"
+            send(String(repeating: banners, count: 50), to: guest)
         }
         let guest = try chardev.accept()
         send("again\n", to: guest)

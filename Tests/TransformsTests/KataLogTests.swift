@@ -144,7 +144,7 @@ import TextFormats
                 #"time="2020-02-21T10:31:12Z" level=info msg="%!(BADPREC)" name=k pid=1 source=s"#,
                 "msg has a formatting error"
             ),
-            (#"time="2020-02-21T10:31:12Z" level=info msg=x name=k pid=1 source=s y"="1"#, "no key=value pair"),
+            (#"time="2020-02-21T10:31:12Z" level=info msg=x name=k pid=1 source=s y"="1"#, "not a key=value pair"),
         ]
     )
     func checks(line: String, wanted: String) throws {
