@@ -37,10 +37,6 @@ struct BootState {
     /// Firmware's banners that are closer together, in microseconds, are stages of one start. A kernel's first line so
     /// soon after it started may be the repetition of its log on another console.
     static let bannerInterval: Int64 = 10_000_000
-    /// Beginnings within so many microseconds are one: no machine is faster, but a log that is printed is.
-    static let shortestBoot: Int64 = 100_000
-    /// Boots in a minute; a guest can print any number of banners.
-    static let mostPerMinute = 120
 
     private enum Stage {
         case off, firmware, kernel
@@ -58,8 +54,7 @@ struct BootState {
     /// When the latest boot that was found began, and when the current one reached its stage.
     private var lastBanner: Int64?
     private var stageStart: Int64?
-    private var minute: (start: Int64, boots: Int) = (0, 0)
-    private var lastBegin: Int64?
+    private var rate = BootRate()
     /// When the latest text was received.
     private(set) var lastText: Int64 = 0
 
@@ -194,7 +189,7 @@ struct BootState {
             }
             let isEarly = isEarly(at: context.time)
             guard context.isMidLine, !isEarly else {
-                guard isWithinRate(at: context.time) else {
+                guard rate.admits(at: context.time) else {
                     return
                 }
                 findings.append(finding(.doubtful, at: context))
@@ -310,7 +305,7 @@ struct BootState {
     }
 
     private mutating func begin(_ event: BootEvent, _ context: Context, _ findings: inout [Finding]) {
-        if isWithinRate(at: context.time) {
+        if rate.admits(at: context.time) {
             markEnd(at: context.place, &findings)
             findings.append(finding(event, at: context))
         }
@@ -320,7 +315,7 @@ struct BootState {
 
     private mutating func confirm(_ doubt: DoubtfulBoot, at context: Context, _ findings: inout [Finding]) {
         self.doubt = nil
-        guard isWithinRate(at: context.time) else {
+        guard rate.admits(at: context.time) else {
             return
         }
         findings.append(
@@ -339,17 +334,5 @@ struct BootState {
 
     private func isRecent(_ banner: Int64?, at time: Int64) -> Bool {
         banner.map { (0..<Self.bannerInterval).contains(time - $0) } ?? false
-    }
-
-    private mutating func isWithinRate(at time: Int64) -> Bool {
-        if let lastBegin, (0..<Self.shortestBoot).contains(time - lastBegin) {
-            return false
-        }
-        lastBegin = time
-        if !(0..<60_000_000).contains(time - minute.start) {
-            minute = (time, 0)
-        }
-        minute.boots += 1
-        return minute.boots <= Self.mostPerMinute
     }
 }
