@@ -8,10 +8,13 @@ struct ConsoleLine {
     static let lookAhead = 512
 
     private let bytes: UnsafeRawBufferPointer
+    /// Whether the line is longer than the look-ahead.
+    let isCut: Bool
     private(set) var at = 0
 
     init(_ line: UnsafeRawBufferPointer) {
         bytes = UnsafeRawBufferPointer(rebasing: line.prefix(Self.lookAhead))
+        isCut = line.count > Self.lookAhead
     }
 
     /// The byte at the current position, or nil at the end.
@@ -147,6 +150,20 @@ struct ConsoleLine {
         }
         at = end
         return name
+    }
+
+    /// Skips a device's path, `/dev/vda1: `.
+    mutating func takeDevice() {
+        guard current == UInt8(ascii: "/"), begins(with: "/dev/") else {
+            return
+        }
+        var end = at
+        while end < bytes.count, bytes[end] > 0x20, bytes[end] != UInt8(ascii: ":") {
+            end += 1
+        }
+        if step(over: ":", at: &end), step(over: " ", at: &end) {
+            at = end
+        }
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {

@@ -6,9 +6,9 @@ extension Severity {
     /// The severity of a console line according to its text, for colours and filters; nil when it has none.
     ///
     /// Examined in this order: `<N>` of the kernel and syslog (the low three bits); the alarms of kernels, firmware and
-    /// services (`SeverityAlarms`); a tag or a word at the beginning (systemd's `[FAILED]`, `ERROR:`); a `level=` of
-    /// logfmt or JSON. A kernel's time stamp, syslog's time and host, and a program's name (`sshd[812]: `) may precede
-    /// alarms and words. Examines the first 512 bytes, never allocates.
+    /// services (`SeverityAlarms`); a tag or a word at the beginning (systemd's `[FAILED]`, `ERROR:`) or behind a
+    /// program's time; klog's letter; sysvinit's and OpenRC's result at the end; a `level=` of logfmt or JSON. A kernel's
+    /// time stamp, syslog's time and host, and a program's name (`sshd[812]: `) may precede alarms and words. Examines the first 512 bytes, never allocates.
     public init?(consoleLine bytes: UnsafeRawBufferPointer) {
         var line = ConsoleLine(bytes)
         line.skipNoise()
@@ -16,18 +16,24 @@ extension Severity {
             self.init(rawValue: UInt8(priority & 7))
             return
         }
-        let isKernel = line.takeStamp() != nil
+        let isXen = line.take("(XEN) ")
+        let isKernel = line.takeStamp() != nil && !isXen
         line.skipNoise()
         line.takeSyslogTime()
         // OpenRC's.
         _ = line.take(" * ")
         let whole = line
         let program = line.takeProgram()
+        line.takeDevice()
         guard
             let severity = SeverityAlarms.severity(of: whole, program: nil, isKernel: isKernel)
-                ?? program.flatMap({ SeverityAlarms.severity(of: line, program: $0, isKernel: isKernel) })
+                ?? (line.at == whole.at
+                    ? nil : SeverityAlarms.severity(of: line, program: program, isKernel: isKernel))
                 ?? SeverityWords.ofTag(whole) ?? SeverityWords.ofWord(atStartOf: whole.rest)
-                ?? SeverityWords.ofWord(atStartOf: line.rest) ?? SeverityWords.ofField(in: whole.rest)
+                ?? SeverityWords.ofWord(atStartOf: line.rest)
+                ?? SeverityWords.ofTimed(line) ?? SeverityWords.ofLetter(line)
+                ?? (line.isCut ? nil : SeverityWords.ofResult(in: whole.rest))
+                ?? SeverityWords.ofField(in: whole.rest)
         else {
             return nil
         }
@@ -36,7 +42,7 @@ extension Severity {
 }
 
 /// The words that indicate a severity.
-private enum SeverityWords {
+enum SeverityWords {
     /// `[FAILED]`, `[ WARN ]`, `[error]`: colour and spaces inside the brackets are ignored.
     static func ofTag(_ start: ConsoleLine) -> Severity? {
         var line = start
@@ -55,7 +61,7 @@ private enum SeverityWords {
         return severity(of: word, in: systemdTags) ?? severity(of: word, in: levels)
     }
 
-    private static func skipPadding(_ line: inout ConsoleLine) {
+    static func skipPadding(_ line: inout ConsoleLine) {
         line.skipNoise()
         while line.current == UInt8(ascii: " ") {
             line.advance()
@@ -131,10 +137,11 @@ private enum SeverityWords {
 
     private static let levelNames: [StaticString] = ["level", "lvl", "severity", "loglevel"]
 
-    /// A job's result and the level at which systemd logs it (src/core/job.c).
+    /// A job's result and the level at which systemd logs it (src/core/job.c), but for a missing dependency, because of
+    /// which a unit does not start. `fail` is sysvinit's.
     private static let systemdTags: [(StaticString, Severity)] = [
-        ("ok", .informational), ("failed", .error), ("time", .error), ("depend", .warning), ("assert", .warning),
-        ("unsupp", .warning), ("skip", .notice),
+        ("ok", .informational), ("failed", .error), ("time", .error), ("depend", .error), ("assert", .warning),
+        ("unsupp", .warning), ("skip", .notice), ("fail", .error),
     ]
 
     private static let levels: [(StaticString, Severity)] = [

@@ -58,7 +58,7 @@ enum SeverityAlarms {
 
     private static let byFirstByte: [[Entry]] = {
         var lists: [[Entry]] = Array(repeating: [], count: 128)
-        for entry in kernel + fileSystems + otherSystems + firmware {
+        for entry in kernel + fileSystems + starts + otherSystems + firmware {
             lists[Int(entry.text.utf8Start[0])].append(entry)
         }
         return lists
@@ -87,7 +87,8 @@ enum SeverityAlarms {
         ("No working init found", .error),
         ("I/O error, dev ", .error), ("Buffer I/O error on dev", .error), ("critical medium error, dev ", .error),
         ("critical target error, dev ", .error), ("blk_update_request: ", .error), ("print_req_error: ", .error),
-        ("end_request: ", .error), ("You are in emergency mode", .error), ("Cannot open access to console", .error),
+        ("end_request: ", .error), ("SError Interrupt on CPU", .critical), ("You are in emergency mode", .error),
+        ("Cannot open access to console", .error),
     ]
 
     private static let fileSystems: [Entry] = [
@@ -108,6 +109,7 @@ enum SeverityAlarms {
         ("I/O error", .error), ("[Hardware Error]", .error), (" kthread starved for ", .error),
         ("blocked for more than ", .error), ("device descriptor read/", .error), (": failed command: ", .error),
         (": exception Emask ", .error), (": Remote I/O error", .error), ("unable to read superblock", .error),
+        (" UE memory ", .error), (": UE page ", .error), (" UE on ", .error),
         (" invoked oom-killer: ", .warning), (": page allocation failure: ", .warning), ("NETDEV WATCHDOG: ", .warning),
         (" as unstable because the skew is too large", .warning), (" timeout, aborting", .warning),
         (" timeout, reset controller", .warning), ("controller is down; will reset", .warning),
@@ -115,6 +117,12 @@ enum SeverityAlarms {
     ]
 
     // MARK: - Services
+
+    /// Of what starts a system: initramfs-tools, fsck (behind the device), systemd.
+    private static let starts: [Entry] = [
+        ("ALERT! ", .alert), ("Gave up waiting for root ", .error), ("UNEXPECTED INCONSISTENCY; RUN fsck", .error),
+        ("[!!!!!!]", .emergency),
+    ]
 
     /// Of systemd and its daemons, after their name.
     private static let systemd: [Entry] = [
@@ -131,13 +139,14 @@ enum SeverityAlarms {
         ("fatal page fault in supervisor mode", .emergency), ("kernel: page fault trap", .alert),
         ("uvm_fault(", .alert),
         ("g_vfs_done():", .error), ("swap_pager: out of swap space", .error), ("swap_pager_getswapspace", .error),
-        ("*** STOP: 0x", .emergency), ("STOP: c0000", .emergency),
+        ("*** STOP: 0x", .emergency), ("STOP: c0000", .emergency), ("Panic on CPU ", .emergency),
     ]
 
     private static let firmware: [Entry] = [
         ("### ERROR ###", .emergency), ("*** Warning - bad CRC", .warning), ("** Unable to read ", .error),
         ("** File not found ", .error), ("Wrong Image Format", .error), ("Bad Linux ARM64 Image magic!", .error),
-        ("No bootable device", .error), ("Boot failed: ", .error), ("BdsDxe: failed to ", .warning),
+        ("No bootable device", .error), ("Boot failed: ", .error), ("BdsDxe: failed to ", .error),
+        ("\"Synchronous Abort\" handler", .emergency), ("\"Error\" handler", .emergency),
         ("BdsDxe: No bootable option", .error), ("!!!! X64 Exception", .emergency), ("ASSERT_EFI_ERROR", .error),
     ]
 }

@@ -47,7 +47,7 @@ enum BootLogs {
         .[  OK  ] Created slice system-getty.slice - Slice /system/getty.
         .[  OK  ] Reached target local-fs.target - Local File Systems.
         .         Starting systemd-journald.service - Journal Service...
-        w[DEPEND] Dependency failed for mnt-data.mount - /mnt/data.
+        e[DEPEND] Dependency failed for mnt-data.mount - /mnt/data.
         e[FAILED] Failed to start networking.service - Raise network interfaces.
         e[ TIME ] Timed out waiting for device dev-vdb.device - /dev/vdb.
         .See 'systemctl status networking.service' for details.
@@ -202,7 +202,7 @@ enum BootLogs {
         m*** STOP: 0x0000007E (0xC0000005,0xF7A23456,0xF7A12345,0xF7A11111)
         .UEFI firmware (version edk2-stable202302 built at 12:00:00 on Feb 24 2023)
         .BdsDxe: loading Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0)
-        wBdsDxe: failed to load Boot0001 "UEFI PXEv4" from PciRoot(0x0)/Pci(0x3,0x0): Not Found
+        eBdsDxe: failed to load Boot0001 "UEFI PXEv4" from PciRoot(0x0)/Pci(0x3,0x0): Not Found
         eNo bootable device.
         eBoot failed: not a bootable disk
         eerror: no such device: 1234-abcd.

@@ -23,7 +23,7 @@ struct ConsoleSeverityTests {
             ("[    1.000000] WARNING: CPU: 0 PID: 1 at kernel/x.c\n", .warning),
             ("[    1.000000] Out of memory: Killed process 12 (java)\n", .error),
             ("[\u{1b}[0;1;31mFAILED\u{1b}[0m] Failed to start thing.service\r\n", .error),
-            ("\u{1b}[0m[\u{1b}[0;1;33mDEPEND\u{1b}[0m] Dependency failed for x\n", .warning),
+            ("\u{1b}[0m[\u{1b}[0;1;33mDEPEND\u{1b}[0m] Dependency failed for x\n", .error),
             ("[  OK  ] Reached target\n", .informational), ("[ WARN ] x\n", .warning), ("[ TIME ] x\n", .error),
             ("[error] x\n", .error), ("ERROR: x\n", .error), ("ERROR x\n", .error), ("warning: x\n", .warning),
             ("FATAL\tx\n", .critical), ("time=1 level=error msg=x\n", .error), ("lvl=\"warn\" msg=x\n", .warning),
@@ -48,7 +48,10 @@ struct ConsoleSeverityTests {
     @Test("no bytes cause a crash")
     func fuzz() {
         var generator = SeededGenerator(seed: .random(in: 0...UInt64.max))
-        let pieces = ["[", "]", "<", ">", "level", "=", ":", "\"", "error", "FAILED", " ", "\u{1b}[1m"]
+        let pieces = [
+            "2026-01-01T00:00:00", "E0329 ", "12:00:00.1 ", "Z ", "[ !! ]", "\u{1b}[m", "[", "]", "<", ">", "level",
+            "=", ":", "\"", "error", "FAILED", " ", "\u{1b}[1m",
+        ]
         for _ in 0..<20_000 {
             var line: [UInt8] = []
             for _ in 0..<Int.random(in: 0...6, using: &generator) {
