@@ -18,6 +18,16 @@ struct BootEnding {
     var isContradictedByPrompt: Bool { event == .panic && !isMarked }
 }
 
+extension BootBanner.Firmware {
+    /// Whether its banner comes before those of loaders only: the stages of others have loaders between them.
+    var isFirst: Bool {
+        switch self {
+        case .seaBIOS, .edk2, .slof: true
+        case .uBoot, .coreboot, .openSBI, .trustedFirmware: false
+        }
+    }
+}
+
 extension BootBanner.End {
     var event: BootEvent {
         switch self {

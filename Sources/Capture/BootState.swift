@@ -45,6 +45,8 @@ struct BootState {
     }
 
     private var stage = Stage.kernel
+    /// The firmware that printed its banner last, and whether a loader followed.
+    private var firmware: (kind: BootBanner.Firmware, hasLoaded: Bool)?
     private var system: BootBanner.System?
     private var clock: KernelClock?
     /// Whether the kernel printed its first line without a stamp: then stamps are not its own.
@@ -146,15 +148,16 @@ struct BootState {
         _ findings: inout [Finding]
     ) -> Bool {
         switch banner {
-        case .firmware:
-            let isLater = stage == .firmware && !isRecent(stageStart, at: context.time) && mayBegin(at: context.time)
-            if ending != nil || stage == .kernel || isLater {
+        case .firmware(let kind):
+            if ending != nil || stage == .kernel || (stage == .firmware && isNextStart(kind, at: context.time)) {
                 begin(.firmware, context, &findings)
                 enter(.firmware, at: context.time)
             } else if stage == .off {
                 enter(.firmware, at: context.time)
             }
+            firmware = (kind, false)
         case .loader:
+            firmware?.hasLoaded = true
             if ending != nil || stage == .kernel {
                 begin(.firmware, context, &findings)
                 enter(.firmware, at: context.time)
@@ -240,6 +243,14 @@ struct BootState {
         doubt = nil
         ending = BootEnding(event: end.event, place: context.place, time: context.time, isFinal: isFinal)
         return true
+    }
+
+    /// Whether firmware's banner after another one is a start of its own, and not a further stage of one.
+    private func isNextStart(_ kind: BootBanner.Firmware, at time: Int64) -> Bool {
+        if let firmware, firmware == (kind, true), kind.isFirst {
+            return true
+        }
+        return !isRecent(stageStart, at: time) && mayBegin(at: time)
     }
 
     /// Whether `line`, which has no banner, belongs to the boot after the announced end.

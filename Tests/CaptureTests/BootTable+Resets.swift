@@ -23,6 +23,24 @@ extension BootTable {
             ]
         ),
         Row(
+            name: "a machine whose kernel prints nothing, reset every four seconds",
+            pieces: [
+                (0, seaBIOS + "Booting from Hard Disk...\r\n"), (2000, "\r\nweb login: "),
+                (4000, "«reset»" + seaBIOS + "Booting from Hard Disk...\r\n"), (6000, "\r\nweb login: "),
+                (8000, "«reset»" + seaBIOS + "iPXE (https://ipxe.org) 00:03.0\r\nGRUB loading.\r\n"),
+            ]
+        ),
+        Row(
+            name: "two stages of U-Boot with a secure monitor between them",
+            pieces: [
+                (
+                    0,
+                    "U-Boot SPL 2023.01 (Jan 09 2023)\r\nNOTICE:  BL31: v2.9\r\nU-Boot 2023.01 (Jan 09 2023)\r\n"
+                        + linux
+                )
+            ]
+        ),
+        Row(
             name: "a kernel whose clock starts anew soon after the last banner",
             isPoweredOn: false,
             pieces: [
