@@ -8,8 +8,11 @@ extension ConsoleLine {
     mutating func takeProgramTime() -> Bool {
         var line = self
         let isBracketed = line.take("[")
-        guard line.takeDateAndTime() || !isBracketed && line.takeMilliseconds() else {
-            return false
+        if !line.takeDateAndTime() {
+            line = self
+            guard line.takeMilliseconds() else {
+                return false
+            }
         }
         guard !isBracketed || line.take("]"), line.takeSpaces() else {
             return false
@@ -87,12 +90,13 @@ extension ConsoleLine {
 }
 
 extension SeverityWords {
-    /// The level that stands behind a program's time: `2026-01-01T00:00:00Z ERROR …`, also behind a process or thread:
-    /// `12:00:00,123 [main] FATAL …`. The level is in capitals, or a tag.
+    /// The level that stands behind a program's time: `2026-01-01T00:00:00Z ERROR …`, also behind a process or thread, or
+    /// these alone: `12:00:00,123 [main] FATAL …`. The level is in capitals, or a tag.
     static func ofTimed(_ start: ConsoleLine) -> Severity? {
         var line = start
-        guard let first = line.current, first == UInt8(ascii: "[") || (0x30...0x39).contains(first),
-            line.takeProgramTime()
+        let isBracketed = line.current == UInt8(ascii: "[")
+        guard let first = line.current, isBracketed || (0x30...0x39).contains(first),
+            line.takeProgramTime() || isBracketed
         else {
             return nil
         }

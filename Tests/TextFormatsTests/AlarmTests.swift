@@ -34,6 +34,9 @@ struct AlarmTests {
             "2026-01-01T00:00:00Z ERROR foo::bar: failed", "2026-01-01T00:00:00.123456Z ERROR failed",
             "2026-01-01 00:00:00,123 ERROR [main] x", "2026-01-01 00:00:00.123+02:00 FATAL x",
             "2026-01-01 00:00:00,123 [main] FATAL com.example.App - x",
+            "[main] FATAL com.example.App - x", "[2026-01-01 00:00:00] [main] ERROR x",
+            "0 [main] FATAL com.example.App - x",
+            "2026-01-01 00:00:00.123 1234 ERROR nova.compute.manager [-] x",
             "00:00:00.123 [main] ERROR com.example.App - x", "2026-01-01 00:00:00 [error] 7#7: failed",
             "E0329 12:00:00.123456 1 x.go:1] msg", "F0329 12:00:00.123456       1 x.go:1] msg",
         ]
@@ -56,7 +59,8 @@ struct AlarmTests {
             "2026-01-01T00:00:00Z INFO foo::bar: no ERROR here", "2026-01-01T00:00:00Z foo ERROR",
             "2026-01-01 00:00:00,123 [main] INFO  com.example.App - FATAL is a level",
             "00:00:00 up 1 day", "2026-01-01", "2026-01-01 ERRORS", "2026-01-01T00:00:00Z", "E0329", "E0329 is a part",
-            "E0329 12:00:00", "I0329 12:00:00.123456 1 x.go:1] error", "\"Error\" is a word", "ALERTS! none", "[!]",
+            "E0329 12:00:00", "I0329 12:00:00.123456 1 x.go:1] error", "\"Error\" is a word", "ALERTS! none",
+            "[main] INFO FATAL", "[main] Error handling", "[a] ERRORS", "[1/3] FATALITIES", "[ ] ERROR", "[!]",
             "[!!] x",
             "BdsDxe: loading Boot0001", "Dependency failed to be a problem", "Everyone panic!",
         ]
