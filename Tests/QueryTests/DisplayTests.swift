@@ -53,6 +53,33 @@ struct DisplayTests {
         #expect(try answer(sample) { $0.severity = .alert } == "[ 7200.123456] BUG: x\n")
     }
 
+    @Test("frames of a dialog are drawn in each row, wherever its bytes are divided", arguments: 0...40)
+    func dialog(cut: Int) throws {
+        let text = Array(
+            "\u{1b}[1;1H\u{1b}(0lqk\u{1b}[2;1Hx\u{1b}(B q \u{1b}(0x\u{1b}[3;1Hmqj\u{1b}(B\r\nqed\r\n".unicodeScalars
+        )
+        func part(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
+            String(String.UnicodeScalarView(scalars))
+        }
+        let sample = try sample([(part(text.prefix(cut)), 0)])
+        if cut % 2 == 0 {
+            try sample.roll()
+        }
+        try sample.append(part(text.dropFirst(cut)), after: 1000)
+        #expect(try answer(sample) == "┌─┐\n│ q │\n└─┘\nqed\n")
+        #expect(try answer(sample) { $0.pattern = try Pattern("└─", ignoreCase: false) } == "└─┘\n")
+    }
+
+    @Test("a login is read although a clock is painted in a corner")
+    func corner() throws {
+        let clock = (1...3).map { "\u{1b}[s\u{1b}[1;70H12:00:0\($0)\u{1b}[u" }
+        let sample = try sample([
+            ("login: " + clock[0], 0), ("ro" + clock[1], 1_000_000), ("ot\r\n" + clock[2], 1_000_000),
+        ])
+        let lines = try answer(sample, markers: true).split(separator: "\n")
+        #expect(lines.contains("login: root [16 overwritten]") && lines.contains { $0.hasSuffix(" 12:00:03") })
+    }
+
     @Test("a progress bar has the time of its present state, while it runs and later", arguments: [false, true])
     func progress(isSealed: Bool) throws {
         let sample = try sample((0...100).map { ("\r\($0)% of the image", 1_000_000) })

@@ -75,6 +75,11 @@ import Testing
             ["\u{1b}[32mOK\u{1b}[0m\r\n10%\r20%", "\r30%\r\nlogin: ", "quiet", "[   12.345678] usb\n"]
         )
         #expect(text == "OK\n30%\nlogin: [   12.345678] usb\n")
+        let dialog = output(
+            { $0.isDisplayed = true },
+            ["\u{1b}(0lqk\u{1b}[2;", "1Hx\u{1b}(B q \u{1b}(0x\u{1b}[3;1Hmqj\r\nlqk\n"]
+        )
+        #expect(dialog.contains("│ q │") && dialog.contains("└─┘") && dialog.hasSuffix("lqk\n"))
     }
 
     @Test("lines are the same wherever the bytes are divided", arguments: [TailOptions.Format.cri, .json, .logfmt])
