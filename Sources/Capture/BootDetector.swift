@@ -147,6 +147,8 @@ struct BootDetector {
         var context = BootState.Context(place: place, time: time, isMidLine: isMidLine, isComplete: isComplete)
         if case .kernel = line.banner, state.doubtsKernel(line.stamp, at: time) {
             context.isAtShell = isAtShell(place, text)
+        } else if line.banner == .end(.panic, .linux), line.stamp == nil {
+            context.isAtShell = isAtShell(place, text)
         }
         if isComplete, state.pendingEnd == .panic, line.stamp == nil, line.banner == nil {
             context.isPrompt = ShellPrompt.isPrompt(displayed: row)

@@ -230,7 +230,7 @@ struct BootState {
             return false
         }
         // After their panics other systems dump their memory or wait in a debugger; then they announce the restart.
-        let isFinal = owner == .linux || end == .restart || (end == .panic && owner == .windows)
+        let isFinal = (owner == .linux && !context.isAtShell) || end == .restart || (end == .panic && owner == .windows)
         if let earlier = ending {
             ending?.isFinal = earlier.isFinal || isFinal
             return true

@@ -111,6 +111,22 @@ extension BootTable {
             ]
         ),
         Row(
+            name: "an old panic that a slow command prints on the console of a kernel without stamps",
+            pieces: [
+                (0, version + "ok\r\nroot@web:~# "),
+                (20_000, "grep -rh panic /\r\nKernel panic - not syncing: old one\r\n«panic»"),
+                (25_000, "root@web:~# "), (40_000, "uptime\r\n 10:00:40 up 0 min, 1 user\r\nroot@web:~# "),
+            ]
+        ),
+        Row(
+            name: "a panic of a kernel without stamps after a command",
+            pieces: [
+                (0, version + "ok\r\n# "),
+                (20_000, "exit\r\nKernel panic - not syncing: Attempted to kill init!\r\n«panic»"),
+                (25_000, "«reset»" + seaBIOS),
+            ]
+        ),
+        Row(
             name: "panics of kernels without stamps",
             pieces: [
                 (0, version + "ok\r\nKernel panic - not syncing: x\r\nRebooting in 1 seconds..\r\n«panic»"),
