@@ -37,6 +37,9 @@ struct BootState {
     /// Firmware's banners that are closer together, in microseconds, are stages of one start. A kernel's first line so
     /// soon after it started may be the repetition of its log on another console.
     static let bannerInterval: Int64 = 10_000_000
+    /// Beginnings without an announced end within so many microseconds are one: no machine is faster, but a log that is
+    /// printed is.
+    static let shortest: Int64 = 100_000
 
     private enum Stage {
         case off, firmware, kernel
@@ -305,7 +308,8 @@ struct BootState {
     }
 
     private mutating func begin(_ event: BootEvent, _ context: Context, _ findings: inout [Finding]) {
-        if rate.admits(at: context.time) {
+        let isTooSoon = ending == nil && lastBanner.map { (0..<Self.shortest).contains(context.time - $0) } ?? false
+        if !isTooSoon, rate.admits(at: context.time) {
             markEnd(at: context.place, &findings)
             findings.append(finding(event, at: context))
         }
