@@ -63,7 +63,7 @@ final class LinesConversation: Conversation {
         let time = parsed?.values(of: Array("ts".utf8)).first ?? parsed?.values(of: Array("time".utf8)).first
         return StoredRecord(
             parsed ?? StructuredRecord([StructuredRecord.Field(Array("MESSAGE".utf8), [Array(line)])]),
-            time: time.flatMap { $0.withUnsafeBytes { OffsetTime.nanoseconds($0) } }
+            time: time.flatMap { $0.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: $0) } }
         )
     }
 }

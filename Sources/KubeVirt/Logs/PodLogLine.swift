@@ -30,21 +30,6 @@ public struct PodLogLine: Hashable, Sendable {
     private static let longestStamp = 35
 
     private static func time(_ stamp: [UInt8]) -> Timestamp? {
-        let zulu = UInt8(ascii: "Z")
-        guard stamp.last != zulu else {
-            return Timestamp(rfc3339: stamp)
-        }
-        let offset = stamp.suffix(6).map { Int($0) - Int(UInt8(ascii: "0")) }
-        guard offset.count == 6, let time = Timestamp(rfc3339: stamp.dropLast(6) + [zulu]) else {
-            return nil
-        }
-        let (sign, digits) = (stamp[stamp.count - 6], [offset[1], offset[2], offset[4], offset[5]])
-        guard sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-"), stamp[stamp.count - 3] == UInt8(ascii: ":"),
-            digits.allSatisfy({ (0...9).contains($0) })
-        else {
-            return nil
-        }
-        let minutes = Int64((digits[0] * 10 + digits[1]) * 60 + digits[2] * 10 + digits[3])
-        return time.advanced(byMicroseconds: (sign == UInt8(ascii: "+") ? -1 : 1) * minutes * 60_000_000)
+        stamp.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: $0) }.map { Timestamp(microseconds: $0 / 1000) }
     }
 }

@@ -60,7 +60,7 @@ extension SyslogMessage {
         guard let space = bytes.prefix(40).firstIndex(of: UInt8(ascii: " ")) else {
             return nil
         }
-        return OffsetTime.nanoseconds(UnsafeRawBufferPointer(rebasing: bytes[..<space])).map { ($0, space) }
+        return Timestamp.nanoseconds(rfc3339: UnsafeRawBufferPointer(rebasing: bytes[..<space])).map { ($0, space) }
     }
 
     private struct Tag {

@@ -22,7 +22,7 @@ extension SyslogMessage {
         }
         self.init(priority: priority, content: [], headerLength: at)
         if let text = words[0] {
-            guard let nanoseconds = text.withUnsafeBytes({ OffsetTime.nanoseconds($0) }) else {
+            guard let nanoseconds = text.withUnsafeBytes({ Timestamp.nanoseconds(rfc3339: $0) }) else {
                 return nil
             }
             time = nanoseconds
