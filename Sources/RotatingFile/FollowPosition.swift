@@ -11,6 +11,8 @@ public struct FollowPosition: Hashable, Sendable {
     /// Bytes of the file that have been read.
     public var offset: UInt64
     var check: ContentCheck
+    /// How many bytes before the offset reading continues; not a part of `text`.
+    public var rewind: UInt64 = 0
 
     init(file: LogFileID, offset: UInt64, check: ContentCheck) {
         self.file = file

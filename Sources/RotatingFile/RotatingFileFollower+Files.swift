@@ -186,7 +186,8 @@ extension RotatingFileFollower {
         }
         if let found, let place = entries.firstIndex(where: { $0.id == found.id }) {
             accept(entries, current: found.id, passed: Array(entries[..<place]))
-            begin(found, at: position.offset, after: try found.bytes(before: position.offset))
+            let offset = position.offset - min(position.rewind, position.offset)
+            begin(found, at: offset, after: try found.bytes(before: offset))
         } else if let saved {
             gaps.append(FollowGap(.truncated, bytes: nil))
             accept(entries, passed: Array(entries[..<saved]))

@@ -57,6 +57,25 @@ import Transforms
         #expect(try messages(fixture) == ["one", "two", "partial", "late", "three", "four", "five"])
     }
 
+    @Test("a file that is copied and truncated between two starts is read from the copy, then from its beginning")
+    func copied() throws {
+        let fixture = try SourceFixture()
+        let path = fixture.folder.path + "/a.log"
+        append("one\ntwo\n", to: path)
+        var service = try SourceService([source(path)], pipeline: Pipeline(), into: fixture.capture)
+        #expect(try eventually { try messages(fixture) == ["one", "two"] })
+        service.stop()
+        append("three\n", to: path)
+        append("one\ntwo\nthree\n", to: path + ".1")
+        truncate(path, 0)
+        append("four is longer than all before\n", to: path)
+        try fixture.restart()
+        service = try SourceService([source(path)], pipeline: Pipeline(), into: fixture.capture)
+        #expect(try eventually { try messages(fixture).last?.hasPrefix("four") == true })
+        service.stop()
+        #expect(try messages(fixture) == ["one", "two", "three", "four is longer than all before"])
+    }
+
     @Test("a file that appears later, and one that is read from now on only")
     func beginnings() throws {
         let fixture = try SourceFixture()

@@ -9,7 +9,9 @@ import Transforms
 /// A log file that is rotated, as the input of a source.
 ///
 /// The place to begin is a number of records to skip, a number of bytes, four bytes each, most significant first, and
-/// the follower's position before both.
+/// the follower's position so many bytes behind the place: by what is before a position its file is recognized, and
+/// before the first bytes of a file is nothing. Without the highest bit of the first number, from earlier versions, the
+/// position is so many bytes before the place.
 final class FileInput: SourceInput {
     private let follower: (FollowPosition?) -> RotatingFileFollower
     private let format: RecordFormat
@@ -20,8 +22,12 @@ final class FileInput: SourceInput {
     private var skippedBytes = 0
     /// The number of bytes that the decoder has had.
     private var offset: UInt64 = 0
-    /// Where pieces began, from the one with the earliest text that is held back on.
-    private var anchors: [(offset: UInt64, position: [UInt8])] = []
+    /// The pieces from the one with the earliest text that is held back on: where each began, its size, and the position
+    /// behind it.
+    private var pieces: [(offset: UInt64, size: UInt64, position: [UInt8])] = []
+
+    /// Says that the position is behind the place.
+    private static let isBehind: UInt32 = 1 << 31
 
     init(
         _ path: String,
@@ -45,10 +51,17 @@ final class FileInput: SourceInput {
             reading = follower(nil)
             return resume == nil
         }
-        skippedRecords = resume[..<4].reduce(0) { $0 << 8 | Int($1) }
-        skippedBytes = resume[4..<8].reduce(0) { $0 << 8 | Int($1) }
+        let first = resume[..<4].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        let bytes = resume[4..<8].reduce(0) { $0 << 8 | Int($1) }
+        skippedRecords = Int(first & ~Self.isBehind)
+        var place = position
+        if first & Self.isBehind == 0 {
+            skippedBytes = bytes
+        } else {
+            place.rewind = UInt64(bytes)
+        }
         // What is missing is reported as a gap.
-        reading = follower(position)
+        reading = follower(place)
         return true
     }
 
@@ -62,8 +75,8 @@ final class FileInput: SourceInput {
             (skippedRecords, skippedBytes) = (0, 0)
             return .loss(bytes: gap.bytes, reason: gap.reason.words)
         case .bytes(let bytes):
-            if let position = reading.position(before: bytes.count, of: bytes.count, in: buffer) {
-                anchors.append((offset, Array(position.text.utf8)))
+            if let position = reading.position {
+                pieces.append((offset, UInt64(bytes.count), Array(position.text.utf8)))
             }
             let skipped = min(skippedBytes, bytes.count)
             skippedBytes -= skipped
@@ -105,20 +118,22 @@ final class FileInput: SourceInput {
 
     private func resume(at place: RecordDecoder.Place) -> [UInt8] {
         let end = place.end + withheld
-        while anchors.count > 1, anchors[1].offset <= end {
-            anchors.removeFirst()
+        while pieces.count > 1, pieces[1].offset <= end {
+            pieces.removeFirst()
         }
-        guard let anchor = anchors.first else {
+        guard let piece = pieces.first else {
             return []
         }
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(8 + anchor.position.count)
-        for number in [UInt32(clamping: place.skip), UInt32(clamping: end - anchor.offset)] {
+        bytes.reserveCapacity(8 + piece.position.count)
+        let skip = min(UInt32(clamping: place.skip), Self.isBehind - 1) | Self.isBehind
+        let behind = piece.size - min(piece.size, end - min(end, piece.offset))
+        for number in [skip, UInt32(clamping: behind)] {
             for shift in stride(from: UInt32(24), through: 0, by: -8) {
                 bytes.append(UInt8(truncatingIfNeeded: number >> shift))
             }
         }
-        return bytes + anchor.position
+        return bytes + piece.position
     }
 
     func wait(_ interruption: Interruption, within microseconds: Int64) {
