@@ -15,7 +15,7 @@ import TextFormats
 /// A kernel's first line without an end or firmware before it may also be `dmesg` or a file that is printed. It is
 /// reported as doubtful, and as a boot once the kernel's clock or a pause after it confirms that.
 ///
-/// A panic that a program prints is no end: one without a stamp where the kernel's lines have stamps, and one that is
+/// A panic that a program prints is not an end: one without a stamp where the kernel's lines have stamps, and one that is
 /// followed by a prompt without a pause.
 ///
 /// The marker of an end follows the last words of the boot: it is placed where the next boot begins, where the transport

@@ -85,7 +85,7 @@ int gl_daemon(void);
 // The master of a new pseudo-terminal; the slave's path is written to `path`, which has `room` bytes.
 int gl_open_terminal(char *path, size_t room);
 // Writes what fits into a socket, a pipe or a terminal at once; -1 with EAGAIN where nothing fits. Never waits for a reader
-// of a socket or a pipe, whoever else writes to it.
+// of a socket or a pipe, also when others write to it.
 ssize_t gl_write_now(int fd, const void *bytes, size_t count);
 // sem_clockwait(3) with the monotonic clock.
 int gl_wait_until(sem_t *semaphore, const struct timespec *deadline);
