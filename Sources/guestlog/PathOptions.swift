@@ -189,7 +189,7 @@ struct PathOptions: ParsableArguments {
         return store
     }
 
-    /// Throws when `store` is none, or none of its VMs can be read by this user; says which cannot.
+    /// Throws when the folder is not a store, or this user can read none of its VMs; reports those that cannot be read.
     private static func checkAccess(to store: Store) throws(Unreadable) {
         guard let access = try? StoreAccess(to: store) else {
             throw Unreadable(root: store.root, code: EIO)
