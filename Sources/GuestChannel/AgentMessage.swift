@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
 import TextFormats
 
 /// What an agent sends: the message `FromAgent` of docs/guest_channel.proto.
@@ -142,15 +143,11 @@ public struct SessionID: Hashable, Sendable {
         guard bytes.count == Self.size else {
             return nil
         }
-        high = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
-        low = bytes.dropFirst(8).reduce(0) { $0 << 8 | UInt64($1) }
+        high = bytes.prefix(8).bigEndian
+        low = bytes.dropFirst(8).bigEndian
     }
 
     public static let size = 16
 
-    public var bytes: [UInt8] {
-        [high, low].flatMap { word in
-            stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt64($0)) }
-        }
-    }
+    public var bytes: [UInt8] { [UInt8](bigEndian: high) + [UInt8](bigEndian: low) }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import LogModel
 
 /// Finds the frames of a stream that arrives in pieces.
 ///
@@ -157,6 +158,6 @@ public struct FrameDecoder: Sendable {
     }
 
     private func bigEndian(at place: Int) -> UInt32 {
-        buffer[place..<place + 4].reduce(0) { $0 << 8 | UInt32($1) }
+        UInt32(buffer[place..<place + 4].bigEndian)
     }
 }

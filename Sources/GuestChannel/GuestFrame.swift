@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import LogModel
 
 /// A frame: the magic bytes 00 47 4C 01 ("GL", and the version of the framing), the payload's size and its CRC-32C, both
 /// 32-bit big-endian, and the payload.
@@ -14,14 +15,8 @@ public enum GuestFrame {
     /// Appends a frame with `payload` to `out`.
     public static func append(_ payload: [UInt8], to out: inout [UInt8]) {
         out.append(contentsOf: magic)
-        appendBigEndian(UInt32(payload.count), to: &out)
-        appendBigEndian(gl_crc32c(0, payload, payload.count), to: &out)
+        out.append(bigEndian: UInt32(payload.count))
+        out.append(bigEndian: gl_crc32c(0, payload, payload.count))
         out.append(contentsOf: payload)
-    }
-
-    private static func appendBigEndian(_ value: UInt32, to out: inout [UInt8]) {
-        for shift in [24, 16, 8, 0] as [UInt32] {
-            out.append(UInt8(truncatingIfNeeded: value >> shift))
-        }
     }
 }

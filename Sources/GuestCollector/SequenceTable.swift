@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import GuestChannel
+import LogModel
 import LogStore
 
 /// Up to which number the records of each sequence are stored, for the sequences that were used last: an agent's
@@ -40,11 +41,7 @@ struct SequenceTable: Hashable, Sendable {
 
     /// The position.
     var encoded: [UInt8] {
-        [Self.version]
-            + entries.flatMap { entry in
-                entry.sequence.bytes
-                    + stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: entry.number >> UInt64($0)) }
-            }
+        [Self.version] + entries.flatMap { $0.sequence.bytes + [UInt8](bigEndian: $0.number) }
     }
 
     /// Decodes `position`; the table is empty when that is nil or of another version.
@@ -56,8 +53,7 @@ struct SequenceTable: Hashable, Sendable {
             guard let sequence = SessionID(position[start..<start + SessionID.size]) else {
                 continue
             }
-            let number = position[(start + SessionID.size)..<(start + Self.entrySize)]
-            set(sequence, to: number.reduce(0) { $0 << 8 | UInt64($1) })
+            set(sequence, to: position[(start + SessionID.size)..<(start + Self.entrySize)].bigEndian)
         }
     }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// Decodes messages: big-endian words, and bytes padded to four (XDR, RFC 4506 sections 4.1–4.19).
 public struct XDRReader: Equatable, Sendable {
     private var rest: ArraySlice<UInt8>
@@ -13,7 +15,7 @@ public struct XDRReader: Equatable, Sendable {
 
     /// An `unsigned int`.
     public mutating func unsigned() throws(Malformed) -> UInt32 {
-        try bytes(4).reduce(0) { $0 << 8 | UInt32($1) }
+        UInt32(try bytes(4).bigEndian)
     }
 
     /// An `int`, or an `enum`.
@@ -23,7 +25,7 @@ public struct XDRReader: Equatable, Sendable {
 
     /// An `unsigned hyper`.
     public mutating func unsignedHyper() throws(Malformed) -> UInt64 {
-        try bytes(8).reduce(0) { $0 << 8 | UInt64($1) }
+        try bytes(8).bigEndian
     }
 
     /// The number of an array's elements, `limit` at most.
@@ -70,7 +72,7 @@ public struct XDRWriter: Sendable {
 
     /// Puts an `unsigned int`.
     public mutating func put(_ value: UInt32) {
-        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+        bytes.append(bigEndian: value)
     }
 
     /// Puts an `int`.
@@ -80,7 +82,7 @@ public struct XDRWriter: Sendable {
 
     /// Puts an `unsigned hyper`.
     public mutating func put(_ value: UInt64) {
-        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+        bytes.append(bigEndian: value)
     }
 
     /// Puts bytes with a preceding length.

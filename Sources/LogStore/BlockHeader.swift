@@ -37,20 +37,20 @@ struct BlockHeader: Hashable, Sendable {
     static let fieldsSize = 72
 
     func encodeFields(into out: inout [UInt8]) {
-        out.appendLittleEndian(offset)
-        out.appendLittleEndian(timeRange.lowerBound.microseconds)
-        out.appendLittleEndian(timeRange.upperBound.microseconds)
-        out.appendLittleEndian(ownTime?.lowerBound.microseconds ?? .max)
-        out.appendLittleEndian(ownTime?.upperBound.microseconds ?? .min)
-        out.appendLittleEndian(rawLength)
-        out.appendLittleEndian(frameLength)
-        out.appendLittleEndian(lines)
-        out.appendLittleEndian(checksum)
-        out.appendLittleEndian(recordCount)
-        out.appendLittleEndian(flags.rawValue)
-        out.appendLittleEndian(UInt16(columnsCompressed ? 1 : 0))
-        out.appendLittleEndian(columnsLength)
-        out.appendLittleEndian(trailingMarkers)
+        out.append(littleEndian: offset)
+        out.append(littleEndian: timeRange.lowerBound.microseconds)
+        out.append(littleEndian: timeRange.upperBound.microseconds)
+        out.append(littleEndian: ownTime?.lowerBound.microseconds ?? .max)
+        out.append(littleEndian: ownTime?.upperBound.microseconds ?? .min)
+        out.append(littleEndian: rawLength)
+        out.append(littleEndian: frameLength)
+        out.append(littleEndian: lines)
+        out.append(littleEndian: checksum)
+        out.append(littleEndian: recordCount)
+        out.append(littleEndian: flags.rawValue)
+        out.append(littleEndian: UInt16(columnsCompressed ? 1 : 0))
+        out.append(littleEndian: columnsLength)
+        out.append(littleEndian: trailingMarkers)
     }
 
     /// Decodes the fields at the start of `bytes`; nil when they are inconsistent.

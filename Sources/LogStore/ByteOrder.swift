@@ -1,21 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension Array where Element == UInt8 {
-    mutating func appendLittleEndian<Value: FixedWidthInteger>(_ value: Value) {
-        Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
-    }
-
-    /// Appends `value` in base 128, least significant group first, as in protocol buffers.
-    mutating func appendVarint(_ value: UInt64) {
-        var rest = value
-        while rest >= 0x80 {
-            append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        append(UInt8(rest))
-    }
-}
-
 extension UnsafeRawBufferPointer {
     func littleEndian<Value: FixedWidthInteger>(at offset: Int) -> Value {
         Value(littleEndian: loadUnaligned(fromByteOffset: offset, as: Value.self))

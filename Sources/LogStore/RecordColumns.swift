@@ -14,20 +14,20 @@ enum RecordColumns {
         var previous: Int64 = 0
         for record in records {
             let step = record.time.microseconds &- previous
-            out.appendVarint(UInt64(bitPattern: (step << 1) ^ (step >> 63)))
+            out.append(varint: UInt64(bitPattern: (step << 1) ^ (step >> 63)))
             previous = record.time.microseconds
         }
         for record in records {
-            out.appendVarint(UInt64(record.length))
+            out.append(varint: UInt64(record.length))
         }
         for record in records {
-            out.appendVarint(UInt64(record.flags.rawValue) | (record.detail.isEmpty ? 0 : hasDetail))
+            out.append(varint: UInt64(record.flags.rawValue) | (record.detail.isEmpty ? 0 : hasDetail))
         }
         for record in records {
-            out.appendVarint(UInt64(record.lines))
+            out.append(varint: UInt64(record.lines))
         }
         for record in records where !record.detail.isEmpty {
-            out.appendVarint(UInt64(record.detail.count))
+            out.append(varint: UInt64(record.detail.count))
             out.append(contentsOf: record.detail)
         }
     }

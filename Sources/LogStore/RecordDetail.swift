@@ -53,15 +53,15 @@ public struct RecordDetail: Hashable, Sendable {
             Self.append(Tag.gap, to: &out) { value in
                 value.append(gap.reason.rawValue)
                 value.append(gap.isClosed ? 1 : 0)
-                value.appendLittleEndian(gap.bytes ?? Self.unknownBytes)
-                value.appendLittleEndian(gap.lines)
-                value.appendLittleEndian(gap.since.microseconds)
+                value.append(littleEndian: gap.bytes ?? Self.unknownBytes)
+                value.append(littleEndian: gap.lines)
+                value.append(littleEndian: gap.since.microseconds)
             }
         }
         if let boot {
             Self.append(Tag.boot, to: &out) { value in
                 value.append(boot.event.rawValue)
-                value.appendLittleEndian(boot.position)
+                value.append(littleEndian: boot.position)
             }
         }
         if let source {
@@ -70,12 +70,12 @@ public struct RecordDetail: Hashable, Sendable {
         }
         if let ownTime {
             Self.append(Tag.ownTime, to: &out) { value in
-                value.appendLittleEndian(ownTime.lowerBound.microseconds)
-                value.appendLittleEndian(ownTime.upperBound.microseconds)
+                value.append(littleEndian: ownTime.lowerBound.microseconds)
+                value.append(littleEndian: ownTime.upperBound.microseconds)
             }
         }
         if markersBefore > 0 {
-            Self.append(Tag.markersBefore, to: &out) { $0.appendLittleEndian(UInt32(markersBefore)) }
+            Self.append(Tag.markersBefore, to: &out) { $0.append(littleEndian: UInt32(markersBefore)) }
         }
         if let origin {
             Self.append(Tag.origin, to: &out) { $0.append(contentsOf: origin.utf8.prefix(Self.maximumOriginLength)) }

@@ -17,23 +17,23 @@ enum SegmentIndex {
         SkippableFrame.append(tag: tag, to: &out) { body in
             for header in headers {
                 header.encodeFields(into: &body)
-                body.appendLittleEndian(UInt64(header.position))
-                body.appendLittleEndian(UInt32(header.payloadLength))
-                body.appendLittleEndian(UInt32(0))
+                body.append(littleEndian: UInt64(header.position))
+                body.append(littleEndian: UInt32(header.payloadLength))
+                body.append(littleEndian: UInt32(0))
             }
         }
         // Two frames for each block: the skippable one decodes to nothing.
-        out.appendLittleEndian(SkippableFrame.seekTableMagic)
-        out.appendLittleEndian(UInt32(headers.count * 2 * seekEntrySize + footerSize))
+        out.append(littleEndian: SkippableFrame.seekTableMagic)
+        out.append(littleEndian: UInt32(headers.count * 2 * seekEntrySize + footerSize))
         for header in headers {
-            out.appendLittleEndian(UInt32(SkippableFrame.headerSize + header.payloadLength))
-            out.appendLittleEndian(UInt32(0))
-            out.appendLittleEndian(header.frameLength)
-            out.appendLittleEndian(header.rawLength)
+            out.append(littleEndian: UInt32(SkippableFrame.headerSize + header.payloadLength))
+            out.append(littleEndian: UInt32(0))
+            out.append(littleEndian: header.frameLength)
+            out.append(littleEndian: header.rawLength)
         }
-        out.appendLittleEndian(UInt32(headers.count * 2))
+        out.append(littleEndian: UInt32(headers.count * 2))
         out.append(0)
-        out.appendLittleEndian(seekableMagic)
+        out.append(littleEndian: seekableMagic)
     }
 
     /// The headers of a closed segment; nil when it has no valid index.

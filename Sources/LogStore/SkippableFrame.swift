@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import LogModel
 
 /// zstd's skippable frames (RFC 8878, section 3.1.2): `magic u32 · size u32 · payload`; decoders skip them.
 enum SkippableFrame {
@@ -13,10 +14,10 @@ enum SkippableFrame {
     /// Appends a frame whose payload is `tag`, a checksum, and what `body` appends.
     static func append(tag: UInt32, to out: inout [UInt8], _ body: (inout [UInt8]) -> Void) {
         let start = out.count
-        out.appendLittleEndian(magic)
-        out.appendLittleEndian(UInt32(0))
-        out.appendLittleEndian(tag)
-        out.appendLittleEndian(UInt32(0))
+        out.append(littleEndian: magic)
+        out.append(littleEndian: UInt32(0))
+        out.append(littleEndian: tag)
+        out.append(littleEndian: UInt32(0))
         body(&out)
         let payload = out.count - start - headerSize
         let checksum = out.withUnsafeBytes { bytes in
@@ -45,7 +46,7 @@ extension UInt32 {
     /// Four ASCII bytes as an integer that has them in little-endian order.
     init(littleEndianBytes text: StaticString) {
         self = text.withUTF8Buffer { bytes in
-            UInt32(bytes[0]) | UInt32(bytes[1]) << 8 | UInt32(bytes[2]) << 16 | UInt32(bytes[3]) << 24
+            UInt32(bytes[..<4].littleEndian)
         }
     }
 }

@@ -53,6 +53,8 @@ public final class RotatingFileFollower {
     /// The files that existed when the current one was begun or last truncated: none is a copy of its present contents.
     var noCopies: Set<LogFileID> = []
     var gaps: [FollowGap] = []
+    /// The number of files that were begun: it rises where `next` returns the first bytes of another.
+    public private(set) var fileCount = 0
     private var offset: UInt64 = 0
     private var recent = RecentBytes()
     /// The bytes in the buffer before those that `next` returned last.
@@ -159,17 +161,6 @@ public final class RotatingFileFollower {
         return FollowPosition(file: file.id, offset: offset - UInt64(count), check: ContentCheck(endOf: known))
     }
 
-    /// Closes all files until the next read, which continues at the position. What rotation removes meanwhile is lost.
-    public func suspend() {
-        guard let position else {
-            return
-        }
-        start = .position(position)
-        sequence = FileSequence()
-        (file, opening, live) = (nil, nil, nil)
-        held.removeAll()
-    }
-
     // MARK: - Reading
 
     /// Reads what follows the offset; 0 at the end; nil when the file was truncated, or its contents were replaced.
@@ -199,6 +190,7 @@ public final class RotatingFileFollower {
     /// Reads `file` from `offset` on, after the bytes `recent`.
     func begin(_ file: FollowedFile, at offset: UInt64 = 0, after recent: [UInt8] = []) {
         self.file = file
+        fileCount += 1
         self.offset = offset
         self.recent = RecentBytes(recent)
         held[file.id] = nil

@@ -23,6 +23,21 @@ final class RecordRouter {
             self.intake = intake
             self.last = last
         }
+
+        /// Records a loss after the records that the stream has, unless it has the loss or something after it.
+        func add(_ loss: Loss) {
+            guard loss.position.number > last else {
+                return
+            }
+            last = loss.position.number
+            intake.add(loss.gap, position: loss.position.bytes)
+        }
+    }
+
+    private struct Loss {
+        var gap: GapDetail
+        /// The position after it.
+        let position: SourcePosition
     }
 
     private let capture: CaptureService
@@ -31,6 +46,8 @@ final class RecordRouter {
     private let commits: CommitCounter
     private let interruption: Interruption
     private var targets: [StreamKey: Target] = [:]
+    /// For the streams that are opened later and had records of the source before.
+    private var losses: [Loss] = []
     private var line: [UInt8] = []
     /// The number of records of which a part had to be dropped.
     private(set) var truncated = 0
@@ -38,6 +55,9 @@ final class RecordRouter {
 
     /// Maximum number of streams that are open at a time.
     private static let targetLimit = 1000
+
+    /// Losses that are kept apart from each other.
+    private static let lossLimit = 64
 
     /// A router whose calls that wait for the store throw ECANCELED when `interruption` is raised.
     init(
@@ -126,11 +146,18 @@ final class RecordRouter {
         try target.intake.append(batch) { [commits] in commits.end(round) }
     }
 
-    /// Records a loss in the streams that have records of the source.
-    func noteLoss(_ bytes: UInt64?) {
+    /// Records a loss, up to `position`, in the streams that have records of the source: in those that are not open when
+    /// they are opened.
+    func noteLoss(_ bytes: UInt64?, at position: SourcePosition) {
         let now = Timestamp(microseconds: capture.clock.wallMicroseconds())
-        for target in targets.values {
-            target.intake.add(GapDetail(reason: .sourceRemoved, bytes: bytes, lines: 0, since: now, isClosed: true))
+        let gap = GapDetail(reason: .sourceRemoved, bytes: bytes, lines: 0, since: now, isClosed: true)
+        let loss = Loss(gap: gap, position: position)
+        targets.values.forEach { $0.add(loss) }
+        losses.append(loss)
+        if losses.count > Self.lossLimit {
+            let first = losses.removeFirst().gap
+            losses[0].gap.since = first.since
+            losses[0].gap.bytes = losses[0].gap.bytes.flatMap { bytes in first.bytes.map { $0 + bytes } }
         }
     }
 
@@ -167,6 +194,9 @@ final class RecordRouter {
         }
         let isOurs = position?.isOf(source.name) == true
         let target = Target(intake, last: isOurs ? position?.number ?? 0 : 0)
+        if isOurs {
+            losses.forEach(target.add)
+        }
         targets[key] = target
         return (target, position)
     }

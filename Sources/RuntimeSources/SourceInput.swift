@@ -9,7 +9,14 @@ protocol SourceInput: AnyObject {
     /// is missing.
     func begin(at resume: [UInt8]?) throws(SystemError) -> Bool
     /// Reads some records, and passes each to `add` with the place after it. Returns what was found.
-    func read(_ add: (inout RecordBuffer, [UInt8]) throws -> Void) throws -> SourceReading
+    ///
+    /// An input of several files, of which each can vanish before those after it, calls `secure` before the first record
+    /// of a file, with the file's beginning: when that returns, everything before is committed, and reading can begin
+    /// there.
+    func read(
+        _ add: (inout RecordBuffer, [UInt8]) throws -> Void,
+        secure: ([UInt8]) throws -> Void
+    ) throws -> SourceReading
     /// Waits until there may be more, at most that long.
     func wait(_ interruption: Interruption, within microseconds: Int64)
 }

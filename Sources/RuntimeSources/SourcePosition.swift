@@ -34,20 +34,18 @@ struct SourcePosition: Hashable, Sendable {
     var bytes: [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(16 + resume.count)
-        for number in [source, number] {
-            for place in 0..<8 {
-                bytes.append(UInt8(truncatingIfNeeded: number >> (56 - 8 * UInt64(place))))
-            }
-        }
-        return bytes + resume
+        bytes.append(bigEndian: source)
+        bytes.append(bigEndian: number)
+        bytes += resume
+        return bytes
     }
 
     init?(_ bytes: [UInt8]) {
         guard bytes.count >= 16 else {
             return nil
         }
-        source = bytes[..<8].reduce(0) { $0 << 8 | UInt64($1) }
-        number = bytes[8..<16].reduce(0) { $0 << 8 | UInt64($1) }
+        source = bytes[..<8].bigEndian
+        number = bytes[8..<16].bigEndian
         resume = Array(bytes[16...])
     }
 }

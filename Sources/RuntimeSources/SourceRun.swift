@@ -114,12 +114,7 @@ final class SourceRun: FileRun {
     private func turn() throws -> SourceReading {
         let start = capture.clock.monotonicMicroseconds()
         while true {
-            let reading = try input.read { record, resume in
-                position.number += SourcePosition.step
-                position.resume = resume
-                recordCount += 1
-                try router.add(&record, at: position)
-            }
+            let reading = try input.read(add, secure: secure)
             let isOver = capture.clock.monotonicMicroseconds() - start >= Self.turnTime
             if reading != .more || isOver || router.waiting >= Self.turnSize {
                 return reading
@@ -127,13 +122,42 @@ final class SourceRun: FileRun {
         }
     }
 
+    private func add(_ record: inout RecordBuffer, endingAt resume: [UInt8]) throws {
+        position.number += SourcePosition.step
+        position.resume = resume
+        recordCount += 1
+        try router.add(&record, at: position)
+    }
+
+    /// Commits everything that was read, and has reading begin at `resume` after any end of the process.
+    private func secure(_ resume: [UInt8]) throws {
+        guard !source.hasOneStream else {
+            return
+        }
+        position.resume = resume
+        try router.flush()
+        endRound()
+        let isCommitted = try wait {
+            safe = commits.takeSafe() ?? safe
+            return safe == position
+        }
+        guard isCommitted else {
+            throw SystemError("store records of", source.name, code: ECANCELED)
+        }
+        try writeMark(isLast: true)
+    }
+
     private func flush() throws {
         try router.flush()
         if position.number != given {
-            given = position.number
-            commits.endRound(at: position)
+            endRound()
         }
         try writeMark()
+    }
+
+    private func endRound() {
+        given = position.number
+        commits.endRound(at: position)
     }
 
     /// The numbers of the last record given to the store, and of the mark.
@@ -156,18 +180,28 @@ final class SourceRun: FileRun {
 
     /// Waits until everything is committed, or the interruption is raised.
     private func finish() throws {
+        _ = try wait {
+            try writeMark(isLast: true)
+            return isCommitted
+        }
+    }
+
+    /// Waits until `isDone`, which is asked again whenever more is committed; false when the interruption is raised before.
+    private func wait(until isDone: () throws -> Bool) throws -> Bool {
         let hasAdvanced = try WakeEvent()
         commits.observe { hasAdvanced.signal() }
-        try writeMark(isLast: true)
-        while !isCommitted, interruption.wait(for: hasAdvanced) {
-            try writeMark(isLast: true)
+        while try !isDone() {
+            guard interruption.wait(for: hasAdvanced) else {
+                return false
+            }
         }
+        return true
     }
 
     private func noteLoss(_ bytes: UInt64?, _ reason: String) throws {
         position.number += SourcePosition.leap
         let words = bytes.map { "\($0) bytes" } ?? "an unknown number of bytes"
         capture.diagnostics.log(.warning, "source \(source.name): \(words) are lost: \(reason)")
-        router.noteLoss(bytes)
+        router.noteLoss(bytes, at: position)
     }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// SHA-512 (FIPS 180-4, section 6.4), for the digests of the Forward protocol's handshake.
 public enum SHA512 {
     /// The digest of `message`, 64 bytes.
@@ -11,14 +13,11 @@ public enum SHA512 {
         }
         // The length in bits, in 128 bits.
         padded += [UInt8](repeating: 0, count: 8)
-        let bits = UInt64(message.count) * 8
-        padded += stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: bits >> UInt64($0)) }
+        padded.append(bigEndian: UInt64(message.count) * 8)
         for start in stride(from: 0, to: padded.count, by: 128) {
             compress(padded[start..<start + 128], into: &state)
         }
-        return state.flatMap { word in
-            stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt64($0)) }
-        }
+        return state.flatMap { [UInt8](bigEndian: $0) }
     }
 
     /// The digest in hexadecimal digits.
@@ -30,7 +29,7 @@ public enum SHA512 {
         var words = [UInt64](repeating: 0, count: 80)
         for place in 0..<16 {
             let start = block.startIndex + place * 8
-            words[place] = block[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) }
+            words[place] = block[start..<start + 8].bigEndian
         }
         for place in 16..<80 {
             let (a, b) = (words[place - 15], words[place - 2])

@@ -56,7 +56,7 @@ import Testing
     @Test(
         "a file that logrotate rotates under a daemon that is killed: each record once, in order",
         .enabled(if: access("/usr/sbin/logrotate", X_OK) == 0, "needs logrotate"),
-        arguments: ["create", "copytruncate"]
+        arguments: ["create", "copytruncate", "create+compress+delaycompress"]
     )
     func rotatedFile(_ manner: String) throws {
         let site = try Site(isServed: false)
@@ -67,7 +67,8 @@ import Testing
                 + "sources: [{type: tail, tag: kata, path: '\(log)', format: kata, vm: node, stream: runtime}]\n",
             to: site.configuration
         )
-        FileText.write("\(log) {\n  rotate 20\n  \(manner)\n  missingok\n}\n", to: site.path + "/rotate.conf")
+        let directives = manner.split(separator: "+").joined(separator: "\n  ")
+        FileText.write("\(log) {\n  rotate 20\n  \(directives)\n  missingok\n}\n", to: site.path + "/rotate.conf")
         FileText.write("", to: log)
         chmod(site.path + "/rotate.conf", 0o644)
         try site.start()

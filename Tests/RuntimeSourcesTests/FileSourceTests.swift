@@ -4,6 +4,7 @@ import Capture
 import Glibc
 import LogModel
 import LogStore
+import RotatingFile
 import SystemIO
 import TestSupport
 import TestTraits
@@ -98,6 +99,61 @@ import Transforms
         )
         second.stop()
         #expect(try !messages(other).contains("old"))
+    }
+
+    @Test("records of several VMs are stored once when the file with the mark is gone; the loss is in each stream once")
+    func markIsGone() throws {
+        let fixture = try SourceFixture()
+        let path = fixture.folder.path + "/a.log"
+        var source = source(path, .json)
+        source.vmFields = [Array("vm".utf8)]
+        func run(until isDone: () throws -> Bool) throws {
+            let input = FileInput(
+                path,
+                .json,
+                trustedFolder: nil,
+                names: nil,
+                readsFromHead: true,
+                buffer: FollowBuffer()
+            )
+            let run = SourceRun(
+                source,
+                input,
+                pipeline: Pipeline(),
+                into: fixture.capture,
+                interruption: try Interruption()
+            )
+            try run.begin()
+            let isRead = try eventually {
+                _ = try run.step()
+                return try isDone()
+            }
+            #expect(isRead)
+            run.close()
+        }
+        func numbers(_ vm: String) throws -> [String] {
+            try fixture.lines(of: vm).compactMap { try JSON(parsing: $0.utf8)["n"]?.text }
+        }
+        append(#"{"vm":"x","n":"1"}"# + "\n" + #"{"vm":"y","n":"2"}"# + "\n", to: path)
+        try run {
+            if try numbers("y") == ["2"] {
+                rename(path, path + ".1")
+                append(#"{"vm":"x","n":"3"}"# + "\n", to: path)
+            }
+            return try numbers("x") == ["1", "3"]
+        }
+        // Rotation removes the file in which the mark was at first, then the one that had the last record.
+        for (gone, next) in [(path + ".1", "4"), (path, "5")] {
+            unlink(gone)
+            append(#"{"vm":"x","n":"\#(next)"}"# + "\n", to: path)
+            append(#"{"vm":"y","n":"\#(next)"}"# + "\n", to: path)
+            try fixture.restart()
+            try run { try numbers("x").last == next && numbers("y").last == next }
+        }
+        #expect(try numbers("x") == ["1", "3", "4", "5"])
+        #expect(try numbers("y") == ["2", "4", "5"])
+        #expect(try fixture.gapCount(of: "x") == 1)
+        #expect(try fixture.gapCount(of: "y") == 1)
     }
 
     @Test("parts of a container's line over a rotation are joined")

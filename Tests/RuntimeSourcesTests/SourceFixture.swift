@@ -68,17 +68,27 @@ final class SourceFixture {
 
     /// The stored lines of a VM.
     func lines(of vm: String = "host") throws -> [String] {
-        let store = Store(root: folder.path + "/store")
-        let id = StreamID(vm: vm, stream: StreamName("runtime")!)
-        guard store.vm(in: vm) != nil else {
-            return []
-        }
         var text: [UInt8] = []
-        let batches = StreamBatches(store.reader(of: id), from: .start)
-        while let batch = try batches.next() {
-            text += batch.block.text[Int(batch.start - batch.block.offset)...]
-        }
+        try readBatches(of: vm) { text += $0.block.text[Int($0.start - $0.block.offset)...] }
         return text.split(separator: Lines.feed).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The number of losses that are recorded between them.
+    func gapCount(of vm: String) throws -> Int {
+        var count = 0
+        try readBatches(of: vm) { count += $0.block.records[$0.firstRecord...].count { $0.flags.contains(.gap) } }
+        return count
+    }
+
+    private func readBatches(of vm: String, _ body: (Batch) throws -> Void) throws {
+        let store = Store(root: folder.path + "/store")
+        guard store.vm(in: vm) != nil else {
+            return
+        }
+        let batches = StreamBatches(store.reader(of: StreamID(vm: vm, stream: StreamName("runtime")!)), from: .start)
+        while let batch = try batches.next() {
+            try body(batch)
+        }
     }
 
     /// The file `name` of the folder, with these bytes.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// The frames of HTTP/2 (RFC 9113, sections 4 and 6), as far as unary gRPC calls need them, written.
 public enum HTTP2Frame {
     public enum Kind: UInt8, Sendable {
@@ -38,17 +40,13 @@ public enum HTTP2Frame {
     ) {
         let size = payload.count
         out += [UInt8(size >> 16), UInt8(size >> 8 & 255), UInt8(size & 255), kind.rawValue, flags]
-        out += bigEndian(stream)
+        out.append(bigEndian: stream)
         out += payload
     }
 
     /// Appends permission to send `size` more bytes, on a stream or, with 0, on the connection.
     public static func appendWindow(_ size: Int, stream: UInt32, to out: inout [UInt8]) {
-        append(.windowUpdate, stream: stream, bigEndian(UInt32(size)), to: &out)
-    }
-
-    static func bigEndian(_ value: UInt32) -> [UInt8] {
-        stride(from: 24, through: 0, by: -8).map { UInt8(truncatingIfNeeded: value >> UInt32($0)) }
+        append(.windowUpdate, stream: stream, [UInt8](bigEndian: UInt32(size)), to: &out)
     }
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// What a frame, or a header block of several frames, says.
 public enum HTTP2Event: Equatable, Sendable {
     public struct Field: Equatable, Sendable {
@@ -53,7 +55,7 @@ public struct HTTP2Reader: Sendable {
         }
         while buffer.count - start >= HTTP2Frame.headerSize {
             let head = Array(buffer[start..<start + HTTP2Frame.headerSize])
-            let size = Int(head[0]) << 16 | Int(head[1]) << 8 | Int(head[2])
+            let size = Int(head[..<3].bigEndian)
             guard size <= HTTP2Frame.limit else {
                 throw .malformed("a frame of \(size) bytes")
             }
@@ -66,7 +68,7 @@ public struct HTTP2Reader: Sendable {
             guard block == nil || head[3] == HTTP2Frame.Kind.continuation.rawValue else {
                 throw .malformed("a header block is interrupted")
             }
-            let stream = Self.number(head[5...]) & 0x7fff_ffff
+            let stream = UInt32(head[5...].bigEndian & 0x7fff_ffff)
             if let event = try event(HTTP2Frame.Kind(rawValue: head[3]), flags: head[4], stream: stream, payload) {
                 return event
             }
@@ -128,7 +130,7 @@ public struct HTTP2Reader: Sendable {
             guard payload.count == 4 else {
                 throw .malformed("a window update of \(payload.count) bytes")
             }
-            return .window(stream: stream, Self.number(payload) & 0x7fff_ffff)
+            return .window(stream: stream, UInt32(payload.bigEndian & 0x7fff_ffff))
         case .goAway:
             return .goAway
         case .settings, .ping, .priority, nil:
@@ -143,14 +145,10 @@ public struct HTTP2Reader: Sendable {
         }
         return stride(from: payload.startIndex, to: payload.endIndex, by: 6).map { at in
             HTTP2Event.Setting(
-                identifier: UInt16(number(payload[at..<at + 2])),
-                value: number(payload[(at + 2)..<(at + 6)])
+                identifier: UInt16(payload[at..<at + 2].bigEndian),
+                value: UInt32(payload[(at + 2)..<(at + 6)].bigEndian)
             )
         }
-    }
-
-    private static func number(_ bytes: ArraySlice<UInt8>) -> UInt32 {
-        bytes.reduce(0) { $0 << 8 | UInt32($1) }
     }
 
     private static func unpadded(

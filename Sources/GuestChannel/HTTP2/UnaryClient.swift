@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// The client's side of unary gRPC calls over one HTTP/2 connection, one call at a time. A state machine without I/O.
 public struct UnaryClient: Sendable {
     /// How a call has ended: gRPC's status (0 is success), and the server's message.
@@ -53,7 +55,7 @@ public struct UnaryClient: Sendable {
             [0x83, 0x86] + HTTP2Header.literal(name: 4, path) + HTTP2Header.literal(name: 1, "host")
             + HTTP2Header.literal(name: 31, "application/grpc") + HTTP2Header.literal("te", "trailers")
         HTTP2Frame.append(.headers, flags: HTTP2Frame.Flag.endHeaders, stream: stream, block, to: &output)
-        body = ([0] + HTTP2Frame.bigEndian(UInt32(message.count)) + message)[...]
+        body = ([0] + [UInt8](bigEndian: UInt32(message.count)) + message)[...]
         sendBody()
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import GuestChannel
+import LogModel
 
 /// The server's side of unary gRPC calls over one HTTP/2 connection (RFC 9113; gRPC over HTTP/2): each request is one
 /// message, and so is each response. A state machine without I/O.
@@ -173,7 +174,7 @@ struct UnaryServer {
         }
         let body = request.body
         guard body.count >= Self.prefix, body[0] == 0,
-            body[1..<Self.prefix].reduce(0, { $0 << 8 | Int($1) }) == body.count - Self.prefix
+            body[1..<Self.prefix].bigEndian == body.count - Self.prefix
         else {
             refuse(stream, .invalidArgument, "not one uncompressed message")
             return

@@ -151,9 +151,7 @@ actor ForwardDestination: OutputDestination {
         let first = items.first.map { batch.items[$0].id } ?? ""
         let last = items.last.map { batch.items[$0].id } ?? ""
         let hashes = [(first + "\n" + last).stableHash(), (last + "\n\(items.count)\n" + first).stableHash()]
-        let bytes = hashes.flatMap { hash in
-            stride(from: 0, to: 64, by: 8).map { UInt8(truncatingIfNeeded: hash >> $0) }
-        }
+        let bytes = hashes.flatMap { [UInt8](bigEndian: $0) }
         var text: [UInt8] = []
         bytes.withUnsafeBytes { Base64.append($0, to: &text) }
         return String(decoding: text, as: UTF8.self)

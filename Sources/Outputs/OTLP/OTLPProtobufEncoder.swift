@@ -91,9 +91,9 @@ struct OTLPProtobufEncoder: OTLPEncoder {
             ProtobufWriter.append(1, bytes: run.origin.encoded, to: &outer)
             // The key of scope_logs, and its length.
             outer.append(2 << 3 | 2)
-            ProtobufWriter.appendVarint(UInt64(head.count + size), to: &outer)
+            outer.append(varint: UInt64(head.count + size))
             request.append(1 << 3 | 2)
-            ProtobufWriter.appendVarint(UInt64(outer.count + head.count + size), to: &request)
+            request.append(varint: UInt64(outer.count + head.count + size))
             request += outer
             request += head
             for item in run.items {

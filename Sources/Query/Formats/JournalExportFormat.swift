@@ -86,7 +86,7 @@ struct JournalExportFormat: EntryWriter {
             out.append(UInt8(ascii: "="))
         } else {
             out.append(Lines.feed)
-            withUnsafeBytes(of: UInt64(value.count).littleEndian) { out.append(contentsOf: $0) }
+            out.append(littleEndian: UInt64(value.count))
         }
         out.append(contentsOf: value)
         out.append(Lines.feed)

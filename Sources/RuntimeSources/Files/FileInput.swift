@@ -24,7 +24,18 @@ final class FileInput: SourceInput {
     private var offset: UInt64 = 0
     /// The pieces from the one with the earliest text that is held back on: where each began, its size, and the position
     /// behind it.
-    private var pieces: [(offset: UInt64, size: UInt64, position: [UInt8])] = []
+    private var pieces: [Piece] = []
+    /// Where the last record ended.
+    private var lastPlace: RecordDecoder.Place?
+    /// The file up to whose beginning everything is committed, by the follower's count; 0 when nothing is.
+    private var securedFile = 0
+
+    private struct Piece {
+        let offset: UInt64
+        let size: UInt64
+        let position: [UInt8]
+        let file: Int
+    }
 
     /// Says that the position is behind the place.
     private static let isBehind: UInt32 = 1 << 31
@@ -51,8 +62,8 @@ final class FileInput: SourceInput {
             reading = follower(nil)
             return resume == nil
         }
-        let first = resume[..<4].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-        let bytes = resume[4..<8].reduce(0) { $0 << 8 | Int($1) }
+        let first = UInt32(resume[..<4].bigEndian)
+        let bytes = Int(resume[4..<8].bigEndian)
         skippedRecords = Int(first & ~Self.isBehind)
         var place = position
         if first & Self.isBehind == 0 {
@@ -62,27 +73,35 @@ final class FileInput: SourceInput {
         }
         // What is missing is reported as a gap.
         reading = follower(place)
+        securedFile = 1
         return true
     }
 
-    func read(_ add: (inout RecordBuffer, [UInt8]) throws -> Void) throws -> SourceReading {
+    func read(
+        _ add: (inout RecordBuffer, [UInt8]) throws -> Void,
+        secure: ([UInt8]) throws -> Void
+    ) throws -> SourceReading {
         guard let reading else {
             return .end
         }
         switch reading.next(buffer) {
         case .idle: return .idle
         case .gap(let gap):
-            (skippedRecords, skippedBytes) = (0, 0)
+            (skippedRecords, skippedBytes, securedFile) = (0, 0, 0)
             return .loss(bytes: gap.bytes, reason: gap.reason.words)
         case .bytes(let bytes):
             if let position = reading.position {
-                pieces.append((offset, UInt64(bytes.count), Array(position.text.utf8)))
+                let text = Array(position.text.utf8)
+                pieces.append(
+                    Piece(offset: offset, size: UInt64(bytes.count), position: text, file: reading.fileCount)
+                )
             }
             let skipped = min(skippedBytes, bytes.count)
             skippedBytes -= skipped
             // The decoder counts from the bytes that it gets.
             offset += UInt64(bytes.count)
-            try decode(UnsafeRawBufferPointer(rebasing: bytes[skipped...]), add, skipped: UInt64(skipped))
+            withheld += UInt64(skipped)
+            try decode(UnsafeRawBufferPointer(rebasing: bytes[skipped...]), add, secure)
             return .more
         }
     }
@@ -93,20 +112,24 @@ final class FileInput: SourceInput {
     private func decode(
         _ bytes: UnsafeRawBufferPointer,
         _ add: (inout RecordBuffer, [UInt8]) throws -> Void,
-        skipped: UInt64
+        _ secure: ([UInt8]) throws -> Void
     ) throws {
-        withheld += skipped
         var failure: (any Error)?
         decoder.add(bytes) { record, place in
-            guard skippedRecords == 0 else {
-                skippedRecords -= 1
-                return
-            }
             guard failure == nil else {
                 return
             }
+            guard skippedRecords == 0 else {
+                skippedRecords -= 1
+                lastPlace = place
+                return
+            }
             do {
+                if let beginning = newFile() {
+                    try secure(beginning)
+                }
                 try add(&record, resume(at: place))
+                lastPlace = place
             } catch {
                 failure = error
             }
@@ -116,24 +139,40 @@ final class FileInput: SourceInput {
         }
     }
 
-    private func resume(at place: RecordDecoder.Place) -> [UInt8] {
-        let end = place.end + withheld
+    /// Where reading can begin for the next record, if that is in a file that is not secured yet.
+    private func newFile() -> [UInt8]? {
+        forget(before: end(of: lastPlace))
+        guard let piece = pieces.first, piece.file != securedFile else {
+            return nil
+        }
+        securedFile = piece.file
+        return resume(at: lastPlace)
+    }
+
+    private func end(of place: RecordDecoder.Place?) -> UInt64 { (place?.end ?? 0) + withheld }
+
+    /// Removes the pieces before the one that contains what follows `end`.
+    private func forget(before end: UInt64) {
         while pieces.count > 1, pieces[1].offset <= end {
             pieces.removeFirst()
         }
+    }
+
+    /// Where to begin for what follows `place`; nil: the beginning.
+    private func resume(at place: RecordDecoder.Place?) -> [UInt8] {
+        let end = end(of: place)
+        forget(before: end)
         guard let piece = pieces.first else {
             return []
         }
+        let skip = min(UInt32(clamping: place?.skip ?? 0), Self.isBehind - 1) | Self.isBehind
+        let behind = piece.size - min(piece.size, end - min(end, piece.offset))
         var bytes: [UInt8] = []
         bytes.reserveCapacity(8 + piece.position.count)
-        let skip = min(UInt32(clamping: place.skip), Self.isBehind - 1) | Self.isBehind
-        let behind = piece.size - min(piece.size, end - min(end, piece.offset))
-        for number in [skip, UInt32(clamping: behind)] {
-            for shift in stride(from: UInt32(24), through: 0, by: -8) {
-                bytes.append(UInt8(truncatingIfNeeded: number >> shift))
-            }
-        }
-        return bytes + piece.position
+        bytes.append(bigEndian: skip)
+        bytes.append(bigEndian: UInt32(clamping: behind))
+        bytes += piece.position
+        return bytes
     }
 
     func wait(_ interruption: Interruption, within microseconds: Int64) {

@@ -37,12 +37,12 @@ final class ImportInput: SourceInput {
     func begin(at resume: [UInt8]?) throws(SystemError) -> Bool {
         var isSame = true
         if let resume, resume.count == 22 {
-            let known = Int(resume[16]) << 8 | Int(resume[17])
+            let known = Int(resume[16..<18].bigEndian)
             isSame = try Array(resume[16...]) == firstBytes(known)
             if isSame {
-                let offset = resume[..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+                let offset = resume[..<8].bigEndian
                 decoder = RecordDecoder(decoder.format, at: offset)
-                skip = Int(clamping: resume[8..<16].reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+                skip = Int(clamping: resume[8..<16].bigEndian)
                 done = Int(clamping: offset)
             }
         }
@@ -55,11 +55,13 @@ final class ImportInput: SourceInput {
         var bytes = [UInt8](repeating: 0, count: limit)
         let count = try systemCall("read", path) { pread(file.raw, &bytes, limit, 0) }
         let sum = gl_crc32c(0, bytes, count)
-        return [UInt8(count >> 8), UInt8(count & 0xff)]
-            + (0..<4).map { UInt8(truncatingIfNeeded: sum >> (24 - 8 * UInt32($0))) }
+        return [UInt8](bigEndian: UInt16(count)) + [UInt8](bigEndian: sum)
     }
 
-    func read(_ add: (inout RecordBuffer, [UInt8]) throws -> Void) throws -> SourceReading {
+    func read(
+        _ add: (inout RecordBuffer, [UInt8]) throws -> Void,
+        secure: ([UInt8]) throws -> Void
+    ) throws -> SourceReading {
         let count = try systemCall("read", path) { pread(file.raw, &buffer, buffer.count, off_t(done)) }
         var failure: (any Error)?
         func take(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
@@ -91,12 +93,10 @@ final class ImportInput: SourceInput {
     private func resume(at place: RecordDecoder.Place) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(22)
-        for number in [place.end, UInt64(place.skip)] {
-            for shift in stride(from: UInt64(56), through: 0, by: -8) {
-                bytes.append(UInt8(truncatingIfNeeded: number >> shift))
-            }
-        }
-        return bytes + fingerprint
+        bytes.append(bigEndian: place.end)
+        bytes.append(bigEndian: UInt64(place.skip))
+        bytes += fingerprint
+        return bytes
     }
 
     func wait(_ interruption: Interruption, within microseconds: Int64) {}

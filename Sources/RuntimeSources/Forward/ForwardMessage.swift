@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Gzip
+import LogModel
 import TextFormats
 
 /// A message of the Fluentd Forward protocol, version 1 (github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1),
@@ -106,7 +107,7 @@ struct ForwardMessage {
     private static func time(_ value: MessagePackValue) -> Int64? {
         switch value {
         case .extended(type: 0, let bytes) where bytes.count == 8:
-            let number = bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            let number = bytes.bigEndian
             return Int64(number >> 32) * 1_000_000_000 + Int64(min(number & 0xffff_ffff, 999_999_999))
         case .integer(let seconds) where (0..<1 << 33).contains(seconds):
             return seconds * 1_000_000_000

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import LogModel
 import SystemIO
 import TextFormats
 
@@ -33,7 +34,7 @@ final class JournalInput: SourceInput {
             entries = try open(nil)
             return true
         }
-        skip = resume[..<4].reduce(0) { $0 << 8 | Int($1) }
+        skip = Int(resume[..<4].bigEndian)
         let cursor = String(decoding: resume[4...], as: UTF8.self)
         let opened = try open(cursor.isEmpty ? nil : cursor)
         entries = opened
@@ -41,7 +42,10 @@ final class JournalInput: SourceInput {
         return opened.isComplete
     }
 
-    func read(_ add: (inout RecordBuffer, [UInt8]) throws -> Void) throws -> SourceReading {
+    func read(
+        _ add: (inout RecordBuffer, [UInt8]) throws -> Void,
+        secure: ([UInt8]) throws -> Void
+    ) throws -> SourceReading {
         guard let entries else {
             return .end
         }
@@ -66,8 +70,7 @@ final class JournalInput: SourceInput {
 
     private var place: [UInt8] {
         let resume = joiner.resume
-        let skip = UInt32(clamping: resume.skip)
-        return (0..<4).map { UInt8(truncatingIfNeeded: skip >> (24 - 8 * UInt32($0))) } + Array(resume.cursor.utf8)
+        return [UInt8](bigEndian: UInt32(clamping: resume.skip)) + Array(resume.cursor.utf8)
     }
 
     func wait(_ interruption: Interruption, within microseconds: Int64) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// An entry of docker's `local` driver (moby, daemon/logger/local; api/types/plugins/logdriver/entry.proto): its size in
 /// bytes (32 bits, big-endian), a message in the wire format of Protocol Buffers, and the size again. A file has no
 /// checksum.
@@ -92,7 +94,7 @@ public struct DockerLocalEntry: Sendable {
         guard place >= 0, log.count - place >= sizeLength else {
             return nil
         }
-        let size = log[place..<place + sizeLength].reduce(0) { $0 << 8 | Int($1) }
+        let size = Int(log[place..<place + sizeLength].bigEndian)
         return (1...messageLimit).contains(size) ? size : nil
     }
 }

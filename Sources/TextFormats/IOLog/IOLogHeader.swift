@@ -33,8 +33,8 @@ public struct IOLogHeader: Hashable, Sendable {
         else {
             return nil
         }
-        let word = UInt16(decoded[8]) | UInt16(decoded[9]) << 8
-        time = decoded[..<8].reversed().reduce(0) { $0 << 8 | Int64($1) }
+        let word = UInt16(decoded[8...].littleEndian)
+        time = Int64(bitPattern: decoded[..<8].littleEndian)
         size = Int(word >> 4)
         isError = word & 8 != 0
         // Other spellings of the same bytes, and bits that nobody sets, are damage.
@@ -45,9 +45,9 @@ public struct IOLogHeader: Hashable, Sendable {
 
     /// The header's text.
     var encoded: [UInt8] {
-        var bytes = (0..<8).map { UInt8(truncatingIfNeeded: time >> (8 * Int64($0))) }
-        let word = UInt16(size) << 4 | (isError ? 8 : 0)
-        bytes += [UInt8(truncatingIfNeeded: word), UInt8(truncatingIfNeeded: word >> 8)]
+        var bytes: [UInt8] = []
+        bytes.append(littleEndian: time)
+        bytes.append(littleEndian: UInt16(size) << 4 | (isError ? 8 : 0))
         var out: [UInt8] = []
         bytes.withUnsafeBytes { Base64.append($0, to: &out) }
         return out

@@ -206,7 +206,7 @@ public struct JournalExportParser: Sendable {
             return nil
         }
         defer { start += 8 }
-        return buffer[start..<start + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        return buffer[start..<start + 8].littleEndian
     }
 
     /// Adds a field as far as the limits allow.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// Reads MessagePack that others have written. Nothing is allocated for what a length claims, only for what is there.
 public struct MessagePackReader: Sendable {
     /// Why there is no value.
@@ -116,6 +118,6 @@ public struct MessagePackReader: Sendable {
     }
 
     private mutating func number(_ count: Int) throws(Failure) -> UInt64 {
-        try take(count).reduce(0) { $0 << 8 | UInt64($1) }
+        try take(count).bigEndian
     }
 }

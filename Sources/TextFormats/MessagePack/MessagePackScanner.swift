@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// Finds where values of MessagePack end in a stream that arrives in pieces: each byte is looked at once, whatever the
 /// pieces are.
 public struct MessagePackScanner: Sendable {
@@ -53,7 +55,7 @@ public struct MessagePackScanner: Sendable {
         /// The number in the `count` bytes after the first.
         func number(_ count: Int) -> Int? {
             let digits = bytes.dropFirst().prefix(count)
-            return digits.count == count ? digits.reduce(0) { $0 << 8 | Int($1) } : nil
+            return digits.count == count ? Int(digits.bigEndian) : nil
         }
         switch form {
         case 0x00...0x7f, 0xe0...0xff, 0xc0, 0xc2, 0xc3: return (1, 0, 0)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// Reads a message in the wire format of Protocol Buffers, field by field. Nothing is copied; lengths are checked against
 /// the bytes that are there; groups, which proto3 does not have, are refused.
 public struct ProtobufReader {
@@ -59,7 +61,7 @@ public struct ProtobufReader {
         guard buffer.count - at >= count else {
             throw ProtobufError(reason: "a field ends early")
         }
-        return take(count).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        return take(count).littleEndian
     }
 
     /// Bits beyond the 64th are lost, as in all implementations.

@@ -1,37 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// Writes the wire format of Protocol Buffers (protobuf.dev/programming-guides/encoding), appending to bytes.
 public enum ProtobufWriter {
-    public static func appendVarint(_ value: UInt64, to out: inout [UInt8]) {
-        var rest = value
-        while rest >= 0x80 {
-            out.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        out.append(UInt8(rest))
-    }
-
     /// Appends the key of a field: wire type 0 is a varint, 1 are eight bytes, 2 has a length.
     private static func appendKey(_ field: UInt64, _ type: UInt64, to out: inout [UInt8]) {
-        appendVarint(field << 3 | type, to: &out)
+        out.append(varint: field << 3 | type)
     }
 
     public static func append(_ field: UInt64, varint value: UInt64, to out: inout [UInt8]) {
         appendKey(field, 0, to: &out)
-        appendVarint(value, to: &out)
+        out.append(varint: value)
     }
 
     public static func append(_ field: UInt64, fixed64 value: UInt64, to out: inout [UInt8]) {
         appendKey(field, 1, to: &out)
-        for shift in stride(from: 0, to: 64, by: 8) {
-            out.append(UInt8(truncatingIfNeeded: value >> UInt64(shift)))
-        }
+        out.append(littleEndian: value)
     }
 
     /// Appends a string, bytes or a message that is encoded already.
     public static func append(_ field: UInt64, bytes: some Collection<UInt8>, to out: inout [UInt8]) {
         appendKey(field, 2, to: &out)
-        appendVarint(UInt64(bytes.count), to: &out)
+        out.append(varint: UInt64(bytes.count))
         out.append(contentsOf: bytes)
     }
 
@@ -50,7 +41,7 @@ public enum ProtobufWriter {
         out[place] = UInt8(truncatingIfNeeded: length) | 0x80
         length >>= 7
         var more: [UInt8] = []
-        appendVarint(length, to: &more)
+        more.append(varint: length)
         out.insert(contentsOf: more, at: place + 1)
     }
 
