@@ -73,7 +73,7 @@ public final class CaptureService: Sendable {
         )
         let own = try InflightFolder(options.inflight)
         let abandoned = options.abandoned.compactMap { InflightFolder(abandonedAt: $0) }
-        let hostBoot = Self.hostBoot()
+        let hostBoot = ProcFile.bootID
         let left = own.takeAbandoned(hostBoot: hostBoot)
         abandonedRings = left.rings + abandoned.flatMap { $0.takeAbandoned(hostBoot: hostBoot).rings }
         lastTurnBefore = left.rings.map(\.lastTurn).max()
@@ -298,9 +298,9 @@ public final class CaptureService: Sendable {
 
     /// Runs `done`, on the writer's thread, after everything that a stream's source on `shard` has received by now was
     /// committed and written to its plain file. To be called on the shard's thread.
-    public func settle(_ key: StreamKey, on shard: Shard, _ done: @escaping @Sendable () -> Void) {
+    public func commit(_ key: StreamKey, on shard: Shard, _ done: @escaping @Sendable () -> Void) {
         writer.post { [head = shard.ring.head, ring = shard.number] writer in
-            writer.settle(key, ring: ring, upTo: head)
+            writer.commit(key, ring: ring, upTo: head)
             done()
         }
     }
@@ -335,13 +335,4 @@ public final class CaptureService: Sendable {
 
     /// How long the writer has been waiting for the store's file system, in microseconds.
     public var writerStuckFor: Int64 { writer.pulse.stuckFor }
-
-    // MARK: - Setup
-
-    /// The id of the host's boot, which tells a writer whether the host has died since the last one.
-    public static func hostBoot() -> String {
-        let file = try? StoredFile("/proc/sys/kernel/random/boot_id", .read, on: LinuxFileSystem())
-        let bytes = (try? file?.read(at: 0, count: 64)) ?? []
-        return String(decoding: bytes.prefix { $0 != Lines.feed }, as: UTF8.self)
-    }
 }

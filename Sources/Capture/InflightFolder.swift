@@ -27,8 +27,7 @@ final class InflightFolder {
 
     /// Takes the folder of an ended process of this user; nil when there is none, or its process runs.
     init?(abandonedAt path: String) {
-        var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid(),
+        guard let found = FileAttributes(at: path), found.isDirectory, found.owner == geteuid(),
             let lock = try? Self.lock(path)
         else {
             return nil

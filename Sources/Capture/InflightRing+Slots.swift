@@ -94,7 +94,7 @@ extension InflightRing {
             return nil
         }
         let progress = AppendProgress(
-            file: FileAttributes.Identity(device: words[1], inode: words[2]),
+            file: FileIdentity(device: words[1], inode: words[2]),
             size: Int(clamping: words[3]),
             written: Int(clamping: words[4])
         )

@@ -127,9 +127,7 @@ public final class InflightRing: @unchecked Sendable {
     init?(existing path: String, hostBoot: String) throws(SystemError) {
         let number = try systemCall("open", path) { gl_open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0) }
         let opened = Descriptor(owning: number)
-        var status = stat()
-        try systemCall("stat", path) { fstat(number, &status) }
-        let size = Int(status.st_size)
+        let size = try FileAttributes(of: number, path).size
         // Read, not mapped: an unallocated page would have to be allocated for that.
         let header = withUnsafeTemporaryAllocation(byteCount: Self.headerSize, alignment: 8) { buffer in
             let count = pread(number, buffer.baseAddress, buffer.count, 0)

@@ -25,7 +25,7 @@ extension StoreWriter {
     }
 
     /// Commits a stream's entries below `head` in a ring.
-    func settle(_ key: StreamKey, ring: Int, upTo head: UInt64) {
+    func commit(_ key: StreamKey, ring: Int, upTo head: UInt64) {
         let now = clock.monotonicMicroseconds()
         while scan[ring] < head, drain(at: now) {
             advanceTails()

@@ -46,14 +46,14 @@ extension StoreWriter {
         }
         for left in uncommitted {
             sink.adoptWriterMarkers(ring: left.ring, slot: left.slot)
-            settle(sink, at: now)
+            writeUnrecorded(of: sink, at: now)
             sink.resumePlain(left)
             for entry in left.entries {
                 sink.enqueue(entry, ring: left.ring, at: now)
                 flush(sink, at: now)
             }
             sink.adoptShardMarkers(ring: left.ring, slot: left.slot)
-            settle(sink, at: now)
+            writeUnrecorded(of: sink, at: now)
         }
         release(sink)
     }

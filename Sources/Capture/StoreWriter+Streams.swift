@@ -16,13 +16,13 @@ extension StoreWriter {
             return
         }
         adopt(sink.key, at: now)
-        settle(sink, at: now)
+        writeUnrecorded(of: sink, at: now)
     }
 
     func close(_ slot: Int, of ring: Int, at now: Int64) {
         if let sink = streams.close(ring: ring, slot: slot) {
             flush(sink, at: now)
-            sink.settleBoots(at: now)
+            sink.decideBoots(at: now)
             release(sink)
         }
     }
@@ -60,7 +60,7 @@ extension StoreWriter {
             for slot in 0..<ring.slotsUsed where ring.hasUnwrittenMarkers(slot) {
                 if let sink = streams.sink(ring: number, slot: slot) {
                     sink.adoptShardMarkers(ring: ring, slot: slot)
-                    settle(sink, at: now)
+                    writeUnrecorded(of: sink, at: now)
                 }
             }
         }

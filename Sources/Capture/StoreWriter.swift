@@ -146,7 +146,7 @@ final class StoreWriter: @unchecked Sendable {
         if takesAll {
             streams.allRecordSinks.forEach { commit($0, at: now) }
         }
-        settleQuiet(at: now)
+        decideAfterQuiet(at: now)
         retryFailing(at: now)
         closeIdlePairs(at: now)
         advanceTails()
@@ -224,8 +224,8 @@ final class StoreWriter: @unchecked Sendable {
 
     // MARK: - Commits
 
-    func settle(_ sink: StreamSink, at now: Int64) {
-        sink.settle(at: now)
+    func writeUnrecorded(of sink: StreamSink, at now: Int64) {
+        sink.writeUnrecorded(at: now)
         hasWritten(sink)
     }
 
@@ -236,13 +236,13 @@ final class StoreWriter: @unchecked Sendable {
     }
 
     /// Decides about boots of streams that have been quiet.
-    private func settleQuiet(at now: Int64) {
+    private func decideAfterQuiet(at now: Int64) {
         for (id, sink) in awaitingQuiet where (sink.quietDeadline ?? now) <= now {
             if sink.hasPending {
                 flush(sink, at: now)
             } else {
                 awaitingQuiet[id] = nil
-                sink.settleBoots(at: now)
+                sink.decideBoots(at: now)
                 hasWritten(sink)
             }
         }

@@ -27,7 +27,7 @@ extension StreamSink {
     }
 
     /// Writes the marker of an announced end, and decides what a pause on the console decides.
-    func settleBoots(at now: Int64) {
+    func decideBoots(at now: Int64) {
         guard detector.awaitsQuiet else {
             return
         }

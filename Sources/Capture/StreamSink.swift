@@ -338,8 +338,8 @@ final class StreamSink: OpenStream {
     }
 
     /// Writes what is unrecorded before the sink is released.
-    func settle(at now: Int64) {
-        settleBoots(at: now)
+    func writeUnrecorded(at now: Int64) {
+        decideBoots(at: now)
         if gap.isOpen || writer == nil || !unwritten.isEmpty {
             _ = isReady(at: now)
         }

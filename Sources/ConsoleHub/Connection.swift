@@ -90,21 +90,7 @@ public struct ProcessIdentity: Hashable, Sendable {
     }
 
     private static func start(of process: Int32) -> UInt64? {
-        let path = "/proc/\(process)/stat"
-        guard let file = try? Descriptor(owning: systemCall("open", path) { gl_open(path, O_RDONLY | O_CLOEXEC, 0) })
-        else {
-            return nil
-        }
-        let text = withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 1) { buffer in
-            let count = read(file.raw, buffer.baseAddress, buffer.count)
-            return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
-        }
-        // The second field, the name in parentheses, may contain anything; the fields after it do not contain
-        // parentheses.
-        guard let nameEnd = text.lastIndex(of: ")") else {
-            return nil
-        }
-        let fields = text[text.index(after: nameEnd)...].split(separator: " ")
+        let fields = ProcFile.status("/proc/\(process)/stat")
         return fields.count > 19 ? UInt64(fields[19]) : nil
     }
 }

@@ -71,7 +71,7 @@ struct ConsoleLink {
     private var isForgetting = false
 
     /// After a connection that lasted this long, in microseconds, the next attempt is made at once.
-    private static let settled: Int64 = 1_000_000
+    private static let stableAfter: Int64 = 1_000_000
 
     /// A console at whose other end the previous daemon knew the process `knownPeer`.
     init(_ traits: Traits, knownPeer: ProcessIdentity?) {
@@ -236,7 +236,7 @@ struct ConsoleLink {
             (knownPeer, wasAbsent) = (nil, true)
             return [.hangUp] + dial() + [.resumeInput]
         }
-        if now - since >= Self.settled {
+        if now - since >= Self.stableAfter {
             backoff = Backoff()
         }
         var redial: [Action] = []

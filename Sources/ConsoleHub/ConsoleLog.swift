@@ -51,7 +51,7 @@ final class ConsoleLog {
             if capture.problems.clear(Problems.Subject(definition.key)) {
                 capture.diagnostics.log(.notice, "console \(subject): is stored from now on")
             }
-            settle(intake)
+            recordEarlier(in: intake)
         } catch {
             refused(error)
         }
@@ -79,7 +79,7 @@ final class ConsoleLog {
     }
 
     /// Records what happened before there was an intake.
-    private func settle(_ intake: StreamIntake) {
+    private func recordEarlier(in intake: StreamIntake) {
         if let unstored {
             intake.countLoss(bytes: unstored.bytes, lines: unstored.lines, since: unstored.since, reason: .noRoom)
         }

@@ -17,8 +17,8 @@ final class EndpointOpener: Sendable {
 
     /// The console and path of each claimed file.
     private struct Claims {
-        var owners: [FileAttributes.Identity: (key: StreamKey, endpoint: Endpoint)] = [:]
-        var files: [StreamKey: FileAttributes.Identity] = [:]
+        var owners: [FileIdentity: (key: StreamKey, endpoint: Endpoint)] = [:]
+        var files: [StreamKey: FileIdentity] = [:]
 
         mutating func release(_ key: StreamKey) {
             if let file = files.removeValue(forKey: key) {
@@ -69,7 +69,7 @@ final class EndpointOpener: Sendable {
         return SystemError("connect", path, code: ELOOP, reason: "it is one of Guestlog's own sockets")
     }
 
-    private static func identity(ofFolder path: String) -> FileAttributes.Identity? {
+    private static func identity(ofFolder path: String) -> FileIdentity? {
         guard let folder = try? DirectoryHandle(path) else {
             return nil
         }

@@ -15,7 +15,7 @@ public enum VMRemoval {
             name: identity.name,
             uuid: identity.uuid,
             namespace: identity.namespace,
-            hostBoot: CaptureService.hostBoot(),
+            hostBoot: ProcFile.bootID,
             now: now
         )
         try writer.end(at: now)

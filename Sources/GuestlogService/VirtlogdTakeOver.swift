@@ -75,11 +75,11 @@ public struct VirtlogdTakeOver {
 
     /// The running daemon, and the path it was started from.
     private func find() throws -> (process: Int32, path: String) {
-        let text = Self.text(of: processFile)
+        let text = ProcFile.text(processFile)
         guard let process = Int32(text.prefix { $0.isNumber }), process > 1, kill(process, 0) == 0 else {
             throw Refused(description: "no log daemon runs: \(processFile) names no running process")
         }
-        let words = Self.text(of: "/proc/\(process)/cmdline")
+        let words = ProcFile.text("/proc/\(process)/cmdline")
         let path = words.prefix { $0 != "\0" }
         guard path.hasPrefix("/"), path.split(separator: "/").last == "virtlogd" else {
             throw Refused(
@@ -88,12 +88,6 @@ public struct VirtlogdTakeOver {
             )
         }
         return (process, String(path))
-    }
-
-    private static func text(of path: String) -> String {
-        // Files in procfs report no size.
-        let bytes = try? StoredFile(path, .read, on: LinuxFileSystem()).read(at: 0, count: 4096)
-        return String(decoding: bytes ?? [], as: UTF8.self)
     }
 
     private func program(of process: Int32) -> String {
@@ -121,8 +115,9 @@ public struct VirtlogdTakeOver {
     /// The number of pipes that the process has open: one for each log.
     private func logs(of process: Int32) -> Int {
         let folder = "/proc/\(process)/fd"
-        let names = (try? LinuxFileSystem().names(in: folder)) ?? []
-        return names.count { ProgramImage.target(of: folder + "/" + $0)?.hasPrefix("pipe:") ?? false }
+        return ProcFile.names(in: folder).count {
+            ProcFile.target(ofLink: folder + "/" + $0)?.hasPrefix("pipe:") ?? false
+        }
     }
 }
 

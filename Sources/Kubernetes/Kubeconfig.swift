@@ -77,21 +77,10 @@ public struct Kubeconfig: Sendable {
 
     /// The contents of a file; nil when it cannot be read. Configurations are often links.
     static func contents(of path: String) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
+        guard let file = try? Descriptor(owning: systemCall("open", path) { open(path, O_RDONLY | O_CLOEXEC) }) else {
             return nil
         }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        while true {
-            let piece = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, filled in
-                filled = max(0, Glibc.read(descriptor, buffer.baseAddress, buffer.count))
-            }
-            guard !piece.isEmpty, bytes.count < LinuxFileSystem.smallFileLimit else {
-                return bytes
-            }
-            bytes += piece
-        }
+        return try? file.readToEnd(limit: LinuxFileSystem.smallFileLimit)
     }
 }
 

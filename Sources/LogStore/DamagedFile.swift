@@ -33,7 +33,7 @@ extension FileSystem {
     }
 
     /// Sets aside the file at `path`, unless it is of the kind that the store creates there.
-    func clear(_ path: String, for kind: FileStatus.Kind) throws(SystemError) {
+    func clear(_ path: String, for kind: FileAttributes.Kind) throws(SystemError) {
         if let status = status(path), status.kind != kind {
             try setAside(path)
         }

@@ -39,7 +39,7 @@ public struct GrowingFolder: Sendable {
 
     /// The entries that have become complete since the last call. `whole` returns which of some are.
     private mutating func next(whole: (Set<String>, Store) throws -> Set<String>) throws -> [String] {
-        guard let modified = store.fileSystem.status(path)?.modified else {
+        guard let modified = store.fileSystem.status(path)?.modifiedMicroseconds else {
             (entries, incomplete, listed, isGone) = ([], [], nil, true)
             return []
         }

@@ -41,7 +41,7 @@ extension StreamReader {
         guard known > cursor.offset else {
             return nil
         }
-        let modified = files.fileSystem.status(path)?.modified ?? 0
+        let modified = files.fileSystem.status(path)?.modifiedMicroseconds ?? 0
         let first = max(cursor.offset, StoreLimits.lastJump(before: known))
         return LostEnd(bytes: isKnown ? known - first : nil, time: Timestamp(microseconds: modified))
     }

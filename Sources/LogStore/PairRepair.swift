@@ -144,7 +144,7 @@ struct PairRepair {
     /// Records for text that was written and not recorded. Their time is the log's modification time, when the last of
     /// it was received, but not before that of the previous record.
     private func recovered(_ kept: ArraySlice<UInt8>, of text: [UInt8], _ pair: RepairedPair) -> [IndexRecord] {
-        let modified = Timestamp(microseconds: fileSystem.status(layout.log(pair.base))?.modified ?? 0)
+        let modified = Timestamp(microseconds: fileSystem.status(layout.log(pair.base))?.modifiedMicroseconds ?? 0)
         let time = max(pair.lastTime ?? modified, modified)
         var records: [IndexRecord] = []
         var start = kept.startIndex

@@ -54,7 +54,7 @@ extension Retention {
         var times = try blocks(of: extent, layout).flatMap { [$0.timeRange.lowerBound, $0.timeRange.upperBound] }
         if times.isEmpty {
             // An open pair, or one that is damaged or was emptied by a crash.
-            let modified = store.fileSystem.status(layout.file(extent))?.modified
+            let modified = store.fileSystem.status(layout.file(extent))?.modifiedMicroseconds
             times = modified.map { [Timestamp(microseconds: $0)] } ?? []
         }
         let latestPossible = now.advanced(byMicroseconds: StoreLimits.futureTolerance)

@@ -119,7 +119,7 @@ public struct Store: Sendable {
         case .facts?: problem = "is not this VM's"
         case nil: return nil
         }
-        let created = Timestamp(microseconds: status.modified)
+        let created = Timestamp(microseconds: status.modifiedMicroseconds)
         var vm = VM(identity: identity, directory: directory, created: created)
         vm.factsProblem = problem
         return vm

@@ -55,7 +55,8 @@ extension StreamReader {
         let lastSegment = extents.last { $0.kind == .segment }
         for extent in extents {
             if extent.kind == .segment, extent != lastSegment, !files.isOpen(extent), since > .distantPast,
-                let status = files.fileSystem.status(files.layout.file(extent)), status.modified < since.microseconds
+                let status = files.fileSystem.status(files.layout.file(extent)),
+                status.modifiedMicroseconds < since.microseconds
             {
                 continue
             }

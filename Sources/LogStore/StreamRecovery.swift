@@ -43,7 +43,7 @@ struct StreamRecovery {
         var recovered = RecoveredStream()
         let extents = try layout.extents(on: fileSystem)
         let known = extents.filter { $0.kind == .pair }.map(\.base)
-        let pairs = try settleSegments(pairs: known, &recovered)
+        let pairs = try cutUnsyncedBlocks(pairs: known, &recovered)
         for (place, base) in pairs.enumerated() {
             let next = place + 1 < pairs.count ? pairs[place + 1] : nil
             guard let pair = try repair(base, limit: next) else {
@@ -133,7 +133,7 @@ struct StreamRecovery {
     /// Returns the remaining pairs.
     ///
     /// Only the last segments can have such blocks, so the walk goes backwards and ends at the first that keeps one.
-    private func settleSegments(
+    private func cutUnsyncedBlocks(
         pairs: [UInt64],
         _ recovered: inout RecoveredStream
     ) throws(SystemError) -> [UInt64] {

@@ -156,7 +156,7 @@ public final class VMStore {
         try makeFolder(of: layout)
         try store.checkFormat(layout.metadata)
         let hostDied = state.unrepaired.contains(name)
-        let actual = try settleFacts(id, properties, layout)
+        let actual = try ensureFacts(id, properties, layout)
         var recovery = StreamRecovery(
             layout: layout,
             fileSystem: store.fileSystem,
@@ -223,7 +223,7 @@ public final class VMStore {
     }
 
     /// Writes the properties of a stream when they are missing or damaged; returns the effective ones.
-    private func settleFacts(
+    private func ensureFacts(
         _ id: StreamID,
         _ properties: StreamProperties,
         _ layout: StreamLayout

@@ -35,7 +35,7 @@ final class ContextSource: StreamEntries {
     }
 
     func next() throws -> LogEntry? {
-        settle()
+        markProcessed()
         while true {
             if let groupStart {
                 if let event = passed.first, event.place < groupStart {
@@ -167,8 +167,8 @@ final class ContextSource: StreamEntries {
 
     // MARK: - Progress
 
-    func settle() {
-        group?.settle()
+    func markProcessed() {
+        group?.markProcessed()
         if let place = handedOut {
             end = max(end, place)
             handedOut = nil

@@ -138,11 +138,11 @@ public final class EntrySource: @unchecked Sendable {
     /// Marks the next entry, of that stream, as processed.
     func take(_ stream: Int) {
         merger.take(stream)
-        settle(stream)
+        markProcessed(stream)
     }
 
-    private func settle(_ stream: Int) {
-        merger.inputs[stream].source.settle()
+    private func markProcessed(_ stream: Int) {
+        merger.inputs[stream].source.markProcessed()
         moved.insert(stream)
     }
 
@@ -154,7 +154,7 @@ public final class EntrySource: @unchecked Sendable {
         }
         for place in merger.inputs.indices where !merger.inputs[place].source.isSpeaking(at: moment) {
             if let line = merger.inputs[place].source.takePartial() {
-                settle(place)
+                markProcessed(place)
                 return (line, place)
             }
         }
@@ -170,7 +170,7 @@ public final class EntrySource: @unchecked Sendable {
         }
         for place in merger.inputs.indices where merger.inputs[place].source.isUnfinished(since: moment) {
             if let line = merger.inputs[place].source.takePartial() {
-                settle(place)
+                markProcessed(place)
                 return (line, place)
             }
         }

@@ -100,7 +100,7 @@ final class LineSource {
     ///
     /// The previous entry's bytes become invalid. Throws `ReadTurn.Expired` between two lines.
     func next() throws -> LogEntry? {
-        settle()
+        markProcessed()
         while true {
             try filter.checkLine(isResumable: isResumable)
             if let line = waiting {
@@ -186,7 +186,7 @@ final class LineSource {
     // MARK: - Progress
 
     /// Marks the last entry as processed: `cursor` moves past it.
-    func settle() {
+    func markProcessed() {
         if let place = handedOut {
             cursor = max(cursor, place)
             handedOut = nil

@@ -9,7 +9,7 @@ protocol StreamEntries: AnyObject {
     /// `ReadTurn.Expired` between two lines.
     func next() throws -> LogEntry?
     /// Marks the last entry as processed: `cursor` moves past it.
-    func settle()
+    func markProcessed()
     /// Where to resume: everything before was returned and processed, or is not selected.
     var cursor: Cursor { get }
     /// The stream's running maximum of time at the last entry returned.

@@ -7,7 +7,7 @@ import SystemIO
 /// once and not once for each log. Used by one thread.
 public final class FolderNames {
     private struct Listing {
-        let folder: FileAttributes.Identity
+        let folder: FileIdentity
         let modified: Int
         /// In the order of their bytes.
         let names: [[UInt8]]

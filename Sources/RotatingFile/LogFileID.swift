@@ -19,12 +19,12 @@ public struct LogFileID: Hashable, Sendable {
         self.birth = birth
     }
 
-    init(_ identity: FileAttributes.Identity, birth: Int64?) {
+    init(_ identity: FileIdentity, birth: Int64?) {
         self.init(device: identity.device, inode: identity.inode, birth: birth)
     }
 
     /// Whether it is the file with that identity now.
-    func isFile(_ identity: FileAttributes.Identity?) -> Bool {
+    func isFile(_ identity: FileIdentity?) -> Bool {
         identity.map { $0.device == device && $0.inode == inode } ?? false
     }
 

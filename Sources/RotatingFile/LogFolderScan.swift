@@ -8,7 +8,7 @@ struct LogFolderScan: Equatable {
     struct File: Equatable {
         let name: String
         let entry: FileSequence.Entry
-        let identity: FileAttributes.Identity
+        let identity: FileIdentity
     }
 
     private(set) var files: [File] = []
@@ -64,7 +64,7 @@ struct LogFolderScan: Equatable {
             let id = LogFileID(attributes.identity, birth: folder.birthTime(of: name))
             let entry = FileSequence.Entry(
                 id: id,
-                size: attributes.size,
+                size: UInt64(attributes.size),
                 isLive: rotated.isLive,
                 isCompressed: rotated.isCompressed,
                 modified: attributes.modified
@@ -79,7 +79,7 @@ struct LogFolderScan: Equatable {
     var entries: [FileSequence.Entry] { files.map(\.entry) }
 
     /// The live file's identity; nil when there is none.
-    var live: FileAttributes.Identity? { files.last.flatMap { $0.entry.isLive ? $0.identity : nil } }
+    var live: FileIdentity? { files.last.flatMap { $0.entry.isLive ? $0.identity : nil } }
 
     func name(of id: LogFileID) -> String? {
         files.first { $0.entry.id == id }?.name

@@ -67,7 +67,7 @@ public struct RotatedFiles: Sendable {
             }
             let status = try FileAttributes(of: descriptor.raw, path)
             inode = status.identity.inode
-            size = status.size
+            size = UInt64(status.size)
         }
 
         func read(from start: UInt64, maximum: Int) throws(SystemError) -> [UInt8] {

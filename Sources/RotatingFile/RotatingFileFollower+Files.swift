@@ -154,7 +154,7 @@ extension RotatingFileFollower {
         case .end:
             let others = entries.filter { !$0.isLive }
             if let live = scan.files.last, live.entry.isLive, let file = try file(live.name) {
-                let end = try file.attributes().size
+                let end = UInt64(try file.attributes().size)
                 accept(entries, current: file.id, passed: others)
                 begin(file, at: end, after: try file.bytes(before: end))
             } else {

@@ -47,7 +47,7 @@ public final class RotatingFileFollower {
     var opening: FileSequence.Entry?
     var held: [LogFileID: FollowedFile] = [:]
     /// The file at the path in the last scan; nil when there was none.
-    var live: FileAttributes.Identity?
+    var live: FileIdentity?
     /// The files of the last scan.
     var known: Set<LogFileID> = []
     /// The files that existed when the current one was begun or last truncated: none is a copy of its present contents.

@@ -40,7 +40,7 @@ public final class RotatingFileWriter {
     private let clock: any HostClock
     private let closeReplaced: (Int32) -> Void
     private var file: Int32 = -1
-    private var identity = FileAttributes.Identity(device: 0, inode: 0)
+    private var identity = FileIdentity(device: 0, inode: 0)
     /// The size of the live file.
     private var position = 0
     /// When the file at the path is compared with the open one again; monotonic microseconds.
@@ -172,8 +172,8 @@ public final class RotatingFileWriter {
         if current?.identity != open.identity {
             closeFile()
             isFull = false
-        } else if position != Int(open.size) {
-            position = Int(open.size)
+        } else if position != open.size {
+            position = open.size
             isFull = false
         }
     }
@@ -184,7 +184,7 @@ public final class RotatingFileWriter {
         nextCheck = clock.monotonicMicroseconds() + Self.checkInterval
         file = try folder.openRegular(name, O_WRONLY | O_CREAT | O_APPEND, mode: mode).release()
         let attributes = try FileAttributes(of: file, path)
-        (identity, position) = (attributes.identity, Int(attributes.size))
+        (identity, position) = (attributes.identity, attributes.size)
         if limits.size > 0, position >= limits.size {
             try rotate()
             try openFile()

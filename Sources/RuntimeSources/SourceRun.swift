@@ -5,6 +5,7 @@ import Glibc
 import LogModel
 import LogStore
 import SystemIO
+import TextFormats
 import Transforms
 
 /// Reads one source into the store, on the calling thread. The position is committed with the records: after any end of

@@ -125,19 +125,13 @@ extension ChildProgram {
         }
         let child = try ChildProgram(words, .copies([(STDIN_FILENO, given.raw), (STDOUT_FILENO, taken.raw)]))
         let status = if let limit { try child.wait(seconds: limit) } else { child.wait() }
-        return Outcome(status: status, output: contents(of: taken.raw))
+        lseek(taken.raw, 0, SEEK_SET)
+        return Outcome(status: status, output: try taken.readToEnd())
     }
 
     private static func unnamedFile() throws(SystemError) -> Descriptor {
         // O_TMPFILE, which Glibc's module does not define.
         let flags = 0o20_000_000 | O_DIRECTORY | O_RDWR | O_CLOEXEC
         return Descriptor(owning: try systemCall("open", "/tmp") { gl_open("/tmp", flags, 0o600) })
-    }
-
-    private static func contents(of file: Int32) -> [UInt8] {
-        let size = Int(lseek(file, 0, SEEK_END))
-        return [UInt8](unsafeUninitializedCapacity: max(0, size)) { buffer, filled in
-            filled = max(0, pread(file, buffer.baseAddress, buffer.count, 0))
-        }
     }
 }

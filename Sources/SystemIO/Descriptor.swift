@@ -42,6 +42,30 @@ public struct Descriptor: ~Copyable, Sendable {
         try systemCall("fcntl") { gl_fcntl(raw, F_SETFD, on ? Int(FD_CLOEXEC) : 0) }
     }
 
+    /// Reads to the end, or the first `limit` bytes.
+    public func readToEnd(limit: Int = .max) throws(SystemError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < limit {
+            var failure: SystemError?
+            let piece = [UInt8](unsafeUninitializedCapacity: min(limit - bytes.count, 64 << 10)) { buffer, filled in
+                let count = read(raw, buffer.baseAddress, buffer.count)
+                failure = count < 0 ? SystemError("read") : nil
+                filled = max(0, count)
+            }
+            if let failure {
+                guard failure.code == EINTR else {
+                    throw failure
+                }
+                continue
+            }
+            guard !piece.isEmpty else {
+                break
+            }
+            bytes += piece
+        }
+        return bytes
+    }
+
     public static func socketPair() throws(SystemError) -> DescriptorPair {
         var ends: [Int32] = [-1, -1]
         try systemCall("socketpair") { gl_socket_pair(&ends) }

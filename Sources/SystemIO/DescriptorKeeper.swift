@@ -93,7 +93,8 @@ extension DiscardedOutput {
     /// Reads the file at `path`, by name: a line each of bytes, lines, time and name.
     public static func table(at path: String) -> [String: DiscardedOutput] {
         var table: [String: DiscardedOutput] = [:]
-        for line in contents(of: path).split(separator: "\n") {
+        let bytes = (try? LinuxFileSystem().contents(of: path, limit: LinuxFileSystem.tableLimit)) ?? []
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
             let words = line.split(separator: " ", maxSplits: 3)
             guard words.count == 4, let bytes = Int(words[0]), let lines = Int(words[1]), let since = Int64(words[2])
             else {
@@ -115,19 +116,5 @@ extension DiscardedOutput {
         guard try systemCall("write", path, { Glibc.write(number, bytes, bytes.count) }) == bytes.count else {
             throw SystemError("write", path, code: ENOSPC)
         }
-    }
-
-    private static func contents(of path: String) -> String {
-        guard let file = try? Descriptor(owning: systemCall("open", path) { gl_open(path, O_RDONLY | O_CLOEXEC, 0) })
-        else {
-            return ""
-        }
-        var status = stat()
-        fstat(file.raw, &status)
-        let size = max(0, Int(status.st_size))
-        let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
-            filled = max(0, pread(file.raw, buffer.baseAddress, buffer.count, 0))
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

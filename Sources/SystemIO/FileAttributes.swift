@@ -2,6 +2,17 @@
 
 import Glibc
 
+/// The identity of a file, independent of its path.
+public struct FileIdentity: Hashable, Sendable {
+    public let device: UInt64
+    public let inode: UInt64
+
+    public init(device: UInt64, inode: UInt64) {
+        self.device = device
+        self.inode = inode
+    }
+}
+
 /// The parts of stat(2)'s result that are used here.
 public struct FileAttributes: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
@@ -21,21 +32,14 @@ public struct FileAttributes: Hashable, Sendable {
         }
     }
 
-    /// The identity of a file, independent of its path.
-    public struct Identity: Hashable, Sendable {
-        public let device: UInt64
-        public let inode: UInt64
-
-        public init(device: UInt64, inode: UInt64) {
-            self.device = device
-            self.inode = inode
-        }
-    }
-
     public let kind: Kind
-    public let identity: Identity
+    public let identity: FileIdentity
     public let owner: UInt32
-    public let size: UInt64
+    public let group: UInt32
+    /// The permissions, with the bits for set-user-ID, set-group-ID and sticky.
+    public let permissions: UInt32
+    /// In bytes.
+    public let size: Int
     /// When its contents were last changed, in nanoseconds since the epoch (mtime).
     public let modified: Int
     /// When its inode was last changed, in nanoseconds since the epoch (ctime).
@@ -52,15 +56,24 @@ public struct FileAttributes: Hashable, Sendable {
             case S_IFBLK: .blockDevice
             default: .regular
             }
-        identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+        identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
         owner = status.st_uid
-        size = UInt64(max(0, status.st_size))
+        group = status.st_gid
+        permissions = status.st_mode & 0o7777
+        size = max(0, Int(status.st_size))
         modified = status.st_mtim.count(perSecond: 1_000_000_000)
         changed = status.st_ctim.count(perSecond: 1_000_000_000)
     }
 
+    /// The status of a file that is not on a disk, as in a file system for tests.
+    public init(_ kind: Kind, _ identity: FileIdentity, size: Int, modified: Int) {
+        (self.kind, self.identity, self.size) = (kind, identity, size)
+        (owner, group, permissions) = (0, 0, 0o600)
+        (self.modified, changed) = (modified, modified)
+    }
+
     /// The status of an open file; `path` is named in errors.
-    public init(of descriptor: Int32, _ path: String) throws(SystemError) {
+    public init(of descriptor: Int32, _ path: String = "") throws(SystemError) {
         var status = stat()
         try systemCall("stat", path) { fstat(descriptor, &status) }
         self.init(status)
@@ -74,4 +87,16 @@ public struct FileAttributes: Hashable, Sendable {
         }
         self.init(status)
     }
+
+    /// The status of the file that `path` leads to, links followed.
+    public init(following path: String) throws(SystemError) {
+        var status = stat()
+        try systemCall("stat", path) { stat(path, &status) }
+        self.init(status)
+    }
+
+    public var isDirectory: Bool { kind == .directory }
+
+    /// When its contents were last changed, in microseconds since the epoch.
+    public var modifiedMicroseconds: Int64 { Int64(modified / 1000) }
 }

@@ -11,11 +11,10 @@ public struct FileOwner: Hashable, Sendable {
 
     /// The owner of the file at `path`, if that is another user than this process's and this process may act as it.
     public init?(of path: String) {
-        var status = stat()
-        guard geteuid() == 0, stat(path, &status) == 0, status.st_uid != 0 else {
+        guard geteuid() == 0, let file = try? FileAttributes(following: path), file.owner != 0 else {
             return nil
         }
-        (user, group) = (status.st_uid, status.st_gid)
+        (user, group) = (file.owner, file.group)
     }
 
     /// From now on the calling thread accesses files as that user.

@@ -34,8 +34,7 @@ final class MessageOutput: Sendable {
     init(to descriptor: Int32, name: String = "guestlog") {
         self.descriptor = descriptor
         prefix = name + ": "
-        var status = stat()
-        isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        isFile = (try? FileAttributes(of: descriptor))?.kind == .regular
     }
 
     @Sendable func write(_ level: DiagnosticLevel, _ message: String) {

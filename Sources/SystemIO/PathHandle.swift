@@ -42,13 +42,8 @@ public struct PathHandle: ~Copyable, Sendable {
     public var isPseudoTerminal: Bool { gl_is_pseudo_terminal(descriptor.raw) }
 
     /// The directory that it is in now, links followed; nil when that is unknown.
-    public var location: FileAttributes.Identity? {
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
-        guard readlink(procPath, &buffer, Int(PATH_MAX)) > 0 else {
-            return nil
-        }
-        let real = buffer.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
-        return FileAttributes(at: DirectoryHandle.split(real).directory)?.identity
+    public var location: FileIdentity? {
+        ProcFile.target(ofLink: procPath).flatMap { FileAttributes(at: DirectoryHandle.split($0).directory)?.identity }
     }
 
     public func open(_ flags: Int32) throws(SystemError) -> Descriptor {

@@ -17,14 +17,7 @@ public enum ProgramImage {
 
     /// The path of the program of `process`; nil when it is not visible.
     public static func path(of process: Int32) -> String? {
-        target(of: "/proc/\(process)/exe")
-    }
-
-    /// The target of a symbolic link; nil when there is none.
-    public static func target(of link: String) -> String? {
-        var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
-        let count = readlink(link, &target, target.count)
-        return count < 0 ? nil : String(decoding: target.prefix(count), as: UTF8.self)
+        ProcFile.target(ofLink: "/proc/\(process)/exe")
     }
 
     /// Continues in a child process without a terminal, and ends this one. To be called before there are other threads.

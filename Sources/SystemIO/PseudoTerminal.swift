@@ -58,27 +58,3 @@ public struct PseudoTerminal: ~Copyable {
         }
     }
 }
-
-/// Files of procfs, which the kernel makes as they are read. What cannot be read is empty.
-private enum ProcFile {
-    static func text(_ path: String) -> String {
-        guard let file = try? Descriptor(owning: systemCall("open", path) { gl_open(path, O_RDONLY | O_CLOEXEC, 0) })
-        else {
-            return ""
-        }
-        return withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
-            String(decoding: buffer.prefix(max(0, read(file.raw, buffer.baseAddress, buffer.count))), as: UTF8.self)
-        }
-    }
-
-    static func target(ofLink path: String) -> String {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
-            let count = readlink(path, buffer.baseAddress!, buffer.count)
-            return String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        }
-    }
-
-    static func names(in folder: String) -> [String] {
-        (try? LinuxFileSystem().names(in: folder)) ?? []
-    }
-}

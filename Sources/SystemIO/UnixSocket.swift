@@ -41,9 +41,8 @@ public enum UnixSocket {
     public static func listen(at path: String, mode: UInt32 = 0o660, backlog: Int32 = 128) throws(SystemError)
         -> Descriptor
     {
-        var status = stat()
-        if lstat(path, &status) == 0 {
-            guard status.st_mode & S_IFMT == S_IFSOCK else {
+        if let found = FileAttributes(at: path) {
+            guard found.kind == .socket else {
                 throw SystemError("listen", path, code: EEXIST)
             }
             guard isDead(path) else {

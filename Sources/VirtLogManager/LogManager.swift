@@ -82,7 +82,7 @@ public final class LogManager: @unchecked Sendable {
 
     func open(_ owner: LogOwner, _ text: String, truncate: Bool, _ answer: @escaping Answer<Opened>) {
         withPath(text, answer) { [self] path in
-            settle(path) { [self] in
+            afterCommit(of: path) { [self] in
                 answer(
                     Result { () throws(LogManagerError) in
                         try checkNotOpen(path)
@@ -102,13 +102,13 @@ public final class LogManager: @unchecked Sendable {
             guard logs[path] != nil else {
                 return answer(.failure(.internal("No open log file \(text)")))
             }
-            settle(path) { [self] in answer(Result { () throws(LogManagerError) in try position(of: path) }) }
+            afterCommit(of: path) { [self] in answer(Result { () throws(LogManagerError) in try position(of: path) }) }
         }
     }
 
     func read(_ text: String, from start: LogPosition, maximum: Int, _ answer: @escaping Answer<[UInt8]>) {
         withPath(text, answer) { [self] path in
-            settle(path) { [limits = options.limits] in
+            afterCommit(of: path) { [limits = options.limits] in
                 answer(
                     Result { () throws(LogManagerError) in
                         let files = RotatedFiles(
@@ -129,13 +129,13 @@ public final class LogManager: @unchecked Sendable {
 
     func append(_ owner: LogOwner, _ text: String, _ message: [UInt8], _ answer: @escaping Answer<Void>) {
         withPath(text, answer) { [self] path in
-            settle(path) { [self] in
+            afterCommit(of: path) { [self] in
                 do throws(LogManagerError) {
                     try appendMessage(message, owner, path)
                 } catch {
                     return answer(.failure(error))
                 }
-                settle(path) { answer(.success(())) }
+                afterCommit(of: path) { answer(.success(())) }
             }
         }
     }
@@ -185,7 +185,7 @@ public final class LogManager: @unchecked Sendable {
     }
 
     /// Runs `then` after all earlier output of a log is in its file, and a log that has ended is closed.
-    private func settle(_ path: LogPath, _ then: @escaping () -> Void) {
+    private func afterCommit(of path: LogPath, _ then: @escaping () -> Void) {
         let stream = logs[path].map { ($0.shard, $0.key) } ?? ending[path].map { ($0.shard, $0.key) }
         guard let (shard, key) = stream else {
             return then()
@@ -193,7 +193,7 @@ public final class LogManager: @unchecked Sendable {
         let then = OnLoop(body: then)
         shard.loop.post { [capture, loop, log = logs[path]] in
             log?.drain()
-            capture.settle(key, on: shard) { loop.post { then.body() } }
+            capture.commit(key, on: shard) { loop.post { then.body() } }
         }
     }
 
@@ -312,7 +312,7 @@ public final class LogManager: @unchecked Sendable {
         endings += 1
         let number = endings
         ending[path] = (shard, key, number)
-        settle(path) { [self] in
+        afterCommit(of: path) { [self] in
             if ending[path]?.number == number {
                 ending[path] = nil
             }

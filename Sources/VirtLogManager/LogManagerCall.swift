@@ -39,7 +39,7 @@ public struct LogPosition: Hashable, Sendable {
 
     /// The end of the file with that status.
     init(_ status: FileAttributes) {
-        self.init(inode: status.identity.inode, offset: status.size)
+        self.init(inode: status.identity.inode, offset: UInt64(status.size))
     }
 }
 

@@ -46,7 +46,7 @@ enum AgentProgram {
             write(getenv("JOURNAL_STREAM") == nil ? "guestlog-agent: \(message)\n" : "<\(level.rawValue)>\(message)\n")
         })
         let loop = try EventLoop()
-        let boot = bootID()
+        let boot = ProcFile.bootID
         let agent = Agent(options, boot: boot, on: loop) { diagnostics.log($0, $1) }
         let mode = AgentMode(
             requested: options.syslogSocket,
@@ -82,12 +82,6 @@ enum AgentProgram {
         try stop.begin(on: loop)
         loop.run()
         agent.finish()
-    }
-
-    private static func bootID() -> String {
-        let file = try? StoredFile("/proc/sys/kernel/random/boot_id", .read, on: LinuxFileSystem())
-        let bytes = (try? file?.read(at: 0, count: 64)) ?? []
-        return String(decoding: bytes.prefix { $0 != Lines.feed }, as: UTF8.self)
     }
 
     /// Whether journalctl is installed, and this user may read a journal.

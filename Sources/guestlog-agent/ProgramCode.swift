@@ -12,9 +12,7 @@ enum ProgramCode {
 
     /// Unmaps all code pages; those that are run again are mapped again, from the page cache or the file.
     static func release() {
-        let file = try? StoredFile("/proc/self/maps", .read, on: LinuxFileSystem())
-        let maps = (try? file?.read(at: 0, count: sizeLimit)) ?? []
-        for range in ranges(in: maps) {
+        for range in ranges(in: ProcFile.bytes("/proc/self/maps", limit: sizeLimit)) {
             madvise(UnsafeMutableRawPointer(bitPattern: range.lowerBound), range.count, MADV_DONTNEED)
         }
     }

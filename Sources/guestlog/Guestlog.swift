@@ -81,8 +81,8 @@ struct Guestlog: AsyncParsableCommand {
     /// environment on the stack, and finds none when a preloaded library has moved the environment; then there are no
     /// arguments before the program's.
     private static func commandLine() -> [String] {
-        let file = try? StoredFile("/proc/self/cmdline", .read, on: LinuxFileSystem())
-        guard let bytes = try? file?.read(at: 0, count: LinuxFileSystem.smallFileLimit), bytes.last == 0 else {
+        let bytes = ProcFile.bytes("/proc/self/cmdline", limit: .max)
+        guard bytes.last == 0 else {
             return CommandLine.arguments
         }
         return bytes.dropLast().split(separator: 0, omittingEmptySubsequences: false)

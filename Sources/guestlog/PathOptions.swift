@@ -174,12 +174,12 @@ struct PathOptions: ParsableArguments {
     }
 
     private static func readable(_ root: String) throws(Unreadable) -> Store {
-        var status = stat()
-        guard stat(root, &status) == 0 else {
-            throw Unreadable(root: root, code: errno)
-        }
-        guard status.st_mode & S_IFMT == S_IFDIR else {
-            throw Unreadable(root: root, code: ENOTDIR)
+        do throws(SystemError) {
+            guard try FileAttributes(following: root).isDirectory else {
+                throw SystemError("open", root, code: ENOTDIR)
+            }
+        } catch {
+            throw Unreadable(root: root, code: error.code)
         }
         guard access(root, R_OK | X_OK) == 0 else {
             throw Unreadable(root: root, code: errno)
@@ -211,11 +211,12 @@ struct PathOptions: ParsableArguments {
 
     /// Whether both paths lead to the same folder.
     private static func areSame(_ path: String, _ other: String) -> Bool {
-        var (one, two) = (stat(), stat())
-        guard path != other, stat(path, &one) == 0, stat(other, &two) == 0 else {
+        guard path != other, let one = try? FileAttributes(following: path),
+            let two = try? FileAttributes(following: other)
+        else {
             return path == other
         }
-        return one.st_dev == two.st_dev && one.st_ino == two.st_ino
+        return one.identity == two.identity
     }
 }
 

@@ -34,11 +34,9 @@ final class TailOutput {
 
     /// Output to `descriptor`, which is closed at the end.
     init(_ descriptor: consuming Descriptor) throws(SystemError) {
-        var status = stat()
-        _ = fstat(descriptor.raw, &status)
-        switch status.st_mode & S_IFMT {
-        case S_IFIFO, S_IFSOCK: kind = .pipe
-        case S_IFCHR where isatty(descriptor.raw) == 1: kind = .terminal
+        switch (try? FileAttributes(of: descriptor.raw))?.kind {
+        case .fifo, .socket: kind = .pipe
+        case .characterDevice where isatty(descriptor.raw) == 1: kind = .terminal
         default: kind = .file
         }
         if kind == .pipe {

@@ -25,11 +25,11 @@ import Testing
     /// A ring as a killed process leaves it: with a line for the VM `web` of `store`.
     private func leaveRing(in inflight: String, of store: String) throws {
         let own = try InflightFolder(inflight)
-        let path = inflight + "/\(own.takeAbandoned(hostBoot: CaptureService.hostBoot()).next)-0.ring"
+        let path = inflight + "/\(own.takeAbandoned(hostBoot: ProcFile.bootID).next)-0.ring"
         let ring = try InflightRing(
             path: path,
             capacity: 1 << 20,
-            hostBoot: CaptureService.hostBoot(),
+            hostBoot: ProcFile.bootID,
             store: folder.path + "/" + store
         )
         try ring.setKey(try #require(StreamKey(name: "web").encoded), of: 0)
@@ -117,7 +117,7 @@ import Testing
         try leaveRing(in: inflight, of: "a")
         do {
             let ring = try #require(
-                try InflightRing(existing: inflight + "/1-0.ring", hostBoot: CaptureService.hostBoot())
+                try InflightRing(existing: inflight + "/1-0.ring", hostBoot: ProcFile.bootID)
             )
             ring.setWriterLoss(0, InflightRing.Loss(bytes: 30, lines: 3, since: 1, reason: 3))
             ring.setShardLoss(0, InflightRing.Loss(bytes: 7, lines: 1, since: 2, reason: 2))

@@ -33,7 +33,7 @@ private final class Site {
     ) throws {
         let inflight = folder.path + "/inflight"
         mkdir(inflight, 0o700)
-        let boot = CaptureService.hostBoot()
+        let boot = ProcFile.bootID
         for number in 1...crashes {
             let path = inflight + "/\(number)-0.ring"
             try left(InflightRing(path: path, capacity: 1 << 20, hostBoot: boot, store: folder.path + "/store"))
@@ -139,10 +139,10 @@ private final class Opened: @unchecked Sendable {
         try StoredFile(path, mode, on: LinuxFileSystem())
     }
 
-    @Test("settling one stream commits its bytes, and those of no other")
-    func settle() throws {
+    @Test("one stream is committed on request, and no other")
+    func commit() throws {
         let site = try Site(clock: StoppedClock())
-        let names = ["settled", "other"]
+        let names = ["committed", "other"]
         let opened = names.map { _ in Opened() }
         let done = OneShot()
         try site.onShard { capture, shard in
@@ -150,7 +150,7 @@ private final class Opened: @unchecked Sendable {
                 opened.intake = try capture.open(StreamKey(name: name), options: StreamOptions(rate: nil), on: shard)
                 Array("hello\n".utf8).withUnsafeBytes { opened.intake?.put($0) }
             }
-            capture.settle(StreamKey(name: "settled"), on: shard) { done.signal() }
+            capture.commit(StreamKey(name: "committed"), on: shard) { done.signal() }
         }
         done.wait()
         #expect(names.map(site.text) == ["hello\n", ""])

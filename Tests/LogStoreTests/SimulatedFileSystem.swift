@@ -453,15 +453,15 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
 
     func removeDirectory(_ path: String) throws(SystemError) { try remove(path) }
 
-    func status(_ path: String) -> FileStatus? {
+    func status(_ path: String) -> FileAttributes? {
         guard !isDead, let node = names[path] else {
             return nil
         }
-        return FileStatus(
+        return FileAttributes(
+            node.isDirectory ? .directory : .regular,
+            FileIdentity(device: 0, inode: UInt64(UInt(bitPattern: ObjectIdentifier(node)))),
             size: node.cached.count,
-            modified: node.modified,
-            kind: node.isDirectory ? .directory : .regular,
-            identity: FileIdentity(device: 0, inode: UInt64(UInt(bitPattern: ObjectIdentifier(node))))
+            modified: Int(node.modified) * 1000
         )
     }
 }

@@ -247,7 +247,7 @@ import Testing
         // A file with invalid contents in place of an old segment is not read.
         let first = try #require(try fixture.names().first)
         let path = fixture.writer.path + "/" + first
-        let modified = try #require(fixture.store.fileSystem.status(path)).modified
+        let modified = try #require(fixture.store.fileSystem.status(path)).modifiedMicroseconds
         try StoredFile(path, .update, on: fixture.store.fileSystem).truncate(to: 10)
         try fixture.store.fileSystem.setModified(path, modified)
         #expect(try fixture.reader.summaries(since: later) == some)

@@ -53,7 +53,7 @@ private final class CountingFileSystem: FileSystem {
         return try real.names(in: directory)
     }
 
-    func status(_ path: String) -> FileStatus? {
+    func status(_ path: String) -> FileAttributes? {
         count()
         return real.status(path)
     }

@@ -135,8 +135,10 @@ import Transforms
             try fixture.lines(of: vm).compactMap { try JSON(parsing: $0.utf8)["n"]?.text }
         }
         append(#"{"vm":"x","n":"1"}"# + "\n" + #"{"vm":"y","n":"2"}"# + "\n", to: path)
+        var isRotated = false
         try run {
-            if try numbers("y") == ["2"] {
+            if try !isRotated && numbers("y") == ["2"] {
+                isRotated = true
                 rename(path, path + ".1")
                 append(#"{"vm":"x","n":"3"}"# + "\n", to: path)
             }

@@ -140,5 +140,5 @@ public final class FaultyFileSystem: FileSystem {
         try real.removeDirectory(path)
     }
 
-    public func status(_ path: String) -> FileStatus? { real.status(path) }
+    public func status(_ path: String) -> FileAttributes? { real.status(path) }
 }

@@ -37,7 +37,7 @@ public final class PathDiscovery: EventHandler, @unchecked Sendable {
     /// Folders that the kernel refuses to watch.
     private var refused: Set<Path> = []
     /// Files that are not captured, which are logged once each.
-    private var ignored: [Path: FileAttributes.Identity?] = [:]
+    private var ignored: [Path: FileIdentity?] = [:]
     private var nextScan: EventLoop.TimerToken?
 
     /// Called for each file that matches, at each scan. Returns why it is not captured, which is logged once; nil: it is,

@@ -172,7 +172,7 @@ final class RecordSink: OpenStream {
         }
     }
 
-    func settle(at now: Int64) {
+    func writeUnrecorded(at now: Int64) {
         _ = commit(at: now)
     }
 }

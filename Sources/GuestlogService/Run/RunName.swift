@@ -49,8 +49,7 @@ final class RunName {
                 return nil
             }
             // Its last holder may have removed it before it was locked.
-            var (own, present) = (stat(), stat())
-            if fstat(file.raw, &own) == 0, stat(path, &present) == 0, own.st_ino == present.st_ino {
+            if try FileAttributes(of: file.raw, path).identity == FileAttributes(at: path)?.identity {
                 return file
             }
         }

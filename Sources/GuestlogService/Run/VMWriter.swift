@@ -29,15 +29,12 @@ enum VMWriter {
     /// The process that holds a lock on the file, according to /proc/locks (proc_locks(5)): `1: FLOCK ADVISORY WRITE
     /// 3523 fd:01:1234 0 EOF`. Nil when it is outside this process's namespaces.
     static func holder(ofFileAt path: String) -> pid_t? {
-        var status = stat()
-        let table = try? StoredFile("/proc/locks", .read, on: LinuxFileSystem())
-        guard stat(path, &status) == 0, let bytes = try? table?.read(at: 0, count: LinuxFileSystem.smallFileLimit)
-        else {
+        guard let inode = (try? FileAttributes(following: path))?.identity.inode else {
             return nil
         }
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+        for line in ProcFile.text("/proc/locks", limit: 1 << 20).split(separator: "\n") {
             let fields = line.split(separator: " ")
-            guard fields.count > 5, fields[1] == "FLOCK", fields[5].split(separator: ":").last == "\(status.st_ino)",
+            guard fields.count > 5, fields[1] == "FLOCK", fields[5].split(separator: ":").last == "\(inode)",
                 let process = pid_t(fields[4]), process > 0
             else {
                 continue

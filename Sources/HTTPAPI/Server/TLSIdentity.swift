@@ -2,6 +2,7 @@
 
 import Glibc
 import NIOSSL
+import SystemIO
 import Synchronization
 
 /// The TLS certificate and key of the daemon.
@@ -33,15 +34,14 @@ public final class TLSIdentity: Sendable {
 
     /// Why the key file's permissions are unsafe; nil when only its owner can read it.
     public var keyExposure: String? {
-        var status = stat()
-        guard stat(key, &status) == 0 else {
+        guard let permissions = (try? FileAttributes(following: key))?.permissions else {
             return nil
         }
-        let readers = [(S_IRGRP, "its group"), (S_IROTH, "every user")].filter { status.st_mode & $0.0 != 0 }.map(\.1)
+        let readers = [(S_IRGRP, "its group"), (S_IROTH, "every user")].filter { permissions & $0.0 != 0 }.map(\.1)
         guard !readers.isEmpty else {
             return nil
         }
-        let mode = String(status.st_mode & 0o7777, radix: 8)
+        let mode = String(permissions, radix: 8)
         return
             "the key in \(key) can be read by \(readers.joined(separator: " and by ")) (mode 0\(mode)); chmod it to 0400"
     }

@@ -104,7 +104,7 @@ public struct NodePods: Sendable {
             hasAnswer = true
             takePods(pods, at: now)
         }
-        settle(at: now)
+        decideIdentities(at: now)
     }
 
     private mutating func change(_ pod: String, at now: Int64, _ body: (inout Entry) -> Void) {
@@ -132,7 +132,7 @@ public struct NodePods: Sendable {
     // MARK: - Names
 
     /// Decides the identities of VMs that have a name, or have waited for long enough.
-    private mutating func settle(at now: Int64) {
+    private mutating func decideIdentities(at now: Int64) {
         for (uid, entry) in entries {
             guard let instance = Self.instance(of: entry) else {
                 continue
@@ -189,7 +189,7 @@ public struct NodePods: Sendable {
 
     /// VMs without a name have waited until `now`.
     public mutating func expire(at now: Int64) {
-        settle(at: now)
+        decideIdentities(at: now)
     }
 
     // MARK: - Logs

@@ -125,7 +125,7 @@ final class OutputRunner: Sendable {
                 throw ReadTurn.Cancelled()
             }
         }
-        settle(batch, &session)
+        advance(&session, past: batch)
         if session.isUnsaved, clock.monotonicMicroseconds() - session.lastSaved >= OutputLimits.saving {
             await save(&session)
         }
@@ -254,7 +254,7 @@ final class OutputRunner: Sendable {
         }
     }
 
-    private func settle(_ batch: OutputBatch, _ session: inout Session) {
+    private func advance(_ session: inout Session, past batch: OutputBatch) {
         guard !batch.moved.isEmpty else {
             return
         }

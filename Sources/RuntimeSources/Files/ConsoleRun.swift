@@ -116,7 +116,7 @@ final class ConsoleRun: FileRun {
                 if order.isOver {
                     return .end
                 }
-                rest(idle)
+                endTurn(idle)
                 return .idle
             }
         }
@@ -131,7 +131,7 @@ final class ConsoleRun: FileRun {
         lastText = capture.clock.monotonicMicroseconds()
     }
 
-    private func rest(_ idle: FollowIdle) {
+    private func endTurn(_ idle: FollowIdle) {
         if console.awaitsQuiet, capture.clock.monotonicMicroseconds() - lastText >= ReplayableConsole.quietTime {
             console.quiet()
         }

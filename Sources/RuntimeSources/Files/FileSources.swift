@@ -68,7 +68,7 @@ final class FileSources {
     private let openLimit: Int
     /// How long changes are left alone while files wait for their next read, in microseconds: a program that writes byte
     /// by byte causes an event for each.
-    private static let nap: Int64 = 10_000
+    private static let pacedWait: Int64 = 10_000
 
     init(
         _ sources: [SourceDefinition],
@@ -141,7 +141,7 @@ final class FileSources {
                 if reading == .end || source.isEnding && reading == .idle {
                     end(source, id)
                 } else if reading == .idle {
-                    rest(source, run, id)
+                    awaitChange(of: source, run, id)
                 }
             } catch let error as SystemError where error.code == ECANCELED {
                 return false
@@ -161,7 +161,7 @@ final class FileSources {
     }
 
     /// A source has no more now.
-    private func rest(_ source: Followed, _ run: any FileRun, _ id: LogFileWatch.ID) {
+    private func awaitChange(of source: Followed, _ run: any FileRun, _ id: LogFileWatch.ID) {
         let now = capture.clock.monotonicMicroseconds()
         ready.remove(id)
         source.pacing.didRead(run.readSize, at: now)
@@ -254,7 +254,7 @@ final class FileSources {
         // Files that are read soon have changes all the time.
         let isPaced = due.values.contains { $0 - now <= Self.pace }
         if isPaced {
-            end = min(end, now + Self.nap)
+            end = min(end, now + Self.pacedWait)
         } else if let descriptor = watch.descriptor {
             places.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
         }

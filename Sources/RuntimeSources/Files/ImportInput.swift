@@ -30,8 +30,7 @@ final class ImportInput: SourceInput {
         let descriptor = try systemCall("open", path) { Glibc.open(path, O_RDONLY | O_CLOEXEC) }
         file = Descriptor(owning: descriptor)
         decoder = RecordDecoder(format)
-        var status = stat()
-        size = fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
+        size = (try? FileAttributes(of: descriptor).size) ?? 0
     }
 
     func begin(at resume: [UInt8]?) throws(SystemError) -> Bool {

@@ -19,8 +19,7 @@ protocol JournalEntries: AnyObject {
 /// Whether this process may read journals.
 enum JournalAccess {
     static func isFolder(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        (try? FileAttributes(following: path))?.isDirectory ?? false
     }
 
     /// Opens a journal: in process, or through journalctl where the library cannot be loaded, which is reported.

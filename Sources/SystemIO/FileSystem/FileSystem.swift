@@ -11,41 +11,6 @@ public struct FileID: Hashable, Sendable {
     }
 }
 
-/// The identity of a file: unique among the files that exist at one time.
-public struct FileIdentity: Hashable, Sendable {
-    public var device: UInt64
-    public var inode: UInt64
-
-    public init(device: UInt64, inode: UInt64) {
-        self.device = device
-        self.inode = inode
-    }
-}
-
-/// The status of the file at a path; a symbolic link is not followed.
-public struct FileStatus: Hashable, Sendable {
-    public enum Kind: Hashable, Sendable {
-        case regular, directory
-        /// A link, a device, a pipe or a socket, none of which the store creates.
-        case other
-    }
-
-    public var size: Int
-    /// Time of the last change of the contents, in microseconds since the Unix epoch.
-    public var modified: Int64
-    public var kind: Kind
-    public var identity: FileIdentity
-
-    public init(size: Int, modified: Int64, kind: Kind, identity: FileIdentity) {
-        self.size = size
-        self.modified = modified
-        self.kind = kind
-        self.identity = identity
-    }
-
-    public var isDirectory: Bool { kind == .directory }
-}
-
 /// The size of a file system.
 public struct FileSystemSpace: Hashable, Sendable {
     /// Bytes in total.
@@ -102,8 +67,8 @@ public protocol FileSystem: Sendable {
     func rename(_ path: String, to target: String) throws(SystemError)
     func remove(_ path: String) throws(SystemError)
     func removeDirectory(_ path: String) throws(SystemError)
-    /// The status of `path`; nil when nothing exists there.
-    func status(_ path: String) -> FileStatus?
+    /// The status of `path`, without following a link; nil when nothing exists there.
+    func status(_ path: String) -> FileAttributes?
 }
 
 extension FileSystem {

@@ -21,10 +21,9 @@ public struct LinuxFileSystem: FileSystem {
         let number = try systemCall("open", path) {
             gl_open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, Self.fileMode)
         }
-        var status = stat()
-        if fstat(number, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+        if let kind = (try? FileAttributes(of: number, path))?.kind, kind != .regular {
             Glibc.close(number)
-            throw SystemError("open", path, code: status.st_mode & S_IFMT == S_IFDIR ? EISDIR : ENXIO)
+            throw SystemError("open", path, code: kind == .directory ? EISDIR : ENXIO)
         }
         return FileID(number: number)
     }
@@ -54,9 +53,7 @@ public struct LinuxFileSystem: FileSystem {
     }
 
     public func size(_ file: FileID) throws(SystemError) -> Int {
-        var status = stat()
-        try systemCall("stat") { fstat(file.number, &status) }
-        return Int(status.st_size)
+        try FileAttributes(of: file.number).size
     }
 
     public func synchronize(_ file: FileID) throws(SystemError) {
@@ -154,22 +151,7 @@ public struct LinuxFileSystem: FileSystem {
         }
     }
 
-    public func status(_ path: String) -> FileStatus? {
-        var status = stat()
-        guard lstat(path, &status) == 0 else {
-            return nil
-        }
-        let kind: FileStatus.Kind =
-            switch status.st_mode & S_IFMT {
-            case S_IFREG: .regular
-            case S_IFDIR: .directory
-            default: .other
-            }
-        return FileStatus(
-            size: Int(status.st_size),
-            modified: Int64(status.st_mtim.count(perSecond: 1_000_000)),
-            kind: kind,
-            identity: FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-        )
+    public func status(_ path: String) -> FileAttributes? {
+        FileAttributes(at: path)
     }
 }

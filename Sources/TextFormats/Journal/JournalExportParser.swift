@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// Parses the Journal Export Format (systemd.io/JOURNAL_EXPORT_FORMATS) from a stream, in pieces of any size.
 ///
 /// A field is `NAME=VALUE` and a line feed, or `NAME`, a line feed, the value's size as a 64-bit little-endian number,

@@ -28,9 +28,11 @@ final class OpenFile {
 
     /// The file's size in bytes; nil when it is no file.
     var size: Int? {
-        var status = stat()
-        return fstat(raw, &status) == 0 && status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
+        (try? FileAttributes(of: raw)).flatMap { $0.kind == .regular ? $0.size : nil }
     }
+
+    /// All that follows.
+    func contents() throws(SystemError) -> [UInt8] { try descriptor.readToEnd() }
 
     /// Reads the next bytes, at most as many as `buffer` has; empty at the end.
     func read(_ buffer: inout [UInt8]) throws(SystemError) -> ArraySlice<UInt8> {

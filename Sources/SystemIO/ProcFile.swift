@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+
+/// Files of procfs (proc(5)), which the kernel makes as they are read, and links. What cannot be read is empty.
+public enum ProcFile {
+    /// The first `limit` bytes of the file at `path`.
+    public static func bytes(_ path: String, limit: Int = 64 << 10) -> [UInt8] {
+        guard let file = try? Descriptor(owning: systemCall("open", path) { gl_open(path, O_RDONLY | O_CLOEXEC, 0) })
+        else {
+            return []
+        }
+        return (try? file.readToEnd(limit: limit)) ?? []
+    }
+
+    public static func text(_ path: String, limit: Int = 64 << 10) -> String {
+        String(decoding: bytes(path, limit: limit), as: UTF8.self)
+    }
+
+    /// The fields of `/proc/PID/stat` from the third on. The second, the name in parentheses, may contain anything.
+    public static func status(_ path: String) -> [Substring] {
+        let text = text(path, limit: 4096)
+        guard let end = text.lastIndex(of: ")") else {
+            return []
+        }
+        return text[text.index(after: end)...].split(separator: " ")
+    }
+
+    /// The target of a symbolic link; nil when there is none.
+    public static func target(ofLink path: String) -> String? {
+        withUnsafeTemporaryAllocation(byteCount: Int(PATH_MAX), alignment: 1) { buffer in
+            let count = readlink(path, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
+            return count < 0 ? nil : String(decoding: buffer.prefix(count), as: UTF8.self)
+        }
+    }
+
+    public static func names(in folder: String) -> [String] {
+        (try? LinuxFileSystem().names(in: folder)) ?? []
+    }
+
+    /// The id of this boot of the kernel.
+    public static var bootID: String { String(text("/proc/sys/kernel/random/boot_id").prefix { $0 != "\n" }) }
+}
