@@ -36,9 +36,6 @@ public final class Daemon {
     private let collector: GuestCollector?
     private let outputs: OutputService
 
-    /// The program's version.
-    public static let version = "0.1.0"
-
     /// A daemon with `configuration`, which was read from `file` if SIGHUP is to read it again. The store's disk is not
     /// touched. Throws EWOULDBLOCK when another daemon has the runtime folder.
     public init(_ configuration: Configuration, file: String?) throws {
@@ -167,7 +164,7 @@ public final class Daemon {
             outputs: configuration.outputs.isEmpty ? nil : DaemonOutputs(service: outputs),
             charsets: { [live] in live.charsets },
             collector: { [collector] in collector?.state.json },
-            version: Self.version
+            version: ProgramVersion.current
         )
         try hub.follow(configuration.consoles)
         try listeners.open(server)
@@ -177,7 +174,7 @@ public final class Daemon {
         outputs.start()
         diagnostics.log(
             .notice,
-            "guestlog \(Self.version) serves \(configuration.socket), store \(configuration.store)"
+            "guestlog \(ProgramVersion.current) serves \(configuration.socket), store \(configuration.store)"
         )
         if !gl_is_in_memory(configuration.runtime) {
             diagnostics.log(

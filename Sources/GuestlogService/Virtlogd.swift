@@ -145,7 +145,7 @@ public final class Virtlogd {
         try server.listen(on: listening)
         process.diagnostics.log(
             .notice,
-            "guestlog \(Daemon.version) is libvirt's log daemon at \(paths.socket), store \(capture.store.root)"
+            "guestlog \(ProgramVersion.current) is libvirt's log daemon at \(paths.socket), store \(capture.store.root)"
         )
     }
 

@@ -51,7 +51,7 @@ final class Agent {
         case .guestlog:
             return AgentSession(
                 spoolLimit: options.spool,
-                program: "guestlog-agent \(AgentProgram.version)",
+                program: "guestlog-agent \(ProgramVersion.current)",
                 boot: bytes(ofBoot: boot)
             ) {
                 SessionID(.random(in: 0...UInt64.max), .random(in: 0...UInt64.max))

@@ -7,14 +7,13 @@ import SystemIO
 /// guestlog-agent: sends the log of the machine that it runs in to the collector of its host.
 @main
 enum AgentProgram {
-    static let version = "0.1.0"
 
     static func main() {
         signal(SIGPIPE, SIG_IGN)
         do {
             let arguments = CommandLine.arguments.dropFirst()
             if arguments.contains("--version") {
-                print(version)
+                print(ProgramVersion.current)
                 return
             }
             let options = try AgentOptions(Array(arguments))

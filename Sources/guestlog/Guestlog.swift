@@ -8,6 +8,7 @@ import HTTPClient
 import KubeVirt
 import Kubernetes
 import Libvirt
+import LogModel
 import LogStore
 import Query
 import SystemIO
@@ -23,7 +24,7 @@ struct Guestlog: AsyncParsableCommand {
             Exit status: 0 success (an empty log is not an error), 1 --grep, --severity or wait matched nothing, 2 wrong \
             use, 3 the daemon or the store cannot be reached, 4 verify found damage; run exits with its command's status.
             """,
-        version: Daemon.version,
+        version: ProgramVersion.current,
         groupedSubcommands: [
             CommandGroup(
                 name: "Capture",

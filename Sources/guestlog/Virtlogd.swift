@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import GuestlogService
+import LogModel
 import SystemIO
 
 /// libvirt's log daemon, with virtlogd's command line: a link to this program named virtlogd runs it.
@@ -48,7 +49,7 @@ struct VirtlogdCommand: ParsableCommand {
 
     func run() throws {
         if showsVersion {
-            return try Output.write("virtlogd (guestlog) \(Daemon.version)\n")
+            return try Output.write("virtlogd (guestlog) \(ProgramVersion.current)\n")
         }
         var configuration = try PathOptions.parse([]).configuration()
         if verbose {

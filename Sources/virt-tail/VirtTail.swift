@@ -6,12 +6,12 @@
 // when it ends, `LineSplitter` and `LineFormat` make lines of bytes, where lines are wanted.
 
 import Glibc
+import LogModel
 import SystemIO
 
 /// The program.
 @main
 enum VirtTail {
-    static let version = "0.1.0"
 
     static func main() {
         StandardStreams.reserve()
@@ -30,7 +30,7 @@ enum VirtTail {
         case .help:
             return print(TailOptions.help)
         case .version:
-            return print("virt-tail \(version)\n")
+            return print("virt-tail \(ProgramVersion.current)\n")
         case .follow:
             break
         }

@@ -43,12 +43,9 @@ extension RealCluster {
         """
     }
 
-    /// Creates a pod; returns how long that took.
-    func create(_ pod: String) -> Duration {
-        let clock = ContinuousClock()
-        let start = clock.now
+    /// Creates a pod.
+    func create(_ pod: String) {
         let created = kubectl("create", "-f", "-", input: pod)
         #expect(created.status == 0, "\(created.standardError)")
-        return clock.now - start
     }
 }

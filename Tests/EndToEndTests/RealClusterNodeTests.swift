@@ -41,7 +41,7 @@ struct RealClusterNodeTests {
         func start(_ pod: String) -> (pod: String, instance: String) {
             let instance = cluster.createInstance("web", log: true)
             let extra = "nodeName: node\n  tolerations: [{operator: Exists}]"
-            _ = cluster.create(cluster.launcher(pod, of: "web", instance, extra: extra))
+            cluster.create(cluster.launcher(pod, of: "web", instance, extra: extra))
             let uid = cluster.kubectl("get", "pod", pod, "-n", "simone", "-o", "jsonpath={.metadata.uid}").text
             return (uid, instance)
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import LogModel
 import LogStore
 import SystemIO
 import TestTraits
@@ -19,7 +20,7 @@ import Testing
 
     @Test("the daemon, the API's description and the changelog have the same version")
     func agree() throws {
-        #expect(try text("docs/openapi.yaml").firstMatch(of: #/\n  version: (.+)\n/#)?.1 == Daemon.version[...])
-        #expect(try text("CHANGELOG.md").firstMatch(of: #/\n## (\S+)/#)?.1 == Daemon.version[...])
+        #expect(try text("docs/openapi.yaml").firstMatch(of: #/\n  version: (.+)\n/#)?.1 == ProgramVersion.current[...])
+        #expect(try text("CHANGELOG.md").firstMatch(of: #/\n## (\S+)/#)?.1 == ProgramVersion.current[...])
     }
 }

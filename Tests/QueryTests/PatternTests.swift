@@ -93,11 +93,8 @@ struct PatternTests {
     func catastrophe() throws {
         let pattern = try Pattern("(a+)+$")
         let text = Array(repeating: UInt8(ascii: "a"), count: 5000) + [UInt8(ascii: "!")]
-        let took = ContinuousClock().measure {
-            #expect(!text.withUnsafeBytes { pattern.matches($0) })
-        }
+        #expect(!text.withUnsafeBytes { pattern.matches($0) })
         #expect(pattern.abandonedMatches == 1)
-        #expect(took < .seconds(10))
     }
 
     @Test("threads may share a pattern")

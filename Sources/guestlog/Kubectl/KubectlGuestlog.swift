@@ -4,6 +4,7 @@ import ArgumentParser
 import GuestlogService
 import KubeVirt
 import Kubernetes
+import LogModel
 import SystemIO
 
 /// The plug-in of kubectl, `kubectl guestlog`: reads the logs of KubeVirt's VMs through the Kubernetes API. A link to this
@@ -16,7 +17,7 @@ struct KubectlGuestlog: AsyncParsableCommand {
             Needs no server of Guestlog: the logs are those of the containers guest-console-log in the VMs' pods. \
             Exit status: as of guestlog.
             """,
-        version: Daemon.version,
+        version: ProgramVersion.current,
         subcommands: [KubectlLogs.self, KubectlBoots.self]
     )
 }
