@@ -90,6 +90,9 @@ public final class StreamIntake {
         return !needsRoom || (ring.held(slot) <= shard.share - InflightRing.maximumPayload && reserve() != nil)
     }
 
+    /// Whether everything that was received is committed and in the plain file.
+    public var isCommitted: Bool { ring.held(slot) == 0 }
+
     /// The writer's progress: while it increases, the disk is slow, not blocked.
     public var progress: UInt64 { shard.progress }
 

@@ -129,6 +129,9 @@ public final class LogManager: @unchecked Sendable {
 
     func append(_ owner: LogOwner, _ text: String, _ message: [UInt8], _ answer: @escaping Answer<Void>) {
         withPath(text, answer) { [self] path in
+            guard logs[path] == nil else {
+                return afterCommit(of: path, adding: message) { answer(.success(())) }
+            }
             afterCommit(of: path) { [self] in
                 do throws(LogManagerError) {
                     try appendMessage(message, owner, path)
@@ -140,11 +143,8 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    /// Appends a message of libvirtd's own to a log, which may be open or not.
+    /// Appends a message of libvirtd's own to a log that is not open.
     private func appendMessage(_ message: [UInt8], _ owner: LogOwner, _ path: LogPath) throws(LogManagerError) {
-        if let log = logs[path] {
-            return log.shard.loop.post { log.put(message) }
-        }
         _ = try makeFile(path)
         let key = key(of: path, owner)
         forgetIfUnused(owner)
@@ -184,8 +184,9 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    /// Runs `then` after all earlier output of a log is in its file, and a log that has ended is closed.
-    private func afterCommit(of path: LogPath, _ then: @escaping () -> Void) {
+    /// Runs `then` after all earlier output of a log is in its file, and a log that has ended is closed. A `message` is
+    /// added to the output of an open log.
+    private func afterCommit(of path: LogPath, adding message: [UInt8] = [], _ then: @escaping () -> Void) {
         let stream = logs[path].map { ($0.shard, $0.key) } ?? ending[path].map { ($0.shard, $0.key) }
         guard let (shard, key) = stream else {
             return then()
@@ -193,6 +194,10 @@ public final class LogManager: @unchecked Sendable {
         let then = OnLoop(body: then)
         shard.loop.post { [capture, loop, log = logs[path]] in
             log?.drain()
+            log?.put(message)
+            guard log?.isCommitted != true else {
+                return loop.post { then.body() }
+            }
             capture.commit(key, on: shard) { loop.post { then.body() } }
         }
     }

@@ -136,6 +136,9 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         }
     }
 
+    /// Whether all output that was read is in the plain file and the store.
+    var isCommitted: Bool { intake?.isCommitted ?? false }
+
     /// Adds a message to the log.
     func put(_ message: [UInt8]) {
         message.withUnsafeBytes { intake?.put($0) }
