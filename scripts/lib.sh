@@ -44,7 +44,7 @@ build_static() {
     # The address of the code is no multiple of 2 MiB: the kernel would map pages of that size, all of which count as the
     # program's memory.
     local options=(-c release --product "$1" --static-swift-stdlib --scratch-path "$root/.build-static"
-        -Xswiftc -static-executable -Xlinker --gc-sections -Xlinker -Ttext-segment=0x410000)
+        -Xswiftc -static-executable -Xlinker --gc-sections -Xlinker --icf=safe -Xlinker -Ttext-segment=0x410000)
     swift build --package-path "$root" "${options[@]}" >&2
     mkdir -p "$build"
     strip -o "$build/$1" "$(swift build --package-path "$root" "${options[@]}" --show-bin-path)/$1"

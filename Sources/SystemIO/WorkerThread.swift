@@ -2,10 +2,12 @@
 
 import CLinux
 import Glibc
+import Synchronization
 
 /// A dedicated thread: a shard, a writer, a sealer.
 public final class WorkerThread: Sendable {
     private let identifier: pthread_t
+    private let isJoined = Atomic<Bool>(false)
 
     private final class Start {
         let name: String
@@ -52,7 +54,15 @@ public final class WorkerThread: Sendable {
 
     /// Waits until the thread's body has returned. Call once.
     public func join() {
+        isJoined.store(true, ordering: .relaxed)
         pthread_join(identifier, nil)
+    }
+
+    /// A thread that nobody will join frees its stack itself.
+    deinit {
+        if !isJoined.load(ordering: .relaxed) {
+            pthread_detach(identifier)
+        }
     }
 
     /// Blocks the calling thread for that time: where there is no condition to wait for.
