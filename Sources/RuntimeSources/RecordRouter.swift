@@ -45,7 +45,11 @@ final class RecordRouter {
     private var pipeline: Pipeline
     private let commits: CommitCounter
     private let interruption: Interruption
+    /// Whether the source is read again from a position, with the same numbers.
+    private let isReplayed: Bool
     private var targets: [StreamKey: Target] = [:]
+    /// The VMs whose streams could not be opened, and when that is tried again, in monotonic microseconds.
+    private var refused: [VMIdentity: Int64] = [:]
     /// For the streams that are opened later and had records of the source before.
     private var losses: [Loss] = []
     private var line: [UInt8] = []
@@ -56,18 +60,23 @@ final class RecordRouter {
     /// Maximum number of streams that are open at a time.
     private static let targetLimit = 1000
 
+    /// How long a stream that could not be opened is not tried again, in microseconds.
+    private static let retryInterval: Int64 = 10_000_000
     /// Losses that are kept apart from each other.
     private static let lossLimit = 64
 
-    /// A router whose calls that wait for the store throw ECANCELED when `interruption` is raised.
+    /// A router whose calls that wait for the store throw ECANCELED when `interruption` is raised. A source that is not
+    /// `replayed` gives each record once.
     init(
         _ source: SourceDefinition,
         pipeline: Pipeline,
         into capture: CaptureService,
         commits: CommitCounter,
-        interruption: Interruption
+        interruption: Interruption,
+        isReplayed: Bool = true
     ) {
         self.source = source
+        self.isReplayed = isReplayed
         self.pipeline = pipeline
         self.capture = capture
         self.commits = commits
@@ -98,7 +107,7 @@ final class RecordRouter {
 
     private func store(_ record: inout RecordBuffer, at position: SourcePosition) throws {
         let target = try self.target(of: record)
-        guard position.number > target.last else {
+        guard !isReplayed || position.number > target.last else {
             return
         }
         line.removeAll(keepingCapacity: true)
@@ -168,8 +177,32 @@ final class RecordRouter {
 
     // MARK: - Streams
 
+    /// Where a record goes: to its VM's stream or, as long as that cannot be opened, to the source's, so that one VM does
+    /// not keep the others waiting.
     private func target(of record: RecordBuffer) throws -> Target {
-        try target(of: vm(of: record)).target
+        let vm = vm(of: record)
+        guard vm != source.vm else {
+            return try target(of: vm).target
+        }
+        if let retry = refused[vm] {
+            guard capture.clock.monotonicMicroseconds() >= retry else {
+                return try target(of: source.vm).target
+            }
+            refused[vm] = nil
+        }
+        do {
+            return try target(of: vm).target
+        } catch let error as SystemError where error.code == ECANCELED {
+            throw error
+        } catch {
+            refused[vm] = capture.clock.monotonicMicroseconds() + Self.retryInterval
+            capture.diagnostics.log(
+                .warning,
+                "source \(source.name): records of VM \(vm) are stored in VM \(source.vm), because its stream cannot be "
+                    + "opened: \(error)"
+            )
+            return try target(of: source.vm).target
+        }
     }
 
     /// The position of the one stream that all records go to; nil when it has none of this source.

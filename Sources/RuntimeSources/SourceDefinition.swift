@@ -48,6 +48,15 @@ public struct SourceDefinition: Hashable, Sendable {
         }
     }
 
+    /// Whether reading begins, for the first time, behind what there is.
+    var beginsAtEnd: Bool {
+        switch kind {
+        case .journal(let options): !options.readsFromHead
+        case .files(_, _, let readsFromHead): !readsFromHead
+        case .console, .forward: false
+        }
+    }
+
     /// Whether all records go to one stream, which then keeps the source's position.
     var hasOneStream: Bool { vmFields.isEmpty }
 

@@ -5,20 +5,33 @@ import TextFormats
 
 /// What a source reads from.
 protocol SourceInput: AnyObject {
-    /// Begins reading, at `resume`, or at the beginning when that is nil. Returns whether nothing that followed `resume`
-    /// is missing.
-    func begin(at resume: [UInt8]?) throws(SystemError) -> Bool
-    /// Reads some records, and passes each to `add` with the place after it. Returns what was found.
-    ///
-    /// An input of several files, of which each can vanish before those after it, calls `secure` before the first record
-    /// of a file, with the file's beginning: when that returns, everything before is committed, and reading can begin
-    /// there.
-    func read(
-        _ add: (inout RecordBuffer, [UInt8]) throws -> Void,
-        secure: ([UInt8]) throws -> Void
-    ) throws -> SourceReading
+    /// Begins reading, at `resume`, or at the beginning when that is nil.
+    func begin(at resume: [UInt8]?) throws(SystemError) -> SourceBeginning
+    /// Reads some records, and passes each to `taker`. Returns what was found.
+    func read(into taker: any RecordTaker) throws -> SourceReading
     /// Waits until there may be more, at most that long.
     func wait(_ interruption: Interruption, within microseconds: Int64)
+}
+
+/// What takes the records of an input.
+protocol RecordTaker: AnyObject {
+    /// Takes the next record; `resume` is the place after it.
+    func add(_ record: inout RecordBuffer, endingAt resume: [UInt8]) throws
+    /// Leaves the next record out.
+    func omit()
+    /// Commits everything before `resume`, and has reading begin there after any end of the process. To be called before
+    /// the first record of a file, where the files before it can vanish.
+    func secure(_ resume: [UInt8]) throws
+}
+
+/// Where reading has begun.
+enum SourceBeginning: Hashable {
+    /// At the place that was wanted.
+    case there
+    /// At the beginning of other contents: they have replaced those of the place.
+    case anew
+    /// Later: something that followed the place is lost, for that reason.
+    case later(reason: String)
 }
 
 /// What a turn of reading has found.

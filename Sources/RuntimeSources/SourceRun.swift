@@ -57,7 +57,7 @@ final class SourceRun: FileRun {
     /// Reads until the source ends, or until the interruption is raised. Returns when everything is committed or, after
     /// an interruption, given to the store.
     func run() throws {
-        defer { router.close() }
+        defer { close() }
         try begin()
         while !interruption.isRaised() {
             switch try step() {
@@ -90,8 +90,9 @@ final class SourceRun: FileRun {
 
     var restTime: Int64? { isMarked ? nil : Self.markWait }
 
-    /// Ends the use of the streams.
+    /// Ends the use of the streams. The mark is of what is committed by now.
     func close() {
+        try? writeMark(isLast: true)
         router.close()
     }
 
@@ -104,9 +105,15 @@ final class SourceRun: FileRun {
                 try mark.read().flatMap { $0.isOf(source.name) ? $0 : nil }
             }
         position = saved ?? position
+        if saved == nil, source.beginsAtEnd {
+            // What streams have from before begins elsewhere: its numbers are not given again.
+            position.number = UInt64(clamping: capture.clock.wallMicroseconds()) * SourcePosition.step
+        }
         marked = position.number
-        if try !input.begin(at: saved?.resume) {
-            position.number += SourcePosition.leap
+        switch try input.begin(at: saved?.resume) {
+        case .there: break
+        case .anew: position.number += SourcePosition.leap
+        case .later(let reason): try noteLoss(nil, reason)
         }
         capture.problems.clear("source \(source.name)")
     }
@@ -115,37 +122,12 @@ final class SourceRun: FileRun {
     private func turn() throws -> SourceReading {
         let start = capture.clock.monotonicMicroseconds()
         while true {
-            let reading = try input.read(add, secure: secure)
+            let reading = try input.read(into: self)
             let isOver = capture.clock.monotonicMicroseconds() - start >= Self.turnTime
             if reading != .more || isOver || router.waiting >= Self.turnSize {
                 return reading
             }
         }
-    }
-
-    private func add(_ record: inout RecordBuffer, endingAt resume: [UInt8]) throws {
-        position.number += SourcePosition.step
-        position.resume = resume
-        recordCount += 1
-        try router.add(&record, at: position)
-    }
-
-    /// Commits everything that was read, and has reading begin at `resume` after any end of the process.
-    private func secure(_ resume: [UInt8]) throws {
-        guard !source.hasOneStream else {
-            return
-        }
-        position.resume = resume
-        try router.flush()
-        endRound()
-        let isCommitted = try wait {
-            safe = commits.takeSafe() ?? safe
-            return safe == position
-        }
-        guard isCommitted else {
-            throw SystemError("store records of", source.name, code: ECANCELED)
-        }
-        try writeMark(isLast: true)
     }
 
     private func flush() throws {
@@ -173,10 +155,23 @@ final class SourceRun: FileRun {
             marked = safe?.number ?? marked
             return
         }
-        if let safe, try mark.write(safe, isLast: isLast) {
-            marked = safe.number
-            self.safe = nil
+        guard let safe else {
+            return
         }
+        do throws(SystemError) {
+            guard try mark.write(safe, isLast: isLast) else {
+                return
+            }
+        } catch {
+            // The streams have the records, and more is read: from an older mark they are read again, and recognized.
+            guard !isLast else {
+                throw error
+            }
+            capture.diagnostics.log(.warning, "source \(source.name): \(error)")
+            return
+        }
+        marked = safe.number
+        self.safe = nil
     }
 
     /// Waits until everything is committed, or the interruption is raised.
@@ -204,5 +199,35 @@ final class SourceRun: FileRun {
         let words = bytes.map { "\($0) bytes" } ?? "an unknown number of bytes"
         capture.diagnostics.log(.warning, "source \(source.name): \(words) are lost: \(reason)")
         router.noteLoss(bytes, at: position)
+    }
+}
+
+extension SourceRun: RecordTaker {
+    func add(_ record: inout RecordBuffer, endingAt resume: [UInt8]) throws {
+        position.number += SourcePosition.step
+        position.resume = resume
+        recordCount += 1
+        try router.add(&record, at: position)
+    }
+
+    func omit() {
+        position.number += SourcePosition.step
+    }
+
+    func secure(_ resume: [UInt8]) throws {
+        guard !source.hasOneStream else {
+            return
+        }
+        position.resume = resume
+        try router.flush()
+        endRound()
+        let isCommitted = try wait {
+            safe = commits.takeSafe() ?? safe
+            return safe == position
+        }
+        guard isCommitted else {
+            throw SystemError("store records of", source.name, code: ECANCELED)
+        }
+        try writeMark(isLast: true)
     }
 }

@@ -63,6 +63,7 @@ import Transforms
             start = place
             text += detail.boot.map { "[\($0.event.name)]" } ?? ""
             text += detail.origin.map { "[\($0)]" } ?? ""
+            text += detail.gap == nil ? "" : "[gap]"
         }
         return text + String(decoding: stored.bytes[start...], as: UTF8.self)
     }
@@ -138,6 +139,30 @@ import Transforms
             try stored()
                 == "[power-on][pod-a]first\nlast words\n[power-on][pod-b]second\n[power-on][pod-c]third\nfourth\n"
         )
+    }
+
+    @Test("a pod that has gone unread is a gap; one that has no text yet is not begun twice")
+    func unread() throws {
+        let (a, b) = (file("a"), file("b"))
+        append("first\n", to: a)
+        var service = try begin(source(a))
+        #expect(try eventually { try stored().hasSuffix("first\n") })
+        service.stop()
+        append("last words\n", to: a)
+        unlink(a.path)
+        append("", to: b)
+        for _ in 0..<2 {
+            try fixture.restart()
+            service = try begin(source(b))
+            #expect(try eventually { try stored().hasSuffix("[pod-b]") })
+            service.stop()
+        }
+        append("second\n", to: b)
+        try fixture.restart()
+        service = try begin(source(b))
+        #expect(try eventually { try stored().hasSuffix("second\n") })
+        service.stop()
+        #expect(try stored() == "[power-on][pod-a]first\n[gap][power-on][pod-b]second\n")
     }
 
     @Test("a VM without a name has its log under its UID, and goes on there when it gets one")

@@ -158,6 +158,77 @@ import Transforms
         #expect(try fixture.gapCount(of: "y") == 1)
     }
 
+    /// A record of `vm`.
+    private func line(_ vm: String, _ number: Int) -> String { #"{"vm":"\#(vm)","n":"\#(number)"}"# + "\n" }
+
+    @Test("a VM whose stream another process writes keeps no other waiting: its records are in the source's VM")
+    func lockedStream() throws {
+        let fixture = try SourceFixture()
+        let path = fixture.folder.path + "/a.log"
+        var source = source(path, .json)
+        source.vmFields = [Array("vm".utf8)]
+        append(line("x", 1), to: path)
+        var service = try SourceService([source], pipeline: Pipeline(), into: fixture.capture)
+        #expect(try eventually { try fixture.lines(of: "x").count == 1 })
+        service.stop()
+        try fixture.restart()
+        let lock = try StoredFile(fixture.folder.path + "/store/x/lock", .read, on: LinuxFileSystem())
+        #expect(lock.tryLock())
+        append(line("x", 2) + line("y", 3), to: path)
+        service = try SourceService([source], pipeline: Pipeline(), into: fixture.capture)
+        let second = String(line("x", 2).dropLast())
+        #expect(
+            try eventually { try fixture.lines(of: "y").count == 1 && fixture.lines(of: "host").last == second }
+        )
+        service.stop()
+        #expect(try fixture.lines(of: "x").count == 1)
+    }
+
+    @Test("after an error between the records of a piece, reading begins again where the last committed one ended")
+    func failingMark() throws {
+        let fixture = try SourceFixture()
+        let path = fixture.folder.path + "/a.log"
+        var source = source(path, .json)
+        source.vmFields = [Array("vm".utf8)]
+        // No folder for marks can be made.
+        let obstacle = try fixture.write("", "store/sources")
+        append(line("x", 1) + line("x", 2), to: path)
+        let service = try SourceService([source], pipeline: Pipeline(), into: fixture.capture)
+        #expect(eventually { fixture.capture.problems.all.contains { $0.subject.contains("files") } })
+        #expect(try fixture.lines(of: "x").isEmpty)
+        unlink(obstacle)
+        append(line("x", 3), to: path)
+        #expect(try eventually { try fixture.lines(of: "x").count >= 3 })
+        service.stop()
+        #expect(try fixture.lines(of: "x").map { $0 + "\n" } == (1...3).map { line("x", $0) })
+        #expect(fixture.capture.problems.all.isEmpty)
+    }
+
+    @Test("files that a pattern finds later are read from their first line, those found first from their end")
+    func laterFiles() throws {
+        let fixture = try SourceFixture()
+        let old = fixture.folder.path + "/a.log"
+        append("old\n", to: old)
+        let source = source(fixture.folder.path + "/*.log", fromHead: false)
+        let service = try SourceService([source], pipeline: Pipeline(), into: fixture.capture)
+        func text(of path: String) throws -> String {
+            let stream = StreamName("runtime-" + String(path.stableHash() & 0xffff_ffff, radix: 16))!
+            let id = StreamID(vm: "host", stream: stream)
+            return String(decoding: try StoredText(of: id, in: fixture.capture.store).bytes, as: UTF8.self)
+        }
+        #expect(
+            try eventually {
+                append("new\n", to: old)
+                return try text(of: old).contains("new")
+            }
+        )
+        let late = fixture.folder.path + "/b.log"
+        append("first\n", to: late)
+        #expect(try eventually { try text(of: late).contains("first") })
+        service.stop()
+        #expect(try !text(of: old).contains("old"))
+    }
+
     @Test("parts of a container's line over a rotation are joined")
     func joinedParts() throws {
         let fixture = try SourceFixture()

@@ -226,6 +226,24 @@ private final class Peer {
         #expect(try receiver.fixture.lines().count == 2)
     }
 
+    @Test("of a damaged chunk what can be read is stored once, however often it is sent")
+    func damaged() throws {
+        let receiver = try ReceiverFixture()
+        let option = Pack.map(("chunk", Pack.text("c")))
+        let message = Pack.array(
+            Pack.text("t"),
+            Pack.binary(Pack.entry("good") + Pack.entry("cut").dropLast(4)),
+            option
+        )
+        let first = try receiver.connect()
+        first.send(message)
+        #expect(first.next() == nil)
+        let second = try receiver.connect()
+        second.send(message)
+        #expect(second.next()?["ack"]?.text == "c")
+        #expect(try receiver.fixture.lines().count == 1)
+    }
+
     @Test("a chunk with records that the store refuses is not acknowledged", arguments: Pack.Mode.allCases)
     func refusal(mode: Pack.Mode) throws {
         let receiver = try ReceiverFixture()

@@ -31,6 +31,9 @@ public final class RecordIntake: Sendable {
         var queue = RecordQueue()
         var opened: Result<[UInt8]?, SystemError>?
         var whenOpened: [@Sendable (Result<[UInt8]?, SystemError>) -> Void] = []
+        /// Why the stream itself cannot be opened, which is tried again.
+        var obstacle: SystemError?
+        var onObstacle: (@Sendable () -> Void)?
         var onSpace: (@Sendable () -> Void)?
         /// Whether the writer will look at the queue.
         var isScheduled = false
@@ -87,12 +90,19 @@ public final class RecordIntake: Sendable {
     }
 
     /// Waits until the stream is open; returns the position that was committed last. Throws ECANCELED when capture
-    /// stops or the source is interrupted before, and EINVAL when the stream contains what the options do not say.
+    /// stops or the source is interrupted before, EINVAL when the stream contains what the options do not say, and the
+    /// reason why this stream cannot be opened now, though others may: another process writes it, or its files may not be
+    /// read. A store that is full, or whose disk fails, is waited for.
     public func resumePosition() throws(SystemError) -> [UInt8]? {
         let isKnown = try WakeEvent()
+        state.withLock { $0.onObstacle = { isKnown.signal() } }
+        defer { state.withLock { $0.onObstacle = nil } }
         whenOpened { _ in isKnown.signal() }
         while true {
-            if let result = state.withLock({ $0.opened ?? $0.end.map { .failure($0) } }) {
+            let result = state.withLock { state in
+                state.opened ?? (state.end ?? state.obstacle).map { .failure($0) }
+            }
+            if let result {
                 return try result.get()
             }
             try wait(for: isKnown)
@@ -179,9 +189,9 @@ public final class RecordIntake: Sendable {
         change { $0.append(gap, position: position) }
     }
 
-    /// Adds a marker to a console's text, after the batches added before.
-    func add(_ marker: ConsoleMarker, time: Timestamp) {
-        change { $0.append(marker, time: time) }
+    /// Adds a marker to a console's text, after the batches added before. `position` is the source's after it.
+    func add(_ marker: ConsoleMarker, time: Timestamp, position: [UInt8]? = nil) {
+        change { $0.append(marker, time: time, position: position) }
     }
 
     private func change(_ body: (inout RecordQueue) -> Void) {
@@ -246,6 +256,22 @@ public final class RecordIntake: Sendable {
         finishOpening(.success(position))
     }
 
+    /// The stream could not be opened, and is tried again. Errors that would meet every stream are no obstacle of this one.
+    func openingFailed(_ error: SystemError) {
+        guard !Self.storeErrors.contains(error.code) else {
+            return
+        }
+        let onObstacle = state.withLock { state in
+            state.obstacle = error
+            return state.onObstacle
+        }
+        onObstacle?()
+    }
+
+    private static let storeErrors: Set<Int32> = [
+        ENOSPC, EDQUOT, EIO, EROFS, ENODEV, ENXIO, ESTALE, ENOTCONN, ETIMEDOUT, EMFILE, ENFILE, ENOMEM, EINTR,
+    ]
+
     /// Ends the stream, which cannot be opened because of `error`: nothing of what was added will be committed.
     func refuse(_ error: SystemError) {
         end(error)
@@ -267,6 +293,7 @@ public final class RecordIntake: Sendable {
     private func finishOpening(_ result: Result<[UInt8]?, SystemError>) {
         let waiting = state.withLock { state in
             state.opened = state.opened ?? result
+            state.obstacle = nil
             defer { state.whenOpened = [] }
             return state.whenOpened
         }

@@ -8,7 +8,7 @@ struct RecordQueue: Sendable {
     enum Item: Sendable {
         case batch(RecordBatch, onCommitted: @Sendable () -> Void)
         case gap(GapDetail, position: [UInt8]?)
-        case marker(ConsoleMarker, time: Timestamp)
+        case marker(ConsoleMarker, time: Timestamp, position: [UInt8]?)
     }
 
     private var items: [Item?] = []
@@ -49,8 +49,8 @@ struct RecordQueue: Sendable {
     }
 
     /// Adds a marker at the end. A source adds few of them between two batches.
-    mutating func append(_ marker: ConsoleMarker, time: Timestamp) {
-        items.append(.marker(marker, time: time))
+    mutating func append(_ marker: ConsoleMarker, time: Timestamp, position: [UInt8]?) {
+        items.append(.marker(marker, time: time, position: position))
     }
 
     /// Removes the first item.

@@ -65,12 +65,16 @@ final class RecordSink: OpenStream {
     private func commit(_ item: RecordQueue.Item) throws(SystemError) -> Int {
         switch item {
         case .gap(let gap, let position):
+            // Text that was read again comes before a loss.
+            alreadyCommitted = 0
             try writer?.mark(RecordDetail(gap: gap, source: position), time: Timestamp(microseconds: opener.wallNow))
             return 0
-        case .marker(let marker, let time):
+        case .marker(let marker, let time, let position):
             // What precedes text that is committed already is committed too.
             if alreadyCommitted == 0, let writer {
-                try writer.mark(marker.detail(at: writer.nextOffset), time: time)
+                var detail = marker.detail(at: writer.nextOffset)
+                detail.source = position
+                try writer.mark(detail, time: time)
             }
             return 0
         case .batch(let batch, _):
@@ -152,6 +156,7 @@ final class RecordSink: OpenStream {
             intake.opened(at: opened.writer.source)
             return true
         } catch {
+            intake.openingFailed(error)
             fail(error, at: now)
             return false
         }

@@ -44,9 +44,9 @@ public struct ReplayableConsole {
         intake.add(.boot(event, back: 0), time: time)
     }
 
-    /// What follows is from `origin`.
-    public func continued(by origin: String, time: Timestamp) {
-        intake.add(.origin(origin), time: time)
+    /// What follows is from `origin`; `position` is where that begins.
+    public func continued(by origin: String, time: Timestamp, position: [UInt8]) {
+        intake.add(.origin(origin), time: time, position: position)
     }
 
     /// Whether a pause of `quietTime` decides something about the boots.

@@ -59,10 +59,20 @@ final class ConsoleRun: FileRun {
     func begin() throws {
         let saved = try intake.resumePosition().flatMap { SourcePosition($0) }
         let isKnown = order.begin(files) { saved?.source == position(in: $0).source }
-        guard let saved, isKnown, let text = FollowPosition(text: saved.resume) else {
+        guard let saved, isKnown else {
+            if saved != nil {
+                noteLoss(bytes: nil, "the file that was read last is gone")
+            }
             return beginFile()
         }
-        open(at: .position(text))
+        // Of a file that was begun, and has no text yet, the markers are stored.
+        open(at: FollowPosition(text: saved.resume).map { .position($0) } ?? .oldest)
+    }
+
+    private func noteLoss(bytes: UInt64?, _ reason: String) {
+        let now = Timestamp(microseconds: capture.clock.wallMicroseconds())
+        intake.add(GapDetail(reason: .sourceRemoved, bytes: bytes, lines: 0, since: now, isClosed: true))
+        capture.diagnostics.log(.warning, "\(subject): text is lost: \(reason)")
     }
 
     /// The files that there are now.
@@ -79,7 +89,7 @@ final class ConsoleRun: FileRun {
         if file.beginsBoot {
             console.note(.powerOn, time: now)
         }
-        console.continued(by: file.origin, time: now)
+        console.continued(by: file.origin, time: now, position: position(in: file).bytes)
         open(at: .oldest)
     }
 
@@ -104,10 +114,7 @@ final class ConsoleRun: FileRun {
                     return .more
                 }
             case .gap(let gap):
-                let now = Timestamp(microseconds: capture.clock.wallMicroseconds())
-                let detail = GapDetail(reason: .sourceRemoved, bytes: gap.bytes, lines: 0, since: now, isClosed: true)
-                intake.add(detail)
-                capture.diagnostics.log(.warning, "\(subject): text is lost: \(gap.reason.words)")
+                noteLoss(bytes: gap.bytes, gap.reason.words)
             case .idle(let idle):
                 if order.next() {
                     beginFile()

@@ -57,10 +57,10 @@ final class FileInput: SourceInput {
         }
     }
 
-    func begin(at resume: [UInt8]?) throws(SystemError) -> Bool {
+    func begin(at resume: [UInt8]?) throws(SystemError) -> SourceBeginning {
         guard let resume, resume.count > 8, let position = FollowPosition(text: resume[8...]) else {
             reading = follower(nil)
-            return resume == nil
+            return resume == nil ? .there : .anew
         }
         let first = UInt32(resume[..<4].bigEndian)
         let bytes = Int(resume[4..<8].bigEndian)
@@ -74,13 +74,10 @@ final class FileInput: SourceInput {
         // What is missing is reported as a gap.
         reading = follower(place)
         securedFile = 1
-        return true
+        return .there
     }
 
-    func read(
-        _ add: (inout RecordBuffer, [UInt8]) throws -> Void,
-        secure: ([UInt8]) throws -> Void
-    ) throws -> SourceReading {
+    func read(into taker: any RecordTaker) throws -> SourceReading {
         guard let reading else {
             return .end
         }
@@ -101,7 +98,7 @@ final class FileInput: SourceInput {
             // The decoder counts from the bytes that it gets.
             offset += UInt64(bytes.count)
             withheld += UInt64(skipped)
-            try decode(UnsafeRawBufferPointer(rebasing: bytes[skipped...]), add, secure)
+            try decode(UnsafeRawBufferPointer(rebasing: bytes[skipped...]), into: taker)
             return .more
         }
     }
@@ -109,11 +106,7 @@ final class FileInput: SourceInput {
     /// Bytes that the decoder did not get.
     private var withheld: UInt64 = 0
 
-    private func decode(
-        _ bytes: UnsafeRawBufferPointer,
-        _ add: (inout RecordBuffer, [UInt8]) throws -> Void,
-        _ secure: ([UInt8]) throws -> Void
-    ) throws {
+    private func decode(_ bytes: UnsafeRawBufferPointer, into taker: any RecordTaker) throws {
         var failure: (any Error)?
         decoder.add(bytes) { record, place in
             guard failure == nil else {
@@ -126,9 +119,9 @@ final class FileInput: SourceInput {
             }
             do {
                 if let beginning = newFile() {
-                    try secure(beginning)
+                    try taker.secure(beginning)
                 }
-                try add(&record, resume(at: place))
+                try taker.add(&record, endingAt: resume(at: place))
                 lastPlace = place
             } catch {
                 failure = error

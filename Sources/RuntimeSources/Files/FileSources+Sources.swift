@@ -26,11 +26,13 @@ extension FileSources {
                 isComplete = begin(source) && isComplete
                 continue
             }
+            // Files that come later are read from their first byte.
+            let isFirst = scanned.insert(Bytewise(path)).inserted
             for match in newMatches(of: path) {
                 var own = source
                 own.name = source.name + " " + match
                 own.stream = Self.stream(of: match, like: source.stream)
-                own.kind = .files(path: match, format, readsFromHead: readsFromHead)
+                own.kind = .files(path: match, format, readsFromHead: readsFromHead || !isFirst)
                 isComplete = begin(own) && isComplete
             }
         }

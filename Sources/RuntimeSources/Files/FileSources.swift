@@ -46,6 +46,8 @@ final class FileSources {
     let folderNames = FolderNames()
     /// The folders of patterns, and when they had changed as their files were looked for.
     var folderTimes: [Bytewise<String>: Int] = [:]
+    /// The patterns whose files were looked for.
+    var scanned: Set<Bytewise<String>> = []
     private(set) var followed: [LogFileWatch.ID: Followed] = [:]
     /// The watches of the sources that are read, by name.
     private(set) var watches: [Bytewise<String>: LogFileWatch.ID] = [:]
@@ -146,12 +148,24 @@ final class FileSources {
             } catch let error as SystemError where error.code == ECANCELED {
                 return false
             } catch {
-                ready.remove(id)
-                due[id] = capture.clock.monotonicMicroseconds() + Self.scanInterval
-                capture.diagnostics.log(.error, "source \(source.definition.name): \(error)")
+                beginAgainLater(source, id, error)
             }
         }
         return true
+    }
+
+    /// After an error, which may have struck between the parts of what was read, a source is closed: later it begins
+    /// again where its last committed record ended.
+    private func beginAgainLater(_ source: Followed, _ id: LogFileWatch.ID, _ error: any Error) {
+        source.run?.close()
+        source.run = nil
+        open.remove(id)
+        ready.remove(id)
+        due[id] = capture.clock.monotonicMicroseconds() + Self.scanInterval
+        let subject = "source \(source.definition.name)"
+        if capture.problems.raise(subject, "\(error)") {
+            capture.diagnostics.log(.error, "\(subject): \(error)")
+        }
     }
 
     /// The reading of a source that is closed; nil as long as it has no file: nothing is stored of what has not spoken.
@@ -227,9 +241,11 @@ final class FileSources {
     private func noteChanges() {
         let now = capture.clock.monotonicMicroseconds()
         for id in watch.changes() where !ready.contains(id) {
-            guard let delay = followed[id]?.pacing.delay(at: now) else {
+            // One that has failed begins again when that is due.
+            guard let source = followed[id], source.run != nil || due[id] == nil else {
                 continue
             }
+            let delay = source.pacing.delay(at: now)
             if delay == 0 {
                 ready.insert(id)
             } else {

@@ -33,7 +33,7 @@ final class ImportInput: SourceInput {
         size = (try? FileAttributes(of: descriptor).size) ?? 0
     }
 
-    func begin(at resume: [UInt8]?) throws(SystemError) -> Bool {
+    func begin(at resume: [UInt8]?) throws(SystemError) -> SourceBeginning {
         var isSame = true
         if let resume, resume.count == 22 {
             let known = Int(resume[16..<18].bigEndian)
@@ -46,7 +46,7 @@ final class ImportInput: SourceInput {
             }
         }
         fingerprint = try firstBytes(Self.fingerprintSize)
-        return isSame
+        return isSame ? .there : .anew
     }
 
     /// The number of the file's first bytes, at most `limit`, and their CRC-32C.
@@ -57,10 +57,7 @@ final class ImportInput: SourceInput {
         return [UInt8](bigEndian: UInt16(count)) + [UInt8](bigEndian: sum)
     }
 
-    func read(
-        _ add: (inout RecordBuffer, [UInt8]) throws -> Void,
-        secure: ([UInt8]) throws -> Void
-    ) throws -> SourceReading {
+    func read(into taker: any RecordTaker) throws -> SourceReading {
         let count = try systemCall("read", path) { pread(file.raw, &buffer, buffer.count, off_t(done)) }
         var failure: (any Error)?
         func take(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
@@ -72,7 +69,7 @@ final class ImportInput: SourceInput {
                 return
             }
             do {
-                try add(&record, resume(at: place))
+                try taker.add(&record, endingAt: resume(at: place))
             } catch {
                 failure = error
             }

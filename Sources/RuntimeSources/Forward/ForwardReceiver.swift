@@ -23,10 +23,9 @@ final class ForwardReceiver: @unchecked Sendable {
     private let loop: EventLoop
     private let router: RecordRouter
     private let commits: CommitCounter
-    private let mark: SourceMark
     private var position: SourcePosition
     private var senders: [ObjectIdentifier: ForwardSender] = [:]
-    /// Chunks that were given to the store, by their position, and whether they are committed.
+    /// Chunks that were given to the store, by their position.
     private var chunks = RecentChunks()
     /// The senders that wait for the commit of a position.
     private var awaited: [(number: UInt64, chunk: [UInt8], sender: ForwardSender)] = []
@@ -52,9 +51,9 @@ final class ForwardReceiver: @unchecked Sendable {
             pipeline: pipeline,
             into: capture,
             commits: commits,
-            interruption: interruption
+            interruption: interruption,
+            isReplayed: false
         )
-        mark = SourceMark(source.name, store: capture.store.root, on: capture.store.fileSystem, clock: capture.clock)
         position = SourcePosition(source: source.name)
     }
 
@@ -62,12 +61,6 @@ final class ForwardReceiver: @unchecked Sendable {
     func run() throws {
         let key = try sharedKey()
         let listener = try listen()
-        // Numbers of records that a stream has must not be given again.
-        if let saved = try mark.read(), saved.source == position.source {
-            position.number = saved.number
-        }
-        position.number += SourcePosition.leap
-        _ = try mark.write(position, isLast: true)
         let stop = InterruptionHandler(loop)
         let token = try loop.add(interruption.descriptor, for: .readable, stop)
         try listener.begin(on: loop) { [self] (socket: consuming Descriptor) in accept(socket, key) }
@@ -160,33 +153,46 @@ final class ForwardReceiver: @unchecked Sendable {
 
     private func take(_ message: ForwardMessage, from sender: ForwardSender) throws {
         guard let chunk = message.chunk else {
-            return try store(message)
+            if let fault = try store(message) {
+                throw fault
+            }
+            return
         }
         if chunks[chunk] == nil {
-            try store(message)
+            let fault = try store(message)
             chunks.add(chunk, at: position.number)
+            if let fault {
+                throw fault
+            }
         }
         awaited.append((chunks[chunk] ?? position.number, chunk, sender))
         acknowledge()
     }
 
-    private func store(_ message: ForwardMessage) throws {
+    /// Gives the records of a message to the store; returns what is wrong with its end, if anything is. The records before
+    /// that are stored, once: the sender would repeat them for ever.
+    private func store(_ message: ForwardMessage) throws -> ForwardMessage.Fault? {
         let tag = options.keepsTags ? String(decoding: message.tag, as: UTF8.self) : source.tag
-        let skipped = try message.forEach { time, value in
-            ForwardFields.read(value, time: time, tag: message.tag, into: &record)
-            position.number += SourcePosition.step
-            try router.add(&record, tag: tag, at: position)
-        }
-        if skipped > 0 {
-            capture.diagnostics.log(
-                .warning,
-                "source \(source.name): \(skipped) entries are not records and were left out"
-            )
+        var fault: ForwardMessage.Fault?
+        do {
+            let skipped = try message.forEach { time, value in
+                ForwardFields.read(value, time: time, tag: message.tag, into: &record)
+                position.number += SourcePosition.step
+                try router.add(&record, tag: tag, at: position)
+            }
+            if skipped > 0 {
+                capture.diagnostics.log(
+                    .warning,
+                    "source \(source.name): \(skipped) entries are not records and were left out"
+                )
+            }
+        } catch let error as ForwardMessage.Fault {
+            fault = error
         }
         try router.flush()
         position.number += SourcePosition.step
         commits.endRound(at: position)
-        _ = try mark.write(position)
+        return fault
     }
 
     /// Acknowledges what is committed.

@@ -12,6 +12,8 @@ protocol JournalEntries: AnyObject {
     func wait(_ interruption: Interruption, within microseconds: Int64)
     /// Whether the entry of the cursor that reading began after was there, so that none after it is missing.
     var isComplete: Bool { get }
+    /// The cursor of the last entry that there was when reading began behind it; nil where it began otherwise.
+    var startCursor: String? { get }
     /// The number of entries that were skipped because they are damaged.
     var skipped: Int { get }
 }

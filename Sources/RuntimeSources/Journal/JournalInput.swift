@@ -11,6 +11,12 @@ import TextFormats
 final class JournalInput: SourceInput {
     private let open: (String?) throws(SystemError) -> any JournalEntries
     private let ownProcess = Array(String(getpid()).utf8)
+    private let own: ServiceIdentity
+    /// The cursor after which reading begins for the first time, until that is secured.
+    private var start: String?
+    /// Whether the place after the next record is to be secured: the oldest entries, which have no place before them, are
+    /// the first to be removed.
+    private var securesNext = false
     private var entries: (any JournalEntries)?
     private var joiner = JournalLineJoiner()
     private var skip = 0
@@ -22,38 +28,52 @@ final class JournalInput: SourceInput {
     /// Entries read in one turn.
     private static let turnCount = 256
     private static let process = Array("_PID".utf8)
+    private static let unit = Array("_SYSTEMD_UNIT".utf8)
+    private static let program = Array("_EXE".utf8)
 
     /// An input of what `open` opens, after a cursor or, with nil, at its beginning. One that does not follow ends.
-    init(follows: Bool, _ open: @escaping (String?) throws(SystemError) -> any JournalEntries) {
+    init(
+        follows: Bool,
+        own: ServiceIdentity = ServiceIdentity(),
+        _ open: @escaping (String?) throws(SystemError) -> any JournalEntries
+    ) {
         self.follows = follows
+        self.own = own
         self.open = open
     }
 
-    func begin(at resume: [UInt8]?) throws(SystemError) -> Bool {
+    func begin(at resume: [UInt8]?) throws(SystemError) -> SourceBeginning {
         guard let resume, resume.count >= 4 else {
-            entries = try open(nil)
-            return true
+            let opened = try open(nil)
+            (entries, start) = (opened, opened.startCursor)
+            securesNext = start == nil
+            return .there
         }
         skip = Int(resume[..<4].bigEndian)
         let cursor = String(decoding: resume[4...], as: UTF8.self)
         let opened = try open(cursor.isEmpty ? nil : cursor)
         entries = opened
         joiner = JournalLineJoiner(after: cursor)
-        return opened.isComplete
+        guard !opened.isComplete else {
+            return .there
+        }
+        return follows ? .later(reason: "the journal does not have the entry that was read last any more") : .anew
     }
 
-    func read(
-        _ add: (inout RecordBuffer, [UInt8]) throws -> Void,
-        secure: ([UInt8]) throws -> Void
-    ) throws -> SourceReading {
+    func read(into taker: any RecordTaker) throws -> SourceReading {
         guard let entries else {
             return .end
+        }
+        if let start {
+            try taker.secure(Self.place(skip: 0, start))
+            self.start = nil
         }
         for _ in 0..<Self.turnCount {
             guard let cursor = try entries.next(&record) else {
                 return follows ? .idle : .end
             }
-            if record.value(of: Self.process)?.elementsEqual(ownProcess) == true {
+            if isOwn(record) {
+                taker.omit()
                 continue
             }
             guard joiner.add(&record, cursor: cursor) else {
@@ -63,14 +83,34 @@ final class JournalInput: SourceInput {
                 skip -= 1
                 continue
             }
-            try add(&record, place)
+            try taker.add(&record, endingAt: place)
+            if securesNext {
+                securesNext = false
+                try taker.secure(place)
+            }
         }
         return .more
     }
 
     private var place: [UInt8] {
         let resume = joiner.resume
-        return [UInt8](bigEndian: UInt32(clamping: resume.skip)) + Array(resume.cursor.utf8)
+        return Self.place(skip: resume.skip, resume.cursor)
+    }
+
+    private static func place(skip: Int, _ cursor: String) -> [UInt8] {
+        [UInt8](bigEndian: UInt32(clamping: skip)) + Array(cursor.utf8)
+    }
+
+    /// Whether this daemon, or an earlier process of its service, has written the entry.
+    private func isOwn(_ record: RecordBuffer) -> Bool {
+        if record.value(of: Self.process)?.elementsEqual(ownProcess) == true {
+            return true
+        }
+        guard let unit = own.unit, let program = own.program else {
+            return false
+        }
+        return record.value(of: Self.unit)?.elementsEqual(unit) == true
+            && record.value(of: Self.program)?.elementsEqual(program) == true
     }
 
     func wait(_ interruption: Interruption, within microseconds: Int64) {

@@ -20,6 +20,7 @@ final class JournalReader: JournalEntries {
     private static let failureLimit = 64
 
     private(set) var isComplete = true
+    private(set) var startCursor: String?
 
     /// Opens the journal after the entry with that cursor or, with nil, where the options say. Throws when nothing of
     /// it can be read, with the remedy.
@@ -98,7 +99,14 @@ final class JournalReader: JournalEntries {
         }
         try check(library.seekTail(journal), "seek in")
         // Otherwise the last entry would be read again.
-        _ = library.previous(journal)
+        guard library.previous(journal) > 0 else {
+            return
+        }
+        var cursor: UnsafeMutablePointer<CChar>?
+        if library.getCursor(journal, &cursor) >= 0, let cursor {
+            startCursor = String(cString: cursor)
+            free(cursor)
+        }
     }
 
     /// Whether the entry here was not returned yet.

@@ -19,6 +19,8 @@ final class JournalctlReader: JournalEntries {
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
     private(set) var skipped = 0
     private(set) var isComplete = true
+    /// The program does not say it.
+    let startCursor: String? = nil
     /// Whether reading begins after the entry that is the last one now.
     private var skipsPast: Bool
 

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import LogModel
+import SystemIO
+import TestSupport
+import TestTraits
+import Testing
+import TextFormats
+import Transforms
+
+@testable import RuntimeSources
+
+/// Journals whose entries a test determines, read by one process after another.
+@Suite(.blocking) struct JournalInputTests {
+    /// Entries in memory; the cursor of each is its number.
+    private final class Journal {
+        var entries: [(number: Int, fields: [(String, String)])] = []
+
+        func open(after cursor: String?, fromHead: Bool) -> any JournalEntries {
+            let start = cursor ?? (fromHead ? nil : entries.last.map { "\($0.number)" })
+            let place = start.flatMap { Int($0) }
+            let opened = Opened(self, place: place ?? -1)
+            opened.startCursor = cursor == nil ? start : nil
+            opened.isComplete = cursor == nil || entries.contains { $0.number == place }
+            return opened
+        }
+    }
+
+    private final class Opened: JournalEntries {
+        private let journal: Journal
+        private var place: Int
+        var isComplete = true
+        var startCursor: String?
+        let skipped = 0
+
+        init(_ journal: Journal, place: Int) {
+            self.journal = journal
+            self.place = place
+        }
+
+        func next(_ record: inout RecordBuffer) -> String? {
+            guard let entry = journal.entries.first(where: { $0.number > place }) else {
+                return nil
+            }
+            place = entry.number
+            record.removeAll()
+            for (name, value) in entry.fields {
+                record.set(Array(name.utf8), value.utf8, .text)
+            }
+            return "\(place)"
+        }
+
+        func wait(_ interruption: Interruption, within microseconds: Int64) {}
+    }
+
+    private let fixture: SourceFixture
+    private let journal = Journal()
+    private let own = ServiceIdentity(unit: "guestlog.service", program: "/usr/bin/guestlog")
+
+    init() throws {
+        fixture = try SourceFixture()
+    }
+
+    private func write(_ number: Int, _ fields: (String, String)...) {
+        journal.entries.append((number, [("MESSAGE", "entry \(number)")] + fields))
+    }
+
+    /// Reads as a process of its own until `isDone`, and dies.
+    private func read(fromHead: Bool = true, until isDone: () throws -> Bool) throws {
+        var options = JournalOptions()
+        options.readsFromHead = fromHead
+        var source = SourceFixture.source()
+        source.kind = .journal(options)
+        let input = JournalInput(follows: true, own: own) { [journal] cursor in
+            journal.open(after: cursor, fromHead: fromHead)
+        }
+        let run = SourceRun(
+            source,
+            input,
+            pipeline: Pipeline(),
+            into: fixture.capture,
+            interruption: try Interruption()
+        )
+        try run.begin()
+        let isRead = try eventually {
+            _ = try run.step()
+            return try isDone()
+        }
+        #expect(isRead)
+        run.close()
+        try fixture.restart()
+    }
+
+    private func numbers() throws -> [Int] {
+        try fixture.lines().compactMap { line in
+            try JSON(parsing: line.utf8)["MESSAGE"]?.text?.split(separator: " ").last.flatMap { Int($0) }
+        }
+    }
+
+    @Test("entries of this process are left out, and those that follow keep their numbers in the next process")
+    func ownProcess() throws {
+        write(1)
+        try read { try numbers() == [1] }
+        write(2, ("_PID", "\(getpid())"))
+        write(3, ("_PID", "\(getpid())"))
+        write(4)
+        try read { try numbers() == [1, 4] }
+        for place in journal.entries.indices where journal.entries[place].fields.count > 1 {
+            journal.entries[place].fields[1].1 = "1"
+        }
+        write(5)
+        try read { try numbers().last == 5 }
+        #expect(try numbers() == [1, 4, 5])
+    }
+
+    @Test("entries of the service's earlier processes are left out, and no others")
+    func ownService() throws {
+        let program = ("_EXE", "/usr/bin/guestlog")
+        write(1, ("_PID", "1"), program, ("_SYSTEMD_UNIT", "guestlog.service"))
+        write(2, ("_PID", "1"), program, ("_SYSTEMD_UNIT", "virtlogd.service"))
+        write(3, ("_PID", "1"), ("_EXE", "/usr/bin/other"), ("_SYSTEMD_UNIT", "guestlog.service"))
+        try read { try numbers().last == 3 }
+        #expect(try numbers() == [2, 3])
+    }
+
+    @Test("entries that were removed before they were read are a gap")
+    func removed() throws {
+        write(1)
+        try read { try numbers() == [1] }
+        journal.entries = []
+        write(4)
+        try read { try numbers().last == 4 }
+        #expect(try numbers() == [1, 4])
+        #expect(try fixture.gapCount(of: "host") == 1)
+    }
+
+    @Test("what comes after the source's first start is stored once, though it dies before its next mark")
+    func fromEnd() throws {
+        write(1)
+        try read(fromHead: false) {
+            if journal.entries.count == 1 {
+                write(2)
+            }
+            return try numbers() == [2]
+        }
+        write(3)
+        try read(fromHead: false) { try numbers().last == 3 }
+        #expect(try numbers() == [2, 3])
+    }
+
+    @Test("nothing is dropped when a source that begins at the end of an empty journal has no mark")
+    func fromEndOfNothing() throws {
+        try read(fromHead: false) {
+            if journal.entries.isEmpty {
+                write(1)
+                write(2)
+            }
+            return try numbers() == [1, 2]
+        }
+        let mark = fixture.folder.path + "/store/sources/test.position"
+        unlink(mark)
+        write(3)
+        try read(fromHead: false) {
+            if journal.entries.count == 3 {
+                write(4)
+            }
+            return try numbers().last == 4
+        }
+        #expect(try numbers() == [1, 2, 4])
+    }
+}
