@@ -150,7 +150,7 @@ struct BootDetector {
         } else if line.banner == .end(.panic, .linux), line.stamp == nil {
             context.isAtShell = isAtShell(place, text)
         }
-        if isComplete, state.pendingEnd == .panic, line.stamp == nil, line.banner == nil {
+        if isComplete, state.pendingEnd != nil, line.stamp == nil, line.banner == nil {
             context.isPrompt = ShellPrompt.isPrompt(displayed: row)
         }
         return state.take(line, context, &found)

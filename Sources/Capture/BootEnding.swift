@@ -13,9 +13,9 @@ struct BootEnding {
     var isFinal: Bool
     var isMarked = false
 
-    /// Whether a prompt contradicts it: a program printed the panic, and the system goes on. After a restart a prompt may
-    /// be the next boot's, and after a pause, too.
-    var isContradictedByPrompt: Bool { event == .panic && !isMarked }
+    /// Whether a prompt contradicts it: a program printed the words, and the system goes on. After a pause a prompt may be
+    /// the next boot's.
+    var isContradictedByPrompt: Bool { !isMarked }
 }
 
 extension BootBanner.Firmware {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import GuestChannel
+import LogModel
 import TextFormats
 
 /// `POST /upload`, as systemd-journal-upload sends it: a body in the Journal Export Format, answered with 202 when all of
 /// its entries are committed. The client stops for good at any other answer, so an entry with a fault is omitted, and
 /// what follows it is stored.
 final class UploadConversation: Conversation {
+    private let guest: GuestState
     private let ingest: RecordIngest
     private unowned let host: any ConversationHost
     private var reader = UploadReader()
@@ -19,6 +21,7 @@ final class UploadConversation: Conversation {
     private var isObserving = false
 
     init(_ guest: GuestState, log: GuestLog, host: any ConversationHost) {
+        self.guest = guest
         self.host = host
         ingest = RecordIngest(log, guest: guest, policy: .wait, host: host)
     }
@@ -103,8 +106,9 @@ final class UploadConversation: Conversation {
         bytes.withUnsafeBytes { parser.append($0) }
         var records: [StoredRecord] = []
         while let event = try parser.next() {
-            if case .entry(let entry) = event {
-                records.append(StoredRecord(entry))
+            switch event {
+            case .entry(let entry): records.append(StoredRecord(entry))
+            case .fault(let fault): guest.complain("guest \(guest.vm.name): an uploaded entry was left out: \(fault)")
             }
         }
         ingest.add(records)

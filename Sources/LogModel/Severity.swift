@@ -23,17 +23,17 @@ public enum Severity: UInt8, CaseIterable, Comparable, Sendable {
         }
     }
 
-    /// Parses a short or long name or a digit 0–7, in any case; nil when it is none.
+    /// Parses a short or long name, a digit 0–7, or a name that logging libraries use, in any case; nil when it is none.
     public init?(word: String) {
         switch word.lowercased() {
         case "0", "emerg", "emergency", "panic": self = .emergency
         case "1", "alert": self = .alert
-        case "2", "crit", "critical": self = .critical
-        case "3", "err", "error": self = .error
+        case "2", "crit", "critical", "fatal", "dpanic": self = .critical
+        case "3", "err", "error", "erro", "eror", "severe": self = .error
         case "4", "warning", "warn": self = .warning
         case "5", "notice": self = .notice
         case "6", "info", "informational": self = .informational
-        case "7", "debug": self = .debug
+        case "7", "debug", "debg", "trace", "trce", "verbose": self = .debug
         default: return nil
         }
     }

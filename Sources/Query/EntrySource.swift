@@ -76,10 +76,10 @@ public final class EntrySource: @unchecked Sendable {
         // A search reads far more than it returns.
         readers = ReaderGroup(readsAhead: filter.filtersByText && order == .time)
         resumed = try selection.cursor.map { word throws(QueryError) in try QueryCursor(word) } ?? QueryCursor()
+        var vms = vms
         if let boot = selection.boot {
-            for vm in vms {
-                windows[vm.directory] = try BootWindow(boot, of: vm, in: store)
-            }
+            let found = try Self.windows(of: boot, vms, store)
+            (windows, vms) = (found.windows, found.vms)
         }
         // Future output belongs to the latest boot.
         let isOpen = isFollowing && (selection.boot ?? 0) == 0
@@ -91,6 +91,29 @@ public final class EntrySource: @unchecked Sendable {
         try Self.check(found, scope, selection, vms)
         try Self.check(resumed, vms)
         try open(found, tail: selection.tail)
+    }
+
+    /// The VMs that have the boot, and where it is; throws when none has.
+    private static func windows(
+        of boot: Int,
+        _ vms: [Store.VM],
+        _ store: Store
+    ) throws -> (windows: [String: BootWindow], vms: [Store.VM]) {
+        var windows: [String: BootWindow] = [:]
+        var missing: QueryError?
+        let found = try vms.filter { vm in
+            do {
+                windows[vm.directory] = try BootWindow(boot, of: vm, in: store)
+                return true
+            } catch let error as QueryError where error.code == .noSuchBoot {
+                missing = error
+                return false
+            }
+        }
+        if let missing, found.isEmpty {
+            throw missing
+        }
+        return (windows, found)
     }
 
     /// The VMs read.

@@ -36,7 +36,7 @@ struct FileSequence {
     private(set) var current: LogFileID?
     /// What comes after it, in order.
     private(set) var pending: [Item] = []
-    /// Files that are older than the current one and still exist.
+    /// Files that were read before the current one, or are older, and still exist.
     private var passed: Set<LogFileID>
     private var isDraining = false
 
@@ -78,7 +78,11 @@ struct FileSequence {
         }
         for entry in entries[begin...] {
             if !entry.isCompressed {
-                next.append(.file(entry))
+                // Rotation may give the current file a name that makes it the oldest: those after it were read. The live
+                // one is new, even if it has the number that a removed one had.
+                if entry.isLive || !passed.contains(entry.id) {
+                    next.append(.file(entry))
+                }
             } else if !passed.contains(entry.id), entry.modified > currentModified {
                 next.append(.gap(FollowGap(.compressed, bytes: nil)))
             }
@@ -90,8 +94,9 @@ struct FileSequence {
                 items.append(item)
             }
         }
-        let older = entries[..<begin].map(\.id) + entries[begin...].filter(\.isCompressed).map(\.id)
-        passed = Set(older).subtracting(current.map { [$0] } ?? [])
+        let older =
+            entries[..<begin] + entries[begin...].filter { $0.isCompressed || passed.contains($0.id) && !$0.isLive }
+        passed = Set(older.map(\.id)).subtracting(current.map { [$0] } ?? [])
     }
 
     /// The current file has no more bytes; `nextHasBytes` tells whether the file after it has any.

@@ -132,7 +132,8 @@ public final class RotatingFileFollower {
             return .missing(FileAttributes(at: folder) == nil ? folder : path)
         }
         guard found.kind == .regular else {
-            let reason = "it is \(found.kind.words), not a regular file"
+            let remedy = found.kind == .link ? "; links are not followed there: use the path that it leads to" : ""
+            let reason = "it is \(found.kind.words), not a regular file\(remedy)"
             return .failing(SystemError("open", path, code: EINVAL, reason: reason))
         }
         // It has come this moment.

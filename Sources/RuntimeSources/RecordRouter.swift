@@ -52,6 +52,8 @@ final class RecordRouter {
     private var refused: [VMIdentity: Int64] = [:]
     /// For the streams that are opened later and had records of the source before.
     private var losses: [Loss] = []
+    /// The last record's time.
+    private var lastTime: Int64?
     private var line: [UInt8] = []
     /// The number of records of which a part had to be dropped.
     private(set) var truncated = 0
@@ -106,6 +108,9 @@ final class RecordRouter {
     }
 
     private func store(_ record: inout RecordBuffer, at position: SourcePosition) throws {
+        // A line without a time, as of a stack trace, belongs to the record before it.
+        record.time = record.time ?? lastTime
+        lastTime = record.time
         let target = try self.target(of: record)
         guard !isReplayed || position.number > target.last else {
             return

@@ -40,6 +40,8 @@ enum SourceReading: Hashable {
     case more
     /// There is no more now.
     case idle
+    /// It cannot be read now, for that reason; to be tried again after a while.
+    case failing(String)
     /// There will be no more.
     case end
     /// Something that followed is lost: as many bytes, if that is known, and why.

@@ -62,7 +62,7 @@ final class SourceRun: FileRun {
         while !interruption.isRaised() {
             switch try step() {
             case .more, .loss: continue
-            case .idle: input.wait(interruption, within: restTime ?? Self.idleWait)
+            case .idle, .failing: input.wait(interruption, within: restTime ?? Self.idleWait)
             case .end:
                 try finish()
                 return

@@ -86,6 +86,7 @@ enum BootWords {
         words(.loader, "BdsDxe: ", "NOTICE:  BL2: v", "NOTICE:  BL31: v", "Machine UUID ")
         + words(.loader, "Booting from ROM", "Booting from Hard Disk", "Booting from DVD/CD", "Booting from Floppy")
         + words(.loader, "iPXE (http", "iPXE initialising devices", "GRUB loading", "Welcome to GRUB!")
+        + words(.loader, "GNU GRUB  version ", "Booting `", "Loading initial ramdisk ...")
         + words(.loader, "SYSLINUX ", "ISOLINUX ", "PXELINUX ", "EXTLINUX ", "EFI stub: ", "Starting kernel ...")
         + words(.loader, "Booting with PVH Boot Protocol", "Decompressing Linux...", "Uncompressing Linux...")
         + words(.loader, ">> OpenBSD/", ">> NetBSD/", ">> FreeBSD/", ">> FreeBSD EFI boot block")

@@ -91,6 +91,9 @@ struct Logs: AsyncParsableCommand {
 
     func run() async throws {
         var request = try self.request()
+        if follow {
+            Output.endWithReader()
+        }
         do {
             if let source = try fleet.source(paths) {
                 return try await ask(source, request)

@@ -43,6 +43,16 @@ enum Output {
         try write(Array(text.utf8))
     }
 
+    /// From now on the program ends when the reader of standard output does, also while there is nothing to write: a
+    /// pipeline like `logs -f | head -1` would last until the next line.
+    static func endWithReader() {
+        _ = try? WorkerThread(name: "gl-reader") {
+            var output = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+            while poll(&output, 1, -1) < 0, errno == EINTR {}
+            _exit(0)
+        }
+    }
+
     /// Writes `message` to standard error.
     static func error(_ message: String, prefix: String = "guestlog: ") {
         let line = Array((prefix + message + "\n").utf8)

@@ -103,6 +103,36 @@ extension BootTable {
             ]
         ),
         Row(
+            name: "an old restart in the log of an earlier boot, and the prompt after it",
+            pieces: [
+                (0, linux + "[    1.000000] ok\r\nroot@web:~# "),
+                (
+                    20_000,
+                    "cat /sys/fs/pstore/console-ramoops-0\r\n[   90.200000] reboot: Restarting system\r\nroot@web:~# "
+                ),
+                (40_000, "uptime\r\n 10:00:40 up 0 min, 1 user\r\nroot@web:~# "),
+            ]
+        ),
+        Row(
+            name: "an old power-off that a search finds, and the prompt after it",
+            pieces: [
+                (0, linux + "[    1.000000] ok\r\nroot@web:~# "),
+                (20_000, "grep 'reboot:' /var/log/dmesg.0\r\n[   90.200000] reboot: Power down\r\nroot@web:~# "),
+                (40_000, "uptime\r\n 10:00:40 up 0 min, 1 user\r\nroot@web:~# "),
+            ]
+        ),
+        Row(
+            name: "a hard reset into GRUB's menu, and a quiet kernel",
+            pieces: [
+                (0, linux + "[    1.000000] ok\r\n[   12.000000] fine\r\n"),
+                (
+                    20_000,
+                    "«reset»\u{1b}[0m\u{1b}[30m\u{1b}[40m\u{1b}[2J\u{1b}[01;01H\u{1b}[0m\u{1b}[37m\u{1b}[40m\u{1b}[02;30HGNU GRUB  version 2.06-13+deb12u1\r\n"
+                ), (25_000, "  Booting `Debian GNU/Linux'\r\n\r\nLoading Linux 6.1.0-18-amd64 ...\r\n"),
+                (26_000, "Loading initial ramdisk ...\r\n"), (30_000, "\r\nweb login: "),
+            ]
+        ),
+        Row(
             name: "an old panic on the console of a kernel without stamps, and the next command",
             pieces: [
                 (0, version + "ok\r\nroot@web:~# "),

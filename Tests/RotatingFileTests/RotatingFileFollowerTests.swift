@@ -230,6 +230,29 @@ import Testing
         #expect(next.gaps.isEmpty)
     }
 
+    @Test("rotation to names that count upwards repeats nothing, and what the writer still writes is read")
+    func upwards() {
+        let log = RotatedLog()
+        let reader = FollowedText(log.path)
+        var wanted = ""
+        for number in 0..<4 {
+            let text = "file \(number)\n"
+            log.write(text)
+            wanted += text
+            reader.read()
+            // The program has its file open still.
+            let file = Descriptor(owning: open(log.path, O_WRONLY | O_APPEND))
+            rename(log.path, log.path + ".\(number + 1)")
+            reader.read()
+            let late = Array("late \(number)\n".utf8)
+            #expect(write(file.raw, late, late.count) == late.count)
+            wanted += "late \(number)\n"
+            reader.read()
+        }
+        #expect(reader.text == wanted)
+        #expect(reader.gaps.isEmpty)
+    }
+
     @Test("when the file of a saved position is gone, a gap comes first, then the oldest file")
     func notRestored() throws {
         let log = RotatedLog(backups: 2)

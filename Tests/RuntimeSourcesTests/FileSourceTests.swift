@@ -229,6 +229,34 @@ import Transforms
         #expect(try !text(of: old).contains("old"))
     }
 
+    @Test("a line without a time has the time of the record before it")
+    func carriedTime() throws {
+        let fixture = try SourceFixture()
+        let path = fixture.folder.path + "/a.log"
+        let first = "2026-01-01T00:00:00.000000000Z"
+        append(#"time="2026-01-01T00:00:00Z" level=error msg=Exception"# + "\n" + "\tat com.example.Main\n", to: path)
+        let service = try SourceService([source(path, .kata)], pipeline: Pipeline(), into: fixture.capture)
+        #expect(try eventually { try fixture.lines().count == 2 })
+        service.stop()
+        let times = try fixture.lines().map { try JSON(parsing: $0.utf8)["GUESTLOG_TIME"]?.text }
+        #expect(times == [first, first], "\(times)")
+    }
+
+    @Test("a link in a file's place is a problem that names the remedy, until a file is there")
+    func link() throws {
+        let fixture = try SourceFixture()
+        let path = fixture.folder.path + "/a.log"
+        append("elsewhere\n", to: fixture.folder.path + "/target")
+        symlink(fixture.folder.path + "/target", path)
+        let service = try SourceService([source(path)], pipeline: Pipeline(), into: fixture.capture)
+        #expect(eventually { fixture.capture.problems.all.contains { $0.problem.contains("links are not followed") } })
+        unlink(path)
+        append("here\n", to: path)
+        #expect(try eventually { try messages(fixture) == ["here"] })
+        #expect(eventually { fixture.capture.problems.all.isEmpty })
+        service.stop()
+    }
+
     @Test("parts of a container's line over a rotation are joined")
     func joinedParts() throws {
         let fixture = try SourceFixture()

@@ -80,13 +80,33 @@ import Testing
         )
     }
 
-    @Test("the year is the one that brings the time nearest to its receipt")
+    @Test("the year is the one that brings the time to its receipt or before, or two days behind it at most")
     func newYear() {
+        let november = Self.moment(2026, 11, 29, 12, 0, 0)
+        #expect(time(parse("<13>May 15 12:00:00 t: x", received: november)) == "2026-05-15T12:00:00.000000000Z")
+        #expect(time(parse("<13>Jan 15 12:00:00 t: x", received: november)) == "2026-01-15T12:00:00.000000000Z")
+        #expect(time(parse("<13>Dec 15 12:00:00 t: x", received: november)) == "2025-12-15T12:00:00.000000000Z")
+        #expect(time(parse("<13>Nov 30 12:00:00 t: x", received: november)) == "2026-11-30T12:00:00.000000000Z")
         let afterMidnight = Self.moment(2027, 1, 1, 0, 0, 1)
         let before = Self.moment(2026, 12, 31, 23, 59, 59)
         #expect(time(parse("<13>Dec 31 23:59:59 t: x", received: afterMidnight)) == "2026-12-31T23:59:59.000000000Z")
         #expect(time(parse("<13>Jan  1 00:00:01 t: x", received: before)) == "2027-01-01T00:00:01.000000000Z")
         #expect(time(parse("<13>Jan  1 00:00:01 t: x", received: afterMidnight)) == "2027-01-01T00:00:01.000000000Z")
+    }
+
+    @Test("decimals of a second, an IPv6 host, and a date without an offset are what they are")
+    func variants() {
+        let decimals = parse("<13>Jun 15 01:02:03.123456 host prog: x")
+        #expect(time(decimals) == "2026-06-15T01:02:03.123456000Z")
+        #expect(text(decimals?.hostname) == "host" && text(decimals?.tag) == "prog" && text(decimals?.content) == "x")
+        let address = parse("<13>Jun 15 01:02:03 fe80::1 prog[7]: x")
+        #expect(text(address?.hostname) == "fe80::1" && text(address?.tag) == "prog" && text(address?.content) == "x")
+        let zone = LocalZone { _ in 3600 }
+        let date = parse("<13>2026-06-15T01:02:03.5 host prog: x", zone: zone)
+        #expect(time(date) == "2026-06-15T00:02:03.500000000Z")
+        #expect(text(date?.hostname) == "host" && text(date?.content) == "x")
+        let sentence = parse("<13>Jun 15 01:02:03.x host prog: x")
+        #expect(sentence?.time != nil && text(sentence?.content)?.hasPrefix(".x") == true)
     }
 
     @Test("29 February in years without one is content, as any time that is not one")

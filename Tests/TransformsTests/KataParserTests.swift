@@ -123,6 +123,14 @@ func decoded(_ text: some Sequence<UInt8>, _ format: RecordFormat, pieces: Int =
         #expect(kata(console(#"\x1b[0;32m  OK  \x1b[0m"#))[0].contains("OK"))
     }
 
+    @Test("what the guest printed after the agent's record on one line is kept")
+    func afterAgent() {
+        let rest = "[   12.345678] BUG: kernel text"
+        let lines = kata(console(agent + rest))
+        #expect(lines.count == 1 && lines[0].contains(#""msg":"started""#))
+        #expect(lines[0].contains(#""GUESTLOG_UNPARSED":"\#(rest)""#), "\(lines)")
+    }
+
     @Test("an old agent's logfmt inside a message takes the runtime's place")
     func oldAgent() {
         let inner =

@@ -67,6 +67,13 @@ import TextFormats
         )
     }
 
+    @Test("a second object on a line of docker's, as a full disk leaves it, is kept")
+    func dockerGlued() {
+        let line = #"{"log":"one\n","stream":"stdout","time":"2026-01-01T00:00:00Z"}"#
+        let found = decoded((line + line.replacing("one", with: "two") + "\n").utf8, .docker)
+        #expect(found.joined().contains("two"), "\(found)")
+    }
+
     @Test("reading again from a record's end gives exactly the records after it")
     func resume() {
         var generator = SeededGenerator(seed: 42)

@@ -91,7 +91,9 @@ actor FileDestination: OutputDestination {
         }
     }
 
+    /// Appends to the file at `path`, which is created with its folder.
     private static func append(_ lines: [UInt8], to path: String) throws(SystemError) {
+        try LinuxFileSystem().makeDirectories(DirectoryHandle.split(path).directory)
         let file = try StoredFile(path, .create, on: LinuxFileSystem())
         let size = try file.size
         // A process that was killed may have left a line without its end.

@@ -82,6 +82,7 @@ final class FileInput: SourceInput {
             return .end
         }
         switch reading.next(buffer) {
+        case .idle(.failing(let error)): return .failing("\(error)")
         case .idle: return .idle
         case .gap(let gap):
             (skippedRecords, skippedBytes, securedFile) = (0, 0, 0)

@@ -25,6 +25,8 @@ final class FileSources {
         var pacing = ReadPacing(interval: FileSources.pace, quiet: FileSources.pace)
         /// Whether it is closed for good when it has been read to its end.
         var isEnding = false
+        /// Whether its file could not be read at its latest turn.
+        var isFailing = false
         /// The number of its latest turn.
         var lastTurn = 0
 
@@ -140,10 +142,20 @@ final class FileSources {
                     // The other file is read once more, now that it is watched.
                     continue
                 }
-                if reading == .end || source.isEnding && reading == .idle {
-                    end(source, id)
-                } else if reading == .idle {
-                    awaitChange(of: source, run, id)
+                report(reading, of: source)
+                switch reading {
+                case .more, .loss: break
+                case .end: end(source, id)
+                case .idle, .failing:
+                    if source.isEnding {
+                        end(source, id)
+                    } else {
+                        awaitChange(of: source, run, id)
+                    }
+                }
+                if case .failing = reading {
+                    // No change of the file need tell that it can be read again.
+                    due[id] = min(due[id] ?? .max, capture.clock.monotonicMicroseconds() + Self.scanInterval)
                 }
             } catch let error as SystemError where error.code == ECANCELED {
                 return false
@@ -152,6 +164,20 @@ final class FileSources {
             }
         }
         return true
+    }
+
+    /// Reports that a source's file cannot be read, once, and that it can again.
+    private func report(_ reading: SourceReading, of source: Followed) {
+        let subject = "source \(source.definition.name)"
+        if case .failing(let reason) = reading {
+            source.isFailing = true
+            if capture.problems.raise(subject, reason) {
+                capture.diagnostics.log(.warning, "\(subject): \(reason)")
+            }
+        } else if source.isFailing {
+            source.isFailing = false
+            capture.problems.clear(subject)
+        }
     }
 
     /// After an error, which may have struck between the parts of what was read, a source is closed: later it begins

@@ -12,11 +12,12 @@ public struct DockerLine: Sendable {
     public var text: [UInt8]
     public var isPartial: Bool
 
-    /// Parses `line`, without its end; nil when it is no such line.
+    /// Parses `line`, without its end; nil when it is no such line, or has more after its object.
     public init?(_ line: UnsafeRawBufferPointer) {
         var record = RecordBuffer()
         let base = record.store(line).lowerBound
-        guard JSONFields.parse(line, at: base, into: &record) != nil, let text = record.value(of: Array("log".utf8)),
+        guard let end = JSONFields.parse(line, at: base, into: &record), line[end...].allSatisfy({ $0 <= 0x20 }),
+            let text = record.value(of: Array("log".utf8)),
             let stamp = record.firstIndex(of: Array("time".utf8)),
             let time = record.bytes.withUnsafeBytes({ bytes in
                 Timestamp.nanoseconds(rfc3339: UnsafeRawBufferPointer(rebasing: bytes[record.fields[stamp].value]))

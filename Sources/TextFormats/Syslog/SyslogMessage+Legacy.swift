@@ -33,7 +33,8 @@ extension SyslogMessage {
         }
         self.init(priority: priority, content: [], headerLength: start + length)
         self.time = time
-        if let tag = Self.tag(of: content) {
+        let first = content.prefix(Self.longestHostname + 1).prefix { $0 != UInt8(ascii: " ") }
+        if !Self.isAddress(first), let tag = Self.tag(of: content) {
             take(tag)
             content = content[tag.end...]
         } else if let space = content.prefix(Self.longestHostname + 1).firstIndex(of: UInt8(ascii: " ")),
@@ -54,13 +55,35 @@ extension SyslogMessage {
         zone: LocalZone
     ) -> (nanoseconds: Int64, length: Int)? {
         if let (time, length) = YearlessTime.parse(bytes) {
+            let (nanoseconds, end) = fraction(of: bytes, from: length)
             // A day that no near year has is content, like any time that is not one.
-            return time.moment(near: received, zone: zone).map { ($0.microseconds * 1000, length) }
+            return time.moment(near: received, zone: zone).map { ($0.microseconds * 1000 + nanoseconds, end) }
         }
         guard let space = bytes.prefix(40).firstIndex(of: UInt8(ascii: " ")) else {
             return nil
         }
-        return Timestamp.nanoseconds(rfc3339: UnsafeRawBufferPointer(rebasing: bytes[..<space])).map { ($0, space) }
+        let word = UnsafeRawBufferPointer(rebasing: bytes[..<space])
+        return WrittenTimestamp.nanoseconds(word, zone: zone).map { ($0, space) }
+    }
+
+    /// The decimals of a second at `start`, in nanoseconds, and their end: some daemons write them.
+    private static func fraction(of bytes: UnsafeRawBufferPointer, from start: Int) -> (nanoseconds: Int64, end: Int) {
+        guard start < bytes.count, bytes[start] == UInt8(ascii: ".") else {
+            return (0, start)
+        }
+        let digits = bytes[(start + 1)...].prefix(9).prefix { (0x30...0x39).contains($0) }
+        guard !digits.isEmpty, digits.endIndex == bytes.count || bytes[digits.endIndex] == UInt8(ascii: " ") else {
+            return (0, start)
+        }
+        let value = digits.reduce(Int64(0)) { $0 * 10 + Int64($1 - 0x30) }
+        return ((digits.count..<9).reduce(value) { number, _ in number * 10 }, digits.endIndex)
+    }
+
+    private static let addressBytes = Set("0123456789abcdefABCDEF:.".utf8)
+
+    /// Whether a word is an IPv6 address, which could be taken for a tag.
+    private static func isAddress(_ word: Slice<UnsafeRawBufferPointer>) -> Bool {
+        word.count { $0 == UInt8(ascii: ":") } >= 2 && word.allSatisfy { addressBytes.contains($0) }
     }
 
     private struct Tag {

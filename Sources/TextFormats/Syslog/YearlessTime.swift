@@ -43,22 +43,23 @@ public struct YearlessTime: Hashable, Sendable {
     private static let space = UInt8(ascii: " ")
     private static let colon = UInt8(ascii: ":")
 
-    /// The moment nearest to `received` at which clocks in `zone` showed this time. So a message of 31 December that is
-    /// received on 1 January is a second old, and not from the next December. nil for 29 February when none of the three
-    /// years around `received` has one.
+    /// The last moment before `received`, or at most two days after it because clocks differ, at which clocks in `zone`
+    /// showed this time. So a message of 31 December that is received on 1 January is a second old, and a file of half a
+    /// year ago is not from the future. nil for 29 February when none of the three years around `received` has one.
     public func moment(near received: Timestamp, zone: LocalZone) -> Timestamp? {
         let year = zone.civil(at: received).year
-        var nearest: Timestamp?
-        for candidate in [year - 1, year, year + 1].map(civil(in:)) where candidate.isValid {
-            let moments = zone.moments(of: candidate)
-            for moment in [moments.lowerBound, moments.upperBound] {
-                if nearest.map({ Self.distance(moment, received) < Self.distance($0, received) }) ?? true {
-                    nearest = moment
-                }
-            }
+        let latest = received.advanced(byMicroseconds: Self.tolerance)
+        let moments = [year - 1, year, year + 1].map(civil(in:)).filter(\.isValid)
+            .map { zone.moments(of: $0) }.filter { $0.lowerBound <= latest }
+        // A time that clocks showed twice: the one that is nearer.
+        return moments.max { $0.lowerBound < $1.lowerBound }.map { moments in
+            Self.distance(moments.lowerBound, received) <= Self.distance(moments.upperBound, received)
+                ? moments.lowerBound : moments.upperBound
         }
-        return nearest
     }
+
+    /// In microseconds.
+    private static let tolerance: Int64 = 2 * 86_400_000_000
 
     private func civil(in year: Int) -> CivilTime {
         CivilTime(year: year, month: month, day: day, hour: hour, minute: minute, second: second)

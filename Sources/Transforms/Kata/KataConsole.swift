@@ -31,13 +31,20 @@ enum KataConsole {
         let text = Array(record[place])
         let inner = record.fields.count
         let isAgent = text.first { $0 > 0x20 }.map { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "\"") } ?? false
+        var end = text.count
         if isAgent {
-            _ = text.withUnsafeBytes {
+            end = text.withUnsafeBytes {
                 KataParser.parseForm($0, from: 0, at: place.lowerBound, quotes: 0, into: &record)
             }
             KataSalvage.apply(to: &record, from: inner)
         }
         let isRecord = isAgent && KataFields.index(of: KataFields.message, in: record, from: inner) != nil
+        if isRecord, text[end...].contains(where: { $0 > 0x20 }) {
+            // What the guest printed after the agent's record on the same line.
+            let rest = place.lowerBound + end..<place.upperBound
+            let name = record.store(ParseFault.unparsedName)
+            record.fields.append(RecordBuffer.Field(name: name, value: rest, form: .text))
+        }
         if !isRecord {
             record.fields.removeSubrange(inner...)
             let name = record.store(KataFields.message)

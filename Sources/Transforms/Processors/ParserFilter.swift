@@ -84,7 +84,9 @@ public struct ParserFilter: Hashable, Sendable {
             return
         }
         let place = record.fields[index].value
-        record.time = record.bytes.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: .init(rebasing: $0[place])) }
+        record.time = record.bytes.withUnsafeBytes {
+            WrittenTimestamp.nanoseconds(.init(rebasing: $0[place]), zone: .system)
+        }
         if record.time != nil, !keepsTimeKey {
             record.fields.remove(at: index)
         }

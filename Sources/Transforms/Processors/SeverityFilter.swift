@@ -29,11 +29,7 @@ public struct SeverityFilter: Hashable, Sendable {
 
     /// The severity of a level's usual word.
     static func severity(of word: String) -> Severity? {
-        switch word.lowercased() {
-        case "trace", "trce", "debg": .debug
-        case "fatal", "panic": .critical
-        case "erro": .error
-        default: Severity(word: word)
-        }
+        // Of a program, not of the system.
+        word.lowercased() == "panic" ? .critical : Severity(word: word)
     }
 }

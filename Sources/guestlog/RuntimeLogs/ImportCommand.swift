@@ -95,27 +95,48 @@ struct ImportCommand: ParsableCommand {
             let names = RecordFormat.allCases.map(\.rawValue).joined(separator: ", ")
             throw CommandLineError(description: "unknown format \(Terminal.safe(format)); use journal, \(names)")
         }
-        guard try !Self.isCompressed(file) else {
+        let path = try Self.absolute(file)
+        try Self.checkRegular(path, file)
+        if let program = try Self.decompressor(of: path) {
             throw CommandLineError(
-                description: "\(Terminal.safe(file)) is compressed with gzip; decompress it first: zcat FILE >NEW"
+                description: "\(Terminal.safe(file)) is compressed; decompress it first: \(program) FILE >NEW"
             )
         }
-        return .file(file, format)
+        return .file(path, format)
     }
 
-    /// Whether the file begins as one of gzip's does (RFC 1952, section 2.3.1).
-    private static func isCompressed(_ path: String) throws(SystemError) -> Bool {
+    /// The program that decompresses the file, by its first bytes (RFC 1952, RFC 8878, xz, bzip2); nil when it is not
+    /// compressed.
+    private static func decompressor(of path: String) throws(SystemError) -> String? {
         let file = try OpenFile(reading: path)
-        var buffer: [UInt8] = [0, 0]
-        return try file.read(&buffer).elementsEqual([0x1f, 0x8b])
+        var buffer = [UInt8](repeating: 0, count: 6)
+        let head = try file.read(&buffer)
+        let magics: [(bytes: [UInt8], program: String)] = [
+            ([0x1f, 0x8b], "zcat"), ([0x28, 0xb5, 0x2f, 0xfd], "zstdcat"),
+            ([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], "xzcat"),
+            (Array("BZh".utf8), "bzcat"),
+        ]
+        return magics.first { head.starts(with: $0.bytes) }?.program
     }
 
     /// The file's path without links: the same file has one position, however it is named.
     private static func absolute(_ path: String) throws -> String {
         guard let resolved = realpath(path, nil) else {
-            throw SystemError("open", path)
+            throw CommandLineError(description: "\(Terminal.safe(path)): \(String(cString: strerror(errno)))")
         }
         defer { free(resolved) }
         return String(cString: resolved)
+    }
+
+    /// Throws for what cannot be read again, such as a pipe.
+    private static func checkRegular(_ path: String, _ file: String) throws {
+        let kind = try FileAttributes(following: path).kind
+        guard kind == .regular else {
+            throw CommandLineError(
+                description:
+                    "\(Terminal.safe(file)) is \(kind.words): an import can be continued and repeated, so it reads "
+                    + "regular files; write the text to a file first"
+            )
+        }
     }
 }

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+
+/// Times as programs write them into their records: RFC 3339 and its near relatives, and numbers since the Unix epoch.
+public enum WrittenTimestamp {
+    /// The time in nanoseconds since the Unix epoch; nil when `text` is none. A time without an offset is one of `zone`, a
+    /// number is in seconds, milliseconds, microseconds or nanoseconds, whichever brings it between 2001 and 2286.
+    public static func nanoseconds(_ text: UnsafeRawBufferPointer, zone: LocalZone) -> Int64? {
+        if let time = Timestamp.nanoseconds(rfc3339: text) {
+            return time
+        }
+        return number(text) ?? dateAndTime(text, zone: zone)
+    }
+
+    /// Ten digits are seconds, each three more a thousandth; decimals may follow.
+    private static func number(_ text: UnsafeRawBufferPointer) -> Int64? {
+        let whole = text.prefix { isDigit($0) }
+        guard [10, 13, 16, 19].contains(whole.count) else {
+            return nil
+        }
+        let rest = text[whole.endIndex...]
+        let decimals = rest.dropFirst()
+        guard rest.isEmpty || (rest.first == UInt8(ascii: ".") && !decimals.isEmpty && decimals.allSatisfy(isDigit))
+        else {
+            return nil
+        }
+        var value: Int64 = 0
+        for place in 0..<19 {
+            let digit = place < whole.count ? whole[place] : decimals.dropFirst(place - whole.count).first ?? 0x30
+            let (tens, isTooLarge) = value.multipliedReportingOverflow(by: 10)
+            guard !isTooLarge, tens <= .max - 9 else {
+                return nil
+            }
+            value = tens + Int64(digit - 0x30)
+        }
+        return value
+    }
+
+    /// `2026-11-29 01:02:03,123+0100`: a space for the `T`, a comma for the point, an offset without its colon, or none.
+    private static func dateAndTime(_ text: UnsafeRawBufferPointer, zone: LocalZone) -> Int64? {
+        guard text.count >= 19, text.count <= 64 else {
+            return nil
+        }
+        var written = Array(text)
+        if written[10] == UInt8(ascii: " ") {
+            written[10] = UInt8(ascii: "T")
+        }
+        if written.count > 19, written[19] == UInt8(ascii: ",") {
+            written[19] = UInt8(ascii: ".")
+        }
+        if let time = written.withUnsafeBytes({ Timestamp.nanoseconds(rfc3339: $0) }) {
+            return time
+        }
+        let end = written.count - 5
+        if end >= 19, [UInt8(ascii: "+"), UInt8(ascii: "-")].contains(written[end]),
+            written[(end + 1)...].allSatisfy(isDigit)
+        {
+            written.insert(UInt8(ascii: ":"), at: end + 3)
+            return written.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: $0) }
+        }
+        guard written.last.map(isDigit) ?? false else {
+            return nil
+        }
+        // What clocks at the zone showed, as if at Greenwich.
+        written.append(UInt8(ascii: "Z"))
+        guard let shown = written.withUnsafeBytes({ Timestamp.nanoseconds(rfc3339: $0) }) else {
+            return nil
+        }
+        func part(_ range: Range<Int>) -> Int { ASCIIDigits.value(of: written[range]) ?? 0 }
+        let civil = CivilTime(
+            year: part(0..<4),
+            month: part(5..<7),
+            day: part(8..<10),
+            hour: part(11..<13),
+            minute: part(14..<16),
+            second: part(17..<19)
+        )
+        let fraction = shown - Timestamp(utc: civil).microseconds * 1000
+        return zone.moments(of: civil).lowerBound.microseconds * 1000 + fraction
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
+}
