@@ -145,6 +145,35 @@ import Testing
         #expect(run("kata-log", "/no/such/file").status == 3)
     }
 
+    @Test("import refuses what it cannot read, with the remedy")
+    func refusedImports() throws {
+        let site = try Site(isServed: false)
+        FileText.write(Self.line(1), to: site.path + "/a.log")
+        let pack = ChildProcess(["zstd", "-q", site.path + "/a.log"], name: "zstd", in: site.path)
+        #expect(pack.wait() == 0)
+        mkfifo(site.path + "/pipe", 0o600)
+        for (file, says) in [
+            ("a.log.zst", "zstdcat FILE"), ("pipe", "write the text to a file"), ("none", "No such file"),
+        ] {
+            let answer = site.guestlog("import", "--format", "kata", "--vm", "node", site.path + "/" + file)
+            #expect(answer.status == 2 && answer.standardError.contains(says), "\(file): \(answer.standardError)")
+        }
+    }
+
+    @Test("logs -f ends with its reader, though nothing more is logged", arguments: [Site.Way.store, .socket])
+    func readerLeaves(way: Site.Way) throws {
+        let site = try Site(isServed: false)
+        FileText.write(Self.line(1), to: site.path + "/a.log")
+        #expect(site.guestlog("import", "--format", "kata", "--vm", "node", site.path + "/a.log").status == 0)
+        if way == .socket {
+            try site.start()
+        }
+        let words = ([Program.guestlog, "logs", "node", "-f"] + site.place(way)).joined(separator: " ")
+        let pipeline = ChildProcess(["sh", "-c", words + " | head -1"], name: "pipeline", in: site.path)
+        #expect(pipeline.wait() == 0)
+        #expect(pipeline.text.contains("record 1"))
+    }
+
     @Test("patterns: shapes with counts over VMs; config try: what a pipeline makes of lines")
     func patternsAndTry() throws {
         let site = try Site(isServed: false)
