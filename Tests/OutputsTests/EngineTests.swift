@@ -208,6 +208,32 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         _ = service
     }
 
+    @Test("a VM that comes back after its log was removed is sent from its beginning, with ids of its own")
+    func comesBack() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        let state = fixture.store.root + "/outputs/test.state"
+        try fixture.append("line 0\nline 1\n")
+        let first = try fixture.start(.elasticsearch(server.url))
+        #expect(
+            try await awaits {
+                guard LinuxFileSystem().status(state) != nil, let saved = try LinuxFileSystem().contents(of: state)
+                else {
+                    return false
+                }
+                return String(decoding: saved, as: UTF8.self).contains("web/console0 14.0 ")
+            }
+        )
+        first.stop()
+        try fixture.remove()
+        try fixture.append("line 2\n")
+        try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages.last == "line 2" })
+        #expect(index.messages.filter { $0.hasPrefix("line") } == lines(0..<3))
+        #expect(Set(index.ids).count == index.ids.count && index.repeats == 0)
+    }
+
     @Test("an output sends only the VMs, streams and severities that it was given, and redacts what matches")
     func filters() async throws {
         let fixture = OutputFixture()
