@@ -178,7 +178,7 @@ final class GuestLog {
                 continue
             }
             if let number = record.number {
-                table.set(number.sequence, to: number.value, time: number.time)
+                table.set(number)
             }
             next += 1
         }

@@ -10,8 +10,9 @@ struct SequenceTable: Hashable, Sendable {
     private struct Entry: Hashable, Sendable {
         var sequence: SessionID
         var number: UInt64
-        /// When the latest of the records was made; 0: unknown.
-        var time: UInt64
+        /// Of a boot in a journal: when the latest of the records was made. Of an agent's session: the last record's
+        /// check, with `hasCheck`. 0: unknown.
+        var stamp: UInt64
     }
 
     /// The most recently used last.
@@ -22,9 +23,10 @@ struct SequenceTable: Hashable, Sendable {
     private static let entrySize = SessionID.size + 16
     /// The first byte of the encoded form.
     private static let version: UInt8 = 2
-    /// The version without times. A journal's boots were one sequence in it: what a client of then sends again is stored
+    /// The version without stamps. A journal's boots were one sequence in it: what a client of then sends again is stored
     /// once more.
-    private static let versionWithoutTimes: UInt8 = 1
+    private static let versionWithoutStamps: UInt8 = 1
+    private static let hasCheck: UInt64 = 1 << 32
 
     init() {}
 
@@ -39,22 +41,33 @@ struct SequenceTable: Hashable, Sendable {
         guard let entry = entries.last(where: { $0.sequence == number.sequence }), number.value <= entry.number else {
             return false
         }
-        return entry.time == 0 || number.time ?? 0 <= entry.time
+        return entry.stamp == 0 || number.time ?? 0 <= entry.stamp
+    }
+
+    /// The check of the last stored record of an agent's session; nil when it is unknown.
+    func check(of session: SessionID) -> UInt32? {
+        let stamp = entries.last { $0.sequence == session }?.stamp ?? 0
+        return stamp >= Self.hasCheck ? UInt32(truncatingIfNeeded: stamp) : nil
+    }
+
+    /// Sets the number of the sequence of a record that will be stored.
+    mutating func set(_ number: StoredRecord.Number) {
+        var stamp = number.check.map { Self.hasCheck | UInt64($0) } ?? 0
+        if let time = number.time {
+            // A clock may be set back: repetitions of what was made before that are recognized too.
+            stamp = max(time, entries.last { $0.sequence == number.sequence }?.stamp ?? 0)
+        }
+        set(number.sequence, to: number.value, stamp: stamp)
     }
 
     /// Sets the number of `sequence`, which is the one used last then. The one that was used longest ago is forgotten.
-    /// `time` is when the record was made; nil: it is not compared.
-    mutating func set(_ sequence: SessionID, to number: UInt64, time: UInt64? = nil) {
-        var entry = Entry(sequence: sequence, number: number, time: time ?? 0)
-        if let place = entries.lastIndex(where: { $0.sequence == sequence }) {
-            // A clock may be set back: repetitions of what was made before that are recognized too.
-            entry.time = max(entry.time, entries[place].time)
-            guard place < entries.count - 1 else {
-                entries[place] = entry
-                return
-            }
-            entries.remove(at: place)
+    mutating func set(_ sequence: SessionID, to number: UInt64, stamp: UInt64 = 0) {
+        let entry = Entry(sequence: sequence, number: number, stamp: stamp)
+        if entries.last?.sequence == sequence {
+            entries[entries.count - 1] = entry
+            return
         }
+        entries.removeAll { $0.sequence == sequence }
         entries.append(entry)
         entries.removeFirst(max(0, entries.count - Self.limit))
     }
@@ -62,7 +75,7 @@ struct SequenceTable: Hashable, Sendable {
     /// The position.
     var encoded: [UInt8] {
         [Self.version]
-            + entries.flatMap { $0.sequence.bytes + [UInt8](bigEndian: $0.number) + [UInt8](bigEndian: $0.time) }
+            + entries.flatMap { $0.sequence.bytes + [UInt8](bigEndian: $0.number) + [UInt8](bigEndian: $0.stamp) }
     }
 
     /// Decodes `position`; the table is empty when that is nil or of an unknown version.
@@ -70,9 +83,9 @@ struct SequenceTable: Hashable, Sendable {
         guard let position, let version = position.first else {
             return
         }
-        let hasTimes = version == Self.version
-        let size = hasTimes ? Self.entrySize : Self.entrySize - 8
-        guard hasTimes || version == Self.versionWithoutTimes, (position.count - 1) % size == 0 else {
+        let hasStamps = version == Self.version
+        let size = hasStamps ? Self.entrySize : Self.entrySize - 8
+        guard hasStamps || version == Self.versionWithoutStamps, (position.count - 1) % size == 0 else {
             return
         }
         for start in stride(from: 1, to: position.count, by: size) {
@@ -80,7 +93,7 @@ struct SequenceTable: Hashable, Sendable {
             guard let sequence = SessionID(position[start..<start + SessionID.size]) else {
                 continue
             }
-            set(sequence, to: numbers.prefix(8).bigEndian, time: hasTimes ? numbers.dropFirst(8).bigEndian : nil)
+            set(sequence, to: numbers.prefix(8).bigEndian, stamp: hasStamps ? numbers.dropFirst(8).bigEndian : 0)
         }
     }
 }

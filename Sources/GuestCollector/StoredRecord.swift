@@ -21,6 +21,8 @@ struct StoredRecord: Sendable {
         /// When the record was made, in microseconds since the Unix epoch, if a number may be given again: to a record
         /// that was made later.
         var time: UInt64?
+        /// Distinguishes the record from another of that number (`GuestRecord.check`); nil: it is not asked for.
+        var check: UInt32?
     }
 
     /// The maximum size of a line: values are cut beyond it.
@@ -75,7 +77,7 @@ struct StoredRecord: Sendable {
     /// The record of an agent's `session`; nil: of a client without one. `boot` is the guest's boot id, 16 bytes; empty:
     /// it is unknown.
     init(_ record: GuestRecord, session: SessionID?, boot: [UInt8] = []) {
-        let number = session.map { Number(sequence: $0, value: record.sequence) }
+        let number = session.map { Number(sequence: $0, value: record.sequence, check: record.check) }
         var fields = Self.fields(of: record)
         if !boot.isEmpty, !fields.fields.contains(where: { $0.name.elementsEqual(Self.bootName) }) {
             fields.fields.append(StructuredRecord.Field(Self.bootName, [Array(boot.hexadecimal.utf8)]))

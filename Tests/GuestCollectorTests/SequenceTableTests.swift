@@ -29,24 +29,37 @@ import Testing
     @Test("a number that is not new is a repetition, unless the record was made later than all others")
     func times() {
         var table = SequenceTable()
-        func isStored(_ number: UInt64, _ time: UInt64?) -> Bool {
-            table.contains(StoredRecord.Number(sequence: SessionID(1, 1), value: number, time: time))
+        func number(_ value: UInt64, _ time: UInt64?) -> StoredRecord.Number {
+            StoredRecord.Number(sequence: SessionID(1, 1), value: value, time: time)
         }
-        #expect(!isStored(1, 1) && !isStored(1, nil))
-        table.set(SessionID(1, 1), to: 10, time: 100)
+        #expect(!table.contains(number(1, 1)) && !table.contains(number(1, nil)))
+        table.set(number(10, 100))
         table = SequenceTable(decoding: table.encoded)
-        #expect(isStored(10, 100) && isStored(1, 99) && isStored(5, nil))
-        #expect(!isStored(10, 101) && !isStored(11, 1))
+        #expect(table.contains(number(10, 100)) && table.contains(number(1, 99)) && table.contains(number(5, nil)))
+        #expect(!table.contains(number(10, 101)) && !table.contains(number(11, 1)))
         // The clock was set back; what was made before that is known still.
-        table.set(SessionID(1, 1), to: 11, time: 50)
-        #expect(isStored(10, 100) && !isStored(10, 101))
+        table.set(number(11, 50))
+        #expect(table.contains(number(10, 100)) && !table.contains(number(10, 101)))
         table.set(SessionID(2, 2), to: 1)
-        table.set(SessionID(1, 1), to: 9)
-        #expect(isStored(9, 100) && !isStored(9, 101))
+        table.set(number(9, 60))
+        #expect(table.contains(number(9, 100)) && !table.contains(number(9, 101)))
     }
 
-    @Test("a table without times, of an earlier version, is read")
-    func withoutTimes() {
+    @Test("the check of a session's last record is known, unless the record is missing")
+    func checks() {
+        var table = SequenceTable()
+        #expect(table.check(of: SessionID(1, 1)) == nil)
+        for check in [0, .max] as [UInt32] {
+            table.set(StoredRecord.Number(sequence: SessionID(1, 1), value: 5, check: check))
+            #expect(SequenceTable(decoding: table.encoded).check(of: SessionID(1, 1)) == check)
+        }
+        #expect(table.contains(StoredRecord.Number(sequence: SessionID(1, 1), value: 5, check: 7)))
+        table.set(SessionID(1, 1), to: 6)
+        #expect(table.check(of: SessionID(1, 1)) == nil && table[SessionID(1, 1)] == 6)
+    }
+
+    @Test("a table without stamps, of an earlier version, is read")
+    func withoutStamps() {
         let old = [1] + SessionID(1, 1).bytes + [UInt8](bigEndian: UInt64(7)) + SessionID(2, 2).bytes
         let table = SequenceTable(decoding: old + [UInt8](bigEndian: UInt64(8)))
         #expect(table[SessionID(1, 1)] == 7 && table[SessionID(2, 2)] == 8)
