@@ -113,8 +113,8 @@ public struct AgentSession: AgentChannel {
             // Another collector has taken the connection over.
             begin(at: now)
             return .send
-        case (.welcome(let session, let sequence), .greeting) where session == self.session:
-            return welcome(sequence, at: now)
+        case (.welcome(let session, let sequence, let check), .greeting) where session == self.session:
+            return welcome(sequence, check, at: now)
         case (.acknowledgement(let sequence), .established) where sequence <= sent:
             acknowledge(sequence)
             waitingSince = cursor > acknowledged + 1 ? now : nil
@@ -127,12 +127,13 @@ public struct AgentSession: AgentChannel {
         }
     }
 
-    private mutating func welcome(_ sequence: UInt64, at now: Int64) -> ChannelAction {
+    private mutating func welcome(_ sequence: UInt64, _ check: UInt32?, at now: Int64) -> ChannelAction {
         state = .established
         waitingSince = nil
-        if sequence > sent {
+        if sequence > sent || isOther(sequence, check) {
             // The collector has records that this agent never sent: the VM was set back to an earlier snapshot. They
-            // are other records under the same numbers.
+            // are other records under the same numbers. What was written since may not have arrived, so all that is
+            // not known to be stored is sent again.
             restart()
             begin(at: now)
             return .send
@@ -142,6 +143,15 @@ public struct AgentSession: AgentChannel {
         unsentBytes = spool.size
         unsentSince = spool.isEmpty ? nil : now
         return .none
+    }
+
+    /// Whether the record of that number is another one than that with `check`, which the collector has.
+    private func isOther(_ sequence: UInt64, _ check: UInt32?) -> Bool {
+        guard let check, let encoded = spool[sequence] else {
+            return false
+        }
+        let record = encoded.withUnsafeBytes { try? GuestRecord(decoding: $0) }
+        return record.map { $0.check != check } ?? false
     }
 
     private mutating func restart() {

@@ -7,8 +7,9 @@ public enum CollectorMessage: Equatable, Sendable {
     /// Sent first on each connection. An agent in mid-conversation, which has not noticed that the collector is another
     /// one, says hello.
     case greeting(version: UInt64)
-    /// The answer to a hello: the session's records up to this number are stored.
-    case welcome(session: SessionID, acknowledged: UInt64)
+    /// The answer to a hello: the session's records up to this number are stored. `check` is the last one's; nil: it is
+    /// unknown.
+    case welcome(session: SessionID, acknowledged: UInt64, check: UInt32? = nil)
     /// The session's records up to this number are stored. Repeated while some are not, as a sign of life.
     case acknowledgement(UInt64)
     /// The collector closes the connection for this reason.
@@ -21,10 +22,13 @@ public enum CollectorMessage: Equatable, Sendable {
         switch self {
         case .greeting(let version):
             ProtobufWriter.append(1, to: &out) { ProtobufWriter.append(1, nonzero: version, to: &$0) }
-        case .welcome(let session, let acknowledged):
+        case .welcome(let session, let acknowledged, let check):
             ProtobufWriter.append(2, to: &out) { inner in
                 ProtobufWriter.append(1, nonempty: session.bytes, to: &inner)
                 ProtobufWriter.append(2, nonzero: acknowledged, to: &inner)
+                if let check {
+                    ProtobufWriter.append(3, varint: UInt64(check), to: &inner)
+                }
             }
         case .acknowledgement(let sequence):
             ProtobufWriter.append(3, to: &out) { ProtobufWriter.append(1, nonzero: sequence, to: &$0) }
@@ -45,11 +49,13 @@ extension CollectorMessage: ChannelMessage {
 
     init?(field number: UInt64, _ contents: UnsafeRawBufferPointer) throws(GuestChannelError) {
         var count: UInt64 = 0
+        var check: UInt32?
         var text = UnsafeRawBufferPointer(start: nil, count: 0)
         var reader = ProtobufReader(contents)
         while let (inner, value) = try reader.field() {
             switch value {
             case .number(let value) where inner <= 2: count = value
+            case .number(let value) where inner == 3: check = UInt32(exactly: value)
             case .bytes(let bytes) where inner == 1: text = bytes
             default: break
             }
@@ -60,7 +66,7 @@ extension CollectorMessage: ChannelMessage {
             guard let session = SessionID(text) else {
                 throw .malformed("a session is identified by 16 bytes")
             }
-            self = .welcome(session: session, acknowledged: count)
+            self = .welcome(session: session, acknowledged: count, check: check)
         case 3: self = .acknowledgement(count)
         case 4: self = .refusal(String(decoding: text.prefix(Self.longestReason), as: UTF8.self))
         default: return nil

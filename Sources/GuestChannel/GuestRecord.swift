@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 public import LogModel
 import TextFormats
 
@@ -203,5 +204,18 @@ extension GuestRecord {
             }
         }
         return field
+    }
+}
+
+// MARK: - Check
+
+extension GuestRecord {
+    /// Distinguishes the record from another of the same number: the CRC-32C of its content, its time, its monotonic time
+    /// and its kernel's number, each of them in 8 bytes, big-endian, and 0 when it is absent.
+    public var check: UInt32 {
+        var bytes = [UInt8](bigEndian: UInt64(bitPattern: time ?? 0))
+        bytes.append(contentsOf: [UInt8](bigEndian: monotonic))
+        bytes.append(contentsOf: [UInt8](bigEndian: kernelSequence ?? 0))
+        return gl_crc32c(gl_crc32c(0, content, content.count), bytes, bytes.count)
     }
 }

@@ -8,6 +8,8 @@ public struct Spool: Sendable {
     private var start = 0
     /// The number of the first record; of the next one when the spool is empty.
     public private(set) var first: UInt64 = 1
+    /// How many records had numbers in earlier sessions and are not in the spool any more.
+    private var earlier: UInt64 = 0
     /// Memory of all records, in bytes.
     public private(set) var size = 0
     /// Records dropped since the beginning.
@@ -25,6 +27,12 @@ public struct Spool: Sendable {
     public var isEmpty: Bool { count == 0 }
     /// The number of the next record.
     public var next: UInt64 { first + UInt64(count) }
+
+    /// The place of the first record among all that were ever added; that of the next one when the spool is empty. A
+    /// new session does not change a record's place.
+    public var firstPlace: UInt64 { earlier + first }
+    /// The place of the next record among all that were ever added.
+    public var nextPlace: UInt64 { earlier + next }
 
     /// Adds a record, which gets the next number.
     public mutating func append(_ record: GuestRecord) {
@@ -61,9 +69,9 @@ public struct Spool: Sendable {
     /// Gives the records numbers from 1 on, for a new session.
     mutating func renumber() {
         let kept = records[start...].compactMap(\.self)
-        let dropped = dropped
+        let (dropped, earlier) = (dropped, earlier + first - 1)
         self = Spool(limit: limit)
-        self.dropped = dropped
+        (self.dropped, self.earlier) = (dropped, earlier)
         for encoded in kept {
             // What this end encoded it can decode.
             if let record = encoded.withUnsafeBytes({ try? GuestRecord(decoding: $0) }) {

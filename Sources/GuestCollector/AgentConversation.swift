@@ -138,7 +138,8 @@ final class AgentConversation: Conversation {
             ingest.log.observe(self) { [weak self] in self?.acknowledge() }
         }
         acknowledged = ingest.log.committed[hello.session] ?? hello.acknowledged
-        send(.welcome(session: hello.session, acknowledged: acknowledged))
+        let check = ingest.log.committed.check(of: hello.session)
+        send(.welcome(session: hello.session, acknowledged: acknowledged, check: check))
         return true
     }
 

@@ -155,13 +155,12 @@ final class GuestLog {
         while next < records.endIndex {
             let record = records[next]
             if let number = record.number {
-                let last = max(table[number.sequence] ?? 0, base ?? 0)
-                guard number.value > last else {
+                guard number.value > base ?? 0, !table.contains(number) else {
                     repeats += 1
                     next += 1
                     continue
                 }
-                let missing = base == nil ? 0 : number.value - last - 1
+                let missing = base.map { number.value - max(table[number.sequence] ?? 0, $0) - 1 } ?? 0
                 if missing > 0 || record.lost > 0, marked != number {
                     guard batch.count == 0 else {
                         return
@@ -179,7 +178,7 @@ final class GuestLog {
                 continue
             }
             if let number = record.number {
-                table.set(number.sequence, to: number.value)
+                table.set(number)
             }
             next += 1
         }

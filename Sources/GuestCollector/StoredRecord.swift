@@ -18,6 +18,11 @@ struct StoredRecord: Sendable {
     struct Number: Hashable, Sendable {
         var sequence: SessionID
         var value: UInt64
+        /// When the record was made, in microseconds since the Unix epoch, if a number may be given again: to a record
+        /// that was made later.
+        var time: UInt64?
+        /// Distinguishes the record from another of that number (`GuestRecord.check`); nil: it is not asked for.
+        var check: UInt32?
     }
 
     /// The maximum size of a line: values are cut beyond it.
@@ -66,16 +71,13 @@ struct StoredRecord: Sendable {
             $0.name.starts(with: Self.reserved) && !$0.name.elementsEqual(JournalEntry.truncatedName.utf8)
         }
         let cursor = entry.value(of: "__CURSOR").flatMap { JournalCursor($0) }
-        let number = cursor.flatMap { cursor in
-            SessionID(cursor.sequenceID).map { Number(sequence: $0, value: cursor.number) }
-        }
-        self.init(record, time: entry.time, number: number)
+        self.init(record, time: entry.time, number: cursor.flatMap { Number($0) })
     }
 
     /// The record of an agent's `session`; nil: of a client without one. `boot` is the guest's boot id, 16 bytes; empty:
     /// it is unknown.
     init(_ record: GuestRecord, session: SessionID?, boot: [UInt8] = []) {
-        let number = session.map { Number(sequence: $0, value: record.sequence) }
+        let number = session.map { Number(sequence: $0, value: record.sequence, check: record.check) }
         var fields = Self.fields(of: record)
         if !boot.isEmpty, !fields.fields.contains(where: { $0.name.elementsEqual(Self.bootName) }) {
             fields.fields.append(StructuredRecord.Field(Self.bootName, [Array(boot.hexadecimal.utf8)]))
@@ -130,5 +132,21 @@ struct StoredRecord: Sendable {
         case .agent: "agent"
         case .unknown: nil
         }
+    }
+}
+
+extension StoredRecord.Number {
+    /// The number of a journal's entry. Each boot has a sequence of its own, since the numbers of entries that a guest's
+    /// disk has lost are given again in its next boot.
+    init?(_ cursor: JournalCursor) {
+        var id = cursor.sequenceID
+        if let boot = cursor.bootID {
+            // Both ids are random, and so is this one.
+            id = zip(id, boot).map { $0 ^ $1 }
+        }
+        guard let sequence = SessionID(id) else {
+            return nil
+        }
+        self.init(sequence: sequence, value: cursor.number, time: cursor.time)
     }
 }

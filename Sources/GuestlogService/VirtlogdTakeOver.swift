@@ -27,49 +27,48 @@ public struct VirtlogdTakeOver {
     private let processFile: String
     private let ownProgram: String
 
-    /// The suffix of virtlogd's file while this program has its place.
-    private static let suffix = ".libvirt"
     /// The maximum duration of the exchange, in seconds.
-    private static let exchangeTimeout = 20
+    private let limit: Int
 
     /// Acts on the daemon whose process id is in `processFile`; by default the system's.
     public init(processFile: String?) throws(SystemError) {
-        self.processFile = processFile ?? VirtlogdPaths(Virtlogd.Options(), runtime: "").processFile
-        ownProgram = try ProgramImage.path()
+        self.init(
+            processFile: processFile ?? VirtlogdPaths(Virtlogd.Options(), runtime: "").processFile,
+            ownProgram: try ProgramImage.path(),
+            limit: 20
+        )
     }
 
-    /// Replaces the running virtlogd.
+    init(processFile: String, ownProgram: String, limit: Int) {
+        self.processFile = processFile
+        self.ownProgram = ownProgram
+        self.limit = limit
+    }
+
+    /// Replaces the running virtlogd. May be repeated after it was interrupted.
     public func adopt() throws -> Done {
         let (process, path) = try find()
         guard program(of: process) != ownProgram else {
             throw Refused(description: "process \(process) runs Guestlog already")
         }
-        let kept = path + Self.suffix
-        unlink(kept)
-        try systemCall("link", kept) { link(path, kept) }
-        let fresh = path + ".new"
-        unlink(fresh)
-        try systemCall("symlink", fresh) { symlink(ownProgram, fresh) }
-        try systemCall("rename", path) { rename(fresh, path) }
-        PackageDiversion(path, to: kept).set(true)
-        return try exchange(process, path) {
-            PackageDiversion(path, to: kept).set(false)
-            rename(kept, path)
-        }
+        let program = ExchangedProgram(path: path, ownProgram: ownProgram)
+        try program.exchange()
+        return try exchange(process, path) { try? program.revert() }
     }
 
-    /// Restores virtlogd.
+    /// Restores virtlogd. May be repeated after it was interrupted.
     public func release() throws -> Done {
         let (process, path) = try find()
-        let kept = path + Self.suffix
         guard program(of: process) == ownProgram else {
             throw Refused(description: "process \(process) runs \(program(of: process)), not Guestlog")
         }
-        guard access(kept, X_OK) == 0 else {
-            throw Refused(description: "\(kept) does not exist: adopt has not replaced virtlogd by this daemon")
+        let program = ExchangedProgram(path: path, ownProgram: ownProgram)
+        guard program.isKept || (!program.isOwn && access(path, X_OK) == 0) else {
+            throw Refused(
+                description: "\(program.kept) does not exist: adopt has not replaced virtlogd by this daemon"
+            )
         }
-        try systemCall("rename", path) { rename(kept, path) }
-        PackageDiversion(path, to: kept).set(false)
+        try program.revert()
         return try exchange(process, path) {}
     }
 
@@ -98,7 +97,7 @@ public struct VirtlogdTakeOver {
     private func exchange(_ process: Int32, _ path: String, orElse undo: () -> Void) throws -> Done {
         let before = program(of: process)
         kill(process, SIGUSR1)
-        for _ in 0..<(Self.exchangeTimeout * 100) {
+        for _ in 0..<(limit * 100) {
             if program(of: process) != before, program(of: process) != "" {
                 return Done(process: process, logs: logs(of: process), path: path)
             }
@@ -118,28 +117,5 @@ public struct VirtlogdTakeOver {
         return ProcFile.names(in: folder).count {
             ProcFile.target(ofLink: folder + "/" + $0)?.hasPrefix("pipe:") ?? false
         }
-    }
-}
-
-/// A dpkg diversion, so that an upgrade of the package writes the diverted file.
-private struct PackageDiversion {
-    private let path: String
-    private let target: String
-
-    private static let tool = "/usr/bin/dpkg-divert"
-
-    init(_ path: String, to target: String) {
-        self.path = path
-        self.target = target
-    }
-
-    /// Adds or removes the diversion. Hosts without dpkg, and files of no package, need none.
-    func set(_ isDiverted: Bool) {
-        guard access(Self.tool, X_OK) == 0, path.hasPrefix("/usr/") else {
-            return
-        }
-        let words = [Self.tool, "--quiet", "--local", "--no-rename", "--divert", target]
-        // Without it an upgrade of libvirt's package restores its own program; nothing else is lost.
-        _ = try? ChildProgram.run(words + [isDiverted ? "--add" : "--remove", path])
     }
 }

@@ -42,6 +42,8 @@ public enum StoreLimits {
     /// A stream continues at the next multiple of this after an unclean end of the host, so that no position that a
     /// reader may have saved is assigned to other bytes.
     public static let restartStride: UInt64 = 1 << 32
+    /// Multiples of `restartStride` are below this number of it.
+    static let strideLimit = StreamLayout.positionLimit / restartStride
     /// The first position since the last jump before `position`.
     static func lastJump(before position: UInt64) -> UInt64 {
         position == 0 ? 0 : (position - 1) / restartStride * restartStride

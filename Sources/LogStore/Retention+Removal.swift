@@ -76,8 +76,38 @@ extension Retention {
         return freed
     }
 
-    /// Removes a VM's whole history. The caller ensures that it has no writer.
-    public func remove(_ vm: Store.VM) throws(SystemError) {
+    /// Removes the whole histories of deleted VMs, which have no writers; notes before which positions they have used.
+    /// An error of one VM does not stop the others; the first one is returned.
+    func remove(_ vms: some Collection<Store.VM>, at now: Timestamp) -> SystemError? {
+        guard !vms.isEmpty else {
+            return nil
+        }
+        var removed = RemovedVMs(in: store)
+        for vm in vms {
+            if let stride = store.unusedStride(of: vm.directory) {
+                removed.note(vm.directory, stride: stride, at: now)
+            }
+        }
+        removed.prune(at: now)
+        // On a full disk there may be room for it only after the files were removed.
+        let isNoted = (try? removed.write(to: store)) != nil
+        var failure: SystemError?
+        for vm in vms {
+            do throws(SystemError) {
+                try remove(vm)
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        do throws(SystemError) {
+            try isNoted ? () : removed.write(to: store)
+        } catch {
+            failure = failure ?? error
+        }
+        return failure
+    }
+
+    private func remove(_ vm: Store.VM) throws(SystemError) {
         try removeTree(store.path(of: vm.directory))
         usages[vm.directory] = nil
         growths[vm.directory] = nil

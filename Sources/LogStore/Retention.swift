@@ -55,15 +55,15 @@ public final class Retention {
         }
         var failure: SystemError?
         usages.removeAll()
-        for vm in try store.vms() {
+        var vms = try store.vms()
+        if StoreLimits.plausibleTimes.contains(now) {
+            let split = vms.partition { $0.ended.map { $0.advanced(byMicroseconds: deletedAge) < now } ?? false }
+            failure = remove(vms[split...], at: now)
+            vms.removeSubrange(split...)
+        }
+        for vm in vms {
             do throws(SystemError) {
-                if let ended = vm.ended, ended.advanced(byMicroseconds: deletedAge) < now,
-                    StoreLimits.plausibleTimes.contains(now)
-                {
-                    try remove(vm)
-                } else {
-                    freed += try enforce(vm, now: now)
-                }
+                freed += try enforce(vm, now: now)
             } catch {
                 failure = failure ?? error
             }

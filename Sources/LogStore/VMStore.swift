@@ -111,6 +111,10 @@ public final class VMStore {
         // Without a state there is no text.
         let hostDied = left.map { $0.hostBoot != nil && $0.hostBoot != hostBoot } ?? false
         var state = left ?? WriterState()
+        if left == nil {
+            state.firstStride = RemovedVMs(in: store).stride(of: identity.directoryName)
+            state.lastStride = state.firstStride
+        }
         state.hostBoot = hostBoot
         if hostDied {
             state.unrepaired = Set(try fileSystem.names(in: path).compactMap(StreamName.init))
@@ -193,6 +197,10 @@ public final class VMStore {
             state.lastStride = stride
             state.unrepaired.remove(name)
             try state.write(at: vmPath, on: store.fileSystem)
+        } else if recovered.nextOffset < state.firstStride * StoreLimits.restartStride {
+            // Outputs and cursors may have positions in the history that was removed.
+            let gap = GapDetail(reason: .retention, bytes: nil, lines: 0, since: now, isClosed: true)
+            try writer.jump(to: state.firstStride * StoreLimits.restartStride, gap: gap, time: now)
         }
         streams[name] = writer
         return writer
@@ -217,9 +225,10 @@ public final class VMStore {
         guard lock.identity == nil || present != lock.identity else {
             return
         }
-        let lastStride = state.lastStride
+        let (lastStride, firstStride) = (state.lastStride, state.firstStride)
         (vm, lock, state, isStateWritten) = try Self.open(vm.identity, in: store, hostBoot: hostBoot, now: now)
         state.lastStride = max(state.lastStride, lastStride)
+        state.firstStride = max(state.firstStride, firstStride)
     }
 
     /// Writes the properties of a stream when they are missing or damaged; returns the effective ones.

@@ -11,6 +11,9 @@ struct WriterState {
     var unrepaired: Set<StreamName> = []
     /// The highest multiple of `StoreLimits.restartStride` at which a stream was continued.
     var lastStride: UInt64 = 0
+    /// The multiple of `StoreLimits.restartStride` at which new streams begin: not 0 when an earlier history of the VM was
+    /// removed.
+    var firstStride: UInt64 = 0
     /// The streams' ends when the VM was closed cleanly: a stream that ends before has lost data.
     var ends: [StreamName: Cursor] = [:]
 
@@ -32,8 +35,8 @@ struct WriterState {
     init(_ facts: JSON) {
         hostBoot = facts["host_boot"]?.text
         unrepaired = Set((facts["unrepaired"]?.elements ?? []).compactMap { $0.text.flatMap(StreamName.init) })
-        let limit = StreamLayout.positionLimit / StoreLimits.restartStride
-        lastStride = min(UInt64(clamping: facts["last_stride"]?.integer ?? 0), limit)
+        lastStride = min(UInt64(clamping: facts["last_stride"]?.integer ?? 0), StoreLimits.strideLimit)
+        firstStride = min(UInt64(clamping: facts["first_stride"]?.integer ?? 0), StoreLimits.strideLimit)
         if case .object(let members)? = facts["ends"] {
             for (name, end) in members {
                 if let stream = StreamName(name), let cursor = end.text.flatMap(Cursor.init),
@@ -47,13 +50,16 @@ struct WriterState {
 
     func write(at path: String, on fileSystem: any FileSystem) throws(SystemError) {
         let ends = ends.sorted { $0.key < $1.key }.map { ($0.key.text, JSON.string($0.value.description)) }
-        let text = FactsFile.text(of: [
+        var facts: [(String, JSON)] = [
             ("host_boot", hostBoot.map { .string($0) } ?? .null),
             ("unrepaired", .array(unrepaired.sorted().map { .string($0.text) })),
             ("last_stride", .integer(Int64(lastStride))),
             ("ends", .object(ends)),
-        ])
-        try fileSystem.replace(Self.name, in: path, with: text)
+        ]
+        if firstStride > 0 {
+            facts.append(("first_stride", .integer(Int64(firstStride))))
+        }
+        try fileSystem.replace(Self.name, in: path, with: FactsFile.text(of: facts))
     }
 
     static let name = "writer.json"

@@ -89,7 +89,9 @@ public final class EntrySource: @unchecked Sendable {
         deleted = scope.takeDeleted()
         let found = try scope.refresh()
         try Self.check(found, scope, selection, vms)
-        try Self.check(resumed, vms)
+        if !areAll {
+            try Self.check(resumed, vms)
+        }
         try open(found, tail: selection.tail)
     }
 

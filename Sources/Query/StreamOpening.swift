@@ -23,7 +23,8 @@ struct StreamOpening {
     init(_ found: StreamScope.Found, isMerged: Bool, _ query: EntrySource) throws {
         self.found = found
         var filter = query.filter
-        var start = query.resumed.places[found.stream] ?? .start
+        let resumed = query.resumed.places[found.stream] ?? .start
+        var start = query.store.start(of: found.stream, after: resumed)
         var bound: Cursor?
         if let window = query.windows[found.stream.vm] {
             if window.stream == found.stream {

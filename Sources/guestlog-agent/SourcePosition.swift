@@ -11,8 +11,8 @@ struct SourcePosition<Mark: LosslessStringConvertible & Equatable> {
     private let folder: String
     private let name: String
     private let boot: String
-    /// The source's records that are not acknowledged yet: their numbers in the session, and their marks.
-    private var waiting: [(sequence: UInt64, mark: Mark)] = []
+    /// The source's records that are not acknowledged yet: their places among all records, and their marks.
+    private var waiting: [(place: UInt64, mark: Mark)] = []
     /// The mark of the last record that is stored.
     private(set) var stored: Mark?
     private var written: Mark?
@@ -30,14 +30,14 @@ struct SourcePosition<Mark: LosslessStringConvertible & Equatable> {
         }
     }
 
-    /// The record with that mark has the number `sequence` in the session.
-    mutating func note(_ mark: Mark, as sequence: UInt64) {
-        waiting.append((sequence, mark))
+    /// The record with that mark has the place `place` among all records, in whichever session.
+    mutating func note(_ mark: Mark, at place: UInt64) {
+        waiting.append((place, mark))
     }
 
-    /// The records before the number `first` have left the spool.
+    /// The records before the place `first` have left the spool.
     mutating func advance(to first: UInt64) {
-        guard let end = waiting.firstIndex(where: { $0.sequence >= first }) ?? (waiting.isEmpty ? nil : waiting.count),
+        guard let end = waiting.firstIndex(where: { $0.place >= first }) ?? (waiting.isEmpty ? nil : waiting.count),
             end > 0
         else {
             return

@@ -14,6 +14,7 @@ private struct ModelCollector {
     /// Missing numbers, by the record before which they are missing.
     private(set) var lost: UInt64 = 0
     private var numbers: [SessionID: UInt64] = [:]
+    private var checks: [SessionID: UInt32] = [:]
     private var hello: AgentMessage.Hello?
     private var decoder = FrameDecoder(resynchronizes: false)
 
@@ -30,7 +31,8 @@ private struct ModelCollector {
             case .hello(let hello):
                 self.hello = hello
                 let number = numbers[hello.session] ?? hello.acknowledged
-                answers.append(.welcome(session: hello.session, acknowledged: number))
+                let check = checks[hello.session]
+                answers.append(.welcome(session: hello.session, acknowledged: number, check: check))
             case .records(let records):
                 let hello = try #require(hello)
                 for record in records {
@@ -40,6 +42,7 @@ private struct ModelCollector {
                     }
                     lost += record.sequence - last - 1
                     numbers[hello.session] = record.sequence
+                    checks[hello.session] = record.check
                     stored.append(String(decoding: record.content, as: UTF8.self))
                 }
                 answers.append(.acknowledgement(numbers[hello.session] ?? 0))
@@ -189,6 +192,39 @@ private struct ModelCollector {
         session.append(record(103), at: 0)
         try exchange(&session, &collector, at: 0)
         #expect(collector.stored == (1...10).map(String.init) + ["102", "103"] && collector.lost == 0)
+    }
+
+    @Test("a VM that was set back writes into a dead connection first: what has numbers of lost records is stored too")
+    func snapshotAndDeadConnection() throws {
+        var session = session()
+        var collector = ModelCollector()
+        session.connected(at: 0)
+        session.append(record(1), at: 0)
+        try exchange(&session, &collector, at: 0)
+        let snapshot = session
+        for number in 2...4 {
+            session.append(record(number), at: 0)
+        }
+        try exchange(&session, &collector, at: 0)
+        session = snapshot
+        for number in 102...110 {
+            session.append(record(number), at: 0)
+        }
+        while session.nextFrame(at: 0, isFlushing: true) != nil {}
+        session.disconnected()
+        collector.connect()
+        session.connected(at: 0)
+        try exchange(&session, &collector, at: 0)
+        #expect(collector.stored == ((1...4).map(String.init) + (102...110).map(String.init)) && collector.lost == 0)
+        // Without a return nothing is sent again, though its acknowledgement was lost.
+        session.append(record(111), at: 0)
+        let frame = session.nextFrame(at: 0, isFlushing: true)
+        _ = try collector.receive(try #require(frame))
+        session.disconnected()
+        collector.connect()
+        session.connected(at: 0)
+        try exchange(&session, &collector, at: 0)
+        #expect(collector.stored.suffix(2) == ["110", "111"] && session.isComplete)
     }
 
     @Test("another collector on the same stream greets, and gets a hello")

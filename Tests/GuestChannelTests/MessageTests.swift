@@ -96,7 +96,9 @@ import Testing
         }
         for message in [
             CollectorMessage.greeting(version: 1), .welcome(session: session, acknowledged: 5),
-            .welcome(session: session, acknowledged: 0), .acknowledgement(.max), .acknowledgement(0), .refusal("no"),
+            .welcome(session: session, acknowledged: 0), .welcome(session: session, acknowledged: 7, check: .max),
+            .welcome(session: session, acknowledged: 7, check: 0), .acknowledgement(.max), .acknowledgement(0),
+            .refusal("no"),
         ] {
             #expect(try CollectorMessage(decoding: message.encoded) == message)
         }

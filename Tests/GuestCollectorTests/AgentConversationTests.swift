@@ -37,7 +37,7 @@ import Testing
     {
         let end = try GuestEnd(fixture.socket)
         end.send(.hello(AgentMessage.Hello(session: session, acknowledged: acknowledged)))
-        guard case .welcome(session, let number)? = try end.message() else {
+        guard case .welcome(session, let number, _)? = try end.message() else {
             Issue.record("no welcome")
             return (end, 0)
         }
@@ -103,6 +103,28 @@ import Testing
         #expect(try third.awaitAcknowledgement(13))
         #expect(try fixture.values() == (1...13).map { "m\($0)" })
         #expect(try fixture.stored().gaps.isEmpty)
+    }
+
+    @Test("a welcome has the check of the last stored record, after a restart too")
+    func check() throws {
+        let fixture = try CollectorFixture()
+        let hello = AgentMessage.hello(AgentMessage.Hello(session: Self.session))
+        let first = try GuestEnd(fixture.socket)
+        first.send(hello)
+        #expect(try first.message() == .welcome(session: Self.session, acknowledged: 0))
+        first.send(records(1...10))
+        #expect(try first.awaitAcknowledgement(10))
+        guard case .records(let sent) = records(10...10) else {
+            return
+        }
+        for _ in 0..<2 {
+            let next = try GuestEnd(fixture.socket)
+            next.send(hello)
+            #expect(
+                try next.message() == .welcome(session: Self.session, acknowledged: 10, check: sent[0].check)
+            )
+            try fixture.restart()
+        }
     }
 
     @Test("sessions are told apart: clones of one snapshot with the same numbers lose nothing")

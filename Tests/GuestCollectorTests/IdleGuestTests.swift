@@ -32,7 +32,7 @@ private final class ShiftedClock: HostClock {
     private func connect(sending numbers: ClosedRange<UInt64>) throws -> (end: GuestEnd, stored: UInt64?) {
         let end = try GuestEnd(fixture.socket)
         end.send(.hello(AgentMessage.Hello(session: SessionID(1, 2))))
-        guard case .welcome(_, let stored)? = try end.message() else {
+        guard case .welcome(_, let stored, _)? = try end.message() else {
             return (end, nil)
         }
         end.send(

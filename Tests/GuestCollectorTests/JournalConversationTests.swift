@@ -17,6 +17,18 @@ import Testing
             + "__REALTIME_TIMESTAMP=\(1_700_000_000_000_000 + number)\n_PID=1\nPRIORITY=4\nMESSAGE=m\(number)\n\n"
     }
 
+    /// An entry as an upload has it, of a boot, made at `time`.
+    private func entry(_ number: Int, _ text: String, boot: Character, time: Int) -> String {
+        let boot = String(repeating: boot, count: 32)
+        return """
+            __CURSOR=s=\(Self.sequence);i=\(String(number, radix: 16));b=\(boot);m=1;t=\(String(time, radix: 16));x=1
+            __REALTIME_TIMESTAMP=\(1_700_000_000_000_000 + time)
+            MESSAGE=\(text)
+
+
+            """
+    }
+
     private static let sequence = "0123456789abcdef0123456789abcdef"
 
     @Test("entries of journald's ForwardToSocket are stored with all their fields and their own time")
@@ -132,6 +144,33 @@ import Testing
         let more = (150...250).map { entry($0, cursor: true) }.joined()
         #expect(try upload(more, chunked: chunked, to: fixture) == "HTTP/1.1 202 Accepted")
         #expect(try fixture.values(in: StreamName.journal) == (1...250).map { "m\($0)" })
+    }
+
+    @Test("after an unclean end the next boot has numbers of entries that the guest's disk lost, and is stored whole")
+    func nextBoot() throws {
+        let fixture = try CollectorFixture()
+        let first = (1...10).map { entry($0, "a\($0)", boot: "a", time: $0) }.joined()
+        #expect(try upload(first, to: fixture) == "HTTP/1.1 202 Accepted")
+        let second = (8...13).map { entry($0, "b\($0)", boot: "b", time: 100 + $0) }.joined()
+        #expect(try upload(second, to: fixture) == "HTTP/1.1 202 Accepted")
+        try fixture.restart()
+        #expect(try upload(first + second, to: fixture) == "HTTP/1.1 202 Accepted")
+        #expect(
+            try fixture.values(in: StreamName.journal) == (1...10).map { "a\($0)" } + (8...13).map { "b\($0)" }
+        )
+    }
+
+    @Test("in a boot that was set back to a snapshot, later entries with the same numbers are stored, once")
+    func snapshot() throws {
+        let fixture = try CollectorFixture()
+        let first = (1...10).map { entry($0, "a\($0)", boot: "a", time: $0) }.joined()
+        let second = (6...8).map { entry($0, "b\($0)", boot: "a", time: 100 + $0) }.joined()
+        for body in [first, first, second, second] {
+            #expect(try upload(body, to: fixture) == "HTTP/1.1 202 Accepted")
+        }
+        #expect(
+            try fixture.values(in: StreamName.journal) == (1...10).map { "a\($0)" } + (6...8).map { "b\($0)" }
+        )
     }
 
     @Test("an entry with a fault, or without a cursor, never refuses the others")

@@ -3,6 +3,7 @@
 import Glibc
 import GuestChannel
 import LogModel
+import Synchronization
 import SystemIO
 import TestSupport
 import TestTraits
@@ -37,9 +38,9 @@ import Testing
         let folder = TemporaryFolder()
         var position = SourcePosition<UInt64>("k", in: folder.path + "/state", boot: "b1")
         #expect(position.stored == nil)
-        position.note(10, as: 1)
-        position.note(11, as: 5)
-        position.note(12, as: 6)
+        position.note(10, at: 1)
+        position.note(11, at: 5)
+        position.note(12, at: 6)
         position.advance(to: 1)
         #expect(position.stored == nil)
         position.advance(to: 6)
@@ -48,6 +49,53 @@ import Testing
         #expect(SourcePosition<UInt64>("k", in: folder.path + "/state", boot: "b2").stored == nil)
         position.advance(to: 100)
         #expect(position.stored == 12)
+    }
+
+    @Test("after a return to a snapshot the position goes on with what the host stores in the new session")
+    func positionAfterSnapshot() {
+        let count = Mutex<UInt64>(0)
+        var session = AgentSession(spoolLimit: 1 << 20, program: "test") {
+            SessionID(
+                0,
+                count.withLock { count in
+                    count += 1
+                    return count
+                }
+            )
+        }
+        var position = SourcePosition<UInt64>("k", in: "/nowhere", boot: "b")
+        func add(_ numbers: ClosedRange<UInt64>) {
+            for number in numbers {
+                position.note(number, at: session.spool.nextPlace)
+                session.append(GuestRecord(), at: 0)
+            }
+        }
+        func receive(_ messages: CollectorMessage...) {
+            for message in messages {
+                var frame: [UInt8] = []
+                GuestFrame.append(message.encoded, to: &frame)
+                _ = session.receive(frame, at: 0)
+                position.advance(to: session.spool.firstPlace)
+                while session.nextFrame(at: 0, isFlushing: true) != nil {}
+            }
+        }
+        add(1...5)
+        session.connected(at: 0)
+        receive(.welcome(session: SessionID(0, 1), acknowledged: 0), .acknowledgement(4))
+        #expect(position.stored == 4)
+        session.disconnected()
+        add(6...7)
+        session.connected(at: 0)
+        // The host has more of the session than this agent, which was set back.
+        receive(.welcome(session: SessionID(0, 1), acknowledged: 1000))
+        #expect(position.stored == 4)
+        receive(.welcome(session: SessionID(0, 2), acknowledged: 0), .acknowledgement(2))
+        #expect(position.stored == 6)
+        add(8...8)
+        receive(.acknowledgement(3))
+        #expect(position.stored == 7)
+        receive(.acknowledgement(4))
+        #expect(position.stored == 8 && session.spool.isEmpty)
     }
 
     @Test("datagrams become records; one that is too long is cut, and flagged")

@@ -126,6 +126,22 @@ private func deliver(
         #expect(delivery.problem?.contains("every record is refused") == true)
     }
 
+    @Test("a destination that refuses every item is waited for too, over batches, and a delivery begins the count anew")
+    func refusesAllItems() {
+        var delivery = Delivery()
+        let few = deliver(60, by: &delivery) { .items($0.map { _ in .refused("400") }) }
+        #expect(few.waits.isEmpty)
+        let many = deliver(60, by: &delivery, limit: 5) { .items($0.map { _ in .refused("400") }) }
+        #expect(delivery.counters.setAside == 100)
+        #expect(many.requests.last == Array(40..<60))
+        #expect(many.waits.last ?? 0 > many.waits.first ?? 0)
+        #expect(delivery.problem == "every record is refused: 400")
+        #expect(delivery.counters.delivered == 0)
+        _ = deliver(101, by: &delivery) { .items($0.map { $0 == 0 ? .delivered : .refused("400") }) }
+        #expect(delivery.counters.setAside == 200)
+        #expect(delivery.problem == nil)
+    }
+
     @Test("an answer for another number of records is a failure, not a delivery")
     func wrongCount() {
         var delivery = Delivery()

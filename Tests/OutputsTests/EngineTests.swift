@@ -122,7 +122,7 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
 
     @Test(
         "a receiver whose disk is full loses nothing: documents are sent again, none is set aside",
-        arguments: [403, 429, 503]
+        arguments: [403, 404, 429, 503]
     )
     func fullDisk(status: Int) async throws {
         let fixture = OutputFixture()
@@ -140,6 +140,26 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         #expect(await awaits { index.messages.count == 200 })
         #expect(index.messages == lines(0..<200))
         #expect(await service.statuses()[0].counters.setAside == 0)
+    }
+
+    @Test("a receiver that refuses every document is a problem, and what it refuses is not passed over")
+    func refusesAll() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let takes = NIOLockedValueBox(false)
+        let server = try StandInServer { request in
+            index.take(request) { _ in takes.withLockedValue { $0 } ? 201 : 400 }
+        }
+        try fixture.append((0..<300).map { "line \($0)\n" }.joined())
+        let service = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { fixture.problems["test"]?.contains("every record is refused") == true })
+        let status = await service.statuses()[0]
+        #expect(status.counters.setAside == 100 && status.counters.delivered == 0)
+        #expect(status.lastDelivery == nil)
+        takes.withLockedValue { $0 = true }
+        #expect(await awaits { index.messages == lines(100..<300) })
+        #expect(await awaits { await service.statuses()[0].lastDelivery != nil })
+        #expect(await awaits { fixture.problems["test"] == nil })
     }
 
     @Test("a dead output is reported, delays no other, and delivers everything when its destination is back")
@@ -186,6 +206,32 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         #expect(index.messages.count == 3)
         #expect(index.messages[1].hasPrefix("14 bytes lost"))
         _ = service
+    }
+
+    @Test("a VM that comes back after its log was removed is sent from its beginning, with ids of its own")
+    func comesBack() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        let state = fixture.store.root + "/outputs/test.state"
+        try fixture.append("line 0\nline 1\n")
+        let first = try fixture.start(.elasticsearch(server.url))
+        #expect(
+            try await awaits {
+                guard LinuxFileSystem().status(state) != nil, let saved = try LinuxFileSystem().contents(of: state)
+                else {
+                    return false
+                }
+                return String(decoding: saved, as: UTF8.self).contains("web/console0 14.0 ")
+            }
+        )
+        first.stop()
+        try fixture.remove()
+        try fixture.append("line 2\n")
+        try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages.last == "line 2" })
+        #expect(index.messages.filter { $0.hasPrefix("line") } == lines(0..<3))
+        #expect(Set(index.ids).count == index.ids.count && index.repeats == 0)
     }
 
     @Test("an output sends only the VMs, streams and severities that it was given, and redacts what matches")

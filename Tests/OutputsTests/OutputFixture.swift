@@ -80,6 +80,15 @@ final class OutputFixture: Sendable {
         try withWriter(vm, stream, StreamProperties()) { writer, _ in writer.roll() }
     }
 
+    /// Deletes a VM, and removes its log as retention does.
+    func remove(vm: String = "web") throws {
+        try state.withLockedValue { state in
+            try state.vms.removeValue(forKey: vm)?.end(at: state.now)
+            state.now = state.now.advanced(byMicroseconds: 1_000_000)
+            _ = try Retention(store: store, deletedAge: 1000).enforceAll(now: state.now)
+        }
+    }
+
     private func withWriter(
         _ vm: String,
         _ stream: StreamName,

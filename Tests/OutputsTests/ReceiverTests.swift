@@ -226,8 +226,12 @@ private final class FakeLoki: Sendable {
         }
         #expect(results[0] == .delivered)
         #expect(results[1] == .delivered)
-        if case .retry = results[2], case .retry = results[4] {} else { Issue.record("\(results)") }
-        if case .refused = results[3], case .refused = results[5] {} else { Issue.record("\(results)") }
+        // The index may be missing.
+        if case .retry = results[2], case .retry = results[4], case .retry = results[5] {
+        } else {
+            Issue.record("\(results)")
+        }
+        if case .refused = results[3] {} else { Issue.record("\(results)") }
     }
 
     @Test("a document in the failure store is diverted, although its status is 201")

@@ -138,11 +138,15 @@ import Testing
         #expect(record.fields.map(\.values.count) == [2, 1])
     }
 
-    @Test("a cursor has the id of its sequence, and a number")
+    @Test("a cursor has the id of its sequence and a number; also a boot's id and a time where they are valid")
     func cursors() {
         let text = "s=0123456789abcdef0123456789abcdef;i=1f;b=x;m=2;t=3;x=4"
         #expect(JournalCursor(Array(text.utf8))?.number == 31)
         #expect(JournalCursor(Array(text.utf8))?.sequenceID.prefix(2) == [0x01, 0x23])
+        #expect(JournalCursor(Array(text.utf8))?.time == 3 && JournalCursor(Array(text.utf8))?.bootID == nil)
+        let whole = text.replacing("b=x", with: "b=\(String(repeating: "ab", count: 16))")
+        #expect(JournalCursor(Array(whole.utf8))?.bootID == Array(repeating: 0xab, count: 16))
+        #expect(JournalCursor(Array(text.utf8.prefix(39)))?.time == nil)
         for wrong in [
             "", "s=0;i=1", "i=1;s=0123456789abcdef0123456789abcdef", "s=0123456789abcdef0123456789abcdeg;i=1",
             "s=0123456789abcdef0123456789abcdef;i=", "s=0123456789abcdef0123456789abcdef;i=+1",

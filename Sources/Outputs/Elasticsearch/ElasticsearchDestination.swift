@@ -126,8 +126,8 @@ enum BulkAnswer {
         case 409:
             // It is there already.
             return .delivered
-        case 401, 403, 429, 500...:
-            // 403 is also a full disk: the index is read-only then.
+        case 401, 403, 404, 429, 500...:
+            // 403 is also a full disk: the index is read-only then. 404 is an index that does not exist yet.
             return .retry("the receiver answered \(status) for a document" + reason(outcome))
         default:
             return .refused("the receiver answered \(status)" + reason(outcome))

@@ -105,20 +105,20 @@ struct Delivery: Sendable {
         for (item, result) in zip(sent, results) {
             switch result {
             case .delivered:
-                counters.delivered += 1
+                deliver()
             case .diverted(let reason):
-                counters.delivered += 1
+                deliver()
                 counters.diverted += 1
                 complaint = reason
-            case .refused(let reason):
-                setAside(item, reason)
+            case .refused(let why) where refusalsInARow < Self.mostRefusals:
+                setAside(item, why)
+            case .refused(let why):
+                again.append(item)
+                reason = reason ?? Self.doubt(why)
             case .retry(let why):
                 again.append(item)
                 reason = reason ?? why
             }
-        }
-        if again.count < sent.count {
-            succeed()
         }
         guard let reason else {
             return next()
@@ -132,17 +132,27 @@ struct Delivery: Sendable {
             return next()
         }
         guard refusalsInARow < Self.mostRefusals else {
-            return retry(sent, "every record is refused: \(reason)", nil, random)
+            return retry(sent, Self.doubt(reason), nil, random)
         }
-        refusalsInARow += 1
         setAside(sent[0], reason)
         return next()
     }
 
+    /// The problem with a destination that refuses one record after the other, the last one for `reason`.
+    private static func doubt(_ reason: String) -> String { "every record is refused: \(reason)" }
+
     private mutating func setAside(_ item: Int, _ reason: String) {
+        refusalsInARow += 1
         setAside.append(Refusal(item: item, reason: reason))
         counters.setAside += 1
         complaint = reason
+        // The destination answers. Whether it takes records is not known: the backoff goes on.
+        problem = nil
+    }
+
+    private mutating func deliver() {
+        succeed()
+        counters.delivered += 1
     }
 
     private mutating func succeed() {

@@ -160,8 +160,9 @@ final class OutputRunner: Sendable {
                 guard !Task.isCancelled else {
                     return false
                 }
+                let delivered = session.delivery.counters.delivered
                 action = session.delivery.take(result, random: Double.random(in: 0..<1))
-                note(&session)
+                note(&session, hasDelivered: session.delivery.counters.delivered > delivered)
             case .wait(let microseconds):
                 update { $0.activity = .waiting }
                 _ = await wakeUps.wait(microseconds: microseconds)
@@ -178,22 +179,22 @@ final class OutputRunner: Sendable {
     }
 
     /// Publishes what the last answer has changed.
-    private func note(_ session: inout Session) {
+    private func note(_ session: inout Session, hasDelivered: Bool) {
         let delivery = session.delivery
+        let now = clock.now
+        update {
+            $0.take(delivery)
+            $0.lastDelivery = hasDelivered ? now : $0.lastDelivery
+        }
         guard let problem = delivery.problem else {
             if session.failures >= Self.reportedFailures {
                 diagnostics.log(.notice, "output \(settings.name): \(settings.destination.words) takes records again")
                 report(nil)
             }
             session.failures = 0
-            let now = clock.now
-            return update {
-                $0.take(delivery)
-                $0.lastDelivery = now
-            }
+            return
         }
         session.failures += 1
-        update { $0.take(delivery) }
         if session.failures == Self.reportedFailures {
             raise(problem)
         }

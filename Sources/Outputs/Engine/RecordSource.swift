@@ -190,9 +190,9 @@ final class RecordSource: @unchecked Sendable {
         // It tells people where a stream continues; no text begins or is missing there.
         case .origin: return
         }
-        if let loss = kind.loss, loss.reason == .retention {
+        if case .missing(let bytes, .retention) = kind {
             batch.gaps += 1
-            batch.gapBytes += loss.bytes ?? 0
+            batch.gapBytes += bytes
         }
         if case .boot = kind, !settings.sendsBoots {
             return

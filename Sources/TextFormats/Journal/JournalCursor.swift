@@ -2,12 +2,17 @@
 
 /// The part of a journal entry's `__CURSOR` that orders entries: the id of a sequence, and the entry's number in it.
 ///
-/// A cursor is `s=ID;i=NUMBER;…` in hexadecimal (systemd, sd-journal). Entries of one id were numbered by one journald,
-/// and rise.
+/// A cursor is `s=ID;i=NUMBER;b=BOOT;m=TIME;t=TIME;x=HASH` in hexadecimal (systemd, sd-journal). The numbers of one id rise
+/// within a boot. After an unclean end journald goes on in the same sequence, with the number after the last one that
+/// its disk has: numbers that the lost entries had are given again.
 public struct JournalCursor: Hashable, Sendable {
     /// 16 bytes.
     public var sequenceID: [UInt8]
     public var number: UInt64
+    /// The id of the boot, 16 bytes; nil when the cursor does not have it.
+    public var bootID: [UInt8]?
+    /// When the entry was made, in microseconds since the Unix epoch; nil when the cursor does not have it.
+    public var time: UInt64?
 
     /// Parses the value of `__CURSOR`; nil when it does not begin with these two parts.
     public init?(_ text: [UInt8]) {
@@ -19,6 +24,13 @@ public struct JournalCursor: Hashable, Sendable {
         }
         self.sequenceID = id
         self.number = number
+        for part in parts.dropFirst(2) {
+            if part.starts(with: "b=".utf8) {
+                bootID = Self.identifier(part.dropFirst(2))
+            } else if part.starts(with: "t=".utf8) {
+                time = Self.number(part.dropFirst(2))
+            }
+        }
     }
 
     private static func identifier(_ digits: ArraySlice<UInt8>) -> [UInt8]? {

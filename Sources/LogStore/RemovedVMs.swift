@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import SystemIO
+
+/// What is kept of VMs whose history was removed, in the store's file `.removed`: where the streams of a VM begin that
+/// comes back in the same folder. Outputs, cursors and receivers know positions for longer than the store has the text,
+/// so none is used for other text.
+struct RemovedVMs {
+    private struct Entry {
+        /// The first multiple of `StoreLimits.restartStride` that was not used.
+        var stride: UInt64
+        var removed: Timestamp
+    }
+
+    /// By the VM's folder.
+    private var entries: [String: Entry] = [:]
+
+    /// The file's name, which no VM's folder has: those never begin with a dot.
+    static let name = ".removed"
+    /// How long a VM is remembered, in microseconds: 90 days.
+    static let age: Int64 = 90 * 86_400 * 1_000_000
+    /// Maximum number of VMs; beyond it those that were removed first are forgotten.
+    static let limit = 10_000
+
+    /// Reads the file of `store`. Nothing is known when there is none, or it is damaged.
+    init(in store: Store) {
+        guard
+            case .facts(let facts, true)? = try? FactsFile.contents(of: Self.path(in: store), on: store.fileSystem),
+            case .object(let members)? = facts["vms"]
+        else {
+            return
+        }
+        for (directory, entry) in members {
+            if let numbers = entry.elements, numbers.count == 2, let stride = numbers[0].integer,
+                let removed = numbers[1].integer, stride > 0, UInt64(stride) < StoreLimits.strideLimit
+            {
+                entries[directory] = Entry(stride: UInt64(stride), removed: Timestamp(microseconds: removed))
+            }
+        }
+    }
+
+    /// The stride at which new streams of the VM in `directory` begin; 0 when it is not known to have been removed.
+    func stride(of directory: String) -> UInt64 { entries[directory]?.stride ?? 0 }
+
+    /// Notes that the VM in `directory` is removed at `now`, and that it has used no position from `stride` on.
+    mutating func note(_ directory: String, stride: UInt64, at now: Timestamp) {
+        let stride = min(max(stride, self.stride(of: directory)), StoreLimits.strideLimit - 1)
+        entries[directory] = Entry(stride: stride, removed: now)
+    }
+
+    /// Forgets what is older than `age` at `now`, and what exceeds the limit.
+    mutating func prune(at now: Timestamp) {
+        let oldest = now.advanced(byMicroseconds: -Self.age)
+        entries = entries.filter { $0.value.removed >= oldest }
+        let excess = entries.count - Self.limit
+        if excess > 0 {
+            for (directory, _) in entries.sorted(by: { $0.value.removed < $1.value.removed }).prefix(excess) {
+                entries[directory] = nil
+            }
+        }
+    }
+
+    func write(to store: Store) throws(SystemError) {
+        let members = entries.sorted { $0.key < $1.key }.map { directory, entry in
+            (directory, JSON.array([.integer(Int64(entry.stride)), .integer(entry.removed.microseconds)]))
+        }
+        let text = FactsFile.text(of: [
+            ("format", .integer(Int64(StoreLimits.formatVersion))), ("vms", .object(members)),
+        ])
+        try store.fileSystem.clear(Self.path(in: store), for: .regular)
+        try store.fileSystem.replace(Self.name, in: store.root, with: text)
+    }
+
+    private static func path(in store: Store) -> String { store.root + "/" + name }
+}

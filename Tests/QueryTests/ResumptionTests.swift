@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+import TestTraits
+import Testing
+
+@testable import Query
+
+/// Cursors of text that the store does not have any more.
+@Suite(.blocking) struct ResumptionTests {
+    private let sample: SampleStore
+
+    init() throws {
+        sample = try SampleStore()
+        try sample.add("a")
+        try sample.append("hello\nworld\n")
+    }
+
+    private func read(_ cursor: String, areAll: Bool = false) throws -> String {
+        var selection = Selection()
+        selection.cursor = cursor
+        let query = try LogQuery(
+            store: sample.store,
+            vms: sample.vms.map(\.vm),
+            areAll: areAll,
+            selection: selection,
+            rendering: Rendering(),
+            now: sample.now
+        )
+        var text: [UInt8] = []
+        while let chunk = try query.next() { text += chunk }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    @Test("a cursor beyond the end of a stream is of an earlier one: the stream is read from its beginning")
+    func beyondEnd() throws {
+        // As after a crash of the host: the text that the cursor has passed may be lost.
+        #expect(try read("v1:a/console0=13.0") == "")
+        try sample.vms[0].closeCleanly()
+        #expect(try read("v1:a/console0=13.0") == "hello\nworld\n")
+        #expect(try read("v1:a/console0=12.0") == "")
+        #expect(try read("v1:a/console0=6.0") == "world\n")
+    }
+
+    @Test("a cursor of all VMs is valid when all of them were removed")
+    func removedVMs() throws {
+        #expect(throws: QueryError.self) { _ = try read("v1:b/console0=1.0") }
+        #expect(try read("v1:b/console0=1.0", areAll: true) == "hello\nworld\n")
+    }
+}
