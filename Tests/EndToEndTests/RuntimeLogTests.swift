@@ -87,7 +87,7 @@ import Testing
                 }
             }
             if round % 3 == 0 {
-                site.killServing()
+                site.killDaemon()
             }
             let rotation = ChildProcess(
                 ["logrotate", "-f", "-s", site.path + "/state", site.path + "/rotate.conf"],

@@ -120,6 +120,12 @@ final class Site {
         }
     }
 
+    /// Kills a daemon without a keeper, and waits until it has let go of everything.
+    func killDaemon() {
+        killServing()
+        #expect(eventually { daemon?.hasEnded ?? true })
+    }
+
     /// Kills the daemon, whose program is the link `program`, and lets the next one begin only after `body`.
     func killServing(replacing program: String, during body: () -> Void) {
         let aside = path + "/aside"
