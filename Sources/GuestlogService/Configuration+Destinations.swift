@@ -34,6 +34,9 @@ enum DestinationType: String, CaseIterable {
             guard let path = try section.absolutePath("path") else {
                 throw section.error(at: nil, "path is missing: a file such as /var/log/guests/{vm}.log")
             }
+            if let word = path.firstMatch(of: /\{(?!vm\}|stream\})[^}\/]*\}/) {
+                throw section.error(at: "path", "path: \(word.0) is no placeholder; use {vm}, {stream}")
+            }
             return .file(FileSettings(.path(path), format: try section.word("format") ?? .ndjson))
         case .stdout:
             return .file(FileSettings(.standardOutput, format: try section.word("format") ?? .ndjson))

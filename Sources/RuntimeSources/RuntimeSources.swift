@@ -8,7 +8,7 @@ public import Transforms
 
 // RuntimeSources: records that programs beside the VMs write, into the VMs' streams: journals, files, imports.
 //
-//     SourceService       all sources of a daemon, a thread each                begin here
+//     SourceService       all sources of a daemon                               begin here
 //     SourceRun           one source: reads, commits, keeps its position
 //     SourceInput         what a source reads from: JournalInput, FileInput, ImportInput
 //     FileSources         all files of a daemon, by one thread with one inotify instance

@@ -129,6 +129,6 @@ enum BootWords {
     /// Windows on its Emergency Management Services console.
     private static let windows: [Entry] =
         words(.kernel(.windows), "Computer is booting, SAC started and initialized")
-        + words(.end(.panic, .windows), "*** STOP: 0x")
+        + words(.end(.panic, .windows), "*** STOP: 0x", "<INSTANCE CLASSNAME=\"BLUESCREEN\">")
         + words(.end(.powerDown, .windows), "The SAC will become unavailable soon")
 }

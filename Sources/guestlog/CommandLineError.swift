@@ -21,8 +21,8 @@ struct CommandLineError: Error, CustomStringConvertible {
     static let otherOptions = [
         "--list-boots": "'guestlog boots VM' lists the boots", "--since-time": "use --since",
         "--disk-usage": "'guestlog vms' shows what is stored of each VM",
-        "--vacuum-size": "retention.vm and retention.total in guestlog.yaml limit the logs",
-        "--vacuum-time": "retention.age in guestlog.yaml limits the logs",
+        "--vacuum-size": "'guestlog vacuum --size SIZE' removes old text",
+        "--vacuum-time": "'guestlog vacuum --age AGE' removes old text",
         "--no-pager": "there is no pager", "-e": "use -n to see the end", "--pager-end": "use -n to see the end",
         "-u": "name a field: _SYSTEMD_UNIT=NAME.service", "--unit": "name a field: _SYSTEMD_UNIT=NAME.service",
         "-i": "use --ignore-case", "-v": "there is no inverted match", "-q": "redirect standard error",

@@ -310,7 +310,7 @@ extension EndToEnd {
             )
             let missing = cluster.begin("logs", "web", "--kubeconfig", path + "/none")
             #expect(missing.wait() == 2 && missing.standardError.contains("/none cannot be read"))
-            let none = cluster.begin("logs", "web", environment: ["KUBECONFIG": "/nonexistent"])
+            let none = cluster.begin("logs", "web", environment: ["KUBECONFIG": path + "/nonexistent"])
             #expect(none.wait() == 2 && none.standardError.contains("no API server is configured"))
             let down = cluster.begin("logs", "web", "--server", "http://127.0.0.1:1")
             #expect(down.wait() == 3 && down.standardError.contains("127.0.0.1:1"), "\(down.standardError)")

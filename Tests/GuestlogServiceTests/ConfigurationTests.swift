@@ -203,6 +203,7 @@ import Testing
             ),
             ("openstack:\n  console-url: https://x/\n", 2, "ws://"),
             ("openstack:\n  console-output: best\n", 2, "use one of sound, nova"),
+            ("outputs:\n  - {name: a, type: file, path: '/x/{vmm}.log'}\n", 2, "{vmm} is no placeholder"),
             ("log-level: loud\n", 1, "error, warning"),
             ("- a\n", 1, "mapping"),
         ]

@@ -9,7 +9,7 @@ import SystemIO
 /// The settings of an output to files, or to standard output.
 public struct FileSettings: Hashable, Sendable {
     public enum Target: Hashable, Sendable {
-        /// A path, in which `{vm}` is the VM's folder name and `{stream}` the stream. Folders must exist.
+        /// A path, in which `{vm}` is the VM's folder name and `{stream}` the stream. Missing folders are created.
         case path(String)
         case standardOutput
     }
