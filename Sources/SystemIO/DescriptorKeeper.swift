@@ -93,8 +93,8 @@ extension DiscardedOutput {
     /// Reads the file at `path`, by name: a line each of bytes, lines, time and name.
     public static func table(at path: String) -> [String: DiscardedOutput] {
         var table: [String: DiscardedOutput] = [:]
-        let bytes = (try? LinuxFileSystem().contents(of: path, limit: LinuxFileSystem.tableLimit)) ?? []
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+        // The path of a file in memory is a link in procfs.
+        for line in ProcFile.text(path, limit: LinuxFileSystem.tableLimit).split(separator: "\n") {
             let words = line.split(separator: " ", maxSplits: 3)
             guard words.count == 4, let bytes = Int(words[0]), let lines = Int(words[1]), let since = Int64(words[2])
             else {
