@@ -48,7 +48,8 @@ import Testing
     func stuckOutput() throws {
         let site = try Site(isServed: false)
         mkfifo(site.path + "/out", 0o600)
-        let script = "sh -c 'trap \"echo caught; exit 7\" TERM; while :; do seq 1000; done'"
+        // Within the rate limit, so that the last words are stored.
+        let script = "sh -c 'trap \"echo caught; exit 7\" TERM; while :; do seq 1000; sleep 0.002; done'"
         let reader = ChildProcess(["sh", "-c", "exec sleep 600 <\(site.path)/out"], name: "reader", in: site.path)
         let run = shell("exec " + line(script, on: site) + " >\(site.path)/out", on: site)
         // More than the pipe and the buffer for this process hold.
