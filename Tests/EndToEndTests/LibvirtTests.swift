@@ -182,9 +182,16 @@ extension EndToEnd {
         )
         func takesOver() throws {
             let host = try LibvirtHost(.virtlogd, backups: 32)
+            let process = host.logProcess
+            func pipes() -> Int {
+                let folder = "/proc/\(process)/fd/"
+                return ProcFile.names(in: folder).count {
+                    ProcFile.target(ofLink: folder + $0)?.hasPrefix("pipe:") ?? false
+                }
+            }
+            let idle = pipes()
             host.create("web", host.domain("web", lines: Self.endless))
             #expect(eventually { !numbers(host.text("web")).isEmpty })
-            let process = host.logProcess
             for turn in 0..<10 {
                 let words = turn % 2 == 0 ? ["adopt"] : ["release"]
                 let answer = host.run([Program.guestlog, "libvirt"] + words)
@@ -195,6 +202,8 @@ extension EndToEnd {
                 #expect(eventually { lastNumber(host) ?? 0 > before + 125 })
             }
             #expect(host.virsh("destroy", "web").status == 0)
+            // What was in the pipe is in the files, which are not rotated any more.
+            #expect(eventually { pipes() <= idle })
             try expectGapless(numbers(host.text("web")), atLeast: 10 * 10_000 / 80)
         }
 
