@@ -23,7 +23,7 @@ public enum Severity: UInt8, CaseIterable, Comparable, Sendable {
         }
     }
 
-    /// Parses a short or long name, a digit 0–7, or a name that logging libraries use, in any case; nil when it is none.
+    /// Parses a short or long name, a digit 0–7, or a name that logging libraries use, in any case; nil for other words.
     public init?(word: String) {
         switch word.lowercased() {
         case "0", "emerg", "emergency", "panic": self = .emergency

@@ -23,7 +23,7 @@ struct RemovedVMs {
     /// Maximum number of VMs; beyond it those that were removed first are forgotten.
     static let limit = 10_000
 
-    /// Reads the file of `store`. Nothing is known when there is none, or it is damaged.
+    /// Reads the file of `store`; without entries when the file is missing or damaged.
     init(in store: Store) {
         guard
             case .facts(let facts, true)? = try? FactsFile.contents(of: Self.path(in: store), on: store.fileSystem),

@@ -89,7 +89,7 @@ extension Retention {
             }
         }
         removed.prune(at: now)
-        // On a full disk there may be room for it only after the files were removed.
+        // On a full disk this fails, and is tried again after the removal has freed space.
         let isNoted = (try? removed.write(to: store)) != nil
         var failure: SystemError?
         for vm in vms {

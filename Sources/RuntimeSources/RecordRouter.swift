@@ -108,9 +108,11 @@ final class RecordRouter {
     }
 
     private func store(_ record: inout RecordBuffer, at position: SourcePosition) throws {
-        // A line without a time, as of a stack trace, belongs to the record before it.
-        record.time = record.time ?? lastTime
-        lastTime = record.time
+        // A line without a time, as of a stack trace, belongs to the record before it: in what one program writes.
+        if isReplayed {
+            record.time = record.time ?? lastTime
+            lastTime = record.time
+        }
         let target = try self.target(of: record)
         guard !isReplayed || position.number > target.last else {
             return

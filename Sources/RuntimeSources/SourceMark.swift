@@ -44,9 +44,9 @@ final class SourceMark {
     }
 
     /// Writes the position, unless that was done a moment ago; returns whether it did.
-    func write(_ position: SourcePosition, isLast: Bool = false) throws(SystemError) -> Bool {
+    func write(_ position: SourcePosition, isUrgent: Bool = false) throws(SystemError) -> Bool {
         let now = clock.monotonicMicroseconds()
-        guard isLast || lastWrite.map({ now - $0 >= Self.interval }) ?? true else {
+        guard isUrgent || lastWrite.map({ now - $0 >= Self.interval }) ?? true else {
             return false
         }
         if lastWrite == nil {

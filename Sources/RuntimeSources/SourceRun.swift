@@ -92,7 +92,7 @@ final class SourceRun: FileRun {
 
     /// Ends the use of the streams. The mark is of what is committed by now.
     func close() {
-        try? writeMark(isLast: true)
+        try? writeMark(isUrgent: true)
         router.close()
     }
 
@@ -149,7 +149,7 @@ final class SourceRun: FileRun {
     private var safe: SourcePosition?
 
     /// Writes the mark if that is due.
-    private func writeMark(isLast: Bool = false) throws {
+    private func writeMark(isUrgent: Bool = false) throws {
         safe = commits.takeSafe() ?? safe
         guard !source.hasOneStream else {
             marked = safe?.number ?? marked
@@ -159,12 +159,12 @@ final class SourceRun: FileRun {
             return
         }
         do throws(SystemError) {
-            guard try mark.write(safe, isLast: isLast) else {
+            guard try mark.write(safe, isUrgent: isUrgent) else {
                 return
             }
         } catch {
             // The streams have the records, and more is read: from an older mark they are read again, and recognized.
-            guard !isLast else {
+            guard !isUrgent else {
                 throw error
             }
             capture.diagnostics.log(.warning, "source \(source.name): \(error)")
@@ -177,7 +177,7 @@ final class SourceRun: FileRun {
     /// Waits until everything is committed, or the interruption is raised.
     private func finish() throws {
         _ = try wait {
-            try writeMark(isLast: true)
+            try writeMark(isUrgent: true)
             return isCommitted
         }
     }
@@ -228,6 +228,6 @@ extension SourceRun: RecordTaker {
         guard isCommitted else {
             throw SystemError("store records of", source.name, code: ECANCELED)
         }
-        try writeMark(isLast: true)
+        try writeMark(isUrgent: true)
     }
 }

@@ -27,7 +27,7 @@ public enum ProcFile {
         return text[text.index(after: end)...].split(separator: " ")
     }
 
-    /// The target of a symbolic link; nil when there is none.
+    /// The target of the symbolic link at `path`; nil when there is no link.
     public static func target(ofLink path: String) -> String? {
         withUnsafeTemporaryAllocation(byteCount: Int(PATH_MAX), alignment: 1) { buffer in
             let count = readlink(path, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)

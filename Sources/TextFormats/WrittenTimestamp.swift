@@ -4,7 +4,7 @@ import LogModel
 
 /// Times as programs write them into their records: RFC 3339 and its near relatives, and numbers since the Unix epoch.
 public enum WrittenTimestamp {
-    /// The time in nanoseconds since the Unix epoch; nil when `text` is none. A time without an offset is one of `zone`, a
+    /// The time in nanoseconds since the Unix epoch; nil when `text` is no time. A time without an offset is one of `zone`, a
     /// number is in seconds, milliseconds, microseconds or nanoseconds, whichever brings it between 2001 and 2286.
     public static func nanoseconds(_ text: UnsafeRawBufferPointer, zone: LocalZone) -> Int64? {
         if let time = Timestamp.nanoseconds(rfc3339: text) {

@@ -116,20 +116,7 @@ import Transforms
                 readsFromHead: true,
                 buffer: FollowBuffer()
             )
-            let run = SourceRun(
-                source,
-                input,
-                pipeline: Pipeline(),
-                into: fixture.capture,
-                interruption: try Interruption()
-            )
-            try run.begin()
-            let isRead = try eventually {
-                _ = try run.step()
-                return try isDone()
-            }
-            #expect(isRead)
-            run.close()
+            try fixture.read(source, input, until: isDone)
         }
         func numbers(_ vm: String) throws -> [String] {
             try fixture.lines(of: vm).compactMap { try JSON(parsing: $0.utf8)["n"]?.text }

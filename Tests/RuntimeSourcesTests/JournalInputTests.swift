@@ -75,20 +75,7 @@ import Transforms
         let input = JournalInput(follows: true, own: own) { [journal] cursor in
             journal.open(after: cursor, fromHead: fromHead)
         }
-        let run = SourceRun(
-            source,
-            input,
-            pipeline: Pipeline(),
-            into: fixture.capture,
-            interruption: try Interruption()
-        )
-        try run.begin()
-        let isRead = try eventually {
-            _ = try run.step()
-            return try isDone()
-        }
-        #expect(isRead)
-        run.close()
+        try fixture.read(source, input, until: isDone)
         try fixture.restart()
     }
 

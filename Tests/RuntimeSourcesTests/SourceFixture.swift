@@ -6,6 +6,7 @@ import LogModel
 import LogStore
 import SystemIO
 import TestSupport
+import Testing
 import Transforms
 
 @testable import RuntimeSources
@@ -64,6 +65,24 @@ final class SourceFixture {
 
     func importing(_ origin: Import.Origin, _ name: String = "test") throws -> Int {
         try Import.run(origin, as: Self.source(name), pipeline: Pipeline(), into: capture, onProgress: { _ in })
+    }
+
+    /// Reads `input` as a process of its own does, until `isDone`; its mark may be older than its records.
+    func read(_ source: SourceDefinition, _ input: any SourceInput, until isDone: () throws -> Bool) throws {
+        let run = SourceRun(
+            source,
+            input,
+            pipeline: Pipeline(),
+            into: capture,
+            interruption: try Interruption()
+        )
+        try run.begin()
+        let isRead = try eventually {
+            _ = try run.step()
+            return try isDone()
+        }
+        #expect(isRead)
+        run.close()
     }
 
     /// The stored lines of a VM.

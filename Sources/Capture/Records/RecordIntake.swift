@@ -256,7 +256,7 @@ public final class RecordIntake: Sendable {
         finishOpening(.success(position))
     }
 
-    /// The stream could not be opened, and is tried again. Errors that would meet every stream are no obstacle of this one.
+    /// The stream could not be opened, and is tried again. An error that every stream would meet is not this one's.
     func openingFailed(_ error: SystemError) {
         guard !Self.storeErrors.contains(error.code) else {
             return

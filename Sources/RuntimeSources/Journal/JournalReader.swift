@@ -102,11 +102,7 @@ final class JournalReader: JournalEntries {
         guard library.previous(journal) > 0 else {
             return
         }
-        var cursor: UnsafeMutablePointer<CChar>?
-        if library.getCursor(journal, &cursor) >= 0, let cursor {
-            startCursor = String(cString: cursor)
-            free(cursor)
-        }
+        startCursor = cursorHere()
     }
 
     /// Whether the entry here was not returned yet.
@@ -147,15 +143,23 @@ final class JournalReader: JournalEntries {
         }
     }
 
+    /// The cursor of the entry here; nil when it is damaged.
+    private func cursorHere() -> String? {
+        var cursor: UnsafeMutablePointer<CChar>?
+        guard library.getCursor(journal, &cursor) >= 0, let cursor else {
+            return nil
+        }
+        defer { free(cursor) }
+        return String(cString: cursor)
+    }
+
     /// Reads the entry here; nil when it is damaged.
     private func read(_ record: inout RecordBuffer) -> String? {
         record.removeAll()
         var time: UInt64 = 0
-        var cursor: UnsafeMutablePointer<CChar>?
-        guard library.getRealtime(journal, &time) >= 0, library.getCursor(journal, &cursor) >= 0, let cursor else {
+        guard library.getRealtime(journal, &time) >= 0, let cursor = cursorHere() else {
             return nil
         }
-        defer { free(cursor) }
         record.time = Int64(clamping: time).multipliedReportingOverflow(by: 1000).partialValue
         library.restartData(journal)
         while true {
@@ -163,7 +167,7 @@ final class JournalReader: JournalEntries {
             var size = 0
             let code = library.enumerateData(journal, &data, &size)
             guard code > 0, let data else {
-                return code == 0 ? String(cString: cursor) : nil
+                return code == 0 ? cursor : nil
             }
             let field = UnsafeRawBufferPointer(start: data, count: size)
             guard let sign = field.prefix(256).firstIndex(of: UInt8(ascii: "=")) else {
