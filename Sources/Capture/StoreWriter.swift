@@ -195,6 +195,7 @@ final class StoreWriter: @unchecked Sendable {
         }
         for sink in inPlainFiles {
             sink.writePlain(scratch)
+            pulse.step()
         }
         inPlainFiles.removeAll(keepingCapacity: true)
         return didWork
@@ -231,6 +232,7 @@ final class StoreWriter: @unchecked Sendable {
 
     func flush(_ sink: StreamSink, at now: Int64) {
         sink.flush(scratch, at: now)
+        pulse.step()
         awaitingQuiet[ObjectIdentifier(sink)] = sink.quietDeadline == nil ? nil : sink
         hasWritten(sink)
     }

@@ -33,7 +33,7 @@ final class WriterPulse: Sendable {
     /// The longest turn since the last call, in microseconds.
     func takeSlowest() -> Int64 { slowest.exchange(0, ordering: .relaxed) }
 
-    /// An entry was taken, of any ring. Writer.
+    /// A part of a turn is done: an entry was taken, or a file was written. Writer.
     func step() {
         steps.add(1, ordering: .relaxed)
     }
@@ -44,6 +44,6 @@ final class WriterPulse: Sendable {
         return since == 0 ? 0 : clock.monotonicMicroseconds() - since
     }
 
-    /// The number of entries taken: while it increases, the disk is slow, not blocked.
+    /// The number of parts done: while it increases, the disk is slow, not blocked.
     var progress: UInt64 { steps.load(ordering: .relaxed) }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import Capture
-import Glibc
 import LogModel
 import SystemIO
 
@@ -110,29 +110,29 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         _ = take()
     }
 
-    /// Reads once; returns whether there was anything.
-    private func take() -> Bool {
+    /// Reads once; returns how many bytes there were.
+    private func take() -> Int {
         switch intake?.receive(from: descriptor.raw) {
-        case .bytes:
-            return true
+        case .bytes(let bytes):
+            return bytes.count
         case .end:
             if isConsole {
                 intake?.mark(.boot(.closed))
             }
             end()
             onEnd()
-            return false
+            return 0
         case .nothing, nil:
-            return false
+            return 0
         }
     }
 
-    /// Reads the present contents of the pipe, without later ones, or detects its end.
+    /// Reads the present contents of the pipe and once more, which detects its end: a guest that prints faster than it
+    /// is read does not prolong this.
     func drain() {
-        var left: Int32 = 0
-        _ = ioctl(descriptor.raw, UInt(FIONREAD), &left)
-        while take(), left > 0 {
-            left -= 1
+        var left = Int(gl_bytes_waiting(descriptor.raw))
+        while case let count = take(), count > 0, left > 0 {
+            left -= count
         }
     }
 

@@ -204,7 +204,9 @@ extension EndToEnd {
             #expect(host.virsh("destroy", "web").status == 0)
             // What was in the pipe is in the files, which are not rotated any more.
             #expect(eventually { pipes() <= idle })
-            try expectGapless(numbers(host.text("web")), atLeast: 10 * 10_000 / 80)
+            // Beside other load Guestlog may not get the processor for so long that it counts as blocked by its disk.
+            let entries = host.guestlog("logs", "web", "-s", "console0", "-o", "json").text
+            try expectAccounted(wholeNumbers(host.text("web")), entries)
         }
 
         @Test(
@@ -282,10 +284,8 @@ extension EndToEnd {
             #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 })
             #expect(found.count > 1000)
             let gaps = entries.split(separator: "\n").filter { $0.contains(#""event":"gap""#) }
-            let counted = gaps.reduce(0) { sum, gap in
-                sum + (gap.firstMatch(of: #/"lines":([0-9]+)/#).flatMap { Int($0.1) } ?? 0)
-            }
-            #expect(last - first + 1 - found.count <= counted + 2 * gaps.count + torn)
+            let losses = gaps.compactMap { $0.firstMatch(of: #/"bytes":[0-9]+,"lines":([0-9]+)/#).flatMap { Int($0.1) } }
+            #expect(last - first + 1 - found.count <= losses.reduce(0, +) + 2 * losses.count + torn, "\(gaps)")
         }
 
         @Test("when its program is missing at a replacement, the log daemon continues with all its logs")
