@@ -46,6 +46,12 @@ extension CaptureService {
         }
     }
 
+    /// Runs `action` on a thread of the service after everything committed until now is on disk: within a second, or at
+    /// once if that `isUrgent`, and not before the disk accepts it.
+    public func whenOnDisk(isUrgent: Bool = false, _ action: @escaping @Sendable () -> Void) {
+        sealer.whenOnDisk(nil, isUrgent: isUrgent, action)
+    }
+
     /// Opens the plain files that other programs have replaced or removed, without waiting for their next bytes.
     public func reopenPlainFiles() {
         writer.post { $0.reopenPlainFiles() }

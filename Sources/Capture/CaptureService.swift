@@ -190,7 +190,7 @@ public final class CaptureService: Sendable {
         _ = writer.pulse.takeSlowest()
         if case .success? = opened.withLock({ $0 }) {
             let done = OneShot()
-            sealer.whenOnDisk(nil) { done.signal() }
+            sealer.whenOnDisk(nil, isUrgent: true) { done.signal() }
             if !done.wait(seconds: min(limit ?? Self.persistLimit, Self.persistLimit)) {
                 diagnostics.log(
                     .warning,

@@ -78,12 +78,12 @@ final class SealerThread: @unchecked Sendable {
     }
 
     /// Runs `action` on the thread after everything committed until now is on disk and no pair of `stream` waits to be
-    /// sealed; the stream is forgotten then. Without a stream the sync begins at once.
-    func whenOnDisk(_ stream: StreamID?, _ action: @escaping @Sendable () -> Void) {
+    /// sealed; the stream is forgotten then. The sync begins within a second, or at once if that `isUrgent`.
+    func whenOnDisk(_ stream: StreamID?, isUrgent: Bool = false, _ action: @escaping @Sendable () -> Void) {
         queue.withLock { queue in
             queue.whenOnDisk.append((stream, action))
             queue.isDirty = true
-            queue.isUrgent = queue.isUrgent || stream == nil
+            queue.isUrgent = queue.isUrgent || isUrgent
         }
         wakeEvent.signal()
     }

@@ -16,9 +16,16 @@ final class SourceRun: FileRun {
     private let input: any SourceInput
     private let router: RecordRouter
     private let commits = CommitCounter()
+    private let onDisk = DiskPosition()
     private let mark: SourceMark
     private let interruption: Interruption
     private var position: SourcePosition
+    /// The position after what was given to the store, and the one in the mark.
+    private var given: SourcePosition
+    private var marked: SourcePosition
+    /// Up to where everything is committed, and up to where it is on disk as well, when that is not marked yet.
+    private var committed: SourcePosition?
+    private var markable: SourcePosition?
     /// The number of records read.
     private(set) var recordCount = 0
     /// Called after each turn, with that number.
@@ -52,6 +59,7 @@ final class SourceRun: FileRun {
         )
         mark = SourceMark(source.name, store: capture.store.root, on: capture.store.fileSystem, clock: capture.clock)
         position = SourcePosition(source: source.name)
+        (given, marked) = (position, position)
     }
 
     /// Reads until the source ends, or until the interruption is raised. Returns when everything is committed or, after
@@ -64,7 +72,7 @@ final class SourceRun: FileRun {
             case .more, .loss: continue
             case .idle, .failing: input.wait(interruption, within: restTime ?? Self.idleWait)
             case .end:
-                try finish()
+                _ = try finish()
                 return
             }
         }
@@ -84,15 +92,11 @@ final class SourceRun: FileRun {
 
     private(set) var readSize = 0
 
-    /// Whether the mark, where there is one, is of the last record.
-    private var isMarked: Bool { source.hasOneStream || isCommitted }
-    private var isCommitted: Bool { marked == given || given == 0 }
-
     var restTime: Int64? { isMarked ? nil : Self.markWait }
 
-    /// Ends the use of the streams. The mark is of what is committed by now.
+    /// Ends the use of the streams. The mark is of what is on disk by now.
     func close() {
-        try? writeMark(isUrgent: true)
+        try? writeMark(isFinal: true)
         router.close()
     }
 
@@ -104,12 +108,13 @@ final class SourceRun: FileRun {
             } else {
                 try mark.read().flatMap { $0.isOf(source.name) ? $0 : nil }
             }
-        position = saved ?? position
+        if let saved {
+            (position, given, marked) = (saved, saved, saved)
+        }
         if saved == nil, source.beginsAtEnd {
             // What streams have from before begins elsewhere: its numbers are not given again.
             position.number = UInt64(clamping: capture.clock.wallMicroseconds()) * SourcePosition.step
         }
-        marked = position.number
         switch try input.begin(at: saved?.resume) {
         case .there: break
         case .anew: position.number += SourcePosition.leap
@@ -131,67 +136,69 @@ final class SourceRun: FileRun {
     }
 
     private func flush() throws {
-        try router.flush()
-        if position.number != given {
-            endRound()
-        }
+        try giveAll()
         try writeMark()
     }
 
-    private func endRound() {
-        given = position.number
-        commits.endRound(at: position)
+    /// Gives the store what was read.
+    private func giveAll() throws {
+        try router.flush()
+        if position != given {
+            given = position
+            commits.endRound(at: position)
+        }
     }
 
-    /// The numbers of the last record given to the store, and of the mark.
-    private var given: UInt64 = 0
-    private var marked: UInt64 = 0
-    private var safe: SourcePosition?
+    /// Whether the mark, where there is one, is of the last record; else whether that is committed.
+    private var isMarked: Bool { marked == given }
 
-    /// Writes the mark if that is due.
-    private func writeMark(isUrgent: Bool = false) throws {
-        safe = commits.takeSafe() ?? safe
+    /// Writes the mark if that is due; `isFinal`: in any case, and soon, as no other will be.
+    private func writeMark(isFinal: Bool = false) throws {
+        committed = commits.takeSafe() ?? committed
         guard !source.hasOneStream else {
-            marked = safe?.number ?? marked
+            marked = committed ?? marked
             return
         }
-        guard let safe else {
+        markable = onDisk.take() ?? markable
+        if let position = committed, position.number == marked.number {
+            // No record lies between.
+            (committed, markable) = (nil, position)
+        } else if let position = committed, onDisk.await(position, in: capture, isUrgent: isFinal) {
+            committed = nil
+        }
+        guard let position = markable else {
             return
         }
         do throws(SystemError) {
-            guard try mark.write(safe, isUrgent: isUrgent) else {
+            guard try mark.write(position, isUrgent: isFinal) else {
                 return
             }
         } catch {
             // The streams have the records, and more is read: from an older mark they are read again, and recognized.
-            guard !isUrgent else {
+            guard !isFinal else {
                 throw error
             }
             capture.diagnostics.log(.warning, "source \(source.name): \(error)")
             return
         }
-        marked = safe.number
-        self.safe = nil
+        marked = position
+        markable = nil
     }
 
-    /// Waits until everything is committed, or the interruption is raised.
-    private func finish() throws {
-        _ = try wait {
-            try writeMark(isUrgent: true)
-            return isCommitted
-        }
-    }
-
-    /// Waits until `isDone`, which is asked again whenever more is committed; false when the interruption is raised before.
-    private func wait(until isDone: () throws -> Bool) throws -> Bool {
+    /// Waits until everything is committed and marked, or the interruption is raised; returns whether it is.
+    private func finish() throws -> Bool {
         let hasAdvanced = try WakeEvent()
         commits.observe { hasAdvanced.signal() }
-        while try !isDone() {
+        onDisk.observe { hasAdvanced.signal() }
+        while true {
+            try writeMark(isFinal: true)
+            if isMarked {
+                return true
+            }
             guard interruption.wait(for: hasAdvanced) else {
                 return false
             }
         }
-        return true
     }
 
     private func noteLoss(_ bytes: UInt64?, _ reason: String) throws {
@@ -219,15 +226,9 @@ extension SourceRun: RecordTaker {
             return
         }
         position.resume = resume
-        try router.flush()
-        endRound()
-        let isCommitted = try wait {
-            safe = commits.takeSafe() ?? safe
-            return safe == position
-        }
-        guard isCommitted else {
+        try giveAll()
+        guard try finish() else {
             throw SystemError("store records of", source.name, code: ECANCELED)
         }
-        try writeMark(isUrgent: true)
     }
 }

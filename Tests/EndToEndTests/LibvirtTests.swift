@@ -284,7 +284,9 @@ extension EndToEnd {
             #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 })
             #expect(found.count > 1000)
             let gaps = entries.split(separator: "\n").filter { $0.contains(#""event":"gap""#) }
-            let losses = gaps.compactMap { $0.firstMatch(of: #/"bytes":[0-9]+,"lines":([0-9]+)/#).flatMap { Int($0.1) } }
+            let losses = gaps.compactMap {
+                $0.firstMatch(of: #/"bytes":[0-9]+,"lines":([0-9]+)/#).flatMap { Int($0.1) }
+            }
             #expect(last - first + 1 - found.count <= losses.reduce(0, +) + 2 * losses.count + torn, "\(gaps)")
         }
 

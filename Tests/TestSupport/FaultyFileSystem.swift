@@ -13,6 +13,8 @@ public final class FaultyFileSystem: FileSystem {
         case healthy
         /// They fail with this errno; a write stores half of its bytes first.
         case failing(Int32)
+        /// They succeed, but for syncs of the whole file system, which fail with this errno.
+        case unsynced(Int32)
         /// They wait until the mode changes.
         case hanging
     }
@@ -42,6 +44,11 @@ public final class FaultyFileSystem: FileSystem {
             switch mode.withLock({ $0 }) {
             case .healthy:
                 return
+            case .unsynced(let code):
+                guard name == "syncfs" else {
+                    return
+                }
+                throw SystemError(name, code: code)
             case .failing(let code):
                 halfway()
                 throw SystemError(name, code: code)
