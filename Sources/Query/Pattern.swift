@@ -165,6 +165,8 @@ public struct Matcher: ~Copyable {
     private let result: OpaquePointer?
     private let context: OpaquePointer?
     private let stack: OpaquePointer?
+    /// Whether a match was given up, and counted as none.
+    public private(set) var hasGivenUp = false
 
     /// Size of the stack of compiled expressions: starts small, grows only when needed.
     private static let stackSize = 32 << 10...1 << 20
@@ -198,10 +200,11 @@ public struct Matcher: ~Copyable {
     /// the pattern.
     public mutating func firstMatch(in text: UnsafeRawBufferPointer, from start: Int = 0) -> Range<Int>? {
         guard !pattern.isExhausted else {
+            hasGivenUp = true
             return nil
         }
         guard let result, let context else {
-            pattern.countAbandoned()
+            giveUp()
             return nil
         }
         let found = withExtendedLifetime(pattern) {
@@ -215,7 +218,7 @@ public struct Matcher: ~Copyable {
         }
         guard found >= 0 else {
             if found != PCRE2_ERROR_NOMATCH {
-                pattern.countAbandoned()
+                giveUp()
             }
             return nil
         }
@@ -224,6 +227,11 @@ public struct Matcher: ~Copyable {
             return text.count..<text.count
         }
         return ends[0]..<ends[1]
+    }
+
+    private mutating func giveUp() {
+        hasGivenUp = true
+        pattern.countAbandoned()
     }
 }
 

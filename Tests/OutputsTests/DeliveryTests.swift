@@ -9,13 +9,15 @@ import TestTraits
 private func deliver(
     _ count: Int,
     by delivery: inout Delivery,
+    of owners: [Int]? = nil,
     random: Double = 0.5,
     limit: Int = 1000,
     _ receive: ([Int]) -> SendResult
 ) -> (requests: [[Int]], waits: [Int64]) {
     var requests: [[Int]] = []
     var waits: [Int64] = []
-    var action = delivery.begin(count)
+    let owners = owners ?? Array(repeating: 0, count: count)
+    var action = delivery.begin(owners, ownerCount: Set(owners).count)
     while requests.count < limit {
         switch action {
         case .send(let items):
@@ -159,10 +161,26 @@ private func deliver(
         #expect(delivery.complaint == "failure store")
     }
 
+    @Test("one VM whose records are refused does not stop those of others; when several are refused, it waits")
+    func oneRefusedVM() {
+        var delivery = Delivery()
+        let owners = Array(repeating: 0, count: 300) + Array(repeating: 1, count: 10)
+        let result = deliver(310, by: &delivery, of: owners) { items in
+            .items(items.map { $0 < 300 ? .refused("a conflict of fields") : .delivered })
+        }
+        #expect(result.requests.count == 1 && result.waits.isEmpty)
+        #expect(delivery.counters.setAside == 300 && delivery.counters.delivered == 10)
+        let doubted = deliver(310, by: &delivery, of: owners, limit: 3) { items in
+            .items(items.map { _ in .refused("no such index") })
+        }
+        #expect(!doubted.waits.isEmpty && delivery.problem?.contains("every record is refused") == true)
+        #expect(delivery.setAside.count == 301)
+    }
+
     @Test("an empty batch needs no request")
     func empty() {
         var delivery = Delivery()
-        #expect(delivery.begin(0) == .finish)
+        #expect(delivery.begin([], ownerCount: 0) == .finish)
     }
 }
 
@@ -189,5 +207,15 @@ private func deliver(
         _ = time.next(10_000_000_000)
         #expect(time.next(9_500_000_000) == 10_000_000_001)
         #expect(time.next(1_000_000_000) == 1_000_000_000)
+    }
+
+    @Test("every time is accepted, whatever came before")
+    func extremes() {
+        var time = RisingTime()
+        let present: Int64 = 1_800_000_000_000_000_000
+        for next in [present, .min, .min, .max, .max, 0, .max, present, .min + 1] {
+            _ = time.next(next)
+        }
+        #expect(time.last == .min + 1)
     }
 }

@@ -262,6 +262,42 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         #expect(!server.requests.contains { $0.text.contains("secret") })
     }
 
+    @Test("a text is redacted after an empty match too, and nothing is left of one that cannot be searched")
+    func redaction() throws {
+        func redacted(_ text: String, _ expression: String) throws -> String? {
+            let redaction = try Redaction([expression])
+            return Array(text.utf8).withUnsafeBytes { redaction.redact($0) }.map { String(decoding: $0, as: UTF8.self) }
+        }
+        #expect(
+            try redacted("password= user=x password=hunter2", #"(?<=password=)\S*"#)
+                == "password= user=x password=[redacted]"
+        )
+        #expect(try redacted("é 12 ü 3", #"\d*"#) == "é [redacted] ü [redacted]")
+        #expect(try redacted("é", #"\d*"#) == nil)
+        let costly = String(repeating: "a", count: 64)
+        #expect(try redacted(costly + " b", #"(a+)+b"#) == "[redacted]")
+    }
+
+    @Test(
+        "records whose own times are far in the past or the future are delivered",
+        arguments: ["1700-01-01T00:00:00Z", "1969-12-31T23:59:59.5Z", "2262-04-11T23:47:16.854775807Z"]
+    )
+    func farTimes(_ far: String) async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        let now = Timestamp.rfc3339(nanoseconds: SystemClock().wallMicroseconds() * 1000)
+        for (number, time) in [now, far, far, now].enumerated() {
+            try fixture.append(
+                #"{"GUESTLOG_TIME":"\#(time)","MESSAGE":"m\#(number)"}"# + "\n",
+                properties: StreamProperties(encoding: .json, clock: .own)
+            )
+        }
+        try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages.count == 4 })
+        #expect(index.messages == (0..<4).map { "m\($0)" })
+    }
+
     @Test("skip passes over what waits, replay sends it again with the same ids, and an unknown name is an error")
     func commands() async throws {
         let fixture = OutputFixture()

@@ -7,7 +7,8 @@ import TextFormats
 ///
 /// Items are sent in order: what is to be sent again precedes what follows. A request that is too large, or refused, is
 /// halved until single records are left; a single one is set aside. A destination that refuses one record after the other
-/// is probably not what the configuration says, and is waited for like one that is away.
+/// is probably not what the configuration says, and is waited for like one that is away; but not because of one VM among
+/// others, which could stop the delivery of all.
 struct Delivery: Sendable {
     /// What happens next.
     enum Action: Hashable, Sendable {
@@ -34,8 +35,12 @@ struct Delivery: Sendable {
     private var queue: [[Int]] = []
     private var phase = Phase.finished
     private var backoff = Delivery.freshBackoff
-    /// Records refused since one was taken.
+    /// The VM of each item, and the number of VMs that are delivered.
+    private var owners: [Int] = []
+    private var ownerCount = 0
+    /// Records refused since one was taken, and their VMs.
     private var refusalsInARow = 0
+    private var refusedOwners: Set<Int> = []
 
     /// The refused records of the present batch.
     private(set) var setAside: [Refusal] = []
@@ -53,10 +58,11 @@ struct Delivery: Sendable {
         Backoff(first: 250_000, doublingLimit: 16_000_000, longest: 30_000_000)
     }
 
-    /// Begins a batch of `count` items.
-    mutating func begin(_ count: Int) -> Action {
+    /// Begins a batch: `owners` has the VM of each item, as a number, and `ownerCount` is the number of VMs.
+    mutating func begin(_ owners: [Int], ownerCount: Int) -> Action {
+        (self.owners, self.ownerCount) = (owners, ownerCount)
         setAside = []
-        queue = count == 0 ? [] : [Array(0..<count)]
+        queue = owners.isEmpty ? [] : [Array(owners.indices)]
         return next()
     }
 
@@ -110,7 +116,7 @@ struct Delivery: Sendable {
                 deliver()
                 counters.diverted += 1
                 complaint = reason
-            case .refused(let why) where refusalsInARow < Self.mostRefusals:
+            case .refused(let why) where !isDoubted:
                 setAside(item, why)
             case .refused(let why):
                 again.append(item)
@@ -131,11 +137,16 @@ struct Delivery: Sendable {
             queue.insert(contentsOf: [Array(sent[..<(sent.count / 2)]), Array(sent[(sent.count / 2)...])], at: 0)
             return next()
         }
-        guard refusalsInARow < Self.mostRefusals else {
+        guard !isDoubted else {
             return retry(sent, Self.doubt(reason), nil, random)
         }
         setAside(sent[0], reason)
         return next()
+    }
+
+    /// Whether the destination, and not the records, is probably the reason of the refusals.
+    private var isDoubted: Bool {
+        refusalsInARow >= Self.mostRefusals && (refusedOwners.count > 1 || ownerCount == 1)
     }
 
     /// The problem with a destination that refuses one record after the other, the last one for `reason`.
@@ -143,6 +154,7 @@ struct Delivery: Sendable {
 
     private mutating func setAside(_ item: Int, _ reason: String) {
         refusalsInARow += 1
+        refusedOwners.insert(owners[item])
         setAside.append(Refusal(item: item, reason: reason))
         counters.setAside += 1
         complaint = reason
@@ -157,6 +169,7 @@ struct Delivery: Sendable {
 
     private mutating func succeed() {
         refusalsInARow = 0
+        refusedOwners = []
         problem = nil
         backoff = Self.freshBackoff
     }

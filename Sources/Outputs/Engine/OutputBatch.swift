@@ -38,6 +38,17 @@ public struct OutputBatch: Sendable {
         bytes.withUnsafeBytes { out.append(contentsOf: UnsafeRawBufferPointer(rebasing: $0[items[item].range])) }
     }
 
+    /// The VM of each item, as a number, and how many VMs there are in `origins`.
+    var owners: (ofItems: [Int], count: Int) {
+        var numbers: [String: Int] = [:]
+        let ofOrigins = origins.map { origin in
+            let number = numbers[origin.stream.vm] ?? numbers.count
+            numbers[origin.stream.vm] = number
+            return number
+        }
+        return (items.map { ofOrigins[$0.origin] }, numbers.count)
+    }
+
     /// `selection`, a list of items in order, in runs of the same stream.
     public func runs(of selection: [Int]) -> [(origin: RecordOrigin, items: ArraySlice<Int>)] {
         var runs: [(origin: RecordOrigin, items: ArraySlice<Int>)] = []

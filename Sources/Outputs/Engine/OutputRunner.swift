@@ -152,7 +152,8 @@ final class OutputRunner: Sendable {
 
     /// Sends a batch until all of it is settled; false when that was interrupted.
     private func send(_ batch: OutputBatch, _ session: inout Session) async -> Bool {
-        var action = session.delivery.begin(batch.items.count)
+        let owners = batch.owners
+        var action = session.delivery.begin(owners.ofItems, ownerCount: owners.count)
         while true {
             switch action {
             case .send(let items):

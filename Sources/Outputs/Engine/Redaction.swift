@@ -21,7 +21,7 @@ struct Redaction {
 
     var isEmpty: Bool { patterns.isEmpty }
 
-    /// `text` without matches; nil when there is none.
+    /// `text` without matches; nil when there is none. Of a text that a pattern takes too long to search nothing is left.
     func redact(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
         var redacted: [UInt8]?
         for pattern in patterns {
@@ -45,16 +45,25 @@ struct Redaction {
     }
 
     private func replace(_ pattern: Pattern, in text: UnsafeRawBufferPointer) -> [UInt8]? {
-        var out: [UInt8]?
+        var out: [UInt8] = []
         var matcher = Matcher(pattern)
-        var at = 0
-        while at <= text.count, let match = matcher.firstMatch(in: text, from: at) {
-            guard !match.isEmpty else {
+        // How far the text was copied, and searched.
+        var (copied, searched) = (0, 0)
+        while searched <= text.count, let match = matcher.firstMatch(in: text, from: searched) {
+            if !match.isEmpty {
+                out += text[copied..<match.lowerBound]
+                out += Self.replacement
+                (copied, searched) = (match.upperBound, match.upperBound)
+            } else if match.upperBound < text.count {
+                // There is nothing to replace here. The next match begins at a later character.
+                searched = text[(match.upperBound + 1)...].firstIndex { $0 & 0xc0 != 0x80 } ?? text.count
+            } else {
                 break
             }
-            out = (out ?? []) + text[at..<match.lowerBound] + Self.replacement
-            at = match.upperBound
         }
-        return out.map { $0 + text[min(at, text.count)...] }
+        guard !matcher.hasGivenUp else {
+            return Self.replacement
+        }
+        return out.isEmpty ? nil : out + text[copied...]
     }
 }

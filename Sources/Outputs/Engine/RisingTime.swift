@@ -4,7 +4,7 @@
 /// equal texts of equal times.
 ///
 /// The store's times are microseconds; within one, records get its nanoseconds one after the other, and after the last
-/// those of the next. When the clock was set back by more than a second, the times go back with it.
+/// those of the next. When the clock was set back by more than a second, the times go back with it. Any time is accepted.
 struct RisingTime: Hashable, Sendable {
     /// The latest time given; nil before the first.
     private(set) var last: Int64?
@@ -18,11 +18,13 @@ struct RisingTime: Hashable, Sendable {
 
     /// The time of the next record, whose own time is `nanoseconds`.
     mutating func next(_ nanoseconds: Int64) -> Int64 {
-        guard let last, nanoseconds <= last, last - nanoseconds <= Self.tolerance else {
-            self.last = nanoseconds
-            return nanoseconds
+        var time = nanoseconds
+        if let last, nanoseconds <= last {
+            let (step, isFar) = last.subtractingReportingOverflow(nanoseconds)
+            let (next, isBeyond) = last.addingReportingOverflow(1)
+            time = isFar || isBeyond || step > Self.tolerance ? nanoseconds : next
         }
-        self.last = last + 1
-        return last + 1
+        last = time
+        return time
     }
 }

@@ -39,11 +39,13 @@ public enum MessagePackWriter {
     }
 
     /// Appends the time of an event in the Fluentd Forward protocol (version 1, "EventTime Ext Format"): extension type 0
-    /// with seconds and nanoseconds in 32 bits each.
+    /// with seconds and nanoseconds in 32 bits each. A time that it cannot express becomes the nearest that it can.
     public static func append(eventTime nanoseconds: Int64, to out: inout [UInt8]) {
         out += [0xd7, 0x00]
-        let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
-        appendBytes(UInt64(UInt32(truncatingIfNeeded: seconds)), count: 4, to: &out)
+        let range = 0...(Int64(UInt32.max) * 1_000_000_000 + 999_999_999)
+        let time = min(max(nanoseconds, range.lowerBound), range.upperBound)
+        let (seconds, rest) = time.quotientAndRemainder(dividingBy: 1_000_000_000)
+        appendBytes(UInt64(seconds), count: 4, to: &out)
         appendBytes(UInt64(rest), count: 4, to: &out)
     }
 
