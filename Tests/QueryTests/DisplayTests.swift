@@ -90,7 +90,8 @@ struct DisplayTests {
         let since = sample.now.advanced(byMicroseconds: -500_000)
         #expect(try answer(sample) { $0.since = since } == "100% of the image\n")
         #expect(try answer(sample) { $0.tail = 1 } == "100% of the image\n")
-        #expect(try answer(sample, .json).contains(#""overwritten":"#))
+        let json = try answer(sample, .json)
+        #expect(try JSON(parsing: Array(json.utf8))["overwritten"]?.integer ?? 0 > 0)
     }
 
     @Test("a state that was painted after the blocks that a time query skips is found")
@@ -230,7 +231,8 @@ struct DisplayTests {
             let moment = sample.now.advanced(byMicroseconds: 10_000_000)
             return String(decoding: out + (query.flushPartials(silentSince: moment) ?? []), as: UTF8.self)
         }
-        #expect(try follow(nil).hasSuffix("[web/console0] web login: "))
+        let all = try follow(nil)
+        #expect(all.hasSuffix("[web/console0] web login: "), "\(all.debugDescription)")
         #expect(try follow("login: $") == "[web/console0] web login: ")
         #expect(try follow("hello") == "[web/console1] hello\n")
     }

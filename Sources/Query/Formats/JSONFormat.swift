@@ -27,7 +27,7 @@ struct JSONFormat: EntryWriter {
             out.append(UInt8(ascii: "\""))
         }
         if decoded.overwritten > 0 {
-            out.append(contentsOf: #","overwritten":\(decoded.overwritten)"#.utf8)
+            out.append(contentsOf: #","overwritten":\#(decoded.overwritten)"#.utf8)
         }
         if !line.isWhole, !line.endsRow {
             out.append(contentsOf: #","partial":true"#.utf8)
