@@ -25,8 +25,8 @@ public struct LogCollectorSession: AgentChannel {
     public private(set) var spool: Spool
     public private(set) var isEstablished = false
     private var client: UnaryClient?
-    /// The call that was made, and the number of its last record.
-    private var current: (method: Method, last: UInt64)?
+    /// The call that was made, the number of its last record, and the losses that are reported when it has succeeded.
+    private var current: (method: Method, last: UInt64, dropped: UInt64)?
     private var waitingSince: Int64?
     /// When the oldest waiting record was added; nil when no record waits.
     private var oldestSince: Int64?
@@ -81,7 +81,7 @@ public struct LogCollectorSession: AgentChannel {
     }
 
     private mutating func finish(_ outcome: UnaryClient.Outcome, at now: Int64) -> ChannelAction {
-        guard let (method, last) = current else {
+        guard let (method, last, dropped) = current else {
             return .none
         }
         (current, waitingSince) = (nil, nil)
@@ -92,6 +92,7 @@ public struct LogCollectorSession: AgentChannel {
         }
         isEstablished = true
         spool.acknowledge(last)
+        reported = dropped
         oldestSince = spool.isEmpty ? nil : now
         return .none
     }
@@ -138,12 +139,12 @@ public struct LogCollectorSession: AgentChannel {
             spool.acknowledge(spool.first)
         }
         guard let method = spool[spool.first]?.first.flatMap(Method.init) else {
+            oldestSince = nil
             return false
         }
         var records: [ArraySlice<UInt8>] = []
         if spool.dropped > reported {
             records.append(Self.loss(spool.dropped - reported)[...])
-            reported = spool.dropped
         }
         var size = 0
         var next = spool.first
@@ -157,7 +158,7 @@ public struct LogCollectorSession: AgentChannel {
         var request: [UInt8] = []
         records.forEach { ProtobufWriter.append(1, bytes: $0, to: &request) }
         client?.call(method.path, request)
-        (current, waitingSince) = ((method, next - 1), now)
+        (current, waitingSince) = ((method, next - 1, spool.dropped), now)
         return true
     }
 

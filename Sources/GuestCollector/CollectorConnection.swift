@@ -7,7 +7,10 @@ import SystemIO
 /// collector's loop.
 final class CollectorConnection: EventHandler, ConversationHost {
     private unowned let loop: EventLoop
+    private let clock: any HostClock
     private let socket: Descriptor
+    /// Whether the guest opened it, and opens another when it ends; else the collector did.
+    let isAccepted: Bool
     /// Chooses the conversation by the first bytes; nil when they are too few.
     private let choose: (CollectorConnection, [UInt8]) throws -> (any Conversation)?
     private var onEnd: ((CollectorConnection, (any Error)?) -> Void)?
@@ -23,6 +26,8 @@ final class CollectorConnection: EventHandler, ConversationHost {
     private var isClosed = false
     /// Whether the peer has sent anything.
     private(set) var hasReceived = false
+    /// When it began, or has received last, in monotonic microseconds.
+    private(set) var lastReceived: Int64
     /// Whether it closes when everything is sent.
     private var isClosing = false
 
@@ -35,12 +40,17 @@ final class CollectorConnection: EventHandler, ConversationHost {
 
     init(
         _ socket: consuming Descriptor,
+        isAccepted: Bool,
         on loop: EventLoop,
+        clock: any HostClock,
         choose: @escaping (CollectorConnection, [UInt8]) throws -> (any Conversation)?,
         onEnd: @escaping (CollectorConnection, (any Error)?) -> Void
     ) {
         self.socket = socket
+        self.isAccepted = isAccepted
         self.loop = loop
+        self.clock = clock
+        lastReceived = clock.monotonicMicroseconds()
         self.choose = choose
         self.onEnd = onEnd
     }
@@ -92,6 +102,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
 
     private func take(_ bytes: UnsafeRawBufferPointer) {
         hasReceived = true
+        lastReceived = clock.monotonicMicroseconds()
         if let conversation {
             conversation.receive(bytes)
         } else {
@@ -139,6 +150,9 @@ final class CollectorConnection: EventHandler, ConversationHost {
     }
 
     private var failure: (any Error)?
+
+    /// Whether nothing waits to be stored or sent.
+    var isIdle: Bool { output.isEmpty && conversation?.isWaiting != true }
 
     // MARK: - The conversation's side
 

@@ -181,7 +181,7 @@ public final class GuestCollector: @unchecked Sendable {
         dialer: GuestDialer? = nil
     ) {
         let guest = state(of: identity.vm)
-        guard guest.connections < options.limits.connections else {
+        guard guest.connections.count < options.limits.connections || endSilent(of: guest) else {
             // Closed here: the guest has as many as it may.
             guest.complain(
                 "guest \(identity) opens more than \(options.limits.connections) connections; the newest is closed"
@@ -189,20 +189,36 @@ public final class GuestCollector: @unchecked Sendable {
             dialer?.noteEnd(wasUseful: false)
             return
         }
-        guest.connections += 1
         if let timer = guest.idleTimer {
             loop.cancel(timer)
             guest.idleTimer = nil
         }
-        let connection = CollectorConnection(socket, on: loop) { [unowned self] connection, bytes in
+        let connection = CollectorConnection(socket, isAccepted: dialer == nil, on: loop, clock: capture.clock) {
+            [unowned self] connection, bytes in
             try conversation(of: guest, on: connection, for: purpose, beginning: bytes)
         } onEnd: { [weak self] connection, error in
             self?.noteEnd(of: connection, guest, identity, error, dialer)
         }
+        guest.connections.append(connection)
         connections[ObjectIdentifier(connection)] = connection
         noteSummary()
         connection.begin()
     }
+
+    /// Ends the accepted connection of a guest that has been silent for longest, if it has been for long. A guest that is
+    /// reset leaves its connections open, and nothing tells that nobody is at their other end. Returns whether there was
+    /// one.
+    private func endSilent(of guest: GuestState) -> Bool {
+        let latest = capture.clock.monotonicMicroseconds() - Self.silence
+        let silent = guest.connections.filter { $0.isAccepted && $0.isIdle && $0.lastReceived <= latest }
+        let oldest = silent.min { $0.lastReceived < $1.lastReceived }
+        oldest?.end(SilentPeer())
+        return oldest != nil
+    }
+
+    /// How long a connection must have been silent to be ended for another, in microseconds: an agent that is there
+    /// connects again, and loses nothing.
+    private static let silence: Int64 = 60_000_000
 
     private func conversation(
         of guest: GuestState,
@@ -256,7 +272,7 @@ public final class GuestCollector: @unchecked Sendable {
         if let error {
             guest.complain("guest \(identity) is disconnected: \(error)")
         }
-        guest.connections -= 1
+        guest.connections.removeAll { $0 === connection }
         connections[ObjectIdentifier(connection)] = nil
         closeWhenIdle(guest)
         noteSummary()
@@ -266,7 +282,7 @@ public final class GuestCollector: @unchecked Sendable {
     /// Closes what is open for a guest without a connection, when none has come for the options' time. Which of its records
     /// are stored is known again when its streams are opened again: that is their source position.
     private func closeWhenIdle(_ guest: GuestState) {
-        guard guest.connections == 0, guests[guest.vm] === guest else {
+        guard guest.connections.isEmpty, guests[guest.vm] === guest else {
             return
         }
         guest.idleTimer = loop.schedule(afterMicroseconds: options.guestIdleLimit) { [weak self] in
@@ -300,7 +316,7 @@ public final class GuestCollector: @unchecked Sendable {
         let fresh = CollectorSummary(
             listeners: allListeners.map(\.path).sorted(),
             connections: connections.count,
-            guests: guests.values.filter { $0.connections > 0 }.map(\.vm.name).sorted()
+            guests: guests.values.filter { !$0.connections.isEmpty }.map(\.vm.name).sorted()
         )
         summary.withLock { $0 = fresh }
     }

@@ -16,7 +16,7 @@ final class GuestState {
     private static let complaintLimit = RateLimit(rate: 1, burst: 10)
     private var logs: [StreamName: GuestLog] = [:]
     /// The open connections.
-    var connections = 0
+    var connections: [CollectorConnection] = []
     /// Closes everything, while there is no connection.
     var idleTimer: EventLoop.TimerToken?
     private(set) var dropped = 0

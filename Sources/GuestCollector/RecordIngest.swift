@@ -36,6 +36,7 @@ final class RecordIngest {
     private var heldMemory = 0
     private var losses: [Loss] = []
     private var awaitsOpening = false
+    private var awaitsRate = false
 
     /// The delay after which a guest over its rate is checked again, in microseconds.
     private static let rateInterval: Int64 = 250_000
@@ -87,7 +88,7 @@ final class RecordIngest {
         }
         if waiting.count > held, !guest.allows() {
             guard policy == .drop else {
-                host.schedule(afterMicroseconds: Self.rateInterval) { [weak self] in self?.host.resume() }
+                awaitRate()
                 return .blocked
             }
             drop(after: held, .rateLimit)
@@ -105,6 +106,18 @@ final class RecordIngest {
             return .needsBytes
         }
         return give()
+    }
+
+    /// Has the conversation continue after a moment. It may be asked to at any time before, by a commit for instance.
+    private func awaitRate() {
+        guard !awaitsRate else {
+            return
+        }
+        awaitsRate = true
+        host.schedule(afterMicroseconds: Self.rateInterval) { [weak self] in
+            self?.awaitsRate = false
+            self?.host.resume()
+        }
     }
 
     private func give() -> Progress {

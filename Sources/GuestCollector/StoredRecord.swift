@@ -33,8 +33,12 @@ struct StoredRecord: Sendable {
     private static let reserved = Array("GUESTLOG_".utf8)
     private static let bootName = Array("_BOOT_ID".utf8)
 
-    /// A record with `fields` and its own time in nanoseconds since the Unix epoch.
+    /// A record with `fields`, but those that are Guestlog's own, and its own time in nanoseconds since the Unix epoch.
     init(_ fields: StructuredRecord, time nanoseconds: Int64?, number: Number? = nil) {
+        var fields = fields
+        fields.fields.removeAll {
+            $0.name.starts(with: Self.reserved) && !$0.name.elementsEqual(JournalEntry.truncatedName.utf8)
+        }
         self.number = number
         time = nanoseconds.map { Timestamp(microseconds: Self.floored($0)) }
         line = fields.encoded(nanoseconds: nanoseconds)
@@ -64,14 +68,10 @@ struct StoredRecord: Sendable {
         return cut
     }
 
-    /// The entry of a guest's journal. Its fields keep their names, but those that are Guestlog's own.
+    /// The entry of a guest's journal. Its fields keep their names.
     init(_ entry: JournalEntry) {
-        var record = entry.record
-        record.fields.removeAll {
-            $0.name.starts(with: Self.reserved) && !$0.name.elementsEqual(JournalEntry.truncatedName.utf8)
-        }
         let cursor = entry.value(of: "__CURSOR").flatMap { JournalCursor($0) }
-        self.init(record, time: entry.time, number: cursor.flatMap { Number($0) })
+        self.init(entry.record, time: entry.time, number: cursor.flatMap { Number($0) })
     }
 
     /// The record of an agent's `session`; nil: of a client without one. `boot` is the guest's boot id, 16 bytes; empty:

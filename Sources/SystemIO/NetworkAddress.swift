@@ -46,11 +46,15 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
     /// Connects; the descriptor does not block. The connection fails when the other host has been gone for a minute.
     public func connect() throws(SystemError) -> Descriptor {
         let socket = try open()
-        let target = socket.raw
-        try systemCall("setsockopt", description) {
-            gl_keep_alive(target, Self.keepAlive.idle, Self.keepAlive.interval, Self.keepAlive.count)
-        }
+        try keepAlive(socket.raw)
         return socket
+    }
+
+    /// Has the kernel ask whether the other end of a connection is still there, or of all that a listener accepts.
+    private func keepAlive(_ socket: Int32) throws(SystemError) {
+        try systemCall("setsockopt", description) {
+            gl_keep_alive(socket, Self.keepAlive.idle, Self.keepAlive.interval, Self.keepAlive.count)
+        }
     }
 
     private func open() throws(SystemError) -> Descriptor {
@@ -84,6 +88,7 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
         return socket
     }
 
+    /// Listens. A connection that is accepted fails when the other host has been gone for a minute.
     public func listen(backlog: Int32 = 128) throws(SystemError) -> Descriptor {
         let subject = description
         let raw = try withSocketAddress { family, address, length throws(SystemError) -> Int32 in
@@ -92,6 +97,7 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
                 // A previous daemon may have left closing connections.
                 var on: Int32 = 1
                 setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+                try keepAlive(socket)
                 try systemCall("bind", subject) { bind(socket, address, length) }
                 try systemCall("listen", subject) { Glibc.listen(socket, backlog) }
                 return socket

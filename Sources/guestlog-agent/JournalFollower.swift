@@ -24,6 +24,7 @@ final class JournalFollower: AgentSource {
     private var backoff = Backoff(first: 1_000_000, doublingLimit: 30_000_000, longest: 30_000_000)
     private var isProblemReported = false
     private var isEnded = false
+    private var isPaused = false
 
     private static let pieceSize = 64 << 10
 
@@ -62,7 +63,7 @@ final class JournalFollower: AgentSource {
             let reading = try pipe.first.duplicate()
             try reading.setNonBlocking()
             child = try ChildProgram(words, .copies([(STDOUT_FILENO, pipe.second.raw)]))
-            token = try loop.add(reading.raw, for: .readable, self)
+            token = try loop.add(reading.raw, for: isPaused ? [] : .readable, self)
             output = consume reading
             parser = Self.makeParser()
         } catch {
@@ -98,6 +99,7 @@ final class JournalFollower: AgentSource {
 
     /// Stops reading, because the host is slower, or reads on.
     func pause(_ isPaused: Bool) {
+        self.isPaused = isPaused
         if let token {
             loop.modify(token, for: isPaused ? [] : .readable)
         }

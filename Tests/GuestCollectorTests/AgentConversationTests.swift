@@ -192,6 +192,19 @@ import Testing
         #expect(bytes == Array(#"{"MESSAGE":[27,91,50,74,10,255],"OK":"1"}"#.utf8) + [Lines.feed])
     }
 
+    @Test("nor from a line of JSON or a notification")
+    func hostileLines() {
+        let line = #"{"GUESTLOG_TIME":"1999-01-01T00:00:00Z","GUESTLOG_TRUNCATED":"1","msg":"x"}"#
+        #expect(
+            LinesConversation.record(Array(line.utf8)[...]).line.elementsEqual(
+                #"{"GUESTLOG_TRUNCATED":"1","msg":"x"}"#.utf8
+            )
+        )
+        let lines = ["STATUS=up", "GUESTLOG_BYTES=1"].map { Array($0.utf8)[...] }
+        let record = NotifyConversation.record(lines).map { StoredRecord($0, time: nil) }
+        #expect(record?.line.elementsEqual(#"{"MESSAGE":"up","STATUS":"up"}"#.utf8) == true)
+    }
+
     @Test("what breaks the protocol ends the connection, and no other")
     func violations() throws {
         let fixture = try CollectorFixture()

@@ -56,6 +56,23 @@ private final class ShiftedClock: HostClock {
         return fixture.capture.claims.withLock { [key = StreamKey(name: "web", stream: .guest)] in $0.contains(key) }
     }
 
+    @Test("a guest whose connections have all been silent for a minute gets another in place of the oldest")
+    func silent() throws {
+        var ends: [GuestEnd] = []
+        for number in 0..<GuestLimits.standard.connections {
+            let (end, stored) = try connect(sending: UInt64(number + 1)...UInt64(number + 1))
+            #expect(stored != nil)
+            ends.append(end)
+        }
+        let refused = try GuestEnd(fixture.socket)
+        #expect(refused.isClosed())
+        clock.advance(minutes: 2)
+        let (_, stored) = try connect(sending: 17...17)
+        #expect(stored == 16)
+        #expect(ends[0].isClosed())
+        #expect(eventually { fixture.collector.state.connections == 16 })
+    }
+
     @Test("a guest's streams are closed a while after its last connection; its records are stored once all the same")
     func idle() throws {
         var (end, stored): (GuestEnd?, UInt64?) = try connect(sending: 1...3)

@@ -61,6 +61,33 @@ struct LogCollectorSessionTests {
         #expect(session.isComplete && session.isEstablished && session.checkTime == nil)
     }
 
+    @Test("when the host takes no records of the kernel and no others wait, nothing is to be sent")
+    func refusedAlone() throws {
+        var (session, server) = (LogCollectorSession(spoolLimit: 4 << 20), UnaryServer())
+        session.connected(at: 0)
+        for number in 0..<3000 {
+            session.append(record("k\(number)", kernel: true), at: 0)
+        }
+        #expect(try exchange(&session, &server) { _ in .unimplemented }.count == 1)
+        #expect(session.isComplete && session.sendTime == nil)
+    }
+
+    @Test("a loss that was told in a call that failed is told again")
+    func lossTwice() throws {
+        var session = LogCollectorSession(spoolLimit: 64 << 10)
+        for number in 0..<2000 {
+            session.append(record("m\(number)", kernel: false), at: 0)
+        }
+        #expect(session.spool.dropped > 0)
+        for _ in 0..<2 {
+            var server = UnaryServer()
+            session.connected(at: 0)
+            let call = try exchange(&session, &server) { _ in .unimplemented }.first ?? ""
+            #expect(call.contains("records were dropped while the host was away"))
+            session.disconnected()
+        }
+    }
+
     @Test("large calls wait for the server's windows, many calls in turn")
     func windows() throws {
         var (session, server) = (LogCollectorSession(spoolLimit: 16 << 20), UnaryServer())

@@ -165,6 +165,43 @@ import Testing
         #expect(!problems.isEmpty && problems.allSatisfy { $0.contains("journalctl has ended") })
     }
 
+    @Test("journalctl that is started while reading is paused is not read before it goes on")
+    func pausedJournal() throws {
+        let folder = TemporaryFolder()
+        let loop = try EventLoop()
+        let script = """
+            printf '__CURSOR=s=\(String(repeating: "a", count: 32));i=1;b=1\\n__REALTIME_TIMESTAMP=1700000000000000\\n'
+            printf 'MESSAGE=m1\\n\\n'
+            : >\(folder.path)/printed
+            exec sleep 600
+            """
+        try LinuxFileSystem().replace("journalctl", in: folder.path, with: Array(script.utf8))
+        var count = 0
+        let follower = JournalFollower(after: nil, command: ["sh", folder.path + "/journalctl"], on: loop) { _ in
+        } onRecord: { _, _ in
+            count += 1
+            loop.stop()
+        }
+        follower.pause(true)
+        follower.begin()
+        var countWhenPrinted: Int?
+        func awaitPrinted() {
+            guard access(folder.path + "/printed", F_OK) == 0 else {
+                loop.schedule(afterMicroseconds: 1000) { awaitPrinted() }
+                return
+            }
+            // What can be read is reported in the turn before this timer's.
+            loop.schedule(afterMicroseconds: 1000) {
+                countWhenPrinted = count
+                follower.pause(false)
+            }
+        }
+        awaitPrinted()
+        loop.run()
+        follower.end()
+        #expect(countWhenPrinted == 0 && count == 1)
+    }
+
     @Test("the mode follows from who serves which socket")
     func modes() {
         func mode(
