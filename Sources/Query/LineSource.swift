@@ -148,7 +148,7 @@ final class LineSource {
 
     /// An incomplete line, if it is selected; the rest will be a line of its own.
     func takePartial() -> Line? {
-        guard let line = partial, !filter.filtersByText || filter.admits(line) else {
+        guard let line = selectedPartial else {
             return nil
         }
         _ = torn.takeRest()
@@ -161,9 +161,17 @@ final class LineSource {
         batch == nil && !torn.isEmpty && moment < lastTime && lastTime < moment.advanced(byMicroseconds: 1_000_000)
     }
 
-    /// Whether it has an incomplete line of which nothing was received since `moment`; nil: whenever it was received.
+    /// Whether it has an incomplete line, which is selected, of which nothing was received since `moment`; nil: whenever
+    /// it was received.
     func isUnfinished(since moment: Timestamp?) -> Bool {
-        batch == nil && !torn.isEmpty && moment.map { lastTime <= $0 } ?? true
+        moment.map { lastTime <= $0 } ?? true && selectedPartial != nil
+    }
+
+    private var selectedPartial: Line? {
+        guard let line = partial, !filter.filtersByText || filter.admits(line) else {
+            return nil
+        }
+        return line
     }
 
     /// An incomplete line, to be inspected only.

@@ -35,7 +35,7 @@ enum RecentEnd {
             isResumable: false
         )
         var found: (position: UInt64, time: Timestamp)?
-        var last = Timestamp.distantPast
+        var last: Timestamp?
         while let entry = try source.next() {
             guard case .line(let line) = entry else {
                 continue
@@ -47,7 +47,12 @@ enum RecentEnd {
             case .kernelVersion, .lastWords, nil: break
             }
         }
-        let age = SystemClock().wallMicroseconds() - last.microseconds
-        return (-markerDelay...markerDelay).contains(age) ? found : nil
+        // The lines may be unreadable.
+        guard let last else {
+            return nil
+        }
+        let now = Timestamp(microseconds: SystemClock().wallMicroseconds())
+        let near = now.advanced(byMicroseconds: -markerDelay)...now.advanced(byMicroseconds: markerDelay)
+        return near.contains(last) ? found : nil
     }
 }

@@ -60,7 +60,8 @@ struct KubectlLogs: AsyncParsableCommand {
             isPrevious: previous,
             since: selection.since,
             // Lines may be left out by the server where nothing else chooses among them.
-            tail: selection.filtersByText || selection.boot != nil || reading.reverse ? nil : selection.tail
+            tail: selection.filtersByText || selection.boot != nil || selection.until != nil || reading.reverse
+                ? nil : selection.tail
         )
         var request = LogRequest()
         request.all = true
