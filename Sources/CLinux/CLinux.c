@@ -421,7 +421,7 @@ int gl_wait_until(sem_t *semaphore, const struct timespec *deadline) {
 
 int gl_syncfs(int fd) { return syncfs(fd); }
 int gl_allocate(int fd, off_t offset, off_t size) { return fallocate(fd, 0, offset, size) == 0 ? 0 : errno; }
-int gl_try_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
+int gl_try_lock(int fd, bool is_shared) { return flock(fd, (is_shared ? LOCK_SH : LOCK_EX) | LOCK_NB); }
 
 bool gl_is_locked(int fd) {
     if (flock(fd, LOCK_SH | LOCK_NB) != 0) {
@@ -429,6 +429,26 @@ bool gl_is_locked(int fd) {
     }
     flock(fd, LOCK_UN);
     return false;
+}
+
+static struct flock numbered_lock(off_t number, short type) {
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = number, .l_len = 1};
+}
+
+bool gl_try_numbered_lock(int fd, off_t number, bool is_shared) {
+    struct flock lock = numbered_lock(number, is_shared ? F_RDLCK : F_WRLCK);
+    // A file system without such locks grants all.
+    return fcntl(fd, F_OFD_SETLK, &lock) == 0 || (errno != EAGAIN && errno != EACCES);
+}
+
+void gl_numbered_unlock(int fd, off_t number) {
+    struct flock lock = numbered_lock(number, F_UNLCK);
+    fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+bool gl_is_numbered_lock_held(int fd, off_t number) {
+    struct flock lock = numbered_lock(number, F_WRLCK);
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 int gl_pipe_size(int fd) { return fcntl(fd, F_GETPIPE_SZ); }

@@ -5,7 +5,7 @@
 //     <root>/lock                          flocked by who keeps the whole store within bounds     Retention
 //     <root>/reserve                       disk set aside for when it is full                     Reserve
 //     <root>/<vm>/vm.json                  who the VM is, when its history began and ended        Store
-//     <root>/<vm>/lock                     flocked by the VM's one writer                         VMStore
+//     <root>/<vm>/lock                     held by the processes that write the VM                VMLock
 //     <root>/<vm>/writer.json              under which boot of the host it is written, or where   WriterState
 //                                          its streams ended when it was closed
 //     <root>/<vm>/<stream>/meta.json       format version, encoding, clock                        StreamProperties

@@ -4,7 +4,7 @@ import Glibc
 import LogModel
 import SystemIO
 
-/// One VM's history, for its one writer: holds the VM's lock.
+/// One VM's history, for a process that writes streams of it. Others may write other streams.
 ///
 /// While the VM is open `writer.json` has the boot id of the host: after a crash it distinguishes a crash of the
 /// process from one of the host. Streams are repaired when they are opened, which may be much later and by another
@@ -13,7 +13,8 @@ import SystemIO
 public final class VMStore {
     public let store: Store
     public private(set) var vm: Store.VM
-    private var lock: HeldLock
+    private var lock: VMLock
+    /// The writers' state, when it was used last: another process may have changed it since.
     private var state: WriterState
     /// Whether `state` is in its file. That of a new VM is written with its first stream.
     private var isStateWritten: Bool
@@ -21,33 +22,11 @@ public final class VMStore {
     private let pairTarget: Int
     private var streams: [StreamName: StreamWriter] = [:]
 
-    /// The VM's lock file, locked, and its identity.
-    private struct HeldLock {
-        let file: StoredFile
-        let identity: FileIdentity?
-
-        init(in folder: String, on fileSystem: any FileSystem) throws(SystemError) {
-            let path = folder + "/lock"
-            try fileSystem.clear(path, for: .regular)
-            file = try StoredFile(path, .create, on: fileSystem)
-            // A check of the store holds the lock shared for a moment.
-            var triesLeft = 3
-            while !file.tryLock() {
-                triesLeft -= 1
-                guard triesLeft > 0 else {
-                    throw SystemError("lock (another process writes this VM)", folder, code: SystemError.wouldBlock)
-                }
-                usleep(1000)
-            }
-            identity = fileSystem.status(path)?.identity
-        }
-    }
-
     /// Opens the history of the VM with that name, UUID and namespace; creates it when there is none.
     ///
     /// A UUID is the identity; the name may have changed. A deleted VM without a UUID does not pass its history on: the
-    /// next one of its name begins a new one. Throws EWOULDBLOCK when another process writes it; ENOTSUP when a newer
-    /// version created it, because repairing an unknown format would destroy it; EPERM when the UUID is known in
+    /// next one of its name begins a new one. Throws EWOULDBLOCK when an earlier version writes it in another process;
+    /// ENOTSUP when a newer version created it, because repairing an unknown format would destroy it; EPERM when the UUID is known in
     /// another namespace.
     ///
     /// `pairTarget`: how much text a pair of a fast stream gets before it is closed, in bytes.
@@ -80,7 +59,7 @@ public final class VMStore {
         in store: Store,
         hostBoot: String,
         now: Timestamp
-    ) throws(SystemError) -> (Store.VM, HeldLock, WriterState, isStateWritten: Bool) {
+    ) throws(SystemError) -> (Store.VM, VMLock, WriterState, isStateWritten: Bool) {
         let fileSystem = store.fileSystem
         let known = store.vm(in: identity.directoryName)
         let path = store.path(of: identity.directoryName)
@@ -106,7 +85,23 @@ public final class VMStore {
             try fileSystem.makeDirectory(store.root)
             try fileSystem.makeDirectory(path)
         }
-        let lock = try HeldLock(in: path, on: fileSystem)
+        let lock = try VMLock(in: path, on: fileSystem)
+        let (vm, state, isWritten) = try lock.exclusively { () throws(SystemError) in
+            try begin(identity, in: store, hostBoot: hostBoot, now: now)
+        }
+        return (vm, lock, state, isWritten)
+    }
+
+    /// Writes the facts of a VM whose folder is there, and the writers' state if there is one.
+    private static func begin(
+        _ identity: VMIdentity,
+        in store: Store,
+        hostBoot: String,
+        now: Timestamp
+    ) throws(SystemError) -> (Store.VM, WriterState, isStateWritten: Bool) {
+        let fileSystem = store.fileSystem
+        let known = store.vm(in: identity.directoryName)
+        let path = store.path(of: identity.directoryName)
         let left = try WriterState(at: path, on: fileSystem)
         // Without a state there is no text.
         let hostDied = left.map { $0.hostBoot != nil && $0.hostBoot != hostBoot } ?? false
@@ -124,12 +119,12 @@ public final class VMStore {
             try state.write(at: path, on: fileSystem)
         }
         if let known, known.factsProblem == nil, known.identity == identity, known.ended == nil {
-            return (known, lock, state, left != nil)
+            return (known, state, left != nil)
         }
         let vm = Store.VM(identity: identity, created: known?.created ?? now)
         // Of a new VM it is on disk with the first text, after the next sync.
         try store.write(vm, isDurable: known != nil)
-        return (vm, lock, state, left != nil)
+        return (vm, state, left != nil)
     }
 
     /// Gives the VM, which is identified by its UUID, the name that `identity` has, and its namespace if it has none.
@@ -143,7 +138,8 @@ public final class VMStore {
     }
 
     /// The stream `name`, recovered and ready for appends; created with `properties` when there is none. A stream whose
-    /// files were removed or moved since it was opened is recreated, and begins with a gap that counts the loss.
+    /// files were removed or moved since it was opened is recreated, and begins with a gap that counts the loss. Throws
+    /// EWOULDBLOCK when another process writes the stream.
     public func open(
         _ name: StreamName,
         properties: StreamProperties = StreamProperties(),
@@ -154,6 +150,35 @@ public final class VMStore {
             return earlier
         }
         try reopenIfMoved(now: now)
+        guard lock.take(name) else {
+            throw SystemError(
+                "lock (another process writes this stream)",
+                store.path(of: StreamID(vm: vm.directory, stream: name)),
+                code: SystemError.wouldBlock
+            )
+        }
+        return try lock.exclusively { () throws(SystemError) in
+            try refreshState()
+            return try open(name, properties, after: earlier, now: now)
+        }
+    }
+
+    /// Takes over what other processes have changed in the writers' state. While the VM is open the file has this boot; if
+    /// it has not, it is damaged, and is written again.
+    private func refreshState() throws(SystemError) {
+        if let present = try WriterState(at: vmPath, on: store.fileSystem), present.hostBoot == hostBoot {
+            state = present
+        }
+    }
+
+    /// Opens a stream whose lock is held, while no other process changes the VM's facts; `earlier` wrote it before its
+    /// files were moved or removed.
+    private func open(
+        _ name: StreamName,
+        _ properties: StreamProperties,
+        after earlier: StreamWriter?,
+        now: Timestamp
+    ) throws(SystemError) -> StreamWriter {
         let id = StreamID(vm: vm.directory, stream: name)
         let layout = StreamLayout(path: store.path(of: id))
         try store.fileSystem.clear(layout.path, for: .directory)
@@ -221,7 +246,7 @@ public final class VMStore {
 
     /// Recreates the VM's folder when it, or the store, was removed or moved since.
     private func reopenIfMoved(now: Timestamp) throws(SystemError) {
-        let present = store.fileSystem.status(vmPath + "/lock")?.identity
+        let present = store.fileSystem.status(VMLock.path(in: vmPath))?.identity
         guard lock.identity == nil || present != lock.identity else {
             return
         }
@@ -229,6 +254,7 @@ public final class VMStore {
         (vm, lock, state, isStateWritten) = try Self.open(vm.identity, in: store, hostBoot: hostBoot, now: now)
         state.lastStride = max(state.lastStride, lastStride)
         state.firstStride = max(state.firstStride, firstStride)
+        streams.keys.forEach { _ = lock.take($0) }
     }
 
     /// Writes the properties of a stream when they are missing or damaged; returns the effective ones.
@@ -256,20 +282,27 @@ public final class VMStore {
         }
     }
 
-    /// Marks the VM as deleted at `time`: its history is kept for a while, and never continued.
+    /// Marks the VM as deleted at `time`: its history is kept for a while, and never continued. Throws EWOULDBLOCK when
+    /// another process writes the VM too.
     public func end(at time: Timestamp) throws(SystemError) {
+        guard lock.isAlone else {
+            throw SystemError("end (another process writes this VM)", vmPath, code: SystemError.wouldBlock)
+        }
         vm.ended = time
         try store.write(vm)
     }
 
-    /// Records that everything written is on disk, so that the next opening needs no repair, even after a host crash.
-    /// To be called after a sync, last.
+    /// Records that everything written is on disk, so that the next opening needs no repair, even after a host crash,
+    /// unless another process writes the VM. To be called after a sync, last.
     public func closeCleanly() throws(SystemError) {
-        state.hostBoot = nil
-        for (name, writer) in streams {
-            state.ends[name] = writer.end
+        try lock.exclusively { () throws(SystemError) in
+            try refreshState()
+            state.hostBoot = lock.isAlone ? nil : hostBoot
+            for (name, writer) in streams {
+                state.ends[name] = writer.end
+            }
+            try state.write(at: vmPath, on: store.fileSystem)
         }
-        try state.write(at: vmPath, on: store.fileSystem)
     }
 
     private var vmPath: String { store.path(of: vm.directory) }

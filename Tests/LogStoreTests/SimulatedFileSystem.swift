@@ -27,7 +27,8 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         var durable: [UInt8] = []
         var pending: [Change] = []
         var modified: Int64 = 0
-        var holder: Int32?
+        /// The holders of the file's lock, and of the numbered ones; whether they share it.
+        var holders: [Int64?: (files: Set<Int32>, areShared: Bool)] = [:]
     }
 
     private enum Change {
@@ -155,7 +156,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         isDead = false
         callsUntilDeath = nil
         for node in names.values {
-            node.holder = nil
+            node.holders = [:]
         }
     }
 
@@ -283,8 +284,8 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         guard let node = open.removeValue(forKey: file.number) else {
             return
         }
-        if node.holder == file.number {
-            node.holder = nil
+        for number in node.holders.keys {
+            release(file, node, number)
         }
     }
 
@@ -391,16 +392,39 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         try change("utimensat") { () throws(SystemError) in names[path]?.modified = microseconds }
     }
 
-    func tryLock(_ file: FileID) -> Bool {
-        guard let node = open[file.number], node.holder == nil || node.holder == file.number else {
+    func tryLock(_ file: FileID, isShared: Bool) -> Bool { take(file, nil, isShared) }
+
+    func isLocked(_ file: FileID) -> Bool {
+        open[file.number]?.holders[nil].map { !$0.areShared && $0.files != [file.number] } ?? false
+    }
+
+    func tryLock(_ file: FileID, number: Int64, isShared: Bool) -> Bool { take(file, number, isShared) }
+
+    func unlock(_ file: FileID, number: Int64) {
+        open[file.number].map { release(file, $0, number) }
+    }
+
+    func isLocked(_ file: FileID, number: Int64) -> Bool {
+        open[file.number]?.holders[number].map { $0.files != [file.number] } ?? false
+    }
+
+    private func take(_ file: FileID, _ number: Int64?, _ isShared: Bool) -> Bool {
+        guard let node = open[file.number] else {
             return false
         }
-        node.holder = file.number
+        let held = node.holders[number] ?? ([], isShared)
+        guard held.files.subtracting([file.number]).isEmpty || held.areShared && isShared else {
+            return false
+        }
+        node.holders[number] = (held.files.union([file.number]), isShared)
         return true
     }
 
-    func isLocked(_ file: FileID) -> Bool {
-        open[file.number]?.holder.map { $0 != file.number } ?? false
+    private func release(_ file: FileID, _ node: Node, _ number: Int64?) {
+        node.holders[number]?.files.remove(file.number)
+        if node.holders[number]?.files.isEmpty == true {
+            node.holders[number] = nil
+        }
     }
 
     func allocate(_ file: FileID, _ size: Int) throws(SystemError) {}

@@ -313,17 +313,16 @@ import Testing
         #expect(vm.vm.directory == "x")
     }
 
-    @Test("the lock excludes a second writer until the first has closed")
+    @Test("a stream's lock excludes a second writer until the first has closed")
     func lockExcludes() throws {
         let store = Store(root: folder.path)
         var first: VMStore? = try VMStore(store: store, name: "a", hostBoot: "x", now: .distantPast)
-        #expect(first != nil)
-        let error = #expect(throws: SystemError.self) {
-            try VMStore(store: store, name: "a", hostBoot: "x", now: .distantPast)
-        }
+        _ = try first?.open(.console0, now: .distantPast)
+        let second = try VMStore(store: store, name: "a", hostBoot: "x", now: .distantPast)
+        let error = #expect(throws: SystemError.self) { try second.open(.console0, now: .distantPast) }
         #expect(error?.code == SystemError.wouldBlock)
         first = nil
-        _ = try VMStore(store: store, name: "a", hostBoot: "x", now: .distantPast)
+        _ = try second.open(.console0, now: .distantPast)
     }
 
     @Test("files closed to save descriptors are reopened by the next append")
@@ -350,6 +349,18 @@ import Testing
         #expect(reading.text == "x\ny\n")
         #expect(reading.markers.count == StoreLimits.recordsPerPair)
         #expect(try fixture.names().contains { $0.hasSuffix(".log.zst") })
+    }
+
+    @Test("markers of a gap that lasts leave room for the closing one")
+    func boundsOpenMarkers() throws {
+        let fixture = try StoreFixture(root: folder.path)
+        var isWritten: [Bool] = []
+        for number in 0..<StoreLimits.recordsPerPair {
+            let isLast = number == StoreLimits.recordsPerPair - 1
+            let gap = GapDetail(reason: .overflow, bytes: 1, lines: 0, since: fixture.clock.time, isClosed: isLast)
+            isWritten.append(try fixture.writer.mark(RecordDetail(gap: gap), time: fixture.clock.time))
+        }
+        #expect(isWritten.count(where: \.self) == StoreLimits.recordsPerPair / 2 + 1 && isWritten.last == true)
     }
 }
 

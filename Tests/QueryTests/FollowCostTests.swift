@@ -67,7 +67,12 @@ private final class CountingFileSystem: FileSystem {
     func synchronizeAll(_ file: FileID) throws(SystemError) { try real.synchronizeAll(file) }
     func synchronizeDirectory(_ path: String) throws(SystemError) { try real.synchronizeDirectory(path) }
     func setModified(_ path: String, _ time: Int64) throws(SystemError) { try real.setModified(path, time) }
-    func tryLock(_ file: FileID) -> Bool { real.tryLock(file) }
+    func tryLock(_ file: FileID, isShared: Bool) -> Bool { real.tryLock(file, isShared: isShared) }
+    func tryLock(_ file: FileID, number: Int64, isShared: Bool) -> Bool {
+        real.tryLock(file, number: number, isShared: isShared)
+    }
+    func unlock(_ file: FileID, number: Int64) { real.unlock(file, number: number) }
+    func isLocked(_ file: FileID, number: Int64) -> Bool { real.isLocked(file, number: number) }
     func isLocked(_ file: FileID) -> Bool { real.isLocked(file) }
     func allocate(_ file: FileID, _ size: Int) throws(SystemError) { try real.allocate(file, size) }
     func space(at path: String) -> FileSystemSpace? { real.space(at: path) }

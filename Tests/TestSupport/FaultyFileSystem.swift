@@ -114,7 +114,15 @@ public final class FaultyFileSystem: FileSystem {
         try real.setModified(path, microseconds)
     }
 
-    public func tryLock(_ file: FileID) -> Bool { real.tryLock(file) }
+    public func tryLock(_ file: FileID, isShared: Bool) -> Bool { real.tryLock(file, isShared: isShared) }
+
+    public func tryLock(_ file: FileID, number: Int64, isShared: Bool) -> Bool {
+        real.tryLock(file, number: number, isShared: isShared)
+    }
+
+    public func unlock(_ file: FileID, number: Int64) { real.unlock(file, number: number) }
+
+    public func isLocked(_ file: FileID, number: Int64) -> Bool { real.isLocked(file, number: number) }
 
     public func isLocked(_ file: FileID) -> Bool { real.isLocked(file) }
 

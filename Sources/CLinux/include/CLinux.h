@@ -114,8 +114,14 @@ bool gl_is_remote(const char *path);
 // Where the first data of a file is, after a hole (SEEK_DATA); -1 when there is none, or that is unknown.
 off_t gl_first_data(int fd);
 int gl_allocate(int fd, off_t offset, off_t size);
-int gl_try_lock(int fd);
-bool gl_is_locked(int fd); // whether another open file description has the lock
+// The lock of a whole file, flock(2). Whether it is locked: whether another open file description has the exclusive lock.
+int gl_try_lock(int fd, bool is_shared);
+bool gl_is_locked(int fd);
+// The locks of single bytes, which need not exist, fcntl(2) F_OFD_SETLK: independent of the former. Whether one is held:
+// whether another open file description has it, shared or not.
+bool gl_try_numbered_lock(int fd, off_t number, bool is_shared);
+void gl_numbered_unlock(int fd, off_t number);
+bool gl_is_numbered_lock_held(int fd, off_t number);
 int gl_pipe_size(int fd); // capacity in bytes; -1: not a pipe
 int gl_set_pipe_size(int fd, int size);
 void gl_name_thread(const char *name);

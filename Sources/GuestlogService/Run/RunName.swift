@@ -45,7 +45,7 @@ final class RunName {
         while true {
             let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW
             let file = Descriptor(owning: try systemCall("open", path) { gl_open(path, flags, 0o640) })
-            guard gl_try_lock(file.raw) == 0 else {
+            guard gl_try_lock(file.raw, false) == 0 else {
                 return nil
             }
             // Its last holder may have removed it before it was locked.

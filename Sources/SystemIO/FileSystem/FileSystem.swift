@@ -54,10 +54,16 @@ public protocol FileSystem: Sendable {
     func synchronizeAll(_ file: FileID) throws(SystemError)
     /// Sets the modification time of a file, in microseconds since the Unix epoch.
     func setModified(_ path: String, _ microseconds: Int64) throws(SystemError)
-    /// Takes the file's exclusive lock, if it is free; the lock ends with the file's last descriptor.
-    func tryLock(_ file: FileID) -> Bool
-    /// Whether the file's exclusive lock is held. The test takes the shared lock for a moment.
+    /// Takes the file's lock, if it is free; the lock ends with the file's last descriptor.
+    func tryLock(_ file: FileID, isShared: Bool) -> Bool
+    /// Whether another open file holds the file's exclusive lock. The test takes the shared lock for a moment.
     func isLocked(_ file: FileID) -> Bool
+    /// Takes one of the file's numbered locks, which are independent of the former, if it is free. A number has 63 bits.
+    func tryLock(_ file: FileID, number: Int64, isShared: Bool) -> Bool
+    /// Releases a numbered lock.
+    func unlock(_ file: FileID, number: Int64)
+    /// Whether another open file holds the numbered lock, shared or not.
+    func isLocked(_ file: FileID, number: Int64) -> Bool
     /// Allocates disk space for a file, to be released when the disk is full.
     func allocate(_ file: FileID, _ size: Int) throws(SystemError)
     /// The free space of the file system of `path`; nil when it is unknown.

@@ -79,12 +79,24 @@ public struct LinuxFileSystem: FileSystem {
         try systemCall("utimensat", path) { utimensat(AT_FDCWD, path, times, 0) }
     }
 
-    public func tryLock(_ file: FileID) -> Bool {
-        gl_try_lock(file.number) == 0
+    public func tryLock(_ file: FileID, isShared: Bool) -> Bool {
+        gl_try_lock(file.number, isShared) == 0
     }
 
     public func isLocked(_ file: FileID) -> Bool {
         gl_is_locked(file.number)
+    }
+
+    public func tryLock(_ file: FileID, number: Int64, isShared: Bool) -> Bool {
+        gl_try_numbered_lock(file.number, off_t(number), isShared)
+    }
+
+    public func unlock(_ file: FileID, number: Int64) {
+        gl_numbered_unlock(file.number, off_t(number))
+    }
+
+    public func isLocked(_ file: FileID, number: Int64) -> Bool {
+        gl_is_numbered_lock_held(file.number, off_t(number))
     }
 
     public func allocate(_ file: FileID, _ size: Int) throws(SystemError) {

@@ -94,11 +94,26 @@ public final class StoredFile {
         try named { () throws(SystemError) in try fileSystem.allocate(file, size) }
     }
 
-    /// Takes the file's exclusive lock, if it is free.
-    public func tryLock() -> Bool {
-        fileSystem.tryLock(file)
+    /// Takes the file's lock, if it is free.
+    public func tryLock(isShared: Bool = false) -> Bool {
+        fileSystem.tryLock(file, isShared: isShared)
     }
 
     /// Whether another open file holds the exclusive lock.
     public var isLocked: Bool { fileSystem.isLocked(file) }
+
+    /// Takes one of the file's numbered locks, if it is free.
+    public func tryLock(number: Int64, isShared: Bool = false) -> Bool {
+        fileSystem.tryLock(file, number: number, isShared: isShared)
+    }
+
+    /// Releases a numbered lock.
+    public func unlock(number: Int64) {
+        fileSystem.unlock(file, number: number)
+    }
+
+    /// Whether another open file holds the numbered lock, shared or not.
+    public func isLocked(number: Int64) -> Bool {
+        fileSystem.isLocked(file, number: number)
+    }
 }

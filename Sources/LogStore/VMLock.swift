@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import LogModel
+import SystemIO
+
+/// The lock file of a VM's folder, as one of the processes holds it that write streams of the VM: libvirt's log daemon
+/// writes the console, `guestlog serve` what the guest's agent sends.
+///
+/// The file's lock is held shared by each of them; earlier versions, one of which wrote all of a VM, took it exclusively.
+/// Its numbered locks say who writes what: each stream has one process, and the VM's facts are changed by one at a time.
+struct VMLock {
+    private let file: StoredFile
+    /// The file's, to notice that the folder was moved or made anew.
+    let identity: FileIdentity?
+
+    /// Held by who changes the facts, for a moment.
+    private static let facts: Int64 = 0
+    /// Held shared by all who write the VM.
+    private static let presence: Int64 = 1
+
+    /// How often, and after how many microseconds, a lock is tried again: a check of the store, a removal, or another
+    /// writer holds it for a moment.
+    private static let attempts = (count: 3, pause: UInt32(1000))
+    private static let factsAttempts = (count: 1000, pause: UInt32(1000))
+
+    /// Throws EWOULDBLOCK when an earlier version of this program writes the VM in another process.
+    init(in folder: String, on fileSystem: any FileSystem) throws(SystemError) {
+        let path = Self.path(in: folder)
+        try fileSystem.clear(path, for: .regular)
+        let file = try StoredFile(path, .create, on: fileSystem)
+        guard Self.persist(Self.attempts, { file.tryLock(isShared: true) }) else {
+            throw SystemError("lock (another process writes this VM)", folder, code: SystemError.wouldBlock)
+        }
+        _ = file.tryLock(number: Self.presence, isShared: true)
+        self.file = file
+        identity = fileSystem.status(path)?.identity
+    }
+
+    static func path(in folder: String) -> String { folder + "/lock" }
+
+    /// Whether a process writes the VM that has the lock file `file`.
+    static func isHeld(_ file: StoredFile) -> Bool {
+        file.isLocked || file.isLocked(number: presence)
+    }
+
+    /// Whether no other process writes the VM.
+    var isAlone: Bool { !file.isLocked(number: Self.presence) }
+
+    /// Takes the stream's lock, for as long as this lock is held; false when another process has it.
+    func take(_ stream: StreamName) -> Bool {
+        file.tryLock(number: 1 << 62 | Int64(truncatingIfNeeded: stream.text.stableHash() >> 2))
+    }
+
+    /// Runs `body` while no other process changes the VM's facts. Throws EWOULDBLOCK when one does for a second.
+    func exclusively<Result>(_ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
+        guard Self.persist(Self.factsAttempts, { file.tryLock(number: Self.facts) }) else {
+            throw SystemError("lock (another process holds it)", file.path, code: SystemError.wouldBlock)
+        }
+        defer { file.unlock(number: Self.facts) }
+        return try body()
+    }
+
+    /// Tries until it succeeds; false when it has not after so many times.
+    private static func persist(_ attempts: (count: Int, pause: UInt32), _ attempt: () -> Bool) -> Bool {
+        for _ in 1..<attempts.count {
+            if attempt() {
+                return true
+            }
+            usleep(attempts.pause)
+        }
+        return attempt()
+    }
+}
