@@ -275,8 +275,9 @@ final class StoreWriter: @unchecked Sendable {
     }
 
     private func retryFailing(at now: Int64) {
-        if isDiskFull, now >= nextReserveAttempt {
-            isDiskFull = !reserve.acquire()
+        // At the start the disk may have had no room for the reserve.
+        if !reserve.isHeld, now >= nextReserveAttempt {
+            isDiskFull = !reserve.acquire() && isDiskFull
             nextReserveAttempt = now + StreamSink.retryInterval
         }
         for stream in failing.values {

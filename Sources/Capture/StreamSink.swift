@@ -198,8 +198,7 @@ final class StreamSink: OpenStream {
             return false
         }
         do throws(SystemError) {
-            try writer.mark(detail, time: time)
-            return true
+            return try writer.mark(detail, time: time)
         } catch {
             fail(error, at: now)
             return false
@@ -276,12 +275,13 @@ final class StreamSink: OpenStream {
     /// On a full disk, writes a marker of the losses since the last one. The reserve has room for markers, not for
     /// text; without it the closing marker will count these losses too.
     private func writeGapMarker(at now: Int64) {
-        if let writer, gap.isDue(at: now), (try? write(gap.detail(isClosed: false), writer)) != nil {
+        if let writer, gap.isDue(at: now), (try? write(gap.detail(isClosed: false), writer)) == true {
             gap.emitted(isClosed: false, at: now)
         }
     }
 
-    func write(_ marker: GapDetail, _ writer: StreamWriter) throws(SystemError) {
+    /// Returns false when the writer has dropped the marker: the losses are counted in a later one.
+    func write(_ marker: GapDetail, _ writer: StreamWriter) throws(SystemError) -> Bool {
         try writer.mark(RecordDetail(gap: marker), time: Timestamp(microseconds: opener.wallNow))
     }
 
@@ -315,12 +315,13 @@ final class StreamSink: OpenStream {
     private func closeGap(at now: Int64) -> Bool {
         if gap.isOpen, let writer {
             do throws(SystemError) {
-                try write(gap.detail(isClosed: true), writer)
+                if try write(gap.detail(isClosed: true), writer) {
+                    gap.emitted(isClosed: true, at: now)
+                }
             } catch {
                 fail(error, at: now)
                 return false
             }
-            gap.emitted(isClosed: true, at: now)
         }
         if failedUntil != nil {
             failedUntil = nil

@@ -25,9 +25,13 @@ public final class Reserve {
 
     static func path(in root: String) -> String { root + "/reserve" }
 
-    /// Allocates the space. Returns false unless the disk had twice as much: else it would be full again at the next
-    /// write.
+    /// Allocates the space, unless an earlier process has. Returns false unless the disk had twice as much: else it would
+    /// be full again at the next write.
     public func acquire() -> Bool {
+        if fileSystem.status(path)?.size ?? 0 >= size {
+            isHeld = true
+            return true
+        }
         if let space = fileSystem.space(at: root), !isHeld, space.free < 2 * size {
             return false
         }

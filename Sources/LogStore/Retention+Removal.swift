@@ -108,6 +108,10 @@ extension Retention {
     }
 
     private func remove(_ vm: Store.VM) throws(SystemError) {
+        // Since it was listed a VM with this UUID may have been started again.
+        guard store.vm(in: vm.directory).map({ $0.ended == vm.ended }) ?? true else {
+            return
+        }
         try removeTree(store.path(of: vm.directory))
         usages[vm.directory] = nil
         growths[vm.directory] = nil

@@ -18,8 +18,11 @@ public final class Retention {
     var usages: [String: Int] = [:]
     /// How much each VM has grown since its last check, and the growth that triggers the next.
     var growths: [String: (bytes: Int, step: Int)] = [:]
-    /// Held while this process is the one that checks all VMs.
+    /// How much all VMs of this process have grown since the usage of every VM was determined; nil: it never was.
+    var grown: Int?
+    /// The store's lock file; locked while this process is the one that checks all VMs.
     private var lock: StoredFile?
+    private var isResponsible = false
 
     /// What was removed.
     public struct Freed: Hashable, Sendable {
@@ -50,7 +53,10 @@ public final class Retention {
     /// another process does this. An error of one VM does not stop the others; it is thrown at the end.
     public func enforceAll(now: Timestamp) throws(SystemError) -> Freed {
         var freed = Freed()
-        guard try isResponsible() else {
+        if !isResponsible {
+            isResponsible = try lockFile().tryLock()
+        }
+        guard isResponsible else {
             return freed
         }
         var failure: SystemError?
@@ -68,6 +74,7 @@ public final class Retention {
                 failure = failure ?? error
             }
         }
+        grown = 0
         freed += try enforceTotal()
         if let failure {
             throw failure
@@ -75,12 +82,13 @@ public final class Retention {
         return freed
     }
 
-    private func isResponsible() throws(SystemError) -> Bool {
-        if lock == nil {
-            let file = try StoredFile(store.lockPath, .create, on: store.fileSystem)
-            lock = file.tryLock() ? file : nil
+    func lockFile() throws(SystemError) -> StoredFile {
+        if let lock {
+            return lock
         }
-        return lock != nil
+        let file = try StoredFile(store.lockPath, .create, on: store.fileSystem)
+        lock = file
+        return file
     }
 
     /// Brings one VM, which has just grown by `bytes`, within its quota, and the store within its total. Not at every
@@ -93,10 +101,9 @@ public final class Retention {
         guard let vm = store.vm(in: directory) else {
             return Freed()
         }
+        grown = grown.map { $0 + (growths[directory]?.bytes ?? 0) + bytes }
         var freed = try enforce(vm, now: now)
-        if lock != nil {
-            freed += try enforceTotal()
-        }
+        freed += try enforceTotal()
         return freed
     }
 
@@ -121,60 +128,7 @@ public final class Retention {
 
     /// A VM is checked when it has grown by this part of its quota, and is reduced by this part more than necessary, so
     /// that checks are worth their cost.
-    private static let steps = 32
-
-    private func enforceTotal() throws(SystemError) -> Freed {
-        // Computed once: removed files may be freed only later.
-        guard let bound = bound(for: usages.values.reduce(0, +)) else {
-            return Freed()
-        }
-        return try reduce(&usages, to: bound)
-    }
-
-    /// Removes the oldest segments of the VM with the largest usage until all together use at most `bound` bytes, or
-    /// nothing more may be removed.
-    func reduce(_ usages: inout [String: Int], to bound: Int) throws(SystemError) -> Freed {
-        var freed = Freed()
-        var failure: SystemError?
-        var spent: Set<String> = []
-        while true {
-            let excess = usages.values.reduce(0, +) - bound
-            guard excess > 0,
-                let biggest = usages.filter({ !spent.contains($0.key) }).max(by: { $0.value < $1.value })?.key
-            else {
-                break
-            }
-            do throws(SystemError) {
-                if let more = try evict(excess, of: biggest, limit: bound) {
-                    freed += more
-                    usages[biggest] = try self.usage(of: biggest, within: 0)
-                } else {
-                    spent.insert(biggest)
-                }
-            } catch {
-                failure = failure ?? error
-                spent.insert(biggest)
-            }
-        }
-        if let failure {
-            throw failure
-        }
-        return freed
-    }
-
-    /// The limit of all VMs together, when it is below `usage`: the total, and less where the disk is nearly full. A
-    /// disk that is filled by other programs reduces it by three quarters of the usage at most.
-    private func bound(for usage: Int) -> Int? {
-        var bound = total.map { $0 - min(reserve, $0 / 2) } ?? .max
-        if let space = store.fileSystem.space(at: store.root) {
-            let short = min(StoreLimits.keptFree, space.size / 20) - space.free
-            bound = min(bound, max(usage - short, (total ?? space.size / 10) / 4))
-        }
-        return bound < usage ? bound : nil
-    }
-
-    /// Disk usage of the reserve: it counts against the total, up to half of it.
-    private var reserve: Int { store.fileSystem.status(Reserve.path(in: store.root))?.size ?? 0 }
+    static let steps = 32
 
     /// Removes the oldest segments and unsealed pairs of the VM's largest stream, until about `excess` bytes are freed
     /// or another stream is the largest; nil when nothing may be removed.
@@ -223,7 +177,7 @@ public final class Retention {
 
     /// The VM's disk usage, without what the next sync will free: a compressed burst evicts nothing. Computed only when
     /// the total usage exceeds `limit`.
-    private func usage(of vm: String, within limit: Int) throws(SystemError) -> Int {
+    func usage(of vm: String, within limit: Int) throws(SystemError) -> Int {
         var usage = try store.usage(of: vm)
         guard usage > limit else {
             return usage

@@ -113,9 +113,11 @@ public final class StreamWriter {
         }
     }
 
-    /// Appends a marker: a gap, a boot's begin or end, another source. After `StoreLimits.recordsPerPair` markers without a byte
-    /// between them further ones are dropped.
-    public func mark(_ detail: RecordDetail, time: Timestamp) throws(SystemError) {
+    /// Appends a marker: a gap, a boot's begin or end, another source. After `StoreLimits.recordsPerPair` markers without
+    /// a byte between them further ones are dropped; after half as many those of a gap that lasts, whose losses the closing
+    /// one can count. Returns whether it was appended.
+    @discardableResult
+    public func mark(_ detail: RecordDetail, time: Timestamp) throws(SystemError) -> Bool {
         var flags: RecordFlags = []
         if detail.gap != nil {
             flags.insert(.gap)
@@ -127,13 +129,15 @@ public final class StreamWriter {
             flags.insert(.origin)
         }
         try preparePair(for: time)
-        if let pair = active, pair.dataLength == 0, pair.recordCount >= StoreLimits.recordsPerPair {
-            return
+        let limit = detail.gap?.isClosed == false ? StoreLimits.recordsPerPair / 2 : StoreLimits.recordsPerPair
+        if let pair = active, pair.dataLength == 0, pair.recordCount >= limit {
+            return false
         }
         try commit(UnsafeRawBufferPointer(start: nil, count: 0), time: time, flags: flags, detail: detail)
         counted.sinceBeginning += detail.gap?.bytes ?? 0
         counted.inPair += detail.gap?.bytes ?? 0
         closeFullPair()
+        return true
     }
 
     /// Closes the active pair, so that it can be sealed. A pair without text stays, because the next would have the
