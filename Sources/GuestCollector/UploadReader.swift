@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import TextFormats
+
 /// Reads HTTP/1.1 requests with bodies of any length (RFC 9112): as much as systemd-journal-upload needs, in limited
 /// memory.
 ///
@@ -105,17 +107,17 @@ public struct UploadReader {
 
     private mutating func takeHead() throws(UploadError) -> Head? {
         let window = buffer[start...].prefix(Self.headLimit)
-        guard let end = window.firstRange(of: Array("\r\n\r\n".utf8)) else {
+        guard let end = window.firstIndex(of: "\r\n\r\n") else {
             guard window.count < Self.headLimit else {
                 throw UploadError(431, "the head of the request is longer than \(Self.headLimit) bytes")
             }
             return nil
         }
-        let lines = String(decoding: buffer[start..<end.lowerBound], as: UTF8.self).split(
+        let lines = String(decoding: buffer[start..<end], as: UTF8.self).split(
             separator: "\r\n",
             omittingEmptySubsequences: false
         )
-        start = end.upperBound
+        start = end + 4
         let words = lines[0].split(separator: " ", omittingEmptySubsequences: false)
         guard words.count == 3, words[2].hasPrefix("HTTP/1.") else {
             throw UploadError(400, "the request line is malformed")

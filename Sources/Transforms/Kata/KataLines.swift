@@ -95,7 +95,7 @@ public struct KataLines: Sendable {
         guard text.starts(with: "time=".utf8) else {
             return false
         }
-        return hasOpenQuote(text) || text.firstRange(of: Array(" msg=".utf8)) == nil
+        return hasOpenQuote(text) || text.firstIndex(of: " msg=") == nil
     }
 
     /// Whether an object in JSON is at the beginning, and something follows it.

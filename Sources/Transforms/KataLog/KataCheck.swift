@@ -63,12 +63,9 @@ public enum KataCheck {
 
     /// Whether it has what Go's package fmt writes for wrong arguments: `%!d(MISSING)`, `%!(EXTRA …`.
     private static func hasDebris(_ text: ArraySlice<UInt8>) -> Bool {
-        guard text.contains(UInt8(ascii: "%")) else {
-            return false
-        }
         var rest = text
-        while let sign = rest.firstRange(of: Array("%!".utf8)) {
-            rest = rest[sign.upperBound...]
+        while let sign = rest.firstIndex(of: "%!") {
+            rest = rest[(sign + 2)...]
             let end = rest.first == UInt8(ascii: "(") ? rest : rest.dropFirst()
             let words = ["(BADINDEX", "(BADPREC", "(BADWIDTH", "(EXTRA", "(MISSING", "(NOVERB"]
             if words.contains(where: { end.starts(with: $0.utf8) }) {
