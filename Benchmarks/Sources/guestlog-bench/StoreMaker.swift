@@ -27,6 +27,7 @@ struct StoreMaker {
     init(in folder: String) throws {
         store = Store(root: folder)
         try Machine.makeFolder(folder)
+        _ = try StoreIdentity(of: store)
         let quota = Quota(bytes: 1 << 40)
         let now = Timestamp(microseconds: Self.beginning)
         vm = try VMStore(store: store, name: "vm", hostBoot: "bench", now: now)
