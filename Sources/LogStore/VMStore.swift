@@ -50,12 +50,12 @@ public final class VMStore {
         }
         self.store = store
         self.hostBoot = hostBoot
-        (vm, lock, state, isStateWritten) = try Self.open(identity, in: store, hostBoot: hostBoot, now: now)
+        (vm, lock, state, isStateWritten) = try Self.openFolder(of: identity, in: store, hostBoot: hostBoot, now: now)
     }
 
     /// Locks the VM's folder, and writes the VM's facts and the writer's state.
-    private static func open(
-        _ identity: VMIdentity,
+    private static func openFolder(
+        of identity: VMIdentity,
         in store: Store,
         hostBoot: String,
         now: Timestamp
@@ -251,7 +251,7 @@ public final class VMStore {
             return
         }
         let (lastStride, firstStride) = (state.lastStride, state.firstStride)
-        (vm, lock, state, isStateWritten) = try Self.open(vm.identity, in: store, hostBoot: hostBoot, now: now)
+        (vm, lock, state, isStateWritten) = try Self.openFolder(of: vm.identity, in: store, hostBoot: hostBoot, now: now)
         state.lastStride = max(state.lastStride, lastStride)
         state.firstStride = max(state.firstStride, firstStride)
         streams.keys.forEach { _ = lock.take($0) }
