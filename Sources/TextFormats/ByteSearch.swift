@@ -5,6 +5,13 @@
 #endif
 
 extension UnsafeRawBufferPointer {
+    /// The offset of the first `byte` at or after `start`.
+    public func firstOffset(of byte: UInt8, from start: Int) -> Int? {
+        baseAddress.flatMap { base in
+            memchr(base + start, Int32(byte), count - start).map { UnsafeRawPointer($0) - base }
+        }
+    }
+
     /// The offset of the first occurrence of `word`, which is not empty. The standard library's `firstRange(of:)` is not
     /// specialized for bytes: it takes a hundred times as long.
     public func firstOffset(of word: StaticString) -> Int? {

@@ -108,16 +108,15 @@ public struct KataLines: Sendable {
 
     /// Whether the number of quotes without a backslash is odd.
     private static func hasOpenQuote(_ text: [UInt8]) -> Bool {
-        var isOpen = false
-        var at = 0
-        while at < text.count {
-            if text[at] == UInt8(ascii: "\\") {
-                at += 1
-            } else if text[at] == UInt8(ascii: "\"") {
-                isOpen.toggle()
+        text.withUnsafeBytes { text in
+            var isOpen = false
+            var at = 0
+            while let quote = text.firstOffset(of: UInt8(ascii: "\""), from: at) {
+                let escapes = text[..<quote].reversed().prefix { $0 == UInt8(ascii: "\\") }.count
+                isOpen = isOpen != escapes.isMultiple(of: 2)
+                at = quote + 1
             }
-            at += 1
+            return isOpen
         }
-        return isOpen
     }
 }
