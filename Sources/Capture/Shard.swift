@@ -147,7 +147,6 @@ public final class Shard: @unchecked Sendable {
         for (slot, intake) in watched where intake.tend(at: now) {
             watched[slot] = nil
         }
-        endTurn()
         if !watched.isEmpty {
             watchTimer = loop.schedule(afterMicroseconds: Self.tendInterval) { [unowned self] in tendWatched() }
         }

@@ -71,7 +71,8 @@ public final class EventLoop: @unchecked Sendable {
     private var timerSerial: UInt64 = 0
     private var stopping = false
 
-    /// Called on the loop's thread after each turn's events, for work that is cheaper once per turn than per event.
+    /// Called on the loop's thread after each turn's events and timers, for work that is cheaper once per turn than per
+    /// event.
     public var afterTurn: (() -> Void)?
 
     /// A loop that does not run yet: call `run()` on its thread.
@@ -132,8 +133,8 @@ public final class EventLoop: @unchecked Sendable {
             for place in 0..<max(0, Int(count)) {
                 dispatch(events[place])
             }
-            afterTurn?()
             fireTimers()
+            afterTurn?()
         }
         while !takeJobs(atEnd: true).isEmpty {}
         // Handlers and timers have references to the owners of this loop.

@@ -37,6 +37,28 @@ private final class Recorder: EventHandler {
         #expect(fired == [1, 3])
     }
 
+    @Test("a turn ends after its timers, and not with the next event")
+    func turnEnd() throws {
+        let loop = try EventLoop()
+        let pair = try Descriptor.socketPair()
+        var turns = 0
+        var turnsBefore: (timer: Int, event: Int) = (0, 0)
+        let recorder = Recorder()
+        recorder.body = { _ in
+            turnsBefore.event = turns
+            loop.stop()
+        }
+        _ = try loop.add(pair.first.raw, for: .readable, recorder)
+        loop.afterTurn = { turns += 1 }
+        let other = pair.second.raw
+        loop.schedule(afterMicroseconds: 1000) {
+            turnsBefore.timer = turns
+            write(other, "x", 1)
+        }
+        loop.run()
+        #expect(turnsBefore.event == turnsBefore.timer + 1)
+    }
+
     @Test("a handler that is removed by another in the same turn is not called")
     func removalWithinATurn() throws {
         let loop = try EventLoop()
