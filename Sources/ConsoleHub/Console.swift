@@ -19,7 +19,7 @@ final class Console: @unchecked Sendable {
     let shard: Shard
     unowned let hub: ConsoleHub
     /// Its log; nil when the console is not captured, only joined.
-    private let consoleLog: ConsoleLog?
+    private let consoleLog: RetryingIntake?
     var guest: GuestConnection?
     /// A connection that the VMM has not accepted yet.
     private var pending: PendingConnection?
@@ -41,7 +41,7 @@ final class Console: @unchecked Sendable {
         self.definition = definition
         self.shard = shard
         self.hub = hub
-        consoleLog = definition.isOnDemand ? nil : ConsoleLog(definition, capture: hub.capture, shard: shard)
+        consoleLog = definition.isOnDemand ? nil : definition.intake(in: hub.capture, on: shard)
         let traits = ConsoleLink.Traits(
             endpoint: definition.endpoint,
             isOnDemand: definition.isOnDemand,
@@ -57,7 +57,11 @@ final class Console: @unchecked Sendable {
         guard let consoleLog else {
             return
         }
-        consoleLog.open()
+        do throws(CaptureService.OpenError) {
+            try consoleLog.open()
+        } catch {
+            log(.warning, "\(error)")
+        }
         if let discarded {
             consoleLog.countLoss(bytes: discarded.bytes, lines: discarded.lines, since: discarded.since)
         }

@@ -65,6 +65,12 @@ extension ConsoleHub {
         /// The VM. VMs with the same name have different identities.
         public var vm: VMIdentity { key.vm }
 
+        /// The intake of its output, on its VM's shard.
+        func intake(in capture: CaptureService, on shard: Shard) -> RetryingIntake {
+            let options = StreamOptions(rate: rate, plainFile: plainFile, mayReplay: endpoint.mayReplay)
+            return RetryingIntake(key, options: options, in: capture, on: shard, name: "console \(key)")
+        }
+
         // MARK: - Bounds
 
         /// Allowed sizes of a plain file: smaller files would be rotated at every line. 0: never rotated.

@@ -9,7 +9,7 @@ import SystemIO
 // ConsoleHub: how consoles are reached and shared.
 //
 // `ConsoleHub` holds all consoles. A `Console` lives on its VM's shard: it holds the one connection to the guest,
-// drains it into `StreamIntake`, passes every byte to its `Watcher`s, and lets one of them write. `Endpoint` is the
+// drains it into a `RetryingIntake`, passes every byte to its `Watcher`s, and lets one of them write. `Endpoint` is the
 // kind of address of a console, `EndpointOpener` opens it, `Discovery` finds consoles in watched folders,
 // `ConsoleTable` maps the descriptors that outlive a restart to their consoles.
 

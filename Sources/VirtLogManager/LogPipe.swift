@@ -8,7 +8,7 @@ import SystemIO
 /// An open log: the read end of its pipe, on its VM's shard. QEMU's output goes to `Capture` at once.
 ///
 /// QEMU writes with its machine locked, so its writes must not block for long: `PipePacing` decides how long the pipe is
-/// left full. When the disk is blocked, output is dropped.
+/// left full. When the disk is blocked, or the runtime folder has no room, output is dropped and counted.
 final class LogPipe: EventHandler, @unchecked Sendable {
     // Sendable because all but the lets is accessed on the shard's thread alone.
 
@@ -17,7 +17,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     let shard: Shard
     private let descriptor: Descriptor
     private let onEnd: @Sendable () -> Void
-    private var intake: StreamIntake?
+    private var intake: RetryingIntake?
     private var token: EventLoop.Token?
     private var pauseTimer: EventLoop.TimerToken?
     private var pacing = PipePacing()
@@ -52,21 +52,18 @@ final class LogPipe: EventHandler, @unchecked Sendable {
 
     /// Begins to drain. On the shard's thread, like all methods below.
     func begin(_ options: StreamOptions, in capture: CaptureService, _ origin: Origin) throws(LogManagerError) {
+        let intake = RetryingIntake(key, options: options, in: capture, on: shard, name: "log \(key)")
         do throws(CaptureService.OpenError) {
-            intake = try capture.open(key, options: options, on: shard)
+            try intake.open()
         } catch {
             throw .internal("\(error)")
         }
+        self.intake = intake
         switch origin {
-        case .new where isConsole: intake?.mark(.boot(.powerOn))
-        case .others: intake?.mark(.absence(.daemonAway))
+        case .new where isConsole: intake.mark(.boot(.powerOn))
+        case .others: intake.mark(.absence(.daemonAway))
         case .ours(let discarded?):
-            intake?.countLoss(
-                bytes: discarded.bytes,
-                lines: discarded.lines,
-                since: discarded.since,
-                reason: .daemonAway
-            )
+            intake.countLoss(bytes: discarded.bytes, lines: discarded.lines, since: discarded.since)
         case .new, .ours(nil): break
         }
         listen()
@@ -136,7 +133,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         }
     }
 
-    /// Whether all output that was read is in the plain file and the store.
+    /// Whether all output that was read is in the plain file and the store, or counted as lost.
     var isCommitted: Bool { intake?.isCommitted ?? false }
 
     /// Adds a message to the log.

@@ -24,14 +24,16 @@ final class LogHost {
     var path: String { folder.path }
     var socket: String { path + "/sock" }
 
-    /// A host whose store belongs to `user`, if that is given.
+    /// A host whose store belongs to `user`, if that is given; its rings are in the folder `runtime`, if that is.
     init(
         limits: RotationLimits = RotationLimits(size: 4096, backups: 3),
         allowed: [String]? = nil,
         clients: Int = 1024,
-        storeUser user: UInt32? = nil
+        storeUser user: UInt32? = nil,
+        runtime: String? = nil
     ) throws {
-        var options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/inflight")
+        let inflight = (runtime ?? folder.path) + "/inflight"
+        var options = CaptureService.Options(store: folder.path + "/store", inflight: inflight)
         options.fileSystem = fileSystem
         if let user {
             mkdir(folder.path + "/store", 0o750)
@@ -55,14 +57,21 @@ final class LogHost {
         #expect(failure == nil)
     }
 
+    /// Continues a log of an earlier process.
+    func resume(_ log: LogManager.InheritedLog) {
+        loop.perform { [serving] in serving.manager?.resume(log) }
+    }
+
     private final class Serving: @unchecked Sendable {
         private var server: LogManagerServer?
+        private(set) var manager: LogManager?
 
         func begin(_ manager: LogManager, _ path: String, _ clients: Int) -> SystemError? {
             do throws(SystemError) {
                 let server = LogManagerServer(manager, user: geteuid(), limit: clients, onRefused: { _ in })
                 try server.listen(on: ListeningSocket(path: path))
                 self.server = server
+                self.manager = manager
                 return nil
             } catch {
                 return error
