@@ -110,7 +110,7 @@ public final class Virtlogd {
     /// The sockets and logs that a previous image, or virtlogd, has left in this process, or the service manager has
     /// stored.
     private func takeOver() -> (sockets: [Int32], logs: [LogManager.InheritedLog]) {
-        let state = LogManagerState(paths: paths)
+        let state = LogManagerState(leftAt: paths.state)
         state?.others.forEach { close($0) }
         var sockets = state?.sockets ?? []
         var passed: [String: Int32] = [:]
@@ -154,7 +154,7 @@ public final class Virtlogd {
     private func replace(with logs: [LogManager.InheritedLog], isOther: Bool) throws {
         let sockets = socket.map { [$0.descriptor] } ?? []
         try process.replace(unblocked: isOther) { () throws(SystemError) in
-            try LogManagerState(sockets: sockets, logs: logs).write(paths)
+            try LogManagerState(sockets: sockets, logs: logs).write(to: paths.state)
             for descriptor in sockets + logs.map(\.descriptor) {
                 _ = gl_fcntl(descriptor, F_SETFD, 0)
             }

@@ -35,20 +35,23 @@ struct VirtlogdPaths {
 }
 
 extension LogManagerState {
-    /// Reads the state that the previous image has left in this process, and removes it.
-    init?(paths: VirtlogdPaths) {
+    /// Reads the state that the previous image has left at `path` for this process, and removes it. That of another
+    /// process is removed when the process has ended: a later one with its number must not take it.
+    init?(leftAt path: String) {
         let limit = LinuxFileSystem.tableLimit
-        guard let text = try? LinuxFileSystem().contents(of: paths.state, limit: limit) else {
+        guard let text = try? LinuxFileSystem().contents(of: path, limit: limit) else {
             return nil
         }
+        if let process = Self.process(in: text), process == getpid() || (kill(process, 0) != 0 && errno == ESRCH) {
+            unlink(path)
+        }
         self.init(text, of: getpid())
-        unlink(paths.state)
     }
 
-    /// Writes the state for the next image.
-    func write(_ paths: VirtlogdPaths) throws(SystemError) {
-        unlink(paths.state)
-        let file = try StoredFile(paths.state, .create, on: LinuxFileSystem())
+    /// Writes the state for the next image to `path`.
+    func write(to path: String) throws(SystemError) {
+        unlink(path)
+        let file = try StoredFile(path, .create, on: LinuxFileSystem())
         try file.write(at: 0, text(for: getpid()))
     }
 }

@@ -20,6 +20,11 @@ public struct LogManagerState: Sendable {
         self.logs = logs
     }
 
+    /// The process that `text` is for; nil when it is malformed.
+    public static func process(in text: [UInt8]) -> Int32? {
+        (try? JSON(parsing: text))?["magic"]?.text.flatMap { Int32($0) }.flatMap { $0 > 0 ? $0 : nil }
+    }
+
     /// Parses `text`, which is for `process`; nil when it is for another process, or malformed.
     public init?(_ text: [UInt8], of process: Int32) {
         guard let json = try? JSON(parsing: text), json["magic"]?.text == String(process) else {
