@@ -7,8 +7,8 @@ import SystemIO
 
 // How the store is opened.
 extension CaptureService {
-    /// Opens the store. Transient errors, such as a full disk, are retried until the service stops; meanwhile output is
-    /// stored in the rings, and counted when they are full.
+    /// Opens the store. Transient errors, such as a full disk, or all are retried until the service stops; meanwhile
+    /// output is stored in the rings, and counted when they are full.
     func openStore() -> Result<StoreOpening.Opened, SystemError> {
         var isFirst = true
         while true {
@@ -18,7 +18,7 @@ extension CaptureService {
                 hasOpened.signal()
             }
             isFirst = false
-            guard case .failure(let error) = result, error.isTransient else {
+            guard case .failure(let error) = result, isRetried(error) else {
                 if problems.clear(Self.storeSubject) {
                     diagnostics.log(.notice, "the store \(store.root) is open")
                 }
@@ -34,6 +34,10 @@ extension CaptureService {
     }
 
     private static let storeSubject = "store"
+
+    private func isRetried(_ error: SystemError) -> Bool {
+        error.isTransient || retriesStore.load(ordering: .relaxed)
+    }
 
     /// Removes of `vms` what exceeds `limits`; `done` gets what was freed, on the sealer's thread.
     public func vacuum(
@@ -66,14 +70,14 @@ extension CaptureService {
     }
 
     /// Waits until the store is open, for at most that many seconds (nil: no limit); returns whether it is done. Throws
-    /// the error of opening: EWOULDBLOCK when another process serves the store. With `ignoringTransientErrors`,
-    /// transient errors are not thrown: they are in `problems`, and retried until the stop.
+    /// the error of opening: EWOULDBLOCK when another process serves the store. With `ignoringRetriedErrors`, transient
+    /// errors, or all if all are retried, are not thrown: they are in `problems`, and retried until the stop.
     @discardableResult
-    public func awaitStore(seconds: Int? = nil, ignoringTransientErrors: Bool = false) throws(SystemError) -> Bool {
+    public func awaitStore(seconds: Int? = nil, ignoringRetriedErrors: Bool = false) throws(SystemError) -> Bool {
         guard hasOpened.wait(seconds: seconds), let result = opened.withLock({ $0 }) else {
             return false
         }
-        if case .failure(let error) = result, !(ignoringTransientErrors && error.isTransient) {
+        if case .failure(let error) = result, !(ignoringRetriedErrors && isRetried(error)) {
             throw error
         }
         return true

@@ -41,6 +41,8 @@ public final class CaptureService: Sendable {
     let opened = Mutex<Result<StoreOpening.Opened, SystemError>?>(nil)
     let hasOpened = OneShot()
     let isStopping = OneShot()
+    /// Whether opening the store is retried after every error.
+    let retriesStore = Atomic(false)
     private let sealerMayBegin = OneShot()
     /// The ring folders of this process, its own first. None when it has finished.
     private let folders: Mutex<[InflightFolder]>
@@ -76,7 +78,7 @@ public final class CaptureService: Sendable {
         let hostBoot = ProcFile.bootID
         let left = own.takeAbandoned(hostBoot: hostBoot)
         abandonedRings = left.rings + abandoned.flatMap { $0.takeAbandoned(hostBoot: hostBoot).rings }
-        lastTurnBefore = left.rings.map(\.lastTurn).max()
+        lastTurnBefore = left.rings.map(\.lastTurn).filter { $0 > 0 }.max()
         hasLostBefore = left.hasLost
         folders = Mutex([own] + abandoned)
         let retention = Retention(
@@ -144,8 +146,10 @@ public final class CaptureService: Sendable {
         "in-flight data is kept in memory, and a crash would lose it; free space there, then restart guestlog"
 
     /// Starts the threads that drain the sources, and the one that opens the store. Sources may be opened from now on,
-    /// even while the store's disk hangs.
-    public func start() throws(SystemError) {
+    /// even while the store's disk hangs. With `retryingStore` no error of opening the store is final, as if all were
+    /// transient.
+    public func start(retryingStore: Bool = false) throws(SystemError) {
+        retriesStore.store(retryingStore, ordering: .relaxed)
         var shardThreads: [WorkerThread] = []
         for (number, shard) in shards.enumerated() {
             shardThreads.append(try WorkerThread(name: "gl-shard-\(number)") { shard.loop.run() })
@@ -202,6 +206,10 @@ public final class CaptureService: Sendable {
         recordIntakes.withLock { Array($0.values) }.forEach { $0.end() }
         writer.stop()
         sealer.stop()
+        guard threads.withLock({ $0.writer != nil }) else {
+            // They were not started.
+            return true
+        }
         return writerEnded.wait(seconds: limit) && sealerEnded.wait(seconds: limit)
     }
 

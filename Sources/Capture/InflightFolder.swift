@@ -62,7 +62,8 @@ final class InflightFolder {
         var hasLost = false
     }
 
-    /// Opens the rings that ended processes have left here.
+    /// Opens the rings that ended processes have left here. Spent ones are removed, whether the store can be opened or
+    /// not: processes that fail one after another must not fill the file system.
     func takeAbandoned(hostBoot: String) -> AbandonedRings {
         var found: [(generation: Int, ring: InflightRing)] = []
         var left = AbandonedRings()
@@ -85,7 +86,16 @@ final class InflightFolder {
             }
             unlink(file)
         }
-        left.rings = found.sorted { $0.generation < $1.generation }.map(\.ring)
+        let rings = found.sorted { $0.generation < $1.generation }.map(\.ring)
+        // It tells when guests were last drained, until a process succeeds.
+        let latest = rings.filter { $0.lastTurn > 0 }.max { $0.lastTurn < $1.lastTurn }
+        left.rings = rings.filter { ring in
+            guard ring !== latest, ring.isSpent else {
+                return true
+            }
+            ring.removeFile()
+            return false
+        }
         return left
     }
 

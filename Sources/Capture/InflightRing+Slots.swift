@@ -27,6 +27,9 @@ extension InflightRing {
             || !writerBoundaries(number).isEmpty
     }
 
+    /// Whether it has nothing to commit, and no loss or boundary to record.
+    var isSpent: Bool { !hasUncommitted && !(0..<slotsUsed).contains(where: hasUnwrittenMarkers) }
+
     /// Assigns a slot to a stream and zeroes its counts. Producer. Throws when tmpfs is full. Slots must be used from
     /// the lowest number on, without gaps: all below `slotsUsed` have memory.
     func setKey(_ key: [UInt8], of number: Int) throws(SystemError) {

@@ -70,7 +70,7 @@ extension StoreWriter {
 
     func removeSpent(_ rings: inout [InflightRing]) {
         rings.removeAll { ring in
-            let isSpent = !ring.hasUncommitted && !(0..<ring.slotsUsed).contains(where: ring.hasUnwrittenMarkers)
+            let isSpent = ring.isSpent
             if isSpent {
                 ring.removeFile()
             }

@@ -144,12 +144,14 @@ public final class Daemon {
 
     /// Drains inherited consoles first, then waits for the store, then connects the others.
     private func begin() throws {
+        var hasConsoles = false
         try PassedDescriptors.take { name, descriptor in
             if try !listeners.inherit(name, descriptor), try collector?.inherit(name, descriptor) != true {
-                _ = hub.inherit(name, descriptor)
+                hasConsoles = hub.inherit(name, descriptor) || hasConsoles
             }
         }
-        try capture.start()
+        // These consoles have no other reader.
+        try capture.start(retryingStore: hasConsoles)
         process.takeOver { discarded in
             hub.takeDiscarded(discarded)
             hub.adoptInherited(configuration.consoles)

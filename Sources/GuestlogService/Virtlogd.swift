@@ -84,7 +84,16 @@ public final class Virtlogd {
 
     /// Runs until SIGTERM or SIGINT, until it was idle for the configured time, or until it is replaced.
     public func run() throws {
-        try begin()
+        do {
+            try begin()
+        } catch {
+            // Other processes still hold the inherited logs.
+            let isHeld = process.service.isPresent
+            process.endCapture(isHeld: isHeld) {
+                manager.suspend(passedOn: isHeld).forEach { close($0.descriptor) }
+            }
+            throw error
+        }
         let thread = try WorkerThread(name: "gl-logs") { [control] in control.run() }
         // The settings are read at the start only, as virtlogd's are.
         let loops = capture.shards.map(\.loop) + [control]
@@ -135,7 +144,8 @@ public final class Virtlogd {
         }
         socket = listening
         processFile = try ProcessFile(paths.processFile)
-        try capture.start()
+        // These logs have no other reader.
+        try capture.start(retryingStore: !past.logs.isEmpty)
         manager.onOpen = { [table] in table.put($0) }
         manager.onEnd = { [table] in table.remove($0) }
         process.takeOver { discarded in

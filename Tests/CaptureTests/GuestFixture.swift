@@ -45,7 +45,7 @@ final class GuestFixture {
             fileSystem.set(.failing(code))
         }
         try capture.start()
-        try capture.awaitStore(ignoringTransientErrors: true)
+        try capture.awaitStore(ignoringRetriedErrors: true)
         try hub.start()
         crowded?.fill(leaving: 0)
         let pair = try Descriptor.socketPair()

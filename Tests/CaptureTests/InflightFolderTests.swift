@@ -109,6 +109,26 @@ import Testing
         withExtendedLifetime(process) {}
     }
 
+    @Test("rings of ended processes with nothing to commit are removed, but for the one that was used last")
+    func spentRings() throws {
+        let inflight = folder.path + "/inflight"
+        try leaveRing(in: inflight, of: "a")
+        for (number, turn) in [(2, 5), (3, 7), (4, 6), (5, 0)] {
+            let ring = try InflightRing(
+                path: inflight + "/\(number)-0.ring",
+                capacity: 1 << 20,
+                hostBoot: ProcFile.bootID,
+                store: folder.path + "/a"
+            )
+            ring.lastTurn = Int64(turn)
+        }
+        // No store is opened.
+        let next = try service("a")
+        let names = try LinuxFileSystem().names(in: inflight)
+        #expect(names.filter { $0.hasSuffix(".ring") }.sorted() == ["1-0.ring", "3-0.ring", "6-0.ring"])
+        #expect(next.lastTurnBefore == 7)
+    }
+
     @Test(
         "losses of a killed process are recorded in their places: the writer's before its bytes, the shard's after"
     )

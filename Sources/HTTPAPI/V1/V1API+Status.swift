@@ -17,7 +17,8 @@ extension V1API {
         let statistics = context.capture.statistics().values
         let consoles = try await context.control { context.hub.statuses() }
         let disk = try await call.read { [capture = context.capture] in
-            let usage = try capture.store.vms().reduce(0) { try $0 + capture.store.usage(of: $1.directory) }
+            // Unknown while the store cannot be read: the problems say why.
+            let usage = try? capture.store.vms().reduce(0) { try $0 + capture.store.usage(of: $1.directory) }
             return (usage: usage, limit: capture.totalQuota())
         }
         let stuck = context.capture.writerStuckFor
@@ -43,7 +44,7 @@ extension V1API {
                     ("version", .string(context.version)),
                     ("started", .string(context.started.description)),
                     ("store", .string(context.capture.store.root)),
-                    ("disk_bytes", .integer(Int64(disk.usage))),
+                    ("disk_bytes", disk.usage.map { .integer(Int64($0)) } ?? .null),
                     ("disk_limit_bytes", disk.limit.map { .integer(Int64($0)) } ?? .null),
                     ("consoles", .integer(Int64(consoles.count))),
                     ("connected", .integer(Int64(consoles.count(where: \.isConnected)))),
