@@ -33,6 +33,31 @@ extension CaptureService {
         }
     }
 
+    /// How long `checkStore` waits for the disk, in seconds.
+    private static let checkLimit = 3
+
+    /// Throws what would keep a service with `options` from opening its store for good. Changes nothing, and does not
+    /// wait for a disk that hangs, as a service does not.
+    public static func checkStore(_ options: Options) throws(SystemError) {
+        let opening = StoreOpening(
+            store: Store(root: options.store, fileSystem: options.fileSystem),
+            isExclusive: options.isExclusive,
+            usesOwner: options.usesStoreOwner
+        )
+        let result = Mutex<Result<Void, SystemError>>(.success(()))
+        let checked = OneShot()
+        let thread = try WorkerThread(name: "gl-check") {
+            let outcome = Result { () throws(SystemError) in try opening.check() }
+            result.withLock { $0 = outcome }
+            checked.signal()
+        }
+        guard checked.wait(seconds: checkLimit) else {
+            return
+        }
+        thread.join()
+        try result.withLock { $0 }.get()
+    }
+
     private static let storeSubject = "store"
 
     private func isRetried(_ error: SystemError) -> Bool {

@@ -29,6 +29,18 @@ struct StoreOpening: Sendable {
         let lock = isExclusive ? try StoreLock(of: store) : nil
         return Opened(identity: try StoreIdentity(of: store), owner: owner, lock: lock)
     }
+
+    /// Throws the error that `open` would, unless that may succeed later: the error is transient, or the lock is held.
+    /// Changes nothing. The calling thread accesses files as the store's owner from then on.
+    func check() throws(SystemError) {
+        do throws(SystemError) {
+            if usesOwner, store.fileSystem.status(store.root) != nil {
+                FileOwner(of: store.root)?.become()
+            }
+            try FolderAccess.check(store.root)
+            try StoreIdentity.checkAccess(to: store)
+        } catch  where error.isTransient {}
+    }
 }
 
 /// The lock of the one daemon that serves a store: the file `.serve.lock` in it.

@@ -92,6 +92,12 @@ public final class Daemon {
         }
     }
 
+    /// Throws what would keep a daemon with `configuration` from beginning. Changes nothing.
+    public static func check(_ configuration: Configuration) throws(SystemError) {
+        try LinuxPaths.check(configuration)
+        try CaptureService.checkStore(configuration.captureOptions(inflight: configuration.runtime + "/inflight"))
+    }
+
     private static func hubOptions(_ configuration: Configuration) -> ConsoleHub.Options {
         ConsoleHub.Options(
             patterns: configuration.patterns,

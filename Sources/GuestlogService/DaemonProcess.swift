@@ -119,10 +119,12 @@ final class DaemonProcess {
         service.notify("RELOADING=1\nMONOTONIC_USEC=\(SystemClock().monotonicMicroseconds())")
     }
 
-    /// The version of the program that replaces this one; nil when it does not run at all.
+    /// The version of the program that replaces this one; nil when it does not run at all, or refuses to begin.
     private func replacementVersion() -> String? {
-        do throws(SystemError) {
-            return try ProgramImage.version(of: program)
+        do {
+            let version = try ProgramImage.version(of: program)
+            try ReplacementCheck(command: [program] + CommandLine.arguments.dropFirst()).run()
+            return version
         } catch {
             diagnostics.log(.error, "\(program) cannot take over: \(error); the running program continues")
             return nil

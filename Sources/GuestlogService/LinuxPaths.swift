@@ -12,11 +12,27 @@ public enum LinuxPaths {
         try makeFolder(of: configuration.socket)
     }
 
+    /// Throws when these folders cannot be created, or nothing in them. Changes nothing.
+    static func check(_ configuration: Configuration) throws(SystemError) {
+        for folder in [configuration.runtime, folder(of: configuration.socket)].compactMap(\.self) {
+            do throws(SystemError) {
+                try FolderAccess.check(folder)
+            } catch  where error.code == ENOSPC {
+                // A full file system may have room later.
+            }
+        }
+    }
+
     /// Creates the folder of the file at `path`, with its parents.
     static func makeFolder(of path: String) throws(SystemError) {
-        if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
-            try makeAll(String(path[..<slash]))
+        if let folder = folder(of: path) {
+            try makeAll(folder)
         }
+    }
+
+    /// The folder of the file at `path`, unless it is the root or the working directory.
+    private static func folder(of path: String) -> String? {
+        path.lastIndex(of: "/").flatMap { $0 > path.startIndex ? String(path[..<$0]) : nil }
     }
 
     private static func makeAll(_ path: String) throws(SystemError) {

@@ -51,16 +51,12 @@ public final class Virtlogd {
     /// A daemon that stores its logs as `configuration` says.
     public init(_ options: Options, _ configuration: Configuration) throws {
         paths = VirtlogdPaths(options, runtime: configuration.runtime)
-        let file = options.settings ?? (access(paths.settings, F_OK) == 0 ? paths.settings : nil)
-        settings = try file.map { try VirtlogdSettings(file: $0) } ?? VirtlogdSettings()
-        var capturing = configuration.captureOptions(inflight: paths.runtime + "/inflight")
-        // `guestlog serve` is not root, and owns the store.
-        capturing.usesStoreOwner = true
+        settings = try Self.settings(options, paths)
         process = try DaemonProcess(
             replacedBy: CommandLine.arguments[0],
             on: SIGUSR1,
             logLevel: configuration.logLevel,
-            capturing
+            Self.captureOptions(configuration, paths)
         )
         capture = process.capture
         control = try EventLoop()
@@ -80,6 +76,29 @@ public final class Virtlogd {
             onRefused: { [diagnostics = process.diagnostics] in diagnostics.log(.warning, $0) },
             onIdle: { kill(getpid(), SIGTERM) }
         )
+    }
+
+    /// Throws what would keep a daemon with these options from beginning. Changes nothing.
+    public static func check(_ options: Options, _ configuration: Configuration) throws {
+        let paths = VirtlogdPaths(options, runtime: configuration.runtime)
+        _ = try settings(options, paths)
+        try LinuxPaths.check(configuration)
+        try CaptureService.checkStore(captureOptions(configuration, paths))
+    }
+
+    private static func settings(_ options: Options, _ paths: VirtlogdPaths) throws -> VirtlogdSettings {
+        let file = options.settings ?? (access(paths.settings, F_OK) == 0 ? paths.settings : nil)
+        return try file.map { try VirtlogdSettings(file: $0) } ?? VirtlogdSettings()
+    }
+
+    private static func captureOptions(
+        _ configuration: Configuration,
+        _ paths: VirtlogdPaths
+    ) -> CaptureService.Options {
+        var options = configuration.captureOptions(inflight: paths.runtime + "/inflight")
+        // `guestlog serve` is not root, and owns the store.
+        options.usesStoreOwner = true
+        return options
     }
 
     /// Runs until SIGTERM or SIGINT, until it was idle for the configured time, or until it is replaced.

@@ -45,12 +45,13 @@ public struct VirtlogdTakeOver {
         self.limit = limit
     }
 
-    /// Replaces the running virtlogd. May be repeated after it was interrupted.
+    /// Replaces the running virtlogd, unless this program could not begin. May be repeated after it was interrupted.
     public func adopt() throws -> Done {
         let (process, path) = try find()
         guard program(of: process) != ownProgram else {
             throw Refused(description: "process \(process) runs Guestlog already")
         }
+        try check(process)
         let program = ExchangedProgram(path: path, ownProgram: ownProgram)
         try program.exchange()
         return try exchange(process, path) { try? program.revert() }
@@ -87,6 +88,20 @@ public struct VirtlogdTakeOver {
             )
         }
         return (process, String(path))
+    }
+
+    /// Throws when this program could not begin in place of `process`.
+    private func check(_ process: Int32) throws(Refused) {
+        func words(_ name: String) -> [String] {
+            ProcFile.bytes("/proc/\(process)/\(name)", limit: .max).dropLast()
+                .split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+        }
+        let command = [ownProgram, "virtlogd"] + words("cmdline").dropFirst()
+        do throws(ReplacementCheck.Refused) {
+            try ReplacementCheck(command: command, environment: words("environ")).run()
+        } catch {
+            throw Refused(description: "this program cannot take over, and process \(process) continues: \(error)")
+        }
     }
 
     private func program(of process: Int32) -> String {

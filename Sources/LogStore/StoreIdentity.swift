@@ -43,6 +43,14 @@ public struct StoreIdentity: Hashable, Sendable {
         throw SystemError("lock", path, code: SystemError.wouldBlock)
     }
 
+    /// Throws when the identity of `store` exists and cannot be opened.
+    public static func checkAccess(to store: Store) throws(SystemError) {
+        let path = store.root + "/" + file
+        if store.fileSystem.status(path) != nil {
+            _ = try StoredFile(path, .update, on: store.fileSystem)
+        }
+    }
+
     private static func read(_ file: StoredFile) throws(SystemError) -> String? {
         let bytes = try file.read(at: 0, count: length + 1)
         let digits = String(decoding: bytes.dropLast(), as: UTF8.self)

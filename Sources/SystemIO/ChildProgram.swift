@@ -22,9 +22,13 @@ public struct ChildProgram: ~Copyable {
     /// `POSIX_SPAWN_SETSID`, which Glibc's module does not define.
     private static let ownSession: Int32 = 0x80
 
-    /// Starts the program `words[0]`, found as in a shell, with the arguments after it. No signal is blocked or ignored
-    /// by this process's choice.
-    public init(_ words: [String], _ streams: Streams = .copies([])) throws(SystemError) {
+    /// Starts the program `words[0]`, found as in a shell, with the arguments after it and the `environment`
+    /// (`NAME=VALUE`; nil: this process's). No signal is blocked or ignored by this process's choice.
+    public init(
+        _ words: [String],
+        _ streams: Streams = .copies([]),
+        environment: [String]? = nil
+    ) throws(SystemError) {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -51,9 +55,13 @@ public struct ChildProgram: ~Copyable {
         posix_spawnattr_setsigdefault(&attributes, &signals)
         posix_spawnattr_setflags(&attributes, Int16(flags))
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        defer { arguments.forEach { free($0) } }
+        var variables: [UnsafeMutablePointer<CChar>?] = (environment ?? []).map { strdup($0) } + [nil]
+        defer { (arguments + variables).forEach { free($0) } }
         var child: pid_t = 0
-        let code = posix_spawnp(&child, words[0], &actions, &attributes, &arguments, environ)
+        let code = variables.withUnsafeMutableBufferPointer { variables in
+            let environment = environment == nil ? environ : variables.baseAddress!
+            return posix_spawnp(&child, words[0], &actions, &attributes, &arguments, environment)
+        }
         guard code == 0 else {
             throw SystemError("run", words[0], code: code)
         }
@@ -87,8 +95,24 @@ public struct ChildProgram: ~Copyable {
         return signal == 0 ? status >> 8 & 0xff : 128 + signal
     }
 
-    /// The same for a program that has not ended after `seconds`: it is killed, and ETIMEDOUT is thrown.
+    /// How long a killed program is waited for, in seconds.
+    private static let killLimit = 1
+
+    /// The same for a program that has not ended after `seconds`: it is killed, and ETIMEDOUT is thrown. One that a
+    /// file system blocks does not end, and is left behind.
     public consuming func wait(seconds: Int) throws(SystemError) -> Int32 {
+        if hasEnded(within: seconds) {
+            return wait()
+        }
+        let name = name
+        send(SIGKILL)
+        if hasEnded(within: Self.killLimit) {
+            _ = wait()
+        }
+        throw SystemError("run", name, code: ETIMEDOUT)
+    }
+
+    private func hasEnded(within seconds: Int) -> Bool {
         let clock = SystemClock()
         let deadline = clock.monotonicMicroseconds() + Int64(seconds) * 1_000_000
         var polled = pollfd(fd: ended.raw, events: Int16(POLLIN), revents: 0)
@@ -97,13 +121,7 @@ public struct ChildProgram: ~Copyable {
             let left = max(0, deadline - clock.monotonicMicroseconds())
             count = poll(&polled, 1, Int32(clamping: (left + 999) / 1000))
         } while count < 0 && errno == EINTR
-        guard count == 0 else {
-            return wait()
-        }
-        let name = name
-        send(SIGKILL)
-        _ = wait()
-        throw SystemError("run", name, code: ETIMEDOUT)
+        return count != 0
     }
 }
 
@@ -113,25 +131,35 @@ extension ChildProgram {
         public let status: Int32
         /// Its standard output.
         public let output: [UInt8]
+        /// Its standard error; empty when that was shared.
+        public let errors: [UInt8]
     }
 
-    /// Runs a program to its end, with `input` as standard input; it shares this process's standard error. A program
-    /// that has not ended after `limit` seconds (nil: no limit) is killed, and ETIMEDOUT is thrown.
-    public static func run(_ words: [String], input: [UInt8] = [], limit: Int? = nil) throws(SystemError) -> Outcome {
-        let given = try unnamedFile()
-        let taken = try unnamedFile()
+    /// Runs a program to its end, with `input` as standard input; it shares this process's standard error, unless that
+    /// `takesErrors`. A program that has not ended after `limit` seconds (nil: no limit) is killed, and ETIMEDOUT is
+    /// thrown.
+    public static func run(
+        _ words: [String],
+        input: [UInt8] = [],
+        environment: [String]? = nil,
+        takesErrors: Bool = false,
+        limit: Int? = nil
+    ) throws(SystemError) -> Outcome {
+        let given = try Descriptor.unnamedFile(in: "/tmp")
+        let output = try Descriptor.unnamedFile(in: "/tmp")
+        let errors = try Descriptor.unnamedFile(in: "/tmp")
         guard pwrite(given.raw, input, input.count, 0) == input.count else {
             throw SystemError("write", words[0])
         }
-        let child = try ChildProgram(words, .copies([(STDIN_FILENO, given.raw), (STDOUT_FILENO, taken.raw)]))
+        let copies = [(STDIN_FILENO, given.raw), (STDOUT_FILENO, output.raw)]
+        let child = try ChildProgram(
+            words,
+            .copies(copies + (takesErrors ? [(STDERR_FILENO, errors.raw)] : [])),
+            environment: environment
+        )
         let status = if let limit { try child.wait(seconds: limit) } else { child.wait() }
-        lseek(taken.raw, 0, SEEK_SET)
-        return Outcome(status: status, output: try taken.readToEnd())
-    }
-
-    private static func unnamedFile() throws(SystemError) -> Descriptor {
-        // O_TMPFILE, which Glibc's module does not define.
-        let flags = 0o20_000_000 | O_DIRECTORY | O_RDWR | O_CLOEXEC
-        return Descriptor(owning: try systemCall("open", "/tmp") { gl_open("/tmp", flags, 0o600) })
+        lseek(output.raw, 0, SEEK_SET)
+        lseek(errors.raw, 0, SEEK_SET)
+        return Outcome(status: status, output: try output.readToEnd(), errors: try errors.readToEnd())
     }
 }

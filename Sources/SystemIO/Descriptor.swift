@@ -16,6 +16,13 @@ public struct Descriptor: ~Copyable, Sendable {
         _ = close(raw)
     }
 
+    /// A new file without a name, for reading and writing, in the folder at `path`.
+    public static func unnamedFile(in path: String) throws(SystemError) -> Descriptor {
+        // O_TMPFILE, which Glibc's module does not define.
+        let flags = 0o20_000_000 | O_DIRECTORY | O_RDWR | O_CLOEXEC
+        return Descriptor(owning: try systemCall("create a file in", path) { gl_open(path, flags, 0o600) })
+    }
+
     /// Gives up ownership: the caller closes the descriptor.
     public consuming func release() -> Int32 {
         let raw = raw

@@ -10,14 +10,19 @@ struct Serve: ParsableCommand {
         abstract: "Run the daemon, which captures consoles.",
         discussion: """
             Supports systemd's protocols (Type=notify, socket activation, watchdog, descriptor store). SIGHUP reloads the \
-            configuration, SIGUSR2 replaces the running program by the one on disk without losing a byte.
+            configuration, SIGUSR2 replaces the running program by the one on disk without losing a byte, after that has \
+            succeeded in --check-config.
             """
     )
 
     @OptionGroup var paths: PathOptions
+    @OptionGroup var check: CheckOption
 
     func run() throws {
         let configuration = try paths.configuration()
+        if check.checkConfig {
+            return try Daemon.check(configuration)
+        }
         try LinuxPaths.prepare(configuration)
         try Daemon(configuration, file: paths.configurationFile).run()
     }

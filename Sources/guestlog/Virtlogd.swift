@@ -13,7 +13,8 @@ struct VirtlogdCommand: ParsableCommand {
         discussion: """
             Accepts virtlogd's options and configuration file; started as root it serves the system's libvirtd, else the \
             session's. Guestlog's configuration sets its store and retention \
-            (GUESTLOG_CONFIG). SIGUSR1 replaces the running program by the one it was started from, with all open logs.
+            (GUESTLOG_CONFIG). SIGUSR1 replaces the running program by the one it was started from, with all open logs, \
+            after that has succeeded in --check-config.
             """
     )
 
@@ -38,6 +39,8 @@ struct VirtlogdCommand: ParsableCommand {
     @Option(help: "The socket, if not libvirt's.")
     var socket: String?
 
+    @OptionGroup var check: CheckOption
+
     @Flag(name: [.customShort("V"), .customLong("version")], help: "Print the version.")
     var showsVersion = false
 
@@ -55,12 +58,15 @@ struct VirtlogdCommand: ParsableCommand {
         if verbose {
             configuration.logLevel = .info
         }
+        let options = Virtlogd.Options(settings: settings, processFile: pidFile, socket: socket, timeout: timeout)
+        if check.checkConfig {
+            return try Virtlogd.check(options, configuration)
+        }
         try LinuxPaths.prepare(configuration)
         if daemon {
             // Before any thread is started.
             try ProgramImage.goIntoBackground()
         }
-        let options = Virtlogd.Options(settings: settings, processFile: pidFile, socket: socket, timeout: timeout)
         try Virtlogd(options, configuration).run()
     }
 }

@@ -17,7 +17,8 @@ extension EndToEnd {
             /// The words of the command, approximately, for finding commands and options.
             var words: [String] { line.split(separator: " ").map { String($0) } }
             var isEndless: Bool {
-                words[1] == "serve" || words.contains("webhook") || words.contains("-f") || isSession
+                (words[1] == "serve" && !words.contains("--check-config")) || words.contains("webhook")
+                    || words.contains("-f") || isSession
             }
             /// Whether it joins a console, and stays there.
             var isSession: Bool { words[1] == "console" && status == 0 }

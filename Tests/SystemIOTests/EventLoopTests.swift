@@ -56,7 +56,7 @@ private final class Recorder: EventHandler {
             write(other, "x", 1)
         }
         loop.run()
-        #expect(turnsBefore.event == turnsBefore.timer + 1)
+        #expect(turnsBefore.event > turnsBefore.timer)
     }
 
     @Test("a handler that is removed by another in the same turn is not called")

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SystemIO
+
+/// Asks a program whether it can take the place of a running daemon, before anything of that is suspended: a program
+/// that ends after the exec closes the descriptors of all guests.
+struct ReplacementCheck {
+    /// The option with which a daemon checks its settings and its access to the store, and ends.
+    static let option = "--check-config"
+
+    /// The program's path, and the arguments that it will have.
+    let command: [String]
+    /// Its environment; nil: this process's.
+    var environment: [String]?
+
+    /// Why the program cannot begin.
+    struct Refused: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// How long the program may take, in seconds: the watchdog of a daemon that waits for it must not expire.
+    private static let limit = 5
+
+    /// Throws when the program refuses to begin. A program without the option is not asked; one that does not answer,
+    /// as when a disk hangs, waits in the same way as a daemon that begins.
+    func run() throws(Refused) {
+        guard let help = run("--help"), help.status == 0, Self.text(help.output).contains(Self.option),
+            let check = run(Self.option), check.status != 0
+        else {
+            return
+        }
+        let lines = Self.text(check.errors).split(separator: "\n")
+        throw Refused(
+            description: lines.isEmpty
+                ? "\(command[0]) \(Self.option) ended with \(check.status)" : lines.joined(separator: "; ")
+        )
+    }
+
+    private func run(_ option: String) -> ChildProgram.Outcome? {
+        try? ChildProgram.run(command + [option], environment: environment, takesErrors: true, limit: Self.limit)
+    }
+
+    private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// Whether a process could write to a folder; the folder is not changed.
+public enum FolderAccess {
+    /// Throws when the calling thread could not create files in the folder at `path`, or, when it does not exist,
+    /// create the folder.
+    public static func check(_ path: String) throws(SystemError) {
+        let folder = nearestExisting(path)
+        guard try FileAttributes(following: folder).isDirectory else {
+            throw SystemError("create a file in", folder, code: ENOTDIR)
+        }
+        do throws(SystemError) {
+            _ = try Descriptor.unnamedFile(in: folder)
+        } catch  where [EOPNOTSUPP, EISDIR].contains(error.code) {
+            // The file system has no such files (open(2)).
+            try systemCall("create a file in", folder) { access(folder, W_OK | X_OK) }
+        }
+    }
+
+    /// The folder itself, or the nearest one above it that exists.
+    private static func nearestExisting(_ path: String) -> String {
+        var folder = path
+        while access(folder, F_OK) != 0, errno == ENOENT {
+            guard let slash = folder.lastIndex(of: "/") else {
+                return "."
+            }
+            folder = slash == folder.startIndex ? "/" : String(folder[..<slash])
+        }
+        return folder
+    }
+}

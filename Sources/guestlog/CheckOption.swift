@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// The option of both daemons with which a running one asks the program that is to replace it (`ReplacementCheck`).
+struct CheckOption: ParsableArguments {
+    @Flag(help: "Check the configuration and the access to the store, and exit: 0 if the daemon could begin.")
+    var checkConfig = false
+}
