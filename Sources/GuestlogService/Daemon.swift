@@ -139,7 +139,7 @@ public final class Daemon {
             diagnostics.flush()
         case .replace:
             let consoles = process.endCapture(isHeld: isHeld) { hub.stop(passedOn: true) }
-            PassedDescriptors.pass(consoles + passed)
+            try PassedDescriptors.pass(consoles + passed)
             try process.replace({}, orContinueWith: {})
         }
     }

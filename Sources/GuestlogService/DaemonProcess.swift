@@ -173,7 +173,7 @@ final class DaemonProcess {
     func replace(
         unblocked: Bool = false,
         _ prepare: () throws(SystemError) -> Void,
-        orContinueWith prepareOwn: () -> Void
+        orContinueWith prepareOwn: () throws(SystemError) -> Void
     ) throws(SystemError) {
         do throws(SystemError) {
             diagnostics.flush()
@@ -182,7 +182,7 @@ final class DaemonProcess {
         } catch {
             diagnostics.log(.error, "\(error); the running program continues")
         }
-        prepareOwn()
+        try prepareOwn()
         throw ProgramImage.replace(by: "/proc/self/exe")
     }
 }

@@ -187,10 +187,10 @@ public final class Virtlogd {
             for descriptor in sockets + logs.map(\.descriptor) {
                 _ = gl_fcntl(descriptor, F_SETFD, 0)
             }
-        } orContinueWith: {
+        } orContinueWith: { () throws(SystemError) in
             unlink(paths.state)
             let named = logs.map { (name: LogTable.name(of: $0.path), descriptor: $0.descriptor) }
-            PassedDescriptors.pass(named + sockets.map { (VirtlogdPaths.socketName, $0) })
+            try PassedDescriptors.pass(named + sockets.map { (VirtlogdPaths.socketName, $0) })
         }
     }
 }

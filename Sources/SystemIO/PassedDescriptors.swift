@@ -5,20 +5,41 @@ import Glibc
 
 /// Named descriptors that a process starts with, from the service manager or from the previous image of this process.
 public enum PassedDescriptors {
-    /// The process, and `NUMBER=NAME` for each descriptor, separated by colons.
+    /// The process and, separated by a colon, the number of a file in memory with the list: `NUMBER=NAME` for each
+    /// descriptor, separated by colons. Earlier versions had the list itself here.
     private static let variable = "GUESTLOG_PASSED"
+
+    /// The maximum length of a variable of the environment, with its name and the final NUL, in bytes: execve(2) fails
+    /// with E2BIG beyond (MAX_ARG_STRLEN). 131,072 where a page has 4 KiB.
+    public static let variableLimit = 32 * sysconf(Int32(_SC_PAGESIZE))
 
     /// Keeps `descriptors` open over an exec of this process, with their numbers: other threads still use all other
     /// numbers until the exec has ended them, and must not write to a guest. Names contain no colon.
     ///
     /// All others are closed by the exec, so that their peers see the end.
-    public static func pass(_ descriptors: [(name: String, descriptor: Int32)]) {
+    public static func pass(_ descriptors: [(name: String, descriptor: Int32)]) throws(SystemError) {
+        let list = try writeList(descriptors.map { "\($0.descriptor)=\($0.name)" }.joined(separator: ":"))
         gl_close_on_exec()
-        for (_, descriptor) in descriptors {
+        for descriptor in descriptors.map(\.descriptor) + [list] {
             _ = gl_fcntl(descriptor, F_SETFD, 0)
         }
-        let words = descriptors.map { "\($0.descriptor)=\($0.name)" }
-        setenv(variable, ([String(getpid())] + words).joined(separator: ":"), 1)
+        setenv(variable, "\(getpid()):\(list)", 1)
+    }
+
+    /// A file in memory with that text: the descriptors of some thousand consoles exceed `variableLimit`. It stays open
+    /// for the next image.
+    private static func writeList(_ text: String) throws(SystemError) -> Int32 {
+        let name = "guestlog-passed"
+        let file = Descriptor(owning: try systemCall("memfd_create", name) { gl_memory_file(name) })
+        let bytes = Array(text.utf8)
+        var written = 0
+        while written < bytes.count {
+            let number = file.raw
+            written += try systemCall("write", name) {
+                bytes[written...].withUnsafeBytes { write(number, $0.baseAddress, $0.count) }
+            }
+        }
+        return file.release()
     }
 
     /// Passes each inherited descriptor to `body`, once, with its name. The variables that list them are removed, so
@@ -48,14 +69,28 @@ public enum PassedDescriptors {
     }
 
     private static func fromOurselves() -> [(Int32, String)] {
-        guard let words = taken(variable)?.split(separator: ":"), words.first.flatMap({ Int32($0) }) == getpid() else {
+        var words = taken(variable)?.split(separator: ":").map(String.init) ?? []
+        guard words.first.flatMap({ Int32($0) }) == getpid() else {
             return []
         }
-        return words.dropFirst().compactMap { word in
+        words.removeFirst()
+        if words.count == 1, let list = Int32(words[0]) {
+            words = readList(list).split(separator: ":").map(String.init)
+        }
+        return words.compactMap { word in
             let number = word.prefix { $0 != "=" }
             let name = word.dropFirst(number.count + 1)
             return Int32(number).map { ($0, name.isEmpty ? "unknown" : String(name)) }
         }
+    }
+
+    /// The text of the file in memory that the previous image has left, which is closed; empty when there is none.
+    private static func readList(_ number: Int32) -> String {
+        guard lseek(number, 0, SEEK_SET) == 0 else {
+            return ""
+        }
+        let bytes = try? Descriptor(owning: number).readToEnd()
+        return String(decoding: bytes ?? [], as: UTF8.self)
     }
 
     private static func taken(_ variable: String) -> String? {

@@ -12,7 +12,7 @@ import Testing
     func keepNumbers() throws {
         var pipe: [Int32] = [0, 0]
         try #require(gl_pipe(&pipe, O_CLOEXEC) == 0)
-        PassedDescriptors.pass([("read=end", pipe[0]), ("write", pipe[1])])
+        try PassedDescriptors.pass([("read=end", pipe[0]), ("write", pipe[1])])
         #expect(gl_fcntl(pipe[0], F_GETFD, 0) & FD_CLOEXEC == 0)
         var taken: [String: Int32] = [:]
         PassedDescriptors.take { taken[$0] = $1.release() }
@@ -22,10 +22,45 @@ import Testing
         pipe.forEach { close($0) }
     }
 
+    @Test("more names are passed on than a variable of the environment can have")
+    func many() throws {
+        DescriptorLimit.raise()
+        let padding = String(repeating: "n", count: 60)
+        var passed: [(name: String, descriptor: Int32)] = []
+        for number in 0..<3000 {
+            passed.append((padding + String(number), Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC)))
+        }
+        try #require(passed.allSatisfy { $0.descriptor >= 0 })
+        #expect(passed.reduce(0) { $0 + $1.name.utf8.count } > PassedDescriptors.variableLimit)
+        try PassedDescriptors.pass(passed)
+        // The next image is not started here: a child would hold what other tests have locked.
+        let variable = try #require(getenv("GUESTLOG_PASSED").map { String(cString: $0) })
+        #expect("GUESTLOG_PASSED=".utf8.count + variable.utf8.count < PassedDescriptors.variableLimit)
+        let list = try #require(Int32(variable.split(separator: ":")[1]))
+        #expect(gl_fcntl(list, F_GETFD, 0) == 0, "the list would be closed by exec")
+        var taken: [String: Int32] = [:]
+        PassedDescriptors.take { taken[$0] = $1.release() }
+        #expect(taken == Dictionary(uniqueKeysWithValues: passed))
+        passed.forEach { close($0.descriptor) }
+    }
+
+    @Test("the list of an earlier version, in the variable itself, is taken")
+    func earlierForm() throws {
+        let pair = try Descriptor.socketPair()
+        let (one, other) = (try pair.first.duplicate().release(), try pair.second.duplicate().release())
+        setenv("GUESTLOG_PASSED", "\(getpid()):\(one)=console-a:\(other)=b", 1)
+        var taken: [String: Int32] = [:]
+        PassedDescriptors.take { taken[$0] = $1.release() }
+        #expect(taken == ["console-a": one, "b": other])
+        taken.values.forEach { close($0) }
+    }
+
     @Test("descriptors for another process, and closed ones, are not taken")
     func notOurs() {
         setenv("GUESTLOG_PASSED", "1:0=a", 1)
         PassedDescriptors.take { name, _ in Issue.record("\(name) belongs to another process") }
+        setenv("GUESTLOG_PASSED", "\(getpid()):1000000", 1)
+        PassedDescriptors.take { name, _ in Issue.record("\(name) is in no list") }
         setenv("GUESTLOG_PASSED", "\(getpid()):1000000=a:x=b:=:==:", 1)
         PassedDescriptors.take { name, _ in Issue.record("\(name) is not a descriptor") }
         #expect(getenv("GUESTLOG_PASSED") == nil)
