@@ -227,11 +227,12 @@ let package = Package(
             dependencies: [
                 "CLinux", "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "RotatingFile", "SystemIO",
                 "Libvirt", "RuntimeSources", "TextFormats", "Transforms", "Outputs", "Query", "KubeVirt",
+                "VirtLogManager",
             ]
         ),
         tests(
             of: "ConsoleHub",
-            dependencies: ["TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]
+            dependencies: ["CLinux", "TestSupport", "LogModel", "LogStore", "Capture", "SystemIO", "RotatingFile"]
         ),
         tests(
             of: "VirtLogManager",

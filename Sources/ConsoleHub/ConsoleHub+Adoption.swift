@@ -10,7 +10,7 @@ import SystemIO
 extension ConsoleHub {
     /// Accepts a descriptor that an earlier process stored with the service manager; returns whether it is a console's.
     public func inherit(_ name: String, _ descriptor: consuming Descriptor) -> Bool {
-        guard name.hasPrefix(ConsoleTable.prefix) else {
+        guard table.gives(name) else {
             return false
         }
         let raw = descriptor.release()
@@ -33,15 +33,17 @@ extension ConsoleHub {
     /// The first part of `start`, for a daemon with more to do before it may look for consoles: inherited consoles
     /// continue, and are drained.
     public func adoptInherited(_ named: [Definition]) {
-        let known: [ConsoleTable.Entry] = table.load()
+        let known = table.load(Set(state.withLock { $0.inherited.keys }))
         let lastTurn = [capture.lastTurnBefore, table.stoppedBefore].compactMap(\.self).max()
         state.withLock { $0.absentSince = lastTurn }
-        for entry in known {
-            guard let raw = state.withLock({ $0.inherited.removeValue(forKey: entry.descriptorName) }) else {
+        for (name, entry) in known {
+            let (passed, discarded) = state.withLock { state in
+                (state.inherited.removeValue(forKey: name), state.discarded.removeValue(forKey: name))
+            }
+            guard let passed else {
                 continue
             }
-            let connection = Connection(Descriptor(owning: raw), of: entry)
-            let discarded = state.withLock { $0.discarded.removeValue(forKey: entry.descriptorName) }
+            let connection = Connection(Descriptor(owning: passed), of: entry)
             add(
                 currentDefinition(for: entry.definition, named),
                 with: connection,

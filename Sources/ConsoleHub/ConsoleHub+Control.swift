@@ -71,13 +71,7 @@ extension ConsoleHub {
     func connected(_ definition: Definition, _ connection: Connection, isTelnet: Bool) {
         table.setPeer(connection.peer, of: definition.key)
         control.post { [table] in
-            let name = ConsoleTable.descriptorName(of: definition.key)
-            let entry = ConsoleTable.Entry(
-                descriptorName: name,
-                definition: definition,
-                peer: connection.peer,
-                isTelnet: isTelnet
-            )
+            let entry = ConsoleTable.Entry(definition: definition, peer: connection.peer, isTelnet: isTelnet)
             table.put(entry, connection.descriptor.raw)
         }
     }

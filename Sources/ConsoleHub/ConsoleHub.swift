@@ -67,13 +67,13 @@ public final class ConsoleHub: Sendable {
     /// are closed after all output was read.
     @discardableResult
     public func stop(passedOn: Bool = false) -> [(name: String, descriptor: Int32)] {
-        var passed: [(name: String, descriptor: Int32)] = []
+        var passed: [(key: StreamKey, descriptor: Int32)] = []
         var sockets: [ListeningSocket] = []
         for console in state.withLock({ $0.consoles.all }) {
             let result = console.shard.loop.perform { console.suspend(isPassedOn: passedOn) }
             sockets += result.sockets
             if let descriptor = result.descriptor {
-                passed.append((ConsoleTable.descriptorName(of: console.definition.key), descriptor))
+                passed.append((console.definition.key, descriptor))
             }
         }
         table.noteStopped(capture.clock.wallMicroseconds())
@@ -86,7 +86,8 @@ public final class ConsoleHub: Sendable {
                 thread = nil
             }
         }
-        return passed
+        // The control thread has given the names.
+        return passed.map { (table.descriptorName(of: $0.key), $0.descriptor) }
     }
 
     /// The maximum time to wait for the control thread at the end, in seconds.

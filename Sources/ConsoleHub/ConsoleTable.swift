@@ -13,15 +13,12 @@ import SystemIO
 /// again.
 final class ConsoleTable: Sendable {
     struct Entry: Hashable, Sendable {
-        var descriptorName: String
         var definition: ConsoleHub.Definition
         var peer: ProcessIdentity?
         /// Whether the other end is a Telnet server.
         var isTelnet = false
     }
 
-    /// The prefix of the names of stored descriptors.
-    static let prefix = "console-"
     /// The entry for the dropped endpoints.
     private static let droppedName = "dropped"
     /// The entry for the time when a daemon stopped.
@@ -33,18 +30,25 @@ final class ConsoleTable: Sendable {
     private let stopped = Mutex<Int64?>(nil)
 
     init(in path: String, service: ServiceManager) {
-        store = DescriptorStore(in: path, service: service)
+        store = DescriptorStore(in: path, prefix: "c", formerPrefix: "console-", service: service)
     }
 
-    /// A name that service managers allow (no colon, no control character, at most 255 bytes) and that is unique.
-    static func descriptorName(of key: StreamKey) -> String {
-        // Encoded as another VM's name, so that its length is limited in the same way.
-        return prefix + VMIdentity(name: key.vm.directoryName + "." + key.stream.text).directoryName
-    }
+    /// Whether a descriptor that was passed under `name` may be a console's.
+    func gives(_ name: String) -> Bool { store.gives(name) }
 
-    /// Loads the table of the previous process; returns its consoles, none when there is no table.
-    func load() -> [Entry] {
-        var known: [Entry] = []
+    /// The name under which a console's descriptor is stored, or will be.
+    func descriptorName(of key: StreamKey) -> String { store.name(of: Self.storeKey(key)) }
+
+    /// A VM's names may change, its folder does not.
+    private static func storeKey(_ key: StreamKey) -> String { key.vm.directoryName + "/" + key.stream.text }
+
+    /// Loads the table of the previous process, which has `passed` descriptors under these names; returns their
+    /// consoles, none when there is no table.
+    ///
+    /// A console without a descriptor was not connected, or its descriptor was lost on the way: a copy that the service
+    /// manager may still have is closed, because nobody would read it, and the guest would wait.
+    func load(_ passed: Set<String>) -> [(name: String, entry: Entry)] {
+        var known: [(name: String, entry: Entry)] = []
         for (name, entry) in store.entries() {
             guard let json = try? JSON(parsing: entry) else {
                 continue
@@ -54,16 +58,26 @@ final class ConsoleTable: Sendable {
                 dropped.withLock { $0 = Set(endpoints) }
             } else if name == Self.stoppedName {
                 stopped.withLock { $0 = json["time"]?.integer }
-            } else if let entry = Self.decode(json), entry.descriptorName == name {
-                known.append(entry)
+            } else if store.gives(name), let entry = Self.decode(json) {
+                known.append((name, entry))
             }
         }
-        peers.withLock { peers in
-            for entry in known {
-                peers[entry.definition.key] = entry.peer
+        let inherited = known.filter { passed.contains($0.name) }
+        var keys: Set<String> = []
+        for (name, entry) in inherited + known.filter({ !passed.contains($0.name) }) {
+            let key = Self.storeKey(entry.definition.key)
+            guard keys.insert(key).inserted else {
+                // The previous process ended while it changed the name.
+                store.remove(named: name)
+                continue
+            }
+            store.adopt(name, for: key)
+            setPeer(entry.peer, of: entry.definition.key)
+            if !passed.contains(name) {
+                store.close(named: name)
             }
         }
-        return known
+        return inherited
     }
 
     /// When the previous daemon stopped, in microseconds since the Unix epoch; nil when it did not stop in order.
@@ -88,17 +102,17 @@ final class ConsoleTable: Sendable {
     /// Stores the descriptor of a connected console. A failed write of the entry costs an additional boot marker after
     /// a restart, no more.
     func put(_ entry: Entry, _ descriptor: Int32) {
-        store.put(entry.descriptorName, descriptor, Self.encode(entry).bytes)
+        store.put(Self.storeKey(entry.definition.key), descriptor, Self.encode(entry).bytes)
     }
 
     /// Removes a console that is not connected any more.
     func remove(_ key: StreamKey) {
-        store.remove(Self.descriptorName(of: key))
+        store.remove(Self.storeKey(key))
     }
 
     /// Removes a stored descriptor of that name, which belongs to no console.
     func remove(unknown name: String) {
-        store.remove(name)
+        store.remove(named: name)
     }
 
     /// Whether a console was dropped at `endpoint`, and its path has not gone since.
@@ -123,7 +137,6 @@ final class ConsoleTable: Sendable {
 
     private static func encode(_ entry: Entry) -> JSON {
         var members: [(String, JSON)] = [
-            ("descriptor", .string(entry.descriptorName)),
             ("name", .string(entry.definition.key.name)),
             ("stream", .string(entry.definition.key.stream.text)),
             ("endpoint", .string(entry.definition.endpoint.description)),
@@ -161,8 +174,7 @@ final class ConsoleTable: Sendable {
     }
 
     private static func decode(_ json: JSON) -> Entry? {
-        guard let descriptor = json["descriptor"]?.text, let name = json["name"]?.text,
-            let stream = json["stream"]?.text.flatMap(StreamName.init),
+        guard let name = json["name"]?.text, let stream = json["stream"]?.text.flatMap(StreamName.init),
             let endpoint = json["endpoint"]?.text.flatMap(Endpoint.init)
         else {
             return nil
@@ -202,6 +214,6 @@ final class ConsoleTable: Sendable {
             peer = ProcessIdentity(process: process, start: start)
         }
         let isTelnet = json["telnet"] == .bool(true)
-        return Entry(descriptorName: descriptor, definition: definition, peer: peer, isTelnet: isTelnet)
+        return Entry(definition: definition, peer: peer, isTelnet: isTelnet)
     }
 }

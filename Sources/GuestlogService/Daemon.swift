@@ -153,7 +153,12 @@ public final class Daemon {
         var hasConsoles = false
         try PassedDescriptors.take { name, descriptor in
             if try !listeners.inherit(name, descriptor), try collector?.inherit(name, descriptor) != true {
-                hasConsoles = hub.inherit(name, descriptor) || hasConsoles
+                if hub.inherit(name, descriptor) {
+                    hasConsoles = true
+                } else {
+                    // Nobody would read the manager's copy, and its other end might wait for that.
+                    process.service.removeStored(name)
+                }
             }
         }
         // These consoles have no other reader.

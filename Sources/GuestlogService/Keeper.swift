@@ -95,7 +95,7 @@ public final class Keeper {
         let paths = DescriptorKeeper.Paths(lease: files.lease.path, discarded: files.discarded.path)
         setenv(DescriptorKeeper.variable, paths.text, 1)
         setenv("LISTEN_FDS", String(store.descriptors.count), 1)
-        setenv("LISTEN_FDNAMES", store.descriptors.map(\.name).joined(separator: ":"), 1)
+        setenv(KeptDescriptors.namesVariable, store.descriptors.map(\.name).joined(separator: ":"), 1)
         hasBeenReady = false
         // The environment must contain the child's process id, which only the child knows.
         let copies = store.descriptors.enumerated().map { (number: Int32(3 + $0), of: $1.descriptor) }

@@ -12,6 +12,8 @@ import SystemIO
 /// waits. A pipe is not read before it is half full.
 final class KeptDescriptors {
     private(set) var descriptors: [(name: String, descriptor: Int32)] = []
+    /// The length of all names, each with a separator.
+    private var namesLength = 0
     /// What was discarded since a daemon last took over, by name.
     private var discarded: [String: DiscardedOutput] = [:]
     private let discardedPath: String
@@ -37,20 +39,35 @@ final class KeptDescriptors {
     /// Maximum number of descriptors.
     var capacity: Int { Int(firstNumber) - 16 }
 
-    /// Stores `descriptor` under `name`, unless the same open file is stored already. Throws when the store is full.
+    /// The variable in which the child gets the names, separated by colons (sd_listen_fds(3)).
+    static let namesVariable = "LISTEN_FDNAMES"
+    /// The maximum length of all names, each with a separator, in bytes: with more no child could be started.
+    static let namesLimit = PassedDescriptors.variableLimit - namesVariable.utf8.count - 1
+
+    /// Stores `descriptor` under `name`, unless the same open file is stored already: that gets the name. Throws when
+    /// the store is full.
     func keep(_ name: String, _ descriptor: consuming Descriptor) throws(SystemError) {
         let raw = descriptor.raw
-        if let place = descriptors.firstIndex(where: { gl_same_file($0.descriptor, raw) }) {
-            descriptors[place].name = name
-            return
-        }
-        guard descriptors.count < capacity else {
+        let place = descriptors.firstIndex { gl_same_file($0.descriptor, raw) }
+        guard place != nil || descriptors.count < capacity else {
             throw SystemError("keep \(name) (\(capacity) are stored; raise the limit of open files)", code: EMFILE)
         }
-        let first = Int(firstNumber)
-        let number = try systemCall("dup", name) { gl_fcntl(raw, F_DUPFD_CLOEXEC, first) }
-        descriptors.append((name, number))
-        watch(number)
+        let length = namesLength + name.utf8.count + 1 - (place.map { descriptors[$0].name.utf8.count + 1 } ?? 0)
+        guard length <= Self.namesLimit else {
+            throw SystemError(
+                "keep \(name) (the names of \(descriptors.count) are as long as can be passed)",
+                code: E2BIG
+            )
+        }
+        if let place {
+            descriptors[place].name = name
+        } else {
+            let first = Int(firstNumber)
+            let number = try systemCall("dup", name) { gl_fcntl(raw, F_DUPFD_CLOEXEC, first) }
+            descriptors.append((name, number))
+            watch(number)
+        }
+        namesLength = length
     }
 
     /// Closes the descriptors stored under `name`.
@@ -60,6 +77,7 @@ final class KeptDescriptors {
             close(descriptor)
         }
         descriptors.removeAll { $0.name == name }
+        namesLength = descriptors.reduce(0) { $0 + $1.name.utf8.count + 1 }
         discarded[name] = nil
     }
 

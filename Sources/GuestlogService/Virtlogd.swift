@@ -145,11 +145,18 @@ public final class Virtlogd {
         PassedDescriptors.take { name, descriptor in
             if name == VirtlogdPaths.socketName {
                 sockets.append(descriptor.release())
-            } else if name.hasPrefix(LogTable.prefix) {
+            } else if table.gives(name) {
                 passed[name] = descriptor.release()
+            } else {
+                // Nobody would read the manager's copy, and its other end might wait for that.
+                process.service.removeStored(name)
             }
         }
-        return (sockets, state?.logs ?? table.load(passed))
+        guard let state else {
+            return (sockets, table.load(passed))
+        }
+        table.adopt(state.logs)
+        return (sockets, state.logs)
     }
 
     private func begin() throws {
@@ -168,7 +175,7 @@ public final class Virtlogd {
         manager.onOpen = { [table] in table.put($0) }
         manager.onEnd = { [table] in table.remove($0) }
         process.takeOver { discarded in
-            past.logs.forEach { manager.resume($0, discarded: discarded[LogTable.name(of: $0.path)]) }
+            past.logs.forEach { manager.resume($0, discarded: discarded[table.name(of: $0.path)]) }
         }
         try process.awaitStore()
         try server.listen(on: listening)
@@ -189,7 +196,7 @@ public final class Virtlogd {
             }
         } orContinueWith: { () throws(SystemError) in
             unlink(paths.state)
-            let named = logs.map { (name: LogTable.name(of: $0.path), descriptor: $0.descriptor) }
+            let named = logs.map { (name: table.name(of: $0.path), descriptor: $0.descriptor) }
             try PassedDescriptors.pass(named + sockets.map { (VirtlogdPaths.socketName, $0) })
         }
     }

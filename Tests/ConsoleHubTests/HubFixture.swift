@@ -82,8 +82,11 @@ final class HubFixture {
 
     var messages: [String] { messageLog.messages.withLock { $0 } }
 
+    /// `inherited` are the descriptors that an earlier process has left, by their names.
     init(
         in folder: TemporaryFolder = TemporaryFolder(),
+        manager: ServiceManager = ServiceManager(),
+        inheriting inherited: [(name: String, descriptor: Int32)] = [],
         patterns: [DiscoveryPattern] = [],
         forgetsAfter: Int64 = 60_000_000,
         joinAge: Int64 = .max,
@@ -108,7 +111,11 @@ final class HubFixture {
         hubOptions.consoleLimit = consoleLimit ?? hubOptions.consoleLimit
         hubOptions.socketSessionLimit = socketSessionLimit ?? hubOptions.socketSessionLimit
         hubOptions.acceptsOwnProcess = acceptsOwnProcess
-        hub = try ConsoleHub(hubOptions, capture: capture, manager: ServiceManager())
+        hub = try ConsoleHub(hubOptions, capture: capture, manager: manager)
+        for (name, descriptor) in inherited {
+            let isAccepted = hub.inherit(name, Descriptor(owning: descriptor))
+            #expect(isAccepted)
+        }
         try capture.start()
         try hub.start()
     }
@@ -118,6 +125,13 @@ final class HubFixture {
         isStopped = true
         hub.stop()
         capture.stop()
+    }
+
+    /// Stops, and leaves the consoles to the next process: their descriptors, by the names they are stored under.
+    func handOver() -> [(name: String, descriptor: Int32)] {
+        isStopped = true
+        defer { capture.stop() }
+        return hub.stop(passedOn: true)
     }
 
     deinit { stop() }

@@ -77,6 +77,24 @@ extension FaultTests {
             #expect(gaps.first?.bytes ?? 0 > 500_000)
         }
 
+        @Test("a stored descriptor that the next daemon cannot assign is closed")
+        func unknownName() throws {
+            let site = try Site(isServed: false)
+            try site.start(under: site.keep)
+            let keeper = try #require(site.daemon)
+            let manager = ServiceManager(address: "\(site.runtime)/keep-\(keeper.process).sock")
+            for name in ["stray", "c1"] {
+                let pair = try Descriptor.socketPair()
+                #expect(manager.notify("FDSTORE=1\nFDNAME=\(name)", descriptors: [pair.first.raw]))
+                let other = pair.takeSecond()
+                let before = site.servings
+                site.killServing()
+                try #require(site.awaitServing(after: before))
+                var byte: UInt8 = 0
+                #expect(eventually { recv(other.raw, &byte, 1, Int32(MSG_DONTWAIT)) == 0 }, "\(name)")
+            }
+        }
+
         @Test("descriptors beyond a keeper's capacity are refused by name, and the others are passed on")
         func capacity() throws {
             let site = try Site(isServed: false)
@@ -105,6 +123,29 @@ extension FaultTests {
             let kept = "\(capacity) " + names.prefix(capacity).joined(separator: ":")
             #expect(eventually { keeper.text == "0\n" + kept + "\n" }, "\(keeper.text)")
             // It ends with its keeper, as a daemon does.
+            keeper.stop()
+        }
+
+        @Test("descriptors whose names cannot be passed to a daemon are refused, and the others are passed on")
+        func namesTooLong() throws {
+            let site = try Site(isServed: false)
+            let daemon = ["sh", "-c", "echo $LISTEN_FDS; exec sleep 600"]
+            let keeper = ChildProcess(site.keep + daemon, name: "keeper", in: site.path)
+            #expect(eventually { keeper.text == "0\n" }, "\(keeper.standardError)")
+            let manager = ServiceManager(address: "\(site.runtime)/keep-\(keeper.process).sock")
+            let padding = String(repeating: "n", count: 1000)
+            let names = (100..<300).map { padding + String($0) }
+            let fitting = (PassedDescriptors.variableLimit - "LISTEN_FDNAMES=".utf8.count) / (names[0].utf8.count + 1)
+            for name in names.prefix(fitting + 3) {
+                let pair = try Descriptor.socketPair()
+                #expect(manager.notify("FDSTORE=1\nFDNAME=\(name)", descriptors: [pair.first.raw]))
+            }
+            let refused = { keeper.standardError.split(separator: "\n").filter { $0.contains("is not kept") } }
+            #expect(eventually { refused().count == 3 }, "\(keeper.standardError)")
+            #expect(zip(refused(), names.dropFirst(fitting)).allSatisfy { $0.contains($1) })
+            let child = FileText.procText("/proc/\(keeper.process)/task/\(keeper.process)/children")
+            kill(try #require(child.split(separator: " ").first.flatMap { pid_t($0) }), SIGKILL)
+            #expect(eventually { keeper.text == "0\n\(fitting)\n" }, "\(keeper.text) \(keeper.standardError)")
             keeper.stop()
         }
     }

@@ -44,4 +44,22 @@ import Testing
         #expect(discarded["pipe"]?.bytes == size && discarded["pipe"]?.lines == size / line.count)
         #expect(discarded["socket"]?.bytes == line.count && discarded["socket"]?.lines == 1)
     }
+    @Test("descriptors are refused whose names a child could not be passed, until others are removed")
+    func namesTooLong() throws {
+        let kept = KeptDescriptors(discardedPath: "/nowhere")
+        let socket = try Descriptor.socketPair().takeFirst()
+        /// Another open file.
+        func open() -> Descriptor { Descriptor(owning: Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC)) }
+        let long = String(repeating: "n", count: KeptDescriptors.namesLimit - 3)
+        try kept.keep(long, open())
+        try kept.keep("x", try socket.duplicate())
+        #expect(throws: SystemError.self) { try kept.keep("y", open()) }
+        // The same open file: its name is replaced.
+        #expect(throws: SystemError.self) { try kept.keep("xy", try socket.duplicate()) }
+        try kept.keep("z", try socket.duplicate())
+        #expect(kept.descriptors.map(\.name) == [long, "z"])
+        kept.remove(long)
+        try kept.keep("xy", try socket.duplicate())
+        #expect(kept.descriptors.map(\.name) == ["xy"])
+    }
 }

@@ -45,7 +45,7 @@ struct RunFolder {
     }
 
     private static func remove(_ path: String) {
-        DescriptorStore(in: path + "/held", service: ServiceManager(address: nil)).removeAll()
+        DescriptorStore.removeEntries(in: path + "/held")
         rmdir(path)
     }
 }

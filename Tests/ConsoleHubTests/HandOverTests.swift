@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import Glibc
+import LogModel
+import SystemIO
+import TestSupport
+import TestTraits
+import Testing
+
+@testable import ConsoleHub
+
+/// What one process leaves to the next: descriptors, with the service manager's copies, and entries.
+@Suite(.blocking) struct HandOverTests {
+    private let folder = TemporaryFolder()
+    private let manager: StandInManager
+
+    init() throws {
+        manager = try StandInManager(in: folder.path)
+    }
+
+    private func definition(_ name: String, _ path: String) throws -> ConsoleHub.Definition {
+        try .init(key: StreamKey(name: name), endpoint: .connect(path: path))
+    }
+
+    private func expect(_ text: String, in fixture: HubFixture) throws {
+        #expect(try eventually { try fixture.text("web").bytes.elementsEqual(text.utf8) })
+    }
+
+    @Test("a console is stored under a short name, under which the next process continues it")
+    func shortNames() throws {
+        let name = "a-virtual-machine-with-a-long-name-of-which-there-are-some-thousands"
+        let chardev = try Chardev(folder.path + "/vm.sock")
+        let fixture = try HubFixture(in: folder, manager: manager.client)
+        fixture.hub.add(try definition(name, chardev.path))
+        let guest = try chardev.accept()
+        send("before\n", to: guest)
+        #expect(eventually { manager.names == ["c1"] })
+        #expect(try eventually { try !fixture.text(name).bytes.isEmpty })
+        let passed = fixture.handOver()
+        #expect(passed.map(\.name) == ["c1"])
+        let next = try HubFixture(in: folder, manager: manager.client, inheriting: passed)
+        send("after\n", to: guest)
+        #expect(try eventually { try next.text(name).bytes.elementsEqual("before\nafter\n".utf8) })
+        #expect(try next.text(name).gaps.isEmpty)
+        #expect(manager.names == ["c1"])
+    }
+
+    @Test("the descriptor that an earlier version has stored under a long name is continued, and gets a short one")
+    func formerNames() throws {
+        let name = "console-web%2Econsole0"
+        let entry = #"{"descriptor":"\#(name)","name":"web","stream":"console0","endpoint":"connect:/nowhere/web"}"#
+        for part in ["/run", "/run/held"] {
+            try LinuxFileSystem().makeDirectory(folder.path + part)
+        }
+        try LinuxFileSystem().replace(name + ".json", in: folder.path + "/run/held", with: Array(entry.utf8))
+        let pair = try Descriptor.socketPair()
+        manager.client.store(pair.second.raw, as: name)
+        let fixture = try HubFixture(in: folder, manager: manager.client, inheriting: manager.copies())
+        send("here\n", to: pair.first)
+        try expect("here\n", in: fixture)
+        #expect(eventually { manager.names == ["c1"] })
+        let held = try LinuxFileSystem().names(in: folder.path + "/run/held")
+        #expect(held == ["c1.json"])
+        #expect(fixture.handOver().map(\.name) == ["c1"])
+    }
+
+    @Test("a stored descriptor that the next process does not get is closed, and its machine is still known")
+    func lostDescriptor() throws {
+        let chardev = try Chardev(folder.path + "/vm.sock")
+        let fixture = try HubFixture(in: folder, manager: manager.client)
+        fixture.hub.add(try definition("web", chardev.path))
+        let guest = try chardev.accept()
+        send("before\n", to: guest)
+        try expect("before\n", in: fixture)
+        #expect(eventually { manager.names == ["c1"] })
+        fixture.handOver().forEach { close($0.descriptor) }
+        let next = try HubFixture(in: folder, manager: manager.client)
+        #expect(eventually { manager.names.isEmpty })
+        next.hub.add(try definition("web", chardev.path))
+        let again = try chardev.accept()
+        send("after\n", to: again)
+        try expect("before\nafter\n", in: next)
+        #expect(try next.text("web").boots.map(\.event) == [.powerOn])
+        #expect(eventually { manager.names == ["c1"] })
+    }
+}
