@@ -22,8 +22,6 @@ public final class Keeper {
     private let lease: LeaseWatch
     private let clock = SystemClock()
     private var backoff = Keeper.restartBackoff
-    /// The delay before the next restart, in microseconds.
-    private var delay: Int64 = 0
     private var hasBeenReady = false
     private var drainer: Drainer
 
@@ -67,23 +65,36 @@ public final class Keeper {
     }
 
     /// Runs until the daemon has ended in order or on request, or with an error while no descriptors are stored;
-    /// returns its exit status, or 128 and the signal.
-    public func run() throws -> Int32 {
-        while true {
-            let (status, wasStopRequested) = awaitEnd(try start())
-            // A daemon that fails to begin, because of its configuration, has stored no descriptors.
-            let wasKilled = status > 128
-            guard status != 0, !wasStopRequested, wasKilled || !store.descriptors.isEmpty else {
-                return status
-            }
+    /// returns its exit status, or 128 and the signal. Throws when the daemon cannot be started the first time.
+    public func run() throws(SystemError) -> Int32 {
+        var (status, wasStopRequested) = awaitEnd(try start())
+        // A daemon that fails to begin, because of its configuration, has stored no descriptors.
+        while status != 0, !wasStopRequested, status > 128 || !store.descriptors.isEmpty {
             backoff = hasBeenReady ? Self.restartBackoff : backoff
-            delay = hasBeenReady ? 0 : backoff.next()
+            let delay = hasBeenReady ? 0 : backoff.next()
             diagnostics.log(
                 .error,
                 "\(command[0]) ended with status \(status); restarting it with \(store.descriptors.count) descriptors"
             )
-            if try isStoppedWhileWaiting() {
-                return status
+            guard !isStoppedWhileWaiting(delay), let ending = restart() else {
+                break
+            }
+            (status, wasStopRequested) = ending
+        }
+        return status
+    }
+
+    /// Starts the daemon again and serves it until it ends; nil when a signal asks not to. What processes, memory or
+    /// descriptors are short for now is tried again: if this process ended, all stored descriptors would be closed.
+    private func restart() -> (status: Int32, wasStopRequested: Bool)? {
+        while true {
+            do throws(SystemError) {
+                return awaitEnd(try start())
+            } catch {
+                diagnostics.log(.error, "cannot start the daemon, will try again: \(error)")
+            }
+            if isStoppedWhileWaiting(backoff.next()) {
+                return nil
             }
         }
     }
@@ -120,8 +131,8 @@ public final class Keeper {
         }
     }
 
-    /// Waits before the daemon is restarted; returns whether a signal says not to restart it.
-    private func isStoppedWhileWaiting() throws(SystemError) -> Bool {
+    /// Waits for `delay` microseconds before the daemon is restarted; returns whether a signal asks not to restart it.
+    private func isStoppedWhileWaiting(_ delay: Int64) -> Bool {
         let end = clock.monotonicMicroseconds() + delay
         while clock.monotonicMicroseconds() < end {
             if let signal = turn(ended: -1, until: end).signal, signal == SIGTERM || signal == SIGINT {
@@ -144,11 +155,21 @@ public final class Keeper {
             drainer = .absent(since: clock.monotonicMicroseconds())
         }
         if clock.monotonicMicroseconds() >= drainDeadline {
-            store.beginDraining()
-            drainer = .keeper
+            beginDraining()
         }
         store.drain()
         return (polled[2].revents != 0 ? signals.take() : nil, polled[0].revents != 0)
+    }
+
+    /// Drains the stored descriptors in this process; when that is not possible now, it is tried again.
+    private func beginDraining() {
+        do throws(SystemError) {
+            try store.beginDraining()
+            drainer = .keeper
+        } catch {
+            diagnostics.log(.error, "cannot read the stored descriptors, will try again: \(error)")
+            drainer = .absent(since: clock.monotonicMicroseconds())
+        }
     }
 
     /// When this process begins to drain, in monotonic microseconds.

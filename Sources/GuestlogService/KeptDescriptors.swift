@@ -83,11 +83,12 @@ final class KeptDescriptors {
 
     // MARK: - Draining
 
-    func beginDraining() {
+    /// Begins to drain. Throws when there is no descriptor left to wait for the others with.
+    func beginDraining() throws(SystemError) {
         guard readyDescriptor < 0 else {
             return
         }
-        readyDescriptor = gl_epoll()
+        readyDescriptor = try systemCall("epoll_create") { gl_epoll() }
         descriptors.forEach { watch($0.descriptor) }
     }
 

@@ -39,7 +39,11 @@ public struct ChildProgram: ~Copyable {
         switch streams {
         case .copies(let copies):
             for copy in copies {
-                posix_spawn_file_actions_adddup2(&actions, copy.of, copy.number)
+                // Fails for lack of memory, or beyond the limit of open files.
+                let code = posix_spawn_file_actions_adddup2(&actions, copy.of, copy.number)
+                guard code == 0 else {
+                    throw SystemError("copy a descriptor for", words[0], code: code)
+                }
             }
         case .terminal(let path):
             // Opened after the new session has begun, the terminal becomes its controlling one.

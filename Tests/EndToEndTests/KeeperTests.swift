@@ -77,6 +77,50 @@ extension FaultTests {
             #expect(gaps.first?.bytes ?? 0 > 500_000)
         }
 
+        /// Sets the limit of open files of the process `keeper`.
+        private func limit(_ keeper: pid_t, to limit: Int, in site: Site) {
+            let command = ["prlimit", "--pid", String(keeper), "--nofile=\(limit):"]
+            #expect(ChildProcess(command, name: "prlimit", in: site.path).wait() == 0)
+        }
+
+        @Test("a keeper that cannot start the daemon for a while drains, and starts it when it can")
+        func startsLater() throws {
+            let site = try Site(isServed: false)
+            let highest = 1000
+            try site.start(under: ["prlimit", "--nofile=\(highest):\(highest)"] + site.keep)
+            // More than the keeper can copy for the daemon below.
+            let guests = try (0..<40).map { try site.chardev("vm\($0)", rate: 20) }
+            let web = try site.chardev("web", rate: 5000)
+            let daemon = try #require(site.daemon)
+            #expect(eventually { site.guestlog("status").text.contains("41 connected of") })
+            // Stored descriptors have numbers from half of the limit on.
+            let numbers = { FileText.names(in: "/proc/\(daemon.process)/fd").compactMap { Int($0) } }
+            #expect(eventually { numbers().count { $0 >= highest / 2 } == 41 })
+            // The lowest free number after the daemon's end.
+            let free = try #require(
+                numbers().first {
+                    ProcFile.target(ofLink: "/proc/\(daemon.process)/fd/\($0)")?.contains("pidfd") == true
+                }
+            )
+            let before = site.servings
+            limit(daemon.process, to: free, in: site)
+            site.killServing()
+            #expect(eventually { daemon.standardError.contains("cannot start the daemon") })
+            #expect(eventually { daemon.standardError.contains("cannot read the stored descriptors") })
+            limit(daemon.process, to: free + 1, in: site)
+            // More than the kernel buffers.
+            site.awaitOutput(1_000_000, of: web)
+            #expect(!daemon.hasEnded && site.servings == before)
+            limit(daemon.process, to: highest, in: site)
+            try #require(site.awaitServing(after: before))
+            site.awaitOutput(20_000, of: web)
+            try site.expectAccounted(web, "web")
+            for (number, guest) in guests.enumerated() {
+                #expect(guest.stopTalking().ends.isEmpty, "vm\(number) was cut off")
+            }
+            #expect(web.soFar.ends.isEmpty)
+        }
+
         @Test("a stored descriptor that the next daemon cannot assign is closed")
         func unknownName() throws {
             let site = try Site(isServed: false)

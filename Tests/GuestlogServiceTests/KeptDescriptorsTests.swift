@@ -21,7 +21,7 @@ import Testing
         let sockets = try Descriptor.socketPair()
         try kept.keep("pipe", try reader.duplicate())
         try kept.keep("socket", try sockets.second.duplicate())
-        kept.beginDraining()
+        try kept.beginDraining()
 
         let line = [UInt8](repeating: UInt8(ascii: "x"), count: 4095) + [UInt8(ascii: "\n")]
         #expect(write(writer.raw, line, line.count) == line.count)
