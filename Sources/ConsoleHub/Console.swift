@@ -51,10 +51,10 @@ final class Console: @unchecked Sendable {
         link = ConsoleLink(traits, knownPeer: knownPeer)
     }
 
-    /// Begins to reach the console: with an existing connection, or by dialling. `discarded` is what the keeper of the
-    /// connection read and discarded.
+    /// Begins to reach the console: with an existing connection, or by dialling, unless it has ended meanwhile.
+    /// `discarded` is what the keeper of the connection read and discarded.
     func begin(with connection: Connection?, isHandedOver: Bool, discarded: DiscardedOutput? = nil) {
-        guard let consoleLog else {
+        guard let consoleLog, !isEnded else {
             return
         }
         do throws(CaptureService.OpenError) {

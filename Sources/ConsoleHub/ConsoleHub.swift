@@ -26,6 +26,8 @@ public final class ConsoleHub: Sendable {
         var absentSince: Int64?
         /// Consoles that are not captured because the limit is reached.
         var surplus: [StreamKey: Definition] = [:]
+        /// Whether `stop` has begun: no console is added any more.
+        var isStopping = false
     }
 
     let capture: CaptureService
@@ -69,7 +71,13 @@ public final class ConsoleHub: Sendable {
     public func stop(passedOn: Bool = false) -> [(name: String, descriptor: Int32)] {
         var passed: [(key: StreamKey, descriptor: Int32)] = []
         var sockets: [ListeningSocket] = []
-        for console in state.withLock({ $0.consoles.all }) {
+        // A console that is found from now on would be connected, and its descriptor stored, but not passed on: nobody
+        // would read it.
+        let consoles = state.withLock { state in
+            state.isStopping = true
+            return state.consoles.all
+        }
+        for console in consoles {
             let result = console.shard.loop.perform { console.suspend(isPassedOn: passedOn) }
             sockets += result.sockets
             if let descriptor = result.descriptor {
@@ -111,6 +119,8 @@ public final class ConsoleHub: Sendable {
         case full
         /// It was found at an endpoint from which a console was dropped.
         case dropped
+        /// It is left to the next process.
+        case stopping
     }
 
     /// Adds a console, unless it conflicts with a captured one: that is logged as a problem. A dropped console is not
@@ -167,8 +177,11 @@ public final class ConsoleHub: Sendable {
         let console = Console(definition, shard: shard, hub: self, knownPeer: knownPeer)
         var displaced: [Console] = []
         let added = state.withLock { [consoleLimit] state in
+            guard !state.isStopping else {
+                return AddResult.stopping
+            }
             if let conflict = Self.conflict(of: definition, in: state) {
-                return AddResult.conflict(conflict)
+                return .conflict(conflict)
             }
             if definition.isDiscovered, table.isDropped(definition.endpoint) {
                 return .dropped

@@ -3,6 +3,7 @@
 import Capture
 import Glibc
 import LogModel
+import Synchronization
 import SystemIO
 import TestSupport
 import TestTraits
@@ -83,5 +84,33 @@ import Testing
         try expect("before\nafter\n", in: next)
         #expect(try next.text("web").boots.map(\.event) == [.powerOn])
         #expect(eventually { manager.names == ["c1"] })
+    }
+
+    @Test("a console that is found while the others are handed over is left to the next process")
+    func foundWhileStopping() throws {
+        let chardev = try Chardev(folder.path + "/web.sock")
+        let late = try Chardev(folder.path + "/late.sock")
+        let fixture = try HubFixture(in: folder, manager: manager.client)
+        fixture.hub.add(try definition("web", chardev.path))
+        let guest = try chardev.accept()
+        send("before\n", to: guest)
+        #expect(eventually { manager.names == ["c1"] })
+        // The shards are busy, so the stop takes until `resume`.
+        let resume = Semaphore()
+        let shards = fixture.capture.shards
+        shards.forEach { $0.loop.post { resume.wait() } }
+        let result = Mutex<ConsoleHub.AddResult?>(nil)
+        let found = try definition("late", late.path)
+        let discovery = try WorkerThread(name: "found") { [hub = fixture.hub] in
+            _ = eventually { hub.state.withLock(\.isStopping) }
+            result.withLock { $0 = hub.add(found) }
+            shards.forEach { _ in resume.signal() }
+        }
+        let passed = fixture.handOver()
+        discovery.join()
+        #expect(result.withLock { $0 } == .stopping)
+        #expect(passed.map(\.name) == manager.names)
+        send("after\n", to: guest)
+        passed.forEach { close($0.descriptor) }
     }
 }

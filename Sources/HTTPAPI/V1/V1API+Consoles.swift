@@ -24,6 +24,7 @@ extension V1API {
             case .new, .dropped: break
             case .conflict(let conflict): throw APIError.conflict("\(conflict)")
             case .full: throw APIError(503, "the maximum number of consoles is reached: raise the limit of open files")
+            case .stopping: throw APIError(503, "the daemon is stopping; try again when it runs again")
             }
         }
         return Response(.object([("added", .string(definition.key.name))]))
