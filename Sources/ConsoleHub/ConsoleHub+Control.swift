@@ -54,7 +54,7 @@ extension ConsoleHub {
     /// stay listed.
     func forget(_ console: Console) {
         control.post { [weak self] in
-            guard let self, let path = console.definition.endpoint.path, access(path, F_OK) != 0 else {
+            guard let self, let path = console.definition.endpoint.path, isGone(console.definition) else {
                 return
             }
             end(console, "the VM has ended")

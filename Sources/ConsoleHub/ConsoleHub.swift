@@ -25,7 +25,7 @@ public final class ConsoleHub: Sendable {
         /// When the previous daemon last drained the consoles.
         var absentSince: Int64?
         /// Consoles that are not captured because the limit is reached.
-        var surplus: [StreamKey: Definition] = [:]
+        var surplus = SurplusConsoles()
         /// Whether `stop` has begun: no console is added any more.
         var isStopping = false
     }
@@ -176,6 +176,7 @@ public final class ConsoleHub: Sendable {
         let knownPeer = isHandedOver ? connection?.peer : table.peer(of: definition.key)
         let console = Console(definition, shard: shard, hub: self, knownPeer: knownPeer)
         var displaced: [Console] = []
+        var isFirstRefusal = false
         let added = state.withLock { [consoleLimit] state in
             guard !state.isStopping else {
                 return AddResult.stopping
@@ -188,10 +189,10 @@ public final class ConsoleHub: Sendable {
             }
             // A handed-over console has its descriptor already.
             guard definition.isOnDemand || connection != nil || state.consoles.capturedCount < consoleLimit else {
-                state.surplus[definition.key] = definition
+                isFirstRefusal = state.surplus.insert(definition)
                 return .full
             }
-            state.surplus[definition.key] = nil
+            state.surplus.remove(definition)
             displaced = state.consoles.conflicts(with: definition).map(\.console)
             displaced.forEach { state.consoles.remove($0) }
             state.consoles.insert(console)
@@ -202,6 +203,9 @@ public final class ConsoleHub: Sendable {
         }
         if added == .full {
             problems.raise(limit: consoleLimit, of: definition)
+            if isFirstRefusal {
+                followSurplus(definition)
+            }
         }
         displaced.forEach { end($0, "this console is captured from now on; rejoin it") }
         guard added == .new else {
@@ -222,10 +226,12 @@ public final class ConsoleHub: Sendable {
     }
 
     /// Drops a console: its connection is closed, its log stays, and it is not discovered again until its path has
-    /// gone. Its clients are told the reason, if there is one. False when there is no such console.
+    /// gone. Its clients are told the reason, if there is one. One that waits for a place does so no more. False when
+    /// there is no such console.
     public func remove(_ key: StreamKey, reason: String? = "guestlog has removed this console") -> Bool {
+        let wasWaiting = removeSurplus { $0.key == key }
         guard let console = state.withLock({ $0.consoles[key] }) else {
-            return false
+            return wasWaiting
         }
         end(console, reason, isDropped: console.definition.isDiscovered)
         return true
@@ -239,7 +245,7 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    private func setDropped(_ place: Endpoint, _ isDropped: Bool) {
+    func setDropped(_ place: Endpoint, _ isDropped: Bool) {
         if table.setDropped(place, isDropped) {
             control.post { [table] in table.noteDropped() }
         }
@@ -261,18 +267,7 @@ public final class ConsoleHub: Sendable {
         addSurplus()
     }
 
-    /// Adds a waiting console that had no descriptor before.
-    private func addSurplus() {
-        let next = state.withLock { state in
-            state.consoles.capturedCount < consoleLimit ? state.surplus.popFirst()?.value : nil
-        }
-        if let next {
-            problems.clear(of: next)
-            add(next, with: nil)
-        }
-    }
-
-    /// The definitions of all consoles, by name. Waits for no other thread.
+    /// The definitions of all captured and joined consoles, by name. Waits for no other thread.
     public func definitions() -> [Definition] {
         state.withLock { $0.consoles.all.map(\.definition) }
             .sorted { ($0.key.name, $0.key.stream) < ($1.key.name, $1.key.stream) }
@@ -325,6 +320,7 @@ public final class ConsoleHub: Sendable {
             setDropped(place, false)
         }
         problems.clearConflicts { Bytewise($0.path) == Bytewise(path) }
+        surplusGone(path)
     }
 
     func endpointChanged(_ path: String) {

@@ -30,6 +30,46 @@ import Testing
         #expect(eventually { fixture.capture.problems.all.isEmpty })
     }
 
+    @Test("a VM that ends while its console waits for a place takes none, and is no problem any more")
+    func endsWhileWaiting() throws {
+        let folder = TemporaryFolder()
+        mkdir(folder.path + "/vms", 0o755)
+        let patterns = [try DiscoveryPattern(folder.path + "/vms/{name}.sock")]
+        let fixture = try HubFixture(in: folder, patterns: patterns, consoleLimit: 1)
+        let first = try Chardev(folder.path + "/vms/first.sock")
+        let guest = try first.accept()
+        send("first\n", to: guest)
+        for number in 0..<3 {
+            let waiting = try Chardev(folder.path + "/vms/waiting-\(number).sock")
+            #expect(eventually { !fixture.problems(of: "waiting-\(number)").isEmpty })
+            unlink(waiting.path)
+            #expect(eventually { fixture.problems(of: "waiting-\(number)").isEmpty })
+        }
+        let last = try Chardev(folder.path + "/vms/last.sock")
+        #expect(eventually { !fixture.problems(of: "last").isEmpty })
+        #expect(fixture.hub.knownDefinitions().map(\.key.name).sorted() == ["first", "last"])
+        #expect(fixture.hub.remove(StreamKey(name: "first")))
+        send("now\n", to: try last.accept())
+        #expect(try eventually { try fixture.text("last").bytes.elementsEqual("now\n".utf8) })
+        #expect(eventually { fixture.capture.problems.all.isEmpty })
+    }
+
+    @Test("a console that waits for a place can be dropped, and is not captured later")
+    func droppedWhileWaiting() throws {
+        let fixture = try HubFixture(consoleLimit: 1)
+        let chardevs = try ["a", "b", "c"].map { try Chardev(fixture.folder.path + "/\($0).sock") }
+        for (name, chardev) in zip(["a", "b", "c"], chardevs) {
+            fixture.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: chardev.path)))
+        }
+        #expect(fixture.hub.remove(StreamKey(name: "b")))
+        #expect(fixture.problems(of: "b").isEmpty)
+        #expect(!fixture.hub.remove(StreamKey(name: "b")))
+        #expect(fixture.hub.remove(StreamKey(name: "a")))
+        send("now\n", to: try chardevs[2].accept())
+        #expect(fixture.hub.knownDefinitions().map(\.key.name) == ["c"])
+        #expect(eventually { fixture.capture.problems.all.isEmpty })
+    }
+
     @Test("a console's socket accepts sessions up to its limit; the next is closed, logged, and accepted when one ends")
     func sessions() throws {
         let fixture = try HubFixture(socketSessionLimit: SocketSessions.perConsole + 2)

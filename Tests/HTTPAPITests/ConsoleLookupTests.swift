@@ -12,11 +12,12 @@ import Testing
 
 @Suite struct ConsoleLookupTests {
     /// A server over a capture and a hub in `folder`; the capture runs.
-    private func serve(in folder: borrowing TemporaryFolder) throws -> APIServer {
+    private func serve(in folder: borrowing TemporaryFolder, consoleLimit: Int = 100) throws -> APIServer {
         let options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/inflight")
         let capture = try CaptureService(options, diagnostics: Diagnostics(threshold: .error))
-        let table = ConsoleHub.Options(table: folder.path + "/held")
-        let hub = try ConsoleHub(table, capture: capture, manager: ServiceManager())
+        var hubOptions = ConsoleHub.Options(table: folder.path + "/held")
+        hubOptions.consoleLimit = consoleLimit
+        let hub = try ConsoleHub(hubOptions, capture: capture, manager: ServiceManager())
         try capture.start()
         return APIServer(
             capture: capture,
@@ -99,6 +100,22 @@ import Testing
             #expect(refusal?.status == 409 && refusal?.message.contains(reason) == true, "\(members)")
         }
         #expect(server.context.capture.problems.all.isEmpty)
+    }
+
+    @Test("a console that waits until another one ends is removed by its name, and cannot be joined")
+    func waiting() async throws {
+        let folder = TemporaryFolder()
+        let server = try serve(in: folder, consoleLimit: 1)
+        defer { server.context.capture.stop() }
+        for name in ["a", "b"] {
+            server.context.hub.add(try .init(key: StreamKey(name: name), endpoint: .connect(path: "/nowhere/" + name)))
+        }
+        let refusal = #expect(throws: APIError.self) { try server.context.consoles(of: "b", for: Caller(nil)) }
+        #expect(refusal?.status == 404)
+        let call = Call.of(Caller(nil), values: ["name": "b"], in: server.context)
+        _ = try await V1API(context: server.context).removeConsole(call)
+        #expect(server.context.hub.knownDefinitions().map(\.key.name) == ["a"])
+        await #expect(throws: APIError.self) { try await V1API(context: server.context).removeConsole(call) }
     }
 
     @Test("canonically equivalent names are two VMs, each found by its own")

@@ -114,12 +114,17 @@ final class ServerFixture: Sendable {
 
 extension Call {
     /// A request by `caller` with this body, as a handler gets it.
-    static func of(_ caller: Caller, body: [UInt8], in context: APIContext) -> Call {
+    static func of(
+        _ caller: Caller,
+        values: [String: String] = [:],
+        body: [UInt8] = [],
+        in context: APIContext
+    ) -> Call {
         let channel = EmbeddedChannel()
         var call = Call(
             head: HTTPRequestHead(version: .http1_1, method: .POST, uri: "/"),
             target: RequestTarget([]),
-            values: [:],
+            values: values,
             caller: caller,
             origin: RequestOrigin(
                 listener: .local,

@@ -11,7 +11,16 @@ extension APIContext {
     ///
     /// A name that several VMs have is an error. VMs that the caller may not see are treated as absent.
     func consoles(of word: String, for caller: Caller) throws(APIError) -> [ConsoleHub.Definition] {
-        let all = hub.definitions().filter { caller.access.vms.contains($0.vm) }
+        try consoles(of: word, in: hub.definitions(), for: caller)
+    }
+
+    /// The same among the consoles `known`.
+    func consoles(
+        of word: String,
+        in known: [ConsoleHub.Definition],
+        for caller: Caller
+    ) throws(APIError) -> [ConsoleHub.Definition] {
+        let all = known.filter { caller.access.vms.contains($0.vm) }
         let found = VMWord(word).matches(
             in: all,
             identity: \.vm,

@@ -94,7 +94,8 @@ extension V1API {
 
     func removeConsole(_ call: Call) async throws -> Response {
         let (name, stream) = (call.value("name"), call.target["stream"])
-        let keys = try context.consoles(of: name, for: call.caller).map(\.key).filter { key in
+        let known = context.hub.knownDefinitions()
+        let keys = try context.consoles(of: name, in: known, for: call.caller).map(\.key).filter { key in
             stream.map { $0 == key.stream.text } ?? true
         }
         guard !keys.isEmpty else {

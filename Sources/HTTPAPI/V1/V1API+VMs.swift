@@ -82,7 +82,7 @@ extension V1API {
         }
         let (identity, folder) = (vm.identity.withoutInstance, vm.identity.withoutInstance.directoryName)
         try await context.control { [hub = context.hub] in
-            for definition in hub.definitions() where definition.vm.directoryName == folder {
+            for definition in hub.knownDefinitions() where definition.vm.directoryName == folder {
                 _ = hub.remove(definition.key)
             }
         }

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import Glibc
+import LogModel
+import Synchronization
+import SystemIO
+
+// Consoles that wait for a place. A VM that ends meanwhile must not take a place from one that runs, so the paths of
+// waiting consoles are followed.
+extension ConsoleHub {
+    /// The definitions of all consoles, with those that wait for a place, in no order. Waits for no other thread.
+    public func knownDefinitions() -> [Definition] {
+        state.withLock { $0.consoles.all.map(\.definition) + $0.surplus.definitions }
+    }
+
+    /// Follows the path of a console that waits from now on.
+    func followSurplus(_ definition: Definition) {
+        guard definition.isDiscovered, let path = definition.endpoint.watchedPath else {
+            return
+        }
+        control.post { [discovery] in discovery.follow(path) }
+    }
+
+    /// Captures waiting consoles while there are places.
+    func addSurplus() {
+        while let next = takeSurplus() {
+            problems.clear(of: next)
+            if !isGone(next) {
+                add(next, with: nil)
+            }
+        }
+    }
+
+    /// One waiting console, if there is a place for it.
+    private func takeSurplus() -> Definition? {
+        state.withLock { [consoleLimit] state in
+            state.consoles.capturedCount < consoleLimit ? state.surplus.popFirst() : nil
+        }
+    }
+
+    /// Whether a console was discovered at a path that does not exist any more.
+    func isGone(_ definition: Definition) -> Bool {
+        definition.isDiscovered && definition.endpoint.path.map { access($0, F_OK) != 0 } ?? false
+    }
+
+    /// Removes the waiting consoles that were discovered at `path`, which has gone. On the control thread.
+    func surplusGone(_ path: String) {
+        let over = state.withLock { state in
+            state.surplus.removeAll { $0.isDiscovered && Bytewise($0.endpoint.path) == Bytewise(path) }
+        }
+        for definition in over {
+            problems.clear(of: definition)
+            discovery.unfollow(path)
+        }
+    }
+
+    /// Removes the waiting consoles that `isOver` accepts: those that were discovered are dropped at their endpoints.
+    /// Returns whether there were any.
+    func removeSurplus(where isOver: (Definition) -> Bool) -> Bool {
+        let over = state.withLock { state in
+            let over = state.surplus.removeAll(where: isOver)
+            for definition in over where definition.isDiscovered {
+                setDropped(definition.endpoint, true)
+            }
+            return over
+        }
+        over.forEach { problems.clear(of: $0) }
+        return !over.isEmpty
+    }
+}
