@@ -71,6 +71,8 @@ import Testing
         let site = try Site()
         let guest = try Chardev(site.path + "/vms/web.sock")
         try guest.accept()
+        // They end at once where no VM of that name was captured yet.
+        #expect(eventually { site.guestlog("logs", "web").status == 0 })
         let followers = [["-o", "raw"], ["-o", "raw", "-n", "1000"], ["-t"], ["-o", "json"]].enumerated().map {
             number,
             words in
