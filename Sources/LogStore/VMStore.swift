@@ -251,7 +251,12 @@ public final class VMStore {
             return
         }
         let (lastStride, firstStride) = (state.lastStride, state.firstStride)
-        (vm, lock, state, isStateWritten) = try Self.openFolder(of: vm.identity, in: store, hostBoot: hostBoot, now: now)
+        (vm, lock, state, isStateWritten) = try Self.openFolder(
+            of: vm.identity,
+            in: store,
+            hostBoot: hostBoot,
+            now: now
+        )
         state.lastStride = max(state.lastStride, lastStride)
         state.firstStride = max(state.firstStride, firstStride)
         streams.keys.forEach { _ = lock.take($0) }
