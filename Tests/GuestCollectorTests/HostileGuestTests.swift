@@ -5,6 +5,7 @@ import Glibc
 import LogModel
 import SystemIO
 import TestSupport
+import TextFormats
 import TestTraits
 import Testing
 
@@ -145,6 +146,46 @@ struct HostileGuestTests {
         let end = try GuestEnd(fixture.path + "/evil")
         end.send("POST /upload HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 1000000\r\n\r\n")
         #expect(String(decoding: end.receive() ?? [], as: UTF8.self).hasPrefix("HTTP/1.1 415 "))
+    }
+
+    /// Counts the timers that a conversation asks for.
+    private final class CountingHost: ConversationHost {
+        var scheduled = 0
+
+        func send(_ bytes: [UInt8]) {}
+        func resume() {}
+        func schedule(afterMicroseconds delay: Int64, _ body: @escaping () -> Void) { scheduled += 1 }
+    }
+
+    @Test("a conversation over its guest's rate waits with one timer, however often it is continued")
+    func oneTimer() throws {
+        var limits = GuestLimits.standard
+        limits.records = RateLimit(rate: 1, burst: 10)
+        let fixture = try CollectorFixture()
+        let (capture, loop) = (fixture.capture, fixture.collector.eventLoop)
+        nonisolated(unsafe) let host = CountingHost()
+        nonisolated(unsafe) var ingest: RecordIngest?
+        func records(_ count: Int) -> [StoredRecord] {
+            (0..<count).map { number in
+                StoredRecord(StructuredRecord([StructuredRecord.Field("MESSAGE", "\(number)")]), time: nil)
+            }
+        }
+        let (many, one) = (records(20), records(1))
+        loop.perform { [limits] in
+            let guest = GuestState(VMIdentity(name: "other"), capture: capture, loop: loop, limits: limits)
+            ingest = (try? guest.log(.guest)).map { RecordIngest($0, guest: guest, policy: .wait, host: host) }
+            ingest?.add(many)
+        }
+        #expect(eventually { loop.perform { ingest?.advance() == .needsBytes } })
+        let scheduled = loop.perform {
+            ingest?.add(one)
+            for _ in 0..<1000 where ingest?.advance() != .blocked {
+                Issue.record("the conversation goes on")
+            }
+            defer { ingest = nil }
+            return host.scheduled
+        }
+        #expect(scheduled == 1)
     }
 }
 
