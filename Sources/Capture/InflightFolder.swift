@@ -39,7 +39,7 @@ final class InflightFolder {
     private static func lock(_ folder: String) throws(SystemError) -> StoredFile {
         let path = folder + "/" + lockName
         let file = try StoredFile(path, .create, on: LinuxFileSystem())
-        guard file.tryLock() else {
+        guard file.lock() else {
             let owner = (try? file.read(at: 0, count: 32)).map {
                 String(decoding: $0.prefix { $0 > 0x20 }, as: UTF8.self)
             }

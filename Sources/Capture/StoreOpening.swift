@@ -54,7 +54,7 @@ final class StoreLock: @unchecked Sendable {
     /// Throws EWOULDBLOCK when a running daemon holds the lock.
     init(of store: Store) throws(SystemError) {
         file = try StoredFile(store.root + "/" + Self.name, .create, on: store.fileSystem)
-        guard file.tryLock() else {
+        guard file.lock() else {
             throw SystemError(
                 "lock (another guestlog serve uses this store)",
                 store.root,

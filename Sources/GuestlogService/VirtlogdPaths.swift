@@ -65,7 +65,7 @@ final class ProcessFile {
     init(_ path: String) throws(SystemError) {
         self.path = path
         file = try StoredFile(path, .create, on: LinuxFileSystem())
-        guard file.tryLock() else {
+        guard file.lock() else {
             throw SystemError("lock (another log daemon runs)", path, code: SystemError.wouldBlock)
         }
         try file.truncate(to: 0)

@@ -19,9 +19,9 @@ struct VMLock {
     /// Held shared by all who write the VM.
     private static let presence: Int64 = 1
 
-    /// How often, and after how many microseconds, a lock is tried again: a check of the store, a removal, or another
-    /// writer holds it for a moment.
-    private static let attempts = (count: 3, pause: UInt32(1000))
+    /// How often, and after how many microseconds, a lock is tried again: a check of the store holds it for a moment, and
+    /// so does a child that another thread begins to start.
+    private static let attempts = (count: 10, pause: UInt32(1000))
     private static let factsAttempts = (count: 1000, pause: UInt32(1000))
 
     /// Throws EWOULDBLOCK when an earlier version of this program writes the VM in another process.
@@ -49,7 +49,8 @@ struct VMLock {
 
     /// Takes the stream's lock, for as long as this lock is held; false when another process has it.
     func take(_ stream: StreamName) -> Bool {
-        file.tryLock(number: 1 << 62 | Int64(truncatingIfNeeded: stream.text.stableHash() >> 2))
+        let number = 1 << 62 | Int64(truncatingIfNeeded: stream.text.stableHash() >> 2)
+        return Self.persist(Self.attempts) { file.tryLock(number: number) }
     }
 
     /// Runs `body` while no other process changes the VM's facts. Throws EWOULDBLOCK when one does for a second.

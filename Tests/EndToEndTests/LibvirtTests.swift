@@ -290,6 +290,49 @@ extension EndToEnd {
             #expect(last - first + 1 - found.count <= losses.reduce(0, +) + 2 * losses.count + torn, "\(gaps)")
         }
 
+        @Test("what a domain's agent sends is stored beside its console, by guestlog serve, and through a replacement")
+        func agent() throws {
+            let host = try LibvirtHost()
+            let uuid = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+            let domain = host.domain("web", lines: Self.endless)
+            host.create("web", domain.replacing("<name>web</name>", with: "<name>web</name><uuid>\(uuid)</uuid>"))
+            #expect(eventually { !numbers(host.text("web")).isEmpty })
+            FileText.write(
+                """
+                store: \(host.path)/store
+                runtime: \(host.path)/serve
+                collector:
+                  guests: [{ listen: \(host.path)/agent.sock, name: web, uuid: \(uuid) }]
+
+                """,
+                to: host.path + "/serve.yaml"
+            )
+            let serve = host.begin([Program.guestlog, "serve", "--config", host.path + "/serve.yaml"], name: "serve")
+            func send(_ message: String) {
+                let entry = "__REALTIME_TIMESTAMP=1700000000000000\\nMESSAGE=\(message)\\n\\n"
+                let sending = "printf '\(entry)' | socat -u STDIN UNIX-CONNECT:\(host.path)/agent.sock"
+                #expect(eventually { host.run(["sh", "-c", sending]).status == 0 }, "\(serve.standardError)")
+                #expect(
+                    eventually { host.guestlog("logs", "web", "-s", "journal").text.contains(message) },
+                    "\(host.guestlog("logs", "web", "-s", "journal").standardError) \(serve.standardError)"
+                )
+            }
+            func lastStored() -> Int {
+                numbers(Array(host.guestlog("logs", "web", "-s", "console0", "-n", "3", "-o", "raw").text.utf8)).last
+                    ?? 0
+            }
+            send("before")
+            kill(host.logProcess, SIGUSR1)
+            host.awaitLogDaemon()
+            send("after")
+            let last = lastStored()
+            #expect(eventually { lastStored() > last }, "\(host.logDaemon?.standardError ?? "")")
+            #expect(host.virsh("destroy", "web").status == 0)
+            serve.stop()
+            let entries = host.guestlog("logs", "web", "-s", "console0", "-o", "json").text
+            #expect(!entries.contains(#""event":"gap""#))
+        }
+
         @Test("when its program is missing at a replacement, the log daemon continues with all its logs")
         func cannotBeReplaced() throws {
             let host = try LibvirtHost(backups: 30)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
+
 /// An open file with one owner, closed when the owner is deinitialized. Its errors name the file.
 public final class StoredFile {
     /// Its path when it was opened.
@@ -97,6 +99,20 @@ public final class StoredFile {
     /// Takes the file's lock, if it is free.
     public func tryLock(isShared: Bool = false) -> Bool {
         fileSystem.tryLock(file, isShared: isShared)
+    }
+
+    /// Takes the file's lock, and waits for it for `milliseconds` at most; returns whether it has it.
+    ///
+    /// The lock of a file that was closed can be held for a moment by a child that another thread has begun to start: the
+    /// child has a copy of the descriptor until its exec.
+    public func lock(within milliseconds: Int = 200) -> Bool {
+        for _ in 0..<milliseconds {
+            if tryLock() {
+                return true
+            }
+            usleep(1000)
+        }
+        return tryLock()
     }
 
     /// Whether another open file holds the exclusive lock.
