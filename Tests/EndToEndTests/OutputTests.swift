@@ -44,6 +44,10 @@ private final class OutputSite {
     /// `outputs` is the section of the configuration.
     init(_ outputs: String) throws {
         site = try Site(extra: "outputs:\n" + outputs)
+        // An output sends what is stored after its begin, which may be later than the daemon's.
+        let states = site.path + "/store/outputs"
+        let count = outputs.split(separator: "\n").count { $0.contains("name:") }
+        #expect(eventually { ProcFile.names(in: states).count { $0.hasSuffix(".state") } == count })
         console = try Chardev(site.path + "/vms/web.sock")
         try console.accept()
     }
