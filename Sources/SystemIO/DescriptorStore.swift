@@ -88,7 +88,7 @@ public final class DescriptorStore: Sendable {
 
     // MARK: - Entries
 
-    /// Writes an entry without a descriptor, under a name of at most 245 bytes that is none of this store's.
+    /// Writes an entry without a descriptor. The name has at most 245 bytes, and not the form of this store's names.
     public func note(_ name: String, _ entry: [UInt8]) {
         do throws(SystemError) {
             try fileSystem.replace(name + Self.ending, in: folder, with: entry)

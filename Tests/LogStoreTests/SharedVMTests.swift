@@ -89,7 +89,7 @@ struct SharedVMTests {
         #expect(try state()?.lastStride == 2, "each continued at a position of its own")
     }
 
-    @Test("an earlier version, which takes the whole VM, is waited for")
+    @Test("a VM that an earlier version writes cannot be opened: that version locks the whole VM")
     func earlierVersion() throws {
         _ = try vm()
         let file = try StoredFile(store.path(of: uuid) + "/lock", .update, on: store.fileSystem)

@@ -21,7 +21,7 @@ struct Redaction {
 
     var isEmpty: Bool { patterns.isEmpty }
 
-    /// `text` without matches; nil when there is none. Of a text that a pattern takes too long to search nothing is left.
+    /// `text` without matches; nil when there is none. A text that a pattern takes too long to search is replaced whole.
     func redact(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
         var redacted: [UInt8]?
         for pattern in patterns {
