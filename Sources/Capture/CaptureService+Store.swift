@@ -10,23 +10,20 @@ extension CaptureService {
     /// Opens the store. Transient errors, such as a full disk, or all are retried until the service stops; meanwhile
     /// output is stored in the rings, and counted when they are full.
     func openStore() -> Result<StoreOpening.Opened, SystemError> {
-        var isFirst = true
         while true {
             let result = Result { () throws(SystemError) in try opening.open() }
             opened.withLock { $0 = result }
-            if isFirst {
-                hasOpened.signal()
-            }
-            isFirst = false
             guard case .failure(let error) = result, isRetried(error) else {
                 if problems.clear(Self.storeSubject) {
                     diagnostics.log(.notice, "the store \(store.root) is open")
                 }
+                hasOpened.signal()
                 return result
             }
             if problems.raise(Self.storeSubject, "not opened: \(error)") {
                 diagnostics.log(.error, "cannot open the store: \(error); retrying every second")
             }
+            hasOpened.signal()
             if isStopping.wait(seconds: 1) {
                 return result
             }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import LogModel
 import SystemIO
 
@@ -95,8 +94,8 @@ struct SealedExtents: Equatable {
         return [("source", .string(value.hexadecimal)), ("source_length", .integer(Int64(source.length)))]
     }
 
-    /// How often, and after how many microseconds, a lock that another process holds is tried again.
-    private static let attempts = (count: 1000, pause: UInt32(1000))
+    /// How many milliseconds a lock that another process holds is waited for.
+    private static let wait = 1000
 
     /// Changes a stream's recorded extents, while no other process does: the stream's metadata file is the lock. Throws
     /// EWOULDBLOCK when another process holds it for a second.
@@ -106,13 +105,8 @@ struct SealedExtents: Equatable {
         _ change: (inout SealedExtents) throws(SystemError) -> Void
     ) throws(SystemError) {
         let lock = try? StoredFile(layout.metadata, .read, on: fileSystem)
-        var left = attempts.count
-        while let lock, !lock.tryLock() {
-            left -= 1
-            guard left > 0 else {
-                throw SystemError("lock (another process holds it)", layout.metadata, code: SystemError.wouldBlock)
-            }
-            usleep(attempts.pause)
+        if let lock, !lock.lock(within: wait) {
+            throw SystemError("lock (another process holds it)", layout.metadata, code: SystemError.wouldBlock)
         }
         var known = try knownOrFound(of: layout, on: fileSystem)
         try change(&known)

@@ -13,8 +13,8 @@ public struct StoreIdentity: Hashable, Sendable {
     public static let length = 32
     /// The file's name, which no VM's folder has: those never begin with a dot.
     static let file = ".id"
-    /// Number of attempts to lock the file, 5 ms apart: another process holds the lock for one small write.
-    private static let attempts = 400
+    /// How many milliseconds the file's lock is waited for: another process holds it for one small write.
+    private static let wait = 2000
 
     /// The identity of `store`, whose folder must exist; created when there is none.
     public init(of store: Store) throws(SystemError) {
@@ -24,23 +24,18 @@ public struct StoreIdentity: Hashable, Sendable {
             text = known
             return
         }
-        for _ in 0..<Self.attempts {
-            if file.tryLock() {
-                // Another process may have created it.
-                if let known = try Self.read(file) {
-                    text = known
-                    return
-                }
-                let fresh = Self.random()
-                try file.truncate(to: 0)
-                try file.write(at: 0, Array(fresh.utf8) + [Lines.feed])
-                try file.synchronize()
-                text = fresh
-                return
-            }
-            WorkerThread.pause(microseconds: 5000)
+        guard file.lock(within: Self.wait) else {
+            throw SystemError("lock", path, code: SystemError.wouldBlock)
         }
-        throw SystemError("lock", path, code: SystemError.wouldBlock)
+        // Another process may have created it.
+        if let known = try Self.read(file) {
+            text = known
+            return
+        }
+        text = Self.random()
+        try file.truncate(to: 0)
+        try file.write(at: 0, Array(text.utf8) + [Lines.feed])
+        try file.synchronize()
     }
 
     /// Throws when the identity of `store` exists and cannot be opened.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import LogModel
 import SystemIO
 
@@ -19,17 +18,17 @@ struct VMLock {
     /// Held shared by all who write the VM.
     private static let presence: Int64 = 1
 
-    /// How often, and after how many microseconds, a lock is tried again: a check of the store holds it for a moment, and
-    /// so does a child that another thread begins to start.
-    private static let attempts = (count: 10, pause: UInt32(1000))
-    private static let factsAttempts = (count: 1000, pause: UInt32(1000))
+    /// How many milliseconds a lock is waited for: a check of the store holds it for a moment, and so does a child that
+    /// another thread begins to start.
+    private static let wait = 10
+    private static let waitForFacts = 1000
 
     /// Throws EWOULDBLOCK when an earlier version of this program writes the VM in another process.
     init(in folder: String, on fileSystem: any FileSystem) throws(SystemError) {
         let path = Self.path(in: folder)
         try fileSystem.clear(path, for: .regular)
         let file = try StoredFile(path, .create, on: fileSystem)
-        guard Self.persist(Self.attempts, { file.tryLock(isShared: true) }) else {
+        guard file.lock(isShared: true, within: Self.wait) else {
             throw SystemError("lock (another process writes this VM)", folder, code: SystemError.wouldBlock)
         }
         _ = file.tryLock(number: Self.presence, isShared: true)
@@ -50,26 +49,15 @@ struct VMLock {
     /// Takes the stream's lock, for as long as this lock is held; false when another process has it.
     func take(_ stream: StreamName) -> Bool {
         let number = 1 << 62 | Int64(truncatingIfNeeded: stream.text.stableHash() >> 2)
-        return Self.persist(Self.attempts) { file.tryLock(number: number) }
+        return file.lock(number: number, within: Self.wait)
     }
 
     /// Runs `body` while no other process changes the VM's facts. Throws EWOULDBLOCK when one does for a second.
     func exclusively<Result>(_ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
-        guard Self.persist(Self.factsAttempts, { file.tryLock(number: Self.facts) }) else {
+        guard file.lock(number: Self.facts, within: Self.waitForFacts) else {
             throw SystemError("lock (another process holds it)", file.path, code: SystemError.wouldBlock)
         }
         defer { file.unlock(number: Self.facts) }
         return try body()
-    }
-
-    /// Tries until it succeeds; false when it has not after so many times.
-    private static func persist(_ attempts: (count: Int, pause: UInt32), _ attempt: () -> Bool) -> Bool {
-        for _ in 1..<attempts.count {
-            if attempt() {
-                return true
-            }
-            usleep(attempts.pause)
-        }
-        return attempt()
     }
 }

@@ -157,7 +157,7 @@ import Testing
         let error = await #expect(throws: APIError.self) { try await client.get(wait("500ms")) }
         #expect(error?.status == 404)
         #expect(clock.now - start >= .milliseconds(500))
-        let match = Task { try await client.get(wait("30s")) }
+        let match = Task { try await client.get(wait("600s")) }
         let guest = try fixture.addConsole("new")
         writeAll(Array("hello".utf8), to: guest)
         #expect(try await match.value["text"] == .string("hello"))

@@ -98,7 +98,7 @@ import Transforms
             service.stop()
             hasStopped.signal()
         }
-        #expect(hasStopped.wait(seconds: 20))
+        #expect(hasStopped.wait(seconds: 120))
         fileSystem.set(.healthy)
         stopping.join()
         guard kind != .forward else {
@@ -139,9 +139,9 @@ import Transforms
             }
             try? run.run()
         }
-        #expect(isRead.wait(seconds: 20))
+        #expect(isRead.wait(seconds: 120))
         interruption.raise()
-        #expect(hasEnded.wait(seconds: 20))
+        #expect(hasEnded.wait(seconds: 120))
         fileSystem.set(.healthy)
         reading.join()
     }

@@ -5,7 +5,7 @@ import Glibc
 /// Waits until `condition` holds, checking every 2 ms; false when it does not within `seconds`.
 ///
 /// The limit only ends a broken test: nothing is asserted about the duration.
-public func eventually(within seconds: Double = 30, _ condition: () throws -> Bool) rethrows -> Bool {
+public func eventually(within seconds: Double = 120, _ condition: () throws -> Bool) rethrows -> Bool {
     var start = timespec()
     clock_gettime(CLOCK_MONOTONIC, &start)
     while true {
@@ -23,7 +23,7 @@ public func eventually(within seconds: Double = 30, _ condition: () throws -> Bo
 }
 
 /// `eventually` for asynchronous code, which must not block its threads.
-public func awaits(within seconds: Double = 60, _ condition: () async throws -> Bool) async rethrows -> Bool {
+public func awaits(within seconds: Double = 180, _ condition: () async throws -> Bool) async rethrows -> Bool {
     let clock = ContinuousClock()
     let end = clock.now + .seconds(seconds)
     while true {

@@ -22,7 +22,7 @@ struct SmallRuntimeTests {
     private func prints(_ lines: Int, to pipe: Int32) -> Bool {
         _ = gl_fcntl(pipe, F_SETFL, Int(O_NONBLOCK))
         return (0..<lines).allSatisfy { _ in
-            eventually(within: 10) { write(pipe, line, line.count) == line.count }
+            eventually { write(pipe, line, line.count) == line.count }
         }
     }
 

@@ -21,7 +21,7 @@ enum VMWriter {
             return
         }
         let lock = try StoredFile(path, .read, on: LinuxFileSystem())
-        if !lock.tryLock() {
+        if !lock.lock() {
             throw ForegroundRun.Busy(name: name, store: root, process: holder(ofFileAt: path))
         }
     }

@@ -105,14 +105,8 @@ public final class StoredFile {
     ///
     /// The lock of a file that was closed can be held for a moment by a child that another thread has begun to start: the
     /// child has a copy of the descriptor until its exec.
-    public func lock(within milliseconds: Int = 200) -> Bool {
-        for _ in 0..<milliseconds {
-            if tryLock() {
-                return true
-            }
-            usleep(1000)
-        }
-        return tryLock()
+    public func lock(isShared: Bool = false, within milliseconds: Int = 200) -> Bool {
+        Self.retry(milliseconds) { tryLock(isShared: isShared) }
     }
 
     /// Whether another open file holds the exclusive lock.
@@ -121,6 +115,22 @@ public final class StoredFile {
     /// Takes one of the file's numbered locks, if it is free.
     public func tryLock(number: Int64, isShared: Bool = false) -> Bool {
         fileSystem.tryLock(file, number: number, isShared: isShared)
+    }
+
+    /// Takes one of the file's numbered locks, and waits for it for `milliseconds` at most; returns whether it has it.
+    public func lock(number: Int64, within milliseconds: Int) -> Bool {
+        Self.retry(milliseconds) { tryLock(number: number) }
+    }
+
+    /// Calls `attempt` each millisecond until it succeeds, `milliseconds` at most. (A blocking lock has no deadline.)
+    private static func retry(_ milliseconds: Int, _ attempt: () -> Bool) -> Bool {
+        for _ in 0..<milliseconds {
+            if attempt() {
+                return true
+            }
+            usleep(1000)
+        }
+        return attempt()
     }
 
     /// Releases a numbered lock.
