@@ -70,9 +70,15 @@ struct BootDetector {
             joined.withUnsafeBytes { takeLine($0, at: headPlace, isWhole: feed == length, text, time, &found) }
             start = feed == length ? length + 1 : length
         }
+        var lines = PlainLines()
         while start < text.count {
             let feed = Lines.firstFeed(in: text, from: start)
             let line = UnsafeRawBufferPointer(rebasing: text[start..<(feed ?? text.count)])
+            if let feed, state.isSteady, !isMidLine, lines.isPlain(start..<feed + 1, in: text), Self.tellsNothing(line)
+            {
+                start = feed + 1
+                continue
+            }
             takeLine(line, at: scanned + start, isWhole: feed != nil, text, time, &found)
             start = (feed ?? text.count) + 1
         }
@@ -82,6 +88,15 @@ struct BootDetector {
         scanned += text.count
         remember(text)
         return found
+    }
+
+    /// Whether a line of one row has neither a banner nor a stamp.
+    private static func tellsNothing(_ line: UnsafeRawBufferPointer) -> Bool {
+        guard BootLine.mayTell(line) else {
+            return true
+        }
+        let line = BootLine(line)
+        return line.banner == nil && line.stamp == nil
     }
 
     private func relative(_ finding: Finding) -> Finding {

@@ -74,4 +74,11 @@ public struct BootLine: Sendable {
         line.skipBlanks()
         hasText = line.current.map { $0 != Byte.feed } ?? false
     }
+
+    /// Whether the beginning of `bytes` leaves it possible that a banner or a stamp is there: false for most lines, and
+    /// much faster than finding out.
+    @inline(__always)
+    public static func mayTell(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.count > 1 && BootWords.beginnings.contains(bytes[0], bytes[1])
+    }
 }

@@ -58,6 +58,24 @@ enum BootWords {
         return lists
     }()
 
+    /// The first two bytes of a line that may have a banner or a stamp.
+    static let beginnings: BytePairs = {
+        var beginnings = BytePairs()
+        for entry in byFirstByte.joined() {
+            beginnings.insert(entry.text.utf8Start[0], entry.text.utf8Start[1])
+        }
+        // What may precede the words.
+        for noise in [Byte.escape, Byte.carriageReturn, 0] {
+            (UInt8.min...UInt8.max).forEach { beginnings.insert(noise, $0) }
+        }
+        beginnings.insert(UInt8(ascii: "["), UInt8(ascii: " "))
+        for digit in UInt8(ascii: "0")...UInt8(ascii: "9") {
+            beginnings.insert(UInt8(ascii: "["), digit)
+            beginnings.insert(UInt8(ascii: "<"), digit)
+        }
+        return beginnings
+    }()
+
     private static func words(
         _ banner: BootBanner,
         _ texts: StaticString...,

@@ -7,15 +7,18 @@
 /// Tells which lines of a text a terminal shows as they are stored: nearly all of them.
 ///
 /// Remembers the next place that needs a closer look, so that a text is searched once, however many lines it has.
-struct PlainLines {
+public struct PlainLines {
     /// No control byte is in the text between the last asked place and this one.
     private var control = 0
     /// No kernel time stamp either.
     private var stamp = 0
 
+    /// Nothing of the text is known yet.
+    public init() {}
+
     /// Whether `range` of `text` has no control byte, but for TAB and the CR and LF of a line's end, and no kernel time
     /// stamp after its first byte. The ranges must be asked for in order.
-    mutating func isPlain(_ range: Range<Int>, in text: UnsafeRawBufferPointer) -> Bool {
+    public mutating func isPlain(_ range: Range<Int>, in text: UnsafeRawBufferPointer) -> Bool {
         nextControl(in: text, from: range.lowerBound) >= range.upperBound
             && nextStamp(in: text, after: range.lowerBound) >= range.upperBound
     }
@@ -57,15 +60,17 @@ struct PlainLines {
         return .max
     }
 
-    /// Eight bytes at a time, as `PlainText.end`: the bytes below 0x20 and DEL are looked at one by one.
+    /// The bytes below 0x20 and DEL are looked at one by one; the others are passed 32 or 8 at a time.
     static func firstControl(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
         var at = start
         while at + 8 <= text.count {
-            let word = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-            let low = (word &- 0x20 &* ones) & ~word
-            let delete = word ^ (0x7f &* ones)
-            var stops = (low | ((delete &- ones) & ~delete)) & (0x80 &* ones)
+            var stops = lowBytes(in: text, at: at)
+            if stops == 0, at + 32 <= text.count,
+                lowBytes(in: text, at: at + 8) | lowBytes(in: text, at: at + 16) | lowBytes(in: text, at: at + 24) == 0
+            {
+                at += 32
+                continue
+            }
             while stops != 0 {
                 let place = at + stops.trailingZeroBitCount / 8
                 if isControl(text, place) {
@@ -79,6 +84,16 @@ struct PlainLines {
             at += 1
         }
         return at
+    }
+
+    /// The highest bits of those of the eight bytes at `place` that are below 0x20 or DEL, and of some above such a byte.
+    @inline(__always)
+    private static func lowBytes(in text: UnsafeRawBufferPointer, at place: Int) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let word = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+        let low = (word &- 0x20 &* ones) & ~word
+        let delete = word ^ (0x7f &* ones)
+        return (low | ((delete &- ones) & ~delete)) & (0x80 &* ones)
     }
 
     private static func isControl(_ text: UnsafeRawBufferPointer, _ at: Int) -> Bool {
