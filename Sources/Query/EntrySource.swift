@@ -28,6 +28,8 @@ public final class EntrySource: @unchecked Sendable {
     let resumed: QueryCursor
     /// The requested boot, by the VM's folder.
     private(set) var windows: [String: BootWindow] = [:]
+    /// Why each of the other VMs was left out: it has no such boot.
+    private(set) var withoutBoot: [QueryError] = []
     private let turn: ReadTurn?
     private var scope: StreamScope
     private var merger: StreamMerger
@@ -63,8 +65,13 @@ public final class EntrySource: @unchecked Sendable {
         merger = StreamMerger([], order: order)
         self.store = store
         self.selection = selection
-        // Everything received before a past moment is there.
-        isFollowing = selection.follow && selection.until.map { $0 >= now } ?? true
+        var vms = vms
+        if let boot = selection.boot {
+            (windows, vms, withoutBoot) = try Self.windows(of: boot, vms, store)
+        }
+        // Everything received before a past moment is there, and everything of a boot that another has followed.
+        let isPast = !windows.isEmpty && windows.values.allSatisfy { $0.bound != nil }
+        isFollowing = selection.follow && !isPast && selection.until.map { $0 >= now } ?? true
         filter = LineFilter(
             since: selection.since,
             until: selection.until,
@@ -76,11 +83,6 @@ public final class EntrySource: @unchecked Sendable {
         // A search reads far more than it returns.
         readers = ReaderGroup(readsAhead: filter.filtersByText && order == .time)
         resumed = try selection.cursor.map { word throws(QueryError) in try QueryCursor(word) } ?? QueryCursor()
-        var vms = vms
-        if let boot = selection.boot {
-            let found = try Self.windows(of: boot, vms, store)
-            (windows, vms) = (found.windows, found.vms)
-        }
         // Future output belongs to the latest boot.
         let isOpen = isFollowing && (selection.boot ?? 0) == 0
         let future: StreamScope.Future =
@@ -95,27 +97,27 @@ public final class EntrySource: @unchecked Sendable {
         try open(found, tail: selection.tail)
     }
 
-    /// The VMs that have the boot, and where it is; throws when none has.
+    /// The VMs that have the boot, where it is, and why the others are left out; throws when none has it.
     private static func windows(
         of boot: Int,
         _ vms: [Store.VM],
         _ store: Store
-    ) throws -> (windows: [String: BootWindow], vms: [Store.VM]) {
+    ) throws -> (windows: [String: BootWindow], vms: [Store.VM], missing: [QueryError]) {
         var windows: [String: BootWindow] = [:]
-        var missing: QueryError?
+        var missing: [QueryError] = []
         let found = try vms.filter { vm in
             do {
                 windows[vm.directory] = try BootWindow(boot, of: vm, in: store)
                 return true
             } catch let error as QueryError where error.code == .noSuchBoot {
-                missing = error
+                missing.append(error)
                 return false
             }
         }
-        if let missing, found.isEmpty {
-            throw missing
+        if let last = missing.last, found.isEmpty {
+            throw last
         }
-        return (windows, found)
+        return (windows, found, missing)
     }
 
     /// The VMs read.
@@ -164,6 +166,11 @@ public final class EntrySource: @unchecked Sendable {
     func take(_ stream: Int) {
         merger.take(stream)
         markProcessed(stream)
+    }
+
+    /// Returns entries of these streams only from now on. The cursor stays where it is in the others.
+    func restrict(to streams: Set<Int>) {
+        merger.restrict(to: streams)
     }
 
     private func markProcessed(_ stream: Int) {

@@ -109,8 +109,10 @@ final class LineFilter {
 
     /// Finds where the pattern can match in the bytes of a stream; nil when there it may be written in another way.
     func literal(in encoding: StreamProperties.Encoding, _ charset: Charset?) -> LiteralSearch? {
-        let isWritten = encoding == .raw ? charset == nil || literal?.isASCII == true : literal?.isPlainInJSON == true
-        return isWritten ? literal : nil
+        switch encoding {
+        case .json: literal?.inJSON
+        case .raw: charset == nil || literal?.isASCII == true ? literal : nil
+        }
     }
 }
 

@@ -75,18 +75,29 @@ extension LineSource {
         skip(to: min(hit, windowEnd), in: batch, windowEnd, isDone: batch.latest <= filter.until)
     }
 
-    /// The first place that may belong to a match: the literal, or a control byte, because of which a line is displayed
-    /// in another way than it is stored.
+    /// The first place that may belong to a match: the literal, or what is displayed in another way than it is stored: a
+    /// console's control byte, a record's value that is not UTF-8, which is an array of numbers.
     private func candidate(for literal: LiteralSearch, in text: UnsafeRawBufferPointer) -> Int {
-        if literalHit.map({ at < $0.from || $0.place < at }) ?? true {
-            let rest = UnsafeRawBufferPointer(rebasing: text[at...])
-            literalHit = (at, literal.firstHit(in: rest).map { $0 + at } ?? text.count)
+        let hit = next(&literalHit, in: text, literal.firstHit)
+        switch properties.encoding {
+        case .raw: return min(hit, cutter.nextControl(in: text, from: at))
+        case .json: return min(hit, next(&arrayHit, in: text, LiteralSearch.jsonArray.firstHit))
         }
-        let hit = literalHit?.place ?? text.count
-        guard properties.encoding == .raw else {
-            return hit
+    }
+
+    /// Where `search` finds something at or after the present place; the end of the text when it does not. `known` is
+    /// its last result in this text.
+    private func next(
+        _ known: inout (from: Int, place: Int)?,
+        in text: UnsafeRawBufferPointer,
+        _ search: (UnsafeRawBufferPointer) -> Int?
+    ) -> Int {
+        if let known, known.from <= at, at <= known.place {
+            return known.place
         }
-        return min(hit, cutter.nextControl(in: text, from: at))
+        let place = search(UnsafeRawBufferPointer(rebasing: text[at...])).map { $0 + at } ?? text.count
+        known = (at, place)
+        return place
     }
 
     /// Moves to the beginning of the line with the byte at `place`, or that ends the window.

@@ -39,6 +39,8 @@ final class LineSource {
     var carried: (position: UInt64, sets: CharacterSets)?
     /// The first place in the batch where the filter's literal was found, and from where it was searched.
     var literalHit: (from: Int, place: Int)?
+    /// The same for the beginning of an array in JSON.
+    var arrayHit: (from: Int, place: Int)?
     /// Whether the next bytes follow skipped blocks, and may continue a line whose beginning was not read.
     private var hasLeapt: Bool
     private var isAtEnd = false
@@ -282,7 +284,7 @@ final class LineSource {
         at = loaded.startPlace
         batch = loaded
         cutter = DisplayedLineCutter()
-        literalHit = nil
+        (literalHit, arrayHit) = (nil, nil)
         return true
     }
 

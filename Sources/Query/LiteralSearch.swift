@@ -13,25 +13,36 @@ struct LiteralSearch {
     /// A search for `pattern`'s literal; nil when it has none.
     init?(_ pattern: Pattern) {
         if let literal = pattern.requiredLiteral {
-            needle = literal
-            folds = nil
+            self.init(literal, isFolded: false)
             return
         }
         guard pattern.ignoresCase, let literal = RequiredLiteral.find(in: Array(pattern.expression.utf8)),
-            let stable = Self.longestStableRun(in: literal), let first = stable.first, let last = stable.last
+            let stable = Self.longestStableRun(in: literal), !stable.isEmpty
         else {
             return nil
         }
-        needle = stable
-        folds = (Self.fold(first), Self.fold(last))
+        self.init(stable, isFolded: true)
     }
+
+    /// A search for the beginning of an array that is a member of a JSON object.
+    static let jsonArray = LiteralSearch(Array(":[".utf8), isFolded: false)
 
     /// Whether it is the same in all supersets of ASCII.
     var isASCII: Bool { needle.allSatisfy { $0 < 0x80 } }
 
-    /// Whether it is written in JSON as it is: without characters that JSON escapes.
-    var isPlainInJSON: Bool {
-        needle.allSatisfy { (0x20..<0x7f).contains($0) && $0 != 0x22 && $0 != 0x5c && $0 != 0x2f }
+    /// A search for a part of the literal in records written in JSON, nil when no part is certainly written there as it
+    /// is shown: JSON escapes some characters, and has others than `=` and a space between the names and values of a
+    /// record without a message.
+    var inJSON: LiteralSearch? {
+        let parts = needle.split { byte in
+            !(0x21..<0x7f).contains(byte) || [0x22, 0x2f, 0x3d, 0x5c].contains(byte)
+        }
+        return parts.max { $0.count < $1.count }.map { LiteralSearch(Array($0), isFolded: folds != nil) }
+    }
+
+    private init(_ needle: [UInt8], isFolded: Bool) {
+        self.needle = needle
+        folds = isFolded ? (Self.fold(needle[0]), Self.fold(needle[needle.count - 1])) : nil
     }
 
     /// The longest run of `literal` whose characters have no case variants outside ASCII: k and s also match the Kelvin

@@ -8,7 +8,7 @@ extension LogQuery {
     /// Why the result is empty or incomplete, for people; nil when no explanation is needed.
     public func explanation() -> String? {
         guard !matchedAny, !isCut else {
-            return abandoned
+            return abandoned ?? leftOut
         }
         let who = vms.count == 1 ? "the log of \(VMLookup.quoted(vms[0].identity.name))" : "the log"
         guard !vms.isEmpty else {
@@ -66,6 +66,16 @@ extension LogQuery {
         }
         return
             "matching was given up on \(count == 1 ? "1 line" : "\(count) lines"): the pattern is too complex; simplify it"
+    }
+
+    /// Which VMs do not have the requested boot.
+    private var leftOut: String? {
+        let missing = entries.withoutBoot
+        guard let first = missing.first else {
+            return nil
+        }
+        return missing.count == 1
+            ? "\(first)" : "\(first); \(missing.count - 1) more of the VMs do not have that boot either"
     }
 
     /// The requested range of time, for use in a sentence.

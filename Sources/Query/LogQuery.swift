@@ -21,9 +21,10 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     /// The latest doubtful beginning that was shown as such: its stream and position.
     private var doubt: (stream: Int, position: UInt64)?
 
-    /// Selected lines that are still to be returned, and lines after the last of them.
+    /// Selected lines that are still to be returned.
     private var linesLeft: Int
-    private var trailingLeft: Int
+    /// By stream, the number of lines that may still follow its last selected line.
+    private var trailingLeft: [Int: Int] = [:]
     private var bytesLeft: Int
     private var isOver = false
     /// The rest of an entry too large for one chunk, and where to resume until all of it was returned.
@@ -48,7 +49,6 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
         self.turn = turn
         self.now = now
         linesLeft = selection.head ?? .max
-        trailingLeft = selection.context.after
         bytesLeft = selection.limitBytes ?? .max
         zone = rendering.utc ? .utc : .system
         prefix = rendering.prefix
@@ -131,9 +131,9 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
             }
             labelStreams()
             if linesLeft == 0, !entry.isTrailing {
-                isOver = true
-                writer.finish(to: &out)
-                break
+                trailingLeft[stream] = nil
+                endAfterTrailing(&out)
+                continue
             }
             if case .line(let line) = entry, line.bytes.count > QueryLimits.chunk {
                 guard out.isEmpty else {
@@ -149,9 +149,8 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
                 break
             }
             entries.take(stream)
-            if linesLeft == 0, trailingLeft == 0 {
-                isOver = true
-                writer.finish(to: &out)
+            if linesLeft == 0 {
+                endAfterTrailing(&out)
             }
         }
         writer.endPiece(of: &out)
@@ -168,6 +167,16 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
         }
         rest = out[...]
         return takeRest()
+    }
+
+    /// After the last selected line: reads on in the streams whose context is not complete, or ends.
+    private func endAfterTrailing(_ out: inout [UInt8]) {
+        if trailingLeft.isEmpty {
+            isOver = true
+            writer.finish(to: &out)
+        } else {
+            entries.restrict(to: Set(trailingLeft.keys))
+        }
     }
 
     private func takeRest() -> [UInt8] {
@@ -217,7 +226,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     private func append(_ entry: LogEntry, _ stream: Int, to out: inout [UInt8]) throws {
         switch entry {
         case .line(let line):
-            note(line.role)
+            note(line.role, stream)
             writer.append(line, input: stream, labels[stream], to: &out)
         case .event(let event):
             // Between the matches of a search boots are not useful.
@@ -240,13 +249,20 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
         }
     }
 
-    private func note(_ role: Line.Role) {
+    private func note(_ role: Line.Role, _ stream: Int) {
         // A line of a context is only returned with a match.
         matchedAny = true
-        if linesLeft == 0 {
-            trailingLeft -= 1
-        } else if role == .selected {
-            linesLeft -= linesLeft == .max ? 0 : 1
+        guard selection.head != nil else {
+            return
+        }
+        if role == .selected, linesLeft > 0 {
+            linesLeft -= 1
+            trailingLeft[stream] = selection.context.after
+        } else if role != .before, let left = trailingLeft[stream] {
+            trailingLeft[stream] = left - 1
+        }
+        if trailingLeft[stream] == 0 {
+            trailingLeft[stream] = nil
         }
     }
 

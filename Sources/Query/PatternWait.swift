@@ -49,6 +49,9 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
     private(set) var isInterrupted = false
     /// Why there is no VM yet.
     private var absence: QueryError?
+    /// The folder of the VM of that name that was deleted, which may begin again.
+    private var deletedFolder: String?
+    private var newFolders: [String] = []
 
     /// Waits for a line of the VM `word`, in one stream or in any, that matches `pattern` and was received at or after
     /// `since`. Without `since` the latest boot is searched from its beginning, so that a late request is answered too;
@@ -78,7 +81,8 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
 
     /// Folders to be observed, named relative to the store's root, that were not returned before.
     func takeNewFolders() -> [String] {
-        scope?.takeNewFolders() ?? root.takeNewFolders()
+        defer { newFolders = [] }
+        return newFolders + root.takeNewFolders() + (scope?.takeNewFolders() ?? [])
     }
 
     /// It never is: output may follow, and the VM may still appear.
@@ -101,6 +105,19 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
         turn?.begin()
         isInterrupted = false
         try find()
+        if let match = try search() {
+            return match
+        }
+        // Another VM may have taken the name of one that was deleted meanwhile.
+        if !isInterrupted, forgetDeleted() {
+            try find()
+            return try search()
+        }
+        return nil
+    }
+
+    /// The first match in what was not searched yet.
+    private func search() throws -> Match? {
         try open()
         do {
             for place in watched.indices where watched[place].match == nil {
@@ -117,13 +134,23 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
         return first
     }
 
+    /// Forgets the VM if it was deleted; returns whether it was.
+    private func forgetDeleted() -> Bool {
+        guard let vm = scope?.vms.first, store.vm(in: vm.directory).map({ $0.ended != nil }) ?? true else {
+            return false
+        }
+        (scope, window, watched) = (nil, nil, [])
+        return true
+    }
+
     /// Finds the VM among those that have appeared since the last call.
     private func find() throws {
         guard scope == nil else {
             return
         }
         let arrived = try root.nextVMs()
-        if arrived.isEmpty, absence != nil {
+        let hasBegunAgain = deletedFolder.map { store.vm(in: $0).map { $0.ended == nil } ?? false } ?? false
+        if arrived.isEmpty, absence != nil, !hasBegunAgain {
             return
         }
         let vm: Store.VM
@@ -137,13 +164,17 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
             return
         }
         guard vm.ended == nil else {
+            if deletedFolder != vm.directory {
+                deletedFolder = vm.directory
+                newFolders.append(vm.directory)
+            }
             absence = QueryError(
                 .noSuchVM,
                 "\(VMLookup.quoted(word)) was deleted, and no other VM of that name has appeared"
             )
             return
         }
-        absence = nil
+        (absence, deletedFolder) = (nil, nil)
         window = since == nil ? try BootWindow(0, of: vm, in: store) : nil
         if let open = window, open.end == nil {
             let reader = store.reader(of: open.stream, group: readers)

@@ -125,10 +125,25 @@ public enum RequestWords {
         var alternatives: [String] = []
         for word in words {
             let alone = try pattern(word, ignoreCase: ignoreCase)
-            alternatives.append("(?\(alone.ignoresCase ? "i" : "-i"):\(word))")
+            alternatives.append(try group(word, alone.ignoresCase))
         }
         // A branch reset: each alternative numbers its groups from 1.
         return try pattern("(?|" + alternatives.joined(separator: "|") + ")", ignoreCase: false, isBounded: isBounded)
+    }
+
+    /// The pattern `word`, valid alone, in parentheses: the end of the expression may have ended a quotation (`\Q`) or a
+    /// comment of the extended syntax, in which the parenthesis has no meaning.
+    private static func group(_ word: String, _ ignoresCase: Bool) throws(QueryError) -> String {
+        for end in ["", "\\E", "\n"] {
+            let group = "(?\(ignoresCase ? "i" : "-i"):\(word)\(end))"
+            if (try? Pattern(group, ignoreCase: false)) != nil {
+                return group
+            }
+        }
+        throw QueryError(
+            .badRequest,
+            "the pattern '\(VMLookup.quoted(word))' cannot be combined with others; use it alone"
+        )
     }
 
     /// The pattern `word`. It ignores case when that is true, or nil and the word is all lower case. With `isBounded`

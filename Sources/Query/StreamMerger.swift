@@ -37,6 +37,8 @@ struct StreamMerger {
     /// The inputs that may have an entry.
     private var ready: [Int]
     private var current: Int?
+    /// The inputs whose entries are wanted; nil: all.
+    private var wanted: Set<Int>?
     /// The best head among the others, up to which the current input continues without a comparison.
     private var runnerUp: (key: Timestamp, input: Int)?
 
@@ -47,7 +49,9 @@ struct StreamMerger {
     }
 
     mutating func add(_ input: MergeInput) {
-        ready.append(inputs.count)
+        if wanted == nil {
+            ready.append(inputs.count)
+        }
         inputs.append(input)
         if order == .time {
             current = nil
@@ -78,11 +82,20 @@ struct StreamMerger {
     mutating func wake(_ input: Int) {
         if inputs[input].isExhausted {
             inputs[input].isExhausted = false
-            ready.append(input)
+            if wanted?.contains(input) ?? true {
+                ready.append(input)
+            }
         }
         if order == .time {
             current = nil
         }
+    }
+
+    /// Returns entries of these inputs only from now on; the others stay where they are.
+    mutating func restrict(to inputs: Set<Int>) {
+        wanted = inputs
+        ready.removeAll { !inputs.contains($0) }
+        current = nil
     }
 
     /// Marks the next entry as processed.

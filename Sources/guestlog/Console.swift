@@ -56,7 +56,7 @@ struct Console: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let client = try paths.client()
+        let client = try await paths.client()
         let terminal = TerminalDevice(STDIN_FILENO)
         let modes = terminal?.makeRaw()
         let restore = {

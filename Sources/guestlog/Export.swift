@@ -28,6 +28,7 @@ struct Export: AsyncParsableCommand {
         let store = try await paths.readableStore(of: source)
         var request = LogRequest()
         request.vms = await source.untitled(vms)
+        request.selection.charsets = try paths.charsets(nil)
         request.rendering.format = chosen
         request.rendering.timestamps = chosen == .text
         let query = try request.open(store, now: presentMoment())

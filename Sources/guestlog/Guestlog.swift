@@ -109,7 +109,8 @@ struct Guestlog: AsyncParsableCommand {
         case let error as APIError where error.status >= 500:
             Output.error("\(error)")
             _exit(ExitCode.outOfReach.rawValue)
-        case is CommandLineError, is APIError, is QueryError, is DomainXMLError, is KubeVirtError, is KubernetesError,
+        case is CommandLineError, is PathOptions.OtherStore, is APIError, is QueryError, is DomainXMLError,
+            is KubeVirtError, is KubernetesError,
             is ConfigurationError, is WordError, is PatternError:
             Output.error("\(error)")
             _exit(ExitCode.wrongUse.rawValue)

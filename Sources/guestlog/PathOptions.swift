@@ -65,9 +65,27 @@ struct PathOptions: ParsableArguments {
         return (store ?? paths.store, socket ?? paths.socket)
     }
 
-    /// A client of the daemon.
-    func client() throws -> APIClient {
-        APIClient(socket: try readerPaths().socket)
+    /// A client of the daemon. Throws `OtherStore` when a store was named and no socket, and the daemon at the usual
+    /// socket keeps another store: it must not act on that one.
+    func client() async throws -> APIClient {
+        let paths = try readerPaths()
+        let daemon = APIClient(socket: paths.socket)
+        if namesStore, !namesSocket, let kept = await daemon.store(), !Self.areSame(kept, paths.store) {
+            throw OtherStore(socket: paths.socket, kept: kept, wanted: paths.store)
+        }
+        return daemon
+    }
+
+    /// A daemon keeps another store than the command is for.
+    struct OtherStore: Error, CustomStringConvertible {
+        let socket: String
+        let kept: String
+        let wanted: String
+
+        var description: String {
+            "the daemon at \(Terminal.safe(socket)) keeps its store in \(Terminal.safe(kept)), not in "
+                + "\(Terminal.safe(wanted)); use --socket to name the daemon"
+        }
     }
 
     /// Where a command reads the log.
@@ -153,8 +171,11 @@ struct PathOptions: ParsableArguments {
     }
 
     /// Whether the store was named, by an option or by the environment.
-    private var namesStore: Bool {
-        store != nil || getenv("GUESTLOG_STORE").map { $0.pointee != 0 } ?? false
+    private var namesStore: Bool { store != nil || Self.isSet("GUESTLOG_STORE") }
+    private var namesSocket: Bool { socket != nil || Self.isSet("GUESTLOG_SOCKET") }
+
+    private static func isSet(_ variable: String) -> Bool {
+        getenv(variable).map { $0.pointee != 0 } ?? false
     }
 
     /// Why a store cannot be read.

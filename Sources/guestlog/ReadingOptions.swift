@@ -105,6 +105,11 @@ struct ReadingOptions: ParsableArguments {
         if reverse, let format = OutputFormat(word: output), format == .raw || format == .export {
             throw ValidationError("--reverse cannot be combined with -o \(output), whose entries are not lines")
         }
+        if reverse, limitBytes != nil {
+            throw ValidationError(
+                "--reverse cannot be combined with --limit-bytes, which cuts the newest lines; use --tail"
+            )
+        }
         if let head, head < 0 {
             throw ValidationError("--head \(head): must be a whole number, 0 or more")
         }

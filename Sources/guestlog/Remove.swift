@@ -12,7 +12,7 @@ struct Remove: AsyncParsableCommand {
         abstract: "Record that a VM was deleted.",
         discussion: """
             Removes its consoles, keeps its log for seven more days (retention: deleted:), and begins a new log for the \
-            next VM of its name; --previous-instance selects this one. Without a daemon it writes to the store itself.
+            next VM of its name; --previous-instance selects this one. Where no daemon keeps the store, it writes to it itself.
             """
     )
 
@@ -32,11 +32,13 @@ struct Remove: AsyncParsableCommand {
                 throw error
             }
             try end(in: store)
+        } catch is PathOptions.OtherStore {
+            try end(in: try await paths.readableStore())
         }
         Output.error("\(Terminal.safe(vm)) was deleted; its log is kept for the time of retention.deleted")
     }
 
-    /// Without a daemon, as where only `guestlog run` is used. A log that is being written is refused.
+    /// In a store that no daemon keeps, as where only `guestlog run` is used. A log that is being written is refused.
     private func end(in store: Store) throws {
         let found = try VMLookup.resolveExactly(vm, in: store)
         guard found.ended == nil else {

@@ -53,6 +53,10 @@ extension EndToEnd {
                     (["logs", "web", "-S", "soon"], 2, "not a time"),
                     (["logs", "web", "-o", "xml"], 2, "unknown format xml"),
                     (["logs", "web", "-g", "("], 2, "("),
+                    (
+                        ["logs", "web", "-r", "--limit-bytes", "100"], 2,
+                        "--reverse cannot be combined with --limit-bytes"
+                    ),
                     (["logs", "web", "--nonsense"], 2, "nonsense"),
                     (["logs"], 2, "a VM is missing"),
                     (["wait", "wbe", "x", "--timeout", "200ms"], 2, "did you mean web?"),

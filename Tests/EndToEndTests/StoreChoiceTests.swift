@@ -53,6 +53,25 @@ import Testing
         }
     }
 
+    @Test("a store that is named and that no daemon keeps is not mixed up with the daemon's when something is removed")
+    func changesNamedStore() throws {
+        let (site, _, store) = try prepare()
+        let place = ["--store", store, "--config", site.configuration]
+        for (number, words) in [["vacuum", "--size", "1"], ["token", "list"], ["drop", "uu"]].enumerated() {
+            let child = ChildProcess([Program.guestlog] + words + place, name: "refused-\(number)", in: site.path)
+            #expect(child.wait() == 2, "\(words): \(child.standardError)")
+            #expect(child.standardError.contains("keeps its store in \(site.path)/store, not in \(store)"))
+        }
+        _ = run(["rm", "mine"] + place, [:], in: site, name: "remove")
+        let again = ChildProcess([Program.guestlog, "rm", "mine"] + place, name: "again", in: site.path)
+        #expect(again.wait() == 2 && again.standardError.contains("deleted already"), "\(again.standardError)")
+        // The daemon has no VM of that name.
+        let both = place + ["--socket", site.socket]
+        let daemons = ChildProcess([Program.guestlog, "rm", "mine"] + both, name: "daemon", in: site.path)
+        #expect(daemons.wait() == 2 && daemons.standardError.contains("mine"), "\(daemons.standardError)")
+        #expect(run(["logs", "uu"], ["GUESTLOG_CONFIG": site.configuration], in: site, name: "kept").text == "hello\n")
+    }
+
     @Test("a store that an option names is read without a notice; a missing one is an error")
     func readsNamedStore() throws {
         let (site, _, store) = try prepare()

@@ -68,6 +68,27 @@ struct ContextTests {
         #expect(last == "line 13\nline 14\nline 15\nline 16\n")
     }
 
+    @Test("of several streams each has the whole context of its last match, and no further match")
+    func countsOfStreams() throws {
+        let sample = try SampleStore()
+        try sample.add("web")
+        for number in 0..<6 {
+            try sample.append("console \(number)\n", after: 1000)
+            try sample.append("journal \(number)\n", "journal", after: 1000)
+        }
+        let query = try query(sample, "console 1|journal [13]", after: 2, format: .raw) { $0.head = 2 }
+        #expect(
+            try query.text() == "console 1\njournal 1\nconsole 2\njournal 2\nconsole 3\njournal 3\n"
+        )
+        // The next query begins after them.
+        let next = try self.query(sample, "console 1|journal [15]", format: .raw) { $0.cursor = query.cursor }
+        #expect(try next.text() == "journal 5\n")
+        let first = try self.query(sample, "console 1|journal [13]", after: 2, format: .raw) { $0.head = 1 }
+        #expect(try first.text() == "console 1\nconsole 2\nconsole 3\n")
+        let rest = try self.query(sample, "console 1|journal [13]", format: .raw) { $0.cursor = first.cursor }
+        #expect(try rest.text() == "journal 1\njournal 3\n")
+    }
+
     @Test("without a match nothing is shown, and a context alone is no match")
     func noMatch() throws {
         let query = try query(sample(Self.digits), "absent", before: 5, after: 5)

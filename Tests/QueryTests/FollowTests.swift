@@ -29,6 +29,24 @@ struct FollowTests {
         return try query.text()
     }
 
+    @Test("a boot that another has followed is not followed; VMs without the boot are named")
+    func pastBoot() throws {
+        let sample = try SampleStore()
+        for vm in 0..<2 {
+            try sample.add("web\(vm)")
+            try sample.boot(.powerOn, vm: vm)
+            try sample.append("first\n", vm: vm, after: 1000)
+        }
+        try sample.boot(.powerOn)
+        try sample.append("second\n", after: 1000)
+        let past = try query(sample, .raw) { $0.boot = -1 }
+        #expect(try past.text() == "first\n")
+        #expect(past.isFinished)
+        #expect(past.explanation()?.contains("web1") ?? false)
+        let present = try query(sample) { $0.boot = 0 }
+        #expect(try !present.text().isEmpty && !present.isFinished)
+    }
+
     @Test("lines that are appended during reading are returned once, over rolls, seals and syncs")
     func interleaved() throws {
         let seed = UInt64.random(in: 0...UInt64.max)

@@ -65,6 +65,39 @@ struct RecordQueryTests {
         return try query.text()
     }
 
+    @Test("a pattern finds what is shown of a record: of one without a message its fields, also what is not UTF-8")
+    func patternsInFields() throws {
+        let sample = try SampleStore()
+        try sample.add("web")
+        let properties = StreamProperties(encoding: .json, clock: .own, isReplayable: true)
+        let writer = try sample.vms[0].open(StreamName("journal")!, properties: properties, now: sample.now)
+        let latin1 = Array("Benutzer M\u{fc}ller angemeldet".unicodeScalars).map { UInt8($0.value) }
+        let records = [
+            StructuredRecord([.init("event", "login"), .init("user", "bob")]),
+            StructuredRecord([.init(Array("MESSAGE".utf8), [latin1])]),
+            StructuredRecord([.init("MESSAGE", "/dev/sda is full")]),
+        ]
+        for (number, record) in records.enumerated() {
+            let time = Timestamp(microseconds: start + Int64(number))
+            let text = record.encoded(nanoseconds: time.microseconds * 1000) + [Lines.feed]
+            let detail = RecordDetail(source: [UInt8(number)], ownTime: time...time)
+            try text.withUnsafeBytes { try writer.append($0, time: time, detail: detail, isWhole: true) }
+        }
+        for (pattern, count) in [
+            ("event=login", 1), ("login user", 1), ("angemeldet", 1), ("Benutzer", 1), ("/dev/sda is", 1),
+            ("absent", 0),
+            ("=", 1), (" ", 3),
+        ] {
+            for ignoresCase in [false, true] {
+                let query = try sample.query(Rendering(format: .text)) {
+                    $0.pattern = try Pattern(pattern, ignoreCase: ignoresCase)
+                }
+                let shown = try query.text().split(separator: "\n")
+                #expect(shown.count == count, "\(pattern): \(shown)")
+            }
+        }
+    }
+
     @Test("FIELD=VALUE: of one field any of the values, of several fields all; a console has no fields")
     func fields() throws {
         #expect(try answer(fields: ["SEQ=4"]) == "even: said \"4\" of ten\n")

@@ -39,6 +39,20 @@ struct RequestWordsTests {
         #expect(bytes.withUnsafeBytes { matcher.matches($0) } == isMatch)
     }
 
+    @Test(
+        "a pattern whose end is in a quotation or a comment does not take in the next one",
+        arguments: [("\\Qa[b", "a[b"), ("(?x) a # note", "a"), ("(?x)a #\\Q", "a")]
+    )
+    func openEnds(_ word: String, _ match: String) throws {
+        for words in [[word, "other"], ["other", word]] {
+            let pattern = try RequestWords.pattern(anyOf: words, ignoreCase: nil)
+            var matcher = Matcher(pattern)
+            for (line, isMatch) in [(match, true), ("other", true), ("none", false)] {
+                #expect(Array(line.utf8).withUnsafeBytes { matcher.matches($0) } == isMatch, "\(words): \(line)")
+            }
+        }
+    }
+
     @Test("each of several patterns must be valid by itself")
     func anyOfInvalid() {
         #expect(throws: QueryError.self) { try RequestWords.pattern(anyOf: ["(a", "b)"], ignoreCase: nil) }

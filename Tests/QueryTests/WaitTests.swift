@@ -58,6 +58,37 @@ struct WaitTests {
         #expect(try found("Restarting system"))
     }
 
+    @Test("the VM that takes the name of one that was deleted meanwhile is found")
+    func replacedVM() throws {
+        let sample = try SampleStore()
+        try sample.add("web")
+        try sample.append("begins\n")
+        let wait = PatternWait(store: sample.store, vm: "web", stream: nil, pattern: try Pattern("login"), since: nil)
+        #expect(try wait.next() == nil)
+        try sample.vms[0].end(at: sample.now)
+        #expect(try wait.next() == nil)
+        #expect(throws: QueryError.self) { try wait.withoutMatch() }
+        try sample.add("web")
+        try sample.append("login: \n", vm: 1)
+        #expect(try wait.next()?.text == "login: ")
+    }
+
+    @Test("a VM that was deleted and begins again in its folder is found")
+    func revivedVM() throws {
+        let uuid = "d7a1c4b2-3f60-4f5e-9a51-0c1f2e3d4b5a"
+        let sample = try SampleStore()
+        try sample.add("web", uuid: uuid)
+        try sample.append("begins\n")
+        try sample.vms[0].end(at: sample.now)
+        sample.release()
+        let wait = PatternWait(store: sample.store, vm: "web", stream: nil, pattern: try Pattern("login"), since: nil)
+        #expect(try wait.next() == nil)
+        #expect(wait.takeNewFolders().contains { !$0.isEmpty }, "its folder is observed")
+        try sample.add("web", uuid: uuid)
+        try sample.append("login: \n")
+        #expect(try wait.next()?.text == "login: ")
+    }
+
     @Test("the time limit holds during the search of what is stored already")
     func timeLimit() async throws {
         let sample = try SampleStore()

@@ -135,9 +135,11 @@ public struct APIClient: Sendable {
         target.parameters["resumable"] = ["1"]
         var cursor: QueryCursor?
         var isLost = false
-        var matched = false
+        // Whether anything came over a connection that was lost with its trailers, and over the present one.
+        var (came, comes) = (false, false)
         return try await persist {
             isLost = true
+            (came, comes) = (came || comes, false)
             onLost()
         } _: { reconnected in
             if let cursor {
@@ -153,13 +155,13 @@ public struct APIClient: Sendable {
                         reconnected()
                         try onResumed()
                     }
-                    matched = matched || !piece.isEmpty
+                    comes = comes || !piece.isEmpty
                     cursor = cursor ?? QueryCursor()
                     try cursor?.merge(QueryCursor(moved))
                     try body(piece)
                 }
             }
-            trailers.matched = trailers.matched || matched
+            trailers.matched = trailers.matched || came
             return trailers
         }
     }

@@ -53,6 +53,7 @@ struct Patterns: AsyncParsableCommand {
         selection.since = try since.map { try times.beginning("--since", $0, now: now) }
         selection.until = try until.map { try times.end("--until", $0, now: now) }
         selection.severity = try severity.map(RequestWords.severity)
+        selection.charsets = try paths.charsets(nil)
         let first = try newSince.map { try times.beginning("--new-since", $0, now: now) }
         let store = try await paths.readableStore()
         let resolved = try request.resolve(in: store)
