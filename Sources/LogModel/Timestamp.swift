@@ -21,6 +21,12 @@ public struct Timestamp: Hashable, Comparable, Sendable {
         microseconds = carried ? whole : sum
     }
 
+    /// Nanoseconds since the Unix epoch, saturating at the ends of the range: the years 1677 and 2262.
+    public var nanoseconds: Int64 {
+        let (scaled, overflow) = microseconds.multipliedReportingOverflow(by: 1000)
+        return overflow ? (microseconds < 0 ? .min : .max) : scaled
+    }
+
     public static let distantPast = Timestamp(microseconds: .min)
     public static let distantFuture = Timestamp(microseconds: .max)
 

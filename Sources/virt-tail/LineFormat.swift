@@ -102,7 +102,8 @@ struct LineFormat {
         _ append: (UnsafeRawBufferPointer, inout [UInt8]) -> Bool
     ) -> Bool {
         let content = piece.content
-        let hasReturn = content.last == UInt8(ascii: "\r")
+        // Within a line a CR is text.
+        let hasReturn = piece.endsLine && content.last == UInt8(ascii: "\r")
         let text = UnsafeRawBufferPointer(rebasing: content[..<(content.count - (hasReturn ? 1 : 0))])
         guard isDisplayed, !DisplayedLine.isPlain(text) else {
             return append(text, &out)

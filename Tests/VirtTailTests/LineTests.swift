@@ -43,6 +43,20 @@ import Testing
         #expect(output({ _ in }, ["half", "gap", "next\n", "gap"]) == "half\nnext\n")
     }
 
+    @Test("a CR at the end of a piece is text, at the end of a line it is not", arguments: [false, true])
+    func unfinishedReturn(isDisplayed: Bool) {
+        let text = output(
+            {
+                $0.format = .json
+                $0.isDisplayed = isDisplayed
+            },
+            ["10%\r", "quiet", "20%\r\n"]
+        )
+        let exact = #"{"time":"\#(Self.stamp)","text":"10%\r","partial":true}"#
+        #expect(text.contains(isDisplayed ? #""text":"10%","bytes_b64":"MTAlDQ==","partial":true"# : exact), "\(text)")
+        #expect(text.contains(#""text":"20%"}"#), "\(text)")
+    }
+
     @Test("an unfinished line is shown after quiet and completed in the same line")
     func timestamps() {
         let text = output({ $0.hasTimestamps = true }, ["a\nlog", "in: ", "quiet", "root\nb"])

@@ -12,7 +12,7 @@ struct FleetOverlap {
     private var seen: Set<Key> = []
     private var newest: Int64
     /// Nothing before was read, or is wanted.
-    private let floor: Int64
+    private var floor: Int64
 
     /// How much of the past is read again, in nanoseconds: what arrives later than this after newer records is not seen.
     static let span: Int64 = 30_000_000_000
@@ -25,6 +25,12 @@ struct FleetOverlap {
 
     /// Where the next read begins.
     var start: Int64 { max(floor, newest - Self.span) }
+
+    /// Nothing before `floor`, in nanoseconds, was read.
+    mutating func raise(to floor: Int64) {
+        self.floor = max(self.floor, floor)
+        newest = max(newest, floor)
+    }
 
     /// Begins to follow at the time `now`: where nothing was read, what was sent before is not awaited.
     mutating func begin(at now: Int64) {

@@ -156,16 +156,22 @@ public struct FleetQuery {
             return FleetOverlap(from: now.microseconds * 1000)
         }
         var pages = FleetPages(range, isBackward: true, engine.limits)
+        var overlap = FleetOverlap(from: range.lowerBound)
+        // What will be written: a filter may admit few of very many records.
         var records: [FleetRecord] = []
         var found: [Int64] = []
         // A line at the border may have one after it there that was not read yet.
         while !pages.isDone, found.count(where: { $0 - 1_000_000 >= pages.rest.upperBound }) < count {
             let page = try await read(&pages)
-            found += page.filter(rendering.admits).map(\.nanoseconds)
-            records += page
+            if request.selection.follow {
+                _ = overlap.take(page)
+            }
+            let admitted = page.filter(rendering.admits)
+            found += admitted.map(\.nanoseconds)
+            records += admitted
+            records += page.filter { $0.event != nil && (rendering.shows($0) || !request.selection.filtersByText) }
         }
-        var overlap = FleetOverlap(from: pages.isDone ? range.lowerBound : pages.rest.upperBound)
-        _ = overlap.take(records)
+        overlap.raise(to: pages.isDone ? range.lowerBound : pages.rest.upperBound)
         var order = FleetOrder(streams)
         let ready = order.add(records, completeUntil: .max)
         var (start, left) = (ready.endIndex, count)

@@ -60,6 +60,16 @@ public struct FleetRendering {
         return Self.withLine(of: record) { filter.admits($0) }
     }
 
+    /// Whether an event is shown between lines.
+    public func shows(_ record: FleetRecord) -> Bool {
+        record.event.map { shows(event($0, record)) } ?? false
+    }
+
+    private func shows(_ event: StreamEvent) -> Bool {
+        // Between the matches of a search only losses are useful.
+        filter.admits(event.time) && (event.isLoss || markers)
+    }
+
     /// Appends a record, if it is selected.
     public mutating func append(_ record: FleetRecord, to out: inout [UInt8]) {
         guard !isOver, let input = inputs[record.stream] else {
@@ -113,8 +123,7 @@ public struct FleetRendering {
     }
 
     private mutating func append(_ event: StreamEvent, _ label: StreamLabel, to out: inout [UInt8]) {
-        // Between the matches of a search only losses are useful.
-        if filter.admits(event.time), event.isLoss || markers {
+        if shows(event) {
             writer.append(event, boot: nil, label, to: &out)
         }
     }

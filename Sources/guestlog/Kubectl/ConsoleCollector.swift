@@ -17,20 +17,23 @@ actor ConsoleCollector {
         var instance: String?
     }
 
-    /// What the store keeps of one VM while it is followed, in bytes: it has been printed.
+    /// What the store keeps of one VM while it is followed, in bytes: the rest has been printed.
     private static let quota = 64 << 20
     /// Bytes received between two checks of that.
     private static let checkInterval = 8 << 20
 
     nonisolated let store: Store
     nonisolated let notifier = CommitNotifier()
+    /// Whether the log is printed while it is collected, and removed then.
+    private let isFollowed: Bool
     private let retention: Retention
     private var consoles: [String: Console] = [:]
     private var received = 0
 
     /// A collector that writes into `store`, whose folder exists.
-    init(_ store: Store) {
+    init(_ store: Store, isFollowed: Bool) {
         self.store = store
+        self.isFollowed = isFollowed
         retention = Retention(store: store) { _ in Quota(bytes: Self.quota) }
     }
 
@@ -69,7 +72,7 @@ actor ConsoleCollector {
             lines.flatMap { sequence.receive($0, from: pod.uid, at: now) }
         }
         received += lines.reduce(0) { $0 + $1.text.count }
-        if received > Self.checkInterval {
+        if isFollowed, received > Self.checkInterval {
             received = 0
             _ = try retention.enforceAll(now: presentMoment())
         }

@@ -23,7 +23,7 @@ struct KubectlBoots: AsyncParsableCommand {
     func run() async throws {
         let temporary = try TemporaryStore()
         defer { temporary.remove() }
-        let collector = ConsoleCollector(temporary.store)
+        let collector = ConsoleCollector(temporary.store, isFollowed: false)
         _ = try await VMLogs(pods: vms.pods(try cluster.client()), collector: collector).collect()
         for vm in try temporary.store.vms() {
             let boots = try BootList.boots(of: vm, in: temporary.store).map(\.json)

@@ -56,7 +56,7 @@ struct KubectlLogs: AsyncParsableCommand {
         let selection = try selection()
         let source = VMLogs(
             pods: vms.pods(try cluster.client()),
-            collector: ConsoleCollector(temporary.store),
+            collector: ConsoleCollector(temporary.store, isFollowed: follow),
             isPrevious: previous,
             since: selection.since,
             // Lines may be left out by the server where nothing else chooses among them.

@@ -116,7 +116,7 @@ struct IOLog: ParsableCommand {
                 return exact
             }
             let moment = try times.beginning("--since", word, now: presentMoment())
-            return moment.microseconds.multipliedReportingOverflow(by: 1000).partialValue
+            return moment.nanoseconds
         }
     }
 }
