@@ -42,6 +42,14 @@ struct PendingBoundaries: Hashable {
         word = word << Self.bitsEach | boundary.code
     }
 
+    /// Adds a boundary before the others: it is the oldest, and is dropped if there are eight.
+    mutating func prepend(_ boundary: ConsoleBoundary) {
+        let place = lastPlace.map { $0 + 1 } ?? 0
+        if place < 8 {
+            word |= boundary.code << (place * Self.bitsEach)
+        }
+    }
+
     mutating func removeFirst() {
         guard let place = lastPlace else {
             return

@@ -44,7 +44,10 @@ extension StoreWriter {
             advanceTails()
         }
         let now = clock.monotonicMicroseconds()
-        streams.sinks(of: key).forEach { flush($0, at: now) }
+        for sink in streams.sinks(of: key) {
+            flush(sink, at: now)
+            endReplay(of: sink, at: now)
+        }
         for sink in streams.recordSinks(of: key) {
             // Bounded for the same reason.
             for _ in 0...(RecordIntake.limit / RecordSink.bytesPerTurn) where sink.commit(at: now) {}

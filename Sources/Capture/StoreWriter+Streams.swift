@@ -49,9 +49,14 @@ extension StoreWriter {
 
     /// At the end: stores what might have been a replay.
     func endReplays(at now: Int64) {
-        for stream in streams.all {
-            (stream as? StreamSink)?.endReplay(at: now)
+        for case let sink as StreamSink in streams.all where sink.replay != nil {
+            endReplay(of: sink, at: now)
         }
+    }
+
+    func endReplay(of sink: StreamSink, at now: Int64) {
+        sink.endReplay(at: now)
+        hasWritten(sink)
     }
 
     /// At the end: records losses that the shards counted and had no room for.

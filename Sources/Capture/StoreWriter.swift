@@ -122,6 +122,7 @@ final class StoreWriter: @unchecked Sendable {
         repeat {
             _ = turn(at: clock.monotonicMicroseconds(), takesAll: true)
         } while zip(scan, ends).contains { $0 < $1 }
+        endReplays(at: clock.monotonicMicroseconds())
     }
 
     /// Commits the remaining contents of the rings and records all losses, after the shards and the thread have ended;

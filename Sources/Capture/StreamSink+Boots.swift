@@ -59,10 +59,13 @@ extension StreamSink {
         }
     }
 
-    /// Saves in the slot, for the next process, the boundaries whose markers are not written: those that failed, and an
-    /// announced end whose last words may follow.
+    /// Saves in the slot, for the next process, the boundaries whose markers are not written: an absence that a replay
+    /// may fill, those that failed, and an announced end whose last words may follow.
     func saveBoundaries() {
         var boundaries = unwritten
+        if let absence = replay?.absence {
+            boundaries.prepend(absence)
+        }
         if let end = detector.pendingEnd {
             boundaries.append(.boot(end))
         }

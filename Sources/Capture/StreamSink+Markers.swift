@@ -86,4 +86,29 @@ extension StreamSink {
         }
         return true
     }
+
+    /// Adopts the writer's unrecorded losses of an ended process: they precede the entries of that process.
+    func adoptWriterMarkers(ring: InflightRing, slot: Int) {
+        gap.adopt(.writer, from: ring, slot: slot)
+        let left = ring.writerBoundaries(slot)
+        ring.setWriterBoundaries(slot, PendingBoundaries())
+        keep(left, in: ring, slot)
+    }
+
+    /// Adopts the unrecorded losses of a closed shard: they follow its entries.
+    func adoptShardMarkers(ring: InflightRing, slot: Int) {
+        gap.adopt(.shard, from: ring, slot: slot)
+        let left = ring.shardBoundaries(slot)
+        ring.setShardBoundaries(slot, PendingBoundaries())
+        keep(left, in: ring, slot)
+    }
+
+    func keep(_ left: PendingBoundaries, in ring: InflightRing, _ slot: Int) {
+        move(to: ring, slot: slot)
+        var left = left
+        while let boundary = left.first {
+            keep(boundary)
+            left.removeFirst()
+        }
+    }
 }

@@ -5,9 +5,14 @@ import LogStore
 import SystemIO
 
 /// The beginning of a new connection to the same machine, while its text may be a replay.
+///
+/// The text is in memory only, the absence also in the stream's slot: a process that is killed leaves the marker to the
+/// next one, and it stands for the text too.
 struct ReplayWatch {
     /// The marker of what is missing before the text, unless the text is a replay: that has all of it.
     let marker: RecordDetail
+    /// What the marker tells.
+    let absence: ConsoleBoundary
     let time: Timestamp
     /// nil before the first byte.
     var filter: ReplayFilter?
@@ -27,7 +32,12 @@ extension StreamSink {
         else {
             return false
         }
-        replay = ReplayWatch(marker: absence, time: time, deadline: lastCommit + Self.replayPause)
+        replay = ReplayWatch(
+            marker: absence,
+            absence: .absence(reason),
+            time: time,
+            deadline: lastCommit + Self.replayPause
+        )
         return true
     }
 
@@ -61,10 +71,10 @@ extension StreamSink {
         guard let watch = replay else {
             return
         }
-        replay = nil
-        if !mark(watch.marker, watch.time, now), let gap = watch.marker.gap {
-            keep(.absence(gap.reason))
+        if !mark(watch.marker, watch.time, now) {
+            keep(watch.absence)
         }
+        replay = nil
         let given = watch.filter.map { Array($0.given) } ?? []
         given.withUnsafeBytes { store($0, time: watch.time.microseconds, at: now) }
     }

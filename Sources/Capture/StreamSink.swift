@@ -26,7 +26,9 @@ final class StreamSink: OpenStream {
     /// When to retry after a failure; nil without one.
     private var failedUntil: Int64?
     /// While the text of a new connection may be a replay.
-    var replay: ReplayWatch?
+    var replay: ReplayWatch? {
+        didSet { saveBoundaries() }
+    }
     var gap = OpenGap(.writer)
     /// Boundaries whose markers could not be written yet.
     var unwritten = PendingBoundaries() {
@@ -50,7 +52,7 @@ final class StreamSink: OpenStream {
     }
 
     func forgetStream() {
-        (writer, id, failedUntil, replay) = (nil, nil, nil, nil)
+        (writer, id, failedUntil) = (nil, nil, nil)
         detector = BootDetector()
         saveBoundaries()
     }
@@ -80,7 +82,7 @@ final class StreamSink: OpenStream {
     }
 
     /// Moves unwritten losses and boundaries to another slot.
-    private func move(to ring: InflightRing, slot number: Int) {
+    func move(to ring: InflightRing, slot number: Int) {
         guard slot?.ring !== ring || slot?.number != number else {
             return
         }
@@ -283,31 +285,6 @@ final class StreamSink: OpenStream {
     /// Returns false when the writer has dropped the marker: the losses are counted in a later one.
     func write(_ marker: GapDetail, _ writer: StreamWriter) throws(SystemError) -> Bool {
         try writer.mark(RecordDetail(gap: marker), time: Timestamp(microseconds: opener.wallNow))
-    }
-
-    /// Adopts the writer's unrecorded losses of an ended process: they precede the entries of that process.
-    func adoptWriterMarkers(ring: InflightRing, slot: Int) {
-        gap.adopt(.writer, from: ring, slot: slot)
-        let left = ring.writerBoundaries(slot)
-        ring.setWriterBoundaries(slot, PendingBoundaries())
-        keep(left, in: ring, slot)
-    }
-
-    /// Adopts the unrecorded losses of a closed shard: they follow its entries.
-    func adoptShardMarkers(ring: InflightRing, slot: Int) {
-        gap.adopt(.shard, from: ring, slot: slot)
-        let left = ring.shardBoundaries(slot)
-        ring.setShardBoundaries(slot, PendingBoundaries())
-        keep(left, in: ring, slot)
-    }
-
-    func keep(_ left: PendingBoundaries, in ring: InflightRing, _ slot: Int) {
-        move(to: ring, slot: slot)
-        var left = left
-        while let boundary = left.first {
-            keep(boundary)
-            left.removeFirst()
-        }
     }
 
     /// Writes the marker of losses, if there are any, and those of kept boundaries; returns whether the store accepts

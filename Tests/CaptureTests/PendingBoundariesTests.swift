@@ -33,6 +33,20 @@ import Testing
         #expect(pending.first == .boot(.closed))
     }
 
+    @Test("a boundary before the others is the oldest: it is returned first, and dropped when there are eight")
+    func prepended() {
+        var pending = PendingBoundaries()
+        pending.prepend(.boot(.closed))
+        pending.prepend(.absence(.disconnected))
+        #expect(pending.first == .absence(.disconnected))
+        pending.removeFirst()
+        #expect(pending.first == .boot(.closed))
+        (0..<7).forEach { _ in pending.append(.boot(.powerOn)) }
+        let full = pending
+        pending.prepend(.absence(.daemonAway))
+        #expect(pending == full)
+    }
+
     @Test("invalid bytes are ignored")
     func damaged() {
         var pending = PendingBoundaries(word: 0x7f_01_ff_00_10)
