@@ -25,9 +25,9 @@ extension StoreWriter {
             return
         }
         if now >= orphanDeadline || takesAll {
-            orphans.uncommitted.keys.forEach { adopt($0, at: now) }
+            streams.presentSinks(of: orphans.keys, for: self).forEach { adopt(into: $0, at: now) }
         }
-        if orphans.uncommitted.isEmpty {
+        if orphans.isEmpty {
             orphanDeadline = .max
             removeSpent(&orphans.rings)
             recovered.signal()
@@ -35,14 +35,10 @@ extension StoreWriter {
     }
 
     /// Commits what ended processes had read of a stream and not committed, and records their losses.
-    func adopt(_ key: StreamKey, at now: Int64) {
-        let uncommitted = orphans.take(key)
+    func adopt(into sink: StreamSink, at now: Int64) {
+        let uncommitted = orphans.take(sink.key)
         guard !uncommitted.isEmpty else {
             return
-        }
-        let sink = streams.sink(key, for: self)
-        if let options = streams.announcedOptions(of: key) {
-            sink.configure(options)
         }
         for left in uncommitted {
             sink.adoptWriterMarkers(ring: left.ring, slot: left.slot)

@@ -15,7 +15,7 @@ extension StoreWriter {
         guard let sink = streams.open(ring: ring, slot: slot, for: self) else {
             return
         }
-        adopt(sink.key, at: now)
+        adopt(into: sink, at: now)
         writeUnrecorded(of: sink, at: now)
     }
 

@@ -24,6 +24,9 @@ public struct StreamKey: Hashable, Sendable, CustomStringConvertible {
     public var uuid: String? { vm.uuid }
     public var namespace: String? { vm.namespace }
 
+    /// What distinguishes the stream from others in the store: its VM may be known by another name.
+    var withoutAlias: StreamKey { StreamKey(vm: vm.withoutAlias, stream: stream) }
+
     public static let maximumName = VMIdentity.maximumName
 
     /// The form in the ring's slot table; nil when a part is too long.

@@ -97,6 +97,26 @@ final class StreamTable: @unchecked Sendable {
         return sink
     }
 
+    /// The streams that ended processes knew as `keys`: with the options of their announced sources, if they have any,
+    /// and under the present names of their VMs.
+    func presentSinks(of keys: [StreamKey], for opener: any SinkOpening) -> [StreamSink] {
+        let sources = announced.withLock { announced in
+            Dictionary(announced.values.map { ($0.key.withoutAlias, $0) }) { first, _ in first }
+        }
+        return keys.map { key in
+            let known = key.withoutAlias
+            if let source = sources[known] {
+                let sink = sink(source.key, for: opener)
+                sink.configure(source.options)
+                return sink
+            }
+            guard let open = vms[known.vm], known.uuid != nil else {
+                return sink(key, for: opener)
+            }
+            return sink(StreamKey(vm: open.vm.identity, stream: key.stream), for: opener)
+        }
+    }
+
     /// Adds a stream of records.
     func add(_ sink: RecordSink) {
         recordSinks[sink.key] = sink
@@ -178,11 +198,6 @@ final class StreamTable: @unchecked Sendable {
         }
         releases[vm.withoutAlias] = nil
         close(open)
-    }
-
-    /// The announced options of a stream without entries.
-    func announcedOptions(of key: StreamKey) -> StreamOptions? {
-        announced.withLock { $0.values.first { $0.key == key }?.options }
     }
 
     /// Releases everything. When everything is on disk, no repair will be needed.
