@@ -33,8 +33,8 @@ public final class CaptureService: Sendable {
     /// When a previous process that ended without a handover last drained anything, in microseconds since the Unix
     /// epoch; nil when there was none, or nothing is left of it.
     public let lastTurnBefore: Int64?
-    /// Whether a previous process ended with in-flight data in its own memory only, because the folder of the rings was
-    /// full: how much was lost is unknown.
+    /// Whether a previous process has left in-flight data that cannot be read, because it was in its own memory only when
+    /// the folder of the rings was full, or is of another version: how much was lost is unknown.
     public let hasLostBefore: Bool
 
     let opening: StoreOpening

@@ -58,7 +58,8 @@ final class InflightFolder {
         var rings: [InflightRing] = []
         /// The number for the next ring.
         var next = 1
-        /// Whether one of the processes had a ring in its own memory, with data in it.
+        /// Whether one of the processes had data in a ring that cannot be read: in its own memory, damaged, or of another
+        /// version.
         var hasLost = false
     }
 
@@ -78,8 +79,7 @@ final class InflightFolder {
                     found.append((generation, ring))
                     continue
                 }
-                // It is of another boot of the host, or of another version: there is nothing to recover. An empty one
-                // was in memory.
+                // It is of another boot of the host: there is nothing to recover. An empty one was in memory.
                 left.hasLost = left.hasLost || LinuxFileSystem().status(file)?.size == 0
             } catch {
                 left.hasLost = true

@@ -27,6 +27,24 @@ extension InflightRing {
         set { gl_store_release(headerWord(HeaderLayout.lastTurn), UInt64(bitPattern: newValue)) }
     }
 
+    /// What the header of a ring's file tells of its origin; nil when there is none.
+    static func header(of file: Int32) -> (magic: UInt64, hostBoot: String)? {
+        // Read, not mapped: an unallocated page would have to be allocated for that.
+        withUnsafeTemporaryAllocation(byteCount: headerSize, alignment: 8) { buffer in
+            guard pread(file, buffer.baseAddress, buffer.count, 0) == buffer.count else {
+                return nil
+            }
+            let hostBoot = text(UnsafeRawBufferPointer(buffer), HeaderLayout.hostBoot, HeaderLayout.hostBootSize)
+            return (buffer.load(as: UInt64.self), hostBoot)
+        }
+    }
+
+    /// Whether a ring with this magic number is of another version of this program: the last two bytes are the version.
+    static func isOtherVersion(_ magic: UInt64) -> Bool {
+        let name: UInt64 = (1 << 48) - 1
+        return magic != Self.magic && magic & name == Self.magic & name
+    }
+
     /// Removes the ring's file; the mapping stays until the last reference is gone.
     func removeFile() {
         FileOwner.asProcess { _ = unlink(path) }

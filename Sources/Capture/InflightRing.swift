@@ -123,20 +123,18 @@ public final class InflightRing: @unchecked Sendable {
     }
 
     /// Opens the ring that an ended process left at `path`; nil when there is nothing to recover: it is of another boot
-    /// of the host, or was never begun. Throws EUCLEAN when it is damaged.
+    /// of the host, or was never begun. Throws EUCLEAN when it is damaged, ENOTSUP when another version of this program has left it.
     init?(existing path: String, hostBoot: String) throws(SystemError) {
         let number = try systemCall("open", path) { gl_open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0) }
         let opened = Descriptor(owning: number)
         let size = try FileAttributes(of: number, path).size
-        // Read, not mapped: an unallocated page would have to be allocated for that.
-        let header = withUnsafeTemporaryAllocation(byteCount: Self.headerSize, alignment: 8) { buffer in
-            let count = pread(number, buffer.baseAddress, buffer.count, 0)
-            let isBegun = count == buffer.count && buffer.load(as: UInt64.self) == Self.magic
-            return (
-                isBegun, Self.text(UnsafeRawBufferPointer(buffer), HeaderLayout.hostBoot, HeaderLayout.hostBootSize)
-            )
+        guard let header = Self.header(of: number), header.hostBoot == hostBoot else {
+            return nil
         }
-        guard header.0, header.1 == hostBoot, size > Self.dataStart + Self.maximumPayload else {
+        guard !Self.isOtherVersion(header.magic) else {
+            throw SystemError("open the ring of another version", path, code: ENOTSUP)
+        }
+        guard header.magic == Self.magic, size > Self.dataStart + Self.maximumPayload else {
             return nil
         }
         self.path = path

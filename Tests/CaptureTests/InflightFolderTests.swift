@@ -130,6 +130,23 @@ import Testing
     }
 
     @Test(
+        "the ring of another version tells that data was lost if it is of this boot of the host",
+        arguments: [false, true]
+    )
+    func otherVersion(isOfThisBoot: Bool) throws {
+        let inflight = folder.path + "/inflight"
+        try LinuxFileSystem().makeDirectory(inflight)
+        let path = inflight + "/1-0.ring"
+        do {
+            let boot = isOfThisBoot ? ProcFile.bootID : "another"
+            let ring = try InflightRing(path: path, capacity: 1 << 20, hostBoot: boot, store: folder.path + "/a")
+            ring.mapping.copyMemory(from: Array("GLRING99".utf8), byteCount: 8)
+        }
+        #expect(try service("a").hasLostBefore == isOfThisBoot)
+        #expect(LinuxFileSystem().status(path) == nil)
+    }
+
+    @Test(
         "losses of a killed process are recorded in their places: the writer's before its bytes, the shard's after"
     )
     func lossesInPlace() throws {
