@@ -125,6 +125,13 @@ extension Console {
         watcher.pauseInput(guest?.isCongested ?? false)
     }
 
+    /// Passes the guest's output to the watchers.
+    func output(_ bytes: UnsafeRawBufferPointer) {
+        for watcher in watchers {
+            watcher.send(bytes)
+        }
+    }
+
     /// The guest takes input again.
     func inputDrained() {
         writer?.pauseInput(false)

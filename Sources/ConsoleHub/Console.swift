@@ -232,6 +232,10 @@ final class Console: @unchecked Sendable {
             guest = try GuestConnection(connection, console: self)
         } catch {
             let error = SystemError("wait for", definition.endpoint.description, code: error.code)
+            if isHandedOver {
+                // The service manager's copy would have no reader, and the guest would wait for one.
+                hub.disconnected(definition)
+            }
             return perform { $0.unusable(error) }
         }
         if !definition.isOnDemand {
@@ -258,13 +262,6 @@ final class Console: @unchecked Sendable {
     func disconnected() {
         let now = hub.capture.clock.monotonicMicroseconds()
         perform { $0.disconnected(at: now) }
-    }
-
-    /// Passes the guest's output to the watchers.
-    func output(_ bytes: UnsafeRawBufferPointer) {
-        for watcher in watchers {
-            watcher.send(bytes)
-        }
     }
 
     /// The connection's other end has turned out to be a Telnet server.

@@ -113,4 +113,21 @@ import Testing
         send("after\n", to: guest)
         passed.forEach { close($0.descriptor) }
     }
+
+    @Test("a descriptor that cannot be drained is not left to the service manager, whose copy nobody would read")
+    func notDrained() throws {
+        let name = "c1"
+        let entry = #"{"descriptor":"c1","name":"web","stream":"console0","endpoint":"connect:/nowhere/web"}"#
+        for part in ["/run", "/run/held"] {
+            try LinuxFileSystem().makeDirectory(folder.path + part)
+        }
+        try LinuxFileSystem().replace(name + ".json", in: folder.path + "/run/held", with: Array(entry.utf8))
+        // epoll refuses a file, as it refuses every descriptor when the kernel has no memory.
+        let file = try Descriptor.unnamedFile(in: folder.path)
+        manager.client.store(file.raw, as: name)
+        let fixture = try HubFixture(in: folder, manager: manager.client, inheriting: manager.copies())
+        #expect(eventually { manager.names.isEmpty })
+        #expect(try LinuxFileSystem().names(in: folder.path + "/run/held").isEmpty)
+        #expect(fixture.hub.definitions().map(\.key.name) == ["web"], "it is dialled again")
+    }
 }
