@@ -61,7 +61,11 @@ extension StoreWriter {
             failing[ObjectIdentifier(stream)] = nil
             streams.close(stream)
         }
-        try streams.end(key)
+        if let ended = try streams.end(key) {
+            sealer.whenOnDisk(nil) { [weak self] in
+                self?.post { $0.streams.closeEnded(ended) }
+            }
+        }
     }
 
     /// Removes the files of empty rings. A ring with bytes that could not be committed, or losses that could not be

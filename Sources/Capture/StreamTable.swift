@@ -32,6 +32,9 @@ final class StreamTable: @unchecked Sendable {
     private var recordSinks: [StreamKey: RecordSink] = [:]
     private var bySlot: [[StreamSink?]]
     private var vms: [VMIdentity: VMStore] = [:]
+    /// VMs known by name that have ended, until they are closed, by their numbers.
+    private var ended: [Int: VMStore] = [:]
+    private var endedCount = 0
     /// How many streams of each open VM were closed.
     private var releases: [VMIdentity: Int] = [:]
 
@@ -181,12 +184,23 @@ final class StreamTable: @unchecked Sendable {
         return opened
     }
 
-    /// Marks a VM as deleted. A VM known by name is released: the next one of its name is another VM.
-    func end(_ vm: VMIdentity) throws(SystemError) {
-        try store(of: vm).end(at: Timestamp(microseconds: clock.wallMicroseconds()))
-        if vm.withoutAlias.uuid == nil {
-            vms[vm.withoutAlias] = nil
+    /// Marks a VM as deleted. A VM known by name is released: the next one of its name is another VM. Returns its number
+    /// for `closeEnded`, nil when it stays open.
+    func end(_ vm: VMIdentity) throws(SystemError) -> Int? {
+        let open = try store(of: vm)
+        try open.end(at: Timestamp(microseconds: clock.wallMicroseconds()))
+        guard vm.withoutAlias.uuid == nil else {
+            return nil
         }
+        vms[vm.withoutAlias] = nil
+        endedCount += 1
+        ended[endedCount] = open
+        return endedCount
+    }
+
+    /// Closes a VM that has ended, when everything is on disk.
+    func closeEnded(_ number: Int) {
+        ended.removeValue(forKey: number).map(close)
     }
 
     /// Closes a VM when everything is on disk, unless one of its streams was reopened or removed since.
@@ -204,8 +218,10 @@ final class StreamTable: @unchecked Sendable {
     func close(isSynced: Bool) {
         if isSynced {
             vms.values.forEach(close)
+            ended.values.forEach(close)
         }
         vms.removeAll()
+        ended.removeAll()
         sinksByKey.removeAll()
         recordSinks.removeAll()
         bySlot.removeAll()

@@ -102,6 +102,22 @@ import Testing
         #expect(eventually { site.text("brief") == "short\nagain\n" })
     }
 
+    @Test("a VM that has ended is closed cleanly once everything is on disk, and the next of its name too")
+    func ended() throws {
+        let site = try Site()
+        for folder in ["brief", "brief~1"] {
+            try site.write("short\n", by: StreamKey(name: "brief"))
+            #expect(eventually { site.text(folder) == "short\n" })
+            let done = OneShot()
+            site.capture.end(VMIdentity(name: "brief")) { error in
+                #expect(error == nil)
+                done.signal()
+            }
+            done.wait()
+            #expect(eventually { site.isClosed(folder) })
+        }
+    }
+
     @Test("a VM that is renamed under its UUID continues its history")
     func renamed() throws {
         let site = try Site()
