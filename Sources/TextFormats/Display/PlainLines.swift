@@ -63,20 +63,22 @@ public struct PlainLines {
     /// The bytes below 0x20 and DEL are looked at one by one; the others are passed 32 or 8 at a time.
     static func firstControl(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
         var at = start
-        while at + 8 <= text.count {
-            var stops = lowBytes(in: text, at: at)
-            if stops == 0, at + 32 <= text.count,
-                lowBytes(in: text, at: at + 8) | lowBytes(in: text, at: at + 16) | lowBytes(in: text, at: at + 24) == 0
+        while at + 32 <= text.count {
+            let low = (
+                lowBytes(in: text, at: at), lowBytes(in: text, at: at + 8), lowBytes(in: text, at: at + 16),
+                lowBytes(in: text, at: at + 24)
+            )
+            if low.0 | low.1 | low.2 | low.3 != 0,
+                let place = firstControl(low.0, in: text, at: at) ?? firstControl(low.1, in: text, at: at + 8)
+                    ?? firstControl(low.2, in: text, at: at + 16) ?? firstControl(low.3, in: text, at: at + 24)
             {
-                at += 32
-                continue
+                return place
             }
-            while stops != 0 {
-                let place = at + stops.trailingZeroBitCount / 8
-                if isControl(text, place) {
-                    return place
-                }
-                stops &= stops - 1
+            at += 32
+        }
+        while at + 8 <= text.count {
+            if let place = firstControl(lowBytes(in: text, at: at), in: text, at: at) {
+                return place
             }
             at += 8
         }
@@ -84,6 +86,20 @@ public struct PlainLines {
             at += 1
         }
         return at
+    }
+
+    /// The first control byte among those of the eight at `place` that `low` tells.
+    @inline(__always)
+    private static func firstControl(_ low: UInt64, in text: UnsafeRawBufferPointer, at place: Int) -> Int? {
+        var left = low
+        while left != 0 {
+            let at = place + left.trailingZeroBitCount / 8
+            if isControl(text, at) {
+                return at
+            }
+            left &= left - 1
+        }
+        return nil
     }
 
     /// The highest bits of those of the eight bytes at `place` that are below 0x20 or DEL, and of some above such a byte.
