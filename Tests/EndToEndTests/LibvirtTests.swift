@@ -402,13 +402,18 @@ extension EndToEnd {
             let store = folder.path + "/.local/share/guestlog"
             let logs = asUser([folder.path + "/bin/virtlogd", "--version"])
             #expect(logs.wait() == 0 && logs.text.contains("guestlog"))
-            let stored = ChildProcess(
-                [Program.guestlog, "logs", "web", "-s", "console0", "--color", "never", "--store", store],
-                name: "stored",
-                in: folder.path
-            )
-            #expect(stored.wait() == 0, "\(stored.standardError)")
-            #expect(numbers(stored.output) == Array(1...500))
+            // The plain file may be written before the store is.
+            var attempts = 0
+            let isStored = eventually {
+                attempts += 1
+                let stored = ChildProcess(
+                    [Program.guestlog, "logs", "web", "-s", "console0", "--color", "never", "--store", store],
+                    name: "stored-\(attempts)",
+                    in: folder.path
+                )
+                return stored.wait() == 0 && numbers(stored.output) == Array(1...500)
+            }
+            #expect(isStored, "\(FileText.text(folder.path + "/stored-\(attempts).err"))")
             // Clients of other users are disconnected without an answer, root too.
             let otherClient = try UnixSocket.connect(to: folder.path + "/run/libvirt/virtlogd-sock")
             try otherClient.setNonBlocking(false)
