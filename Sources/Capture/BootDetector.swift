@@ -127,7 +127,8 @@ struct BootDetector {
         _ found: inout [Finding]
     ) {
         var start = 0
-        while let next = DisplayedLineCutter.nextRow(in: line, from: start, followsText: isSkipping, isWhole: isWhole) {
+        var rows = DisplayedRows(of: line, isWhole: isWhole)
+        while let next = rows.next(after: start, followsText: isSkipping) {
             if !isSkipping {
                 let row = UnsafeRawBufferPointer(rebasing: line[start..<next])
                 _ = takeRow(row, at: place + start, isComplete: true, text, time, &found)
@@ -165,7 +166,9 @@ struct BootDetector {
         } else if line.banner == .end(.panic, .linux), line.stamp == nil {
             context.isAtShell = isAtShell(place, text)
         }
-        if isComplete, state.pendingEnd != nil, line.stamp == nil, line.banner == nil {
+        // A prompt is short.
+        if isComplete, state.pendingEnd != nil, line.stamp == nil, line.banner == nil, row.count <= BootBanner.lookAhead
+        {
             context.isPrompt = ShellPrompt.isPrompt(displayed: row)
         }
         return state.take(line, context, &found)

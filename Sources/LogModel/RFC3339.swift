@@ -25,7 +25,7 @@ extension Timestamp {
             }
             return value
         }
-        func take(_ byte: Character) -> Bool { digits.next() == byte.asciiValue }
+        func take(_ sign: Unicode.Scalar) -> Bool { digits.next() == UInt8(ascii: sign) }
         guard let year = number(4), take("-"), let month = number(2), take("-"), let day = number(2), take("T"),
             let hour = number(2), take(":"), let minute = number(2), take(":"), let second = number(2)
         else {
@@ -79,13 +79,13 @@ extension Timestamp {
     /// Writes that text at `place`, which it advances, and where there is space for `rfc3339Length` bytes: years
     /// before 1 and after 9999 do not occur in 64 bits of nanoseconds.
     public static func write(nanoseconds: Int64, to place: inout UnsafeMutablePointer<UInt8>) {
-        func put(_ value: Int, digits: Int, then end: Character) {
+        func put(_ value: Int, digits: Int, then end: Unicode.Scalar) {
             var rest = value
             for position in (0..<digits).reversed() {
                 (place + position).initialize(to: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
                 rest /= 10
             }
-            (place + digits).initialize(to: end.asciiValue!)
+            (place + digits).initialize(to: UInt8(ascii: end))
             place += digits + 1
         }
         let (quotient, remainder) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)

@@ -5,6 +5,14 @@
 #endif
 
 extension UnsafeRawBufferPointer {
+    /// Whether both have the same bytes: `elementsEqual` without its call per byte.
+    func hasSameBytes(as other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count, let base = baseAddress, let otherBase = other.baseAddress else {
+            return count == other.count
+        }
+        return memcmp(base, otherBase, count) == 0
+    }
+
     /// The offset of the first `byte` at or after `start`.
     public func firstOffset(of byte: UInt8, from start: Int) -> Int? {
         baseAddress.flatMap { base in

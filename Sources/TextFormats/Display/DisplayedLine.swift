@@ -87,6 +87,11 @@ public enum DisplayedLine {
     private static func copy(_ bytes: UnsafeRawBufferPointer, color: Bool, to out: inout [UInt8]) -> Bool {
         var isAtStart = true
         var at = 0
+        // The CRs of the line's end move nothing.
+        var textEnd = bytes.count
+        while textEnd > 0, bytes[textEnd - 1] == Byte.carriageReturn {
+            textEnd -= 1
+        }
         while at < bytes.count {
             let end = PlainText.end(in: bytes, from: at)
             if end > at {
@@ -113,7 +118,7 @@ public enum DisplayedLine {
                 at = sequence.end
                 continue
             case Byte.carriageReturn:
-                guard isAtStart || bytes[at...].allSatisfy({ $0 == Byte.carriageReturn }) else {
+                guard isAtStart || at >= textEnd else {
                     return false
                 }
             case Byte.backspace:

@@ -61,34 +61,42 @@ public struct DisplayedLineCutter {
         return window.count > limit ? Cut(end: start + limit, painted: start, isPlain: true, endsRow: false) : nil
     }
 
-    /// Where the next row begins in `line`, which has no LF, when the present one begins at `start`; nil when all of it is
-    /// in one row as far as it is known. `followsText` tells whether something visible precedes `start` in the row,
-    /// `isWhole` whether the line ends with these bytes.
-    public static func nextRow(
-        in line: UnsafeRawBufferPointer,
-        from start: Int,
-        followsText: Bool = false,
-        isWhole: Bool = true
-    ) -> Int? {
-        // The CRs of the line's end move nothing.
-        var end = line.count
-        while end > start, line[end - 1] == Byte.carriageReturn {
-            end -= 1
-        }
-        let text = UnsafeRawBufferPointer(rebasing: line[start..<end])
-        var plain = PlainLines()
-        guard !plain.isPlain(0..<text.count, in: text) || followsText && plain.hasStamp(at: 0, in: text) else {
-            return nil
-        }
-        var scanner = RowScanner(followsText: followsText)
-        let next = scanner.end(in: text) ?? (isWhole ? scanner.openDeparture : nil)
-        return next.map { start + $0 }
-    }
-
     /// The first place at or after `start` of a byte for which a terminal does not show the text as it is stored; the
     /// end of the text when there is none.
     public mutating func nextControl(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
         plain.nextControl(in: text, from: start)
+    }
+}
+
+/// The rows of one line, which has no LF, found in order.
+public struct DisplayedRows {
+    private let text: UnsafeRawBufferPointer
+    private let isWhole: Bool
+    private var plain = PlainLines()
+
+    /// The rows of `line`; `isWhole` tells whether the line ends with these bytes.
+    public init(of line: UnsafeRawBufferPointer, isWhole: Bool = true) {
+        // The CRs of the line's end move nothing.
+        var end = line.count
+        while end > 0, line[end - 1] == Byte.carriageReturn {
+            end -= 1
+        }
+        text = UnsafeRawBufferPointer(rebasing: line[..<end])
+        self.isWhole = isWhole
+    }
+
+    /// Where the row after the one that begins at `start` begins; nil when all of the rest is in that row as far as it is
+    /// known. `followsText` tells whether something visible precedes `start` in the row.
+    public mutating func next(after start: Int, followsText: Bool = false) -> Int? {
+        guard start < text.count,
+            !plain.isPlain(start..<text.count, in: text) || followsText && plain.hasStamp(at: start, in: text)
+        else {
+            return nil
+        }
+        var scanner = RowScanner(followsText: followsText)
+        let rest = UnsafeRawBufferPointer(rebasing: text[start...])
+        let next = scanner.end(in: rest) ?? (isWhole ? scanner.openDeparture : nil)
+        return next.map { start + $0 }
     }
 }
 

@@ -16,6 +16,12 @@ struct RowPainter {
 
     /// Columns beyond this, and beyond the last painted one, are not reached: wider than any terminal.
     private static let widest = 512
+    /// The bytes of a cell: combining characters beyond this have cells of their own.
+    private static let longestCell = 64
+    /// How many cells edits may touch, for each byte of the line and for any line. A line that needs more was not made by
+    /// a program that edits a row, and further edits in it have no effect.
+    private static let workPerByte = 64
+    private static let leastWork = 1 << 16
     /// A style is made of the SGR sequences since the last reset; longer ones begin anew with the last.
     private static let longestStyle = 64
 
@@ -33,6 +39,8 @@ struct RowPainter {
     private var sets: CharacterSets
     /// Visible characters that were painted over with others, or erased.
     private(set) var overwritten = 0
+    /// How many cells edits may still touch.
+    private var workLeft = Self.leastWork
 
     /// A painter of a row that begins with the character sets `sets`.
     init(color: Bool, sets: CharacterSets) {
@@ -41,6 +49,7 @@ struct RowPainter {
     }
 
     mutating func paint(_ bytes: UnsafeRawBufferPointer) {
+        workLeft += bytes.count * Self.workPerByte
         var at = 0
         while at < bytes.count {
             let byte = bytes[at]
@@ -120,7 +129,7 @@ struct RowPainter {
         }
         if column > 0, UTF8Shape.isCombining(text), column <= cells.count, !row.isAway {
             let before = cells[column - 1].text
-            if before.upperBound == start, !before.isEmpty {
+            if before.upperBound == start, !before.isEmpty, before.count < Self.longestCell {
                 cells[column - 1].text = before.lowerBound..<characters.count
                 return
             }
@@ -185,7 +194,7 @@ struct RowPainter {
     /// Follows the cursor to another row, and back. What was painted in the row it leaves belongs to no line unless it is
     /// visible; what was painted elsewhere in between is not shown.
     private mutating func follow(_ effect: ControlSequence.Effect) {
-        if row.follow(effect), !cells.contains(where: isVisible) {
+        if row.follow(effect), mayTouch(cells.count), !cells.contains(where: isVisible) {
             cells.removeAll()
         }
         if !row.isAway {
@@ -239,25 +248,40 @@ struct RowPainter {
         case .erase(let count): erase(column..<column + count)
         case .delete(let count):
             let end = min(cells.count, column + count)
-            if column < end {
+            if column < end, mayTouch(cells.count - column) {
                 overwritten += cells[column..<end].count(where: isVisible)
                 cells.removeSubrange(column..<end)
             }
         case .insert(let count):
-            if column < cells.count {
+            let width = max(Self.widest, cells.count)
+            if column < cells.count, mayTouch(width - column) {
                 cells.insert(contentsOf: repeatElement(.empty, count: min(count, Self.widest)), at: column)
+                // What leaves the row at its right margin is gone.
+                cells.removeSubrange(min(width, cells.count)...)
             }
         case .repeatLast(let count):
             guard column > 0, column <= cells.count, !cells[column - 1].text.isEmpty else {
                 return
             }
             let text = cells[column - 1].text
-            (0..<min(count, Self.widest)).forEach { _ in put(text) }
+            (0..<min(count, max(Self.widest, cells.count) - column)).forEach { _ in put(text) }
         }
+    }
+
+    /// Counts the cells that an edit touches; false when they are too many.
+    private mutating func mayTouch(_ count: Int) -> Bool {
+        guard count <= workLeft else {
+            return false
+        }
+        workLeft -= count
+        return true
     }
 
     private mutating func erase(_ range: Range<Int>) {
         let range = range.clamped(to: 0..<cells.count)
+        guard mayTouch(range.count) else {
+            return
+        }
         overwritten += cells[range].count(where: isVisible)
         for place in range {
             cells[place] = .empty

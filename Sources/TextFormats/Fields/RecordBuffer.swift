@@ -64,7 +64,7 @@ public struct RecordBuffer: Sendable {
             return false
         }
         return bytes.withUnsafeBytes { bytes in
-            other.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: bytes[place]).elementsEqual($0) }
+            other.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: bytes[place]).hasSameBytes(as: $0) }
         }
     }
 

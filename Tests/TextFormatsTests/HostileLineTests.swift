@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import TestSupport
+import TestTraits
+import Testing
+
+@testable import TextFormats
+
+/// Lines that a guest makes to keep its readers busy. The limits of time are far above what is needed, and far below what
+/// work that grows with the square of the line's length takes.
+@Suite(.blocking) struct HostileLineTests {
+    private static let size = 64 << 10
+
+    private static func filled(_ start: String, _ unit: String, _ end: String = "") -> [UInt8] {
+        let count = (size - start.utf8.count - end.utf8.count) / unit.utf8.count
+        return Array((start + String(repeating: unit, count: count) + end).utf8)
+    }
+
+    private static func half(_ first: String, _ unit: String) -> [UInt8] {
+        let text = String(repeating: first, count: size / 2 / first.utf8.count) + "\r"
+        return filled(text, unit)
+    }
+
+    static let lines: [(String, [UInt8])] = [
+        ("insertions", filled("x\r", "\u{1b}[512@")), ("repeats", filled("x", "\u{1b}[512b")),
+        ("returns at the end", filled("x", "\r")), ("deletions", half("text", "\u{1b}[P")),
+        ("erasures", half("text", "\u{1b}[2K")), ("erasures of blanks", half("text", "\u{1b}[1K")),
+        ("row moves", half(" ", "\u{1b}[A\u{1b}[B")), ("combining characters", filled("e", "\u{301}")),
+        ("repeated combining characters", filled("e\u{301}\u{301}\u{301}", "\u{301}\u{1b}[512b")),
+        ("colours", filled("", "\u{1b}[38;5;1mx")), ("tabs", filled("", "\u{1b}[512Ix\r")),
+    ]
+
+    @Test("a line costs in proportion to its length, and shows no more than a row has", arguments: lines)
+    func painting(name: String, line: [UInt8]) {
+        for color in [false, true] {
+            var shown: [UInt8] = []
+            let start = ThreadTime.milliseconds
+            line.withUnsafeBytes { _ = DisplayedLine.append($0, color: color, to: &shown) }
+            #expect(ThreadTime.milliseconds - start < 4000)
+            #expect(shown.count < 2 * line.count + 512 * 64)
+        }
+    }
+
+    @Test(
+        "the rows of a line are found in proportion to its length",
+        arguments: [
+            filled("", "x\u{1b}[A", String(repeating: "\r", count: size / 2)), filled("", "[12345.678901] "),
+            filled("", "\u{1b}7x\u{1b}[A"), filled("", "x\r"),
+        ]
+    )
+    func rows(line: [UInt8]) {
+        let start = ThreadTime.milliseconds
+        line.withUnsafeBytes { line in
+            var rows = DisplayedRows(of: line)
+            var at = 0
+            while let next = rows.next(after: at) {
+                #expect(next > at)
+                at = next
+            }
+        }
+        #expect(ThreadTime.milliseconds - start < 4000)
+    }
+}
