@@ -62,13 +62,14 @@ struct BootDetector {
         }
         found += state.receive(at: time, scanned)
         var start = 0
-        if !head.isEmpty {
+        while !head.isEmpty, start < text.count {
             // The row began earlier.
-            let feed = Lines.firstFeed(in: text)
-            let length = min(feed ?? text.count, isSkipping ? text.count : BootBanner.lookAhead - head.count)
-            let joined = head + text.prefix(length)
-            joined.withUnsafeBytes { takeLine($0, at: headPlace, isWhole: feed == length, text, time, &found) }
-            start = feed == length ? length + 1 : length
+            let feed = Lines.firstFeed(in: text, from: start) ?? text.count
+            let end = isSkipping ? feed : min(feed, start + BootBanner.lookAhead - head.count)
+            let joined = head + text[start..<end]
+            let isWhole = end == feed && feed < text.count
+            joined.withUnsafeBytes { takeLine($0, at: headPlace, isWhole: isWhole, text, time, &found) }
+            start = isWhole ? end + 1 : end
         }
         var lines = PlainLines()
         while start < text.count {

@@ -119,8 +119,9 @@ struct BootState {
 
     /// Takes the next line, or what is known of its beginning; returns whether its rest is of no interest.
     mutating func take(_ line: BootLine, _ context: Context, _ findings: inout [Finding]) -> Bool {
-        if let stamp = line.stamp {
-            weigh(stamp, context, &findings)
+        // Of an unfinished line it is not known whether it is a kernel's first.
+        if let stamp = line.stamp, context.isComplete || line.banner != nil {
+            weigh(stamp, line.banner, context, &findings)
         }
         if let banner = line.banner, take(banner, line.stamp, context, &findings) {
             return true
@@ -266,11 +267,17 @@ struct BootState {
     }
 
     /// Compares a kernel's stamp with what it would be if the doubtful beginning were one.
-    private mutating func weigh(_ stamp: Int64, _ context: Context, _ findings: inout [Finding]) {
+    private mutating func weigh(
+        _ stamp: Int64,
+        _ banner: BootBanner?,
+        _ context: Context,
+        _ findings: inout [Finding]
+    ) {
         guard let doubt else {
             return
         }
-        switch doubt.verdict(on: stamp, at: context.time) {
+        let isFirstLine = if case .kernel = banner { true } else { false }
+        switch doubt.verdict(on: stamp, isFirstLine: isFirstLine, at: context.time) {
         case .confirmed: confirm(doubt, at: context, &findings)
         case .refuted: self.doubt = nil
         case .open: break

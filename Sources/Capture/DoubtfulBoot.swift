@@ -68,10 +68,11 @@ struct DoubtfulBoot {
     }
 
     /// What a later line with `stamp`, received at `now`, shows: the clock of the new kernel, or that of the earlier one.
-    func verdict(on stamp: Int64, at now: Int64) -> Verdict {
+    /// The first line of yet another kernel shows nothing of the one before, unless that had just begun.
+    func verdict(on stamp: Int64, isFirstLine: Bool, at now: Int64) -> Verdict {
         let distance = abs(stamp - start.expected(at: now))
         if let earlier {
-            if abs(stamp - earlier.expected(at: now)) < distance {
+            if abs(stamp - earlier.expected(at: now)) < distance || isFirstLine && distance > Self.consoleDelay {
                 return .refuted
             }
         } else if stamp > start.expected(at: now) + Self.consoleDelay {

@@ -130,25 +130,36 @@ final class Watcher: EventHandler {
         }
     }
 
+    private enum Input {
+        case taken, none, ended
+    }
+
+    /// Passes some of the watcher's input to the console.
+    private func takeInput() -> Input {
+        withUnsafeTemporaryAllocation(byteCount: Self.inputLimit, alignment: 1) { buffer in
+            let count = recv(descriptor.raw, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+            if count > 0 {
+                console.input(
+                    UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]),
+                    from: self
+                )
+                return .taken
+            }
+            return count < 0 && (errno == EAGAIN || errno == EINTR) ? .none : .ended
+        }
+    }
+
     func handle(_ readiness: Readiness) {
         if skipped > 0, readiness.contains(.writable) {
+            // What it has sent before it can notice is for the guest. Later writes fail.
+            shutdown(descriptor.raw, Int32(SHUT_RD))
+            while takeInput() == .taken {}
             reportSkipped(remedy: "rejoin, or read the log")
             console.drop(self)
             return
         }
         if readiness.contains(.readable) {
-            let more = withUnsafeTemporaryAllocation(byteCount: Self.inputLimit, alignment: 1) { buffer in
-                let count = recv(descriptor.raw, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
-                if count > 0 {
-                    console.input(
-                        UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]),
-                        from: self
-                    )
-                    return true
-                }
-                return count < 0 && (errno == EAGAIN || errno == EINTR)
-            }
-            if !more {
+            if takeInput() == .ended {
                 console.drop(self)
             }
         } else if !readiness.isDisjoint(with: .hangUp) {

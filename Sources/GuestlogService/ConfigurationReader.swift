@@ -62,7 +62,11 @@ struct ConfigurationReader {
         guard let node = node(key) else {
             return false
         }
-        return node.scalar?.string != "" || node.scalar?.style == .doubleQuoted || node.scalar?.style == .singleQuoted
+        guard let scalar = node.scalar, scalar.style != .doubleQuoted, scalar.style != .singleQuoted else {
+            return true
+        }
+        // Null as YAML writes it (YAML 1.2.2, section 10.3.2).
+        return !["", "~", "null", "Null", "NULL"].contains(scalar.string)
     }
 
     /// Whether the key is present, with or without a value.

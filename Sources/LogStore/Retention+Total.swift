@@ -27,20 +27,21 @@ extension Retention {
     }
 
     /// Removes the oldest segments of the VM with the largest usage until all together use at most `bound` bytes, or
-    /// nothing more may be removed.
+    /// nothing more may be removed. A VM gives until another is the largest, or its equal share when many are as large.
     func reduce(_ usages: inout [String: Int], to bound: Int) throws(SystemError) -> Freed {
         var freed = Freed()
         var failure: SystemError?
         var spent: Set<String> = []
         while true {
             let excess = usages.values.reduce(0, +) - bound
-            guard excess > 0,
-                let biggest = usages.filter({ !spent.contains($0.key) }).max(by: { $0.value < $1.value })?.key
-            else {
+            let left = usages.filter { !spent.contains($0.key) }
+            guard excess > 0, let (biggest, usage) = left.max(by: { $0.value < $1.value }) else {
                 break
             }
+            let next = left.filter { $0.key != biggest }.values.max() ?? 0
+            let share = max(usage - next, excess / left.count, 1)
             do throws(SystemError) {
-                if let more = try evict(excess, of: biggest, limit: bound) {
+                if let more = try evict(min(excess, share), of: biggest, limit: bound) {
                     freed += more
                     usages[biggest] = try self.usage(of: biggest, within: 0)
                 } else {

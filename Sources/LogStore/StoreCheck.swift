@@ -45,6 +45,10 @@ public struct StoreCheck {
     private func scan(_ vm: Store.VM, _ isWritten: Bool) throws(SystemError) -> VM {
         let directory = vm.directory
         var found = VM(streams: [], damages: [])
+        // Retention may have removed it since it was listed.
+        guard store.fileSystem.status(store.path(of: directory)) != nil else {
+            return found
+        }
         if let problem = vm.factsProblem {
             found.damages.append(Damage(directory + "/vm.json", problem, remedy: Damage.rewritten))
         }

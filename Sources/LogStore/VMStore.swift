@@ -62,6 +62,11 @@ public final class VMStore {
     ) throws(SystemError) -> (Store.VM, VMLock, WriterState, isStateWritten: Bool) {
         let fileSystem = store.fileSystem
         let known = store.vm(in: identity.directoryName)
+        var identity = identity
+        if identity.uuid != nil {
+            // A source that knows no namespaces takes none away.
+            identity.namespace = identity.namespace ?? known?.identity.namespace
+        }
         let path = store.path(of: identity.directoryName)
         try store.checkFormat(path + "/vm.json")
         // A client that may name VMs in one namespace must not get the history of a VM in another.

@@ -285,19 +285,18 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     }
 
     private func boot(_ detail: BootDetail, _ event: StreamEvent, _ stream: StreamID) throws -> Boot? {
-        func find() -> Boot? {
-            boots[stream]?.last { boot in
-                guard detail.event.isBeginning else {
-                    return boot.place <= event.place
-                }
-                return boot.marker == event.place || (detail.event == .kernel && boot.position == detail.position)
+        if let known = boots[stream], let last = known.last, event.place <= last.marker {
+            if let boot = BootList.boot(of: detail, at: event.place, in: known) {
+                return boot
+            }
+            // Older boots than the list has are shown without a number.
+            if let first = known.first, first.number > 1, event.place < first.marker {
+                return nil
             }
         }
-        let isCurrent = boots[stream]?.last.map { $0.marker >= event.place } ?? false
-        if !isCurrent || find() == nil {
-            boots[stream] = try BootList.boots(of: stream, in: store)
-        }
-        return find()
+        let known = try BootList.boots(of: stream, in: store)
+        boots[stream] = known
+        return BootList.boot(of: detail, at: event.place, in: known)
     }
 
     /// Makes the labels of streams that are new. VMs with the same name are told apart by their namespaces or folders.

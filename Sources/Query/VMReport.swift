@@ -36,7 +36,7 @@ public struct VMReport: Hashable, Sendable {
             if let lost = try store.lostStreams(of: vm.directory).first {
                 problem = problem ?? "the folder of \(lost) is missing"
             }
-            boots = try BootList.recordedBoots(of: vm, in: store).count
+            boots = try BootList.recordedBoots(of: vm, in: store).last?.number ?? 0
         } catch {
             problem = problem ?? "\(error)"
         }

@@ -97,7 +97,8 @@ public enum Quantities {
     private static func bytes(of word: String) -> Int64? {
         var scanner = WordScanner(word)
         scanner.skipSpaces()
-        guard let number = scanner.takeDecimal() else {
+        // A comma may divide thousands or be a decimal point.
+        guard !word.contains(","), let number = scanner.takeDecimal() else {
             return nil
         }
         scanner.skipSpaces()

@@ -20,6 +20,10 @@ enum SeverityAlarms {
         for entry in byFirstByte[Int(first)] where line.begins(with: entry.text) {
             return entry.severity
         }
+        // Programs begin lines with these words too.
+        if line.begins(with: "INFO: task "), contains(" blocked for more than ", in: line.rest) {
+            return .error
+        }
         if let program, isSystemd(program) {
             for entry in systemd where line.begins(with: entry.text) {
                 return entry.severity
@@ -76,8 +80,10 @@ enum SeverityAlarms {
         ("double fault: ", .alert), ("PANIC: double fault", .emergency), ("KASAN: ", .alert), ("UBSAN: ", .error),
         ("list_add corruption", .alert), ("list_del corruption", .alert),
         ("WARNING: ", .warning), ("Call Trace:", .warning), ("Call trace:", .warning),
-        ("INFO: task ", .error), ("INFO: rcu_", .error), ("rcu: INFO: rcu_", .error),
-        ("INFO: possible ", .warning), ("INFO: suspicious ", .warning), ("INFO: inconsistent lock", .warning),
+        ("INFO: rcu_", .error), ("rcu: INFO: rcu_", .error), ("INFO: possible circular locking", .warning),
+        ("INFO: possible recursive locking", .warning), ("INFO: possible irq lock inversion", .warning),
+        ("INFO: possible reason: unannotated irqs", .warning), ("INFO: suspicious RCU usage", .warning),
+        ("INFO: inconsistent lock", .warning),
         ("Out of memory: ", .error), ("Out of memory and no killable processes", .emergency),
         ("Memory cgroup out of memory: ", .error), ("Memory failure: ", .error),
         ("mce: [Hardware Error]: ", .emergency), ("[Hardware Error]: ", .error), ("[Firmware Bug]: ", .warning),

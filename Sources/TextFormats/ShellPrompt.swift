@@ -16,7 +16,8 @@ public enum ShellPrompt {
     /// with a command after it.
     public static func isPrompt(displayed content: UnsafeRawBufferPointer) -> Bool {
         var text: [UInt8] = []
-        DisplayedLine.append(content, color: false, to: &text)
+        // Few edits are in a prompt's row, and a guest may print any number of rows.
+        DisplayedLine.append(content, color: false, work: 2 * content.count, to: &text)
         if ["login: ", "Password: "].contains(where: { text.reversed().starts(with: $0.utf8.reversed()) }) {
             return true
         }

@@ -50,6 +50,17 @@ struct BootDetectorTests {
         }
     }
 
+    @Test("a first line that crosses the end of what is examined of a row is found wherever the text is divided")
+    func lookAheadBorder() {
+        let text = Array((String(repeating: "x", count: 500) + "[    0.000000] Linux version 6.1.0 (x)\n").utf8)
+        for place in [1, 100, 480] + Array(495...530) {
+            var console = Console()
+            console.receive(text[..<place], at: 1)
+            console.receive(text[place...], at: 2)
+            #expect(console.findings.map(\.event) == [.kernel], "\(place)")
+        }
+    }
+
     // MARK: - The table
 
     /// A row's pieces without markers, and the markers.

@@ -5,6 +5,14 @@ extension BootTable {
     /// Resets without last words.
     static let resets = [
         Row(
+            name: "the head of an old log, shown by a command, long before a reset without words",
+            pieces: [
+                (0, linux + "[   12.000000] a\r\n"),
+                (100_000, "root@web:~# dmesg | head -1\r\n«doubtful»" + linux + "root@web:~# "),
+                (3_700_000, "\r\n«doubtful»" + linux + "[    0.200000] b\r\n«kernel»"),
+            ]
+        ),
+        Row(
             name: "a kernel that is reset two seconds after its firmware began, again and again",
             pieces: [
                 (0, seaBIOS + "Booting from ROM..\r\n" + linux + "[    0.500000] triple fault next\r\n"),

@@ -60,6 +60,24 @@ import Testing
         reader.stop()
     }
 
+    @Test("piped input is passed on whole although standard output is read late")
+    func lateOutput() throws {
+        let site = try Site(isServed: false)
+        mkfifo(site.path + "/out", 0o600)
+        let input = (0..<40_000).map { "word \($0)\n" }.joined()
+        FileText.write(input, to: site.path + "/in")
+        let script = "sh -c 'stty raw -echo; seq 400000; head -c \(input.utf8.count) >\(site.path)/got'"
+        let late = ChildProcess(["sh", "-c", "exec sleep 600 <\(site.path)/out"], name: "late", in: site.path)
+        let run = shell("exec " + line(script, on: site) + " <\(site.path)/in >\(site.path)/out", on: site)
+        // All of its output: more than the hub holds for this process.
+        #expect(try eventually { try site.stored("web").bytes.count > 2_600_000 })
+        let reader = ChildProcess(["cat", site.path + "/out"], name: "cat", in: site.path)
+        #expect(run.wait() == 0, "\(run.standardError)")
+        late.stop()
+        reader.stop()
+        #expect(FileText.text(site.path + "/got") == input)
+    }
+
     @Test("standard output that is closed does not end the capture", arguments: [">&-", "2>&1 | head -n 1"])
     func closedOutput(redirection: String) throws {
         let site = try Site(isServed: false)

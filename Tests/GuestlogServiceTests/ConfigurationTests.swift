@@ -34,7 +34,10 @@ import Testing
 
     @Test(
         "an empty file, an empty mapping and a mapping of empty sections give the defaults",
-        arguments: ["", "{}", "consoles:\nretention:\n"]
+        arguments: [
+            "", "{}", "consoles:\nretention:\n", "consoles: null\nretention: ~\n", "retention: { age: ~, vm: null }\n",
+            "outputs: NULL\n",
+        ]
     )
     func defaults(text: String) throws {
         let configuration = try read(text)

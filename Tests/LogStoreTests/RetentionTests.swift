@@ -170,6 +170,41 @@ import Testing
         #expect(try small + store.usage(of: "big") <= total)
     }
 
+    @Test("of equally large VMs each gives its share when the total is exceeded")
+    func totalIsShared() throws {
+        let store = Store(root: folder.path)
+        let clock = ManualClock()
+        var vms: [VMStore] = []
+        let sealer = Sealer(
+            store: store,
+            retention: Retention(store: store) { _ in Quota(bytes: 1 << 22) },
+            clock: clock
+        )
+        for name in ["a", "b", "c"] {
+            let vm = try VMStore(store: store, name: name, hostBoot: "x", now: clock.time)
+            let writer = try vm.open(.console0, now: clock.time)
+            for part in 0..<40 {
+                let text = consoleText(200_000, from: part * 4000)
+                try text.withUnsafeBytes { try writer.append($0, time: clock.time) }
+                for base in writer.takeClosedPairs() {
+                    try sealer.seal(base, of: StreamID(vm: name, stream: .console0))
+                }
+                try sealer.synchronize()
+            }
+            vms.append(vm)
+        }
+        func usages() throws -> [Int] { try vms.map { try store.usage(of: $0.vm.directory) } }
+        let before = try usages()
+        let total = before.reduce(0, +)
+        let retention = Retention(store: store, total: total * 2 / 3) { _ in .standard }
+        #expect(try retention.enforceAll(now: clock.time).files > 0)
+        let after = try usages()
+        #expect(after.reduce(0, +) <= total * 2 / 3)
+        for (left, usage) in zip(after, before) {
+            #expect(left > usage / 3, "\(before) \(after)")
+        }
+    }
+
     @Test("the reserve counts against the total, up to half of it")
     func totalCountsReserve() throws {
         let fixture = try StoreFixture(root: folder.path, quota: Quota(bytes: 1 << 20))

@@ -293,6 +293,9 @@ import Testing
         let error = #expect(throws: SystemError.self) { _ = try open("other") }
         #expect(error?.code == SystemError.notPermitted && error?.reason.contains("is in namespace mine") == true)
         #expect(try open("mine").vm.identity.namespace == "mine")
+        // A source that knows no namespaces.
+        do { _ = try open(nil) }
+        #expect(store.vm(in: "6a1f0000-0000-4000-8000-00000000abcd")?.identity.namespace == "mine")
     }
 
     @Test("a UUID is the identity, whatever the name")

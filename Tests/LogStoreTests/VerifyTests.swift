@@ -66,6 +66,20 @@ import Testing
         }
     }
 
+    @Test("a VM that was removed since it was listed is skipped")
+    func removedMeanwhile() throws {
+        let folder = TemporaryFolder()
+        let store = Store(root: folder.path)
+        let vm = try VMStore(store: store, name: "gone", hostBoot: "x", now: Timestamp(microseconds: 5)).vm
+        let path = store.path(of: vm.directory)
+        for name in try LinuxFileSystem().names(in: path) {
+            try LinuxFileSystem().remove(path + "/" + name)
+        }
+        try LinuxFileSystem().removeDirectory(path)
+        let found = try StoreCheck(store).check(vm)
+        #expect(found.damages.isEmpty && found.streams.isEmpty)
+    }
+
     private enum Blow: CaseIterable {
         case bit, bits, cut, zeros, garbage, longer, swapped, emptied, removed, repeated, folder, other, unreadable
     }

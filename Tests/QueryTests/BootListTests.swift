@@ -27,6 +27,29 @@ struct BootListTests {
             .map(String.init)
     }
 
+    @Test("of very many boots the newest are listed, with their numbers")
+    func many() throws {
+        let sample = try SampleStore()
+        let vm = try sample.add("a")
+        let count = 3 * BootList.kept + 7
+        for number in 1...count {
+            try sample.boot(.firmware)
+            try sample.append("\(number)\n", after: 1000)
+        }
+        let boots = try BootList.boots(of: vm, in: sample.store)
+        #expect((BootList.kept...2 * BootList.kept).contains(boots.count))
+        #expect(boots.map(\.number) == Array(count - boots.count + 1...count))
+        #expect(boots.allSatisfy { $0.bytes == UInt64("\($0.number)\n".utf8.count) })
+        for (boot, text) in [(0, count), (-1, count - 1), (count, count), (count - 5, count - 5)] {
+            #expect(try sample.query { $0.boot = boot }.text() == "\(text)\n")
+        }
+        #expect(throws: QueryError.self) { try sample.query { $0.boot = 1 } }
+        // Older boots are shown without a number.
+        let shown = try markers(sample)
+        #expect(shown.count == count)
+        #expect(shown.last == "-- boot \(count): firmware --")
+    }
+
     @Test("a doubtful beginning is shown as such, and is no boot")
     func doubtful() throws {
         let (sample, vm, _, _) = try doubted()

@@ -13,6 +13,19 @@ struct AlarmTests {
     }
 
     @Test(
+        "words with which programs begin lines too are a kernel's with the rest of its message only",
+        arguments: [
+            ("INFO: task 12 finished", nil), ("INFO: possible update available", nil),
+            ("INFO: task kworker/0:1:77 blocked for more than 120 seconds.", .error),
+            ("[   12.345678] INFO: task kworker/0:1:77 blocked for more than 120 seconds.", .error),
+            ("[   12.345678] INFO: possible circular locking dependency detected", .warning),
+        ] as [(String, Severity?)]
+    )
+    func beginnings(_ line: String, _ expected: Severity?) {
+        #expect(severity(line).flatMap { $0 > .notice ? nil : $0 } == expected)
+    }
+
+    @Test(
         "a failure is an error at least",
         arguments: [
             "/dev/vda1: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.",

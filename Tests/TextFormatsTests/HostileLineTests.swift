@@ -27,7 +27,8 @@ import Testing
         ("erasures", half("text", "\u{1b}[2K")), ("erasures of blanks", half("text", "\u{1b}[1K")),
         ("row moves", half(" ", "\u{1b}[A\u{1b}[B")), ("combining characters", filled("e", "\u{301}")),
         ("repeated combining characters", filled("e\u{301}\u{301}\u{301}", "\u{301}\u{1b}[512b")),
-        ("colours", filled("", "\u{1b}[38;5;1mx")), ("tabs", filled("", "\u{1b}[512Ix\r")),
+        ("repeats over text", half("text", "\u{1b}[2G\u{1b}[9999b")), ("colours", filled("", "\u{1b}[38;5;1mx")),
+        ("tabs", filled("", "\u{1b}[512Ix\r")),
     ]
 
     @Test("a line costs in proportion to its length, and shows no more than a row has", arguments: lines)
@@ -39,6 +40,24 @@ import Testing
             #expect(ThreadTime.milliseconds - start < 4000)
             #expect(shown.count < 2 * line.count + 512 * 64)
         }
+    }
+
+    @Test("what an insertion moves out of the row counts as erased")
+    func movedOut() {
+        var shown: [UInt8] = []
+        let line = Array((String(repeating: "x", count: 600) + "\r\u{1b}[512@").utf8)
+        #expect(line.withUnsafeBytes { DisplayedLine.append($0, color: false, to: &shown) } == 512)
+        #expect(shown.count(where: { $0 == UInt8(ascii: "x") }) == 88)
+    }
+
+    @Test("rows that may be a prompt are painted with little work", arguments: ["\u{1b}[512@", "\u{1b}[2G\u{1b}[512b"])
+    func prompts(unit: String) {
+        let row = Array(("x\r" + String(repeating: unit, count: 510 / unit.utf8.count)).utf8)
+        let start = ThreadTime.milliseconds
+        for _ in 0..<8192 {
+            row.withUnsafeBytes { _ = ShellPrompt.isPrompt(displayed: $0) }
+        }
+        #expect(ThreadTime.milliseconds - start < 30_000)
     }
 
     @Test(

@@ -230,6 +230,11 @@ struct QuantitiesTests {
         #expect(try Quantities.parseSize(word) == expected)
     }
 
+    @Test("a comma in a size, which may divide thousands, is refused", arguments: ["1,000M", "1,5G"])
+    func commas(_ word: String) {
+        #expect(throws: WordError.self) { try Quantities.parseSize(word) }
+    }
+
     @Test(
         "other words are refused and named",
         arguments: ["", "x", "-1", "1.5", "1..5G", "10Q", "1G1", "8388608T", "9999999999999999999", "1 0"]

@@ -30,6 +30,8 @@ struct RunStreams: ~Copyable {
     private var end = RunEnd()
     private var copy: OutputCopy
     private var unsent: [UInt8] = []
+    /// Whether the hub has cut the connection off, because the output is too far behind: input waits for the next one.
+    private var isCutOff = false
     private var messages = RunMessages()
 
     private static let inputSize = 4096
@@ -72,12 +74,13 @@ struct RunStreams: ~Copyable {
         var hasEnded = false
         while end.state != .ended {
             let hasInput = !unsent.isEmpty
+            let readsInput = input.isRead && !hasInput && !isCutOff
             var polled = [
                 pollfd(fd: end.state == .closed ? -1 : copy.ended.raw, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: hasEnded ? -1 : child.ended.raw, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: input.isRead && !hasInput ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: hasInput ? copy.console : -1, events: Int16(POLLOUT), revents: 0),
+                pollfd(fd: readsInput ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: hasInput && !isCutOff ? copy.console : -1, events: Int16(POLLOUT), revents: 0),
                 pollfd(fd: messages.isEmpty ? -1 : STDERR_FILENO, events: Int16(POLLOUT), revents: 0),
             ]
             _ = poll(&polled, nfds_t(polled.count), timeout)
@@ -121,7 +124,7 @@ struct RunStreams: ~Copyable {
     }
 
     /// Whether the input is checked after its interval: while it can reach the command.
-    private var isInputChecked: Bool { end.state == .running && unsent.isEmpty }
+    private var isInputChecked: Bool { end.state == .running && unsent.isEmpty && !isCutOff }
 
     private mutating func perform(_ actions: [RunEnd.Action]) throws(SystemError) {
         for action in actions {
@@ -129,6 +132,7 @@ struct RunStreams: ~Copyable {
             case .rejoin:
                 report(hub.notices())
                 copy = try OutputCopy(from: hub.join(), to: STDOUT_FILENO)
+                isCutOff = false
             case .closeConsole:
                 report(hub.notices())
                 hub.close()
@@ -210,7 +214,7 @@ struct RunStreams: ~Copyable {
         if count > 0 {
             unsent.removeFirst(count)
         } else if errno != EAGAIN, errno != EINTR {
-            unsent = []
+            isCutOff = true
         }
     }
 

@@ -5,8 +5,8 @@ public import LogStore
 
 /// The boots of which something is stored.
 public struct BootList {
-    /// The boots of `vm`, oldest first, with what the guest itself reported about them. A boot of which only the head is
-    /// left, or of which the beginning was removed, counts.
+    /// The boots of `vm`, oldest first, with what the guest itself reported about them; of more than 10,000 the newest,
+    /// with their numbers. A boot of which only the head is left, or of which the beginning was removed, counts.
     public static func boots(of vm: Store.VM, in store: Store) throws -> [Boot] {
         guard let stream = try recordingStream(of: vm, in: store) else {
             return []
@@ -67,7 +67,7 @@ public struct BootList {
         var list = BootList(stream: stream.stream)
         for run in try BootIDRun.runs(in: reader) {
             let place = Cursor(offset: run.offset)
-            list.boots.append(list.boot(.bootID, run.offset, run.start, place: place, marker: place))
+            list.append(list.boot(.bootID, run.offset, run.start, place: place, marker: place))
             list.boots[list.boots.count - 1].bootID = run.id
         }
         return list.finish(try reader.summaries())
@@ -89,7 +89,13 @@ public struct BootList {
     }
 
     private let stream: StreamName
+    /// The newest boots. A guest that prints banners for days has millions.
     private var boots: [Boot] = []
+    /// The number of boots before them.
+    private var earlier = 0
+
+    /// How many boots are kept at least, if there are as many.
+    static let kept = 10_000
     /// The position of the latest marker.
     private var place = Cursor.start
     /// The latest doubtful beginning: a boot if a kernel's marker for the same position follows.
@@ -142,13 +148,19 @@ public struct BootList {
             boots = []
         }
         if let doubtful, detail.event == .kernel, doubtful.position == detail.position {
-            boots.append(
-                boot(.kernel, detail.position, doubtful.time, place: doubtful.place, marker: doubtful.place)
-            )
+            append(boot(.kernel, detail.position, doubtful.time, place: doubtful.place, marker: doubtful.place))
             return
         }
         let start = detail.position == place.offset ? place : Cursor(offset: detail.position)
-        boots.append(boot(detail.event, detail.position, time, place: start, marker: place))
+        append(boot(detail.event, detail.position, time, place: start, marker: place))
+    }
+
+    private mutating func append(_ boot: Boot) {
+        if boots.count == 2 * Self.kept {
+            boots.removeFirst(Self.kept)
+            earlier += Self.kept
+        }
+        boots.append(boot)
     }
 
     private func boot(
@@ -159,7 +171,7 @@ public struct BootList {
         marker: Cursor
     ) -> Boot {
         Boot(
-            number: boots.count + 1,
+            number: earlier + boots.count + 1,
             stream: stream,
             position: position,
             start: time,
@@ -177,11 +189,46 @@ public struct BootList {
             let next = place + 1 < boots.count ? boots[place + 1] : nil
             boots[place].end = boots[place].end ?? next?.start
             let range = boots[place].position..<max(boots[place].position, next?.position ?? .max)
-            boots[place].bytes = blocks.reduce(0) { sum, block in
-                let (from, to) = (max(block.offset, range.lowerBound), min(block.end, range.upperBound))
-                return from < to ? sum + to - from : sum
+            // The blocks are in order.
+            var block = Self.firstBlock(of: blocks, endingAfter: range.lowerBound)
+            while block < blocks.count, blocks[block].offset < range.upperBound {
+                let (from, to) = (max(blocks[block].offset, range.lowerBound), min(blocks[block].end, range.upperBound))
+                boots[place].bytes += to - from
+                block += 1
             }
         }
         return boots
+    }
+
+    /// The boot that the marker `detail` at `place` belongs to, among `boots`, which are in order.
+    static func boot(of detail: BootDetail, at place: Cursor, in boots: [Boot]) -> Boot? {
+        var (low, high) = (0, boots.count)
+        while low < high {
+            let middle = (low + high) / 2
+            let begin = detail.event.isBeginning ? boots[middle].marker : boots[middle].place
+            if begin <= place {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        // A doubtful beginning that was confirmed has an earlier marker.
+        return boots[max(0, low - 2)..<low].last { boot in
+            !detail.event.isBeginning || boot.marker == place
+                || detail.event == .kernel && boot.position == detail.position
+        }
+    }
+
+    private static func firstBlock(of blocks: [BlockSummary], endingAfter position: UInt64) -> Int {
+        var (low, high) = (0, blocks.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if blocks[middle].end > position {
+                high = middle
+            } else {
+                low = middle + 1
+            }
+        }
+        return low
     }
 }

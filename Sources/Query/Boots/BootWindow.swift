@@ -23,7 +23,7 @@ struct BootWindow {
             if number == 0, boots.isEmpty {
                 return nil
             }
-            throw Self.noSuchBoot(number, boots.count, vm)
+            throw Self.noSuchBoot(number, boots, vm)
         }
         self.stream = stream
         place = boots[index].place
@@ -36,21 +36,21 @@ struct BootWindow {
     }
 
     private static func index(_ number: Int, _ boots: [Boot]) -> Int? {
-        guard !boots.isEmpty, (1 - boots.count...boots.count).contains(number) else {
-            return nil
-        }
-        return number > 0 ? number - 1 : boots.count - 1 + number
+        let index = number > 0 ? number - (boots.first?.number ?? 1) : boots.count - 1 + number
+        return boots.indices.contains(index) ? index : nil
     }
 
-    private static func noSuchBoot(_ number: Int, _ kept: Int, _ vm: Store.VM) -> QueryError {
+    private static func noSuchBoot(_ number: Int, _ boots: [Boot], _ vm: Store.VM) -> QueryError {
         let name = VMLookup.quoted(vm.identity.name)
+        let kept = boots.count
         switch kept {
         case 0: return QueryError(.noSuchBoot, "\(name) has no recorded boot; omit --boot to read its log")
         case 1: return QueryError(.noSuchBoot, "\(name) has no boot \(number): only boot 0 is stored")
         default:
             return QueryError(
                 .noSuchBoot,
-                "\(name) has no boot \(number): \(kept) are stored, \(1 - kept) to 0 or 1 to \(kept); see 'guestlog boots'"
+                "\(name) has no boot \(number): \(kept) are stored, \(1 - kept) to 0 or \(boots[0].number) to "
+                    + "\(boots[kept - 1].number); see 'guestlog boots'"
             )
         }
     }

@@ -55,7 +55,8 @@ public enum DisplayedLine {
     }
 
     /// Appends the line with the bytes `content`, of which the line's end is no part. `sets` are the character sets at
-    /// its beginning, as far as they are known.
+    /// its beginning, as far as they are known. Edits of the row touch at most `work` cells, as many as programs need by
+    /// default.
     ///
     /// Returns the number of visible characters that were painted over with others, or erased.
     @discardableResult
@@ -63,6 +64,7 @@ public enum DisplayedLine {
         _ content: UnsafeRawBufferPointer,
         sets known: CharacterSets = CharacterSets(),
         color: Bool,
+        work: Int? = nil,
         to out: inout [UInt8]
     ) -> Int {
         let start = out.count
@@ -71,7 +73,7 @@ public enum DisplayedLine {
             return 0
         }
         out.removeSubrange(start...)
-        var painter = RowPainter(color: color, sets: sets)
+        var painter = RowPainter(color: color, sets: sets, work: work ?? RowPainter.work(for: content.count))
         painter.paint(content)
         painter.append(to: &out)
         return painter.overwritten

@@ -40,16 +40,19 @@ struct RowPainter {
     /// Visible characters that were painted over with others, or erased.
     private(set) var overwritten = 0
     /// How many cells edits may still touch.
-    private var workLeft = Self.leastWork
+    private var workLeft: Int
 
-    /// A painter of a row that begins with the character sets `sets`.
-    init(color: Bool, sets: CharacterSets) {
+    /// A painter of a row that begins with the character sets `sets`. Edits of it touch at most `work` cells.
+    init(color: Bool, sets: CharacterSets, work: Int) {
         self.color = color
         self.sets = sets
+        workLeft = work
     }
 
+    /// How many cells edits may touch in a line of `count` bytes.
+    static func work(for count: Int) -> Int { leastWork + count * workPerByte }
+
     mutating func paint(_ bytes: UnsafeRawBufferPointer) {
-        workLeft += bytes.count * Self.workPerByte
         var at = 0
         while at < bytes.count {
             let byte = bytes[at]
@@ -257,6 +260,7 @@ struct RowPainter {
             if column < cells.count, mayTouch(width - column) {
                 cells.insert(contentsOf: repeatElement(.empty, count: min(count, Self.widest)), at: column)
                 // What leaves the row at its right margin is gone.
+                overwritten += cells[min(width, cells.count)...].count(where: isVisible)
                 cells.removeSubrange(min(width, cells.count)...)
             }
         case .repeatLast(let count):
@@ -264,7 +268,10 @@ struct RowPainter {
                 return
             }
             let text = cells[column - 1].text
-            (0..<min(count, max(Self.widest, cells.count) - column)).forEach { _ in put(text) }
+            let repeated = min(count, max(Self.widest, cells.count) - column)
+            if mayTouch(repeated) {
+                (0..<repeated).forEach { _ in put(text) }
+            }
         }
     }
 
