@@ -4,9 +4,20 @@
 struct RecordParser {
     private let bytes: UnsafeRawBufferPointer
     private var at = 0
+    /// Whether a value was an array of bytes.
+    private var hasBytes = false
 
     init(_ bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
+    }
+
+    /// Whether a JSON value is read as bytes: it is an array of numbers 0–255, or of such arrays.
+    static func readsAsBytes(_ value: UnsafeRawBufferPointer) -> Bool {
+        guard value.first == UInt8(ascii: "[") else {
+            return false
+        }
+        var parser = RecordParser(value)
+        return parser.elements(isNested: false) != nil && parser.hasBytes
     }
 
     /// The fields of the object that is the whole text; nil when it is something else.
@@ -99,6 +110,7 @@ struct RecordParser {
         guard take(UInt8(ascii: "]")), several.isEmpty || binary.isEmpty else {
             return nil
         }
+        hasBytes = hasBytes || several.isEmpty
         return several.isEmpty ? [binary] : several
     }
 

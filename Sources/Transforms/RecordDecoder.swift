@@ -240,7 +240,7 @@ public struct RecordDecoder: Sendable {
         text.withUnsafeBytes { parse($0, at: start, line: line, isTruncated: isTruncated, emit) }
     }
 
-    /// Parses a text into records: several when it has several.
+    /// Parses a text into records: several when it has several, up to a limit.
     private mutating func parse(
         _ text: UnsafeRawBufferPointer,
         at start: UInt64,
@@ -249,10 +249,15 @@ public struct RecordDecoder: Sendable {
         _ emit: (inout RecordBuffer, Place) -> Void
     ) {
         var at = 0
+        var count = 0
         repeat {
             record.removeAll()
             let base = record.store(text).lowerBound
             at = format.parse(text, from: at, at: base, into: &record, flattens: flattens)
+            count += 1
+            if count == RecordFormat.recordLimit {
+                at = record.endText(text, at: at)
+            }
             takeTime()
             if isTruncated {
                 record.append(Self.truncatedName, "true".utf8, .literal)

@@ -24,6 +24,10 @@ public enum RecordFormat: String, CaseIterable, Sendable {
     /// Text: the field `message`.
     case text = "none"
 
+    /// Maximum number of records in one text. Programs whose output is mixed leave a few in one; the text is copied, and
+    /// the fields beside it are repeated, for each.
+    static let recordLimit = 100
+
     /// The field with a line of text.
     static let textName = Array("message".utf8)
 
@@ -81,6 +85,16 @@ public enum RecordFormat: String, CaseIterable, Sendable {
             return text.count
         }
         record.mark(.otherForm, unparsed: text[start...])
+        return text.count
+    }
+}
+
+extension RecordBuffer {
+    /// Keeps what is left of a text, of which so many records were read that no more are; returns the text's end.
+    mutating func endText(_ text: UnsafeRawBufferPointer, at start: Int) -> Int {
+        if let rest = text.indices.dropFirst(start).first(where: { text[$0] > 0x20 }) {
+            mark(.manyRecords, unparsed: text[rest...])
+        }
         return text.count
     }
 }

@@ -26,8 +26,9 @@ import Testing
 
     @Test("numbers keep their digits, strings their characters, other values their text")
     func exact() {
-        let line = #"{"a":12345678901234567890,"b":1.10,"c":1e400,"d":[1, 2],"e":{"f": null},"g":"\u00e9\n","h":true}"#
-        let wanted = #"{"a":12345678901234567890,"b":1.10,"c":1e400,"d":[1,2],"e":{"f":null},"g":"é\n","h":true}"#
+        let line =
+            #"{"a":12345678901234567890,"b":1.10,"c":1e400,"d":[1, 2.5],"e":{"f": null},"g":"\u00e9\n","h":true}"#
+        let wanted = #"{"a":12345678901234567890,"b":1.10,"c":1e400,"d":[1,2.5],"e":{"f":null},"g":"é\n","h":true}"#
         #expect(json(line) == wanted)
     }
 

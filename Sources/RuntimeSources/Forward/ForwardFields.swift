@@ -5,40 +5,85 @@ import TextFormats
 
 /// Makes fields of a record in MessagePack, as `RecordFormat` makes them of JSON: members of objects inside have their names
 /// joined by points.
-enum ForwardFields {
+struct ForwardFields {
     private static let tagName = Array("tag".utf8)
     /// Members of deeper objects are one field.
     private static let depth = 8
+
+    private var names = JoinedNames()
+    /// The bytes of names and values so far.
+    private var size = 0
 
     /// Replaces the contents of `record`.
     static func read(_ value: MessagePackValue, time: Int64?, tag: [UInt8], into record: inout RecordBuffer) {
         record.removeAll()
         record.time = time
-        append(value, name: [], depth: 0, to: &record)
+        var fields = ForwardFields()
+        _ = fields.append(value, name: [], depth: 0, to: &record)
         if record.firstIndex(of: tagName) == nil {
             record.append(tagName, tag)
         }
     }
 
-    private static func append(_ value: MessagePackValue, name: [UInt8], depth: Int, to record: inout RecordBuffer) {
+    /// Adds a value; returns false when the joined names would be too long for that.
+    private mutating func append(
+        _ value: MessagePackValue,
+        name: [UInt8],
+        depth: Int,
+        to record: inout RecordBuffer
+    ) -> Bool {
         switch value {
-        case .map(let members) where depth < Self.depth && !(members.isEmpty && depth > 0):
-            for member in members {
-                let part = text(of: member.key)
-                append(
-                    member.value,
-                    name: name.isEmpty ? part : name + [UInt8(ascii: ".")] + part,
-                    depth: depth + 1,
-                    to: &record
-                )
+        case .map(let members) where depth < Self.depth && !(members.isEmpty && depth > 0) && !names.areTooLong:
+            let count = record.fields.count
+            if append(members, name: name, depth: depth, to: &record) {
+                return true
             }
+            // Of the record's own members each is there, such an object as one field.
+            guard depth == 1 else {
+                return false
+            }
+            record.fields.removeSubrange(count...)
+            append(name, Self.json(value), .literal, to: &record)
         case .bytes(let bytes):
-            record.append(name, bytes)
+            append(name, bytes, .text, to: &record)
         case .extended(_, let bytes):
-            record.append(name, bytes)
+            append(name, bytes, .text, to: &record)
         default:
-            record.append(name, json(value), .literal)
+            append(name, Self.json(value), .literal, to: &record)
         }
+        return true
+    }
+
+    private mutating func append(
+        _ members: [(key: MessagePackValue, value: MessagePackValue)],
+        name: [UInt8],
+        depth: Int,
+        to record: inout RecordBuffer
+    ) -> Bool {
+        for member in members {
+            var part = Self.text(of: member.key)
+            size += part.count
+            if depth > 0 {
+                guard names.add(name.count + 1, at: size) else {
+                    return false
+                }
+                part = name + [UInt8(ascii: ".")] + part
+            }
+            guard append(member.value, name: part, depth: depth + 1, to: &record) else {
+                return false
+            }
+        }
+        return true
+    }
+
+    private mutating func append(
+        _ name: [UInt8],
+        _ value: some Collection<UInt8>,
+        _ form: RecordBuffer.Form,
+        to record: inout RecordBuffer
+    ) {
+        size += value.count
+        record.append(name, value, form)
     }
 
     /// The name that a key is.

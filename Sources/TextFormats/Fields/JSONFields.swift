@@ -7,10 +7,12 @@ public struct JSONFields {
     private var scanner: JSONScanner
     private let base: Int
     private let separator: UInt8?
+    private var names: JoinedNames
 
     /// Parses the object that begins at `start` in `line`, and adds its members as fields of `record`, whose buffer
     /// contains the line at `base`. With `separator`, members of objects inside become fields of their own, their names
-    /// joined with it; otherwise such an object is one literal. Arrays are literals.
+    /// joined with it; otherwise such an object is one literal. Arrays are literals, and so is an object whose joined
+    /// names would be much longer than its text.
     ///
     /// Returns the place after the object. When it is malformed or cut off, the members before the fault are kept, what
     /// follows is kept in `GUESTLOG_UNPARSED`, and the end of the line is returned; nil when there is no object at all.
@@ -21,7 +23,12 @@ public struct JSONFields {
         into record: inout RecordBuffer,
         flattenedWith separator: UInt8? = nil
     ) -> Int? {
-        var parser = JSONFields(scanner: JSONScanner(line, at: start), base: base, separator: separator)
+        var parser = JSONFields(
+            scanner: JSONScanner(line, at: start),
+            base: base,
+            separator: separator,
+            names: JoinedNames(at: start)
+        )
         parser.scanner.skipSpace()
         guard parser.scanner.current == UInt8(ascii: "{") else {
             return nil
@@ -60,6 +67,9 @@ public struct JSONFields {
             }
             scanner.skipSpace()
             if !prefix.isEmpty {
+                guard names.add(prefix.count + 1, at: scanner.at) else {
+                    return false
+                }
                 let whole = Array(record[prefix]) + [separator ?? UInt8(ascii: ".")]
                 name = record.store(whole, copyOf: name)
             }
@@ -83,8 +93,16 @@ public struct JSONFields {
             var probe = scanner
             probe.at += 1
             probe.skipSpace()
-            if probe.current != UInt8(ascii: "}") {
-                return members(after: name, depth: depth + 1, &safe, into: &record)
+            if probe.current != UInt8(ascii: "}"), !names.areTooLong {
+                let (before, count, end) = (scanner, record.fields.count, safe)
+                if members(after: name, depth: depth + 1, &safe, into: &record) {
+                    return true
+                }
+                guard names.areTooLong, depth == 0 else {
+                    return false
+                }
+                (scanner, safe) = (before, end)
+                record.fields.removeSubrange(count...)
             }
         }
         switch scanner.skipValue() {

@@ -12,12 +12,16 @@ import LogModel
 /// - Bare integers of up to 18 digits, and `true` and `false`, are literals; everything else is text.
 /// - What is no pair is skipped to the next one, and kept in `GUESTLOG_UNPARSED`; nothing is dropped.
 ///
-/// A quote that is not closed, or that a later key's quote seems to close, ends before the next ` key=`.
+/// A quote that is not closed, or that a later key's quote seems to close, ends before the next ` key=`. What follows is
+/// untrusted: it may be a part of the quoted text.
 public struct LogfmtParser {
     private let line: UnsafeRawBufferPointer
     /// Where the line's bytes are in the record's buffer.
     private let base: Int
     private var at: Int
+    private var isMarked = false
+    /// The number of fields when the first quote without an end was found: the later ones may be from inside of it.
+    private var trustedCount: Int?
 
     /// Parses the pairs of `line` from `start` on, and adds them as fields of `record`, whose buffer contains the line
     /// at `base`. With `stopKey`, it ends before a second occurrence of that key, where another record begins. Returns
@@ -31,6 +35,9 @@ public struct LogfmtParser {
     ) -> Int {
         var parser = LogfmtParser(line: line, base: base, at: start)
         parser.parse(into: &record, stopKey)
+        if let first = parser.trustedCount {
+            record.distrust(from: first)
+        }
         return parser.at
     }
 
@@ -147,7 +154,8 @@ public struct LogfmtParser {
             isPlain = false
             end = lostEnd(from: start) ?? line.count
             at = end
-            record.mark(.openQuote, unparsed: EmptyCollection())
+            mark(.openQuote, in: &record)
+            trustedCount = trustedCount ?? record.fields.count
         }
         guard !isPlain else {
             record.fields.append(RecordBuffer.Field(name: placed(name), value: placed(start..<end), form: .plain))
@@ -198,7 +206,15 @@ public struct LogfmtParser {
     /// Skips to the next ` key=`, and keeps what is before it.
     private mutating func skipJunk(into record: inout RecordBuffer) {
         let end = lostEnd(from: at) ?? line.count
-        record.mark(.noPair, unparsed: line[at..<end])
+        mark(.noPair, in: &record)
+        record.append(ParseFault.unparsedName, line[at..<end])
         at = end
+    }
+
+    private mutating func mark(_ fault: ParseFault, in record: inout RecordBuffer) {
+        if !isMarked {
+            record.mark(fault, unparsed: EmptyCollection())
+            isMarked = true
+        }
     }
 }

@@ -10,6 +10,8 @@ public enum ParseFault: String, Error, Hashable, Sendable, CustomStringConvertib
     case malformedJSON = "malformed or incomplete JSON"
     /// Other output was written into the record.
     case interrupted = "other output is inside the record"
+    /// A text has more records than are read of it.
+    case manyRecords = "too many records in one text"
     /// The text has not the form at all.
     case otherForm = "not in this format"
 

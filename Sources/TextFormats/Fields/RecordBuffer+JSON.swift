@@ -5,7 +5,8 @@ import LogModel
 // The canonical line of a record.
 extension RecordBuffer {
     /// Appends the canonical line, without its end, as `StructuredRecord` describes it: the own time is the first
-    /// member, several values of one field are an array, literals are written by their text.
+    /// member, several values of one field are an array, literals are written by their text. A literal that would be
+    /// read as several values, or as bytes, is a string with its text.
     public func appendJSON(to out: inout [UInt8]) {
         let bound = fields.reduce(JSONText.bound(64)) { sum, field in
             sum + JSONText.bound(field.name.count) + JSONText.bound(field.value.count) + 4
@@ -32,11 +33,11 @@ private struct RecordWriter {
             Timestamp.write(nanoseconds: time, to: &place)
             put("\"")
         }
-        let hasRepeats = Self.mayRepeat(record.fields, bytes)
+        let repeats = Self.mayRepeat(record.fields, bytes) ? RepeatedNames(record.fields, bytes) : nil
         var isFirst = record.time == nil
         for index in record.fields.indices {
             let field = record.fields[index]
-            if hasRepeats, record.fields[..<index].contains(where: { Self.haveOneName($0, field, bytes) }) {
+            if repeats?.isRepeat[index] == true || record.time != nil && Self.isTime(field, bytes) {
                 continue
             }
             if !isFirst {
@@ -45,8 +46,18 @@ private struct RecordWriter {
             isFirst = false
             JSONText.write(UnsafeRawBufferPointer(rebasing: bytes[field.name]), to: &place)
             put(":")
-            if hasRepeats {
-                write(record.fields[index...].filter { Self.haveOneName($0, field, bytes) }, bytes)
+            if let repeats, var next = repeats.next[index] {
+                put("[")
+                write(field, bytes, isOneOfSeveral: true)
+                while true {
+                    put(",")
+                    write(record.fields[next], bytes, isOneOfSeveral: true)
+                    guard let following = repeats.next[next] else {
+                        break
+                    }
+                    next = following
+                }
+                put("]")
             } else {
                 write(field, bytes)
             }
@@ -54,22 +65,16 @@ private struct RecordWriter {
         put("}")
     }
 
-    /// Several values of one field.
-    private mutating func write(_ fields: [RecordBuffer.Field], _ bytes: UnsafeRawBufferPointer) {
-        guard fields.count > 1 else {
-            return write(fields[0], bytes)
-        }
-        put("[")
-        for (number, field) in fields.enumerated() {
-            if number > 0 {
-                put(",")
-            }
-            write(field, bytes)
-        }
-        put("]")
+    /// Whether a field has the name of the record's own time.
+    private static func isTime(_ field: RecordBuffer.Field, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        field.name.count == 13 && bytes[field.name].elementsEqual("GUESTLOG_TIME".utf8)
     }
 
-    private mutating func write(_ field: RecordBuffer.Field, _ bytes: UnsafeRawBufferPointer) {
+    private mutating func write(
+        _ field: RecordBuffer.Field,
+        _ bytes: UnsafeRawBufferPointer,
+        isOneOfSeveral: Bool = false
+    ) {
         let value = UnsafeRawBufferPointer(rebasing: bytes[field.value])
         switch field.form {
         case .plain:
@@ -77,7 +82,11 @@ private struct RecordWriter {
             copy(value)
             put("\"")
         case .literal:
-            JSONText.write(json: value, to: &place)
+            if isOneOfSeveral || RecordParser.readsAsBytes(value) {
+                JSONText.write(value, to: &place)
+            } else {
+                JSONText.write(json: value, to: &place)
+            }
         case .text:
             let start = place
             if JSONText.write(value, to: &place) {
@@ -102,8 +111,14 @@ private struct RecordWriter {
         put("]")
     }
 
+    /// Of more fields than these, names are not compared with each other.
+    private static let comparedCount = 64
+
     /// Whether two fields may have one name: false is certain. Names are told apart by their lengths and last bytes.
     private static func mayRepeat(_ fields: [RecordBuffer.Field], _ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard fields.count <= comparedCount else {
+            return true
+        }
         var seen: UInt64 = 0
         for index in fields.indices {
             let name = fields[index].name
@@ -140,6 +155,40 @@ private struct RecordWriter {
         if let base = text.baseAddress {
             UnsafeMutableRawPointer(place).copyMemory(from: base, byteCount: text.count)
             place += text.count
+        }
+    }
+}
+
+/// The fields of a record that have one name, found in a time that grows with their number only.
+private struct RepeatedNames {
+    /// For each field the next one with its name.
+    var next: [Int?]
+    /// For each field whether one before it has its name.
+    var isRepeat: [Bool]
+
+    private struct Name: Hashable {
+        let bytes: UnsafeRawBufferPointer
+
+        static func == (left: Name, right: Name) -> Bool {
+            left.bytes.count == right.bytes.count && left.bytes.elementsEqual(right.bytes)
+        }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(bytes: bytes)
+        }
+    }
+
+    init(_ fields: [RecordBuffer.Field], _ bytes: UnsafeRawBufferPointer) {
+        next = Array(repeating: nil, count: fields.count)
+        isRepeat = Array(repeating: false, count: fields.count)
+        var latest: [Name: Int] = [:]
+        latest.reserveCapacity(fields.count)
+        for index in fields.indices {
+            let name = Name(bytes: UnsafeRawBufferPointer(rebasing: bytes[fields[index].name]))
+            if let before = latest.updateValue(index, forKey: name) {
+                next[before] = index
+                isRepeat[index] = true
+            }
         }
     }
 }

@@ -20,6 +20,9 @@ public struct RecordBuffer: Sendable {
         public var name: Range<Int>
         public var value: Range<Int>
         public var form: Form
+        /// Whether text inside the record gave the field its name and value, such as what a guest printed: it does not
+        /// name the record's VM.
+        public var isUntrusted = false
 
         public init(name: Range<Int>, value: Range<Int>, form: Form) {
             self.name = name
@@ -121,14 +124,24 @@ public struct RecordBuffer: Sendable {
         }
         fields[index].value = store(value)
         fields[index].form = form
-        let later = fields.indices.suffix(from: index + 1).filter { matches(fields[$0].name, name) }
-        later.reversed().forEach { fields.remove(at: $0) }
+        fields[index].isUntrusted = false
+        remove(name, from: index + 1)
     }
 
-    /// Removes all fields of that name.
-    public mutating func remove(_ name: [UInt8]) {
-        while let index = firstIndex(of: name) {
-            fields.remove(at: index)
+    /// Marks the fields from `first` on as untrusted.
+    public mutating func distrust(from first: Int) {
+        for index in fields.indices.dropFirst(first) {
+            fields[index].isUntrusted = true
         }
+    }
+
+    /// Removes all fields of that name, from the one at `first` on.
+    public mutating func remove(_ name: [UInt8], from first: Int = 0) {
+        var kept = first
+        for index in fields.indices.dropFirst(first) where !matches(fields[index].name, name) {
+            fields[kept] = fields[index]
+            kept += 1
+        }
+        fields.removeSubrange(kept...)
     }
 }

@@ -5,7 +5,7 @@ import LogModel
 // RFC 5424: `<PRI>1 TIME HOSTNAME APP-NAME PROCID MSGID SD MSG`, where `-` is an absent value.
 extension SyslogMessage {
     /// Parses what follows PRI, at `start`; nil when it is not of that form. The lengths that the RFC allows (section 6)
-    /// are not enforced: the datagram limits them.
+    /// are not enforced, except for the names of elements.
     init?(structured bytes: UnsafeRawBufferPointer, priority: SyslogPriority, after start: Int) {
         guard bytes[start...].starts(with: "1 ".utf8) else {
             return nil
@@ -44,6 +44,9 @@ extension SyslogMessage {
     /// Begins a message in UTF-8 (section 6.4).
     private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
 
+    /// The RFC allows 32 bytes (section 6.3.2). A field's name repeats them for each parameter.
+    private static let identifierLimit = 128
+
     /// Parses `-` or elements `[ID NAME="VALUE" …]` from `start`; returns them and the end.
     private static func structuredData(
         _ bytes: UnsafeRawBufferPointer,
@@ -58,7 +61,9 @@ extension SyslogMessage {
         var elements: [Element] = []
         var at = start
         while at < bytes.count, bytes[at] == UInt8(ascii: "[") {
-            guard let idEnd = bytes[(at + 1)...].firstIndex(where: { " ]".utf8.contains($0) }), idEnd > at + 1 else {
+            guard let idEnd = bytes[(at + 1)...].firstIndex(where: { " ]".utf8.contains($0) }), idEnd > at + 1,
+                idEnd - at <= identifierLimit
+            else {
                 return nil
             }
             let identifier = Array(bytes[(at + 1)..<idEnd])

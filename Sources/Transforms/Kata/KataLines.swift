@@ -18,7 +18,11 @@ public struct KataLines: Sendable {
     }
 
     private var held: Text?
+    /// The number of lines that it has.
+    private var heldLines = 0
+    /// The limits of a record over several lines, in bytes and in lines: with each line all of it is looked at.
     private static let limit = 64 << 10
+    private static let lineLimit = 256
 
     public init() {}
 
@@ -31,6 +35,7 @@ public struct KataLines: Sendable {
         guard var held else {
             if Self.mayContinue(new.bytes) {
                 self.held = new
+                heldLines = 1
                 return []
             }
             return [new]
@@ -38,7 +43,7 @@ public struct KataLines: Sendable {
         if Self.isKernelText(line), !Self.beginsRecord(line) {
             return [new]
         }
-        guard !Self.beginsRecord(line), held.bytes.count + line.count < Self.limit else {
+        guard !Self.beginsRecord(line), held.bytes.count + line.count < Self.limit, heldLines < Self.lineLimit else {
             self.held = nil
             return [held] + add(line, at: start, number: number)
         }
@@ -53,6 +58,7 @@ public struct KataLines: Sendable {
         held.bytes += (Self.hasOpenQuote(held.bytes) ? [Lines.feed] : []) + new.bytes
         if Self.mayContinue(held.bytes) {
             self.held = held
+            heldLines += 1
             return []
         }
         return [held]

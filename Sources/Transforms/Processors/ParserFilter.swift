@@ -34,24 +34,28 @@ public struct ParserFilter: Hashable, Sendable {
             return emit(&record)
         }
         let place = record.fields[index].value
+        let isUntrusted = record.fields[index].isUntrusted
         let text = Array(record[place])
         if format == .kata, KataNative.isNative(record) {
-            parse(text, &record) { text, record in
+            parse(text, isUntrusted, &record) { text, record in
                 KataNative.parse(text, at: place.lowerBound, into: &record)
-                return text.count
             }
             return emit(&record)
         }
         var start = 0
+        var count = 0
         let original = record
         repeat {
             let from = start
             if from > 0 {
                 record = original
             }
-            parse(text, &record) { text, record in
+            count += 1
+            parse(text, isUntrusted, &record) { text, record in
                 start = format.parse(text, from: from, at: place.lowerBound, into: &record, flattens: flattens)
-                return start
+                if count == RecordFormat.recordLimit {
+                    start = record.endText(text, at: start)
+                }
             }
             emit(&record)
         } while text.suffix(from: min(start, text.count)).contains { $0 > 0x20 }
@@ -59,13 +63,17 @@ public struct ParserFilter: Hashable, Sendable {
 
     private func parse(
         _ text: [UInt8],
+        _ isUntrusted: Bool,
         _ record: inout RecordBuffer,
-        _ body: (UnsafeRawBufferPointer, inout RecordBuffer) -> Int
+        _ body: (UnsafeRawBufferPointer, inout RecordBuffer) -> Void
     ) {
         let first = record.fields.count
         let ownTime = record.time
         record.time = nil
-        _ = text.withUnsafeBytes { body($0, &record) }
+        text.withUnsafeBytes { body($0, &record) }
+        if isUntrusted {
+            record.distrust(from: first)
+        }
         takeTime(of: &record, from: first)
         if reservesTime || record.time == nil {
             record.time = ownTime
@@ -103,10 +111,14 @@ public struct ParserFilter: Hashable, Sendable {
     /// Removes fields that were there before and do not stay. The text stays when it was not parsed completely.
     private func removeOld(of record: inout RecordBuffer, before first: Int, isMarked: Bool) {
         let new = record.fields[first...]
+        // Of many names each is not compared with each other.
+        let names = new.count > 64 ? Set(new.map { record[$0.name] }) : nil
         var kept: [RecordBuffer.Field] = []
         for field in record.fields[..<first] {
             let isText = record.matches(field.name, key)
-            let isReplaced = new.contains { $0.name.count == field.name.count && record[$0.name] == record[field.name] }
+            let isReplaced =
+                names?.contains(record[field.name])
+                ?? new.contains { $0.name.count == field.name.count && record[$0.name] == record[field.name] }
             let stays = isText ? (isMarked || reservesData && !removesKey) : reservesData
             if stays, !isReplaced {
                 kept.append(field)
