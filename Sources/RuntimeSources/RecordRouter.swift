@@ -90,12 +90,14 @@ final class RecordRouter {
     func add(_ record: inout RecordBuffer, tag: String? = nil, at position: SourcePosition) throws {
         var failure: (any Error)?
         var position = position
+        // What the source names is not changed by what a parser finds in a text.
+        let named = namedVM(in: record)
         pipeline.process(&record, tag: tag ?? source.tag) { record, _ in
             guard failure == nil else {
                 return
             }
             do {
-                try store(&record, at: position)
+                try store(&record, of: named ?? namedVM(in: record) ?? source.vm, at: position)
             } catch {
                 failure = error
             }
@@ -107,20 +109,20 @@ final class RecordRouter {
         }
     }
 
-    private func store(_ record: inout RecordBuffer, at position: SourcePosition) throws {
+    private func store(_ record: inout RecordBuffer, of vm: VMIdentity, at position: SourcePosition) throws {
         // A line without a time, as of a stack trace, belongs to the record before it: in what one program writes.
         if isReplayed {
             record.time = record.time ?? lastTime
             lastTime = record.time
         }
-        let target = try self.target(of: record)
+        let target = try self.target(orSource: vm)
         guard !isReplayed || position.number > target.last else {
             return
         }
         line.removeAll(keepingCapacity: true)
         record.appendJSON(to: &line)
         while line.count >= RecordBatch.recordLimit {
-            record.truncateLongest()
+            record.truncate()
             truncated += 1
             line.removeAll(keepingCapacity: true)
             record.appendJSON(to: &line)
@@ -186,8 +188,7 @@ final class RecordRouter {
 
     /// Where a record goes: to its VM's stream or, as long as that cannot be opened, to the source's, so that one VM does
     /// not keep the others waiting.
-    private func target(of record: RecordBuffer) throws -> Target {
-        let vm = vm(of: record)
+    private func target(orSource vm: VMIdentity) throws -> Target {
         guard vm != source.vm else {
             return try target(of: vm).target
         }
@@ -241,35 +242,42 @@ final class RecordRouter {
         return (target, position)
     }
 
-    private func vm(of record: RecordBuffer) -> VMIdentity {
+    /// The VM that a record names, in a field that is not a guest's.
+    private func namedVM(in record: RecordBuffer) -> VMIdentity? {
         for name in source.vmFields {
-            if let value = record.value(of: name), let text = String(validating: value, as: UTF8.self),
+            let field = record.fields.first { !$0.isUntrusted && record.matches($0.name, name) }
+            if let field, let text = String(validating: record[field.value], as: UTF8.self),
                 VMIdentity.fault(inName: text) == nil
             {
                 return VMIdentity(name: text)
             }
         }
-        return source.vm
+        return nil
     }
 }
 
 extension RecordBuffer {
-    /// The part of a value that stays when its record is too long.
+    /// The part of a name or a value that stays when its record is too long. Two of them are far from the limit.
     private static let truncatedSize = 64 << 10
 
-    /// Cuts the longest value to its beginning, and says so.
-    fileprivate mutating func truncateLongest() {
-        guard let index = fields.indices.max(by: { fields[$0].value.count < fields[$1].value.count }),
-            fields[index].value.count > Self.truncatedSize
-        else {
-            // Very many fields: the later half goes.
-            fields.removeLast(max(1, fields.count / 2))
-            set(RecordDecoder.truncatedName, "true".utf8, .literal)
-            return
+    /// Makes a record that is too long much shorter, and says so: cuts the longest name or value, and those of a similar
+    /// length, to their beginning.
+    fileprivate mutating func truncate() {
+        let longest = fields.reduce(0) { max($0, $1.name.count, $1.value.count) }
+        let limit = max(longest / 2, Self.truncatedSize)
+        for index in fields.indices {
+            if fields[index].name.count > limit {
+                fields[index].name = fields[index].name.prefix(Self.truncatedSize)
+            }
+            if fields[index].value.count > limit {
+                fields[index].value = fields[index].value.prefix(Self.truncatedSize)
+                fields[index].form = .text
+            }
         }
-        let start = fields[index].value.lowerBound
-        fields[index].value = start..<start + Self.truncatedSize
-        fields[index].form = .text
+        if longest <= limit {
+            // Very many fields: the later half goes.
+            fields.removeLast(fields.count / 2)
+        }
         set(RecordDecoder.truncatedName, "true".utf8, .literal)
     }
 }

@@ -140,7 +140,9 @@ func decoded(_ text: some Sequence<UInt8>, _ format: RecordFormat, pieces: Int =
         )
         #expect(lines.count == 1 && lines[0].contains(#""msg":"new request""#))
         #expect(
-            lines[0].contains(#""pid":34"#) && lines[0].contains(#""sandbox":"s9""#) && lines[0].contains("10:31:29.")
+            lines[0].contains(#""pid":34"#) && lines[0].contains(#""sandbox":"s9""#)
+                && lines[0].contains(#""GUESTLOG_TIME":"2020-02-21T10:31:30."#)
+                && lines[0].contains(#""agent_time":"2020-02-21T10:31:29Z""#)
         )
     }
 

@@ -50,26 +50,44 @@ enum KataConsole {
             let name = record.store(KataFields.message)
             record.fields.append(RecordBuffer.Field(name: name, value: place, form: .text))
             record.append(KataFields.source, consoleSource, .plain)
-            keep([KataFields.level], of: &record, first..<inner)
+            keep(KataFields.level, of: &record, first..<inner)
         }
-        keep([KataFields.time, KataFields.sandbox], of: &record, first..<inner)
-        record.fields.removeSubrange(first..<inner)
+        replace(first..<inner, of: &record)
     }
 
     private static func unpackLogfmt(_ place: Range<Int>, _ record: inout RecordBuffer, from first: Int) {
         let text = Array(record[place])
         let inner = record.fields.count
         _ = text.withUnsafeBytes { LogfmtParser.parse($0, at: place.lowerBound, into: &record) }
-        keep([KataFields.sandbox], of: &record, first..<inner)
-        record.fields.removeSubrange(first..<inner)
+        replace(first..<inner, of: &record)
     }
 
-    /// Adds the fields of the outer record, at `outer`, that the inner one lacks.
-    private static func keep(_ names: [[UInt8]], of record: inout RecordBuffer, _ outer: Range<Int>) {
-        for name in names where KataFields.index(of: name, in: record, from: outer.upperBound) == nil {
-            if let index = record.fields[outer].indices.first(where: { record.matches(record.fields[$0].name, name) }) {
-                record.fields.append(record.fields[index])
-            }
+    /// Replaces the fields of the outer record, at `outer`, by those that follow. When and of which sandbox the record is
+    /// stays: the guest does not decide that.
+    private static func replace(_ outer: Range<Int>, of record: inout RecordBuffer) {
+        KataFields.setClaimed(&record, from: outer.upperBound)
+        keep(KataFields.time, of: &record, outer)
+        for name in [KataFields.sandbox] + KataFields.sandboxAliases
+        where keep(name, as: KataFields.sandbox, of: &record, outer) {
+            break
         }
+        record.fields.removeSubrange(outer)
+    }
+
+    /// Adds the field of the outer record that has the name, as `other`; returns whether there is one.
+    @discardableResult
+    private static func keep(
+        _ name: [UInt8],
+        as other: [UInt8]? = nil,
+        of record: inout RecordBuffer,
+        _ outer: Range<Int>
+    ) -> Bool {
+        guard let index = KataFields.index(of: name, in: record, from: outer.lowerBound), outer.contains(index) else {
+            return false
+        }
+        var field = record.fields[index]
+        field.name = other.map { record.store($0) } ?? field.name
+        record.fields.append(field)
+        return true
     }
 }

@@ -17,6 +17,9 @@ enum KataFields {
     /// The agent's name for the time.
     static let agentStamp = Array("ts".utf8)
     static let agentTime = Array("agent_time".utf8)
+    static let agentSandbox = Array("agent_sandbox".utf8)
+    static let sandboxAliases = ["sandbox-id", "sid"].map { Array($0.utf8) }
+    private static let recordTime = Array(StructuredRecord.timeName.utf8)
 
     /// The fields from `first` on that have the name, by their indices.
     static func index(of name: [UInt8], in record: RecordBuffer, from first: Int) -> Int? {
@@ -40,8 +43,23 @@ enum KataFields {
         {
             record.fields[index].form = .literal
         }
-        alias(container, ["container-id", "cid"], in: &record, from: first)
-        alias(sandbox, ["sandbox-id", "sid"], in: &record, from: first)
+        alias(container, ["container-id", "cid"].map { Array($0.utf8) }, in: &record, from: first)
+        alias(sandbox, sandboxAliases, in: &record, from: first)
+    }
+
+    /// Makes the fields from `first` on those of a guest: they are untrusted, and what it says to be its time and its
+    /// sandbox have names of their own.
+    static func setClaimed(_ record: inout RecordBuffer, from first: Int) {
+        record.distrust(from: first)
+        let (times, sandboxes) = ([time, agentStamp, recordTime], [sandbox] + sandboxAliases)
+        for index in record.fields.indices.dropFirst(first) {
+            let name = record.fields[index].name
+            if times.contains(where: { record.matches(name, $0) }) {
+                record.fields[index].name = record.store(agentTime)
+            } else if sandboxes.contains(where: { record.matches(name, $0) }) {
+                record.fields[index].name = record.store(agentSandbox)
+            }
+        }
     }
 
     /// The record's time: of its field `time`, else of the agent's.
@@ -65,12 +83,12 @@ enum KataFields {
     }
 
     /// Adds the field `name` with the value of another that has one of these names.
-    private static func alias(_ name: [UInt8], _ others: [String], in record: inout RecordBuffer, from first: Int) {
+    private static func alias(_ name: [UInt8], _ others: [[UInt8]], in record: inout RecordBuffer, from first: Int) {
         guard index(of: name, in: record, from: first) == nil else {
             return
         }
         for other in others {
-            if let index = index(of: Array(other.utf8), in: record, from: first) {
+            if let index = index(of: other, in: record, from: first) {
                 var field = record.fields[index]
                 field.name = record.store(name)
                 record.fields.append(field)

@@ -17,12 +17,14 @@ public enum KataNative {
         record.value(of: name)?.elementsEqual(runtime) == true && record.value(of: source) != nil
     }
 
-    /// Adds what it says under the names that `KataParser` uses. A message that is an agent's record is parsed.
+    /// Adds what it says under the names that `KataParser` uses. A message that is an agent's record is parsed: it does
+    /// not decide when and of which sandbox the record is.
     static func parse(_ text: UnsafeRawBufferPointer, at place: Int, into record: inout RecordBuffer) {
         let first = record.fields.count
         let isObject = text.first { $0 > 0x20 }.map { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "\"") } ?? false
         if isObject {
-            _ = KataParser.parse(text, at: place, into: &record)
+            _ = KataParser.parseRecord(text, from: 0, at: place, into: &record)
+            KataFields.setClaimed(&record, from: first)
         }
         if KataFields.index(of: KataFields.message, in: record, from: first) == nil {
             record.fields.removeSubrange(first...)

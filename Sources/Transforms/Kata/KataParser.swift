@@ -8,10 +8,12 @@ public import TextFormats
 ///
 /// - The Go runtime: logfmt by logrus, or one object in JSON.
 /// - The agent: an object in JSON by slog, alone, quoted up to three times, or in the field `vmconsole` of a runtime
-///   record with what a guest printed. Then the agent's fields take the place of the runtime's, whose time and sandbox
-///   stay; the agent's own time is `agent_time`.
+///   record with what a guest printed.
 /// - Old agents: a logfmt record in the field `msg`.
 /// - Text without a form, which is the `msg`.
+///
+/// The fields of an agent's record inside a runtime's take the place of that one's, whose time and sandbox stay; the
+/// agent's own are `agent_time` and `agent_sandbox`.
 ///
 /// Levels are lower-case words, `trace` to `fatal`, and process numbers are numbers. What cannot be parsed is kept and
 /// marked (`ParseFault`).
@@ -28,10 +30,22 @@ public struct KataParser {
         into record: inout RecordBuffer
     ) -> Int {
         let first = record.fields.count
+        let end = parseRecord(text, from: start, at: base, into: &record)
+        KataFields.normalise(&record, from: first)
+        return end
+    }
+
+    /// Parses a record, and the one inside, without the common form of their fields.
+    static func parseRecord(
+        _ text: UnsafeRawBufferPointer,
+        from start: Int,
+        at base: Int,
+        into record: inout RecordBuffer
+    ) -> Int {
+        let first = record.fields.count
         let end = parseForm(text, from: start, at: base, quotes: 0, into: &record)
         KataSalvage.apply(to: &record, from: first)
         KataConsole.unpack(&record, from: first)
-        KataFields.normalise(&record, from: first)
         return end
     }
 
