@@ -200,4 +200,37 @@ import Testing
         #expect(tried.text.contains(#""kata_level":"info","kata_pid":3,"GUESTLOG_TAG":"kata-containers"}"#))
         #expect(site.guestlog("config", "check", example).status == 0)
     }
+
+    @Test("config try shows what the daemon stores: members of objects are fields")
+    func tryObjects() throws {
+        let site = try Site(isServed: false)
+        let file = site.path + "/sources.yaml"
+        FileText.write(
+            """
+            sources:
+              - {type: tail, tag: pods, path: \(site.path)/x.log, format: json}
+              - {type: systemd, tag: journal}
+            pipelines:
+              - match: "*"
+                filters:
+                  - severity: {key: log.level}
+
+            """,
+            to: file
+        )
+        func tried(_ line: String, _ source: String) -> String {
+            FileText.write(line + "\n", to: site.path + "/in")
+            let child = ChildProcess(
+                ["sh", "-c", "\(Program.guestlog) config try \(file) --source \(source) < \(site.path)/in"],
+                name: "try",
+                in: site.path
+            )
+            #expect(child.wait() == 0)
+            return child.text
+        }
+        let found = tried(#"{"log":{"level":"error"}}"#, "pods")
+        #expect(found.contains(#"{"log.level":"error","PRIORITY":"3","#), "\(found)")
+        let entry = tried(#"{"MESSAGE":[77,252,108],"object":{"a":[1]}}"#, "journal")
+        #expect(entry.contains(#"{"MESSAGE":[77,252,108],"object":{"a":[1]},"#), "\(entry)")
+    }
 }

@@ -90,6 +90,34 @@ struct JournalTests {
         #expect(try sequence(fixture.lines()) == wanted)
     }
 
+    @Test("reading begins at the end, where no entry matches: every matching entry that comes is read")
+    func emptyEnd() throws {
+        let fixture = try SourceFixture()
+        let path = fixture.folder.path + "/a.journal"
+        try Self.make(path, Self.export(0..<3) { _ in [("A", Array("0".utf8))] })
+        var options = options(fixture.folder.path)
+        options.matches = [JournalMatch(["A=1"])]
+        options.readsFromHead = false
+        let reader = try JournalAccess.open(options, after: nil) { _ in }
+        let interruption = try Interruption()
+        interruption.raise()
+        var record = RecordBuffer()
+        #expect(try reader.next(&record) == nil)
+        // From here on it is told of changes.
+        reader.wait(interruption, within: 0)
+        try Self.make(path, Self.export(3..<6) { _ in [("A", Array("1".utf8))] })
+        var count = 0
+        #expect(
+            try eventually {
+                reader.wait(interruption, within: 0)
+                while try reader.next(&record) != nil {
+                    count += 1
+                }
+                return count == 3
+            }
+        )
+    }
+
     @Test("reading goes on after the last entry, also in another file; each entry is stored once")
     func resume() throws {
         let fixture = try SourceFixture()

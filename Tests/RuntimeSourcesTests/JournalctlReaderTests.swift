@@ -24,7 +24,12 @@ import TextFormats
     private var pids: String { fixture.folder.path + "/pids" }
 
     /// A reader of what the commands print: the first ones at first, the others after the entry `c1`.
-    private func reader(first: String, then: String = "", after cursor: String? = nil) throws -> JournalctlReader {
+    private func reader(
+        first: String,
+        then: String = "",
+        after cursor: String? = nil,
+        fromHead: Bool = true
+    ) throws -> JournalctlReader {
         let script = try fixture.write(
             """
             echo $$ >> \(pids)
@@ -36,7 +41,9 @@ import TextFormats
             """,
             "fake-journalctl"
         )
-        return JournalctlReader(JournalOptions(), after: cursor, program: ["sh", script])
+        var options = JournalOptions()
+        options.readsFromHead = fromHead
+        return JournalctlReader(options, after: cursor, program: ["sh", script])
     }
 
     /// The texts of the entries up to the next pause.
@@ -57,6 +64,22 @@ import TextFormats
         #expect(try read(reader) == ["three"])
         let other = try self.reader(first: "exit 1", then: "entry c2 four", after: "c1")
         #expect(try read(other) == ["four"])
+    }
+
+    @Test("a journal that has no entry at first, and is read from its end: every entry that comes is read")
+    func emptyEnd() throws {
+        let isFirst = fixture.folder.path + "/is-first"
+        let reader = try reader(
+            first: "if mkdir \(isFirst) 2>/dev/null; then :; else entry c0 one; entry c1 two; fi",
+            then: "entry c2 three",
+            fromHead: false
+        )
+        #expect(try read(reader).isEmpty)
+        #expect(try read(reader) == ["one", "two"])
+        #expect(try read(reader) == ["three"])
+        let other = try self.reader(first: "entry c1 old", then: "entry c2 new", fromHead: false)
+        #expect(try read(other).isEmpty)
+        #expect(try read(other) == ["new"])
     }
 
     @Test("a run that cannot be parsed is ended, with its process, and the next one continues")

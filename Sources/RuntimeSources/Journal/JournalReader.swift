@@ -100,7 +100,9 @@ final class JournalReader: JournalEntries {
         try check(library.seekTail(journal), "seek in")
         // Otherwise the last entry would be read again.
         guard library.previous(journal) > 0 else {
-            return
+            // No entry is there, or none matches, so that the head is the end. From the tail libsystemd does not go on to
+            // the first of the entries that come.
+            return try check(library.seekHead(journal), "seek in")
         }
         startCursor = cursorHere()
     }

@@ -131,6 +131,8 @@ final class JournalctlReader: JournalEntries {
         guard status == 0 || status >= 128 else {
             throw SystemError("run", "journalctl", code: EIO, reason: "it ended with status \(status)")
         }
+        // Without an entry to begin after, every one that comes is new.
+        skipsPast = skipsPast && (status != 0 || skipped > 0)
         return false
     }
 

@@ -31,16 +31,18 @@ extension Config {
             let configuration = try Configuration(file: file)
             let source = try chosen(configuration)
             var pipeline = configuration.pipeline
-            let format: RecordFormat =
+            let (format, flattens): (RecordFormat, Bool) =
                 switch source.kind {
-                case .journal, .forward: .json
-                case .console: .text
-                case .files(_, let format, _): format
+                case .journal: (.json, false)
+                case .forward: (.json, true)
+                case .console: (.text, false)
+                case .files(_, let format, _): (format, true)
                 }
-            var decoder = RecordDecoder(format, flattens: false)
+            var decoder = RecordDecoder(format, flattens: flattens)
             var out: [UInt8] = []
             func show(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
                 if case .journal = source.kind {
+                    record.takeJournalBytes()
                     record.takeJournalTime()
                 }
                 pipeline.process(&record, tag: source.tag) { record, tag in

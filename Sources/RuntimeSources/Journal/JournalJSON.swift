@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+public import TextFormats
+
+// Entries as `journalctl -o json` writes them.
+extension RecordBuffer {
+    /// Makes bytes of the arrays of numbers that are values which are not UTF-8.
+    public mutating func takeJournalBytes() {
+        for index in fields.indices where fields[index].form == .literal {
+            guard let elements = (try? JSON(parsing: self[fields[index].value]))?.elements, !elements.isEmpty else {
+                continue
+            }
+            let bytes = elements.compactMap { element in
+                if case .integer(let number) = element { UInt8(exactly: number) } else { nil }
+            }
+            if bytes.count == elements.count {
+                fields[index].value = store(bytes)
+                fields[index].form = .text
+            }
+        }
+    }
+
+    /// Takes the record's time from the fields with it, and removes the addresses
+    /// (systemd.journal-fields(7), "Address Fields"), which are no part of the entry.
+    public mutating func takeJournalTime() {
+        for name in ["_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP"] where time == nil {
+            if let digits = value(of: Array(name.utf8)), let value = Int64(String(decoding: digits, as: UTF8.self)),
+                value < Int64.max / 1000
+            {
+                time = value * 1000
+            }
+        }
+        fields.removeAll { [self] field in self[field.name].starts(with: "__".utf8) }
+    }
+}
