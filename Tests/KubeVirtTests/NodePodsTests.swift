@@ -63,6 +63,19 @@ import Testing
         #expect(state.vms.map(\.identity) == [VMIdentity(name: "my-web", namespace: "simone")])
     }
 
+    @Test("nothing is kept of a pod that is gone, in whatever order its folders go")
+    func forgotten() {
+        let logs = PodLogFolder(name: "simone_virt-launcher-web-abcde_\(Self.pod)")!
+        let gone: [NodePods.Event] = [.folderGone(pod: Self.pod), .logFolderGone(pod: Self.pod), .pods([])]
+        for order in [[0, 1, 2], [1, 0, 2], [2, 0, 1], [2, 1, 0], [0, 2, 1], [1, 2, 0]] {
+            var state = state()
+            for event in [.logFolder(logs), folder(), .pods([launcher()])] + order.map({ gone[$0] }) {
+                state.take(event, at: 0)
+            }
+            #expect(state.entries.isEmpty, "\(order)")
+        }
+    }
+
     @Test("while the API does not answer, a VM without a name waits, and then goes under its UID until it has one")
     func unnamed() {
         var state = state()

@@ -13,12 +13,15 @@ final class PodFolderWatch {
     private let problems: Problems
     private let diagnostics: Diagnostics
     private let instance: DirectoryWatch?
+    private let add: (DirectoryWatch, String) throws(SystemError) -> Int32
     private var podsWatch: Int32?
     private var logsWatch: Int32?
     /// The pods whose folders are watched until their volume is complete.
     private var podOfWatch: [Int32: String] = [:]
     private var watchOfPod: [String: Int32] = [:]
     private var known: Set<String> = []
+    /// The pods that have folders with logs.
+    private var logged: Set<String> = []
     /// When everything is to be looked at again, in monotonic microseconds; nil: when something changes.
     private(set) var deadline: Int64? = 0
     private var isPolling = false
@@ -27,7 +30,16 @@ final class PodFolderWatch {
     private static let scanInterval: Int64 = 10_000_000
     private static let subject = "kubevirt"
 
-    init(_ folders: NodeFolders, problems: Problems, diagnostics: Diagnostics) {
+    /// `add` watches a folder.
+    init(
+        _ folders: NodeFolders,
+        problems: Problems,
+        diagnostics: Diagnostics,
+        add: @escaping (DirectoryWatch, String) throws(SystemError) -> Int32 = { watch, path throws(SystemError) in
+            try watch.add(path, mask: DirectoryWatch.entries | UInt32(IN_ONLYDIR))
+        }
+    ) {
+        self.add = add
         self.folders = folders
         self.problems = problems
         self.diagnostics = diagnostics
@@ -64,7 +76,7 @@ final class PodFolderWatch {
             } else if event.watch == podsWatch {
                 take(event, &changed, &events)
             } else if event.watch == logsWatch {
-                takeLogs(event.name, &events)
+                takeLogs(event, &events)
             } else if let pod = podOfWatch[event.watch] {
                 changed.insert(pod)
             }
@@ -74,6 +86,9 @@ final class PodFolderWatch {
         }
         for pod in changed where known.contains(pod) {
             events.append(look(at: pod))
+        }
+        if isPolling {
+            deadline = min(deadline ?? .max, now + Self.scanInterval)
         }
         return events
     }
@@ -95,9 +110,15 @@ final class PodFolderWatch {
         }
     }
 
-    private func takeLogs(_ name: String, _ events: inout [NodePods.Event]) {
-        if let folder = PodLogFolder(name: name) {
+    private func takeLogs(_ event: DirectoryWatch.Event, _ events: inout [NodePods.Event]) {
+        guard let folder = PodLogFolder(name: event.name) else {
+            return
+        }
+        if event.mask & UInt32(IN_CREATE | IN_MOVED_TO) != 0 {
+            logged.insert(folder.uid)
             events.append(.logFolder(folder))
+        } else if logged.remove(folder.uid) != nil {
+            events.append(.logFolderGone(pod: folder.uid))
         }
     }
 
@@ -106,13 +127,14 @@ final class PodFolderWatch {
     /// Looks at all folders: the logs' first, which name the VMs.
     private func scan(at now: Int64, _ changed: inout Set<String>) -> [NodePods.Event] {
         var events: [NodePods.Event] = []
-        deadline = isPolling ? now + Self.scanInterval : nil
+        deadline = nil
         do throws(SystemError) {
             if let logs = folders.logs {
                 logsWatch = try watch(logs) ?? logsWatch
-                for name in try names(in: logs) {
-                    takeLogs(name, &events)
-                }
+                let found = try names(in: logs).compactMap { PodLogFolder(name: $0) }
+                events += logged.subtracting(found.map(\.uid)).map { .logFolderGone(pod: $0) }
+                events += found.map { .logFolder($0) }
+                logged = Set(found.map(\.uid))
             }
             podsWatch = try watch(folders.pods) ?? podsWatch
             let present = Set(try names(in: folders.pods).filter { VMIdentity.canonicalUUID($0) == $0 })
@@ -138,7 +160,7 @@ final class PodFolderWatch {
             return nil
         }
         do throws(SystemError) {
-            return try instance.add(folder, mask: DirectoryWatch.entries | UInt32(IN_ONLYDIR))
+            return try add(instance, folder)
         } catch {
             guard error.code == ENOSPC else {
                 throw error

@@ -16,6 +16,7 @@ public struct NodePods: Sendable {
         case folderGone(pod: String)
         /// A pod has a folder with logs.
         case logFolder(PodLogFolder)
+        case logFolderGone(pod: String)
         /// The node's virt-launcher pods in the API are these.
         case pods([LauncherPod])
     }
@@ -48,7 +49,7 @@ public struct NodePods: Sendable {
         public var startsVM: Bool
     }
 
-    private struct Entry {
+    struct Entry {
         var firstSeen: Int64
         var instances: [String] = []
         var created = 0
@@ -65,7 +66,7 @@ public struct NodePods: Sendable {
     private let awaitsAPI: Bool
     private let node: String?
     private let isStored: @Sendable (String) -> Bool
-    private var entries: [String: Entry] = [:]
+    private(set) var entries: [String: Entry] = [:]
     private var hasAnswer = false
 
     /// How long a VM without a name waits for one, in microseconds.
@@ -100,6 +101,11 @@ public struct NodePods: Sendable {
             }
         case .logFolder(let folder):
             change(folder.uid, at: now) { $0.logFolder = folder }
+        case .logFolderGone(let pod):
+            entries[pod]?.logFolder = nil
+            if entries[pod]?.hasFolder == false, entries[pod]?.pod == nil {
+                entries[pod] = nil
+            }
         case .pods(let pods):
             hasAnswer = true
             takePods(pods, at: now)
