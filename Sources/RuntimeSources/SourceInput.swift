@@ -9,8 +9,14 @@ protocol SourceInput: AnyObject {
     func begin(at resume: [UInt8]?) throws(SystemError) -> SourceBeginning
     /// Reads some records, and passes each to `taker`. Returns what was found.
     func read(into taker: any RecordTaker) throws -> SourceReading
+    /// Passes on what is held back of a line or a record: nothing more will come.
+    func finish(into taker: any RecordTaker) throws
     /// Waits until there may be more, at most that long.
     func wait(_ interruption: Interruption, within microseconds: Int64)
+}
+
+extension SourceInput {
+    func finish(into taker: any RecordTaker) throws {}
 }
 
 /// What takes the records of an input.

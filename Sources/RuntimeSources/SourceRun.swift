@@ -90,6 +90,11 @@ final class SourceRun: FileRun {
         return reading
     }
 
+    func finishInput() throws {
+        try input.finish(into: self)
+        try flush()
+    }
+
     private(set) var readSize = 0
 
     var restTime: Int64? { isMarked ? nil : Self.markWait }

@@ -130,6 +130,9 @@ final class ConsoleRun: FileRun {
         return order.isOver ? .end : .idle
     }
 
+    /// Text is stored as it comes.
+    func finishInput() {}
+
     private func store(_ bytes: UnsafeRawBufferPointer, of follower: RotatingFileFollower) throws {
         position.resume = follower.position.map { Array($0.text.utf8) } ?? []
         let time = Timestamp(microseconds: capture.clock.wallMicroseconds())

@@ -13,7 +13,8 @@ import Transforms
 /// before the first bytes of a file is nothing. Without the highest bit of the first number, from earlier versions, the
 /// position is so many bytes before the place.
 final class FileInput: SourceInput {
-    private let follower: (FollowPosition?) -> RotatingFileFollower
+    private let follower: (RotatingFileFollower.Start) -> RotatingFileFollower
+    private let start: RotatingFileFollower.Start
     private let format: RecordFormat
     private let buffer: FollowBuffer
     private var reading: RotatingFileFollower?
@@ -27,6 +28,8 @@ final class FileInput: SourceInput {
     private var pieces: [Piece] = []
     /// Where the last record ended.
     private var lastPlace: RecordDecoder.Place?
+    /// Whether the end, at which reading begins, is to be secured: what is written while nothing reads follows it.
+    private var securesEnd = false
     /// The file up to whose beginning everything is committed, by the follower's count; 0 when nothing is.
     private var securedFile = 0
 
@@ -51,15 +54,16 @@ final class FileInput: SourceInput {
         self.format = format
         self.buffer = buffer
         decoder = RecordDecoder(format)
-        follower = { position in
-            let start = position.map { RotatingFileFollower.Start.position($0) } ?? (readsFromHead ? .oldest : .end)
-            return RotatingFileFollower(path, trustedFolder: trustedFolder, names: names, start: start)
-        }
+        start = readsFromHead ? .oldest : .end
+        follower = { RotatingFileFollower(path, trustedFolder: trustedFolder, names: names, start: $0) }
     }
 
     func begin(at resume: [UInt8]?) throws(SystemError) -> SourceBeginning {
         guard let resume, resume.count > 8, let position = FollowPosition(text: resume[8...]) else {
-            reading = follower(nil)
+            // There was no file when the place was secured: all that is there now has come since.
+            let isEmpty = resume?.isEmpty == true
+            reading = follower(isEmpty ? .oldest : start)
+            securesEnd = resume == nil && start == .end
             return resume == nil ? .there : .anew
         }
         let first = UInt32(resume[..<4].bigEndian)
@@ -72,7 +76,7 @@ final class FileInput: SourceInput {
             place.rewind = UInt64(bytes)
         }
         // What is missing is reported as a gap.
-        reading = follower(place)
+        reading = follower(.position(place))
         securedFile = 1
         return .there
     }
@@ -83,8 +87,17 @@ final class FileInput: SourceInput {
         }
         switch reading.next(buffer) {
         case .idle(.failing(let error)): return .failing("\(error)")
-        case .idle: return .idle
+        case .idle:
+            if securesEnd {
+                securesEnd = false
+                try taker.secure(beginning(reading))
+            }
+            return .idle
         case .gap(let gap):
+            // What is held back has no continuation.
+            try finish(into: taker)
+            decoder = RecordDecoder(format)
+            (pieces, lastPlace, offset, withheld) = ([], nil, 0, 0)
             (skippedRecords, skippedBytes, securedFile) = (0, 0, 0)
             return .loss(bytes: gap.bytes, reason: gap.reason.words)
         case .bytes(let bytes):
@@ -99,7 +112,7 @@ final class FileInput: SourceInput {
             // The decoder counts from the bytes that it gets.
             offset += UInt64(bytes.count)
             withheld += UInt64(skipped)
-            try decode(UnsafeRawBufferPointer(rebasing: bytes[skipped...]), into: taker)
+            try decode(into: taker) { $0.add(UnsafeRawBufferPointer(rebasing: bytes[skipped...]), $1) }
             return .more
         }
     }
@@ -107,9 +120,17 @@ final class FileInput: SourceInput {
     /// Bytes that the decoder did not get.
     private var withheld: UInt64 = 0
 
-    private func decode(_ bytes: UnsafeRawBufferPointer, into taker: any RecordTaker) throws {
+    func finish(into taker: any RecordTaker) throws {
+        try decode(into: taker) { $0.finish($1) }
+    }
+
+    /// Gives `taker` the records that `body` has the decoder emit.
+    private func decode(
+        into taker: any RecordTaker,
+        _ body: (inout RecordDecoder, (inout RecordBuffer, RecordDecoder.Place) -> Void) -> Void
+    ) throws {
         var failure: (any Error)?
-        decoder.add(bytes) { record, place in
+        body(&decoder) { record, place in
             guard failure == nil else {
                 return
             }
@@ -159,13 +180,21 @@ final class FileInput: SourceInput {
         guard let piece = pieces.first else {
             return []
         }
-        let skip = min(UInt32(clamping: place?.skip ?? 0), Self.isBehind - 1) | Self.isBehind
         let behind = piece.size - min(piece.size, end - min(end, piece.offset))
+        return Self.resume(at: piece.position, behind: behind, skip: place?.skip ?? 0)
+    }
+
+    /// Where to begin for what follows so far; empty when there is no file.
+    private func beginning(_ reading: RotatingFileFollower) -> [UInt8] {
+        reading.position.map { Self.resume(at: Array($0.text.utf8), behind: 0, skip: 0) } ?? []
+    }
+
+    private static func resume(at position: [UInt8], behind: UInt64, skip: Int) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(8 + piece.position.count)
-        bytes.append(bigEndian: skip)
+        bytes.reserveCapacity(8 + position.count)
+        bytes.append(bigEndian: min(UInt32(clamping: skip), isBehind - 1) | isBehind)
         bytes.append(bigEndian: UInt32(clamping: behind))
-        bytes += piece.position
+        bytes += position
         return bytes
     }
 

@@ -6,6 +6,8 @@ protocol FileRun: AnyObject {
     func begin() throws
     /// Reads what there is now, up to a limit, and gives it to the store.
     func step() throws -> SourceReading
+    /// Gives the store what is held back of a line or a record: nothing more will come.
+    func finishInput() throws
     /// The bytes that the last turn has read or made.
     var readSize: Int { get }
     /// After how many microseconds another turn is due, even if its files do not change; nil: none is.

@@ -3,6 +3,7 @@
 import Capture
 import Glibc
 import LogModel
+import LogStore
 import RotatingFile
 import SystemIO
 
@@ -21,20 +22,22 @@ extension FileSources {
     /// not be begun.
     func beginNew() -> Bool {
         var isComplete = true
+        endRemoved()
         for source in configured {
             guard Self.isPattern(source), case .files(let path, let format, let readsFromHead) = source.kind else {
                 isComplete = begin(source) && isComplete
                 continue
             }
             // Files that come later are read from their first byte.
-            let isFirst = scanned.insert(Bytewise(path)).inserted
+            let isFirst = scanned.insert(Bytewise(path)).inserted && !wasScanned(source)
             for match in newMatches(of: path) {
                 var own = source
                 own.name = source.name + " " + match
                 own.stream = Self.stream(of: match, like: source.stream)
                 own.kind = .files(path: match, format, readsFromHead: readsFromHead || !isFirst)
-                isComplete = begin(own) && isComplete
+                isComplete = begin(own, isMatch: true) && isComplete
             }
+            noteScan(of: source)
         }
         if !isComplete {
             folderTimes = [:]
@@ -44,6 +47,38 @@ extension FileSources {
             isComplete = begin(source, isTransient: true) && isComplete
         }
         return isComplete
+    }
+
+    /// Whether an earlier process has found the first files of a pattern, and has saved where their ends were.
+    private func wasScanned(_ source: SourceDefinition) -> Bool {
+        guard source.beginsAtEnd, !source.hasOneStream else {
+            return false
+        }
+        return (try? mark(of: source).read()) != nil
+    }
+
+    /// Saves that the first files of a pattern were found, once they have been read to their ends.
+    private func noteScan(of source: SourceDefinition) {
+        let name = Bytewise(source.name)
+        let isOpen = ready.contains { followed[$0]?.definition.name.hasPrefix(source.name + " ") == true }
+        guard source.beginsAtEnd, !source.hasOneStream, !isOpen, !noted.contains(name) else {
+            return
+        }
+        if (try? mark(of: source).write(SourcePosition(source: source.name))) == true {
+            noted.insert(name)
+        }
+    }
+
+    private func mark(of source: SourceDefinition) -> SourceMark {
+        SourceMark(source.name, store: capture.store.root, on: capture.store.fileSystem, clock: capture.clock)
+    }
+
+    /// Has the files of patterns that are gone read to their end, and let go.
+    private func endRemoved() {
+        for (id, source) in followed where source.isMatch && FileAttributes(at: source.path) == nil {
+            source.isEnding = true
+            ready.insert(id)
+        }
     }
 
     // MARK: - Sources that come and go
@@ -71,7 +106,7 @@ extension FileSources {
     // MARK: - Beginning
 
     /// Begins a source, unless it is read already; returns false when that failed.
-    private func begin(_ source: SourceDefinition, isTransient: Bool = false) -> Bool {
+    private func begin(_ source: SourceDefinition, isTransient: Bool = false, isMatch: Bool = false) -> Bool {
         guard watches[Bytewise(source.name)] == nil else {
             return true
         }
@@ -79,7 +114,7 @@ extension FileSources {
         do {
             // Those that come and go are opened when they have a file.
             let run = isTransient ? nil : try begun(source)
-            add(Followed(run, source, isTransient: isTransient, source.paths.last ?? "/"))
+            add(Followed(run, source, isTransient: isTransient, isMatch: isMatch, source.paths.last ?? "/"))
             capture.problems.clear(subject)
             return true
         } catch let error as SystemError where error.code == ECANCELED {

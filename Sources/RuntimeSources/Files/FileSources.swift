@@ -10,8 +10,8 @@ import Transforms
 /// The files of all sources, read by one thread with one inotify instance.
 ///
 /// A path with a pattern stands for the files that match, each a source of its own with a stream of its own; new ones
-/// are looked for every ten seconds. Sources that come and go are read to their end when they go. What does not change
-/// costs nothing.
+/// are looked for every ten seconds. Sources that come and go, and files of patterns, are read to their end when they go.
+/// What does not change costs nothing.
 final class FileSources {
     /// A source that is read.
     final class Followed {
@@ -20,6 +20,8 @@ final class FileSources {
         var definition: SourceDefinition
         /// Whether it is one of those that come and go.
         let isTransient: Bool
+        /// Whether it is a file that a pattern has found.
+        let isMatch: Bool
         /// The file that is watched.
         var path: String
         var pacing = ReadPacing(interval: FileSources.pace, quiet: FileSources.pace)
@@ -30,10 +32,17 @@ final class FileSources {
         /// The number of its latest turn.
         var lastTurn = 0
 
-        init(_ run: (any FileRun)?, _ definition: SourceDefinition, isTransient: Bool, _ path: String) {
+        init(
+            _ run: (any FileRun)?,
+            _ definition: SourceDefinition,
+            isTransient: Bool,
+            isMatch: Bool,
+            _ path: String
+        ) {
             self.run = run
             self.definition = definition
             self.isTransient = isTransient
+            self.isMatch = isMatch
             self.path = path
         }
     }
@@ -50,6 +59,8 @@ final class FileSources {
     var folderTimes: [Bytewise<String>: Int] = [:]
     /// The patterns whose files were looked for.
     var scanned: Set<Bytewise<String>> = []
+    /// The sources with patterns of which that is saved.
+    var noted: Set<Bytewise<String>> = []
     private(set) var followed: [LogFileWatch.ID: Followed] = [:]
     /// The watches of the sources that are read, by name.
     private(set) var watches: [Bytewise<String>: LogFileWatch.ID] = [:]
@@ -127,7 +138,7 @@ final class FileSources {
                 guard let run = try source.run ?? opened(source) else {
                     ready.remove(id)
                     if source.isEnding {
-                        end(source, id)
+                        try end(source, id)
                     } else {
                         _ = follow(source, id)
                     }
@@ -145,10 +156,10 @@ final class FileSources {
                 report(reading, of: source)
                 switch reading {
                 case .more, .loss: break
-                case .end: end(source, id)
+                case .end: try end(source, id)
                 case .idle, .failing:
                     if source.isEnding {
-                        end(source, id)
+                        try end(source, id)
                     } else {
                         awaitChange(of: source, run, id)
                     }
@@ -245,10 +256,18 @@ final class FileSources {
         ready.insert(id)
     }
 
-    private func end(_ source: Followed, _ id: LogFileWatch.ID) {
+    private func end(_ source: Followed, _ id: LogFileWatch.ID) throws {
+        let name = Bytewise(source.definition.name)
+        // A source of that name with another definition reads on.
+        if !present.contains(where: { Bytewise($0.name) == name }) {
+            try source.run?.finishInput()
+        }
         source.run?.close()
         forget(id)
-        watches[Bytewise(source.definition.name)] = nil
+        watches[name] = nil
+        if source.isMatch {
+            folderTimes = [:]
+        }
         // It may have come back, or its stream is awaited by another.
         nextScan = 0
     }
