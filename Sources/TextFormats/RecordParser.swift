@@ -13,11 +13,17 @@ struct RecordParser {
 
     /// Whether a JSON value is read as bytes: it is an array of numbers 0–255, or of such arrays.
     static func readsAsBytes(_ value: UnsafeRawBufferPointer) -> Bool {
-        guard value.first == UInt8(ascii: "[") else {
+        guard value.first == UInt8(ascii: "["), mayContainBytes(value) else {
             return false
         }
         var parser = RecordParser(value)
         return parser.elements(isNested: false) != nil && parser.hasBytes
+    }
+
+    /// Whether an array has a number or an array in it: false is certain, and found without parsing.
+    private static func mayContainBytes(_ array: UnsafeRawBufferPointer) -> Bool {
+        let first = array.dropFirst().first { $0 > 0x20 } ?? 0
+        return first &- UInt8(ascii: "0") <= 9 || array.firstOffset(of: UInt8(ascii: "["), from: 1) != nil
     }
 
     /// The fields of the object that is the whole text; nil when it is something else.

@@ -67,7 +67,7 @@ enum KataConsole {
     private static func replace(_ outer: Range<Int>, of record: inout RecordBuffer) {
         KataFields.setClaimed(&record, from: outer.upperBound)
         keep(KataFields.time, of: &record, outer)
-        for name in [KataFields.sandbox] + KataFields.sandboxAliases
+        for name in KataFields.sandboxes
         where keep(name, as: KataFields.sandbox, of: &record, outer) {
             break
         }

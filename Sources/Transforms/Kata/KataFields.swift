@@ -18,8 +18,11 @@ enum KataFields {
     static let agentStamp = Array("ts".utf8)
     static let agentTime = Array("agent_time".utf8)
     static let agentSandbox = Array("agent_sandbox".utf8)
-    static let sandboxAliases = ["sandbox-id", "sid"].map { Array($0.utf8) }
-    private static let recordTime = Array(StructuredRecord.timeName.utf8)
+    private static let containerAliases = ["container-id", "cid"].map { Array($0.utf8) }
+    private static let sandboxAliases = ["sandbox-id", "sid"].map { Array($0.utf8) }
+    private static let times = [time, agentStamp, Array(StructuredRecord.timeName.utf8)]
+    /// The names of the sandbox, the common one first.
+    static let sandboxes = [sandbox] + sandboxAliases
 
     /// The fields from `first` on that have the name, by their indices.
     static func index(of name: [UInt8], in record: RecordBuffer, from first: Int) -> Int? {
@@ -43,7 +46,7 @@ enum KataFields {
         {
             record.fields[index].form = .literal
         }
-        alias(container, ["container-id", "cid"].map { Array($0.utf8) }, in: &record, from: first)
+        alias(container, containerAliases, in: &record, from: first)
         alias(sandbox, sandboxAliases, in: &record, from: first)
     }
 
@@ -51,7 +54,6 @@ enum KataFields {
     /// sandbox have names of their own.
     static func setClaimed(_ record: inout RecordBuffer, from first: Int) {
         record.distrust(from: first)
-        let (times, sandboxes) = ([time, agentStamp, recordTime], [sandbox] + sandboxAliases)
         for index in record.fields.indices.dropFirst(first) {
             let name = record.fields[index].name
             if times.contains(where: { record.matches(name, $0) }) {
