@@ -60,6 +60,21 @@ import TextFormats
         #expect(record.fields.count == 1 + numbers.count / 2 + numbers.count)
     }
 
+    @Test("one message of very many programs")
+    func manyPrograms() {
+        var recent = RecentMessages()
+        var record = RecordBuffer()
+        let time = processorTime {
+            for number in 0..<50_000 {
+                record.removeAll()
+                record.append("MESSAGE", "x")
+                record.append("SYSLOG_IDENTIFIER", "\(number)")
+                _ = recent.isCopy(record)
+            }
+        }
+        #expect(time < 20)
+    }
+
     @Test("a value with very many short lines is divided")
     func manyLines() {
         let text = #"time="2020-02-21T10:31:30Z" level=info msg=""# + String(repeating: "x\n", count: 30_000)

@@ -7,13 +7,14 @@ import TextFormats
 /// containerd do.
 ///
 /// Of each message as many are kept as the program that wrote it most often has written. Memory is limited: after
-/// `limit` messages the older half is forgotten.
+/// `limit` messages the older half is forgotten, and of each message few programs are known.
 struct RecentMessages: Sendable {
     private typealias Counts = [UInt64: [UInt64: Int]]
 
     private var newer: Counts = [:]
     private var older: Counts = [:]
     private static let limit = 4096
+    private static let programLimit = 8
     private static let message = Array("MESSAGE".utf8)
     private static let identifier = Array("SYSLOG_IDENTIFIER".utf8)
 
@@ -25,8 +26,11 @@ struct RecentMessages: Sendable {
         let message = Self.hash(text)
         var counts = newer[message] ?? older[message] ?? [:]
         let most = counts.values.max() ?? 0
-        let count = (counts[Self.hash(program)] ?? 0) + 1
-        counts[Self.hash(program)] = count
+        let known = counts[Self.hash(program)]
+        let count = (known ?? 0) + 1
+        if known != nil || counts.count < Self.programLimit {
+            counts[Self.hash(program)] = count
+        }
         newer[message] = counts
         if newer.count >= Self.limit / 2 {
             older = newer
