@@ -18,11 +18,12 @@ import Transforms
         var entries: [(number: Int, fields: [(String, String)])] = []
 
         func open(after cursor: String?, fromHead: Bool) -> any JournalEntries {
-            let start = cursor ?? (fromHead ? nil : entries.last.map { "\($0.number)" })
+            let end: String = entries.last.map { "\($0.number)" } ?? ""
+            let start = cursor ?? (fromHead ? nil : end)
             let place = start.flatMap { Int($0) }
             let opened = Opened(self, place: place ?? -1)
             opened.startCursor = cursor == nil ? start : nil
-            opened.isComplete = cursor == nil || entries.contains { $0.number == place }
+            opened.isComplete = cursor?.isEmpty ?? true || entries.contains { $0.number == place }
             return opened
         }
     }
@@ -83,6 +84,16 @@ import Transforms
         try fixture.lines().compactMap { line in
             try JSON(parsing: line.utf8)["MESSAGE"]?.text?.split(separator: " ").last.flatMap { Int($0) }
         }
+    }
+
+    @Test("an empty journal that is read from its end: what is written while nothing reads is stored")
+    func emptyEnd() throws {
+        let mark = SourceMark("test", store: fixture.folder.path + "/store", on: LinuxFileSystem())
+        try read(fromHead: false) { try mark.read() != nil }
+        write(1)
+        try read(fromHead: false) { try numbers() == [1] }
+        write(2)
+        try read(fromHead: false) { try numbers() == [1, 2] }
     }
 
     @Test("entries of this process are left out, and those that follow keep their numbers in the next process")

@@ -103,6 +103,7 @@ struct JournalTests {
         interruption.raise()
         var record = RecordBuffer()
         #expect(try reader.next(&record) == nil)
+        #expect(reader.startCursor == "")
         // From here on it is told of changes.
         reader.wait(interruption, within: 0)
         try Self.make(path, Self.export(3..<6) { _ in [("A", Array("1".utf8))] })

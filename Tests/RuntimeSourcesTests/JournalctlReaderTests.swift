@@ -75,10 +75,12 @@ import TextFormats
             fromHead: false
         )
         #expect(try read(reader).isEmpty)
+        #expect(reader.startCursor == "")
         #expect(try read(reader) == ["one", "two"])
         #expect(try read(reader) == ["three"])
         let other = try self.reader(first: "entry c1 old", then: "entry c2 new", fromHead: false)
         #expect(try read(other).isEmpty)
+        #expect(other.startCursor == "c1")
         #expect(try read(other) == ["new"])
     }
 

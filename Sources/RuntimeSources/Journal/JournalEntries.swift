@@ -12,7 +12,8 @@ protocol JournalEntries: AnyObject {
     func wait(_ interruption: Interruption, within microseconds: Int64)
     /// Whether the entry of the cursor that reading began after was there, so that none after it is missing.
     var isComplete: Bool { get }
-    /// The cursor of the last entry that there was when reading began behind it; nil where it began otherwise.
+    /// The cursor of the last entry that there was when reading began behind it, empty when there was none; nil where it
+    /// began otherwise, and where that is not known yet.
     var startCursor: String? { get }
     /// The number of entries that were skipped because they are damaged.
     var skipped: Int { get }
@@ -24,12 +25,17 @@ enum JournalAccess {
         (try? FileAttributes(following: path))?.isDirectory ?? false
     }
 
-    /// Opens a journal: in process, or through journalctl where the library cannot be loaded, which is reported.
+    /// Opens a journal after the entry with that cursor, with an empty one at its head, and with nil where the options
+    /// say: in process, or through journalctl where the library cannot be loaded, which is reported.
     static func open(
         _ options: JournalOptions,
         after cursor: String?,
         warn: (String) -> Void
     ) throws(SystemError) -> any JournalEntries {
+        var (options, cursor) = (options, cursor)
+        if cursor?.isEmpty == true {
+            (options.readsFromHead, cursor) = (true, nil)
+        }
         let library: JournalLibrary
         do throws(SystemError) {
             library = try JournalLibrary()

@@ -31,7 +31,8 @@ final class JournalInput: SourceInput {
     private static let unit = Array("_SYSTEMD_UNIT".utf8)
     private static let program = Array("_EXE".utf8)
 
-    /// An input of what `open` opens, after a cursor or, with nil, at its beginning. One that does not follow ends.
+    /// An input of what `open` opens: after a cursor, with an empty one at the head, and with nil where reading begins for
+    /// the first time. One that does not follow ends.
     init(
         follows: Bool,
         own: ServiceIdentity = ServiceIdentity(),
@@ -46,12 +47,12 @@ final class JournalInput: SourceInput {
         guard let resume, resume.count >= 4 else {
             let opened = try open(nil)
             (entries, start) = (opened, opened.startCursor)
-            securesNext = start == nil
+            securesNext = start?.isEmpty ?? true
             return .there
         }
         skip = Int(resume[..<4].bigEndian)
         let cursor = String(decoding: resume[4...], as: UTF8.self)
-        let opened = try open(cursor.isEmpty ? nil : cursor)
+        let opened = try open(cursor)
         entries = opened
         joiner = JournalLineJoiner(after: cursor)
         guard !opened.isComplete else {
@@ -70,6 +71,10 @@ final class JournalInput: SourceInput {
         }
         for _ in 0..<Self.turnCount {
             guard let cursor = try entries.next(&record) else {
+                if securesNext, follows, let start = entries.startCursor {
+                    securesNext = false
+                    try taker.secure(Self.place(skip: 0, start))
+                }
                 return follows ? .idle : .end
             }
             if isOwn(record) {

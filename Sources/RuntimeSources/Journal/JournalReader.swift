@@ -102,6 +102,7 @@ final class JournalReader: JournalEntries {
         guard library.previous(journal) > 0 else {
             // No entry is there, or none matches, so that the head is the end. From the tail libsystemd does not go on to
             // the first of the entries that come.
+            startCursor = ""
             return try check(library.seekHead(journal), "seek in")
         }
         startCursor = cursorHere()

@@ -19,8 +19,7 @@ final class JournalctlReader: JournalEntries {
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
     private(set) var skipped = 0
     private(set) var isComplete = true
-    /// The program does not say it.
-    let startCursor: String? = nil
+    private(set) var startCursor: String?
     /// Whether reading begins after the entry that is the last one now.
     private var skipsPast: Bool
 
@@ -87,6 +86,7 @@ final class JournalctlReader: JournalEntries {
                     return cursor
                 }
                 skipsPast = false
+                startCursor = cursor
             }
             if output == nil {
                 guard !hasRun else {
@@ -132,7 +132,10 @@ final class JournalctlReader: JournalEntries {
             throw SystemError("run", "journalctl", code: EIO, reason: "it ended with status \(status)")
         }
         // Without an entry to begin after, every one that comes is new.
-        skipsPast = skipsPast && (status != 0 || skipped > 0)
+        if skipsPast, status == 0, skipped == 0 {
+            skipsPast = false
+            startCursor = ""
+        }
         return false
     }
 
