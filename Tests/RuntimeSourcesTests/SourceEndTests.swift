@@ -142,7 +142,12 @@ import Transforms
         let pattern = source(fixture.folder.path + "/*.log", fromHead: false)
         let store = fixture.folder.path + "/store"
         var service = try SourceService([pattern], pipeline: Pipeline(), into: fixture.capture)
-        #expect(try eventually { try SourceMark("files", store: store, on: LinuxFileSystem()).read() != nil })
+        let names = ["files", "files " + path]
+        #expect(
+            try eventually {
+                try names.allSatisfy { try SourceMark($0, store: store, on: LinuxFileSystem()).read() != nil }
+            }
+        )
         service.stop()
         try fixture.restart()
         let late = fixture.folder.path + "/b.log"

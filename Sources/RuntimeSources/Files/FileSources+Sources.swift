@@ -29,15 +29,16 @@ extension FileSources {
                 continue
             }
             // Files that come later are read from their first byte.
-            let isFirst = scanned.insert(Bytewise(path)).inserted && !wasScanned(source)
+            let isFirst = scanned.insert(Bytewise(path)).inserted
+            let firstScan = isFirst && source.beginsAtEnd ? firstScan(of: source) : nil
             for match in newMatches(of: path) {
                 var own = source
                 own.name = source.name + " " + match
                 own.stream = Self.stream(of: match, like: source.stream)
-                own.kind = .files(path: match, format, readsFromHead: readsFromHead || !isFirst)
+                let isLater = !isFirst || firstScan.map { Self.wasMade(match, after: $0) } == true
+                own.kind = .files(path: match, format, readsFromHead: readsFromHead || isLater)
                 isComplete = begin(own, isMatch: true) && isComplete
             }
-            noteScan(of: source)
         }
         if !isComplete {
             folderTimes = [:]
@@ -49,28 +50,31 @@ extension FileSources {
         return isComplete
     }
 
-    /// Whether an earlier process has found the first files of a pattern, and has saved where their ends were.
-    private func wasScanned(_ source: SourceDefinition) -> Bool {
-        guard source.beginsAtEnd, !source.hasOneStream else {
+    /// When an earlier process looked for the files of a pattern for the first time, in microseconds since the Unix epoch;
+    /// nil when none has: then it is noted that this one does.
+    private func firstScan(of source: SourceDefinition) -> Int64? {
+        let mark = SourceMark(
+            source.name,
+            store: capture.store.root,
+            on: capture.store.fileSystem,
+            clock: capture.clock
+        )
+        if let scan = try? mark.read() {
+            return Int64(clamping: scan.number)
+        }
+        var scan = SourcePosition(source: source.name)
+        scan.number = UInt64(clamping: capture.clock.wallMicroseconds())
+        _ = try? mark.write(scan)
+        return nil
+    }
+
+    /// Whether a file was made after that time; false where the file system does not say it.
+    private static func wasMade(_ path: String, after time: Int64) -> Bool {
+        let (folder, name) = DirectoryHandle.split(path)
+        guard let birth = (try? DirectoryHandle(folder))?.birthTime(of: name) else {
             return false
         }
-        return (try? mark(of: source).read()) != nil
-    }
-
-    /// Saves that the first files of a pattern were found, once they have been read to their ends.
-    private func noteScan(of source: SourceDefinition) {
-        let name = Bytewise(source.name)
-        let isOpen = ready.contains { followed[$0]?.definition.name.hasPrefix(source.name + " ") == true }
-        guard source.beginsAtEnd, !source.hasOneStream, !isOpen, !noted.contains(name) else {
-            return
-        }
-        if (try? mark(of: source).write(SourcePosition(source: source.name))) == true {
-            noted.insert(name)
-        }
-    }
-
-    private func mark(of source: SourceDefinition) -> SourceMark {
-        SourceMark(source.name, store: capture.store.root, on: capture.store.fileSystem, clock: capture.clock)
+        return birth / 1000 > time
     }
 
     /// Has the files of patterns that are gone read to their end, and let go.

@@ -59,8 +59,6 @@ final class FileSources {
     var folderTimes: [Bytewise<String>: Int] = [:]
     /// The patterns whose files were looked for.
     var scanned: Set<Bytewise<String>> = []
-    /// The sources with patterns of which that is saved.
-    var noted: Set<Bytewise<String>> = []
     private(set) var followed: [LogFileWatch.ID: Followed] = [:]
     /// The watches of the sources that are read, by name.
     private(set) var watches: [Bytewise<String>: LogFileWatch.ID] = [:]
