@@ -69,8 +69,15 @@ public enum OutputFormat: String, CaseIterable, Sendable {
 
     /// The format `word`; `journal` is an alias of `export`.
     public init?(word: String) {
-        self.init(rawValue: word == "journal" ? OutputFormat.export.rawValue : word)
+        let word = word.lowercased()
+        self.init(rawValue: Self.aliases[word]?.rawValue ?? word)
     }
+
+    /// Other names: systemd's.
+    private static let aliases: [String: OutputFormat] = [
+        "journal": .export, "cat": .text, "json-pretty": .json, "short-iso": .short, "short-precise": .short,
+        "short-iso-precise": .short, "short-full": .short,
+    ]
 
     /// All names, separated by commas.
     public static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }

@@ -22,6 +22,15 @@ public struct ChildProgram: ~Copyable {
     /// `POSIX_SPAWN_SETSID`, which Glibc's module does not define.
     private static let ownSession: Int32 = 0x80
 
+    /// The file of the program `name`, looked for in PATH unless it has a slash.
+    private static func file(of name: String) -> String? {
+        guard !name.contains("/") else {
+            return name
+        }
+        let path = getenv("PATH").map { String(cString: $0) } ?? "/bin:/usr/bin"
+        return path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+    }
+
     /// Starts the program `words[0]`, found as in a shell, with the arguments after it and the `environment`
     /// (`NAME=VALUE`; nil: this process's). No signal is blocked or ignored by this process's choice.
     public init(
@@ -58,13 +67,21 @@ public struct ChildProgram: ~Copyable {
         sigaddset(&signals, SIGPIPE)
         posix_spawnattr_setsigdefault(&attributes, &signals)
         posix_spawnattr_setflags(&attributes, Int16(flags))
-        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         var variables: [UnsafeMutablePointer<CChar>?] = (environment ?? []).map { strdup($0) } + [nil]
-        defer { (arguments + variables).forEach { free($0) } }
+        defer { variables.forEach { free($0) } }
         var child: pid_t = 0
-        let code = variables.withUnsafeMutableBufferPointer { variables in
-            let environment = environment == nil ? environ : variables.baseAddress!
-            return posix_spawnp(&child, words[0], &actions, &attributes, &arguments, environment)
+        func spawn(_ words: [String]) -> Int32 {
+            var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+            defer { arguments.forEach { free($0) } }
+            return variables.withUnsafeMutableBufferPointer { variables in
+                let environment = environment == nil ? environ : variables.baseAddress!
+                return posix_spawnp(&child, words[0], &actions, &attributes, &arguments, environment)
+            }
+        }
+        var code = spawn(words)
+        if code == ENOEXEC, let script = Self.file(of: words[0]) {
+            // A script that names no interpreter is the shell's, as for execvp(3).
+            code = spawn(["/bin/sh", script] + words.dropFirst())
         }
         guard code == 0 else {
             throw SystemError("run", words[0], code: code)

@@ -90,6 +90,9 @@ public enum Quantities {
         case "h", "hr", "hour", "hours": 3_600_000_000
         case "d", "day", "days": 86_400_000_000
         case "w", "week", "weeks": 604_800_000_000
+        // As systemd.time(7): 30.44 and 365.25 days.
+        case "month", "months": 2_629_800_000_000
+        case "y", "year", "years": 31_557_600_000_000
         default: nil
         }
     }

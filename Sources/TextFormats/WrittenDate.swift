@@ -69,7 +69,7 @@ struct WrittenDate {
     static func daysFromToday(_ word: String) -> Int? {
         switch word {
         case "yesterday": -1
-        case "today": 0
+        case "today", "midnight": 0
         case "tomorrow": 1
         default: nil
         }

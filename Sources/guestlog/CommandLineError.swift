@@ -14,20 +14,35 @@ struct CommandLineError: Error, CustomStringConvertible {
     /// What people type who know other programs.
     private static let otherNames = [
         "ps": "vms", "list": "vms", "ls": "vms", "attach": "console", "tail": "logs", "cat": "logs", "show": "logs",
-        "delete": "rm", "remove": "rm", "daemon": "serve", "info": "status", "check": "verify", "fsck": "verify",
+        "vm": "vms", "log": "logs", "boot": "boots", "delete": "rm", "remove": "rm", "daemon": "serve",
+        "info": "status", "check": "verify", "fsck": "verify",
     ]
 
     /// Options of `docker logs`, `kubectl logs` and journalctl, and what replaces them.
     static let otherOptions = [
-        "--list-boots": "'guestlog boots VM' lists the boots", "--since-time": "use --since",
+        "--list-boots": "'guestlog boots VM' lists the boots",
         "--disk-usage": "'guestlog vms' shows what is stored of each VM",
         "--vacuum-size": "'guestlog vacuum --size SIZE' removes old text",
         "--vacuum-time": "'guestlog vacuum --age AGE' removes old text",
-        "--no-pager": "there is no pager", "-e": "use -n to see the end", "--pager-end": "use -n to see the end",
+        "-e": "use -n to see the end", "--pager-end": "use -n to see the end",
         "-u": "name a field: _SYSTEMD_UNIT=NAME.service", "--unit": "name a field: _SYSTEMD_UNIT=NAME.service",
-        "-i": "use --ignore-case", "-v": "there is no inverted match", "-q": "redirect standard error",
+        "-v": "there is no inverted match",
         "-c": "use --stream", "--container": "use --stream", "--priority": "use --severity",
-        "--case-sensitive": "use --ignore-case or --no-ignore-case", "--merge": "several VMs are always merged",
+        "--case-sensitive": "use --ignore-case or --no-ignore-case",
+    ]
+
+    /// What an option of these programs means here.
+    enum Equivalent {
+        /// Nothing: what it asks for is so anyway.
+        case none
+        case flag(String)
+        case option(String)
+    }
+
+    /// Options of these programs that mean the same here under another name, or nothing.
+    static let equivalents: [String: Equivalent] = [
+        "--no-pager": .none, "--quiet": .none, "-q": .none, "--merge": .none, "-m": .none, "--no-hostname": .none,
+        "-a": .none, "-i": .flag("ignore-case"), "--since-time": .option("since"),
     ]
 
     static func unknownCommand(_ word: String, of command: any ParsableCommand.Type) -> CommandLineError {

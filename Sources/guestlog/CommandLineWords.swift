@@ -95,9 +95,29 @@ struct CommandLineWords {
         case .option(let name):
             append(option: name, value)
         case nil:
+            if try takeEquivalent(of: "--" + parts[0], value, declared) {
+                return
+            }
             try refuseHabit("--" + parts[0])
             words.append(word)
         }
+    }
+
+    /// Takes an option of `docker logs`, `kubectl logs` or journalctl that has an equivalent here; returns whether it is one.
+    private mutating func takeEquivalent(
+        of option: String,
+        _ value: String?,
+        _ declared: DeclaredOptions
+    ) throws -> Bool {
+        guard words.first == Logs._commandName, let equivalent = CommandLineError.equivalents[option] else {
+            return false
+        }
+        switch equivalent {
+        case .none: break
+        case .flag(let name): try append(flag: name, value, declared)
+        case .option(let name): append(option: name, value)
+        }
+        return true
     }
 
     /// Takes a group of flags, of which the last may be an option, with its value behind it or in the next word.
@@ -121,6 +141,9 @@ struct CommandLineWords {
                     letters = ""
                 }
             case nil:
+                if try takeEquivalent(of: "-\(letter)", nil, declared) {
+                    continue
+                }
                 try refuseHabit("-\(letter)")
                 words = before + [word]
                 return
@@ -161,9 +184,14 @@ struct CommandLineWords {
     private mutating func append(option name: String, _ value: String?) {
         var value = value
         if value == nil, let omitted = DeclaredOptions.omittedValues[name] {
-            value = rest.first.flatMap { Int($0) == nil ? nil : rest.removeFirst() } ?? omitted
+            let isValue = rest.first.map { Int($0) != nil || name == "boot" && $0 == "all" } ?? false
+            value = isValue ? rest.removeFirst() : omitted
         } else if value == nil, let next = rest.first, next != "--" {
             value = rest.removeFirst()
+        }
+        if name == "boot", value == "all" {
+            // All boots are shown when none is named.
+            return
         }
         let option = DeclaredOptions.spelled(name)
         guard let value else {

@@ -98,15 +98,32 @@ struct Logs: AsyncParsableCommand {
             if let source = try fleet.source(paths) {
                 return try await ask(source, request)
             }
-            let source = try await paths.source()
-            request.vms = await source.untitled(vms)
-            if let store = source.store {
-                try await answer(request, from: store)
-            } else {
-                try await ask(source.client, request)
+            let end = ContinuousClock.now + Self.grace
+            while true {
+                do {
+                    let source = try await paths.source()
+                    request.vms = await source.untitled(vms)
+                    if let store = source.store {
+                        return try await answer(request, from: store)
+                    }
+                    return try await ask(source.client, request)
+                } catch  where follow && Self.isUnknownVM(error) && ContinuousClock.now < end {
+                    try await Task.sleep(for: .milliseconds(100))
+                }
             }
         } catch let error as QueryError {
             throw hint(for: error)
+        }
+    }
+
+    /// How long a follower waits for a VM that is not known: the daemon finds one that has just been started in less.
+    private static let grace = Duration.seconds(3)
+
+    private static func isUnknownVM(_ error: any Error) -> Bool {
+        switch error {
+        case let error as QueryError: error.code == .noSuchVM
+        case let error as APIError: error.code == "no_such_vm"
+        default: false
         }
     }
 

@@ -62,7 +62,10 @@ struct Wait: AsyncParsableCommand {
         let compiled = try Pattern(pattern)
         let now = presentMoment()
         let from = isNew ? now : try since.map { try RequestWords.time("--since", $0, now: now).first }
-        let limit = try timeout.map { try Quantities.parseDuration($0).wholeMicroseconds }
+        // Without a unit seconds, as timeout(1) has it.
+        let limit = try timeout.map { word in
+            try Quantities.parseDuration(Int(word) == nil ? word : word + "s").wholeMicroseconds
+        }
         let source = try await paths.source()
         let text: String?
         if let store = source.store {

@@ -53,6 +53,10 @@ extension EndToEnd {
                     (["logs", "web", "-S", "soon"], 2, "not a time"),
                     (["logs", "web", "-o", "xml"], 2, "unknown format xml"),
                     (["logs", "web", "-g", "("], 2, "("),
+                    (["logs", "web", "--no-pager", "-q", "-o", "short-iso", "-n1", "-b", "all"], 0, ""),
+                    (["wait", "web", "Linux version", "--timeout", "60"], 0, ""),
+                    (["patterns", "web", "-n", "-1"], 0, ""),
+                    (["patterns", "web", "-n", "-2"], 2, "must be a whole number"),
                     (
                         ["logs", "web", "-r", "--limit-bytes", "100"], 2,
                         "--reverse cannot be combined with --limit-bytes"

@@ -17,6 +17,17 @@ import Testing
         FileText.names(in: site.runtime).filter { $0.hasPrefix("run-") }
     }
 
+    @Test("a script that names no interpreter is the shell's")
+    func script() throws {
+        let site = try Site(isServed: false)
+        FileText.write("echo from $0: $1\n", to: site.path + "/script")
+        chmod(site.path + "/script", 0o755)
+        let words = [Program.guestlog, "run"] + site.place(.store) + ["--", site.path + "/script", "word"]
+        let child = ChildProcess(words, name: "run", in: site.path)
+        #expect(child.wait() == 0, "\(child.standardError)")
+        #expect(child.text == "from \(site.path)/script: word\r\n")
+    }
+
     @Test("a missing command exits 127 as in a shell, and leaves nothing")
     func noCommand() throws {
         let site = try Site(isServed: false)

@@ -35,6 +35,10 @@ struct CommandLineWordsTests {
             ("logs web -g -foo", "logs web --grep=-foo"), ("logs web -g --grep", "logs web --grep=--grep"),
             ("logs web -fn20", "logs web --follow --tail=20"),
             ("logs web -ftn 20", "logs web --follow --timestamps --tail=20"),
+            ("logs web --no-pager -q --merge", "logs web"), ("logs web -aqn5", "logs web --tail=5"),
+            ("logs web -i -g x", "logs web --ignore-case --grep=x"), ("logs web -b all", "logs web"),
+            ("logs web --since-time=10m", "logs web --since=10m"),
+            ("logs web --since-time 10m", "logs web --since=10m"),
             ("logs web -b", "logs web --boot=0"), ("logs -b web", "logs --boot=0 web"),
             ("logs web -b -1", "logs web --boot=-1"),
             ("logs web -b-1", "logs web --boot=-1"), ("logs web -b1", "logs web --boot=1"),
@@ -115,7 +119,8 @@ struct CommandLineWordsTests {
     @Test(
         "wrong words are refused with a remedy",
         arguments: [
-            ("lgos web", "did you mean 'guestlog logs'?"), ("log web", "did you mean 'guestlog logs'?"),
+            ("vm", "did you mean 'guestlog vms'?"), ("lgos web", "did you mean 'guestlog logs'?"),
+            ("log web", "did you mean 'guestlog logs'?"),
             ("ps", "did you mean 'guestlog vms'?"), ("list", "did you mean 'guestlog vms'?"),
             ("attach web", "did you mean 'guestlog console'?"), ("help nosuch", "'guestlog help' lists the commands"),
             ("token lst", "did you mean 'guestlog token list'?"),
@@ -124,7 +129,7 @@ struct CommandLineWordsTests {
             ("xyzzy", "'guestlog help' lists the commands"),
             ("logs web --follow=maybe", "--follow=maybe: must be true or false"),
             ("logs web --list-boots", "'guestlog boots VM'"), ("logs web --priority=err", "use --severity"),
-            ("logs web -fe", "use -n"), ("logs web --since-time=x", "use --since"),
+            ("logs web -fe", "use -n"),
         ]
     )
     func refused(_ line: String, _ remedy: String) {

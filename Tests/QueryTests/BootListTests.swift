@@ -31,7 +31,7 @@ struct BootListTests {
     func many() throws {
         let sample = try SampleStore()
         let vm = try sample.add("a")
-        let count = 3 * BootList.kept + 7
+        let count = 2 * BootList.kept + 7
         for number in 1...count {
             try sample.boot(.firmware)
             try sample.append("\(number)\n", after: 1000)
@@ -47,7 +47,7 @@ struct BootListTests {
         // Older boots are shown without a number.
         let shown = try markers(sample)
         #expect(shown.count == count)
-        #expect(shown.last == "-- boot \(count): firmware --")
+        #expect(shown.last == "-- boot \(count): reset --")
     }
 
     @Test("a doubtful beginning is shown as such, and is no boot")

@@ -96,6 +96,19 @@ struct FollowTests {
         #expect(try all(query) == "two\nthree\n")
     }
 
+    @Test("a kernel's line behind a prompt that was shown early is a line of its own, with its own time")
+    func alarmBehindPrompt() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.append("web login: ")
+        let query = try query(sample)
+        #expect(try query.next() == nil)
+        let early = query.flushPartials(silentSince: .distantFuture)
+        #expect(early.map { String(decoding: $0, as: UTF8.self) } == "web login: ")
+        try sample.append("[   99.000000] BUG: kernel NULL pointer dereference\n", after: 5_000_000)
+        #expect(try all(query) == "\n[   99.000000] BUG: kernel NULL pointer dereference\n")
+    }
+
     @Test("an unfinished line may be shown early, and is not repeated")
     func partial() throws {
         let sample = try SampleStore()

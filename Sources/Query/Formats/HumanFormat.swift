@@ -59,7 +59,8 @@ struct HumanFormat: EntryWriter {
         to out: inout [UInt8]
     ) {
         let isContinuation = open.map {
-            $0.input == input && $0.end == line.start.offset && ($0.isShownEarly ? !line.repaints : !hasHead)
+            $0.input == input && $0.end == line.start.offset
+                && ($0.isShownEarly ? !line.repaints && !line.beginsWithStamp : !hasHead)
         }
         let decoded = DecodedLine(line)
         if isContinuation != true {

@@ -20,7 +20,7 @@ struct RowPainter {
     private static let longestCell = 64
     /// How many cells edits may touch, for each byte of the line and for any line. A line that needs more was not made by
     /// a program that edits a row, and further edits in it have no effect.
-    private static let workPerByte = 64
+    private static let workPerByte = 16
     private static let leastWork = 1 << 16
     /// A style is made of the SGR sequences since the last reset; longer ones begin anew with the last.
     private static let longestStyle = 64

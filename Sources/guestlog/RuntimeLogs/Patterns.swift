@@ -34,7 +34,10 @@ struct Patterns: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only shapes first seen at this time or later.", valueName: "time"))
     var newSince: String?
 
-    @Option(name: [.customShort("n"), .long], help: ArgumentHelp("Show that many shapes; 0: all.", valueName: "n"))
+    @Option(
+        name: [.customShort("n"), .long],
+        help: ArgumentHelp("Show that many shapes; 0 or -1: all.", valueName: "n")
+    )
     var count = 50
 
     @Flag(help: "One object in JSON a line.")
@@ -42,6 +45,12 @@ struct Patterns: AsyncParsableCommand {
 
     @OptionGroup var times: TimeOptions
     @OptionGroup var paths: PathOptions
+
+    func validate() throws {
+        guard count >= -1 else {
+            throw ValidationError("--count \(count): must be a whole number, 0 or -1 for all")
+        }
+    }
 
     func run() async throws {
         let now = presentMoment()
@@ -59,7 +68,7 @@ struct Patterns: AsyncParsableCommand {
         let resolved = try request.resolve(in: store)
         let groups = try Self.groups(store, resolved, selection, now)
         let shown = groups.sorted.filter { group in first.map { group.first >= $0 } ?? true }
-        let rows = count == 0 ? shown[...] : shown.prefix(count)
+        let rows = count <= 0 ? shown[...] : shown.prefix(count)
         try Output.write(json ? Self.jsonLines(rows) : Array(Output.table(table(rows)).utf8))
         if rows.count < shown.count {
             Output.error("\(shown.count - rows.count) more shapes; use -n 0 for all")
