@@ -36,6 +36,17 @@ public enum DisplayWidth {
         return scalars.reduce(0) { $0 + of($1) }
     }
 
+    /// Whether a terminal shows the character with these bytes in two columns.
+    static func isWide(_ character: UnsafeRawBufferPointer) -> Bool {
+        // Nothing before U+1100 is wide.
+        guard character.count > 2, character[0] > 0xe0,
+            let scalar = String(validating: character, as: UTF8.self)?.unicodeScalars.first
+        else {
+            return false
+        }
+        return of(scalar) == 2 || scalar.properties.isEmojiPresentation
+    }
+
     /// VARIATION SELECTOR-16, behind a character to be shown as an emoji.
     private static let emojiStyle: Unicode.Scalar = "\u{fe0f}"
 

@@ -2,20 +2,26 @@
 
 /// Paints the bytes of one displayed line into the cells of a terminal's row.
 ///
-/// Each character has one cell, but for combining characters, which join the one before. Only for lines in which the
-/// cursor moves: others are copied.
+/// Each character has one cell, or two if it is wide; combining characters join the one before. Only for lines in which
+/// the cursor moves: others are copied.
 struct RowPainter {
-    private struct Cell: Equatable {
+    struct Cell: Equatable {
         /// Its characters: a range of `characters`. Empty is a blank that nothing has painted.
         var text: Range<Int>
         /// An index of `styles`.
         var style: Int
+        /// Which half of a wide character it has. The left one has the text.
+        var half = Half.none
+
+        enum Half {
+            case none, left, right
+        }
 
         static let empty = Cell(text: 0..<0, style: 0)
     }
 
     /// Columns beyond this, and beyond the last painted one, are not reached: wider than any terminal.
-    private static let widest = 512
+    static let widest = 512
     /// The bytes of a cell: combining characters beyond this have cells of their own.
     private static let longestCell = 64
     /// How many cells edits may touch, for each byte of the line and for any line. A line that needs more was not made by
@@ -26,10 +32,10 @@ struct RowPainter {
     private static let longestStyle = 64
 
     private let color: Bool
-    private var cells: [Cell] = []
-    private var column = 0
+    var cells: [Cell] = []
+    var column = 0
     private var savedColumn = 0
-    private var row = CursorRow()
+    var row = CursorRow()
     /// What was painted in other rows since the cursor left the line's: ranges of `characters`.
     private var elsewhere: [Range<Int>] = []
     private var characters: [UInt8] = []
@@ -38,9 +44,9 @@ struct RowPainter {
     private var style = 0
     private var sets: CharacterSets
     /// Visible characters that were painted over with others, or erased.
-    private(set) var overwritten = 0
+    var overwritten = 0
     /// How many cells edits may still touch.
-    private var workLeft: Int
+    var workLeft: Int
 
     /// A painter of a row that begins with the character sets `sets`. Edits of it touch at most `work` cells.
     init(color: Bool, sets: CharacterSets, work: Int) {
@@ -104,7 +110,9 @@ struct RowPainter {
                 current = cell.style
             }
             if cell.text.isEmpty {
-                out.append(UInt8(ascii: " "))
+                if cell.half != .right {
+                    out.append(UInt8(ascii: " "))
+                }
             } else {
                 out.append(contentsOf: characters[cell.text])
             }
@@ -131,13 +139,14 @@ struct RowPainter {
             characters.append(contentsOf: text)
         }
         if column > 0, UTF8Shape.isCombining(text), column <= cells.count, !row.isAway {
-            let before = cells[column - 1].text
+            let place = cells[column - 1].half == .right ? column - 2 : column - 1
+            let before = cells[place].text
             if before.upperBound == start, !before.isEmpty, before.count < Self.longestCell {
-                cells[column - 1].text = before.lowerBound..<characters.count
+                cells[place].text = before.lowerBound..<characters.count
                 return
             }
         }
-        put(start..<characters.count)
+        put(start..<characters.count, isWide: DisplayWidth.isWide(text))
     }
 
     private mutating func putEscape(_ byte: UInt8) {
@@ -146,30 +155,56 @@ struct RowPainter {
         put(start..<characters.count)
     }
 
-    private mutating func put(_ text: Range<Int>) {
+    mutating func put(_ text: Range<Int>, isWide: Bool = false) {
         if isVisible(text) {
             row.paint()
         }
+        let width = isWide ? 2 : 1
         guard !row.isAway else {
             elsewhere.append(text)
-            column += 1
+            column += width
             return
         }
-        reach(column)
-        let before = cells[column]
-        var cell = Cell(text: text, style: style)
-        if isVisible(before), !characters[before.text].elementsEqual(characters[text]) {
-            overwritten += 1
+        reach(column + width - 1)
+        var cell = Cell(text: text, style: style, half: isWide ? .left : .none)
+        var painted = isOverwritten(cells[column], by: text) ? 1 : 0
+        if isWide, isOverwritten(cells[column + 1], by: text) {
+            painted += 1
+        }
+        if painted > 0 {
+            overwritten += painted
             if !isVisible(cell) {
                 // Erased by a blank.
                 cell = .empty
             }
         }
         cells[column] = cell
-        column += 1
+        if isWide {
+            cells[column + 1] = Cell(text: text.upperBound..<text.upperBound, style: style, half: .right)
+        }
+        repairHalves(at: column)
+        repairHalves(at: column + width)
+        column += width
     }
 
-    private func isVisible(_ cell: Cell) -> Bool {
+    private func isOverwritten(_ cell: Cell, by text: Range<Int>) -> Bool {
+        isVisible(cell) && !characters[cell.text].elementsEqual(characters[text])
+    }
+
+    /// Blanks the half of a wide character whose other half, on the other side of `place`, is gone.
+    mutating func repairHalves(at place: Int) {
+        if place < cells.count, cells[place].half == .right, place == 0 || cells[place - 1].half != .left {
+            cells[place] = .empty
+        }
+        if place > 0, place <= cells.count, cells[place - 1].half == .left,
+            place == cells.count || cells[place].half != .right
+        {
+            overwritten += 1
+            cells[place - 1] = .empty
+        }
+    }
+
+    func isVisible(_ cell: Cell) -> Bool {
         isVisible(cell.text)
     }
 
@@ -240,58 +275,6 @@ struct RowPainter {
             if !row.isAway {
                 apply(edit)
             }
-        }
-    }
-
-    private mutating func apply(_ edit: ControlSequence.Edit) {
-        switch edit {
-        case .eraseToEnd: erase(column..<max(column, cells.count))
-        case .eraseToStart: erase(0..<column + 1)
-        case .eraseAll: erase(0..<cells.count)
-        case .erase(let count): erase(column..<column + count)
-        case .delete(let count):
-            let end = min(cells.count, column + count)
-            if column < end, mayTouch(cells.count - column) {
-                overwritten += cells[column..<end].count(where: isVisible)
-                cells.removeSubrange(column..<end)
-            }
-        case .insert(let count):
-            let width = max(Self.widest, cells.count)
-            if column < cells.count, mayTouch(width - column) {
-                cells.insert(contentsOf: repeatElement(.empty, count: min(count, Self.widest)), at: column)
-                // What leaves the row at its right margin is gone.
-                overwritten += cells[min(width, cells.count)...].count(where: isVisible)
-                cells.removeSubrange(min(width, cells.count)...)
-            }
-        case .repeatLast(let count):
-            guard column > 0, column <= cells.count, !cells[column - 1].text.isEmpty else {
-                return
-            }
-            let text = cells[column - 1].text
-            let repeated = min(count, max(Self.widest, cells.count) - column)
-            if mayTouch(repeated) {
-                (0..<repeated).forEach { _ in put(text) }
-            }
-        }
-    }
-
-    /// Counts the cells that an edit touches; false when they are too many.
-    private mutating func mayTouch(_ count: Int) -> Bool {
-        guard count <= workLeft else {
-            return false
-        }
-        workLeft -= count
-        return true
-    }
-
-    private mutating func erase(_ range: Range<Int>) {
-        let range = range.clamped(to: 0..<cells.count)
-        guard mayTouch(range.count) else {
-            return
-        }
-        overwritten += cells[range].count(where: isVisible)
-        for place in range {
-            cells[place] = .empty
         }
     }
 
