@@ -214,7 +214,7 @@ let package = Package(
             of: "HTTPAPI",
             dependencies: [
                 "TestSupport", "LogModel", "LogStore", "Capture", "ConsoleHub", "Query", "SystemIO", "KubeVirt",
-                "CLinux",
+                "CLinux", "Libvirt",
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -274,7 +274,7 @@ let package = Package(
         .testTarget(
             name: "GuestlogTests",
             dependencies: [
-                "guestlog", "TestSupport", "TestTraits", "LogModel", "TextFormats",
+                "guestlog", "CLinux", "TestSupport", "TestTraits", "LogModel", "TextFormats",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

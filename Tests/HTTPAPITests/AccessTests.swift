@@ -5,6 +5,7 @@ import ConsoleHub
 import Glibc
 import LogModel
 import LogStore
+import Synchronization
 import SystemIO
 import TestSupport
 import Testing
@@ -58,6 +59,26 @@ import Testing
                 #expect((status == 403) == !isAllowed, "\(scope): \(method) \(path): \(status)")
             }
         }
+    }
+
+    @Test("what concerns all VMs is refused to a token for some, whatever its scope")
+    func allVMs() async throws {
+        let outputs = NotedOutputs()
+        let fixture = try ServerFixture(outputs: outputs)
+        let client = try fixture.open()
+        let some = bearer(try fixture.token([.admin], vms: ["lab/*"]))
+        let all = bearer(try fixture.token([.admin]))
+        for (method, path, body) in [
+            ("GET", "/v1/status", ""), ("GET", "/metrics", ""), ("GET", "/v1/outputs", ""),
+            ("POST", "/v1/outputs/central/skip", ""),
+            ("POST", "/v1/outputs/central/replay", #"{"since": "-30d"}"#),
+        ] {
+            let refused = try await client.ask(method, path, some, body: body)
+            #expect(refused.status == 403 && refused.text.contains("some VMs only"), "\(path): \(refused.text)")
+        }
+        #expect(outputs.asked.withLock { $0 } == [])
+        #expect(try await client.ask("POST", "/v1/outputs/central/skip", all).status == 200)
+        #expect(outputs.asked.withLock { $0 } == ["skip central"])
     }
 
     @Test("VMs that a token does not name are treated as absent")
@@ -248,5 +269,23 @@ import Testing
             #expect(error?.status == 400)
         }
         #expect(fixture.server.tokens.all.isEmpty)
+    }
+}
+
+/// Outputs that note what is asked of them.
+private final class NotedOutputs: OutputControl {
+    let asked = Mutex<[String]>([])
+
+    func statuses() async -> [JSON] {
+        asked.withLock { $0.append("statuses") }
+        return []
+    }
+
+    func skip(_ name: String) async throws {
+        asked.withLock { $0.append("skip " + name) }
+    }
+
+    func replay(_ name: String, since moment: Timestamp) async throws {
+        asked.withLock { $0.append("replay " + name) }
     }
 }

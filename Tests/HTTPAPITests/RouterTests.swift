@@ -80,17 +80,20 @@ import Testing
     @Test("a permission admits those whom it names")
     func permissions() {
         let reader = Caller(name: "r", access: Access(scopes: [.read], vms: .all), token: "r")
+        let some = Caller(name: "s", access: Access(scopes: [.admin], vms: VMPattern(["lab/*"])), token: "s")
         let all = Caller(name: "a", access: .all, token: "a")
         let local = Caller(nil)
         let own = Caller(.init(process: 1, user: 0, group: 0))
         func admitted(_ permission: Permission) -> [Bool] {
-            [reader, all, local, own].map { (try? permission.check($0)) != nil }
+            [reader, some, all, local, own].map { (try? permission.check($0)) != nil }
         }
-        #expect(admitted(.everyone) == [true, true, true, true])
-        #expect(admitted(.callers) == [true, true, true, true])
-        #expect(admitted(.scope(.read)) == [true, true, true, true])
-        #expect(admitted(.scope(.admin)) == [false, true, true, true])
-        #expect(admitted(.thisHost) == [false, false, true, true])
-        #expect(admitted(.daemonsOwn) == [false, false, false, true])
+        #expect(admitted(.everyone) == [true, true, true, true, true])
+        #expect(admitted(.callers) == [true, true, true, true, true])
+        #expect(admitted(.scope(.read)) == [true, true, true, true, true])
+        #expect(admitted(.scope(.admin)) == [false, true, true, true, true])
+        #expect(admitted(.scopeOnAllVMs(.read)) == [true, false, true, true, true])
+        #expect(admitted(.scopeOnAllVMs(.admin)) == [false, false, true, true, true])
+        #expect(admitted(.thisHost) == [false, false, false, true, true])
+        #expect(admitted(.daemonsOwn) == [false, false, false, false, true])
     }
 }

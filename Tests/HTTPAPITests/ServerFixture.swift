@@ -5,6 +5,7 @@ import ConsoleHub
 import Glibc
 import LogModel
 import LogStore
+import Libvirt
 import NIOEmbedded
 import NIOHTTP1
 import Synchronization
@@ -26,6 +27,8 @@ final class ServerFixture: Sendable {
 
     init(
         nova: NovaOptions = NovaOptions(),
+        outputs: (any OutputControl)? = nil,
+        domains: [Domain] = [],
         limits: APIServer.Limits = .longTimeouts,
         servesItself: Bool = true,
         willEnterSession: @escaping @Sendable () async -> Void = {}
@@ -39,11 +42,15 @@ final class ServerFixture: Sendable {
         try capture.start()
         try capture.awaitStore()
         try hub.start()
+        let directory = DomainDirectory()
+        directory.replace(with: domains)
         let server = APIServer(
             capture: capture,
             hub: hub,
             tokens: TokenRegister(in: capture.store),
+            domains: directory,
             nova: nova,
+            outputs: outputs,
             version: "test",
             limits: limits,
             servesItself: servesItself,

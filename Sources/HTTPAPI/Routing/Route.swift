@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
 import NIOHTTP1
 
 /// A request that the API answers: its method and path, who may use it, and its handler.
@@ -56,8 +57,10 @@ enum Permission: Hashable, Sendable {
     case everyone
     /// Every authenticated caller; the handler requires a scope that depends on the request.
     case callers
-    /// Callers with that scope.
+    /// Callers with that scope, on the VMs that they have access to.
     case scope(Access.Scope)
+    /// Callers with that scope on all VMs: the route shows or changes what concerns all of them.
+    case scopeOnAllVMs(Access.Scope)
     /// Processes of this host, over the Unix socket.
     case thisHost
     /// Root and the daemon's own user, over the Unix socket.
@@ -70,6 +73,11 @@ enum Permission: Hashable, Sendable {
             break
         case .scope(let scope):
             try caller.require(scope)
+        case .scopeOnAllVMs(let scope):
+            try caller.require(scope)
+            guard caller.access.vms == .all else {
+                throw APIError(403, "\(caller.name) has access to some VMs only; this concerns all VMs")
+            }
         case .thisHost:
             guard caller.isLocal else {
                 throw APIError(403, "this is allowed over the Unix socket only")

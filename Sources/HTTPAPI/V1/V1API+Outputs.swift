@@ -17,10 +17,7 @@ public protocol OutputControl: Sendable {
 /// The outputs.
 extension V1API {
     func outputs(_ call: Call) async throws -> Response {
-        guard call.caller.access.vms == .all else {
-            throw APIError(403, "\(call.caller.name) has access to some VMs only; outputs cover all VMs")
-        }
-        return Response(.object([("outputs", .array(await context.outputs?.statuses() ?? []))]))
+        Response(.object([("outputs", .array(await context.outputs?.statuses() ?? []))]))
     }
 
     func skipOutput(_ call: Call) async throws -> Response {

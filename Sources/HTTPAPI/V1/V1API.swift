@@ -10,7 +10,7 @@ struct V1API: Sendable {
 
     private var routes: [Route] {
         [
-            Route(.GET, "/v1/status", for: .scope(.read), status),
+            Route(.GET, "/v1/status", for: .scopeOnAllVMs(.read), status),
             Route(.GET, "/v1/vms", for: .scope(.read), vms),
             Route(.DELETE, "/v1/vms/{vm}", for: .scope(.admin), endVM),
             Route(.GET, "/v1/vms/{vm}/boots", for: .scope(.read), boots),
@@ -22,9 +22,9 @@ struct V1API: Sendable {
             // The daemon opens an added console's endpoint with its own rights.
             Route(.POST, "/v1/consoles", for: .thisHost, addConsole),
             Route(.DELETE, "/v1/consoles/{name}", for: .scope(.admin), removeConsole),
-            Route(.GET, "/v1/outputs", for: .scope(.read), outputs),
-            Route(.POST, "/v1/outputs/{name}/skip", for: .scope(.admin), skipOutput),
-            Route(.POST, "/v1/outputs/{name}/replay", for: .scope(.admin), replayOutput),
+            Route(.GET, "/v1/outputs", for: .scopeOnAllVMs(.read), outputs),
+            Route(.POST, "/v1/outputs/{name}/skip", for: .scopeOnAllVMs(.admin), skipOutput),
+            Route(.POST, "/v1/outputs/{name}/replay", for: .scopeOnAllVMs(.admin), replayOutput),
             Route(.GET, "/v1/tokens", for: .daemonsOwn, listTokens),
             Route(.POST, "/v1/tokens", for: .daemonsOwn, addToken),
             Route(.DELETE, "/v1/tokens/{id}", for: .daemonsOwn, revokeToken),
