@@ -25,8 +25,6 @@ public final class DomainDirectory: Sendable {
         var domains: [Domain] = []
         var byUUID: [String: Int] = [:]
         var byName: [Bytewise<String>: Int] = [:]
-        /// The domains with a title that no other has.
-        var byTitle: [Bytewise<String>: Int?] = [:]
         var isKnown = false
     }
 
@@ -58,20 +56,12 @@ public final class DomainDirectory: Sendable {
         return found.count == 1 ? found.first.map { VMIdentity(name: $0.facts.name, uuid: $0.facts.uuid) } : nil
     }
 
-    /// The one domain whose owner named it `title`; nil when there are several.
-    public func domain(titled title: String) -> Domain? {
-        snapshot.withLock { snapshot in (snapshot.byTitle[Bytewise(title)] ?? nil).map { snapshot.domains[$0] } }
-    }
-
     /// Replaces all domains; returns whether that changed anything.
     @discardableResult
     public func replace(with domains: [Domain]) -> Bool {
         var fresh = Snapshot(domains: domains, isKnown: true)
         for (place, domain) in domains.enumerated() {
             fresh.byName[Bytewise(domain.facts.name)] = place
-            if let title = domain.facts.ownersName.map({ Bytewise($0) }) {
-                fresh.byTitle[title] = fresh.byTitle[title] == nil ? place : .some(nil)
-            }
             if let uuid = domain.facts.uuid {
                 fresh.byUUID[uuid] = place
             }

@@ -5,6 +5,7 @@ import ConsoleHub
 import Glibc
 import LogModel
 import LogStore
+import Libvirt
 import Synchronization
 import SystemIO
 import TestSupport
@@ -107,6 +108,38 @@ import Testing
         let session = try await WebSocketClient(client, "/v1/vms/db-1/console", token)
         #expect(try await session.refusal()?.contains("no console of a VM named db-1") == true)
         #expect(try await client.ask("GET", "/v1/status", token).status == 403)
+    }
+
+    @Test("a title leads only to VMs that the token names: others with it are absent, and make it no less unique")
+    func titles() async throws {
+        let uuids = ["6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11", "7c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"]
+        let titled = [("web-1", uuids[0], "Shop"), ("db-1", uuids[1], "Shop"), ("db-2", nil, "Payroll")]
+        let domains = titled.map { name, uuid, title in
+            var facts = DomainFacts(name: name, uuid: uuid)
+            facts.title = title
+            return Domain(facts: facts, isRunning: true)
+        }
+        let fixture = try ServerFixture(domains: domains)
+        let client = try fixture.open()
+        let guests = try titled.map { name, uuid, _ in try fixture.addConsole(name, uuid: uuid).release() }
+        defer { guests.forEach { close($0) } }
+        for (guest, (name, uuid, _)) in zip(guests, titled) {
+            #expect(write(guest, name + "\n", name.utf8.count + 1) > 0)
+            #expect(try await fixture.stores(name + "\n", of: name, uuid: uuid))
+        }
+        let web = bearer(try fixture.token(vms: ["web-*"]))
+        for path in ["/v1/logs?vm=TITLE", "/v1/vms/TITLE/boots", "/v1/vms/TITLE/wait?pattern=x&timeout=1ms"] {
+            let hidden = try await client.ask("GET", path.replacing("TITLE", with: "Payroll"), web)
+            let absent = try await client.ask("GET", path.replacing("TITLE", with: "Nothing"), web)
+            #expect(hidden.status == 404)
+            #expect(hidden.text == absent.text.replacing("Nothing", with: "Payroll"), "\(path)")
+        }
+        #expect(try await client.ask("GET", "/v1/logs?vm=Shop", web).text.contains("web-1"))
+        let db = bearer(try fixture.token(vms: ["db-*"]))
+        #expect(try await client.ask("GET", "/v1/logs?vm=Shop", db).text.contains("db-1"))
+        #expect(try await client.ask("GET", "/v1/logs?vm=Payroll", db).text.contains("db-2"))
+        let all = bearer(try fixture.token())
+        #expect(try await client.ask("GET", "/v1/logs?vm=Shop", all).status == 404)
     }
 
     @Test("a follower of all VMs gets new ones that it may see, and no others")

@@ -33,14 +33,6 @@ struct DomainDirectoryTests {
         #expect(directory.domain(uuid: uuid) == renamed)
         #expect(directory.domain(named: "web") == nil)
         #expect(directory.domain(named: "old") == nil)
-        #expect(directory.domain(titled: "Shop") == nil)
-        renamed.facts.title = "Shop"
-        #expect(directory.replace(with: [renamed]))
-        #expect(directory.domain(titled: "Shop") == renamed)
-        var twin = nameless
-        twin.facts.title = "Shop"
-        #expect(directory.replace(with: [renamed, twin]))
-        #expect(directory.domain(titled: "Shop") == nil)
         renamed.isRunning = false
         #expect(directory.replace(with: [renamed]))
         #expect(!directory.replace(with: [renamed]))

@@ -46,13 +46,17 @@ extension APIContext {
         return found
     }
 
-    /// `word`, or the UUID of the VM with that title when no VM in `store` is named so. The store knows no titles.
+    /// `word`, or the UUID of the one VM in `store` with that title, when no VM there is named so; the name of a VM
+    /// without a UUID. The store knows no titles. VMs that `store` does not show are treated as absent.
     func storedWord(_ word: String, in store: Store) -> String {
-        guard (try? VMLookup.resolve(word, in: store, previousInstance: false)) == nil,
-            let uuid = domains.domain(titled: word)?.facts.uuid
+        guard (try? VMLookup.resolve(word, in: store, previousInstance: false)) == nil, let vms = try? store.vms()
         else {
             return word
         }
-        return uuid
+        let titled = vms.filter { vm in
+            self.domain(of: vm.identity)?.facts.ownersName.map { Bytewise($0) == Bytewise(word) } ?? false
+        }
+        let words = Set(titled.map { $0.identity.uuid ?? $0.identity.name })
+        return words.count == 1 ? words.first ?? word : word
     }
 }
