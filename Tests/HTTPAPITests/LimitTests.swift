@@ -96,6 +96,59 @@ import Testing
         #expect(try await client.ask("GET", "/v1/vms", token).status == 200)
     }
 
+    @Test("sessions of clients that may not see a VM do not count as its readers, and are not told how many it has")
+    func strangers() async throws {
+        var limits = APIServer.Limits.longTimeouts
+        // None of the connections is closed before its request is read.
+        limits.connectionsPerAddress = 512
+        let fixture = try ServerFixture(limits: limits)
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("db")
+        writeAll(Array("hello\n".utf8), to: guest)
+        #expect(try await fixture.stores("hello\n", of: "db"))
+        let strangers = try (0..<4).map { _ in bearer(try fixture.token(vms: ["web"])) }
+        var open: [Int32] = []
+        defer { open.forEach { close($0) } }
+        for stranger in strangers {
+            for path in ["/v1/vms/db/wait?pattern=x", "/v1/logs?all=1&follow=1"] {
+                // Of seventeen one is refused at once; then all others are counted.
+                let sockets = try (0..<17).map { _ in
+                    let socket = try client.connect()
+                    client.send(client.head("GET", path, stranger), to: socket)
+                    return socket.release()
+                }
+                open += sockets
+                #expect(
+                    await awaits {
+                        sockets.contains { socket in
+                            var start = [UInt8](repeating: 0, count: 12)
+                            let count = recv(socket, &start, start.count, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+                            return String(decoding: start.prefix(max(0, count)), as: UTF8.self) == "HTTP/1.1 429"
+                        }
+                    }
+                )
+            }
+        }
+        let owner = bearer(try fixture.token([.read, .console]))
+        let newcomer = bearer(try fixture.token(vms: ["new"]))
+        #expect(try await client.ask("GET", "/v1/logs?vm=db", owner).status == 200)
+        #expect(try await client.ask("GET", "/v1/logs?all=1", newcomer).status == 200)
+
+        let leases = try (0..<64).map { number in
+            let reader = Caller(name: "reader", access: .all, token: "reader-\(number)")
+            return try fixture.server.context.sessions.lease(["db"], for: reader)
+        }
+        defer { withExtendedLifetime(leases) {} }
+        for (method, path, body) in [
+            ("GET", "/v1/logs?vm=db", ""), ("GET", "/v1/vms/db/boots", ""),
+            ("GET", "/v1/vms/db/wait?pattern=x&timeout=1ms", ""),
+            ("POST", "/v2.1/servers/db/action", #"{"os-getConsoleOutput": {}}"#),
+        ] {
+            #expect(try await client.ask(method, path, owner, body: body).status == 503, "\(path)")
+            #expect(try await client.ask(method, path, newcomer, body: body).status == 404, "\(path)")
+        }
+    }
+
     @Test("followers that do not read are paused: the daemon buffers no more for them than its limits")
     func pausedFollowers() async throws {
         let fixture = try ServerFixture()

@@ -18,8 +18,16 @@ final class Sessions: Sendable {
         var total = 64
     }
 
+    /// What a session reads.
+    private enum Subject: Hashable {
+        /// The VM in that folder.
+        case vm(String)
+        /// What the word names, once the caller sees such a VM.
+        case absent(String)
+    }
+
     private struct Reader: Hashable {
-        var vm: String
+        var subject: Subject
         var client: Client
     }
 
@@ -99,7 +107,19 @@ final class Sessions: Sendable {
     /// Throws `APIError` 429 when the caller has too many sessions on one of them, 503 when all callers together have.
     /// Root and the daemon's own user are not limited.
     func lease(_ vms: Set<String>, for caller: Caller) throws(APIError) -> ReadingLease {
-        let readers = caller.isDaemonsOwn ? [] : vms.map { Reader(vm: $0, client: caller.client) }
+        try lease(vms.map { .vm($0) }, caller)
+    }
+
+    /// Counts a session that waits for a VM `word`, which is absent for `caller`. Sessions of other callers are not
+    /// counted with it: the word may be the folder of a VM that the caller may not see.
+    ///
+    /// Throws `APIError` 429 when the caller has too many such sessions.
+    func lease(awaiting word: String, for caller: Caller) throws(APIError) -> ReadingLease {
+        try lease([.absent(word)], caller)
+    }
+
+    private func lease(_ subjects: [Subject], _ caller: Caller) throws(APIError) -> ReadingLease {
+        let readers = caller.isDaemonsOwn ? [] : subjects.map { Reader(subject: $0, client: caller.client) }
         try enter(readers, caller)
         return ReadingLease { [state] in Self.leave(readers, state) }
     }
@@ -108,22 +128,17 @@ final class Sessions: Sendable {
         let error: APIError? = state.withLockedValue { state in
             for reader in readers {
                 if state.readers[reader, default: 0] >= bounds.perClient {
-                    return APIError(
-                        429,
-                        "\(caller.name) has \(bounds.perClient) sessions that read \(reader.vm), the most allowed; "
-                            + "close some and retry"
-                    )
+                    return tooMany(of: reader.subject, caller)
                 }
-                if state.totals[reader.vm, default: 0] >= bounds.total {
-                    return APIError(
-                        503,
-                        "\(reader.vm) has \(bounds.total) readers, the most allowed; try again later"
-                    )
+                if case .vm(let vm) = reader.subject, state.totals[vm, default: 0] >= bounds.total {
+                    return APIError(503, "\(vm) has \(bounds.total) readers, the most allowed; try again later")
                 }
             }
             for reader in readers {
                 state.readers[reader, default: 0] += 1
-                state.totals[reader.vm, default: 0] += 1
+                if case .vm(let vm) = reader.subject {
+                    state.totals[vm, default: 0] += 1
+                }
             }
             return nil
         }
@@ -132,13 +147,27 @@ final class Sessions: Sendable {
         }
     }
 
+    private func tooMany(of subject: Subject, _ caller: Caller) -> APIError {
+        let what =
+            switch subject {
+            case .vm(let folder): "read \(folder)"
+            case .absent(let word): "wait for \(word)"
+            }
+        return APIError(
+            429,
+            "\(caller.name) has \(bounds.perClient) sessions that \(what), the most allowed; close some and retry"
+        )
+    }
+
     private static func leave(_ readers: [Reader], _ state: NIOLockedValueBox<State>) {
         state.withLockedValue { state in
             for reader in readers {
                 let left = (state.readers[reader] ?? 1) - 1
                 state.readers[reader] = left == 0 ? nil : left
-                let total = (state.totals[reader.vm] ?? 1) - 1
-                state.totals[reader.vm] = total == 0 ? nil : total
+                if case .vm(let vm) = reader.subject {
+                    let total = (state.totals[vm] ?? 1) - 1
+                    state.totals[vm] = total == 0 ? nil : total
+                }
             }
         }
     }

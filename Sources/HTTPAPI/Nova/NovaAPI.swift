@@ -30,7 +30,7 @@ struct NovaAPI: Sendable {
             resource(.GET, "\(base)/servers") { try await list($0, isDetailed: false) },
             resource(.GET, "\(base)/servers/detail") { try await list($0, isDetailed: true) },
             resource(.GET, "\(base)/servers/{id}", show),
-            resource(.POST, "\(base)/servers/{id}/action", act),
+            Route(.POST, "\(base)/servers/{id}/action", for: .callers) { try await act(NovaCall($0)) },
             resource(.POST, "\(base)/servers/{id}/remote-consoles", remoteConsole),
             resource(.GET, "\(base)/os-console-auth-tokens/{id}", consoleOfToken),
             document("\(base)") { NovaVersion.document($0) },
@@ -41,7 +41,7 @@ struct NovaAPI: Sendable {
     private func document(_ path: RoutePath, _ document: @escaping @Sendable (_ base: String) -> JSON) -> Route {
         Route(.GET, path, for: .everyone) { call in
             let call = try NovaCall(call)
-            return Response(document(call.baseURL), headers: call.version.headers)
+            return call.response(document(call.baseURL))
         }
     }
 
@@ -52,9 +52,7 @@ struct NovaAPI: Sendable {
     ) -> Route {
         Route(method, path, for: .callers) { call in
             let call = try NovaCall(call)
-            // An action may read the server's whole console output.
-            let lease = method == .POST ? try context.sessions.lease([call.id], for: call.caller) : nil
-            return Response(try await answer(call), headers: call.version.headers, lease: lease)
+            return call.response(try await answer(call))
         }
     }
 
@@ -106,6 +104,10 @@ struct NovaCall: Sendable {
             throw .badRequest("Malformed request body")
         }
         return json
+    }
+
+    func response(_ json: JSON, lease: ReadingLease? = nil) -> Response {
+        Response(json, headers: version.headers, lease: lease)
     }
 
     /// Reads files for the call.

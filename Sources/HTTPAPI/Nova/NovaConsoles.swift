@@ -10,7 +10,7 @@ import SystemIO
 /// Console output and serial consoles.
 extension NovaAPI {
     /// `POST /servers/{id}/action`.
-    func act(_ call: NovaCall) async throws -> JSON {
+    func act(_ call: NovaCall) async throws -> Response {
         guard case .object(let members) = try call.body(), members.count == 1, let (action, arguments) = members.first
         else {
             throw APIError.badRequest("Malformed request body")
@@ -24,7 +24,8 @@ extension NovaAPI {
                 throw APIError.badRequest("Invalid input for field/attribute type. Value must be: serial.")
             }
             let address = try await serialConsole(call)
-            return .object([("console", .object([("type", .string("serial")), ("url", .string(address))]))])
+            let console = JSON.object([("type", .string("serial")), ("url", .string(address))])
+            return call.response(.object([("console", console)]))
         default:
             throw APIError(
                 action == "os-getSerialConsole" ? 404 : 400,
@@ -51,19 +52,20 @@ extension NovaAPI {
         throw .badRequest("Invalid input for field/attribute length. It must be a whole number, -1 or more.")
     }
 
-    private func consoleOutput(_ call: NovaCall, length: Int?) async throws -> JSON {
-        let found = try await found(call)
+    private func consoleOutput(_ call: NovaCall, length: Int?) async throws -> Response {
+        guard let vm = try await found(call).stored else {
+            // A server without stored output has an empty console.
+            return call.response(.object([("output", .string(""))]))
+        }
+        let lease = try context.sessions.lease([vm.directory], for: call.caller)
         let (store, now) = (context.store(for: call.caller), context.now)
         let rules = options.output
         let text = try await call.read {
-            // A server without stored output has an empty console.
-            try found.stored.map {
-                try NovaConsoleOutput(store: store, vm: $0, rules: rules, now: now, charsets: context.charsets()).text(
-                    length: length
-                )
-            }
+            try NovaConsoleOutput(store: store, vm: vm, rules: rules, now: now, charsets: context.charsets()).text(
+                length: length
+            )
         }
-        return .object([("output", .string(text ?? ""))])
+        return call.response(.object([("output", .string(text))]), lease: lease)
     }
 
     /// `POST /servers/{id}/remote-consoles`.
@@ -118,8 +120,9 @@ extension NovaAPI {
         guard let consoleToken = consoleToken(token) else {
             throw APIError.notFound("Token not found")
         }
-        let consoles = try context.consoles(of: consoleToken.vm, for: consoleToken.caller)
-        guard call.caller.access.vms.contains(consoles[0].vm),
+        // What the caller may not see is absent, whether or not the token's own holder may.
+        guard let consoles = try? context.consoles(of: consoleToken.vm, for: consoleToken.caller),
+            call.caller.access.vms.contains(consoles[0].vm),
             case .tcp(let address)? = consoles.first(where: { $0.key.stream == .console0 })?.endpoint
         else {
             throw APIError.notFound("Token not found")

@@ -26,8 +26,10 @@ extension V1API {
             question.vms = question.vms.map { context.storedWord($0, in: store) }
             return try question.resolve(in: store)
         }
-        let folders = vms.isEmpty ? ["*"] : Set(vms.map(\.directory))
-        let lease = try context.sessions.lease(folders, for: call.caller)
+        let lease =
+            try vms.isEmpty
+            ? context.sessions.lease(awaiting: "any VM", for: call.caller)
+            : context.sessions.lease(Set(vms.map(\.directory)), for: call.caller)
         let query = try await call.read { try question.open(vms, of: store, now: now, turn: turn) }
         let format = question.rendering.format
         let body = Response.Body.stream(trailers: LogTrailers.names) { [notifier = context.capture.notifier] body in

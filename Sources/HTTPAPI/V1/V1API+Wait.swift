@@ -38,9 +38,14 @@ extension V1API {
             turn: turn
         )
         let folder = try await call.read {
-            (try? VMLookup.resolve(named, in: store, previousInstance: false))?.directory ?? named
+            (try? VMLookup.resolve(named, in: store, previousInstance: false))?.directory
         }
-        let lease = try context.sessions.lease([folder], for: call.caller)
+        let lease =
+            if let folder {
+                try context.sessions.lease([folder], for: call.caller)
+            } else {
+                try context.sessions.lease(awaiting: word, for: call.caller)
+            }
         let notifications = CommitNotifications(context.capture.notifier, call.reader, until: call.origin.hasLeft)
         guard let match = try await Following(notifications).match(wait, within: timeout) else {
             return Response(.null, lease: lease)
