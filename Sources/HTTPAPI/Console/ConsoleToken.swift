@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
+import NIOCore
 import Synchronization
 
 /// Access to one console for a client that can present only a URL, issued to a caller with access to that console.
@@ -15,10 +16,38 @@ struct ConsoleToken: Sendable {
 
 /// The issued console tokens by secret. They are in memory only and end with the process.
 final class ConsoleTokens: Sendable {
-    private let tokens = Mutex<[String: ConsoleToken]>([:])
+    private struct State {
+        var tokens: [String: ConsoleToken] = [:]
+        /// The secrets issued to each client, oldest first: the order in which they expire.
+        var secrets: [Client: CircularBuffer<String>] = [:]
 
-    /// Maximum number; beyond it, a new one replaces the one that expires first.
-    private static let limit = 10_000
+        mutating func add(_ secret: String, _ token: ConsoleToken) {
+            tokens[secret] = token
+            secrets[token.caller.client, default: CircularBuffer()].append(secret)
+        }
+
+        mutating func removeExpired(at now: Timestamp) {
+            for client in Array(secrets.keys) {
+                while let token = secrets[client]?.first.flatMap({ tokens[$0] }), token.expires <= now {
+                    removeOldest(of: client)
+                }
+            }
+        }
+
+        mutating func removeOldest(of client: Client) {
+            if let secret = secrets[client]?.popFirst() {
+                tokens[secret] = nil
+            }
+            if secrets[client]?.isEmpty ?? false {
+                secrets[client] = nil
+            }
+        }
+    }
+
+    private let state = Mutex(State())
+
+    /// Maximum number; beyond it, a new one replaces the oldest of the client that has the most.
+    static let limit = 10_000
 
     /// Stores `token` and returns its secret: a random UUID (RFC 9562, version 4), the form OpenStack's clients expect.
     func issue(_ token: ConsoleToken, at now: Timestamp) -> String {
@@ -27,18 +56,20 @@ final class ConsoleTokens: Sendable {
         bytes[8] = bytes[8] & 0x3f | 0x80
         let digits = bytes.hexadecimal
         let secret = VMIdentity.canonicalUUID(digits) ?? digits
-        tokens.withLock { tokens in
-            tokens = tokens.filter { now < $0.value.expires }
-            if tokens.count >= Self.limit, let oldest = tokens.min(by: { $0.value.expires < $1.value.expires }) {
-                tokens[oldest.key] = nil
+        state.withLock { state in
+            state.removeExpired(at: now)
+            if state.tokens.count >= Self.limit,
+                let most = state.secrets.max(by: { $0.value.count < $1.value.count })
+            {
+                state.removeOldest(of: most.key)
             }
-            tokens[secret] = token
+            state.add(secret, token)
         }
         return secret
     }
 
     /// The token of `secret`, unless it has expired at `now`.
     func token(for secret: String, at now: Timestamp) -> ConsoleToken? {
-        tokens.withLock { $0[secret] }.flatMap { now < $0.expires ? $0 : nil }
+        state.withLock { $0.tokens[secret] }.flatMap { now < $0.expires ? $0 : nil }
     }
 }
