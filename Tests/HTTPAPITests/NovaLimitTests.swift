@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Libvirt
 import LogModel
+import NIOConcurrencyHelpers
+import NIOPosix
+import TestSupport
 import Testing
 
 @testable import HTTPAPI
@@ -29,5 +33,50 @@ import Testing
         #expect(tokens.token(for: second, at: now) == nil)
         #expect(tokens.token(for: single, at: now) != nil && tokens.token(for: other, at: now) != nil)
         #expect(tokens.token(for: single, at: now.advanced(byMicroseconds: 1)) == nil)
+    }
+
+    @Test("names that a pattern is slow to match do not occupy the threads of all requests")
+    func costlyNames() async throws {
+        let domains = (0..<250).map { number in
+            var facts = DomainFacts(name: "vm-\(number)", uuid: nil)
+            facts.title = String(repeating: "a", count: 200) + "!"
+            return Domain(facts: facts, isRunning: true)
+        }
+        let fixture = try ServerFixture(domains: domains)
+        let context = fixture.server.context
+        let target = RequestTarget(["v2.1", "servers"], ["name": ["(a+)+$"]])
+        let call = try NovaCall(Call.of(Caller(nil), target: target, in: context))
+        let executor = TimedExecutor()
+        let answer = try await withTaskExecutorPreference(executor) {
+            try await NovaAPI(context: context, options: NovaOptions()).list(call, isDetailed: false)
+        }
+        #expect(answer["servers"]?.elements?.isEmpty == true)
+        // Matching them takes several times as long.
+        #expect(executor.time < 100)
+    }
+}
+
+/// Runs a task's jobs, and counts the processor time that they take, in milliseconds.
+private final class TimedExecutor: TaskExecutor {
+    private let thread = NIOThreadPool(numberOfThreads: 1)
+    private let total = NIOLockedValueBox(0)
+
+    init() {
+        thread.start()
+    }
+
+    deinit {
+        thread.shutdownGracefully { _ in }
+    }
+
+    var time: Int { total.withLockedValue { $0 } }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        thread.submit { _ in
+            let start = ThreadTime.milliseconds
+            job.runSynchronously(on: self.asUnownedTaskExecutor())
+            self.total.withLockedValue { $0 += ThreadTime.milliseconds - start }
+        }
     }
 }

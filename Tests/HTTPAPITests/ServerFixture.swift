@@ -123,6 +123,7 @@ extension Call {
     /// A request by `caller` with this body, as a handler gets it.
     static func of(
         _ caller: Caller,
+        target: RequestTarget = RequestTarget([]),
         values: [String: String] = [:],
         body: [UInt8] = [],
         in context: APIContext
@@ -130,7 +131,7 @@ extension Call {
         let channel = EmbeddedChannel()
         var call = Call(
             head: HTTPRequestHead(version: .http1_1, method: .POST, uri: "/"),
-            target: RequestTarget([]),
+            target: target,
             values: values,
             caller: caller,
             origin: RequestOrigin(

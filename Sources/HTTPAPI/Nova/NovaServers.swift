@@ -60,13 +60,9 @@ extension NovaAPI {
     func list(_ call: NovaCall, isDetailed: Bool) async throws -> JSON {
         try call.caller.require(.read)
         let (target, caller, base) = (call.target, call.caller, call.baseURL)
-        var servers = try await call.read { try self.servers(for: caller) }
-        if let name = target["name"] {
-            var matcher = Matcher(try RequestWords.pattern(name, ignoreCase: true, isBounded: true))
-            servers.removeAll { server in
-                !Array(server.name.utf8).withUnsafeBytes { matcher.matches($0) }
-            }
-        }
+        let pattern = try target["name"].map { try RequestWords.pattern($0, ignoreCase: true, isBounded: true) }
+        // Matching may take as long as reading.
+        var servers = try await call.read { try self.servers(for: caller, named: pattern) }
         for (parameter, value) in [("status", \NovaServer.statusWord), ("uuid", \NovaServer.id)] {
             if let wanted = target.parameters[parameter] {
                 servers.removeAll { server in
@@ -126,14 +122,21 @@ extension NovaAPI {
         return describe(vm, stored, consoles)
     }
 
-    /// All servers that the caller may see, by id.
-    private func servers(for caller: Caller) throws -> [NovaServer] {
+    /// The servers that the caller may see and whose name `pattern` matches, by id.
+    private func servers(for caller: Caller, named pattern: Pattern?) throws -> [NovaServer] {
         let consoles = Dictionary(grouping: context.hub.statuses()) { Self.id(of: $0.definition.vm) }
         let all = try context.store(for: caller).vms().filter { $0.ended == nil }
         let stored = Dictionary(all.map { (Self.id(of: $0.identity), $0) }) { $1 }
         let vms = Dictionary((all.map(\.identity) + live).map { (Self.id(of: $0), $0) }) { $1 }
-        return vms.filter { caller.access.vms.contains($0.value) }.sorted { $0.key < $1.key }.map { id, vm in
+        let servers = vms.filter { caller.access.vms.contains($0.value) }.sorted { $0.key < $1.key }.map { id, vm in
             describe(vm, stored[id], consoles[id] ?? [])
+        }
+        guard let pattern else {
+            return servers
+        }
+        var matcher = Matcher(pattern)
+        return servers.filter { server in
+            Array(server.name.utf8).withUnsafeBytes { matcher.matches($0) }
         }
     }
 
