@@ -150,6 +150,27 @@ import TestSupport
         #expect(error?.status == 400 && error?.message.contains("at most 1000") == true)
     }
 
+    @Test("the head of a request is limited, beyond what a thousand UUIDs in its target take")
+    func headLimit() async throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let token = ("X-Auth-Token", try fixture.token())
+        let field = String(repeating: "x", count: 8 << 10)
+        let long = String(repeating: "x", count: 65 << 10)
+        for (path, fields) in [
+            ("/v1/vms", (0..<25).map { ("X-\($0)", field) }), ("/v1/vms", (0..<101).map { ("X-\($0)", "x") }),
+            ("/v1/vms", [("X", long)]), ("/v1/vms?x=" + long, []),
+        ] {
+            let socket = try client.connect()
+            client.send(client.head("GET", path, [token] + fields), to: socket)
+            let refused = NetworkClient.answer(try #require(try await client.read(from: socket)))
+            #expect(refused.status == 400)
+        }
+        let vms = (0..<LogRequest.mostVMs).map { "vm=6c5b4c1e-8a53-4d59-9a37-\(100_000_000_000 + $0)" }
+        let target = "/v1/logs?" + vms.joined(separator: "&")
+        #expect(try await client.ask("GET", target, [token]).json["code"]?.text == "no_such_vm")
+    }
+
     @Test("a body with a duplicate member is refused, at any depth")
     func repeatedMembers() {
         for body in [#"{"a": 1, "a": 1}"#, #"{"a": [{"b": {"c": 1, "c": 2}}]}"#] {

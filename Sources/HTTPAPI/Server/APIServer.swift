@@ -32,6 +32,12 @@ public final class APIServer: Sendable {
 
         /// The frame size of both ends: console output is sent in pieces of at most this size.
         static let standardFrame = 64 << 10
+        /// Maximum size of a request's target and header fields together, in bytes.
+        static let requestHead = 80 << 10
+        /// Maximum size of the target, and of each header field: the names of `LogRequest.mostVMs` VMs fit into a target.
+        static let requestField = 64 << 10
+        /// Maximum number of header fields.
+        static let requestFields = 100
 
         public init() {}
     }

@@ -31,6 +31,15 @@ struct ServerChannel: Sendable {
         highWatermark: 4
     )
 
+    /// The decoder counts the target as a header field.
+    private static var headLimits: NIOHTTPDecoderLimitConfiguration {
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderListSize = APIServer.Limits.requestHead
+        limits.maxHeaderFieldSize = APIServer.Limits.requestField
+        limits.maxHeaderFieldCount = APIServer.Limits.requestFields
+        return limits
+    }
+
     /// Adds the handlers to `channel`, whose other end is the process `peer` of this host, if that is known.
     func configure(_ channel: any Channel, _ peer: PeerCredentials?) throws -> EventLoopFuture<Negotiated> {
         let origin = RequestOrigin(listener: listener, peer: peer, channel: channel, hasLeft: channel.closeFuture)
@@ -39,7 +48,13 @@ struct ServerChannel: Sendable {
         if case .network(let listener) = listener, let identity = listener.identity {
             try pipeline.addHandler(NIOSSLServerHandler(context: identity.context))
         }
-        let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes))
+        let decoder = ByteToMessageHandler(
+            HTTPRequestDecoder(
+                leftOverBytesStrategy: .forwardBytes,
+                informationalResponseStrategy: .drop,
+                limitConfiguration: Self.headLimits
+            )
+        )
         let ordinary: [any RemovableChannelHandler] = [
             decoder, HTTPServerPipelineHandler(), NIOHTTPResponseHeadersValidator(), HTTPServerProtocolErrorHandler(),
             upgrades,
