@@ -127,6 +127,11 @@ final class WebSocketClient {
         client.send([0x80 | opcode, 0x80 | UInt8(bytes.count), 0, 0, 0, 0] + bytes, to: socket)
     }
 
+    /// Sends what the connection takes of `bytes` without waiting; returns how many that are.
+    func sendSome(_ bytes: [UInt8]) -> Int {
+        max(0, Glibc.send(socket.raw, bytes, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)))
+    }
+
     /// The next frame; nil at the end.
     func frame() async throws -> (opcode: UInt8, bytes: [UInt8])? {
         while true {

@@ -125,6 +125,37 @@ import Testing
         #expect(await awaits { fixture.hub.statuses().first?.watchers == 0 })
     }
 
+    @Test("a client whose input waits for the guest is alive: its answers to pings wait behind that input")
+    func waitingInput() async throws {
+        var limits = APIServer.Limits.longTimeouts
+        limits.pingInterval = .milliseconds(100)
+        let fixture = try ServerFixture(limits: limits)
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
+        _ = guest.raw
+        let token = ("X-Auth-Token", try fixture.token([.console]))
+        let session = try await WebSocketClient(client, "/v1/vms/web/console", [token])
+        // A frame of 60,000 bytes, with a mask of zeros.
+        let frame = [0x82, 0xfe, 0xea, 0x60, 0, 0, 0, 0] + [UInt8](repeating: 65, count: 60_000)
+        var unsent = frame
+        func type() {
+            var count = session.sendSome(unsent)
+            while count > 0 {
+                unsent.removeFirst(count)
+                unsent = unsent.isEmpty ? frame : unsent
+                count = session.sendSome(unsent)
+            }
+        }
+        type()
+        for number in 1...20 {
+            let (opcode, bytes) = try #require(try await session.frame())
+            // Otherwise it is closed.
+            try #require(opcode == 9, "\(number): \(String(decoding: bytes, as: UTF8.self))")
+            type()
+        }
+        #expect(fixture.hub.statuses().first?.watchers == 1)
+    }
+
     @Test("our client answers a ping with its data, masked, as the daemon demands of a client")
     func pong() {
         let ping = WebSocketFrame(fin: true, opcode: .ping, data: ByteBuffer(bytes: [1, 2, 3]))

@@ -128,7 +128,9 @@ struct ConsoleBridge {
                     for try await frame in inbound {
                         liveness.heard()
                         switch try frames.take(frame) {
-                        case .typed(let bytes): try await input.write(bytes)
+                        case .typed(let bytes):
+                            // This waits while the guest takes no input, and the client's frames wait with it.
+                            try await liveness.ignoring { try await input.write(bytes) }
                         case .ping(let data):
                             try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: data))
                         case .close where session.isStrict:
