@@ -182,30 +182,36 @@ struct Console: AsyncParsableCommand {
 }
 
 /// The clients of one console.
-private struct ConsoleClients {
+struct ConsoleClients {
     let client: APIClient
+    /// The VM, as the session was requested.
     let vm: String
     let stream: String?
 
     /// Who is on the console, and who of them writes.
     var description: String {
         get async {
-            let vms: [JSON]
             do {
-                vms = try await client.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
+                let vms = try await client.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
+                return Self.description(of: vm, stream, in: vms)
             } catch {
                 return Terminal.safe("\(error)")
             }
-            let consoles = vms.filter { row in ["name", "uuid", "folder"].contains { row[$0]?.text == vm } }
-                .flatMap { $0["consoles"]?.elements ?? [] }
-            let name = stream ?? StreamName.console0.text
-            guard let console = consoles.first(where: { $0["stream"]?.text == name }) else {
-                return "the console is no longer captured"
-            }
-            let writer = console["writer"]?.text
-            let clients = (console["clients"]?.elements ?? []).compactMap(\.text)
-            let shown = clients.map { Terminal.safe($0) + ($0 == writer ? " (writes)" : "") }
-            return "on this console: " + shown.joined(separator: ", ")
         }
+    }
+
+    /// The same in the daemon's list of VMs.
+    static func description(of vm: String, _ stream: String?, in vms: [JSON]) -> String {
+        // A session is joined among VMs that have a console.
+        let joinable = vms.filter { $0["consoles"]?.elements?.isEmpty == false }
+        let consoles = ((try? VMRow.matches([vm], in: joinable)) ?? []).flatMap { $0["consoles"]?.elements ?? [] }
+        let name = stream ?? StreamName.console0.text
+        guard let console = consoles.first(where: { $0["stream"]?.text == name }) else {
+            return "the console is no longer captured"
+        }
+        let writer = console["writer"]?.text
+        let clients = (console["clients"]?.elements ?? []).compactMap(\.text)
+        let shown = clients.map { Terminal.safe($0) + ($0 == writer ? " (writes)" : "") }
+        return "on this console: " + shown.joined(separator: ", ")
     }
 }
