@@ -31,6 +31,7 @@
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
+#include <termios.h>
 #include <unistd.h>
 
 // CRC-32C: the processor's instruction where there is one, else slicing by eight over tables made at first use.
@@ -449,6 +450,44 @@ void gl_numbered_unlock(int fd, off_t number) {
 bool gl_is_numbered_lock_held(int fd, off_t number) {
     struct flock lock = numbered_lock(number, F_WRLCK);
     return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+static struct {
+    int fd;
+    struct termios modes;
+    char output[GL_LAST_OUTPUT_SIZE];
+    size_t count;
+} terminal;
+
+// All calls are async-signal-safe (signal-safety(7)).
+static void restore_terminal(int signal) {
+    tcsetattr(terminal.fd, TCSANOW, &terminal.modes);
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (terminal.count > 0 && poll(&output, 1, 0) == 1 && output.revents == POLLOUT) {
+        ssize_t count = write(STDOUT_FILENO, terminal.output, terminal.count);
+        (void)count;
+    }
+    // Ends the process when this handler, which was reset, returns.
+    raise(signal);
+}
+
+void gl_restore_terminal_at_signals(int fd, const void *output, size_t count) {
+    terminal.fd = fd;
+    if (tcgetattr(fd, &terminal.modes) < 0) {
+        return;
+    }
+    terminal.count = isatty(STDOUT_FILENO) == 1 && count <= sizeof terminal.output ? count : 0;
+    memcpy(terminal.output, output, terminal.count);
+    struct sigaction action = {.sa_handler = restore_terminal, .sa_flags = SA_RESETHAND};
+    // A change of modes by a background process raises SIGTTOU, which would stop it.
+    sigfillset(&action.sa_mask);
+    const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+    for (size_t n = 0; n < sizeof signals / sizeof *signals; n++) {
+        struct sigaction present;
+        if (sigaction(signals[n], NULL, &present) == 0 && present.sa_handler != SIG_IGN) {
+            sigaction(signals[n], &action, NULL);
+        }
+    }
 }
 
 int gl_pipe_size(int fd) { return fcntl(fd, F_GETPIPE_SZ); }

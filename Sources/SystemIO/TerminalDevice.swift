@@ -66,6 +66,12 @@ public struct TerminalDevice: Sendable {
         }
     }
 
+    /// From now on SIGTERM, SIGINT, SIGHUP and SIGQUIT restore the present modes, and the screen as `restore` does, before
+    /// they end this process. Signals that are ignored stay ignored.
+    public func restoreAtSignals() {
+        gl_restore_terminal_at_signals(descriptor, Self.reset, Self.reset.count)
+    }
+
     /// Reads and discards input until there is none for a while: an answer to a query that the terminal has just
     /// received is on its way.
     private func discardAnswers() {

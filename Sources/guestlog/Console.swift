@@ -58,6 +58,7 @@ struct Console: AsyncParsableCommand {
     func run() async throws {
         let client = try await paths.client()
         let terminal = TerminalDevice(STDIN_FILENO)
+        terminal?.restoreAtSignals()
         let modes = terminal?.makeRaw()
         let restore = {
             if let modes {

@@ -18,6 +18,7 @@ final class ConsoleInput: Sendable {
     /// The keys of a terminal; nil when the input comes from elsewhere.
     private let keys: ConsoleKeys?
     private let isDropped: Bool
+    private let descriptor: Int32
     private let onCommand: @Sendable (ConsoleKeys.Event) -> Void
     private let state = Mutex(State())
 
@@ -25,10 +26,16 @@ final class ConsoleInput: Sendable {
     private static let commandTime: Int32 = 1000
 
     /// Input from a terminal has `keys` and ends when they leave, other input with its end. With `isDropped` all input
-    /// is dropped. `onCommand` gets the keys' commands, on the input's thread.
-    init(keys: ConsoleKeys?, isDropped: Bool, onCommand: @escaping @Sendable (ConsoleKeys.Event) -> Void) {
+    /// is dropped. `onCommand` gets the keys' commands, on the input's thread. `descriptor` stays the caller's.
+    init(
+        keys: ConsoleKeys?,
+        isDropped: Bool,
+        from descriptor: Int32 = STDIN_FILENO,
+        onCommand: @escaping @Sendable (ConsoleKeys.Event) -> Void
+    ) {
         self.keys = keys
         self.isDropped = isDropped
+        self.descriptor = descriptor
         self.onCommand = onCommand
     }
 
@@ -85,15 +92,19 @@ final class ConsoleInput: Sendable {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
             if keys?.isUndecided ?? false {
-                var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-                if poll(&input, 1, Self.commandTime) == 0 {
+                if waitForInput(Self.commandTime) == 0 {
                     _ = keys?.timedOut()
                     return end()
                 }
             }
-            let count = Glibc.read(STDIN_FILENO, &buffer, buffer.count)
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
             guard count > 0 else {
-                return end()
+                guard count < 0, errno == EAGAIN || errno == EINTR else {
+                    return end()
+                }
+                // Another program that has the same terminal or pipe may have made it non-blocking.
+                _ = waitForInput(-1)
+                continue
             }
             for event in keys?.take(buffer[..<count]) ?? [.input(Array(buffer[..<count]))] {
                 switch event {
@@ -103,6 +114,12 @@ final class ConsoleInput: Sendable {
                 }
             }
         }
+    }
+
+    /// Waits until there is input or its end, for `milliseconds` (-1: no limit); returns what poll(2) does.
+    private func waitForInput(_ milliseconds: Int32) -> Int32 {
+        var input = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&input, 1, milliseconds)
     }
 
     private func give(_ typed: [UInt8]) {

@@ -78,6 +78,23 @@ import Testing
         }
     }
 
+    @Test("a signal restores the terminal before it ends the session", arguments: [SIGTERM, SIGHUP])
+    func signalled(by signal: Int32) throws {
+        let words = [Program.guestlog, "console", "web"] + site.place(.socket)
+        let script = "sh -c 'echo process $$.; exec \(words.joined(separator: " "))'; echo status $?; stty -a"
+        let session = TerminalSession(["sh", "-c", script])
+        #expect(session.shows("connected to web"))
+        let process = try #require(session.text.firstMatch(of: #/process (\d+)\./#).flatMap { pid_t($0.1) })
+        guest.emit("\u{1b}[31mred")
+        #expect(session.shows("red"))
+        #expect(kill(process, signal) == 0)
+        // The colours are reset too.
+        #expect(session.shows("\u{1b}[0m"))
+        #expect(session.shows("status \(128 + signal)"))
+        #expect(session.shows("isig icanon") && !session.text.contains("-icanon"), "\(session.text)")
+        #expect(session.wait() == 0)
+    }
+
     @Test("a terminal's answer to a guest's query does not reach the shell after leaving")
     func lateAnswer() {
         let session = TerminalSession(["bash", "--norc", "-i"])

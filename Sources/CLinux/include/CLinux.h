@@ -40,6 +40,10 @@ int gl_fcntl(int fd, int command, long argument);
 void gl_close_on_exec(void);
 int gl_get_window_size(int fd, struct winsize *size);
 int gl_set_window_size(int fd, const struct winsize *size);
+// From now on SIGTERM, SIGINT, SIGHUP and SIGQUIT, unless they are ignored, set the terminal `fd` to its present modes and
+// write `output` to standard output, if that is a terminal which takes it, before they end this process.
+#define GL_LAST_OUTPUT_SIZE 256
+void gl_restore_terminal_at_signals(int fd, const void *output, size_t count);
 
 // Linux calls, non-blocking and closed on exec where they make a descriptor.
 int gl_epoll(void);
