@@ -74,9 +74,8 @@ private final class TimedExecutor: TaskExecutor {
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         thread.submit { _ in
-            let start = ThreadTime.milliseconds
-            job.runSynchronously(on: self.asUnownedTaskExecutor())
-            self.total.withLockedValue { $0 += ThreadTime.milliseconds - start }
+            let time = processorTime { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+            self.total.withLockedValue { $0 += Int(time * 1000) }
         }
     }
 }

@@ -63,15 +63,15 @@ import Testing
         #expect(time < 30)
     }
 
-    static let rows: [String: [UInt8]] = [
+    static let manyRows: [String: [UInt8]] = [
         "row moves": filled("", "x\u{1b}[A", String(repeating: "\r", count: size / 2)),
         "stamps": filled("", "[12345.678901] "), "saved cursors": filled("", "\u{1b}7x\u{1b}[A"),
         "returns": filled("", "x\r"),
     ]
 
-    @Test("the rows of a line are found in proportion to its length", arguments: rows.keys.sorted())
+    @Test("the rows of a line are found in proportion to its length", arguments: manyRows.keys.sorted())
     func rows(name: String) throws {
-        let line = try #require(Self.rows[name])
+        let line = try #require(Self.manyRows[name])
         let time = processorTime {
             line.withUnsafeBytes { line in
                 var rows = DisplayedRows(of: line)
