@@ -22,6 +22,18 @@ public struct ChildProgram: ~Copyable {
     /// `POSIX_SPAWN_SETSID`, which Glibc's module does not define.
     private static let ownSession: Int32 = 0x80
 
+    /// Starts a command of the user's as a shell does: a script that names no interpreter is the shell's, as for execvp(3).
+    public static func command(_ words: [String], _ streams: Streams) throws(SystemError) -> ChildProgram {
+        do throws(SystemError) {
+            return try ChildProgram(words, streams)
+        } catch {
+            guard error.code == ENOEXEC, let script = file(of: words[0]) else {
+                throw error
+            }
+            return try ChildProgram(["/bin/sh", script] + words.dropFirst(), streams)
+        }
+    }
+
     /// The file of the program `name`, looked for in PATH unless it has a slash.
     private static func file(of name: String) -> String? {
         guard !name.contains("/") else {
@@ -67,21 +79,13 @@ public struct ChildProgram: ~Copyable {
         sigaddset(&signals, SIGPIPE)
         posix_spawnattr_setsigdefault(&attributes, &signals)
         posix_spawnattr_setflags(&attributes, Int16(flags))
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         var variables: [UnsafeMutablePointer<CChar>?] = (environment ?? []).map { strdup($0) } + [nil]
-        defer { variables.forEach { free($0) } }
+        defer { (arguments + variables).forEach { free($0) } }
         var child: pid_t = 0
-        func spawn(_ words: [String]) -> Int32 {
-            var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-            defer { arguments.forEach { free($0) } }
-            return variables.withUnsafeMutableBufferPointer { variables in
-                let environment = environment == nil ? environ : variables.baseAddress!
-                return posix_spawnp(&child, words[0], &actions, &attributes, &arguments, environment)
-            }
-        }
-        var code = spawn(words)
-        if code == ENOEXEC, let script = Self.file(of: words[0]) {
-            // A script that names no interpreter is the shell's, as for execvp(3).
-            code = spawn(["/bin/sh", script] + words.dropFirst())
+        let code = variables.withUnsafeMutableBufferPointer { variables in
+            let environment = environment == nil ? environ : variables.baseAddress!
+            return posix_spawnp(&child, words[0], &actions, &attributes, &arguments, environment)
         }
         guard code == 0 else {
             throw SystemError("run", words[0], code: code)

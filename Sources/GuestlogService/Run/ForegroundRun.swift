@@ -81,7 +81,7 @@ public final class ForegroundRun {
         RunStreams.copySize(to: terminal)
         let child: ChildProgram
         do {
-            child = try ChildProgram(command, .terminal(terminal.path))
+            child = try ChildProgram.command(command, .terminal(terminal.path))
         } catch {
             throw CannotStart(cause: error)
         }

@@ -19,7 +19,7 @@ struct FramedProgram: ~Copyable {
         let copies: [(number: Int32, of: Int32)] = [
             (STDOUT_FILENO, standard.writing), (STDERR_FILENO, failures.writing),
         ]
-        let child = try ChildProgram(words, .copies(copies))
+        let child = try ChildProgram.command(words, .copies(copies))
         return FramedProgram(child: child, output: output, error: error, name: words[0])
     }
 
