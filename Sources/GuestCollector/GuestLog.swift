@@ -235,6 +235,8 @@ final class GuestLog {
         committed = table
         committedBatches += 1
         observers.values.forEach { $0() }
+        // The intake knows one notice only: another connection's batch may have replaced that of one which waits.
+        noteSpace()
     }
 
     private func spaceNotice() -> @Sendable () -> Void {

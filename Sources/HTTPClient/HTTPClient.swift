@@ -88,7 +88,7 @@ public final class HTTPClient: Sendable {
             guard body.count + piece.count <= maximumBody else {
                 exchange.close()
                 throw HTTPClientError(
-                    .protocolViolation,
+                    .tooLarge,
                     "\(endpoint): the response has more than \(maximumBody) bytes"
                 )
             }

@@ -9,8 +9,10 @@ public struct HTTPClientError: Error, Hashable, Sendable, CustomStringConvertibl
         case closed
         /// A time limit passed.
         case timeout
-        /// What the server, or the proxy, sent is not valid HTTP, or larger than allowed.
+        /// What the server, or the proxy, sent is not valid HTTP.
         case protocolViolation
+        /// The response is larger than allowed.
+        case tooLarge
         /// The TLS handshake failed, or the settings for TLS cannot be used.
         case tls
     }

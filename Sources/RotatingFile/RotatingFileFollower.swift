@@ -75,7 +75,8 @@ public final class RotatingFileFollower {
         self.start = start
     }
 
-    /// The next bytes, gap, or the reason why there are none. At most the buffer's size at once.
+    /// The next bytes, gap, or the reason why there are none. At most the buffer's size at once; no bytes after an empty
+    /// file, where there is more.
     public func next(_ buffer: FollowBuffer) -> Event {
         do throws(SystemError) {
             return try nextEvent(buffer)
@@ -85,6 +86,7 @@ public final class RotatingFileFollower {
     }
 
     private func nextEvent(_ buffer: FollowBuffer) throws(SystemError) -> Event {
+        var begun = 0
         while true {
             try lookForFiles()
             if !gaps.isEmpty {
@@ -114,7 +116,13 @@ public final class RotatingFileFollower {
             case .wait: return .idle(file == nil ? missing() : .atEnd)
             case .drain: continue
             case .next(.gap(let gap)): return .gap(gap)
-            case .next(.file(let entry)): opening = entry
+            case .next(.file(let entry)):
+                opening = entry
+                begun += 1
+                // Empty files without number must not keep the caller from what else it does.
+                guard begun == 1 else {
+                    return .bytes(buffer.bytes(0))
+                }
             }
         }
     }

@@ -99,7 +99,7 @@ private func client(_ url: String, _ change: (inout HTTPClient.Settings) -> Void
         let error = await #expect(throws: HTTPClientError.self) {
             _ = try await client.send(HTTPRequest(.GET, "/"), maximumBody: 1000)
         }
-        #expect(error?.kind == .protocolViolation)
+        #expect(error?.kind == .tooLarge)
     }
 
     @Test("a server that does not answer is given up in time, and the task that waits can be cancelled")

@@ -82,6 +82,9 @@ struct HTTPOutput: Sendable {
                 return .success(response)
             }
             return .failure(failure(response), response: response)
+        } catch let error as HTTPClientError where error.kind == .tooLarge {
+            // It has something for each record: fewer records have a smaller one.
+            return .failure(.tooLarge("\(error)"), response: nil)
         } catch {
             return .failure(.unavailable("\(error)"), response: nil)
         }

@@ -26,7 +26,7 @@ enum JSONFields {
     /// Appends `,"fields":{…}` with these members; nothing for a record without such fields.
     static func append(object record: StructuredRecord, to out: inout [UInt8]) {
         var members: [UInt8] = []
-        append(members: record, to: &members)
+        append(members: record.otherFields, to: &members)
         guard !members.isEmpty else {
             return
         }
@@ -35,10 +35,10 @@ enum JSONFields {
         out.append(UInt8(ascii: "}"))
     }
 
-    /// Appends the fields of a record that are no message, severity or time, as members with a comma before each; several
-    /// values become one text with a line for each, as Loki and others know strings only.
-    static func append(members record: StructuredRecord, to out: inout [UInt8]) {
-        for field in record.otherFields {
+    /// Appends fields as members with a comma before each; several values become one text with a line for each, as Loki
+    /// and others know strings only.
+    static func append(members fields: some Sequence<StructuredRecord.Field>, to out: inout [UInt8]) {
+        for field in fields {
             out.append(UInt8(ascii: ","))
             StructuredRecord.append(field.name, to: &out)
             out.append(UInt8(ascii: ":"))

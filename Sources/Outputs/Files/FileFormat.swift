@@ -75,7 +75,7 @@ public enum FileFormat: String, CaseIterable, Sendable {
         }
         out.append(contentsOf: " msg=".utf8)
         LogfmtText.append(record.text, to: &out)
-        for field in record.fields?.otherFields.map({ $0 }) ?? [] {
+        for field in reserved.fields(of: record) {
             for value in field.values {
                 out.append(UInt8(ascii: " "))
                 LogfmtText.append(key: field.name, to: &out)
@@ -84,6 +84,8 @@ public enum FileFormat: String, CaseIterable, Sendable {
             }
         }
     }
+
+    private static let reserved = ReservedNames("time", "vm", "stream", "id", "level", "event", "msg")
 
     private static func append(_ key: String, _ value: String, to out: inout [UInt8]) {
         out.append(contentsOf: " \(key)=".utf8)

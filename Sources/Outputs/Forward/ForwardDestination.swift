@@ -51,7 +51,7 @@ actor ForwardDestination: OutputDestination {
         if record.isPartial {
             members.append(("partial", "true"))
         }
-        let fields = record.fields?.otherFields.map { $0 } ?? []
+        let fields = Self.reserved.fields(of: record)
         MessagePackWriter.append(mapOf: members.count + 1 + fields.count, to: &out)
         MessagePackWriter.append(string: "message", to: &out)
         var text: [UInt8] = []
@@ -72,6 +72,18 @@ actor ForwardDestination: OutputDestination {
             }
         }
     }
+
+    private static let reserved = ReservedNames(
+        "message",
+        "vm",
+        "stream",
+        "id",
+        "uuid",
+        "namespace",
+        "severity",
+        "event",
+        "partial"
+    )
 
     func send(_ items: [Int], of batch: OutputBatch) async -> SendResult {
         let runs = batch.runs(of: items)

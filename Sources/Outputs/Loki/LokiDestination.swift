@@ -63,11 +63,11 @@ struct LokiDestination: OutputDestination {
         if let uuid = record.origin.vm.uuid {
             JSONFields.append("uuid", uuid, to: &out)
         }
-        if let fields = record.fields {
-            JSONFields.append(members: fields, to: &out)
-        }
+        JSONFields.append(members: Self.reserved.fields(of: record), to: &out)
         out.append(contentsOf: "}]".utf8)
     }
+
+    private static let reserved = ReservedNames("id", "level", "event", "partial", "uuid")
 
     func send(_ items: [Int], of batch: OutputBatch) async -> SendResult {
         switch await http.post(Self.target, "application/json", request(items, of: batch)) {

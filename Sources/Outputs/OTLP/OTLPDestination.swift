@@ -80,6 +80,20 @@ enum OTLPModel {
         return attributes
     }
 
+    /// The names of the attributes of records and resources, which some receivers join, and those of VictoriaLogs.
+    static let reserved = ReservedNames(
+        "service.name",
+        "host.name",
+        "host.id",
+        "service.namespace",
+        "k8s.namespace.name",
+        "log.record.uid",
+        "_msg",
+        "_time",
+        "_stream",
+        "_stream_id"
+    )
+
     /// The attributes of a record apart from its fields.
     static func attributes(of record: OutputRecord) -> [(key: String, value: String)] {
         var attributes = [("log.record.uid", record.id)]

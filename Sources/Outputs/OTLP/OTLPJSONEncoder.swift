@@ -20,7 +20,7 @@ struct OTLPJSONEncoder: OTLPEncoder {
             members.append(("severityText", .string(severity.text)))
         }
         members.append(("body", Self.value(String(decoding: record.text, as: UTF8.self))))
-        let fields = (record.fields?.otherFields.map { $0 } ?? []).map { field in
+        let fields = OTLPModel.reserved.fields(of: record).map { field in
             let texts = field.values.map { String(decoding: $0, as: UTF8.self) }
             return (String(decoding: field.name, as: UTF8.self), texts.joined(separator: "\n"))
         }

@@ -39,7 +39,7 @@ struct OTLPProtobufEncoder: OTLPEncoder {
             for (key, value) in OTLPModel.attributes(of: record) {
                 Self.append(6, key.utf8, to: &out) { ProtobufWriter.append(1, bytes: value.utf8, to: &$0) }
             }
-            for field in record.fields?.otherFields.map({ $0 }) ?? [] {
+            for field in OTLPModel.reserved.fields(of: record) {
                 Self.append(6, field.name, to: &out) { Self.append(values: field.values, to: &$0) }
             }
             if let name = OTLPModel.eventName(of: record) {

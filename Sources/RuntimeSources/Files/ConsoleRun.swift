@@ -109,8 +109,10 @@ final class ConsoleRun: FileRun {
         while let follower {
             switch follower.next(buffer) {
             case .bytes(let bytes):
-                try store(bytes, of: follower)
-                guard readSize < Self.turnSize else {
+                if !bytes.isEmpty {
+                    try store(bytes, of: follower)
+                }
+                guard readSize < Self.turnSize, !bytes.isEmpty else {
                     return .more
                 }
             case .gap(let gap):

@@ -100,6 +100,7 @@ final class FileInput: SourceInput {
             (pieces, lastPlace, offset, withheld) = ([], nil, 0, 0)
             (skippedRecords, skippedBytes, securedFile) = (0, 0, 0)
             return .loss(bytes: gap.bytes, reason: gap.reason.words)
+        case .bytes(let bytes) where bytes.isEmpty: return .more
         case .bytes(let bytes):
             if let position = reading.position {
                 let text = Array(position.text.utf8)
