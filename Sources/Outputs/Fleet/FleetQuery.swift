@@ -140,7 +140,7 @@ public struct FleetQuery {
             let records = try await read(&pages)
             let ready = order.add(records, completeUntil: pages.isDone ? .max : pages.rest.lowerBound)
             if request.selection.follow {
-                _ = overlap.take(records)
+                _ = overlap.take(records, at: now.microseconds * 1000)
             }
             try await write(ready, isLast: false, body)
         }
@@ -164,7 +164,7 @@ public struct FleetQuery {
         while !pages.isDone, found.count(where: { $0 - 1_000_000 >= pages.rest.upperBound }) < count {
             let page = try await read(&pages)
             if request.selection.follow {
-                _ = overlap.take(page)
+                _ = overlap.take(page, at: now.microseconds * 1000)
             }
             let admitted = page.filter(rendering.admits)
             found += admitted.map(\.nanoseconds)
@@ -209,7 +209,11 @@ public struct FleetQuery {
             while !pages.isDone {
                 records += try await read(&pages)
             }
-            try await write(order.add(overlap.take(records), completeUntil: .max), isLast: false, body)
+            try await write(
+                order.add(overlap.take(records, at: present * 1000), completeUntil: .max),
+                isLast: false,
+                body
+            )
         }
     }
 

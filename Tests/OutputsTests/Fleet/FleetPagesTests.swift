@@ -78,11 +78,17 @@ private func record(_ offset: UInt64, _ nanoseconds: Int64, time: Int64? = nil, 
     func overlap() {
         var overlap = FleetOverlap(from: 0)
         let second: Int64 = 1_000_000_000
-        #expect(overlap.take([record(0, 100 * second), record(1, 101 * second)]).count == 2)
+        let present = 110 * second
+        #expect(overlap.take([record(0, 100 * second), record(1, 101 * second)], at: present).count == 2)
         #expect(overlap.start == 71 * second)
         let late = record(9, 90 * second)
-        #expect(overlap.take([record(0, 100 * second), late, record(1, 101 * second)]) == [late])
-        #expect(overlap.take([record(2, 102 * second)]).count == 1)
+        #expect(overlap.take([record(0, 100 * second), late, record(1, 101 * second)], at: present) == [late])
+        #expect(overlap.take([record(2, 102 * second)], at: present).count == 1)
+        // Of a guest whose clock is fast.
+        let future = record(3, 9000 * second)
+        #expect(overlap.take([future], at: present) == [future])
+        #expect(overlap.start == present - 30 * second)
+        #expect(overlap.take([future, record(4, 103 * second)], at: present).count == 1)
     }
 
     @Test("an id is read as it is written", arguments: ["web/console0/0", "a.b/console0/4096.1", "%7e/x/7-12"])
