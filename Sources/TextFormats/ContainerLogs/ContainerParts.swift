@@ -36,11 +36,14 @@ public struct ContainerParts: Sendable {
         at start: UInt64
     ) -> Joined? {
         let place = isError ? 1 : 0
+        // Taken, so that its text is not copied when it grows.
         var line =
-            open[place]
+            open[place].take()
             ?? Joined(time: time, isError: isError, text: [], isTruncated: false, isWhole: false, start: start)
         let space = Self.limit - line.text.count
-        line.text.append(contentsOf: text.prefix(space))
+        if space > 0 {
+            line.text.append(contentsOf: text.prefix(space))
+        }
         line.isTruncated = line.isTruncated || text.count > space
         line.isWhole = !isPartial
         open[place] = isPartial ? line : nil

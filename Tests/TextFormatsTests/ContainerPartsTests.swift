@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import TestSupport
+import TestTraits
+import Testing
+import TextFormats
+
+@Suite(.blocking) struct ContainerPartsTests {
+    @Test("parts of one stream are joined, whatever the other one writes between them")
+    func joined() {
+        var parts = ContainerParts()
+        #expect(parts.add("a".utf8, time: 1, isError: false, isPartial: true, at: 0) == nil)
+        #expect(parts.add("x".utf8, time: 2, isError: true, isPartial: false, at: 10)?.text == Array("x".utf8))
+        let line = parts.add("b".utf8, time: 3, isError: false, isPartial: false, at: 20)
+        #expect(line?.text == Array("ab".utf8) && line?.time == 1 && line?.start == 0 && line?.isTruncated == false)
+        #expect(parts.finish().isEmpty)
+    }
+
+    @Test("a line that never ends costs in proportion to its parts, and is limited")
+    func endless() {
+        var parts = ContainerParts()
+        let large = [UInt8](repeating: 0x78, count: ContainerParts.limit)
+        _ = parts.add(large, time: 1, isError: false, isPartial: true, at: 0)
+        let time = processorTime {
+            for number in 0..<50_000 as Range<UInt64> {
+                _ = parts.add("x".utf8, time: 2, isError: false, isPartial: true, at: number)
+            }
+        }
+        #expect(time < 5)
+        let left = parts.finish()
+        #expect(left.count == 1 && left[0].text.count == ContainerParts.limit && left[0].isTruncated)
+    }
+}
