@@ -52,18 +52,13 @@ final class DaemonProcess {
 
     // MARK: - Begin
 
-    /// Drains guests from now on in place of the keeper, if there is one. `adopt` gets what it has discarded, by the
-    /// descriptors' names, and has the shards begin with the descriptors, and count that.
-    func takeOver(_ adopt: ([String: DiscardedOutput]) -> Void) {
-        guard let keeper else {
-            return adopt([:])
+    /// Drains guests from now on in place of the keeper, if there is one. `discarded` gets what it has discarded, by
+    /// the descriptors' names.
+    func takeOver(_ discarded: ([String: DiscardedOutput]) -> Void) {
+        discarded(keeper?.takeOver() ?? [:])
+        if let keeper, let shard = capture.shards.first {
+            shard.loop.perform { keeper.acquireLease() }
         }
-        keeper.takeOver { discarded in
-            adopt(discarded)
-            // When the shards have answered, the rings have the counts.
-            capture.shards.forEach { $0.loop.perform {} }
-        }
-        capture.shards.first?.loop.perform { keeper.acquireLease() }
     }
 
     /// Waits for the store's disk without a time limit, while guests are drained, and for some seconds for what a crash

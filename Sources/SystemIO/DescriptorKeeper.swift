@@ -46,28 +46,22 @@ public final class DescriptorKeeper: Sendable {
     /// How long the keeper may take to answer, in milliseconds.
     private static let answerLimit: Int32 = 5000
 
-    init(_ manager: ServiceManager, _ paths: Paths) {
+    /// The keeper that runs this process; nil: none.
+    public init?(_ manager: ServiceManager) {
+        guard manager.isPresent, let paths = getenv(Self.variable).flatMap({ Paths(String(cString: $0)) }) else {
+            return nil
+        }
         self.manager = manager
         self.paths = paths
     }
 
-    /// The keeper that runs this process; nil: none.
-    public convenience init?(_ manager: ServiceManager) {
-        guard manager.isPresent, let paths = getenv(Self.variable).flatMap({ Paths(String(cString: $0)) }) else {
-            return nil
-        }
-        self.init(manager, paths)
-    }
-
-    /// Takes over the draining. `record` gets what the keeper discarded, by the descriptors' names, and returns when its
-    /// counts are where they outlive this process: then the keeper's are cleared. A process that dies before leaves them
-    /// to the next one; what it had recorded already is then counted twice, and never lost.
-    public func takeOver(_ record: ([String: DiscardedOutput]) -> Void) {
+    /// Takes over the draining, and returns what the keeper discarded, by the descriptors' names.
+    public func takeOver() -> [String: DiscardedOutput] {
         guard manager.notify(Self.take), awaitBarrier() else {
-            return record([:])
+            return [:]
         }
-        record(DiscardedOutput.table(at: paths.discarded))
-        try? DiscardedOutput.write([:], to: paths.discarded)
+        defer { try? DiscardedOutput.write([:], to: paths.discarded) }
+        return DiscardedOutput.table(at: paths.discarded)
     }
 
     /// Waits until the keeper has read all earlier messages (sd_notify_barrier(3)): it closes the end of a pipe.
