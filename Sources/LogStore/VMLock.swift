@@ -20,7 +20,7 @@ struct VMLock {
 
     /// How many milliseconds a lock is waited for: a check of the store holds it for a moment, and so does a child that
     /// another thread begins to start.
-    private static let wait = 10
+    private static let wait = 100
     private static let waitForFacts = 1000
 
     /// Throws EWOULDBLOCK when an earlier version of this program writes the VM in another process.
