@@ -27,7 +27,7 @@ extension InflightRing {
         set { gl_store_release(headerWord(HeaderLayout.lastTurn), UInt64(bitPattern: newValue)) }
     }
 
-    /// What the header of a ring's file tells of its origin; nil when there is none.
+    /// What the header of a ring's file says of its origin; nil when there is none.
     static func header(of file: Int32) -> (magic: UInt64, hostBoot: String)? {
         // Read, not mapped: an unallocated page would have to be allocated for that.
         withUnsafeTemporaryAllocation(byteCount: headerSize, alignment: 8) { buffer in

@@ -137,31 +137,36 @@ import Testing
         #expect(try fixture.read().missing.first?.reason == .retention)
     }
 
+    /// A VM with `size` bytes of text in sealed segments, and its open stream.
+    private func fill(
+        _ store: Store,
+        _ name: String,
+        _ size: Int,
+        _ clock: ManualClock
+    ) throws -> (vm: VMStore, writer: StreamWriter) {
+        let retention = Retention(store: store) { _ in Quota(bytes: 1 << 22) }
+        let sealer = Sealer(store: store, retention: retention, clock: clock)
+        let vm = try VMStore(store: store, name: name, hostBoot: "x", now: clock.time)
+        let writer = try vm.open(.console0, now: clock.time)
+        for part in 0..<(size / 200_000) {
+            let text = consoleText(200_000, from: part * 4000)
+            try text.withUnsafeBytes { try writer.append($0, time: clock.time) }
+            for base in writer.takeClosedPairs() {
+                try sealer.seal(base, of: StreamID(vm: name, stream: .console0))
+            }
+            try sealer.synchronize()
+        }
+        return (vm, writer)
+    }
+
     @Test("over the total, the largest VM is reduced")
     func totalTakesFromBiggest() throws {
         let store = Store(root: folder.path)
         let clock = ManualClock()
-        var writers: [StreamWriter] = []
-        var vms: [VMStore] = []
-        let sealer = Sealer(
-            store: store,
-            retention: Retention(store: store) { _ in Quota(bytes: 1 << 22) },
-            clock: clock
-        )
-        for (name, size) in [("small", 600_000), ("big", 8_000_000)] {
-            let vm = try VMStore(store: store, name: name, hostBoot: "x", now: clock.time)
-            let writer = try vm.open(.console0, now: clock.time)
-            for part in 0..<(size / 200_000) {
-                let text = consoleText(200_000, from: part * 4000)
-                try text.withUnsafeBytes { try writer.append($0, time: clock.time) }
-                for base in writer.takeClosedPairs() {
-                    try sealer.seal(base, of: StreamID(vm: name, stream: .console0))
-                }
-                try sealer.synchronize()
-            }
-            vms.append(vm)
-            writers.append(writer)
-        }
+        let vms = [
+            try fill(store, "small", 600_000, clock), try fill(store, "big", 8_000_000, clock),
+        ]
+        defer { withExtendedLifetime(vms) {} }
         let small = try store.usage(of: "small")
         let total = try store.usage(of: "big") + small - 1
         let retention = Retention(store: store, total: total) { _ in .standard }
@@ -174,26 +179,8 @@ import Testing
     func totalIsShared() throws {
         let store = Store(root: folder.path)
         let clock = ManualClock()
-        var vms: [VMStore] = []
-        let sealer = Sealer(
-            store: store,
-            retention: Retention(store: store) { _ in Quota(bytes: 1 << 22) },
-            clock: clock
-        )
-        for name in ["a", "b", "c"] {
-            let vm = try VMStore(store: store, name: name, hostBoot: "x", now: clock.time)
-            let writer = try vm.open(.console0, now: clock.time)
-            for part in 0..<40 {
-                let text = consoleText(200_000, from: part * 4000)
-                try text.withUnsafeBytes { try writer.append($0, time: clock.time) }
-                for base in writer.takeClosedPairs() {
-                    try sealer.seal(base, of: StreamID(vm: name, stream: .console0))
-                }
-                try sealer.synchronize()
-            }
-            vms.append(vm)
-        }
-        func usages() throws -> [Int] { try vms.map { try store.usage(of: $0.vm.directory) } }
+        let vms = try ["a", "b", "c"].map { try fill(store, $0, 8_000_000, clock) }
+        func usages() throws -> [Int] { try vms.map { try store.usage(of: $0.vm.vm.directory) } }
         let before = try usages()
         let total = before.reduce(0, +)
         let retention = Retention(store: store, total: total * 2 / 3) { _ in .standard }

@@ -50,7 +50,11 @@ struct DisplayedLineTests {
             ("name\u{1b}[10Gvalue", "name     value"),
             ("$ echo 日本\u{8}\u{8}\u{1b}[K", "$ echo 日"), ("日本\u{8}\u{8}x", "日x"), ("abc\u{8}\u{8}\u{8}日", "日c"),
             ("日本語 |\u{1b}[10G|ok", "日本語 | |ok"), ("日本\rx", "x 本"), ("日本\r\u{1b}[Cx", " x本"),
-            ("日本\r\u{1b}[P", " 本"), ("日本\r\u{1b}[C\u{1b}[@", "   本"), ("日\u{1b}[2b", "日日日"), ("😀\u{8}\u{8}x", "x"),
+            ("日本\r\u{1b}[P", " 本"), ("日本\r\u{1b}[C\u{1b}[@", "   本"),
+            (
+                "日" + String(repeating: "x", count: 600) + "\r\u{1b}[C\u{1b}[600@",
+                String(repeating: " ", count: 514) + String(repeating: "x", count: 88)
+            ), ("日\u{1b}[2b", "日日日"), ("😀\u{8}\u{8}x", "x"),
             ("\u{1b}[1;5Htitle", "    title"),
             ("abcdef\u{1b}[3D\u{1b}[P!", "abc!f"),
             ("abc\u{1b}[2D\u{1b}[@\u{1b}[@xy", "axybc"),

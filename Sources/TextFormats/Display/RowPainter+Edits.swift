@@ -17,12 +17,13 @@ extension RowPainter {
             }
         case .insert(let count):
             let width = max(Self.widest, cells.count)
+            let inserted = min(count, Self.widest)
             if column < cells.count, mayTouch(width - column) {
-                cells.insert(contentsOf: repeatElement(.empty, count: min(count, Self.widest)), at: column)
+                cells.insert(contentsOf: repeatElement(.empty, count: inserted), at: column)
                 // What leaves the row at its right margin is gone.
                 overwritten += cells[min(width, cells.count)...].count(where: isVisible)
                 cells.removeSubrange(min(width, cells.count)...)
-                [column, min(column + count, cells.count), cells.count].forEach { repairHalves(at: $0) }
+                [column, column + inserted, cells.count].forEach { repairHalves(at: $0) }
             }
         case .repeatLast(let count):
             guard column > 0, column <= cells.count else {

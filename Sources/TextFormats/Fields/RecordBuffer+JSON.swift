@@ -170,7 +170,7 @@ private struct RepeatedNames {
         let bytes: UnsafeRawBufferPointer
 
         static func == (left: Name, right: Name) -> Bool {
-            left.bytes.count == right.bytes.count && left.bytes.elementsEqual(right.bytes)
+            left.bytes.hasSameBytes(as: right.bytes)
         }
 
         func hash(into hasher: inout Hasher) {
