@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# guestlog-agent under real systemd, with a collector in the same machine; run inside a guest by scripts/systemd-guest:
-#   scripts/systemd-guest --deb GUESTLOG_DEB --file AGENT_DEB packaging/tests/agent.sh
+# guestlog-agent under real systemd, with a collector in the same machine, on the loopback of AF_VSOCK; run inside a guest by
+# scripts/systemd-guest:
+#   scripts/systemd-guest --package python3 --deb GUESTLOG_DEB --file AGENT_DEB packaging/tests/agent.sh
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -26,19 +27,19 @@ within() {
         sleep 0.2
     done
 }
-stored() { guestlog logs web --stream guest -o raw "$@" 2>/dev/null; }
+stored() { guestlog logs cid-1 --stream guest -o raw "$@" 2>/dev/null; }
 stores() { [[ $(stored "$@" | wc -l) -ge 1 ]]; }
 said() { journalctl --no-pager --boot --unit guestlog-agent.service | grep -q "$1"; }
 
 start_collector() {
-    printf 'collector: { port: none, guests: [{ listen: /run/guestlog/web.sock, name: web }] }\n' \
+    printf 'collector: {}\n' \
         >/etc/guestlog/guestlog.yaml
     check "the collector starts" systemctl restart guestlog.service
 }
 
 install_agent() {
     mkdir -p /etc/systemd/system/guestlog-agent.service.d
-    printf '[Service]\nExecStart=\nExecStart=/usr/sbin/guestlog-agent --to unix:/run/guestlog/web.sock\n' \
+    printf '[Service]\nExecStart=\nExecStart=/usr/sbin/guestlog-agent --to vsock:1:9999\n' \
         >/etc/systemd/system/guestlog-agent.service.d/collector.conf
     check "the agent's package installs, and starts it" dpkg -i guestlog-agent_*.deb
     check "it is active" within 10 systemctl --quiet is-active guestlog-agent.service
