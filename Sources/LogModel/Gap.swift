@@ -51,17 +51,33 @@ public enum GapReason: UInt8, Sendable, CaseIterable {
 public struct GapDetail: Hashable, Sendable {
     public var reason: GapReason
     /// Bytes lost since the previous marker; nil when that is unknown.
-    public var bytes: UInt64?
-    public var lines: UInt64
+    public private(set) var bytes: UInt64?
+    public private(set) var lines: UInt64
     public var since: Timestamp
     /// Whether nothing more was lost after this marker.
     public var isClosed: Bool
 
+    /// The largest number of bytes or lines that a gap counts. Numbers come from peers and from files of others, of
+    /// which any can claim 2^63.
+    public static let maximumCount: UInt64 = 1 << 48
+
+    /// Numbers above `maximumCount` count as that.
     public init(reason: GapReason, bytes: UInt64?, lines: UInt64, since: Timestamp, isClosed: Bool) {
         self.reason = reason
-        self.bytes = bytes
-        self.lines = lines
+        self.bytes = bytes.map { min($0, Self.maximumCount) }
+        self.lines = min(lines, Self.maximumCount)
         self.since = since
         self.isClosed = isClosed
+    }
+
+    /// This gap and `later`, which follows it, as one; its size is unknown if one of theirs is.
+    public func joined(with later: GapDetail) -> GapDetail {
+        GapDetail(
+            reason: reason,
+            bytes: bytes.flatMap { bytes in later.bytes.map { bytes.addingClamped($0) } },
+            lines: lines.addingClamped(later.lines),
+            since: min(since, later.since),
+            isClosed: later.isClosed
+        )
     }
 }

@@ -157,15 +157,12 @@ final class LoadedBatch {
             defer { place = next }
             let detail = RecordDetail(decoding: record.detail)
             if let gap = detail.gap {
-                if let last = events.last, last.next == place, case .gap(var before) = last.kind,
+                if let last = events.last, last.next == place, case .gap(let before) = last.kind,
                     before.reason == gap.reason, before.since == gap.since
                 {
                     // A long gap is several markers: one event with their sum.
-                    before.bytes = before.bytes.flatMap { sum in gap.bytes.map { sum + $0 } }
-                    before.lines += gap.lines
-                    before.isClosed = gap.isClosed
                     events[events.count - 1] = StreamEvent(
-                        kind: .gap(before),
+                        kind: .gap(before.joined(with: gap)),
                         place: last.place,
                         next: next,
                         time: record.time

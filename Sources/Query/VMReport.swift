@@ -59,7 +59,7 @@ public struct VMReport: Hashable, Sendable {
     private mutating func count(_ records: [IndexRecord]) {
         for record in records where record.flags.contains(.gap) {
             if let gap = RecordDetail(decoding: record.detail).gap {
-                lostBytes += gap.bytes ?? 0
+                lostBytes = lostBytes.addingClamped(gap.bytes ?? 0)
                 gaps += gap.isClosed ? 1 : 0
             }
         }

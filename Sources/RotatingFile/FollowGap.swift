@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
 import SystemIO
 
 /// Bytes of a followed log that cannot be read any more.
@@ -36,7 +37,7 @@ public struct FollowGap: Hashable, Sendable {
         guard reason == next.reason, (bytes == nil) == (next.bytes == nil) else {
             return nil
         }
-        return FollowGap(reason, bytes: bytes.map { $0 + next.bytes! })
+        return FollowGap(reason, bytes: bytes.map { $0.addingClamped(next.bytes!) })
     }
 }
 

@@ -174,8 +174,7 @@ final class RecordRouter {
         losses.append(loss)
         if losses.count > Self.lossLimit {
             let first = losses.removeFirst().gap
-            losses[0].gap.since = first.since
-            losses[0].gap.bytes = losses[0].gap.bytes.flatMap { bytes in first.bytes.map { $0 + bytes } }
+            losses[0].gap = first.joined(with: losses[0].gap)
         }
     }
 

@@ -160,6 +160,19 @@ struct SmallerQuestionsTests {
         #expect(report.streams.map(\.text) == ["console0", "kernel"])
     }
 
+    @Test("losses that a peer claims to be immense are counted without a trap")
+    func immenseLosses() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        for _ in 0..<3 {
+            try sample.append("words\n")
+            let gap = GapDetail(reason: .sourceRemoved, bytes: .max, lines: .max, since: sample.now, isClosed: true)
+            try sample.mark(RecordDetail(gap: gap))
+        }
+        let vm = try #require(sample.store.vms().first)
+        #expect(VMReport(of: vm, in: sample.store).lostBytes == 3 * GapDetail.maximumCount)
+    }
+
     @Test("boots without output have their own numbers in the log")
     func silentBoots() throws {
         let sample = try SampleStore()

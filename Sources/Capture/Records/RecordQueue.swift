@@ -34,14 +34,11 @@ struct RecordQueue: Sendable {
     mutating func append(_ gap: GapDetail, position: [UInt8]?) {
         for index in (start..<items.count).reversed() {
             // A gap with a position has a place of its own: what follows it moves the position on.
-            guard position == nil, case .gap(var last, position: nil)? = items[index] else {
+            guard position == nil, case .gap(let last, position: nil)? = items[index] else {
                 break
             }
             if last.reason == gap.reason {
-                last.bytes = last.bytes.flatMap { before in gap.bytes.map { before + $0 } }
-                last.lines += gap.lines
-                last.since = min(last.since, gap.since)
-                items[index] = .gap(last, position: nil)
+                items[index] = .gap(last.joined(with: gap), position: nil)
                 return
             }
         }
