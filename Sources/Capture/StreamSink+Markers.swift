@@ -46,7 +46,7 @@ extension StreamSink {
     }
 
     /// Writes the marker of a boundary; returns whether that succeeded.
-    func write(_ boundary: ConsoleBoundary, at time: Int64) -> Bool {
+    func write(_ boundary: ConsoleBoundary, at time: Int64, isBeforeText: Bool = false) -> Bool {
         guard let writer else {
             return false
         }
@@ -56,8 +56,8 @@ extension StreamSink {
             if event.isByTransport {
                 mark(detector.note(event), at: lastCommit)
             }
-            guard mark(RecordDetail(boot: BootDetail(event: event, position: writer.nextOffset)), stamp, lastCommit)
-            else {
+            let detail = RecordDetail(boot: BootDetail(event: event, position: writer.nextOffset))
+            guard mark(detail, stamp, lastCommit, isBeforeText: isBeforeText) else {
                 return false
             }
             if event == .closed {
@@ -67,7 +67,7 @@ extension StreamSink {
         case .absence(let reason):
             let since = writer.lastRecordTime ?? stamp
             let gap = GapDetail(reason: reason, bytes: nil, lines: 0, since: since, isClosed: true)
-            return mark(RecordDetail(gap: gap), stamp, lastCommit)
+            return mark(RecordDetail(gap: gap), stamp, lastCommit, isBeforeText: isBeforeText)
         }
     }
 
@@ -77,9 +77,9 @@ extension StreamSink {
     }
 
     /// Writes the markers of kept boundaries; returns whether none is left.
-    func writePendingBoundaries(at now: Int64) -> Bool {
+    func writePendingBoundaries(at now: Int64, isBeforeText: Bool) -> Bool {
         while let boundary = unwritten.first {
-            guard write(boundary, at: opener.wallNow) else {
+            guard write(boundary, at: opener.wallNow, isBeforeText: isBeforeText) else {
                 return false
             }
             unwritten.removeFirst()

@@ -41,28 +41,29 @@ extension StreamSink {
         return true
     }
 
-    /// Stores what is new of `text`.
-    func storeNew(_ text: UnsafeRawBufferPointer, time: Int64, at now: Int64) {
+    /// How many of the first bytes of `text` are a replay; nil as long as that is undecided: the watch keeps the text then.
+    func replayedBytes(of text: UnsafeRawBufferPointer, at now: Int64) -> Int? {
         if let replay, now >= replay.deadline {
             endReplay(at: now)
         }
         guard var watch = replay, !text.isEmpty else {
-            return store(text, time: time, at: now)
+            return 0
         }
         var filter = watch.filter ?? ReplayFilter(stored: storedEnd())
         switch filter.take(text) {
         case .undecided:
             (watch.filter, watch.deadline) = (filter, now + Self.replayPause)
             replay = watch
+            return nil
         case .replay(let count):
             replay = nil
             opener.replayed(key, bytes: filter.given.count + count)
-            store(UnsafeRawBufferPointer(rebasing: text[count...]), time: time, at: now)
+            return count
         case .new:
             watch.filter = filter
             replay = watch
             endReplay(at: now)
-            store(text, time: time, at: now)
+            return 0
         }
     }
 
@@ -71,7 +72,8 @@ extension StreamSink {
         guard let watch = replay else {
             return
         }
-        if !mark(watch.marker, watch.time, now) {
+        let isBeforeText = watch.filter?.given.isEmpty == false
+        if !mark(watch.marker, watch.time, now, isBeforeText: isBeforeText) {
             keep(watch.absence)
         }
         replay = nil

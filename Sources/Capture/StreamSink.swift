@@ -136,9 +136,13 @@ final class StreamSink: OpenStream {
     private func commit(_ range: Range<Int>, _ scratch: UnsafeMutableRawBufferPointer, at now: Int64) {
         let time = pending[range.lowerBound].time
         let text = InflightRing.Entry.gather(pending[range], scratch)
-        if isReady(at: now) {
-            let alreadyThere = assign(range)
-            storeNew(UnsafeRawBufferPointer(rebasing: text[min(alreadyThere, text.count)...]), time: time, at: now)
+        if isReady(at: now, forText: true) {
+            let known = min(committedBefore(range), text.count)
+            let new = UnsafeRawBufferPointer(rebasing: text[known...])
+            if let replayed = replayedBytes(of: new, at: now) {
+                assign(range, after: known + replayed)
+                store(UnsafeRawBufferPointer(rebasing: new[replayed...]), time: time, at: now)
+            }
         } else {
             lose(text, at: time, now: now)
         }
@@ -147,32 +151,30 @@ final class StreamSink: OpenStream {
         }
     }
 
-    /// Decides the stream offset of each entry, so that a new process can determine whether it was committed. Returns
-    /// how many of the bytes were committed by an ended process that had not recorded it.
-    private func assign(_ range: Range<Int>) -> Int {
+    /// How many of the entries' bytes an ended process had committed without recording it.
+    private func committedBefore(_ range: Range<Int>) -> Int {
         guard let writer else {
             return 0
         }
-        var alreadyThere = 0
-        var offset = writer.nextOffset
+        var count = 0
+        for entry in pending[range] where entry.state == .assigned && entry.offset < writer.nextOffset {
+            count += Int(clamping: min(UInt64(entry.payload.count), writer.nextOffset - entry.offset))
+        }
+        return count
+    }
+
+    /// Records the stream offset of each entry, so that the next process can determine whether it was committed: the
+    /// first `count` bytes are in the stream already, the others follow its end.
+    private func assign(_ range: Range<Int>, after count: Int) {
+        guard let writer else {
+            return
+        }
+        var offset = writer.nextOffset - min(writer.nextOffset, UInt64(count))
         for entry in pending[range] {
-            if entry.state == .assigned {
-                let end = entry.offset + UInt64(entry.payload.count)
-                if end <= writer.nextOffset {
-                    alreadyThere += entry.payload.count
-                    continue
-                }
-                if entry.offset < writer.nextOffset {
-                    alreadyThere += Int(writer.nextOffset - entry.offset)
-                    offset = entry.offset + UInt64(entry.payload.count)
-                    continue
-                }
-            }
             entry.offset = offset
             entry.state = .assigned
             offset += UInt64(entry.payload.count)
         }
-        return alreadyThere
     }
 
     func append(_ text: UnsafeRawBufferPointer, _ time: Timestamp, _ now: Int64) {
@@ -195,12 +197,12 @@ final class StreamSink: OpenStream {
 
     /// Writes a marker; returns whether that succeeded.
     @discardableResult
-    func mark(_ detail: RecordDetail, _ time: Timestamp, _ now: Int64) -> Bool {
+    func mark(_ detail: RecordDetail, _ time: Timestamp, _ now: Int64, isBeforeText: Bool = false) -> Bool {
         guard failedUntil == nil, let writer else {
             return false
         }
         do throws(SystemError) {
-            return try writer.mark(detail, time: time)
+            return try writer.mark(detail, time: time, isBeforeText: isBeforeText)
         } catch {
             fail(error, at: now)
             return false
@@ -227,8 +229,9 @@ final class StreamSink: OpenStream {
 
     // MARK: - Failures of the store
 
-    /// Whether the store accepts bytes: it is open and not waiting for a retry. Retries when it is time.
-    func isReady(at now: Int64) -> Bool {
+    /// Whether the store accepts bytes, or a marker if not `forText`: it is open and not waiting for a retry, and all
+    /// earlier markers are written. Retries when it is time.
+    func isReady(at now: Int64, forText: Bool = false) -> Bool {
         if opener.isDiskFull {
             failedUntil = now + Self.retryInterval
             writeGapMarker(at: now)
@@ -257,7 +260,7 @@ final class StreamSink: OpenStream {
                 return false
             }
         }
-        return closeGap(at: now)
+        return closeGap(at: now, isBeforeText: forText)
     }
 
     private func fail(_ error: SystemError, at now: Int64) {
@@ -282,17 +285,18 @@ final class StreamSink: OpenStream {
         }
     }
 
-    /// Returns false when the writer has dropped the marker: the losses are counted in a later one.
-    func write(_ marker: GapDetail, _ writer: StreamWriter) throws(SystemError) -> Bool {
-        try writer.mark(RecordDetail(gap: marker), time: Timestamp(microseconds: opener.wallNow))
+    /// Returns false when there are too many markers already: the losses are counted in a later one.
+    func write(_ marker: GapDetail, _ writer: StreamWriter, isBeforeText: Bool = false) throws(SystemError) -> Bool {
+        let time = Timestamp(microseconds: opener.wallNow)
+        return try writer.mark(RecordDetail(gap: marker), time: time, isBeforeText: isBeforeText)
     }
 
     /// Writes the marker of losses, if there are any, and those of kept boundaries; returns whether the store accepts
     /// bytes again.
-    private func closeGap(at now: Int64) -> Bool {
+    private func closeGap(at now: Int64, isBeforeText: Bool) -> Bool {
         if gap.isOpen, let writer {
             do throws(SystemError) {
-                if try write(gap.detail(isClosed: true), writer) {
+                if try write(gap.detail(isClosed: true), writer, isBeforeText: isBeforeText) {
                     gap.emitted(isClosed: true, at: now)
                 }
             } catch {
@@ -304,7 +308,8 @@ final class StreamSink: OpenStream {
             failedUntil = nil
             opener.recovered(key)
         }
-        return writePendingBoundaries(at: now)
+        // Text is stored also where no more markers are.
+        return writePendingBoundaries(at: now, isBeforeText: isBeforeText) || isBeforeText && failedUntil == nil
     }
 
     /// Retries what failed, when it is time, without new entries.

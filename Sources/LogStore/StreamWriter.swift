@@ -113,11 +113,17 @@ public final class StreamWriter {
         }
     }
 
-    /// Appends a marker: a gap, a boot's begin or end, another source. After `StoreLimits.recordsPerPair` markers without
-    /// a byte between them further ones are dropped; after half as many those of a gap that lasts, whose losses the closing
-    /// one can count. Returns whether it was appended.
+    /// Appends a marker: a gap, a boot's begin or end, another source. `isBeforeText`: the caller appends text next.
+    ///
+    /// Without a byte between them, `StoreLimits.recordsPerPair` markers are appended; half as many of a gap that lasts,
+    /// whose losses the closing one can count; and half as many more directly before text, which would otherwise be
+    /// stored without what precedes it. Returns whether the marker was appended: the caller keeps it for later if not.
     @discardableResult
-    public func mark(_ detail: RecordDetail, time: Timestamp) throws(SystemError) -> Bool {
+    public func mark(
+        _ detail: RecordDetail,
+        time: Timestamp,
+        isBeforeText: Bool = false
+    ) throws(SystemError) -> Bool {
         var flags: RecordFlags = []
         if detail.gap != nil {
             flags.insert(.gap)
@@ -129,13 +135,14 @@ public final class StreamWriter {
             flags.insert(.origin)
         }
         try preparePair(for: time)
-        let limit = detail.gap?.isClosed == false ? StoreLimits.recordsPerPair / 2 : StoreLimits.recordsPerPair
+        let half = StoreLimits.recordsPerPair / 2
+        let limit = isBeforeText ? 3 * half : detail.gap?.isClosed == false ? half : 2 * half
         if let pair = active, pair.dataLength == 0, pair.recordCount >= limit {
             return false
         }
         try commit(UnsafeRawBufferPointer(start: nil, count: 0), time: time, flags: flags, detail: detail)
-        counted.sinceBeginning += detail.gap?.bytes ?? 0
-        counted.inPair += detail.gap?.bytes ?? 0
+        counted.sinceBeginning = counted.sinceBeginning.addingClamped(detail.gap?.bytes ?? 0)
+        counted.inPair = counted.inPair.addingClamped(detail.gap?.bytes ?? 0)
         closeFullPair()
         return true
     }

@@ -316,6 +316,36 @@ import Testing
         #expect(vm.vm.directory == "x")
     }
 
+    @Test("a stream with very many markers takes more of them before text, and then text and markers as ever")
+    func manyMarkers() throws {
+        let fixture = try StoreFixture(root: folder.path)
+        let marker = RecordDetail(boot: BootDetail(event: .closed, position: 0))
+        func mark(isBeforeText: Bool = false) throws -> Bool {
+            try fixture.writer.mark(marker, time: fixture.clock.time, isBeforeText: isBeforeText)
+        }
+        for _ in 0..<StoreLimits.recordsPerPair {
+            #expect(try mark())
+        }
+        #expect(try !mark())
+        #expect(try mark(isBeforeText: true))
+        try fixture.append("words\n")
+        #expect(try mark())
+        try fixture.restart()
+        #expect(try fixture.read().text == "words\n")
+        #expect(try fixture.read().markers.count == StoreLimits.recordsPerPair + 2)
+    }
+
+    @Test("gaps of any claimed size are stored, and their sum is a number")
+    func immenseGaps() throws {
+        let fixture = try StoreFixture(root: folder.path)
+        for _ in 0..<4 {
+            try fixture.markGap(.max)
+            try fixture.append("words\n")
+        }
+        try fixture.sealAndSync()
+        #expect(try fixture.read().gaps.map(\.bytes) == Array(repeating: GapDetail.maximumCount, count: 4))
+    }
+
     @Test("a stream's lock excludes a second writer until the first has closed")
     func lockExcludes() throws {
         let store = Store(root: folder.path)
