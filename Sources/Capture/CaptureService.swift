@@ -77,7 +77,7 @@ public final class CaptureService: Sendable {
         let abandoned = options.abandoned.compactMap { InflightFolder(abandonedAt: $0) }
         let hostBoot = ProcFile.bootID
         let left = own.takeAbandoned(hostBoot: hostBoot)
-        abandonedRings = left.rings + abandoned.flatMap { $0.takeAbandoned(hostBoot: hostBoot).rings }
+        abandonedRings = left.rings + abandoned.flatMap { $0.rings(hostBoot: hostBoot, diagnostics) }
         lastTurnBefore = left.rings.map(\.lastTurn).filter { $0 > 0 }.max()
         hasLostBefore = left.hasLost
         folders = Mutex([own] + abandoned)

@@ -77,6 +77,7 @@ final class InflightFolder {
             do throws(SystemError) {
                 if let ring = try InflightRing(existing: file, hostBoot: hostBoot) {
                     found.append((generation, ring))
+                    left.hasLost = left.hasLost || ring.isDamaged
                     continue
                 }
                 // It is of another boot of the host: there is nothing to recover. An empty one was in memory.
@@ -97,6 +98,15 @@ final class InflightFolder {
             return false
         }
         return left
+    }
+
+    /// The rings of a folder that no process uses any more; what cannot be read is reported.
+    func rings(hostBoot: String, _ diagnostics: Diagnostics) -> [InflightRing] {
+        let left = takeAbandoned(hostBoot: hostBoot)
+        if left.hasLost {
+            diagnostics.log(.warning, "\(path): output that was not stored yet cannot be read, and is lost")
+        }
+        return left.rings
     }
 
     /// Removes the folder when it contains nothing but the lock.

@@ -92,34 +92,41 @@ public final class InflightRing: @unchecked Sendable {
         self.path = path
         self.capacity = capacity
         mappedSize = Self.dataStart + capacity
-        let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
-        let number = try systemCall("open", path) { gl_open(path, flags, 0o600) }
-        var isDurable = false
-        do throws(SystemError) {
-            let size = mappedSize
-            try systemCall("truncate", path) { ftruncate(number, size) }
-            try Self.back(0..<Self.headerSize, of: number, path)
-            try Self.back(Self.dataStart..<(Self.dataStart + min(Self.backingStep, capacity)), of: number, path)
-            isDurable = true
-        } catch {
-            guard error.code == ENOSPC else {
-                close(number)
-                throw error
-            }
-            ftruncate(number, 0)
-            close(number)
-        }
-        file = isDurable ? number : nil
-        backed = isDurable ? min(Self.backingStep, capacity) : capacity
+        file = try Self.createFile(at: path, size: mappedSize, backed: min(Self.backingStep, capacity))
+        backed = file == nil ? capacity : min(Self.backingStep, capacity)
         mapping = try Self.map(file, mappedSize, path)
         data = mapping + Self.dataStart
         head = 0
-        if isDurable {
+        if file != nil {
             memset(data, 0, backed)
         }
         Self.put(hostBoot, at: mapping + HeaderLayout.hostBoot, room: HeaderLayout.hostBootSize)
         Self.put(store, at: mapping + HeaderLayout.storePath, room: HeaderLayout.storePathSize)
         mapping.storeBytes(of: Self.magic, as: UInt64.self)
+    }
+
+    /// A file of `size` bytes of which tmpfs has allocated what the beginning of a ring needs; nil without room for it, or
+    /// for one more file.
+    private static func createFile(at path: String, size: Int, backed: Int) throws(SystemError) -> Int32? {
+        let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
+        var file: Int32?
+        do throws(SystemError) {
+            let number = try systemCall("open", path) { gl_open(path, flags, 0o600) }
+            file = number
+            try systemCall("truncate", path) { ftruncate(number, size) }
+            try back(0..<headerSize, of: number, path)
+            try back(dataStart..<(dataStart + backed), of: number, path)
+            return number
+        } catch {
+            if let file {
+                ftruncate(file, 0)
+                close(file)
+            }
+            guard error.code == ENOSPC || error.code == EDQUOT else {
+                throw error
+            }
+            return nil
+        }
     }
 
     /// Opens the ring that an ended process left at `path`; nil when there is nothing to recover: it is of another boot
@@ -181,11 +188,11 @@ public final class InflightRing: @unchecked Sendable {
 
     var header: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: mapping, count: Self.headerSize) }
 
-    private var headWord: UnsafeMutablePointer<UInt64> { headerWord(HeaderLayout.head) }
+    var headWord: UnsafeMutablePointer<UInt64> { headerWord(HeaderLayout.head) }
     private var tailWord: UnsafeMutablePointer<UInt64> { headerWord(HeaderLayout.tail) }
     var slotsUsedWord: UnsafeMutablePointer<UInt64> { headerWord(HeaderLayout.slotsUsed) }
 
-    private func place(_ position: UInt64) -> Int { Int(position % UInt64(capacity)) }
+    func place(_ position: UInt64) -> Int { Int(position % UInt64(capacity)) }
 
     func payload(at position: UInt64) -> UnsafeMutableRawPointer { data + place(position) + Self.entryHeader }
 
@@ -193,7 +200,7 @@ public final class InflightRing: @unchecked Sendable {
         (mapping + offset).assumingMemoryBound(to: UInt64.self)
     }
 
-    private static func aligned(_ size: Int) -> Int { (size + alignment - 1) & ~(alignment - 1) }
+    static func aligned(_ size: Int) -> Int { (size + alignment - 1) & ~(alignment - 1) }
 
     /// Bytes of entries that are published and not done; for both sides.
     var used: Int { Self.difference(gl_load_acquire(headWord), gl_load_acquire(tailWord)) }
@@ -312,35 +319,5 @@ public final class InflightRing: @unchecked Sendable {
     var tail: UInt64 {
         get { gl_load_acquire(tailWord) }
         set { gl_store_release(tailWord, newValue) }
-    }
-
-    /// The entry at `position`, or nil when none is published there.
-    ///
-    /// The ring of an ended process may be damaged: nothing outside it is read, and a walk over the entries ends.
-    func entry(at position: UInt64) -> Entry? {
-        let rest = gl_load_acquire(headWord) &- position
-        guard rest > 0, rest <= UInt64(capacity), position % UInt64(Self.alignment) == 0 else {
-            return nil
-        }
-        let base = data + place(position)
-        let length = Int(base.load(as: UInt32.self))
-        let isPadding = base.load(fromByteOffset: EntryLayout.kind, as: UInt8.self) == Kind.padding.rawValue
-        let size = isPadding ? Self.entryHeader + length : Self.aligned(Self.entryHeader + length)
-        guard place(position) + size <= capacity, UInt64(size) <= rest else {
-            return nil
-        }
-        return Entry(base: base, end: position &+ UInt64(size))
-    }
-
-    /// Whether it has an entry that is neither committed nor counted as lost.
-    var hasUncommitted: Bool {
-        var position = tail
-        while let entry = entry(at: position) {
-            if entry.isContent, entry.state != .done {
-                return true
-            }
-            position = entry.end
-        }
-        return false
     }
 }

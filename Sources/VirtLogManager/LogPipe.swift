@@ -62,9 +62,14 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         switch origin {
         case .new where isConsole: intake.mark(.boot(.powerOn))
         case .others: intake.mark(.absence(.daemonAway))
-        case .ours(let discarded?):
-            intake.countLoss(bytes: discarded.bytes, lines: discarded.lines, since: discarded.since)
-        case .new, .ours(nil): break
+        case .ours(let discarded):
+            if capture.hasLostBefore {
+                intake.mark(.absence(.daemonAway))
+            }
+            if let discarded {
+                intake.countLoss(bytes: discarded.bytes, lines: discarded.lines, since: discarded.since)
+            }
+        case .new: break
         }
         listen()
     }

@@ -46,6 +46,21 @@ import Testing
         )
     }
 
+    @Test("an entry behind a damaged one is told as lost")
+    func unreachable() throws {
+        mkdir(folder.path + "/inflight", 0o700)
+        let path = folder.path + "/inflight/1-0.ring"
+        let ring = try InflightRing(path: path, capacity: 1 << 20, hostBoot: ProcFile.bootID, store: folder.path)
+        try ring.setKey(try #require(StreamKey(name: "web").encoded), of: 0)
+        try ring.leave("first\n", slot: 0)
+        #expect(!ring.isDamaged)
+        let first = try #require(ring.entry(at: ring.tail))
+        first.base.storeBytes(of: UInt32(InflightRing.maximumPayload + 1), as: UInt32.self)
+        try ring.leave("second\n", slot: 0)
+        #expect(ring.isDamaged && ring.entry(at: ring.tail) == nil)
+        #expect(try InflightFolder(folder.path + "/inflight").takeAbandoned(hostBoot: ProcFile.bootID).hasLost)
+    }
+
     @Test("one process uses a folder of rings at a time; the error for another names it")
     func oneProcess() throws {
         let first = try service("a")

@@ -40,6 +40,17 @@ struct SmallRuntimeTests {
         #expect(access(path, F_OK) != 0)
     }
 
+    @Test("without a free inode for its file a ring is in memory too")
+    func noInode() throws {
+        let disk = SmallDisk(megabytes: 1, inodes: 2)
+        #expect(open(disk.folder.path + "/last", O_CREAT | O_CLOEXEC, 0o600) >= 0)
+        let path = disk.folder.path + "/1-0.ring"
+        let ring = try InflightRing(path: path, capacity: 1 << 20, hostBoot: "boot", store: "/store")
+        #expect(!ring.isDurable)
+        try ring.setKey(Array("key".utf8), of: 0)
+        #expect(put(ring, Array("in memory\n".utf8)))
+    }
+
     @Test("a ring that gets less memory than its capacity works within that memory")
     func goesRound() throws {
         let disk = SmallDisk(megabytes: 2)

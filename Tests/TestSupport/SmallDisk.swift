@@ -7,8 +7,10 @@ public final class SmallDisk {
     public let folder = TemporaryFolder()
     public static var isPossible: Bool { geteuid() == 0 }
 
-    public init(megabytes: Int) {
-        let code = mount("guestlog-test", folder.path, "tmpfs", 0, "size=\(megabytes)m")
+    /// A disk of that size; for at most `inodes` files and folders, its own among them.
+    public init(megabytes: Int, inodes: Int? = nil) {
+        let limit = inodes.map { ",nr_inodes=\($0)" } ?? ""
+        let code = mount("guestlog-test", folder.path, "tmpfs", 0, "size=\(megabytes)m\(limit)")
         precondition(code == 0, "cannot mount: \(String(cString: strerror(errno)))")
     }
 
