@@ -54,18 +54,11 @@ extension StoreWriter {
             hasWritten(sink)
         }
         for stream in streams.all(of: key) {
-            if let writer = stream.writer, let id = stream.id {
-                writer.roll()
-                seal(writer, id)
-            }
+            stream.writer?.roll()
             failing[ObjectIdentifier(stream)] = nil
-            streams.close(stream)
+            closeStream(stream)
         }
-        if let ended = try streams.end(key) {
-            sealer.whenOnDisk(nil) { [weak self] in
-                self?.post { $0.streams.closeEnded(ended) }
-            }
-        }
+        noteWhenOnDisk(nil, of: key, in: try streams.end(key))
     }
 
     /// Removes the files of empty rings. A ring with bytes that could not be committed, or losses that could not be

@@ -15,6 +15,7 @@ extension StoreWriter: SinkOpening {
         let writer = try vm.open(key.stream, properties: properties, now: now)
         let id = StreamID(vm: vm.vm.directory, stream: key.stream)
         seal(writer, id)
+        notifier.began(id)
         return OpenedSink(writer: writer, id: id)
     }
 

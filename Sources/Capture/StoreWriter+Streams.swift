@@ -33,17 +33,32 @@ extension StoreWriter {
         guard stream.isUnused, stream.retryAt == nil, streams.contains(stream) else {
             return
         }
-        let (vm, id) = (stream.key.vm, stream.id)
+        if let writer = stream.writer, writer.activeLength >= StoreLimits.idleSealMinimum {
+            writer.roll()
+        }
+        closeStream(stream)
+    }
+
+    /// Passes on a stream's closed pairs, and closes it; its VM with it when it was the last one, once everything is on
+    /// disk.
+    func closeStream(_ stream: any OpenStream) {
+        let id = stream.id
         if let writer = stream.writer, let id {
-            if writer.activeLength >= StoreLimits.idleSealMinimum {
-                writer.roll()
-            }
             seal(writer, id)
             writer.closeFiles()
         }
-        let closed = streams.close(stream)
+        if let id {
+            notifier.ended(id)
+        }
+        if let directory = streams.close(stream) {
+            noteWhenOnDisk(id, of: stream.key.vm, in: directory)
+        }
+    }
+
+    /// Tells `streams` when what was closed of a VM is on disk: the stream `id`, or all.
+    func noteWhenOnDisk(_ id: StreamID?, of vm: VMIdentity, in directory: String) {
         sealer.whenOnDisk(id) { [weak self] in
-            self?.post { $0.streams.closeUnused(vm, after: closed) }
+            self?.post { $0.streams.isOnDisk(vm, in: directory) }
         }
     }
 

@@ -20,7 +20,7 @@ final class StoreWriter: @unchecked Sendable {
     let clock: any HostClock
     let diagnostics: Diagnostics
     let problems: Problems
-    private let notifier: CommitNotifier
+    let notifier: CommitNotifier
     let sealer: SealerThread
     private let fileLimit: Int
 

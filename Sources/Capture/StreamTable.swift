@@ -32,11 +32,11 @@ final class StreamTable: @unchecked Sendable {
     private var recordSinks: [StreamKey: RecordSink] = [:]
     private var bySlot: [[StreamSink?]]
     private var vms: [VMIdentity: VMStore] = [:]
-    /// VMs known by name that have ended, until they are closed, by their numbers.
-    private var ended: [Int: VMStore] = [:]
-    private var endedCount = 0
-    /// How many streams of each open VM were closed.
-    private var releases: [VMIdentity: Int] = [:]
+    /// VMs known by name that have ended, until they are closed, by their folders.
+    private var ended: [String: VMStore] = [:]
+    /// How many closed streams of a VM are not on disk, and sealed, by its folder: as long as there are any, the VM's
+    /// files are not another opener's to repair.
+    private var closing: [String: Int] = [:]
 
     init(
         store: Store,
@@ -148,16 +148,18 @@ final class StreamTable: @unchecked Sendable {
     }
 
     /// Closes a stream, and removes it unless it has a source: later output of that belongs to the next VM of its name.
-    /// Returns how many streams of its VM were closed by now.
-    @discardableResult
-    func close(_ stream: any OpenStream) -> Int {
+    /// Returns the folder of its VM, if that is open, for `isOnDisk` when all of the stream is on disk.
+    func close(_ stream: any OpenStream) -> String? {
+        let directory = vms[stream.key.vm.withoutAlias]?.vm.directory
         stream.forgetStream()
         if stream.isUnused {
             sinksByKey[stream.key] = sinksByKey[stream.key] === stream ? nil : sinksByKey[stream.key]
             recordSinks[stream.key] = recordSinks[stream.key] === stream ? nil : recordSinks[stream.key]
         }
-        releases[stream.key.vm.withoutAlias, default: 0] += 1
-        return releases[stream.key.vm.withoutAlias] ?? 0
+        if let directory {
+            closing[directory, default: 0] += 1
+        }
+        return directory
     }
 
     // MARK: - VMs
@@ -167,7 +169,7 @@ final class StreamTable: @unchecked Sendable {
         if let open = vms[vm.withoutAlias] {
             let isNamed = open.vm.identity.namespace != nil || vm.namespace == nil
             if open.vm.identity.name != vm.name || !isNamed || open.vm.ended != nil {
-                try open.rename(to: vm)
+                try open.rename(to: vm, now: wallNow)
             }
             return open
         }
@@ -177,42 +179,43 @@ final class StreamTable: @unchecked Sendable {
             uuid: vm.uuid,
             namespace: vm.namespace,
             hostBoot: hostBoot,
-            now: Timestamp(microseconds: clock.wallMicroseconds()),
+            now: wallNow,
             pairTarget: quota(vm).pairTarget
         )
         vms[vm.withoutAlias] = opened
         return opened
     }
 
-    /// Marks a VM as deleted. A VM known by name is released: the next one of its name is another VM. Returns its number
-    /// for `closeEnded`, nil when it stays open.
-    func end(_ vm: VMIdentity) throws(SystemError) -> Int? {
+    /// Marks a VM as deleted. The next one of the name of a VM known by name is another VM. Returns its folder, for
+    /// `isOnDisk` when all of it is on disk.
+    func end(_ vm: VMIdentity) throws(SystemError) -> String {
         let open = try store(of: vm)
-        try open.end(at: Timestamp(microseconds: clock.wallMicroseconds()))
-        guard vm.withoutAlias.uuid == nil else {
-            return nil
+        try open.end(at: wallNow)
+        let directory = open.vm.directory
+        if vm.withoutAlias.uuid == nil {
+            vms[vm.withoutAlias] = nil
+            ended[directory] = open
         }
-        vms[vm.withoutAlias] = nil
-        endedCount += 1
-        ended[endedCount] = open
-        return endedCount
+        closing[directory, default: 0] += 1
+        return directory
     }
 
-    /// Closes a VM that has ended, when everything is on disk.
-    func closeEnded(_ number: Int) {
-        ended.removeValue(forKey: number).map(close)
-    }
-
-    /// Closes a VM when everything is on disk, unless one of its streams was reopened or removed since.
-    func closeUnused(_ vm: VMIdentity, after release: Int) {
-        guard all(of: vm).isEmpty, releases[vm.withoutAlias] == release,
-            let open = vms.removeValue(forKey: vm.withoutAlias)
-        else {
+    /// Notes that what was closed of the VM in `directory` is on disk. After the last of it closes the VM, unless one of
+    /// its streams was opened since.
+    func isOnDisk(_ vm: VMIdentity, in directory: String) {
+        closing[directory, default: 1] -= 1
+        guard closing[directory] == 0 else {
             return
         }
-        releases[vm.withoutAlias] = nil
-        close(open)
+        closing[directory] = nil
+        if let open = ended.removeValue(forKey: directory) {
+            close(open)
+        } else if vms[vm.withoutAlias]?.vm.directory == directory, all(of: vm).isEmpty {
+            vms.removeValue(forKey: vm.withoutAlias).map(close)
+        }
     }
+
+    private var wallNow: Timestamp { Timestamp(microseconds: clock.wallMicroseconds()) }
 
     /// Releases everything. When everything is on disk, no repair will be needed.
     func close(isSynced: Bool) {

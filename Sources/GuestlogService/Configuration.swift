@@ -58,6 +58,8 @@ public struct Configuration: Sendable {
     public var collector: CollectorOptions?
     /// The VMs of a Kubernetes node whose logs are read; nil: none.
     public var node: NodeSettings?
+    /// Whether logs of programs are read: the `sources`, or those of a node's VMs.
+    var hasSources: Bool { !sources.isEmpty || node != nil }
     /// The programs to which what is stored is sent.
     public var outputs: [OutputSettings] = []
 

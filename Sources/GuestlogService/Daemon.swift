@@ -29,6 +29,7 @@ public final class Daemon {
     /// libvirt's domains.
     let domains = DomainDirectory()
     private let domainWatch: DomainWatch
+    private let storeWatcher: StoreWatcher
     /// The sources of records, once the store is open.
     private var sources: SourceService?
     /// The logs of KubeVirt's VMs on this node.
@@ -70,22 +71,23 @@ public final class Daemon {
                 problems.clear("output \(output)")
             }
         }
+        storeWatcher = try StoreWatcher(capture.store, capture.notifier) { [diagnostics] in
+            diagnostics.log(.warning, $0)
+        }
         domainWatch = try DomainWatch(
             configuration.libvirt,
             directory: domains,
             diagnostics: diagnostics,
             onChange: LibvirtConsoles(hub).follow
         )
-        let hasSources = !configuration.sources.isEmpty
+        // A console's pattern has none at the moment, perhaps.
+        let hasOtherWork = configuration.hasSources || !configuration.patterns.isEmpty
         collector = try configuration.collector.map { [capture, domains, diagnostics, hub] options in
             try GuestCollector(options, capture: capture) {
                 domains.running(vsockContext: $0)
             } onIdle: {
-                if !hasSources, hub.definitions().isEmpty {
-                    diagnostics.log(
-                        .notice,
-                        "no guest is connected, as long as collector.exit-when-idle says: stopping"
-                    )
+                if !hasOtherWork, hub.definitions().isEmpty {
+                    diagnostics.log(.notice, "stopping: no guest has been connected for collector.exit-when-idle")
                     DaemonProcess.requestStop()
                 }
             }
@@ -126,6 +128,7 @@ public final class Daemon {
             passed += collector?.passListeners() ?? []
         }
         collector?.stop()
+        storeWatcher.stop()
         outputs.stop()
         domainWatch.stop()
         nodeLogs?.stop()
@@ -185,6 +188,7 @@ public final class Daemon {
         try startSources()
         try collector?.start()
         outputs.start()
+        try storeWatcher.start()
         diagnostics.log(
             .notice,
             "guestlog \(ProgramVersion.current) serves \(configuration.socket), store \(configuration.store)"
@@ -198,7 +202,7 @@ public final class Daemon {
     }
 
     private func startSources() throws {
-        guard !configuration.sources.isEmpty || configuration.node != nil else {
+        guard configuration.hasSources else {
             return
         }
         let sources = try SourceService(

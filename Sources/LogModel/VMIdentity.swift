@@ -190,6 +190,9 @@ public struct StreamID: Hashable, Sendable {
         self.stream = stream
     }
 
+    /// Its folder, relative to the store's root.
+    public var folder: String { vm + "/" + stream.text }
+
     /// The stream in the folder `<vm>/<stream>`, relative to the store's root; nil for other folders.
     public init?(folder: String) {
         let parts = folder.split(separator: "/", omittingEmptySubsequences: false)

@@ -6,7 +6,8 @@ import SystemIO
 
 /// Notifies followers in this process of commits to a VM's streams.
 ///
-/// The writer calls `notify` after each commit; without subscriptions that costs one atomic load.
+/// The writer calls `notify` after each commit; without subscriptions that costs one atomic load. What other processes
+/// commit a `StoreWatcher` reports.
 public final class CommitNotifier: Sendable {
     /// A subscription; ends when it is deinitialized.
     public final class Subscription: Sendable {
@@ -31,8 +32,18 @@ public final class CommitNotifier: Sendable {
         var byVM: [String?: [UInt64: @Sendable (StoreChanges) -> Void]] = [:]
     }
 
+    /// What a `StoreWatcher` must know.
+    enum Change {
+        /// There is a subscription, for the first time since there was none.
+        case subscribed
+        /// This process does not write the stream any more.
+        case ended(StreamID)
+    }
+
     private let observers = Mutex(Observers())
     private let count = Atomic<Int>(0)
+    /// The streams that this process writes, and who is told of changes.
+    private let own = Mutex<(streams: Set<StreamID>, onChange: (@Sendable (Change) -> Void)?)>(([], nil))
 
     /// A notifier without subscriptions.
     public init() {}
@@ -40,14 +51,41 @@ public final class CommitNotifier: Sendable {
     /// Calls `body`, on the writer's thread, after each commit to a stream of the VM in that folder, or of any VM when
     /// it is nil, with what has changed. `body` must not block.
     public func subscribe(to vm: String?, _ body: @escaping @Sendable (StoreChanges) -> Void) -> Subscription {
-        count.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        let isFirst = count.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue == 0
         let number = observers.withLock { observers in
             observers.next += 1
             observers.byVM[vm, default: [:]][observers.next] = body
             return observers.next
         }
+        if isFirst {
+            own.withLock { $0.onChange }?(.subscribed)
+        }
         return Subscription(notifier: self, number: number, vm: vm)
     }
+
+    var hasSubscriptions: Bool { count.load(ordering: .sequentiallyConsistent) > 0 }
+
+    /// Calls `action` at each change, on the thread that makes it; nil: no more.
+    func onChange(_ action: (@Sendable (Change) -> Void)?) {
+        own.withLock { $0.onChange = action }
+    }
+
+    /// From now on this process commits to `stream`, and notifies of it.
+    public func began(_ stream: StreamID) {
+        own.withLock { _ = $0.streams.insert(stream) }
+    }
+
+    /// This process commits no more to `stream`; another may.
+    public func ended(_ stream: StreamID) {
+        let action = own.withLock { own in
+            own.streams.remove(stream)
+            return own.onChange
+        }
+        action?(.ended(stream))
+    }
+
+    /// Whether this process commits to `stream`.
+    func isOwn(_ stream: StreamID) -> Bool { own.withLock { $0.streams.contains(stream) } }
 
     private func unsubscribe(_ subscription: Subscription) {
         observers.withLock { observers in
@@ -69,8 +107,15 @@ public final class CommitNotifier: Sendable {
         notify(vm, .anything)
     }
 
+    /// Notifies all subscriptions that anything may have changed.
+    func notifyAll() {
+        for body in observers.withLock({ $0.byVM.values.flatMap(\.values) }) {
+            body(.anything)
+        }
+    }
+
     private func notify(_ vm: String, _ changes: @autoclosure () -> StoreChanges) {
-        guard count.load(ordering: .sequentiallyConsistent) > 0 else {
+        guard hasSubscriptions else {
             return
         }
         let bodies = observers.withLock { observers in

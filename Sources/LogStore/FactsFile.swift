@@ -27,11 +27,16 @@ enum FactsFile {
         JSON.object(members).bytes.withUnsafeBytes { gl_crc32c(0, $0.baseAddress, $0.count) }
     }
 
-    /// The contents of the file at `path`. Throws only errors that do not concern the file itself.
-    static func contents(of path: String, on fileSystem: any FileSystem) throws(SystemError) -> Contents {
+    /// The contents of the file at `path`, of at most `limit` bytes. Throws only errors that do not concern the file
+    /// itself.
+    static func contents(
+        of path: String,
+        limit: Int = LinuxFileSystem.smallFileLimit,
+        on fileSystem: any FileSystem
+    ) throws(SystemError) -> Contents {
         let bytes: [UInt8]?
         do throws(SystemError) {
-            bytes = try fileSystem.contents(of: path)
+            bytes = try fileSystem.contents(of: path, limit: limit)
         } catch {
             if error.code == SystemError.notFound {
                 return .absent

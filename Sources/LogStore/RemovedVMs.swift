@@ -25,8 +25,10 @@ struct RemovedVMs {
 
     /// Reads the file of `store`; without entries when the file is missing or damaged.
     init(in store: Store) {
+        let limit = LinuxFileSystem.tableLimit
         guard
-            case .facts(let facts, true)? = try? FactsFile.contents(of: Self.path(in: store), on: store.fileSystem),
+            case .facts(let facts, true)? =
+                try? FactsFile.contents(of: Self.path(in: store), limit: limit, on: store.fileSystem),
             case .object(let members)? = facts["vms"]
         else {
             return

@@ -76,6 +76,25 @@ extension Retention {
         return freed
     }
 
+    /// A VM that was deleted while the clock was wrong counts as deleted at `now`, so that it is kept as long as others. An
+    /// error of one VM does not stop the others; the first one is returned.
+    func correctEnds(of vms: inout [Store.VM], at now: Timestamp) -> SystemError? {
+        var failure: SystemError?
+        let latest = now.advanced(byMicroseconds: StoreLimits.futureTolerance)
+        for index in vms.indices {
+            guard let ended = vms[index].ended, !StoreLimits.plausibleTimes.contains(ended) || ended > latest else {
+                continue
+            }
+            vms[index].ended = now
+            do throws(SystemError) {
+                try store.write(vms[index])
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        return failure
+    }
+
     /// Removes the whole histories of deleted VMs, which have no writers; notes before which positions they have used.
     /// An error of one VM does not stop the others; the first one is returned.
     func remove(_ vms: some Collection<Store.VM>, at now: Timestamp) -> SystemError? {
@@ -109,7 +128,7 @@ extension Retention {
 
     private func remove(_ vm: Store.VM) throws(SystemError) {
         // Since it was listed a VM with this UUID may have been started again.
-        guard store.vm(in: vm.directory).map({ $0.ended == vm.ended }) ?? true else {
+        guard store.vm(in: vm.directory).map({ $0.ended == vm.ended }) ?? true, !store.isWritten(vm) else {
             return
         }
         try removeTree(store.path(of: vm.directory))

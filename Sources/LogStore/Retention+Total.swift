@@ -12,18 +12,34 @@ extension Retention {
             return Freed()
         }
         defer { lock.unlock(number: 0) }
+        var failure: SystemError?
         if grown.map({ $0 > (total ?? StoreLimits.keptFree) / Self.steps }) ?? true {
+            failure = try determineUsages()
             grown = 0
-            usages.removeAll()
-            for vm in try store.vms() {
+        }
+        var freed = Freed()
+        // Computed once: removed files may be freed only later.
+        if let bound = bound(for: usages.values.reduce(0, +)) {
+            freed = try reduce(&usages, to: bound)
+        }
+        if let failure {
+            throw failure
+        }
+        return freed
+    }
+
+    /// Determines the usage of every VM. An error of one VM does not stop the others; the first one is returned.
+    private func determineUsages() throws(SystemError) -> SystemError? {
+        var failure: SystemError?
+        usages.removeAll()
+        for vm in try store.vms() {
+            do throws(SystemError) {
                 usages[vm.directory] = try usage(of: vm.directory, within: 0)
+            } catch {
+                failure = error.code == SystemError.notFound ? failure : failure ?? error
             }
         }
-        // Computed once: removed files may be freed only later.
-        guard let bound = bound(for: usages.values.reduce(0, +)) else {
-            return Freed()
-        }
-        return try reduce(&usages, to: bound)
+        return failure
     }
 
     /// Removes the oldest segments of the VM with the largest usage until all together use at most `bound` bytes, or
@@ -48,8 +64,13 @@ extension Retention {
                     spent.insert(biggest)
                 }
             } catch {
-                failure = failure ?? error
-                spent.insert(biggest)
+                if error.code == SystemError.notFound {
+                    // Another process has removed the VM.
+                    usages[biggest] = nil
+                } else {
+                    failure = failure ?? error
+                    spent.insert(biggest)
+                }
             }
         }
         if let failure {

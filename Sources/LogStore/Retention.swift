@@ -63,8 +63,9 @@ public final class Retention {
         usages.removeAll()
         var vms = try store.vms()
         if StoreLimits.plausibleTimes.contains(now) {
+            failure = correctEnds(of: &vms, at: now)
             let split = vms.partition { $0.ended.map { $0.advanced(byMicroseconds: deletedAge) < now } ?? false }
-            failure = remove(vms[split...], at: now)
+            failure = remove(vms[split...], at: now) ?? failure
             vms.removeSubrange(split...)
         }
         for vm in vms {

@@ -74,6 +74,24 @@ public struct Store: Sendable {
         return vm
     }
 
+    /// Which of the VMs with the name of `identity`, which has no UUID, is written now: one that has not ended, or the next
+    /// after all that have.
+    func presentInstance(of identity: VMIdentity) throws(SystemError) -> VMIdentity {
+        guard vm(in: identity.directoryName)?.ended != nil else {
+            return identity
+        }
+        var last = identity
+        // By name: each of thousands may have to be read otherwise.
+        let prefix = identity.directoryName + "~"
+        for name in try fileSystem.names(in: root) where name.hasPrefix(prefix) {
+            last.instance = max(last.instance, Int(name.dropFirst(prefix.count)) ?? 0)
+        }
+        if vm(in: last.directoryName)?.ended != nil {
+            last.instance += 1
+        }
+        return last
+    }
+
     /// The VM whose facts can be read.
     private func whole(_ directory: String) -> VM? {
         guard case .facts(let facts, let agree)? = try? FactsFile.contents(of: factsPath(directory), on: fileSystem),

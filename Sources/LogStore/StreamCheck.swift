@@ -42,9 +42,7 @@ struct StreamCheck {
         return bytes
     }
 
-    private var folder: String { id.vm + "/" + id.stream.text }
-
-    private func path(_ file: String) -> String { folder + "/" + (file.split(separator: "/").last ?? "") }
+    private func path(_ file: String) -> String { id.folder + "/" + (file.split(separator: "/").last ?? "") }
 
     mutating func run() throws(SystemError) {
         let names: [String]
@@ -55,7 +53,7 @@ struct StreamCheck {
                 throw error
             }
             let what = error.code == SystemError.notFound ? "is missing" : "cannot be read: \(error.reason)"
-            damages.append(Damage(folder, what, lost: 0..<end.offset, remedy: Damage.rewritten))
+            damages.append(Damage(id.folder, what, lost: 0..<end.offset, remedy: Damage.rewritten))
             return
         }
         try checkFacts(layout.metadata, remedy: Damage.rewritten + "; until then the log is read as a console's")
@@ -160,7 +158,7 @@ struct StreamCheck {
         if end.offset > ends.offset {
             missing.append(max(ends.offset, StoreLimits.lastJump(before: end.offset))..<end.offset)
         } else if end.offset == ends.offset, end.markers > 0, try StreamReader(layout, fileSystem).end() < end {
-            damages.append(Damage(folder, "markers at the end of the log are missing"))
+            damages.append(Damage(id.folder, "markers at the end of the log are missing"))
         }
         report(missing)
     }
@@ -197,7 +195,7 @@ struct StreamCheck {
             if !isReported {
                 damages.append(
                     Damage(
-                        folder,
+                        id.folder,
                         "the bytes \(fresh.lowerBound) to \(fresh.upperBound) are in no file that can be read",
                         lost: fresh,
                         remedy: "restore the folder from a backup, or leave it: the log shows a gap there"

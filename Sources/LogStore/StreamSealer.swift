@@ -235,6 +235,7 @@ final class StreamSealer {
 
     /// The blocks written so far are synced: removes their pairs.
     func confirmSync() throws(SystemError) {
+        requeueEvicted()
         // On a full disk the pairs must be removed first to make room for it; it is retried at the next sync.
         try? noteExtents()
         synced += unsynced.map(\.pair)
@@ -244,6 +245,21 @@ final class StreamSealer {
             try fileSystem.remove(layout.index(base))
             synced.removeFirst()
         }
+    }
+
+    /// The retention of another process may have removed the growing segment while blocks were appended to it: their
+    /// pairs are sealed again. Those of which it knew are removed with it.
+    private func requeueEvicted() {
+        guard let last = unsynced.last?.segment, fileSystem.status(layout.segment(last)) == nil else {
+            return
+        }
+        let kept = unsynced.firstIndex { $0.segment == last } ?? unsynced.endIndex
+        waiting = unsynced[kept...].map(\.pair) + waiting
+        unsynced.removeSubrange(kept...)
+        growing = nil
+        notedGrowing = nil
+        finished[last] = nil
+        isReady = false
     }
 
     /// Records the ends of segments that were begun or closed since the last update, before their pairs are removed.

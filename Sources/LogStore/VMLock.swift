@@ -46,6 +46,11 @@ struct VMLock {
     /// Whether no other process writes the VM.
     var isAlone: Bool { !file.isLocked(number: Self.presence) }
 
+    /// Is not counted any more as a process that writes the VM; only before the lock is given up.
+    func endPresence() {
+        file.unlock(number: Self.presence)
+    }
+
     /// Takes the stream's lock, for as long as this lock is held; false when another process has it.
     func take(_ stream: StreamName) -> Bool {
         let number = 1 << 62 | Int64(truncatingIfNeeded: stream.text.stableHash() >> 2)

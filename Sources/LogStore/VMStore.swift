@@ -44,9 +44,7 @@ public final class VMStore {
         let uuid = uuid.flatMap(VMIdentity.canonicalUUID)
         var identity = VMIdentity(name: name, uuid: uuid, namespace: namespace)
         if uuid == nil {
-            while let earlier = store.vm(in: identity.directoryName), earlier.ended != nil {
-                identity.instance += 1
-            }
+            identity = try store.presentInstance(of: identity)
         }
         self.store = store
         self.hostBoot = hostBoot
@@ -132,8 +130,10 @@ public final class VMStore {
         return (vm, state, left != nil)
     }
 
-    /// Gives the VM, which is identified by its UUID, the name that `identity` has, and its namespace if it has none.
-    public func rename(to identity: VMIdentity) throws(SystemError) {
+    /// Gives the VM, which is identified by its UUID, the name that `identity` has, and its namespace if it has none; it
+    /// has not ended then. A VM whose history was removed begins a new one.
+    public func rename(to identity: VMIdentity, now: Timestamp) throws(SystemError) {
+        try reopenIfMoved(now: now)
         var present = vm
         present.identity.name = identity.name
         present.identity.namespace = vm.identity.namespace ?? identity.namespace
@@ -306,6 +306,8 @@ public final class VMStore {
     /// unless another process writes the VM. To be called after a sync, last.
     public func closeCleanly() throws(SystemError) {
         try lock.exclusively { () throws(SystemError) in
+            // Of two processes that end at the same time the second one sees that it is alone.
+            lock.endPresence()
             try refreshState()
             state.hostBoot = lock.isAlone ? nil : hostBoot
             for (name, writer) in streams {

@@ -85,13 +85,13 @@ struct StreamScope {
             }
         }
         var found: [Found] = []
-        for (place, vm) in vms.enumerated() {
+        for place in vms.indices {
             for stream in try nextStreams(place) {
                 guard wanted?.contains(stream.stream) ?? true else {
                     passedOver.insert(stream.stream)
                     continue
                 }
-                newFolders.append(vm.directory + "/" + stream.stream.text)
+                newFolders.append(stream.folder)
                 found.append(Found(stream: stream, vm: place))
             }
         }

@@ -211,6 +211,105 @@ import Testing
         #expect(texts.joined() == "before\nfirst\nsecond\nafter\n")
     }
 
+    @Test("what a damaged ring says of offsets, times and sizes stops nobody")
+    func damaged() throws {
+        let key = StreamKey(name: "web")
+        let site = try Site { ring in
+            try ring.setKey(try #require(key.encoded), of: 0)
+            try ring.leave("first\n", slot: 0)
+            let first = try #require(ring.entry(at: ring.tail))
+            (first.offset, first.state) = (.max - 2, .assigned)
+            let room = try #require(ring.reserve())
+            room.copyBytes(from: "second\n".utf8)
+            ring.publish(7, kind: .data, slot: 0, time: .min)
+            try ring.leave("third\n", slot: 0)
+        }
+        try site.write("after\n", by: key)
+        #expect(eventually { site.text("web") == "first\nsecond\nthird\nafter\n" })
+    }
+
+    @Test("after thousands of boots without a word the next boot's text is stored, with its marker before it")
+    func silentBoots() throws {
+        let site = try Site()
+        let key = StreamKey(name: "web")
+        for round in 0..<90 {
+            let done = OneShot()
+            try site.onShard { capture, shard in
+                let intake = try capture.open(key, options: StreamOptions(rate: nil), on: shard)
+                for _ in 0..<100 {
+                    intake.mark(.boot(.powerOn))
+                }
+                if round == 89 {
+                    Array("words\n".utf8).withUnsafeBytes { intake.put($0) }
+                }
+                capture.commit(key, on: shard) { done.signal() }
+                intake.close()
+            }
+            done.wait()
+        }
+        #expect(eventually { site.text("web") == "words\n" })
+        let markers = try site.stored("web").markers
+        #expect(markers.count > StoreLimits.recordsPerPair && markers.allSatisfy { $0.place == 0 })
+        try site.write("more\n", by: key)
+        #expect(eventually { site.text("web") == "words\nmore\n" })
+        #expect(try site.stored("web").gaps.isEmpty)
+    }
+
+    @Test("a VM is open as long as one of its streams waits to be sealed")
+    func sealing() throws {
+        let site = try Site()
+        let (console, log) = (StreamKey(name: "web"), StreamKey(name: "web", stream: StreamName("qemu")!))
+        let inTheWay = site.folder.path + "/store/web/console0/" + Self.firstSegment
+        let text = String(repeating: "words\n", count: 100_000)
+        let opened = Opened()
+        try site.onShard { capture, shard in
+            opened.intake = try capture.open(console, options: StreamOptions(rate: nil), on: shard)
+            Array("words\n".utf8).withUnsafeBytes { opened.intake?.put($0) }
+        }
+        #expect(eventually { site.text("web") == "words\n" })
+        // What cannot be sealed waits.
+        mkdir(inTheWay, 0o700)
+        try site.onShard { _, _ in
+            Array(text.utf8).withUnsafeBytes { opened.intake?.put($0) }
+            opened.intake?.close()
+        }
+        try site.write("short\n", by: log)
+        for _ in 0..<3 {
+            let done = OneShot()
+            site.capture.whenOnDisk(isUrgent: true) { done.signal() }
+            done.wait()
+        }
+        #expect(!site.isClosed("web"))
+        rmdir(inTheWay)
+        #expect(eventually { site.isClosed("web") })
+        #expect(site.text("web") == "words\n" + text)
+        #expect(access(inTheWay, F_OK) == 0)
+    }
+
+    /// The name of a stream's first segment.
+    private static let firstSegment = "00000000000000000000.log.zst"
+
+    @Test("a VM with a UUID that was deleted is released, and begins anew when its history was removed")
+    func deletedAndStarted() throws {
+        let site = try Site()
+        let key = StreamKey(name: "web", uuid: "6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+        let folder = key.vm.directoryName
+        let store = Store(root: site.folder.path + "/store")
+        try site.write("old\n", by: key)
+        #expect(eventually { site.isClosed(folder) })
+        let done = OneShot()
+        site.capture.end(key.vm) { error in
+            #expect(error == nil)
+            done.signal()
+        }
+        done.wait()
+        #expect(eventually { store.vm(in: folder).map { !store.isWritten($0) } ?? false })
+        // As retention does, after a week.
+        try #require(ChildProgram.run(["rm", "-r", store.root + "/" + folder]).status == 0)
+        try site.write("new\n", by: key)
+        #expect(eventually { site.text(folder) == "new\n" })
+    }
+
     @Test("data of a stream that does not return are committed too")
     func remainsAlone() throws {
         let site = try Site { ring in

@@ -40,7 +40,7 @@ extension EndToEnd {
                 shutdown(guest.raw, Int32(SHUT_WR))
                 #expect(daemon.wait() == 0, "\(daemon.standardError)")
                 #expect(
-                    daemon.standardError.contains("no guest is connected, as long as collector.exit-when-idle says")
+                    daemon.standardError.contains("stopping: no guest has been connected for collector.exit-when-idle")
                 )
                 // The socket is the service manager's.
                 #expect(access(socket, F_OK) == 0)

@@ -55,17 +55,51 @@ import Testing
                 ends.append(try store.reader(of: stream).end())
                 try vm.closeCleanly()
             }
-            let again = try open(uuid)
-            let stream = StreamID(vm: again.vm.directory, stream: .console0)
-            try append("on it goes\n", to: again)
-            #expect(try read(stream).text == "\(round) begins\non it goes\n")
-            #expect(try read(stream).gaps.count == (round == 0 ? 0 : 1))
-            #expect(try StoreCheck(store).check(again.vm).isDamaged == false)
-            #expect(try store.vms().count == 1)
-            try again.end(at: clock.time)
+            let directory: String
+            do {
+                let again = try open(uuid)
+                directory = again.vm.directory
+                let stream = StreamID(vm: directory, stream: .console0)
+                try append("on it goes\n", to: again)
+                #expect(try read(stream).text == "\(round) begins\non it goes\n")
+                #expect(try read(stream).gaps.count == (round == 0 ? 0 : 1))
+                #expect(try StoreCheck(store).check(again.vm).isDamaged == false)
+                #expect(try store.vms().count == 1)
+                try again.end(at: clock.time)
+            }
             try removeDeleted()
-            #expect(try store.vms().isEmpty && store.fileSystem.status(store.path(of: stream.vm)) == nil)
+            #expect(try store.vms().isEmpty && store.fileSystem.status(store.path(of: directory)) == nil)
         }
+    }
+
+    @Test("an open VM whose folder was removed is renamed in a new folder")
+    func renamedAfterRemoval() throws {
+        let vm = try open("6a1f0000-0000-4000-8000-00000000abcd")
+        try append("old\n", to: vm)
+        let aside = TemporaryFolder()
+        try store.fileSystem.rename(store.path(of: vm.vm.directory), to: aside.path + "/web")
+        try vm.rename(to: VMIdentity(name: "db", uuid: vm.vm.identity.uuid), now: clock.time)
+        try append("new\n", to: vm)
+        #expect(try store.vms().map(\.identity.name) == ["db"])
+        let stream = StreamID(vm: vm.vm.directory, stream: .console0)
+        #expect(try read(stream).text == "new\n")
+    }
+
+    @Test("of many VMs of one name the latest is continued, or the next is begun")
+    func instances() throws {
+        for number in 0..<3 {
+            let vm = try open(nil)
+            #expect(vm.vm.identity.instance == number)
+            try append("words\n", to: vm)
+            try vm.end(at: clock.time)
+        }
+        try removeTree(store.path(of: "web~1"))
+        #expect(try open(nil).vm.identity.instance == 3)
+        #expect(try open(nil).vm.identity.instance == 3)
+    }
+
+    private func removeTree(_ path: String) throws {
+        _ = try ChildProgram.run(["rm", "-r", path])
     }
 
     @Test("the first VM of a name was removed, the second one was deleted: the third one has positions of its own")
@@ -105,8 +139,15 @@ import Testing
         removed.prune(at: clock.time)
         try removed.write(to: store)
         #expect(stride("a") == 0 && stride("b0") == 0 && stride("b1") == 1 && stride("b\(RemovedVMs.limit)") == 1)
+        let long = String(repeating: "n", count: 190)
+        for number in 1...RemovedVMs.limit {
+            removed.note("\(long)\(number)", stride: 2, at: clock.time)
+        }
+        removed.prune(at: clock.time)
+        try removed.write(to: store)
+        #expect(stride("\(long)1") == 2)
         try store.fileSystem.replace(RemovedVMs.name, in: folder.path, with: Array("{}\n".utf8))
-        #expect(stride("b1") == 0)
+        #expect(stride("\(long)1") == 0)
     }
 
     @Test("after a crash of the host too a VM that came back uses no position twice")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import LogModel
 import SystemIO
 import TestSupport
@@ -237,8 +238,55 @@ import Testing
         try fixture.vm.end(at: fixture.clock.time)
         fixture.clock.advance(2000)
         _ = try retention.enforceAll(now: fixture.clock.time)
+        #expect(try fixture.store.vms().count == 1, "a process has it open")
+        fixture.close()
+        _ = try retention.enforceAll(now: fixture.clock.time)
         #expect(try fixture.store.vms().isEmpty)
         #expect(fixture.store.fileSystem.status(folder.path + "/web") == nil)
+    }
+
+    @Test("a VM that was deleted while the clock was wrong stays as long as others", arguments: [0, 4_000_000_000])
+    func deletedAtWrongTime(seconds: Int64) throws {
+        let fixture = try StoreFixture(root: folder.path)
+        try fixture.append("words\n")
+        try fixture.vm.end(at: Timestamp(microseconds: seconds * 1_000_000))
+        fixture.close()
+        let retention = Retention(store: fixture.store, deletedAge: 1000)
+        _ = try retention.enforceAll(now: fixture.clock.time)
+        #expect(try fixture.store.vms().map(\.ended) == [fixture.clock.time])
+        fixture.clock.advance(1001)
+        _ = try retention.enforceAll(now: fixture.clock.time)
+        #expect(try fixture.store.vms().isEmpty)
+    }
+
+    @Test("blocks that were appended to a segment while another process removed it are sealed again")
+    func evictedByAnother() throws {
+        let fixture = try StoreFixture(root: folder.path)
+        let text = consoleText(1_000_000)
+        try fixture.append(text)
+        try fixture.seal()
+        let segment = try #require(fixture.names().first { $0.hasSuffix(".log.zst") })
+        try fixture.store.fileSystem.remove(fixture.writer.path + "/" + segment)
+        try fixture.sealer.synchronize()
+        try fixture.sealer.synchronize()
+        #expect(try fixture.read().bytes == text && fixture.read().missing.isEmpty)
+        #expect(try fixture.names().contains(segment))
+        try fixture.restart()
+        #expect(try fixture.read().bytes == text)
+    }
+
+    @Test("a VM whose folder cannot be listed does not keep the others from being reduced to the total")
+    func unlistable() throws {
+        let fixture = try StoreFixture(root: folder.path)
+        try fixture.pour(consoleText(3_000_000))
+        let broken = VMIdentity(name: "a")
+        do { _ = try VMStore(store: fixture.store, name: "a", hostBoot: "boot-1", now: fixture.clock.time) }
+        // A stream's folder that is none.
+        symlink("/nowhere", fixture.store.path(of: StreamID(vm: broken.directoryName, stream: .console0)))
+        let usage = try fixture.store.usage(of: "web")
+        let total = Retention(store: fixture.store, total: usage / 2) { _ in Quota(bytes: 1 << 30) }
+        _ = try? total.enforceAll(now: fixture.clock.time)
+        #expect(try fixture.store.usage(of: "web") < usage * 3 / 4)
     }
 
     private static let today: Int64 = 1_700_000_000

@@ -69,6 +69,17 @@ struct SharedVMTests {
         #expect(try text(.console0).gaps.isEmpty)
     }
 
+    @Test("it is closed cleanly also when both processes close it at the same time")
+    func closingTogether() throws {
+        let (daemon, collector) = (try vm(), try vm())
+        try append("booting\n", to: daemon.open(.console0, now: clock.time))
+        try append("hello\n", to: collector.open(guest, now: clock.time))
+        try daemon.closeCleanly()
+        try collector.closeCleanly()
+        #expect(try state()?.hostBoot == nil)
+        withExtendedLifetime((daemon, collector)) {}
+    }
+
     @Test("after the host went down each stream is repaired once, whichever process opens it")
     func repair() throws {
         var before: VMStore? = try vm()

@@ -71,6 +71,9 @@ final class StoreFixture {
         writing = (vm, writer, Sealer(store: store, retention: retention, clock: clock))
     }
 
+    /// Gives up the VM's lock.
+    func close() { writing = nil }
+
     var vm: VMStore { writing!.vm }
     var writer: StreamWriter { writing!.writer }
     var sealer: Sealer { writing!.sealer }
