@@ -31,6 +31,9 @@ struct ConsoleSessionRequest: Sendable {
     /// The offered subprotocol that is accepted (RFC 6455, section 1.9).
     var subprotocol: Framing?
 
+    /// The parameters of the console route.
+    static let parameters: Set = ["stream", "mode", "strict"]
+
     /// The request in the console route's path and parameters.
     init(of vm: String, _ target: RequestTarget) {
         self.vm = vm

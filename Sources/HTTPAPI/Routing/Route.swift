@@ -9,6 +9,8 @@ struct Route: Sendable {
     let method: HTTPMethod
     let path: RoutePath
     let permission: Permission
+    /// The names of the parameters that it has; nil: others are ignored, as the API that it serves does.
+    let parameters: Set<String>?
     /// Maximum size of the request's body, in bytes.
     let bodyLimit: Int
     let handler: Handler
@@ -28,12 +30,14 @@ struct Route: Sendable {
         _ method: HTTPMethod,
         _ path: RoutePath,
         for permission: Permission,
+        parameters: Set<String>? = nil,
         bodyLimit: Int = standardBody,
         _ answer: @escaping @Sendable (Call) async throws -> Response
     ) {
         self.method = method
         self.path = path
         self.permission = permission
+        self.parameters = parameters
         self.bodyLimit = bodyLimit
         handler = .answer(answer)
     }
@@ -41,13 +45,26 @@ struct Route: Sendable {
     init(
         webSocket path: RoutePath,
         for permission: Permission,
+        parameters: Set<String>? = nil,
         _ accept: @escaping @Sendable (Call) throws(APIError) -> WebSocketSession
     ) {
         method = .GET
         self.path = path
         self.permission = permission
+        self.parameters = parameters
         bodyLimit = 0
         handler = .webSocket(accept)
+    }
+
+    /// Throws `APIError` 400 for a parameter that the route does not have: ignoring a misspelt one would do something else
+    /// than was asked for.
+    func checkParameters(of target: RequestTarget) throws(APIError) {
+        guard let parameters, let unknown = target.parameters.keys.sorted().first(where: { !parameters.contains($0) })
+        else {
+            return
+        }
+        let known = parameters.isEmpty ? "it has none" : "it has \(parameters.sorted().joined(separator: ", "))"
+        throw .badRequest("unknown parameter \(unknown.prefix(100)) of \(method) \(path.text): \(known)")
     }
 }
 

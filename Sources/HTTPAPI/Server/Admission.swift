@@ -46,6 +46,7 @@ struct Admission: Sendable {
             }
             let caller = match.0.permission == .everyone ? .unidentified : try caller(head, origin)
             try match.0.permission.check(caller)
+            try match.0.checkParameters(of: target)
             let reader = context.reader(for: caller) { origin.channel.isActive }
             return Call(
                 head: head,

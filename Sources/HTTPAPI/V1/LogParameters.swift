@@ -20,13 +20,10 @@ public struct LogParameters: Sendable {
         self.request = request
     }
 
-    /// The request in `target`'s parameters. Throws `APIError` for unknown parameters, `QueryError` for wrong values.
+    /// The request in `target`'s parameters. Throws `QueryError` for wrong values.
     ///
     /// `charsets` apply unless the request names one.
     init(_ target: RequestTarget, charsets: CharsetRules = CharsetRules(), now: Timestamp) throws {
-        if let unknown = target.parameters.keys.sorted().first(where: { !Self.names.contains($0) }) {
-            throw APIError.badRequest("unknown parameter of logs: \(unknown)")
-        }
         func value<Value>(_ name: String, _ parse: (String, String) throws -> Value) throws -> Value? {
             try target[name].map { try parse(name, $0) }
         }

@@ -30,13 +30,17 @@ extension V1API {
         return Response(.object([("added", .string(definition.key.name))]))
     }
 
+    private static let consoleMembers: Set = [
+        "name", "uuid", "namespace", "endpoint", "stream", "plain_file", "plain_size", "plain_backups", "on_demand",
+    ]
+
     /// The console in a request's body.
     private func definition(from body: [UInt8], for caller: Caller) throws(APIError) -> ConsoleHub.Definition {
-        let json = try JSON(body: body)
-        guard let name = json["name"]?.text else {
+        let json = try JSON(body: body, members: Self.consoleMembers)
+        guard let name = try json.textMember("name") else {
             throw .badRequest("name is missing: the VM's name")
         }
-        guard let text = json["endpoint"]?.text else {
+        guard let text = try json.textMember("endpoint") else {
             throw .badRequest("endpoint is missing: use \(Endpoint.forms)")
         }
         guard let endpoint = Endpoint(text) else {
@@ -50,28 +54,29 @@ extension V1API {
                 "\(what) is allowed for root and the daemon's own user only; ask the administrator, or configure it in guestlog.yaml"
             )
         }
-        let streamText = json["stream"]?.text ?? StreamName.console0.text
+        let streamText = try json.textMember("stream") ?? StreamName.console0.text
         guard let stream = StreamName(streamText) else {
             throw .badRequest("\(streamText) is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
         }
         var uuid: String?
-        if let text = json["uuid"]?.text {
+        if let text = try json.textMember("uuid") {
             uuid = VMIdentity.canonicalUUID(text)
             guard uuid != nil else {
                 throw .badRequest("\(text) is not a UUID")
             }
         }
-        let key = StreamKey(name: name, uuid: uuid, namespace: json["namespace"]?.text, stream: stream)
+        let key = StreamKey(name: name, uuid: uuid, namespace: try json.textMember("namespace"), stream: stream)
         var plainFile: StreamOptions.PlainFile?
-        if let path = json["plain_file"]?.text {
+        if let path = try json.textMember("plain_file") {
             plainFile = StreamOptions.PlainFile(path: path, limits: try rotationLimits(json))
         }
+        let isOnDemand = try json.member("on_demand", "true or false", \.bool) ?? false
         do throws(DefinitionError) {
             return try ConsoleHub.Definition(
                 key: key,
                 endpoint: endpoint,
                 plainFile: plainFile,
-                isOnDemand: json["on_demand"]?.bool ?? false
+                isOnDemand: isOnDemand
             )
         } catch {
             throw .badRequest("\(error)")
@@ -82,10 +87,7 @@ extension V1API {
     private func rotationLimits(_ json: JSON) throws(APIError) -> RotationLimits {
         var limits = RotationLimits.standard
         for (name, field) in [("plain_size", \RotationLimits.size), ("plain_backups", \.backups)] {
-            if let value = json[name] {
-                guard let number = value.integer else {
-                    throw .badRequest("\(name): must be a number")
-                }
+            if let number = try json.member(name, "a number", \.integer) {
                 limits[keyPath: field] = Int(number)
             }
         }

@@ -27,8 +27,8 @@ extension V1API {
     }
 
     func replayOutput(_ call: Call) async throws -> Response {
-        let (name, json) = (call.value("name"), try JSON(body: call.body))
-        guard let word = json["since"]?.text else {
+        let (name, json) = (call.value("name"), try JSON(body: call.body, members: ["since"]))
+        guard let word = try json.textMember("since") else {
             throw APIError.badRequest("since is missing: a time such as -1h or 2026-11-20T17:00:00Z")
         }
         let since = try RequestWords.time("since", word, now: context.now)

@@ -11,13 +11,13 @@ extension V1API {
     }
 
     func addToken(_ call: Call) async throws -> Response {
-        let json = try JSON(body: call.body)
+        let json = try JSON(body: call.body, members: ["scopes", "vms", "name", "life"])
         guard let access = Access(json) else {
             throw APIError.badRequest(
                 "scopes (\(Access.Scope.names)) and vms (at most \(VMPattern.limit) patterns or UUIDs) are required"
             )
         }
-        let name = json["name"]?.text ?? ""
+        let name = try json.textMember("name") ?? ""
         guard name.utf8.count <= TokenRegister.longestName,
             !name.unicodeScalars.contains(where: \.isControl)
         else {
@@ -26,7 +26,7 @@ extension V1API {
             )
         }
         var expires: Timestamp?
-        if let text = json["life"]?.text {
+        if let text = try json.textMember("life") {
             do {
                 expires = context.now.advanced(byMicroseconds: try Quantities.parseDuration(text).wholeMicroseconds)
             } catch {
