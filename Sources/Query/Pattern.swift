@@ -3,11 +3,12 @@
 import CPCRE2
 import Glibc
 import Synchronization
+import TextFormats
 
 /// A regular expression (PCRE2, Perl syntax) over a guest's bytes.
 ///
-/// Expressions are UTF-8 and match characters; bytes of the text that are not UTF-8 match nothing and do not affect
-/// their surroundings. `^` and `$` match at every line's start and end, where CR, LF and CR LF end a line, so a
+/// Expressions are UTF-8 and match characters; each byte of the text that is not UTF-8 is one character, for `.` and
+/// negated classes. `^` and `$` match at every line's start and end, where CR, LF and CR LF end a line, so a
 /// console's CRs do not matter.
 ///
 /// A pattern is immutable and may be shared between threads. For matching, each thread uses a `Matcher`.
@@ -59,7 +60,7 @@ public final class Pattern: Sendable {
         pcre2_set_newline_8(context, UInt32(PCRE2_NEWLINE_ANYCRLF))
 
         // \C would match half a character.
-        var options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C
+        var options = PCRE2_UTF | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C
         if ignoresCase {
             options |= PCRE2_CASELESS
         }
@@ -207,14 +208,9 @@ public struct Matcher: ~Copyable {
             giveUp()
             return nil
         }
-        let found = withExtendedLifetime(pattern) {
-            // PCRE2 accepts no null pointer, even for no bytes.
-            withUnsafeBytes(of: UInt8(0)) { empty in
-                let base = (text.baseAddress ?? empty.baseAddress!).assumingMemoryBound(to: UInt8.self)
-                return pattern.timed(text.count - start) {
-                    pcre2_match_8(pattern.code, base, text.count, start, 0, result, context)
-                }
-            }
+        var found = match(text, from: start, result, context)
+        if (PCRE2_ERROR_UTF8_ERR21...PCRE2_ERROR_UTF8_ERR1).contains(found) {
+            found = InvalidBytes.substituted(in: text).withUnsafeBytes { match($0, from: start, result, context) }
         }
         guard found >= 0 else {
             if found != PCRE2_ERROR_NOMATCH {
@@ -227,6 +223,23 @@ public struct Matcher: ~Copyable {
             return text.count..<text.count
         }
         return ends[0]..<ends[1]
+    }
+
+    private func match(
+        _ text: UnsafeRawBufferPointer,
+        from start: Int,
+        _ result: OpaquePointer,
+        _ context: OpaquePointer
+    ) -> Int32 {
+        withExtendedLifetime(pattern) {
+            // PCRE2 accepts no null pointer, even for no bytes.
+            withUnsafeBytes(of: UInt8(0)) { empty in
+                let base = (text.baseAddress ?? empty.baseAddress!).assumingMemoryBound(to: UInt8.self)
+                return pattern.timed(text.count - start) {
+                    pcre2_match_8(pattern.code, base, text.count, start, 0, result, context)
+                }
+            }
+        }
     }
 
     private mutating func giveUp() {

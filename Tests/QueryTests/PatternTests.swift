@@ -65,10 +65,18 @@ struct PatternTests {
         #expect(try matches("^host.*login:$", "boot\n" + "host login:" + end))
     }
 
-    @Test("bytes that are not UTF-8 match nothing and do not affect others")
+    @Test("a byte that is not UTF-8 is one character, which is neither a letter nor a space")
     func invalidText() throws {
         #expect(try matches("b.d", [0xff, 0xc3, 0x62, 0xc3, 0xa4, 0x64, 0xe2, 0x82]))
-        #expect(try !matches("^.+$", [0xff]))
+        #expect(try matches("^.$", [0xff]) && matches("^...$", [0xed, 0xa0, 0x80]))
+        let parts = ["start of ", " line: password=hun", "ter2 end"].map { Array($0.utf8) }
+        let text = Array(parts.joined(separator: [0xfe]))
+        for expression in ["start.*end", "start of . line", "^[^p]*password", #"of \W line"#] {
+            #expect(try matches(expression, text), "\(expression)")
+        }
+        #expect(try !matches(#"of [\w\s] line"#, text))
+        let secret = try text.withUnsafeBytes { try Pattern(#"password=\S+"#).firstMatch(in: $0) }
+        #expect(secret == 17..<34)
         #expect(try matches("panic", [0x00, 0x9b, 0xed, 0xa0, 0x80] + Array("panic".utf8) + [0xf4, 0x90]))
     }
 
