@@ -103,7 +103,7 @@ final class APIListeners {
         }
         let own = try systemCall("dup") { gl_fcntl(socket, F_DUPFD_CLOEXEC, 0) }
         let hasEnded = OneShot()
-        let task = Task { [diagnostics] in
+        let task = Task(priority: .medium) { [diagnostics] in
             do {
                 try await server.run(on: Descriptor(owning: own), as: listener)
             } catch is CancellationError {

@@ -37,7 +37,7 @@ public final class WebhookDaemon {
         _ = try WorkerThread(name: "certificate") { watch.run() }
         let webhook = AdmissionWebhook(admission, identity: identity, diagnostics: diagnostics)
         let raw = socket.release()
-        let serving = Task { [diagnostics] in
+        let serving = Task(priority: .medium) { [diagnostics] in
             do {
                 try await webhook.run(on: Descriptor(owning: raw))
             } catch is CancellationError {

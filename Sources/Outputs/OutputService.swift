@@ -73,7 +73,7 @@ public final class OutputService: Sendable {
         }
         let tasks = runners.map { runner in
             let hasEnded = OneShot()
-            let task = Task {
+            let task = Task(priority: .medium) {
                 await runner.run()
                 hasEnded.signal()
             }

@@ -16,7 +16,7 @@ import TextFormats
 
 /// The command line. Each subcommand has a file of its own.
 @main
-struct Guestlog: AsyncParsableCommand {
+struct Guestlog: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "guestlog",
         abstract: "Capture, store and show the console output of virtual machines.",
@@ -49,20 +49,36 @@ struct Guestlog: AsyncParsableCommand {
         ]
     )
 
-    static func main() async {
+    static func main() {
         StandardStreams.reserve()
         signal(SIGPIPE, SIG_IGN)
         do {
             let (root, typed) = typed()
             var command = try root.parseAsRoot(CommandLineWords(typed, for: root).words)
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
+            if let asynchronous = command as? any AsyncParsableCommand {
+                run(asynchronous)
             } else {
                 try command.run()
             }
         } catch {
             leave(with: error)
         }
+    }
+
+    /// Runs a command at the usual priority. A task of the main thread would have a higher one, which only root's threads
+    /// get; for others libdispatch writes a message to syslog.
+    private static func run(_ command: any AsyncParsableCommand) {
+        nonisolated(unsafe) var command = command
+        let hasEnded = OneShot()
+        Task.detached(priority: .medium) {
+            do {
+                try await command.run()
+            } catch {
+                leave(with: error)
+            }
+            hasEnded.signal()
+        }
+        hasEnded.wait()
     }
 
     /// The command line and its root command; when the program is invoked by another name, it is the program of that

@@ -27,7 +27,7 @@ final class NodePodList: Sendable {
 
     /// Begins, and calls `onChange` with all pods, now and after each change.
     func start(_ onChange: @escaping @Sendable ([LauncherPod]) -> Void) {
-        let task = Task { [self] in
+        let task = Task(priority: .medium) { [self] in
             var pause = Backoff(first: 250_000, doublingLimit: 60_000_000, longest: 60_000_000)
             while !Task.isCancelled {
                 do {
