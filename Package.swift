@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
-// The module graph. The targets up to `Query` depend neither on NIO nor on Foundation; only `HTTPAPI` and the
-// targets that depend on it do.
+// The module graph. The targets up to `Query` depend neither on NIO nor on Foundation; only `HTTPClient`, `HTTPAPI` and the
+// targets that depend on them do.
 
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),

@@ -9,7 +9,7 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     case connect(path: String)
     /// A socket that the daemon listens on and the VMM connects to: QEMU's `socket,server=off,reconnect=1`.
     case listen(path: String)
-    /// A TCP port that the VMM listens on, without a protocol: QEMU's `socket,host=…,port=…`.
+    /// A TCP port that the VMM, or a Telnet server, listens on: QEMU's `socket,host=…,port=…`.
     case tcp(NetworkAddress)
     /// A pseudo-terminal of the VMM.
     case terminal(path: String)
@@ -146,7 +146,7 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
                 + "a name is not looked up"
         case "connect", "listen", "pty", "fifo":
             return place.isEmpty
-                ? "\(kind): is followed by an absolute path" : "the path \(place) is not absolute; it begins with /"
+                ? "\(kind): requires an absolute path" : "\(place) is not an absolute path: begin it with /"
         default:
             return "use \(forms)"
         }

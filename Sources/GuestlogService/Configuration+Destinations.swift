@@ -203,6 +203,9 @@ extension SyslogSettings {
         _ section: ConfigurationReader
     ) throws(ConfigurationError) -> Transport {
         let settings = tls ?? TLSClientSettings()
+        if tls != nil, !["tls://", "relp+tls://"].contains(where: place.hasPrefix) {
+            throw section.error(at: "tls", "tls has no effect on \(place); use tls:// or relp+tls:// in to")
+        }
         func peer(_ scheme: String, _ port: UInt16) throws(ConfigurationError) -> NetworkPeer {
             try section.peer("to", place.dropFirst(scheme.count), port: port)
         }

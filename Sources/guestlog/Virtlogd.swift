@@ -56,7 +56,7 @@ struct VirtlogdCommand: ParsableCommand {
         }
         var configuration = try PathOptions.parse([]).configuration()
         if verbose {
-            configuration.logLevel = .info
+            configuration.logLevel = max(configuration.logLevel, .info)
         }
         let options = Virtlogd.Options(settings: settings, processFile: pidFile, socket: socket, timeout: timeout)
         if check.checkConfig {

@@ -141,6 +141,9 @@ import Testing
         #expect(merged.error.contains("a.log:2: not in this format"))
         #expect(run("kata-log", "--strict", "--check-only", site.path + "/a.log").status == 4)
         #expect(run("kata-log", "--error-if-file-empty", site.path + "/empty.log").status == 2)
+        let both = run("kata-log", "--output-file", site.path + "/a.log", site.path + "/a.log")
+        #expect(both.status == 2 && both.error.contains("is also read; name another file"))
+        #expect(run("kata-log", "-o", "ndjson", site.path + "/a.log").text == merged.text)
         #expect(run("kata-log", "-o", "toml", site.path + "/a.log").error.contains("use text, ndjson"))
         #expect(run("kata-log", "/no/such/file").status == 3)
     }

@@ -71,6 +71,21 @@ import Testing
         for record in out: print(*record)
         """#
 
+    @Test("docs/format.md names every reason of a gap and every event of a boot")
+    func numbers() throws {
+        let root = #filePath.prefix(#filePath.utf8.count - "Tests/LogStoreTests/FormatTests.swift".utf8.count)
+        let document = try LinuxFileSystem().contents(of: root + "docs/format.md")
+        let text = String(decoding: try #require(document), as: UTF8.self)
+        let match = try #require(text.firstMatch(of: #/Gap reasons: ([^.]*)\.[^:]*Boot events: ([^.]*)\./#))
+        func numbers(_ list: Substring) -> Set<UInt8> {
+            // Between parentheses there may be others.
+            let rest = list.replacing(#/\([^)]*\)/#, with: "")
+            return Set(rest.matches(of: #/(?:^|[,;]\s)(\d+) /#).compactMap { UInt8($0.output.1) })
+        }
+        #expect(numbers(match.output.1) == Set(GapReason.allCases.map(\.rawValue)))
+        #expect(numbers(match.output.2) == Set(BootEvent.allCases.map(\.rawValue)))
+    }
+
     @Test("a reader written in Python from docs/format.md finds the same records and text")
     func pythonAgrees() throws {
         let fixture = try StoreFixture(root: folder.path)

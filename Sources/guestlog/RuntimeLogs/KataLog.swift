@@ -58,8 +58,9 @@ struct KataLog: ParsableCommand {
         options.allowsMissing = ignoreMissingFields
         options.discardsRecords = checkOnly
         options.checks = checkOnly || strict || statistics || !quiet
-        let sources = try (files.isEmpty ? ["-"] : files).map(open)
-        let output = try outputFile.map { try OpenFile(writing: $0, O_TRUNC, permissions: 0o600) }
+        let inputs = try (files.isEmpty ? ["-"] : files).map { try OpenFile(reading: $0) }
+        let sources = try inputs.map(source)
+        let output = try outputFile.map { try open($0, besides: inputs) }
         let target = output?.raw ?? STDOUT_FILENO
         var merge = KataLogMerge(sources, options)
         var out = checkOnly ? [] : Array(format.head.utf8)
@@ -93,12 +94,21 @@ struct KataLog: ParsableCommand {
         }
     }
 
-    private func open(_ path: String) throws -> KataLogFile {
-        let file = try OpenFile(reading: path)
-        if errorIfFileEmpty, file.size == 0 {
-            throw CommandLineError(description: "\(Terminal.safe(path)) is empty")
+    /// Opens the output, which must not be one of the inputs: opening it empties it.
+    private func open(_ path: String, besides inputs: [OpenFile]) throws -> OpenFile {
+        if let identity = FileAttributes(at: path)?.identity, inputs.contains(where: { $0.identity == identity }) {
+            throw CommandLineError(
+                description: "--output-file \(Terminal.safe(path)) is also read; name another file for the output"
+            )
         }
-        return KataLogFile(path) {
+        return try OpenFile(writing: path, O_TRUNC, permissions: 0o600)
+    }
+
+    private func source(_ file: OpenFile) throws -> KataLogFile {
+        if errorIfFileEmpty, file.size == 0 {
+            throw CommandLineError(description: "\(Terminal.safe(file.path)) is empty")
+        }
+        return KataLogFile(file.path) {
             var piece = [UInt8](repeating: 0, count: Self.pieceSize)
             let bytes = try file.read(&piece)
             return bytes.isEmpty ? nil : Array(bytes)

@@ -26,6 +26,11 @@ final class OpenFile {
 
     var raw: Int32 { descriptor.raw }
 
+    /// The regular file that it is; nil for others.
+    var identity: FileIdentity? {
+        (try? FileAttributes(of: raw)).flatMap { $0.kind == .regular ? $0.identity : nil }
+    }
+
     /// The file's size in bytes; nil when it is no file.
     var size: Int? {
         (try? FileAttributes(of: raw)).flatMap { $0.kind == .regular ? $0.size : nil }
