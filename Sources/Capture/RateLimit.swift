@@ -45,6 +45,9 @@ public struct RateMeter: Sendable {
         return !isOver
     }
 
+    /// What was spent beyond the limit and has not been made up for yet, as of the last call of `allows`.
+    public var debt: Int { tokens < 0 ? Int(-tokens) : 0 }
+
     /// Counts `bytes` that were stored.
     public mutating func spend(_ bytes: Int) {
         tokens -= Double(bytes)

@@ -18,6 +18,8 @@ final class AgentConversation: Conversation {
     private var acknowledged: UInt64 = 0
     private var isObserving = false
     private var isLifeScheduled = false
+    /// Whether records may wait to be read, because the guest is over its rates.
+    private var isPaused = false
     private var received = 0
     /// Whether `advance` has handled everything that was received.
     private var needsBytes = false
@@ -151,9 +153,14 @@ final class AgentConversation: Conversation {
         send(.acknowledgement(number))
     }
 
+    func notePause() {
+        isPaused = true
+        keepAlive()
+    }
+
     /// Repeats the last acknowledgement while records wait, so that the agent does not take the connection for dead.
     private func keepAlive() {
-        guard !isLifeScheduled, last > acknowledged else {
+        guard !isLifeScheduled, last > acknowledged || isPaused else {
             return
         }
         isLifeScheduled = true
@@ -162,7 +169,9 @@ final class AgentConversation: Conversation {
                 return
             }
             isLifeScheduled = false
-            if isWelcome, last > acknowledged {
+            if isWelcome, last > acknowledged || isPaused {
+                // A pause that lasts is noted again and again.
+                isPaused = false
                 send(.acknowledgement(acknowledged))
                 keepAlive()
             }

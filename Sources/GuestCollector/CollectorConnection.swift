@@ -3,9 +3,10 @@
 import Glibc
 import SystemIO
 
-/// A connection of a guest: reads while its conversation wants bytes, and sends what that has to say. Lives on the
-/// collector's loop.
+/// A connection of a guest: reads while its conversation wants bytes and the guest is within its rates, and sends what
+/// the conversation has to say. Lives on the collector's loop.
 final class CollectorConnection: EventHandler, ConversationHost {
+    private let guest: GuestState
     private unowned let loop: EventLoop
     private let clock: any HostClock
     private let socket: Descriptor
@@ -21,6 +22,8 @@ final class CollectorConnection: EventHandler, ConversationHost {
     private var first: [UInt8] = []
     private var output: [UInt8] = []
     private var isBlocked = false
+    /// Whether it is not read because its guest is over its rates.
+    private var isPaused = false
     /// Whether the peer has ended its half.
     private var isAtEnd = false
     private var isClosed = false
@@ -37,9 +40,12 @@ final class CollectorConnection: EventHandler, ConversationHost {
     private static let outputLimit = 64 << 10
     /// The maximum time until the protocol is known, in microseconds.
     private static let firstBytesLimit: Int64 = 30_000_000
+    /// The delay after which a guest over its rates is checked again, in microseconds.
+    private static let pauseTime: Int64 = 250_000
 
     init(
         _ socket: consuming Descriptor,
+        of guest: GuestState,
         isAccepted: Bool,
         on loop: EventLoop,
         clock: any HostClock,
@@ -47,6 +53,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
         onEnd: @escaping (CollectorConnection, (any Error)?) -> Void
     ) {
         self.socket = socket
+        self.guest = guest
         self.isAccepted = isAccepted
         self.loop = loop
         self.clock = clock
@@ -73,10 +80,12 @@ final class CollectorConnection: EventHandler, ConversationHost {
     }
 
     func handle(_ readiness: Readiness) {
+        let start = SystemClock.threadNanoseconds()
+        defer { guest.spend(since: start) }
         if readiness.contains(.writable) {
             flush()
         }
-        if !isBlocked, !isAtEnd, !isClosing, !isClosed {
+        if !isBlocked, !isPaused, !isAtEnd, !isClosing, !isClosed {
             readOnce()
         } else if !readiness.isDisjoint(with: .hangUp), !isClosed {
             // Nobody reads what waits to be sent.
@@ -86,6 +95,10 @@ final class CollectorConnection: EventHandler, ConversationHost {
     }
 
     private func readOnce() {
+        guard mayRead else {
+            pause()
+            return
+        }
         withUnsafeTemporaryAllocation(byteCount: Self.pieceSize, alignment: 16) { buffer in
             let count = read(socket.raw, buffer.baseAddress, buffer.count)
             guard count > 0 else {
@@ -97,6 +110,20 @@ final class CollectorConnection: EventHandler, ConversationHost {
                 return
             }
             take(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
+        }
+    }
+
+    /// Whether the guest's rates allow another read.
+    private var mayRead: Bool { conversation?.canWait == false ? !guest.isExhausted : guest.allows() }
+
+    /// Reads nothing for a moment.
+    private func pause() {
+        isPaused = true
+        conversation?.notePause()
+        setInterest()
+        loop.schedule(afterMicroseconds: Self.pauseTime) { [weak self] in
+            self?.isPaused = false
+            self?.setInterest()
         }
     }
 
@@ -151,8 +178,8 @@ final class CollectorConnection: EventHandler, ConversationHost {
 
     private var failure: (any Error)?
 
-    /// Whether nothing waits to be stored or sent.
-    var isIdle: Bool { output.isEmpty && conversation?.isWaiting != true }
+    /// Whether nothing waits to be read, stored or sent.
+    var isIdle: Bool { output.isEmpty && !isPaused && conversation?.isWaiting != true }
 
     // MARK: - The conversation's side
 
@@ -212,7 +239,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
             return
         }
         var wanted: Readiness = []
-        if !isBlocked, !isAtEnd, !isClosing {
+        if !isBlocked, !isPaused, !isAtEnd, !isClosing {
             wanted.insert(.readable)
         }
         if !output.isEmpty {
@@ -253,7 +280,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
 
     /// Reads what has arrived already, at most `drainLimit` pieces. Returns whether that is all, and the log has it.
     func drain() -> Bool {
-        for _ in 0..<Self.drainLimit where !isClosed && !isAtEnd && !isBlocked {
+        for _ in 0..<Self.drainLimit where !isClosed && !isAtEnd && !isBlocked && !isPaused {
             var polled = pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0)
             guard poll(&polled, 1, 0) == 1 else {
                 return conversation?.isWaiting != true

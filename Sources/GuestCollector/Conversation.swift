@@ -10,13 +10,24 @@ protocol Conversation: AnyObject {
     func end() throws -> Progress
     /// Whether records wait that the log has not taken.
     var isWaiting: Bool { get }
+    /// Whether the peer keeps what is not read: it is read only while its guest is within its rates. What must not wait is
+    /// read on, and dropped.
+    var canWait: Bool { get }
+    /// The peer is not read for a moment, because its guest is over its rates.
+    func notePause()
+}
+
+extension Conversation {
+    var canWait: Bool { true }
+
+    func notePause() {}
 }
 
 /// How far a conversation got.
 enum Progress: Hashable {
     /// It needs more bytes.
     case needsBytes
-    /// It waits for the store, or for the guest's rate: nothing is read from the peer meanwhile.
+    /// It waits for the store: nothing is read from the peer meanwhile.
     case blocked
     /// It is over.
     case over

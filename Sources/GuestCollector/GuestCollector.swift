@@ -180,7 +180,15 @@ public final class GuestCollector: @unchecked Sendable {
         for purpose: Purpose,
         dialer: GuestDialer? = nil
     ) {
+        let start = SystemClock.threadNanoseconds()
         let guest = state(of: identity.vm)
+        defer { guest.spend(since: start) }
+        guard !guest.isExhausted else {
+            // Closed here, like the next ones.
+            guest.complain("guest \(identity) keeps the collector too busy; its new connection is closed")
+            dialer?.noteEnd(wasUseful: false)
+            return
+        }
         guard guest.connections.count < options.limits.connections || endSilent(of: guest) else {
             // Closed here: the guest has as many as it may.
             guest.complain(
@@ -193,8 +201,13 @@ public final class GuestCollector: @unchecked Sendable {
             loop.cancel(timer)
             guest.idleTimer = nil
         }
-        let connection = CollectorConnection(socket, isAccepted: dialer == nil, on: loop, clock: capture.clock) {
-            [unowned self] connection, bytes in
+        let connection = CollectorConnection(
+            socket,
+            of: guest,
+            isAccepted: dialer == nil,
+            on: loop,
+            clock: capture.clock
+        ) { [unowned self] connection, bytes in
             try conversation(of: guest, on: connection, for: purpose, beginning: bytes)
         } onEnd: { [weak self] connection, error in
             self?.noteEnd(of: connection, guest, identity, error, dialer)
@@ -319,23 +332,5 @@ public final class GuestCollector: @unchecked Sendable {
             guests: guests.values.filter { !$0.connections.isEmpty }.map(\.vm.name).sorted()
         )
         summary.withLock { $0 = fresh }
-    }
-}
-
-/// The collector's state, for `guestlog status`.
-public struct CollectorSummary: Hashable, Sendable {
-    /// The listeners.
-    public var listeners: [String] = []
-    /// The number of open connections.
-    public var connections = 0
-    /// The names of the connected VMs.
-    public var guests: [String] = []
-
-    public var json: JSON {
-        .object([
-            ("listeners", .array(listeners.map { .string($0) })),
-            ("connections", .integer(Int64(connections))),
-            ("guests", .array(guests.map { .string($0) })),
-        ])
     }
 }

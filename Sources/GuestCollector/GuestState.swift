@@ -41,9 +41,17 @@ final class GuestState {
         return log
     }
 
-    /// Whether the guest is within its rate.
+    /// Whether the guest is within its rates.
     func allows() -> Bool {
         meter.allows(at: capture.clock.monotonicMicroseconds())
+    }
+
+    /// Whether the guest takes so much of the thread's time that even what must not wait is not read.
+    var isExhausted: Bool { meter.isExhausted(at: capture.clock.monotonicMicroseconds()) }
+
+    /// Counts the thread's time since it was `start`, in nanoseconds.
+    func spend(since start: Int64) {
+        meter.spend(nanoseconds: SystemClock.threadNanoseconds() - start)
     }
 
     func spend(bytes: Int, records: Int) {
@@ -52,10 +60,10 @@ final class GuestState {
     }
 
     /// Logs a fault of the guest, unless it had many just now.
-    func complain(_ message: String) {
+    func complain(_ message: @autoclosure () -> String) {
         if complaints.allows(at: capture.clock.monotonicMicroseconds()) {
             complaints.spend(1)
-            capture.diagnostics.log(.warning, message)
+            capture.diagnostics.log(.warning, message())
         }
     }
 

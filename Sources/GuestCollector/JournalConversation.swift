@@ -13,27 +13,36 @@ final class JournalConversation: Conversation {
     }
 
     var isWaiting: Bool { !ingest.isIdle }
+    var canWait: Bool { false }
 
     func receive(_ bytes: UnsafeRawBufferPointer) {
         parser.append(bytes)
     }
 
     func advance() throws -> Progress {
-        var records: [StoredRecord] = []
+        // Entries over the rate are counted without being made records, which takes much longer.
+        parser.omitsEntries = ingest.isOverRate
         while let event = try parser.next() {
+            countOmitted()
             // What follows a fault is an entry again.
             if case .entry(let entry) = event {
-                records.append(StoredRecord(entry))
+                ingest.add([StoredRecord(entry)])
             }
         }
-        ingest.add(records)
+        countOmitted()
         return ingest.advance()
+    }
+
+    private func countOmitted() {
+        let omitted = parser.takeOmitted()
+        ingest.omit(omitted.entries, bytes: omitted.bytes)
     }
 
     func end() -> Progress {
         if let entry = parser.finish() {
             ingest.add([StoredRecord(entry)])
         }
+        countOmitted()
         let progress = ingest.advance()
         return progress == .needsBytes ? (ingest.isIdle ? .over : .blocked) : progress
     }

@@ -19,6 +19,7 @@ final class LinesConversation: Conversation {
     }
 
     var isWaiting: Bool { !ingest.isIdle }
+    var canWait: Bool { false }
 
     func receive(_ bytes: UnsafeRawBufferPointer) {
         buffer.removeFirst(start)
@@ -28,11 +29,14 @@ final class LinesConversation: Conversation {
     }
 
     func advance() -> Progress {
-        var records: [StoredRecord] = []
+        let isOverRate = ingest.isOverRate
         while let line = takeLine() {
-            records.append(Self.record(line))
+            if isOverRate {
+                ingest.omit(1, bytes: line.count + 1)
+            } else {
+                ingest.add([Self.record(line)])
+            }
         }
-        ingest.add(records)
         return ingest.advance()
     }
 

@@ -3,13 +3,12 @@
 import LogModel
 import SystemIO
 
-/// Gives the records of one conversation to a guest's log, within the guest's rate. Records that have no space wait here:
-/// of a sender that waits, one piece of its stream; of one that must not wait, what `GuestLog.reserve` allows until the
-/// stream is open.
+/// Gives the records of one conversation to a guest's log. Records that have no space wait here: of a sender that waits,
+/// one piece of its stream; of one that must not wait, what `GuestLog.reserve` allows until the stream is open.
 final class RecordIngest {
-    /// What happens to records beyond the guest's rate, and to those for which the store has no space.
+    /// What happens to records for which the store has no space.
     enum Policy: Hashable {
-        /// The sender keeps them meanwhile: they wait.
+        /// They wait, and so does the sender.
         case wait
         /// The sender must not wait: they are dropped, and counted in a gap.
         case drop
@@ -36,10 +35,7 @@ final class RecordIngest {
     private var heldMemory = 0
     private var losses: [Loss] = []
     private var awaitsOpening = false
-    private var awaitsRate = false
 
-    /// The delay after which a guest over its rate is checked again, in microseconds.
-    private static let rateInterval: Int64 = 250_000
     /// The memory of a waiting record besides its line: empty lines are limited in number too.
     private static let overhead = 128
 
@@ -55,7 +51,6 @@ final class RecordIngest {
         if policy == .drop {
             // The connection has failed.
             drop(after: 0, .overflow)
-            losses.forEach { log.markLoss($0.reason, bytes: $0.bytes, count: $0.count) }
         }
     }
 
@@ -78,6 +73,17 @@ final class RecordIngest {
         self.base = base
     }
 
+    /// Whether the guest is over its rates. A sender that must not wait is to be asked for no records then.
+    var isOverRate: Bool { !guest.allows() }
+
+    /// Counts records over the guest's rate, of `bytes` bytes as they were received, that were not added.
+    func omit(_ count: Int, bytes: Int) {
+        if count > 0 {
+            guest.countDropped(count)
+            note(Loss(place: waiting.count, reason: .rateLimit, bytes: bytes, count: count))
+        }
+    }
+
     /// Gives what waits to the log; `needsBytes` when the sender may send more.
     func advance() -> Progress {
         guard !waiting.isEmpty else {
@@ -85,13 +91,6 @@ final class RecordIngest {
         }
         guard log.failure == nil else {
             return .over
-        }
-        if waiting.count > held, !guest.allows() {
-            guard policy == .drop else {
-                awaitRate()
-                return .blocked
-            }
-            drop(after: held, .rateLimit)
         }
         guard log.isOpen else {
             awaitOpening()
@@ -106,18 +105,6 @@ final class RecordIngest {
             return .needsBytes
         }
         return give()
-    }
-
-    /// Has the conversation continue after a moment. It may be asked to at any time before, by a commit for instance.
-    private func awaitRate() {
-        guard !awaitsRate else {
-            return
-        }
-        awaitsRate = true
-        host.schedule(afterMicroseconds: Self.rateInterval) { [weak self] in
-            self?.awaitsRate = false
-            self?.host.resume()
-        }
     }
 
     private func give() -> Progress {
@@ -189,16 +176,25 @@ final class RecordIngest {
         guard !dropped.isEmpty else {
             return
         }
-        let bytes = Self.size(of: dropped)
         guest.countDropped(dropped.count)
-        if count == 0 {
-            log.markLoss(reason, bytes: bytes, count: dropped.count)
-        } else if let last = losses.last, last.place == count, last.reason == reason {
-            losses[losses.count - 1].bytes += bytes
-            losses[losses.count - 1].count += dropped.count
-        } else {
-            losses.append(Loss(place: count, reason: reason, bytes: bytes, count: dropped.count))
+        let later = losses.drop { $0.place < count }
+        losses.removeLast(later.count)
+        for loss in later {
+            note(Loss(place: count, reason: loss.reason, bytes: loss.bytes, count: loss.count))
         }
+        note(Loss(place: count, reason: reason, bytes: Self.size(of: dropped), count: dropped.count))
         waiting = waiting.prefix(count)
+    }
+
+    /// Keeps a loss for its place, which is after all others; one that no record precedes is marked at once.
+    private func note(_ loss: Loss) {
+        if loss.place == 0 {
+            log.markLoss(loss.reason, bytes: loss.bytes, count: loss.count)
+        } else if let last = losses.last, last.place == loss.place, last.reason == loss.reason {
+            losses[losses.count - 1].bytes += loss.bytes
+            losses[losses.count - 1].count += loss.count
+        } else {
+            losses.append(loss)
+        }
     }
 }

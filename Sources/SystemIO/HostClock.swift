@@ -21,9 +21,20 @@ public struct SystemClock: HostClock {
         Self.read(CLOCK_MONOTONIC)
     }
 
+    /// The processor time that the calling thread has used, in nanoseconds.
+    public static func threadNanoseconds() -> Int64 {
+        let time = time(of: CLOCK_THREAD_CPUTIME_ID)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
     private static func read(_ clock: clockid_t) -> Int64 {
-        var now = timespec()
-        clock_gettime(clock, &now)
+        let now = time(of: clock)
         return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
+    }
+
+    private static func time(of clock: clockid_t) -> timespec {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return time
     }
 }

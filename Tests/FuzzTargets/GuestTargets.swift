@@ -46,6 +46,9 @@ extension FuzzTarget {
         let all = journalEvents(Array(bytes.dropFirst()), pieces: .max, limits: limits)
         let pieces = journalEvents(Array(bytes.dropFirst()), pieces: Int(bytes.first ?? 0) % 7 + 1, limits: limits)
         try require(all == pieces, "the entries depend on where the stream is divided: \(all), \(pieces)")
+        var omitted = 0
+        let faults = journalEvents(Array(bytes.dropFirst()), pieces: .max, limits: limits, omitted: &omitted)
+        try require(omitted + faults.count == all.count, "\(omitted) entries are omitted, of \(all)")
     }
 
     private static func journalEvents(
@@ -54,6 +57,28 @@ extension FuzzTarget {
         limits: JournalExportParser.Limits
     ) -> [JournalExportParser.Event] {
         var parser = JournalExportParser(limits: limits)
+        return journalEvents(bytes, pieces: pieces, &parser)
+    }
+
+    /// The faults of a stream whose entries are all omitted, and their number.
+    private static func journalEvents(
+        _ bytes: [UInt8],
+        pieces: Int,
+        limits: JournalExportParser.Limits,
+        omitted: inout Int
+    ) -> [JournalExportParser.Event] {
+        var parser = JournalExportParser(limits: limits)
+        parser.omitsEntries = true
+        let events = journalEvents(bytes, pieces: pieces, &parser)
+        omitted = parser.takeOmitted().entries
+        return events
+    }
+
+    private static func journalEvents(
+        _ bytes: [UInt8],
+        pieces: Int,
+        _ parser: inout JournalExportParser
+    ) -> [JournalExportParser.Event] {
         var events: [JournalExportParser.Event] = []
         var rest = bytes[...]
         while !rest.isEmpty {

@@ -7,6 +7,7 @@ import SystemIO
 import TestSupport
 import TestTraits
 import Testing
+import TextFormats
 
 @testable import GuestCollector
 

@@ -120,6 +120,26 @@ final class GuestEnd {
         return true
     }
 
+    /// Sends `bytes` again and again, `limit` bytes at most, until none are taken for a second. Returns how many were.
+    func flood(_ bytes: [UInt8], limit: Int) -> Int {
+        var total = 0
+        while total < limit {
+            let place = total % bytes.count
+            let count = bytes[place...].withUnsafeBytes {
+                Glibc.send(socket.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+            }
+            guard count < 0 else {
+                total += count
+                continue
+            }
+            var polled = pollfd(fd: socket.raw, events: Int16(POLLOUT), revents: 0)
+            guard errno == EAGAIN, poll(&polled, 1, 1000) == 1 else {
+                break
+            }
+        }
+        return total
+    }
+
     func send(_ text: String) {
         send(Array(text.utf8))
     }

@@ -148,44 +148,83 @@ struct HostileGuestTests {
         #expect(String(decoding: end.receive() ?? [], as: UTF8.self).hasPrefix("HTTP/1.1 415 "))
     }
 
-    /// Counts the timers that a conversation asks for.
-    private final class CountingHost: ConversationHost {
-        var scheduled = 0
+    /// Streams that become no record.
+    enum Chaff: CaseIterable, Sendable {
+        case faults, frames
 
-        func send(_ bytes: [UInt8]) {}
-        func resume() {}
-        func schedule(afterMicroseconds delay: Int64, _ body: @escaping () -> Void) { scheduled += 1 }
+        var head: [UInt8] {
+            switch self {
+            case .faults: Array("POST /upload HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n".utf8)
+            case .frames: HTTP2Frame.preface
+            }
+        }
+
+        var body: [UInt8] {
+            switch self {
+            case .faults:
+                return Array(repeatElement("1\n\n", count: 20_000).joined().utf8)
+            case .frames:
+                var frames: [UInt8] = []
+                (0..<5000).forEach { _ in HTTP2Frame.appendWindow(1, stream: 0, to: &frames) }
+                return frames
+            }
+        }
     }
 
-    @Test("a conversation over its guest's rate waits with one timer, however often it is continued")
-    func oneTimer() throws {
-        var limits = GuestLimits.standard
-        limits.records = RateLimit(rate: 1, burst: 10)
-        let fixture = try CollectorFixture()
-        let (capture, loop) = (fixture.capture, fixture.collector.eventLoop)
-        nonisolated(unsafe) let host = CountingHost()
-        nonisolated(unsafe) var ingest: RecordIngest?
-        func records(_ count: Int) -> [StoredRecord] {
-            (0..<count).map { number in
-                StoredRecord(StructuredRecord([StructuredRecord.Field("MESSAGE", "\(number)")]), time: nil)
-            }
+    @Test(
+        "what becomes no record is not read beyond a guest's share of the collector's time",
+        arguments: Chaff.allCases
+    )
+    func chaff(_ chaff: Chaff) throws {
+        var limits = GuestLimits(
+            bytes: RateLimit(rate: 1, burst: 1 << 20),
+            records: .init(rate: 1, burst: 100),
+            connections: 2
+        )
+        limits.recordTime = 2_000_000
+        let fixture = try CollectorFixture(limits: limits) { folder in
+            [CollectorOptions.Guest(vm: VMIdentity(name: "evil"), endpoint: .unix(path: folder + "/evil"))]
         }
-        let (many, one) = (records(20), records(1))
-        loop.perform { [limits] in
-            let guest = GuestState(VMIdentity(name: "other"), capture: capture, loop: loop, limits: limits)
-            ingest = (try? guest.log(.guest)).map { RecordIngest($0, guest: guest, policy: .wait, host: host) }
-            ingest?.add(many)
+        let end = try GuestEnd(fixture.path + "/evil")
+        end.send(chaff.head)
+        let limit = 16 << 20
+        #expect(end.flood(chaff.body, limit: limit) < limit)
+        let other = try GuestEnd(fixture.socket)
+        other.send(.hello(AgentMessage.Hello(session: SessionID(1, 1))))
+        var record = GuestRecord(content: Array("m".utf8), source: .syslog)
+        record.sequence = 1
+        other.send(.records([record]))
+        #expect(try other.awaitAcknowledgement(1))
+        // It waits, and is not disconnected.
+        #expect(fixture.collector.state.connections == 2)
+    }
+
+    @Test("a guest is exhausted when it has taken its share of the collector's time twice at once")
+    func exhausted() {
+        var limits = GuestLimits(
+            bytes: RateLimit(rate: 0, burst: 1),
+            records: RateLimit(rate: 1, burst: 10),
+            connections: 1
+        )
+        (limits.recordTime, limits.byteTime) = (1000, 0)
+        var meter = GuestMeter(limits, now: 0)
+        /// Whether it may store records, and whether it is exhausted, so many seconds after the start.
+        func state(after seconds: Int64 = 0) -> [Bool] {
+            let now = seconds * 1_000_000
+            return [meter.allows(at: now), meter.isExhausted(at: now)]
         }
-        #expect(eventually { loop.perform { ingest?.advance() == .needsBytes } })
-        let scheduled = loop.perform {
-            ingest?.add(one)
-            for _ in 0..<1000 where ingest?.advance() != .blocked {
-                Issue.record("the conversation goes on")
-            }
-            defer { ingest = nil }
-            return host.scheduled
-        }
-        #expect(scheduled == 1)
+        #expect(state() == [true, false])
+        meter.spend(nanoseconds: 20_000)
+        #expect(state() == [false, false])
+        meter.spend(nanoseconds: 1)
+        #expect(state() == [false, true])
+        // A second is worth 1,000 ns.
+        #expect(state(after: 1) == [false, false])
+        // A flood of hours keeps the guest out for a second, and over its rate for a while.
+        meter.spend(nanoseconds: 1_000_000_000_000)
+        #expect(state(after: 1) == [false, true])
+        #expect(state(after: 2) == [false, false])
+        #expect(state(after: 13) == [true, false])
     }
 }
 

@@ -77,6 +77,41 @@ import Testing
         #expect(try events(unended, pieces: pieces) == [.fault(.noLineFeed), entry(("MESSAGE", "next"))])
     }
 
+    @Test(
+        "entries that begin while they are to be omitted are counted only, whatever is in them",
+        arguments: [1, 5, .max]
+    )
+    func omitted(_ pieces: Int) throws {
+        var parser = JournalExportParser()
+        func take(_ bytes: [UInt8]) throws -> [JournalExportParser.Event] {
+            var events: [JournalExportParser.Event] = []
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                rest.prefix(pieces).withUnsafeBytes { parser.append($0) }
+                rest = rest.dropFirst(pieces)
+                while let event = try parser.next() {
+                    events.append(event)
+                }
+            }
+            return events
+        }
+        #expect(try take(Array("A=1\nB".utf8)).isEmpty)
+        parser.omitsEntries = true
+        // The entry that has begun is kept.
+        #expect(try take(Array("=2\n\n".utf8)) == [entry(("A", "1"), ("B", "2"))])
+        #expect(
+            try take(Array("C=1\n\n\n1=fault\n\n".utf8) + Self.binary("D", Array("\n\nE=1\n\n".utf8))) == [
+                .fault(.badName)
+            ]
+        )
+        #expect(parser.takeOmitted() == (1, 3 + 7))
+        parser.omitsEntries = false
+        // The one that has begun is omitted to its end.
+        #expect(try take(Array("F=1\n\nG=1\n\n".utf8)) == [entry(("G", "1"))])
+        #expect(parser.takeOmitted() == (1, 3))
+        #expect(parser.takeOmitted() == (0, 0))
+    }
+
     @Test("a value that claims more than any value has ends the stream; none is allocated for")
     func claims() {
         for size in [UInt64(2) << 30, .max] {

@@ -49,6 +49,11 @@ public struct JournalExportParser: Sendable {
     private var searched = 0
     private var entry = JournalEntry()
     private var size = 0
+    /// Whether entries that begin from now on are counted only, which takes a fraction of the work.
+    public var omitsEntries = false
+    /// Whether the entry that has begun is counted only; nil between entries.
+    private var omitsEntry: Bool?
+    private var omitted = (entries: 0, bytes: 0)
 
     /// Maximum length of a field's name (systemd's own limit).
     private static let longestName = 64
@@ -66,6 +71,12 @@ public struct JournalExportParser: Sendable {
             start = 0
         }
         buffer.append(contentsOf: bytes)
+    }
+
+    /// The entries that were counted only since the last call, and the bytes of their fields.
+    public mutating func takeOmitted() -> (entries: Int, bytes: Int) {
+        defer { omitted = (0, 0) }
+        return omitted
     }
 
     /// The next entry or fault; nil when more bytes are needed. Throws when the stream cannot be parsed any further.
@@ -96,9 +107,13 @@ public struct JournalExportParser: Sendable {
                 // Taken out of the state, so that it is appended to in place.
                 state = .afterValue
                 let piece = buffer[start..<min(buffer.count, start + left)]
-                let room = max(0, limits.entry - size - kept.count)
-                kept.append(contentsOf: piece.prefix(room))
-                entry.isTruncated = entry.isTruncated || piece.count > room
+                if omitsEntry == true {
+                    omitted.bytes += piece.count
+                } else {
+                    let room = max(0, limits.entry - size - kept.count)
+                    kept.append(contentsOf: piece.prefix(room))
+                    entry.isTruncated = entry.isTruncated || piece.count > room
+                }
                 start = piece.endIndex
                 guard piece.count == left else {
                     state = .value(name: name, kept: kept, left: left - piece.count)
@@ -125,7 +140,14 @@ public struct JournalExportParser: Sendable {
 
     /// The stream has ended. Returns the entry that it ended in, if any field of that is complete.
     public mutating func finish() -> JournalEntry? {
-        defer { self = JournalExportParser(limits: limits) }
+        defer {
+            let omitted = omitted
+            self = JournalExportParser(limits: limits)
+            self.omitted = omitted
+        }
+        if omitsEntry == true {
+            omitted.entries += 1
+        }
         guard !entry.fields.isEmpty else {
             return nil
         }
@@ -162,9 +184,11 @@ public struct JournalExportParser: Sendable {
     private mutating func parse(_ line: ArraySlice<UInt8>) -> Event? {
         let isCut = line.endIndex == start
         guard !line.isEmpty else {
-            defer { (entry, size) = (JournalEntry(), 0) }
+            defer { (entry, size, omitsEntry) = (JournalEntry(), 0, nil) }
+            omitted.entries += omitsEntry == true ? 1 : 0
             return entry.fields.isEmpty && !entry.isTruncated ? nil : .entry(entry)
         }
+        omitsEntry = omitsEntry ?? omitsEntries
         let equals = line.prefix(Self.longestName + 1).firstIndex(of: UInt8(ascii: "="))
         let name = line[..<(equals ?? line.endIndex)]
         guard Self.isName(name), !isCut || equals != nil else {
@@ -172,8 +196,12 @@ public struct JournalExportParser: Sendable {
         }
         if let equals {
             state = isCut ? .restOfLine : .line
-            entry.isTruncated = entry.isTruncated || isCut
-            add(Array(name), Array(line[(equals + 1)...]))
+            if omitsEntry == true {
+                omitted.bytes += line.count
+            } else {
+                entry.isTruncated = entry.isTruncated || isCut
+                add(Array(name), Array(line[(equals + 1)...]))
+            }
         } else {
             state = .size(Array(name))
         }
@@ -182,7 +210,7 @@ public struct JournalExportParser: Sendable {
 
     /// Omits the entry that has this fault, up to the next empty line.
     private mutating func skipEntry(_ fault: JournalExportFault) -> Event {
-        (entry, size) = (JournalEntry(), 0)
+        (entry, size, omitsEntry) = (JournalEntry(), 0, nil)
         state = .skipping
         return .fault(fault)
     }
@@ -213,6 +241,9 @@ public struct JournalExportParser: Sendable {
 
     /// Adds a field as far as the limits allow.
     private mutating func add(_ name: [UInt8], _ value: [UInt8]) {
+        guard omitsEntry != true else {
+            return
+        }
         guard entry.fields.count < limits.fields, size + name.count < limits.entry else {
             entry.isTruncated = true
             return
