@@ -31,7 +31,6 @@ final class GuestLog {
     private(set) var committed = SequenceTable()
     private var opened: Result<Void, SystemError>?
     private var whenOpened: [() -> Void] = []
-    private var whenSpace: [() -> Void] = []
     private var observers: [ObjectIdentifier: () -> Void] = [:]
     /// The number of batches that were given to the intake, and of those that are committed.
     private(set) var givenBatches = 0
@@ -130,12 +129,11 @@ final class GuestLog {
                 accepted = table
                 continue
             }
-            switch intake.offer(batch, onCommitted: commitNotice(table), onSpace: spaceNotice()) {
+            switch intake.offer(batch, onCommitted: commitNotice(table), onSpace: notice(onSpace)) {
             case .accepted:
                 givenBatches += 1
                 accepted = table
             case .full:
-                whenSpace.append(onSpace)
                 return .full(first)
             case .ended:
                 return .ended
@@ -235,18 +233,21 @@ final class GuestLog {
         committed = table
         committedBatches += 1
         observers.values.forEach { $0() }
-        // The intake knows one notice only: another connection's batch may have replaced that of one which waits.
-        noteSpace()
     }
 
-    private func spaceNotice() -> @Sendable () -> Void {
-        let notice = Opening(log: self)
-        return { notice.loop.post { notice.log?.noteSpace() } }
+    /// Carries a continuation to the loop's thread, on which alone it runs.
+    private final class Notice: @unchecked Sendable {
+        let loop: EventLoop
+        let body: () -> Void
+
+        init(_ loop: EventLoop, _ body: @escaping () -> Void) {
+            self.loop = loop
+            self.body = body
+        }
     }
 
-    private func noteSpace() {
-        let waiting = whenSpace
-        whenSpace = []
-        waiting.forEach { $0() }
+    private func notice(_ body: @escaping () -> Void) -> @Sendable () -> Void {
+        let notice = Notice(loop, body)
+        return { notice.loop.post { notice.body() } }
     }
 }

@@ -232,6 +232,25 @@ private final class Numbers: Sendable {
         #expect(Int(intake.statistics.dropped) == size)
     }
 
+    @Test("all who wait for space are told of it, though a batch of another fitted meanwhile")
+    func severalWait() throws {
+        let fixture = try RecordFixture()
+        let intake = try fixture.open()
+        _ = try intake.resumePosition()
+        fixture.fileSystem.set(.hanging)
+        var number = 0
+        while try intake.offer(fixture.batch(number..<number + 1, padding: 1_000_000)) == .accepted {
+            number += 1
+        }
+        for waiting in 1...2 {
+            let batch = try fixture.batch(number..<number + 1, padding: 1_000_000)
+            #expect(intake.offer(batch, onSpace: fixture.noteCommit(of: waiting)) == .full)
+        }
+        #expect(try intake.offer(fixture.batch(number..<number + 1)) == .accepted)
+        fixture.fileSystem.set(.healthy)
+        #expect(eventually { fixture.commits == [1, 2] })
+    }
+
     @Test("losses that a source tells are one gap for each reason, however often it tells them")
     func toldLosses() throws {
         let fixture = try RecordFixture()

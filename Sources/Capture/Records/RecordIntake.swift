@@ -34,7 +34,7 @@ public final class RecordIntake: Sendable {
         /// Why the stream itself cannot be opened, which is tried again.
         var obstacle: SystemError?
         var onObstacle: (@Sendable () -> Void)?
-        var onSpace: (@Sendable () -> Void)?
+        var onSpace: [@Sendable () -> Void] = []
         /// Whether the writer will look at the queue.
         var isScheduled = false
         var isClosed = false
@@ -121,7 +121,7 @@ public final class RecordIntake: Sendable {
 
     /// Adds a batch if there is space for it. `onCommitted` is called once, on the writer's thread, when the batch is
     /// committed; never when capture ends before. When the result is `full`, `onSpace` is called once, on any thread,
-    /// when another attempt may succeed or the stream has ended.
+    /// when another attempt may succeed or the stream has ended. Several may wait at a time.
     public func offer(
         _ batch: RecordBatch,
         onCommitted: @escaping @Sendable () -> Void = {},
@@ -132,11 +132,10 @@ public final class RecordIntake: Sendable {
                 return (.ended, false)
             }
             let cost = RecordQueue.cost(of: batch)
-            state.onSpace = onSpace
             guard state.queue.size == 0 || state.queue.size + cost <= Self.limit, budget.take(cost, for: self) else {
+                state.onSpace += onSpace.map { [$0] } ?? []
                 return (.full, false)
             }
-            state.onSpace = nil
             state.queue.append(batch, onCommitted: onCommitted)
             defer { state.isScheduled = true }
             return (.accepted, !state.isScheduled)
@@ -222,7 +221,7 @@ public final class RecordIntake: Sendable {
     }
 
     /// Whether its source waits for space.
-    var isAwaited: Bool { state.withLock { $0.onSpace != nil } }
+    var isAwaited: Bool { state.withLock { !$0.onSpace.isEmpty } }
 
     // MARK: - The writer
 
@@ -303,9 +302,9 @@ public final class RecordIntake: Sendable {
     /// There may be space again.
     func spaceReturned() {
         let onSpace = state.withLock { state in
-            defer { state.onSpace = nil }
+            defer { state.onSpace = [] }
             return state.onSpace
         }
-        onSpace?()
+        onSpace.forEach { $0() }
     }
 }
