@@ -159,11 +159,16 @@ final class GuestLog {
                     continue
                 }
                 let missing = base.map { number.value - max(table[number.sequence] ?? 0, $0) - 1 } ?? 0
-                if missing > 0 || record.lost > 0, marked != number {
+                if missing > 0 || record.lost > 0 {
                     guard batch.count == 0 else {
                         return
                     }
-                    mark(missing: missing, lost: record.lost, before: number, &table)
+                    table.set(number.sequence, to: number.value - 1)
+                    for (reason, count) in [(GapReason.agentOverflow, missing), (.kernelOverwrote, record.lost)]
+                    where count > 0 {
+                        let gap = GapDetail(reason: reason, bytes: nil, lines: count, since: now, isClosed: true)
+                        batch.addLoss(gap, position: table.encoded)
+                    }
                 }
             }
             do throws(RecordError) {
@@ -179,20 +184,6 @@ final class GuestLog {
                 table.set(number)
             }
             next += 1
-        }
-    }
-
-    /// The last record before which a loss was marked.
-    private var marked: StoredRecord.Number?
-
-    /// Writes markers of what is missing before a record, once.
-    private func mark(missing: UInt64, lost: UInt64, before number: StoredRecord.Number, _ table: inout SequenceTable) {
-        marked = number
-        table.set(number.sequence, to: number.value - 1)
-        accepted = table
-        for (reason, count) in [(GapReason.agentOverflow, missing), (.kernelOverwrote, lost)] where count > 0 {
-            let gap = GapDetail(reason: reason, bytes: nil, lines: count, since: now, isClosed: true)
-            intake.add(gap, position: table.encoded)
         }
     }
 

@@ -10,6 +10,8 @@ public struct RecordBatch: Sendable {
     public private(set) var text: [UInt8] = []
     /// The number of records.
     public private(set) var count = 0
+    /// Losses before the records, with the source's positions after them. They are marked if the batch is accepted.
+    public private(set) var losses: [(gap: GapDetail, position: [UInt8]?)] = []
     /// When they were received.
     public let received: Timestamp
     /// The earliest and the latest time in the records themselves; nil when none has one.
@@ -71,6 +73,12 @@ public struct RecordBatch: Sendable {
             ownTime = ownTime.map { min($0.lowerBound, time)...max($0.upperBound, time) } ?? time...time
         }
         return true
+    }
+
+    /// Adds a loss before the records. `position` is the source's after it, so that a source that is read again does not
+    /// report it again.
+    public mutating func addLoss(_ gap: GapDetail, position: [UInt8]? = nil) {
+        losses.append((gap, position))
     }
 
     /// Sets the source's position after the last record, for a source that knows it only when the batch is complete.

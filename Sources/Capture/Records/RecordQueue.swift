@@ -17,15 +17,19 @@ struct RecordQueue: Sendable {
     /// Memory of all batches, in bytes.
     private(set) var size = 0
 
-    /// The memory of a batch besides its text: small batches are limited in number too.
-    private static let overhead = 512
+    /// The memory of a batch besides its text, and of a marker: small batches are limited in number too.
+    static let overhead = 512
 
-    static func cost(of batch: RecordBatch) -> Int { batch.text.count + overhead }
+    /// The memory of a batch and of the losses before it.
+    static func cost(of batch: RecordBatch) -> Int { batch.text.count + overhead * (1 + batch.losses.count) }
 
     var first: Item? { start < items.count ? items[start] : nil }
 
     mutating func append(_ batch: RecordBatch, onCommitted: @escaping @Sendable () -> Void) {
         size += Self.cost(of: batch)
+        for loss in batch.losses {
+            append(loss.gap, position: loss.position)
+        }
         items.append(.batch(batch, onCommitted: onCommitted))
     }
 
