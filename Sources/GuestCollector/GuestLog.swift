@@ -98,6 +98,7 @@ final class GuestLog {
     }
 
     func close() {
+        endLoss()
         intake.close()
     }
 
@@ -123,16 +124,17 @@ final class GuestLog {
             }
             // The table is limited to what the store allows for a position.
             try? batch.setPosition(table.encoded)
-            if mayDrop {
-                let isGiven = intake.offerOrDrop(batch, onCommitted: commitNotice(table))
-                givenBatches += isGiven ? 1 : 0
-                accepted = table
-                continue
+            if let loss {
+                batch.addLoss(loss.closing)
             }
-            switch intake.offer(batch, onCommitted: commitNotice(table), onSpace: notice(onSpace)) {
+            switch intake.offer(batch, onCommitted: commitNotice(table), onSpace: mayDrop ? nil : notice(onSpace)) {
             case .accepted:
                 givenBatches += 1
                 accepted = table
+                forgetLoss()
+            case .full where mayDrop:
+                accepted = table
+                lose(.overflow, bytes: batch.text.count, count: batch.count)
             case .full:
                 return .full(first)
             case .ended:
@@ -187,9 +189,58 @@ final class GuestLog {
         }
     }
 
-    /// Records that `count` records of `bytes` bytes were dropped.
-    func markLoss(_ reason: GapReason, bytes: Int, count: Int) {
-        intake.add(GapDetail(reason: reason, bytes: UInt64(bytes), lines: UInt64(count), since: now, isClosed: true))
+    // MARK: - Losses
+
+    /// The loss that goes on, until a record is stored again or nothing was lost for a while.
+    private var loss: OpenLoss?
+    private var lossTimer: EventLoop.TimerToken?
+
+    /// Counts `count` records of `bytes` bytes that were dropped.
+    func lose(_ reason: GapReason, bytes: Int, count: Int) {
+        let monotonic = clock.monotonicMicroseconds()
+        if loss?.reason != reason {
+            endLoss()
+            loss = OpenLoss(reason, since: now, at: monotonic)
+            watchLoss()
+        }
+        intake.countDropped(bytes)
+        loss?.count(bytes: bytes, records: count, at: monotonic)
+        markLoss()
+    }
+
+    private func markLoss() {
+        if let gap = loss?.takeMarker(at: clock.monotonicMicroseconds()) {
+            intake.add(gap)
+        }
+    }
+
+    private func watchLoss() {
+        lossTimer = loop.schedule(afterMicroseconds: OpenLoss.quietInterval) { [weak self] in
+            guard let self, let loss else {
+                return
+            }
+            if loss.isQuiet(at: clock.monotonicMicroseconds()) {
+                endLoss()
+            } else {
+                markLoss()
+                watchLoss()
+            }
+        }
+    }
+
+    private func endLoss() {
+        if let loss {
+            intake.add(loss.closing)
+            forgetLoss()
+        }
+    }
+
+    private func forgetLoss() {
+        loss = nil
+        if let lossTimer {
+            loop.cancel(lossTimer)
+        }
+        lossTimer = nil
     }
 
     // MARK: - Memory

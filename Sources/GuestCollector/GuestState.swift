@@ -19,8 +19,6 @@ final class GuestState {
     var connections: [CollectorConnection] = []
     /// Closes everything, while there is no connection.
     var idleTimer: EventLoop.TimerToken?
-    private(set) var dropped = 0
-    private(set) var records = 0
 
     init(_ vm: VMIdentity, capture: CaptureService, loop: EventLoop, limits: GuestLimits) {
         self.vm = vm
@@ -56,7 +54,6 @@ final class GuestState {
 
     func spend(bytes: Int, records: Int) {
         meter.spend(bytes: bytes, records: records)
-        self.records += records
     }
 
     /// Logs a fault of the guest, unless it had many just now.
@@ -65,10 +62,6 @@ final class GuestState {
             complaints.spend(1)
             capture.diagnostics.log(.warning, message())
         }
-    }
-
-    func countDropped(_ count: Int) {
-        dropped += count
     }
 
     /// Closes its streams; what was accepted is still committed.

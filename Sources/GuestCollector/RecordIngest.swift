@@ -79,7 +79,6 @@ final class RecordIngest {
     /// Counts records over the guest's rate, of `bytes` bytes as they were received, that were not added.
     func omit(_ count: Int, bytes: Int) {
         if count > 0 {
-            guest.countDropped(count)
             note(Loss(place: waiting.count, reason: .rateLimit, bytes: bytes, count: count))
         }
     }
@@ -128,7 +127,7 @@ final class RecordIngest {
         var given = 0
         for loss in losses {
             _ = log.add(waiting.dropFirst(given).prefix(loss.place - given), base: base, mayDrop: true) {}
-            log.markLoss(loss.reason, bytes: loss.bytes, count: loss.count)
+            log.lose(loss.reason, bytes: loss.bytes, count: loss.count)
             given = loss.place
         }
         _ = log.add(waiting.dropFirst(given), base: base, mayDrop: true) {}
@@ -176,7 +175,6 @@ final class RecordIngest {
         guard !dropped.isEmpty else {
             return
         }
-        guest.countDropped(dropped.count)
         let later = losses.drop { $0.place < count }
         losses.removeLast(later.count)
         for loss in later {
@@ -189,7 +187,7 @@ final class RecordIngest {
     /// Keeps a loss for its place, which is after all others; one that no record precedes is marked at once.
     private func note(_ loss: Loss) {
         if loss.place == 0 {
-            log.markLoss(loss.reason, bytes: loss.bytes, count: loss.count)
+            log.lose(loss.reason, bytes: loss.bytes, count: loss.count)
         } else if let last = losses.last, last.place == loss.place, last.reason == loss.reason {
             losses[losses.count - 1].bytes += loss.bytes
             losses[losses.count - 1].count += loss.count

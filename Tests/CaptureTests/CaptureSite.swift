@@ -129,12 +129,6 @@ extension InflightRing {
     }
 }
 
-/// A clock that stands still: what waits to be coalesced waits for ever.
-struct StoppedClock: HostClock {
-    func wallMicroseconds() -> Int64 { 1_700_000_000_000_000 }
-    func monotonicMicroseconds() -> Int64 { 1_000_000_000 }
-}
-
 /// An intake, accessed on its shard's thread only.
 final class Opened: @unchecked Sendable {
     var intake: StreamIntake?

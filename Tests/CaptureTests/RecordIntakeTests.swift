@@ -208,28 +208,30 @@ private final class Numbers: Sendable {
         #expect(eventually { fixture.capture.problems.problem(of: VMIdentity(name: "vm")) == nil })
     }
 
-    @Test("a source that cannot wait: what found no space is counted in its place")
-    func dropped() throws {
+    @Test("a loss before a batch is marked when the batch is accepted, once")
+    func lossBeforeBatch() throws {
         let fixture = try RecordFixture()
-        let intake = try fixture.open("pushed", RecordOptions(isReplayable: false))
+        let intake = try fixture.open()
         _ = try intake.resumePosition()
         fixture.fileSystem.set(.hanging)
         var number = 0
-        while try intake.offerOrDrop(fixture.batch(number..<number + 1, padding: 100_000)) {
+        while try intake.offer(fixture.batch(number..<number + 1, padding: 1_000_000)) == .accepted {
             number += 1
         }
-        try #expect(!intake.offerOrDrop(fixture.batch(number + 1..<number + 2, padding: 100_000)))
+        let since = Timestamp(microseconds: 1_700_000_000_000_000)
+        let gap = GapDetail(reason: .overflow, bytes: 10, lines: 1, since: since, isClosed: true)
+        var batch = try fixture.batch(number..<number + 1, padding: 1_000_000)
+        batch.addLoss(gap)
+        for _ in 0..<3 {
+            #expect(intake.offer(batch) == .full)
+        }
         fixture.fileSystem.set(.healthy)
-        #expect(try eventually { try !fixture.stored("pushed").gaps.isEmpty })
-        try intake.append(fixture.batch(200..<201))
-        let last = RecordFixture.line(200)
-        #expect(try eventually { try fixture.stored("pushed").bytes.suffix(last.count).elementsEqual(last) })
-        let stored = try fixture.stored("pushed")
-        let size =
-            RecordFixture.line(number, padding: 100_000).count + RecordFixture.line(number + 1, padding: 100_000).count
-        #expect(stored.gaps.map(\.reason) == [.overflow] && stored.gaps[0].lines == 2 && stored.lostBytes == size)
-        #expect(stored.markers.first { $0.detail.gap != nil }?.place == stored.bytes.count - last.count)
-        #expect(Int(intake.statistics.dropped) == size)
+        try intake.append(batch, onCommitted: fixture.noteCommit(of: number))
+        #expect(eventually { fixture.commits == [number] })
+        let stored = try fixture.stored()
+        #expect(stored.gaps == [gap])
+        let place = stored.bytes.count - batch.text.count
+        #expect(stored.markers.first { $0.detail.gap != nil }?.place == place)
     }
 
     @Test("all who wait for space are told of it, though a batch of another fitted meanwhile")

@@ -82,6 +82,30 @@ import Testing
         #expect(try fixture.stored(StreamName.journal).gaps.allSatisfy { $0.reason == .rateLimit })
     }
 
+    @Test("what a flood loses is one gap, not one for each piece that was read")
+    func oneGap() throws {
+        var limits = GuestLimits.standard
+        limits.records = RateLimit(rate: 1, burst: 1)
+        limits.recordTime = 1_000_000_000_000
+        // On a clock that stands still the guest stays over its rate, and no marker is due between the first and the last.
+        let fixture = try CollectorFixture(limits: limits, clock: StoppedClock())
+        let end = try GuestEnd(fixture.socket)
+        end.send(entry(1))
+        #expect(try eventually { try fixture.values(in: StreamName.journal) == ["m1"] })
+        func dropped() -> UInt64 {
+            fixture.capture.statistics()[StreamKey(name: "web", stream: .journal)]?.dropped ?? 0
+        }
+        for number in 2...101 {
+            let before = dropped()
+            end.send(entry(number))
+            #expect(eventually { dropped() > before })
+        }
+        fixture.stop()
+        let gaps = try fixture.stored(StreamName.journal).gaps
+        #expect(gaps.map(\.lines) == [1, 99] && gaps.map(\.isClosed) == [false, true])
+        #expect(Set(gaps.map(\.since)).count == 1)
+    }
+
     @Test("a stop stores what was sent before it")
     func stop() throws {
         let fixture = try CollectorFixture()

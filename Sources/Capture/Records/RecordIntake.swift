@@ -14,8 +14,8 @@ import SystemIO
 /// with it: after any end of this process the source continues at `resumePosition`. What it sends again from there must
 /// have the same bytes.
 ///
-/// A source that cannot wait uses `offerOrDrop`: a batch without space is counted, and becomes a gap marker in its
-/// place. What such a source added and the writer had not committed is lost with the process.
+/// A source that cannot wait drops a batch without space, and adds a gap in its place. What such a source added and the
+/// writer had not committed is lost with the process.
 public final class RecordIntake: Sendable {
     /// What became of an offered batch.
     public enum Offer: Hashable, Sendable {
@@ -169,17 +169,10 @@ public final class RecordIntake: Sendable {
         }
     }
 
-    /// Adds a batch if there is space for it, and otherwise counts its records as lost; returns whether it was added.
-    @discardableResult
-    public func offerOrDrop(_ batch: RecordBatch, onCommitted: @escaping @Sendable () -> Void = {}) -> Bool {
-        guard offer(batch, onCommitted: onCommitted) != .accepted else {
-            return true
-        }
-        statistics.receive(batch.text.count)
-        statistics.drop(batch.text.count)
-        let (bytes, lines) = (UInt64(batch.text.count), UInt64(batch.count))
-        add(GapDetail(reason: .overflow, bytes: bytes, lines: lines, since: batch.received, isClosed: true))
-        return false
+    /// Counts bytes that the source received and dropped, in the stream's statistics.
+    public func countDropped(_ bytes: Int) {
+        statistics.receive(bytes)
+        statistics.drop(bytes)
     }
 
     /// Records a loss after the batches added before: records that the source, or the guest that feeds it, had to drop.
