@@ -66,7 +66,8 @@ final class LinesConversation: Conversation {
         let parsed = line.withUnsafeBytes { StructuredRecord(parsing: $0) }
         let time = parsed?.values(of: Array("ts".utf8)).first ?? parsed?.values(of: Array("time".utf8)).first
         return StoredRecord(
-            parsed ?? StructuredRecord([StructuredRecord.Field(Array("MESSAGE".utf8), [Array(line)])]),
+            parsed.map { StructuredRecord(joining: $0.fields) }
+                ?? StructuredRecord([StructuredRecord.Field(Array("MESSAGE".utf8), [Array(line)])]),
             time: time.flatMap { $0.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: $0) } }
         )
     }

@@ -54,7 +54,7 @@ final class NotifyConversation: Conversation {
             return nil
         }
         let status = lines.first { $0.starts(with: "STATUS=".utf8) }.map { $0.dropFirst(7) }
-        record.fields.insert(StructuredRecord.Field(Array("MESSAGE".utf8), [Array(status ?? first)]), at: 0)
-        return record
+        let message = StructuredRecord.Field(Array("MESSAGE".utf8), [Array(status ?? first)])
+        return StructuredRecord(joining: [message] + record.fields)
     }
 }

@@ -56,7 +56,7 @@ struct StoredRecord: Sendable {
     private static func cut(_ record: StructuredRecord) -> StructuredRecord {
         var cut = StructuredRecord()
         var size = 0
-        for field in record.fields {
+        for field in record.fields where !field.name.elementsEqual(JournalEntry.truncatedName.utf8) {
             let values = field.values.prefix(16).map { Array($0.prefix(cutValue)) }
             size += values.reduce(field.name.count) { $0 + $1.count }
             guard size * 6 < lineLimit else {
@@ -110,13 +110,15 @@ struct StoredRecord: Sendable {
         add("_TRANSPORT", transport(of: record.source).map { Array($0.utf8) })
         add("_KERNEL_SEQUENCE", number: record.kernelSequence)
         add("_SOURCE_MONOTONIC_TIMESTAMP", number: record.monotonic == 0 ? nil : record.monotonic)
-        for field in record.fields where !field.name.isEmpty && !field.name.starts(with: reserved) {
-            // A journal's field may have several values.
-            if record.source == .journal, let place = fields.fields.firstIndex(where: { $0.name == field.name }) {
-                fields.fields[place].values.append(field.value)
-            } else {
-                fields.fields.append(StructuredRecord.Field(field.name, [field.value]))
-            }
+        let known = record.source == .journal ? [] : fields.fields.map(\.name)
+        let further = record.fields.lazy.filter { field in
+            // What the record says itself is not what a parameter of that name says.
+            !field.name.isEmpty && !field.name.starts(with: reserved) && !known.contains(field.name)
+        }
+        if !record.fields.isEmpty {
+            fields = StructuredRecord(
+                joining: fields.fields + further.map { StructuredRecord.Field($0.name, [$0.value]) }
+            )
         }
         if record.isTruncated {
             add(JournalEntry.truncatedName, Array("1".utf8))

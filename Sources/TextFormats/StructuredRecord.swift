@@ -35,6 +35,21 @@ public struct StructuredRecord: Equatable, Sendable {
         self.fields = fields
     }
 
+    /// A record in which the values of fields with one name are one field, in their order. Readers of JSON understand an
+    /// object with two members of one name in different ways, or not at all.
+    public init(joining all: some Sequence<Field>) {
+        fields = []
+        var places: [[UInt8]: Int] = [:]
+        for field in all {
+            if let place = places[field.name] {
+                fields[place].values += field.values
+            } else {
+                places[field.name] = fields.count
+                fields.append(field)
+            }
+        }
+    }
+
     /// Parses a line without its end; nil when it is not one JSON object.
     public init?(parsing line: UnsafeRawBufferPointer) {
         var parser = RecordParser(line)

@@ -193,6 +193,30 @@ import TextFormats
         #expect(bytes == Array(#"{"MESSAGE":[27,91,50,74,10,255],"OK":"1"}"#.utf8) + [Lines.feed])
     }
 
+    @Test("each name is one member of a stored record, however often a guest gives it")
+    func repeatedNames() {
+        var record = GuestRecord(severity: .error, content: Array("m".utf8), source: .syslog)
+        record.fields = [("origin.ip", "1"), ("MESSAGE", "other"), ("origin.ip", "2"), ("PRIORITY", "7")].map {
+            GuestRecord.Field(Array($0.0.utf8), Array($0.1.utf8))
+        }
+        let stored = StoredRecord(record, session: nil).line
+        #expect(
+            String(decoding: stored, as: UTF8.self)
+                == #"{"MESSAGE":"m","PRIORITY":"3","_TRANSPORT":"syslog","origin.ip":["1","2"]}"#
+        )
+        record.source = .journal
+        record.fields[3].value = Array("3".utf8)
+        let journal = StoredRecord(record, session: nil).line
+        #expect(
+            String(decoding: journal, as: UTF8.self)
+                == #"{"MESSAGE":["m","other"],"_TRANSPORT":"journal","origin.ip":["1","2"],"PRIORITY":"3"}"#
+        )
+        let line = LinesConversation.record(Array(#"{"a":"1","b":"2","a":"3"}"#.utf8)[...]).line
+        #expect(String(decoding: line, as: UTF8.self) == #"{"a":["1","3"],"b":"2"}"#)
+        let notice = NotifyConversation.record(["A=1", "A=2", "MESSAGE=x"].map { Array($0.utf8)[...] })
+        #expect(notice?.encoded().elementsEqual(#"{"MESSAGE":["A=1","x"],"A":["1","2"]}"#.utf8) == true)
+    }
+
     @Test("nor from a line of JSON or a notification")
     func hostileLines() {
         let line = #"{"GUESTLOG_TIME":"1999-01-01T00:00:00Z","GUESTLOG_TRUNCATED":"1","msg":"x"}"#

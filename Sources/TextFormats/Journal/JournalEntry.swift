@@ -43,16 +43,7 @@ public struct JournalEntry: Equatable, Sendable {
 
     /// The entry as a structured record, the values of a repeated field together.
     public var record: StructuredRecord {
-        var record = StructuredRecord()
-        var places: [[UInt8]: Int] = [:]
-        for field in fields {
-            if let place = places[field.name] {
-                record.fields[place].values.append(field.value)
-            } else {
-                places[field.name] = record.fields.count
-                record.fields.append(StructuredRecord.Field(field.name, [field.value]))
-            }
-        }
+        var record = StructuredRecord(joining: fields.lazy.map { StructuredRecord.Field($0.name, [$0.value]) })
         if isTruncated {
             record.fields.append(StructuredRecord.Field(Self.truncatedName, "1"))
         }
