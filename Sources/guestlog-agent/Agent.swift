@@ -86,7 +86,7 @@ final class Agent {
         let journal = JournalFollower(after: position.stored, on: loop) { [log] in
             log(.warning, $0)
         } onRecord: { [unowned self] record, mark in
-            journalPosition?.note(mark, at: session.spool.nextPlace)
+            journalPosition?.note(mark, at: session.spool.nextPlace, first: session.spool.firstPlace)
             add(record)
         }
         self.journal = journal
@@ -101,7 +101,7 @@ final class Agent {
 
     private func add(_ record: GuestRecord) {
         if let number = record.kernelSequence {
-            kernelPosition?.note(number, at: session.spool.nextPlace)
+            kernelPosition?.note(number, at: session.spool.nextPlace, first: session.spool.firstPlace)
         }
         session.append(record, at: now)
         paceJournal()

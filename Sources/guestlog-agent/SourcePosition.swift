@@ -13,6 +13,8 @@ struct SourcePosition<Mark: LosslessStringConvertible & Equatable> {
     private let boot: String
     /// The source's records that are not acknowledged yet: their places among all records, and their marks.
     private var waiting: [(place: UInt64, mark: Mark)] = []
+    /// The index of the first of them.
+    private var start = 0
     /// The mark of the last record that is stored.
     private(set) var stored: Mark?
     private var written: Mark?
@@ -30,20 +32,38 @@ struct SourcePosition<Mark: LosslessStringConvertible & Equatable> {
         }
     }
 
-    /// The record with that mark has the place `place` among all records, in whichever session.
-    mutating func note(_ mark: Mark, at place: UInt64) {
-        waiting.append((place, mark))
+    /// The number of marks in memory.
+    var count: Int { waiting.count - start }
+
+    /// The record with that mark has the place `place` among all records, in whichever session, if it was spooled. Those
+    /// before the place `first` have left the spool.
+    mutating func note(_ mark: Mark, at place: UInt64, first: UInt64) {
+        if count > 0, waiting[waiting.count - 1].place == place {
+            // The record before was not spooled: this one stands for both.
+            waiting[waiting.count - 1].mark = mark
+        } else {
+            waiting.append((place, mark))
+        }
+        // Of what was dropped while the host is away, the last mark is enough.
+        while count > 1, waiting[start + 1].place < first {
+            removeFirst()
+        }
     }
 
     /// The records before the place `first` have left the spool.
     mutating func advance(to first: UInt64) {
-        guard let end = waiting.firstIndex(where: { $0.place >= first }) ?? (waiting.isEmpty ? nil : waiting.count),
-            end > 0
-        else {
-            return
+        while count > 0, waiting[start].place < first {
+            stored = waiting[start].mark
+            removeFirst()
         }
-        stored = waiting[end - 1].mark
-        waiting.removeFirst(end)
+    }
+
+    private mutating func removeFirst() {
+        start += 1
+        if start > waiting.count / 2 {
+            waiting.removeFirst(start)
+            start = 0
+        }
     }
 
     /// Writes the position if it has changed. Without it an agent that is started again reads the source anew.

@@ -38,9 +38,9 @@ import Testing
         let folder = TemporaryFolder()
         var position = SourcePosition<UInt64>("k", in: folder.path + "/state", boot: "b1")
         #expect(position.stored == nil)
-        position.note(10, at: 1)
-        position.note(11, at: 5)
-        position.note(12, at: 6)
+        position.note(10, at: 1, first: 1)
+        position.note(11, at: 5, first: 1)
+        position.note(12, at: 6, first: 1)
         position.advance(to: 1)
         #expect(position.stored == nil)
         position.advance(to: 6)
@@ -49,6 +49,26 @@ import Testing
         #expect(SourcePosition<UInt64>("k", in: folder.path + "/state", boot: "b2").stored == nil)
         position.advance(to: 100)
         #expect(position.stored == 12)
+    }
+
+    @Test("while the host is away the marks in memory are those of the spooled records, and one of the dropped ones")
+    func boundedMarks() {
+        var spool = Spool(limit: 10_000)
+        var position = SourcePosition<UInt64>("k", in: "/nowhere", boot: "b")
+        for number in 1...10_000 as ClosedRange<UInt64> {
+            position.note(number, at: spool.nextPlace, first: spool.firstPlace)
+            spool.append(GuestRecord())
+        }
+        #expect(spool.dropped > 0 && position.count <= spool.count + 2)
+        position.advance(to: spool.firstPlace)
+        #expect(position.stored == spool.dropped)
+        // Records that are not spooled.
+        for number in 20_000...30_000 as ClosedRange<UInt64> {
+            position.note(number, at: spool.nextPlace, first: spool.firstPlace)
+        }
+        #expect(position.count <= spool.count + 1)
+        position.advance(to: spool.nextPlace + 1)
+        #expect(position.stored == 30_000 && position.count == 0)
     }
 
     @Test("after a return to a snapshot the position goes on with what the host stores in the new session")
@@ -66,7 +86,7 @@ import Testing
         var position = SourcePosition<UInt64>("k", in: "/nowhere", boot: "b")
         func add(_ numbers: ClosedRange<UInt64>) {
             for number in numbers {
-                position.note(number, at: session.spool.nextPlace)
+                position.note(number, at: session.spool.nextPlace, first: session.spool.firstPlace)
                 session.append(GuestRecord(), at: 0)
             }
         }
