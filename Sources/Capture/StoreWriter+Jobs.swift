@@ -49,8 +49,8 @@ extension StoreWriter {
             endReplay(of: sink, at: now)
         }
         for sink in streams.recordSinks(of: key) {
-            // Bounded for the same reason.
-            for _ in 0...(RecordIntake.limit / RecordSink.bytesPerTurn) where sink.commit(at: now) {}
+            // Bounded for the same reason. A source adds fewer gaps and markers than batches.
+            for _ in 0...(2 * RecordIntake.limit / RecordSink.bytesPerTurn) where sink.commit(at: now) {}
             hasWritten(sink)
         }
         for stream in streams.all(of: key) {

@@ -234,6 +234,24 @@ private final class Numbers: Sendable {
         #expect(stored.markers.first { $0.detail.gap != nil }?.place == place)
     }
 
+    @Test("small batches and markers give other streams their turns as soon as large ones do")
+    func smallBatches() throws {
+        let fixture = try RecordFixture()
+        let (busy, other) = (try fixture.open("busy"), try fixture.open("other"))
+        _ = (try busy.resumePosition(), try other.resumePosition())
+        fixture.fileSystem.set(.hanging)
+        let since = Timestamp(microseconds: 1_700_000_000_000_000)
+        for number in 0..<5000 {
+            let gap = GapDetail(reason: .overflow, bytes: 1, lines: 1, since: since, isClosed: true)
+            busy.add(gap, position: [1])
+            #expect(try busy.offer(fixture.batch(0..<1), onCommitted: fixture.noteCommit(of: number)) == .accepted)
+        }
+        try other.append(fixture.batch(0..<1), onCommitted: fixture.noteCommit(of: -1))
+        fixture.fileSystem.set(.healthy)
+        #expect(eventually { fixture.commits.count == 5001 })
+        #expect(try #require(fixture.commits.firstIndex(of: -1)) < 1000)
+    }
+
     @Test("all who wait for space are told of it, though a batch of another fitted meanwhile")
     func severalWait() throws {
         let fixture = try RecordFixture()

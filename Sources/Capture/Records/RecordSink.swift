@@ -24,7 +24,8 @@ final class RecordSink: OpenStream {
     /// Bytes of the first batch that are committed already: of a record longer than a block.
     private var alreadyCommitted = 0
 
-    /// Maximum number of bytes committed in one turn, before other streams have theirs.
+    /// Maximum number of bytes committed in one turn, before other streams have theirs: text, and what each batch and each
+    /// marker takes besides, which is most of the work for small ones.
     static let bytesPerTurn = 256 << 10
 
     /// The stream of `intake`. `earlier` is an earlier one of the same stream, closed and not completely committed.
@@ -50,7 +51,7 @@ final class RecordSink: OpenStream {
                 return true
             }
             do throws(SystemError) {
-                bytes += try commit(item)
+                bytes += RecordQueue.overhead + (try commit(item))
             } catch {
                 fail(error, at: now)
                 return false
@@ -61,7 +62,7 @@ final class RecordSink: OpenStream {
         return false
     }
 
-    /// Commits one item; returns its size.
+    /// Commits one item; returns the size of its text.
     private func commit(_ item: RecordQueue.Item) throws(SystemError) -> Int {
         switch item {
         case .gap(let gap, let position):
