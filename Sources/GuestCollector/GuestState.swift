@@ -29,11 +29,12 @@ final class GuestState {
         complaints = RateMeter(Self.complaintLimit, now: now)
     }
 
-    /// The log of one stream, opened at its first use.
+    /// The log of one stream, opened at its first use, and again after it was refused: the reason may have been removed.
     func log(_ stream: StreamName) throws(CaptureService.OpenError) -> GuestLog {
-        if let log = logs[stream] {
+        if let log = logs[stream], log.failure == nil {
             return log
         }
+        logs[stream]?.close()
         let log = try GuestLog(StreamKey(vm: vm, stream: stream), capture: capture, loop: loop)
         logs[stream] = log
         return log

@@ -38,6 +38,8 @@ public final class RecordIntake: Sendable {
         /// Whether the writer will look at the queue.
         var isScheduled = false
         var isClosed = false
+        /// Whether nothing more is committed.
+        var isRefused = false
         var end: SystemError?
     }
 
@@ -188,6 +190,9 @@ public final class RecordIntake: Sendable {
 
     private func change(_ body: (inout RecordQueue) -> Void) {
         let wakes = state.withLock { state in
+            guard !state.isRefused else {
+                return false
+            }
             body(&state.queue)
             defer { state.isScheduled = true }
             return !state.isScheduled
@@ -268,7 +273,7 @@ public final class RecordIntake: Sendable {
     func refuse(_ error: SystemError) {
         end(error)
         let size = state.withLock { state in
-            defer { state.queue = RecordQueue() }
+            defer { (state.queue, state.isRefused) = (RecordQueue(), true) }
             return state.queue.size
         }
         budget.give(size)
