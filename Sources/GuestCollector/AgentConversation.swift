@@ -111,16 +111,15 @@ final class AgentConversation: Conversation {
             guard let hello else {
                 throw .noHello
             }
+            // What this connection has had is given to the log, which may have forgotten the session among others.
+            let base = max(hello.acknowledged, last)
             for record in records {
                 guard record.sequence > last else {
                     throw .order(record.sequence)
                 }
                 last = record.sequence
             }
-            ingest.add(
-                records.map { StoredRecord($0, session: hello.session, boot: hello.boot) },
-                base: hello.acknowledged
-            )
+            ingest.add(records.map { StoredRecord($0, session: hello.session, boot: hello.boot) }, base: base)
             keepAlive()
         }
     }

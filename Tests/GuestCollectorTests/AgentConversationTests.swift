@@ -106,6 +106,22 @@ import TextFormats
         #expect(try fixture.stored().gaps.isEmpty)
     }
 
+    @Test("agents that write in turn have no gaps, also when they are more than the stream's position has place for")
+    func manySessions() throws {
+        let fixture = try CollectorFixture()
+        let ends = try (0..<2 * SequenceTable.limit).prefix(GuestLimits.standard.connections).map { number in
+            try connect(fixture, session: SessionID(1, UInt64(number))).0
+        }
+        for number in 1...3 as ClosedRange<UInt64> {
+            for end in ends {
+                end.send(records(number...number))
+                #expect(try end.awaitAcknowledgement(number))
+            }
+        }
+        #expect(try fixture.stored().gaps.isEmpty)
+        #expect(try fixture.values().count == 3 * ends.count)
+    }
+
     @Test("a welcome has the check of the last stored record, after a restart too")
     func check() throws {
         let fixture = try CollectorFixture()
