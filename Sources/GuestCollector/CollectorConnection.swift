@@ -18,6 +18,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
     private var conversation: (any Conversation)?
     private var token: EventLoop.Token?
     private var interest: Readiness = []
+    private var firstBytesTimer: EventLoop.TimerToken?
     /// Bytes received before the protocol was known.
     private var first: [UInt8] = []
     private var output: [UInt8] = []
@@ -71,7 +72,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
             end(error)
         }
         if conversation == nil {
-            schedule(afterMicroseconds: Self.firstBytesLimit) { [weak self] in
+            firstBytesTimer = loop.schedule(afterMicroseconds: Self.firstBytesLimit) { [weak self] in
                 if self?.conversation == nil {
                     self?.end(SilentPeer())
                 }
@@ -273,6 +274,10 @@ final class CollectorConnection: EventHandler, ConversationHost {
         }
         token = nil
         conversation = nil
+        if let firstBytesTimer {
+            // Connections that come and go leave nothing behind.
+            loop.cancel(firstBytesTimer)
+        }
         let onEnd = onEnd
         self.onEnd = nil
         onEnd?(self, error)

@@ -66,6 +66,7 @@ extension GuestCollector {
         discovery.onFound = { [unowned self] in add($0) }
         discovery.onGone = { [unowned self] in forget($0) }
         discovery.begin()
+        noteListeners()
     }
 
     // MARK: - Guests that are found
@@ -91,6 +92,7 @@ extension GuestCollector {
         }
         found[file.path] = guest
         endpoints[guest.endpoint] = open(guest, trustedFolder: pattern.path.trustedFolder)
+        noteListeners()
         discovery.follow(file.path)
         return nil
     }
@@ -102,6 +104,7 @@ extension GuestCollector {
         }
         discovery.unfollow(path)
         endpoints.removeValue(forKey: guest.endpoint)?.close(keeping: keptFiles)
+        noteListeners()
     }
 
     // MARK: - Opening

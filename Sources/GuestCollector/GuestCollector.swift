@@ -41,7 +41,14 @@ public final class GuestCollector: @unchecked Sendable {
     private var guests: [VMIdentity: GuestState] = [:]
     private var connections: [ObjectIdentifier: CollectorConnection] = [:]
     var known: [UInt32: VMIdentity] = [:]
-    private let summary = Mutex(CollectorSummary())
+    private let live = Mutex(Live())
+
+    /// What is open, for any thread. It is kept by each change, so that a connection costs the same with many guests.
+    private struct Live {
+        var listeners: [String] = []
+        var connections = 0
+        var guests: Set<VMIdentity> = []
+    }
 
     /// What a connection is for.
     enum Purpose {
@@ -79,7 +86,14 @@ public final class GuestCollector: @unchecked Sendable {
     public var eventLoop: EventLoop { loop }
 
     /// Its state, for any thread.
-    public var state: CollectorSummary { summary.withLock { $0 } }
+    public var state: CollectorSummary {
+        let live = live.withLock { $0 }
+        return CollectorSummary(
+            listeners: live.listeners.sorted(),
+            connections: live.connections,
+            guests: live.guests.map(\.name).sorted()
+        )
+    }
 
     /// Begins to listen and to dial. A listener that cannot be opened is a problem that `guestlog status` shows; the
     /// others serve.
@@ -87,7 +101,8 @@ public final class GuestCollector: @unchecked Sendable {
         listenForContexts()
         follow(options.guests, options.patterns)
         reportUnused()
-        noteSummary()
+        noteListeners()
+        noteIdleness()
         let loop = loop
         thread = try WorkerThread(name: "gl-collector") { loop.run() }
     }
@@ -214,7 +229,7 @@ public final class GuestCollector: @unchecked Sendable {
         }
         guest.connections.append(connection)
         connections[ObjectIdentifier(connection)] = connection
-        noteSummary()
+        noteConnections(of: guest)
         connection.begin()
     }
 
@@ -233,48 +248,6 @@ public final class GuestCollector: @unchecked Sendable {
     /// connects again, and loses nothing.
     private static let silence: Int64 = 60_000_000
 
-    private func conversation(
-        of guest: GuestState,
-        on connection: CollectorConnection,
-        for purpose: Purpose,
-        beginning bytes: [UInt8]
-    ) throws -> (any Conversation)? {
-        switch purpose {
-        case .serial:
-            return AgentConversation(
-                guest,
-                log: try guest.log(.guest),
-                host: connection,
-                greets: true
-            )
-        case .lines:
-            return LinesConversation(guest, log: try guest.log(.agent), host: connection)
-        case .notify:
-            let clock = capture.clock
-            return NotifyConversation(guest, log: try guest.log(.notify), host: connection) {
-                clock.wallMicroseconds() * 1000
-            }
-        case .logs:
-            switch GuestProtocol.detect(bytes) {
-            case nil:
-                return nil
-            case .agent:
-                return AgentConversation(
-                    guest,
-                    log: try guest.log(.guest),
-                    host: connection,
-                    greets: false
-                )
-            case .journal:
-                return JournalConversation(guest, log: try guest.log(.journal), host: connection)
-            case .upload:
-                return UploadConversation(guest, log: try guest.log(.journal), host: connection)
-            case .logCollector:
-                return LogCollectorConversation(guest, log: try guest.log(.guest), host: connection)
-            }
-        }
-    }
-
     private func noteEnd(
         of connection: CollectorConnection,
         _ guest: GuestState,
@@ -288,7 +261,7 @@ public final class GuestCollector: @unchecked Sendable {
         guest.connections.removeAll { $0 === connection }
         connections[ObjectIdentifier(connection)] = nil
         closeWhenIdle(guest)
-        noteSummary()
+        noteConnections(of: guest)
         dialer?.noteEnd(wasUseful: connection.hasReceived)
     }
 
@@ -324,13 +297,21 @@ public final class GuestCollector: @unchecked Sendable {
         }
     }
 
-    private func noteSummary() {
+    private func noteConnections(of guest: GuestState) {
         noteIdleness()
-        let fresh = CollectorSummary(
-            listeners: allListeners.map(\.path).sorted(),
-            connections: connections.count,
-            guests: guests.values.filter { !$0.connections.isEmpty }.map(\.vm.name).sorted()
-        )
-        summary.withLock { $0 = fresh }
+        live.withLock { live in
+            live.connections = connections.count
+            if guest.connections.isEmpty {
+                live.guests.remove(guest.vm)
+            } else {
+                live.guests.insert(guest.vm)
+            }
+        }
+    }
+
+    /// The listeners have changed.
+    func noteListeners() {
+        let paths = allListeners.map(\.path)
+        live.withLock { $0.listeners = paths }
     }
 }

@@ -124,6 +124,9 @@ import Testing
         web.send(entry(1))
         let path = fixture.path + "/db"
         fixture.collector.setGuests([CollectorOptions.Guest(vm: VMIdentity(name: "db"), endpoint: .unix(path: path))])
+        // Before any connection comes.
+        #expect(eventually { fixture.collector.state.listeners == [path] })
+        #expect(fixture.collector.state.guests == ["web"])
         #expect(eventually { (try? UnixSocket.connect(to: path)) != nil })
         #expect((try? UnixSocket.connect(to: fixture.socket)) == nil)
         try GuestEnd(path).send(entry(2))
