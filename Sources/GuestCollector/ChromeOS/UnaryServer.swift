@@ -148,10 +148,11 @@ struct UnaryServer {
         if size > 0 {
             HTTP2Frame.appendWindow(size, stream: 0, to: &output)
         }
-        guard let request = requests[stream] else {
+        // The request itself is not held, so that its body is appended to in place.
+        guard let received = requests[stream]?.body.count else {
             return
         }
-        guard request.body.count + data.count <= Self.messageLimit + Self.prefix else {
+        guard received + data.count <= Self.messageLimit + Self.prefix else {
             requests[stream] = nil
             refuse(stream, .resourceExhausted, "a message is longer than \(Self.messageLimit) bytes")
             return
