@@ -76,6 +76,9 @@ public struct FrameDecoder: Sendable {
         }
     }
 
+    /// The memory in use, in bytes.
+    public var memory: Int { buffer.count }
+
     /// The number of bytes of a frame that is not complete.
     public var incomplete: Int { buffer.count - start }
 

@@ -48,6 +48,7 @@ final class AgentConversation: Conversation {
         ingest.log.removeObserver(self)
     }
 
+    var memory: Int { decoder.memory + ingest.memory }
     var isWaiting: Bool { !ingest.isIdle }
 
     func receive(_ bytes: UnsafeRawBufferPointer) {

@@ -14,6 +14,8 @@ final class CollectorConnection: EventHandler, ConversationHost {
     let isAccepted: Bool
     /// Chooses the conversation by the first bytes; nil when they are too few.
     private let choose: (CollectorConnection, [UInt8]) throws -> (any Conversation)?
+    /// Told the memory of what was received and is not stored, in bytes, when that has changed.
+    private let onMemory: (CollectorConnection, Int) -> Void
     private var onEnd: ((CollectorConnection, (any Error)?) -> Void)?
     private var conversation: (any Conversation)?
     private var token: EventLoop.Token?
@@ -22,6 +24,8 @@ final class CollectorConnection: EventHandler, ConversationHost {
     /// Bytes received before the protocol was known.
     private var first: [UInt8] = []
     private var output: [UInt8] = []
+    /// The memory that was told last.
+    private var memory = 0
     private var isBlocked = false
     /// Whether it is not read because its guest is over its rates.
     private var isPaused = false
@@ -51,6 +55,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
         on loop: EventLoop,
         clock: any HostClock,
         choose: @escaping (CollectorConnection, [UInt8]) throws -> (any Conversation)?,
+        onMemory: @escaping (CollectorConnection, Int) -> Void,
         onEnd: @escaping (CollectorConnection, (any Error)?) -> Void
     ) {
         self.socket = socket
@@ -60,6 +65,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
         self.clock = clock
         lastReceived = clock.monotonicMicroseconds()
         self.choose = choose
+        self.onMemory = onMemory
         self.onEnd = onEnd
     }
 
@@ -82,7 +88,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
 
     func handle(_ readiness: Readiness) {
         let start = SystemClock.threadNanoseconds()
-        defer { guest.spend(since: start) }
+        defer { finishTurn(since: start) }
         if readiness.contains(.writable) {
             flush()
         }
@@ -92,6 +98,16 @@ final class CollectorConnection: EventHandler, ConversationHost {
             // Nobody reads what waits to be sent.
             output.removeAll()
             setInterest()
+        }
+    }
+
+    /// Counts what a turn took, which began at `start`, and what it left.
+    private func finishTurn(since start: Int64) {
+        guest.spend(since: start)
+        let left = isClosed ? 0 : first.count + output.count + (conversation?.memory ?? 0)
+        if left != memory {
+            memory = left
+            onMemory(self, left)
         }
     }
 
@@ -196,6 +212,8 @@ final class CollectorConnection: EventHandler, ConversationHost {
     }
 
     func resume() {
+        let start = SystemClock.threadNanoseconds()
+        defer { finishTurn(since: start) }
         isBlocked = false
         run()
     }
@@ -290,7 +308,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
             guard poll(&polled, 1, 0) == 1 else {
                 return conversation?.isWaiting != true
             }
-            readOnce()
+            handle(.readable)
         }
         return isClosed
     }
@@ -302,4 +320,13 @@ final class CollectorConnection: EventHandler, ConversationHost {
 /// A peer that sends nothing, or reads nothing.
 struct SilentPeer: Error, CustomStringConvertible {
     var description: String { "it neither sends nor reads" }
+}
+
+/// Guests have sent too much that is not complete, and this one the most.
+struct MemoryExceeded: Error, CustomStringConvertible {
+    let limit: Int
+
+    var description: String {
+        "what guests have begun to send takes more than \(limit) bytes of memory, and this one has begun the most"
+    }
 }

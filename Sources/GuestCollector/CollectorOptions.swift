@@ -101,6 +101,8 @@ public struct CollectorOptions: Hashable, Sendable {
     public var guests: [Guest]
     public var patterns: [Pattern]
     public var limits: GuestLimits
+    /// Maximum memory of what all guests have sent and the store has not taken, in bytes: incomplete messages, above all.
+    var memory = 128 << 20
     /// How long no guest has to be connected before `onIdle` is called, in microseconds; nil: it is not.
     public var idleLimit: Int64?
     /// How long the streams of a guest without a connection stay open, in microseconds: longer than a restart of the

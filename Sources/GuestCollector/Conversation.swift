@@ -8,6 +8,8 @@ protocol Conversation: AnyObject {
     func advance() throws -> Progress
     /// The peer has ended the stream; everything received is handled. Throws as `advance` does.
     func end() throws -> Progress
+    /// The memory of what was received and the log has not taken, in bytes.
+    var memory: Int { get }
     /// Whether records wait that the log has not taken.
     var isWaiting: Bool { get }
     /// Whether the peer keeps what is not read: it is read only while its guest is within its rates. What must not wait is

@@ -40,6 +40,7 @@ public final class GuestCollector: @unchecked Sendable {
     var endpoints: [CollectorOptions.Endpoint: OpenEndpoint] = [:]
     private var guests: [VMIdentity: GuestState] = [:]
     private var connections: [ObjectIdentifier: CollectorConnection] = [:]
+    private var memory: ReceiveBudget<VMIdentity, ObjectIdentifier>
     var known: [UInt32: VMIdentity] = [:]
     private let live = Mutex(Live())
 
@@ -71,6 +72,7 @@ public final class GuestCollector: @unchecked Sendable {
     ) throws(SystemError) {
         self.options = options
         self.onIdle = onIdle
+        memory = ReceiveBudget(limit: options.memory)
         self.capture = capture
         self.identify = identify
         loop = try EventLoop(clock: capture.clock)
@@ -224,6 +226,8 @@ public final class GuestCollector: @unchecked Sendable {
             clock: capture.clock
         ) { [unowned self] connection, bytes in
             try conversation(of: guest, on: connection, for: purpose, beginning: bytes)
+        } onMemory: { [weak self] connection, size in
+            self?.note(size, of: connection, guest)
         } onEnd: { [weak self] connection, error in
             self?.noteEnd(of: connection, guest, identity, error, dialer)
         }
@@ -248,6 +252,14 @@ public final class GuestCollector: @unchecked Sendable {
     /// connects again, and loses nothing.
     private static let silence: Int64 = 60_000_000
 
+    /// A connection has so much in memory.
+    private func note(_ size: Int, of connection: CollectorConnection, _ guest: GuestState) {
+        memory.set(size, of: ObjectIdentifier(connection), owner: guest.vm)
+        while let excess = memory.excess, let largest = connections[excess] {
+            largest.end(MemoryExceeded(limit: memory.limit))
+        }
+    }
+
     private func noteEnd(
         of connection: CollectorConnection,
         _ guest: GuestState,
@@ -260,6 +272,7 @@ public final class GuestCollector: @unchecked Sendable {
         }
         guest.connections.removeAll { $0 === connection }
         connections[ObjectIdentifier(connection)] = nil
+        memory.set(0, of: ObjectIdentifier(connection), owner: guest.vm)
         closeWhenIdle(guest)
         noteConnections(of: guest)
         dialer?.noteEnd(wasUseful: connection.hasReceived)

@@ -12,6 +12,7 @@ final class JournalConversation: Conversation {
         ingest = RecordIngest(log, guest: guest, policy: .drop, host: host)
     }
 
+    var memory: Int { parser.memory + ingest.memory }
     var isWaiting: Bool { !ingest.isIdle }
     var canWait: Bool { false }
 

@@ -18,6 +18,7 @@ final class LinesConversation: Conversation {
         ingest = RecordIngest(log, guest: guest, policy: .drop, host: host)
     }
 
+    var memory: Int { buffer.count + ingest.memory }
     var isWaiting: Bool { !ingest.isIdle }
     var canWait: Bool { false }
 

@@ -19,6 +19,7 @@ final class NotifyConversation: Conversation {
         self.now = now
     }
 
+    var memory: Int { text.count + ingest.memory }
     var isWaiting: Bool { !ingest.isIdle }
 
     func receive(_ bytes: UnsafeRawBufferPointer) {

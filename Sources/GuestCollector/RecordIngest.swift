@@ -56,8 +56,8 @@ final class RecordIngest {
 
     /// Whether no record waits.
     var isIdle: Bool { waiting.isEmpty }
-    /// The size of the lines that wait, in bytes.
-    var waitingSize: Int { Self.size(of: waiting) }
+    /// The memory of the records that wait, in bytes.
+    var memory: Int { waiting.reduce(0) { $0 + $1.line.count + Self.overhead } }
 
     private static func size(of records: ArraySlice<StoredRecord>) -> Int {
         records.reduce(0) { $0 + $1.line.count + 1 }

@@ -30,6 +30,7 @@ final class UploadConversation: Conversation {
         ingest.log.removeObserver(self)
     }
 
+    var memory: Int { reader.memory + parser.memory + ingest.memory }
     var isWaiting: Bool { !ingest.isIdle }
 
     func receive(_ bytes: UnsafeRawBufferPointer) {

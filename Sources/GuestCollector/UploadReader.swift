@@ -44,6 +44,9 @@ public struct UploadReader {
 
     public init() {}
 
+    /// The memory of what was not returned yet, in bytes.
+    var memory: Int { buffer.count }
+
     public mutating func append(_ bytes: UnsafeRawBufferPointer) {
         buffer.removeFirst(start)
         start = 0

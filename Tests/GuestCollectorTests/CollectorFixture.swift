@@ -25,10 +25,13 @@ final class CollectorFixture {
         limits: GuestLimits = .standard,
         fileSystem: any FileSystem = LinuxFileSystem(),
         clock: any HostClock = SystemClock(),
+        memory: Int? = nil,
         more: (String) -> [CollectorOptions.Guest] = { _ in [] }
     ) throws {
         let web = CollectorOptions.Guest(vm: VMIdentity(name: "web"), endpoint: .unix(path: folder.path + "/web"))
-        options = CollectorOptions(guests: [web] + more(folder.path), limits: limits)
+        var options = CollectorOptions(guests: [web] + more(folder.path), limits: limits)
+        options.memory = memory ?? options.memory
+        self.options = options
         self.fileSystem = fileSystem
         self.clock = clock
         (capture, collector) = try Self.start(options, folder.path, fileSystem, clock)

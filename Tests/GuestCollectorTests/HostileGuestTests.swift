@@ -148,6 +148,31 @@ struct HostileGuestTests {
         #expect(String(decoding: end.receive() ?? [], as: UTF8.self).hasPrefix("HTTP/1.1 415 "))
     }
 
+    @Test("what is begun and not completed takes limited memory: the guest with the most loses its largest connection")
+    func unfinished() throws {
+        let fixture = try CollectorFixture(memory: 3 << 20) { folder in
+            [CollectorOptions.Guest(vm: VMIdentity(name: "evil"), endpoint: .unix(path: folder + "/evil"))]
+        }
+        var record = GuestRecord(content: [UInt8](repeating: UInt8(ascii: "x"), count: 900_000), source: .syslog)
+        record.sequence = 1
+        var frame: [UInt8] = []
+        GuestFrame.append(AgentMessage.records([record]).encoded, to: &frame)
+        let other = try GuestEnd(fixture.socket)
+        other.send(.hello(AgentMessage.Hello(session: SessionID(1, 1))))
+        #expect(try other.message() != nil)
+        other.send(Array(frame.prefix(850_000)))
+        let ends = try [800_000, 820_000, 810_000].map { size in
+            let end = try GuestEnd(fixture.path + "/evil")
+            end.send(Array(frame.prefix(size)))
+            return end
+        }
+        #expect(ends[1].isClosed())
+        #expect(eventually { fixture.collector.state.connections == 3 })
+        other.send(Array(frame.dropFirst(850_000)))
+        #expect(try other.awaitAcknowledgement(1))
+        #expect(fixture.collector.state.connections == 3)
+    }
+
     /// Streams that become no record.
     enum Chaff: CaseIterable, Sendable {
         case faults, frames

@@ -69,7 +69,7 @@ import TextFormats
                 #expect(ingest.advance() == .needsBytes)
             }
         }
-        let sizes = ingests.map(\.waitingSize)
+        let sizes = ingests.map(\.memory)
         #expect((3 << 20...4 << 20).contains(sizes.reduce(0, +)), "\(sizes) bytes wait")
     }
 

@@ -42,6 +42,9 @@ public struct HTTP2Reader: Sendable {
         awaitsPreface = ofClient
     }
 
+    /// The memory of what is not complete, in bytes.
+    public var memory: Int { buffer.count + (block?.bytes.count ?? 0) }
+
     public mutating func append(_ bytes: UnsafeRawBufferPointer) {
         buffer.removeFirst(start)
         start = 0

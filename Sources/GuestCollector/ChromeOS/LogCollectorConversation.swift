@@ -25,6 +25,7 @@ final class LogCollectorConversation: Conversation {
         ingest.log.removeObserver(self)
     }
 
+    var memory: Int { server.memory + ingest.memory }
     var isWaiting: Bool { !ingest.isIdle }
 
     func receive(_ bytes: UnsafeRawBufferPointer) {

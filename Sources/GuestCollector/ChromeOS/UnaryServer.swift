@@ -47,6 +47,12 @@ struct UnaryServer {
         write(.settings, stream: 0, [0, 3, 0, 0, 0, UInt8(Self.requestLimit)])
     }
 
+    /// The memory of the requests, in bytes.
+    var memory: Int {
+        let bodies = requests.values.reduce(0) { $0 + $1.path.utf8.count + $1.body.count }
+        return reader.memory + bodies + calls.reduce(0) { $0 + $1.message.count }
+    }
+
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         reader.append(bytes)
     }

@@ -25,6 +25,8 @@ final class ForwardReceiver: @unchecked Sendable {
     private let commits: CommitCounter
     private var position: SourcePosition
     private var senders: [ObjectIdentifier: ForwardSender] = [:]
+    /// The memory of incomplete messages. Each sender is an owner: what it is, it does not prove.
+    private var memory = ReceiveBudget<ObjectIdentifier, ObjectIdentifier>(limit: ForwardLimits.waiting)
     /// Chunks that were given to the store, by their position.
     private var chunks = RecentChunks()
     /// The senders that wait for the commit of a position.
@@ -119,7 +121,7 @@ final class ForwardReceiver: @unchecked Sendable {
             session,
             on: loop,
             take: { [unowned self] message, sender in try take(message, from: sender) },
-            checkMemory: { [unowned self] in try checkMemory() },
+            onMemory: { [unowned self] sender in noteMemory(of: sender) },
             onEnd: { [unowned self] sender, error in end(sender, error) }
         )
         senders[ObjectIdentifier(sender)] = sender
@@ -137,6 +139,7 @@ final class ForwardReceiver: @unchecked Sendable {
 
     private func end(_ sender: ForwardSender, _ error: (any Error)?) {
         senders[ObjectIdentifier(sender)] = nil
+        memory.set(0, of: ObjectIdentifier(sender), owner: ObjectIdentifier(sender))
         awaited.removeAll { $0.sender === sender }
         if let error {
             capture.diagnostics.log(.warning, "source \(source.name): a connection was closed: \(error)")
@@ -145,9 +148,15 @@ final class ForwardReceiver: @unchecked Sendable {
 
     // MARK: - Records
 
-    private func checkMemory() throws {
-        guard senders.values.reduce(0, { $0 + $1.waiting }) <= ForwardLimits.waiting else {
-            throw ForwardMessage.Fault(description: "incomplete messages take too much memory")
+    private func noteMemory(of sender: ForwardSender) {
+        memory.set(sender.waiting, of: ObjectIdentifier(sender), owner: ObjectIdentifier(sender))
+        while let excess = memory.excess, let largest = senders[excess] {
+            let limit = memory.limit
+            largest.end(
+                ForwardMessage.Fault(
+                    description: "incomplete messages take more than \(limit) bytes of memory, and this one the most"
+                )
+            )
         }
     }
 

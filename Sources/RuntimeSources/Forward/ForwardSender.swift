@@ -9,8 +9,8 @@ final class ForwardSender: EventHandler {
     private unowned let loop: EventLoop
     private var session: ForwardSession
     private let take: (ForwardMessage, ForwardSender) throws -> Void
-    /// Throws when incomplete messages take too much memory.
-    private let checkMemory: () throws -> Void
+    /// Told when the memory of an incomplete message has changed.
+    private let onMemory: (ForwardSender) -> Void
     private var onEnd: ((ForwardSender, (any Error)?) -> Void)?
     private var token: EventLoop.Token?
     private var output: [UInt8] = []
@@ -24,14 +24,14 @@ final class ForwardSender: EventHandler {
         _ session: ForwardSession,
         on loop: EventLoop,
         take: @escaping (ForwardMessage, ForwardSender) throws -> Void,
-        checkMemory: @escaping () throws -> Void,
+        onMemory: @escaping (ForwardSender) -> Void,
         onEnd: @escaping (ForwardSender, (any Error)?) -> Void
     ) {
         self.socket = socket
         self.session = session
         self.loop = loop
         self.take = take
-        self.checkMemory = checkMemory
+        self.onMemory = onMemory
         self.onEnd = onEnd
     }
 
@@ -73,7 +73,7 @@ final class ForwardSender: EventHandler {
                 case .end(let fault): throw fault
                 }
             }
-            try checkMemory()
+            onMemory(self)
         } catch {
             end(error)
         }

@@ -73,6 +73,15 @@ public struct JournalExportParser: Sendable {
         buffer.append(contentsOf: bytes)
     }
 
+    /// The memory of the entry that has begun, in bytes.
+    public var memory: Int {
+        let kept = if case .value(_, let kept, _) = state { kept.count } else { 0 }
+        return buffer.count + size + kept + entry.fields.count * Self.fieldOverhead
+    }
+
+    /// The memory of a field besides its name and its value.
+    private static let fieldOverhead = 128
+
     /// The entries that were counted only since the last call, and the bytes of their fields.
     public mutating func takeOmitted() -> (entries: Int, bytes: Int) {
         defer { omitted = (0, 0) }
