@@ -224,6 +224,24 @@ struct HostileGuestTests {
         #expect(fixture.collector.state.connections == 2)
     }
 
+    @Test("a flood of entries is counted until that takes twice the guest's share; then its new connections are closed")
+    func exhaustedByEntries() throws {
+        var limits = GuestLimits(
+            bytes: RateLimit(rate: 1, burst: 1 << 20),
+            records: RateLimit(rate: 1, burst: 100),
+            connections: 4
+        )
+        limits.recordTime = 200_000
+        // On a clock that stands still nothing is made up for.
+        let fixture = try CollectorFixture(limits: limits, clock: StoppedClock())
+        let end = try GuestEnd(fixture.socket)
+        let limit = 64 << 20
+        #expect(end.flood(Array(repeatElement("A=\n\n", count: 20_000).joined().utf8), limit: limit) < limit)
+        #expect(fixture.collector.state.connections == 1)
+        #expect(try GuestEnd(fixture.socket).isClosed())
+        #expect(fixture.collector.state.connections == 1)
+    }
+
     @Test("a guest is exhausted when it has taken its share of the collector's time twice at once")
     func exhausted() {
         var limits = GuestLimits(
