@@ -244,7 +244,8 @@ let package = Package(
         tests(
             of: "RuntimeSources",
             dependencies: [
-                "TestSupport", "LogModel", "LogStore", "TextFormats", "SystemIO", "Capture", "Transforms", "Gzip",
+                "TestSupport", "LogModel", "LogStore", "TextFormats", "SystemIO", "RotatingFile", "Capture",
+                "Transforms", "Gzip",
             ]
         ),
         tests(of: "Transforms", dependencies: ["TestSupport", "LogModel", "TextFormats"]),

@@ -12,6 +12,8 @@ public struct FollowGap: Hashable, Sendable {
         case truncated
         /// The file was compressed before it was read.
         case compressed
+        /// There were more rotated files than are read.
+        case surplus
 
         /// The reason in words, as in "4096 bytes lost: …".
         public var words: String {
@@ -19,6 +21,7 @@ public struct FollowGap: Hashable, Sendable {
             case .removed: "the file was removed before it was read"
             case .truncated: "the file was truncated, perhaps before it was read to its end"
             case .compressed: "the file was compressed before it was read"
+            case .surplus: "older than the newest \(LogFolderScan.maximumRotated) rotated files"
             }
         }
     }

@@ -3,7 +3,8 @@
 import Glibc
 import SystemIO
 
-/// The files of a rotated log that a folder has, the oldest first.
+/// The files of a rotated log that a folder has, the oldest first. Of very many rotated files only the newest are
+/// taken: a guest may be able to make files in the folder of its log, and each scan is work.
 struct LogFolderScan: Equatable {
     struct File: Equatable {
         let name: String
@@ -12,6 +13,13 @@ struct LogFolderScan: Equatable {
     }
 
     private(set) var files: [File] = []
+    /// Whether there are older files than `files` that could be read.
+    private(set) var hasOlder = false
+
+    /// Maximum number of rotated files that are taken.
+    static let maximumRotated = 1000
+    /// Maximum number of files that a log may have.
+    static let maximumNames = 10_000
 
     /// No files.
     init() {}
@@ -20,7 +28,8 @@ struct LogFolderScan: Equatable {
     /// The limit only matters where rotation is faster than a scan.
     private static let maximumScans = 10
 
-    /// Scans the folder of `path`, until the result is of one moment. Throws ENOENT when there is no folder.
+    /// Scans the folder of `path`, until the result is of one moment. Throws ENOENT when there is no folder, and EFBIG when
+    /// the log has more than `maximumNames` files.
     init(of path: String, trustedFolder: String?, names: FolderNames? = nil) throws(SystemError) {
         let (parent, name) = DirectoryHandle.split(path)
         let folder = try DirectoryHandle(parent, trusted: trustedFolder)
@@ -43,7 +52,9 @@ struct LogFolderScan: Equatable {
         var names: [(rotated: RotatedName, name: String)] = []
         func add(_ bytes: UnsafeBufferPointer<UInt8>) {
             // Most entries of a large folder belong to other logs.
-            guard bytes.count >= live.count, let name = bytes.baseAddress, memcmp(name, live, live.count) == 0 else {
+            guard names.count <= Self.maximumNames, bytes.count >= live.count, let name = bytes.baseAddress,
+                memcmp(name, live, live.count) == 0
+            else {
                 return
             }
             if let rotated = RotatedName(bytes, live: live), let name = String(validating: bytes, as: UTF8.self) {
@@ -55,7 +66,15 @@ struct LogFolderScan: Equatable {
         } else {
             try folder.forEachName(add)
         }
+        guard names.count <= Self.maximumNames else {
+            let path = folder.path(of: String(decoding: live, as: UTF8.self))
+            let reason = "it has more than \(Self.maximumNames) rotated files; remove old ones"
+            throw SystemError("read", path, code: EFBIG, reason: reason)
+        }
         names.sort { $0.rotated < $1.rotated }
+        let surplus = max(0, names.count - (names.last?.rotated.isLive == true ? 1 : 0) - Self.maximumRotated)
+        hasOlder = names[..<surplus].contains { !$0.rotated.isCompressed }
+        names.removeFirst(surplus)
         var seen: Set<LogFileID> = []
         for (rotated, name) in names {
             guard let attributes = folder.attributes(of: name), attributes.kind == .regular else {

@@ -11,6 +11,7 @@ extension RotatingFileFollower {
 
     /// The files of the log; none where there is no folder.
     func scan() throws(SystemError) -> LogFolderScan {
+        scanCount += 1
         do throws(SystemError) {
             return try LogFolderScan(of: path, trustedFolder: trustedFolder, names: folderNames)
         } catch {
@@ -23,6 +24,7 @@ extension RotatingFileFollower {
 
     /// If another file is at the path than before, or `always`, scans the folder, and opens the files to be read next.
     func lookForFiles(always: Bool = false) throws(SystemError) {
+        scanFailure = nil
         guard always || start != nil || FileAttributes(at: path)?.identity != live else {
             return
         }
@@ -32,6 +34,7 @@ extension RotatingFileFollower {
                 scan = try self.scan()
             } catch {
                 // What is open can still be read.
+                scanFailure = error
                 guard file == nil, opening == nil else {
                     return
                 }
@@ -49,6 +52,19 @@ extension RotatingFileFollower {
                 return
             }
         }
+    }
+
+    /// Whether what comes next is sure without another scan: rotated files that are open. The live one may have been
+    /// renamed, or copied and truncated, since the last scan. More files are opened before all these are read.
+    var knowsNext: Bool {
+        let next = sequence.pending.prefix(Self.maximumHeld / 2)
+        return !next.isEmpty
+            && next.allSatisfy { item in
+                guard case .file(let entry) = item else {
+                    return true
+                }
+                return !entry.isLive && held[entry.id] != nil
+            }
     }
 
     /// Opens the pending files of `scan`, up to the limit; false when one is not under its name any more.
@@ -148,6 +164,9 @@ extension RotatingFileFollower {
         let entries = scan.entries
         switch start {
         case .oldest:
+            if scan.hasOlder {
+                gaps.append(FollowGap(.surplus, bytes: nil))
+            }
             accept(entries, passed: entries.filter(\.isCompressed))
         case .live:
             accept(entries, passed: entries.filter { !$0.isLive })

@@ -53,8 +53,12 @@ public final class RotatingFileFollower {
     /// The files that existed when the current one was begun or last truncated: none is a copy of its present contents.
     var noCopies: Set<LogFileID> = []
     var gaps: [FollowGap] = []
+    /// Why the last scan failed, if it did: then it is not known whether anything follows what is open.
+    var scanFailure: SystemError?
     /// The number of files that were begun: it rises where `next` returns the first bytes of another.
     public private(set) var fileCount = 0
+    /// The number of times that the folder was scanned.
+    var scanCount = 0
     private var offset: UInt64 = 0
     private var recent = RecentBytes()
     /// The bytes in the buffer before those that `next` returned last.
@@ -108,12 +112,12 @@ public final class RotatingFileFollower {
                     return .bytes(buffer.bytes(count))
                 }
             }
-            if live == nil || file.map({ !$0.id.isFile(live) }) ?? false {
+            if live == nil || file.map({ !$0.id.isFile(live) }) ?? false, !knowsNext {
                 // A file may have come and been renamed since, or copied and truncated.
                 try lookForFiles(always: true)
             }
             switch sequence.endReached(nextHasBytes: try nextHasBytes()) {
-            case .wait: return .idle(file == nil ? missing() : .atEnd)
+            case .wait: return .idle(scanFailure.map { .failing($0) } ?? (file == nil ? missing() : .atEnd))
             case .drain: continue
             case .next(.gap(let gap)): return .gap(gap)
             case .next(.file(let entry)):
@@ -209,6 +213,9 @@ public final class RotatingFileFollower {
     /// The current file has no bytes, or had some that were copied and truncated before any was read: then a file has come
     /// since it was begun, and reading continues there. Returns whether it does.
     private func takeUnreadCopy(of file: FollowedFile) throws(SystemError) -> Bool {
+        guard file.id.isFile(live) else {
+            return false
+        }
         let scan = try scan()
         guard let live = scan.files.last, live.entry.isLive, live.entry.id == file.id,
             let copy = try firstCopy(in: scan, besides: noCopies.union([file.id]))

@@ -26,32 +26,6 @@ import Testing
         #expect(reader.gaps.isEmpty)
     }
 
-    @Test("a log with many empty files is passed file by file, so that its reader can do other things")
-    func emptyFiles() {
-        let folder = TemporaryFolder()
-        let path = folder.path + "/log"
-        for number in 1...20 {
-            close(open("\(path).\(number)", O_WRONLY | O_CREAT | O_CLOEXEC, 0o644))
-        }
-        let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
-        #expect(write(file, "text\n", 5) == 5)
-        close(file)
-        let follower = RotatingFileFollower(path)
-        let buffer = FollowBuffer()
-        var (pauses, text) = (0, [UInt8]())
-        reading: while true {
-            switch follower.next(buffer) {
-            case .bytes(let bytes):
-                pauses += bytes.isEmpty ? 1 : 0
-                text += bytes
-            case .gap(let gap): Issue.record("\(gap)")
-            case .idle: break reading
-            }
-        }
-        #expect(text == Array("text\n".utf8))
-        #expect(pauses >= 10)
-    }
-
     @Test("files that came and were renamed between two reads are read in order", arguments: RotatedLog.Style.allCases)
     func skipped(style: RotatedLog.Style) {
         let log = RotatedLog(style)

@@ -4,6 +4,7 @@ import Capture
 import Glibc
 import LogModel
 import LogStore
+import RotatingFile
 import SystemIO
 import TestSupport
 import TestTraits
@@ -163,6 +164,29 @@ import Transforms
         #expect(try eventually { try stored().hasSuffix("second\n") })
         service.stop()
         #expect(try stored() == "[power-on][pod-a]first\n[gap][power-on][pod-b]second\n")
+    }
+
+    @Test("a console in many small files is read file by file: others have their turns between")
+    func manyFiles() throws {
+        let a = file("a")
+        for number in 0..<50 {
+            append("\(number) ", to: a)
+            rename(a.path, "\(a.path).\(20_000_000 + number)")
+        }
+        let run = try ConsoleRun(
+            source(a),
+            into: fixture.capture,
+            buffer: FollowBuffer(),
+            interruption: try Interruption()
+        )
+        try run.begin()
+        var turns = 1
+        while try run.step() == .more {
+            turns += 1
+        }
+        run.close()
+        #expect(turns > 50)
+        #expect(try eventually { try stored() == "[power-on][pod-a]" + (0..<50).map { "\($0) " }.joined() })
     }
 
     @Test("a VM without a name has its log under its UID, and goes on there when it gets one")

@@ -107,16 +107,19 @@ final class ConsoleRun: FileRun {
             beginFile()
         }
         while let follower {
+            let files = follower.fileCount
             switch follower.next(buffer) {
             case .bytes(let bytes):
                 if !bytes.isEmpty {
                     try store(bytes, of: follower)
                 }
-                guard readSize < Self.turnSize, !bytes.isEmpty else {
+                // To open a file is work, too, and a guest may have made many small ones.
+                guard readSize < Self.turnSize, follower.fileCount == files else {
                     return .more
                 }
             case .gap(let gap):
                 noteLoss(bytes: gap.bytes, gap.reason.words)
+                return .more
             case .idle(let idle):
                 if order.next() {
                     beginFile()
