@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Testing
+import TestSupport
 import TestTraits
+import Testing
 
 @testable import Outputs
 
@@ -207,6 +208,36 @@ private func deliver(
         _ = time.next(10_000_000_000)
         #expect(time.next(9_500_000_000) == 10_000_000_001)
         #expect(time.next(1_000_000_000) == 1_000_000_000)
+    }
+
+    @Test("own times that alternate are times of their own, and each sequence goes on")
+    func alternating() {
+        var time = RisingTime()
+        let (fast, slow): (Int64, Int64) = (7_000_000_000, 2_000_000_000)
+        let times = (0..<10_000).map { time.next(9_000_000_000, own: $0 % 2 == 0 ? fast : slow) }
+        #expect(Set(times).count == times.count)
+        #expect(times.allSatisfy { abs($0 - fast) < 10_000 || abs($0 - slow) < 10_000 })
+        // Two programs of which one sends what it has kept.
+        #expect(time.next(0, own: fast + 5_000_000_000) == fast + 5_000_000_000)
+        #expect(time.next(0, own: slow + 1_000_000) == slow + 1_000_000)
+    }
+
+    @Test(
+        "no time is given more than a few times, whatever own times a guest states",
+        arguments: 0..<20 as Range<UInt64>
+    )
+    func hostile(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var time = RisingTime()
+        var counts: [Int64: Int] = [:]
+        for number in 0..<20_000 {
+            let second = Int64.random(in: 0..<40, using: &random)
+            counts[time.next(1000 * Int64(number), own: second * 700_000_000), default: 0] += 1
+        }
+        #expect(counts.values.max()! <= RisingTime.sequences + 1)
+        var falling = RisingTime()
+        let times = (0..<100_000).map { falling.next(Int64($0), own: Int64.max - Int64($0) * 3_000_000_000) }
+        #expect(times.suffix(90_000).elementsEqual((10_000..<100_000).map { Int64($0) }))
     }
 
     @Test("every time is accepted, whatever came before")

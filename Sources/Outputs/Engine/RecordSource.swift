@@ -160,7 +160,7 @@ final class RecordSource: @unchecked Sendable {
             origins[stream],
             at: line.start,
             pieceEnd: isPiece ? line.end : nil,
-            time: times[stream].next(own ?? Self.nanoseconds(line.time)),
+            time: times[stream].next(Self.nanoseconds(line.time), own: own),
             stored: line.time,
             text: UnsafeRawBufferPointer(start: nil, count: 0)
         )

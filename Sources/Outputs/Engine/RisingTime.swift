@@ -1,30 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Gives the records of a stream times of their own, in nanoseconds: engines order equal times as they like, and drop
-/// equal texts of equal times.
+/// Gives the records of a stream times of their own, in nanoseconds: engines order equal times as they like, drop equal
+/// texts of equal times, and return only so many records of one time.
 ///
 /// The store's times are microseconds; within one, records get its nanoseconds one after the other, and after the last
 /// those of the next. When the clock was set back by more than a second, the times go back with it. Any time is accepted.
+///
+/// A record may state its own time, and programs whose clocks differ may write one stream by turns: each of the rising
+/// sequences that they form goes on by itself. A guest can state any times in any order, so there are only so many
+/// sequences, and what fits none has the time of storing: a time is given a few times at most.
 struct RisingTime: Hashable, Sendable {
-    /// The latest time given; nil before the first.
+    /// The time given last; nil before the first.
     private(set) var last: Int64?
+    /// The times given last by the host's clock, and in each sequence of own times.
+    private var stored: Int64?
+    private var own: [Int64]
 
     /// A step back by more than this is the clock's, not an effect of equal times.
     private static let tolerance: Int64 = 1_000_000_000
+    /// Maximum number of sequences of own times.
+    static let sequences = 8
 
     init(after last: Int64? = nil) {
         self.last = last
+        stored = last
+        own = last.map { [$0] } ?? []
     }
 
-    /// The time of the next record, whose own time is `nanoseconds`.
-    mutating func next(_ nanoseconds: Int64) -> Int64 {
-        var time = nanoseconds
-        if let last, nanoseconds <= last {
-            let (step, isFar) = last.subtractingReportingOverflow(nanoseconds)
-            let (next, isBeyond) = last.addingReportingOverflow(1)
-            time = isFar || isBeyond || step > Self.tolerance ? nanoseconds : next
+    /// The time of the next record, which was stored at `time` and states `ownTime`; nil: none.
+    mutating func next(_ time: Int64, own ownTime: Int64? = nil) -> Int64 {
+        let given = ownTime.flatMap { nextOwn($0) } ?? nextStored(time)
+        last = given
+        return given
+    }
+
+    private mutating func nextStored(_ time: Int64) -> Int64 {
+        let next = stored.flatMap { Self.following($0, time) } ?? time
+        stored = next
+        return next
+    }
+
+    /// nil when no sequence goes on with `time`, and no other can begin.
+    private mutating func nextOwn(_ time: Int64) -> Int64? {
+        // The sequence that is furthest, of those that need not go back for it.
+        let next = own.indices.filter { Self.following(own[$0], time) != nil }.max { own[$0] < own[$1] }
+        guard let next, let given = Self.following(own[next], time) else {
+            guard own.count < Self.sequences else {
+                return nil
+            }
+            own.append(time)
+            return time
         }
-        last = time
-        return time
+        own[next] = given
+        return given
+    }
+
+    /// What follows the time `last` for a record of the time `time`; nil when that is further back than `tolerance`.
+    private static func following(_ last: Int64, _ time: Int64) -> Int64? {
+        guard time <= last else {
+            return time
+        }
+        let (step, isFar) = last.subtractingReportingOverflow(time)
+        let (next, isBeyond) = last.addingReportingOverflow(1)
+        return isFar || isBeyond || step > tolerance ? nil : next
     }
 }

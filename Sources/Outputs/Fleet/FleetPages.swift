@@ -5,9 +5,10 @@ import Query
 /// Pages through a range of time, forward or backward: which request is next, and which records of an answer are complete.
 ///
 /// An engine returns at most as many records as asked for, and cuts between records of one time. So the next request begins
-/// at the microsecond of the last record, and its records are taken from there. Has no I/O.
+/// at the time of the last record, and its records are taken from there. Has no I/O.
 struct FleetPages {
-    /// All records of a page have one microsecond, and the engine returns no more at once.
+    /// All records of a page have one time, and the engine returns no more at once: those of thousands of streams, as a
+    /// stream has few records of one time (`RisingTime`).
     struct Stuck: Error {
         let nanoseconds: Int64
     }
@@ -46,16 +47,15 @@ struct FleetPages {
             limit = limits.page
             return found
         }
-        // The microsecond of the last record may have more.
-        let start = last - last % 1000
-        let complete = found.filter { isBackward ? $0.nanoseconds >= start + 1000 : $0.nanoseconds < start }
+        // There may be more records of its time.
+        let complete = found.filter { isBackward ? $0.nanoseconds > last : $0.nanoseconds < last }
         guard complete.isEmpty else {
-            rest = isBackward ? rest.lowerBound..<start + 1000 : start..<rest.upperBound
+            rest = isBackward ? rest.lowerBound..<last + 1 : last..<rest.upperBound
             limit = limits.page
             return complete
         }
         guard limit < limits.largestPage else {
-            throw Stuck(nanoseconds: start)
+            throw Stuck(nanoseconds: last)
         }
         limit = min(limit * 2, limits.largestPage)
         return []

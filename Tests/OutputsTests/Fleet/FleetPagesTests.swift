@@ -53,6 +53,15 @@ private func record(_ offset: UInt64, _ nanoseconds: Int64, time: Int64? = nil, 
         }
     }
 
+    @Test("a page in which everything has one microsecond is cut at a nanosecond")
+    func oneMicrosecond() throws {
+        let records = (0..<100 as Range<UInt64>).map { record($0, 5000 + Int64($0)) }
+        for isBackward in [false, true] {
+            let found = try read(records, isBackward: isBackward, FleetLimits(page: 10, largestPage: 10), seed: 0)
+            #expect(found.map(\.id.place.offset).sorted() == Array(0..<100))
+        }
+    }
+
     @Test("a page in which everything has one time is asked for again with a larger limit, up to the engine's")
     func stuck() throws {
         let records = (0..<100).map { record($0, 5000) }
