@@ -6,35 +6,87 @@ import Query
 
 /// Puts records into the order of the store: by the store's time, then by stream, then by position; and drops repeats,
 /// which have the same id and time. Has no I/O.
+///
+/// A record whose own time is far before that of its storing is read long before its turn, and waits for it. When very
+/// many wait, the first of them do not wait longer.
 struct FleetOrder {
     private let ranks: [FleetStream: Int]
-    private var held: [FleetRecord] = []
+    private var waiting = FirstOut<PlacedRecord>()
+    private let limit: Int
     private var last: FleetRecord?
 
     /// Lines of one microsecond of the store leave with the times of the next ones when they are more than a thousand: what
     /// an output has sent of one commit stays within this, in microseconds.
     private static let spread: Int64 = 1000
+    /// Maximum number of records that wait: some 100 MB.
+    static let limit = 200_000
 
-    init(_ streams: [FleetStream]) {
+    init(_ streams: [FleetStream], limit: Int = FleetOrder.limit) {
         ranks = Dictionary(streams.enumerated().map { ($1, $0) }) { first, _ in first }
+        self.limit = limit
     }
 
     /// Adds records; returns, in order, those before which no other can come when everything before `end` was added, in
     /// nanoseconds.
     mutating func add(_ records: [FleetRecord], completeUntil end: Int64) -> [FleetRecord] {
-        held += records.filter { ranks[$0.stream] != nil }
-        held = held.sorted { key($0) < key($1) }
+        for record in records {
+            if let rank = ranks[record.stream] {
+                waiting.insert(PlacedRecord(record: record, rank: rank))
+            }
+        }
         let bound = Timestamp(microseconds: end == .max ? .max : end / 1000 - Self.spread)
-        let count = held.firstIndex { $0.time >= bound } ?? held.count
-        let ready = held.prefix(end == .max ? held.count : count)
-        held.removeFirst(ready.count)
-        return ready.filter { record in
-            defer { last = record }
-            return last.map { $0.id != record.id || $0.nanoseconds != record.nanoseconds } ?? true
+        var ready: [FleetRecord] = []
+        while let first = waiting.first?.record, end == .max || first.time < bound || waiting.count > limit {
+            waiting.removeFirst()
+            if last.map({ $0.id != first.id || $0.nanoseconds != first.nanoseconds }) ?? true {
+                ready.append(first)
+            }
+            last = first
+        }
+        return ready
+    }
+}
+
+/// A record, and its stream's place among the requested ones.
+private struct PlacedRecord: Comparable {
+    let record: FleetRecord
+    let rank: Int
+
+    private var key: (Timestamp, Int, Int64, Cursor) { (record.time, rank, record.nanoseconds, record.id.place) }
+
+    static func < (left: PlacedRecord, right: PlacedRecord) -> Bool { left.key < right.key }
+}
+
+/// Elements of which the least can be taken, in a time that grows with the logarithm of their number (a binary heap).
+struct FirstOut<Element: Comparable> {
+    /// The least element is the first; none is less than the one at half its index.
+    private var elements: [Element] = []
+
+    var count: Int { elements.count }
+    var first: Element? { elements.first }
+
+    mutating func insert(_ element: Element) {
+        elements.append(element)
+        var place = elements.count - 1
+        while place > 0, elements[place] < elements[(place - 1) / 2] {
+            elements.swapAt(place, (place - 1) / 2)
+            place = (place - 1) / 2
         }
     }
 
-    private func key(_ record: FleetRecord) -> (Timestamp, Int, Int64, Cursor) {
-        (record.time, ranks[record.stream] ?? 0, record.nanoseconds, record.id.place)
+    /// Removes the first element; there must be one.
+    mutating func removeFirst() {
+        elements.swapAt(0, elements.count - 1)
+        elements.removeLast()
+        var place = 0
+        while case let left = 2 * place + 1, left < elements.count {
+            let right = left + 1
+            let least = right < elements.count && elements[right] < elements[left] ? right : left
+            guard elements[least] < elements[place] else {
+                return
+            }
+            elements.swapAt(place, least)
+            place = least
+        }
     }
 }

@@ -83,6 +83,62 @@ private func record(_ offset: UInt64, _ nanoseconds: Int64, time: Int64? = nil, 
         #expect(sorted == first + [other])
     }
 
+    @Test("records that were stored long after their own times wait for their turn")
+    func late() {
+        let stream = FleetStream(vm: VMIdentity(name: "web"), stream: .console0)
+        var order = FleetOrder([stream])
+        var late: [FleetRecord] = []
+        // A hundred pages of the past, of records that were stored at the end.
+        for page in 0..<100 as Range<UInt64> {
+            let records = (0..<10 as Range<UInt64>).map { page * 10 + $0 }
+                .map { record($0, Int64($0) * 1_000_000, time: 9_000_000 - Int64($0)) }
+            #expect(order.add(records, completeUntil: records[9].nanoseconds).isEmpty)
+            late += records
+        }
+        let present = record(5000, 5_000_000_000)
+        #expect(order.add([present], completeUntil: 6_000_000_000) == [present])
+        #expect(order.add([], completeUntil: .max) == late.reversed())
+    }
+
+    @Test("of very many records that wait, the first do not wait longer")
+    func limited() {
+        var order = FleetOrder([FleetStream(vm: VMIdentity(name: "web"), stream: .console0)], limit: 3)
+        let records = (0..<5 as Range<UInt64>).map { record($0, Int64($0), time: 9_000_000 + Int64($0)) }
+        #expect(order.add(records, completeUntil: 1000) == Array(records[..<2]))
+        let early = record(9, 2000)
+        #expect(order.add([early], completeUntil: 1_000_000_000) == [early])
+        #expect(order.add([], completeUntil: .max) == Array(records[2...]))
+    }
+
+    /// A number that counts how often such numbers are compared.
+    private struct Counted: Comparable {
+        nonisolated(unsafe) static var comparisons = 0
+        let number: Int
+
+        static func < (left: Counted, right: Counted) -> Bool {
+            comparisons += 1
+            return left.number < right.number
+        }
+    }
+
+    @Test("the least element comes first, of any number in any order, after few comparisons")
+    func firstOut() {
+        var random = SeededGenerator(seed: 7)
+        for count in [0, 1, 2, 3, 10, 1000, 16_000] {
+            var elements = FirstOut<Counted>()
+            let numbers = (0..<count).map { _ in Int.random(in: 0..<50, using: &random) }
+            Counted.comparisons = 0
+            numbers.forEach { elements.insert(Counted(number: $0)) }
+            var sorted: [Int] = []
+            while let first = elements.first {
+                sorted.append(first.number)
+                elements.removeFirst()
+            }
+            #expect(Counted.comparisons <= count * 3 * 14)
+            #expect(sorted == numbers.sorted() && elements.count == 0)
+        }
+    }
+
     @Test("an overlapping read has only what is new, also when it is late")
     func overlap() {
         var overlap = FleetOverlap(from: 0)
