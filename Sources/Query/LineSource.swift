@@ -153,7 +153,7 @@ final class LineSource {
         guard let line = selectedPartial else {
             return nil
         }
-        _ = torn.takeRest()
+        _ = torn.takeShown()
         handedOut = Cursor(offset: line.end)
         return line
     }
@@ -178,10 +178,10 @@ final class LineSource {
 
     /// An incomplete line, to be inspected only.
     var partial: Line? {
-        guard batch == nil, !torn.isEmpty else {
+        guard batch == nil, let shown = torn.shown else {
             return nil
         }
-        let line = described(drawn(torn.line))
+        let line = described(drawn(shown))
         return filter.admits(line.time) ? line : nil
     }
 

@@ -25,8 +25,18 @@ struct TornLine: ~Copyable {
     /// Where it begins; only when it is not empty.
     var start: Cursor { heads[0].start }
 
-    /// The line as far as it is known; valid until the next change.
-    var line: Line { line(to: buffer.count, painted: isConsole ? cutter.painted : 0) }
+    /// The line as far as it can be shown, valid until the next change; nil when there is nothing to show. An escape
+    /// sequence of which half was received is not a part of it.
+    var shown: Line? {
+        let count = shownCount
+        return count > 0 ? line(to: count, painted: min(painted, count)) : nil
+    }
+
+    private var painted: Int { isConsole ? cutter.painted : 0 }
+
+    private var shownCount: Int {
+        buffer.count - (isConsole ? DisplayedLine.unfinishedSequence(atEndOf: buffer.bytes) : 0)
+    }
 
     /// Adds bytes; `found` are the heads of the records that begin in them, and of the first byte when it is the line's.
     mutating func append(_ bytes: UnsafeRawBufferPointer, _ found: [LineHead]) {
@@ -52,10 +62,15 @@ struct TornLine: ~Copyable {
     }
 
     /// All that is left, as a line. Its bytes are valid until the next change.
-    mutating func takeRest() -> Line {
-        let painted = isConsole ? cutter.painted : 0
+    mutating func takeRest() -> Line { takeUnfinished(buffer.count) }
+
+    /// What `shown` is; the rest goes on as a line of its own. Its bytes are valid until the next change.
+    mutating func takeShown() -> Line { takeUnfinished(shownCount) }
+
+    private mutating func takeUnfinished(_ count: Int) -> Line {
+        let painted = min(painted, count)
         cutter = GrowingLineCutter()
-        return take(buffer.count, painted: painted, endsRow: false)
+        return take(count, painted: painted, endsRow: false)
     }
 
     private mutating func take(_ count: Int, painted: Int, endsRow: Bool) -> Line {

@@ -127,6 +127,26 @@ struct FollowTests {
         #expect(try all(query) == "ot\nPassword: \n")
     }
 
+    @Test("an escape sequence of which half has come is shown early as nothing, and applied when the rest comes")
+    func halfSequence() throws {
+        for (first, rest, early) in [
+            ("p\u{1b}[3", "1mred\u{1b}[0m tail\n", "p"), ("p\u{1b}", "[31mred tail\n", "p"),
+            ("p\u{1b}]0;title\u{1b}", "\\red tail\n", "p"), ("\u{1b}]0;ti", "tle\u{7}pred tail\n", nil),
+            ("pred\u{1b}[31m", " tail\n", "pred"),
+        ] {
+            let sample = try SampleStore()
+            try sample.add("a")
+            try sample.append(first)
+            let query = try query(sample)
+            #expect(try all(query).isEmpty)
+            let shown = query.flushPartials(silentSince: .distantFuture).map { String(decoding: $0, as: UTF8.self) }
+            #expect(shown == early, "\(first.debugDescription)")
+            #expect(query.flushPartials(silentSince: .distantFuture) == nil)
+            try sample.append(rest)
+            #expect(try (shown ?? "") + all(query) == "pred tail\n", "\(first.debugDescription)")
+        }
+    }
+
     @Test("an unfinished line ends where the console is closed")
     func closedInMidLine() throws {
         let sample = try SampleStore()

@@ -71,6 +71,22 @@ struct ControlSequence: Equatable {
         }
     }
 
+    /// The number of bytes at the end of `bytes` that begin a sequence of which the end may follow.
+    static func unfinished(atEndOf bytes: UnsafeRawBufferPointer) -> Int {
+        var found = 0
+        for at in bytes.indices.suffix(longestString + 1).reversed() where bytes[at] == Byte.escape {
+            guard parse(bytes, at: at) == .incomplete else {
+                break
+            }
+            // A lone ESC may also be the first byte of the end of a string.
+            found = bytes.count - at
+            guard found == 1 else {
+                break
+            }
+        }
+        return found
+    }
+
     // MARK: - Kinds of sequences
 
     private static func effect(ofEscape byte: UInt8) -> Effect {

@@ -17,6 +17,12 @@ public enum DisplayedLine {
         PlainLines.firstControl(in: bytes, from: 0) == bytes.count && !bytes.contains(Byte.feed)
     }
 
+    /// The number of bytes at the end of `bytes`, a line whose end was not received, of which a terminal shows nothing yet:
+    /// they begin an escape sequence.
+    public static func unfinishedSequence(atEndOf bytes: UnsafeRawBufferPointer) -> Int {
+        ControlSequence.unfinished(atEndOf: bytes)
+    }
+
     /// The row of the screen that a line is painted in, as far as the guest has said.
     public enum Row: Hashable, Sendable {
         case unknown
