@@ -171,12 +171,10 @@ struct RowPainter {
         if isWide, isOverwritten(cells[column + 1], by: text) {
             painted += 1
         }
-        if painted > 0 {
-            overwritten += painted
-            if !isVisible(cell) {
-                // Erased by a blank.
-                cell = .empty
-            }
+        overwritten += painted
+        if !isVisible(cell), painted > 0 || (style == 0 && (column == 0 || cells[column - 1] == .empty)) {
+            // Erased by a blank, or one of the blanks that erase more than was there.
+            cell = .empty
         }
         cells[column] = cell
         if isWide {
