@@ -94,7 +94,7 @@ enum SeverityAlarms {
         ("I/O error, dev ", .error), ("Buffer I/O error on dev", .error), ("critical medium error, dev ", .error),
         ("critical target error, dev ", .error), ("blk_update_request: ", .error), ("print_req_error: ", .error),
         ("end_request: ", .error), ("SError Interrupt on CPU", .critical), ("You are in emergency mode", .error),
-        ("Cannot open access to console", .error),
+        ("Cannot open access to console", .error), ("unregister_netdevice: waiting for ", .emergency),
     ]
 
     private static let fileSystems: [Entry] = [
@@ -119,7 +119,12 @@ enum SeverityAlarms {
         (" invoked oom-killer: ", .warning), (": page allocation failure: ", .warning), ("NETDEV WATCHDOG: ", .warning),
         (" as unstable because the skew is too large", .warning), (" timeout, aborting", .warning),
         (" timeout, reset controller", .warning), ("controller is down; will reset", .warning),
+        ("Direct firmware load for ", .warning), ("ailed to load firmware", .error),
+        ("firmware: failed to load ", .error),
+        // Of a process that a signal ends; without init the kernel panics.
+        ("[1]: segfault at ", .emergency), ("[1] general protection fault", .emergency),
         (" segfault at ", .informational),
+        (" general protection fault ip:", .informational), (" general protection ip:", .informational),
     ]
 
     // MARK: - Services

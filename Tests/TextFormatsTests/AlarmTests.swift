@@ -26,6 +26,22 @@ struct AlarmTests {
     }
 
     @Test(
+        "kernels' messages of devices and processes have the level at which they are printed",
+        arguments: [
+            ("unregister_netdevice: waiting for eth0 to become free. Usage count = 1", .emergency),
+            ("traps: foo[812] general protection fault ip:7f sp:7f error:0 in libc.so.6[7f+15]", .informational),
+            ("traps: init[1] general protection fault ip:7f sp:7f error:0", .emergency),
+            ("foo[812]: segfault at 0 ip 00 sp 00 error 4 in foo[40+1]", .informational),
+            ("iwlwifi 0000:00:14.3: Failed to load firmware chunk!", .error),
+            ("e100 0000:00:03.0: Direct firmware load for e100/d101m.bin failed with error -2", .warning),
+            ("r8169 0000:02:00.0: firmware: failed to load rtl_nic/rtl8168h-2.fw (-2)", .error),
+        ] as [(String, Severity?)]
+    )
+    func printed(_ line: String, _ expected: Severity?) {
+        #expect(severity("[   17.000000] " + line) == expected)
+    }
+
+    @Test(
         "a failure is an error at least",
         arguments: [
             "/dev/vda1: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.",
