@@ -9,8 +9,8 @@ extension BootState {
         var isMidLine = false
         /// Whether it is complete, or a pause follows.
         var isComplete = true
-        /// Whether it follows a command at a shell's prompt. Told of a kernel's first line that would be doubtful, and of a
-        /// panic without a stamp: the command may have printed it, so words after it begin no boot.
+        /// Whether it follows a command at a shell's prompt. Told of a kernel's line that would be doubtful, and of a panic
+        /// without a stamp: the command may have printed it, so words after it begin no boot.
         var isAtShell = false
         /// Whether it is a prompt itself.
         var isPrompt = false

@@ -162,9 +162,14 @@ struct BootDetector {
             return isComplete
         }
         var context = BootState.Context(place: place, time: time, isMidLine: isMidLine, isComplete: isComplete)
-        if case .kernel = line.banner, state.doubtsKernel(line.stamp, at: time) {
-            context.isAtShell = isAtShell(place, text)
-        } else if line.banner == .end(.panic, .linux), line.stamp == nil {
+        let mayBePrinted =
+            switch (line.banner, line.stamp) {
+            case (.kernel(let system), let stamp): state.doubtsKernel(system, stamp, at: time)
+            case (.end(.panic, .linux), nil): true
+            case (nil, let stamp?): isComplete && state.mayBegin(withStamp: stamp, at: time)
+            default: false
+            }
+        if mayBePrinted {
             context.isAtShell = isAtShell(place, text)
         }
         // A prompt is short.

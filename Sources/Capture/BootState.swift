@@ -13,7 +13,8 @@ import TextFormats
 ///   line. The banners of firmware and loaders before the kernel belong to one start.
 ///
 /// A kernel's first line without an end or firmware before it may also be `dmesg` or a file that is printed. It is
-/// reported as doubtful, and as a boot once the kernel's clock or a pause after it confirms that.
+/// reported as doubtful, and as a boot once the kernel's clock or a pause after it confirms that. So are stamps that begin
+/// anew near 0 after a pause, without a first line, as of a quiet kernel: only their pace confirms them.
 ///
 /// A panic that a program prints is not an end: one without a stamp where the kernel's lines have stamps, and one that is
 /// followed by a prompt without a pause.
@@ -41,25 +42,27 @@ struct BootState {
     /// printed is.
     static let shortest: Int64 = 100_000
 
-    private enum Stage {
+    enum Stage {
         case off, firmware, kernel
     }
 
-    private var stage = Stage.kernel
+    var stage = Stage.kernel
     /// The firmware that printed its banner last, and whether a loader followed.
     private var firmware: (kind: BootBanner.Firmware, hasLoaded: Bool)?
-    private var system: BootBanner.System?
-    private var clock: KernelClock?
+    var system: BootBanner.System?
+    var clock: KernelClock?
     /// Whether the kernel printed its first line without a stamp: then stamps are not its own.
-    private var isStampless = false
-    private var ending: BootEnding?
-    private var doubt: DoubtfulBoot?
+    var isStampless = false
+    var ending: BootEnding?
+    var doubt: DoubtfulBoot?
     /// When the latest boot that was found began, and when the current one reached its stage.
-    private var lastBanner: Int64?
-    private var stageStart: Int64?
-    private var rate = BootRate()
+    var lastBanner: Int64?
+    private(set) var stageStart: Int64?
+    var rate = BootRate()
     /// When the latest text was received.
     private(set) var lastText: Int64 = 0
+    /// When text was received that followed a pause.
+    private(set) var lastResumption: Int64 = 0
 
     /// The announced end whose marker is not yet placed.
     var pendingEnd: BootEvent? { ending.flatMap { $0.isMarked ? nil : $0.event } }
@@ -69,16 +72,6 @@ struct BootState {
     var awaitsQuiet: Bool { pendingEnd != nil || doubt?.isConfirmedByPause ?? false }
     /// Whether the next words begin a boot.
     var awaitsWords: Bool { ending.map { $0.isMarked && $0.isFinal } ?? false }
-
-    /// Whether a kernel's first line with `stamp` at `time` would be doubtful.
-    func doubtsKernel(_ stamp: Int64?, at time: Int64) -> Bool {
-        isSteady && stage == .kernel && (!isEarly(at: time) || clock?.hasAdvanced(since: stamp ?? 0) ?? false)
-    }
-
-    /// Whether the present kernel, or the start before it, began so recently that it may print its first lines again.
-    private func isEarly(at time: Int64) -> Bool {
-        !mayBegin(at: time) || isRecent(stageStart, at: time)
-    }
 
     // MARK: - Transport and time
 
@@ -103,7 +96,11 @@ struct BootState {
     /// Text is received at `time`; it begins at `place`. Whether the console was quiet before it is told by `isPause`.
     mutating func receive(at time: Int64, _ place: Int) -> [Finding] {
         defer { lastText = time }
-        var findings = isPause(before: time) ? quiet(at: place) : []
+        var findings: [Finding] = []
+        if isPause(before: time) {
+            findings = quiet(at: place)
+            lastResumption = time
+        }
         if let ending, !(0..<Self.endLimit).contains(time - ending.time) {
             markEnd(at: place, &findings)
         }
@@ -137,7 +134,7 @@ struct BootState {
             enter(.firmware, at: context.time)
         }
         if let stamp = line.stamp {
-            read(stamp, at: context.time)
+            read(stamp, context, &findings)
         }
         return true
     }
@@ -187,31 +184,21 @@ struct BootState {
         _ findings: inout [Finding]
     ) {
         if ending == nil, stage == .kernel {
-            guard doubtsKernel(stamp, at: context.time) else {
+            guard doubtsKernel(found, stamp, at: context.time) else {
                 system = system ?? found
                 return
             }
-            let isEarly = isEarly(at: context.time)
+            let isEarly = isEarly(found, at: context.time)
             guard context.isMidLine, !isEarly else {
-                guard rate.admits(at: context.time) else {
-                    return
-                }
-                findings.append(finding(.doubtful, at: context))
-                doubt = DoubtfulBoot(
-                    place: context.place,
-                    start: KernelClock(stamp: stamp ?? 0, time: context.time),
-                    system: found,
-                    earlier: clock,
-                    isAtShell: context.isAtShell,
-                    isEarly: isEarly
-                )
-                return
+                let start = KernelClock(stamp: stamp ?? 0, time: context.time)
+                return note(.firstLine(isEarly: isEarly), of: found, start, context, &findings)
             }
         }
         if ending != nil || stage == .kernel {
             begin(.kernel, context, &findings)
         }
-        enter(.kernel, at: context.time)
+        // The first system on a hypervisor starts after it.
+        enter(found == .xen ? .firmware : .kernel, at: context.time)
         system = found
         clock = stamp.map { KernelClock(stamp: $0, time: context.time) }
     }
@@ -226,7 +213,7 @@ struct BootState {
     ) -> Bool {
         // Programs on Linux print the words of other systems and of firmware too.
         let isLinux = system == .linux || (system == nil && clock != nil)
-        if owner != .linux, isLinux || (owner == nil && system != nil) {
+        if owner != .linux, owner != .xen, isLinux || (owner == nil && system != nil) {
             return false
         }
         // A kernel that prints stamps prints them at its panic, too.
@@ -234,12 +221,14 @@ struct BootState {
             return false
         }
         // After their panics other systems dump their memory or wait in a debugger; then they announce the restart.
-        let isFinal = (owner == .linux && !context.isAtShell) || end == .restart || (end == .panic && owner == .windows)
+        let isFinal =
+            ((owner == .linux || owner == .xen) && !context.isAtShell) || end == .restart
+            || (end == .panic && owner == .windows)
         if let earlier = ending {
             ending?.isFinal = earlier.isFinal || isFinal
             return true
         }
-        if let doubt, stamp != nil || !doubt.isAtShell {
+        if let doubt, doubt.isConfirmedByEnd(withStamp: stamp != nil) {
             confirm(doubt, at: context, &findings)
         }
         doubt = nil
@@ -266,44 +255,13 @@ struct BootState {
         return ending.isFinal && ending.isMarked
     }
 
-    /// Compares a kernel's stamp with what it would be if the doubtful beginning were one.
-    private mutating func weigh(
-        _ stamp: Int64,
-        _ banner: BootBanner?,
-        _ context: Context,
-        _ findings: inout [Finding]
-    ) {
-        guard let doubt else {
-            return
-        }
-        let isFirstLine = if case .kernel = banner { true } else { false }
-        switch doubt.verdict(on: stamp, isFirstLine: isFirstLine, at: context.time) {
-        case .confirmed: confirm(doubt, at: context, &findings)
-        case .refuted: self.doubt = nil
-        case .open: break
-        }
-    }
-
-    /// Takes the stamp of a complete line: a kernel is running, also if it did not print its first line.
-    private mutating func read(_ stamp: Int64, at time: Int64) {
-        let now = KernelClock(stamp: stamp, time: time)
-        guard doubt == nil else {
-            doubt?.latest = now
-            return
-        }
-        clock = now
-        if stage != .kernel, ending == nil {
-            enter(.kernel, at: time)
-        }
-    }
-
-    private mutating func enter(_ next: Stage, at time: Int64) {
+    mutating func enter(_ next: Stage, at time: Int64) {
         (stage, stageStart) = (next, time)
     }
 
     // MARK: - Findings
 
-    private func finding(_ event: BootEvent, at context: Context) -> Finding {
+    func finding(_ event: BootEvent, at context: Context) -> Finding {
         Finding(event: event, place: context.place, subject: context.place, time: context.time)
     }
 
@@ -324,26 +282,12 @@ struct BootState {
         (ending, doubt, system, clock, isStampless) = (nil, nil, nil, nil, false)
     }
 
-    private mutating func confirm(_ doubt: DoubtfulBoot, at context: Context, _ findings: inout [Finding]) {
-        self.doubt = nil
-        guard rate.admits(at: context.time) else {
-            return
-        }
-        findings.append(
-            Finding(event: .kernel, place: context.place, subject: doubt.place, time: context.time)
-        )
-        lastBanner = doubt.start.time
-        enter(.kernel, at: doubt.start.time)
-        (system, ending, isStampless) = (doubt.system, nil, false)
-        clock = doubt.latest
-    }
-
     /// Whether a banner at `time` may begin a boot without an end before it.
-    private func mayBegin(at time: Int64) -> Bool {
+    func mayBegin(at time: Int64) -> Bool {
         !isRecent(lastBanner, at: time)
     }
 
-    private func isRecent(_ banner: Int64?, at time: Int64) -> Bool {
+    func isRecent(_ banner: Int64?, at time: Int64) -> Bool {
         banner.map { (0..<Self.bannerInterval).contains(time - $0) } ?? false
     }
 }

@@ -18,19 +18,31 @@ struct KernelClock {
 
     /// Whether a line with the stamp `next`, received at `time`, is from a kernel that started after this one.
     func isRestarted(at next: Int64, _ time: Int64) -> Bool {
-        next < stamp - Self.tolerance || next < expected(at: time) - Self.tolerance
+        isBeyond(next) || next < expected(at: time) - Self.tolerance
     }
+
+    /// Whether its latest stamp is later than `other`, by more than stamps are out of order.
+    func isBeyond(_ other: Int64) -> Bool { other < stamp - Self.tolerance }
 
     /// Whether the kernel was past its first lines when it is said to print one with the stamp `first`.
     func hasAdvanced(since first: Int64) -> Bool { stamp > first + Self.firstLines }
 }
 
-/// A kernel's first line without an end or firmware before it: a reset, or old messages that are printed again.
+/// What may be the beginning of a boot, without an end or firmware before it: a reset, or old messages that are printed
+/// again.
 struct DoubtfulBoot {
+    enum Kind: Equatable {
+        /// A kernel's first line; `isEarly`: the earlier kernel has just started, and may repeat its log.
+        case firstLine(isEarly: Bool)
+        /// A line of which the stamp is from before those of the earlier kernel.
+        case stamps
+    }
+
     enum Verdict {
         case confirmed, refuted, open
     }
 
+    let kind: Kind
     /// Position of the line.
     var place: Int
     /// Stamp and time of the line, and of the latest line after it.
@@ -41,35 +53,47 @@ struct DoubtfulBoot {
     var earlier: KernelClock?
     /// Whether the line follows a command at a shell's prompt, as after `dmesg`.
     var isAtShell: Bool
-    /// Whether the earlier kernel has just started, and may repeat its log.
-    var isEarly: Bool
+    /// For how long the stamps have kept pace with the host's clock, pauses between lines only.
+    private var inPace: Int64 = 0
 
     /// A console shows a kernel's lines this much later than their stamps at most: until its driver is loaded.
     private static let consoleDelay: Int64 = 10_000_000
     /// Messages that are printed again come within this time.
     private static let printInterval: Int64 = 1_000_000
+    /// Shorter pauses between lines tell nothing of a clock: they are also those between two reads of a fast text.
+    private static let pause: Int64 = 300_000
+    /// How far two clocks can differ over a pause, apart from a hundredth of it.
+    private static let jitter: Int64 = 200_000
+    /// How long stamps without a first line have to keep pace.
+    private static let enoughPace: Int64 = 2_000_000
 
     init(
+        _ kind: Kind,
         place: Int,
         start: KernelClock,
         system: BootBanner.System,
         earlier: KernelClock?,
-        isAtShell: Bool,
-        isEarly: Bool
+        isAtShell: Bool
     ) {
-        (self.place, self.start, latest) = (place, start, start)
-        (self.system, self.earlier) = (system, earlier)
-        (self.isAtShell, self.isEarly) = (isAtShell, isEarly)
+        (self.kind, self.place, self.start, latest) = (kind, place, start, start)
+        (self.system, self.earlier, self.isAtShell) = (system, earlier, isAtShell)
     }
 
-    /// Whether a pause now confirms it: not after a command, and not if an early repetition may be complete.
+    /// Whether a pause now confirms it: not after a command, and not if an early repetition may be complete. Stamps alone
+    /// are confirmed by further ones only.
     var isConfirmedByPause: Bool {
-        !isAtShell && !(isEarly && earlier.map { $0.stamp <= latest.stamp } ?? true)
+        guard case .firstLine(let isEarly) = kind else {
+            return false
+        }
+        return !isAtShell && !(isEarly && earlier.map { $0.stamp <= latest.stamp } ?? true)
     }
+
+    /// Whether an end that is announced now confirms it.
+    func isConfirmedByEnd(withStamp: Bool) -> Bool { kind != .stamps && (withStamp || !isAtShell) }
 
     /// What a later line with `stamp`, received at `now`, shows: the clock of the new kernel, or that of the earlier one.
     /// The first line of yet another kernel shows nothing of the one before, unless that had just begun.
-    func verdict(on stamp: Int64, isFirstLine: Bool, at now: Int64) -> Verdict {
+    mutating func verdict(on stamp: Int64, isFirstLine: Bool, at now: Int64) -> Verdict {
         let distance = abs(stamp - start.expected(at: now))
         if let earlier {
             if abs(stamp - earlier.expected(at: now)) < distance || isFirstLine && distance > Self.consoleDelay {
@@ -78,6 +102,16 @@ struct DoubtfulBoot {
         } else if stamp > start.expected(at: now) + Self.consoleDelay {
             return .refuted
         }
-        return now - start.time >= Self.printInterval ? .confirmed : .open
+        guard kind == .stamps else {
+            return now - start.time >= Self.printInterval ? .confirmed : .open
+        }
+        if isFirstLine || distance > Self.consoleDelay || latest.isBeyond(stamp) {
+            return .refuted
+        }
+        let (passed, step) = (now - latest.time, stamp - latest.stamp)
+        if passed >= Self.pause, abs(step - passed) <= Self.jitter + passed / 100 {
+            inPace += passed
+        }
+        return inPace >= Self.enoughPace ? .confirmed : .open
     }
 }

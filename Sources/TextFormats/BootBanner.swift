@@ -32,9 +32,9 @@ public enum BootBanner: Hashable, Sendable {
         case trustedFirmware = "TF-A"
     }
 
-    /// The family of an operating system.
+    /// The family of an operating system, or the hypervisor Xen, on which the first system starts after it.
     public enum System: Sendable {
-        case linux, bsd, illumos, windows
+        case linux, bsd, illumos, windows, xen
     }
 
     /// How a system ends.

@@ -52,7 +52,7 @@ enum BootWords {
 
     private static let byFirstByte: [[Entry]] = {
         var lists: [[Entry]] = Array(repeating: [], count: 128)
-        for entry in firmware + loaders + linux + bsd + illumos + windows {
+        for entry in firmware + loaders + linux + bsd + illumos + windows + xen {
             lists[Int(entry.text.utf8Start[0])].append(entry)
         }
         return lists
@@ -124,6 +124,10 @@ enum BootWords {
         + words(.end(.halt, .linux), "reboot: System halted", "System halted.", "reboot: Power off not available")
         + words(.end(.nextKernel, .linux), "kexec_core: Starting new kernel", "kexec: Starting new kernel")
         + words(.end(.nextKernel, .linux), "Starting new kernel", "Starting crashdump kernel...", stamp: .required)
+        // What init says before it asks the kernel, whose own words may be on another console.
+        + words(.end(.restart, .linux), "systemd-shutdown[1]: Rebooting.", "Requesting system reboot")
+        + words(.end(.powerDown, .linux), "systemd-shutdown[1]: Powering off.", "Requesting system poweroff")
+        + words(.end(.halt, .linux), "systemd-shutdown[1]: Halting system.", "Requesting system halt")
         + words(.lastWords, "Rebooting in ", "reboot: machine restart", "machine restart", "Bye!")
         + words(.lastWords, "---[ end Kernel panic", "ACPI MEMORY or I/O RESET_REG", "acpi_power_off called")
 
@@ -149,4 +153,12 @@ enum BootWords {
         words(.kernel(.windows), "Computer is booting, SAC started and initialized")
         + words(.end(.panic, .windows), "*** STOP: 0x", "<INSTANCE CLASSNAME=\"BLUESCREEN\">")
         + words(.end(.powerDown, .windows), "The SAC will become unavailable soon")
+
+    private static let xen: [Entry] =
+        words(.kernel(.xen), "(XEN) Xen version ")
+        + words(.end(.panic, .xen), "(XEN) Panic on CPU ")
+        + words(.end(.restart, .xen), "(XEN) Hardware Dom0 shutdown: rebooting machine")
+        + words(.end(.restart, .xen), "(XEN) Hardware Dom0 crashed: rebooting machine")
+        + words(.end(.halt, .xen), "(XEN) Hardware Dom0 halted: halting machine")
+        + words(.lastWords, "(XEN) Reboot in ", "(XEN) Manual reset required", "(XEN) Resetting with ")
 }

@@ -17,7 +17,9 @@ enum BootTable {
     static let linux = "[    0.000000] Linux version 6.1.0 (build@host) (gcc 12.2.0) #1 SMP\r\n"
     static let seaBIOS = "\u{1b}c\u{1b}[?7l\u{1b}[2J\u{1b}[0mSeaBIOS (version 1.16.2-debian-1.16.2-1)\r\n"
 
-    static let rows: [Row] = machines + resets + quotedPanics + lastWords + doubts + firmware + otherSystems
+    static let rows: [Row] =
+        machines + resets + quotedPanics + lastWords + doubts + firmware + otherSystems
+        + withoutFirstLines + hypervisor
 
     private static let machines = [
         Row(

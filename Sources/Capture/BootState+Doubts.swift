@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import TextFormats
+
+// Beginnings that are doubtful, and the kernel's clock that tells of them.
+extension BootState {
+    /// Stamps below this, in microseconds, may be the first of a kernel that prints warnings only.
+    private static let nearStart: Int64 = 10_000_000
+    /// The first text after a pause comes within this time.
+    private static let firstText: Int64 = 100_000
+
+    /// Whether the first line, with `stamp`, of a kernel of `system` at `time` would be doubtful.
+    func doubtsKernel(_ system: BootBanner.System, _ stamp: Int64?, at time: Int64) -> Bool {
+        isSteady && stage == .kernel && (!isEarly(system, at: time) || clock?.hasAdvanced(since: stamp ?? 0) ?? false)
+    }
+
+    /// Whether the present kernel, or the start before it, began so recently that it may print its first lines again.
+    func isEarly(_ system: BootBanner.System, at time: Int64) -> Bool {
+        system.repeatsFirstLines && (!mayBegin(at: time) || isRecent(stageStart, at: time))
+    }
+
+    /// Whether a line with `stamp` and without a banner, the first after a pause, may be from a kernel that has started
+    /// without its first line: the stamps begin anew.
+    func mayBegin(withStamp stamp: Int64, at time: Int64) -> Bool {
+        guard isSteady, stage == .kernel, !isStampless, let clock, !isEarly(.linux, at: time) else {
+            return false
+        }
+        return (0..<Self.firstText).contains(time - lastResumption) && stamp < Self.nearStart
+            && clock.isBeyond(stamp)
+    }
+
+    /// Reports a beginning that is doubtful, at the line of `context`.
+    mutating func note(
+        _ kind: DoubtfulBoot.Kind,
+        of system: BootBanner.System,
+        _ start: KernelClock,
+        _ context: Context,
+        _ findings: inout [Finding]
+    ) {
+        guard rate.admits(at: context.time) else {
+            return
+        }
+        findings.append(finding(.doubtful, at: context))
+        doubt = DoubtfulBoot(
+            kind,
+            place: context.place,
+            start: start,
+            system: system,
+            earlier: clock,
+            isAtShell: context.isAtShell
+        )
+    }
+
+    /// Compares a kernel's stamp with what it would be if the doubtful beginning were one.
+    mutating func weigh(
+        _ stamp: Int64,
+        _ banner: BootBanner?,
+        _ context: Context,
+        _ findings: inout [Finding]
+    ) {
+        guard var doubt else {
+            return
+        }
+        let isFirstLine = if case .kernel = banner { true } else { false }
+        let verdict = doubt.verdict(on: stamp, isFirstLine: isFirstLine, at: context.time)
+        self.doubt = verdict == .refuted ? nil : doubt
+        if verdict == .confirmed {
+            confirm(doubt, at: context, &findings)
+        }
+    }
+
+    /// Takes the stamp of a complete line: a kernel is running, also if it did not print its first line.
+    mutating func read(_ stamp: Int64, _ context: Context, _ findings: inout [Finding]) {
+        let now = KernelClock(stamp: stamp, time: context.time)
+        guard doubt == nil else {
+            doubt?.latest = now
+            return
+        }
+        if !context.isAtShell, mayBegin(withStamp: stamp, at: context.time) {
+            note(.stamps, of: system ?? .linux, now, context, &findings)
+            return
+        }
+        clock = now
+        if stage != .kernel, ending == nil {
+            enter(.kernel, at: context.time)
+        }
+    }
+
+    mutating func confirm(_ doubt: DoubtfulBoot, at context: Context, _ findings: inout [Finding]) {
+        self.doubt = nil
+        guard rate.admits(at: context.time) else {
+            return
+        }
+        findings.append(
+            Finding(event: .kernel, place: context.place, subject: doubt.place, time: context.time)
+        )
+        lastBanner = doubt.start.time
+        enter(doubt.system == .xen ? .firmware : .kernel, at: doubt.start.time)
+        (system, ending, isStampless) = (doubt.system, nil, false)
+        clock = doubt.latest
+    }
+}
+
+extension BootBanner.System {
+    /// Whether its first lines may come twice in one start, as on another console.
+    fileprivate var repeatsFirstLines: Bool { self != .windows }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Machines of which the console does not show everything.
+extension BootTable {
+    private static let xen =
+        "(XEN) Xen version 4.17.2 (builder@host) (gcc 12.2.0) debug=n\r\n(XEN) Bootloader: GRUB\r\n"
+    private static let windows = "Computer is booting, SAC started and initialized.\r\n\r\nSAC>"
+
+    /// Kernels of which only warnings are on the console.
+    static let withoutFirstLines = [
+        Row(
+            name: "a reset of a quiet kernel, whose stamps begin anew and keep pace with the clock",
+            pieces: [
+                (0, linux + "[    5.000000] EXT4-fs mounted\r\nweb login: "),
+                (12_000, "«doubtful»[    0.313370] Initramfs unpacking failed: junk\r\n"),
+                (15_000, "«kernel»[    3.500000] EXT4-fs (vda1): mounted\r\n"),
+                (17_000, "[    5.500000] foo\r\nweb login: "), (19_000, "[    8.000000] foo\r\n"),
+            ]
+        ),
+        Row(
+            name: "a reset of a kernel of which stamps alone were seen",
+            isPoweredOn: false,
+            pieces: [
+                (0, "[  100.000000] a\r\n"), (100_000, "[  200.000000] b\r\n"),
+                (112_000, "\r\n«doubtful»[    0.500000] c\r\n"), (112_600, "[    1.100000] d\r\n"),
+                (113_200, "[    1.700000] e\r\n"), (113_800, "[    2.300000] f\r\n"),
+                (114_700, "«kernel»[    3.200000] g\r\n"), (120_000, "\r\nweb login: "),
+                (130_000, "[   18.500000] h\r\n"),
+            ]
+        ),
+        Row(
+            name: "some old messages that a script prints",
+            pieces: [
+                (0, linux + "[   30.000000] a\r\n"),
+                (60_000, "«doubtful»[    0.300000] usb 1\r\n[    1.800000] usb 2\r\n[   45.000000] usb 3\r\n"),
+                (62_000, "[   92.000000] b\r\n"), (65_000, "[   95.000000] c\r\n"),
+            ]
+        ),
+        Row(
+            name: "old messages that are printed as slowly as they came, at a slow port",
+            pieces: [(0, linux + "[   30.000000] a\r\n"), (60_000, "«doubtful»[    0.100000] b\r\n")]
+                + (1...30).map { tenth in
+                    (
+                        60_000 + Int64(tenth) * 100,
+                        "[    \(tenth / 10).\(tenth % 10)40000] c\r\n[    \(tenth / 10).\(tenth % 10)90000] d\r\n"
+                    )
+                } + [(63_200, "[   93.200000] e\r\n"), (70_000, "[  100.000000] f\r\n")]
+        ),
+        Row(
+            name: "some old messages that a command prints",
+            pieces: [
+                (0, linux + "[   30.000000] a\r\nroot@web:~# "),
+                (60_000, "dmesg | grep usb\r\n[    0.300000] usb 1\r\n[    1.800000] usb 2\r\nroot@web:~# "),
+                (63_000, "[   93.000000] b\r\n"),
+            ]
+        ),
+        Row(
+            name: "a machine that was suspended, and goes on where it was",
+            pieces: [
+                (0, linux + "[    5.000000] a\r\n"), (3_600_000, "[    5.100000] b\r\n"),
+                (3_603_000, "[    8.100000] c\r\n"),
+            ]
+        ),
+        Row(
+            name: "a program that counts its own time, and the kernel beside it",
+            pieces: [
+                (0, linux + "[   30.000000] a\r\n"), (60_000, "«doubtful»[    0.000100] begin\r\n"),
+                (61_000, "[    1.000100] step\r\n"), (61_500, "[   91.500000] b\r\n"),
+                (62_000, "«doubtful»[    2.000100] step\r\n"),
+            ]
+        ),
+        Row(
+            name: "the words of init, where those of the kernel are on another console",
+            pieces: [
+                (0, linux + "web login: "),
+                (50_000, "[  OK  ] Reached target reboot.target - System Reboot.\r\n"),
+                (52_000, "systemd-shutdown[1]: Rebooting.\r\n«restart»"), (55_000, "«after-restart»web login: "),
+                (90_000, "The system is going down NOW!\r\n"),
+                (92_000, "\rRequesting system reboot\r\n«restart»"), (95_000, "«after-restart»web login: "),
+                (120_000, "\rRequesting system poweroff\r\n«power-down»"),
+            ]
+        ),
+    ]
+
+    /// A hypervisor under the first system, and a system that is reset often.
+    static let hypervisor = [
+        Row(
+            name: "Xen, its first system, and its ends",
+            pieces: [
+                (0, xen), (1500, linux + "[    1.000000] a\r\n"),
+                (60_000, "(XEN) Hardware Dom0 shutdown: rebooting machine\r\n«restart»"), (64_000, "«kernel»" + xen),
+                (80_000, linux + "[    0.200000] b\r\n"),
+                (99_000, "(XEN) \r\n(XEN) Panic on CPU 0:\r\n(XEN) FATAL TRAP: vector = 2\r\n"),
+                (99_100, "(XEN) Reboot in five seconds...\r\n«panic»"), (105_000, "«kernel»" + xen), (106_000, linux),
+            ]
+        ),
+        Row(
+            name: "Xen without words before, and its messages at a shell",
+            pieces: [
+                (0, xen + linux + "[   20.000000] a\r\nroot@dom0:~# "),
+                (60_000, "xl dmesg\r\n«doubtful»" + xen + "(XEN) Dom0 has maximum 2 VCPUs\r\nroot@dom0:~# "),
+                (62_000, "[   82.000000] c\r\n"),
+                (90_000, "\r\n«doubtful»" + xen + "«kernel»"), (94_000, linux + "[    0.200000] b\r\n"),
+            ]
+        ),
+        Row(
+            name: "Windows, reset every five seconds",
+            pieces: [
+                (0, windows), (5000, "\r\n«doubtful»" + windows + "«kernel»"),
+                (10_000, "\r\n«doubtful»" + windows + "«kernel»"), (40_000, "restart\r\n"),
+            ]
+        ),
+    ]
+}
