@@ -139,7 +139,11 @@ import Testing
         #expect(try await client.ask("GET", "/v1/logs?vm=Shop", db).text.contains("db-1"))
         #expect(try await client.ask("GET", "/v1/logs?vm=Payroll", db).text.contains("db-2"))
         let all = bearer(try fixture.token())
-        #expect(try await client.ask("GET", "/v1/logs?vm=Shop", all).status == 404)
+        for path in ["/v1/logs?vm=Shop", "/v1/vms/Shop/boots", "/v1/vms/Shop/wait?pattern=x&timeout=1ms"] {
+            let answer = try await client.ask("GET", path, all)
+            #expect(answer.status == 409, "\(path)")
+            #expect(answer.text.contains("Shop is ambiguous: "), "\(answer.text)")
+        }
     }
 
     @Test("a follower of all VMs gets new ones that it may see, and no others")

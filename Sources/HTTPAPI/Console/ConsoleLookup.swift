@@ -29,12 +29,7 @@ extension APIContext {
         )
         let folders = Set(found.map(\.vm.directoryName))
         guard folders.count <= 1 else {
-            let list = folders.sorted().joined(separator: ", ")
-            throw APIError(
-                409,
-                "\(word) is ambiguous: \(list); use NAMESPACE/NAME, the UUID or the folder",
-                code: "ambiguous_vm"
-            )
+            throw Self.ambiguous(word, folders)
         }
         guard !found.isEmpty else {
             throw APIError(
@@ -47,8 +42,9 @@ extension APIContext {
     }
 
     /// `word`, or the UUID of the one VM in `store` with that title, when no VM there is named so; the name of a VM
-    /// without a UUID. The store knows no titles. VMs that `store` does not show are treated as absent.
-    func storedWord(_ word: String, in store: Store) -> String {
+    /// without a UUID. The store knows no titles. A title that several VMs have is an error. VMs that `store` does not show
+    /// are treated as absent.
+    func storedWord(_ word: String, in store: Store) throws(APIError) -> String {
         guard (try? VMLookup.resolve(word, in: store, previousInstance: false)) == nil, let vms = try? store.vms()
         else {
             return word
@@ -57,6 +53,18 @@ extension APIContext {
             self.domain(of: vm.identity)?.facts.ownersName.map { Bytewise($0) == Bytewise(word) } ?? false
         }
         let words = Set(titled.map { $0.identity.uuid ?? $0.identity.name })
-        return words.count == 1 ? words.first ?? word : word
+        guard words.count <= 1 else {
+            throw Self.ambiguous(word, Set(titled.map(\.directory)))
+        }
+        return words.first ?? word
+    }
+
+    private static func ambiguous(_ word: String, _ folders: Set<String>) -> APIError {
+        let list = folders.sorted().joined(separator: ", ")
+        return APIError(
+            409,
+            "\(word) is ambiguous: \(list); use NAMESPACE/NAME, the UUID or the folder",
+            code: "ambiguous_vm"
+        )
     }
 }

@@ -23,7 +23,7 @@ extension V1API {
         hasLeft.whenComplete { _ in turn.cancel() }
         let vms = try await call.read { [context] in
             var question = question
-            question.vms = question.vms.map { context.storedWord($0, in: store) }
+            question.vms = try question.vms.map { try context.storedWord($0, in: store) }
             return try question.resolve(in: store)
         }
         let lease =

@@ -62,7 +62,7 @@ extension V1API {
         let store = context.store(for: call.caller)
         let vm = try await call.read {
             let isPrevious = call.target.flag("previous-instance")
-            let word = context.storedWord(call.value("vm"), in: store)
+            let word = try context.storedWord(call.value("vm"), in: store)
             return try VMLookup.resolve(word, in: store, previousInstance: isPrevious)
         }
         let lease = try context.sessions.lease([vm.directory], for: call.caller)
@@ -76,7 +76,7 @@ extension V1API {
     func endVM(_ call: Call) async throws -> Response {
         let word = call.value("vm")
         let store = context.store(for: call.caller)
-        let vm = try await call.read { try VMLookup.resolveExactly(context.storedWord(word, in: store), in: store) }
+        let vm = try await call.read { try VMLookup.resolveExactly(try context.storedWord(word, in: store), in: store) }
         guard vm.ended == nil else {
             throw APIError(404, "\(word) was deleted already; its log is removed when its retention ends")
         }

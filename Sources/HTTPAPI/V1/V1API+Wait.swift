@@ -29,7 +29,7 @@ extension V1API {
         }
         let (store, turn) = (context.store(for: call.caller), ReadTurn())
         call.origin.hasLeft.whenComplete { _ in turn.cancel() }
-        let named = try await call.read { context.storedWord(word, in: store) }
+        let named = try await call.read { try context.storedWord(word, in: store) }
         let wait = PatternWait(
             store: store,
             vm: named,
