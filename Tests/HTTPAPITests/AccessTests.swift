@@ -262,6 +262,20 @@ import Testing
         #expect(try await client.readAll(from: first).isEmpty)
     }
 
+    @Test("a connection on which something else than HTTP comes is answered and closed, first and after a request")
+    func malformed() async throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        for before in ["", "GET /v1/nowhere HTTP/1.1\r\nHost: \(client.address)\r\n\r\n"] {
+            for text in ["SSH-2.0-OpenSSH_9.2\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"] {
+                let socket = try client.connect()
+                client.send(Array((before + text).utf8), to: socket)
+                let answer = String(decoding: try await client.readAll(from: socket), as: UTF8.self)
+                #expect(answer.contains("HTTP/1.1 400 Bad Request\r\n"), "\(answer)")
+            }
+        }
+    }
+
     @Test("tokens outlive the daemon, their secrets are not stored, and a damaged file does not count as an empty one")
     func register() throws {
         let folder = TemporaryFolder()
