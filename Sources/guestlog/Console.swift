@@ -101,6 +101,7 @@ struct Console: AsyncParsableCommand {
     private func stay(on client: APIClient, isInteractive: Bool) async throws {
         let target = target(isInteractive: isInteractive)
         let screen = ConsoleScreen(vm: vm, escape: ConsoleKeys.key(escape), isInteractive: isInteractive)
+        defer { screen.finish() }
         let input = input(on: client, screen, isInteractive: isInteractive)
         var reconnection = Reconnection()
         var isFirst = true
@@ -108,7 +109,8 @@ struct Console: AsyncParsableCommand {
             do {
                 let onJoined = { @Sendable [isFirst] in
                     input.join()
-                    let showsEarlier = isFirst && isInteractive
+                    // Of a session that passes piped input on, the output is the guest's answer.
+                    let showsEarlier = isFirst && (isInteractive || watch)
                     screen.joined(isFirst: isFirst, showsEarlier: showsEarlier)
                     if showsEarlier {
                         Task { screen.showEarlier(await earlier(on: client)) }
@@ -165,6 +167,7 @@ struct Console: AsyncParsableCommand {
         let rows = TerminalDevice(STDOUT_FILENO)?.size?.rows ?? 0
         var parameters = ["vm": [vm], "tail": [String(max(2, (rows > 0 ? rows : 24) - 2))]]
         parameters["stream"] = [stream ?? StreamName.console0.text]
+        parameters["markers"] = [Output.isTerminal ? "1" : "0"]
         let target = RequestTarget(["v1", "logs"], parameters)
         return await withTaskGroup(of: [UInt8].self) { tasks in
             tasks.addTask {

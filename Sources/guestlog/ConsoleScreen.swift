@@ -19,6 +19,7 @@ final class ConsoleScreen: Sendable {
     private struct State {
         var isHeldBack = false
         var heldBack: [UInt8] = []
+        var isOver = false
     }
 
     init(vm: String, escape: UInt8?, isInteractive: Bool) {
@@ -58,20 +59,39 @@ final class ConsoleScreen: Sendable {
 
     /// Prints the last lines of the log, as `logs` shows them, then the output since.
     func showEarlier(_ text: [UInt8]) {
+        state.withLock { state in
+            guard !state.isOver else {
+                return
+            }
+            if !text.isEmpty {
+                Output.error("the end of its log:" + (isInteractive ? "\r" : ""), prefix: "-- ")
+                try? Output.write(isInteractive ? Self.onTerminal(text) : text)
+            }
+            release(&state)
+        }
+    }
+
+    /// Lines for a terminal in raw mode. The last one is a prompt, unless more follows it.
+    private static func onTerminal(_ text: [UInt8]) -> [UInt8] {
         var lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         if lines.last?.isEmpty ?? false {
             lines.removeLast()
         }
-        if !lines.isEmpty {
-            Output.error("the end of its log:\r", prefix: "-- ")
-            try? Output.write(Array(lines.joined(separator: [UInt8(ascii: "\r"), UInt8(ascii: "\n")])))
-        }
+        return Array(lines.joined(separator: [UInt8(ascii: "\r"), UInt8(ascii: "\n")]))
+    }
+
+    /// Prints what is still held back: the session has ended.
+    func finish() {
         state.withLock { state in
-            state.isHeldBack = false
-            // The last line is a prompt, unless more follows it.
-            try? Output.write(state.heldBack)
-            state.heldBack = []
+            state.isOver = true
+            release(&state)
         }
+    }
+
+    private func release(_ state: inout State) {
+        state.isHeldBack = false
+        try? Output.write(state.heldBack)
+        state.heldBack = []
     }
 
     /// Answers a command key.

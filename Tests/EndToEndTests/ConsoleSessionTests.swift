@@ -36,6 +36,26 @@ import Testing
         #expect(session.text.matches(of: #/login: /#).count == 1, "\(session.text)")
     }
 
+    @Test(
+        "a watcher that writes to a file gets the end of the log too, with an open prompt; piped input gets its answer"
+    )
+    func earlierOutputInFile() throws {
+        guest.emit("\u{1b}[31mone\u{1b}[0m\r\nweb login: ")
+        #expect(try site.sees("login: ", from: "web"))
+        let place = site.place(.socket)
+        let watcher = ChildProcess([Program.guestlog, "console", "web", "--watch"] + place, name: "w", in: site.path)
+        #expect(eventually { watcher.text == "one\nweb login: \n" }, "\(watcher.text)")
+        let typist = ChildProcess([Program.guestlog, "console", "web"] + place, name: "t", in: site.path)
+        typist.send("root\r")
+        #expect(guest.hears("root\r"))
+        guest.emit("root\r\nPassword: ")
+        #expect(eventually { watcher.text == "one\nweb login: \nroot\r\nPassword: " }, "\(watcher.text)")
+        #expect(eventually { typist.text == "root\r\nPassword: " }, "\(typist.text)")
+        typist.closeInput()
+        #expect(typist.wait() == 0)
+        #expect(watcher.standardError == "-- the end of its log:\n")
+    }
+
     @Test("keys after the escape key are commands; the escape key alone leaves")
     func commands() throws {
         let session = join()
