@@ -134,7 +134,11 @@ struct Guestlog: ParsableCommand {
             let code = exitCode(for: error)
             let text = fullMessage(for: error)
             if code == .success {
-                try? Output.write(text + "\n")
+                do {
+                    try Output.write(text + "\n")
+                } catch {
+                    leave(with: error)
+                }
                 _exit(0)
             }
             // The parser's own prefix gives way to the one of all messages.

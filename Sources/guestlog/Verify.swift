@@ -22,8 +22,7 @@ struct Verify: AsyncParsableCommand {
     func run() async throws {
         let store = try await paths.readableStore()
         let chosen =
-            try vms.isEmpty
-            ? store.vms() : vms.map { try VMLookup.resolve($0, in: store, previousInstance: false) }
+            try vms.isEmpty ? store.vms() : VMLookup.resolve(vms, in: store, previousInstance: false)
         if chosen.isEmpty {
             try Output.write("the store \(Terminal.safe(store.root)) is empty: nothing was captured yet\n")
         }

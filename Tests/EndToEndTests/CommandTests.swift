@@ -100,6 +100,21 @@ extension EndToEnd {
             }
         }
 
+        @Test("help and the version that cannot be written are a failure; a VM that is named twice is verified once")
+        func smallAnswers() throws {
+            let site = try Site(isServed: false)
+            for words in ["help logs", "logs --help", "--version"] {
+                for (target, status) in [(">/dev/full", 3), (">&-", 3), (">/dev/null", 0)] as [(String, Int32)] {
+                    let command = "\(Program.guestlog) \(words) \(target)"
+                    let child = ChildProcess(["sh", "-c", command], name: "out", in: site.path)
+                    #expect(child.wait() == status, "\(command)")
+                }
+            }
+            let run = ["run", "--store", site.storePath, "--name", "web", "--", "echo", "hi"]
+            #expect(ChildProcess([Program.guestlog] + run, name: "run", in: site.path).wait() == 0)
+            #expect(site.guestlog("verify", "web", "web", "w*").text == "web/console0: 4 bytes of text, intact\n")
+        }
+
         @Test("verify exits 4 and names each damaged file; the rest of the log can still be read")
         func verifies() throws {
             let site = try Site()
