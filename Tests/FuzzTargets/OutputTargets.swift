@@ -37,7 +37,8 @@ extension FuzzTarget {
             try require((0...10).contains(refused.count), "more refused than sent")
         }
         _ = LokiAnswer.streams(in: bytes)
-        let records = (LokiAnswer.records(in: bytes) ?? []) + (VictoriaLogsAnswer.records(in: bytes) ?? [])
+        let pages = [LokiAnswer.page(in: bytes), VictoriaLogsAnswer.page(in: bytes)].compactMap(\.self)
+        let records = pages.flatMap(\.records)
         _ = VictoriaLogsAnswer.streams(in: bytes)
         for record in records {
             try require(RecordID(record.id.description) == record.id, "an id changes when it is written")

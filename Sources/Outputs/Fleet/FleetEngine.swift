@@ -16,7 +16,15 @@ protocol FleetEngine: Sendable {
 
     /// The first records of `request`, or the last: all of them when they are fewer than its limit. They may be in any
     /// order, and others may be among them.
-    func records(_ request: FleetRequest) async throws -> [FleetRecord]
+    func records(_ request: FleetRequest) async throws -> FleetPage
+}
+
+/// An answer of an engine to a request for records.
+struct FleetPage {
+    /// What outputs have sent.
+    var records: [FleetRecord] = []
+    /// The times of all entries, in nanoseconds. What other programs have sent counts for the limit, too.
+    var times: [Int64] = []
 }
 
 /// What an engine can answer at once.

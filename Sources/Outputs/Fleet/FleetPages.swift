@@ -37,22 +37,21 @@ struct FleetPages {
     }
 
     /// Takes the answer to the next request; returns the records that are complete: no other has such a time.
-    mutating func take(_ page: [FleetRecord]) throws(Stuck) -> [FleetRecord] {
+    mutating func take(_ page: FleetPage) throws(Stuck) -> [FleetRecord] {
         let range = next.range
-        let found = page.filter { range.contains($0.nanoseconds) }
-        guard page.count >= limit,
-            let last = isBackward ? found.map(\.nanoseconds).min() : found.map(\.nanoseconds).max()
-        else {
+        let found = page.records.filter { range.contains($0.nanoseconds) }
+        let times = page.times.filter(range.contains)
+        guard page.times.count >= limit, let last = isBackward ? times.min() : times.max() else {
             rest = isBackward ? rest.lowerBound..<range.lowerBound : range.upperBound..<rest.upperBound
             limit = limits.page
             return found
         }
-        // There may be more records of its time.
-        let complete = found.filter { isBackward ? $0.nanoseconds > last : $0.nanoseconds < last }
-        guard complete.isEmpty else {
+        // There may be more entries of its time.
+        let isComplete = { [isBackward] (time: Int64) in isBackward ? time > last : time < last }
+        guard !times.contains(where: isComplete) else {
             rest = isBackward ? rest.lowerBound..<last + 1 : last..<rest.upperBound
             limit = limits.page
-            return complete
+            return found.filter { isComplete($0.nanoseconds) }
         }
         guard limit < limits.largestPage else {
             throw Stuck(nanoseconds: last)

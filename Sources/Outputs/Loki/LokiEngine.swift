@@ -32,7 +32,7 @@ struct LokiEngine: FleetEngine {
         return Array(found)
     }
 
-    func records(_ request: FleetRequest) async throws -> [FleetRecord] {
+    func records(_ request: FleetRequest) async throws -> FleetPage {
         let form = [
             ("query", Self.query(request)), ("start", String(request.range.lowerBound)),
             ("end", String(request.range.upperBound)), ("limit", String(request.limit)),
@@ -43,10 +43,10 @@ struct LokiEngine: FleetEngine {
             form,
             headers: ["X-Loki-Response-Encoding-Flags": "categorize-labels"]
         )
-        guard let records = LokiAnswer.records(in: body) else {
+        guard let page = LokiAnswer.page(in: body) else {
             throw requests.malformed("Loki's log lines")
         }
-        return records
+        return page
     }
 
     /// The request in LogQL.
@@ -113,25 +113,34 @@ enum LokiAnswer {
         return FleetStream(vm: VMIdentity(name: name, namespace: labels["namespace"]?.text), stream: stream)
     }
 
-    /// The records of an answer to `/query_range`; nil when the body is not one. Entries that no output has sent are left out.
-    static func records(in body: [UInt8]) -> [FleetRecord]? {
+    /// The answer to `/query_range`; nil when the body is not one.
+    static func page(in body: [UInt8]) -> FleetPage? {
         guard let data = (try? JSON(parsing: body))?["data"], data["resultType"]?.text == "streams",
             let results = data["result"]?.elements
         else {
             return nil
         }
-        return results.flatMap { result -> [FleetRecord] in
-            guard let labels = result["stream"], let stream = stream(labels) else {
-                return []
+        var page = FleetPage()
+        for result in results {
+            let labels = result["stream"] ?? .object([])
+            let stream = stream(labels)
+            for entry in result["values"]?.elements?.compactMap(\.elements) ?? [] {
+                guard let time = entry.first?.text.flatMap({ Int64($0) }), time >= 0 else {
+                    continue
+                }
+                page.times.append(time)
+                if let stream, let record = record(entry, at: time, labels, stream) {
+                    page.records.append(record)
+                }
             }
-            return (result["values"]?.elements ?? []).compactMap { record($0.elements ?? [], labels, stream) }
         }
+        return page
     }
 
-    /// An entry: the time, the line and, in answers that tell labels and metadata apart, the metadata.
-    private static func record(_ entry: [JSON], _ labels: JSON, _ stream: FleetStream) -> FleetRecord? {
-        guard entry.count >= 2, let time = entry[0].text.flatMap({ Int64($0) }), time >= 0, let text = entry[1].text
-        else {
+    /// An entry: the time, the line and, in answers that tell labels and metadata apart, the metadata; nil for one that no
+    /// output has sent.
+    private static func record(_ entry: [JSON], at time: Int64, _ labels: JSON, _ stream: FleetStream) -> FleetRecord? {
+        guard entry.count >= 2, let text = entry[1].text else {
             return nil
         }
         let metadata = entry.count > 2 ? entry[2]["structuredMetadata"] ?? .object([]) : labels

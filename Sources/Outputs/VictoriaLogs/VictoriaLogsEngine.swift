@@ -27,12 +27,12 @@ struct VictoriaLogsEngine: FleetEngine {
         return streams
     }
 
-    func records(_ request: FleetRequest) async throws -> [FleetRecord] {
+    func records(_ request: FleetRequest) async throws -> FleetPage {
         let body = try await requests.post(Self.target, [("query", Self.query(request))])
-        guard let records = VictoriaLogsAnswer.records(in: body) else {
+        guard let page = VictoriaLogsAnswer.page(in: body) else {
             throw requests.malformed("JSON lines")
         }
-        return records
+        return page
     }
 
     /// The request in LogsQL.
@@ -98,13 +98,21 @@ enum VictoriaLogsAnswer {
         return FleetStream(vm: vm, stream: stream)
     }
 
-    /// The records of an answer; nil when the body is not one. Entries that no output has sent are left out.
-    static func records(in body: [UInt8]) -> [FleetRecord]? { rows(body)?.compactMap(record) }
+    /// The answer to a query for records; nil when the body is not one.
+    static func page(in body: [UInt8]) -> FleetPage? {
+        rows(body).map { rows in
+            FleetPage(records: rows.compactMap(record), times: rows.compactMap(time))
+        }
+    }
 
+    private static func time(_ row: JSON) -> Int64? {
+        row["_time"]?.text.flatMap { text in Array(text.utf8).withUnsafeBytes { Timestamp.nanoseconds(rfc3339: $0) } }
+    }
+
+    /// nil for an entry that no output has sent.
     private static func record(_ row: JSON) -> FleetRecord? {
         guard let stream = stream(row), let id = row["log.record.uid"]?.text.flatMap(RecordID.init),
-            let written = row["_time"]?.text,
-            let time = Array(written.utf8).withUnsafeBytes({ Timestamp.nanoseconds(rfc3339: $0) })
+            let time = time(row)
         else {
             return nil
         }

@@ -33,7 +33,8 @@ private func record(_ offset: UInt64, _ nanoseconds: Int64, time: Int64? = nil, 
             let (range, limit) = pages.next
             var page = records.filter { range.contains($0.nanoseconds) }.shuffled(using: &random)
             page.sort { isBackward ? $0.nanoseconds > $1.nanoseconds : $0.nanoseconds < $1.nanoseconds }
-            found += try pages.take(Array(page.prefix(limit)))
+            let answer = Array(page.prefix(limit))
+            found += try pages.take(FleetPage(records: answer, times: answer.map(\.nanoseconds)))
         }
         return found
     }

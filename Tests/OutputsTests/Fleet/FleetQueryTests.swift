@@ -206,6 +206,18 @@ private struct NamedRequest: Sendable, CustomStringConvertible {
         #expect(answers.engine == answers.store)
     }
 
+    @Test("what other programs have sent with the same labels takes no record's place")
+    func foreignEntries() async throws {
+        let fixture = try await ReadBackFixture(.loki)
+        for (number, entry) in fixture.entries.all.enumerated() where number % 3 == 0 {
+            fixture.entries.add(StandInEntry(time: entry.time, text: "foreign", labels: entry.labels, fields: []))
+        }
+        for tail in [nil, 20] {
+            let answers = try await fixture.answers(NamedRequest { $0.selection.tail = tail }.request, page: 10)
+            #expect(answers.engine == answers.store)
+        }
+    }
+
     @Test("records that an engine has twice are shown once")
     func repeats() async throws {
         let fixture = try await ReadBackFixture(.victorialogs)
