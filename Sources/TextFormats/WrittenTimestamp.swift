@@ -76,8 +76,10 @@ public enum WrittenTimestamp {
             minute: part(14..<16),
             second: part(17..<19)
         )
-        let fraction = shown - Timestamp(utc: civil).microseconds * 1000
-        return zone.moments(of: civil).lowerBound.microseconds * 1000 + fraction
+        // Near the ends of what 64 bits hold a zone's offset leads beyond them.
+        let west = zone.moments(of: civil).lowerBound.microseconds - Timestamp(utc: civil).microseconds
+        let (moment, isTooFar) = shown.addingReportingOverflow(west * 1000)
+        return isTooFar ? nil : moment
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

@@ -9,8 +9,14 @@ import LogModel
 // Parsers of what programs in guests send.
 extension FuzzTarget {
     static func syslog(_ bytes: [UInt8]) throws {
+        for hours in [0, -5, 14] {
+            try syslog(bytes, zone: LocalZone { _ in hours * 3600 })
+        }
+    }
+
+    private static func syslog(_ bytes: [UInt8], zone: LocalZone) throws {
         let received = Timestamp(seconds: 1_800_000_000)
-        guard let message = bytes.withUnsafeBytes({ SyslogMessage(parsing: $0, received: received, zone: .utc) }) else {
+        guard let message = bytes.withUnsafeBytes({ SyslogMessage(parsing: $0, received: received, zone: zone) }) else {
             return
         }
         try require(message.content.count <= bytes.count, "more content than bytes")

@@ -28,6 +28,28 @@ import Testing
         #expect(read(text) == wanted)
     }
 
+    @Test("local times at the ends of 64 bits of nanoseconds, in zones on both sides of Greenwich")
+    func ends() {
+        let words = [
+            "2262-04-11T23:47:00", "2262-04-11T23:47:16.854775807", "1677-09-21T00:30:00", "1677-09-21T00:12:44",
+            "1677-09-21T00:12:43.2",
+        ]
+        for (offset, wanted) in [
+            (-5 * 3600, [false, false, true, true, false]), (3600, [true, true, false, false, false]),
+            (0, [true, true, true, true, false]),
+        ] {
+            let zone = LocalZone { _ in offset }
+            for (word, isTime) in zip(words, wanted) {
+                let time = Array(word.utf8).withUnsafeBytes { WrittenTimestamp.nanoseconds($0, zone: zone) }
+                #expect((time != nil) == isTime, "\(word), \(offset)")
+                let message = Array((word + " app: x").utf8).withUnsafeBytes {
+                    SyslogMessage(line: $0, now: Timestamp(microseconds: 0), zone: zone)
+                }
+                #expect(message?.time == time)
+            }
+        }
+    }
+
     @Test(
         "other words are none",
         arguments: [
