@@ -5,7 +5,7 @@
 ///
 /// Known are virtlogd's names (`.0` newest), logrotate's (`.1` newest; `-20261129`, with `dateext`) and the kubelet's
 /// (`.20261129-120000`); each may have the extension of a compressed file.
-struct RotatedName: Hashable, Comparable {
+public struct RotatedName: Hashable, Comparable {
     private enum Age: Hashable {
         case dated([UInt8])
         /// A larger number is older.
@@ -59,7 +59,12 @@ struct RotatedName: Hashable, Comparable {
 
     var isLive: Bool { age == .live }
 
-    static func < (left: RotatedName, right: RotatedName) -> Bool {
+    /// Whether a follower of the log at `live` takes the file at `path` for a rotated one of it.
+    public static func isRotated(_ path: String, of live: String) -> Bool {
+        RotatedName(Array(path.utf8), live: live.utf8).map { !$0.isLive } ?? false
+    }
+
+    public static func < (left: RotatedName, right: RotatedName) -> Bool {
         switch (left.age, right.age) {
         case (.dated(let a), .dated(let b)) where a != b: a.lexicographicallyPrecedes(b)
         case (.dated, .dated): left.isCompressed && !right.isCompressed

@@ -32,5 +32,14 @@ import Testing
     )
     func others(name: String) {
         #expect(RotatedName(Array(name.utf8), live: "log".utf8) == nil)
+        #expect(!RotatedName.isRotated("/logs/" + name, of: "/logs/log"))
+    }
+
+    @Test("a path is of a rotated file when its name is that of another with a number or a date")
+    func paths() {
+        #expect(RotatedName.isRotated("/logs/web.1", of: "/logs/web"))
+        #expect(RotatedName.isRotated("/logs/web-20261129.gz", of: "/logs/web"))
+        #expect(!RotatedName.isRotated("/logs/web", of: "/logs/web"))
+        #expect(!RotatedName.isRotated("/logs/web-2", of: "/logs/web"))
     }
 }

@@ -274,4 +274,26 @@ import Transforms
         )
         service.stop()
     }
+
+    @Test("a file whose name only begins like another's is a log of its own")
+    func commonBeginning() throws {
+        let fixture = try SourceFixture()
+        let folder = fixture.folder.path + "/logs"
+        mkdir(folder, 0o755)
+        let own = ["api", "api-worker", "api-2", "api.example.com"]
+        for name in own + ["api.1", "api-20261120"] {
+            append(name + "\n", to: folder + "/" + name)
+        }
+        let service = try SourceService([source(folder + "/*")], pipeline: Pipeline(), into: fixture.capture)
+        let store = fixture.capture.store
+        func text(of name: String) throws -> String {
+            let hash = String((folder + "/" + name).stableHash() & 0xffff_ffff, radix: 16)
+            let id = StreamID(vm: "host", stream: StreamName("runtime-" + hash)!)
+            return String(decoding: try StoredText(of: id, in: store).bytes, as: UTF8.self)
+        }
+        #expect(try eventually { try own.allSatisfy { try text(of: $0).contains("\"\($0)\"") } })
+        #expect(try eventually { try text(of: "api").contains("\"api.1\"") })
+        service.stop()
+        #expect(try store.streams(of: "host").count == own.count)
+    }
 }

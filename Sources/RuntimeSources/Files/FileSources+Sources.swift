@@ -180,7 +180,7 @@ extension FileSources {
     /// In microseconds.
     private static let settledAge: Int64 = 2_000_000
 
-    /// The files that match a shell pattern, without the rotated ones beside them.
+    /// The files that match a shell pattern, without the rotated ones of another: whoever follows that one reads them.
     private static func matches(of pattern: String) -> [String] {
         var found = glob_t()
         defer { globfree(&found) }
@@ -190,9 +190,13 @@ extension FileSources {
         let paths = (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
         let all = Set(paths)
         return paths.filter { path in
-            // `a.log.1` and `a.log-20261120` belong to `a.log`.
+            // `a.log.1` and `a.log-20261120` belong to `a.log`; `a-worker` beside `a` is a log of its own.
             !path.utf8.indices.contains { place in
-                [0x2e, 0x2d].contains(path.utf8[place]) && all.contains(String(path[..<place]))
+                guard [UInt8(ascii: "."), UInt8(ascii: "-")].contains(path.utf8[place]) else {
+                    return false
+                }
+                let live = String(path[..<place])
+                return all.contains(live) && RotatedName.isRotated(path, of: live)
             }
         }
     }
