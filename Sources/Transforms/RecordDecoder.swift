@@ -248,27 +248,19 @@ public struct RecordDecoder: Sendable {
         isTruncated: Bool,
         _ emit: (inout RecordBuffer, Place) -> Void
     ) {
-        var at = 0
-        var count = 0
-        repeat {
+        var records = TextRecords(format, flattens: flattens)
+        var isLast = false
+        while !isLast {
             record.removeAll()
             let base = record.store(text).lowerBound
-            at = format.parse(text, from: at, at: base, into: &record, flattens: flattens)
-            count += 1
-            if count == RecordFormat.recordLimit {
-                at = record.endText(text, at: at)
-            }
+            isLast = records.parseNext(of: text, at: base, into: &record)
             takeTime()
             if isTruncated {
                 record.append(Self.truncatedName, "true".utf8, .literal)
             }
-            let isLast = !text[min(at, text.count)...].contains { $0 > 0x20 }
             let place = self.place(ofRecordAt: line, start: start, isLast: isLast)
             emit(&record, place)
-            if isLast {
-                return
-            }
-        } while true
+        }
     }
 
     private static let timeName = Array("time".utf8)

@@ -24,10 +24,6 @@ public enum RecordFormat: String, CaseIterable, Sendable {
     /// Text: the field `message`.
     case text = "none"
 
-    /// Maximum number of records in one text. Programs whose output is mixed leave a few in one; the text is copied, and
-    /// the fields beside it are repeated, for each.
-    static let recordLimit = 100
-
     /// The field with a line of text.
     static let textName = Array("message".utf8)
 
@@ -44,13 +40,15 @@ public enum RecordFormat: String, CaseIterable, Sendable {
     }
 
     /// Parses the first record in `text` from `start` on into fields of `record`, whose buffer contains `text` at
-    /// `base`; returns the place after it. What cannot be parsed is kept and marked (`ParseFault`).
+    /// `base`; returns the place after it. What cannot be parsed is kept and marked (`ParseFault`). What `isClaimed` may be
+    /// a guest's, and names neither its VM nor its time.
     public func parse(
         _ text: UnsafeRawBufferPointer,
         from start: Int = 0,
         at base: Int,
         into record: inout RecordBuffer,
-        flattens: Bool = false
+        flattens: Bool = false,
+        isClaimed: Bool = false
     ) -> Int {
         switch self {
         case .logfmt:
@@ -64,7 +62,7 @@ public enum RecordFormat: String, CaseIterable, Sendable {
                 return text.count
             }
         case .kata:
-            return KataParser.parse(text, from: start, at: base, into: &record)
+            return KataParser.parse(text, from: start, at: base, into: &record, isClaimed: isClaimed)
         case .cri:
             if let line = CRILine(text, from: start) {
                 line.append(to: &record, at: base)
@@ -85,16 +83,6 @@ public enum RecordFormat: String, CaseIterable, Sendable {
             return text.count
         }
         record.mark(.otherForm, unparsed: text[start...])
-        return text.count
-    }
-}
-
-extension RecordBuffer {
-    /// Keeps what is left of a text, of which so many records were read that no more are; returns the text's end.
-    mutating func endText(_ text: UnsafeRawBufferPointer, at start: Int) -> Int {
-        if let rest = text.indices.dropFirst(start).first(where: { text[$0] > 0x20 }) {
-            mark(.manyRecords, unparsed: text[rest...])
-        }
         return text.count
     }
 }

@@ -107,4 +107,34 @@ import TextFormats
         #expect(found.all.contains("sandbox") && !found.trusted.contains("sandbox"))
         #expect(found.trusted.prefix(2) == ["level", "pid"])
     }
+
+    /// A line of the runtime whose end is lost, with a record that the guest printed.
+    private let lostEnd =
+        #"time="2020-02-21T10:31:29.5Z" level=debug msg="reading guest console" name=kata-runtime pid=1 sandbox=s1 "#
+        + #"vmconsole="A time=2031-01-01T00:00:00Z sandbox=victim level=error msg=x"#
+
+    @Test("a record that follows a quote without an end is a guest's: its time and its sandbox are claims")
+    func recordAfterOpenQuote() {
+        let lines = decoded(lostEnd.utf8, .kata)
+        #expect(lines.count == 2 && lines[0].contains(#""sandbox":"s1""#), "\(lines)")
+        #expect(
+            lines.last
+                == #"{"agent_time":"2031-01-01T00:00:00Z","agent_sandbox":"victim","level":"error","msg":"x"}"#
+        )
+        #expect(names(lostEnd).trusted.isEmpty)
+        var record = RecordBuffer()
+        record.append("MESSAGE", lostEnd)
+        record.time = 1
+        var parser = ParserFilter(key: "MESSAGE", format: .kata)
+        parser.prefix = Array("kata_".utf8)
+        var times: [Int64?] = []
+        var trusted: [[String]] = []
+        parser.apply(to: &record) { record in
+            times.append(record.time)
+            trusted.append(
+                record.fields.filter { !$0.isUntrusted }.map { String(decoding: record[$0.name], as: UTF8.self) }
+            )
+        }
+        #expect(times.count == 2 && times.last == 1 && trusted.last == [] && trusted[0].contains("kata_sandbox"))
+    }
 }

@@ -16,7 +16,7 @@ import TextFormats
     func manyRecords() {
         var lines: [String] = []
         #expect(processorTime { lines = decoded(many.utf8, .kata) } < 20)
-        #expect(lines.count == RecordFormat.recordLimit)
+        #expect(lines.count == TextRecords.limit)
         #expect(lines[0] == #"{"a":1}"#)
         let last = lines.last ?? ""
         #expect(
@@ -42,7 +42,7 @@ import TextFormats
             }
         }
         #expect(time < 20)
-        #expect(count == RecordFormat.recordLimit)
+        #expect(count == TextRecords.limit)
     }
 
     @Test("a field with very many fields, beside as many")

@@ -13,7 +13,7 @@ import LogModel
 /// - What is no pair is skipped to the next one, and kept in `GUESTLOG_UNPARSED`; nothing is dropped.
 ///
 /// A quote that is not closed, or that a later key's quote seems to close, ends before the next ` key=`. What follows is
-/// untrusted: it may be a part of the quoted text.
+/// untrusted: it may be a part of the quoted text, and so may a record that begins there (`RecordBuffer.hasOpenQuote`).
 public struct LogfmtParser {
     private let line: UnsafeRawBufferPointer
     /// Where the line's bytes are in the record's buffer.
@@ -156,6 +156,7 @@ public struct LogfmtParser {
             at = end
             mark(.openQuote, in: &record)
             trustedCount = trustedCount ?? record.fields.count
+            record.hasOpenQuote = true
         }
         guard !isPlain else {
             record.fields.append(RecordBuffer.Field(name: placed(name), value: placed(start..<end), form: .plain))

@@ -36,6 +36,9 @@ public struct RecordBuffer: Sendable {
     public var fields: [Field] = []
     /// The record's own time, in nanoseconds since the Unix epoch.
     public var time: Int64?
+    /// Whether a quote in the text that fields were parsed from has no end: what follows in that text may be from inside
+    /// of it.
+    public var hasOpenQuote = false
 
     public init() {}
 
@@ -44,6 +47,7 @@ public struct RecordBuffer: Sendable {
         bytes.removeAll(keepingCapacity: true)
         fields.removeAll(keepingCapacity: true)
         time = nil
+        hasOpenQuote = false
     }
 
     // MARK: - Reading

@@ -22,15 +22,19 @@ public struct KataParser {
     static let quoteLimit = 3
 
     /// Parses the first record in `text` from `start` on into fields of `record`, whose buffer contains `text` at
-    /// `base`. Returns the place after it, where another may begin.
+    /// `base`. Returns the place after it, where another may begin. What `isClaimed` is taken for a guest's.
     public static func parse(
         _ text: UnsafeRawBufferPointer,
         from start: Int = 0,
         at base: Int,
-        into record: inout RecordBuffer
+        into record: inout RecordBuffer,
+        isClaimed: Bool = false
     ) -> Int {
         let first = record.fields.count
         let end = parseRecord(text, from: start, at: base, into: &record)
+        if isClaimed {
+            KataFields.setClaimed(&record, from: first)
+        }
         KataFields.normalise(&record, from: first)
         return end
     }

@@ -42,23 +42,19 @@ public struct ParserFilter: Hashable, Sendable {
             }
             return emit(&record)
         }
-        var start = 0
-        var count = 0
+        var records = TextRecords(format, flattens: flattens)
         let original = record
-        repeat {
-            let from = start
-            if from > 0 {
-                record = original
-            }
-            count += 1
+        while true {
+            var isLast = true
             parse(text, isUntrusted, &record) { text, record in
-                start = format.parse(text, from: from, at: place.lowerBound, into: &record, flattens: flattens)
-                if count == RecordFormat.recordLimit {
-                    start = record.endText(text, at: start)
-                }
+                isLast = records.parseNext(of: text, at: place.lowerBound, into: &record)
             }
             emit(&record)
-        } while text.suffix(from: min(start, text.count)).contains { $0 > 0x20 }
+            guard !isLast else {
+                return
+            }
+            record = original
+        }
     }
 
     private func parse(
