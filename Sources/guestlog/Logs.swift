@@ -111,7 +111,7 @@ struct Logs: AsyncParsableCommand {
                     try await Task.sleep(for: .milliseconds(100))
                 }
             }
-        } catch let error as QueryError {
+        } catch  where Self.isUnknownVM(error) {
             throw hint(for: error)
         }
     }
@@ -219,7 +219,7 @@ struct Logs: AsyncParsableCommand {
     }
 
     /// Adds a hint for habits from journalctl where the options differ.
-    private func hint(for error: QueryError) -> any Error {
+    private func hint(for error: any Error) -> any Error {
         if previous, let word = vms.first(where: { Severity(word: $0) != nil }) {
             return ValidationError("\(error); did you mean --severity \(word)? Here -p is --previous")
         }

@@ -49,6 +49,7 @@ extension EndToEnd {
                     (["logs", "web", "--severity", "emerg"], 1, "emerg"),
                     (["logs", "web", "-U", "2001-01-01"], 0, "this log spans"),
                     (["logs", "wbe"], 2, "did you mean web?"),
+                    (["logs", "-p", "err"], 2, "did you mean --severity err?"),
                     (["logs", "web", "-b", "7"], 2, "no boot 7"),
                     (["logs", "web", "-S", "soon"], 2, "not a time"),
                     (["logs", "web", "-o", "xml"], 2, "unknown format xml"),

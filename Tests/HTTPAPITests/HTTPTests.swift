@@ -132,6 +132,10 @@ import TestSupport
             #expect(answer.json["code"]?.text == code, "\(path): \(answer.text)")
         }
         #expect(try await client.ask("GET", "/v1/vms").json["code"]?.text == "unauthorized")
+        let known = await #expect(throws: APIError.self) {
+            try await fixture.client.get(RequestTarget(["v1", "logs"], ["vm": ["nobody"]]))
+        }
+        #expect(known?.status == 404 && known?.code == "no_such_vm")
         // VMs with the same name are distinguished in a list too.
         let listed = try await client.ask("GET", "/v1/vms", [all]).json["vms"]?.elements ?? []
         let twins = listed.filter { $0["name"]?.text == "twin" }.compactMap { $0["namespace"]?.text }

@@ -231,8 +231,12 @@ public struct APIClient: Sendable {
     }
 
     private static func failure(_ status: HTTPResponseStatus, _ body: [UInt8]) -> APIError {
-        let message = (try? JSON(parsing: body))?["error"]?.text
-        return APIError(Int(status.code), message ?? status.reasonPhrase)
+        let answer = try? JSON(parsing: body)
+        return APIError(
+            Int(status.code),
+            answer?["error"]?.text ?? status.reasonPhrase,
+            code: answer?["code"]?.text
+        )
     }
 
     /// Throws an error with a hint when the daemon cannot be reached.
