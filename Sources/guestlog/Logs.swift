@@ -98,10 +98,10 @@ struct Logs: AsyncParsableCommand {
             if let source = try fleet.source(paths) {
                 return try await ask(source, request)
             }
+            let source = try await paths.source()
             let end = ContinuousClock.now + Self.grace
             while true {
                 do {
-                    let source = try await paths.source()
                     request.vms = await source.untitled(vms)
                     if let store = source.store {
                         return try await answer(request, from: store)

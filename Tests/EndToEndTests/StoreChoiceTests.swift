@@ -72,6 +72,19 @@ import Testing
         #expect(run(["logs", "uu"], ["GUESTLOG_CONFIG": site.configuration], in: site, name: "kept").text == "hello\n")
     }
 
+    @Test("a VM that is waited for is looked for without repeating notices")
+    func unknownVM() throws {
+        let site = try Site()
+        FileText.write(FileText.text(site.configuration) + "nonsense: 1\n", to: site.path + "/wrong.yaml")
+        for (name, place) in [("store", []), ("socket", ["--socket", site.socket])] {
+            let words = ["logs", "-f", "nosuch", "--config", site.path + "/wrong.yaml"] + place
+            let child = ChildProcess([Program.guestlog] + words, name: name, in: site.path)
+            #expect(child.wait() == 2 && child.standardError.contains("no VM"), "\(child.standardError)")
+            let notices = child.standardError.split(separator: "\n").count { $0.contains("only store and socket") }
+            #expect(notices == 1, "\(child.standardError)")
+        }
+    }
+
     @Test("a store that an option names is read without a notice; a missing one is an error")
     func readsNamedStore() throws {
         let (site, _, store) = try prepare()
