@@ -44,12 +44,12 @@ enum Output {
     }
 
     /// From now on the program ends when the reader of standard output does, also while there is nothing to write: a
-    /// pipeline like `logs -f | head -1` would last until the next line.
-    static func endWithReader() {
+    /// pipeline like `logs -f | head -1` would last until the next line. `end` ends it, and removes what it leaves first.
+    static func endWithReader(_ end: @escaping @Sendable () -> Void = { _exit(0) }) {
         _ = try? WorkerThread(name: "gl-reader") {
             var output = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
             while poll(&output, 1, -1) < 0, errno == EINTR {}
-            _exit(0)
+            end()
         }
     }
 

@@ -98,7 +98,7 @@ struct KubectlLogs: AsyncParsableCommand {
     }
 
     private func follow(_ request: LogRequest, _ source: VMLogs) async throws {
-        Output.endWithReader()
+        Output.endWithReader(TemporaryStore.removeAndExit)
         let query = try request.open(source.collector.store, now: presentMoment())
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await source.follow() }

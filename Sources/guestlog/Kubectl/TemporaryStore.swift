@@ -6,7 +6,7 @@ import Synchronization
 import SystemIO
 
 /// A store for the time of one command, which its user alone can read. It is removed when the command ends, by a signal
-/// too; one that remains after a crash is removed by the next command.
+/// or with its reader too; one that remains after a crash is removed by the next command.
 final class TemporaryStore {
     let store: Store
     private let path: String
@@ -34,9 +34,18 @@ final class TemporaryStore {
         try Self.removeOnSignal(path)
     }
 
+    /// Held while the store is removed, until the process ends where that ends it: whoever comes second does not end the
+    /// process before everything is removed.
+    private static let removal = Mutex(())
+
     /// Removes the store.
     func remove() {
-        Self.remove(path)
+        Self.removal.withLock { _ in Self.remove(path) }
+    }
+
+    /// Ends the process with success as soon as the store is removed.
+    @Sendable static func removeAndExit() {
+        passOn(0)
     }
 
     /// Has the signals that end a process remove the store first.
@@ -55,11 +64,13 @@ final class TemporaryStore {
         _ = try WorkerThread(name: "signals") {
             var number: UInt8 = 0
             while read(received, &number, 1) != 1 {}
-            // Nothing can be added to it any more by its old name.
-            let removed = path + "-removed"
-            rename(path, removed)
-            remove(removed)
-            _exit(128 + Int32(number))
+            removal.withLock { _ in
+                // Nothing can be added to it any more by its old name.
+                let removed = path + "-removed"
+                rename(path, removed)
+                remove(removed)
+                _exit(number == 0 ? 0 : 128 + Int32(number))
+            }
         }
     }
 
@@ -87,7 +98,8 @@ final class TemporaryStore {
     }
 }
 
-/// Where the signal handler writes the number of a signal; -1 before there is a store.
+/// Where the signal handler writes the number of a signal, and 0 is written to end with success; -1 before there is a
+/// store.
 private let signalDescriptor = Atomic<Int32>(-1)
 
 /// The signal handler.
