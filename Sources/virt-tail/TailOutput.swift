@@ -55,8 +55,8 @@ final class TailOutput {
     /// To wait on for the end of the reader, and while `status` is `.blocked` for the possibility to write.
     var raw: Int32 { descriptor.raw }
 
-    /// Whether poll(2) tells when a blocked output can be written.
-    var isPollable: Bool { kind != .file }
+    /// Whether poll(2) tells when a blocked output can be written: it says of a file on a full disk that it can.
+    var isPollable: Bool { error == nil }
 
     /// Writes `bytes`; what is not accepted at once is kept. To be called only while `status` is `.ready`.
     func write(_ bytes: UnsafeRawBufferPointer) {
@@ -99,9 +99,7 @@ final class TailOutput {
                 error = nil
             } else if errno != EINTR {
                 let code = errno
-                if code != EAGAIN {
-                    error = SystemError("write", "standard output", code: code)
-                }
+                error = code == EAGAIN ? nil : SystemError("write", "standard output", code: code)
                 status = code == EAGAIN || error?.isTransient == true ? .blocked : .closed
                 return done
             }

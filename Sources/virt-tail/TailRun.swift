@@ -32,6 +32,8 @@ final class TailRun {
     private var lastBytes: Int64 = 0
     private var hasReportedMissing = false
     private var nextPoll: Int64 = 0
+    /// While an error blocks the output, when it is written next.
+    private var nextWrite: Int64 = 0
     /// While the output is blocked, when the log is looked at next.
     private var nextLook: Int64 = 0
     /// When the missing socket is reported; nil once it is.
@@ -41,7 +43,7 @@ final class TailRun {
 
     /// After so long without further bytes an unfinished line is shown.
     static let quiet: Int64 = 200_000
-    /// A file that cannot be read is tried again after this time.
+    /// A file that cannot be read, or an output that cannot be written, is tried again after this time.
     private static let retryInterval: Int64 = 1_000_000
     /// While the output is blocked, rotated files are opened no more often than this.
     private static let lookInterval: Int64 = 10_000
@@ -143,6 +145,7 @@ final class TailRun {
             }
             state.handle(.outputClosed, at: now)
         } else if let error = output.error {
+            nextWrite = now + Self.retryInterval
             messages.log(.warning, "\(error); trying again every second")
         }
     }
@@ -156,9 +159,7 @@ final class TailRun {
             times += [nextRead, nextTry, positions.due].compactMap { $0 }
             times += writer.pendingCount > 0 ? [lastBytes + Self.quiet] : []
         } else {
-            times += [output.isPollable ? nil : now + Self.retryInterval, now < nextLook ? nextLook : nil].compactMap {
-                $0
-            }
+            times += [output.isPollable ? nil : nextWrite, now < nextLook ? nextLook : nil].compactMap { $0 }
         }
         if case .draining(_, let quiet, let end) = state.phase {
             times += isDrained ? [end, lastBytes + quiet] : [end]
@@ -177,7 +178,7 @@ final class TailRun {
         let isPaced = isBlocked ? now < nextLook : nextRead != nil
         var places = [
             pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: output.raw, events: isBlocked ? Int16(POLLOUT) : 0, revents: 0),
+            pollfd(fd: output.raw, events: isBlocked && output.isPollable ? Int16(POLLOUT) : 0, revents: 0),
             pollfd(fd: isPaced ? -1 : watch.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
         ]
         let time = deadline.map { Int32(clamping: max(0, ($0 - now + 999) / 1000)) } ?? -1
@@ -189,10 +190,12 @@ final class TailRun {
         if Int32(places[1].revents) & (POLLERR | POLLHUP) != 0 {
             state.handle(.outputClosed, at: now)
         }
-        if isBlocked, output.flush() {
-            state.handle(.progress, at: now)
+        if isBlocked, output.isPollable || nextWrite <= now {
+            if output.flush() {
+                state.handle(.progress, at: now)
+            }
+            check(output)
         }
-        check(output)
         if places[2].revents != 0 || watch.isPolling && nextPoll <= now {
             acceptChanges()
         }

@@ -90,5 +90,21 @@ extension EndToEnd {
             #expect(costs().reads - after.reads <= 50)
             #expect(console.stop().status == 0)
         }
+
+        @Test("a file on a full disk is tried again after a pause, not in a loop")
+        func fullDisk() {
+            let console = FollowedConsole().start(wrapper: ["sh", "-c", #"exec "$@" >/dev/full"#, "sh"])
+            console.write("one\n")
+            #expect(eventually { console.tail.standardError.contains("trying again every second") })
+            let folder = "/proc/\(console.tail.process)"
+            func writes() -> Int { ThreadCosts.number(after: "syscw:", in: folder + "/io") }
+            func sleeps() -> Int { ThreadCosts.number(after: "voluntary_ctxt_switches:", in: folder + "/status") }
+            let (firstWrites, firstSleeps) = (writes(), sleeps())
+            #expect(eventually { writes() >= firstWrites + 2 })
+            let tried = writes() - firstWrites
+            let slept = sleeps() - firstSleeps
+            #expect(tried <= 2 * slept + 2, "it has written \(tried) times, and slept \(slept) times")
+            #expect(console.stop().status == 0)
+        }
     }
 }
