@@ -69,8 +69,9 @@ public final class EntrySource: @unchecked Sendable {
         if let boot = selection.boot {
             (windows, vms, withoutBoot) = try Self.windows(of: boot, vms, store)
         }
-        // Everything received before a past moment is there, and everything of a boot that another has followed.
-        let isPast = !windows.isEmpty && windows.values.allSatisfy { $0.bound != nil }
+        // Everything received before a past moment is there, and everything of a boot that another has followed. VMs that
+        // appear later have no earlier boot.
+        let isPast = windows.isEmpty ? selection.boot ?? 0 != 0 : windows.values.allSatisfy { $0.bound != nil }
         isFollowing = selection.follow && !isPast && selection.until.map { $0 >= now } ?? true
         filter = LineFilter(
             since: selection.since,

@@ -47,6 +47,23 @@ struct FollowTests {
         #expect(try !present.text().isEmpty && !present.isFinished)
     }
 
+    @Test("an earlier boot of no VM is not followed")
+    func pastBootOfNone() throws {
+        let sample = try SampleStore()
+        var selection = Selection()
+        selection.boot = -1
+        selection.follow = true
+        let past = try LogQuery(
+            store: sample.store,
+            vms: [],
+            areAll: true,
+            selection: selection,
+            rendering: Rendering(),
+            now: sample.now
+        )
+        #expect(try past.next() == nil && past.isFinished)
+    }
+
     @Test("lines that are appended during reading are returned once, over rolls, seals and syncs")
     func interleaved() throws {
         let seed = UInt64.random(in: 0...UInt64.max)

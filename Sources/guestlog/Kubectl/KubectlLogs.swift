@@ -47,6 +47,12 @@ struct KubectlLogs: AsyncParsableCommand {
                     "--previous and --follow cannot be combined: a run that has ended has no new lines"
                 )
             }
+            if let boot = reading.boot, boot != 0 {
+                throw ValidationError(
+                    "-b \(boot) and --follow cannot be combined: a boot that has ended has no new lines; use -b 0 for the "
+                        + "latest"
+                )
+            }
         }
     }
 
@@ -99,9 +105,12 @@ struct KubectlLogs: AsyncParsableCommand {
 
     private func follow(_ request: LogRequest, _ source: VMLogs) async throws {
         Output.endWithReader(TemporaryStore.removeAndExit)
+        // Where reading begins in what there is now is decided when the query is opened.
+        let choosesStart = request.selection.tail != nil || request.selection.boot != nil
+        let texts = choosesStart ? try await source.begin() : [:]
         let query = try request.open(source.collector.store, now: presentMoment())
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await source.follow() }
+            tasks.addTask { try await source.follow(from: texts) }
             tasks.addTask {
                 let changes = StoreNotifications(source.collector.notifier)
                 _ = try await Following(changes).answer(query) { try Output.write($0) }

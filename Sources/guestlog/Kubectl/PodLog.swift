@@ -14,27 +14,35 @@ struct PodLog: Sendable {
     var isPrevious = false
     /// Where reading begins; nil: at the beginning of what the kubelet has.
     var since: Timestamp?
-    /// The last lines only.
-    var tail: Int?
 
     /// The time limit of the response's head; silence in a followed log has none.
     private static let limit = Duration.seconds(30)
     /// A silent connection is renewed after this time: middle boxes forget it without telling.
     private static let silence = Duration.seconds(300)
 
-    /// Passes the lines that there are now to `body`.
-    func read(_ body: @Sendable ([PodLogLine]) async throws -> Void) async throws {
+    /// Passes the lines that there are now to `body`: with `tail`, the last ones.
+    func read(tail: Int?, _ body: @Sendable ([PodLogLine]) async throws -> Void) async throws {
         var text = PodLogText()
-        try await request(&text, isFollowed: false, body)
+        try await read(&text, tail: tail, body)
         if let rest = text.finish() {
             try await body([rest])
         }
     }
 
-    /// Passes the lines to `body`, those that come too, until the container has ended. Reconnects when the connection
-    /// ends before. Throws when the API server refuses.
-    func follow(_ body: @Sendable ([PodLogLine]) async throws -> Void) async throws {
-        var text = PodLogText()
+    /// Does so where the log is followed from `text` on.
+    func read(
+        _ text: inout PodLogText,
+        tail: Int?,
+        _ body: @Sendable ([PodLogLine]) async throws -> Void
+    ) async throws {
+        try await request(&text, isFollowed: false, tail: tail, body)
+    }
+
+    /// Passes the lines that follow those in `text` to `body`, those that come too, until the container has ended.
+    /// Reconnects when the connection ends before. Throws when the API server refuses.
+    func follow(from text: PodLogText, _ body: @Sendable ([PodLogLine]) async throws -> Void) async throws {
+        var text = text
+        text.resume()
         var pause = Self.pause
         var isRest = false
         while true {
@@ -94,6 +102,7 @@ struct PodLog: Sendable {
     private func request(
         _ text: inout PodLogText,
         isFollowed: Bool,
+        tail: Int? = nil,
         _ body: @Sendable ([PodLogLine]) async throws -> Void
     ) async throws {
         var parameters = [("container", LogContainer.name), ("timestamps", "true")]
@@ -106,7 +115,7 @@ struct PodLog: Sendable {
         if let start = text.resumeTime ?? since {
             parameters.append(("sinceTime", Self.wholeSeconds(start)))
         }
-        if let tail, text.resumeTime == nil {
+        if let tail {
             parameters.append(("tailLines", String(tail)))
         }
         let path = ["api", "v1", "namespaces", pod.namespace, "pods", pod.name, "log"]

@@ -11,6 +11,7 @@ struct VMLogs: Sendable {
     let collector: ConsoleCollector
     var isPrevious = false
     var since: Timestamp?
+    /// The last lines that there are now only; with 0, which the caller leaves out, one is read, to know where they end.
     var tail: Int?
 
     /// Logs that are read at one time: the API server limits the requests of a user.
@@ -33,16 +34,28 @@ struct VMLogs: Sendable {
             )
         }
         let logged = targets.filter { !$0.logged.isEmpty }
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            for (place, target) in logged.enumerated() {
-                if place >= Self.concurrency {
-                    try await tasks.next()
-                }
-                tasks.addTask { try await collect(target) }
-            }
-            try await tasks.waitForAll()
-        }
+        _ = try await each(of: logged) { try await collect($0) }
         return !logged.isEmpty
+    }
+
+    /// What `body` returns for each of the VMs, of which it takes a few at a time.
+    private func each<Result: Sendable>(
+        of targets: [LogTarget],
+        _ body: @escaping @Sendable (LogTarget) async throws -> Result
+    ) async throws -> [Result] {
+        try await withThrowingTaskGroup(of: Result.self) { tasks in
+            var results: [Result] = []
+            for (place, target) in targets.enumerated() {
+                if place >= Self.concurrency, let result = try await tasks.next() {
+                    results.append(result)
+                }
+                tasks.addTask { try await body(target) }
+            }
+            for try await result in tasks {
+                results.append(result)
+            }
+            return results
+        }
     }
 
     /// Reads the pods of a VM one after the other.
@@ -50,7 +63,7 @@ struct VMLogs: Sendable {
         for pod in target.logged {
             try await collector.add(pod)
             do {
-                try await log(of: pod).read { try await collector.receive($0, from: pod) }
+                try await log(of: pod).read(tail: readTail) { try await collector.receive($0, from: pod) }
             } catch let error as KubernetesError where error.status == 400 || error.status == 404 {
                 Output.error("\(pod.vm): \(error)")
             }
@@ -59,13 +72,41 @@ struct VMLogs: Sendable {
     }
 
     private func log(of pod: LauncherPod) -> PodLog {
-        PodLog(pods: pods, pod: pod, isPrevious: isPrevious, since: since, tail: tail)
+        PodLog(pods: pods, pod: pod, isPrevious: isPrevious, since: since)
     }
+
+    private var readTail: Int? { tail.map { max($0, 1) } }
 
     // MARK: - What comes
 
-    /// Collects what there is and what comes, until cancelled. Throws when the API server refuses.
-    func follow() async throws {
+    /// Collects what there is now, to be followed from there; returns what of each pod's log was read, by the pod's UID.
+    func begin() async throws -> [String: PodLogText] {
+        let texts = try await each(of: try await pods.list()) { try await begin($0) }
+        return texts.reduce(into: [:]) { all, texts in all.merge(texts) { $1 } }
+    }
+
+    private func begin(_ target: LogTarget) async throws -> [String: PodLogText] {
+        var texts: [String: PodLogText] = [:]
+        for pod in target.logged where pod.log != .waiting {
+            try await collector.add(pod)
+            var text = PodLogText()
+            do {
+                try await log(of: pod).read(&text, tail: readTail) { try await collector.receive($0, from: pod) }
+            } catch let error as KubernetesError where error.status == 400 || error.status == 404 {
+                // Its log is not there yet, or not any more: following finds out.
+                continue
+            }
+            texts[pod.uid] = text
+            if pod.log == .ended {
+                try await collector.end(pod)
+            }
+        }
+        return texts
+    }
+
+    /// Collects what comes after what `begin` has read, and all of other pods, until cancelled. Throws when the API server
+    /// refuses.
+    func follow(from texts: [String: PodLogText]) async throws {
         let (started, continuation) = AsyncThrowingStream<LauncherPod, any Error>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask {
@@ -78,7 +119,9 @@ struct VMLogs: Sendable {
             for try await pod in started {
                 tasks.addTask {
                     do {
-                        try await log(of: pod).follow { try await collector.receive($0, from: pod) }
+                        try await log(of: pod).follow(from: texts[pod.uid] ?? PodLogText()) { lines in
+                            try await collector.receive(lines, from: pod)
+                        }
                         try await collector.end(pod)
                     } catch {
                         continuation.finish(throwing: error)
