@@ -26,6 +26,8 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     /// By stream, the number of lines that may still follow its last selected line.
     private var trailingLeft: [Int: Int] = [:]
     private var bytesLeft: Int
+    /// By stream, the end of what was shown of its last line, when that was shown before its end was received.
+    private var shownEarly: [Int: UInt64] = [:]
     private var isOver = false
     /// The rest of an entry too large for one chunk, and where to resume until all of it was returned.
     private var rest: ArraySlice<UInt8> = []
@@ -196,9 +198,13 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
         }
         labelStreams()
         var out: [UInt8] = []
-        while let (line, stream) = entries.takePartial(silentSince: moment) {
-            matchedAny = true
+        while linesLeft > 0, let (line, stream) = entries.takePartial(silentSince: moment) {
+            note(line, stream)
+            shownEarly[stream] = line.end
             writer.appendEarly(line, input: stream, labels[stream], to: &out)
+        }
+        if linesLeft == 0 {
+            endAfterTrailing(&out)
         }
         writer.endPiece(of: &out)
         if out.count >= bytesLeft {
@@ -226,7 +232,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     private func append(_ entry: LogEntry, _ stream: Int, to out: inout [UInt8]) throws {
         switch entry {
         case .line(let line):
-            note(line.role, stream)
+            note(line, stream)
             writer.append(line, input: stream, labels[stream], to: &out)
         case .event(let event):
             // Between the matches of a search boots are not useful.
@@ -249,14 +255,17 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
         }
     }
 
-    private func note(_ role: Line.Role, _ stream: Int) {
+    private func note(_ line: Line, _ stream: Int) {
+        let role = line.role
         // A line of a context is only returned with a match.
         matchedAny = true
+        // The rest of a line that was shown early was counted with it.
+        let isRest = shownEarly.removeValue(forKey: stream) == line.start.offset
         guard selection.head != nil else {
             return
         }
         if role == .selected, linesLeft > 0 {
-            linesLeft -= 1
+            linesLeft -= isRest ? 0 : 1
             trailingLeft[stream] = selection.context.after
         } else if role != .before, let left = trailingLeft[stream] {
             trailingLeft[stream] = left - 1

@@ -121,6 +121,21 @@ struct ContextTests {
         )
     }
 
+    @Test("a match that is shown before its end is followed by its context, and --head ends with that")
+    func headBeforeEnd() throws {
+        let sample = try sample("one\nlogin: ")
+        let query = try query(sample, "login:", after: 2, format: .text) {
+            $0.follow = true
+            $0.head = 1
+        }
+        #expect(try query.text().isEmpty)
+        let early = query.flushPartials(silentSince: sample.now.advanced(byMicroseconds: 10_000_000))
+        #expect(early == Array("login: ".utf8) && !query.isFinished)
+        try sample.append("root\ntwo\nlogin: again\n")
+        query.note(.anything)
+        #expect(try query.text() == "root\ntwo\n" && query.isFinished)
+    }
+
     @Test("a follower shows what follows a match when it comes, and a prompt that matches with the lines before it")
     func follows() throws {
         let sample = try sample("one\ntwo\n")

@@ -113,6 +113,30 @@ struct FollowTests {
         #expect(try all(query) == "two\nthree\n")
     }
 
+    @Test("a line that is shown before its end counts once, and may be the last of --head")
+    func headBeforeEnd() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.append("web login: ")
+        let one = try query(sample) {
+            $0.head = 1
+            $0.pattern = try? Pattern("login: ", ignoreCase: false)
+        }
+        #expect(try one.next() == nil && !one.isFinished)
+        #expect(one.flushPartials(silentSince: .distantFuture) == Array("web login: \n".utf8))
+        #expect(one.isFinished)
+        let two = try query(sample) { $0.head = 2 }
+        #expect(try two.next() == nil)
+        #expect(two.flushPartials(silentSince: .distantFuture) == Array("web login: ".utf8))
+        try sample.append("ro")
+        #expect(try all(two).isEmpty)
+        #expect(two.flushPartials(silentSince: .distantFuture) == Array("ro".utf8))
+        try sample.append("ot\n")
+        #expect(try all(two) == "ot\n" && !two.isFinished)
+        try sample.append("last\nmore\n")
+        #expect(try all(two) == "last\n" && two.isFinished)
+    }
+
     @Test("a kernel's line behind a prompt that was shown early is a line of its own, with its own time")
     func alarmBehindPrompt() throws {
         let sample = try SampleStore()
