@@ -275,7 +275,7 @@ let package = Package(
         .testTarget(
             name: "GuestlogTests",
             dependencies: [
-                "guestlog", "CLinux", "TestSupport", "TestTraits", "LogModel", "TextFormats",
+                "guestlog", "CLinux", "TestSupport", "TestTraits", "LogModel", "LogStore", "TextFormats", "KubeVirt",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

@@ -2,7 +2,8 @@
 
 public import LogModel
 
-/// Joins the logs of a VM's pods into one: a live migration moves the VM to another pod, on another node.
+/// Joins the logs of a VM's pods into one: a live migration moves the VM to another pod, on another node, and each run of
+/// the VM has pods of its own.
 ///
 /// A VM runs in one pod at a time, so the order of the pods is that of the lines, even where the clocks of the nodes
 /// differ. Lines of a later pod are held while the earlier one may still print its last ones: until its log has ended,
@@ -11,7 +12,7 @@ public struct PodSequence: Sendable {
     /// What the joined log consists of.
     public enum Entry: Hashable, Sendable {
         case line(PodLogLine)
-        /// The lines that follow are from this pod; the first of them has that time.
+        /// The lines that follow are from this pod, possibly of another run of the VM; the first of them has that time.
         case boundary(LauncherPod, time: Timestamp)
     }
 
@@ -107,7 +108,7 @@ public struct PodSequence: Sendable {
             return []
         }
         let pod = inputs[place].pod
-        let isBoundary = lastPod.map { $0 != pod.uid } ?? false
+        let isBoundary = lastPod.map { $0 != pod.uid } ?? (pod.instance != inputs[0].pod.instance)
         lastPod = pod.uid
         return (isBoundary ? [.boundary(pod, time: first.time)] : []) + lines.map { .line($0) }
     }

@@ -12,9 +12,10 @@ actor ConsoleCollector {
         let vm: VMStore
         let stream: StreamID
         var text: TimedConsole
+        /// The pods of all runs of the VM: the last lines of one may come after its next has started.
         var sequence = PodSequence()
-        /// The run of the VM that its text is from.
-        var instance: String?
+        /// The runs whose beginnings are marked.
+        var instances: Set<String> = []
     }
 
     /// What the store keeps of one VM while it is followed, in bytes: the rest has been printed.
@@ -41,19 +42,26 @@ actor ConsoleCollector {
     func add(_ pod: LauncherPod) throws {
         let key = pod.namespace + "/" + pod.vm
         var console = try consoles[key] ?? open(pod)
-        if console.instance != pod.instance {
-            // Another run of the VM: its first pod.
-            if console.instance != nil {
-                try console.text.note(.closed, time: presentMoment())
-            }
-            console.instance = pod.instance
-            console.sequence = PodSequence()
-            let start = Timestamp(rfc3339: pod.created.utf8) ?? presentMoment()
-            try console.text.note(.powerOn, time: start)
+        if console.instances.isEmpty {
+            try Self.beginRun(of: pod, in: &console)
             notifier.notify(console.stream)
         }
         console.sequence.add(pod)
         consoles[key] = console
+    }
+
+    /// Marks that the run of the VM begins whose first pod is `pod`, unless that is marked; returns whether it was not.
+    @discardableResult
+    private static func beginRun(of pod: LauncherPod, in console: inout Console) throws -> Bool {
+        let isFirst = console.instances.isEmpty
+        guard console.instances.insert(pod.instance).inserted else {
+            return false
+        }
+        if !isFirst {
+            try console.text.note(.closed, time: presentMoment())
+        }
+        try console.text.note(.powerOn, time: Timestamp(rfc3339: pod.created.utf8) ?? presentMoment())
+        return true
     }
 
     private func open(_ pod: LauncherPod) throws -> Console {
@@ -110,8 +118,10 @@ actor ConsoleCollector {
             case .line(let line):
                 try console.text.append(line.text, time: line.time)
             case .boundary(let pod, let time):
-                let origin = pod.name + (pod.node.map { " on \($0)" } ?? "")
-                try console.text.continued(by: origin, time: time)
+                if try !Self.beginRun(of: pod, in: &console) {
+                    let origin = pod.name + (pod.node.map { " on \($0)" } ?? "")
+                    try console.text.continued(by: origin, time: time)
+                }
             }
         }
         consoles[key] = console

@@ -54,6 +54,20 @@ struct PodSequenceTests {
         #expect(words(sequence.receive(line("late"), from: "a", at: 0)) == ["-> a", "late"])
     }
 
+    @Test("the next run of the VM begins with a boundary, after the last lines of the one before")
+    func nextRun() {
+        let next = Objects.launcher("b", instance: "another", created: "2026-08-01T11:00:00Z")
+        var sequence = begun()
+        sequence.add(next)
+        #expect(words(sequence.receive(line("2"), from: "b", at: 10)) == [])
+        #expect(words(sequence.receive(line("1"), from: "a", at: 20)) == ["1"])
+        #expect(words(sequence.end("a")) == ["-> b", "2"])
+        var silent = begun()
+        _ = silent.end("a")
+        silent.add(next)
+        #expect(words(silent.receive(line("2"), from: "b", at: 10)) == ["-> b", "2"])
+    }
+
     @Test("a migration that failed leaves no mark: its target has printed nothing")
     func failedMigration() {
         var sequence = begun()
