@@ -23,8 +23,8 @@ extension SourceInput {
 protocol RecordTaker: AnyObject {
     /// Takes the next record; `resume` is the place after it.
     func add(_ record: inout RecordBuffer, endingAt resume: [UInt8]) throws
-    /// Leaves the next record out.
-    func omit()
+    /// Leaves the next record out, whose number is used; `resume` is the place after it.
+    func omit(endingAt resume: [UInt8])
     /// Commits everything before `resume`, and has reading begin there after any end of the process. To be called before
     /// the first record of a file, where the files before it can vanish.
     func secure(_ resume: [UInt8]) throws

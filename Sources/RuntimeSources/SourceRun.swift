@@ -222,8 +222,9 @@ extension SourceRun: RecordTaker {
         try router.add(&record, at: position)
     }
 
-    func omit() {
+    func omit(endingAt resume: [UInt8]) {
         position.number += SourcePosition.step
+        position.resume = resume
     }
 
     func secure(_ resume: [UInt8]) throws {

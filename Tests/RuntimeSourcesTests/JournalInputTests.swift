@@ -64,6 +64,10 @@ import Transforms
     }
 
     private func write(_ number: Int, _ fields: (String, String)...) {
+        write(number, fields)
+    }
+
+    private func write(_ number: Int, _ fields: [(String, String)]) {
         journal.entries.append((number, [("MESSAGE", "entry \(number)")] + fields))
     }
 
@@ -79,6 +83,37 @@ import Transforms
         try fixture.read(source, input, until: isDone)
         try fixture.restart()
     }
+
+    private var mark: SourcePosition? {
+        get throws {
+            try SourceMark("test", store: fixture.folder.path + "/store", on: LinuxFileSystem()).read()
+        }
+    }
+
+    /// Reads until the mark is of what there is now and fulfils the condition, then what `more` writes, until `isDone`;
+    /// dies before its next mark.
+    private func read(
+        fromHead: Bool = true,
+        untilMarked isMarked: (SourcePosition) throws -> Bool,
+        thenWrite more: () -> Void,
+        until isDone: () throws -> Bool
+    ) throws {
+        var old: SourcePosition?
+        try read(fromHead: fromHead) {
+            if old == nil {
+                guard let mark = try mark, try isMarked(mark) else {
+                    return false
+                }
+                old = mark
+                more()
+            }
+            return try isDone()
+        }
+        let marks = SourceMark("test", store: fixture.folder.path + "/store", on: LinuxFileSystem())
+        #expect(try marks.write(try #require(old), isUrgent: true))
+    }
+
+    private static let part = [("_STREAM_ID", "s"), ("_LINE_BREAK", "line-max")]
 
     private func numbers() throws -> [Int] {
         try fixture.lines().compactMap { line in
@@ -120,6 +155,43 @@ import Transforms
         write(3, ("_PID", "1"), ("_EXE", "/usr/bin/other"), ("_SYSTEMD_UNIT", "guestlog.service"))
         try read { try numbers().last == 3 }
         #expect(try numbers() == [2, 3])
+    }
+
+    @Test("entries of the service between the parts of a divided line move no number of those that are read again")
+    func ownBetweenParts() throws {
+        write(1, Self.part)
+        write(2, ("_PID", "\(getpid())"))
+        write(3)
+        try read(
+            untilMarked: { _ in try numbers() == [3] },
+            thenWrite: { write(4) },
+            until: { try numbers().last == 4 }
+        )
+        write(5)
+        try read { try numbers().last == 5 }
+        #expect(try numbers() == [3, 4, 5])
+    }
+
+    @Test("entries of the service that a mark counts move no number of those that are read again")
+    func ownBeforeMark() throws {
+        write(1)
+        var first: UInt64?
+        try read(
+            untilMarked: { mark in
+                guard let first else {
+                    first = mark.number
+                    write(2, ("_PID", "\(getpid())"))
+                    write(3, ("_PID", "\(getpid())"))
+                    return false
+                }
+                return mark.number >= first + 2 * SourcePosition.step
+            },
+            thenWrite: { write(4) },
+            until: { try numbers().last == 4 }
+        )
+        write(5)
+        try read { try numbers().last == 5 }
+        #expect(try numbers() == [1, 4, 5])
     }
 
     @Test("entries that were removed before they were read are a gap")

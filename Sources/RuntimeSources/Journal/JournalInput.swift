@@ -7,7 +7,8 @@ import TextFormats
 
 /// A journal as the input of a source: entries whose divided lines are joined, without this process's own.
 ///
-/// The place to begin is the number of records to skip, four bytes, most significant first, and a cursor.
+/// The place to begin is the number of records to skip, four bytes, most significant first, and a cursor. Each record that
+/// is left out counts as one, there and in the records' numbers.
 final class JournalInput: SourceInput {
     private let open: (String?) throws(SystemError) -> any JournalEntries
     private let ownProcess = Array(String(getpid()).utf8)
@@ -77,15 +78,18 @@ final class JournalInput: SourceInput {
                 }
                 return follows ? .idle : .end
             }
-            if isOwn(record) {
-                taker.omit()
-                continue
-            }
-            guard joiner.add(&record, cursor: cursor) else {
+            let isOwn = isOwn(record)
+            if isOwn {
+                joiner.pass(cursor: cursor)
+            } else if !joiner.add(&record, cursor: cursor) {
                 continue
             }
             if skip > 0 {
                 skip -= 1
+                continue
+            }
+            guard !isOwn else {
+                taker.omit(endingAt: place)
                 continue
             }
             try taker.add(&record, endingAt: place)

@@ -16,6 +16,7 @@ struct JournalLineJoiner {
     }
 
     private var held: [[UInt8]: Held] = [:]
+    /// The number of records, with those that were passed.
     private var returned = 0
     private var last = ""
 
@@ -27,7 +28,8 @@ struct JournalLineJoiner {
     private static let stream = Array("_STREAM_ID".utf8)
     private static let lineBreak = Array("_LINE_BREAK".utf8)
 
-    /// Where reading can begin again for what follows: after the entry with this cursor, and after that many records.
+    /// Where reading can begin again for what follows: after the entry with this cursor, and after that many records,
+    /// those that were passed among them.
     var resume: (cursor: String, skip: Int) {
         guard let first = held.values.min(by: { $0.returned < $1.returned }) else {
             return (last, 0)
@@ -37,6 +39,12 @@ struct JournalLineJoiner {
 
     /// A joiner for what follows the entry with that cursor.
     init(after cursor: String = "") {
+        last = cursor
+    }
+
+    /// Passes an entry that is a record, and no piece of one.
+    mutating func pass(cursor: String) {
+        returned += 1
         last = cursor
     }
 
