@@ -194,6 +194,34 @@ import Transforms
         #expect(try numbers() == [1, 4, 5])
     }
 
+    @Test("a divided line that is the first entry after the end does not make the place the head")
+    func partAfterEnd() throws {
+        write(1)
+        try read(fromHead: false) {
+            if journal.entries.count == 1 {
+                write(2, Self.part)
+                write(3)
+            }
+            return try numbers() == [3] && mark?.resume.prefix(4).last == 1
+        }
+        write(4)
+        try read(fromHead: false) { try numbers().last == 4 }
+        #expect(try numbers() == [3, 4])
+    }
+
+    @Test("when a place is gone nothing is skipped after it")
+    func removedPlace() throws {
+        write(1)
+        write(2, Self.part)
+        write(3)
+        try read { try numbers() == [1, 3] && mark?.resume.prefix(4).last == 1 }
+        journal.entries = []
+        write(5)
+        write(6)
+        try read { try numbers().last == 6 }
+        #expect(try numbers() == [1, 3, 5, 6])
+    }
+
     @Test("entries that were removed before they were read are a gap")
     func removed() throws {
         write(1)

@@ -48,6 +48,7 @@ final class JournalInput: SourceInput {
         guard let resume, resume.count >= 4 else {
             let opened = try open(nil)
             (entries, start) = (opened, opened.startCursor)
+            joiner = JournalLineJoiner(after: start ?? "")
             securesNext = start?.isEmpty ?? true
             return .there
         }
@@ -59,6 +60,8 @@ final class JournalInput: SourceInput {
         guard !opened.isComplete else {
             return .there
         }
+        // The records to be skipped are gone too.
+        skip = 0
         return follows ? .later(reason: "the journal does not have the entry that was read last any more") : .anew
     }
 
@@ -74,6 +77,10 @@ final class JournalInput: SourceInput {
             guard let cursor = try entries.next(&record) else {
                 if securesNext, follows, let start = entries.startCursor {
                     securesNext = false
+                    if !start.isEmpty {
+                        // It was not known before, so nothing was read yet.
+                        joiner = JournalLineJoiner(after: start)
+                    }
                     try taker.secure(Self.place(skip: 0, start))
                 }
                 return follows ? .idle : .end
