@@ -25,8 +25,9 @@ public enum Import {
         switch origin {
         case .file(let path, let format): input = try ImportInput(path, format)
         case .journal(let options):
-            input = JournalInput(follows: false) { cursor throws(SystemError) in
-                try JournalAccess.open(options, after: cursor) { capture.diagnostics.log(.warning, $0) }
+            let warn: (String) -> Void = { capture.diagnostics.log(.warning, $0) }
+            input = JournalInput(follows: false, warn: warn) { cursor throws(SystemError) in
+                try JournalAccess.open(options, after: cursor, warn: warn)
             }
         }
         let run = SourceRun(source, input, pipeline: pipeline, into: capture, interruption: try Interruption())

@@ -108,8 +108,9 @@ public final class SourceService: Sendable {
         guard case .journal(let options) = source.kind else {
             return nil
         }
-        return JournalInput(follows: true) { cursor throws(SystemError) in
-            try JournalAccess.open(options, after: cursor) { diagnostics.log(.warning, $0) }
+        let warn: (String) -> Void = { diagnostics.log(.warning, "source \(source.name): \($0)") }
+        return JournalInput(follows: true, warn: warn) { cursor throws(SystemError) in
+            try JournalAccess.open(options, after: cursor, warn: warn)
         }
     }
 

@@ -16,6 +16,8 @@ import Transforms
     /// Entries in memory; the cursor of each is its number.
     private final class Journal {
         var entries: [(number: Int, fields: [(String, String)])] = []
+        var skipped = 0
+        var warnings: [String] = []
 
         func open(after cursor: String?, fromHead: Bool) -> any JournalEntries {
             let end: String = entries.last.map { "\($0.number)" } ?? ""
@@ -33,7 +35,7 @@ import Transforms
         private var place: Int
         var isComplete = true
         var startCursor: String?
-        let skipped = 0
+        var skipped: Int { journal.skipped }
 
         init(_ journal: Journal, place: Int) {
             self.journal = journal
@@ -77,7 +79,8 @@ import Transforms
         options.readsFromHead = fromHead
         var source = SourceFixture.source()
         source.kind = .journal(options)
-        let input = JournalInput(follows: true, own: own) { [journal] cursor in
+        let warn = { [journal] in journal.warnings.append($0) }
+        let input = JournalInput(follows: true, own: own, warn: warn) { [journal] cursor in
             journal.open(after: cursor, fromHead: fromHead)
         }
         try fixture.read(source, input, until: isDone)
@@ -207,6 +210,16 @@ import Transforms
         write(4)
         try read(fromHead: false) { try numbers().last == 4 }
         #expect(try numbers() == [3, 4])
+    }
+
+    @Test("entries that cannot be read are reported each time that there are twice as many")
+    func skipped() throws {
+        try read {
+            journal.skipped += 1
+            return journal.skipped > 7
+        }
+        #expect(journal.warnings.count == 3)
+        #expect(journal.warnings.last?.contains("4 entries of the journal could not be read") == true)
     }
 
     @Test("when a place is gone nothing is skipped after it")

@@ -23,6 +23,9 @@ final class JournalInput: SourceInput {
     private var skip = 0
     private var record = RecordBuffer()
     private let follows: Bool
+    private let warn: (String) -> Void
+    /// The number of skipped entries that was reported last.
+    private var reportedSkipped = 0
 
     /// Maximum length of a cursor, in bytes, so that the place fits into a position: journald's have about 140.
     static let cursorLimit = SourcePosition.resumeLimit - 4
@@ -33,14 +36,16 @@ final class JournalInput: SourceInput {
     private static let program = Array("_EXE".utf8)
 
     /// An input of what `open` opens: after a cursor, with an empty one at the head, and with nil where reading begins for
-    /// the first time. One that does not follow ends.
+    /// the first time. One that does not follow ends. `warn` reports entries that could not be read.
     init(
         follows: Bool,
         own: ServiceIdentity = ServiceIdentity(),
+        warn: @escaping (String) -> Void,
         _ open: @escaping (String?) throws(SystemError) -> any JournalEntries
     ) {
         self.follows = follows
         self.own = own
+        self.warn = warn
         self.open = open
     }
 
@@ -69,6 +74,7 @@ final class JournalInput: SourceInput {
         guard let entries else {
             return .end
         }
+        defer { reportSkipped(entries.skipped) }
         if let start {
             try taker.secure(Self.place(skip: 0, start))
             self.start = nil
@@ -106,6 +112,18 @@ final class JournalInput: SourceInput {
             }
         }
         return .more
+    }
+
+    /// Reports the number of skipped entries each time that it has doubled.
+    private func reportSkipped(_ count: Int) {
+        guard count >= max(1, 2 * reportedSkipped) else {
+            return
+        }
+        reportedSkipped = count
+        warn(
+            "\(count == 1 ? "1 entry" : "\(count) entries") of the journal could not be read and \(count == 1 ? "is" : "are") "
+                + "left out; journalctl --verify names damaged files"
+        )
     }
 
     private var place: [UInt8] {
