@@ -89,8 +89,13 @@ struct OutputsCommand: ParsableCommand {
         @OptionGroup var paths: PathOptions
 
         func run() async throws {
-            let body = JSON.object([("since", .string(since))])
+            let body = try body(now: presentMoment())
             _ = try await paths.client().post(RequestTarget(["v1", "outputs", name, "replay"]), body)
+        }
+
+        /// The request: times such as 17:00 are local to this command, not to the daemon.
+        func body(now: Timestamp) throws -> JSON {
+            .object([("since", .string(try TimeOptions().beginning("--since", since, now: now).description))])
         }
     }
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import LogModel
 import TestTraits
 import Testing
+import TextFormats
 
 @testable import guestlog
 
@@ -108,6 +110,14 @@ struct CommandLineWordsTests {
         #expect(logs.reading.prefix == false && logs.reading.timestamps && !logs.follow)
         let empty = try CommandLineWords(["logs", "web", "-g", ""], for: Guestlog.self).words
         #expect((try Guestlog.parseAsRoot(empty) as? Logs)?.reading.grep == [""])
+    }
+
+    @Test("the time of a replay is sent as a moment: the daemon's zone may be another")
+    func replay() throws {
+        let now = Timestamp(microseconds: 1_763_658_005_000_000)
+        let replay = try OutputsCommand.Replay.parse(["fleet", "--since", "2025-11-20 17:00"])
+        let moment = try TimeWords.parse("2025-11-20 17:00", now: now).first
+        #expect(try replay.body(now: now)["since"]?.text == moment.description)
     }
 
     @Test("a token for no VM is refused")
