@@ -112,6 +112,14 @@ struct CommandLineWordsTests {
         #expect((try Guestlog.parseAsRoot(empty) as? Logs)?.reading.grep == [""])
     }
 
+    @Test("a field of a VM's name takes one word")
+    func fields() throws {
+        let line = "import a.log --vm n1 -f kata --vm-field sandbox --vm-field vm b.log"
+        let words = try CommandLineWords(Self.split(line), for: Guestlog.self).words
+        let found = try #require(try Guestlog.parseAsRoot(words) as? ImportCommand)
+        #expect(found.files == ["a.log", "b.log"] && found.vmField == ["sandbox", "vm"])
+    }
+
     @Test("the time of a replay is sent as a moment: the daemon's zone may be another")
     func replay() throws {
         let now = Timestamp(microseconds: 1_763_658_005_000_000)

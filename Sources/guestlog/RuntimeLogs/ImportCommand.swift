@@ -38,8 +38,7 @@ struct ImportCommand: ParsableCommand {
     var tag = "import"
 
     @Option(
-        parsing: .upToNextOption,
-        help: ArgumentHelp("The fields that name a record's VM.", valueName: "field")
+        help: ArgumentHelp("A field that names a record's VM; several: the first that there is.", valueName: "field")
     )
     var vmField: [String] = []
 
