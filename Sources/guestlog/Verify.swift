@@ -20,9 +20,11 @@ struct Verify: AsyncParsableCommand {
     @OptionGroup var paths: PathOptions
 
     func run() async throws {
-        let store = try await paths.readableStore()
+        let source = try await paths.source()
+        let store = try await paths.readableStore(of: source)
+        let words = await source.untitled(vms)
         let chosen =
-            try vms.isEmpty ? store.vms() : VMLookup.resolve(vms, in: store, previousInstance: false)
+            try words.isEmpty ? store.vms() : VMLookup.resolve(words, in: store, previousInstance: false)
         if chosen.isEmpty {
             try Output.write("the store \(Terminal.safe(store.root)) is empty: nothing was captured yet\n")
         }

@@ -55,7 +55,6 @@ struct Patterns: AsyncParsableCommand {
     func run() async throws {
         let now = presentMoment()
         var request = LogRequest()
-        request.vms = vms
         request.all = vms.isEmpty
         var selection = Selection()
         selection.streams = stream.isEmpty ? nil : Set(try stream.map(RequestWords.stream))
@@ -64,7 +63,9 @@ struct Patterns: AsyncParsableCommand {
         selection.severity = try severity.map(RequestWords.severity)
         selection.charsets = try paths.charsets(nil)
         let first = try newSince.map { try times.beginning("--new-since", $0, now: now) }
-        let store = try await paths.readableStore()
+        let source = try await paths.source()
+        let store = try await paths.readableStore(of: source)
+        request.vms = await source.untitled(vms)
         let resolved = try request.resolve(in: store)
         let groups = try Self.groups(store, resolved, selection, now)
         let shown = groups.sorted.filter { group in first.map { group.first >= $0 } ?? true }
