@@ -18,17 +18,28 @@ struct CommandLineError: Error, CustomStringConvertible {
         "info": "status", "check": "verify", "fsck": "verify",
     ]
 
-    /// Options of `docker logs`, `kubectl logs` and journalctl, and what replaces them.
-    static let otherOptions = [
+    /// What replaces an option of `docker logs`, `kubectl logs` or journalctl in a command that shows logs; nil for other
+    /// options and commands.
+    static func remedy(for option: String, of command: any ParsableCommand.Type) -> String? {
+        command == Logs.self
+            ? otherOptions[option] ?? commonOptions[option]
+            : command == KubectlLogs.self ? commonOptions[option] : nil
+    }
+
+    private static let commonOptions = [
+        "-v": "there is no inverted match", "--priority": "use --severity",
+        "--case-sensitive": "use --ignore-case or --no-ignore-case",
+    ]
+
+    /// Options that are replaced by what `kubectl guestlog` does not have.
+    private static let otherOptions = [
         "--list-boots": "'guestlog boots VM' lists the boots",
         "--disk-usage": "'guestlog vms' shows what is stored of each VM",
         "--vacuum-size": "'guestlog vacuum --size SIZE' removes old text",
         "--vacuum-time": "'guestlog vacuum --age AGE' removes old text",
         "-e": "use -n to see the end", "--pager-end": "use -n to see the end",
         "-u": "name a field: _SYSTEMD_UNIT=NAME.service", "--unit": "name a field: _SYSTEMD_UNIT=NAME.service",
-        "-v": "there is no inverted match",
-        "-c": "use --stream", "--container": "use --stream", "--priority": "use --severity",
-        "--case-sensitive": "use --ignore-case or --no-ignore-case",
+        "-c": "use --stream", "--container": "use --stream",
     ]
 
     /// What an option of these programs means here.

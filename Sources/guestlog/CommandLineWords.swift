@@ -17,6 +17,8 @@ struct CommandLineWords {
     /// The command line that the parser accepts.
     private(set) var words: [String] = []
     private var rest: ArraySlice<String>
+    /// The command that the words name so far.
+    private var command: any ParsableCommand.Type
 
     /// What other programs print their version for.
     private static let versionWords = ["version", "-v", "-V"]
@@ -24,11 +26,11 @@ struct CommandLineWords {
     /// Rewrites `typed`, the words after the program's name, for `root` and its subcommands. Throws `CommandLineError`.
     init(_ typed: [String], for root: any ParsableCommand.Type) throws {
         rest = typed[...]
+        command = root
         if let word = typed.first, Self.versionWords.contains(word) {
             words = ["--version"]
             rest.removeFirst()
         }
-        var command = root
         while let subcommand = try takeSubcommand(of: command) {
             command = subcommand
         }
@@ -109,7 +111,8 @@ struct CommandLineWords {
         _ value: String?,
         _ declared: DeclaredOptions
     ) throws -> Bool {
-        guard words.first == Logs._commandName, let equivalent = CommandLineError.equivalents[option] else {
+        guard command == Logs.self || command == KubectlLogs.self, let equivalent = CommandLineError.equivalents[option]
+        else {
             return false
         }
         switch equivalent {
@@ -153,7 +156,7 @@ struct CommandLineWords {
 
     /// Throws for an option of `docker logs`, `kubectl logs` or journalctl that has another name here.
     private func refuseHabit(_ option: String) throws {
-        if words.first == Logs._commandName, let remedy = CommandLineError.otherOptions[option] {
+        if let remedy = CommandLineError.remedy(for: option, of: command) {
             throw CommandLineError(description: "unknown option \(option): \(remedy)")
         }
     }

@@ -112,6 +112,21 @@ struct CommandLineWordsTests {
         #expect((try Guestlog.parseAsRoot(empty) as? Logs)?.reading.grep == [""])
     }
 
+    @Test("kubectl's option for the container is accepted by the plug-in, which hints at its own options only")
+    func plugin() throws {
+        func parsed(_ line: String) throws -> KubectlLogs? {
+            let words = try CommandLineWords(Self.split(line), for: KubectlGuestlog.self).words
+            return try KubectlGuestlog.parseAsRoot(words) as? KubectlLogs
+        }
+        #expect(try parsed("logs web -c guest-console-log")?.container == "guest-console-log")
+        #expect(try parsed("logs web --no-pager --since-time=10m")?.reading.since == "10m")
+        for line in ["logs web -c compute", "logs web -u x", "logs web -f -b -1", "logs web -v"] {
+            let error = #expect(throws: (any Error).self) { try parsed(line) }
+            #expect(error.map { !"\($0)".contains("--stream") && !"\($0)".contains("name a field") } == true)
+        }
+        #expect(try parsed("logs web -f -b")?.reading.boot == 0)
+    }
+
     @Test("a field of a VM's name takes one word")
     func fields() throws {
         let line = "import a.log --vm n1 -f kata --vm-field sandbox --vm-field vm b.log"

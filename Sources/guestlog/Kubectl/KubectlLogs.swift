@@ -34,12 +34,27 @@ struct KubectlLogs: AsyncParsableCommand {
     )
     var tail: String?
 
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            "\(LogContainer.name), as for kubectl logs: no other one has a console's log.",
+            valueName: "name"
+        )
+    )
+    var container: String?
+
     @OptionGroup var surroundings: ContextOptions
 
     @OptionGroup var reading: ReadingOptions
     @OptionGroup var cluster: ClusterOptions
 
     func validate() throws {
+        if let container, container != LogContainer.name {
+            throw ValidationError(
+                "--container \(Terminal.safe(container)): the console's log is that of \(LogContainer.name); "
+                    + "'kubectl logs' shows others"
+            )
+        }
         if follow {
             try reading.checkFollowing()
             if previous {
