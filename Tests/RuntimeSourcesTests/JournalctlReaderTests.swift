@@ -104,6 +104,17 @@ import TextFormats
         #expect(throws: SystemError.self) { try read(reader) }
     }
 
+    @Test("a time that is none is left out")
+    func impossibleTime() throws {
+        let entry = #"printf '__CURSOR=c1\n__REALTIME_TIMESTAMP=-9223372036854775808\nMESSAGE=one\n\n'"#
+        let reader = try reader(first: entry)
+        var record = RecordBuffer()
+        #expect(try reader.next(&record) == "c1" && record.time == nil)
+        record.append("__REALTIME_TIMESTAMP", "-9223372036854775808")
+        record.takeJournalTime()
+        #expect(record.time == nil)
+    }
+
     @Test("an entry whose cursor is too long for a position is skipped")
     func longCursor() throws {
         let long = String(repeating: "c", count: 300)

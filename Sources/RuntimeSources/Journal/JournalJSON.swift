@@ -26,7 +26,7 @@ extension RecordBuffer {
     public mutating func takeJournalTime() {
         for name in ["_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP"] where time == nil {
             if let digits = value(of: Array(name.utf8)), let value = Int64(String(decoding: digits, as: UTF8.self)),
-                value < Int64.max / 1000
+                (0..<Int64.max / 1000).contains(value)
             {
                 time = value * 1000
             }

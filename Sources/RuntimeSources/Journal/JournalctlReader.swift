@@ -148,7 +148,8 @@ final class JournalctlReader: JournalEntries {
         }
         record.removeAll()
         if let digits = entry.value(of: "__REALTIME_TIMESTAMP"),
-            let microseconds = Int64(String(decoding: digits, as: UTF8.self)), microseconds < Int64.max / 1000
+            let microseconds = Int64(String(decoding: digits, as: UTF8.self)),
+            (0..<Int64.max / 1000).contains(microseconds)
         {
             record.time = microseconds * 1000
         }
