@@ -136,13 +136,40 @@ import Transforms
         #expect(try messages() == ["new"])
     }
 
+    @Test("a source that gets a pattern in place of a path reads what the files get from then on")
+    func becomesPattern() throws {
+        append("old\n", to: path)
+        let mark = SourceMark("files", store: fixture.folder.path + "/store", on: LinuxFileSystem())
+        var service = try SourceService([source(path)], pipeline: Pipeline(), into: fixture.capture)
+        #expect(try eventually { try mark.read().map { $0.number > 0 } ?? false })
+        service.stop()
+        try fixture.restart()
+        let other = fixture.folder.path + "/b.log"
+        append("old\n", to: other)
+        let pattern = source(fixture.folder.path + "/*.log", fromHead: false)
+        service = try SourceService([pattern], pipeline: Pipeline(), into: fixture.capture)
+        let stream = StreamName("runtime-" + String(other.stableHash() & 0xffff_ffff, radix: 16))!
+        func text() throws -> String {
+            let id = StreamID(vm: "host", stream: stream)
+            return String(decoding: try StoredText(of: id, in: fixture.capture.store).bytes, as: UTF8.self)
+        }
+        #expect(
+            try eventually {
+                append("new\n", to: other)
+                return try text().contains("new")
+            }
+        )
+        service.stop()
+        #expect(try !text().contains("old"))
+    }
+
     @Test("a file of a pattern that comes while nothing reads is read from its first line")
     func newMatch() throws {
         append("old\n", to: path)
         let pattern = source(fixture.folder.path + "/*.log", fromHead: false)
         let store = fixture.folder.path + "/store"
         var service = try SourceService([pattern], pipeline: Pipeline(), into: fixture.capture)
-        let names = ["files", "files " + path]
+        let names = ["files scan", "files " + path]
         #expect(
             try eventually {
                 try names.allSatisfy { try SourceMark($0, store: store, on: LinuxFileSystem()).read() != nil }

@@ -54,7 +54,8 @@ extension FileSources {
     /// nil when none has: then it is noted that this one does.
     private func firstScan(of source: SourceDefinition) -> Int64? {
         let mark = SourceMark(
-            source.name,
+            // The source's own name is that of its position, when its path is or was no pattern.
+            source.name + " scan",
             store: capture.store.root,
             on: capture.store.fileSystem,
             clock: capture.clock
