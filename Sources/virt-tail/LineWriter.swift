@@ -29,7 +29,8 @@ final class LineWriter {
     func add(_ bytes: UnsafeRawBufferPointer, at time: Timestamp) {
         guard isByLines else {
             copied = bytes
-            isInLine = bytes.last != Lines.feed
+            // Behind files without text there are none.
+            isInLine = bytes.last.map { $0 != Lines.feed } ?? isInLine
             return
         }
         splitter.add(bytes, at: time) { append($0) }

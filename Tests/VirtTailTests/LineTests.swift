@@ -41,6 +41,7 @@ import Testing
     func raw() {
         #expect(output({ _ in }, ["a\r\nlog", "in: ", "quiet", "x\n"]) == "a\r\nlogin: x\n")
         #expect(output({ _ in }, ["half", "gap", "next\n", "gap"]) == "half\nnext\n")
+        #expect(output({ _ in }, ["whole\n", "", "gap", "half", "", "gap"]) == "whole\nhalf\n")
     }
 
     @Test("a CR at the end of a piece is text, at the end of a line it is not", arguments: [false, true])
