@@ -125,7 +125,8 @@ import TestSupport
             ("/v1/logs?vm=twin", 409, "ambiguous_vm"), ("/v1/logs?vm=nobody", 404, "no_such_vm"),
             ("/v1/logs?vm=web&stream=none", 404, "no_such_stream"), ("/v1/logs?vm=web&boot=9", 404, "no_such_boot"),
             ("/v1/logs?vm=web&cursor=x", 400, "bad_cursor"), ("/v1/logs?vm=web&tail=x", 400, "bad_request"),
-            ("/v1/status?x", 400, "bad_request"), ("/v1/status", 200, nil), ("/v1/tokens", 403, "forbidden"), ("/nowhere", 404, "not_found"),
+            ("/v1/status?x", 400, "bad_request"), ("/v1/status", 200, nil), ("/v1/tokens", 403, "forbidden"),
+            ("/nowhere", 404, "not_found"),
         ] as [(String, Int, String?)] {
             let answer = try await client.ask("GET", path, [all])
             #expect(answer.status == status, "\(path): \(answer.text)")
