@@ -11,7 +11,18 @@ struct BootEnding {
     var time: Int64
     /// Whether the machine starts again by itself, so that any words after a pause are the next boot's.
     var isFinal: Bool
+    /// Whether init announced it, so that the kernel's words may follow.
+    var isRequest = false
     var isMarked = false
+
+    /// The time in which the kernel still prints what it does after init's words, in microseconds: BusyBox's init pauses for
+    /// a second before it asks the kernel.
+    private static let requestTime: Int64 = 2_500_000
+
+    /// Whether any words at `now` are the next boot's.
+    func isOver(at now: Int64) -> Bool {
+        isFinal && isMarked && (!isRequest || now - time >= Self.requestTime)
+    }
 
     /// Whether a prompt contradicts it: a program printed the words, and the system goes on. After a pause a prompt may be
     /// the next boot's.

@@ -6,7 +6,7 @@ import TextFormats
 // Beginnings that are doubtful, and the kernel's clock that tells of them.
 extension BootState {
     /// Stamps below this, in microseconds, may be the first of a kernel that prints warnings only.
-    private static let nearStart: Int64 = 10_000_000
+    static let nearStart: Int64 = 10_000_000
     /// The first text after a pause comes within this time.
     private static let firstText: Int64 = 100_000
 

@@ -170,7 +170,14 @@ struct BootState {
             start(.linux, nil, context, &findings)
             isStampless = true
         case .end(let end, let owner):
-            return take(end, of: owner, stamp, context, &findings)
+            let isEnd = take(end, of: owner, stamp, context, &findings)
+            ending?.isRequest = false
+            return isEnd
+        case .request(let end):
+            let isRequest = ending?.isRequest ?? true
+            let isEnd = take(end, of: .linux, stamp, context, &findings)
+            ending?.isRequest = isRequest
+            return isEnd
         case .lastWords:
             return ending != nil
         }
@@ -249,10 +256,10 @@ struct BootState {
         guard let ending else {
             return false
         }
-        if let stamp = line.stamp, let clock {
-            return clock.isRestarted(at: stamp, time)
+        if let stamp = line.stamp {
+            return clock.map { $0.isRestarted(at: stamp, time) } ?? (stamp < Self.nearStart)
         }
-        return ending.isFinal && ending.isMarked
+        return ending.isOver(at: time)
     }
 
     mutating func enter(_ next: Stage, at time: Int64) {

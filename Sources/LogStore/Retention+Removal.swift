@@ -85,6 +85,10 @@ extension Retention {
             guard let ended = vms[index].ended, !StoreLimits.plausibleTimes.contains(ended) || ended > latest else {
                 continue
             }
+            // Since it was listed it may have been started again.
+            guard store.vm(in: vms[index].directory)?.ended == ended, !store.isWritten(vms[index]) else {
+                continue
+            }
             vms[index].ended = now
             do throws(SystemError) {
                 try store.write(vms[index])

@@ -77,14 +77,14 @@ public struct Store: Sendable {
     /// Which of the VMs with the name of `identity`, which has no UUID, is written now: one that has not ended, or the next
     /// after all that have.
     func presentInstance(of identity: VMIdentity) throws(SystemError) -> VMIdentity {
-        guard vm(in: identity.directoryName)?.ended != nil else {
+        if let first = vm(in: identity.directoryName), first.ended == nil {
             return identity
         }
         var last = identity
-        // By name: each of thousands may have to be read otherwise.
+        // By name: each of thousands may have to be read otherwise. Retention may have removed the first ones.
         let prefix = identity.directoryName + "~"
-        for name in try fileSystem.names(in: root) where name.hasPrefix(prefix) {
-            last.instance = max(last.instance, Int(name.dropFirst(prefix.count)) ?? 0)
+        for name in fileSystem.status(root) == nil ? [] : try fileSystem.names(in: root) where name.hasPrefix(prefix) {
+            last.instance = max(last.instance, Int(Int32(name.dropFirst(prefix.count)) ?? 0))
         }
         if vm(in: last.directoryName)?.ended != nil {
             last.instance += 1

@@ -28,13 +28,21 @@ public final class StoreWatcher: @unchecked Sendable {
     /// The watched folders, relative to the store's root, and their watches.
     private var folders: [String: Int32] = [:]
     private var watches: [Int32: String] = [:]
-    private var isPolling = false
+    /// Whether everything must be watched anew, and when that was last done (monotonic microseconds; 0: never).
+    private var needsScan = true
     private var lastScan: Int64 = 0
+    /// Since when the kernel refuses watches; nil while it does not.
+    private var refusedSince: Int64?
+    private var hasWarned = false
 
     /// The interval at which changes are reported together, in microseconds.
     private static let pause: UInt32 = 20_000
     /// The interval of polls, and the minimum interval between scans of the whole store, in microseconds.
     private static let interval: Int64 = 1_000_000
+    /// After this time a kernel that refused watches is asked again, in microseconds.
+    private static let refusalTime: Int64 = 60_000_000
+    /// A file has no changes that matter here.
+    private static let folderOnly = UInt32(IN_ONLYDIR)
 
     /// A watcher of `store` for the subscriptions of `notifier`; `warn` is called once if it must poll.
     public init(
@@ -80,15 +88,18 @@ public final class StoreWatcher: @unchecked Sendable {
                 wakeEvent.sleep(microseconds: nil)
                 continue
             }
-            if watch == nil, !isPolling {
-                scan()
-            } else {
-                vms.forEach(look)
+            let now = SystemClock().monotonicMicroseconds()
+            if let refusedSince, now - refusedSince >= Self.refusalTime {
+                self.refusedSince = nil
             }
-            wait()
+            if needsScan, refusedSince == nil, now - lastScan >= Self.interval || lastScan == 0 {
+                scan()
+            }
+            vms.forEach(look)
+            wait(until: lastScan + Self.interval - now)
             // What belongs together is reported together.
             WorkerThread.pause(microseconds: Self.pause)
-            if isPolling {
+            if refusedSince != nil {
                 notifier.notifyAll()
             } else {
                 report(watch?.drain() ?? [])
@@ -96,13 +107,14 @@ public final class StoreWatcher: @unchecked Sendable {
         }
     }
 
-    /// Waits for an event, or a signal.
-    private func wait() {
-        guard let watch, !isPolling else {
+    /// Waits for an event, or a signal; `untilScan` microseconds at most when a scan is due.
+    private func wait(until untilScan: Int64) {
+        guard let watch, refusedSince == nil else {
             return wakeEvent.sleep(microseconds: Self.interval)
         }
+        let limit = needsScan ? Int32(clamping: max(0, untilScan) / 1000 + 1) : -1
         var polled = [watch.descriptor, wakeEvent.descriptor].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        _ = Glibc.poll(&polled, nfds_t(polled.count), -1)
+        _ = Glibc.poll(&polled, nfds_t(polled.count), limit)
         wakeEvent.sleep(microseconds: 0)
     }
 
@@ -110,6 +122,7 @@ public final class StoreWatcher: @unchecked Sendable {
         watch = nil
         folders = [:]
         watches = [:]
+        (needsScan, lastScan, refusedSince) = (true, 0, nil)
     }
 
     private func report(_ events: [DirectoryWatch.Event]) {
@@ -117,14 +130,17 @@ public final class StoreWatcher: @unchecked Sendable {
         var vms: Set<String> = []
         for event in events {
             guard !event.isOverflow else {
-                return overflowed()
+                // Events of new folders may be lost.
+                needsScan = true
+                return notifier.notifyAll()
             }
             guard let folder = watches[event.watch] else {
                 continue
             }
-            if event.mask & UInt32(IN_IGNORED) != 0 {
-                watches[event.watch] = nil
-                folders[folder] = nil
+            if event.mask & UInt32(IN_IGNORED | IN_MOVE_SELF | IN_DELETE_SELF) != 0 {
+                // There may be another of its name.
+                forget(folder)
+                vms.insert(folder.split(separator: "/").first.map { String($0) } ?? "")
             } else if let stream = StreamID(folder: folder) {
                 streams.insert(stream)
             } else {
@@ -138,87 +154,92 @@ public final class StoreWatcher: @unchecked Sendable {
                 notifier.notify(stream)
             }
         }
-        for vm in vms where !VMIdentity.taken.contains(vm) {
+        for vm in vms {
+            guard !vm.isEmpty else {
+                // The store itself was moved or removed.
+                needsScan = true
+                continue
+            }
             look(at: vm)
             notifier.notify(vm: vm)
         }
     }
 
-    private func overflowed() {
-        notifier.notifyAll()
-        if SystemClock().monotonicMicroseconds() - lastScan >= Self.interval {
-            unwatch()
-        }
-    }
-
-    /// Begins to watch the whole store.
+    /// Watches the whole store anew.
     private func scan() {
-        lastScan = SystemClock().monotonicMicroseconds()
+        unwatch()
         do throws(SystemError) {
             watch = try DirectoryWatch()
-            guard try add("", mask: DirectoryWatch.entries) else {
-                return
-            }
-            for vm in try store.folders() where !VMIdentity.taken.contains(vm) {
-                look(at: vm)
-            }
+            _ = try add("", mask: DirectoryWatch.entries)
         } catch {
-            poll(error)
+            return refused(error)
         }
+        needsScan = false
+        ((try? store.folders()) ?? []).forEach(look)
+        lastScan = SystemClock().monotonicMicroseconds()
     }
 
     /// Watches a VM's folder, and those of its streams that are not watched yet and not written by this process. There may
-    /// be something in them already.
+    /// be something in them already. A folder that cannot be listed is looked at again at its next event.
     private func look(at vm: String) {
+        // No VM's folder begins with a dot.
+        guard refusedSince == nil, !vm.hasPrefix("."), !VMIdentity.taken.contains(vm) else {
+            return
+        }
         do throws(SystemError) {
-            guard !isPolling, try add(vm, mask: DirectoryWatch.entries) || folders[vm] != nil else {
+            guard try add(vm, mask: DirectoryWatch.entries) || folders[vm] != nil else {
                 return
             }
             // A stream's folder is there before the stream is complete.
-            for name in try store.fileSystem.names(in: store.path(of: vm)).compactMap(StreamName.init) {
+            let names = (try? store.fileSystem.names(in: store.path(of: vm))) ?? []
+            for name in names.compactMap(StreamName.init) {
                 let stream = StreamID(vm: vm, stream: name)
                 if !notifier.isOwn(stream), try add(stream.folder, mask: DirectoryWatch.entriesAndWrites) {
                     notifier.notify(stream)
                 }
             }
         } catch {
-            poll(error)
+            refused(error)
         }
     }
 
-    /// Watches a folder; returns whether it was not watched before and is there.
+    /// Watches a folder; returns whether it was not watched before and is there. Throws when the kernel refuses more
+    /// watches.
     private func add(_ folder: String, mask: UInt32) throws(SystemError) -> Bool {
         guard folders[folder] == nil, let watch else {
             return false
         }
         do throws(SystemError) {
-            let number = try watch.add(folder.isEmpty ? store.root : store.root + "/" + folder, mask: mask)
+            let path = folder.isEmpty ? store.root : store.root + "/" + folder
+            let number = try watch.add(path, mask: mask | Self.folderOnly)
             folders[folder] = number
             watches[number] = folder
             return true
         } catch {
-            // A folder that is gone again has no changes, and a file is none.
-            guard [SystemError.notFound, ENOTDIR].contains(error.code) else {
-                throw error
+            guard [ENOSPC, ENOMEM].contains(error.code) else {
+                return false
             }
-            return false
+            throw error
         }
     }
 
+    /// Ends the watches of a folder and of those in it.
     private func forget(_ folder: String) {
-        if let number = folders.removeValue(forKey: folder) {
-            watches[number] = nil
-            watch?.remove(number)
+        for name in folders.keys where name == folder || name.hasPrefix(folder + "/") {
+            if let number = folders.removeValue(forKey: name) {
+                watches[number] = nil
+                watch?.remove(number)
+            }
         }
     }
 
-    private func poll(_ error: SystemError) {
-        guard ![SystemError.notFound, EACCES].contains(error.code) else {
-            return
-        }
-        isPolling = true
+    private func refused(_ error: SystemError) {
         unwatch()
-        let limits = "fs.inotify.max_user_watches and _instances"
-        warn("\(error); the store is looked at once a second instead (limits: \(limits))")
+        refusedSince = SystemClock().monotonicMicroseconds()
+        if !hasWarned {
+            hasWarned = true
+            let limits = "fs.inotify.max_user_watches and _instances"
+            warn("\(error); the store is looked at once a second instead (limits: \(limits))")
+        }
     }
 }

@@ -89,8 +89,8 @@ final class StreamSealer {
 
     /// Seals the waiting pairs, until one fails.
     func sealWaiting(_ memory: BlockMemory) throws(SystemError) {
-        try makeReady()
         forgetEvicted()
+        try makeReady()
         while let base = waiting.first {
             do throws(SystemError) {
                 try sealPair(base, memory)
@@ -117,11 +117,18 @@ final class StreamSealer {
         try fileSystem.setAside(layout.index(base))
     }
 
-    /// Retention may have removed the growing segment, with the pairs whose blocks were in it.
+    /// Retention may have removed the segment that was written last, with the pairs of the blocks that it knew. In another
+    /// process it may not have known all: the pairs that are left are sealed again.
     private func forgetEvicted() {
-        if let segment = growing, fileSystem.status(layout.segment(segment.base)) == nil {
-            growing = nil
+        guard let last = growing?.base ?? unsynced.last?.segment, fileSystem.status(layout.segment(last)) == nil else {
+            return
         }
+        waiting = unsynced.filter { $0.segment == last }.map(\.pair) + waiting
+        unsynced.removeAll { $0.segment == last }
+        growing = nil
+        notedGrowing = nil
+        finished[last] = nil
+        isReady = false
     }
 
     /// Seals all blocks of a pair with one write.
@@ -235,7 +242,7 @@ final class StreamSealer {
 
     /// The blocks written so far are synced: removes their pairs.
     func confirmSync() throws(SystemError) {
-        requeueEvicted()
+        forgetEvicted()
         // On a full disk the pairs must be removed first to make room for it; it is retried at the next sync.
         try? noteExtents()
         synced += unsynced.map(\.pair)
@@ -245,21 +252,6 @@ final class StreamSealer {
             try fileSystem.remove(layout.index(base))
             synced.removeFirst()
         }
-    }
-
-    /// The retention of another process may have removed the growing segment while blocks were appended to it: their
-    /// pairs are sealed again. Those of which it knew are removed with it.
-    private func requeueEvicted() {
-        guard let last = unsynced.last?.segment, fileSystem.status(layout.segment(last)) == nil else {
-            return
-        }
-        let kept = unsynced.firstIndex { $0.segment == last } ?? unsynced.endIndex
-        waiting = unsynced[kept...].map(\.pair) + waiting
-        unsynced.removeSubrange(kept...)
-        growing = nil
-        notedGrowing = nil
-        finished[last] = nil
-        isReady = false
     }
 
     /// Records the ends of segments that were begun or closed since the last update, before their pairs are removed.

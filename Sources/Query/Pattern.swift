@@ -197,21 +197,59 @@ public struct Matcher: ~Copyable {
         firstMatch(in: text) != nil
     }
 
-    /// The first match in `text` at or after `start`. A match that exceeds the limits counts as none, and is counted by
-    /// the pattern.
-    public mutating func firstMatch(in text: UnsafeRawBufferPointer, from start: Int = 0) -> Range<Int>? {
-        guard !pattern.isExhausted else {
-            hasGivenUp = true
-            return nil
+    /// The first match in `text`. A match that exceeds the limits counts as none, and is counted by the pattern.
+    public mutating func firstMatch(in text: UnsafeRawBufferPointer) -> Range<Int>? {
+        var first: Range<Int>?
+        search(text) { match in
+            first = match
+            return false
         }
-        guard let result, let context else {
-            giveUp()
-            return nil
+        return first
+    }
+
+    /// All matches in `text` that do not overlap, in order. An empty one is followed by a search from the next character.
+    public mutating func matches(in text: UnsafeRawBufferPointer) -> [Range<Int>] {
+        var all: [Range<Int>] = []
+        search(text) { match in
+            all.append(match)
+            return true
         }
-        var found = match(text, from: start, result, context)
-        if (PCRE2_ERROR_UTF8_ERR21...PCRE2_ERROR_UTF8_ERR1).contains(found) {
-            found = InvalidBytes.substituted(in: text).withUnsafeBytes { match($0, from: start, result, context) }
+        return all
+    }
+
+    /// Calls `body` with each match, until it returns false. The text is checked for bytes that are not UTF-8 once: the
+    /// searches after the first begin at characters of a text that PCRE2 has accepted.
+    private mutating func search(_ text: UnsafeRawBufferPointer, _ body: (Range<Int>) -> Bool) {
+        switch match(text, from: 0, options: 0) {
+        case PCRE2_ERROR_UTF8_ERR21...PCRE2_ERROR_UTF8_ERR1:
+            InvalidBytes.substituted(in: text).withUnsafeBytes { text in
+                goThrough(text, match(text, from: 0, options: UInt32(PCRE2_NO_UTF_CHECK)), body)
+            }
+        case let found:
+            goThrough(text, found, body)
         }
+    }
+
+    private mutating func goThrough(
+        _ text: UnsafeRawBufferPointer,
+        _ first: Int32,
+        _ body: (Range<Int>) -> Bool
+    ) {
+        var found = first
+        while let range = range(found, in: text), body(range) {
+            var start = range.upperBound
+            if range.isEmpty {
+                start = text.dropFirst(start + 1).firstIndex { $0 & 0xc0 != 0x80 } ?? text.count
+            }
+            guard start < text.count else {
+                return
+            }
+            found = match(text, from: start, options: UInt32(PCRE2_NO_UTF_CHECK))
+        }
+    }
+
+    /// The range of the match that was found; nil when there was none.
+    private mutating func range(_ found: Int32, in text: UnsafeRawBufferPointer) -> Range<Int>? {
         guard found >= 0 else {
             if found != PCRE2_ERROR_NOMATCH {
                 giveUp()
@@ -225,18 +263,17 @@ public struct Matcher: ~Copyable {
         return ends[0]..<ends[1]
     }
 
-    private func match(
-        _ text: UnsafeRawBufferPointer,
-        from start: Int,
-        _ result: OpaquePointer,
-        _ context: OpaquePointer
-    ) -> Int32 {
-        withExtendedLifetime(pattern) {
+    /// PCRE2's result of a search; an error without memory, or when the pattern has used its time.
+    private func match(_ text: UnsafeRawBufferPointer, from start: Int, options: UInt32) -> Int32 {
+        guard !pattern.isExhausted, let result, let context else {
+            return PCRE2_ERROR_MATCHLIMIT
+        }
+        return withExtendedLifetime(pattern) {
             // PCRE2 accepts no null pointer, even for no bytes.
             withUnsafeBytes(of: UInt8(0)) { empty in
                 let base = (text.baseAddress ?? empty.baseAddress!).assumingMemoryBound(to: UInt8.self)
                 return pattern.timed(text.count - start) {
-                    pcre2_match_8(pattern.code, base, text.count, start, 0, result, context)
+                    pcre2_match_8(pattern.code, base, text.count, start, options, result, context)
                 }
             }
         }
@@ -244,7 +281,9 @@ public struct Matcher: ~Copyable {
 
     private mutating func giveUp() {
         hasGivenUp = true
-        pattern.countAbandoned()
+        if !pattern.isExhausted {
+            pattern.countAbandoned()
+        }
     }
 }
 

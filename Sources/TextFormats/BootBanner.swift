@@ -16,6 +16,8 @@ public enum BootBanner: Hashable, Sendable {
     case kernelVersion
     /// A system announced its end; firmware, when none is named.
     case end(End, System?)
+    /// Linux's init asks the kernel for the end; the kernel's own words may be on another console.
+    case request(End)
     /// What a system prints after it announced its end.
     case lastWords
 

@@ -125,10 +125,11 @@ enum BootWords {
         + words(.end(.nextKernel, .linux), "kexec_core: Starting new kernel", "kexec: Starting new kernel")
         + words(.end(.nextKernel, .linux), "Starting new kernel", "Starting crashdump kernel...", stamp: .required)
         // What init says before it asks the kernel, whose own words may be on another console.
-        + words(.end(.restart, .linux), "systemd-shutdown[1]: Rebooting.", "Requesting system reboot")
-        + words(.end(.powerDown, .linux), "systemd-shutdown[1]: Powering off.", "Requesting system poweroff")
-        + words(.end(.halt, .linux), "systemd-shutdown[1]: Halting system.", "Requesting system halt")
+        + words(.request(.restart), "systemd-shutdown[1]: Rebooting.", "Requesting system reboot")
+        + words(.request(.powerDown), "systemd-shutdown[1]: Powering off.", "Requesting system poweroff")
+        + words(.request(.halt), "systemd-shutdown[1]: Halting system.", "Requesting system halt")
         + words(.lastWords, "Rebooting in ", "reboot: machine restart", "machine restart", "Bye!")
+        + words(.lastWords, "ACPI: PM: Preparing to enter system sleep", "ACPI: Preparing to enter system sleep")
         + words(.lastWords, "---[ end Kernel panic", "ACPI MEMORY or I/O RESET_REG", "acpi_power_off called")
 
     /// FreeBSD, OpenBSD and NetBSD. Their messages of the day repeat the kernel's version, but not its copyright.

@@ -80,6 +80,24 @@ extension BootTable {
                 (120_000, "\rRequesting system poweroff\r\n«power-down»"),
             ]
         ),
+        Row(
+            name: "a kernel without stamps that stops its devices after init's words",
+            pieces: [
+                (0, "Linux version 6.1.0 (b@h) (gcc 12) #1 SMP\r\nRun /init as init process\r\n# "),
+                (50_000, "\rRequesting system poweroff\r\n«power-down»"),
+                (51_000, "sd 0:0:0:0: [sda] Synchronizing SCSI cache\r\n"),
+                (51_010, "ACPI: PM: Preparing to enter system sleep state S5\r\nreboot: Power down\r\n"),
+            ]
+        ),
+        Row(
+            name: "a kernel whose stamps were not seen before, and that stops its devices after init's words",
+            isPoweredOn: false,
+            pieces: [
+                (0, "web login: "), (50_000, "\rsystemd-shutdown[1]: Powering off.\r\n«power-down»"),
+                (51_000, "[12345.600000] sd 0:0:0:0: [sda] Stopping disk\r\n"),
+                (51_010, "[12345.610000] reboot: Power down\r\n"),
+            ]
+        ),
     ]
 
     /// A hypervisor under the first system, and a system that is reset often.

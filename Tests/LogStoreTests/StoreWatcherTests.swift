@@ -59,6 +59,8 @@ import Testing
     func others() throws {
         let old = try open("old")
         try append(old)
+        // Files of the store's that are no VMs'.
+        _ = try StoreIdentity(of: store)
         let watcher = try started()
         defer { watcher.stop() }
         let subscription = subscribe()
@@ -75,6 +77,14 @@ import Testing
         #expect(eventually { changes.others > 0 })
         try append(new)
         #expect(eventually { changes.contains(StreamID(vm: "new", stream: .console0)) })
+        // A VM that is moved away, and made again.
+        try store.fileSystem.rename(store.root + "/new", to: store.root + "/.aside")
+        let again = try open("new")
+        for _ in 0..<2 {
+            changes.clear()
+            try append(again)
+            #expect(eventually { changes.contains(StreamID(vm: "new", stream: .console0)) })
+        }
         withExtendedLifetime(subscription) {}
     }
 

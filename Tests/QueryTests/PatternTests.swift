@@ -34,12 +34,12 @@ struct PatternTests {
         #expect(pattern.abandonedMatches == 0)
     }
 
-    @Test("one matcher serves many texts, from any position")
+    @Test("one matcher serves many texts, and finds all matches")
     func reuse() throws {
         var matcher = Matcher(try Pattern("ab"))
         let (text, other) = (Array("ab.ab".utf8), Array("none".utf8))
-        let found = [0, 1, 5].map { start in text.withUnsafeBytes { matcher.firstMatch(in: $0, from: start) } }
-        #expect(found == [0..<2, 3..<5, nil])
+        let found = text.withUnsafeBytes { matcher.matches(in: $0) }
+        #expect(found == [0..<2, 3..<5])
         let matchesOther = other.withUnsafeBytes { matcher.matches($0) }
         #expect(!matchesOther)
     }
@@ -77,6 +77,13 @@ struct PatternTests {
         #expect(try !matches(#"of [\w\s] line"#, text))
         let secret = try text.withUnsafeBytes { try Pattern(#"password=\S+"#).firstMatch(in: $0) }
         #expect(secret == 17..<34)
+        // A match may end before any of these bytes.
+        let stray = Array("ab".utf8) + [0x80] + Array("ab é ab".utf8) + [0xbf]
+        var matcher = Matcher(try Pattern("ab|$"))
+        let found = stray.withUnsafeBytes { matcher.matches(in: $0) }
+        #expect(found == [0..<2, 3..<5, 9..<11, 12..<12])
+        let hasGivenUp = matcher.hasGivenUp
+        #expect(!hasGivenUp)
         #expect(try matches("panic", [0x00, 0x9b, 0xed, 0xa0, 0x80] + Array("panic".utf8) + [0xf4, 0x90]))
     }
 

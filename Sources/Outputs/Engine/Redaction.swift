@@ -47,19 +47,11 @@ struct Redaction {
     private func replace(_ pattern: Pattern, in text: UnsafeRawBufferPointer) -> [UInt8]? {
         var out: [UInt8] = []
         var matcher = Matcher(pattern)
-        // How far the text was copied, and searched.
-        var (copied, searched) = (0, 0)
-        while searched <= text.count, let match = matcher.firstMatch(in: text, from: searched) {
-            if !match.isEmpty {
-                out += text[copied..<match.lowerBound]
-                out += Self.replacement
-                (copied, searched) = (match.upperBound, match.upperBound)
-            } else if match.upperBound < text.count {
-                // There is nothing to replace here. The next match begins at a later character.
-                searched = text[(match.upperBound + 1)...].firstIndex { $0 & 0xc0 != 0x80 } ?? text.count
-            } else {
-                break
-            }
+        var copied = 0
+        for match in matcher.matches(in: text) where !match.isEmpty {
+            out += text[copied..<match.lowerBound]
+            out += Self.replacement
+            copied = match.upperBound
         }
         guard !matcher.hasGivenUp else {
             return Self.replacement

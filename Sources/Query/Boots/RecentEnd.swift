@@ -42,7 +42,7 @@ enum RecentEnd {
             }
             last = line.time
             switch BootLine(line.bytes).banner {
-            case .end: found = (line.start.offset, line.time)
+            case .end, .request: found = (line.start.offset, line.time)
             case .firmware, .loader, .kernel: found = nil
             case .kernelVersion, .lastWords, nil: break
             }

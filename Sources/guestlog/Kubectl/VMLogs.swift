@@ -96,10 +96,14 @@ struct VMLogs: Sendable {
                 // Its log is not there yet, or not any more: following finds out.
                 continue
             }
-            texts[pod.uid] = text
             if pod.log == .ended {
+                // A last line without an end comes before its successor's lines too.
+                if let rest = text.finish() {
+                    try await collector.receive([rest], from: pod)
+                }
                 try await collector.end(pod)
             }
+            texts[pod.uid] = text
         }
         return texts
     }
