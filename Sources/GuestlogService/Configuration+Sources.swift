@@ -41,7 +41,7 @@ extension Configuration {
         }
         try section.allow([
             "type", "name", "tag", "path", "matches", "format", "read_from_head", "vm", "vm_fields", "stream",
-            "listen", "shared_key_file", "hostname",
+            "listen", "shared_key_file", "hostname", "rotate_wait",
         ])
         let isReceiver = try section.text("type") == "forward"
         let tag = try section.text("tag") ?? (isReceiver ? "forward" : "")
@@ -64,11 +64,19 @@ extension Configuration {
             vm: VMIdentity(name: vm),
             stream: stream
         )
+        if case .files = source.kind {
+            source.rotateWait = try section.duration("rotate_wait") ?? Self.defaultRotateWait
+        } else if section.has("rotate_wait") {
+            throw section.error(at: "rotate_wait", "rotate_wait is for type: tail")
+        }
         if let fields = try section.texts("vm_fields") {
             source.vmFields = fields.map { Array($0.utf8) }
         }
         return source
     }
+
+    /// As in Fluentd, in microseconds.
+    private static let defaultRotateWait: Int64 = 5_000_000
 
     private static func readKind(_ section: ConfigurationReader) throws(ConfigurationError) -> SourceDefinition.Kind {
         let readsFromHead = try section.flag("read_from_head") ?? true

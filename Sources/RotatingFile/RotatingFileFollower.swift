@@ -38,6 +38,14 @@ public final class RotatingFileFollower {
 
     let trustedFolder: String?
     let folderNames: FolderNames?
+    /// How long a renamed file is read on while the next one has bytes already, in microseconds: programs that have it
+    /// open may still write to it.
+    private let rotateWait: Int64
+    private let clock: any HostClock
+    /// The renamed file that is read on, and the time when that ends (monotonic microseconds).
+    private var awaited: (file: LogFileID, end: Int64)?
+    /// After how many microseconds `next` goes on from a renamed file; nil: it does not wait for that.
+    public private(set) var waitTime: Int64?
     /// nil once the first file has been found.
     var start: Start?
     var sequence = FileSequence()
@@ -66,13 +74,17 @@ public final class RotatingFileFollower {
 
     /// A follower of the log at `path`. Links are followed in `trustedFolder`, a prefix of the path, and refused below
     /// it; with nil they are followed except for the files themselves. `names` is shared by the followers of many logs in
-    /// one folder.
+    /// one folder. A renamed file is read on for `rotateWait` microseconds, before the next one.
     public init(
         _ path: String,
         trustedFolder: String? = nil,
         names: FolderNames? = nil,
-        start: Start = .oldest
+        start: Start = .oldest,
+        rotateWait: Int64 = 0,
+        clock: any HostClock = SystemClock()
     ) {
+        self.rotateWait = rotateWait
+        self.clock = clock
         folderNames = names
         self.path = path
         self.trustedFolder = trustedFolder
@@ -90,6 +102,7 @@ public final class RotatingFileFollower {
     }
 
     private func nextEvent(_ buffer: FollowBuffer) throws(SystemError) -> Event {
+        waitTime = nil
         var begun = 0
         while true {
             try lookForFiles()
@@ -116,6 +129,9 @@ public final class RotatingFileFollower {
                 // A file may have come and been renamed since, or copied and truncated.
                 try lookForFiles(always: true)
             }
+            if let file, try awaitsRest(of: file) {
+                return .idle(.atEnd)
+            }
             switch sequence.endReached(nextHasBytes: try nextHasBytes()) {
             case .wait: return .idle(scanFailure.map { .failing($0) } ?? (file == nil ? missing() : .atEnd))
             case .drain: continue
@@ -129,6 +145,22 @@ public final class RotatingFileFollower {
                 }
             }
         }
+    }
+
+    /// Whether `file` has been renamed only now, so that it may get more bytes.
+    private func awaitsRest(of file: FollowedFile) throws(SystemError) -> Bool {
+        guard rotateWait > 0, !file.id.isFile(live), !sequence.pending.isEmpty else {
+            return false
+        }
+        let now = clock.monotonicMicroseconds()
+        if awaited?.file != file.id {
+            // What was written last long ago was renamed long ago, perhaps while nothing read.
+            let age = clock.wallMicroseconds() - (try file.attributes().modifiedMicroseconds)
+            awaited = (file.id, (-rotateWait..<rotateWait).contains(age) ? now + rotateWait : now)
+        }
+        let rest = (awaited?.end ?? now) - now
+        waitTime = rest > 0 ? rest : nil
+        return rest > 0
     }
 
     /// The file of `entry` is gone before it was read.

@@ -29,6 +29,9 @@ public struct SourceDefinition: Hashable, Sendable {
     /// Of rotated files: a prefix of the path, below which symbolic links are refused, because other users can make
     /// them; nil: they are followed.
     public var trustedFolder: String?
+    /// Of rotated files: how long a renamed one is read on before the next one, in microseconds, for programs that still
+    /// have it open.
+    public var rotateWait: Int64 = 0
 
     public init(name: String, kind: Kind, tag: String, vm: VMIdentity, stream: StreamName) {
         self.name = name

@@ -11,11 +11,14 @@ protocol SourceInput: AnyObject {
     func read(into taker: any RecordTaker) throws -> SourceReading
     /// Passes on what is held back of a line or a record: nothing more will come.
     func finish(into taker: any RecordTaker) throws
+    /// After how many microseconds there may be more without any change; nil: after a change only.
+    var waitTime: Int64? { get }
     /// Waits until there may be more, at most that long.
     func wait(_ interruption: Interruption, within microseconds: Int64)
 }
 
 extension SourceInput {
+    var waitTime: Int64? { nil }
     func finish(into taker: any RecordTaker) throws {}
 }
 

@@ -70,7 +70,8 @@ final class SourceRun: FileRun {
         while !interruption.isRaised() {
             switch try step() {
             case .more, .loss: continue
-            case .idle, .failing: input.wait(interruption, within: restTime ?? Self.idleWait)
+            case .idle, .failing:
+                input.wait(interruption, within: min(restTime ?? Self.idleWait, waitTime ?? Self.idleWait))
             case .end:
                 _ = try finish()
                 return
@@ -98,6 +99,8 @@ final class SourceRun: FileRun {
     private(set) var readSize = 0
 
     var restTime: Int64? { isMarked ? nil : Self.markWait }
+
+    var waitTime: Int64? { input.waitTime }
 
     /// Ends the use of the streams. The mark is of what is on disk by now.
     func close() {

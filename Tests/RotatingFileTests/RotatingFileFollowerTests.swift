@@ -2,6 +2,7 @@
 
 import Glibc
 import RotatingFile
+import Synchronization
 import SystemIO
 import TestSupport
 import TestTraits
@@ -43,6 +44,51 @@ import Testing
         reader.read()
         #expect(reader.bytes == log.written)
         #expect(reader.gaps.isEmpty)
+    }
+
+    @Test("a renamed file is read on for a while although the new one has lines, and not for ever")
+    func rotateWait() throws {
+        let log = RotatedLog(.logrotate)
+        let clock = SetClock()
+        let follower = RotatingFileFollower(log.path, rotateWait: 5_000_000, clock: clock)
+        let buffer = FollowBuffer()
+        var text = ""
+        func read() {
+            while case .bytes(let bytes) = follower.next(buffer) {
+                text += String(decoding: bytes, as: UTF8.self)
+            }
+        }
+        log.write("a\n")
+        read()
+        let old = open(log.path, O_WRONLY | O_APPEND)
+        defer { close(old) }
+        log.rotate()
+        log.write("new\n")
+        read()
+        #expect(text == "a\n" && follower.waitTime == 5_000_000)
+        #expect(write(old, "late\n", 5) == 5)
+        clock.advance(4_999_999)
+        read()
+        #expect(text == "a\nlate\n" && follower.waitTime == 1)
+        clock.advance(1)
+        read()
+        #expect(text == "a\nlate\nnew\n" && follower.waitTime == nil)
+        // It was renamed long ago: there is nothing to wait for.
+        log.rotate()
+        log.write("newer\n")
+        clock.advance(60_000_000)
+        read()
+        #expect(text == "a\nlate\nnew\nnewer\n")
+    }
+
+    /// A clock that a test sets; it begins with the present, as the times of files do.
+    private final class SetClock: HostClock {
+        private let offset = Atomic<Int64>(0)
+        private let begun = SystemClock().wallMicroseconds()
+
+        func advance(_ microseconds: Int64) { offset.wrappingAdd(microseconds, ordering: .relaxed) }
+        func wallMicroseconds() -> Int64 { begun + 1_000_000 + offset.load(ordering: .relaxed) }
+        func monotonicMicroseconds() -> Int64 { offset.load(ordering: .relaxed) }
     }
 
     @Test("lines written by a program that still has the old file open are read before those of the new file")

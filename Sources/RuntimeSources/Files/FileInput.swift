@@ -49,14 +49,19 @@ final class FileInput: SourceInput {
         trustedFolder: String?,
         names: FolderNames?,
         readsFromHead: Bool,
+        rotateWait: Int64 = 0,
         buffer: FollowBuffer
     ) {
         self.format = format
         self.buffer = buffer
         decoder = RecordDecoder(format)
         start = readsFromHead ? .oldest : .end
-        follower = { RotatingFileFollower(path, trustedFolder: trustedFolder, names: names, start: $0) }
+        follower = {
+            RotatingFileFollower(path, trustedFolder: trustedFolder, names: names, start: $0, rotateWait: rotateWait)
+        }
     }
+
+    var waitTime: Int64? { reading?.waitTime }
 
     func begin(at resume: [UInt8]?) throws(SystemError) -> SourceBeginning {
         guard let resume, resume.count > 8, let position = FollowPosition(text: resume[8...]) else {

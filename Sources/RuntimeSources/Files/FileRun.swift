@@ -12,6 +12,12 @@ protocol FileRun: AnyObject {
     var readSize: Int { get }
     /// After how many microseconds another turn is due, even if its files do not change; nil: none is.
     var restTime: Int64? { get }
+    /// After how many microseconds it goes on from a file that was renamed; nil: it has read what there is.
+    var waitTime: Int64? { get }
     /// Ends the use of the streams; what was given to the store is still committed.
     func close()
+}
+
+extension FileRun {
+    var waitTime: Int64? { nil }
 }

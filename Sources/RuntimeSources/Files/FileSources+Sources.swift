@@ -147,6 +147,7 @@ extension FileSources {
                 trustedFolder: source.trustedFolder,
                 names: folderNames,
                 readsFromHead: readsFromHead,
+                rotateWait: source.rotateWait,
                 buffer: buffer
             )
             run = SourceRun(source, input, pipeline: pipeline, into: capture, interruption: interruption)

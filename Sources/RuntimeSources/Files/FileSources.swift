@@ -156,7 +156,7 @@ final class FileSources {
                 case .more, .loss: break
                 case .end: try end(source, id)
                 case .idle, .failing:
-                    if source.isEnding {
+                    if source.isEnding, run.waitTime == nil {
                         try end(source, id)
                     } else {
                         awaitChange(of: source, run, id)
@@ -214,7 +214,7 @@ final class FileSources {
         let now = capture.clock.monotonicMicroseconds()
         ready.remove(id)
         source.pacing.didRead(run.readSize, at: now)
-        due[id] = run.restTime.map { now + $0 }
+        due[id] = [run.restTime, run.waitTime].compactMap { $0 }.min().map { now + $0 }
         closeIdle()
     }
 
