@@ -29,6 +29,8 @@ protocol SinkOpening: AnyObject {
     /// Whether the disk is full, so that only markers may be written.
     var isDiskFull: Bool { get }
     func open(_ key: StreamKey, _ properties: StreamProperties) throws(SystemError) -> OpenedSink
+    /// The stream is written from now on.
+    func began(_ stream: StreamID)
     func failed(_ key: StreamKey, _ error: SystemError, consequence: String)
     func recovered(_ key: StreamKey)
     func plainFileFailed(_ path: String, of key: StreamKey, _ error: SystemError)

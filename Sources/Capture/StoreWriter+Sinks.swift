@@ -15,8 +15,11 @@ extension StoreWriter: SinkOpening {
         let writer = try vm.open(key.stream, properties: properties, now: now)
         let id = StreamID(vm: vm.vm.directory, stream: key.stream)
         seal(writer, id)
-        notifier.began(id)
         return OpenedSink(writer: writer, id: id)
+    }
+
+    func began(_ stream: StreamID) {
+        notifier.began(stream)
     }
 
     func failed(_ key: StreamKey, _ error: SystemError, consequence: String) {

@@ -254,6 +254,7 @@ final class StreamSink: OpenStream {
                 }
                 writer = opened.writer
                 id = opened.id
+                opener.began(opened.id)
                 lastCommit = now
             } catch {
                 fail(error, at: now)

@@ -65,7 +65,7 @@ final class ConsoleScreen: Sendable {
             }
             if !text.isEmpty {
                 Output.error("the end of its log:" + (isInteractive ? "\r" : ""), prefix: "-- ")
-                try? Output.write(isInteractive ? Self.onTerminal(text) : text)
+                try? Output.write(isInteractive && Output.isTerminal ? Self.onTerminal(text) : text)
             }
             release(&state)
         }

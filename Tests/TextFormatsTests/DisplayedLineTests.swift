@@ -24,6 +24,7 @@ struct DisplayedLineTests {
             ("[\u{1b}[0;32m  OK  \u{1b}[0m] Started ssh.service", "[  OK  ] Started ssh.service"),
             ("\u{1b}[H\u{1b}[J\u{1b}[1;1HDebian GNU/Linux 13 vm ttyS0", "Debian GNU/Linux 13 vm ttyS0"),
             ("\u{1b}]3008;start=4f0c;user=root\u{1b}\\\u{1b}]0;root@vm: ~\u{7}\u{1b}[?2004hroot@vm:~# ", "root@vm:~# "),
+            ("\u{1b}]Rlogin: ", "login: "), ("\u{1b}]P7ffffffok\u{1b}]R", "ok"),
             ("\u{1b}]8;;https://example.org\u{1b}\\link\u{1b}]8;;\u{1b}\\ text", "link text"),
             ("ttyS0: \u{1b}[01;31m\u{1b}[Kerror\u{1b}[m\u{1b}[K found", "ttyS0: error found"),
             ("a\u{7}b\u{0}c\u{1b}[6n\u{1b}[0c\u{1b}(Bd\u{1b}[24;80R", "abcd"),

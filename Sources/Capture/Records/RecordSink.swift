@@ -152,6 +152,7 @@ final class RecordSink: OpenStream {
             }
             writer = opened.writer
             id = opened.id
+            opener.began(opened.id)
             lastCommit = now
             alreadyCommitted = intake.options.isReplayable ? opened.writer.lengthSinceSource : 0
             intake.opened(at: opened.writer.source)

@@ -66,14 +66,16 @@ final class ForwardSender: EventHandler {
 
     private func receive(_ bytes: UnsafeRawBufferPointer) {
         do {
-            for action in session.receive(bytes) {
+            for action in session.receive(bytes) where !isEnded {
                 switch action {
                 case .send(let bytes): send(bytes)
                 case .take(let message): try take(message, self)
                 case .end(let fault): throw fault
                 }
             }
-            onMemory(self)
+            if !isEnded {
+                onMemory(self)
+            }
         } catch {
             end(error)
         }

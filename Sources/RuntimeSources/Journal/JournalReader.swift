@@ -195,7 +195,7 @@ final class JournalReader: JournalEntries {
             pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: interruption.descriptor, events: Int16(POLLIN), revents: 0),
         ]
-        _ = poll(&places, 2, Int32(clamping: microseconds / 1000))
+        _ = poll(&places, 2, Int32(clamping: (microseconds + 999) / 1000))
         _ = library.process(journal)
     }
 }

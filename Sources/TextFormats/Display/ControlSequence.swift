@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// A control sequence that begins with ESC (ECMA-48, section 5.4; the private ones as in xterm's "ctlseqs"), and what it
 /// does to the row of text that the cursor is in.
 ///
@@ -61,7 +63,7 @@ struct ControlSequence: Equatable {
         case UInt8(ascii: "["):
             return parseControl(bytes, at: start)
         case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "X"), UInt8(ascii: "^"), UInt8(ascii: "_"):
-            return parseString(bytes, at: start)
+            return parsePalette(bytes, at: start) ?? parseString(bytes, at: start)
         case 0x20...0x2f:
             return parseDesignation(bytes, at: start)
         case 0x30...0x7e:
@@ -88,6 +90,21 @@ struct ControlSequence: Equatable {
     }
 
     // MARK: - Kinds of sequences
+
+    /// The Linux console's sequences of its palette, `ESC ] R` and `ESC ] P` with seven hexadecimal digits
+    /// (console_codes(4)): they look like strings and have no end. nil for others.
+    private static func parsePalette(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Result? {
+        let text = bytes[(start + 1)...]
+        guard text.starts(with: "]R".utf8) || text.starts(with: "]P".utf8) else {
+            return nil
+        }
+        let digits = bytes[start + 2] == UInt8(ascii: "R") ? 0 : 7
+        guard text.dropFirst(2).prefix(digits).allSatisfy({ $0.hexadecimalValue != nil }) else {
+            return nil
+        }
+        let end = start + 3 + digits
+        return end <= bytes.count ? .sequence(ControlSequence(end: end, effect: .none)) : .incomplete
+    }
 
     private static func effect(ofEscape byte: UInt8) -> Effect {
         switch byte {

@@ -82,8 +82,11 @@ public struct JournalExportParser: Sendable {
     /// The memory of a field besides its name and its value.
     private static let fieldOverhead = 128
 
-    /// The entries that were counted only since the last call, and the bytes of their fields.
+    /// The entries that were counted only and have ended since the last call, and the bytes of their fields.
     public mutating func takeOmitted() -> (entries: Int, bytes: Int) {
+        guard omitted.entries > 0 else {
+            return (0, 0)
+        }
         defer { omitted = (0, 0) }
         return omitted
     }
