@@ -14,7 +14,7 @@ import Testing
         let end = site.path + "/end"
         let script = "n=0; while [ ! -e \(end) ]; do n=$((n + 1)); echo tick $n; sleep 0.05; done"
         let run = site.begin(["run", "--name", "one"] + site.place(.store) + ["--", "sh", "-c", script], name: "run")
-        #expect(try site.sees("tick 1\n", from: "one"))
+        #expect(try site.sees("tick 1\r\n", from: "one"))
         let follower = site.begin(["logs", "one", "-f"], by: .socket, name: "follower")
         #expect(eventually { follower.text.contains("tick 1\n") })
         // What comes after both have read all that there was.
