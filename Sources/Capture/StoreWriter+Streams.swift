@@ -58,7 +58,7 @@ extension StoreWriter {
     /// Tells `streams` when what was closed of a VM is on disk: the stream `id`, or all.
     func noteWhenOnDisk(_ id: StreamID?, of vm: VMIdentity, in directory: String) {
         sealer.whenOnDisk(id) { [weak self] in
-            self?.post { $0.streams.isOnDisk(vm, in: directory) }
+            self?.post { $0.streams.noteOnDisk(vm, in: directory) }
         }
     }
 

@@ -148,7 +148,7 @@ final class StreamTable: @unchecked Sendable {
     }
 
     /// Closes a stream, and removes it unless it has a source: later output of that belongs to the next VM of its name.
-    /// Returns the folder of its VM, if that is open, for `isOnDisk` when all of the stream is on disk.
+    /// Returns the folder of its VM, if that is open, for `noteOnDisk` when all of the stream is on disk.
     func close(_ stream: any OpenStream) -> String? {
         let directory = vms[stream.key.vm.withoutAlias]?.vm.directory
         stream.forgetStream()
@@ -187,7 +187,7 @@ final class StreamTable: @unchecked Sendable {
     }
 
     /// Marks a VM as deleted. The next one of the name of a VM known by name is another VM. Returns its folder, for
-    /// `isOnDisk` when all of it is on disk.
+    /// `noteOnDisk` when all of it is on disk.
     func end(_ vm: VMIdentity) throws(SystemError) -> String {
         let open = try store(of: vm)
         try open.end(at: wallNow)
@@ -202,7 +202,7 @@ final class StreamTable: @unchecked Sendable {
 
     /// Notes that what was closed of the VM in `directory` is on disk. After the last of it closes the VM, unless one of
     /// its streams was opened since.
-    func isOnDisk(_ vm: VMIdentity, in directory: String) {
+    func noteOnDisk(_ vm: VMIdentity, in directory: String) {
         closing[directory, default: 1] -= 1
         guard closing[directory] == 0 else {
             return

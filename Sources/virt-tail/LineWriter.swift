@@ -29,7 +29,7 @@ final class LineWriter {
     func add(_ bytes: UnsafeRawBufferPointer, at time: Timestamp) {
         guard isByLines else {
             copied = bytes
-            // Behind files without text there are none.
+            // There are none behind empty files.
             isInLine = bytes.last.map { $0 != Lines.feed } ?? isInLine
             return
         }

@@ -182,7 +182,7 @@ extension FileSources {
     /// In microseconds.
     private static let settledAge: Int64 = 2_000_000
 
-    /// The files that match a shell pattern, without the rotated ones of another: whoever follows that one reads them.
+    /// The files that match a shell pattern, without the rotated ones of another, which its follower reads.
     private static func matches(of pattern: String) -> [String] {
         var found = glob_t()
         defer { globfree(&found) }

@@ -34,7 +34,7 @@ final class TemporaryStore {
         try Self.removeOnSignal(path)
     }
 
-    /// Held while the store is removed, until the process ends where that ends it: whoever comes second does not end the
+    /// Held while the store is removed, until the process ends where that ends it: the second caller does not end the
     /// process before everything is removed.
     private static let removal = Mutex(())
 
