@@ -97,7 +97,7 @@ public final class StoreWatcher: @unchecked Sendable {
             }
             vms.forEach(look)
             wait(until: lastScan + Self.interval - now)
-            // What belongs together is reported together.
+            // Commits follow each other closely: one report for several.
             WorkerThread.pause(microseconds: Self.pause)
             if refusedSince != nil {
                 notifier.notifyAll()
@@ -107,7 +107,7 @@ public final class StoreWatcher: @unchecked Sendable {
         }
     }
 
-    /// Waits for an event, or a signal; `untilScan` microseconds at most when a scan is due.
+    /// Waits for an event or a signal, and no longer than `untilScan` microseconds when the store must be scanned.
     private func wait(until untilScan: Int64) {
         guard let watch, refusedSince == nil else {
             return wakeEvent.sleep(microseconds: Self.interval)

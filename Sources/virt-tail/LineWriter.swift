@@ -29,7 +29,7 @@ final class LineWriter {
     func add(_ bytes: UnsafeRawBufferPointer, at time: Timestamp) {
         guard isByLines else {
             copied = bytes
-            // There are none behind empty files.
+            // The follower returns no bytes for an empty file: the line before it may go on.
             isInLine = bytes.last.map { $0 != Lines.feed } ?? isInLine
             return
         }

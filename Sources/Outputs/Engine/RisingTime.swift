@@ -40,7 +40,7 @@ struct RisingTime: Hashable, Sendable {
         return next
     }
 
-    /// nil when no sequence goes on with `time`, and no other can begin.
+    /// The time for a record whose own time is `time`; nil when it fits no sequence, and their number is at its limit.
     private mutating func nextOwn(_ time: Int64) -> Int64? {
         // The sequence that is furthest, of those that need not go back for it.
         let next = own.indices.filter { Self.following(own[$0], time) != nil }.max { own[$0] < own[$1] }
