@@ -202,6 +202,7 @@ extension RotatingFileFollower {
         }
         if found == nil {
             found = try copy(in: scan, at: position.offset, position.check, besides: [])
+            copied = found == nil ? nil : saved.map { entries[$0].id }
         }
         if let found, let place = entries.firstIndex(where: { $0.id == found.id }) {
             accept(entries, current: found.id, passed: Array(entries[..<place]))

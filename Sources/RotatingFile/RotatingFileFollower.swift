@@ -65,6 +65,11 @@ public final class RotatingFileFollower {
     var scanFailure: SystemError?
     /// The number of files that were begun: it rises where `next` returns the first bytes of another.
     public private(set) var fileCount = 0
+    /// The number of times that a renamed file was left for the next one. Its last line may have no end, and a program
+    /// that renames only between lines does not continue that in the next file.
+    public private(set) var renameCount = 0
+    /// The truncated file of which a copy is read: what was written to it since the copy continues the copy's text.
+    var copied: LogFileID?
     /// The number of times that the folder was scanned.
     var scanCount = 0
     private var offset: UInt64 = 0
@@ -110,7 +115,12 @@ public final class RotatingFileFollower {
                 return .gap(gaps.removeFirst())
             }
             if let entry = opening {
-                opening = try open(entry) ? nil : lose(entry)
+                guard try open(entry) else {
+                    opening = lose(entry)
+                    continue
+                }
+                opening = nil
+                noteRename(to: entry.id)
                 continue
             }
             if let file {
@@ -161,6 +171,15 @@ public final class RotatingFileFollower {
         let rest = (awaited?.end ?? now) - now
         waitTime = rest > 0 ? rest : nil
         return rest > 0
+    }
+
+    /// The next file is read.
+    private func noteRename(to next: LogFileID) {
+        if copied == nil {
+            renameCount += 1
+        } else if next == copied {
+            copied = nil
+        }
     }
 
     /// The file of `entry` is gone before it was read.
@@ -268,6 +287,7 @@ public final class RotatingFileFollower {
     ) {
         known = Set(scan.entries.map(\.id))
         held[file.id] = file
+        copied = file.id
         sequence.insertCopy(copy.id)
         sequence.accept(scan.entries) { held[$0] != nil }
         begin(copy, at: offset, after: recent)

@@ -78,14 +78,20 @@ public struct RecordDecoder: Sendable {
         skipped += UInt64(bytes.count - at)
     }
 
-    /// Ends the log: passes what was held back to `emit`, and a last line without an end.
-    public mutating func finish(_ emit: (inout RecordBuffer, Place) -> Void) {
+    /// Ends a file of the log: a last line without an end has no continuation in the next file. Lines that belong
+    /// together may stand in both.
+    public mutating func finishFile(_ emit: (inout RecordBuffer, Place) -> Void) {
         if !rest.isEmpty {
             take(consuming: 0, emit)
         }
         if frames != nil {
             takeFrames(adding: nil, emit)
         }
+    }
+
+    /// Ends the log: passes what was held back to `emit`, and a last line without an end.
+    public mutating func finish(_ emit: (inout RecordBuffer, Place) -> Void) {
+        finishFile(emit)
         releaseHeld(emit)
     }
 

@@ -244,6 +244,41 @@ import Transforms
         service.stop()
     }
 
+    @Test("a half line at the end of a renamed file is a record of its own, also over a restart")
+    func halfLine() throws {
+        let fixture = try SourceFixture()
+        let path = fixture.folder.path + "/a.log"
+        append("one\nha", to: path)
+        var service = try SourceService([source(path)], pipeline: Pipeline(), into: fixture.capture)
+        #expect(try eventually { try messages(fixture) == ["one"] })
+        rename(path, path + ".1")
+        append("two\nhalf", to: path)
+        #expect(try eventually { try messages(fixture) == ["one", "ha", "two"] })
+        service.stop()
+        rename(path, path + ".2")
+        rename(path + ".1", path + ".3")
+        append("three\n", to: path)
+        try fixture.restart()
+        service = try SourceService([source(path)], pipeline: Pipeline(), into: fixture.capture)
+        #expect(try eventually { try messages(fixture).last == "three" })
+        service.stop()
+        #expect(try messages(fixture) == ["one", "ha", "two", "half", "three"])
+    }
+
+    @Test("a half line at the end of a copy continues in the truncated file")
+    func halfLineOfCopy() throws {
+        let fixture = try SourceFixture()
+        let path = fixture.folder.path + "/a.log"
+        append("one is a line\nha", to: path)
+        let service = try SourceService([source(path)], pipeline: Pipeline(), into: fixture.capture)
+        #expect(try eventually { try messages(fixture) == ["one is a line"] })
+        append("one is a line\nha", to: path + ".1")
+        truncate(path, 0)
+        append("lf\n", to: path)
+        #expect(try eventually { try messages(fixture) == ["one is a line", "half"] })
+        service.stop()
+    }
+
     @Test("parts of a container's line over a rotation are joined")
     func joinedParts() throws {
         let fixture = try SourceFixture()

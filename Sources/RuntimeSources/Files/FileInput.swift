@@ -6,7 +6,8 @@ import SystemIO
 import TextFormats
 import Transforms
 
-/// A log file that is rotated, as the input of a source.
+/// A log file that is rotated, as the input of a source. Its lines end with their file: a line without an end that a
+/// program left in a renamed file is a record of its own.
 ///
 /// The place to begin is a number of records to skip, a number of bytes, four bytes each, most significant first, and
 /// the follower's position so many bytes behind the place: by what is before a position its file is recognized, and
@@ -28,6 +29,8 @@ final class FileInput: SourceInput {
     private var pieces: [Piece] = []
     /// Where the last record ended.
     private var lastPlace: RecordDecoder.Place?
+    /// The number of renames, by the follower's count, over which reading has gone on.
+    private var renames = 0
     /// Whether the end, at which reading begins, is to be secured: what is written while nothing reads follows it.
     private var securesEnd = false
     /// The file up to whose beginning everything is committed, by the follower's count; 0 when nothing is.
@@ -107,6 +110,10 @@ final class FileInput: SourceInput {
             return .loss(bytes: gap.bytes, reason: gap.reason.words)
         case .bytes(let bytes) where bytes.isEmpty: return .more
         case .bytes(let bytes):
+            if reading.renameCount != renames {
+                renames = reading.renameCount
+                try decode(into: taker) { $0.finishFile($1) }
+            }
             if let position = reading.position {
                 let text = Array(position.text.utf8)
                 pieces.append(
