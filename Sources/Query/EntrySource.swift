@@ -48,14 +48,15 @@ public final class EntrySource: @unchecked Sendable {
     private var deleted: [Store.VM] = []
 
     /// The entries of `vms` in `store`; `now` is the time of the request. A follower continues with VMs that appear
-    /// later: of all VMs with all, of others with the next ones of their names; in turns also with those that have ended
-    /// before they were noticed. With `turn`, reading may be interrupted.
+    /// later: of all VMs with all, of others with the next ones of their names and those that match `pattern`; in turns also
+    /// with those that have ended before they were noticed. With `turn`, reading may be interrupted.
     ///
     /// Throws `QueryError` when the request is not valid for these VMs, `SystemError` when the store cannot be read.
     public init(
         store: Store,
         vms: [Store.VM],
         areAll: Bool = false,
+        pattern: VMPattern = VMPattern([]),
         selection: Selection,
         now: Timestamp,
         order: EntryOrder = .time,
@@ -87,12 +88,13 @@ public final class EntrySource: @unchecked Sendable {
         // Future output belongs to the latest boot.
         let isOpen = isFollowing && (selection.boot ?? 0) == 0
         let future: StreamScope.Future =
-            !isOpen ? .none : !areAll ? .sameNames : order == .turns ? .everything : .all
+            !isOpen ? .none : !areAll ? .named(pattern) : order == .turns ? .everything : .all
         scope = StreamScope(store: store, vms: vms, wanted: selection.streams, future: future)
         deleted = scope.takeDeleted()
         let found = try scope.refresh()
         try Self.check(found, scope, selection, vms)
-        if !areAll {
+        // Of a pattern's VMs those of the cursor may be gone.
+        if !areAll, pattern.words.isEmpty {
             try Self.check(resumed, vms)
         }
         try open(found, tail: selection.tail)

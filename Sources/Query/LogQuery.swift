@@ -35,14 +35,15 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
 
     public private(set) var matchedAny = false
 
-    /// The result for `vms` of `store`; `now` is the time of the request. A follower of all VMs continues with VMs that
-    /// appear later.
+    /// The result for `vms` of `store`; `now` is the time of the request. A follower of all VMs, or of a `pattern`,
+    /// continues with VMs that appear later.
     ///
     /// Throws `QueryError` when the request is not valid for these VMs, `SystemError` when the store cannot be read.
     public init(
         store: Store,
         vms: [Store.VM],
         areAll: Bool = false,
+        pattern: VMPattern = VMPattern([]),
         selection: Selection,
         rendering: Rendering,
         now: Timestamp,
@@ -59,6 +60,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
             store: store,
             vms: vms,
             areAll: areAll,
+            pattern: pattern,
             selection: selection,
             now: now,
             turn: turn

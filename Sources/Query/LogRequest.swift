@@ -28,7 +28,20 @@ public struct LogRequest: Sendable {
         guard !vms.isEmpty else {
             throw QueryError(.badRequest, "no VM was requested; name VMs, or request all")
         }
-        return try VMLookup.resolve(vms, in: store, previousInstance: previousInstance)
+        return try VMLookup.resolve(
+            vms,
+            in: store,
+            previousInstance: previousInstance,
+            mayMatchNone: selection.follow
+        )
+    }
+
+    /// The patterns among the words, of which a follower reads the VMs that appear later too; `found` are the VMs that
+    /// there are.
+    private func followedPattern(besides found: [Store.VM]) -> VMPattern {
+        VMPattern(
+            !selection.follow ? [] : vms.filter { VMPattern.isPattern($0) && !VMLookup.isNamed($0, among: found) }
+        )
     }
 
     public func open(_ store: Store, now: Timestamp) throws -> LogQuery {
@@ -41,6 +54,7 @@ public struct LogRequest: Sendable {
             store: store,
             vms: vms,
             areAll: all,
+            pattern: followedPattern(besides: vms),
             selection: selection,
             rendering: rendering,
             now: now,

@@ -18,8 +18,9 @@ struct StreamScope {
         case all
         /// All, also those that have ended before they were noticed.
         case everything
-        /// Those with the name and the namespace of one of the present VMs: the next VM of that name.
-        case sameNames
+        /// Those with the name and the namespace of one of the present VMs, the next VM of that name, and those that
+        /// match the pattern.
+        case named(VMPattern)
     }
 
     private let store: Store
@@ -51,7 +52,7 @@ struct StreamScope {
 
     /// The named VMs that were deleted since the last call. Reads the facts of each.
     mutating func takeDeleted() -> [Store.VM] {
-        guard case .sameNames = future else {
+        guard case .named = future else {
             return []
         }
         let gone = existing.filter { store.vm(in: vms[$0].directory).map { $0.ended != nil } ?? true }
@@ -69,8 +70,11 @@ struct StreamScope {
         switch future {
         case .none: false
         case .all, .everything: true
-        case .sameNames:
-            vms.contains { $0.identity.name == vm.identity.name && $0.identity.namespace == vm.identity.namespace }
+        case .named(let pattern):
+            pattern.contains(vm.identity)
+                || vms.contains {
+                    $0.identity.name == vm.identity.name && $0.identity.namespace == vm.identity.namespace
+                }
         }
     }
 
@@ -79,7 +83,7 @@ struct StreamScope {
     mutating func refresh() throws -> [Found] {
         if let arrived = try root?.nextVMs() {
             let known = Set(vms.map(\.directory))
-            let endedToo = future == .everything
+            let endedToo = if case .everything = future { true } else { false }
             arrived.filter { ($0.ended == nil || endedToo) && !known.contains($0.directory) && includes($0) }.forEach {
                 add($0)
             }

@@ -18,19 +18,20 @@ public enum VMLookup {
     }
 
     /// The VMs `words`, in order, without duplicates: a shell pattern such as `web-*` stands for all existing VMs that
-    /// match, unless it is a VM's name. The store is listed once.
+    /// match, unless it is a VM's name. With `mayMatchNone` that may be none, for now. The store is listed once.
     public static func resolve(
         _ words: [String],
         in store: Store,
-        previousInstance: Bool
+        previousInstance: Bool,
+        mayMatchNone: Bool = false
     ) throws(QueryError) -> [Store.VM] {
         let all = try all(in: store)
         var seen: Set<String> = []
         var found: [Store.VM] = []
         for word in words {
             let named: [Store.VM]
-            if VMPattern.isPattern(word), matches(word, all).isEmpty {
-                named = try matching(word, among: all)
+            if VMPattern.isPattern(word), !isNamed(word, among: all) {
+                named = try matching(word, among: all, mayMatchNone: mayMatchNone)
             } else {
                 named = [try resolve(word, among: all, previousInstance)]
             }
@@ -70,10 +71,17 @@ public enum VMLookup {
         VMWord(word).matches(in: all, identity: \.identity, folder: \.directory)
     }
 
+    /// Whether `word` is the name, the UUID or the folder of one of `vms`.
+    static func isNamed(_ word: String, among vms: [Store.VM]) -> Bool { !matches(word, vms).isEmpty }
+
     /// The existing VMs that match the pattern `word`.
-    private static func matching(_ word: String, among all: [Store.VM]) throws(QueryError) -> [Store.VM] {
+    private static func matching(
+        _ word: String,
+        among all: [Store.VM],
+        mayMatchNone: Bool
+    ) throws(QueryError) -> [Store.VM] {
         let found = all.filter { $0.ended == nil && VMPattern([word]).contains($0.identity) }
-        guard !found.isEmpty else {
+        guard !found.isEmpty || mayMatchNone else {
             throw QueryError(.noSuchVM, "no VM matches \(quoted(word)); list the VMs with 'guestlog vms'")
         }
         return found

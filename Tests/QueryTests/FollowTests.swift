@@ -297,6 +297,35 @@ struct FollowTests {
         #expect(try all(query) == "[c/console0] four\n")
     }
 
+    @Test("a follower of a pattern waits for VMs that match, and continues with new ones")
+    func pattern() throws {
+        let sample = try SampleStore()
+        var request = LogRequest()
+        request.vms = ["w*"]
+        #expect(throws: QueryError.self) { try request.open(sample.store, now: sample.now) }
+        request.selection.follow = true
+        let query = try request.open(sample.store, now: sample.now)
+        #expect(try all(query) == "")
+        try sample.add("w0")
+        try sample.add("other")
+        try sample.append("one\n", vm: 0)
+        try sample.append("two\n", vm: 1)
+        #expect(try all(query) == "one\n")
+        try sample.add("w1")
+        try sample.append("three\n", vm: 2)
+        #expect(try all(query) == "[w1/console0] three\n")
+        #expect(!query.isFinished)
+        // It resumes although the VMs of its cursor may be gone, and continues with new ones.
+        request.selection.cursor = query.cursor
+        sample.remove(vm: 0)
+        sample.remove(vm: 2)
+        let resumed = try request.open(sample.store, now: sample.now)
+        #expect(try all(resumed) == "")
+        try sample.add("w2")
+        try sample.append("four\n", vm: 3)
+        #expect(try all(resumed) == "four\n")
+    }
+
     @Test("a boot's end is shown once, however many events report it")
     func endsOnce() throws {
         let sample = try SampleStore()
