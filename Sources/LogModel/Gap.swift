@@ -27,6 +27,11 @@ public enum GapReason: UInt8, Sendable, CaseIterable {
     /// The guest's kernel had overwritten them before its agent read them.
     case kernelOverwrote = 17
 
+    /// The loss of `bytes`, of an unknown number with nil, in words.
+    public func words(losing bytes: UInt64?) -> String {
+        (bytes.map { "\($0) bytes" } ?? "an unknown number of bytes") + " lost: \(words)"
+    }
+
     /// The reason in words, as in "4096 bytes lost: …".
     public var words: String {
         switch self {

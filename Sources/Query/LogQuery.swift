@@ -237,6 +237,9 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
             note(line, stream)
             writer.append(line, input: stream, labels[stream], to: &out)
         case .event(let event):
+            if event.cutsLine {
+                writer.cutLine(at: event.time, to: &out)
+            }
             // Between the matches of a search boots are not useful.
             guard event.isLoss || !selection.filtersByText && writer.showsBoots else {
                 return

@@ -117,6 +117,27 @@ struct FormatTests {
         #expect(lines[3] == "2025-11-20T17:00:05.000123000Z stdout P login: ")
     }
 
+    @Test("in cri, a part that is not continued is ended, and a loss is on the other stream")
+    func criParts() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.append("half")
+        let gap = GapDetail(reason: .rateLimit, bytes: 48_576, lines: 214, since: sample.now, isClosed: true)
+        try sample.mark(RecordDetail(gap: gap))
+        try sample.append("next\nlogin: ")
+        try sample.boot(.powerOn)
+        try sample.append("boot\nof one ")
+        try sample.append("other\n", "kernel", after: 1000)
+        try sample.append("stream\n", after: 1000)
+        let lines = try answer(sample, .cri).split(separator: "\n").map { $0.dropFirst(31) }
+        #expect(
+            lines == [
+                "stdout P half", "stdout F ", "stderr F 48576 bytes lost: over the rate limit", "stdout F next",
+                "stdout P login: ", "stdout F ", "stdout F boot", "stdout F of one stream", "stdout F other",
+            ]
+        )
+    }
+
     @Test("the journal export format has binary fields where a line cannot hold the value")
     func export() throws {
         let text = try answer(sample(), .export)
@@ -165,7 +186,7 @@ struct FormatTests {
         // A search shows losses, but not boots.
         let found = try answer(sample, .text) { $1.pattern = try? Pattern("panic") }
         #expect(found.split(separator: "\n").count == 2 && found.hasSuffix("Kernel panic - not syncing\n"))
-        for format in [OutputFormat.raw, .cri, .export] {
+        for format in [OutputFormat.raw, .export] {
             #expect(try !answer(sample, format).contains("lost"))
         }
     }

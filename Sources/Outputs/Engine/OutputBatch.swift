@@ -14,6 +14,10 @@ public struct OutputBatch: Sendable {
         public var id: String
         /// Nanoseconds since the Unix epoch.
         public var time: Int64
+        /// Whether the end of its line is missing, and whether it is the continuation of the record before it in its
+        /// stream, whose end is missing.
+        public var isPartial = false
+        public var continuesPart = false
     }
 
     /// The encoded records, one after the other.

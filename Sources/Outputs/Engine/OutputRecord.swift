@@ -52,9 +52,7 @@ public struct OutputRecord {
         public var words: String {
             switch self {
             case .gap, .missing:
-                loss.map { loss in
-                    (loss.bytes.map { "\($0) bytes" } ?? "an unknown number of bytes") + " lost: \(loss.reason.words)"
-                } ?? ""
+                loss.map { $0.reason.words(losing: $0.bytes) } ?? ""
             case .boot(let event): event.isBeginning ? "boot (\(event.name))" : "end of boot (\(event.name))"
             }
         }
@@ -77,6 +75,8 @@ public struct OutputRecord {
     public var fields: StructuredRecord?
     /// Whether the end of the line is missing.
     public var isPartial = false
+    /// Whether it continues the line of the record before it in its stream.
+    public var continuesPart = false
     public let event: Event?
 
     /// A record at `position`, or an event there. A piece of a line that is sent before its rest ends at `pieceEnd`, and has

@@ -19,6 +19,8 @@ final class RecordSource: @unchecked Sendable {
     /// By the index of the stream in `entries`.
     private var origins: [RecordOrigin] = []
     private var times: [RisingTime] = []
+    /// By stream, where its last record ends, when the end of its line is missing.
+    private var partEnds: [Int: UInt64] = [:]
     private var places: [StreamID: Int] = [:]
 
     /// Reads `store` from where `progress` ended; streams that it does not name from their beginning.
@@ -167,6 +169,8 @@ final class RecordSource: @unchecked Sendable {
         record.severity = decoded.severity
         record.fields = decoded.record
         record.isPartial = !line.isWhole && !line.endsRow
+        record.continuesPart = partEnds[stream] == line.start.offset
+        partEnds[stream] = record.isPartial ? line.end : nil
         decoded.withText { text -> Void in
             guard !redaction.isEmpty else {
                 record.text = text
@@ -182,6 +186,7 @@ final class RecordSource: @unchecked Sendable {
 
     private func append(_ event: StreamEvent, _ stream: Int, to batch: inout OutputBatch) {
         update()
+        partEnds[stream] = nil
         let kind: OutputRecord.Event
         switch event.kind {
         case .gap(let gap): kind = .gap(gap)
@@ -214,9 +219,14 @@ final class RecordSource: @unchecked Sendable {
     private func add(_ record: OutputRecord, _ stream: Int, to batch: inout OutputBatch) {
         let start = batch.bytes.count
         destination.encode(record, to: &batch.bytes)
-        batch.items.append(
-            OutputBatch.Item(range: start..<batch.bytes.count, origin: stream, id: record.id, time: record.time)
+        var item = OutputBatch.Item(
+            range: start..<batch.bytes.count,
+            origin: stream,
+            id: record.id,
+            time: record.time
         )
+        (item.isPartial, item.continuesPart) = (record.isPartial, record.continuesPart)
+        batch.items.append(item)
     }
 
     private static func nanoseconds(_ time: Timestamp) -> Int64 {

@@ -34,11 +34,16 @@ public struct FileSettings: Hashable, Sendable {
 /// Appends records to files.
 ///
 /// A file is opened by its path for each batch, so another program may rotate it by renaming. A batch that does not fit on
-/// the disk is removed again: no line is torn.
+/// the disk is removed again: no line is torn. In a file of CRI lines a part is ended before what does not continue it.
 actor FileDestination: OutputDestination {
     private let settings: FileSettings
     /// The thread that waits for the disk, or for the reader of a pipe.
     private let thread = NIOThreadPool(numberOfThreads: 1)
+
+    /// By path, the stream of the last line, when that is a part.
+    private var parts: [String: StreamID] = [:]
+    /// The files that this process has written to.
+    private var known: Set<String> = []
 
     init(_ settings: FileSettings) {
         self.settings = settings
@@ -53,13 +58,22 @@ actor FileDestination: OutputDestination {
         var results: [ItemResult] = []
         do {
             for run in batch.runs(of: items) {
-                var lines: [UInt8] = []
-                for item in run.items {
-                    batch.append(item, to: &lines)
-                }
-                let (target, text) = (settings.target, lines)
                 let stream = run.origin.stream
-                try await thread.runIfActive { try Self.write(text, to: target, stream) }
+                let path = path(of: stream)
+                var lines: [UInt8] = []
+                var part = try await part(at: path)
+                for item in run.items {
+                    let (isPartial, continues) = (batch.items[item].isPartial, batch.items[item].continuesPart)
+                    if let open = part, open != stream || !continues {
+                        settings.format.appendEnd(ofPartBefore: batch.items[item].time, to: &lines)
+                    }
+                    batch.append(item, to: &lines)
+                    part = isPartial ? stream : nil
+                }
+                let text = lines
+                try await thread.runIfActive { try Self.write(text, to: path) }
+                parts[path ?? ""] = part
+                known.insert(path ?? "")
                 results += run.items.map { _ in .delivered }
             }
             return .items(results)
@@ -76,17 +90,46 @@ actor FileDestination: OutputDestination {
         thread.shutdownGracefully { _ in }
     }
 
-    private static func write(_ lines: [UInt8], to target: FileSettings.Target, _ stream: StreamID) throws(SystemError)
-    {
-        switch target {
-        case .path(let pattern):
-            let parts = pattern.split(separator: "{vm}", omittingEmptySubsequences: false).map { part in
-                part.split(separator: "{stream}", omittingEmptySubsequences: false).joined(
-                    separator: stream.stream.text
-                )
-            }
-            try append(lines, to: parts.joined(separator: stream.vm))
-        case .standardOutput:
+    /// The file for records of `stream`; nil: standard output.
+    private func path(of stream: StreamID) -> String? {
+        guard case .path(let pattern) = settings.target else {
+            return nil
+        }
+        let parts = pattern.split(separator: "{vm}", omittingEmptySubsequences: false).map { part in
+            part.split(separator: "{stream}", omittingEmptySubsequences: false).joined(separator: stream.stream.text)
+        }
+        return parts.joined(separator: stream.vm)
+    }
+
+    /// The stream whose part is the last line at `path`; nil when it is none. What another process has written is
+    /// continued by nothing.
+    private func part(at path: String?) async throws -> StreamID? {
+        guard settings.format == .cri, let path, !known.contains(path) else {
+            return parts[path ?? ""]
+        }
+        let format = settings.format
+        let endsWithPart = try await thread.runIfActive { format.endsWithPart(try Self.end(of: path)) }
+        return endsWithPart ? Self.unknownStream : nil
+    }
+
+    private static let unknownStream = StreamID(vm: "", stream: .console0)
+    /// A part is shorter, in bytes.
+    private static let longestPart = 256 << 10
+
+    private static func end(of path: String) throws(SystemError) -> [UInt8] {
+        guard FileAttributes(at: path) != nil else {
+            return []
+        }
+        let file = try StoredFile(path, .read, on: LinuxFileSystem())
+        let size = try file.size
+        let count = min(size, longestPart)
+        return try file.read(at: size - count, count: count)
+    }
+
+    private static func write(_ lines: [UInt8], to path: String?) throws(SystemError) {
+        if let path {
+            try append(lines, to: path)
+        } else {
             try writeToStandardOutput(lines)
         }
     }

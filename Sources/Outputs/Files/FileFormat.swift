@@ -24,7 +24,8 @@ public enum FileFormat: String, CaseIterable, Sendable {
 
     private static func appendCRI(_ record: OutputRecord, to out: inout [UInt8]) {
         out.append(contentsOf: Timestamp.rfc3339(nanoseconds: record.time).utf8)
-        out.append(contentsOf: (record.isPartial ? " stdout P " : " stdout F ").utf8)
+        let kind = record.event != nil ? " stderr F " : record.isPartial ? Self.criPart : Self.criEnd
+        out.append(contentsOf: kind.utf8)
         // A record's message may have several lines; a line of the format is one.
         var start = 0
         while let feed = Lines.firstFeed(in: record.text, from: start) {
@@ -33,6 +34,28 @@ public enum FileFormat: String, CaseIterable, Sendable {
             start = feed + 1
         }
         UTF8Text.append(UnsafeRawBufferPointer(rebasing: record.text[start...]), to: &out)
+    }
+
+    private static let criPart = " stdout P "
+    private static let criEnd = " stdout F "
+
+    /// Appends what ends a line that a part was written of: readers join the next one to it otherwise.
+    func appendEnd(ofPartBefore time: Int64, to out: inout [UInt8]) {
+        guard self == .cri else {
+            return
+        }
+        out.append(contentsOf: Timestamp.rfc3339(nanoseconds: time).utf8)
+        out.append(contentsOf: (Self.criEnd + "\n").utf8)
+    }
+
+    /// Whether the last line of `text`, the end of a file, is a part.
+    func endsWithPart(_ text: [UInt8]) -> Bool {
+        guard self == .cri, text.last == Lines.feed else {
+            return false
+        }
+        let start = text.dropLast().lastIndex(of: Lines.feed).map { $0 + 1 } ?? 0
+        let words = text[start...].split(separator: UInt8(ascii: " "), maxSplits: 3, omittingEmptySubsequences: false)
+        return words.count == 4 && words[2].elementsEqual("P".utf8)
     }
 
     private static func appendJSON(_ record: OutputRecord, to out: inout [UInt8]) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
+import LogStore
 import TextFormats
 
 /// The names of one stream in each format, computed once.
@@ -45,12 +46,15 @@ protocol EntryWriter {
     mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8])
     /// Appends an event, where the format can represent it. `boot` is the boot's number, for a boot event.
     mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8])
+    /// An event at `time` ends a line that a part was written of.
+    mutating func cutLine(at time: Timestamp, to out: inout [UInt8])
     /// Ends an unfinished line.
     mutating func finish(to out: inout [UInt8])
 }
 
 extension EntryWriter {
     mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {}
+    mutating func cutLine(at time: Timestamp, to out: inout [UInt8]) {}
     mutating func finish(to out: inout [UInt8]) {}
 }
 
@@ -70,18 +74,52 @@ struct RawFormat: EntryWriter {
 }
 
 /// The Kubernetes container runtimes' log format: `<RFC 3339> stdout F|P <content>`; P means that the line continues in
-/// the next piece.
+/// the next entry. A line that does not is ended by an F without content. Losses are on `stderr`, where no guest writes.
 struct CRIFormat: EntryWriter {
     private var clock = StampWriter(.utc)
+    /// The stream of the last entry, and where its line continues, when that is not complete.
+    private var part: (input: Int, end: UInt64)?
 
     mutating func append(_ line: Line, input: Int, _ label: StreamLabel, to out: inout [UInt8]) {
-        clock.appendNanoseconds(line.time, to: &out)
-        out.append(contentsOf: line.isWhole ? Self.full : Self.partial)
+        if let part, part != (input, line.start.offset) {
+            cutLine(at: line.time, to: &out)
+        }
+        part = line.isWhole ? nil : (input, line.end)
         // Only the LF belongs to the format; a CR is the guest's.
-        out.append(contentsOf: line.isWhole ? UnsafeRawBufferPointer(rebasing: line.bytes.dropLast()) : line.bytes)
+        let text = line.isWhole ? UnsafeRawBufferPointer(rebasing: line.bytes.dropLast()) : line.bytes
+        append(line.time, line.isWhole ? Self.full : Self.partial, text, to: &out)
+    }
+
+    mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {
+        let words: String
+        switch event.kind {
+        case .gap(let gap): words = gap.reason.words(losing: gap.bytes)
+        case .missing(let bytes, let reason): words = reason.words(losing: bytes)
+        case .boot, .origin: return
+        }
+        words.withUTF8Bytes { append(event.time, Self.loss, $0, to: &out) }
+    }
+
+    mutating func cutLine(at time: Timestamp, to out: inout [UInt8]) {
+        if part != nil {
+            append(time, Self.full, UnsafeRawBufferPointer(start: nil, count: 0), to: &out)
+            part = nil
+        }
+    }
+
+    private mutating func append(
+        _ time: Timestamp,
+        _ kind: [UInt8],
+        _ text: UnsafeRawBufferPointer,
+        to out: inout [UInt8]
+    ) {
+        clock.appendNanoseconds(time, to: &out)
+        out.append(contentsOf: kind)
+        out.append(contentsOf: text)
         out.append(Lines.feed)
     }
 
     private static let full = Array(" stdout F ".utf8)
     private static let partial = Array(" stdout P ".utf8)
+    private static let loss = Array(" stderr F ".utf8)
 }

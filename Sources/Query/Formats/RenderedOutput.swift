@@ -43,6 +43,11 @@ struct RenderedOutput {
         machine?.append(event, boot: boot, label, to: &out)
     }
 
+    /// An event at `time` ends a line that a part was written of; it may not be shown itself.
+    mutating func cutLine(at time: Timestamp, to out: inout [UInt8]) {
+        machine?.cutLine(at: time, to: &out)
+    }
+
     /// Appends that a followed VM was deleted, in formats for people.
     mutating func append(deleted vm: String, to out: inout [UInt8]) {
         human?.append(deleted: vm, to: &out)
