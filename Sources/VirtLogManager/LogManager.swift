@@ -15,24 +15,6 @@ import SystemIO
 public final class LogManager: @unchecked Sendable {
     // Sendable because all but the lets is accessed on the loop's thread alone.
 
-    /// How logs are stored.
-    public struct Options: Sendable {
-        public var limits: RotationLimits
-        /// Folders that may contain logs; nil: any.
-        public var allowed: [String]?
-        /// The rate above which bytes go to the plain file only; nil: none.
-        public var rate: RateLimit?
-
-        public init(limits: RotationLimits = .standard, allowed: [String]? = nil, rate: RateLimit? = .standard) {
-            self.limits = limits
-            self.allowed = allowed
-            self.rate = rate
-        }
-
-        /// Where libvirt, Nova and KubeVirt create their logs.
-        public static let usualFolders = ["/var/log/libvirt", "/var/lib/nova/instances", "/var/run/kubevirt-private"]
-    }
-
     /// The write end of a pipe, to be sent to a client.
     final class WriteEnd: Sendable {
         let descriptor: Descriptor
@@ -184,9 +166,29 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    /// Runs `then` after all earlier output of a log is in its file, and a log that has ended is closed. A `message` is
-    /// added to the output of an open log.
+    /// Runs `then` after all earlier output of a log is in its file, and a log that has ended is closed, but not later than
+    /// `Options.commitWait`: libvirtd has no deadline for a call and locks the VM meanwhile, so it must not wait for a
+    /// disk that hangs. The output reaches the file in its order all the same. A `message` is added to the output of an
+    /// open log.
     private func afterCommit(of path: LogPath, adding message: [UInt8] = [], _ then: @escaping () -> Void) {
+        guard logs[path] != nil || ending[path] != nil else {
+            return then()
+        }
+        var then: (() -> Void)? = then
+        func runOnce() {
+            let body = then
+            then = nil
+            body?()
+        }
+        let timer = loop.schedule(afterMicroseconds: options.commitWait) { runOnce() }
+        whenCommitted(path, adding: message) { [loop] in
+            loop.cancel(timer)
+            runOnce()
+        }
+    }
+
+    /// Runs `then` after all earlier output of a log is in its file.
+    private func whenCommitted(_ path: LogPath, adding message: [UInt8] = [], _ then: @escaping () -> Void) {
         let stream = logs[path].map { ($0.shard, $0.key) } ?? ending[path].map { ($0.shard, $0.key) }
         guard let (shard, key) = stream else {
             return then()
@@ -317,7 +319,7 @@ public final class LogManager: @unchecked Sendable {
         endings += 1
         let number = endings
         ending[path] = (shard, key, number)
-        afterCommit(of: path) { [self] in
+        whenCommitted(path) { [self] in
             if ending[path]?.number == number {
                 ending[path] = nil
             }

@@ -30,7 +30,8 @@ final class LogHost {
         allowed: [String]? = nil,
         clients: Int = 1024,
         storeUser user: UInt32? = nil,
-        runtime: String? = nil
+        runtime: String? = nil,
+        commitWait: Int64? = nil
     ) throws {
         let inflight = (runtime ?? folder.path) + "/inflight"
         var options = CaptureService.Options(store: folder.path + "/store", inflight: inflight)
@@ -46,11 +47,9 @@ final class LogHost {
         try capture.start()
         let loop = try EventLoop()
         self.loop = loop
-        let manager = LogManager(
-            LogManager.Options(limits: limits, allowed: allowed, rate: nil),
-            capture: capture,
-            loop: loop
-        )
+        var logOptions = LogManager.Options(limits: limits, allowed: allowed, rate: nil)
+        logOptions.commitWait = commitWait ?? logOptions.commitWait
+        let manager = LogManager(logOptions, capture: capture, loop: loop)
         thread = try WorkerThread(name: "test-logs") { loop.run() }
         let path = folder.path + "/sock"
         let failure = loop.perform { [serving] in serving.begin(manager, path, clients) }
@@ -115,6 +114,9 @@ final class RawClient {
     init(_ host: LogHost) throws {
         socket = try UnixSocket.connect(to: host.socket)
         try socket.setNonBlocking(false)
+        // A call that is never answered fails its test.
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
+        setsockopt(socket.raw, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
     static func words(_ values: UInt32...) -> [UInt8] {

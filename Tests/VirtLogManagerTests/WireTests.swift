@@ -224,6 +224,25 @@ import Testing
         #expect(try host.stored("qemu").bytes.count == 28)
     }
 
+    @Test("a store's disk that hangs delays no call for ever, and what was written meanwhile is stored in its order")
+    func hangingDisk() throws {
+        let host = try LogHost(commitWait: 1000)
+        let client = try RawClient(host)
+        let log = host.path + "/a.log"
+        let (inode, _, pipe) = try #require(client.open(log))
+        host.fileSystem.set(.hanging)
+        says("first\n", to: pipe)
+        #expect(client.position(log)?.inode == inode)
+        client.call(4, RawClient.owner + RawClient.text(log) + RawClient.text("message\n") + words(0))
+        #expect(client.message().count == 32)
+        close(pipe)
+        #expect(client.read(log, inode, 1 << 40) == [])
+        host.fileSystem.set(.healthy)
+        let text = "first\nmessage\n"
+        #expect(eventually { FileBytes.of(log) == Array(text.utf8) })
+        #expect(try eventually { try host.stored("console0").bytes == Array(text.utf8) })
+    }
+
     @Test("invalid messages get an error and have no other effect; those with an invalid length end the connection")
     func oddInput() throws {
         let host = try LogHost()

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import RotatingFile
+
+extension LogManager {
+    /// How logs are stored.
+    public struct Options: Sendable {
+        public var limits: RotationLimits
+        /// Folders that may contain logs; nil: any.
+        public var allowed: [String]?
+        /// The rate above which bytes go to the plain file only; nil: none.
+        public var rate: RateLimit?
+        /// How long libvirtd waits for earlier output to be in its file, in microseconds.
+        public var commitWait: Int64 = 5_000_000
+
+        public init(limits: RotationLimits = .standard, allowed: [String]? = nil, rate: RateLimit? = .standard) {
+            self.limits = limits
+            self.allowed = allowed
+            self.rate = rate
+        }
+
+        /// Where libvirt, Nova and KubeVirt create their logs.
+        public static let usualFolders = ["/var/log/libvirt", "/var/lib/nova/instances", "/var/run/kubevirt-private"]
+    }
+}
