@@ -28,6 +28,9 @@ protocol SinkOpening: AnyObject {
     var wallNow: Int64 { get }
     /// Whether the disk is full, so that only markers may be written.
     var isDiskFull: Bool { get }
+    /// Whether entries may stay in the rings while another process changes what a stream needs to be opened.
+    var maySuspend: Bool { get }
+    /// Throws EBUSY while another process changes the facts of the VM.
     func open(_ key: StreamKey, _ properties: StreamProperties) throws(SystemError) -> OpenedSink
     /// The stream is written from now on.
     func began(_ stream: StreamID)

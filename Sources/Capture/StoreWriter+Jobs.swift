@@ -45,7 +45,7 @@ extension StoreWriter {
         }
         let now = clock.monotonicMicroseconds()
         for sink in streams.sinks(of: key) {
-            flush(sink, at: now)
+            waitingForLocks { flush(sink, at: now) }
             endReplay(of: sink, at: now)
         }
         for sink in streams.recordSinks(of: key) {

@@ -40,6 +40,11 @@ extension StoreWriter {
         guard !uncommitted.isEmpty else {
             return
         }
+        waitingForLocks { commit(uncommitted, into: sink, at: now) }
+        release(sink)
+    }
+
+    private func commit(_ uncommitted: [Orphans.UncommittedData], into sink: StreamSink, at now: Int64) {
         for left in uncommitted {
             sink.adoptWriterMarkers(ring: left.ring, slot: left.slot)
             writeUnrecorded(of: sink, at: now)
@@ -51,6 +56,5 @@ extension StoreWriter {
             sink.adoptShardMarkers(ring: left.ring, slot: left.slot)
             writeUnrecorded(of: sink, at: now)
         }
-        release(sink)
     }
 }

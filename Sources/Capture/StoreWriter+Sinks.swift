@@ -9,10 +9,12 @@ import SystemIO
 extension StoreWriter: SinkOpening {
     var wallNow: Int64 { clock.wallMicroseconds() }
 
+    var maySuspend: Bool { !waitsForLocks && !isPressed }
+
     func open(_ key: StreamKey, _ properties: StreamProperties) throws(SystemError) -> OpenedSink {
-        let vm = try streams.store(of: key.vm)
+        let vm = try streams.store(of: key.vm, waits: waitsForLocks)
         let now = Timestamp(microseconds: wallNow)
-        let writer = try vm.open(key.stream, properties: properties, now: now)
+        let writer = try vm.open(key.stream, properties: properties, now: now, waits: waitsForLocks)
         let id = StreamID(vm: vm.vm.directory, stream: key.stream)
         seal(writer, id)
         return OpenedSink(writer: writer, id: id)

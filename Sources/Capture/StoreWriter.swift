@@ -44,6 +44,8 @@ final class StoreWriter: @unchecked Sendable {
     /// Whether the disk is full: the reserve was released, and only markers are written until it can be acquired again.
     var isDiskFull = false
     var nextReserveAttempt: Int64 = 0
+    /// Whether a lock of another process is waited for, because what is queued has to be committed now.
+    private(set) var waitsForLocks = false
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 64)
 
     init(
@@ -118,6 +120,7 @@ final class StoreWriter: @unchecked Sendable {
                 WorkerThread.pause(microseconds: pause)
             }
         }
+        waitsForLocks = true
         let ends = rings.map(\.published)
         repeat {
             _ = turn(at: clock.monotonicMicroseconds(), takesAll: true)
@@ -128,6 +131,7 @@ final class StoreWriter: @unchecked Sendable {
     /// Commits the remaining contents of the rings and records all losses, after the shards and the thread have ended;
     /// on the thread that ended them.
     func finish() {
+        waitsForLocks = true
         while turn(at: clock.monotonicMicroseconds(), takesAll: true) {}
         endReplays(at: clock.monotonicMicroseconds())
         flushLossCounters(at: clock.monotonicMicroseconds())
@@ -224,6 +228,14 @@ final class StoreWriter: @unchecked Sendable {
         entry.state = .done
     }
 
+    /// Runs `body`, in which a lock of another process is waited for.
+    func waitingForLocks(_ body: () -> Void) {
+        let before = waitsForLocks
+        waitsForLocks = true
+        body()
+        waitsForLocks = before
+    }
+
     // MARK: - Commits
 
     func writeUnrecorded(of sink: StreamSink, at now: Int64) {
@@ -271,7 +283,7 @@ final class StoreWriter: @unchecked Sendable {
         }
     }
 
-    private var isPressed: Bool {
+    var isPressed: Bool {
         rings.contains { $0.used > $0.capacity / 2 }
     }
 
@@ -283,6 +295,9 @@ final class StoreWriter: @unchecked Sendable {
         }
         for stream in failing.values {
             stream.retry(at: now)
+            if let sink = stream as? StreamSink, sink.isSuspended {
+                flush(sink, at: now)
+            }
             if stream.retryAt == nil {
                 hasWritten(stream)
                 release(stream)

@@ -25,6 +25,8 @@ final class StreamSink: OpenStream {
     private(set) var options: StreamOptions
     /// When to retry after a failure; nil without one.
     private var failedUntil: Int64?
+    /// When to open the stream again that another process kept from being opened; its entries wait meanwhile.
+    private var suspendedUntil: Int64?
     /// While the text of a new connection may be a replay.
     var replay: ReplayWatch? {
         didSet { saveBoundaries() }
@@ -43,6 +45,9 @@ final class StreamSink: OpenStream {
 
     /// The delay of a retry after a failed write, in microseconds.
     static let retryInterval: Int64 = 1_000_000
+    /// The delay after which a stream is opened again that another process kept from being opened: it does that for the
+    /// time of some syncs.
+    static let suspension: Int64 = 50_000
 
     init(key: StreamKey, options: StreamOptions, opener: any SinkOpening) {
         self.key = key
@@ -52,7 +57,7 @@ final class StreamSink: OpenStream {
     }
 
     func forgetStream() {
-        (writer, id, failedUntil) = (nil, nil, nil)
+        (writer, id, failedUntil, suspendedUntil) = (nil, nil, nil, nil)
         detector = BootDetector()
         saveBoundaries()
     }
@@ -65,7 +70,9 @@ final class StreamSink: OpenStream {
         }
     }
 
-    var retryAt: Int64? { failedUntil ?? replay?.deadline }
+    var retryAt: Int64? { suspendedUntil ?? failedUntil ?? replay?.deadline }
+    /// Whether entries wait until the stream can be opened.
+    private(set) var isSuspended = false
     var isUnused: Bool { openSlots == 0 }
     var hasPending: Bool { !pending.isEmpty }
     var hasPlainFile: Bool { plainFile != nil }
@@ -93,12 +100,17 @@ final class StreamSink: OpenStream {
         slot = (ring, number)
     }
 
-    /// Commits the queued entries, or counts them as lost; afterwards the queue is empty.
+    /// Commits the queued entries, or counts them as lost; afterwards the queue is empty, unless the stream cannot be
+    /// opened for a moment and the rings have room.
     ///
     /// `scratch` is a buffer to gather small entries in.
     func flush(_ scratch: UnsafeMutableRawBufferPointer, at now: Int64) {
         lastCommit = now
         writePlain(scratch)
+        isSuspended = !pending.isEmpty && writer == nil && !isReady(at: now) && suspendedUntil != nil
+        guard !isSuspended else {
+            return
+        }
         var place = 0
         while place < pending.count {
             let entry = pending[place]
@@ -240,6 +252,10 @@ final class StreamSink: OpenStream {
         if let failedUntil, now < failedUntil {
             return false
         }
+        if let suspendedUntil, now < suspendedUntil, opener.maySuspend {
+            return false
+        }
+        suspendedUntil = nil
         if let writer, !writer.isInPlace(at: now) {
             // The files were removed or moved: they are created again, after a gap.
             fail(SystemError("write (its files were removed or moved)", writer.path, code: ENOENT), at: now)
@@ -256,6 +272,9 @@ final class StreamSink: OpenStream {
                 id = opened.id
                 opener.began(opened.id)
                 lastCommit = now
+            } catch  where error.code == SystemError.busy && opener.maySuspend {
+                suspendedUntil = now + Self.suspension
+                return false
             } catch {
                 fail(error, at: now)
                 return false

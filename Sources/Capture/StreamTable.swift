@@ -164,12 +164,12 @@ final class StreamTable: @unchecked Sendable {
 
     // MARK: - VMs
 
-    /// The VM's history, opened when it is not.
-    func store(of vm: VMIdentity) throws(SystemError) -> VMStore {
+    /// The VM's history, opened when it is not. `waits`: as `VMStore` has it.
+    func store(of vm: VMIdentity, waits: Bool) throws(SystemError) -> VMStore {
         if let open = vms[vm.withoutAlias] {
             let isNamed = open.vm.identity.namespace != nil || vm.namespace == nil
             if open.vm.identity.name != vm.name || !isNamed || open.vm.ended != nil {
-                try open.rename(to: vm, now: wallNow)
+                try open.rename(to: vm, now: wallNow, waits: waits)
             }
             return open
         }
@@ -180,7 +180,8 @@ final class StreamTable: @unchecked Sendable {
             namespace: vm.namespace,
             hostBoot: hostBoot,
             now: wallNow,
-            pairTarget: quota(vm).pairTarget
+            pairTarget: quota(vm).pairTarget,
+            waits: waits
         )
         vms[vm.withoutAlias] = opened
         return opened
@@ -189,7 +190,7 @@ final class StreamTable: @unchecked Sendable {
     /// Marks a VM as deleted. The next one of the name of a VM known by name is another VM. Returns its folder, for
     /// `noteOnDisk` when all of it is on disk.
     func end(_ vm: VMIdentity) throws(SystemError) -> String {
-        let open = try store(of: vm)
+        let open = try store(of: vm, waits: true)
         try open.end(at: wallNow)
         let directory = open.vm.directory
         if vm.withoutAlias.uuid == nil {

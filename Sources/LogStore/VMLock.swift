@@ -57,10 +57,11 @@ struct VMLock {
         return file.lock(number: number, within: Self.wait)
     }
 
-    /// Runs `body` while no other process changes the VM's facts. Throws EWOULDBLOCK when one does for a second.
-    func exclusively<Result>(_ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
-        guard file.lock(number: Self.facts, within: Self.waitForFacts) else {
-            throw SystemError("lock (another process holds it)", file.path, code: SystemError.wouldBlock)
+    /// Runs `body` while no other process changes the VM's facts. Throws EBUSY when one does: at once, or if this `waits`,
+    /// after a second.
+    func exclusively<Result>(waits: Bool, _ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
+        guard file.lock(number: Self.facts, within: waits ? Self.waitForFacts : 0) else {
+            throw SystemError("lock (another process holds it)", file.path, code: SystemError.busy)
         }
         defer { file.unlock(number: Self.facts) }
         return try body()

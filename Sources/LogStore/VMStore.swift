@@ -29,7 +29,8 @@ public final class VMStore {
     /// ENOTSUP when a newer version created it, because repairing an unknown format would destroy it; EPERM when the UUID is known in
     /// another namespace.
     ///
-    /// `pairTarget`: how much text a pair of a fast stream gets before it is closed, in bytes.
+    /// `pairTarget`: how much text a pair of a fast stream gets before it is closed, in bytes. With `waits`, it waits up to a
+    /// second while another process changes the VM's facts; otherwise that is EBUSY at once.
     public init(
         store: Store,
         name: String,
@@ -37,7 +38,8 @@ public final class VMStore {
         namespace: String? = nil,
         hostBoot: String,
         now: Timestamp,
-        pairTarget: Int = StoreLimits.blockTarget
+        pairTarget: Int = StoreLimits.blockTarget,
+        waits: Bool = true
     ) throws(SystemError) {
         self.pairTarget = pairTarget
         // An invalid UUID would become a folder's name.
@@ -48,7 +50,13 @@ public final class VMStore {
         }
         self.store = store
         self.hostBoot = hostBoot
-        (vm, lock, state, isStateWritten) = try Self.openFolder(of: identity, in: store, hostBoot: hostBoot, now: now)
+        (vm, lock, state, isStateWritten) = try Self.openFolder(
+            of: identity,
+            in: store,
+            hostBoot: hostBoot,
+            now: now,
+            waits: waits
+        )
     }
 
     /// Locks the VM's folder, and writes the VM's facts and the writer's state.
@@ -56,7 +64,8 @@ public final class VMStore {
         of identity: VMIdentity,
         in store: Store,
         hostBoot: String,
-        now: Timestamp
+        now: Timestamp,
+        waits: Bool
     ) throws(SystemError) -> (Store.VM, VMLock, WriterState, isStateWritten: Bool) {
         let fileSystem = store.fileSystem
         let known = store.vm(in: identity.directoryName)
@@ -89,7 +98,7 @@ public final class VMStore {
             try fileSystem.makeDirectory(path)
         }
         let lock = try VMLock(in: path, on: fileSystem)
-        let (vm, state, isWritten) = try lock.exclusively { () throws(SystemError) in
+        let (vm, state, isWritten) = try lock.exclusively(waits: waits) { () throws(SystemError) in
             try begin(identity, in: store, hostBoot: hostBoot, now: now)
         }
         return (vm, lock, state, isWritten)
@@ -132,8 +141,8 @@ public final class VMStore {
 
     /// Gives the VM, which is identified by its UUID, the name that `identity` has, and its namespace if it has none; it
     /// has not ended then. A VM whose history was removed begins a new one.
-    public func rename(to identity: VMIdentity, now: Timestamp) throws(SystemError) {
-        try reopenIfMoved(now: now)
+    public func rename(to identity: VMIdentity, now: Timestamp, waits: Bool = true) throws(SystemError) {
+        try reopenIfMoved(now: now, waits: waits)
         var present = vm
         present.identity.name = identity.name
         present.identity.namespace = vm.identity.namespace ?? identity.namespace
@@ -144,17 +153,19 @@ public final class VMStore {
 
     /// The stream `name`, recovered and ready for appends; created with `properties` when there is none. A stream whose
     /// files were removed or moved since it was opened is recreated, and begins with a gap that counts the loss. Throws
-    /// EWOULDBLOCK when another process writes the stream.
+    /// EWOULDBLOCK when another process writes the stream, and EBUSY when one changes the VM's facts: at once, or if this
+    /// `waits`, after a second.
     public func open(
         _ name: StreamName,
         properties: StreamProperties = StreamProperties(),
-        now: Timestamp
+        now: Timestamp,
+        waits: Bool = true
     ) throws(SystemError) -> StreamWriter {
         let earlier = streams[name]
         if let earlier, earlier.isInPlace {
             return earlier
         }
-        try reopenIfMoved(now: now)
+        try reopenIfMoved(now: now, waits: waits)
         guard lock.take(name) else {
             throw SystemError(
                 "lock (another process writes this stream)",
@@ -162,7 +173,7 @@ public final class VMStore {
                 code: SystemError.wouldBlock
             )
         }
-        return try lock.exclusively { () throws(SystemError) in
+        return try lock.exclusively(waits: waits) { () throws(SystemError) in
             try refreshState()
             return try open(name, properties, after: earlier, now: now)
         }
@@ -250,7 +261,7 @@ public final class VMStore {
     }
 
     /// Recreates the VM's folder when it, or the store, was removed or moved since.
-    private func reopenIfMoved(now: Timestamp) throws(SystemError) {
+    private func reopenIfMoved(now: Timestamp, waits: Bool) throws(SystemError) {
         let present = store.fileSystem.status(VMLock.path(in: vmPath))?.identity
         guard lock.identity == nil || present != lock.identity else {
             return
@@ -260,7 +271,8 @@ public final class VMStore {
             of: vm.identity,
             in: store,
             hostBoot: hostBoot,
-            now: now
+            now: now,
+            waits: waits
         )
         state.lastStride = max(state.lastStride, lastStride)
         state.firstStride = max(state.firstStride, firstStride)
@@ -305,7 +317,7 @@ public final class VMStore {
     /// Records that everything written is on disk, so that the next opening needs no repair, even after a host crash,
     /// unless another process writes the VM. To be called after a sync, last.
     public func closeCleanly() throws(SystemError) {
-        try lock.exclusively { () throws(SystemError) in
+        try lock.exclusively(waits: true) { () throws(SystemError) in
             // Of two processes that end at the same time the second one sees that it is alone.
             lock.endPresence()
             try refreshState()

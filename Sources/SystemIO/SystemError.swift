@@ -34,6 +34,8 @@ extension SystemError {
     public static let notFound = ENOENT
     /// The call would block; for a lock: it is held.
     public static let wouldBlock = EWOULDBLOCK
+    /// What another process holds for a moment.
+    public static let busy = EBUSY
     public static let inputOutput = EIO
     public static let notSupported = ENOTSUP
     public static let notPermitted = EPERM

@@ -69,4 +69,40 @@ import Testing
         }
         records.close()
     }
+
+    @Test("while another process changes a VM's facts its console waits, others do not, and nothing is lost")
+    func suspended() throws {
+        let capture = try start("serve")
+        defer { capture.stop() }
+        try print("first\n", on: capture)
+        #expect(try eventually { try text(.console0) == "first\n" && !isOpen })
+        let path = folder.path + "/store/" + vm.directoryName + "/lock"
+        let lock = try StoredFile(path, .create, on: LinuxFileSystem())
+        #expect(lock.lock(number: 0, within: 1000))
+        try print("second\n", on: capture)
+        try print("third\n", on: capture)
+        let other = StreamKey(name: "other")
+        let shard = capture.shards[0]
+        _ = shard.loop.perform {
+            let intake = try? capture.open(other, options: StreamOptions(), on: shard)
+            Array("other\n".utf8).withUnsafeBytes { intake?.put($0) }
+            intake?.close()
+            return intake != nil
+        }
+        let store = Store(root: folder.path + "/store")
+        let id = StreamID(vm: "other", stream: .console0)
+        #expect(try eventually { try StoredText(of: id, in: store).bytes == Array("other\n".utf8) })
+        #expect(try text(.console0) == "first\n")
+        lock.unlock(number: 0)
+        #expect(try eventually { try text(.console0) == "first\nsecond\nthird\n" })
+        let stored = try StoredText(of: StreamID(vm: vm.directoryName, stream: .console0), in: store)
+        #expect(stored.gaps.isEmpty)
+    }
+
+    /// Whether the VM is open in a service.
+    private var isOpen: Bool {
+        let state = try? LinuxFileSystem().contents(of: folder.path + "/store/" + vm.directoryName + "/writer.json")
+        return
+            !(state.flatMap { $0 }.map { String(decoding: $0, as: UTF8.self).contains("\"host_boot\":null") } ?? false)
+    }
 }

@@ -157,6 +157,10 @@ final class RecordSink: OpenStream {
             alreadyCommitted = intake.options.isReplayable ? opened.writer.lengthSinceSource : 0
             intake.opened(at: opened.writer.source)
             return true
+        } catch  where error.code == SystemError.busy {
+            // Another process has it for a moment.
+            retryAt = now + StreamSink.suspension
+            return false
         } catch {
             intake.openingFailed(error)
             fail(error, at: now)
