@@ -131,6 +131,19 @@ func decoded(_ text: some Sequence<UInt8>, _ format: RecordFormat, pieces: Int =
         #expect(lines[0].contains(#""GUESTLOG_UNPARSED":"\#(rest)""#), "\(lines)")
     }
 
+    @Test("what stands behind a console's quote without an end is kept, as the guest's")
+    func openConsole() {
+        let outer = String(console("").dropLast())
+        let lines = kata(outer + "guest said x=1 sandbox=other end")
+        #expect(
+            lines == [
+                #"{"GUESTLOG_TIME":"2020-02-21T10:31:29.500000000Z","msg":"guest said","source":"vmconsole","#
+                    + #""level":"debug","GUESTLOG_PARSE_ERROR":"a quote is not closed","x":1,"agent_sandbox":"other","#
+                    + #""end":true,"sandbox":"s1"}"#
+            ]
+        )
+    }
+
     @Test("an old agent's logfmt inside a message takes the runtime's place")
     func oldAgent() {
         let inner =

@@ -18,16 +18,21 @@ enum KataConsole {
         if record.matches(record.fields[message].value, consoleMessage),
             let console = KataFields.index(of: KataFields.console, in: record, from: first)
         {
-            unpackConsole(record.fields[console].value, &record, from: first)
+            unpackConsole(record.fields[console].value, &record, from: first, besides: [message, console])
         } else if let source = KataFields.index(of: KataFields.source, in: record, from: first),
             record.matches(record.fields[source].value, agent),
             record[record.fields[message].value].starts(with: "time=".utf8)
         {
-            unpackLogfmt(record.fields[message].value, &record, from: first)
+            unpackLogfmt(record.fields[message].value, &record, from: first, besides: [message])
         }
     }
 
-    private static func unpackConsole(_ place: Range<Int>, _ record: inout RecordBuffer, from first: Int) {
+    private static func unpackConsole(
+        _ place: Range<Int>,
+        _ record: inout RecordBuffer,
+        from first: Int,
+        besides unpacked: [Int]
+    ) {
         let text = Array(record[place])
         let inner = record.fields.count
         let isAgent = text.first { $0 > 0x20 }.map { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "\"") } ?? false
@@ -52,19 +57,34 @@ enum KataConsole {
             record.append(KataFields.source, consoleSource, .plain)
             keep(KataFields.level, of: &record, first..<inner)
         }
-        replace(first..<inner, of: &record)
+        replace(first..<inner, besides: unpacked, of: &record)
     }
 
-    private static func unpackLogfmt(_ place: Range<Int>, _ record: inout RecordBuffer, from first: Int) {
+    private static func unpackLogfmt(
+        _ place: Range<Int>,
+        _ record: inout RecordBuffer,
+        from first: Int,
+        besides unpacked: [Int]
+    ) {
         let text = Array(record[place])
         let inner = record.fields.count
         _ = text.withUnsafeBytes { LogfmtParser.parse($0, at: place.lowerBound, into: &record) }
-        replace(first..<inner, of: &record)
+        replace(first..<inner, besides: unpacked, of: &record)
     }
 
     /// Replaces the fields of the outer record, at `outer`, by those that follow. When and of which sandbox the record is
-    /// stays: the guest does not decide that.
-    private static func replace(_ outer: Range<Int>, of record: inout RecordBuffer) {
+    /// stays: the guest does not decide that. What may be a part of the guest's text stays too, besides the fields
+    /// `unpacked`: what follows a quote without an end, and what could not be parsed.
+    private static func replace(_ outer: Range<Int>, besides unpacked: [Int], of record: inout RecordBuffer) {
+        let hasFault = KataFields.index(of: ParseFault.faultName, in: record, from: outer.upperBound) != nil
+        record.fields += outer.filter { index in
+            let field = record.fields[index]
+            if record.matches(field.name, ParseFault.faultName) {
+                return !hasFault
+            }
+            let isKept = field.isUntrusted || record.matches(field.name, ParseFault.unparsedName)
+            return isKept && !unpacked.contains(index)
+        }.map { record.fields[$0] }
         KataFields.setClaimed(&record, from: outer.upperBound)
         keep(KataFields.time, of: &record, outer)
         for name in KataFields.sandboxes
@@ -74,7 +94,7 @@ enum KataConsole {
         record.fields.removeSubrange(outer)
     }
 
-    /// Adds the field of the outer record that has the name, as `other`; returns whether there is one.
+    /// Adds the trusted field of the outer record that has the name, as `other`; returns whether there is one.
     @discardableResult
     private static func keep(
         _ name: [UInt8],
@@ -82,7 +102,8 @@ enum KataConsole {
         of record: inout RecordBuffer,
         _ outer: Range<Int>
     ) -> Bool {
-        guard let index = KataFields.index(of: name, in: record, from: outer.lowerBound), outer.contains(index) else {
+        let found = outer.first { !record.fields[$0].isUntrusted && record.matches(record.fields[$0].name, name) }
+        guard let index = found else {
             return false
         }
         var field = record.fields[index]
