@@ -166,9 +166,9 @@ final class RecordRouter {
 
     /// Records a loss, up to `position`, in the streams that have records of the source: in those that are not open when
     /// they are opened.
-    func noteLoss(_ bytes: UInt64?, at position: SourcePosition) {
+    func noteLoss(_ bytes: UInt64?, _ reason: GapReason = .sourceRemoved, at position: SourcePosition) {
         let now = Timestamp(microseconds: capture.clock.wallMicroseconds())
-        let gap = GapDetail(reason: .sourceRemoved, bytes: bytes, lines: 0, since: now, isClosed: true)
+        let gap = GapDetail(reason: reason, bytes: bytes, lines: 0, since: now, isClosed: true)
         let loss = Loss(gap: gap, position: position)
         targets.values.forEach { $0.add(loss) }
         losses.append(loss)
@@ -176,6 +176,13 @@ final class RecordRouter {
             let first = losses.removeFirst().gap
             losses[0].gap = first.joined(with: losses[0].gap)
         }
+    }
+
+    /// Records that `bytes` of the source are damaged, of which nobody knows whose records they were: as a loss, and in the
+    /// source's own stream in any case.
+    func noteDamage(_ bytes: UInt64, at position: SourcePosition) throws {
+        _ = try target(of: source.vm)
+        noteLoss(bytes, .corruption, at: position)
     }
 
     func close() {
@@ -233,7 +240,8 @@ final class RecordRouter {
             throw error
         }
         let isOurs = position?.isOf(source.name) == true
-        let target = Target(intake, last: isOurs ? position?.number ?? 0 : 0)
+        // The numbers of a source that is not read again begin anew in each process.
+        let target = Target(intake, last: isOurs && isReplayed ? position?.number ?? 0 : 0)
         if isOurs {
             losses.forEach(target.add)
         }

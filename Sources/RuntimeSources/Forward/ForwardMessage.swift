@@ -12,6 +12,12 @@ struct ForwardMessage {
         let description: String
     }
 
+    /// A part of a message that cannot be read, however often it is sent.
+    struct Damage: Error, Hashable {
+        let bytes: Int
+        let reason: String
+    }
+
     let tag: [UInt8]
     /// The id that is to be acknowledged; nil: no acknowledgement is wanted. Any bytes.
     let chunk: [UInt8]?
@@ -21,6 +27,7 @@ struct ForwardMessage {
         case list([MessagePackValue])
         /// Entries one after the other.
         case packed(ArraySlice<UInt8>)
+        case damaged(Damage)
     }
 
     /// Reads a value; nil for a heartbeat, which has no records.
@@ -39,7 +46,7 @@ struct ForwardMessage {
             option = parts.count > 2 ? parts[2] : nil
         case .bytes(let bytes):
             option = parts.count > 2 ? parts[2] : nil
-            entries = .packed(try Self.unpacked(bytes, option?["compressed"]?.text))
+            entries = try Self.unpacked(bytes, option?["compressed"]?.text)
         default:
             guard parts.count >= 3 else {
                 throw Fault(description: "a message has a time and no record")
@@ -57,15 +64,14 @@ struct ForwardMessage {
         }
     }
 
-    private static func unpacked(_ bytes: ArraySlice<UInt8>, _ compression: String?) throws(Fault) -> ArraySlice<UInt8>
-    {
+    private static func unpacked(_ bytes: ArraySlice<UInt8>, _ compression: String?) throws(Fault) -> Entries {
         switch compression {
-        case nil, "text": return bytes
+        case nil, "text": return .packed(bytes)
         case "gzip":
             do throws(Gzip.Failure) {
-                return try Gzip.decompress(Array(bytes), limit: ForwardLimits.decompressed)[...]
+                return .packed(try Gzip.decompress(Array(bytes), limit: ForwardLimits.decompressed)[...])
             } catch {
-                throw Fault(description: "a compressed chunk cannot be read: \(error)")
+                return .damaged(Damage(bytes: bytes.count, reason: "it cannot be decompressed: \(error)"))
             }
         case let other?:
             throw Fault(description: "compression \(other.prefix(20)) is not supported; set it to gzip at the sender")
@@ -73,7 +79,7 @@ struct ForwardMessage {
     }
 
     /// Passes each entry to `body`: the time in nanoseconds since the Unix epoch, and the record. What is no entry is left
-    /// out, as Fluentd leaves it out; returns how many. Throws what `body` throws.
+    /// out, as Fluentd leaves it out; returns how many. Throws what `body` throws, and `Damage` after the entries before it.
     func forEach(_ body: (Int64?, MessagePackValue) throws -> Void) throws -> Int {
         var skipped = 0
         func take(_ entry: MessagePackValue) throws {
@@ -91,14 +97,16 @@ struct ForwardMessage {
         case .packed(let bytes):
             var reader = MessagePackReader(bytes)
             while !reader.isAtEnd {
+                let start = reader.at
                 let entry: MessagePackValue
                 do throws(MessagePackReader.Failure) {
                     entry = try reader.next()
                 } catch {
-                    throw Fault(description: "a chunk has bytes that are not an entry")
+                    throw Damage(bytes: bytes.endIndex - start, reason: "it is cut, or has bytes that are not an entry")
                 }
                 try take(entry)
             }
+        case .damaged(let damage): throw damage
         }
         return skipped
     }

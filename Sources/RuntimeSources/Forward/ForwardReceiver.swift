@@ -162,27 +162,30 @@ final class ForwardReceiver: @unchecked Sendable {
 
     private func take(_ message: ForwardMessage, from sender: ForwardSender) throws {
         guard let chunk = message.chunk else {
-            if let fault = try store(message) {
-                throw fault
+            if let damage = try store(message) {
+                throw ForwardMessage.Fault(description: "a message is damaged: \(damage.reason)")
             }
             return
         }
         if chunks[chunk] == nil {
-            let fault = try store(message)
-            chunks.add(chunk, at: position.number)
-            if let fault {
-                throw fault
+            if let damage = try store(message) {
+                // Without an acknowledgement the sender would repeat it for ever, and send nothing else.
+                capture.diagnostics.log(
+                    .warning,
+                    "source \(source.name): a chunk is damaged: \(damage.reason); its last \(damage.bytes) bytes are lost, and "
+                        + "it is acknowledged"
+                )
             }
+            chunks.add(chunk, at: position.number)
         }
         awaited.append((chunks[chunk] ?? position.number, chunk, sender))
         acknowledge()
     }
 
-    /// Gives the records of a message to the store; returns what is wrong with its end, if anything is. The records before
-    /// that are stored, once: the sender would repeat them for ever.
-    private func store(_ message: ForwardMessage) throws -> ForwardMessage.Fault? {
+    /// Gives the records of a message to the store. What is damaged is a gap, and returned.
+    private func store(_ message: ForwardMessage) throws -> ForwardMessage.Damage? {
         let tag = options.keepsTags ? String(decoding: message.tag, as: UTF8.self) : source.tag
-        var fault: ForwardMessage.Fault?
+        var damage: ForwardMessage.Damage?
         do {
             let skipped = try message.forEach { time, value in
                 ForwardFields.read(value, time: time, tag: message.tag, into: &record)
@@ -195,13 +198,16 @@ final class ForwardReceiver: @unchecked Sendable {
                     "source \(source.name): \(skipped) entries are not records and were left out"
                 )
             }
-        } catch let error as ForwardMessage.Fault {
-            fault = error
+        } catch let error as ForwardMessage.Damage {
+            damage = error
         }
         try router.flush()
         position.number += SourcePosition.step
+        if let damage {
+            try router.noteDamage(UInt64(damage.bytes), at: position)
+        }
         commits.endRound(at: position)
-        return fault
+        return damage
     }
 
     /// Acknowledges what is committed.
