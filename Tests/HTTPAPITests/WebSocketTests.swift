@@ -5,6 +5,7 @@ import ConsoleHub
 import Glibc
 import LogModel
 import NIOCore
+import NIOEmbedded
 import NIOHTTP1
 import NIOWebSocket
 import SystemIO
@@ -28,7 +29,7 @@ import Testing
     private func code(_ frames: [WebSocketFrame], _ framing: ConsoleSessionRequest.Framing = .binary)
         -> WebSocketErrorCode?
     {
-        var input = WebSocketInput(framing, limit: 100)
+        var input = WebSocketInput(framing)
         do {
             for frame in frames {
                 _ = try input.take(frame)
@@ -56,22 +57,74 @@ import Testing
         #expect(code([frame(.text, [0xff, 0xfe])]) == .dataInconsistentWithMessage)
         #expect(code([frame(.text, [0xc3], fin: false), frame(.continuation, [])]) == .dataInconsistentWithMessage)
         #expect(code([frame(.text, Array("!!!".utf8))], .base64) == .dataInconsistentWithMessage)
-        #expect(code([frame(.text, [UInt8](repeating: 65, count: 101))]) == .messageTooLarge)
     }
 
     @Test("a message may be fragmented, with pings in between, inside a character or a base 64 quantum")
     func fragments() throws {
-        var plain = WebSocketInput(.binary, limit: 100)
-        #expect(try plain.take(frame(.text, [0xc3], fin: false)) == .nothing)
+        var plain = WebSocketInput(.binary)
+        #expect(try plain.take(frame(.text, [0x41, 0xc3], fin: false)) == .typed(ByteBuffer(string: "A")))
         #expect(try plain.take(frame(.ping, [7])) == .ping(ByteBuffer(bytes: [7])))
         #expect(try plain.take(frame(.continuation, [0xa9])) == .typed(ByteBuffer(string: "é")))
         #expect(try plain.take(frame(.binary, [1], fin: false)) == .typed(ByteBuffer(bytes: [1])))
         #expect(try plain.take(frame(.continuation, [2])) == .typed(ByteBuffer(bytes: [2])))
         #expect(try plain.take(frame(.pong, [])) == .nothing)
         #expect(try plain.take(frame(.connectionClose, [0x03, 0xe8])) == .close)
-        var coded = WebSocketInput(.base64, limit: 100)
-        #expect(try coded.take(frame(.text, Array("cm9vd".utf8), fin: false)) == .nothing)
-        #expect(try coded.take(frame(.continuation, Array("Ao=".utf8))) == .typed(ByteBuffer(string: "root\n")))
+        var coded = WebSocketInput(.base64)
+        #expect(try coded.take(frame(.text, Array("cm9vd".utf8), fin: false)) == .typed(ByteBuffer(string: "roo")))
+        #expect(try coded.take(frame(.continuation, Array("Ao=".utf8))) == .typed(ByteBuffer(string: "t\n")))
+        #expect(try coded.take(frame(.text, Array("cg==".utf8), fin: false)) == .nothing)
+        #expect(try coded.take(frame(.continuation, [])) == .typed(ByteBuffer(string: "r")))
+    }
+
+    @Test("a large frame is read in pieces, however its bytes arrive; a control frame and one beyond the limit are not")
+    func division() throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var generator = SeededGenerator(seed: seed)
+        let mask = WebSocketMaskingKey([1, 2, 3, 4])!
+        let payload = (0..<10_001).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        var wire = ByteBuffer()
+        func append(_ first: UInt8, _ bytes: [UInt8]) {
+            wire.writeBytes(bytes.count < 126 ? [first, 0x80 | UInt8(bytes.count)] : [first, 0xfe])
+            if bytes.count >= 126 {
+                wire.writeInteger(UInt16(bytes.count))
+            }
+            wire.writeBytes([1, 2, 3, 4])
+            wire.writeBytes(bytes.enumerated().map { $1 ^ mask[$0 % 4] })
+        }
+        append(0x82, payload)
+        append(0x02, Array(payload[..<2000]))
+        append(0x80, Array(payload[..<200]))
+        append(0x89, Array(payload[..<125]))
+        let channel = EmbeddedChannel()
+        try channel.pipeline.syncOperations.addHandler(WebSocketFrameDivider(pieceSize: 1024, limit: 20_000))
+        try channel.pipeline.syncOperations.addHandler(
+            ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: 1024))
+        )
+        while wire.readableBytes > 0 {
+            let count = Int.random(in: 1...min(3000, wire.readableBytes), using: &generator)
+            try channel.writeInbound(wire.readSlice(length: count)!)
+        }
+        var frames: [WebSocketFrame] = []
+        while let frame = try channel.readInbound(as: WebSocketFrame.self) {
+            frames.append(frame)
+        }
+        #expect(
+            frames.map(\.fin) == Array(repeating: false, count: 9) + [true, false, false, true, true],
+            "seed \(seed)"
+        )
+        #expect(frames.map(\.opcode).count { $0 == .binary } == 2 && frames.last?.opcode == .ping)
+        var input = WebSocketInput(.binary)
+        var typed: [UInt8] = []
+        for frame in frames {
+            if case .typed(let bytes) = try input.take(frame) {
+                typed += Array(bytes.readableBytesView)
+            }
+        }
+        #expect(typed == payload + payload[..<2000] + payload[..<200])
+        var head = ByteBuffer(bytes: [0x82, 0xff, 0, 0, 0, 0, 0, 0, 0x4e, 0x21, 0, 0, 0, 0])
+        #expect(throws: NIOWebSocketError.self) { try channel.writeInbound(head) }
+        head.clear()
+        _ = try? channel.finish()
     }
 
     @Test("an upgrade to another protocol is ignored, and a bad handshake is refused with a message")

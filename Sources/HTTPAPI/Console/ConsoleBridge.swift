@@ -124,7 +124,7 @@ struct ConsoleBridge {
                     try await streams.close(isLeaving.withLockedValue { $0 } ? "" : "the console session has ended")
                 }
                 tasks.addTask {
-                    var frames = WebSocketInput(framing, limit: APIServer.Limits.standardFrame)
+                    var frames = WebSocketInput(framing)
                     for try await frame in inbound {
                         liveness.heard()
                         switch try frames.take(frame) {

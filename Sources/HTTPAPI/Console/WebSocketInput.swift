@@ -28,21 +28,18 @@ struct WebSocketInput {
     }
 
     private enum Message {
-        /// Binary frames are passed on as they arrive.
         case binary
-        /// Text is collected, because a frame may end inside a character or a base 64 quantum.
+        /// Text, and what a frame ended with inside a character or a base 64 quantum.
         case text(ByteBuffer)
     }
 
     private let framing: ConsoleSessionRequest.Framing
-    /// Maximum size of a text message, in bytes.
-    private let limit: Int
+    /// The message that is not complete. What can be read of it is passed on at once, so its length does not matter.
     private var message: Message?
 
-    /// Input whose messages are encoded as `framing`, of at most `limit` bytes each.
-    init(_ framing: ConsoleSessionRequest.Framing, limit: Int) {
+    /// Input whose messages are encoded as `framing`.
+    init(_ framing: ConsoleSessionRequest.Framing) {
         self.framing = framing
-        self.limit = limit
     }
 
     mutating func take(_ frame: WebSocketFrame) throws(Violation) -> Event {
@@ -81,24 +78,38 @@ struct WebSocketInput {
             return .typed(frame.unmaskedData)
         }
         text.writeImmutableBuffer(frame.unmaskedData)
-        guard text.readableBytes <= limit else {
-            throw Violation(code: .messageTooLarge, reason: "a text message exceeds \(limit) bytes")
-        }
-        guard frame.fin else {
-            message = .text(text)
-            return .nothing
-        }
-        message = nil
+        var complete = text.readSlice(length: frame.fin ? text.readableBytes : completeLength(of: text)) ?? ByteBuffer()
+        message = frame.fin ? nil : .text(text)
         guard framing == .base64 else {
-            guard String(validating: text.readableBytesView, as: UTF8.self) != nil else {
+            guard String(validating: complete.readableBytesView, as: UTF8.self) != nil else {
                 throw Violation(code: .dataInconsistentWithMessage, reason: "a text message is not UTF-8")
             }
-            return .typed(text)
+            return event(complete, frame)
         }
-        guard let bytes = Base64.decode(text.readableBytesView) else {
+        guard let bytes = Base64.decode(complete.readableBytesView) else {
             throw Violation(code: .dataInconsistentWithMessage, reason: "a message is not valid base 64")
         }
-        return .typed(ByteBuffer(bytes: bytes))
+        complete = ByteBuffer(bytes: bytes)
+        return event(complete, frame)
+    }
+
+    private func event(_ bytes: ByteBuffer, _ frame: WebSocketFrame) -> Event {
+        bytes.readableBytes == 0 && !frame.fin ? .nothing : .typed(bytes)
+    }
+
+    /// The length of the part of an incomplete text that does not end inside a character or a base 64 quantum. The last
+    /// quantum waits, because it may be the message's last one, with padding.
+    private func completeLength(of text: ByteBuffer) -> Int {
+        let bytes = text.readableBytesView
+        guard framing != .base64 else {
+            return max(0, (bytes.count - 1) / 4 * 4)
+        }
+        // A character has at most three bytes behind its first one.
+        for (count, byte) in bytes.reversed().prefix(4).enumerated() where byte & 0xc0 != 0x80 {
+            let length = byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4
+            return bytes.count - (length > count + 1 ? count + 1 : 0)
+        }
+        return bytes.count
     }
 
     /// A close frame is empty, or holds a valid code (section 7.4) and a UTF-8 reason.

@@ -30,8 +30,11 @@ public final class APIServer: Sendable {
         /// The maximum time a client may take to send a request, or to read a short response.
         public var requestTimeout = Duration.seconds(30)
 
-        /// The frame size of both ends: console output is sent in pieces of at most this size.
+        /// The frame size of both ends: console output is sent in pieces of at most this size, and larger frames of a client
+        /// are read in such pieces.
         static let standardFrame = 64 << 10
+        /// Maximum size of a client's frame, in bytes: what one pastes at once.
+        static let largestFrame = 64 << 20
         /// Maximum size of a request's target and header fields together, in bytes.
         static let requestHead = 80 << 10
         /// Maximum size of the target, and of each header field: the names of `LogRequest.mostVMs` VMs fit into a target.

@@ -92,7 +92,8 @@ struct ServerChannel: Sendable {
 
     /// Refusals are sent as a close frame, because browsers hide the body of an HTTP response to a handshake.
     private func upgrader(_ accepted: AcceptedUpgrade) -> NIOTypedWebSocketServerUpgrader<Negotiated> {
-        NIOTypedWebSocketServerUpgrader<Negotiated>(
+        let pieceSize = frameLimit
+        return NIOTypedWebSocketServerUpgrader<Negotiated>(
             maxFrameSize: frameLimit,
             shouldUpgrade: { channel, _ in
                 let headers = accepted.withLockedValue { try? $0?.get().headers }
@@ -100,6 +101,10 @@ struct ServerChannel: Sendable {
             },
             upgradePipelineHandler: { channel, _ in
                 channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    let decoder = try pipeline.context(handlerType: ByteToMessageHandler<WebSocketFrameDecoder>.self)
+                    let divider = WebSocketFrameDivider(pieceSize: pieceSize, limit: APIServer.Limits.largestFrame)
+                    try pipeline.addHandler(divider, position: .before(decoder.handler))
                     let configuration = WebSocketChannel.Configuration(backPressureStrategy: Self.readAhead)
                     let webSocket = try WebSocketChannel(
                         wrappingChannelSynchronously: channel,
