@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import LogModel
 import LogStore
 import TestSupport
@@ -33,6 +34,11 @@ struct MarkerGuardTests {
             rendering.utc = true
             return HumanFormat(rendering, prefix: prefix)
         }
+    }
+
+    /// A new seed for every run; a failure prints it, and `GUESTLOG_SEED` sets it.
+    private static func seed() -> UInt64 {
+        getenv("GUESTLOG_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...UInt64.max)
     }
 
     private static let time = Timestamp(microseconds: 1_763_658_005_000_000)
@@ -123,7 +129,7 @@ struct MarkerGuardTests {
             for scalar in uncolored.unicodeScalars {
                 let properties = scalar.properties
                 if "―—⸺".unicodeScalars.contains(scalar) {
-                    seen += "="
+                    seen += "—"
                 } else if properties.isDash || "─━ー".unicodeScalars.contains(scalar) {
                     seen += "-"
                 } else if properties.isWhitespace || scalar == "\u{2800}" {
@@ -139,7 +145,7 @@ struct MarkerGuardTests {
                 #/ *((\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d) +)*(\[[^ ]*\/[a-z0-9]+\] *)*|[A-Z][a-z][a-z] \d\d [\d:]+ [a-z]+ [a-z0-9]+: +)/#
             return seen.prefixMatch(
                 of: Regex {
-                    head; #/([-=]{2}|=) /#
+                    head; #/([-—]{2}|—) /#
                 }
             ) != nil
                 || seen.prefixMatch(of: #/ *guestlog: /#) != nil
@@ -148,7 +154,7 @@ struct MarkerGuardTests {
 
     @Test("a program and a person identify the real markers, and no line of a guest", arguments: Look.all)
     func nothingIsForged(look: Look) {
-        let seed = UInt64.random(in: 0...UInt64.max)
+        let seed = Self.seed()
         var generator = SeededGenerator(seed: seed)
         for round in 0..<10 {
             let (text, count) = render(look, &generator)
@@ -200,7 +206,8 @@ struct MarkerGuardTests {
         arguments: [
             "--help  shows this", "-----", "--- a/file", "- item", "-x -- y", "a -- b", "tar -xf a -- b",
             "[    1.5] -- cut here --",
-            "12:00:01 -- started", "-----BEGIN CERTIFICATE-----", "error: -- no", "[ OK ] Reached target — x", "–",
+            "12:00:01 -- started", "\u{2011}= x", "== x ==", "-----BEGIN CERTIFICATE-----", "error: -- no",
+            "[ OK ] Reached target — x", "–",
             "--", "",
             "guestlog:x", "guest login: ",
         ]
@@ -224,7 +231,7 @@ struct MarkerGuardTests {
 
     @Test("escapes can be reversed, and the guest's own backslashes stay distinct")
     func reversible() {
-        let seed = UInt64.random(in: 0...UInt64.max)
+        let seed = Self.seed()
         var generator = SeededGenerator(seed: seed)
         for _ in 0..<2000 {
             let bytes = Self.hostile(&generator).filter { $0 != Lines.feed && $0 != 0x0d }
