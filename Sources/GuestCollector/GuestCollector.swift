@@ -24,6 +24,8 @@ public final class GuestCollector: @unchecked Sendable {
     private let identify: @Sendable (UInt32) -> VMIdentity?
     private var thread: WorkerThread?
     private var listeners: [ListeningSocket] = []
+    /// Whether the list of listeners for other threads is to be made anew.
+    private var hasNewListeners = false
     /// Listening sockets of the service manager, or of the previous process, that are not in use yet, by their names.
     var inherited: [String: InheritedListener] = [:]
     /// The paths of sockets whose files a stop leaves: other processes have the sockets too.
@@ -47,6 +49,7 @@ public final class GuestCollector: @unchecked Sendable {
     /// What is open, for any thread. It is kept by each change, so that a connection costs the same with many guests.
     private struct Live {
         var listeners: [String] = []
+        var listings = 0
         var connections = 0
         var guests: Set<VMIdentity> = []
     }
@@ -103,7 +106,7 @@ public final class GuestCollector: @unchecked Sendable {
         listenForContexts()
         follow(options.guests, options.patterns)
         reportUnused()
-        noteListeners()
+        updateListeners()
         noteIdleness()
         let loop = loop
         thread = try WorkerThread(name: "gl-collector") { loop.run() }
@@ -322,9 +325,24 @@ public final class GuestCollector: @unchecked Sendable {
         }
     }
 
-    /// The listeners have changed.
+    /// The listeners have changed. Their list is made once for many changes.
     func noteListeners() {
-        let paths = allListeners.map(\.path)
-        live.withLock { $0.listeners = paths }
+        guard !hasNewListeners else {
+            return
+        }
+        hasNewListeners = true
+        loop.post { [weak self] in self?.updateListeners() }
     }
+
+    private func updateListeners() {
+        hasNewListeners = false
+        let paths = allListeners.map(\.path)
+        live.withLock { live in
+            live.listeners = paths
+            live.listings += 1
+        }
+    }
+
+    /// How many times the list was made.
+    var listings: Int { live.withLock { $0.listings } }
 }

@@ -12,7 +12,7 @@ import Testing
 
 /// Guests that are found by the paths of their sockets.
 @Suite("Guests found in folders", .blocking)
-struct DiscoveredGuestTests {
+final class DiscoveredGuestTests {
     private let folder = TemporaryFolder()
     private let fixture: CollectorFixture
     private let collector: GuestCollector
@@ -30,6 +30,11 @@ struct DiscoveredGuestTests {
         ]
         collector = try GuestCollector(options, capture: fixture.capture)
         try collector.start()
+    }
+
+    deinit {
+        // The folders go with their test, which the collector would notice.
+        collector.stop()
     }
 
     /// The folder of a VM, created.
@@ -84,6 +89,19 @@ struct DiscoveredGuestTests {
         guest.send("OK 1073741824\nplain\n")
         #expect(try eventually { try stored(.agent, of: "lab.db") == ["plain"] })
         collector.stop()
+    }
+
+    @Test("the list of listeners is made once for many guests that are found together")
+    func listings() throws {
+        collector.setGuests([], [])
+        for number in 0..<50 {
+            _ = makeFolder("vm\(number)")
+        }
+        let before = collector.listings
+        let path = try PathPattern(folder.path + "/vms/{namespace}/{name}")
+        collector.setGuests([], [CollectorOptions.Pattern(path, .listen(name: "log.sock"))])
+        #expect(eventually { collector.state.listeners.count { $0.hasSuffix("/log.sock") } == 50 })
+        #expect(collector.listings - before <= 2)
     }
 
     @Test("a link is not followed, a VM that the configuration names keeps its socket, and a reload forgets patterns")
