@@ -202,6 +202,22 @@ private func deliver(
         #expect(time.next(5000) == 5008)
     }
 
+    @Test("saved and read after any record, the times are those without a restart", arguments: 0..<20 as Range<UInt64>)
+    func resumedAnywhere(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        var (whole, restarted) = (RisingTime(), RisingTime())
+        for _ in 0..<300 {
+            let stored = Int64.random(in: 0..<5, using: &random) * 400_000_000
+            let own = Bool.random(using: &random) ? Int64.random(in: -3..<20, using: &random) * 600_000_000 : nil
+            restarted = try #require(RisingTime(text: restarted.text))
+            #expect(restarted == whole)
+            #expect(restarted.next(stored, own: own) == whole.next(stored, own: own))
+        }
+        for text in ["", "x", "1,", "1,x", "1,2,", "1,-,x", "1,2,3,4,5,6,7,8,9,10,11"] {
+            #expect(RisingTime(text: text) == nil, "\(text)")
+        }
+    }
+
     @Test("a clock that was set back takes the times with it")
     func setBack() {
         var time = RisingTime()

@@ -357,8 +357,11 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
     @Test("positions are read as they were written")
     func roundTrip() {
         let progress = [
-            StreamID(vm: "web", stream: .console0): StreamProgress(cursor: Cursor(offset: 7, markers: 2), time: 99),
-            StreamID(vm: "%41b=1", stream: .console0): StreamProgress(cursor: .start, time: nil),
+            StreamID(vm: "web", stream: .console0): StreamProgress(
+                cursor: Cursor(offset: 7, markers: 2),
+                time: RisingTime(after: 99)
+            ),
+            StreamID(vm: "%41b=1", stream: .console0): StreamProgress(cursor: .start),
         ]
         guard case .progress(let read) = OutputState.parse(OutputState.text(of: progress)) else {
             Issue.record("not read")
@@ -370,7 +373,8 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
     @Test("a file that was cut or changed anywhere is not used")
     func damage() {
         let stream = StreamID(vm: "web", stream: .console0)
-        let text = OutputState.text(of: [stream: StreamProgress(cursor: Cursor(offset: 12), time: 5)])
+        let text = OutputState.text(of: [stream: StreamProgress(cursor: Cursor(offset: 12), time: RisingTime(after: 5))]
+        )
         func isDamaged(_ bytes: [UInt8]) -> Bool {
             if case .damaged = OutputState.parse(bytes) { true } else { false }
         }

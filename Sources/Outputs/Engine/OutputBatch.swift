@@ -71,6 +71,6 @@ public struct OutputBatch: Sendable {
 /// How far one output has come in a stream.
 struct StreamProgress: Hashable, Sendable {
     var cursor: Cursor
-    /// The time of the latest record, in nanoseconds since the Unix epoch; nil before the first.
-    var time: Int64?
+    /// The times given so far: a record that is sent again after a restart gets the same.
+    var time = RisingTime()
 }

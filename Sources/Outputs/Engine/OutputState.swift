@@ -7,8 +7,8 @@ import SystemIO
 
 /// The saved positions of an output: a file of text in the store's folder `outputs`.
 ///
-/// The first line names the format. Then follows a line for each stream: `vm/stream cursor time`, with the time of the
-/// latest record in nanoseconds, or `-`. The last line is `crc32c` and the checksum of the lines before, in hexadecimal.
+/// The first line names the format. Then follows a line for each stream: `vm/stream cursor times`, with the times in
+/// nanoseconds that the next ones follow, separated by commas, or `-` (`RisingTime.text`). The last line is `crc32c` and the checksum of the lines before, in hexadecimal.
 /// The file is replaced as a whole, so a crash leaves the old or the new one.
 struct OutputState {
     /// What the file says.
@@ -43,8 +43,7 @@ struct OutputState {
     static func text(of progress: [StreamID: StreamProgress]) -> [UInt8] {
         var text = Array(head.utf8)
         for (stream, place) in progress.sorted(by: { ($0.key.vm, $0.key.stream) < ($1.key.vm, $1.key.stream) }) {
-            let time = place.time.map { String($0) } ?? "-"
-            text += Array("\(stream.vm)/\(stream.stream) \(place.cursor) \(time)\n".utf8)
+            text += Array("\(stream.vm)/\(stream.stream) \(place.cursor) \(place.time.text)\n".utf8)
         }
         return text + Array("\(checksumName)\(String(checksum(text), radix: 16))\n".utf8)
     }
@@ -63,11 +62,11 @@ struct OutputState {
             let words = line.split(separator: " ")
             guard words.count == 3, let stream = StreamID(folder: String(words[0])),
                 let cursor = Cursor(String(words[1])),
-                words[2] == "-" || Int64(words[2]) != nil
+                let time = RisingTime(text: words[2])
             else {
                 return .damaged("line '\(line.prefix(80))' is malformed")
             }
-            progress[stream] = StreamProgress(cursor: cursor, time: Int64(words[2]))
+            progress[stream] = StreamProgress(cursor: cursor, time: time)
         }
         return .progress(progress)
     }

@@ -135,8 +135,8 @@ final class RecordSource: @unchecked Sendable {
         // A filter passes lines without returning them.
         let moved = settings.selection.filtersByText && !batch.hasMore ? entries.cursor : entries.takeMovedCursor()
         for (stream, cursor) in moved.places {
-            let time = places[stream].flatMap { times[$0].last } ?? known[stream]?.time
-            batch.moved[stream] = StreamProgress(cursor: cursor, time: time)
+            let time = places[stream].map { times[$0] } ?? known[stream]?.time
+            batch.moved[stream] = StreamProgress(cursor: cursor, time: time ?? RisingTime())
         }
     }
 
@@ -147,7 +147,7 @@ final class RecordSource: @unchecked Sendable {
             var origin = RecordOrigin(stream: stream.id, vm: stream.vm.identity)
             origin.encoded = destination.encode(origin)
             places[stream.id] = origins.count
-            times.append(RisingTime(after: known[stream.id]?.time))
+            times.append(known[stream.id]?.time ?? RisingTime())
             origins.append(origin)
         }
     }

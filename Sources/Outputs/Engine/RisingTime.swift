@@ -27,6 +27,42 @@ struct RisingTime: Hashable, Sendable {
         own = last.map { [$0] } ?? []
     }
 
+    /// The state that `text` describes, `-` before the first time; nil when it is malformed. A single time, as earlier
+    /// versions saved it, stands for all.
+    init?(text: some StringProtocol) {
+        if text == "-" {
+            self.init()
+            return
+        }
+        let words = text.split(separator: ",", omittingEmptySubsequences: false)
+        guard let last = Int64(words[0]), words.count <= Self.sequences + 2 else {
+            return nil
+        }
+        self.init(after: last)
+        guard words.count > 1 else {
+            return
+        }
+        guard words[1] == "-" || Int64(words[1]) != nil else {
+            return nil
+        }
+        stored = Int64(words[1])
+        own = words[2...].compactMap { Int64($0) }
+        guard own.count == words.count - 2 else {
+            return nil
+        }
+    }
+
+    /// The state as text without spaces: the time given last, that by the host's clock, and those of the sequences.
+    var text: String {
+        guard let last else {
+            return "-"
+        }
+        if self == RisingTime(after: last) {
+            return "\(last)"
+        }
+        return (["\(last)", stored.map { "\($0)" } ?? "-"] + own.map { "\($0)" }).joined(separator: ",")
+    }
+
     /// The time of the next record, which was stored at `time` and states `ownTime`; nil: none.
     mutating func next(_ time: Int64, own ownTime: Int64? = nil) -> Int64 {
         let given = ownTime.flatMap { nextOwn($0) } ?? nextStored(time)
