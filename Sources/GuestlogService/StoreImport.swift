@@ -22,13 +22,13 @@ public final class StoreImport {
         try capture.awaitStore()
     }
 
-    /// Imports what `origin` names; returns the number of records when all are committed. `onProgress` gets that
+    /// Imports what `origin` names; returns what it has found when all is committed. `onProgress` gets that
     /// number meanwhile.
     public func run(
         _ origin: Import.Origin,
         as source: SourceDefinition,
         onProgress: @escaping (Int) -> Void
-    ) throws -> Int {
+    ) throws -> Import.Outcome {
         try Import.run(origin, as: source, pipeline: configuration.pipeline, into: capture, onProgress: onProgress)
     }
 

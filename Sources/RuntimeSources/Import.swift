@@ -12,15 +12,23 @@ public enum Import {
         case journal(JournalOptions)
     }
 
-    /// Imports the records of `origin` as the source `source` defines; returns their number. After an interrupted
-    /// import, another one continues where it ended.
+    /// What an import has found.
+    public struct Outcome: Sendable {
+        /// The number of records.
+        public var records: Int
+        /// Whether it has continued an earlier import.
+        public var isContinued: Bool
+    }
+
+    /// Imports the records of `origin` as the source `source` defines. After an interrupted import, another one continues
+    /// where it ended.
     public static func run(
         _ origin: Origin,
         as source: SourceDefinition,
         pipeline: Pipeline,
         into capture: CaptureService,
         onProgress: @escaping (Int) -> Void
-    ) throws -> Int {
+    ) throws -> Outcome {
         let input: any SourceInput
         switch origin {
         case .file(let path, let format): input = try ImportInput(path, format)
@@ -33,6 +41,6 @@ public enum Import {
         let run = SourceRun(source, input, pipeline: pipeline, into: capture, interruption: try Interruption())
         run.onProgress = onProgress
         try run.run()
-        return run.recordCount
+        return Outcome(records: run.recordCount, isContinued: run.isContinued)
     }
 }

@@ -28,6 +28,8 @@ final class SourceRun: FileRun {
     private var markable: SourcePosition?
     /// The number of records read.
     private(set) var recordCount = 0
+    /// Whether reading began where it had ended before.
+    private(set) var isContinued = false
     /// Called after each turn, with that number.
     var onProgress: ((Int) -> Void)?
 
@@ -116,6 +118,7 @@ final class SourceRun: FileRun {
             } else {
                 try mark.read().flatMap { $0.isOf(source.name) ? $0 : nil }
             }
+        isContinued = saved != nil
         if let saved {
             (position, given, marked) = (saved, saved, saved)
         }
@@ -125,7 +128,9 @@ final class SourceRun: FileRun {
         }
         switch try input.begin(at: saved?.resume) {
         case .there: break
-        case .anew: position.number += SourcePosition.leap
+        case .anew:
+            isContinued = false
+            position.number += SourcePosition.leap
         case .later(let reason): try noteLoss(nil, reason)
         }
         capture.problems.clear("source \(source.name)")

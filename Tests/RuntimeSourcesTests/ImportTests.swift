@@ -37,6 +37,21 @@ import Transforms
         #expect(try fixture.lines().count == 5)
     }
 
+    @Test("an empty file is told from one that has nothing new")
+    func empty() throws {
+        let fixture = try SourceFixture()
+        for contents in ["", "", "\0\0\0"] {
+            let found = try fixture.outcome(of: .file(fixture.write(contents, "a.log"), .text))
+            #expect(found.records == 0 && !found.isContinued)
+        }
+        let path = try fixture.write("one\n", "a.log")
+        #expect(try fixture.importing(.file(path, .text)) == 1)
+        let again = try fixture.outcome(of: .file(path, .text))
+        #expect(again.records == 0 && again.isContinued)
+        let other = try fixture.outcome(of: .file(fixture.write("\n\n", "a.log"), .text))
+        #expect(other.records == 0 && !other.isContinued)
+    }
+
     @Test("two files into one stream, and one that does not exist")
     func several() throws {
         let fixture = try SourceFixture()

@@ -64,6 +64,10 @@ final class SourceFixture {
     }
 
     func importing(_ origin: Import.Origin, _ name: String = "test") throws -> Int {
+        try outcome(of: origin, name).records
+    }
+
+    func outcome(of origin: Import.Origin, _ name: String = "test") throws -> Import.Outcome {
         try Import.run(origin, as: Self.source(name), pipeline: Pipeline(), into: capture, onProgress: { _ in })
     }
 

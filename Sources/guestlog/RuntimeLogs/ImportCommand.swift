@@ -70,15 +70,19 @@ struct ImportCommand: ParsableCommand {
             if !vmField.isEmpty {
                 source.vmFields = vmField.map { Array($0.utf8) }
             }
-            let count = try importing.run(origin, as: source) { count in
+            let found = try importing.run(origin, as: source) { count in
                 progress.show("\(Terminal.safe(file)): \(count) records")
             }
-            if count == 0 {
+            if found.records == 0 {
                 progress.clear()
                 let target = "\(Terminal.safe(vm))/\(stream)"
-                Output.error("\(Terminal.safe(file)): nothing is new since its last import into \(target)")
+                Output.error(
+                    found.isContinued
+                        ? "\(Terminal.safe(file)): nothing is new since its last import into \(target)"
+                        : "\(Terminal.safe(file)): it has no records; is --format \(format) right?"
+                )
             }
-            total += count
+            total += found.records
         }
         progress.clear()
         try Output.write("\(total) records imported\n")
