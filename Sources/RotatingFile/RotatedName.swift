@@ -64,6 +64,11 @@ public struct RotatedName: Hashable, Comparable {
         RotatedName(Array(path.utf8), live: live.utf8).map { !$0.isLive } ?? false
     }
 
+    /// Whether the file at `path` is a compressed one, by its name.
+    public static func isCompressed(_ path: String) -> Bool {
+        compressions.contains { path.utf8.count > $0.count && path.utf8.suffix($0.count).elementsEqual($0) }
+    }
+
     public static func < (left: RotatedName, right: RotatedName) -> Bool {
         switch (left.age, right.age) {
         case (.dated(let a), .dated(let b)) where a != b: a.lexicographicallyPrecedes(b)

@@ -316,7 +316,8 @@ import Transforms
         let folder = fixture.folder.path + "/logs"
         mkdir(folder, 0o755)
         let own = ["api", "api-worker", "api-2", "api.example.com"]
-        for name in own + ["api.1", "api-20261120"] {
+        // A compressed file is no log, whether its name is that of a rotated one or not.
+        for name in own + ["api.1", "api-20261120", "api.gz", "old.log.xz"] {
             append(name + "\n", to: folder + "/" + name)
         }
         let service = try SourceService([source(folder + "/*")], pipeline: Pipeline(), into: fixture.capture)

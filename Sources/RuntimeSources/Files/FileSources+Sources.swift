@@ -182,7 +182,8 @@ extension FileSources {
     /// In microseconds.
     private static let settledAge: Int64 = 2_000_000
 
-    /// The files that match a shell pattern, without the rotated ones of another, which its follower reads.
+    /// The files that match a shell pattern, without compressed ones, which are no text, and the rotated ones of another, which
+    /// its follower reads.
     private static func matches(of pattern: String) -> [String] {
         var found = glob_t()
         defer { globfree(&found) }
@@ -191,7 +192,7 @@ extension FileSources {
         }
         let paths = (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
         let all = Set(paths)
-        return paths.filter { path in
+        return paths.filter { !RotatedName.isCompressed($0) }.filter { path in
             // `a.log.1` and `a.log-20261120` belong to `a.log`; `a-worker` beside `a` is a log of its own.
             !path.utf8.indices.contains { place in
                 guard [UInt8(ascii: "."), UInt8(ascii: "-")].contains(path.utf8[place]) else {
