@@ -62,7 +62,9 @@ final class PlainFileSink {
     func begin(with entries: [InflightRing.Entry], after progress: AppendProgress, firstEnd: UInt64) {
         let ofAppend = entries.filter { $0.kind == .data && $0.end >= firstEnd }
         let marked = ofAppend.filter(\.isInPlainFile).reduce(0) { $0 + $1.payload.count }
-        alreadyThere = max(0, progress.written(in: file.path) - marked)
+        let unmarked = ofAppend.reduce(0) { $0 + $1.payload.count } - marked
+        // Another program may have appended to the file since.
+        alreadyThere = min(max(0, progress.written(in: file.path) - marked), unmarked)
     }
 
     private func write(

@@ -165,7 +165,7 @@ public final class RetryingIntake {
         }
     }
 
-    /// Ends the intake. A gap that could not be recorded yet is recorded when there is room, unless the stream is
+    /// Ends the intake. A gap or boundary that could not be recorded yet is recorded when there is room, unless the stream is
     /// captured another way by then.
     public func close() {
         isClosed = true
@@ -174,7 +174,7 @@ public final class RetryingIntake {
         }
         shard.loop.cancel(retry)
         self.retry = nil
-        if unstored != nil {
+        if unstored != nil || !boundaries.before.isEmpty {
             scheduleRetry()
         } else {
             capture.problems.clear(Problems.Subject(key))

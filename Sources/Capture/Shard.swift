@@ -69,15 +69,18 @@ public final class Shard: @unchecked Sendable {
         guard let encoded = key.encoded else {
             throw .unusableName
         }
-        guard let slot = takeSlot() else {
+        guard let (slot, isNew) = takeSlot() else {
             throw .tooManyStreams
         }
         do throws(SystemError) {
             try ring.setKey(encoded, of: slot)
         } catch {
-            // Only the assignment of an unused slot can fail, and that is the last one: its number is returned, so that
-            // all below `nextSlot` have memory.
-            nextSlot -= 1
+            // The slot is returned to where it came from, so that all below `nextSlot` have memory.
+            if isNew {
+                nextSlot -= 1
+            } else {
+                freeSlots.append((slot, ring.tail))
+            }
             throw .noMemory(error)
         }
         openCount += 1
@@ -91,20 +94,20 @@ public final class Shard: @unchecked Sendable {
         )
     }
 
-    /// A slot without entries or unwritten markers in the ring.
-    private func takeSlot() -> Int? {
+    /// A slot without entries or unwritten markers in the ring, and whether it was never used.
+    private func takeSlot() -> (slot: Int, isNew: Bool)? {
         let tail = ring.tail
         let isFree = { [ring] (slot: Int, head: UInt64) in
             head <= tail && !ring.writerLoss(slot).isOpen && !ring.hasUnwrittenMarkers(slot)
         }
         if let place = freeSlots.firstIndex(where: isFree) {
-            return freeSlots.remove(at: place).slot
+            return (freeSlots.remove(at: place).slot, false)
         }
         guard nextSlot < InflightRing.slotCount else {
             return nil
         }
         nextSlot += 1
-        return nextSlot - 1
+        return (nextSlot - 1, true)
     }
 
     /// Releases an intake's slot; the key stays until the slot is assigned again.

@@ -211,6 +211,26 @@ import Testing
         #expect(texts.joined() == "before\nfirst\nsecond\nafter\n")
     }
 
+    @Test("what another program has appended to a plain file after a kill hides nothing of what follows")
+    func foreignAppend() throws {
+        let key = StreamKey(name: "web")
+        let file = TemporaryFolder()
+        let path = file.path + "/plain.log"
+        try plainFile(path, .create).write(at: 0, Array("first\nforeign\n".utf8))
+        let attributes = try #require(FileAttributes(at: path))
+        let site = try Site { ring in
+            try ring.setKey(try #require(key.encoded), of: 0)
+            try ring.leave("first\n", slot: 0)
+            let first = try #require(ring.entry(at: 0))
+            let progress = AppendProgress(file: attributes.identity, size: 0, written: 0)
+            ring.setPlainAppend(0, progress, firstEnd: first.end)
+        }
+        try site.write("after\n", by: key, options: StreamOptions(plainFile: StreamOptions.PlainFile(path: path)))
+        #expect(eventually { site.text("web") == "first\nafter\n" })
+        let text = String(decoding: try plainFile(path, .read).read(at: 0, count: 1000), as: UTF8.self)
+        #expect(text == "first\nforeign\nafter\n")
+    }
+
     @Test("what a damaged ring says of offsets, times and sizes stops nobody")
     func damaged() throws {
         let key = StreamKey(name: "web")

@@ -85,4 +85,16 @@ struct SmallRuntimeTests {
         try expectCounted(host)
         #expect(try eventually { try host.stored("console0").boots.last?.event == .closed })
     }
+
+    @Test("a log without a word, opened and closed while there was no room, is recorded when there is some")
+    func silent() throws {
+        let host = try LogHost(runtime: memory.folder.path)
+        let client = try RawClient(host)
+        let log = host.path + "/a.log"
+        memory.fill(leaving: 0)
+        close(try #require(client.open(log)).pipe)
+        #expect(eventually { client.position(log) == nil }, "the log has not ended")
+        memory.clear()
+        #expect(try eventually { try host.stored("console0").boots.map(\.event) == [.powerOn, .closed] })
+    }
 }
