@@ -9,6 +9,11 @@ import TextFormats
 // The section `collector`: what guests log themselves.
 extension CollectorOptions {
     private static let kinds = ["cid", "vsock", "serial", "listen"]
+    private static let identityKeys = ["name", "uuid", "namespace"]
+    private static let guestKeys = KeysByKind(
+        common: identityKeys,
+        kinds: kinds.map { ($0, $0 == "vsock" ? [$0, "dial"] : [$0]) }
+    )
 
     /// Reads the section. Without it there is no collector.
     init?(_ section: ConfigurationReader, isPresent: Bool) throws(ConfigurationError) {
@@ -77,16 +82,15 @@ extension CollectorOptions {
         return limits
     }
 
-    private static let identityKeys = ["name", "uuid", "namespace"]
-
     private static func kind(
         _ section: ConfigurationReader
     ) throws(ConfigurationError) -> (kind: String, place: String) {
-        try section.allow(kinds + identityKeys + ["dial"])
+        try section.allow(guestKeys)
         let given = kinds.filter(section.has)
         guard given.count == 1, let kind = given.first, let place = try section.text(kind) else {
             throw section.error(at: nil, "a guest requires one of cid, vsock, serial or listen")
         }
+        try section.allow(guestKeys, of: kind)
         return (kind, place)
     }
 
@@ -96,9 +100,7 @@ extension CollectorOptions {
         guard kind != "cid", PathPattern.isPattern(place) else {
             return nil
         }
-        if let key = identityKeys.first(where: section.has) {
-            throw section.error(at: key, "\(key) comes from the path, \(place): use {\(key)} there")
-        }
+        try section.refuse(identityKeys) { "comes from the path, \(place): use {\($0)} there" }
         let endpoint = try endpoint(kind, place, section)
         do throws(PathPatternError) {
             return try pattern(endpoint, place)
@@ -154,9 +156,6 @@ extension CollectorOptions {
         _ place: String,
         _ section: ConfigurationReader
     ) throws(ConfigurationError) -> Endpoint {
-        guard kind == "vsock" || !section.has("dial") else {
-            throw section.error(at: "dial", "dial is a port of the guest behind vsock")
-        }
         switch kind {
         case "cid":
             guard let context = UInt32(place), context > VsockSocket.host, context < .max else {

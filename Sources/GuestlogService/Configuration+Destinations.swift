@@ -23,6 +23,13 @@ enum DestinationType: String, CaseIterable {
         }
     }
 
+    static let keysByType = KeysByKind(
+        common: [
+            "name", "type", "vms", "streams", "severity", "fields", "redact", "from", "boots", "batch", "interval",
+        ],
+        kinds: allCases.map { ("type: \($0.rawValue)", $0.keys) }
+    )
+
     func destination(_ section: ConfigurationReader) throws(ConfigurationError) -> DestinationSettings {
         switch self {
         case .syslog: return .syslog(try SyslogSettings(section))
@@ -110,6 +117,9 @@ extension HTTPOutputSettings {
         }
         self.init(endpoint)
         tls = try section.tls() ?? tls
+        if !endpoint.isSecure {
+            try section.refuse(["tls"]) { _ in "has no effect on \(endpoint): use https:// in url" }
+        }
         tokenFile = try section.absolutePath("token-file")
         for (name, value) in try section.pairs("headers") {
             headers[name] = value
@@ -172,6 +182,14 @@ extension ForwardSettings {
         sharedKey = try section.secret("shared-key-file")
         user = try section.text("user")
         password = try section.secret("password-file")
+        if sharedKey == nil {
+            try section.refuse(["user", "password-file", "hostname"]) { _ in
+                "has no effect without shared-key-file: set it too"
+            }
+        }
+        guard (user == nil) == (password == nil) else {
+            throw section.error(at: nil, "user and password-file belong together: set both")
+        }
         hostName = try section.text("hostname") ?? hostName
     }
 }
@@ -203,8 +221,8 @@ extension SyslogSettings {
         _ section: ConfigurationReader
     ) throws(ConfigurationError) -> Transport {
         let settings = tls ?? TLSClientSettings()
-        if tls != nil, !["tls://", "relp+tls://"].contains(where: place.hasPrefix) {
-            throw section.error(at: "tls", "tls has no effect on \(place); use tls:// or relp+tls:// in to")
+        if !["tls://", "relp+tls://"].contains(where: place.hasPrefix) {
+            try section.refuse(["tls"]) { _ in "has no effect on \(place): use tls:// or relp+tls:// in to" }
         }
         func peer(_ scheme: String, _ port: UInt16) throws(ConfigurationError) -> NetworkPeer {
             try section.peer("to", place.dropFirst(scheme.count), port: port)

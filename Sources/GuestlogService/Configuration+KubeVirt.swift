@@ -36,6 +36,9 @@ extension NodeSettings {
             node = nil
         }
         kubeconfig = try section.absolutePath("kubeconfig")
+        if try section.text("node") == "none" {
+            try section.refuse(["kubeconfig"]) { _ in "has no effect with node: none: remove one" }
+        }
         switch try section.text("cluster-default") {
         case nil, "on"?: break
         case "off"?, "false"?: clusterDefault = false

@@ -8,11 +8,6 @@ import TextFormats
 /// The section `outputs` of the configuration: a list of outputs, each with a name, a type, what is sent, and what the type
 /// requires.
 extension OutputSettings {
-    /// The keys of every output.
-    private static let commonKeys = [
-        "name", "type", "vms", "streams", "severity", "fields", "redact", "from", "boots", "batch", "interval",
-    ]
-
     /// Reads all outputs in `sections`.
     static func read(_ sections: [ConfigurationReader]) throws(ConfigurationError) -> [OutputSettings] {
         var outputs: [OutputSettings] = []
@@ -34,7 +29,7 @@ extension OutputSettings {
         guard let word = try section.text("type"), let type = DestinationType(rawValue: word) else {
             throw section.error(at: "type", "an output requires a type: one of \(types)")
         }
-        try section.allow(Self.commonKeys + type.keys)
+        try section.allow(DestinationType.keysByType, of: "type: \(type.rawValue)")
         self.init(name: name, destination: try type.destination(section))
         if let words = try section.texts("vms") {
             vms = VMPattern(words)

@@ -35,15 +35,30 @@ extension Configuration {
         "time_format": "times in RFC 3339 are recognised",
     ]
 
+    private enum SourceType: String {
+        case systemd, tail, forward
+    }
+
+    private static let sourceKeys = KeysByKind(
+        common: ["type", "name", "tag", "vm", "vm_fields", "stream"],
+        kinds: [
+            ("type: systemd", ["path", "matches", "read_from_head"]),
+            ("type: tail", ["path", "format", "read_from_head", "rotate_wait"]),
+            ("type: forward", ["listen", "shared_key_file", "hostname"]),
+        ]
+    )
+
     private static func readSource(_ section: ConfigurationReader) throws(ConfigurationError) -> SourceDefinition {
         for (key, remedy) in otherKeys where section.has(key) {
             throw section.error(at: key, "\(key) is not used here: \(remedy)")
         }
-        try section.allow([
-            "type", "name", "tag", "path", "matches", "format", "read_from_head", "vm", "vm_fields", "stream",
-            "listen", "shared_key_file", "hostname", "rotate_wait",
-        ])
-        let isReceiver = try section.text("type") == "forward"
+        try section.allow(sourceKeys)
+        let type = try readType(section)
+        if type == .tail {
+            try section.refuse(["matches"]) { _ in "has no effect with type: tail; use the filter drop of a pipeline" }
+        }
+        try section.allow(sourceKeys, of: "type: \(type.rawValue)")
+        let isReceiver = type == .forward
         let tag = try section.text("tag") ?? (isReceiver ? "forward" : "")
         guard !tag.isEmpty else {
             throw section.error(at: nil, "tag is missing: the name by which pipelines select the records")
@@ -59,15 +74,13 @@ extension Configuration {
         }
         var source = SourceDefinition(
             name: name,
-            kind: try readKind(section),
+            kind: try readKind(section, type),
             tag: tag,
             vm: VMIdentity(name: vm),
             stream: stream
         )
-        if case .files = source.kind {
+        if type == .tail {
             source.rotateWait = try section.duration("rotate_wait") ?? Self.defaultRotateWait
-        } else if section.has("rotate_wait") {
-            throw section.error(at: "rotate_wait", "rotate_wait is for type: tail")
         }
         if let fields = try section.texts("vm_fields") {
             source.vmFields = fields.map { Array($0.utf8) }
@@ -78,13 +91,24 @@ extension Configuration {
     /// As in Fluentd, in microseconds.
     private static let defaultRotateWait: Int64 = 5_000_000
 
-    private static func readKind(_ section: ConfigurationReader) throws(ConfigurationError) -> SourceDefinition.Kind {
+    private static func readType(_ section: ConfigurationReader) throws(ConfigurationError) -> SourceType {
+        guard let word = try section.text("type") else {
+            throw section.error(at: nil, "type is missing: systemd, tail or forward")
+        }
+        // Users of journals expect this name.
+        guard let type = word == "journal" ? .systemd : SourceType(rawValue: word) else {
+            throw section.error(at: "type", "unknown type \(word); use systemd, tail or forward")
+        }
+        return type
+    }
+
+    private static func readKind(
+        _ section: ConfigurationReader,
+        _ type: SourceType
+    ) throws(ConfigurationError) -> SourceDefinition.Kind {
         let readsFromHead = try section.flag("read_from_head") ?? true
-        switch try section.text("type") {
-        case "systemd"?, "journal"?:
-            if section.has("format") {
-                throw section.error(at: "format", "a journal has no format; parse a field of it in a pipeline")
-            }
+        switch type {
+        case .systemd:
             var options = JournalOptions()
             options.paths = try section.absolutePath("path").map { [$0] } ?? []
             options.readsFromHead = readsFromHead
@@ -92,25 +116,17 @@ extension Configuration {
                 JournalMatch(fields.flatMap { field in field.values.map { "\(field.name)=\($0)" } })
             }
             return .journal(options)
-        case "tail"?:
+        case .tail:
             guard let path = try section.absolutePath("path") else {
                 throw section.error(at: nil, "path is missing: the file, or a pattern such as /var/log/pods/*/*/*.log")
             }
-            if section.has("matches") {
-                throw section.error(at: "matches", "matches are of journals; drop records in a pipeline")
-            }
             return .files(path: path, try readFormat(section) ?? .text, readsFromHead: readsFromHead)
-        case "forward"?: return .forward(try readForward(section))
-        case let type?: throw section.error(at: "type", "unknown type \(type); use systemd, tail or forward")
-        case nil: throw section.error(at: nil, "type is missing: systemd, tail or forward")
+        case .forward: return .forward(try readForward(section))
         }
     }
 
     /// The receiver of the Forward protocol.
     private static func readForward(_ section: ConfigurationReader) throws(ConfigurationError) -> ForwardOptions {
-        if let key = ["path", "matches", "format", "read_from_head"].first(where: section.has) {
-            throw section.error(at: key, "\(key) is not of a receiver; transform its records in a pipeline")
-        }
         guard let place = try section.text("listen") else {
             throw section.error(
                 at: nil,
@@ -133,6 +149,9 @@ extension Configuration {
             hostName: try section.text("hostname") ?? "guestlog." + hostName()
         )
         options.sharedKeyFile = try section.absolutePath("shared_key_file")
+        if options.sharedKeyFile == nil {
+            try section.refuse(["hostname"]) { _ in "has no effect without shared_key_file: set it too" }
+        }
         options.keepsTags = try section.text("tag") == nil
         if case .network(let address) = endpoint, !address.isLoopback, options.sharedKeyFile == nil {
             throw section.error(

@@ -29,7 +29,7 @@ public struct Configuration: Sendable {
     /// Named consoles.
     public var consoles: [ConsoleHub.Definition]
     /// The consoles of the file that cannot be captured because of a conflict. The daemon captures the others.
-    public private(set) var conflicts: [ConfigurationError] = []
+    public internal(set) var conflicts: [ConfigurationError] = []
     /// The limits of a VM's log.
     public var quota: Quota
     /// Limits by VM name; the first pattern that matches applies.
@@ -192,89 +192,6 @@ public struct Configuration: Sendable {
             }
             libvirt = place == "none" ? .off : .path(place)
         }
-    }
-
-    private mutating func readConsole(_ section: ConfigurationReader) throws(ConfigurationError) {
-        let kinds = ["path", "connect", "listen", "tcp", "pty", "fifo"]
-        try section.allow(
-            kinds + [
-                "name", "uuid", "namespace", "stream", "plain-file", "plain-size", "plain-backups", "rate", "burst",
-                "on-demand",
-            ]
-        )
-        let given = kinds.filter(section.has)
-        guard given.count == 1, let kind = given.first, let place = try section.text(kind) else {
-            throw section.error(at: nil, "a console requires one of path, connect, listen, tcp, pty or fifo")
-        }
-        let stream = try self.stream(section)
-        let rate = try self.rate(section)
-        var limits = RotationLimits.standard
-        limits.size = try section.size("plain-size") ?? limits.size
-        limits.backups = try section.integer("plain-backups") ?? limits.backups
-        let plain = try section.absolutePath("plain-file")
-        if plain == nil, let key = ["plain-size", "plain-backups"].first(where: section.has) {
-            throw section.error(at: key, "\(key) has no effect without plain-file")
-        }
-        if kind == "path" {
-            do {
-                patterns.append(
-                    try DiscoveryPattern(place, stream: stream, plainFile: plain, plainLimits: limits, rate: rate)
-                )
-            } catch {
-                throw section.error(at: kind, "\(error)")
-            }
-            return
-        }
-        guard let name = try section.text("name") else {
-            throw section.error(at: nil, "name is missing: the VM's name")
-        }
-        guard let endpoint = Endpoint(kind + ":" + place) else {
-            let wanted =
-                kind == "tcp" ? "must be ADDRESS:PORT, an address in digits, no name" : "the path must begin with /"
-            throw section.error(at: kind, "\(place): \(wanted)")
-        }
-        var uuid: String?
-        if let text = try section.text("uuid") {
-            uuid = VMIdentity.canonicalUUID(text)
-            guard uuid != nil else {
-                throw section.error(at: "uuid", "\(text) is not a UUID")
-            }
-        }
-        let key = StreamKey(name: name, uuid: uuid, namespace: try section.text("namespace"), stream: stream)
-        let plainFile = plain.map { StreamOptions.PlainFile(path: $0, limits: limits) }
-        let isOnDemand = try section.flag("on-demand") ?? false
-        do throws(DefinitionError) {
-            let console = try ConsoleHub.Definition(
-                key: key,
-                endpoint: endpoint,
-                plainFile: plainFile,
-                rate: rate,
-                isOnDemand: isOnDemand
-            )
-            if let conflict = consoles.lazy.compactMap({ console.conflict(with: $0) }).first {
-                conflicts.append(section.error(at: nil, "\(name)/\(stream) is not captured: \(conflict)"))
-            }
-            consoles.append(console)
-        } catch {
-            throw section.error(at: nil, "\(error)")
-        }
-    }
-
-    private func stream(_ section: ConfigurationReader) throws(ConfigurationError) -> StreamName {
-        guard let text = try section.text("stream") else {
-            return .console0
-        }
-        guard let stream = StreamName(text) else {
-            throw section.error(at: "stream", "\(text) is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
-        }
-        return stream
-    }
-
-    private func rate(_ section: ConfigurationReader) throws(ConfigurationError) -> RateLimit? {
-        let rate = try section.size("rate") ?? RateLimit.standard.rate
-        let burst = try section.size("burst") ?? max(RateLimit.standard.burst, rate)
-        // 0: no limit.
-        return rate == 0 ? nil : RateLimit(rate: rate, burst: burst)
     }
 
     /// The settings that differ in `fresh` and that a running daemon cannot change.

@@ -53,6 +53,12 @@ struct ConfigurationReader {
         }
     }
 
+    /// The keys that are given, in the order of the file.
+    var keys: [String] { mapping.compactMap(\.key.string) }
+
+    /// The key with the sections that it is in, such as `collector.guests[0].cid`.
+    func name(of key: String) -> String { path + key }
+
     private func node(_ key: String) -> Node? {
         mapping.first { $0.key.string == key }?.value
     }

@@ -20,6 +20,9 @@ public struct TCPListenerSettings: Hashable, Sendable {
     init?(_ section: ConfigurationReader) throws(ConfigurationError) {
         try section.allow(["listen", "certificate", "key", "plain", "anonymous", "origins"])
         guard let place = try section.text("listen") else {
+            try section.refuse(["certificate", "key", "plain", "anonymous", "origins"]) { _ in
+                "has no effect without listen: add listen: ADDRESS:PORT"
+            }
             return nil
         }
         guard let address = NetworkAddress(place) else {

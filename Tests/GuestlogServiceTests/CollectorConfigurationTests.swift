@@ -98,7 +98,7 @@ import Testing
             ("{ guests: [{ cid: 5, name: a }, { cid: 5, name: b }] }", "CID 5 is given for two guests"),
             ("{ guests: [{ serial: s.sock, name: a }] }", "the path must begin with /"),
             ("{ guests: [{ listen: 'host:1', name: a }] }", "in digits"),
-            ("{ guests: [{ cid: 5, dial: 1025, name: a }] }", "dial is a port of the guest behind vsock"),
+            ("{ guests: [{ cid: 5, dial: 1025, name: a }] }", "dial has no effect with cid: remove it, or use vsock"),
             ("{ guests: [{ vsock: /v, dial: x, name: a }] }", "such as 1025"),
             ("{ guests: [{ vsock: '/v/{name}', name: a }] }", "name comes from the path, /v/{name}"),
             ("{ guests: [{ vsock: '/v/{nam}' }] }", "unknown placeholder {nam}; use {name}, {uuid} or {namespace}"),

@@ -124,7 +124,7 @@ import Transforms
             ("sources: [{type: forward}]", "listen is missing"),
             ("sources: [{type: forward, listen: x}]", "must be ADDRESS:PORT"),
             ("sources: [{type: forward, listen: '0.0.0.0:24224'}]", "set shared_key_file"),
-            ("sources: [{type: forward, listen: /run/x, path: /y}]", "path is not of a receiver"),
+            ("sources: [{type: forward, listen: /run/x, path: /y}]", "path has no effect with type: forward"),
             ("sources: [{type: tail, tag: a, path: /x, format: xml}]", "unknown format xml"),
             ("sources: [{type: systemd, tag: a}, {type: systemd, tag: a}]", "two sources have the name a"),
             ("sources: [{type: systemd, tag: a}, {type: systemd, tag: b, stream: a}]", "both feed the stream a"),

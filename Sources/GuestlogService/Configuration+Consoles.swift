@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Capture
+import ConsoleHub
+import LogModel
+import RotatingFile
+
+// The section `consoles`: which consoles are captured, and how each is reached.
+extension Configuration {
+    private static let kinds = ["path", "connect", "listen", "tcp", "pty", "fifo"]
+    /// The keys that name the VM; in a pattern its placeholders do.
+    private static let identityKeys = ["name", "uuid", "namespace"]
+    private static let storedKeys = ["plain-file", "plain-size", "plain-backups", "rate", "burst"]
+    private static let consoleKeys = KeysByKind(
+        common: ["stream"] + storedKeys,
+        kinds: kinds.map { ($0, [$0] + ($0 == "path" ? [] : identityKeys + ["on-demand"])) }
+    )
+
+    mutating func readConsole(_ section: ConfigurationReader) throws(ConfigurationError) {
+        try section.allow(Self.consoleKeys)
+        let given = Self.kinds.filter(section.has)
+        guard given.count == 1, let kind = given.first, let place = try section.text(kind) else {
+            throw section.error(at: nil, "a console requires one of path, connect, listen, tcp, pty or fifo")
+        }
+        if kind == "path" {
+            try section.refuse(Self.identityKeys) { "comes from the path, \(place): use {\($0)} there" }
+        }
+        try section.allow(Self.consoleKeys, of: kind)
+        let isOnDemand = try section.flag("on-demand") ?? false
+        if isOnDemand {
+            try section.refuse(Self.storedKeys) { _ in "has no effect with on-demand, which stores nothing: remove one"
+            }
+        }
+        let stream = try self.stream(section)
+        let rate = try self.rate(section)
+        var limits = RotationLimits.standard
+        limits.size = try section.size("plain-size") ?? limits.size
+        limits.backups = try section.integer("plain-backups") ?? limits.backups
+        let plain = try section.absolutePath("plain-file")
+        if plain == nil {
+            try section.refuse(["plain-size", "plain-backups"]) { _ in "has no effect without plain-file: set it too" }
+        }
+        if kind == "path" {
+            do {
+                patterns.append(
+                    try DiscoveryPattern(place, stream: stream, plainFile: plain, plainLimits: limits, rate: rate)
+                )
+            } catch {
+                throw section.error(at: kind, "\(error)")
+            }
+            return
+        }
+        guard let name = try section.text("name") else {
+            throw section.error(at: nil, "name is missing: the VM's name")
+        }
+        guard let endpoint = Endpoint(kind + ":" + place) else {
+            let wanted =
+                kind == "tcp" ? "must be ADDRESS:PORT, an address in digits, no name" : "the path must begin with /"
+            throw section.error(at: kind, "\(place): \(wanted)")
+        }
+        var uuid: String?
+        if let text = try section.text("uuid") {
+            uuid = VMIdentity.canonicalUUID(text)
+            guard uuid != nil else {
+                throw section.error(at: "uuid", "\(text) is not a UUID")
+            }
+        }
+        let key = StreamKey(name: name, uuid: uuid, namespace: try section.text("namespace"), stream: stream)
+        let plainFile = plain.map { StreamOptions.PlainFile(path: $0, limits: limits) }
+        do throws(DefinitionError) {
+            let console = try ConsoleHub.Definition(
+                key: key,
+                endpoint: endpoint,
+                plainFile: plainFile,
+                rate: rate,
+                isOnDemand: isOnDemand
+            )
+            if let conflict = consoles.lazy.compactMap({ console.conflict(with: $0) }).first {
+                conflicts.append(section.error(at: nil, "\(name)/\(stream) is not captured: \(conflict)"))
+            }
+            consoles.append(console)
+        } catch {
+            throw section.error(at: nil, "\(error)")
+        }
+    }
+
+    private func stream(_ section: ConfigurationReader) throws(ConfigurationError) -> StreamName {
+        guard let text = try section.text("stream") else {
+            return .console0
+        }
+        guard let stream = StreamName(text) else {
+            throw section.error(at: "stream", "\(text) is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
+        }
+        return stream
+    }
+
+    func rate(_ section: ConfigurationReader) throws(ConfigurationError) -> RateLimit? {
+        let rate = try section.size("rate") ?? RateLimit.standard.rate
+        let burst = try section.size("burst") ?? max(RateLimit.standard.burst, rate)
+        // 0: no limit.
+        return rate == 0 ? nil : RateLimit(rate: rate, burst: burst)
+    }
+}
