@@ -15,7 +15,7 @@ extension Configuration {
 
     /// The limits of one VM.
     public func quota(of vm: VMIdentity) -> Quota {
-        overrides.first { fnmatch($0.vms, vm.name, 0) == 0 }?.quota ?? quota
+        overrides.first { $0.vms.contains(vm) }?.quota ?? quota
     }
 
     /// Options of a process that captures into this store, with its rings in the folder `inflight`.

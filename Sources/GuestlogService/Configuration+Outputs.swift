@@ -32,7 +32,7 @@ extension OutputSettings {
         try section.allow(DestinationType.keysByType, of: "type: \(type.rawValue)")
         self.init(name: name, destination: try type.destination(section))
         if let words = try section.texts("vms") {
-            vms = VMPattern(words)
+            vms = try section.vmPattern("vms", words)
         }
         try readSelection(section)
         switch try section.text("from") {
@@ -86,7 +86,7 @@ extension Configuration {
     /// The outputs, as shown by `config show`.
     var outputWords: [(name: String, value: String)] {
         outputs.map { output in
-            let vms = output.vms == .all ? "all VMs" : output.vms.words.joined(separator: ", ")
+            let vms = output.vms == .all ? "all VMs" : "\(output.vms)"
             return ("output \(output.name)", "\(output.destination.words): \(vms)")
         }
     }

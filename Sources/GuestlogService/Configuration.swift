@@ -32,7 +32,7 @@ public struct Configuration: Sendable {
     public internal(set) var conflicts: [ConfigurationError] = []
     /// The limits of a VM's log.
     public var quota: Quota
-    /// Limits by VM name; the first pattern that matches applies.
+    /// Limits of some VMs; the first pattern that matches applies.
     public var overrides: [Override]
     /// The character sets of consoles that do not use UTF-8.
     public var charsets: CharsetRules
@@ -63,10 +63,9 @@ public struct Configuration: Sendable {
     /// The programs to which what is stored is sent.
     public var outputs: [OutputSettings] = []
 
-    /// Limits for VMs whose name matches.
+    /// Limits of the VMs that match.
     public struct Override: Hashable, Sendable {
-        /// A shell pattern such as `db-*`.
-        public var vms: String
+        public var vms: VMPattern
         public var quota: Quota
     }
 
@@ -157,9 +156,13 @@ public struct Configuration: Sendable {
         deletedAge = try section.duration("deleted") ?? deletedAge
         for override in try section.list("overrides") {
             try override.allow(["vms", "size", "age"])
-            guard let vms = try override.text("vms"), !vms.isEmpty else {
+            guard let word = try override.text("vms"), !word.isEmpty else {
                 throw override.error(at: nil, "vms is missing: a name pattern such as db-*")
             }
+            guard override.has("size") || override.has("age") else {
+                throw override.error(at: nil, "size and age are missing: set one, or both")
+            }
+            let vms = try override.vmPattern("vms", [word])
             let own = Quota(
                 bytes: try override.size("size", atLeast: Self.smallestQuota) ?? quota.bytes,
                 age: try override.duration("age") ?? quota.age
@@ -174,11 +177,13 @@ public struct Configuration: Sendable {
 
     private mutating func readCharsets(_ top: ConfigurationReader) throws(ConfigurationError) {
         for (vms, name) in try top.textsByPattern("charset") {
+            let charset: Charset
             do throws(QueryError) {
-                charsets.rules.append(CharsetRules.Rule(vms: vms, charset: try Charset(name)))
+                charset = try Charset(name)
             } catch {
                 throw top.error(at: "charset", "\(error)")
             }
+            charsets.rules.append(CharsetRules.Rule(vms: try top.vmPattern("charset", [vms]), charset: charset))
         }
     }
 

@@ -4,12 +4,13 @@
     import Glibc
 #endif
 
-/// A set of VMs: those that match any of its words.
+/// A set of VMs: those that match any of its words. It is the only language of patterns of VMs: of tokens, outputs, limits,
+/// character sets and commands.
 ///
 /// A word is a UUID, or a shell pattern (fnmatch(3)) such as `db-*`. VMs of a namespace are matched with it, as in
 /// `lab/db-*`: the same name in another namespace is another VM, and no part of a pattern matches across the `/`. `*`
 /// alone matches every VM of every namespace.
-public struct VMPattern: Hashable, Sendable {
+public struct VMPattern: Hashable, Sendable, CustomStringConvertible {
     public let words: [String]
 
     /// Every VM, of every namespace.
@@ -24,8 +25,16 @@ public struct VMPattern: Hashable, Sendable {
         self.words = words
     }
 
+    public var description: String { words.joined(separator: ", ") }
+
     /// Whether `word` has a character with a special meaning in a shell pattern.
     public static func isPattern(_ word: String) -> Bool { word.contains { "*?[".contains($0) } }
+
+    /// Whether a VM can match `word`: not one that is empty, or has more than the one `/` behind a namespace.
+    public static func canMatch(_ word: String) -> Bool {
+        let parts = word.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count <= 2 && !parts.contains("")
+    }
 
     public func contains(_ vm: VMIdentity) -> Bool {
         words.contains { word in

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+public import LogModel
 
 /// A character set that a guest uses instead of UTF-8, by one of the names that iconv(3) knows: `latin1`, `cp437`, `gbk`.
 public struct Charset: Hashable, Sendable {
@@ -29,13 +30,13 @@ public struct Charset: Hashable, Sendable {
 
 /// The character sets of VMs, by patterns of their names.
 public struct CharsetRules: Sendable {
-    /// A character set for the VMs whose names match a shell pattern such as `win-*`.
+    /// A character set for some VMs.
     public struct Rule: Hashable, Sendable {
-        public var vms: String
+        public var vms: VMPattern
         public var charset: Charset
 
         /// The rule that `vms` use `charset`.
-        public init(vms: String, charset: Charset) {
+        public init(vms: VMPattern, charset: Charset) {
             self.vms = vms
             self.charset = charset
         }
@@ -50,11 +51,11 @@ public struct CharsetRules: Sendable {
     }
 
     /// The name of the one that applies to all VMs; nil when there is none.
-    public var name: String? { rules.first.flatMap { $0.vms == "*" ? $0.charset.name : nil } }
+    public var name: String? { rules.first.flatMap { $0.vms == .all ? $0.charset.name : nil } }
 
-    /// The character set of the VM `name`; nil: UTF-8.
-    func charset(of name: String) -> Charset? {
-        rules.first { fnmatch($0.vms, name, 0) == 0 }?.charset
+    /// The character set of `vm`; nil: UTF-8.
+    func charset(of vm: VMIdentity) -> Charset? {
+        rules.first { $0.vms.contains(vm) }?.charset
     }
 }
 

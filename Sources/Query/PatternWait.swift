@@ -184,7 +184,7 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
     }
 
     private func open() throws {
-        let name = scope?.vms.first?.identity.name ?? word
+        let identity = scope?.vms.first?.identity ?? VMIdentity(name: word)
         for found in try scope?.refresh() ?? [] {
             let reader = store.reader(of: found.stream, group: readers)
             let properties = store.properties(of: found.stream)
@@ -197,7 +197,7 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
                 properties,
                 plan: BlockPlan(reader, clock: properties.clock, since: filter.since),
                 filter: filter,
-                charset: charsets.charset(of: name),
+                charset: charsets.charset(of: identity),
                 from: isRecording ? place : .start,
                 isFollowing: true
             )

@@ -16,7 +16,7 @@ public enum RequestWords {
 
     /// The character set `word`, for all VMs.
     public static func charset(_ word: String) throws(QueryError) -> CharsetRules {
-        CharsetRules([CharsetRules.Rule(vms: "*", charset: try Charset(word))])
+        CharsetRules([CharsetRules.Rule(vms: .all, charset: try Charset(word))])
     }
 
     /// The number `word`, 0 or more.

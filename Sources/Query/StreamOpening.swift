@@ -34,7 +34,7 @@ struct StreamOpening {
                 filter = filter.narrowed(since: window.since, until: window.until)
             }
         }
-        charset = query.selection.charsets.charset(of: query.vms[found.vm].identity.name)
+        charset = query.selection.charsets.charset(of: query.vms[found.vm].identity)
         self.start = start
         floor = start
         self.bound = bound

@@ -6,6 +6,8 @@ import HTTPAPI
 import Glibc
 import LogModel
 import LogStore
+import Outputs
+import Query
 import RotatingFile
 import SystemIO
 import TestSupport
@@ -108,6 +110,30 @@ import Testing
         #expect(configuration.quota(of: VMIdentity(name: "web")).bytes == 50 << 20)
     }
 
+    @Test("a pattern means the same VMs in limits, character sets, outputs and tokens")
+    func vmPatterns() throws {
+        let web = VMIdentity(name: "db-1", uuid: "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11", namespace: "lab")
+        let patterns = [
+            ("*", true), ("lab/db-*", true), ("*/db-*", true), ("6C5B4C1E8A534D599A372F4E1B6F0A11", true),
+            ("db-*", false), ("db-1", false), ("lab/web", false),
+        ]
+        for (word, matches) in patterns {
+            let configuration = try read(
+                """
+                retention: {vm: 1GiB, overrides: [{vms: '\(word)', size: 1MiB}]}
+                charset: {'\(word)': latin1}
+                outputs: [{name: a, type: stdout, vms: ['\(word)']}]
+                """
+            )
+            #expect(configuration.quota(of: web).bytes == (matches ? 1 << 20 : 1 << 30), "\(word)")
+            #expect(configuration.charsets.rules.map(\.vms) == [VMPattern([word])])
+            #expect(
+                configuration.outputs[0].vms.contains(web) == matches
+                    && configuration.outputs[0].vms == VMPattern([word])
+            )
+        }
+    }
+
     @Test("an error elsewhere in the file leaves the store and the socket readable, and is reported")
     func pathsDespiteError() {
         let text = "store: /srv/log\nruntime: /run/gl\nretntion: { vm: 1GiB }\n"
@@ -168,6 +194,14 @@ import Testing
             ("retention: { total: 1 }\n", 1, "at least 4KiB"), ("retention: { age: 0d }\n", 1, "more than 0"),
             ("retention:\n  vm: 20GiB\n  total: 1GiB\n", 2, "20GiB is more than retention.total, 1GiB"),
             ("retention: { overrides: [{ vms: '' }] }\n", 1, "vms is missing"),
+            ("retention:\n  overrides:\n  - vms: 'db-*'\n", 3, "size and age are missing: set one, or both"),
+            (
+                "retention:\n  overrides:\n  - vms: a/b/c\n    size: 1MiB\n", 3,
+                "retention.overrides[0].vms: 'a/b/c' matches no VM; use a pattern of names such as db-*"
+            ),
+            ("charset:\n  lab/: latin1\n", 2, "charset: 'lab/' matches no VM"),
+            ("outputs:\n- {name: a, type: stdout, vms: [x, '']}\n", 2, "outputs[0].vms: '' matches no VM"),
+            ("outputs:\n- {name: a, type: stdout, vms: []}\n", 2, "outputs[0].vms is empty, so no VM matches"),
             ("consoles:\n  - path: /run/{name}\n    plain-size: 1MiB\n", 3, "no effect without plain-file"),
             ("consoles:\n  - tcp: localhost:1\n    name: x\n", 2, "no name"),
             ("libvirt:\n  socket: run/x\n", 2, "must begin with /"),

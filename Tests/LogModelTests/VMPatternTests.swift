@@ -32,4 +32,10 @@ import Testing
             !VMPattern([uuid]).contains(VMIdentity(name: "web")) && !VMPattern([]).contains(VMIdentity(name: "web"))
         )
     }
+
+    @Test("a pattern that is empty, or has an empty part or three, can match no VM")
+    func canMatch() {
+        #expect(["*", "db-*", "lab/*", "*/db"].allSatisfy(VMPattern.canMatch))
+        #expect(!["", "/", "lab/", "/db", "a/b/c"].contains(where: VMPattern.canMatch))
+    }
 }

@@ -184,7 +184,7 @@ struct DisplayTests {
         let sample = try SampleStore()
         try sample.add("win-1")
         try sample.append(Array("Gr".utf8) + [0xf6, 0xdf] + Array("e der Platte\r\n".utf8), "console0")
-        let latin = CharsetRules([.init(vms: "win-*", charset: try Charset("latin1"))])
+        let latin = CharsetRules([.init(vms: VMPattern(["win-*"]), charset: try Charset("latin1"))])
         #expect(try answer(sample) == #"Gr\xf6\xdfe der Platte"# + "\n")
         #expect(try answer(sample) { $0.charsets = latin } == "Größe der Platte\n")
         #expect(
@@ -193,7 +193,9 @@ struct DisplayTests {
                 $0.pattern = try Pattern("Größe")
             } == "Größe der Platte\n"
         )
-        let other = CharsetRules([.init(vms: "db-*", charset: try Charset("latin1"))])
+        let ofNamespaces = CharsetRules([.init(vms: VMPattern(["*/win-*"]), charset: try Charset("latin1"))])
+        #expect(try answer(sample) { $0.charsets = ofNamespaces }.hasPrefix(#"Gr\xf6"#))
+        let other = CharsetRules([.init(vms: VMPattern(["db-*"]), charset: try Charset("latin1"))])
         #expect(try answer(sample) { $0.charsets = other }.hasPrefix(#"Gr\xf6"#))
         try sample.append([0xcf, 0xb5, 0xcd, 0xb3, 0xff, 0x0a], "console0")
         #expect(try answer(sample) { $0.charsets = try RequestWords.charset("gbk") }.hasSuffix("系统\\xff\n"))
