@@ -122,6 +122,9 @@ extension HTTPOutputSettings {
         }
         tokenFile = try section.absolutePath("token-file")
         for (name, value) in try section.pairs("headers") {
+            if let fault = HTTPFieldRules.fault(inName: name, value: value) {
+                throw try section.section("headers").error(at: name, "\(section.name(of: "headers")): \(fault)")
+            }
             headers[name] = value
         }
         if let text = try section.text("proxy") {
@@ -157,9 +160,15 @@ extension LokiSettings {
     fileprivate init(_ section: ConfigurationReader) throws(ConfigurationError) {
         self.init(try HTTPOutputSettings(section, example: "http://loki.example:3100"))
         if let tenant = try section.text("tenant") {
+            if let fault = HTTPFieldRules.fault(inName: "X-Scope-OrgID", value: tenant) {
+                throw section.error(at: "tenant", "\(section.name(of: "tenant")): \(fault)")
+            }
             http.headers["X-Scope-OrgID"] = tenant
         }
         for (name, value) in try section.pairs("labels") {
+            if let fault = Self.fault(inLabel: name) {
+                throw try section.section("labels").error(at: name, "\(section.name(of: "labels")): \(fault)")
+            }
             labels[name] = value
         }
     }

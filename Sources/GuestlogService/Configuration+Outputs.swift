@@ -50,6 +50,10 @@ extension OutputSettings {
 
     private mutating func readSelection(_ section: ConfigurationReader) throws(ConfigurationError) {
         if let words = try section.texts("streams") {
+            guard !words.isEmpty else {
+                let key = section.name(of: "streams")
+                throw section.error(at: "streams", "\(key) is empty, so nothing is sent: remove it for all streams")
+            }
             var names: Set<StreamName> = []
             for word in words {
                 guard let name = StreamName(word) else {

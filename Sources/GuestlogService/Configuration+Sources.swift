@@ -112,9 +112,7 @@ extension Configuration {
             var options = JournalOptions()
             options.paths = try section.absolutePath("path").map { [$0] } ?? []
             options.readsFromHead = readsFromHead
-            options.matches = try section.mappings("matches").map { fields in
-                JournalMatch(fields.flatMap { field in field.values.map { "\(field.name)=\($0)" } })
-            }
+            options.matches = try readMatches(section)
             return .journal(options)
         case .tail:
             guard let path = try section.absolutePath("path") else {
@@ -123,6 +121,25 @@ extension Configuration {
             return .files(path: path, try readFormat(section) ?? .text, readsFromHead: readsFromHead)
         case .forward: return .forward(try readForward(section))
         }
+    }
+
+    private static func readMatches(_ section: ConfigurationReader) throws(ConfigurationError) -> [JournalMatch] {
+        let matches = try section.mappings("matches")
+        if let field = matches.joined().first(where: { !isJournalField($0.name) }) {
+            throw section.error(
+                at: "matches",
+                "\(section.name(of: "matches")): no journal entry has a field '\(field.name)'; "
+                    + "use capital letters, digits and _, as in _SYSTEMD_UNIT"
+            )
+        }
+        return matches.map { fields in
+            JournalMatch(fields.flatMap { field in field.values.map { "\(field.name)=\($0)" } })
+        }
+    }
+
+    /// Whether journald stores fields of this name: systemd.journal-fields(7). Those that begin with `__` are addresses.
+    private static func isJournalField(_ name: String) -> Bool {
+        name.wholeMatch(of: /_?[A-Z][A-Z0-9_]*/) != nil && name.utf8.count <= 64
     }
 
     /// The receiver of the Forward protocol.

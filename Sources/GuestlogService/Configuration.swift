@@ -190,6 +190,9 @@ public struct Configuration: Sendable {
     private mutating func readLibvirt(_ section: ConfigurationReader) throws(ConfigurationError) {
         try section.allow(["socket", "log-folders", "rate", "burst"])
         logFolders = try section.texts("log-folders") ?? logFolders
+        if let folder = logFolders.first(where: { !$0.hasPrefix("/") }) {
+            throw section.error(at: "log-folders", "libvirt.log-folders: '\(folder)' must begin with /")
+        }
         logRate = try rate(section)
         if let place = try section.text("socket") {
             guard place == "none" || place.hasPrefix("/") else {

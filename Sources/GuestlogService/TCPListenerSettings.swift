@@ -33,6 +33,13 @@ public struct TCPListenerSettings: Hashable, Sendable {
         key = try section.text("key")
         isAnonymous = try section.flag("anonymous") ?? false
         origins = try section.texts("origins") ?? []
+        if let origin = origins.first(where: { !Self.isOrigin($0) }) {
+            throw section.error(
+                at: "origins",
+                "api.origins: no browser sends '\(origin)'; use SCHEME://HOST, or SCHEME://HOST:PORT when the port is not "
+                    + "the scheme's default, in lower case and without a path"
+            )
+        }
         let isPlain = try section.flag("plain") ?? false
         guard isPlain == (certificate == nil), (certificate == nil) == (key == nil) else {
             throw section.error(
@@ -43,6 +50,16 @@ public struct TCPListenerSettings: Hashable, Sendable {
         if !address.isLoopback, let flag = isPlain ? "plain" : isAnonymous ? "anonymous" : nil {
             throw section.error(at: flag, "only the loopback may be \(flag): listen at 127.0.0.1 or [::1]")
         }
+    }
+
+    /// Whether browsers write an origin like `text` (RFC 6454, section 6.2): they are compared byte by byte.
+    private static func isOrigin(_ text: String) -> Bool {
+        guard let match = text.wholeMatch(of: /([a-z][a-z0-9+.\-]*):\/\/(?:[^\/?#@:\s]+|\[[0-9a-f:.]+\])(:[0-9]+)?/)
+        else {
+            return false
+        }
+        let usual = ["http": ":80", "https": ":443"][match.1]
+        return text == text.lowercased() && (match.2 == nil || match.2.map(String.init) != usual)
     }
 
     /// The listener. Throws `TLSIdentity.Unusable` when the certificate or the key cannot be used.

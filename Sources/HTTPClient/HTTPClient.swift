@@ -139,7 +139,7 @@ public final class HTTPClient: Sendable {
     private func head(of request: HTTPRequest) throws -> HTTPRequestHead {
         var headers = HTTPHeaders([("Host", endpoint.hostField)])
         for field in settings.headers {
-            headers.add(name: field.name, value: field.value)
+            headers.replaceOrAdd(name: field.name, value: field.value)
         }
         if let authorization = endpoint.authorization {
             headers.replaceOrAdd(name: "Authorization", value: authorization)

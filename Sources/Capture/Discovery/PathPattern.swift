@@ -54,6 +54,12 @@ public struct PathPattern: Hashable, Sendable {
         for component in text.split(separator: "/") where component != "." {
             components.append(try Self.parse(component, in: text))
         }
+        guard !text.contains(where: { $0 == "*" || $0 == "?" }) else {
+            throw PathPatternError(
+                pattern: text,
+                reason: "* and ? are not wildcards here; use {name}, {uuid} or {namespace} for what differs"
+            )
+        }
         self.text = text
         self.components = components
         guard used.contains("name") || used.contains("uuid") else {

@@ -7,11 +7,22 @@ import TextFormats
 /// The settings of an output to Loki, or what understands its push API.
 public struct LokiSettings: Hashable, Sendable {
     public var http: HTTPOutputSettings
-    /// Labels of all streams besides `vm`, `namespace` and `stream`.
+    /// Labels of all streams besides those of `ownLabels`.
     public var labels: [String: String] = ["job": "guestlog"]
+
+    /// The labels that each stream gets of its own.
+    private static let ownLabels: Set = ["vm", "namespace", "stream"]
 
     public init(_ http: HTTPOutputSettings) {
         self.http = http
+    }
+
+    /// Why `labels` cannot contain `name`, and what to do; nil when they can.
+    public static func fault(inLabel name: String) -> String? {
+        guard name.wholeMatch(of: /[a-zA-Z_][a-zA-Z0-9_]*/) != nil else {
+            return "Loki refuses the label '\(name)': use letters, digits and _, and no digit at the beginning"
+        }
+        return ownLabels.contains(name) ? "\(name) is a label that each stream gets of its own: use another name" : nil
     }
 }
 
