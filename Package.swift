@@ -276,6 +276,8 @@ let package = Package(
             name: "GuestlogTests",
             dependencies: [
                 "guestlog", "CLinux", "TestSupport", "TestTraits", "LogModel", "LogStore", "TextFormats", "KubeVirt",
+                "SystemIO",
+                "HTTPAPI", "Kubernetes",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

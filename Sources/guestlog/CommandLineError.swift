@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import SystemIO
 import TextFormats
 
 /// Why a command line cannot be understood.
@@ -9,6 +10,11 @@ struct CommandLineError: Error, CustomStringConvertible {
 
     init(description: String) {
         self.description = description
+    }
+
+    /// What cannot be done with a file that the command line names, and why.
+    init(file: String, _ failure: String, _ error: SystemError) {
+        description = "\(Terminal.safe(file)) \(failure): \(error.reason)"
     }
 
     /// What people type who know other programs.

@@ -2,17 +2,8 @@
 
 import ArgumentParser
 import Glibc
-import GuestlogService
-import HTTPAPI
-import HTTPClient
-import KubeVirt
-import Kubernetes
-import Libvirt
 import LogModel
-import LogStore
-import Query
 import SystemIO
-import TextFormats
 
 /// The command line. Each subcommand has a file of its own.
 @main
@@ -21,8 +12,10 @@ struct Guestlog: ParsableCommand {
         commandName: "guestlog",
         abstract: "Capture, store and show the console output of virtual machines.",
         discussion: """
-            Exit status: 0 success (an empty log is not an error), 1 --grep, --severity or wait matched nothing, 2 wrong \
-            use, 3 the daemon or the store cannot be reached, 4 verify found damage; run exits with its command's status.
+            Exit status: 0 success (an empty log is not an error); 1 --grep, --severity, FIELD=VALUE or wait matched \
+            nothing; 2 wrong usage, or a named file or standard output cannot be read or written; 3 the daemon, the \
+            store, or another program that the command asks cannot be reached; 4 verify, kata-log --strict or iolog cat \
+            found damage. run, keep and iolog exec exit with their command's status.
             """,
         version: ProgramVersion.current,
         groupedSubcommands: [
@@ -108,26 +101,15 @@ struct Guestlog: ParsableCommand {
 
     private static func leave(with error: any Error) -> Never {
         switch error {
+        case is Output.Closed:
+            _exit(ExitCode.success.rawValue)
         case let code as ExitCode:
             _exit(code.rawValue)
-        case let error as Output.Closed:
-            _exit(error.code)
-        case is APIClient.Unreachable, is SystemError, is VirtlogdTakeOver.Refused,
-            is ForegroundRun.Busy, is PathOptions.Unreadable, is TLSIdentity.Unusable:
+        case let error as any StatusError:
             Output.error("\(error)")
-            _exit(ExitCode.outOfReach.rawValue)
-        case is HTTPClientError:
-            Output.error("\(error)")
-            _exit(ExitCode.outOfReach.rawValue)
-        case let error as KubernetesError where error.status.map({ $0 >= 500 }) ?? false:
-            Output.error("\(error)")
-            _exit(ExitCode.outOfReach.rawValue)
-        case let error as APIError where error.status >= 500:
-            Output.error("\(error)")
-            _exit(ExitCode.outOfReach.rawValue)
-        case is CommandLineError, is PathOptions.OtherStore, is APIError, is QueryError, is DomainXMLError,
-            is KubeVirtError, is KubernetesError,
-            is ConfigurationError, is WordError, is PatternError:
+            _exit(error.exitCode.rawValue)
+        case _ where exitCode(for: error) == .failure:
+            // No error of the parser, and none that says more: the command cannot be carried out as it was typed.
             Output.error("\(error)")
             _exit(ExitCode.wrongUse.rawValue)
         default:
@@ -147,15 +129,4 @@ struct Guestlog: ParsableCommand {
             _exit(code == .validationFailure ? ExitCode.wrongUse.rawValue : code.rawValue)
         }
     }
-}
-
-extension ExitCode {
-    /// A filter or `wait` matched nothing.
-    static let nothingMatched = ExitCode(1)
-    /// `verify` found damage.
-    static let damageFound = ExitCode(4)
-    /// The command line is invalid, or what it names does not exist.
-    static let wrongUse = ExitCode(2)
-    /// The daemon or the store cannot be reached.
-    static let outOfReach = ExitCode(3)
 }

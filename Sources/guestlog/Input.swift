@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import LogModel
-import SystemIO
 
 /// Standard input, and files that are named on the command line.
 enum Input {
@@ -13,13 +11,12 @@ enum Input {
 
     /// The JSON in `file`, or in standard input with nil. Throws `CommandLineError` when there is none.
     static func json(_ file: String?) throws -> JSON {
-        let name = file.map(Terminal.safe) ?? "standard input"
+        let input = try OpenFile(reading: file ?? "-")
+        let bytes = try input.contents()
         do {
-            return try JSON(parsing: OpenFile(reading: file ?? "-").contents())
-        } catch let error as SystemError {
-            throw CommandLineError(description: "\(name): \(String(cString: strerror(error.code)))")
+            return try JSON(parsing: bytes)
         } catch {
-            throw CommandLineError(description: "\(name): \(error)")
+            throw CommandLineError(description: "\(Terminal.safe(input.path)): \(error)")
         }
     }
 }

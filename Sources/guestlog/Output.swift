@@ -8,8 +8,9 @@ import SystemIO
 /// Standard output and error, without buffering of our own.
 enum Output {
     /// The reader of standard output has closed it; that is not an error.
-    struct Closed: Error {
-        let code: Int32 = 0
+    struct Closed: StatusError {
+        let exitCode = ExitCode.success
+        var description: String { "standard output is closed" }
     }
 
     /// Writes all of `bytes` to standard output, or to another descriptor.
@@ -29,7 +30,8 @@ enum Output {
                 if errno == EPIPE {
                     throw Closed()
                 }
-                throw SystemError("write", target == STDOUT_FILENO ? "standard output" : "the output file")
+                let name = target == STDOUT_FILENO ? "standard output" : "the output file"
+                throw CommandLineError(file: name, "cannot be written", SystemError("write"))
             }
             done += count
         }

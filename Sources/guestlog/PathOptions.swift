@@ -9,7 +9,7 @@ import LogStore
 import Query
 import SystemIO
 
-/// The options that every command has: the store, the daemon's socket, the configuration.
+/// The options of commands that use a store or the daemon: the store, the daemon's socket, the configuration.
 struct PathOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The store's folder (GUESTLOG_STORE).", valueName: "dir"), completion: .directory)
     var store: String?
@@ -179,7 +179,8 @@ struct PathOptions: ParsableArguments {
     }
 
     /// Why a store cannot be read.
-    struct Unreadable: Error, CustomStringConvertible {
+    struct Unreadable: StatusError {
+        var exitCode: ExitCode { .outOfReach }
         let root: String
         let code: Int32
 

@@ -39,12 +39,7 @@ struct Run: ParsableCommand {
         if name == nil, run.vm != ForegroundRun.name(like: command) {
             Output.error("another process writes the log of \(ForegroundRun.name(like: command)); this VM is \(run.vm)")
         }
-        do {
-            throw ExitCode(try run.run())
-        } catch let error as ForegroundRun.CannotStart {
-            Output.error("\(error)")
-            throw ExitCode(error.status)
-        }
+        throw ExitCode(try run.run())
     }
 
     /// Throws for an invalid VM name. Arguments arrive decoded, with U+FFFD where they are not UTF-8.

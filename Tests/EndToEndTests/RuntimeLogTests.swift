@@ -145,7 +145,10 @@ import Testing
         #expect(both.status == 2 && both.error.contains("is also read; name another file"))
         #expect(run("kata-log", "-o", "ndjson", site.path + "/a.log").text == merged.text)
         #expect(run("kata-log", "-o", "toml", site.path + "/a.log").error.contains("use text, ndjson"))
-        #expect(run("kata-log", "/no/such/file").status == 3)
+        let absent = run("kata-log", "/no/such/file")
+        #expect(absent.status == 2 && absent.error.contains("/no/such/file cannot be opened: No such file"))
+        #expect(run("iolog", "cat", "/no/such/file").status == 2 && run("kata-log", "/").status == 2)
+        #expect(run("kata-log", "--output-file", "/no/such/out", site.path + "/a.log").status == 2)
     }
 
     @Test("import refuses what it cannot read, with the remedy")

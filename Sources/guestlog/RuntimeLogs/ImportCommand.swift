@@ -110,7 +110,7 @@ struct ImportCommand: ParsableCommand {
 
     /// The program that decompresses the file, by its first bytes (RFC 1952, RFC 8878, xz, bzip2); nil when it is not
     /// compressed.
-    private static func decompressor(of path: String) throws(SystemError) -> String? {
+    private static func decompressor(of path: String) throws(CommandLineError) -> String? {
         let file = try OpenFile(reading: path)
         var buffer = [UInt8](repeating: 0, count: 6)
         let head = try file.read(&buffer)
@@ -125,7 +125,7 @@ struct ImportCommand: ParsableCommand {
     /// The file's path without links: the same file has one position, however it is named.
     private static func absolute(_ path: String) throws -> String {
         guard let resolved = realpath(path, nil) else {
-            throw CommandLineError(description: "\(Terminal.safe(path)): \(String(cString: strerror(errno)))")
+            throw CommandLineError(file: path, "cannot be opened", SystemError("open", path))
         }
         defer { free(resolved) }
         return String(cString: resolved)
