@@ -66,6 +66,7 @@ import Testing
         let path = String(#filePath.prefix(while: { $0 != "\0" })).components(before: "/Tests/") + "/docs/openapi.yaml"
         let text = try #require(contents(path))
         var described: [String: Set<String>] = [:]
+        var lists: Set<String> = []
         var (resource, route, name) = ("", "", "")
         for line in text.split(separator: "\n").prefix(while: { $0 != "components:" }) {
             if line.hasPrefix("  /v1/") {
@@ -78,11 +79,17 @@ import Testing
             if line.contains("in: query") {
                 described[route]?.insert(name)
             }
+            if line.contains("schema: {type: array, "), described[route]?.contains(name) ?? false {
+                lists.insert(resource + " " + name)
+            }
         }
         let fixture = try ServerFixture()
         let routes = V1API(context: fixture.server.context).group.routes
-        let taken = routes.map { ("\($0.method) \($0.path.text)", $0.parameters ?? []) }
+        let taken = routes.map { ("\($0.method) \($0.path.text)", $0.parameters?.names ?? []) }
         #expect(described == Dictionary(uniqueKeysWithValues: taken))
+        #expect(
+            lists == Set(routes.flatMap { route in (route.parameters?.lists ?? []).map { route.path.text + " " + $0 } })
+        )
     }
 
     @Test("an unknown parameter is refused, and what the route has is told")
@@ -96,6 +103,50 @@ import Testing
         #expect(error?.status == 400)
         #expect(error?.message == "unknown parameter vms of POST /v1/vacuum: it has age, size, vm")
         #expect(routes.allSatisfy { $0.parameters != nil })
+    }
+
+    @Test("a parameter that has one value and is given twice is refused; a list is not")
+    func repeatedParameter() throws {
+        let fixture = try ServerFixture()
+        let routes = V1API(context: fixture.server.context).group.routes
+        let logs = try #require(routes.first { $0.path.text == "/v1/logs" })
+        try logs.checkParameters(
+            of: #require(RequestTarget("/v1/logs?vm=a&vm=b&stream=x&stream=y&field=A%3D1&field=B%3D2"))
+        )
+        let error = #expect(throws: APIError.self) {
+            try logs.checkParameters(of: #require(RequestTarget("/v1/logs?vm=a&tail=2&tail=3")))
+        }
+        #expect(error?.status == 400)
+        #expect(error?.message == "the parameter tail of GET /v1/logs is given twice: it has one value")
+    }
+
+    @Test("docs/metrics.md describes every metric: its name, type, labels and meaning")
+    func metrics() throws {
+        let path = String(#filePath.prefix(while: { $0 != "\0" })).components(before: "/Tests/") + "/docs/metrics.md"
+        let rows = try #require(contents(path)).split(separator: "\n").filter { $0.hasPrefix("| `") }
+        let described = MetricsAPI.metrics.map { metric in
+            let label = metric.label.map { "`\($0)`" } ?? ""
+            return "| `\(metric.name)` | \(metric.kind.rawValue) | \(label) | \(metric.help) |".replacing(
+                "|  |",
+                with: "| |"
+            )
+        }
+        #expect(rows.map(String.init) == described)
+        var text = MetricsText()
+        text.add(Metric("a_total", .counter, "What a counts.", label: "output"), [("x\"\\\n", 5), ("y", 6)])
+        text.add(Metric("b", .gauge, "What b is."), [(nil, 7)])
+        #expect(
+            String(decoding: text.bytes, as: UTF8.self) == #"""
+                # HELP a_total What a counts.
+                # TYPE a_total counter
+                a_total{output="x\"\\\n"} 5
+                a_total{output="y"} 6
+                # HELP b What b is.
+                # TYPE b gauge
+                b 7
+
+                """#
+        )
     }
 
     @Test(

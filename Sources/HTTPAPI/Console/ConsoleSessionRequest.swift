@@ -32,7 +32,7 @@ struct ConsoleSessionRequest: Sendable {
     var subprotocol: Framing?
 
     /// The parameters of the console route.
-    static let parameters: Set = ["stream", "mode", "strict"]
+    static let parameters: RouteParameters = ["stream", "mode", "strict"]
 
     /// The request in the console route's path and parameters.
     init(of vm: String, _ target: RequestTarget) {

@@ -9,8 +9,8 @@ struct Route: Sendable {
     let method: HTTPMethod
     let path: RoutePath
     let permission: Permission
-    /// The names of the parameters that it has; nil: others are ignored, as the API that it serves does.
-    let parameters: Set<String>?
+    /// The parameters that it has; nil: others are ignored, as the API that it serves does.
+    let parameters: RouteParameters?
     /// Maximum size of the request's body, in bytes.
     let bodyLimit: Int
     let handler: Handler
@@ -30,7 +30,7 @@ struct Route: Sendable {
         _ method: HTTPMethod,
         _ path: RoutePath,
         for permission: Permission,
-        parameters: Set<String>? = nil,
+        parameters: RouteParameters? = nil,
         bodyLimit: Int = standardBody,
         _ answer: @escaping @Sendable (Call) async throws -> Response
     ) {
@@ -45,7 +45,7 @@ struct Route: Sendable {
     init(
         webSocket path: RoutePath,
         for permission: Permission,
-        parameters: Set<String>? = nil,
+        parameters: RouteParameters? = nil,
         _ accept: @escaping @Sendable (Call) throws(APIError) -> WebSocketSession
     ) {
         method = .GET
@@ -56,15 +56,41 @@ struct Route: Sendable {
         handler = .webSocket(accept)
     }
 
-    /// Throws `APIError` 400 for a parameter that the route does not have: ignoring a misspelt one would do something else
-    /// than was asked for.
+    /// Throws `APIError` 400 for a parameter that the route does not have, or that is given twice and has one value:
+    /// ignoring one would do something else than was asked for.
     func checkParameters(of target: RequestTarget) throws(APIError) {
-        guard let parameters, let unknown = target.parameters.keys.sorted().first(where: { !parameters.contains($0) })
-        else {
+        guard let parameters else {
             return
         }
-        let known = parameters.isEmpty ? "it has none" : "it has \(parameters.sorted().joined(separator: ", "))"
-        throw .badRequest("unknown parameter \(unknown.prefix(100)) of \(method) \(path.text): \(known)")
+        for (name, values) in target.parameters.sorted(by: { $0.key < $1.key }) {
+            guard parameters.names.contains(name) else {
+                let known = parameters.names.sorted().joined(separator: ", ")
+                throw .badRequest(
+                    "unknown parameter \(name.prefix(100)) of \(method) \(path.text): it has "
+                        + (known.isEmpty ? "none" : known)
+                )
+            }
+            guard values.count == 1 || parameters.lists.contains(name) else {
+                throw .badRequest("the parameter \(name) of \(method) \(path.text) is given twice: it has one value")
+            }
+        }
+    }
+}
+
+/// The names of a route's parameters.
+struct RouteParameters: Hashable, Sendable, ExpressibleByArrayLiteral {
+    /// All.
+    let names: Set<String>
+    /// Those that may be given several times.
+    let lists: Set<String>
+
+    init(_ names: Set<String>, lists: Set<String> = []) {
+        self.names = names.union(lists)
+        self.lists = lists
+    }
+
+    init(arrayLiteral names: String...) {
+        self.init(Set(names))
     }
 }
 

@@ -10,11 +10,14 @@ public struct LogParameters: Sendable {
     /// Whether the body has a cursor for each piece (`ResumableAnswer`).
     var isResumable = false
 
-    static let names: Set = [
-        "vm", "all", "previous-instance", "stream", "since", "until", "tail", "head", "boot", "severity", "field",
-        "grep", "ignore-case", "before", "after", "limit-bytes", "cursor", "follow", "format", "timestamps", "prefix",
-        "color", "utc", "markers", "charset", "resumable",
-    ]
+    static let names = RouteParameters(
+        [
+            "all", "previous-instance", "since", "until", "tail", "head", "boot", "severity", "grep", "ignore-case",
+            "before", "after", "limit-bytes", "cursor", "follow", "format", "timestamps", "prefix", "color", "utc",
+            "markers", "charset", "resumable",
+        ],
+        lists: ["vm", "stream", "field"]
+    )
 
     public init(_ request: LogRequest) {
         self.request = request

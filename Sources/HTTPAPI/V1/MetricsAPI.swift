@@ -16,32 +16,21 @@ struct MetricsAPI: Sendable {
     private func metrics(_ call: Call) async throws -> Response {
         var text = MetricsText()
         let statistics = context.capture.statistics().values
-        text.add(
-            "guestlog_received_bytes_total",
-            .counter,
-            "Bytes that guests wrote.",
-            statistics.reduce(0) { $0 + $1.received }
+        let counts = Counts(
+            received: statistics.reduce(0) { $0 + $1.received },
+            stored: statistics.reduce(0) { $0 + $1.stored },
+            dropped: statistics.reduce(0) { $0 + $1.dropped },
+            problems: UInt64(context.capture.problems.all.count)
         )
-        text.add(
-            "guestlog_stored_bytes_total",
-            .counter,
-            "Bytes that were stored.",
-            statistics.reduce(0) { $0 + $1.stored }
-        )
-        text.add(
-            "guestlog_dropped_bytes_total",
-            .counter,
-            "Bytes that were lost.",
-            statistics.reduce(0) { $0 + $1.dropped }
-        )
-        let problems = context.capture.problems.all.count
-        text.add("guestlog_problems", .gauge, "Present problems, as guestlog status shows them.", UInt64(problems))
+        for (metric, value) in Self.daemonMetrics {
+            text.add(metric, [(nil, value(counts))])
+        }
         let outputs = await context.outputs?.statuses() ?? []
-        for metric in Self.outputMetrics where !outputs.isEmpty {
+        for (metric, member) in Self.outputMetrics where !outputs.isEmpty {
             let samples = outputs.compactMap { output in
-                output[metric.member]?.integer.map { (output["name"]?.text ?? "", UInt64(clamping: $0)) }
+                output[member]?.integer.map { (output["name"]?.text, UInt64(clamping: $0)) }
             }
-            text.add(metric.name, metric.kind, metric.help, by: "output", samples)
+            text.add(metric, samples)
         }
         return Response(
             contentType: "text/plain; version=0.0.4; charset=utf-8",
@@ -49,47 +38,72 @@ struct MetricsAPI: Sendable {
         )
     }
 
-    private static let outputMetrics: [(member: String, name: String, kind: MetricsText.Kind, help: String)] = [
-        ("delivered", "guestlog_output_delivered_records_total", .counter, "Records that the destination took."),
-        ("bytes", "guestlog_output_bytes_total", .counter, "Encoded bytes of settled batches."),
-        ("behind_bytes", "guestlog_output_behind_bytes", .gauge, "Stored bytes that were not delivered yet."),
-        ("retries", "guestlog_output_retries_total", .counter, "Requests that were sent again."),
-        ("set_aside", "guestlog_output_set_aside_records_total", .counter, "Records that the destination refused."),
-        ("dropped", "guestlog_output_dropped_records_total", .counter, "Records that the destination dropped."),
+    /// The daemon's counts since its start, and of its present problems.
+    private struct Counts {
+        let received, stored, dropped, problems: UInt64
+    }
+
+    /// All metrics, in the order of the response. docs/metrics.md describes them.
+    static var metrics: [Metric] { daemonMetrics.map(\.0) + outputMetrics.map(\.0) }
+
+    private static let daemonMetrics: [(Metric, value: @Sendable (Counts) -> UInt64)] = [
+        (Metric("guestlog_received_bytes_total", .counter, "Bytes that guests wrote."), { $0.received }),
+        (Metric("guestlog_stored_bytes_total", .counter, "Bytes that were stored."), { $0.stored }),
         (
-            "diverted", "guestlog_output_diverted_records_total", .counter,
-            "Records that the destination stored elsewhere."
+            Metric(
+                "guestlog_dropped_bytes_total",
+                .counter,
+                "Bytes that guests wrote and that were not stored: each loss is a gap in the log."
+            ), { $0.dropped }
         ),
-        (
-            "gap_bytes", "guestlog_output_gap_bytes_total", .counter,
-            "Bytes that the store removed before they were delivered."
-        ),
+        (Metric("guestlog_problems", .gauge, "Present problems, as guestlog status shows them."), { $0.problems }),
     ]
+
+    /// Those of each output, with the member of its status.
+    private static let outputMetrics: [(Metric, member: String)] = [
+        (output("delivered_records_total", .counter, "Records that the destination took."), "delivered"),
+        (output("bytes_total", .counter, "Encoded bytes of settled batches."), "bytes"),
+        (output("behind_bytes", .gauge, "Stored bytes that were not delivered yet."), "behind_bytes"),
+        (output("retries_total", .counter, "Requests that were sent again."), "retries"),
+        (output("set_aside_records_total", .counter, "Records that the destination refused."), "set_aside"),
+        (output("dropped_records_total", .counter, "Records that the destination dropped."), "dropped"),
+        (output("diverted_records_total", .counter, "Records that the destination stored elsewhere."), "diverted"),
+        (output("gap_bytes_total", .counter, "Bytes that the store removed before they were delivered."), "gap_bytes"),
+    ]
+
+    private static func output(_ name: String, _ kind: Metric.Kind, _ help: String) -> Metric {
+        Metric("guestlog_output_" + name, kind, help, label: "output")
+    }
 }
 
-/// The text of metrics.
-struct MetricsText {
+/// A metric: its name, type and meaning.
+struct Metric: Hashable, Sendable {
     enum Kind: String {
         case counter, gauge
     }
 
+    let name: String
+    let kind: Kind
+    let help: String
+    /// The label by which it has several samples; nil: it has one sample.
+    let label: String?
+
+    init(_ name: String, _ kind: Kind, _ help: String, label: String? = nil) {
+        (self.name, self.kind, self.help, self.label) = (name, kind, help, label)
+    }
+}
+
+/// The text of metrics.
+struct MetricsText {
     private(set) var bytes: [UInt8] = []
 
-    mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: UInt64) {
-        head(name, kind, help)
-        bytes += Array("\(name) \(value)\n".utf8)
-    }
-
-    /// Adds a sample for each value of `label`.
-    mutating func add(_ name: String, _ kind: Kind, _ help: String, by label: String, _ samples: [(String, UInt64)]) {
-        head(name, kind, help)
+    /// Adds the metric with a sample for each value of its label.
+    mutating func add(_ metric: Metric, _ samples: [(value: String?, UInt64)]) {
+        bytes += Array("# HELP \(metric.name) \(metric.help)\n# TYPE \(metric.name) \(metric.kind.rawValue)\n".utf8)
         for (word, value) in samples {
-            bytes += Array("\(name){\(label)=\"\(Self.escaped(word))\"} \(value)\n".utf8)
+            let labels = metric.label.map { "{\($0)=\"\(Self.escaped(word ?? ""))\"}" } ?? ""
+            bytes += Array("\(metric.name)\(labels) \(value)\n".utf8)
         }
-    }
-
-    private mutating func head(_ name: String, _ kind: Kind, _ help: String) {
-        bytes += Array("# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n".utf8)
     }
 
     private static func escaped(_ word: String) -> String {

@@ -9,7 +9,7 @@ import TextFormats
 
 /// Waiting for a guest's output.
 extension V1API {
-    static let waitParameters: Set = ["pattern", "since", "stream", "timeout", "charset"]
+    static let waitParameters: RouteParameters = ["pattern", "since", "stream", "timeout", "charset"]
 
     /// The match as JSON, or null when the time limit passed without one.
     func wait(_ call: Call) async throws -> Response {

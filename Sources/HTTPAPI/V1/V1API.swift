@@ -8,6 +8,8 @@ struct V1API: Sendable {
 
     var group: RouteGroup { RouteGroup(prefixes: ["v1"], routes: routes) }
 
+    static let vacuumParameters = RouteParameters(["size", "age"], lists: ["vm"])
+
     private var routes: [Route] {
         [
             Route(.GET, "/v1/status", for: .scopeOnAllVMs(.read), parameters: [], status),
@@ -23,7 +25,7 @@ struct V1API: Sendable {
                 console
             ),
             Route(.GET, "/v1/logs", for: .scope(.read), parameters: LogParameters.names, logs),
-            Route(.POST, "/v1/vacuum", for: .scope(.admin), parameters: ["vm", "size", "age"], vacuum),
+            Route(.POST, "/v1/vacuum", for: .scope(.admin), parameters: Self.vacuumParameters, vacuum),
             // The daemon opens an added console's endpoint with its own rights.
             Route(.POST, "/v1/consoles", for: .thisHost, parameters: [], addConsole),
             Route(.DELETE, "/v1/consoles/{name}", for: .scope(.admin), parameters: ["stream"], removeConsole),
