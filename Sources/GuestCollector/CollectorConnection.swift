@@ -319,7 +319,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
 
 /// A peer that sends nothing, or reads nothing.
 struct SilentPeer: Error, CustomStringConvertible {
-    var description: String { "it neither sends nor reads" }
+    var description: String { "it timed out: it has neither sent nor read anything" }
 }
 
 /// Guests have sent too much that is not complete, and this one the most.

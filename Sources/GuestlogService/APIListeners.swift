@@ -121,7 +121,7 @@ final class APIListeners {
     func stop() {
         servings.forEach { $0.task.cancel() }
         for serving in servings where !serving.hasEnded.wait(seconds: Self.stopLimit) {
-            diagnostics.log(.info, "a request of the API has not ended in time")
+            diagnostics.log(.info, "a request to the API did not end in time; its connection is closed")
         }
         servings = []
     }

@@ -164,7 +164,10 @@ extension CollectorOptions {
             return .context(context)
         case "listen" where !place.hasPrefix("/"):
             guard let address = NetworkAddress(place) else {
-                throw section.error(at: kind, "\(place): use a path that begins with /, or ADDRESS:PORT, in digits")
+                throw section.error(
+                    at: kind,
+                    "\(place): use a path that begins with /, or ADDRESS:PORT with an IP address, not a host name"
+                )
             }
             return .tcp(address)
         default:

@@ -55,7 +55,8 @@ extension Configuration {
         }
         guard let endpoint = Endpoint(kind + ":" + place) else {
             let wanted =
-                kind == "tcp" ? "must be ADDRESS:PORT, an address in digits, no name" : "the path must begin with /"
+                kind == "tcp"
+                ? "must be ADDRESS:PORT with an IP address, not a host name" : "the path must begin with /"
             throw section.error(at: kind, "\(place): \(wanted)")
         }
         var uuid: String?

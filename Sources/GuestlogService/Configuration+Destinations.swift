@@ -42,7 +42,7 @@ enum DestinationType: String, CaseIterable {
                 throw section.error(at: nil, "path is missing: a file such as /var/log/guests/{vm}.log")
             }
             if let word = path.firstMatch(of: /\{(?!vm\}|stream\})[^}\/]*\}/) {
-                throw section.error(at: "path", "path: \(word.0) is no placeholder; use {vm}, {stream}")
+                throw section.error(at: "path", "path: unknown placeholder \(word.0); use {vm} or {stream}")
             }
             return .file(FileSettings(.path(path), format: try section.word("format") ?? .ndjson))
         case .stdout:
@@ -94,7 +94,7 @@ extension ConfigurationReader {
         settings.serverName = try section.text("server-name")
         settings.isUnverified = try section.flag("verify") == false
         guard (settings.certificate == nil) == (settings.key == nil) else {
-            throw section.error(at: nil, "certificate and key belong together: both are PEM files")
+            throw section.error(at: nil, "certificate and key are required together: set both, as PEM files")
         }
         return settings
     }
@@ -197,7 +197,7 @@ extension ForwardSettings {
             }
         }
         guard (user == nil) == (password == nil) else {
-            throw section.error(at: nil, "user and password-file belong together: set both")
+            throw section.error(at: nil, "user and password-file are required together: set both")
         }
         hostName = try section.text("hostname") ?? hostName
     }

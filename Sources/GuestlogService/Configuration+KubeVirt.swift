@@ -40,7 +40,7 @@ extension NodeSettings {
             try section.refuse(["kubeconfig"]) { _ in "has no effect with node: none: remove one" }
         }
         switch try section.text("cluster-default") {
-        case nil, "on"?: break
+        case nil, "on"?, "true"?: break
         case "off"?, "false"?: clusterDefault = false
         case let word?: throw section.error(at: "cluster-default", "cluster-default: use on or off, not \(word)")
         }

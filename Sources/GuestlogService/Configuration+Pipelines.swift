@@ -66,12 +66,12 @@ extension Configuration {
         }
         var parser = ParserFilter(key: key, format: try readFormat(section) ?? .text)
         guard parser.format != .text else {
-            throw section.error(at: "format", "format is missing: \(formatNames)")
+            throw section.error(at: "format", "format is missing: use one of \(parserFormatNames)")
         }
         guard parser.format.hasLines else {
             throw section.error(
                 at: "format",
-                "\(parser.format.rawValue) is for files; a field's text has no such entries"
+                "format: \(parser.format.rawValue) is a format of files, not of a field; use one of \(parserFormatNames)"
             )
         }
         parser.reservesData = try section.flag("reserve_data") ?? false
@@ -83,6 +83,10 @@ extension Configuration {
         parser.flattens = try section.flag("flatten") ?? false
         return parser
     }
+
+    /// The formats of a field.
+    private static let parserFormatNames = RecordFormat.allCases.filter { $0.hasLines && $0 != .text }
+        .map(\.rawValue).joined(separator: ", ")
 
     private static let formatNames = RecordFormat.allCases.map(\.rawValue).joined(separator: ", ")
 

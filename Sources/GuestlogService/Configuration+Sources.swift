@@ -32,7 +32,7 @@ extension Configuration {
         "storage": "positions are kept in the store, with the records",
         "db": "positions are kept in the store, with the records", "filters": "use matches",
         "systemd_filter": "use matches", "parse": "use format", "parser": "use format",
-        "time_format": "times in RFC 3339 are recognised",
+        "time_format": "times are recognized; the filter parser has time_key for the field that has them",
     ]
 
     private enum SourceType: String {
@@ -66,7 +66,7 @@ extension Configuration {
         let name = try section.text("name") ?? tag
         let vm = try section.text("vm") ?? hostName()
         if let fault = VMIdentity.fault(inName: vm) {
-            throw section.error(at: "vm", "\(vm) is not a name of a VM: use \(fault)")
+            throw section.error(at: "vm", "'\(vm)' is not a VM's name: use \(fault)")
         }
         let word = try section.text("stream") ?? streamWord(name)
         guard let stream = StreamName(word) else {
@@ -173,7 +173,7 @@ extension Configuration {
         if case .network(let address) = endpoint, !address.isLoopback, options.sharedKeyFile == nil {
             throw section.error(
                 at: "listen",
-                "\(place): other hosts must prove that they may send; set shared_key_file, or listen at 127.0.0.1 or [::1]"
+                "\(place): senders on other hosts must be authenticated; set shared_key_file, or listen at 127.0.0.1 or [::1]"
             )
         }
         return options

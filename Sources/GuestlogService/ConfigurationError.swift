@@ -45,7 +45,7 @@ extension ConfigurationError {
             while case let count = try systemCall("read", file, { read(source, &piece, piece.count) }), count > 0 {
                 bytes += piece[..<count]
                 guard bytes.count <= sizeLimit else {
-                    throw SystemError("read (larger than \(sizeLimit) bytes)", file, code: EFBIG)
+                    throw SystemError("read", file, code: EFBIG, reason: "it has more than \(sizeLimit) bytes")
                 }
             }
             return String(decoding: bytes, as: UTF8.self)

@@ -196,7 +196,8 @@ public final class Daemon {
         if !gl_is_in_memory(configuration.runtime) {
             diagnostics.log(
                 .warning,
-                "\(configuration.runtime) is on a disk, which guests may have to wait for; set runtime to a folder on tmpfs, such as /run"
+                "the runtime folder \(configuration.runtime) is on a disk, and a slow disk delays guests; set runtime to a "
+                    + "folder on tmpfs, such as one in /run"
             )
         }
     }

@@ -101,7 +101,7 @@ struct DomainFollower: Sendable {
 
     private mutating func logFailure(_ error: LibvirtError) {
         if condition != .failing {
-            diagnostics.log(.warning, "\(error); the known VMs stay; retrying")
+            diagnostics.log(.warning, "\(error); libvirt is asked again, and its last answer applies meanwhile")
             condition = .failing
         }
     }

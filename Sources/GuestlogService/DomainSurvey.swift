@@ -62,7 +62,7 @@ struct DomainSurvey {
         do throws(DomainXMLError) {
             return try DomainFacts(xml: xml)
         } catch {
-            diagnostics.log(.info, "the XML of the domain \(domain.name): \(error)")
+            diagnostics.log(.info, "cannot read the XML of the domain \(domain.name): \(error)")
             return DomainFacts(name: domain.name, uuid: domain.uuid.description)
         }
     }

@@ -50,13 +50,20 @@ final class KeptDescriptors {
         let raw = descriptor.raw
         let place = descriptors.firstIndex { gl_same_file($0.descriptor, raw) }
         guard place != nil || descriptors.count < capacity else {
-            throw SystemError("keep \(name) (\(capacity) are stored; raise the limit of open files)", code: EMFILE)
+            throw SystemError(
+                "keep",
+                name,
+                code: EMFILE,
+                reason: "\(capacity) descriptors are kept already; raise the limit of open files"
+            )
         }
         let length = namesLength + name.utf8.count + 1 - (place.map { descriptors[$0].name.utf8.count + 1 } ?? 0)
         guard length <= Self.namesLimit else {
             throw SystemError(
-                "keep \(name) (the names of \(descriptors.count) are as long as can be passed)",
-                code: E2BIG
+                "keep",
+                name,
+                code: E2BIG,
+                reason: "the names of the \(descriptors.count) kept descriptors fill the variable that passes them"
             )
         }
         if let place {

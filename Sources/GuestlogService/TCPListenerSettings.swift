@@ -48,7 +48,10 @@ public struct TCPListenerSettings: Hashable, Sendable {
             )
         }
         if !address.isLoopback, let flag = isPlain ? "plain" : isAnonymous ? "anonymous" : nil {
-            throw section.error(at: flag, "only the loopback may be \(flag): listen at 127.0.0.1 or [::1]")
+            throw section.error(
+                at: flag,
+                "\(flag): true is allowed on the loopback only: set listen to a port of 127.0.0.1 or [::1]"
+            )
         }
     }
 
@@ -87,7 +90,7 @@ extension NovaOptions {
             guard address.hasPrefix("ws://") || address.hasPrefix("wss://"), !address.contains("?") else {
                 throw section.error(
                     at: "console-url",
-                    "\(address): must be an address ws://… or wss://… without ?"
+                    "\(address): must be a URL that begins with ws:// or wss:// and has no query"
                 )
             }
             consoleURL = address
@@ -96,7 +99,7 @@ extension NovaOptions {
         if let word = try section.text("console-output") {
             guard let rules = NovaOutputRules(rawValue: word) else {
                 let known = NovaOutputRules.allCases.map(\.rawValue).joined(separator: ", ")
-                throw section.error(at: "console-output", "unknown rules \(word); use one of \(known)")
+                throw section.error(at: "console-output", "unknown console-output \(word); use one of \(known)")
             }
             output = rules
         }

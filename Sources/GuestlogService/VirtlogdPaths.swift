@@ -66,7 +66,7 @@ final class ProcessFile {
         self.path = path
         file = try StoredFile(path, .create, on: LinuxFileSystem())
         guard file.lock() else {
-            throw SystemError("lock (another log daemon runs)", path, code: SystemError.wouldBlock)
+            throw SystemError("lock", path, code: SystemError.wouldBlock, reason: "another log daemon runs")
         }
         try file.truncate(to: 0)
         try file.write(at: 0, Array("\(getpid())\n".utf8))

@@ -66,7 +66,8 @@ public struct VirtlogdTakeOver {
         let program = ExchangedProgram(path: path, ownProgram: ownProgram)
         guard program.isKept || (!program.isOwn && access(path, X_OK) == 0) else {
             throw Refused(
-                description: "\(program.kept) does not exist: adopt has not replaced virtlogd by this daemon"
+                description:
+                    "\(program.kept) does not exist: this daemon was not put in virtlogd's place by 'guestlog libvirt adopt'"
             )
         }
         try program.revert()

@@ -97,7 +97,7 @@ public final class LibvirtConnection {
         guard kinds.contains(RemoteProtocol.Authentication.polkit.rawValue) else {
             throw LibvirtError(operation, .authentication)
         }
-        try call(.authPolkit, "asking polkit whether one may read", XDRWriter()) {
+        try call(.authPolkit, "asking libvirt for the permission to read", XDRWriter()) {
             reply throws(XDRReader.Malformed) in
             _ = try reply.signed()
         }

@@ -70,5 +70,6 @@ struct Drop: AsyncParsableCommand {
 
     func run() async throws {
         _ = try await paths.client().delete(RequestTarget(["v1", "consoles", vm]))
+        Output.error("\(Terminal.safe(vm)) is no longer captured; its log stays")
     }
 }

@@ -45,7 +45,7 @@ struct Console: AsyncParsableCommand {
 
     func validate() throws {
         if watch, steal {
-            throw ValidationError("--watch and --steal exclude each other")
+            throw ValidationError("--watch and --steal cannot be combined")
         }
         if escape != "none", ConsoleKeys.key(escape) == nil {
             throw ValidationError(

@@ -69,6 +69,7 @@ struct OutputsCommand: ParsableCommand {
 
         func run() async throws {
             _ = try await paths.client().post(RequestTarget(["v1", "outputs", name, "skip"]), .object([]))
+            Output.error("the output \(Terminal.safe(name)) continues with what is stored from now on")
         }
     }
 
@@ -91,6 +92,9 @@ struct OutputsCommand: ParsableCommand {
         func run() async throws {
             let body = try body(now: presentMoment())
             _ = try await paths.client().post(RequestTarget(["v1", "outputs", name, "replay"]), body)
+            Output.error(
+                "the output \(Terminal.safe(name)) sends again what was received since \(Terminal.safe(since))"
+            )
         }
 
         /// The request: times such as 17:00 are local to this command, not to the daemon.

@@ -115,6 +115,7 @@ struct Token: ParsableCommand {
         func run() async throws {
             for id in ids {
                 _ = try await paths.client().delete(RequestTarget(["v1", "tokens", id]))
+                Output.error("the token \(Terminal.safe(id)) was revoked")
             }
         }
     }

@@ -34,7 +34,7 @@ struct Vacuum: AsyncParsableCommand {
 
     func validate() throws {
         guard size != nil || age != nil else {
-            throw ValidationError("say what is to be left: --size 1G, --age 30d, or both")
+            throw ValidationError("--size and --age are missing: give one, such as --size 1G or --age 30d, or both")
         }
         do {
             _ = try size.map(Quantities.parseSize)

@@ -97,7 +97,7 @@ import Testing
             ("{ guests: [{ cid: 5, name: a, uuid: z }] }", "z is not a UUID"),
             ("{ guests: [{ cid: 5, name: a }, { cid: 5, name: b }] }", "CID 5 is given for two guests"),
             ("{ guests: [{ serial: s.sock, name: a }] }", "the path must begin with /"),
-            ("{ guests: [{ listen: 'host:1', name: a }] }", "in digits"),
+            ("{ guests: [{ listen: 'host:1', name: a }] }", "not a host name"),
             ("{ guests: [{ cid: 5, dial: 1025, name: a }] }", "dial has no effect with cid: remove it, or use vsock"),
             ("{ guests: [{ vsock: /v, dial: x, name: a }] }", "such as 1025"),
             ("{ guests: [{ vsock: '/v/{name}', name: a }] }", "name comes from the path, /v/{name}"),

@@ -203,7 +203,7 @@ import Testing
             ("outputs:\n- {name: a, type: stdout, vms: [x, '']}\n", 2, "outputs[0].vms: '' matches no VM"),
             ("outputs:\n- {name: a, type: stdout, vms: []}\n", 2, "outputs[0].vms is empty, so no VM matches"),
             ("consoles:\n  - path: /run/{name}\n    plain-size: 1MiB\n", 3, "no effect without plain-file"),
-            ("consoles:\n  - tcp: localhost:1\n    name: x\n", 2, "no name"),
+            ("consoles:\n  - tcp: localhost:1\n    name: x\n", 2, "an IP address, not a host name"),
             ("libvirt:\n  socket: run/x\n", 2, "must begin with /"),
             ("store: /x\nretention:\n  vm: lots\n", 3, "retention.vm"),
             ("retention:\n  ag: 1d\n", 2, "did you mean age?"),
@@ -229,18 +229,21 @@ import Testing
             ("api: { listen: 'localhost:8774' }\n", 1, "ADDRESS:PORT"),
             ("api:\n  listen: 0.0.0.0:8774\n", 2, "certificate and key (PEM files) are required"),
             ("api:\n  listen: 0.0.0.0:8774\n  certificate: /x\n", 2, "certificate and key"),
-            ("api:\n  listen: 0.0.0.0:8774\n  plain: true\n", 3, "only the loopback may be plain"),
+            ("api:\n  listen: 0.0.0.0:8774\n  plain: true\n", 3, "plain: true is allowed on the loopback only"),
             (
                 "api:\n  listen: 127.0.0.1:1\n  plain: true\n  certificate: /x\n  key: /x\n", 2,
                 "for the loopback without TLS"
             ),
             (
                 "api:\n  listen: 10.0.0.1:1\n  certificate: /x\n  key: /x\n  anonymous: true\n", 5,
-                "only the loopback may be anonymous"
+                "anonymous: true is allowed on the loopback only"
             ),
             ("openstack:\n  console-url: https://x/\n", 2, "ws://"),
             ("openstack:\n  console-output: best\n", 2, "use one of sound, nova"),
-            ("outputs:\n  - {name: a, type: file, path: '/x/{vmm}.log'}\n", 2, "{vmm} is no placeholder"),
+            (
+                "outputs:\n  - {name: a, type: file, path: '/x/{vmm}.log'}\n", 2,
+                "unknown placeholder {vmm}; use {vm} or {stream}"
+            ),
             ("log-level: loud\n", 1, "error, warning"),
             ("- a\n", 1, "mapping"),
         ]

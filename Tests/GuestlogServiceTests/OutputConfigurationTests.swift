@@ -90,7 +90,7 @@ import Testing
             ("  - { name: a, type: otlp, url: 'http://x', fields: [x] }", "FIELD=VALUE"),
             (
                 "  - { name: a, type: otlp, url: 'http://x', tls: { certificate: /c } }",
-                "certificate and key belong together"
+                "certificate and key are required together"
             ),
             ("  - { name: a, type: stdout }\n  - { name: a, type: stdout }", "another output is named a"),
             ("  - { name: a, type: forward }", "servers is missing"),

@@ -82,7 +82,7 @@ import Testing
         #expect(symlink(ownProgram, path) == 0)
         try whileRunning(onSignal: "") {
             let error = #expect(throws: VirtlogdTakeOver.Refused.self) { _ = try takeOver(limit: 0).release() }
-            #expect(error?.description.contains("adopt has not replaced virtlogd") == true)
+            #expect(error?.description.contains("was not put in virtlogd's place by 'guestlog libvirt adopt'") == true)
         }
     }
 }

@@ -101,7 +101,7 @@ extension V1API {
             stream.map { $0 == key.stream.text } ?? true
         }
         guard !keys.isEmpty else {
-            throw APIError.notFound("\(name) has no console for \(stream.map { "the stream " + $0 } ?? "any stream")")
+            throw APIError.notFound("\(name) has no captured console\(stream.map { " of the stream " + $0 } ?? "")")
         }
         try await context.control { [hub = context.hub] in
             for key in keys {

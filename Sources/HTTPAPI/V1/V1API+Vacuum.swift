@@ -39,7 +39,7 @@ extension V1API {
             throw .badRequest("\(error)")
         }
         guard limits != VacuumLimits() else {
-            throw .badRequest("size or age is missing: what is to be left")
+            throw .badRequest("size and age are missing: give one, such as size=10G or age=30d, or both")
         }
         return limits
     }

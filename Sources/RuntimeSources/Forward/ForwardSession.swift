@@ -117,7 +117,7 @@ struct ForwardSession {
         }
         let expected = SHA512.hexadecimal(Array(salt) + Array(host) + Array(nonce.utf8) + sharedKey)
         guard Self.areEqual(Array(digest), Array(expected.utf8)) else {
-            throw ForwardMessage.Fault(description: "the sender's shared key is another one")
+            throw ForwardMessage.Fault(description: "the sender's shared key differs from that in shared_key_file")
         }
         guard !host.elementsEqual(hostName.utf8) else {
             throw ForwardMessage.Fault(

@@ -34,7 +34,7 @@ struct PatchCommand: ParsableCommand {
         }
         let patch = try PodPatch(Input.json(nil), logging, patch.settings)
         if let reason = patch.reason {
-            Output.error("the pod stays as it is: \(reason)")
+            Output.error("the pod is not changed: \(reason)")
         }
         try Output.write(patch.json.bytes + [Lines.feed])
     }

@@ -69,7 +69,7 @@ struct VMOptions: ParsableArguments {
 
     func validate() throws {
         if !words.isEmpty, allNamespaces || selector != nil {
-            throw ValidationError("VMs are either named, or chosen by --selector and --all-namespaces")
+            throw ValidationError("a VM's name cannot be combined with --selector or --all-namespaces")
         }
         if words.isEmpty, !allNamespaces, selector == nil {
             throw ValidationError(

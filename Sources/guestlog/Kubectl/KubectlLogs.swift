@@ -51,8 +51,8 @@ struct KubectlLogs: AsyncParsableCommand {
     func validate() throws {
         if let container, container != LogContainer.name {
             throw ValidationError(
-                "--container \(Terminal.safe(container)): the console's log is that of \(LogContainer.name); "
-                    + "'kubectl logs' shows others"
+                "--container \(Terminal.safe(container)): only \(LogContainer.name) has the console's log; "
+                    + "use 'kubectl logs' for other containers"
             )
         }
         if follow {

@@ -75,7 +75,7 @@ extension Config {
             }
             guard let found = configuration.sources.first(where: { $0.name == source }) else {
                 let names = configuration.sources.map(\.name).joined(separator: ", ")
-                throw CommandLineError(description: "no source is named \(source); there are \(names)")
+                throw CommandLineError(description: "no source is named \(source); the sources are \(names)")
             }
             return found
         }

@@ -47,10 +47,13 @@ struct ImportCommand: ParsableCommand {
     func run() throws {
         let origins = try files.map(origin)
         if let fault = VMIdentity.fault(inName: vm) {
-            throw CommandLineError(description: "--vm \(Terminal.safe(vm)): a VM's name is \(fault)")
+            throw CommandLineError(description: "--vm: '\(Terminal.safe(vm))' is not a VM's name: use \(fault)")
         }
         guard let stream = StreamName(stream) else {
-            throw CommandLineError(description: "--stream: use 1 to 64 of a-z, 0-9, _ and -")
+            throw CommandLineError(
+                description:
+                    "--stream: '\(Terminal.safe(stream))' is not a stream name: use 1 to 64 of a-z, 0-9, _ and -"
+            )
         }
         let configuration = try paths.configuration()
         let importing = try StoreImport(configuration)
@@ -78,8 +81,8 @@ struct ImportCommand: ParsableCommand {
                 let target = "\(Terminal.safe(vm))/\(stream)"
                 Output.error(
                     found.isContinued
-                        ? "\(Terminal.safe(file)): nothing is new since its last import into \(target)"
-                        : "\(Terminal.safe(file)): it has no records; is --format \(format) right?"
+                        ? "\(Terminal.safe(file)): no record was imported: \(target) has all that the file has"
+                        : "\(Terminal.safe(file)): no record was imported: it has none; is --format \(format) right?"
                 )
             }
             total += found.records
@@ -137,8 +140,8 @@ struct ImportCommand: ParsableCommand {
         guard kind == .regular else {
             throw CommandLineError(
                 description:
-                    "\(Terminal.safe(file)) is \(kind.words): an import can be continued and repeated, so it reads "
-                    + "regular files; write the text to a file first"
+                    "\(Terminal.safe(file)) is \(kind.words): import reads regular files only, which it can read again; "
+                    + "write the text to a file first"
             )
         }
     }
