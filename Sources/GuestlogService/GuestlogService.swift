@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// GuestlogService: the daemon as a whole. Reads the configuration, composes the modules, implements systemd's
-// protocols, handles signals.
+// GuestlogService: the programs that run for long. It reads the configuration, composes the modules, implements systemd's
+// protocols, and handles signals.
 //
-// Begin with `Daemon`. `Configuration` holds the checked settings of the YAML file; `ForegroundRun` is `guestlog run`.
+//     Daemon                  guestlog serve                                                    begin here
+//       DaemonProcess         what the daemons have in common: signals, the watchdog, replacement by another image
+//       APIListeners          the API's sockets; CertificateWatch reads its certificate again
+//       DomainFollower        libvirt's VMs, for names, states and serial ports (DomainSurvey, LibvirtConsoles)
+//       Node/                 the VMs of a KubeVirt node: their folders, pods and logs
+//       DaemonOutputs         the outputs, and the API's requests about them
+//     Virtlogd                guestlog virtlogd: libvirt's log daemon; VirtlogdTakeOver exchanges it for virtlogd
+//     WebhookDaemon           guestlog kubevirt webhook
+//     Keeper                  guestlog keep: holds the descriptors while no daemon runs (KeptDescriptors)
+//     Run/                    guestlog run (ForegroundRun): one VM, without a daemon
+//     StoreImport             guestlog import: writes into the store, beside a daemon or without one
+//     Configuration           the checked settings of the YAML file: a file for each section
+//       ConfigurationReader   typed values with file, line and key; KeysByKind says which keys a kind of mapping has
+//     ReplacementCheck        asks the next program whether it can begin
+//     LinuxPaths, DefaultPaths, VirtlogdPaths    where files are

@@ -65,18 +65,6 @@ public enum SerialLogging: Hashable, Sendable {
         default: false
         }
     }
-
-    /// The setting that a VM has from its next start on, when that differs from what its running instance has; nil when
-    /// they agree. Neither KubeVirt nor libvirt changes a running VM's console.
-    public static func atNextStart(
-        vm: JSON,
-        running instance: JSON,
-        clusterDefault: Bool = true
-    ) throws(KubeVirtError) -> SerialLogging? {
-        let next = SerialLogging(try SerialDevices(of: vm), clusterDefault: clusterDefault)
-        let now = SerialLogging(try SerialDevices(of: instance), clusterDefault: clusterDefault)
-        return next.isOn == now.isOn ? nil : next
-    }
 }
 
 /// The settings of a VM's auto-attached serial console; nil where the VM does not set them.

@@ -2,8 +2,10 @@
 
 // LogStore: stores and reads logs. Text is authoritative; metadata is stored beside it.
 //
+//     <root>/.id                           marks the folder as a store, and tells it from others  StoreIdentity
 //     <root>/lock                          flocked by who keeps the whole store within bounds     Retention
 //     <root>/reserve                       disk set aside for when it is full                     Reserve
+//     <root>/access, outputs, sources      of other modules: tokens, how far outputs and sources have come
 //     <root>/<vm>/vm.json                  who the VM is, when its history began and ended        Store
 //     <root>/<vm>/lock                     held by the processes that write the VM                VMLock
 //     <root>/<vm>/writer.json              under which boot of the host it is written, or where   WriterState

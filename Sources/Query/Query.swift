@@ -21,7 +21,6 @@
 //       FolderObserver              the observer outside the daemon: inotify
 //       GrowingFolder, StreamScope  VMs and streams that appear meanwhile
 //     FleetRendering, FleetRecord   the same filters and formats for what a log engine returns
-//     TimeWords, Quantities         times, durations and sizes
 //     Pattern                       regular expressions over a guest's bytes
 //
 // Invariants:

@@ -82,6 +82,9 @@ public enum OutputFormat: String, CaseIterable, Sendable {
     /// All names, separated by commas.
     public static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
+    /// The other names that are accepted, separated by commas.
+    public static var otherNames: String { aliases.keys.sorted().joined(separator: ", ") }
+
     /// Whether it is for people, on a terminal.
     public var isHuman: Bool { [.text, .short, .escaped].contains(self) }
 

@@ -91,11 +91,6 @@ public struct DescriptorPair: ~Copyable, Sendable {
     public var first: Descriptor
     public var second: Descriptor
 
-    /// The second one; the first is closed.
-    public consuming func takeSecond() -> Descriptor {
-        second
-    }
-
     /// The first one; the second is closed.
     public consuming func takeFirst() -> Descriptor {
         first

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// A record of /dev/kmsg (Linux, Documentation/ABI/testing/dev-kmsg):
 /// `PRIORITY,SEQUENCE,MICROSECONDS,FLAGS[,…];TEXT` and lines ` KEY=VALUE`.
 public struct KernelMessage: Equatable, Sendable {
@@ -71,7 +73,7 @@ public struct KernelMessage: Equatable, Sendable {
         var at = text.startIndex
         while at < text.endIndex {
             if text[at] == UInt8(ascii: "\\"), at + 3 < text.endIndex, text[at + 1] == UInt8(ascii: "x"),
-                let high = hexadecimal(text[at + 2]), let low = hexadecimal(text[at + 3])
+                let high = text[at + 2].hexadecimalValue, let low = text[at + 3].hexadecimalValue
             {
                 out.append(high << 4 | low)
                 at += 4
@@ -81,15 +83,6 @@ public struct KernelMessage: Equatable, Sendable {
             }
         }
         return out
-    }
-
-    private static func hexadecimal(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 }
 

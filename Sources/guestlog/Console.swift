@@ -20,7 +20,7 @@ struct Console: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "The VM: name or UUID.")
+    @Argument(help: VMHelp.one, completion: Completions.vms)
     var vm: String
 
     @Flag(help: "Watch only.")

@@ -13,7 +13,7 @@ struct Export: AsyncParsableCommand {
         discussion: "Formats: text, short, json, logfmt, cri, export (systemd's; also called journal), raw."
     )
 
-    @Argument(help: "The format.", completion: Completions.formats)
+    @Argument(help: "\(OutputFormat.names).", completion: Completions.formats)
     var format: String
 
     @Argument(help: ArgumentHelp("The VMs.", valueName: "vm"), completion: Completions.vms)

@@ -20,8 +20,9 @@ struct Logs: AsyncParsableCommand {
     @Argument(
         help: ArgumentHelp(
             """
-            The VMs: their names (NAMESPACE/NAME), titles, UUIDs, beginnings of UUIDs, or a pattern: 'web*'. FIELD=VALUE: only records with this field; values of \
-            one field are alternatives, different fields are required together.
+            \(VMHelp.several)
+            FIELD=VALUE: only records with this field; values of one field are alternatives, different fields are \
+            required together.
             """,
             valueName: "vm"
         ),

@@ -55,7 +55,7 @@ struct ReadingOptions: ParsableArguments {
 
     @Option(
         name: .shortAndLong,
-        help: "text, short, json, logfmt, cri, export (or journal), escaped, raw.",
+        help: "\(OutputFormat.names); as journalctl names them: \(OutputFormat.otherNames).",
         completion: Completions.formats
     )
     var output: String = "text"

@@ -17,7 +17,7 @@ struct Remove: AsyncParsableCommand {
     )
 
     @Argument(
-        help: "The VM: its name (NAMESPACE/NAME), its title, its UUID, or the beginning of its UUID.",
+        help: VMHelp.one,
         completion: Completions.vms
     )
     var vm: String

@@ -14,7 +14,7 @@ struct VMs: AsyncParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "These VMs only: names (NAMESPACE/NAME), titles, UUIDs, or patterns: 'web*'.",
+            VMHelp.several,
             valueName: "vm"
         ),
         completion: Completions.vms

@@ -129,8 +129,8 @@ extension FaultTests {
             let manager = ServiceManager(address: "\(site.runtime)/keep-\(keeper.process).sock")
             for name in ["stray", "c1"] {
                 let pair = try Descriptor.socketPair()
-                #expect(manager.notify("FDSTORE=1\nFDNAME=\(name)", descriptors: [pair.first.raw]))
-                let other = pair.takeSecond()
+                #expect(manager.notify("FDSTORE=1\nFDNAME=\(name)", descriptors: [pair.second.raw]))
+                let other = pair.takeFirst()
                 let before = site.servings
                 site.killServing()
                 try #require(site.awaitServing(after: before))

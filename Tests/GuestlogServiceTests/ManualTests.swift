@@ -3,6 +3,7 @@
 import SystemIO
 import TestTraits
 import Testing
+import Transforms
 
 /// packaging/man/guestlog.yaml.5 describes the same keys as docs/configuration.md.
 @Suite(.blocking) struct ManualTests {
@@ -27,5 +28,14 @@ import Testing
         let described = Set(manual.matches(of: #/(?m)^\.BR? ([a-z-]+):/#).map { String($0.1) })
         // The document has these in its text.
         #expect(described == documented.union(["namespace"]))
+    }
+
+    @Test("docs/runtime-logs.md describes every format of records, and no other")
+    func formats() throws {
+        let rows = try text("docs/runtime-logs.md").matches(of: #/(?m)^\| `([a-z-]+)` \|/#).map { String($0.1) }
+        #expect(RecordFormat.allCases.allSatisfy { rows.contains($0.rawValue) })
+        let described = try text("docs/runtime-logs.md").firstMatch(of: #/format: json +# ([a-z, -]+)\n/#)?.1
+        let names = described?.split(separator: ",").map { String($0.drop { $0 == " " }) } ?? []
+        #expect(Set(names) == Set(RecordFormat.allCases.map(\.rawValue)))
     }
 }

@@ -65,23 +65,6 @@ struct SerialLoggingTests {
         #expect(SerialLogging.clusterDefault(of: Objects.parse(text)) == isOn)
     }
 
-    @Test("a change of the VM takes effect at its next start, and is reported only while there is one")
-    func nextStart() throws {
-        let running = Objects.parse(Objects.instance())
-        func vm(_ devices: String) -> JSON {
-            Objects.parse(#"{"spec":{"template":{"spec":{"domain":{"devices":{\#(devices)}}}}}}"#)
-        }
-        let off = try SerialLogging.atNextStart(vm: vm(#""logSerialConsole":false"#), running: running)
-        #expect(off == .off(by: .vm))
-        #expect(try SerialLogging.atNextStart(vm: vm(#""logSerialConsole":true"#), running: running) == nil)
-        let on = try SerialLogging.atNextStart(
-            vm: vm(#""logSerialConsole":true"#),
-            running: running,
-            clusterDefault: false
-        )
-        #expect(on == .on)
-    }
-
     @Test("what was asked for and is impossible is said, with the field that makes it so")
     func impossible() {
         let words = SerialLogging(SerialDevices(isAttached: false, isLogged: true)).words

@@ -14,7 +14,7 @@ enum RuntimeLogs {
             Row("logfmt-to-json", targets: ["guestlog": "≥ 400"]) { try parse(.logfmt) },
             Row("kata-to-json", targets: ["guestlog": "≥ 400"]) { try parse(.kata) },
             Row("kata-log-merge", targets: ["guestlog": "≥ 360"]) { try merge() },
-            Row("patterns", targets: ["guestlog": "≤ 100 MB"]) { try patterns() },
+            Row("patterns", targets: ["memory": "≤ 100"]) { try patterns() },
         ]
     }
 

@@ -14,9 +14,8 @@ struct ImportCommand: ParsableCommand {
         commandName: "import",
         abstract: "Read log files into the store.",
         discussion: """
-            Formats: journal (a journal's file or folder), kata, logfmt, json, cri, docker, docker-local, iolog, \
-            syslog, none (lines of text). A \
-            record with a sandbox is stored under the VM of that name. An interrupted import continues where it ended, \
+            Formats: journal (a journal's file or folder), \
+            \(RecordFormat.allCases.map(\.rawValue).joined(separator: ", ")) (none: lines of text). A record with a sandbox is stored under the VM of that name. An interrupted import continues where it ended, \
             and importing a file again adds only what is new in it. The configuration's pipelines apply to records \
             with the tag.
             """
