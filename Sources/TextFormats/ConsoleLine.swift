@@ -31,6 +31,17 @@ struct ConsoleLine {
         at += 1
     }
 
+    /// Skips three letters, of which the first is a capital: a day's or a month's name.
+    mutating func takeName() -> Bool {
+        guard bytes.count - at >= 3, (0x41...0x5a).contains(bytes[at]), (0x61...0x7a).contains(bytes[at + 1]),
+            (0x61...0x7a).contains(bytes[at + 2])
+        else {
+            return false
+        }
+        at += 3
+        return true
+    }
+
     /// Whether the text here begins with `word`.
     func begins(with word: StaticString) -> Bool {
         guard bytes.count - at >= word.utf8CodeUnitCount else {
@@ -115,24 +126,6 @@ struct ConsoleLine {
         }
     }
 
-    /// Skips syslog's time and host, `Oct 11 22:14:15 web `.
-    mutating func takeSyslogTime() {
-        let head = rest.prefix(16)
-        guard head.count == 16, head[head.startIndex] & 0x5f == head[head.startIndex],
-            [3, 6, 15].allSatisfy({ head[head.startIndex + $0] == UInt8(ascii: " ") }),
-            [9, 12].allSatisfy({ head[head.startIndex + $0] == UInt8(ascii: ":") })
-        else {
-            return
-        }
-        at += 16
-        while let byte = current {
-            at += 1
-            if byte == UInt8(ascii: " ") {
-                return
-            }
-        }
-    }
-
     /// Skips a program's name and number, `sshd[812]: ` or `dracut: `, and returns the name.
     mutating func takeProgram() -> UnsafeRawBufferPointer? {
         var end = at
@@ -166,7 +159,7 @@ struct ConsoleLine {
         }
     }
 
-    private static func isNameByte(_ byte: UInt8) -> Bool {
+    static func isNameByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):

@@ -25,6 +25,9 @@ struct RowScanner: Sendable {
     /// The bytes that may be painted elsewhere before the cursor returns: a status line.
     private static let longestAbsence = 256
 
+    /// The bytes that the facility and level of `dmesg -x` take, with colours.
+    private static let longestLevel = 64
+
     /// A scanner at the beginning of a row, or behind visible text in one.
     init(followsText: Bool = false) {
         if followsText {
@@ -118,13 +121,21 @@ struct RowScanner: Sendable {
         return at
     }
 
-    /// A stamp at the present place, unless syslog has written `kernel: ` before it.
+    /// A stamp at the present place, unless syslog has written `kernel: ` before it, or `dmesg -x` the level.
     private func stamp(in bytes: UnsafeRawBufferPointer) -> KernelStamp.Match {
         let prefix = "kernel: ".utf8
         if at >= prefix.count, bytes[(at - prefix.count)..<at].elementsEqual(prefix) {
             return .none
         }
-        return KernelStamp.match(bytes, at: at)
+        let match = KernelStamp.match(bytes, at: at)
+        guard match != .none, at <= Self.longestLevel else {
+            return match
+        }
+        var line = ConsoleLine(UnsafeRawBufferPointer(rebasing: bytes[..<at]))
+        line.skipNoise()
+        let hasLevel = line.takeFacilityAndLevel() != nil
+        line.skipNoise()
+        return hasLevel && line.current == nil ? .none : match
     }
 
     private mutating func follow(_ effect: ControlSequence.Effect) {

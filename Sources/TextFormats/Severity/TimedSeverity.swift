@@ -30,10 +30,7 @@ extension ConsoleLine {
         } else {
             self = start
         }
-        guard takeDigits(2) == 2, take(":"), takeDigits(2) == 2, take(":"), takeDigits(2) == 2 else {
-            return false
-        }
-        if take(".") || take(","), takeDigits(9) == 0 {
+        guard takeClock() else {
             return false
         }
         if !take("Z"), take("+") || take("-") {
@@ -44,6 +41,14 @@ extension ConsoleLine {
             return takeDigits(2) == 2
         }
         return true
+    }
+
+    /// Skips hours, minutes and seconds, with a fraction too.
+    mutating func takeClock() -> Bool {
+        guard takeDigits(2) == 2, take(":"), takeDigits(2) == 2, take(":"), takeDigits(2) == 2 else {
+            return false
+        }
+        return !(take(".") || take(",")) || takeDigits(9) > 0
     }
 
     private mutating func takeMilliseconds() -> Bool {

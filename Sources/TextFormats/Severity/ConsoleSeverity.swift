@@ -5,21 +5,19 @@ public import LogModel
 extension Severity {
     /// The severity of a console line according to its text, for colours and filters; nil when it has none.
     ///
-    /// Examined in this order: `<N>` of the kernel and syslog (the low three bits); the alarms of kernels, firmware and
-    /// services (`SeverityAlarms`); a tag or a word at the beginning (systemd's `[FAILED]`, `ERROR:`) or behind a
-    /// program's time; klog's letter; sysvinit's and OpenRC's result at the end; a `level=` of logfmt or JSON. A kernel's
-    /// time stamp, syslog's time and host, and a program's name (`sshd[812]: `) may precede alarms and words. Examines the first 512 bytes, never allocates.
+    /// Examined in this order: the level that `<N>` of the kernel and syslog, or `dmesg -x`, states; the alarms of kernels,
+    /// firmware and services (`SeverityAlarms`); a tag or a word at the beginning (systemd's `[FAILED]`, `ERROR:`) or behind
+    /// a program's time; klog's letter; sysvinit's and OpenRC's result at the end; a `level=` of logfmt or JSON. What
+    /// `ConsolePrefix` describes, and a program's name (`sshd[812]: `), may precede alarms and words. Examines the first 512
+    /// bytes, never allocates.
     public init?(consoleLine bytes: UnsafeRawBufferPointer) {
         var line = ConsoleLine(bytes)
-        line.skipNoise()
-        if let priority = line.takePriority() {
-            self.init(rawValue: UInt8(priority & 7))
+        let prefix = line.takePrefix()
+        if let level = prefix.level {
+            self = level
             return
         }
-        let isXen = line.take("(XEN) ")
-        let isKernel = line.takeStamp() != nil && !isXen
-        line.skipNoise()
-        line.takeSyslogTime()
+        let isKernel = prefix.isKernel
         // OpenRC's.
         _ = line.take(" * ")
         let whole = line

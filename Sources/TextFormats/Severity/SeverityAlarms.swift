@@ -147,7 +147,7 @@ enum SeverityAlarms {
     private static let otherSystems: [Entry] = [
         ("panic: ", .emergency), ("panic[cpu", .emergency), ("Fatal trap ", .emergency),
         ("Fatal double fault", .emergency),
-        ("fatal page fault in supervisor mode", .emergency), ("kernel: page fault trap", .alert),
+        ("fatal page fault in supervisor mode", .emergency), ("page fault trap, code=", .alert),
         ("uvm_fault(", .alert),
         ("g_vfs_done():", .error), ("swap_pager: out of swap space", .error), ("swap_pager_getswapspace", .error),
         ("*** STOP: 0x", .emergency), ("STOP: c0000", .emergency), ("Panic on CPU ", .emergency),

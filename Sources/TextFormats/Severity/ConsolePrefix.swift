@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+
+/// What precedes a console line's message, as far as it tells about the severity.
+struct ConsolePrefix {
+    /// The level that the kernel, syslog or dmesg states.
+    var level: Severity?
+    /// Whether the message is a kernel's, or was written to its log.
+    var isKernel = false
+}
+
+extension ConsoleLine {
+    /// Skips what precedes the message, in these orders: `<N>`; the facility and level of `dmesg -x`; or a kernel's time
+    /// stamp, and the time and host of syslog or journalctl, after which `kernel: ` and the kernel's own stamp may stand.
+    mutating func takePrefix() -> ConsolePrefix {
+        skipNoise()
+        if let priority = takePriority() {
+            return ConsolePrefix(level: Severity(rawValue: UInt8(priority & 7)))
+        }
+        if let level = takeFacilityAndLevel() {
+            return ConsolePrefix(level: level)
+        }
+        if take("(XEN) ") {
+            _ = takeStamp() != nil || takeProgramTime()
+            return ConsolePrefix()
+        }
+        var isKernel = takeStamp() != nil || takeStampOfDmesg()
+        skipNoise()
+        if takeSyslogTime() {
+            _ = takeHost()
+        } else {
+            takeHostOfJournal(isKernel: isKernel)
+        }
+        if take("kernel: ") || (begins(with: "kernel:[") && take("kernel:")) {
+            isKernel = true
+            skipNoise()
+            _ = takeStamp()
+        }
+        skipNoise()
+        return ConsolePrefix(isKernel: isKernel)
+    }
+
+    /// Skips the facility and level that `dmesg -x` writes before the stamp, `kern  :err   : `, and returns the level.
+    mutating func takeFacilityAndLevel() -> Severity? {
+        guard current.map({ "kudmaslncfr".utf8.contains($0) }) ?? false else {
+            return nil
+        }
+        var line = self
+        guard Self.facilities.contains(where: { line.take($0) }) else {
+            return nil
+        }
+        // `local0`.
+        _ = line.takeDigits(1)
+        guard line.takePadding(to: at + 6), line.take(":") else {
+            return nil
+        }
+        let start = line.at
+        guard let level = Self.levels.first(where: { line.take($0.word) }), line.takePadding(to: start + 6),
+            line.take(": ")
+        else {
+            return nil
+        }
+        self = line
+        return level.severity
+    }
+
+    private static let facilities: [StaticString] = [
+        "kern", "user", "mail", "daemon", "authpriv", "auth", "syslog", "lpr", "news", "uucp", "cron", "ftp", "res",
+        "local",
+    ]
+
+    private static let levels: [(word: StaticString, severity: Severity)] = [
+        ("emerg", .emergency), ("alert", .alert), ("crit", .critical), ("err", .error), ("warn", .warning),
+        ("notice", .notice), ("info", .informational), ("debug", .debug),
+    ]
+
+    /// Skips spaces up to the column at `end`; false when something else is before it.
+    private mutating func takePadding(to end: Int) -> Bool {
+        while at < end {
+            guard take(" ") else {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Skips the time that `dmesg -T` writes instead of the stamp, `[Mon Jan  1 10:00:00 2024] `, and those of its options
+    /// `-d`, `-e` and `-H`: `[   12.345678 <    0.000012>] `, `[Jan 1 10:00] `, `[  +0.000012] `.
+    private mutating func takeStampOfDmesg() -> Bool {
+        var line = self
+        guard line.take("["), let first = line.current else {
+            return false
+        }
+        switch first {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"):
+            guard line.takeName() else {
+                return false
+            }
+            // That was a day's name, if a month's follows.
+            var month = line
+            if month.take(" "), month.takeName() {
+                line = month
+            }
+            _ = line.takeSpaces()
+            guard line.takeDigits(2) > 0, line.take(" "), line.takeDigits(2) == 2, line.take(":"),
+                line.takeDigits(2) == 2
+            else {
+                return false
+            }
+            if line.take(":"), line.takeDigits(2) != 2 {
+                return false
+            }
+            if line.take(" "), line.takeDigits(4) != 4 {
+                return false
+            }
+        case UInt8(ascii: " "), UInt8(ascii: "+"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            guard line.takeOffset() else {
+                return false
+            }
+            if line.take(" <"), !(line.takeOffset() && line.take(">")) {
+                return false
+            }
+        default:
+            return false
+        }
+        guard line.take("] ") else {
+            return false
+        }
+        self = line
+        return true
+    }
+
+    /// Skips seconds with a fraction, padded with spaces.
+    private mutating func takeOffset() -> Bool {
+        while take(" ") {}
+        _ = take("+")
+        return takeDigits(10) > 0 && take(".") && takeDigits(9) > 0
+    }
+
+    /// Skips syslog's time, `Oct 11 22:14:15 `, with a fraction too.
+    private mutating func takeSyslogTime() -> Bool {
+        var line = self
+        guard line.takeName(), line.take(" "), line.take(" ") ? line.takeDigits(1) == 1 : line.takeDigits(2) == 2,
+            line.take(" "), line.takeClock(), line.take(" ")
+        else {
+            return false
+        }
+        self = line
+        return true
+    }
+
+    /// Skips a host's name and the space after it; false when a program's name or a level is there.
+    private mutating func takeHost() -> Bool {
+        var line = self
+        while let byte = line.current, Self.isNameByte(byte) {
+            line.advance()
+        }
+        guard line.at > at, line.current == UInt8(ascii: " "),
+            SeverityWords.ofWord(atStartOf: rest).map({ _ in false }) ?? true
+        else {
+            return false
+        }
+        line.advance()
+        self = line
+        return true
+    }
+
+    /// Skips the time and host that rsyslog and journalctl write in newer formats, `2026-01-01T10:00:00.123+00:00 web `, or
+    /// the host alone behind a stamp (`journalctl -o short-monotonic`), when a program's name follows. Text follows the time
+    /// that a program writes.
+    private mutating func takeHostOfJournal(isKernel: Bool) {
+        var line = self
+        guard line.takeDateOfJournal() || isKernel, line.takeHost(), line.isAtProgram(hasNumber: isKernel) else {
+            return
+        }
+        self = line
+    }
+
+    /// Skips a time in ISO 8601's order, or one with the day's name before it, and the spaces after it.
+    private mutating func takeDateOfJournal() -> Bool {
+        guard let first = current, (0x30...0x39).contains(first) || (0x41...0x5a).contains(first) else {
+            return false
+        }
+        _ = (takeName() && take(" "))
+        return takeProgramTime()
+    }
+
+    /// Whether the word here is a program's name with a colon; with a number in brackets, or the kernel's name, when
+    /// `hasNumber` says that other text has such words too.
+    private func isAtProgram(hasNumber: Bool) -> Bool {
+        guard hasNumber else {
+            return rest.prefix { $0 > 0x20 }.last == UInt8(ascii: ":")
+        }
+        var line = self
+        guard !line.begins(with: "kernel: ") else {
+            return true
+        }
+        return line.takeProgram() != nil && rest[line.at - at - 3] == UInt8(ascii: "]")
+    }
+}
