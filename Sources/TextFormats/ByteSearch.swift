@@ -23,13 +23,17 @@ extension UnsafeRawBufferPointer {
     /// The offset of the first occurrence of `word`, which is not empty. The standard library's `firstRange(of:)` is not
     /// specialized for bytes: it takes a hundred times as long.
     public func firstOffset(of word: StaticString) -> Int? {
-        let (first, size) = (word.utf8Start, word.utf8CodeUnitCount)
-        guard let base = baseAddress, size > 0 else {
+        firstOffset(of: UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount), from: 0)
+    }
+
+    /// The offset of the first occurrence of `word`, which is not empty, at or after `start`.
+    func firstOffset(of word: UnsafeRawBufferPointer, from start: Int) -> Int? {
+        guard let base = baseAddress, let first = word.baseAddress, !word.isEmpty else {
             return nil
         }
-        var at = 0
-        while count - at >= size, let found = memchr(base + at, Int32(first.pointee), count - at - size + 1) {
-            if memcmp(found, first, size) == 0 {
+        var at = start
+        while count - at >= word.count, let found = memchr(base + at, Int32(word[0]), count - at - word.count + 1) {
+            if memcmp(found, first, word.count) == 0 {
                 return UnsafeRawPointer(found) - base
             }
             at = UnsafeRawPointer(found) - base + 1

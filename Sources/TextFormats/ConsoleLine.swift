@@ -126,14 +126,22 @@ struct ConsoleLine {
         }
     }
 
-    /// Skips a program's name and number, `sshd[812]: ` or `dracut: `, and returns the name.
-    mutating func takeProgram() -> UnsafeRawBufferPointer? {
+    /// A program's name before a message.
+    struct Program {
+        let name: UnsafeRawBufferPointer
+        /// Whether its process's number is there.
+        let hasNumber: Bool
+    }
+
+    /// Skips a program's name and number, `sshd[812]: ` or `dracut: `, and returns them.
+    mutating func takeProgram() -> Program? {
         var end = at
         while end < bytes.count, Self.isNameByte(bytes[end]) {
             end += 1
         }
         let name = UnsafeRawBufferPointer(rebasing: bytes[at..<end])
-        if step(over: "[", at: &end) {
+        let hasNumber = step(over: "[", at: &end)
+        if hasNumber {
             guard number(at: &end, digits: 1...10) != nil, step(over: "]", at: &end) else {
                 return nil
             }
@@ -142,7 +150,7 @@ struct ConsoleLine {
             return nil
         }
         at = end
-        return name
+        return Program(name: name, hasNumber: hasNumber)
     }
 
     /// Skips a device's path, `/dev/vda1: `.

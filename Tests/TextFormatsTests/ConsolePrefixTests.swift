@@ -74,7 +74,7 @@ struct ConsolePrefixTests {
             ("2024-01-01T10:00:00Z INFO store: error: x", .informational),
             ("2024-01-01T10:00:00Z web store: no error", nil), ("2024-01-01T10:00:00Z web ERROR", nil),
             ("Oct 11 22:14:15 web last message repeated 2 times", nil), ("Oct 11 22:14:15 error-box cron: x", nil),
-            ("[   12.345678] usb hub: error: x", nil), ("[Mon Jan", nil), ("[Mon Jan  1 10:00:00 2024]", nil),
+            ("[   12.345678] usb hub: no error", nil), ("[Mon Jan", nil), ("[Mon Jan  1 10:00:00 2024]", nil),
             ("[   1.2", nil), ("[Sale 1 10:00] BUG: x", nil),
         ] as [(String, Severity?)]
     )

@@ -37,7 +37,7 @@ struct ConsoleSeverityTests {
     @Test(
         "a line without a severity has none",
         arguments: [
-            "", "\n", "<", "<>", "<1234>x", "[", "[]", "[FAILED", "[    1.000000] usb 1-1: error -71\n", "error in x\n",
+            "", "\n", "<", "<>", "<1234>x", "[", "[]", "[FAILED", "[    1.000000] usb 1-1: reset\n", "error in x\n",
             "errors: 3\n", "sublevel=error", "level=", "level=3", "level", "=error", ":", "[  nope  ] x", "Info ok",
         ]
     )

@@ -196,6 +196,6 @@ extension ConsoleLine {
         guard !line.begins(with: "kernel: ") else {
             return true
         }
-        return line.takeProgram() != nil && rest[line.at - at - 3] == UInt8(ascii: "]")
+        return line.takeProgram()?.hasNumber ?? false
     }
 }

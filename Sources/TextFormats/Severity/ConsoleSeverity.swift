@@ -24,9 +24,7 @@ extension Severity {
         let program = line.takeProgram()
         line.takeDevice()
         guard
-            let severity = SeverityAlarms.severity(of: whole, program: nil, isKernel: isKernel)
-                ?? (line.at == whole.at
-                    ? nil : SeverityAlarms.severity(of: line, program: program, isKernel: isKernel))
+            let severity = SeverityAlarms.severity(of: whole, behindProgram: line, program, isKernel: isKernel)
                 ?? SeverityWords.ofTag(whole) ?? SeverityWords.ofWord(atStartOf: whole.rest)
                 ?? SeverityWords.ofWord(atStartOf: line.rest)
                 ?? SeverityWords.ofTimed(line) ?? SeverityWords.ofLetter(line)
