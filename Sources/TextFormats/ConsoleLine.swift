@@ -133,7 +133,7 @@ struct ConsoleLine {
         let hasNumber: Bool
     }
 
-    /// Skips a program's name and number, `sshd[812]: ` or `dracut: `, and returns them.
+    /// Skips a program's name and number, `sshd[812]: ` or `dracut: `, and returns them. A level, `DEBUG: `, is no name.
     mutating func takeProgram() -> Program? {
         var end = at
         while end < bytes.count, Self.isNameByte(bytes[end]) {
@@ -146,7 +146,7 @@ struct ConsoleLine {
                 return nil
             }
         }
-        guard !name.isEmpty, step(over: ":", at: &end), step(over: " ", at: &end) else {
+        guard !name.isEmpty, step(over: ":", at: &end), step(over: " ", at: &end), !SeverityWords.isLevel(name) else {
             return nil
         }
         at = end

@@ -45,12 +45,34 @@ struct ConsoleSeverityTests {
         #expect(severity(line) == nil)
     }
 
+    @Test(
+        "words that look like an alarm are none",
+        arguments: [
+            ("Error: 0", nil), ("Warning: none", nil), ("critical: 0", nil), ("panic: 0", nil),
+            ("rsyslogd: error: 0 messages", nil), ("rsyslogd: error: none", nil), ("Fatal: None", nil),
+            ("[    1.000000] blk_update_request: 0", nil), ("[    1.000000] nvme: I/O errors: 0", nil),
+            ("error: 0x12 is bad", .error), ("error: 0 of 3 disks found", .error), ("error: none of them", .error),
+            ("ERROR:", .error), ("DEBUG: panic: x", .debug), ("info: error: x", .informational),
+            (#"msg="set level: error" level=info"#, .informational), (#"msg="set level=error" k=v"#, nil),
+            (#"msg="unfinished level=error"#, nil), (#"msg="a \"b\" c" level=error"#, .error),
+            ("k=v,level=error", .error), ("level: error in a sentence", nil), ("  level: error", nil),
+            (#"{"message":"a level=error","level":"info"}"#, .informational), (#"{"message":"level=error"}"#, nil),
+            (#"{"message":"a \"level\":\"error\"","level":"info"}"#, .informational),
+            (#"{"labels":{"level":"error"},"level":"info"}"#, .informational),
+            (#"{"log":{"level":"error"},"msg":"x"}"#, .error), (#"{ "level" : "error"}"#, .error),
+            (#"{"level":"error"#, .error), (#"{"level":"#, nil), (#"{"level"#, nil), (#"{""#, nil),
+        ] as [(String, Severity?)]
+    )
+    func lookAlikes(_ line: String, _ expected: Severity?) {
+        #expect(severity(line) == expected)
+    }
+
     @Test("no bytes cause a crash")
     func fuzz() {
         var generator = SeededGenerator(seed: .random(in: 0...UInt64.max))
         let pieces = [
             "2026-01-01T00:00:00", "E0329 ", "12:00:00.1 ", "Z ", "[ !! ]", "\u{1b}[m", "[", "]", "<", ">", "level",
-            "=", ":", "\"", "error", "FAILED", " ", "\u{1b}[1m",
+            "=", ":", "\"", "{\"level\"", "\\", "error", "FAILED", " ", "\u{1b}[1m",
         ]
         for _ in 0..<20_000 {
             var line: [UInt8] = []
