@@ -28,6 +28,11 @@ struct BootLogSeverityTests {
         check(lines.text, prefix)
     }
 
+    @Test("the level that a program writes in its usual place is the severity, and a word in its message is none")
+    func programs() {
+        check(ProgramLines.all)
+    }
+
     /// Expects of each line of `log` the severity that its first letter says; the line follows `prefix`.
     private func check(_ log: String, _ prefix: String = "") {
         var (falseAlarms, missed): ([String], [String]) = ([], [])

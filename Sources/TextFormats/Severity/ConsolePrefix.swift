@@ -56,7 +56,7 @@ extension ConsoleLine {
             return nil
         }
         let start = line.at
-        guard let level = Self.levels.first(where: { line.take($0.word) }), line.takePadding(to: start + 6),
+        guard let level = Self.namesOfLevels.first(where: { line.take($0.word) }), line.takePadding(to: start + 6),
             line.take(": ")
         else {
             return nil
@@ -70,7 +70,7 @@ extension ConsoleLine {
         "local",
     ]
 
-    private static let levels: [(word: StaticString, severity: Severity)] = [
+    private static let namesOfLevels: [(word: StaticString, severity: Severity)] = [
         ("emerg", .emergency), ("alert", .alert), ("crit", .critical), ("err", .error), ("warn", .warning),
         ("notice", .notice), ("info", .informational), ("debug", .debug),
     ]
@@ -156,7 +156,7 @@ extension ConsoleLine {
         while let byte = line.current, Self.isNameByte(byte) {
             line.advance()
         }
-        guard line.at > at, line.current == UInt8(ascii: " "),
+        guard line.at > at, current != UInt8(ascii: "-"), line.current == UInt8(ascii: " "),
             SeverityWords.ofWord(atStartOf: rest).map({ _ in false }) ?? true
         else {
             return false
@@ -167,23 +167,25 @@ extension ConsoleLine {
     }
 
     /// Skips the time and host that rsyslog and journalctl write in newer formats, `2026-01-01T10:00:00.123+00:00 web `, or
-    /// the host alone behind a stamp (`journalctl -o short-monotonic`), when a program's name follows. Text follows the time
-    /// that a program writes.
+    /// the host alone behind a stamp (`journalctl -o short-monotonic`), when a program's name follows; also QEMU's time, a
+    /// program's name behind it. Text follows the time that other programs write.
     private mutating func takeHostOfJournal(isKernel: Bool) {
         var line = self
-        guard line.takeDateOfJournal() || isKernel, line.takeHost(), line.isAtProgram(hasNumber: isKernel) else {
+        let hasTime =
+            line.current.map { (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) } ?? false
+            && line.takeProgramTime()
+        guard hasTime || isKernel else {
             return
         }
-        self = line
-    }
-
-    /// Skips a time in ISO 8601's order, or one with the day's name before it, and the spaces after it.
-    private mutating func takeDateOfJournal() -> Bool {
-        guard let first = current, (0x30...0x39).contains(first) || (0x41...0x5a).contains(first) else {
-            return false
+        var program = line
+        if program.takeHost(), program.isAtProgram(hasNumber: isKernel) {
+            self = program
+            return
         }
-        _ = (takeName() && take(" "))
-        return takeProgramTime()
+        program = line
+        if hasTime, line.current.map({ $0 > 0x40 }) ?? false, program.takeProgram() != nil {
+            self = line
+        }
     }
 
     /// Whether the word here is a program's name with a colon; with a number in brackets, or the kernel's name, when

@@ -28,9 +28,8 @@ extension Severity {
         }
         guard
             let severity = SeverityAlarms.severity(of: whole, behindProgram: line, program, isKernel: isKernel)
-                ?? SeverityWords.ofTag(whole) ?? SeverityWords.ofWord(atStartOf: whole.rest)
-                ?? SeverityWords.ofWord(atStartOf: line.rest)
-                ?? SeverityWords.ofTimed(line) ?? SeverityWords.ofLetter(line)
+                ?? SeverityWords.ofBeginning(whole, behindProgram: line)
+                ?? SeverityAlarms.severity(behindTimeOf: line)
                 ?? (line.isCut ? nil : SeverityWords.ofResult(in: whole.rest))
                 ?? SeverityWords.ofField(in: whole.rest)
         else {

@@ -3,6 +3,18 @@
 import LogModel
 
 extension SeverityAlarms {
+    /// The last words of programs, of the runtimes of their languages.
+    static let programs: AlarmFormats = [
+        .critical: ["fatal error: ", "PHP Fatal error: "],
+        .error: [
+            "Traceback (most recent call last):", "thread '%s panicked at ", "Exception in thread \"",
+            "terminate called ", "Unhandled exception", "goroutine %d [running]:", "Segmentation fault",
+            "Aborted (core dumped)", "Bus error", "Illegal instruction (core dumped)", "=ERROR REPORT====",
+            "=CRASH REPORT====", "(EE) ",
+        ],
+        .warning: ["(WW) "],
+    ]
+
     /// Of what starts a system: initramfs-tools, fsck (behind the device), systemd.
     static let services: AlarmFormats = [
         .emergency: ["[!!!!!!]"],

@@ -35,14 +35,12 @@ extension SeverityWords {
                 at = min(name.upperBound + 1, text.count)
                 var value = at
                 skipSpaces(in: text, &value)
-                guard value < text.count, text[value] == UInt8(ascii: ":"), isLevelName(text, name) else {
+                guard value < text.count, text[value] == UInt8(ascii: ":") else {
                     continue
                 }
                 value += 1
                 skipSpaces(in: text, &value)
-                guard value < text.count, text[value] == UInt8(ascii: "\""),
-                    let severity = ofValue(in: text, from: value + 1)
-                else {
+                guard let severity = ofMember(text, name, valueAt: value) else {
                     continue
                 }
                 if depth <= 1 {
@@ -54,6 +52,43 @@ extension SeverityWords {
             }
         }
         return nested
+    }
+
+    private static func ofMember(_ text: UnsafeRawBufferPointer, _ name: Range<Int>, valueAt place: Int) -> Severity? {
+        guard place < text.count else {
+            return nil
+        }
+        let isText = text[place] == UInt8(ascii: "\"")
+        let value = isText ? place + 1 : place
+        if isLevelName(text, name) {
+            return isText ? ofValue(in: text, from: value) : ofBunyan(text, value)
+        }
+        let name = UnsafeRawBufferPointer(rebasing: text[name])
+        if isEqual(name, "priority") {
+            // Of the journal: syslog's number.
+            let digit = value < text.count ? text[value] : 0
+            return (0x30...0x37).contains(digit) ? Severity(rawValue: digit - 0x30) : nil
+        }
+        // Of MongoDB: a letter, D with a digit.
+        return isText && isEqual(name, "s") && value + 1 < text.count && text[value + 1] == UInt8(ascii: "\"")
+            ? ofLetter(text[value]) : nil
+    }
+
+    /// The level of Bunyan and Pino, as a number: 10 for TRACE to 60 for FATAL. They write the time before the message.
+    private static func ofBunyan(_ text: UnsafeRawBufferPointer, _ place: Int) -> Severity? {
+        guard place + 2 < text.count, text[place + 1] == UInt8(ascii: "0"), ",}".utf8.contains(text[place + 2]),
+            text.firstOffset(of: "\"time\":") != nil
+        else {
+            return nil
+        }
+        switch text[place] {
+        case UInt8(ascii: "1"), UInt8(ascii: "2"): return .debug
+        case UInt8(ascii: "3"): return .informational
+        case UInt8(ascii: "4"): return .warning
+        case UInt8(ascii: "5"): return .error
+        case UInt8(ascii: "6"): return .critical
+        default: return nil
+        }
     }
 
     private static func skipSpaces(in text: UnsafeRawBufferPointer, _ at: inout Int) {
@@ -95,15 +130,19 @@ extension SeverityWords {
     // MARK: - Names and values
 
     private static func ofValue(in text: UnsafeRawBufferPointer, from start: Int) -> Severity? {
-        severity(of: leadingWord(of: UnsafeRawBufferPointer(rebasing: text[start...])), in: levels)
+        ofLevel(leadingWord(of: UnsafeRawBufferPointer(rebasing: text[start...])))
     }
 
     private static func isLevelName(_ text: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
         let name = UnsafeRawBufferPointer(rebasing: text[range])
-        return (3...longestLevelName).contains(name.count) && levelNames.contains { isEqual(name, $0) }
+        return (2...longestLevelName).contains(name.count) && levelNames.contains { isEqual(name, $0) }
     }
 
-    private static let longestLevelName = 8
+    private static let longestLevelName = 13
 
-    private static let levelNames: [StaticString] = ["level", "lvl", "severity", "loglevel"]
+    /// Also of Python, ECS, hclog, Monolog, OpenTelemetry and Serilog.
+    private static let levelNames: [StaticString] = [
+        "level", "lvl", "severity", "loglevel", "levelname", "log.level", "log_level", "level_name", "@level", "@l",
+        "severitytext", "severity_text",
+    ]
 }

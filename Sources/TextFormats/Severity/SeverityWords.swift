@@ -4,8 +4,29 @@ import LogModel
 
 /// The words that indicate a severity.
 enum SeverityWords {
+    /// The level with which `message` begins; `line` is behind the program's name in it.
+    static func ofBeginning(_ message: ConsoleLine, behindProgram line: ConsoleLine) -> Severity? {
+        if let severity = ofTag(message) ?? ofWord(atStartOf: message.rest) ?? ofWord(atStartOf: line.rest) {
+            return severity
+        }
+        if let severity = ofAngleTag(line, isBeforeTime: true) ?? ofTimed(line) ?? ofLetter(message) {
+            return severity
+        }
+        return ofLetter(line) ?? ofCategory(message) ?? ofMarkedWord(line)
+    }
+
     /// `[FAILED]`, `[ WARN ]`, `[error]`: colour and spaces inside the brackets are ignored.
     static func ofTag(_ start: ConsoleLine) -> Severity? {
+        guard let word = wordInBrackets(start) else {
+            return nil
+        }
+        return severity(of: word, in: isCapital(word) ? systemdTags : sysvinitTags) ?? ofLevel(word)
+    }
+
+    /// `[ERROR]`, and not a result of a job.
+    static func ofLevelTag(_ start: ConsoleLine) -> Severity? { wordInBrackets(start).flatMap(ofLevel) }
+
+    private static func wordInBrackets(_ start: ConsoleLine) -> UnsafeRawBufferPointer? {
         var line = start
         guard line.take("[") else {
             return nil
@@ -16,10 +37,7 @@ enum SeverityWords {
             line.advance()
         }
         skipPadding(&line)
-        guard line.current == UInt8(ascii: "]") else {
-            return nil
-        }
-        return severity(of: word, in: systemdTags) ?? severity(of: word, in: levels)
+        return line.current == UInt8(ascii: "]") ? word : nil
     }
 
     static func skipPadding(_ line: inout ConsoleLine) {
@@ -30,22 +48,68 @@ enum SeverityWords {
         }
     }
 
-    /// `ERROR: …`, `warning: …`, or in capitals also without a colon, because "error" may begin a sentence.
+    /// `<error> `, of ClickHouse; NetworkManager's time in brackets follows its level.
+    static func ofAngleTag(_ start: ConsoleLine, isBeforeTime: Bool = false) -> Severity? {
+        var line = start
+        guard line.take("<") else {
+            return nil
+        }
+        let word = leadingWord(of: line.rest)
+        for _ in word {
+            line.advance()
+        }
+        guard line.take("> ") else {
+            return nil
+        }
+        _ = line.takeSpaces()
+        return isBeforeTime && line.current != UInt8(ascii: "[") ? nil : severity(of: word, in: levels)
+    }
+
+    /// `ERROR: …`, `warning: …`, or in capitals also without a colon, because "error" may begin a sentence: `ERROR …`,
+    /// `ERROR! …`, and logrus's `ERRO[0001] …`.
     static func ofWord(atStartOf text: UnsafeRawBufferPointer) -> Severity? {
         let word = leadingWord(of: text)
         guard !word.isEmpty, word.count < text.count else {
             return nil
         }
-        let isCapital = word.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
-        let next = text[word.count]
-        guard next == UInt8(ascii: ":") || (isCapital && (next == UInt8(ascii: " ") || next == Byte.tab)) else {
+        let after = UnsafeRawBufferPointer(rebasing: text[(word.count + 1)...])
+        switch text[word.count] {
+        case UInt8(ascii: ":"):
+            return isNothing(after) ? nil : severity(of: word, in: levels)
+        case UInt8(ascii: "["):
+            return isCapital(word) && after.first.map { (0x30...0x39).contains($0) } ?? false ? ofLevel(word) : nil
+        case UInt8(ascii: " "), Byte.tab, UInt8(ascii: "!"):
+            // These begin sentences in capitals: `ALERT MANAGER started`.
+            return isCapital(word) && severity(of: word, in: nouns) == nil ? severity(of: word, in: levels) : nil
+        default:
             return nil
         }
-        guard next != UInt8(ascii: ":") || !isNothing(UnsafeRawBufferPointer(rebasing: text[(word.count + 1)...]))
-        else {
+    }
+
+    /// A level in capitals behind blanks or marks, `*** ERROR: …`, `**ERROR** …`.
+    static func ofMarkedWord(_ start: ConsoleLine) -> Severity? {
+        var line = start
+        while let byte = line.current, " \t*!>=-".utf8.contains(byte), line.at - start.at < 8 {
+            line.advance()
+        }
+        let word = leadingWord(of: line.rest)
+        guard line.at > start.at, isCapital(word), word.count < line.rest.count else {
             return nil
         }
-        return severity(of: word, in: levels)
+        return line.rest[word.count] == UInt8(ascii: "*")
+            ? severity(of: word, in: levels) : ofWord(atStartOf: line.rest)
+    }
+
+    /// `fail: Category[0]`, of .NET, whose other levels are words.
+    static func ofCategory(_ start: ConsoleLine) -> Severity? {
+        var line = start
+        guard line.take("fail: ") else {
+            return nil
+        }
+        while let byte = line.current, ConsoleLine.isNameByte(byte) {
+            line.advance()
+        }
+        return line.take("[") && line.takeDigits(10) > 0 && line.take("]") ? .error : nil
     }
 
     /// Whether a word and a colon are followed by a count of nothing: `Error: 0`, `warning: none`, `error: 0 messages`.
@@ -74,6 +138,13 @@ enum SeverityWords {
         severity(of: word, in: levels) != nil
     }
 
+    /// The severity of a level or of its abbreviation.
+    static func ofLevel(_ word: UnsafeRawBufferPointer) -> Severity? {
+        severity(of: word, in: levels) ?? severity(of: word, in: abbreviations)
+    }
+
+    static func isCapital(_ word: UnsafeRawBufferPointer) -> Bool { word.allSatisfy { (0x41...0x5a).contains($0) } }
+
     static func leadingWord(of text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         let end = text.firstIndex { !(UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20) } ?? text.count
         return UnsafeRawBufferPointer(rebasing: text[..<end])
@@ -91,22 +162,40 @@ enum SeverityWords {
         guard text.count == word.utf8CodeUnitCount else {
             return false
         }
-        return text.indices.allSatisfy { text[$0] | 0x20 == word.utf8Start[$0] }
+        return text.indices.allSatisfy { place in
+            let byte = text[place]
+            return ((0x41...0x5a).contains(byte) ? byte | 0x20 : byte) == word.utf8Start[place]
+        }
     }
 
     private static let nothings: [StaticString] = ["none", "no", "nil", "null", "nothing"]
 
     /// A job's result and the level at which systemd logs it (src/core/job.c), but for a missing dependency, because of
-    /// which a unit does not start. `fail` is sysvinit's.
+    /// which a unit does not start.
     private static let systemdTags: [(StaticString, Severity)] = [
         ("ok", .informational), ("failed", .error), ("time", .error), ("depend", .error), ("assert", .warning),
         ("unsupp", .warning), ("skip", .notice), ("fail", .error),
     ]
 
+    private static let sysvinitTags: [(StaticString, Severity)] = [("ok", .informational), ("fail", .error)]
+
     static let levels: [(StaticString, Severity)] = [
         ("error", .error), ("warn", .warning), ("warning", .warning), ("info", .informational), ("debug", .debug),
         ("err", .error), ("fatal", .critical), ("critical", .critical), ("crit", .critical), ("notice", .notice),
         ("trace", .debug), ("alert", .alert), ("emerg", .emergency), ("emergency", .emergency), ("panic", .emergency),
-        ("informational", .informational),
+        ("informational", .informational), ("severe", .error),
+    ]
+
+    /// Levels that are usual nouns too.
+    private static let nouns: [(StaticString, Severity)] = [
+        ("alert", .alert), ("emergency", .emergency), ("panic", .emergency), ("trace", .debug),
+    ]
+
+    /// Of logging libraries, between other marks only.
+    static let abbreviations: [(StaticString, Severity)] = [
+        ("wrn", .warning), ("inf", .informational), ("ftl", .critical), ("dbg", .debug), ("erro", .error),
+        ("eror", .error), ("fata", .critical), ("pani", .emergency), ("debu", .debug), ("trac", .debug),
+        ("trc", .debug),
+        ("information", .informational), ("verbose", .debug),
     ]
 }

@@ -2,182 +2,198 @@
 
 import LogModel
 
-extension ConsoleLine {
-    /// Skips a program's date and time, its time alone, or its milliseconds before a bracket, with the blanks after it;
-    /// false when there is none. A bracket may enclose it.
-    mutating func takeProgramTime() -> Bool {
-        var line = self
-        let isBracketed = line.take("[")
-        if !line.takeDateAndTime() {
-            line = self
-            guard line.takeMilliseconds() else {
-                return false
-            }
-        }
-        guard !isBracketed || line.take("]"), line.takeSpaces() else {
-            return false
-        }
-        self = line
-        return true
-    }
-
-    private mutating func takeDateAndTime() -> Bool {
-        let start = self
-        if takeDigits(4) == 4 {
-            guard take("-"), takeDigits(2) == 2, take("-"), takeDigits(2) == 2, take("T") || take(" ") else {
-                return false
-            }
-        } else {
-            self = start
-        }
-        guard takeClock() else {
-            return false
-        }
-        if !take("Z"), take("+") || take("-") {
-            guard takeDigits(2) == 2 else {
-                return false
-            }
-            _ = take(":")
-            return takeDigits(2) == 2
-        }
-        return true
-    }
-
-    /// Skips hours, minutes and seconds, with a fraction too.
-    mutating func takeClock() -> Bool {
-        guard takeDigits(2) == 2, take(":"), takeDigits(2) == 2, take(":"), takeDigits(2) == 2 else {
-            return false
-        }
-        return !(take(".") || take(",")) || takeDigits(9) > 0
-    }
-
-    private mutating func takeMilliseconds() -> Bool {
-        takeDigits(10) > 0 && begins(with: " [")
-    }
-
-    /// Skips at most `most` digits, and returns their number.
-    mutating func takeDigits(_ most: Int) -> Int {
-        var count = 0
-        while count < most, let byte = current, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
-            advance()
-            count += 1
-        }
-        return count
-    }
-
-    /// Skips the blanks here; false when there are none.
-    mutating func takeSpaces() -> Bool {
-        let start = at
-        while current == UInt8(ascii: " ") || current == Byte.tab {
-            advance()
-        }
-        return at > start
-    }
-
-    /// Skips `[…] `, of at most 64 bytes; false when there is none.
-    mutating func takeBracket() -> Bool {
-        var line = self
-        guard line.take("[") else {
-            return false
-        }
-        while let byte = line.current, line.at - at < 64 {
-            line.advance()
-            if byte == UInt8(ascii: "]") {
-                guard line.takeSpaces() else {
-                    return false
-                }
-                self = line
-                return true
-            }
-        }
-        return false
-    }
-}
-
 extension SeverityWords {
-    /// The level that stands behind a program's time: `2026-01-01T00:00:00Z ERROR …`, also behind a process or thread, or
-    /// these alone: `12:00:00,123 [main] FATAL …`. The level is in capitals, or a tag.
+    /// The level that stands behind a program's time, `2026-01-01T00:00:00Z ERROR …`, in the same brackets as it, or behind
+    /// a few fields: a process, a thread, a logger. Threads need no time: `[main] FATAL …`. The level is in capitals, or a
+    /// tag.
     static func ofTimed(_ start: ConsoleLine) -> Severity? {
-        var line = start
-        let isBracketed = line.current == UInt8(ascii: "[")
-        guard let first = line.current, isBracketed || (0x30...0x39).contains(first),
-            line.takeProgramTime() || isBracketed
+        guard let first = start.current, first == UInt8(ascii: "[") || isDigit(first) || (0x41...0x5a).contains(first)
         else {
             return nil
         }
-        var process = line
-        if process.takeDigits(10) > 0, process.takeSpaces() {
-            line = process
+        var line = start
+        if line.take("["), line.takeTime(), line.takeSpaces() {
+            return ofCapitals(line)
         }
-        for _ in 0..<3 {
-            if let severity = ofTag(line) ?? ofWord(atStartOf: line.rest) {
+        line = start
+        guard line.takeProgramTime() || first == UInt8(ascii: "[") else {
+            return nil
+        }
+        let isLogcat = isDigit(first) && start.isAtLogcatTime
+        for field in 0..<6 {
+            if let severity = ofLevelTag(line) ?? ofAngleTag(line) ?? ofCapitals(line) ?? ofFile(line) ?? ofParts(line)
+                ?? ofLibvirt(line) ?? (isLogcat && field > 0 ? ofLogcat(line) : nil)
+            {
                 return severity
             }
-            guard line.takeBracket() else {
+            guard line.takeField() else {
                 return nil
             }
         }
         return nil
     }
 
-    /// The level of klog and glog, the letter before the date: `E0329 12:00:00.123456 1 x.go:1] msg`.
-    static func ofLetter(_ start: ConsoleLine) -> Severity? {
-        let severity: Severity
-        switch start.current {
-        case UInt8(ascii: "I"): severity = .informational
-        case UInt8(ascii: "W"): severity = .warning
-        case UInt8(ascii: "E"): severity = .error
-        case UInt8(ascii: "F"): severity = .critical
-        default: return nil
-        }
-        var line = start
-        line.advance()
-        guard line.takeDigits(4) == 4, line.take(" "), line.takeDigits(2) == 2, line.take(":"),
-            line.takeDigits(2) == 2, line.take(":"), line.takeDigits(2) == 2, line.take("."),
-            line.takeDigits(9) > 0, line.takeSpaces(), line.takeDigits(10) > 0, line.take(" ")
+    /// A level in capitals, or its usual abbreviation.
+    private static func ofCapitals(_ line: ConsoleLine) -> Severity? {
+        let text = line.rest
+        let word = leadingWord(of: text)
+        guard word.count > 2, isCapital(word), word.count < text.count, " \t:]|-".utf8.contains(text[word.count])
         else {
             return nil
         }
-        return severity
+        return ofLevel(word)
     }
 
-    /// The result at the end of a line, of sysvinit, `[FAILED]`, and OpenRC, `[ !! ]`; nil when there is none, and when it
-    /// is not a failure.
-    static func ofResult(in text: UnsafeRawBufferPointer) -> Severity? {
-        var end = text.count
-        while end > 0, [UInt8(ascii: " "), Byte.feed, Byte.carriageReturn, UInt8(ascii: "m")].contains(text[end - 1]) {
-            guard text[end - 1] == UInt8(ascii: "m") else {
-                end -= 1
+    /// `util.py[WARNING]: …`, of cloud-init.
+    private static func ofFile(_ start: ConsoleLine) -> Severity? {
+        var line = start
+        while let byte = line.current, ConsoleLine.isNameByte(byte) {
+            line.advance()
+        }
+        return line.at > start.at ? ofLevelTag(line) : nil
+    }
+
+    /// `[core:error]` and `[instance:main:ERROR:src/main.rs:1]`: a level between colons.
+    private static func ofParts(_ start: ConsoleLine) -> Severity? {
+        var line = start
+        guard line.take("[") else {
+            return nil
+        }
+        while let byte = line.current, byte != UInt8(ascii: "]"), line.at - start.at < ConsoleLine.longestField {
+            line.advance()
+            guard byte == UInt8(ascii: ":") else {
                 continue
             }
-            guard let escape = text[max(0, end - 16)..<end].lastIndex(of: Byte.escape),
-                case .sequence(let sequence) = ControlSequence.parse(text, at: escape), sequence.end == end
+            let word = leadingWord(of: line.rest)
+            let next = word.count < line.rest.count ? line.rest[word.count] : 0
+            if next == UInt8(ascii: "]") || (next == UInt8(ascii: ":") && isCapital(word)),
+                let severity = severity(of: word, in: levels)
+            {
+                return severity
+            }
+        }
+        return nil
+    }
+
+    /// `error : virFoo:12 : …`.
+    private static func ofLibvirt(_ line: ConsoleLine) -> Severity? {
+        let word = leadingWord(of: line.rest)
+        return line.rest.dropFirst(word.count).starts(with: " : ".utf8) ? severity(of: word, in: levels) : nil
+    }
+
+    /// `E AndroidRuntime: …`.
+    private static func ofLogcat(_ line: ConsoleLine) -> Severity? {
+        line.rest.count > 2 && line.rest[1] == UInt8(ascii: " ") ? ofLetter(line.rest[0]) : nil
+    }
+
+    /// The level that logcat and others write as one letter.
+    static func ofLetter(_ letter: UInt8) -> Severity? {
+        switch letter {
+        case UInt8(ascii: "V"), UInt8(ascii: "D"): .debug
+        case UInt8(ascii: "I"): .informational
+        case UInt8(ascii: "W"): .warning
+        case UInt8(ascii: "E"): .error
+        case UInt8(ascii: "F"): .critical
+        default: nil
+        }
+    }
+
+    /// The level that begins a line as one letter: klog's and glog's before the date, `E0329 12:00:00.123456 1 x.go:1] `;
+    /// Ruby's, `E, [2026-01-01T00:00:00 #7] `; logcat's, `E/Tag(  7): `; apt's, `E: `.
+    static func ofLetter(_ start: ConsoleLine) -> Severity? {
+        guard let first = start.current, let severity = ofLetter(first) else {
+            return nil
+        }
+        var line = start
+        line.advance()
+        switch line.current ?? 0 {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"):
+            guard [4, 8].contains(line.takeDigits(8)), line.take(" "), line.takeClock(), line.takeSpaces(),
+                line.takeDigits(10) > 0, line.take(" ")
             else {
                 return nil
             }
-            end = escape
-        }
-        guard end > 0, text[end - 1] == UInt8(ascii: "]") else {
-            return nil
-        }
-        var start = end - 1
-        repeat {
-            guard let bracket = text[max(0, end - 64)..<start].lastIndex(of: UInt8(ascii: "[")), bracket > 0 else {
+            return severity
+        case UInt8(ascii: ","):
+            return line.take(", [") && line.takeTime() ? severity : nil
+        case UInt8(ascii: "/"):
+            line.advance()
+            while let byte = line.current, ConsoleLine.isNameByte(byte) {
+                line.advance()
+            }
+            guard line.take("(") else {
                 return nil
             }
-            start = bracket
-        } while text[start - 1] == Byte.escape
-        // A blank or a sequence is before it.
-        guard [UInt8(ascii: " "), Byte.tab, UInt8(ascii: "G"), UInt8(ascii: "m")].contains(text[start - 1]) else {
+            _ = line.takeSpaces()
+            return line.takeDigits(10) > 0 && line.take("): ") ? severity : nil
+        case UInt8(ascii: ":"):
+            // apt has only these.
+            return "EW".utf8.contains(first) && line.take(": ") && line.current.map { $0 > 0x40 } ?? false
+                ? severity : nil
+        default:
             return nil
         }
-        var line = ConsoleLine(UnsafeRawBufferPointer(rebasing: text[start..<end]))
-        _ = line.take("[")
-        skipPadding(&line)
-        guard line.take("FAILED") || line.take("!!") else {
-            return nil
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
+}
+
+extension ConsoleLine {
+    /// The most bytes that a field before a level has.
+    static let longestField = 64
+
+    /// Whether a month, a day and a time are here: `01-31 12:00:00`.
+    fileprivate var isAtLogcatTime: Bool {
+        var line = self
+        return line.takeDigits(2) == 2 && line.take("-") && line.takeDigits(2) == 2 && line.take(" ")
+            && line.takeClock()
+    }
+
+    /// Skips what may stand between a time and a level, and the blanks after it: text in brackets, a number, `-` or `|`, a
+    /// logger's name before these, a user and database; false when something else is here.
+    fileprivate mutating func takeField() -> Bool {
+        var line = self
+        switch current {
+        case UInt8(ascii: "["): line.skip(to: UInt8(ascii: "]"))
+        case UInt8(ascii: "<"): line.skip(to: UInt8(ascii: ">"))
+        case UInt8(ascii: "{"): line.skip(to: UInt8(ascii: "}"))
+        case UInt8(ascii: "("): line.skip(to: UInt8(ascii: ")"))
+        case UInt8(ascii: "-"), UInt8(ascii: "|"): line.advance()
+        default:
+            if line.takeDigits(10) > 0 {
+                _ = line.take(":")
+                break
+            }
+            var isAddress = false
+            while let byte = line.current, byte > 0x20, line.at - at < Self.longestField {
+                isAddress = isAddress || byte == UInt8(ascii: "@")
+                line.advance()
+            }
+            let end = line
+            _ = line.takeSpaces()
+            if line.take("- ") || line.take("| ") {
+                self = line
+                return true
+            }
+            guard isAddress else {
+                return false
+            }
+            line = end
         }
-        skipPadding(&line)
-        return line.begins(with: "]") && line.rest.count == 1 ? .error : nil
+        guard line.takeSpaces() else {
+            return false
+        }
+        self = line
+        return true
+    }
+
+    private mutating func skip(to end: UInt8) {
+        let start = at
+        while let byte = current, at - start < Self.longestField {
+            advance()
+            if byte == end {
+                return
+            }
+        }
     }
 }
