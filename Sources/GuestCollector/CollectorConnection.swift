@@ -304,7 +304,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
     /// Reads what has arrived already, at most `drainLimit` pieces. Returns whether that is all, and the log has it.
     func drain() -> Bool {
         for _ in 0..<Self.drainLimit where !isClosed && !isAtEnd && !isBlocked && !isPaused {
-            var polled = pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0)
+            var polled = pollfd(socket.raw)
             guard poll(&polled, 1, 0) == 1 else {
                 return conversation?.isWaiting != true
             }

@@ -31,7 +31,7 @@ extension NodeSettings {
         } else {
             folders.logs = DirectoryHandle.normalized(try section.absolutePath("pod-logs") ?? NodeFolders.standardLogs)
         }
-        node = try section.text("node") ?? getenv("NODE_NAME").map { String(cString: $0) }
+        node = try section.text("node") ?? Environment["NODE_NAME"]
         if node == "none" || node?.isEmpty == true {
             node = nil
         }

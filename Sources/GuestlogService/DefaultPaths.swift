@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import SystemIO
 
 /// The default paths.
 public struct DefaultPaths: Sendable {
@@ -9,15 +10,17 @@ public struct DefaultPaths: Sendable {
     public let socket: String
 
     /// Paths from the environment, which take precedence over the configuration file, as command line options do.
-    static var named: (store: String?, socket: String?) { (variable("GUESTLOG_STORE"), variable("GUESTLOG_SOCKET")) }
+    static var named: (store: String?, socket: String?) {
+        (Environment["GUESTLOG_STORE"], Environment["GUESTLOG_SOCKET"])
+    }
 
     /// The folders that systemd created for a service; otherwise /var/lib/guestlog and /run/guestlog for root, the XDG
     /// folders for other users. GUESTLOG_STORE and GUESTLOG_SOCKET take precedence.
     public init() {
-        let home = Self.variable("HOME") ?? "/"
+        let home = Environment["HOME"] ?? "/"
         let isRoot = geteuid() == 0
-        let data = isRoot ? "/var/lib" : Self.variable("XDG_DATA_HOME") ?? home + "/.local/share"
-        let run = isRoot ? "/run" : Self.variable("XDG_RUNTIME_DIR") ?? home + "/.cache"
+        let data = isRoot ? "/var/lib" : Environment["XDG_DATA_HOME"] ?? home + "/.local/share"
+        let run = isRoot ? "/run" : Environment["XDG_RUNTIME_DIR"] ?? home + "/.cache"
         let named = Self.named
         store = named.store ?? Self.folder("STATE_DIRECTORY") ?? data + "/guestlog"
         let folder = Self.folder("RUNTIME_DIRECTORY") ?? run + "/guestlog"
@@ -28,10 +31,6 @@ public struct DefaultPaths: Sendable {
 
     /// The first of the folders that systemd created for the service (systemd.exec(5)).
     private static func folder(_ name: String) -> String? {
-        variable(name).flatMap { $0.split(separator: ":").first.map { String($0) } }
-    }
-
-    private static func variable(_ name: String) -> String? {
-        getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+        Environment[name].flatMap { $0.split(separator: ":").first.map { String($0) } }
     }
 }

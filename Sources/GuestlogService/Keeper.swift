@@ -146,10 +146,9 @@ public final class Keeper {
     /// stored descriptors.
     private func turn(ended: Int32, until limit: Int64) -> (signal: Int32?, hasEnded: Bool) {
         let descriptors = [ended, socket.raw, signals.raw, lease.descriptor, store.readyDescriptor]
-        var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        var polled = descriptors.map { pollfd($0) }
         let due = min(limit, drainDeadline)
-        let wait = due == .max ? -1 : Int32(clamping: max(0, (due - clock.monotonicMicroseconds() + 999) / 1000))
-        _ = poll(&polled, nfds_t(polled.count), wait)
+        Poll.wait(for: &polled, microseconds: due == .max ? nil : due - clock.monotonicMicroseconds())
         while receive() {}
         if polled[3].revents != 0, lease.wasFreed(), drainer == .daemon {
             drainer = .absent(since: clock.monotonicMicroseconds())

@@ -20,15 +20,14 @@ struct VirtlogdPaths {
     let runtime: String
 
     init(_ options: Virtlogd.Options, runtime: String) {
-        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
-        let home = variable("HOME") ?? "/"
+        let home = Environment["HOME"] ?? "/"
         let isRoot = geteuid() == 0
-        let session = (variable("XDG_RUNTIME_DIR") ?? home + "/.cache") + "/libvirt"
+        let session = (Environment["XDG_RUNTIME_DIR"] ?? home + "/.cache") + "/libvirt"
         let folder = isRoot ? "/run/libvirt" : session
         socket = options.socket ?? folder + "/virtlogd-sock"
         processFile = options.processFile ?? (isRoot ? "/run/virtlogd.pid" : session + "/virtlogd.pid")
         settings =
-            (isRoot ? "/etc" : variable("XDG_CONFIG_HOME") ?? home + "/.config") + "/libvirt/virtlogd.conf"
+            (isRoot ? "/etc" : Environment["XDG_CONFIG_HOME"] ?? home + "/.config") + "/libvirt/virtlogd.conf"
         state = (isRoot ? "/run" : session) + "/virtlogd-restart-exec.json"
         self.runtime = runtime + "/virtlogd"
     }

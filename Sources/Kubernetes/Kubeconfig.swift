@@ -27,9 +27,9 @@ public struct Kubeconfig: Sendable {
         if let named {
             return [named]
         }
-        let listed = getenv("KUBECONFIG").map { String(cString: $0) } ?? ""
-        let home = getenv("HOME").map { String(cString: $0) } ?? "/"
-        let candidates = listed.isEmpty ? [home + "/.kube/config"] : listed.split(separator: ":").map(String.init)
+        let home = Environment["HOME"] ?? "/"
+        let listed = Environment["KUBECONFIG"]?.split(separator: ":").map(String.init)
+        let candidates = listed ?? [home + "/.kube/config"]
         return candidates.filter { access($0, F_OK) == 0 }
     }
 

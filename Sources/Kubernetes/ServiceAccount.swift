@@ -3,6 +3,7 @@
 import Glibc
 import HTTPClient
 import LogModel
+import SystemIO
 
 /// The service account of the pod in which this program runs
 /// (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/).
@@ -11,8 +12,7 @@ enum ServiceAccount {
 
     /// The access of the pod; nil outside of pods.
     static func access() throws(KubernetesError) -> ClusterAccess? {
-        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
-        guard let host = variable("KUBERNETES_SERVICE_HOST"), let port = variable("KUBERNETES_SERVICE_PORT"),
+        guard let host = Environment["KUBERNETES_SERVICE_HOST"], let port = Environment["KUBERNETES_SERVICE_PORT"],
             Glibc.access(folder + "/token", R_OK) == 0
         else {
             return nil

@@ -73,13 +73,9 @@ final class MessageChannel {
 
     private func wait(for events: Int32, before deadline: Int64) throws(LibvirtError.Reason) -> Bool {
         while true {
-            var places = [
-                pollfd(fd: socket.raw, events: Int16(events), revents: 0),
-                pollfd(fd: interruption.descriptor, events: Int16(POLLIN), revents: 0),
-            ]
-            let left = max(0, deadline - clock.monotonicMicroseconds())
-            let count = poll(&places, nfds_t(places.count), Int32(clamping: (left + 999) / 1000))
-            guard places[1].revents == 0 || count <= 0 else {
+            var polled = [pollfd(socket.raw, events), pollfd(interruption.descriptor)]
+            let count = Poll.wait(for: &polled, microseconds: deadline - clock.monotonicMicroseconds())
+            guard polled[1].revents == 0 || count <= 0 else {
                 throw .interrupted
             }
             if count > 0 {

@@ -112,9 +112,8 @@ public final class StoreWatcher: @unchecked Sendable {
         guard let watch, refusedSince == nil else {
             return wakeEvent.sleep(microseconds: Self.interval)
         }
-        let limit = needsScan ? Int32(clamping: max(0, untilScan) / 1000 + 1) : -1
-        var polled = [watch.descriptor, wakeEvent.descriptor].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        _ = Glibc.poll(&polled, nfds_t(polled.count), limit)
+        var polled = [pollfd(watch.descriptor), pollfd(wakeEvent.descriptor)]
+        Poll.wait(for: &polled, microseconds: needsScan ? untilScan : nil)
         wakeEvent.sleep(microseconds: 0)
     }
 

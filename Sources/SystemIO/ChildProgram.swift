@@ -39,7 +39,7 @@ public struct ChildProgram: ~Copyable {
         guard !name.contains("/") else {
             return name
         }
-        let path = getenv("PATH").map { String(cString: $0) } ?? "/bin:/usr/bin"
+        let path = Environment["PATH"] ?? "/bin:/usr/bin"
         return path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
     }
 
@@ -140,11 +140,10 @@ public struct ChildProgram: ~Copyable {
     private func hasEnded(within seconds: Int) -> Bool {
         let clock = SystemClock()
         let deadline = clock.monotonicMicroseconds() + Int64(seconds) * 1_000_000
-        var polled = pollfd(fd: ended.raw, events: Int16(POLLIN), revents: 0)
+        var polled = [pollfd(ended.raw)]
         var count: Int32
         repeat {
-            let left = max(0, deadline - clock.monotonicMicroseconds())
-            count = poll(&polled, 1, Int32(clamping: (left + 999) / 1000))
+            count = Poll.wait(for: &polled, microseconds: deadline - clock.monotonicMicroseconds())
         } while count < 0 && errno == EINTR
         return count != 0
     }

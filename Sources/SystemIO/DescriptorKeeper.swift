@@ -48,7 +48,7 @@ public final class DescriptorKeeper: Sendable {
 
     /// The keeper that runs this process; nil: none.
     public init?(_ manager: ServiceManager) {
-        guard manager.isPresent, let paths = getenv(Self.variable).flatMap({ Paths(String(cString: $0)) }) else {
+        guard manager.isPresent, let paths = Environment[Self.variable].flatMap(Paths.init) else {
             return nil
         }
         self.manager = manager
@@ -73,7 +73,7 @@ public final class DescriptorKeeper: Sendable {
         let answer = Descriptor(owning: ends[0])
         let isSent = manager.notify("BARRIER=1", descriptors: [ends[1]])
         close(ends[1])
-        var polled = pollfd(fd: answer.raw, events: 0, revents: 0)
+        var polled = pollfd(answer.raw, 0)
         return isSent && poll(&polled, 1, Self.answerLimit) == 1
     }
 

@@ -69,7 +69,7 @@ public final class DirectoryWatch: Sendable {
 
     /// Sleeps until there are events, or until `milliseconds` have passed (-1: no limit).
     public func wait(milliseconds: Int32) {
-        var poll = pollfd(fd: inotify.raw, events: Int16(POLLIN), revents: 0)
+        var poll = pollfd(inotify.raw)
         _ = Glibc.poll(&poll, 1, milliseconds)
     }
 }

@@ -22,15 +22,15 @@ public final class Interruption: Sendable {
 
     /// Whether it is raised within that many microseconds.
     public func isRaised(within microseconds: Int64 = 0) -> Bool {
-        var place = pollfd(fd: event.raw, events: Int16(POLLIN), revents: 0)
-        return poll(&place, 1, Int32(clamping: (microseconds + 999) / 1000)) > 0
+        var polled = [pollfd(event.raw)]
+        return Poll.wait(for: &polled, microseconds: microseconds) > 0
     }
 
     /// Waits until `event` is signalled, and resets it; returns false when the interruption is raised before.
     public func wait(for event: WakeEvent) -> Bool {
-        var places = [descriptor, event.descriptor].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        while poll(&places, nfds_t(places.count), -1) < 0 {}
-        guard places[0].revents == 0 else {
+        var polled = [pollfd(descriptor), pollfd(event.descriptor)]
+        while Poll.wait(for: &polled, microseconds: nil) < 0 {}
+        guard polled[0].revents == 0 else {
             return false
         }
         event.sleep(microseconds: 0)

@@ -20,7 +20,7 @@ final class MessageOutput: Sendable {
 
     private let descriptor: Int32
     private let prefix: String
-    private let isJournal = getenv("JOURNAL_STREAM") != nil
+    private let isJournal: Bool
     private let isFile: Bool
     private let state = Mutex(State())
     private let queued = Semaphore()
@@ -34,6 +34,7 @@ final class MessageOutput: Sendable {
     init(to descriptor: Int32, name: String = "guestlog") {
         self.descriptor = descriptor
         prefix = name + ": "
+        isJournal = JournalStream.isConnected(to: descriptor)
         isFile = (try? FileAttributes(of: descriptor))?.kind == .regular
     }
 

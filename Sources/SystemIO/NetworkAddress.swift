@@ -75,7 +75,7 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
         guard isPending else {
             return socket
         }
-        var waited = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
+        var waited = pollfd(raw, POLLOUT)
         guard try systemCall("connect", subject, { poll(&waited, 1, Self.connectTimeout) }) == 1 else {
             throw SystemError("connect", subject, code: ETIMEDOUT)
         }

@@ -95,6 +95,6 @@ public enum PassedDescriptors {
 
     private static func taken(_ variable: String) -> String? {
         defer { unsetenv(variable) }
-        return getenv(variable).map { String(cString: $0) }
+        return Environment[variable]
     }
 }

@@ -10,10 +10,10 @@ public final class ServiceManager: Sendable {
     public let watchdogMicroseconds: Int64?
 
     /// The manager at `address`, by default that of the environment; nil: there is none.
-    public init(address: String? = getenv("NOTIFY_SOCKET").map { String(cString: $0) }) {
+    public init(address: String? = Environment["NOTIFY_SOCKET"]) {
         self.address = address
-        let interval = getenv("WATCHDOG_USEC").flatMap { Int64(String(cString: $0)) }
-        let process = getenv("WATCHDOG_PID").flatMap { Int32(String(cString: $0)) }
+        let interval = Environment["WATCHDOG_USEC"].flatMap { Int64($0) }
+        let process = Environment["WATCHDOG_PID"].flatMap { Int32($0) }
         watchdogMicroseconds = process == nil || process == getpid() ? interval : nil
     }
 

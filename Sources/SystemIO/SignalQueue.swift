@@ -17,7 +17,7 @@ public struct SignalQueue: ~Copyable {
 
     /// The next signal within `milliseconds`, or without a limit; nil when there is none.
     public func next(milliseconds: Int32 = -1) -> Int32? {
-        var polled = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+        var polled = pollfd(raw)
         return poll(&polled, 1, milliseconds) > 0 ? take() : nil
     }
 

@@ -60,7 +60,7 @@ public struct TerminalDevice: Sendable {
         var modes = modes
         tcflush(descriptor, TCIFLUSH)
         tcsetattr(descriptor, TCSANOW, &modes)
-        var output = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+        var output = pollfd(STDOUT_FILENO, POLLOUT)
         if isatty(STDOUT_FILENO) == 1, poll(&output, 1, 0) == 1, output.revents == Int16(POLLOUT) {
             _ = write(STDOUT_FILENO, Self.reset, Self.reset.count)
         }
@@ -77,7 +77,7 @@ public struct TerminalDevice: Sendable {
     private func discardAnswers() {
         var buffer = [UInt8](repeating: 0, count: 256)
         for _ in 0..<Self.answers {
-            var input = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            var input = pollfd(descriptor)
             guard poll(&input, 1, Self.answerTime) == 1, read(descriptor, &buffer, buffer.count) > 0 else {
                 return
             }

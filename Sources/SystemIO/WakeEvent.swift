@@ -24,9 +24,8 @@ public final class WakeEvent: Sendable {
 
     /// Sleeps until signalled or until `microseconds` have passed (nil: no limit), and resets the event.
     public func sleep(microseconds: Int64?) {
-        var poll = pollfd(fd: event.raw, events: Int16(POLLIN), revents: 0)
-        let milliseconds = microseconds.map { Int32(clamping: max(0, ($0 + 999) / 1000)) } ?? -1
-        _ = Glibc.poll(&poll, 1, milliseconds)
+        var polled = [pollfd(event.raw)]
+        Poll.wait(for: &polled, microseconds: microseconds)
         var count: UInt64 = 0
         _ = read(event.raw, &count, 8)
     }

@@ -41,8 +41,9 @@ enum AgentProgram {
 
     private static func run(_ options: AgentOptions) throws {
         let signals = try SignalQueue([SIGTERM, SIGINT])
+        let isJournal = JournalStream.isConnected(to: STDERR_FILENO)
         let diagnostics = Diagnostics(sink: { level, message in
-            write(getenv("JOURNAL_STREAM") == nil ? "guestlog-agent: \(message)\n" : "<\(level.rawValue)>\(message)\n")
+            write(isJournal ? "<\(level.rawValue)>\(message)\n" : "guestlog-agent: \(message)\n")
         })
         let loop = try EventLoop()
         let boot = ProcFile.bootID
@@ -97,8 +98,8 @@ enum AgentProgram {
 
     /// The socket of a socket-activated service (sd_listen_fds(3)); nil: there is none.
     private static func inheritedSocket() -> Int32? {
-        guard let process = getenv("LISTEN_PID").flatMap({ Int32(String(cString: $0)) }), process == getpid(),
-            let count = getenv("LISTEN_FDS").flatMap({ Int32(String(cString: $0)) }), count > 0
+        guard let process = Environment["LISTEN_PID"].flatMap({ Int32($0) }), process == getpid(),
+            let count = Environment["LISTEN_FDS"].flatMap({ Int32($0) }), count > 0
         else {
             return nil
         }

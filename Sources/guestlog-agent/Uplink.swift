@@ -68,7 +68,7 @@ final class Uplink: EventHandler {
         guard let raw = socket?.raw else {
             return
         }
-        var polled = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
+        var polled = pollfd(raw, POLLOUT)
         guard poll(&polled, 1, 0) >= 0, polled.revents & Int16(POLLHUP) == 0 else {
             throw SystemError("connect", path, code: ENOTCONN, reason: "the host has not connected the port")
         }

@@ -118,7 +118,7 @@ final class ConsoleInput: Sendable {
 
     /// Waits until there is input or its end, for `milliseconds` (-1: no limit); returns what poll(2) does.
     private func waitForInput(_ milliseconds: Int32) -> Int32 {
-        var input = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        var input = pollfd(descriptor)
         return poll(&input, 1, milliseconds)
     }
 

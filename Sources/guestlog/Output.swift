@@ -23,7 +23,7 @@ enum Output {
                     continue
                 }
                 if errno == EAGAIN {
-                    var poll = pollfd(fd: target, events: Int16(POLLOUT), revents: 0)
+                    var poll = pollfd(target, POLLOUT)
                     _ = Glibc.poll(&poll, 1, -1)
                     continue
                 }
@@ -49,7 +49,7 @@ enum Output {
     /// pipeline like `logs -f | head -1` would last until the next line. `end` ends it, and removes what it leaves first.
     static func endWithReader(_ end: @escaping @Sendable () -> Void = { _exit(0) }) {
         _ = try? WorkerThread(name: "gl-reader") {
-            var output = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+            var output = pollfd(STDOUT_FILENO, 0)
             while poll(&output, 1, -1) < 0, errno == EINTR {}
             end()
         }
@@ -77,7 +77,7 @@ enum Output {
 
     /// Whether standard output is a terminal with colours: NO_COLOR is not set, and TERM is not dumb.
     static var wantsColor: Bool {
-        isTerminal && getenv("NO_COLOR") == nil && getenv("TERM").map { String(cString: $0) != "dumb" } ?? false
+        isTerminal && Environment["NO_COLOR"] == nil && Environment["TERM"].map { $0 != "dumb" } ?? false
     }
 
     /// The rows as a table; on a terminal, cut to its width.

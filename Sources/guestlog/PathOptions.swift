@@ -25,8 +25,7 @@ struct PathOptions: ParsableArguments {
 
     /// The effective configuration file: named, or the default one if it exists.
     var configurationFile: String? {
-        let variable = getenv("GUESTLOG_CONFIG").map { String(cString: $0) } ?? ""
-        let named = config ?? (variable.isEmpty ? nil : variable)
+        let named = config ?? Environment["GUESTLOG_CONFIG"]
         // The default one may be absent, though the service's unit names it.
         if let named, named != Self.standardFile {
             return named
@@ -171,12 +170,8 @@ struct PathOptions: ParsableArguments {
     }
 
     /// Whether the store was named, by an option or by the environment.
-    private var namesStore: Bool { store != nil || Self.isSet("GUESTLOG_STORE") }
-    private var namesSocket: Bool { socket != nil || Self.isSet("GUESTLOG_SOCKET") }
-
-    private static func isSet(_ variable: String) -> Bool {
-        getenv(variable).map { $0.pointee != 0 } ?? false
-    }
+    private var namesStore: Bool { store != nil || Environment["GUESTLOG_STORE"] != nil }
+    private var namesSocket: Bool { socket != nil || Environment["GUESTLOG_SOCKET"] != nil }
 
     /// Why a store cannot be read.
     struct Unreadable: StatusError {

@@ -108,7 +108,7 @@ final class TailOutput {
     }
 
     private var isWritable: Bool {
-        var place = pollfd(fd: descriptor.raw, events: Int16(POLLOUT), revents: 0)
+        var place = pollfd(descriptor.raw, POLLOUT)
         return poll(&place, 1, 0) > 0 && place.revents & Int16(POLLOUT) != 0
     }
 }

@@ -176,18 +176,17 @@ final class TailRun {
         let isBlocked = output.status == .blocked
         // While a read is due, further changes of the log tell nothing new.
         let isPaced = isBlocked ? now < nextLook : nextRead != nil
-        var places = [
-            pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: output.raw, events: isBlocked && output.isPollable ? Int16(POLLOUT) : 0, revents: 0),
-            pollfd(fd: isPaced ? -1 : watch.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+        var polled = [
+            pollfd(signals.raw),
+            pollfd(output.raw, isBlocked && output.isPollable ? POLLOUT : 0),
+            pollfd(isPaced ? -1 : watch.descriptor ?? -1),
         ]
-        let time = deadline.map { Int32(clamping: max(0, ($0 - now + 999) / 1000)) } ?? -1
-        _ = poll(&places, nfds_t(places.count), time)
+        Poll.wait(for: &polled, microseconds: deadline.map { $0 - now })
         while let number = signals.take() {
             state.handle(.signal(number), at: now)
             nextRead = nextRead ?? now
         }
-        if Int32(places[1].revents) & (POLLERR | POLLHUP) != 0 {
+        if Int32(polled[1].revents) & (POLLERR | POLLHUP) != 0 {
             state.handle(.outputClosed, at: now)
         }
         if isBlocked, output.isPollable || nextWrite <= now {
@@ -196,7 +195,7 @@ final class TailRun {
             }
             check(output)
         }
-        if places[2].revents != 0 || watch.isPolling && nextPoll <= now {
+        if polled[2].revents != 0 || watch.isPolling && nextPoll <= now {
             acceptChanges()
         }
         doWhatIsDue()

@@ -22,7 +22,7 @@ enum VirtTail {
     private static func run(_ arguments: [String]) -> Int32 {
         let parsed = TailOptions.parse(
             arguments,
-            verbosity: getenv(TailOptions.verbosityVariable).map { String(cString: $0) }
+            verbosity: Environment[TailOptions.verbosityVariable]
         )
         let messages = Diagnostics(name: "virt-tail", threshold: parsed.options.threshold)
         defer { messages.flush() }

@@ -83,11 +83,8 @@ final class NodeLogs: Sendable {
     }
 
     private func wait(for watch: PodFolderWatch, until deadline: Int64?) {
-        var places = [interruption.descriptor, changed.descriptor, watch.descriptor].compactMap { $0 }.map {
-            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
-        }
-        let rest = deadline.map { max(0, $0 - capture.clock.monotonicMicroseconds()) }
-        _ = poll(&places, nfds_t(places.count), rest.map { Int32(clamping: ($0 + 999) / 1000) } ?? -1)
+        var polled = [pollfd(interruption.descriptor), pollfd(changed.descriptor), pollfd(watch.descriptor ?? -1)]
+        Poll.wait(for: &polled, microseconds: deadline.map { $0 - capture.clock.monotonicMicroseconds() })
         changed.sleep(microseconds: 0)
     }
 }

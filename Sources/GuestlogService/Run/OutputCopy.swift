@@ -47,7 +47,7 @@ final class OutputCopy: Sendable {
     private func copyAll() {
         var buffer = [UInt8](repeating: 0, count: Self.pieceSize)
         while true {
-            var ready = pollfd(fd: source.raw, events: Int16(POLLIN), revents: 0)
+            var ready = pollfd(source.raw)
             _ = poll(&ready, 1, -1)
             let count = read(source.raw, &buffer, buffer.count)
             guard count > 0 else {
@@ -70,7 +70,7 @@ final class OutputCopy: Sendable {
                 counts.withLock { $0.written += written }
                 rest = rest.dropFirst(written)
             } else if errno == EAGAIN {
-                var writable = pollfd(fd: target, events: Int16(POLLOUT), revents: 0)
+                var writable = pollfd(target, POLLOUT)
                 _ = poll(&writable, 1, -1)
             } else if errno != EINTR {
                 let error = SystemError("write", "standard output")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import SystemIO
 
 /// Messages of `guestlog run` for standard error. It may be a terminal that takes nothing for a while, because it shows
 /// the command's output as well: a message waits until it is taken.
@@ -38,7 +39,7 @@ struct RunMessages {
 
     /// Whether a write would not wait, or would fail.
     private static func isWritable(within milliseconds: Int32) -> Bool {
-        var writable = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+        var writable = pollfd(STDERR_FILENO, POLLOUT)
         return poll(&writable, 1, milliseconds) == 1
     }
 }

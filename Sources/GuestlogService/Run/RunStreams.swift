@@ -76,12 +76,12 @@ struct RunStreams: ~Copyable {
             let hasInput = !unsent.isEmpty
             let readsInput = input.isRead && !hasInput && !isCutOff
             var polled = [
-                pollfd(fd: end.state == .closed ? -1 : copy.ended.raw, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: hasEnded ? -1 : child.ended.raw, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: readsInput ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: hasInput && !isCutOff ? copy.console : -1, events: Int16(POLLOUT), revents: 0),
-                pollfd(fd: messages.isEmpty ? -1 : STDERR_FILENO, events: Int16(POLLOUT), revents: 0),
+                pollfd(end.state == .closed ? -1 : copy.ended.raw),
+                pollfd(hasEnded ? -1 : child.ended.raw),
+                pollfd(signals.raw),
+                pollfd(readsInput ? STDIN_FILENO : -1),
+                pollfd(hasInput && !isCutOff ? copy.console : -1, POLLOUT),
+                pollfd(messages.isEmpty ? -1 : STDERR_FILENO, POLLOUT),
             ]
             _ = poll(&polled, nfds_t(polled.count), timeout)
             if polled[1].revents != 0 {

@@ -156,7 +156,7 @@ actor FileDestination: OutputDestination {
     private static func writeToStandardOutput(_ lines: [UInt8]) throws(SystemError) {
         var done = 0
         while done < lines.count {
-            var waited = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+            var waited = pollfd(STDOUT_FILENO, POLLOUT)
             guard try systemCall("poll", "standard output", { poll(&waited, 1, timeout) }) > 0 else {
                 throw SystemError("write", "standard output", code: EAGAIN, reason: "its reader does not take lines")
             }

@@ -138,7 +138,7 @@ private final class DatagramSocket: Sendable {
                 guard error.code == EAGAIN || error.code == ENOBUFS else {
                     throw error
                 }
-                var waited = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
+                var waited = pollfd(raw, POLLOUT)
                 guard try systemCall("poll", name, { poll(&waited, 1, Self.timeout) }) > 0 else {
                     throw SystemError("send", name, code: EAGAIN, reason: "its reader does not take messages")
                 }

@@ -307,17 +307,14 @@ final class FileSources {
         if watch.isPolling {
             end = min(end, now + LogFileWatch.pollInterval)
         }
-        var places = [interruption.descriptor, updates.event.descriptor].map {
-            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
-        }
+        var polled = [pollfd(interruption.descriptor), pollfd(updates.event.descriptor)]
         // Files that are read soon have changes all the time.
         let isPaced = due.values.contains { $0 - now <= Self.pace }
         if isPaced {
             end = min(end, now + Self.pacedWait)
         } else if let descriptor = watch.descriptor {
-            places.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
+            polled.append(pollfd(descriptor))
         }
-        let milliseconds = end == .max ? -1 : Int32(clamping: max(0, end - now + 999) / 1000)
-        _ = poll(&places, nfds_t(places.count), milliseconds)
+        Poll.wait(for: &polled, microseconds: end == .max ? nil : end - now)
     }
 }

@@ -191,11 +191,8 @@ final class JournalReader: JournalEntries {
             _ = interruption.isRaised(within: microseconds)
             return
         }
-        var places = [
-            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: interruption.descriptor, events: Int16(POLLIN), revents: 0),
-        ]
-        _ = poll(&places, 2, Int32(clamping: (microseconds + 999) / 1000))
+        var polled = [pollfd(descriptor), pollfd(interruption.descriptor)]
+        Poll.wait(for: &polled, microseconds: microseconds)
         _ = library.process(journal)
     }
 }

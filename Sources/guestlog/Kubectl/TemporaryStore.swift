@@ -18,7 +18,7 @@ final class TemporaryStore {
 
     /// Makes the store in `TMPDIR`, else `/tmp`. Signals that end the process remove it.
     init() throws(SystemError) {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        let parent = Environment["TMPDIR"] ?? "/tmp"
         Self.removeAbandoned(in: parent)
         var template = Array((parent + "/" + Self.prefix + "XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else {

@@ -58,7 +58,7 @@ struct FramedProgram: ~Copyable {
 
     private static func frame(_ ends: [ReadingEnd], of name: String, to target: Int32) throws {
         var encoder = IOLogEncoder()
-        var sources = ends.map { pollfd(fd: $0.raw, events: Int16(POLLIN), revents: 0) }
+        var sources = ends.map { pollfd($0.raw) }
         var piece = [UInt8](repeating: 0, count: 64 << 10)
         while sources.contains(where: { $0.fd >= 0 }) {
             _ = poll(&sources, nfds_t(sources.count), -1)
