@@ -24,8 +24,8 @@ public final class GuestCollector: @unchecked Sendable {
     private let identify: @Sendable (UInt32) -> VMIdentity?
     private var thread: WorkerThread?
     private var listeners: [ListeningSocket] = []
-    /// Whether the list of listeners for other threads is to be made anew.
-    private var hasNewListeners = false
+    /// Whether the list of listeners for other threads is to be made anew; `start` makes it first.
+    private var hasNewListeners = true
     /// Listening sockets of the service manager, or of the previous process, that are not in use yet, by their names.
     var inherited: [String: InheritedListener] = [:]
     /// The paths of sockets whose files a stop leaves: other processes have the sockets too.
