@@ -43,14 +43,25 @@ struct ConsoleLine {
     }
 
     /// Whether the text here begins with `word`.
+    @inline(__always)
     func begins(with word: StaticString) -> Bool {
-        guard bytes.count - at >= word.utf8CodeUnitCount else {
+        // Nearly all words are decided by the first byte.
+        at < bytes.count && bytes[at] == word.utf8Start[0] && hasBytes(of: word)
+    }
+
+    private func hasBytes(of word: StaticString) -> Bool {
+        let (first, count) = (word.utf8Start, word.utf8CodeUnitCount)
+        guard bytes.count - at >= count else {
             return false
         }
-        return (0..<word.utf8CodeUnitCount).allSatisfy { bytes[at + $0] == word.utf8Start[$0] }
+        for place in 0..<count where bytes[at + place] != first[place] {
+            return false
+        }
+        return true
     }
 
     /// Skips `word` if it comes next.
+    @inline(__always)
     mutating func take(_ word: StaticString) -> Bool {
         guard begins(with: word) else {
             return false

@@ -28,6 +28,12 @@ struct BootLogSeverityTests {
         check(lines.text, prefix)
     }
 
+    @Test("other systems' last words are alarms, and words like them are none", arguments: SystemLines.all.map(\.name))
+    func systems(_ name: String) throws {
+        let lines = try #require(SystemLines.all.first { $0.name == name })
+        check(lines.text)
+    }
+
     @Test("the level that a program writes in its usual place is the severity, and a word in its message is none")
     func programs() {
         check(ProgramLines.all)

@@ -30,6 +30,7 @@ struct AlarmTable: Sendable {
         for (severity, formats) in parts.joined() {
             for format in formats {
                 let head = format.utf8Start
+                assert((0..<3).allSatisfy { head[$0] != UInt8(ascii: "%") }, "\(format) has no three literal bytes")
                 lists[Self.key(head[0], head[1], head[2])].append(
                     Entry(format: format, severity: severity, number: number)
                 )

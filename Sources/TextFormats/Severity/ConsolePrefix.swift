@@ -23,13 +23,15 @@ extension ConsoleLine {
         }
         if take("(XEN) ") {
             _ = takeStamp() != nil || takeProgramTime()
+            takeDomain()
             return ConsolePrefix()
         }
         var isKernel = takeStamp() != nil || takeStampOfDmesg()
         skipNoise()
-        if takeSyslogTime() {
+        let mayHaveTime = mayBeginTime
+        if mayHaveTime, takeSyslogTime() {
             _ = takeHost()
-        } else {
+        } else if mayHaveTime || isKernel {
             takeHostOfJournal(isKernel: isKernel)
         }
         if take("kernel: ") || (begins(with: "kernel:[") && take("kernel:")) {
@@ -41,9 +43,18 @@ extension ConsoleLine {
         return ConsolePrefix(isKernel: isKernel)
     }
 
+    /// Skips the domain and virtual processor of which Xen speaks, `d1v0 `.
+    private mutating func takeDomain() {
+        var line = self
+        if line.take("d"), line.takeDigits(5) > 0, !line.take("v") || line.takeDigits(5) > 0, line.take(" ") {
+            self = line
+        }
+    }
+
     /// Skips the facility and level that `dmesg -x` writes before the stamp, `kern  :err   : `, and returns the level.
     mutating func takeFacilityAndLevel() -> Severity? {
-        guard current.map({ "kudmaslncfr".utf8.contains($0) }) ?? false else {
+        // Nearly all lines are decided by the colon's column.
+        guard rest.count > 14, rest[6] == UInt8(ascii: ":") || rest[8] == UInt8(ascii: ":") else {
             return nil
         }
         var line = self
@@ -171,9 +182,7 @@ extension ConsoleLine {
     /// program's name behind it. Text follows the time that other programs write.
     private mutating func takeHostOfJournal(isKernel: Bool) {
         var line = self
-        let hasTime =
-            line.current.map { (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) } ?? false
-            && line.takeProgramTime()
+        let hasTime = line.takeProgramTime()
         guard hasTime || isKernel else {
             return
         }

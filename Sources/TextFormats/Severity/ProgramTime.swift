@@ -3,6 +3,19 @@
 import LogModel
 
 extension ConsoleLine {
+    /// Whether a time may be here, by its first bytes: a digit, or a day's or month's name of three letters. Other lines are
+    /// most, and need no look at all the forms of times.
+    var mayBeginTime: Bool {
+        guard let first = current else {
+            return false
+        }
+        switch first {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): return true
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): return rest.count > 3 && rest[3] == UInt8(ascii: " ")
+        default: return false
+        }
+    }
+
     /// Skips a program's date and time, its time alone, or its milliseconds before a bracket, with the blanks after it;
     /// false when there is none. A bracket may enclose it.
     mutating func takeProgramTime() -> Bool {

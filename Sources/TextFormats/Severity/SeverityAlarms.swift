@@ -42,11 +42,22 @@ enum SeverityAlarms {
     /// The severity of a message behind a program's time, without a level.
     static func severity(behindTimeOf start: ConsoleLine) -> Severity? {
         var line = start
-        return line.takeProgramTime() ? starts.severity(atStartOf: line.rest) : nil
+        let mayBeTime = line.mayBeginTime || line.current == UInt8(ascii: "[")
+        return mayBeTime && line.takeProgramTime() ? starts.severity(atStartOf: line.rest) : nil
     }
 
     /// With which a message begins.
-    private static let starts = AlarmTable(linux, linuxFileSystems, programs, services, otherSystems, firmware)
+    private static let starts = AlarmTable(
+        linux,
+        linuxFileSystems,
+        programs,
+        services,
+        unixes,
+        windows,
+        hypervisors,
+        firmware,
+        loaders
+    )
     private static let serviceStarts = AlarmTable(programs, services)
     /// Anywhere in a kernel's message: a device or a process is named before them.
     private static let kernelParts = AlarmTable(linuxSignals, linuxFileSystemParts, linuxParts, linuxDeviceParts)

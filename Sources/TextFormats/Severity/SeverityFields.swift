@@ -113,7 +113,7 @@ extension SeverityWords {
         while let place = text.firstOffset(of: UInt8(ascii: "="), from: at) {
             at = place + 1
             var name = place
-            while name > 0, place - name <= longestLevelName, !" \t,{".utf8.contains(text[name - 1]) {
+            while name > 0, place - name <= longestLevelName, !separatesFields(text[name - 1]) {
                 name -= 1
             }
             let isQuoted = at < text.count && text[at] == UInt8(ascii: "\"")
@@ -125,6 +125,13 @@ extension SeverityWords {
             }
         }
         return nil
+    }
+
+    private static func separatesFields(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: " "), Byte.tab, UInt8(ascii: ","), UInt8(ascii: "{"): true
+        default: false
+        }
     }
 
     // MARK: - Names and values

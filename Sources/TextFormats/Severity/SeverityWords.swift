@@ -6,13 +6,14 @@ import LogModel
 enum SeverityWords {
     /// The level with which `message` begins; `line` is behind the program's name in it.
     static func ofBeginning(_ message: ConsoleLine, behindProgram line: ConsoleLine) -> Severity? {
-        if let severity = ofTag(message) ?? ofWord(atStartOf: message.rest) ?? ofWord(atStartOf: line.rest) {
+        if let severity = ofTag(message) ?? ofWord(atStartOf: message.rest) ?? ofLetter(message) ?? ofCategory(message)
+        {
             return severity
         }
-        if let severity = ofAngleTag(line, isBeforeTime: true) ?? ofTimed(line) ?? ofLetter(message) {
+        if line.at > message.at, let severity = ofWord(atStartOf: line.rest) ?? ofLetter(line) {
             return severity
         }
-        return ofLetter(line) ?? ofCategory(message) ?? ofMarkedWord(line)
+        return ofAngleTag(line, isBeforeTime: true) ?? ofTimed(line) ?? ofMarkedWord(line)
     }
 
     /// `[FAILED]`, `[ WARN ]`, `[error]`: colour and spaces inside the brackets are ignored.
@@ -89,7 +90,7 @@ enum SeverityWords {
     /// A level in capitals behind blanks or marks, `*** ERROR: …`, `**ERROR** …`.
     static func ofMarkedWord(_ start: ConsoleLine) -> Severity? {
         var line = start
-        while let byte = line.current, " \t*!>=-".utf8.contains(byte), line.at - start.at < 8 {
+        while let byte = line.current, isMark(byte), line.at - start.at < 8 {
             line.advance()
         }
         let word = leadingWord(of: line.rest)
@@ -98,6 +99,15 @@ enum SeverityWords {
         }
         return line.rest[word.count] == UInt8(ascii: "*")
             ? severity(of: word, in: levels) : ofWord(atStartOf: line.rest)
+    }
+
+    private static func isMark(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: " "), Byte.tab, UInt8(ascii: "*"), UInt8(ascii: "!"), UInt8(ascii: ">"), UInt8(ascii: "="),
+            UInt8(ascii: "-"):
+            true
+        default: false
+        }
     }
 
     /// `fail: Category[0]`, of .NET, whose other levels are words.
@@ -154,7 +164,13 @@ enum SeverityWords {
         of word: UnsafeRawBufferPointer,
         in words: [(StaticString, Severity)]
     ) -> Severity? {
-        words.first { isEqual(word, $0.0) }?.1
+        guard (2...13).contains(word.count) else {
+            return nil
+        }
+        for (name, severity) in words where isEqual(word, name) {
+            return severity
+        }
+        return nil
     }
 
     /// Whether `text` is the lower-case `word`, in any case.
@@ -162,11 +178,13 @@ enum SeverityWords {
         guard text.count == word.utf8CodeUnitCount else {
             return false
         }
-        return text.indices.allSatisfy { place in
-            let byte = text[place]
-            return ((0x41...0x5a).contains(byte) ? byte | 0x20 : byte) == word.utf8Start[place]
+        for place in text.indices where lowercased(text[place]) != word.utf8Start[place] {
+            return false
         }
+        return true
     }
+
+    private static func lowercased(_ byte: UInt8) -> UInt8 { (0x41...0x5a).contains(byte) ? byte | 0x20 : byte }
 
     private static let nothings: [StaticString] = ["none", "no", "nil", "null", "nothing"]
 

@@ -7,8 +7,7 @@ extension SeverityWords {
     /// a few fields: a process, a thread, a logger. Threads need no time: `[main] FATAL …`. The level is in capitals, or a
     /// tag.
     static func ofTimed(_ start: ConsoleLine) -> Severity? {
-        guard let first = start.current, first == UInt8(ascii: "[") || isDigit(first) || (0x41...0x5a).contains(first)
-        else {
+        guard let first = start.current, first == UInt8(ascii: "[") || start.mayBeginTime else {
             return nil
         }
         var line = start
