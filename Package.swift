@@ -64,31 +64,35 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
     ],
     targets: [
+        .target(name: "CBytes"),
         .target(name: "CLinux", linkerSettings: [.linkedLibrary("crypt")]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
 
         target("LogModel"),
-        target("TextFormats", dependencies: ["LogModel"]),
+        target("TextFormats", dependencies: ["CBytes", "LogModel"]),
         target("Transforms", dependencies: ["LogModel", "TextFormats"]),
         target("SystemIO", dependencies: ["CLinux"]),
         target("Libvirt", dependencies: ["LogModel", "SystemIO"]),
         target("KubeVirt", dependencies: ["LogModel", "Libvirt"]),
-        target("RotatingFile", dependencies: ["CLinux", "LogModel", "SystemIO"]),
-        target("LogStore", dependencies: ["CLinux", "CZstd", "LogModel", "SystemIO"]),
-        target("Capture", dependencies: ["CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore"]),
+        target("RotatingFile", dependencies: ["CBytes", "CLinux", "LogModel", "SystemIO"]),
+        target("LogStore", dependencies: ["CBytes", "CZstd", "LogModel", "SystemIO"]),
+        target(
+            "Capture",
+            dependencies: ["CBytes", "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore"]
+        ),
         target("ConsoleHub", dependencies: ["CLinux", "LogModel", "SystemIO", "RotatingFile", "Capture"]),
         target(
             "VirtLogManager",
             dependencies: ["CLinux", "LogModel", "SystemIO", "Libvirt", "RotatingFile", "Capture"]
         ),
-        target("GuestChannel", dependencies: ["CLinux", "LogModel", "TextFormats"]),
+        target("GuestChannel", dependencies: ["CBytes", "LogModel", "TextFormats"]),
         target(
             "GuestCollector",
             dependencies: ["LogModel", "TextFormats", "SystemIO", "LogStore", "Capture", "GuestChannel"]
         ),
-        target("Query", dependencies: ["CPCRE2", "CLinux", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
+        target("Query", dependencies: ["CPCRE2", "CBytes", "LogModel", "SystemIO", "LogStore", "TextFormats"]),
         target("Gzip", dependencies: ["CZlib"]),
         target(
             "HTTPClient",
@@ -97,7 +101,7 @@ let package = Package(
         target(
             "RuntimeSources",
             dependencies: [
-                "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "Transforms",
+                "CBytes", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "Transforms",
                 "Gzip",
             ]
         ),
@@ -111,21 +115,21 @@ let package = Package(
         target(
             "Outputs",
             dependencies: [
-                "CLinux", "LogModel", "TextFormats", "SystemIO", "LogStore", "Query", "Gzip", "HTTPClient",
+                "CBytes", "LogModel", "TextFormats", "SystemIO", "LogStore", "Query", "Gzip", "HTTPClient",
             ] + client
         ),
         target(
             "HTTPAPI",
             dependencies: [
-                "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
-                "Query", "Libvirt", "KubeVirt", .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "CBytes", "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture",
+                "ConsoleHub", "Query", "Libvirt", "KubeVirt", .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + nio
         ),
         target(
             "GuestlogService",
             dependencies: [
-                "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture", "ConsoleHub",
-                "VirtLogManager", "Query", "HTTPAPI", "Libvirt", "Transforms", "RuntimeSources", "GuestCollector",
+                "CBytes", "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture",
+                "ConsoleHub", "VirtLogManager", "Query", "HTTPAPI", "Libvirt", "Transforms", "RuntimeSources", "GuestCollector",
                 "HTTPClient", "Outputs", "KubeVirt", "Kubernetes",
                 .product(name: "Yams", package: "Yams"),
             ]
@@ -200,6 +204,7 @@ let package = Package(
             of: "Capture",
             dependencies: ["TestSupport", "LogModel", "LogStore", "SystemIO", "ConsoleHub", "CrashDaemon"]
         ),
+        tests(of: "CBytes", dependencies: ["TestSupport"]),
         tests(of: "LogModel", dependencies: ["TestSupport"]),
         tests(of: "SystemIO", dependencies: ["CLinux", "TestSupport"]),
         tests(of: "RotatingFile", dependencies: ["TestSupport", "SystemIO"]),

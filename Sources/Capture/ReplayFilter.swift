@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
+import CBytes
 
 /// Recognizes output that is stored already at the beginning of a new connection to the same machine: a VMM may replay
 /// its last output to each client.

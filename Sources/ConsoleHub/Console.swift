@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Capture
-import CLinux
 import Glibc
 import LogModel
 import SystemIO

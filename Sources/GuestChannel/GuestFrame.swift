@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
+import CBytes
 import LogModel
 
 /// A frame: the magic bytes 00 47 4C 01 ("GL", and the version of the framing), the payload's size and its CRC-32C, both

@@ -10,30 +10,13 @@ public enum JSONText {
     /// Controls, and characters that reorder or hide text, are escaped: valid JSON that no terminal acts on.
     @discardableResult
     public static func append(_ bytes: UnsafeRawBufferPointer, to out: inout [UInt8]) -> Bool {
-        append(bound(bytes.count), to: &out) { write(bytes, to: &$0) }
+        out.append(atMost: bound(bytes.count)) { write(bytes, to: &$0) }
     }
 
     /// Appends `json`, which must be valid JSON, as it is written, but without white space between its parts, and with
     /// what a terminal would act on escaped.
     public static func append(json: UnsafeRawBufferPointer, to out: inout [UInt8]) {
-        append(bound(json.count), to: &out) { write(json: json, to: &$0) }
-    }
-
-    private static func append<Result>(
-        _ count: Int,
-        to out: inout [UInt8],
-        _ body: (inout UnsafeMutablePointer<UInt8>) -> Result
-    ) -> Result {
-        var result: Result?
-        out.append(addingCapacity: count) { span in
-            span.withUnsafeMutableBufferPointer { buffer, initialized in
-                let start = buffer.baseAddress! + initialized
-                var place = start
-                result = body(&place)
-                initialized += place - start
-            }
-        }
-        return result!
+        out.append(atMost: bound(json.count)) { write(json: json, to: &$0) }
     }
 
     // MARK: - To memory
@@ -42,18 +25,18 @@ public enum JSONText {
     /// Returns whether some was not UTF-8.
     @discardableResult
     public static func write(_ bytes: UnsafeRawBufferPointer, to place: inout UnsafeMutablePointer<UInt8>) -> Bool {
-        put(UInt8(ascii: "\""), to: &place)
+        place.write(UInt8(ascii: "\""))
         var isLossy = false
         var at = 0
         while at < bytes.count {
             let end = PlainText.end(in: bytes, from: at, orAt: UInt8(ascii: "\""))
-            copy(bytes, at..<end, to: &place)
+            place.write(UnsafeRawBufferPointer(rebasing: bytes[at..<end]))
             at = end
             if at < bytes.count {
                 isLossy = writeSpecial(bytes, &at, to: &place) || isLossy
             }
         }
-        put(UInt8(ascii: "\""), to: &place)
+        place.write(UInt8(ascii: "\""))
         return isLossy
     }
 
@@ -66,15 +49,15 @@ public enum JSONText {
             switch byte {
             case UInt8(ascii: "\""):
                 isInString.toggle()
-                put(byte, to: &place)
+                place.write(byte)
                 at += 1
             case UInt8(ascii: "\\") where at + 1 < json.count:
-                copy(json, at..<at + 2, to: &place)
+                place.write(UnsafeRawBufferPointer(rebasing: json[at..<at + 2]))
                 at += 2
             case 0x20 where !isInString, 0..<0x20 where !isInString:
                 at += 1
             case 0x20..<0x7f:
-                put(byte, to: &place)
+                place.write(byte)
                 at += 1
             default:
                 _ = writeSpecial(json, &at, to: &place)
@@ -103,12 +86,12 @@ public enum JSONText {
                     writeUnit(unit, to: &place)
                 }
             } else {
-                copy(bytes, at..<at + encoded.count, to: &place)
+                place.write(UnsafeRawBufferPointer(rebasing: bytes[at..<at + encoded.count]))
             }
             at += encoded.count
             return false
         case .error(let length):
-            "\u{fffd}".utf8.forEach { put($0, to: &place) }
+            place.write("\u{fffd}")
             at += max(1, length)
             return true
         case .emptyInput:
@@ -128,33 +111,14 @@ public enum JSONText {
     }
 
     private static func writeEscape(letter: UInt8, to place: inout UnsafeMutablePointer<UInt8>) {
-        put(UInt8(ascii: "\\"), to: &place)
-        put(letter, to: &place)
+        place.write(UInt8(ascii: "\\"))
+        place.write(letter)
     }
 
     private static func writeUnit(_ unit: UInt16, to place: inout UnsafeMutablePointer<UInt8>) {
         writeEscape(letter: UInt8(ascii: "u"), to: &place)
         for shift in [12, 8, 4, 0] as [UInt16] {
-            put(UInt8.digit(UInt8(truncatingIfNeeded: unit >> shift) & 15, from: UInt8(ascii: "a")), to: &place)
+            place.write(UInt8.digit(UInt8(truncatingIfNeeded: unit >> shift) & 15, from: UInt8(ascii: "a")))
         }
-    }
-
-    @inline(__always)
-    private static func put(_ byte: UInt8, to place: inout UnsafeMutablePointer<UInt8>) {
-        place.initialize(to: byte)
-        place += 1
-    }
-
-    @inline(__always)
-    private static func copy(
-        _ bytes: UnsafeRawBufferPointer,
-        _ range: Range<Int>,
-        to place: inout UnsafeMutablePointer<UInt8>
-    ) {
-        guard let base = bytes.baseAddress else {
-            return
-        }
-        UnsafeMutableRawPointer(place).copyMemory(from: base + range.lowerBound, byteCount: range.count)
-        place += range.count
     }
 }

@@ -13,25 +13,39 @@ public enum PlainText {
         from start: Int,
         orAt other: UInt8 = UInt8(ascii: "\\")
     ) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
         var at = start
         while at + 8 <= bytes.count {
             let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-            let low = (word &- 0x20 &* ones) & ~word
-            let backslash = word ^ (0x5c &* ones)
-            let delete = word ^ (0x7f &* ones)
-            let another = word ^ (UInt64(other) &* ones)
-            let others =
-                ((backslash &- ones) & ~backslash) | ((delete &- ones) & ~delete) | ((another &- ones) & ~another)
-            let stops = (low | others | word) & (0x80 &* ones)
+            let stops = stops(in: word, other)
             if stops != 0 {
                 return at + stops.trailingZeroBitCount / 8
             }
             at += 8
         }
+        // Names are short.
+        if at + 4 <= bytes.count {
+            let word = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+            let stops = stops(in: word, other)
+            if stops != 0 {
+                return at + stops.trailingZeroBitCount / 8
+            }
+            at += 4
+        }
         while at < bytes.count, (0x20..<0x7f).contains(bytes[at]), bytes[at] != 0x5c, bytes[at] != other {
             at += 1
         }
         return at
+    }
+
+    /// The highest bits of the bytes of `word` that end a run, and of some above such a byte.
+    @inlinable @inline(__always)
+    static func stops<Word: FixedWidthInteger & UnsignedInteger>(in word: Word, _ other: UInt8) -> Word {
+        let ones = Word.max / 0xff
+        let low = (word &- 0x20 &* ones) & ~word
+        let backslash = word ^ (0x5c &* ones)
+        let delete = word ^ (0x7f &* ones)
+        let another = word ^ (Word(truncatingIfNeeded: other) &* ones)
+        let others = ((backslash &- ones) & ~backslash) | ((delete &- ones) & ~delete) | ((another &- ones) & ~another)
+        return (low | others | word) & (0x80 &* ones)
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
+import CBytes
 import LogModel
 
 /// One entry of a stream's index: a batch of bytes, or a marker between bytes.

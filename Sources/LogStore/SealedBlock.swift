@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
+import CBytes
 import LogModel
 
 /// The encoding of a sealed block, for the sealer and for boot heads.

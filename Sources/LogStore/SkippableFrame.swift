@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
+import CBytes
 import LogModel
 
 /// zstd's skippable frames (RFC 8878, section 3.1.2): `magic u32 · size u32 · payload`; decoders skip them.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
+import CBytes
 
 /// How far a rotated log has been read: a file, an offset in it, and a checksum of the bytes before that offset.
 ///

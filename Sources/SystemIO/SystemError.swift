@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
 import Glibc
 
 /// A failed system call: the operation, its subject, and the reason.

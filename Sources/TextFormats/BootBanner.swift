@@ -81,6 +81,17 @@ public struct BootLine: Sendable {
     /// much faster than finding out.
     @inline(__always)
     public static func mayTell(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        bytes.count > 1 && BootWords.beginnings.contains(bytes[0], bytes[1])
+        guard bytes.count > 1, BootWords.beginnings.contains(bytes[0], bytes[1]) else {
+            return false
+        }
+        return bytes[0] != UInt8(ascii: "<") || mayTellAfterPriority(bytes)
+    }
+
+    /// The same of what follows `<N>`, which every line of some systems has.
+    private static func mayTellAfterPriority(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let end = bytes.prefix(5).firstIndex(of: UInt8(ascii: ">")), end + 2 < bytes.count else {
+            return true
+        }
+        return BootWords.beginnings.contains(bytes[end + 1], bytes[end + 2])
     }
 }

@@ -187,12 +187,12 @@ public struct RecordDecoder: Sendable {
                 add(part.text, time: part.time, isError: part.isError, isPartial: part.isPartial, at: start, emit)
                 return
             }
-        case .kata:
+        case .kata where !kata.isWhole(text):
             for text in kata.add(text, at: start, number: line) {
                 parse(text.bytes, at: text.start, line: text.line, isTruncated: isTruncated, emit)
             }
             return
-        case .logfmt, .json, .syslog, .dockerLocal, .iolog, .text: break
+        case .kata, .logfmt, .json, .syslog, .dockerLocal, .iolog, .text: break
         }
         parse(text, at: start, line: line, isTruncated: isTruncated, emit)
     }

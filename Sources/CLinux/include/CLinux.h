@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Functions that Glibc's Swift module does not provide, and the three byte loops that must run at memory speed.
+// Functions that Glibc's Swift module does not provide.
 #ifndef GUESTLOG_CLINUX_H
 #define GUESTLOG_CLINUX_H
 
@@ -11,16 +11,6 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/types.h>
-
-// CRC-32C (Castagnoli, RFC 3720 appendix B.4), continuing from `crc` (0 to begin).
-uint32_t gl_crc32c(uint32_t crc, const void *bytes, size_t count);
-
-// The number of bytes equal to `needle`.
-size_t gl_count_byte(const void *bytes, size_t count, uint8_t needle);
-
-// The last / first position of a byte or byte string, as memrchr(3) and memmem(3); NULL when absent.
-const void *gl_memrchr(const void *bytes, int needle, size_t count);
-const void *gl_memmem(const void *bytes, size_t count, const void *needle, size_t needle_count);
 
 // Atomics on shared memory: the in-flight ring outlives the process, so its counters are plain words in a mapping.
 static inline uint64_t gl_load_acquire(const uint64_t *word) {
@@ -94,11 +84,6 @@ ssize_t gl_write_now(int fd, const void *bytes, size_t count);
 // sem_clockwait(3) with the monotonic clock.
 int gl_wait_until(sem_t *semaphore, const struct timespec *deadline);
 int gl_syncfs(int fd);
-// SHA-256 (FIPS 180-4) of `count` bytes.
-#define GL_SHA256_SIZE 32
-void gl_sha256(const void *bytes, size_t count, uint8_t digest[GL_SHA256_SIZE]);
-// Whether two runs of bytes are equal, in a time that does not depend on where they differ.
-bool gl_equal_in_constant_time(const void *left, const void *right, size_t count);
 // crypt(3): `secret` hashed as `setting` says, into `hash`; false when the scheme is unknown.
 #define GL_HASH_SIZE 384
 bool gl_crypt(const char *secret, const char *setting, char hash[GL_HASH_SIZE]);

@@ -14,8 +14,12 @@ public enum KernelStamp {
     /// Whether a stamp, or `<N>` and a stamp, begins at `start`, where `[` or `<` is.
     public static func match(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Match {
         // Nearly all brackets are decided by the next byte.
-        if start + 1 < bytes.count, bytes[start + 1] != UInt8(ascii: " "),
-            !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[start + 1])
+        if start + 1 < bytes.count, bytes[start + 1] != UInt8(ascii: " "), !isDigit(bytes[start + 1]) {
+            return .none
+        }
+        // A program's number in brackets has less than the five columns of seconds.
+        if bytes[start] == UInt8(ascii: "["), start + 5 < bytes.count, bytes[start + 5] != UInt8(ascii: " "),
+            !isDigit(bytes[start + 5])
         {
             return .none
         }
@@ -83,9 +87,13 @@ public enum KernelStamp {
 
     private static func digits(_ bytes: UnsafeRawBufferPointer, from start: Int, most: Int) -> Int {
         var at = start
-        while at < bytes.count, at - start < most, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[at]) {
+        while at < bytes.count, at - start < most, isDigit(bytes[at]) {
             at += 1
         }
         return at - start
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        byte &- UInt8(ascii: "0") <= 9
     }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CBytes
+
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -60,64 +62,8 @@ public struct PlainLines {
         return .max
     }
 
-    /// The bytes below 0x20 and DEL are looked at one by one; the others are passed 32 or 8 at a time.
+    /// The first control byte at or after `start`; the end of the text when there is none.
     static func firstControl(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
-        var at = start
-        while at + 32 <= text.count {
-            let low = (
-                lowBytes(in: text, at: at), lowBytes(in: text, at: at + 8), lowBytes(in: text, at: at + 16),
-                lowBytes(in: text, at: at + 24)
-            )
-            if low.0 | low.1 | low.2 | low.3 != 0,
-                let place = firstControl(low.0, in: text, at: at) ?? firstControl(low.1, in: text, at: at + 8)
-                    ?? firstControl(low.2, in: text, at: at + 16) ?? firstControl(low.3, in: text, at: at + 24)
-            {
-                return place
-            }
-            at += 32
-        }
-        while at + 8 <= text.count {
-            if let place = firstControl(lowBytes(in: text, at: at), in: text, at: at) {
-                return place
-            }
-            at += 8
-        }
-        while at < text.count, !isControl(text, at) {
-            at += 1
-        }
-        return at
-    }
-
-    /// The first control byte among those of the eight at `place` that `low` tells.
-    @inline(__always)
-    private static func firstControl(_ low: UInt64, in text: UnsafeRawBufferPointer, at place: Int) -> Int? {
-        var left = low
-        while left != 0 {
-            let at = place + left.trailingZeroBitCount / 8
-            if isControl(text, at) {
-                return at
-            }
-            left &= left - 1
-        }
-        return nil
-    }
-
-    /// The highest bits of those of the eight bytes at `place` that are below 0x20 or DEL, and of some above such a byte.
-    @inline(__always)
-    private static func lowBytes(in text: UnsafeRawBufferPointer, at place: Int) -> UInt64 {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let word = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: place, as: UInt64.self))
-        let low = (word &- 0x20 &* ones) & ~word
-        let delete = word ^ (0x7f &* ones)
-        return (low | ((delete &- ones) & ~delete)) & (0x80 &* ones)
-    }
-
-    private static func isControl(_ text: UnsafeRawBufferPointer, _ at: Int) -> Bool {
-        switch text[at] {
-        case Byte.tab, Byte.feed: false
-        case Byte.carriageReturn: at + 1 == text.count || text[at + 1] != Byte.feed
-        case 0..<0x20, 0x7f: true
-        default: false
-        }
+        text.baseAddress.map { start + gl_first_control($0 + start, text.count - start) } ?? 0
     }
 }

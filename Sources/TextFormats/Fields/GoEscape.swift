@@ -9,42 +9,42 @@ import LogModel
 public enum GoEscape {
     /// Decodes `text` to the end of the record's buffer; returns the place of the result.
     static func decode(_ text: UnsafeRawBufferPointer, into record: inout RecordBuffer) -> Range<Int> {
-        let start = record.bytes.count
-        decode(text) { record.store($0) }
-        return start..<record.bytes.count
+        record.store(atMost: text.count) { decode(text, to: &$0) }
     }
 
     /// Decodes `text`.
     public static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8] {
-        var out: [UInt8] = []
-        out.reserveCapacity(text.count)
-        decode(text) { out.append($0) }
-        return out
+        [UInt8](unsafeUninitializedCapacity: text.count) { buffer, count in
+            guard let start = buffer.baseAddress else {
+                return
+            }
+            var place = start
+            decode(text, to: &place)
+            count = place - start
+        }
     }
 
-    private static func decode(_ text: UnsafeRawBufferPointer, _ put: (UInt8) -> Void) {
+    /// Writes the decoded text, which is not longer than `text`, at `place`, and advances that.
+    private static func decode(_ text: UnsafeRawBufferPointer, to place: inout UnsafeMutablePointer<UInt8>) {
+        let backslash = UInt8(ascii: "\\")
         var at = 0
-        while at < text.count {
-            guard text[at] == UInt8(ascii: "\\"), at + 1 < text.count else {
-                put(text[at])
+        while let escape = text.firstOffset(of: backslash, from: at) {
+            place.write(UnsafeRawBufferPointer(rebasing: text[at..<escape]))
+            at = escape + 1
+            if at < text.count, let byte = simple(text[at]) {
+                place.write(byte)
                 at += 1
-                continue
-            }
-            let letter = text[at + 1]
-            if let byte = simple(letter) {
-                put(byte)
-                at += 2
-            } else if let (byte, count) = numeric(text, from: at + 1) {
-                put(byte)
-                at += 1 + count
-            } else if let (scalar, count) = scalar(text, from: at + 1) {
-                UTF8.encode(scalar)?.forEach(put)
-                at += 1 + count
+            } else if let (byte, count) = numeric(text, from: at) {
+                place.write(byte)
+                at += count
+            } else if at < text.count, let (scalar, count) = scalar(text, from: at) {
+                UTF8.encode(scalar)?.forEach { place.write($0) }
+                at += count
             } else {
-                put(text[at])
-                at += 1
+                place.write(backslash)
             }
         }
+        place.write(UnsafeRawBufferPointer(rebasing: text[at...]))
     }
 
     private static func simple(_ letter: UInt8) -> UInt8? {

@@ -11,13 +11,10 @@ extension RecordBuffer {
         let bound = fields.reduce(JSONText.bound(64)) { sum, field in
             sum + JSONText.bound(field.name.count) + JSONText.bound(field.value.count) + 4
         }
-        out.append(addingCapacity: bound) { span in
-            span.withUnsafeMutableBufferPointer { buffer, initialized in
-                let start = buffer.baseAddress! + initialized
-                var writer = RecordWriter(place: start)
-                bytes.withUnsafeBytes { writer.write(self, $0) }
-                initialized += writer.place - start
-            }
+        out.append(atMost: bound) { place in
+            var writer = RecordWriter(place: place)
+            bytes.withUnsafeBytes { writer.write(self, $0) }
+            place = writer.place
         }
     }
 }
@@ -27,11 +24,11 @@ private struct RecordWriter {
     var place: UnsafeMutablePointer<UInt8>
 
     mutating func write(_ record: RecordBuffer, _ bytes: UnsafeRawBufferPointer) {
-        put("{")
+        place.write("{")
         if let time = record.time {
-            put("\"GUESTLOG_TIME\":\"")
+            place.write("\"GUESTLOG_TIME\":\"")
             Timestamp.write(nanoseconds: time, to: &place)
-            put("\"")
+            place.write("\"")
         }
         let repeats = Self.mayRepeat(record.fields, bytes) ? RepeatedNames(record.fields, bytes) : nil
         var isFirst = record.time == nil
@@ -41,28 +38,28 @@ private struct RecordWriter {
                 continue
             }
             if !isFirst {
-                put(",")
+                place.write(",")
             }
             isFirst = false
             JSONText.write(UnsafeRawBufferPointer(rebasing: bytes[field.name]), to: &place)
-            put(":")
+            place.write(":")
             if let repeats, var next = repeats.next[index] {
-                put("[")
+                place.write("[")
                 write(field, bytes, isOneOfSeveral: true)
                 while true {
-                    put(",")
+                    place.write(",")
                     write(record.fields[next], bytes, isOneOfSeveral: true)
                     guard let following = repeats.next[next] else {
                         break
                     }
                     next = following
                 }
-                put("]")
+                place.write("]")
             } else {
                 write(field, bytes)
             }
         }
-        put("}")
+        place.write("}")
     }
 
     /// Whether a field has the name of the record's own time.
@@ -78,9 +75,9 @@ private struct RecordWriter {
         let value = UnsafeRawBufferPointer(rebasing: bytes[field.value])
         switch field.form {
         case .plain:
-            put("\"")
-            copy(value)
-            put("\"")
+            place.write("\"")
+            place.write(value)
+            place.write("\"")
         case .literal:
             if isOneOfSeveral || RecordParser.readsAsBytes(value) {
                 JSONText.write(value, to: &place)
@@ -98,17 +95,16 @@ private struct RecordWriter {
 
     /// A value that is not UTF-8.
     private mutating func writeNumbers(_ value: UnsafeRawBufferPointer) {
-        put("[")
+        place.write("[")
         for (number, byte) in value.enumerated() {
             if number > 0 {
-                put(",")
+                place.write(",")
             }
             for digit in String(byte).utf8 {
-                place.initialize(to: digit)
-                place += 1
+                place.write(digit)
             }
         }
-        put("]")
+        place.write("]")
     }
 
     /// Of more fields than these, names are not compared with each other.
@@ -143,19 +139,6 @@ private struct RecordWriter {
         _ bytes: UnsafeRawBufferPointer
     ) -> Bool {
         left.name.count == right.name.count && bytes[left.name].elementsEqual(bytes[right.name])
-    }
-
-    @inline(__always)
-    private mutating func put(_ text: StaticString) {
-        copy(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-    }
-
-    @inline(__always)
-    private mutating func copy(_ text: UnsafeRawBufferPointer) {
-        if let base = text.baseAddress {
-            UnsafeMutableRawPointer(place).copyMemory(from: base, byteCount: text.count)
-            place += text.count
-        }
     }
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// The fields of one record while it is parsed and transformed, all in one buffer that is used again for the next
 /// record: nothing is allocated per field.
 ///
@@ -55,9 +57,17 @@ public struct RecordBuffer: Sendable {
     /// The bytes at a place.
     public subscript(place: Range<Int>) -> ArraySlice<UInt8> { bytes[place] }
 
-    /// The first field of that name.
-    public func firstIndex(of name: [UInt8]) -> Int? {
-        fields.firstIndex { matches($0.name, name) }
+    /// The first field of that name, at `first` or after it.
+    public func firstIndex(of name: [UInt8], from first: Int = 0) -> Int? {
+        bytes.withUnsafeBytes { bytes in
+            name.withUnsafeBytes { name in
+                fields.indices.dropFirst(first).first { index in
+                    let place = fields[index].name
+                    return place.count == name.count
+                        && UnsafeRawBufferPointer(rebasing: bytes[place]).hasSameBytes(as: name)
+                }
+            }
+        }
     }
 
     /// The value of the first field of that name.
@@ -101,9 +111,15 @@ public struct RecordBuffer: Sendable {
         return start..<bytes.count
     }
 
-    /// Adds one byte to the end of the buffer, for a value that is decoded byte by byte.
-    mutating func store(_ byte: UInt8) {
-        bytes.append(byte)
+    /// Adds what `body` writes at the place that it is given, and that it advances by at most `count` bytes; returns
+    /// where it is.
+    mutating func store(
+        atMost count: Int,
+        _ body: (inout UnsafeMutablePointer<UInt8>) -> Void
+    ) -> Range<Int> {
+        let start = bytes.count
+        bytes.append(atMost: count, body)
+        return start..<bytes.count
     }
 
     /// Adds a field.

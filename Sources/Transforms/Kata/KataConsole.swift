@@ -12,14 +12,14 @@ enum KataConsole {
 
     /// Replaces the fields from `first` on by those of the record inside, if there is one.
     static func unpack(_ record: inout RecordBuffer, from first: Int) {
-        guard let message = KataFields.index(of: KataFields.message, in: record, from: first) else {
+        guard let message = record.firstIndex(of: KataFields.message, from: first) else {
             return
         }
         if record.matches(record.fields[message].value, consoleMessage),
-            let console = KataFields.index(of: KataFields.console, in: record, from: first)
+            let console = record.firstIndex(of: KataFields.console, from: first)
         {
             unpackConsole(record.fields[console].value, &record, from: first, besides: [message, console])
-        } else if let source = KataFields.index(of: KataFields.source, in: record, from: first),
+        } else if let source = record.firstIndex(of: KataFields.source, from: first),
             record.matches(record.fields[source].value, agent),
             record[record.fields[message].value].starts(with: "time=".utf8)
         {
@@ -43,7 +43,7 @@ enum KataConsole {
             }
             KataSalvage.apply(to: &record, from: inner)
         }
-        let isRecord = isAgent && KataFields.index(of: KataFields.message, in: record, from: inner) != nil
+        let isRecord = isAgent && record.firstIndex(of: KataFields.message, from: inner) != nil
         if isRecord, text[end...].contains(where: { $0 > 0x20 }) {
             // What the guest printed after the agent's record on the same line.
             let rest = place.lowerBound + end..<place.upperBound
@@ -76,7 +76,7 @@ enum KataConsole {
     /// stays: the guest does not decide that. What may be a part of the guest's text stays too, besides the fields
     /// `unpacked`: what follows a quote without an end, and what could not be parsed.
     private static func replace(_ outer: Range<Int>, besides unpacked: [Int], of record: inout RecordBuffer) {
-        let hasFault = KataFields.index(of: ParseFault.faultName, in: record, from: outer.upperBound) != nil
+        let hasFault = record.firstIndex(of: ParseFault.faultName, from: outer.upperBound) != nil
         record.fields += outer.filter { index in
             let field = record.fields[index]
             if record.matches(field.name, ParseFault.faultName) {

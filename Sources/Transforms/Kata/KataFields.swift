@@ -20,28 +20,22 @@ enum KataFields {
     static let agentSandbox = Array("agent_sandbox".utf8)
     private static let containerAliases = ["container-id", "cid"].map { Array($0.utf8) }
     private static let sandboxAliases = ["sandbox-id", "sid"].map { Array($0.utf8) }
+    private static let ownTimes = [time, agentStamp]
     private static let times = [time, agentStamp, Array(StructuredRecord.timeName.utf8)]
     /// The names of the sandbox, the common one first.
     static let sandboxes = [sandbox] + sandboxAliases
 
-    /// The fields from `first` on that have the name, by their indices.
-    static func index(of name: [UInt8], in record: RecordBuffer, from first: Int) -> Int? {
-        record.fields.indices.suffix(from: min(first, record.fields.count)).first {
-            record.matches(record.fields[$0].name, name)
-        }
-    }
-
     /// Gives the fields from `first` on their common form.
     static func normalise(_ record: inout RecordBuffer, from first: Int) {
         takeTime(of: &record, from: first)
-        if let index = index(of: level, in: record, from: first) {
+        if let index = record.firstIndex(of: level, from: first) {
             let value = record[record.fields[index].value]
-            if let word = levels[Array(value)] {
+            if let word = commonLevel(value) {
                 record.fields[index].value = record.store(word.utf8)
                 record.fields[index].form = .plain
             }
         }
-        if let index = index(of: process, in: record, from: first), record.fields[index].form != .literal,
+        if let index = record.firstIndex(of: process, from: first), record.fields[index].form != .literal,
             isNumber(record[record.fields[index].value])
         {
             record.fields[index].form = .literal
@@ -54,20 +48,24 @@ enum KataFields {
     /// sandbox have names of their own.
     static func setClaimed(_ record: inout RecordBuffer, from first: Int) {
         record.distrust(from: first)
-        for index in record.fields.indices.dropFirst(first) {
-            let name = record.fields[index].name
-            if times.contains(where: { record.matches(name, $0) }) {
-                record.fields[index].name = record.store(agentTime)
-            } else if sandboxes.contains(where: { record.matches(name, $0) }) {
-                record.fields[index].name = record.store(agentSandbox)
+        rename(times, to: agentTime, in: &record, from: first)
+        rename(sandboxes, to: agentSandbox, in: &record, from: first)
+    }
+
+    private static func rename(_ names: [[UInt8]], to other: [UInt8], in record: inout RecordBuffer, from first: Int) {
+        for name in names {
+            var start = first
+            while let index = record.firstIndex(of: name, from: start) {
+                record.fields[index].name = record.store(other)
+                start = index + 1
             }
         }
     }
 
     /// The record's time: of its field `time`, else of the agent's.
     private static func takeTime(of record: inout RecordBuffer, from first: Int) {
-        for name in [time, agentStamp] {
-            guard let index = index(of: name, in: record, from: first) else {
+        for name in ownTimes {
+            guard let index = record.firstIndex(of: name, from: first) else {
                 continue
             }
             let place = record.fields[index].value
@@ -86,11 +84,11 @@ enum KataFields {
 
     /// Adds the field `name` with the value of another that has one of these names.
     private static func alias(_ name: [UInt8], _ others: [[UInt8]], in record: inout RecordBuffer, from first: Int) {
-        guard index(of: name, in: record, from: first) == nil else {
+        guard record.firstIndex(of: name, from: first) == nil else {
             return
         }
         for other in others {
-            if let index = index(of: other, in: record, from: first) {
+            if let index = record.firstIndex(of: other, from: first) {
                 var field = record.fields[index]
                 field.name = record.store(name)
                 record.fields.append(field)
@@ -103,6 +101,18 @@ enum KataFields {
     private static func isNumber(_ text: ArraySlice<UInt8>) -> Bool {
         (1...18).contains(text.count) && text.allSatisfy { $0 &- UInt8(ascii: "0") <= 9 }
             && (text.first != UInt8(ascii: "0") || text.count == 1)
+    }
+
+    /// The common word for a level that is spelt in another way.
+    private static func commonLevel(_ value: ArraySlice<UInt8>) -> String? {
+        // Most are the common words, which begin with a small letter.
+        guard let first = value.first,
+            first < UInt8(ascii: "a") || value.elementsEqual("warn".utf8)
+                || value.elementsEqual("err".utf8)
+        else {
+            return nil
+        }
+        return levels[Array(value)]
     }
 
     /// The words for levels that are not already common: slog's short and long ones.

@@ -29,16 +29,21 @@ public struct KataLines: Sendable {
     /// Where the text that is held back begins.
     public var start: UInt64? { held?.start }
 
+    /// Whether a line without its end is a text of its own: nothing is held back, and it is complete. Most lines are.
+    public func isWhole(_ line: UnsafeRawBufferPointer) -> Bool {
+        held == nil && !Self.mayContinue(line)
+    }
+
     /// Takes a line without its end; returns the texts that are complete before it.
     public mutating func add(_ line: UnsafeRawBufferPointer, at start: UInt64, number: Int) -> [Text] {
         let new = Text(bytes: Array(line), start: start, line: number)
         guard var held else {
-            if Self.mayContinue(new.bytes) {
-                self.held = new
-                heldLines = 1
-                return []
+            guard Self.mayContinue(line) else {
+                return [new]
             }
-            return [new]
+            self.held = new
+            heldLines = 1
+            return []
         }
         if Self.isKernelText(line), !Self.beginsRecord(line) {
             return [new]
@@ -55,8 +60,8 @@ public struct KataLines: Sendable {
             ]
         }
         // A value with a line feed goes on in the next line; a record cut anywhere else is put together as it was.
-        held.bytes += (Self.hasOpenQuote(held.bytes) ? [Lines.feed] : []) + new.bytes
-        if Self.mayContinue(held.bytes) {
+        held.bytes += (held.bytes.withUnsafeBytes(Self.hasOpenQuote) ? [Lines.feed] : []) + new.bytes
+        if held.bytes.withUnsafeBytes(Self.mayContinue) {
             self.held = held
             heldLines += 1
             return []
@@ -75,8 +80,8 @@ public struct KataLines: Sendable {
         guard let stamp = text.withUnsafeBytes({ KernelStamp.first(in: $0) }), stamp > 0 else {
             return nil
         }
-        let record = text[..<stamp] + rest
-        return mayContinue(Array(record)) ? nil : (Array(record), Array(text[stamp...]))
+        let record = Array(text[..<stamp] + rest)
+        return record.withUnsafeBytes(mayContinue) ? nil : (record, Array(text[stamp...]))
     }
 
     private static func beginsRecord(_ line: UnsafeRawBufferPointer) -> Bool {
@@ -94,35 +99,34 @@ public struct KataLines: Sendable {
     }
 
     /// Whether a record in `text` is not complete.
-    private static func mayContinue(_ text: [UInt8]) -> Bool {
+    private static func mayContinue(_ text: UnsafeRawBufferPointer) -> Bool {
         if text.first == UInt8(ascii: "{") {
-            return !text.withUnsafeBytes { JSONScanner.isObject($0) } && !isClosedObject(text)
+            return !JSONScanner.isObject(text) && !isClosedObject(text)
         }
         guard text.starts(with: "time=".utf8) else {
             return false
         }
-        return hasOpenQuote(text) || text.firstIndex(of: " msg=") == nil
+        return hasOpenQuote(text) || text.firstOffset(of: " msg=") == nil
     }
 
     /// Whether an object in JSON is at the beginning, and something follows it.
-    private static func isClosedObject(_ text: [UInt8]) -> Bool {
-        text.withUnsafeBytes { text in
-            var scanner = JSONScanner(text)
-            return scanner.skipValue() != nil
-        }
+    private static func isClosedObject(_ text: UnsafeRawBufferPointer) -> Bool {
+        var scanner = JSONScanner(text)
+        return scanner.skipValue() != nil
     }
 
     /// Whether the number of quotes without a backslash is odd.
-    private static func hasOpenQuote(_ text: [UInt8]) -> Bool {
-        text.withUnsafeBytes { text in
-            var isOpen = false
-            var at = 0
-            while let quote = text.firstOffset(of: UInt8(ascii: "\""), from: at) {
-                let escapes = text[..<quote].reversed().prefix { $0 == UInt8(ascii: "\\") }.count
-                isOpen = isOpen != escapes.isMultiple(of: 2)
-                at = quote + 1
+    private static func hasOpenQuote(_ text: UnsafeRawBufferPointer) -> Bool {
+        var isOpen = false
+        var at = 0
+        while let quote = text.firstOffset(of: UInt8(ascii: "\""), from: at) {
+            var escapes = quote
+            while escapes > 0, text[escapes - 1] == UInt8(ascii: "\\") {
+                escapes -= 1
             }
-            return isOpen
+            isOpen = isOpen != (quote - escapes).isMultiple(of: 2)
+            at = quote + 1
         }
+        return isOpen
     }
 }

@@ -26,7 +26,7 @@ public enum KataNative {
             _ = KataParser.parseRecord(text, from: 0, at: place, into: &record)
             KataFields.setClaimed(&record, from: first)
         }
-        if KataFields.index(of: KataFields.message, in: record, from: first) == nil {
+        if record.firstIndex(of: KataFields.message, from: first) == nil {
             record.fields.removeSubrange(first...)
             let name = record.store(KataFields.message)
             let value = place..<place + text.count
@@ -43,7 +43,7 @@ public enum KataNative {
     }
 
     private static func copy(_ name: [UInt8], as other: [UInt8], in record: inout RecordBuffer, from first: Int) {
-        guard KataFields.index(of: other, in: record, from: first) == nil, let index = record.firstIndex(of: name)
+        guard record.firstIndex(of: other, from: first) == nil, let index = record.firstIndex(of: name)
         else {
             return
         }

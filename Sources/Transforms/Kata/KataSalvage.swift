@@ -7,7 +7,7 @@ import TextFormats
 enum KataSalvage {
     /// Divides the damaged value of a marked record where a kernel's text begins: what follows is kept as unparsed.
     static func apply(to record: inout RecordBuffer, from first: Int) {
-        guard KataFields.index(of: ParseFault.faultName, in: record, from: first) != nil else {
+        guard record.firstIndex(of: ParseFault.faultName, from: first) != nil else {
             return
         }
         recoverMember(of: &record, from: first)
@@ -32,7 +32,7 @@ enum KataSalvage {
     /// Adds the member of an object in JSON that was being written when the record was cut off: its name and what there
     /// is of its text, which stays in the unparsed text too.
     private static func recoverMember(of record: inout RecordBuffer, from first: Int) {
-        guard let index = KataFields.index(of: ParseFault.unparsedName, in: record, from: first) else {
+        guard let index = record.firstIndex(of: ParseFault.unparsedName, from: first) else {
             return
         }
         let rest = Array(record[record.fields[index].value])
@@ -57,7 +57,7 @@ enum KataSalvage {
     }
 
     private static func setFault(_ fault: ParseFault, of record: inout RecordBuffer, from first: Int) {
-        if let index = KataFields.index(of: ParseFault.faultName, in: record, from: first) {
+        if let index = record.firstIndex(of: ParseFault.faultName, from: first) {
             record.fields[index].value = record.store(fault.rawValue.utf8)
         }
     }

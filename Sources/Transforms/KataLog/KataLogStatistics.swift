@@ -18,15 +18,24 @@ public struct KataLogStatistics: Sendable {
 
     /// How often each of some words occurs. The number of words is limited; further ones are counted together.
     private struct Counts: Sendable {
-        var words: [ArraySlice<UInt8>: Int] = [:]
-        var others = 0
-        static let limit = 1000
+        private var words: [Word: Int] = [:]
+        private var others = 0
+        private static let limit = 1000
 
-        mutating func add(_ word: ArraySlice<UInt8>) {
-            if words[word] != nil {
-                words[word]! += 1
+        /// The standard library hashes arrays byte by byte.
+        private struct Word: Hashable {
+            let bytes: ArraySlice<UInt8>
+
+            func hash(into hasher: inout Hasher) {
+                bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+            }
+        }
+
+        mutating func add(_ bytes: ArraySlice<UInt8>) {
+            if let index = words.index(forKey: Word(bytes: bytes)) {
+                words.values[index] += 1
             } else if words.count < Self.limit {
-                words[ArraySlice(Array(word))] = 1
+                words[Word(bytes: ArraySlice(Array(bytes)))] = 1
             } else {
                 others += 1
             }
@@ -34,7 +43,7 @@ public struct KataLogStatistics: Sendable {
 
         /// The words, most frequent first.
         var rows: [(word: String, count: Int)] {
-            let sorted = words.map { (word: String(decoding: $0.key, as: UTF8.self), count: $0.value) }
+            let sorted = words.map { (word: String(decoding: $0.key.bytes, as: UTF8.self), count: $0.value) }
                 .sorted { ($1.count, $0.word) < ($0.count, $1.word) }
             return sorted + (others > 0 ? [(word: "(others)", count: others)] : [])
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "CLinux.h"
+#include "CBytes.h"
 
 #include <string.h>
 
