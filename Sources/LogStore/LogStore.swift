@@ -13,7 +13,8 @@
 //     <root>/<vm>/<stream>/meta.json       format version, encoding, clock                        StreamProperties
 //                   extents.json           what retention left and what was sealed                SealedExtents
 //                   <offset20>.log  .idx   active pair: the bytes as received, and their records  StreamWriter
-//                   <offset20>.log.zst     segment: up to 64 sealed blocks, then their index      StreamSealer
+//                   <offset20>.log.zst     segment: up to 64 sealed blocks, then what texts may   StreamSealer
+//                                          be in them, and their index                         SegmentFilter
 //                   <offset20>.head.zst    a boot's head, outliving its segment                   BootHeads
 //                   quarantine/            bytes that failed their checksum                       PairRepair
 //

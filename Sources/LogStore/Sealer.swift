@@ -12,10 +12,14 @@ public final class Sealer {
     private let retention: Retention
     private let clock: any HostClock
     private let memory = BlockMemory()
+    private let filters = FilterMemory()
+    private let smallestFiltered: Int
     /// A file of the store's file system that is kept open: a newly opened one would not report earlier write errors.
     private var lock: StoredFile?
 
-    public init(store: Store, retention: Retention, clock: any HostClock) {
+    /// Segments of at least `smallestFiltered` bytes, by default 256 KiB, get a filter.
+    public init(store: Store, retention: Retention, clock: any HostClock, smallestFiltered: Int? = nil) {
+        self.smallestFiltered = smallestFiltered ?? SegmentFilter.smallestSegment
         self.store = store
         self.retention = retention
         self.clock = clock
@@ -108,6 +112,8 @@ public final class Sealer {
             layout: StreamLayout(path: store.path(of: stream)),
             fileSystem: store.fileSystem,
             compressor: compressor,
+            filters: filters,
+            smallestFiltered: smallestFiltered,
             // An eighth of the quota: retention can then always keep at least seven eighths.
             segmentLimit: quota / 8
         )

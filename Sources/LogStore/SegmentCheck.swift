@@ -29,6 +29,8 @@ struct SegmentCheck {
         let (headers, others) = try file.walk(from: 0)
         var end = base
         let memory = BlockMemory()
+        // nil where a block is missing: what the filter should be is unknown then.
+        var filter: SegmentFilterBuilder? = SegmentFilterBuilder()
         for header in headers {
             if header.offset < end || (header.position == headers[0].position && header.offset != base) {
                 faults.append(Fault(problem: "the block at byte \(header.position) is out of order"))
@@ -38,10 +40,12 @@ struct SegmentCheck {
             let range = header.offset..<header.end
             do throws(SystemError) {
                 guard let block = try file.block(header, memory) else {
+                    filter = nil
                     let problem = "the text of the block at byte \(header.position) fails its checksum"
                     faults.append(Fault(problem: problem, lost: range))
                     continue
                 }
+                filter?.add(block.text)
                 if header.isRight(for: try file.records(of: header, memory.decompressor)) {
                     intact.append(
                         IntactRange(range: range, beginsWithGap: block.records.first?.flags.contains(.gap) ?? false)
@@ -54,6 +58,7 @@ struct SegmentCheck {
                 guard error.isDamagedFile else {
                     throw error
                 }
+                filter = nil
                 let problem = "the block at byte \(header.position) cannot be read: \(error.reason)"
                 faults.append(Fault(problem: problem, lost: range))
             }
@@ -65,16 +70,17 @@ struct SegmentCheck {
             let problem = "bytes \(other.lowerBound) to \(other.upperBound) of the file are not a block"
             faults.append(Fault(problem: problem, lost: before < after ? before..<after : nil))
         }
-        if let problem = try fault(tail, headers, mayGrow: mayGrow, pairs: pairs) {
+        if let problem = try fault(tail, headers, filter, mayGrow: mayGrow, pairs: pairs) {
             faults.append(Fault(problem: problem))
         }
         return (intact, faults)
     }
 
-    /// Checks the bytes after the last block, which must be the index.
+    /// Checks the bytes after the last block, which must be the index, or `filter` and the index.
     private func fault(
         _ tail: Range<Int>?,
         _ headers: [BlockHeader],
+        _ filter: SegmentFilterBuilder?,
         mayGrow: Bool,
         pairs: [Range<UInt64>]
     ) throws(SystemError) -> String? {
@@ -89,11 +95,17 @@ struct SegmentCheck {
         }
         var index: [UInt8] = []
         SegmentIndex.append(headers, to: &index)
-        guard !headers.isEmpty, tail.count == index.count, try file.bytes(in: tail) == index else {
+        let rest = try file.bytes(in: tail)
+        guard !headers.isEmpty, rest.suffix(index.count) == index[...] else {
             let what = file.isClosed ? "its index is damaged" : "is neither a block nor a complete index"
             return isBeingSealed ? nil : "what lies behind byte \(tail.lowerBound) of the file: \(what)"
         }
-        return nil
+        guard rest.count > index.count else {
+            return nil
+        }
+        let known = SegmentFilter(frame: rest.dropLast(index.count))
+        let isRight = known != nil && (filter == nil || filter?.filter == known)
+        return isRight ? nil : "its filter is damaged"
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
+import CBytes
 import LogModel
 import SystemIO
 
@@ -38,7 +38,7 @@ final class SegmentFile {
     /// torn one, or damage.
     var hasTail: Bool { !isClosed && length < size }
 
-    /// Whether the bytes after the last block are the beginning of the index: then no block is lost.
+    /// Whether the bytes after the last block are the beginning of the filter or the index: then no block is lost.
     var hasTornIndex: Bool {
         get throws(SystemError) {
             guard hasTail else {
@@ -49,9 +49,18 @@ final class SegmentFile {
                 // Too short to be anything but torn; a block would still have its pair.
                 bytes.count < SkippableFrame.headerSize + 4
                     || bytes.littleEndian(at: 0) as UInt32 == SkippableFrame.magic
-                        && bytes.littleEndian(at: SkippableFrame.headerSize) as UInt32 == SegmentIndex.tag
+                        && [SegmentFilter.tag, SegmentIndex.tag]
+                            .contains(bytes.littleEndian(at: SkippableFrame.headerSize))
             }
         }
+    }
+
+    /// The filter of a closed segment; nil when it has none.
+    func filter() throws(SystemError) -> SegmentFilter? {
+        guard isClosed, let last = headers.last, last.nextPosition + SegmentFilter.frameSize <= size else {
+            return nil
+        }
+        return SegmentFilter(frame: try file.read(at: last.nextPosition, count: SegmentFilter.frameSize))
     }
 
     /// Reads added blocks, and everything again after a cut; returns whether anything changed.

@@ -15,6 +15,9 @@ final class StreamSealer {
     private let compressor: Compressor
     /// A segment is closed at this size even before it has all its blocks, so that a small quota can be enforced.
     private let segmentLimit: Int
+    private let filters: FilterMemory
+    /// Segments of at least so many bytes get a filter.
+    private let smallestFiltered: Int
     private var growing: Growing?
     private var sealedEnd: UInt64 = 0
     private var waiting: [UInt64] = []
@@ -35,6 +38,8 @@ final class StreamSealer {
         let file: StoredFile
         var headers: [BlockHeader]
         var length: Int
+        /// Makes its filter as it grows; nil when it has to be made at its end.
+        var filter: SegmentFilterBuilder?
         /// Whether a write failed and may have left bytes beyond `length`.
         var hasTail = false
     }
@@ -50,9 +55,13 @@ final class StreamSealer {
         layout: StreamLayout,
         fileSystem: any FileSystem,
         compressor: Compressor,
+        filters: FilterMemory,
+        smallestFiltered: Int,
         segmentLimit: Int
     ) {
         self.segmentLimit = segmentLimit
+        self.filters = filters
+        self.smallestFiltered = smallestFiltered
         self.layout = layout
         self.fileSystem = fileSystem
         self.compressor = compressor
@@ -160,7 +169,7 @@ final class StreamSealer {
             segment.headers.count + sealed.headers.count > StoreLimits.blocksPerSegment
                 || segment.length >= segmentLimit
         {
-            try finish()
+            try finish(memory)
         }
         if growing == nil {
             growing = try newSegment(base)
@@ -181,52 +190,59 @@ final class StreamSealer {
             segment.headers.append(header)
         }
         segment.length += sealed.bytes.count
+        segment.filter?.add(sealed.filter)
         growing = segment
         sealedEnd = last.end
         unsynced.append(Unsynced(pair: base, segment: segment.base, position: start))
         if segment.headers.count >= StoreLimits.blocksPerSegment || segment.length >= segmentLimit {
-            try? finish()
+            try? finish(memory)
         }
     }
 
-    /// A pair's blocks as they are stored, with their positions among these bytes; nil when its text does not match its
-    /// records.
-    private func compressed(
-        _ pair: PairFile,
-        _ memory: BlockMemory
-    ) throws(SystemError) -> (headers: [BlockHeader], bytes: [UInt8])? {
+    /// A pair's blocks as they are stored, with their positions among these bytes.
+    private struct SealedPair {
         var headers: [BlockHeader] = []
         var bytes: [UInt8] = []
+        let filter = SegmentFilterBuilder()
+    }
+
+    /// The blocks of a pair; nil when its text does not match its records.
+    private func compressed(_ pair: PairFile, _ memory: BlockMemory) throws(SystemError) -> SealedPair? {
+        var sealed = SealedPair()
         for range in pair.blocks {
             guard let block = try pair.block(of: range, memory), block.records.count == range.count else {
                 return nil
             }
-            let position = bytes.count
+            let position = sealed.bytes.count
             var header = SealedBlock.append(
                 text: block.text,
                 records: block.records,
                 base: block.offset,
                 compressor,
-                to: &bytes
+                to: &sealed.bytes
             )
             header.position = position
-            headers.append(header)
+            sealed.headers.append(header)
+            sealed.filter.add(block.text)
         }
-        return (headers, bytes)
+        return sealed
     }
 
     private func newSegment(_ base: UInt64) throws(SystemError) -> Growing {
         let file = try StoredFile(layout.segment(base), .create, on: fileSystem)
         try file.truncate(to: 0)
-        return Growing(base: base, file: file, headers: [], length: 0)
+        return Growing(base: base, file: file, headers: [], length: 0, filter: SegmentFilterBuilder(filters))
     }
 
     /// Closes the growing segment, which does not change any more. A failure is retried before the next block.
-    private func finish() throws(SystemError) {
+    private func finish(_ memory: BlockMemory) throws(SystemError) {
         guard let segment = growing else {
             return
         }
         var out: [UInt8] = []
+        if segment.length >= smallestFiltered {
+            (segment.filter ?? filter(of: segment, memory))?.filter?.append(to: &out)
+        }
         SegmentIndex.append(segment.headers, to: &out)
         growing?.hasTail = true
         try segment.file.truncate(to: segment.length)
@@ -238,6 +254,21 @@ final class StreamSealer {
         if let latest = latest.max() {
             try? fileSystem.setModified(layout.segment(segment.base), latest.microseconds)
         }
+    }
+
+    /// The filter of a segment that grew before this process, or with too many others; nil when it cannot be read.
+    private func filter(of segment: Growing, _ memory: BlockMemory) -> SegmentFilterBuilder? {
+        guard let file = try? SegmentFile(path: layout.segment(segment.base), fileSystem: fileSystem) else {
+            return nil
+        }
+        let builder = SegmentFilterBuilder()
+        for header in segment.headers {
+            guard let block = try? file.block(header, memory) else {
+                return nil
+            }
+            builder.add(block.text)
+        }
+        return builder
     }
 
     /// The blocks written so far are synced: removes their pairs.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
 import LogModel
 import LogStore
 import TextFormats
@@ -63,57 +62,6 @@ extension LineSource {
         at = end
     }
 
-    /// Skips lines of the window that are certainly not selected, without cutting them.
-    private func leapInside(_ batch: LoadedBatch, _ windowEnd: Int) {
-        if filter.filtersByTime, let wanted = batch.firstPlace(from: at, filter) {
-            skip(to: wanted.place, in: batch, windowEnd, isDone: wanted.isOlder)
-        }
-        guard let literal, at < windowEnd else {
-            return
-        }
-        let hit = candidate(for: literal, in: batch.block.text)
-        skip(to: min(hit, windowEnd), in: batch, windowEnd, isDone: batch.latest <= filter.until)
-    }
-
-    /// The first place that may belong to a match: the literal, or what is displayed in another way than it is stored: a
-    /// console's control byte, a record's value that is not UTF-8, which is an array of numbers.
-    private func candidate(for literal: LiteralSearch, in text: UnsafeRawBufferPointer) -> Int {
-        let hit = next(&literalHit, in: text, literal.firstHit)
-        switch properties.encoding {
-        case .raw: return min(hit, cutter.nextControl(in: text, from: at))
-        case .json: return min(hit, next(&arrayHit, in: text, LiteralSearch.jsonArray.firstHit))
-        }
-    }
-
-    /// Where `search` finds something at or after the present place; the end of the text when it does not. `known` is
-    /// its last result in this text.
-    private func next(
-        _ known: inout (from: Int, place: Int)?,
-        in text: UnsafeRawBufferPointer,
-        _ search: (UnsafeRawBufferPointer) -> Int?
-    ) -> Int {
-        if let known, known.from <= at, at <= known.place {
-            return known.place
-        }
-        let place = search(UnsafeRawBufferPointer(rebasing: text[at...])).map { $0 + at } ?? text.count
-        known = (at, place)
-        return place
-    }
-
-    /// Moves to the beginning of the line with the byte at `place`, or that ends the window.
-    private func skip(to place: Int, in batch: LoadedBatch, _ windowEnd: Int, isDone: Bool) {
-        let end = min(place, windowEnd)
-        guard end > at, let base = batch.block.text.baseAddress,
-            let feed = gl_memrchr(base + at, Int32(Lines.feed), end - at)
-        else {
-            return
-        }
-        at = UnsafeRawPointer(feed) - UnsafeRawPointer(base) + 1
-        if isDone {
-            pass(to: batch.block.offset + UInt64(at))
-        }
-    }
-
     /// Takes a line off the batch.
     private func emit(_ batch: LoadedBatch, _ cut: DisplayedLineCutter.Cut) {
         let start = at
@@ -134,7 +82,7 @@ extension LineSource {
     }
 
     /// Marks the lines up to `position` as processed, unless a marker among them is still to be returned.
-    private func pass(to position: UInt64) {
+    func pass(to position: UInt64) {
         if events.first.map({ $0.place.offset >= position }) ?? true {
             cursor = max(cursor, Cursor(offset: position))
         }

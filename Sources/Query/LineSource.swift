@@ -8,16 +8,18 @@ import TextFormats
 ///
 /// Markers precede the line that begins, or continues, after them.
 final class LineSource {
-    private let reader: StreamReader
+    let reader: StreamReader
     private let plan: BlockPlan
     let filter: LineFilter
     private let isFollowing: Bool
     /// Whether a read may end with a turn and continue in the next.
     private let isResumable: Bool
     /// Nothing at or beyond this position is read.
-    private let bound: Cursor?
+    let bound: Cursor?
     let properties: StreamProperties
     let literal: LiteralSearch?
+    /// What a matching line must contain, as segments' filters have it.
+    let word: SearchWord?
     let decoder: CharsetDecoder?
     let lineLimit: Int
     private let floor: UInt64
@@ -30,7 +32,7 @@ final class LineSource {
     var batch: LoadedBatch?
     /// Index in the batch's text of the next byte that belongs to no line yet.
     var at = 0
-    private var position: Cursor
+    var position: Cursor
     var events: ArraySlice<StreamEvent> = []
     var torn: TornLine
     /// Cuts the batch's text.
@@ -42,13 +44,13 @@ final class LineSource {
     /// The same for the beginning of an array in JSON.
     var arrayHit: (from: Int, place: Int)?
     /// Whether the next bytes follow skipped blocks, and may continue a line whose beginning was not read.
-    private var hasLeapt: Bool
+    var hasLeapt: Bool
     private var isAtEnd = false
     private var hasNotedEnd = false
     /// A line that is complete and waits for events that precede it.
     var waiting: Line?
     var latestBeforeBatch: Timestamp
-    private var lastTime: Timestamp
+    var lastTime: Timestamp
     private var handedOut: Cursor?
 
     /// Where to resume: everything before was returned and processed, or is not selected.
@@ -78,6 +80,7 @@ final class LineSource {
         self.bound = bound
         self.properties = properties
         literal = filter.literal(in: properties.encoding, charset)
+        word = literal?.word
         decoder = properties.encoding == .raw ? charset?.decoder() : nil
         lineLimit = properties.encoding == .json ? QueryLimits.structuredLine : QueryLimits.line
         torn = TornLine(isConsole: properties.encoding == .raw, limit: lineLimit)
@@ -248,6 +251,7 @@ final class LineSource {
                 position = next
                 hasLeapt = true
             }
+            try passOver()
         }
         if torn.isEmpty, position.offset >= limit {
             isAtBound = true

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
+import CBytes
+import LogStore
 
 /// Finds candidates for a pattern's matches in whole blocks, faster than matching.
 ///
@@ -26,6 +27,9 @@ struct LiteralSearch {
 
     /// A search for the beginning of an array that is a member of a JSON object.
     static let jsonArray = LiteralSearch(Array(":[".utf8), isFolded: false)
+
+    /// The same for the filters of segments; nil when it is too short.
+    var word: SearchWord? { SearchWord(needle) }
 
     /// Whether it is the same in all supersets of ASCII.
     var isASCII: Bool { needle.allSatisfy { $0 < 0x80 } }

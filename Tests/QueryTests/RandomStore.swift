@@ -11,6 +11,8 @@ struct RandomStore {
     private var generator: SeededGenerator
     /// With a small quota retention could otherwise remove blocks between others, before they are sealed.
     private let sealsAtOnce: Bool
+    /// What it has of `controls`: with most of them segments have no filters.
+    private let controls: [String]
 
     static let words = [
         "kernel", "error:", "ERROR", "login:", "usb", "timeout", "eth0", "Link", "is", "up", "ready", "k\u{e4}se",
@@ -23,12 +25,15 @@ struct RandomStore {
         "\u{1b}c", "\u{8}\u{8}", "\u{1b}]0;title\u{7}", "\u{1b}[K", "err\u{1b}[1mor:",
     ]
 
+    static let colours = ["\u{1b}[31mred\u{1b}[0m", "err\u{1b}[1mor:", "pa\u{1b}[mnic"]
+
     /// A store made from `seed`: up to three streams, of `steps` steps together.
     init(seed: UInt64, steps: Int) throws {
         generator = SeededGenerator(seed: seed)
         let quota = [64 << 10, 512 << 10, 100 << 20].randomElement(using: &generator)!
         sample = try SampleStore(quota: quota)
         sealsAtOnce = quota < 100 << 20
+        controls = Bool.random(using: &generator) ? Self.controls : Self.colours
         streams = Array(["console0", "console1", "kernel"].prefix(Int.random(in: 1...3, using: &generator)))
         try sample.add("vm one")
         for _ in 0..<steps {
@@ -80,11 +85,11 @@ struct RandomStore {
         var text: [UInt8] = []
         for _ in 0..<Int.random(in: 1...8, using: &generator) {
             for _ in 0..<Int.random(in: 0...6, using: &generator) {
-                let words = Int.random(in: 0..<16, using: &generator) == 0 ? Self.controls : Self.words
+                let words = Int.random(in: 0..<16, using: &generator) == 0 ? controls : Self.words
                 text += Array(words.randomElement(using: &generator)!.utf8) + [0x20]
             }
             if Int.random(in: 0..<20, using: &generator) == 0 {
-                text.append(UInt8.random(in: 0...255, using: &generator))
+                text.append(controls == Self.controls ? .random(in: 0...255, using: &generator) : 0xe9)
             }
             text += [[0x0a], [0x0d, 0x0a], [0x0a, 0x0a]].randomElement(using: &generator)! as [UInt8]
         }

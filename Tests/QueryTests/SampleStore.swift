@@ -30,7 +30,7 @@ final class SampleStore {
         let root = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         store = Store(root: root)
         let retention = Retention(store: store) { _ in Quota(bytes: quota) }
-        sealer = Sealer(store: store, retention: retention, clock: FixedClock())
+        sealer = Sealer(store: store, retention: retention, clock: FixedClock(), smallestFiltered: 0)
     }
 
     deinit {
