@@ -53,17 +53,12 @@ public struct Line {
     /// Whether its row ends with it: nothing that follows belongs to it.
     public var endsRow: Bool { isWhole || isCut }
 
-    /// Whether it begins at the left margin again, over what was displayed before it.
-    var repaints: Bool { bytes.first == 0x0d && !content.isEmpty }
-
-    /// Whether it begins with a kernel's time stamp, as no continuation of another line does.
-    var beginsWithStamp: Bool {
-        guard encoding == .raw, let first = bytes.first, first == UInt8(ascii: "[") || first == UInt8(ascii: "<"),
-            case .stamp = KernelStamp.match(bytes, at: 0)
-        else {
-            return false
-        }
-        return true
+    /// The same with other bytes to be shown.
+    func showing(_ bytes: UnsafeRawBufferPointer) -> Line {
+        var line = self
+        line.bytes = bytes
+        line.isPlain = false
+        return line
     }
 
     /// The bytes without LF and the CRs before it.

@@ -150,6 +150,35 @@ struct FollowTests {
         #expect(try all(query) == "\n[   99.000000] BUG: kernel NULL pointer dereference\n")
     }
 
+    @Test(
+        "what changes a row that was shown early is shown on a line of its own, as the row is then",
+        arguments: [
+            (["10%\r", "20%\r", "100%\r", "\ndone\n"], "10%\n20%\n100%\ndone\n"),
+            (["load |", "\u{8}/", "\u{8}done\r\n"], "load |\nload /\nload done\n"),
+            (["# ", "l", "x", "\u{8}\u{1b}[K", "s", "\r\n"], "# lx\n# ls\n"),
+            (["login: [   12.3", "45678] x\r\n"], "login: [   12.3\n[   12.345678] x\n"),
+            (["web login: ", "\u{1b}c\u{1b}[2JSeaBIOS (version 1)\r\n"], "web login: \nSeaBIOS (version 1)\n"),
+            (["web login: ", "\u{1b}[H\u{1b}[JDebian 12\r\n"], "web login: \nDebian 12\n"),
+            (["\u{1b}[5;1Hin 5s.", "\u{1b}[5;1Hin 4s.", "\r\n"], "in 5s.\nin 4s.\n"),
+            (["one\r", "\r", "\ntwo\n"], "one\ntwo\n"),
+            (["Waiting", ".", ".", " ok\r\n"], "Waiting.. ok\n"),
+            (["# ls /et", "c/ \u{7}", "\r\n"], "# ls /etc/ \n"),
+            (["ok \u{1b}[1mbo", "ld\u{1b}[0m end\r\n"], "ok bold end\n"),
+        ] as [([String], String)]
+    )
+    func repainted(_ pieces: [String], _ wanted: String) throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        let query = try query(sample)
+        var shown = ""
+        for piece in pieces {
+            try sample.append(piece)
+            shown += try all(query)
+            shown += query.flushPartials(silentSince: .distantFuture).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        }
+        #expect(shown == wanted)
+    }
+
     @Test("an unfinished line may be shown early, and is not repeated")
     func partial() throws {
         let sample = try SampleStore()

@@ -24,8 +24,16 @@ struct HumanFormat: EntryWriter {
     private var folder: FrameFolder?
     /// The time and the stream of the last line.
     private var lastHead: (time: Timestamp, label: StreamLabel)?
-    /// A line whose LF is not written yet: its stream, and the position at which it continues.
-    private var open: (input: Int, end: UInt64, isShownEarly: Bool)?
+    /// A line whose LF is not written yet.
+    private var open: OpenLine?
+
+    private struct OpenLine {
+        let input: Int
+        /// The position at which it continues.
+        let end: UInt64
+        /// What is shown of a console's row before its end was received; nil for the first part of a long line.
+        var row: ShownRow?
+    }
 
     init(_ rendering: Rendering, prefix: Bool) {
         isShort = rendering.format == .short
@@ -58,12 +66,33 @@ struct HumanFormat: EntryWriter {
         isShownEarly: Bool,
         to out: inout [UInt8]
     ) {
-        let isContinuation = open.map {
-            $0.input == input && $0.end == line.start.offset
-                && ($0.isShownEarly ? !line.repaints && !line.beginsWithStamp : !hasHead)
+        guard var row = open?.row, open?.input == input, open?.end == line.start.offset else {
+            let continues = open.map { $0.input == input && $0.end == line.start.offset && !hasHead } ?? false
+            let row = isShownEarly && line.encoding == .raw ? ShownRow(line.content, sets: line.sets) : nil
+            return append(line, input: input, label, isContinuation: continues, row, end: line.end, to: &out)
         }
+        let next = row.add(line.content, sets: line.sets, isWhole: line.isWhole)
+        guard next == .restarted else {
+            return append(line, input: input, label, isContinuation: true, row, end: line.end, to: &out)
+        }
+        // The row as it is now, with the bytes that were shown on the line before.
+        let bytes = row.bytes + (line.isWhole ? [Lines.feed] : [])
+        bytes.withUnsafeBytes {
+            append(line.showing($0), input: input, label, isContinuation: false, row, end: line.end, to: &out)
+        }
+    }
+
+    private mutating func append(
+        _ line: Line,
+        input: Int,
+        _ label: StreamLabel,
+        isContinuation: Bool,
+        _ row: ShownRow?,
+        end: UInt64,
+        to out: inout [UInt8]
+    ) {
         let decoded = DecodedLine(line)
-        if isContinuation != true {
+        if !isContinuation {
             finish(to: &out)
             if folder != nil {
                 beginFrame(before: decoded, line.time, input: input, label, to: &out)
@@ -76,7 +105,7 @@ struct HumanFormat: EntryWriter {
             markerGuard.beginLine()
         }
         if isEscaped {
-            appendEscaped(line, isWholeLine: isContinuation != true, to: &out)
+            appendEscaped(line, isWholeLine: !isContinuation, to: &out)
             return
         }
         if folder != nil, !decoded.isPlain {
@@ -93,7 +122,7 @@ struct HumanFormat: EntryWriter {
             escaper.finish(into: &out)
             appendOverwritten(decoded.overwritten, to: &out)
         }
-        markerGuard.check(&out, from: text, isWholeLine: line.endsRow && isContinuation != true)
+        markerGuard.check(&out, from: text, isWholeLine: line.endsRow && !isContinuation)
         if let style {
             // The guest's own colours take precedence.
             if out[text...].contains(0x1b) {
@@ -106,7 +135,7 @@ struct HumanFormat: EntryWriter {
             out.append(Lines.feed)
             open = nil
         } else {
-            open = (input, line.end, isShownEarly)
+            open = OpenLine(input: input, end: end, row: row)
         }
     }
 

@@ -22,6 +22,7 @@ struct RowPainter {
 
     /// Columns beyond this, and beyond the last painted one, are not reached: wider than any terminal.
     static let widest = 512
+    private static let consoleWidth = 80
     /// The bytes of a cell: combining characters beyond this have cells of their own.
     private static let longestCell = 64
     /// How many cells edits may touch, for each byte of the line and for any line. A line that needs more was not made by
@@ -71,7 +72,12 @@ struct RowPainter {
                 }
                 putEscape(byte)
             case Byte.carriageReturn:
-                column = 0
+                if isWrap(bytes, at: at) {
+                    cells.removeLast()
+                    column -= 1
+                } else {
+                    column = 0
+                }
             case Byte.backspace:
                 column = max(0, column - 1)
             case Byte.tab:
@@ -94,6 +100,17 @@ struct RowPainter {
             }
             at += 1
         }
+    }
+
+    /// Whether the CR at `at` goes to the beginning of the row below, where the line goes on: line editors print a blank
+    /// behind a row that is full, so that the terminal wraps, and CR. Consoles have 80 columns.
+    private func isWrap(_ bytes: UnsafeRawBufferPointer, at place: Int) -> Bool {
+        guard column > Self.consoleWidth, column % Self.consoleWidth == 1, cells.count == column, !row.isAway,
+            place + 1 < bytes.count, bytes[place - 1] == UInt8(ascii: " ")
+        else {
+            return false
+        }
+        return bytes[place + 1] >= 0x20 && bytes[place + 1] != Byte.delete
     }
 
     /// Appends the row, without blanks at its end that nothing has painted, and then what was painted in other rows, if the
