@@ -14,5 +14,7 @@ extension BootState {
         var isAtShell = false
         /// Whether it is a prompt itself.
         var isPrompt = false
+        /// The words of a banner that a start prints once.
+        var words: [UInt8] = []
     }
 }

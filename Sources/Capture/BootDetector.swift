@@ -19,6 +19,8 @@ struct BootDetector {
     private var isSkipping = false
     /// Whether other text precedes the current row on its line.
     private var isMidLine = false
+    /// Whether the current row has a banner of which the words are not complete.
+    private var holdsBanner = false
     /// The last bytes given: the line before a banner tells whether a command printed it.
     private var recent: [UInt8] = []
 
@@ -31,7 +33,8 @@ struct BootDetector {
 
     /// Whether `quiet` is to be called after `BootState.quietInterval` without text.
     var awaitsQuiet: Bool {
-        state.awaitsQuiet || (state.awaitsWords && !isSkipping && head.withUnsafeBytes { BootLine($0).hasText })
+        state.awaitsQuiet || holdsBanner
+            || (state.awaitsWords && !isSkipping && head.withUnsafeBytes { BootLine($0).hasText })
     }
 
     /// The transport shows `event`, after all text so far.
@@ -127,6 +130,7 @@ struct BootDetector {
         _ time: Int64,
         _ found: inout [Finding]
     ) {
+        holdsBanner = false
         var start = 0
         var rows = DisplayedRows(of: line, isWhole: isWhole)
         while let next = rows.next(after: start, followsText: isSkipping) {
@@ -162,9 +166,16 @@ struct BootDetector {
             return isComplete
         }
         var context = BootState.Context(place: place, time: time, isMidLine: isMidLine, isComplete: isComplete)
+        if line.banner?.isOncePerStart ?? false {
+            guard isComplete || row.count >= BootBanner.lookAhead else {
+                holdsBanner = true
+                return false
+            }
+            context.words = Self.words(row, from: line.start)
+        }
         let mayBePrinted =
             switch (line.banner, line.stamp) {
-            case (.kernel(let system), let stamp): state.doubtsKernel(system, stamp, at: time)
+            case (.firmware, _), (.loaderStart, _), (.kernel, _): true
             case (.end(.panic, .linux), nil): true
             case (nil, let stamp?): isComplete && state.mayBegin(withStamp: stamp, at: time)
             default: false
@@ -180,6 +191,12 @@ struct BootDetector {
         return state.take(line, context, &found)
     }
 
+    /// The words of `row` from `start` on, as far as they are examined, without blanks and line ends after them.
+    private static func words(_ row: UnsafeRawBufferPointer, from start: Int) -> [UInt8] {
+        let words = row.prefix(BootBanner.lookAhead)[start...]
+        return Array(words.prefix(upTo: words.lastIndex { $0 > 0x20 }.map { $0 + 1 } ?? start))
+    }
+
     /// Ends an unfinished row after a pause: what follows on its line is a row of its own.
     private mutating func endRow(_ found: inout [Finding]) {
         guard !head.isEmpty else {
@@ -193,7 +210,7 @@ struct BootDetector {
             }
         }
         head.removeAll(keepingCapacity: true)
-        (isSkipping, isMidLine) = (false, true)
+        (isSkipping, isMidLine, holdsBanner) = (false, true, false)
     }
 
     /// Whether the line before the byte at `place` is a command at a shell's prompt.

@@ -10,24 +10,34 @@ extension BootState {
     /// The first text after a pause comes within this time.
     private static let firstText: Int64 = 100_000
 
-    /// Whether the first line, with `stamp`, of a kernel of `system` at `time` would be doubtful.
-    func doubtsKernel(_ system: BootBanner.System, _ stamp: Int64?, at time: Int64) -> Bool {
-        isSteady && stage == .kernel && (!isEarly(system, at: time) || clock?.hasAdvanced(since: stamp ?? 0) ?? false)
+    /// Whether the first line, with `stamp`, of a kernel of `system` would be doubtful.
+    func doubtsKernel(_ system: BootBanner.System, _ stamp: Int64?, _ context: Context) -> Bool {
+        isSteady && stage == .kernel && (!isEarly(system, context) || clock?.hasAdvanced(since: stamp ?? 0) ?? false)
     }
 
-    /// Whether the present kernel, or the start before it, began so recently that it may print its first lines again.
-    func isEarly(_ system: BootBanner.System, at time: Int64) -> Bool {
-        system.repeatsFirstLines && (!mayBegin(at: time) || isRecent(stageStart, at: time))
+    /// Whether the present kernel, or the start before it, began so recently that it may print its first lines again. When
+    /// no program runs yet that could print them, and they come after a pause, another kernel does.
+    func isEarly(_ system: BootBanner.System, _ context: Context) -> Bool {
+        system.repeatsFirstLines && hasJustStarted(at: context.time)
+            && (runsPrograms || !isFirstText(at: context.time) || !repeatsFirst(context))
+    }
+
+    private func hasJustStarted(at time: Int64) -> Bool {
+        !mayBegin(at: time) || isRecent(stageStart, at: time)
+    }
+
+    /// Whether text that is received at `time` is the first after a pause.
+    private func isFirstText(at time: Int64) -> Bool {
+        (0..<Self.firstText).contains(time - lastResumption)
     }
 
     /// Whether a line with `stamp` and without a banner, the first after a pause, may be from a kernel that has started
     /// without its first line: the stamps begin anew.
     func mayBegin(withStamp stamp: Int64, at time: Int64) -> Bool {
-        guard isSteady, stage == .kernel, !isStampless, let clock, !isEarly(.linux, at: time) else {
+        guard isSteady, stage == .kernel, !isStampless, let clock, !hasJustStarted(at: time) else {
             return false
         }
-        return (0..<Self.firstText).contains(time - lastResumption) && stamp < Self.nearStart
-            && clock.isBeyond(stamp)
+        return isFirstText(at: time) && stamp < Self.nearStart && clock.isBeyond(stamp)
     }
 
     /// Reports a beginning that is doubtful, at the line of `context`.
@@ -48,6 +58,7 @@ extension BootState {
             start: start,
             system: system,
             earlier: clock,
+            words: context.words,
             isAtShell: context.isAtShell
         )
     }
@@ -97,7 +108,8 @@ extension BootState {
         )
         lastBanner = doubt.start.time
         enter(doubt.system == .xen ? .firmware : .kernel, at: doubt.start.time)
-        (system, ending, isStampless) = (doubt.system, nil, false)
+        (system, ending, isStampless, runsPrograms) = (doubt.system, nil, false, false)
+        firstBanner = FirstBanner(words: doubt.words, time: doubt.start.time)
         clock = doubt.latest
     }
 }

@@ -10,7 +10,8 @@ import TextFormats
 /// - after an announced end (panic, restart, power-off, kexec): with firmware, a kernel, a kernel's clock that starts
 ///   anew, or, after a pause, with any words;
 /// - without an announced end: with firmware or a boot loader after a kernel, however soon, or with a kernel's first
-///   line. The banners of firmware and loaders before the kernel belong to one start.
+///   line. The banners of firmware and loaders before the kernel belong to one start, unless the first of them is
+///   repeated: the machine is reset before it reaches a kernel.
 ///
 /// A kernel's first line without an end or firmware before it may also be `dmesg` or a file that is printed. It is
 /// reported as doubtful, and as a boot once the kernel's clock or a pause after it confirms that. So are stamps that begin
@@ -46,9 +47,19 @@ struct BootState {
         case off, firmware, kernel
     }
 
+    /// The banner with which a start begins. It has no words if a start prints it several times.
+    struct FirstBanner {
+        var words: [UInt8]
+        var time: Int64
+    }
+
     var stage = Stage.kernel
     /// The firmware that printed its banner last, and whether a loader followed.
     private var firmware: (kind: BootBanner.Firmware, hasLoaded: Bool)?
+    /// The banner with which the present start began.
+    var firstBanner: FirstBanner?
+    /// Whether the kernel has started the first program.
+    var runsPrograms = false
     var system: BootBanner.System?
     var clock: KernelClock?
     /// Whether the kernel printed its first line without a stamp: then stamps are not its own.
@@ -148,21 +159,29 @@ struct BootState {
     ) -> Bool {
         switch banner {
         case .firmware(let kind):
-            if ending != nil || stage == .kernel || (stage == .firmware && isNextStart(kind, at: context.time)) {
+            if ending != nil || stage == .kernel || (stage == .firmware && isNextStart(kind, context)) {
                 begin(.firmware, context, &findings)
                 enter(.firmware, at: context.time)
             } else if stage == .off {
                 enter(.firmware, at: context.time)
             }
             firmware = (kind, false)
-        case .loader:
+            noteFirst(context)
+        case .loaderStart, .loader:
             firmware?.hasLoaded = true
-            if ending != nil || stage == .kernel {
+            if ending != nil || stage == .kernel || (stage == .firmware && repeatsFirst(context)) {
                 begin(.firmware, context, &findings)
                 enter(.firmware, at: context.time)
+            } else if stage == .off {
+                enter(.firmware, at: context.time)
             }
+            noteFirst(context)
         case .kernel(let found):
             start(found, stamp, context, &findings)
+            noteFirst(context)
+        case .userSpace:
+            runsPrograms = true
+            return false
         case .kernelVersion:
             guard ending != nil || stage != .kernel else {
                 return false
@@ -191,11 +210,11 @@ struct BootState {
         _ findings: inout [Finding]
     ) {
         if ending == nil, stage == .kernel {
-            guard doubtsKernel(found, stamp, at: context.time) else {
+            guard doubtsKernel(found, stamp, context) else {
                 system = system ?? found
                 return
             }
-            let isEarly = isEarly(found, at: context.time)
+            let isEarly = isEarly(found, context)
             guard context.isMidLine, !isEarly else {
                 let start = KernelClock(stamp: stamp ?? 0, time: context.time)
                 return note(.firstLine(isEarly: isEarly), of: found, start, context, &findings)
@@ -206,7 +225,7 @@ struct BootState {
         }
         // The first system on a hypervisor starts after it.
         enter(found == .xen ? .firmware : .kernel, at: context.time)
-        system = found
+        (system, runsPrograms) = (found, false)
         clock = stamp.map { KernelClock(stamp: $0, time: context.time) }
     }
 
@@ -244,11 +263,24 @@ struct BootState {
     }
 
     /// Whether firmware's banner after another one is a start of its own, and not a further stage of one.
-    private func isNextStart(_ kind: BootBanner.Firmware, at time: Int64) -> Bool {
+    private func isNextStart(_ kind: BootBanner.Firmware, _ context: Context) -> Bool {
         if let firmware, firmware == (kind, true), kind.isFirst {
             return true
         }
-        return !isRecent(stageStart, at: time) && mayBegin(at: time)
+        return repeatsFirst(context) || !isRecent(stageStart, at: context.time) && mayBegin(at: context.time)
+    }
+
+    /// Notes the banner of `context` if the start has none yet.
+    private mutating func noteFirst(_ context: Context) {
+        firstBanner = firstBanner ?? FirstBanner(words: context.words, time: context.time)
+    }
+
+    /// Whether the start's first banner is printed again, after a pause: the stages of a start have different words.
+    func repeatsFirst(_ context: Context) -> Bool {
+        guard let firstBanner, !context.words.isEmpty, !context.isAtShell else {
+            return false
+        }
+        return firstBanner.words == context.words && lastResumption > firstBanner.time
     }
 
     /// Whether `line`, which has no banner, belongs to the boot after the announced end.
@@ -286,7 +318,7 @@ struct BootState {
             findings.append(finding(event, at: context))
         }
         lastBanner = context.time
-        (ending, doubt, system, clock, isStampless) = (nil, nil, nil, nil, false)
+        (ending, doubt, system, clock, isStampless, firstBanner) = (nil, nil, nil, nil, false, nil)
     }
 
     /// Whether a banner at `time` may begin a boot without an end before it.

@@ -51,6 +51,8 @@ struct DoubtfulBoot {
     var system: BootBanner.System
     /// The clock of the kernel that ran before, if its stamps were seen.
     var earlier: KernelClock?
+    /// The words of the line, if it is a kernel's first.
+    let words: [UInt8]
     /// Whether the line follows a command at a shell's prompt, as after `dmesg`.
     var isAtShell: Bool
     /// For how long the stamps have kept pace with the host's clock, pauses between lines only.
@@ -73,10 +75,11 @@ struct DoubtfulBoot {
         start: KernelClock,
         system: BootBanner.System,
         earlier: KernelClock?,
+        words: [UInt8],
         isAtShell: Bool
     ) {
         (self.kind, self.place, self.start, latest) = (kind, place, start, start)
-        (self.system, self.earlier, self.isAtShell) = (system, earlier, isAtShell)
+        (self.system, self.earlier, self.words, self.isAtShell) = (system, earlier, words, isAtShell)
     }
 
     /// Whether a pause now confirms it: not after a command, and not if an early repetition may be complete. Stamps alone

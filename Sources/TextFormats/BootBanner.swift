@@ -8,12 +8,16 @@
 public enum BootBanner: Hashable, Sendable {
     /// Firmware started: printed once per start.
     case firmware(Firmware)
+    /// A boot loader started: printed once per start, unless another loader starts it again.
+    case loaderStart
     /// Firmware or a boot loader is running: printed several times per boot.
     case loader
     /// A kernel started.
     case kernel(System)
     /// A Linux kernel's first line without its time stamp, as `cat /proc/version` prints it too.
     case kernelVersion
+    /// A Linux kernel starts the first program.
+    case userSpace
     /// A system announced its end; firmware, when none is named.
     case end(End, System?)
     /// Linux's init asks the kernel for the end; the kernel's own words may be on another console.
@@ -46,6 +50,14 @@ public enum BootBanner: Hashable, Sendable {
         case nextKernel
     }
 
+    /// Whether a start prints it once, in the same words at each start.
+    public var isOncePerStart: Bool {
+        switch self {
+        case .firmware, .loaderStart, .kernel: true
+        case .loader, .kernelVersion, .userSpace, .end, .request, .lastWords: false
+        }
+    }
+
     /// The number of bytes of a line that are examined.
     public static let lookAhead = ConsoleLine.lookAhead
 
@@ -64,6 +76,8 @@ public struct BootLine: Sendable {
     public let banner: BootBanner?
     /// The kernel's time stamp in microseconds.
     public let stamp: Int64?
+    /// Where the words begin: after control sequences, `<N>` and the stamp.
+    public let start: Int
     /// Whether there is visible text, besides the stamp.
     public let hasText: Bool
 
@@ -72,6 +86,7 @@ public struct BootLine: Sendable {
         line.skipNoise()
         _ = line.takePriority()
         stamp = line.takeStamp()
+        start = line.at
         banner = BootWords.banner(line, stamp: stamp)
         line.skipBlanks()
         hasText = line.current.map { $0 != Byte.feed } ?? false

@@ -101,14 +101,16 @@ enum BootWords {
         + words(.end(.panic, nil), "### ERROR ### Please RESET the board ###")
 
     private static let loaders: [Entry] =
-        words(.loader, "BdsDxe: ", "NOTICE:  BL2: v", "NOTICE:  BL31: v", "Machine UUID ")
+        words(.loaderStart, "NOTICE:  BL2: v", "NOTICE:  BL31: v", "GRUB loading", "Welcome to GRUB!")
+        + words(.loaderStart, ">> OpenBSD/", ">> NetBSD/", "FreeBSD/x86 bootstrap loader")
+        + words(.loaderStart, "FreeBSD/amd64 EFI loader", "FreeBSD/arm64 EFI loader")
+        + words(.loader, "BdsDxe: ", "Machine UUID ")
         + words(.loader, "Booting from ROM", "Booting from Hard Disk", "Booting from DVD/CD", "Booting from Floppy")
-        + words(.loader, "iPXE (http", "iPXE initialising devices", "GRUB loading", "Welcome to GRUB!")
+        + words(.loader, "iPXE (http", "iPXE initialising devices")
         + words(.loader, "GNU GRUB  version ", "Booting `", "Loading initial ramdisk ...")
         + words(.loader, "SYSLINUX ", "ISOLINUX ", "PXELINUX ", "EXTLINUX ", "EFI stub: ", "Starting kernel ...")
         + words(.loader, "Booting with PVH Boot Protocol", "Decompressing Linux...", "Uncompressing Linux...")
-        + words(.loader, ">> OpenBSD/", ">> NetBSD/", ">> FreeBSD/", ">> FreeBSD EFI boot block")
-        + words(.loader, "FreeBSD/x86 bootstrap loader", "FreeBSD/amd64 EFI loader", "FreeBSD/arm64 EFI loader")
+        + words(.loader, ">> FreeBSD/", ">> FreeBSD EFI boot block")
         + words(.loader, "Loading unix...", "Loading /platform/i86pc/kernel/")
 
     // MARK: - Systems
@@ -117,6 +119,7 @@ enum BootWords {
     private static let linux: [Entry] =
         words(.kernel(.linux), "Linux version ", "Booting Linux on physical CPU", stamp: .ofStart)
         + words(.kernelVersion, "Linux version ", stamp: .none)
+        + words(.userSpace, "Run /", "Freeing unused kernel", "Freeing init memory", stamp: .required)
         + words(.end(.panic, .linux), "Kernel panic - not syncing", "Kernel panic: ")
         + words(.end(.restart, .linux), "reboot: Restarting system", "Restarting system.")
         + words(.end(.restart, .linux), "Restarting system with command '", "sysrq: Resetting", "SysRq : Resetting")

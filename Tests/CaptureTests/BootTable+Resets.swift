@@ -59,8 +59,16 @@ extension BootTable {
         Row(
             name: "a kernel without firmware that is reset every two seconds",
             pieces: [
-                (0, linux + "[    0.500000] a\r\n"), (2000, "«doubtful»" + linux + "[    0.500000] a\r\n"),
-                (4000, "«kernel»«doubtful»" + linux + "[    0.500000] a\r\n"),
+                (0, linux + "[    0.500000] a\r\n"), (2000, "«doubtful»" + linux + "[    0.500000] a\r\n«kernel»"),
+                (4000, "«doubtful»" + linux + "[    0.500000] a\r\n«kernel»"),
+            ]
+        ),
+        Row(
+            name: "a kernel that repeats its log on another console after a pause",
+            pieces: [
+                (0, linux + "[    0.400000] a\r\n"),
+                (1600, "«doubtful»" + linux + "[    0.400000] a\r\n[    1.600000] console [ttyS0] enabled\r\n"),
+                (2500, "[    2.500000] b\r\n"),
             ]
         ),
         Row(

@@ -43,8 +43,8 @@ enum RecentEnd {
             last = line.time
             switch BootLine(line.bytes).banner {
             case .end, .request: found = (line.start.offset, line.time)
-            case .firmware, .loader, .kernel: found = nil
-            case .kernelVersion, .lastWords, nil: break
+            case .firmware, .loaderStart, .loader, .kernel: found = nil
+            case .kernelVersion, .userSpace, .lastWords, nil: break
             }
         }
         // The lines may be unreadable.
