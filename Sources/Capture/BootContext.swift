@@ -9,11 +9,19 @@ extension BootState {
         var isMidLine = false
         /// Whether it is complete, or a pause follows.
         var isComplete = true
-        /// Whether it follows a command at a shell's prompt. Told of a kernel's line that would be doubtful, and of a panic
+        /// Whether it follows a command at a shell's prompt, or a pager shows it. Told of a kernel's line that would be doubtful, and of a panic
         /// without a stamp: the command may have printed it, so words after it begin no boot.
         var isAtShell = false
+        /// Whether a pager shows it. Told when `isAtShell` is.
+        var isOfPager = false
+        /// Whether a command prints it, together with all text since the command's line: without a pause of
+        /// `BootState.shortest`.
+        var isOutput = false
         /// Whether it is a prompt itself.
         var isPrompt = false
+        /// Whether it is a record of another kernel that a program prints: with a priority, and a stamp that is ahead of this
+        /// kernel's clock.
+        var isOfOtherKernel = false
         /// The words of a banner that a start prints once.
         var words: [UInt8] = []
     }

@@ -21,12 +21,11 @@ struct BootDetector {
     private var isMidLine = false
     /// Whether the current row has a banner of which the words are not complete.
     private var holdsBanner = false
-    /// The last bytes given: the line before a banner tells whether a command printed it.
-    private var recent: [UInt8] = []
+    /// The last text given: the line before a banner tells whether a command printed it.
+    private var recent = RecentText()
 
     /// The bytes kept of a row of which nothing matters, because a new row may begin in them.
     private static let carryLength = 24
-    private static let recentLength = 256
 
     /// The announced end whose marker is not yet placed: it follows the last words of the boot.
     var pendingEnd: BootEvent? { state.pendingEnd }
@@ -42,7 +41,7 @@ struct BootDetector {
         var found: [Finding] = []
         endRow(&found)
         found += state.note(event, at: scanned)
-        (isMidLine, recent) = (false, [])
+        (isMidLine, recent) = (false, RecentText())
         return found.map(relative)
     }
 
@@ -63,6 +62,7 @@ struct BootDetector {
         if state.isPause(before: time) {
             endRow(&found)
         }
+        recent.begin(text, isResumed: state.isPause(of: BootState.shortest, before: time))
         found += state.receive(at: time, scanned)
         var start = 0
         while !head.isEmpty, start < text.count {
@@ -90,7 +90,7 @@ struct BootDetector {
             found = found.map(relative)
         }
         scanned += text.count
-        remember(text)
+        recent.append(text)
         return found
     }
 
@@ -108,15 +108,6 @@ struct BootDetector {
         finding.place -= scanned
         finding.subject -= scanned
         return finding
-    }
-
-    private mutating func remember(_ text: UnsafeRawBufferPointer) {
-        if text.count >= Self.recentLength {
-            recent.removeAll(keepingCapacity: true)
-        } else {
-            recent.removeFirst(max(0, recent.count + text.count - Self.recentLength))
-        }
-        recent.append(contentsOf: text.suffix(Self.recentLength))
     }
 
     // MARK: - Rows
@@ -173,15 +164,14 @@ struct BootDetector {
             }
             context.words = Self.words(row, from: line.start)
         }
-        let mayBePrinted =
-            switch (line.banner, line.stamp) {
-            case (.firmware, _), (.loaderStart, _), (.kernel, _): true
-            case (.end(.panic, .linux), nil): true
-            case (nil, let stamp?): isComplete && state.mayBegin(withStamp: stamp, at: time)
-            default: false
-            }
-        if mayBePrinted {
-            context.isAtShell = isAtShell(place, text)
+        if state.dependsOnSurroundings(line, context) {
+            let start = place - scanned
+            context.isOfPager = recent.isOfPager(start, of: text, noise: row[..<line.start])
+            context.isAtShell = context.isOfPager || !isMidLine && recent.isAtShell(start, of: text) || recent.isOutput
+        }
+        context.isOutput = recent.isOutput
+        if line.hasPriority, let stamp = line.stamp, let clock = state.clock {
+            context.isOfOtherKernel = clock.isAhead(stamp, time)
         }
         // A prompt is short.
         if isComplete, state.pendingEnd != nil, line.stamp == nil, line.banner == nil, row.count <= BootBanner.lookAhead
@@ -211,15 +201,5 @@ struct BootDetector {
         }
         head.removeAll(keepingCapacity: true)
         (isSkipping, isMidLine, holdsBanner) = (false, true, false)
-    }
-
-    /// Whether the line before the byte at `place` is a command at a shell's prompt.
-    private func isAtShell(_ place: Int, _ text: UnsafeRawBufferPointer) -> Bool {
-        let known = max(0, place - scanned)
-        let earlier = recent.prefix(max(0, recent.count - max(0, scanned - place)))
-        let before = earlier.suffix(max(0, Self.recentLength - known)) + text.prefix(known).suffix(Self.recentLength)
-        let line = before.reversed().drop { $0 == Lines.feed || $0 == UInt8(ascii: "\r") }
-            .prefix { $0 != Lines.feed }
-        return ShellPrompt.isCommand(line.reversed())
     }
 }

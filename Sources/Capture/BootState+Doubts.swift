@@ -10,6 +10,19 @@ extension BootState {
     /// The first text after a pause comes within this time.
     private static let firstText: Int64 = 100_000
 
+    /// Whether it matters for `line` what stands before it. Of a flood of banners few lines are examined so closely.
+    func dependsOnSurroundings(_ line: BootLine, _ context: Context) -> Bool {
+        switch (line.banner, line.stamp) {
+        // The line may refute the doubt there is, and be doubtful itself.
+        case (.kernel(let system), let stamp):
+            doubt == nil ? doubtsKernel(system, stamp, context) : isFirstText(at: context.time)
+        case (.firmware, _), (.loaderStart, _): stage == .kernel ? !isTooSoon(at: context.time) : repeatsFirst(context)
+        case (.end(.panic, .linux), nil): true
+        case (nil, let stamp?): context.isComplete && mayBegin(withStamp: stamp, at: context.time)
+        default: false
+        }
+    }
+
     /// Whether the first line, with `stamp`, of a kernel of `system` would be doubtful.
     func doubtsKernel(_ system: BootBanner.System, _ stamp: Int64?, _ context: Context) -> Bool {
         isSteady && stage == .kernel && (!isEarly(system, context) || clock?.hasAdvanced(since: stamp ?? 0) ?? false)

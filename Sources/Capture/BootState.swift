@@ -18,7 +18,7 @@ import TextFormats
 /// anew near 0 after a pause, without a first line, as of a quiet kernel: only their pace confirms them.
 ///
 /// A panic that a program prints is not an end: one without a stamp where the kernel's lines have stamps, and one that is
-/// followed by a prompt without a pause.
+/// followed by a prompt without a pause. In what a command prints at once, no boot begins: no machine is so fast.
 ///
 /// The marker of an end follows the last words of the boot: it is placed where the next boot begins, where the transport
 /// shows an end, or at the first pause. Times are wall-clock microseconds, positions are bytes since the detector began.
@@ -118,9 +118,9 @@ struct BootState {
         return findings
     }
 
-    /// Whether the console was quiet before text that is received at `time`.
-    func isPause(before time: Int64) -> Bool {
-        !(0..<Self.quietInterval).contains(time - lastText)
+    /// Whether the console was quiet, for `interval` at least, before text that is received at `time`.
+    func isPause(of interval: Int64 = quietInterval, before time: Int64) -> Bool {
+        !(0..<interval).contains(time - lastText)
     }
 
     // MARK: - Lines
@@ -140,11 +140,11 @@ struct BootState {
         if context.isPrompt, ending?.isContradictedByPrompt ?? false {
             ending = nil
         }
-        if isNextBoot(line, at: context.time) {
+        if !context.isOutput, isNextBoot(line, at: context.time) {
             begin(.afterEnd, context, &findings)
             enter(.firmware, at: context.time)
         }
-        if let stamp = line.stamp {
+        if let stamp = line.stamp, ending == nil || !context.isOutput, !context.isOfOtherKernel {
             read(stamp, context, &findings)
         }
         return true
@@ -157,6 +157,14 @@ struct BootState {
         _ context: Context,
         _ findings: inout [Finding]
     ) -> Bool {
+        if context.isOutput, stage == .kernel {
+            // The log of a console, which the command prints. A machine that it restarts begins after a pause.
+            switch banner {
+            case .firmware, .loaderStart, .loader: return false
+            case .kernel where ending != nil: return false
+            default: break
+            }
+        }
         switch banner {
         case .firmware(let kind):
             if ending != nil || stage == .kernel || (stage == .firmware && isNextStart(kind, context)) {
@@ -215,7 +223,7 @@ struct BootState {
                 return
             }
             let isEarly = isEarly(found, context)
-            guard context.isMidLine, !isEarly else {
+            guard context.isMidLine, !context.isOfPager, !isEarly else {
                 let start = KernelClock(stamp: stamp ?? 0, time: context.time)
                 return note(.firstLine(isEarly: isEarly), of: found, start, context, &findings)
             }
@@ -246,6 +254,9 @@ struct BootState {
         if owner == .linux, end == .panic, stamp == nil, clock != nil, !isStampless {
             return false
         }
+        if context.isOfOtherKernel {
+            return false
+        }
         // After their panics other systems dump their memory or wait in a debugger; then they announce the restart.
         let isFinal =
             ((owner == .linux || owner == .xen) && !context.isAtShell) || end == .restart
@@ -254,7 +265,7 @@ struct BootState {
             ending?.isFinal = earlier.isFinal || isFinal
             return true
         }
-        if let doubt, doubt.isConfirmedByEnd(withStamp: stamp != nil) {
+        if let doubt, !context.isOutput, doubt.isConfirmedByEnd(withStamp: stamp != nil) {
             confirm(doubt, at: context, &findings)
         }
         doubt = nil
@@ -312,13 +323,17 @@ struct BootState {
     }
 
     private mutating func begin(_ event: BootEvent, _ context: Context, _ findings: inout [Finding]) {
-        let isTooSoon = ending == nil && lastBanner.map { (0..<Self.shortest).contains(context.time - $0) } ?? false
-        if !isTooSoon, rate.admits(at: context.time) {
+        if ending != nil || !isTooSoon(at: context.time), rate.admits(at: context.time) {
             markEnd(at: context.place, &findings)
             findings.append(finding(event, at: context))
         }
         lastBanner = context.time
         (ending, doubt, system, clock, isStampless, firstBanner) = (nil, nil, nil, nil, false, nil)
+    }
+
+    /// Whether no machine begins two boots so fast.
+    func isTooSoon(at time: Int64) -> Bool {
+        lastBanner.map { (0..<Self.shortest).contains(time - $0) } ?? false
     }
 
     /// Whether a banner at `time` may begin a boot without an end before it.

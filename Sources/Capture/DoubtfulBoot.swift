@@ -21,6 +21,12 @@ struct KernelClock {
         isBeyond(next) || next < expected(at: time) - Self.tolerance
     }
 
+    /// Whether a line with the stamp `next`, received at `time`, is not from this kernel: it is ahead of the clock, also of
+    /// one of which the lines were shown with a delay.
+    func isAhead(_ next: Int64, _ time: Int64) -> Bool {
+        next > expected(at: time) + DoubtfulBoot.consoleDelay
+    }
+
     /// Whether its latest stamp is later than `other`, by more than stamps are out of order.
     func isBeyond(_ other: Int64) -> Bool { other < stamp - Self.tolerance }
 
@@ -59,14 +65,14 @@ struct DoubtfulBoot {
     private var inPace: Int64 = 0
 
     /// A console shows a kernel's lines this much later than their stamps at most: until its driver is loaded.
-    private static let consoleDelay: Int64 = 10_000_000
+    static let consoleDelay: Int64 = 10_000_000
     /// Messages that are printed again come within this time.
     private static let printInterval: Int64 = 1_000_000
     /// Shorter pauses between lines tell nothing of a clock: they are also those between two reads of a fast text.
     private static let pause: Int64 = 300_000
     /// How far two clocks can differ over a pause, apart from a hundredth of it.
     private static let jitter: Int64 = 200_000
-    /// How long stamps without a first line have to keep pace.
+    /// How long stamps without a first line, or after a command or in a pager, have to keep pace.
     private static let enoughPace: Int64 = 2_000_000
 
     init(
@@ -105,10 +111,10 @@ struct DoubtfulBoot {
         } else if stamp > start.expected(at: now) + Self.consoleDelay {
             return .refuted
         }
-        guard kind == .stamps else {
+        guard kind == .stamps || isAtShell else {
             return now - start.time >= Self.printInterval ? .confirmed : .open
         }
-        if isFirstLine || distance > Self.consoleDelay || latest.isBeyond(stamp) {
+        if kind == .stamps && isFirstLine || distance > Self.consoleDelay || latest.isBeyond(stamp) {
             return .refuted
         }
         let (passed, step) = (now - latest.time, stamp - latest.stamp)

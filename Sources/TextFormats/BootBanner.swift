@@ -76,6 +76,8 @@ public struct BootLine: Sendable {
     public let banner: BootBanner?
     /// The kernel's time stamp in microseconds.
     public let stamp: Int64?
+    /// Whether `<N>` precedes the stamp, as in records that pstore keeps and programs print.
+    public let hasPriority: Bool
     /// Where the words begin: after control sequences, `<N>` and the stamp.
     public let start: Int
     /// Whether there is visible text, besides the stamp.
@@ -84,7 +86,7 @@ public struct BootLine: Sendable {
     public init(_ bytes: UnsafeRawBufferPointer) {
         var line = ConsoleLine(bytes)
         line.skipNoise()
-        _ = line.takePriority()
+        hasPriority = line.takePriority() != nil
         stamp = line.takeStamp()
         start = line.at
         banner = BootWords.banner(line, stamp: stamp)

@@ -6,24 +6,45 @@ public enum ShellPrompt {
     /// messages.
     public static func isCommand(_ line: some Collection<UInt8>) -> Bool {
         let text = Array(line)
-        let hasPrompt = text.indices.dropLast(2).contains { place in
-            "#$%>".utf8.contains(text[place]) && text[place + 1] == UInt8(ascii: " ") && text[place + 2] > 0x20
-        }
-        return hasPrompt || contains("dmesg", in: text) || contains("journalctl", in: text)
+        return hasPrompt(of: "#$%>", with: text) || contains("dmesg", in: text) || contains("journalctl", in: text)
     }
 
-    /// Whether the console's line with the bytes `content` is the prompt of a Unix shell or of `login`, as displayed, also
-    /// with a command after it.
+    /// Whether `line` is certainly a command at the prompt of a Unix shell or of `crash`: other programs print lines with the
+    /// ends of the other prompts, such as `>> OpenBSD/amd64`.
+    public static func isCertainCommand(_ line: some Collection<UInt8>) -> Bool {
+        let text = Array(line)
+        return hasPrompt(of: "#$", with: text) || text.starts(with: "crash> ".utf8)
+    }
+
+    /// Whether `text` has the end of a prompt, one of `ends` and a blank, and text after it that is not the kernel's.
+    private static func hasPrompt(of ends: String, with text: [UInt8]) -> Bool {
+        text.indices.dropLast(2).contains { place in
+            ends.utf8.contains(text[place]) && text[place + 1] == UInt8(ascii: " ") && text[place + 2] > 0x20
+                && text[(place + 2)...].withUnsafeBytes { BootLine($0).stamp == nil }
+        }
+    }
+
+    /// Whether the console's line with the bytes `content` is the prompt of a Unix shell, of `login`, or of `crash`, which
+    /// prints kernels' logs, as displayed, also with a command after it.
     public static func isPrompt(displayed content: UnsafeRawBufferPointer) -> Bool {
         var text: [UInt8] = []
         // Few edits are in a prompt's row, and a guest may print any number of rows.
         DisplayedLine.append(content, color: false, work: 2 * content.count, to: &text)
-        if ["login: ", "Password: "].contains(where: { text.reversed().starts(with: $0.utf8.reversed()) }) {
+        if ["login: ", "Password: ", "crash> "].contains(where: { text.reversed().starts(with: $0.utf8.reversed()) }) {
             return true
         }
         return text.indices.dropLast().contains { place in
             "#$".utf8.contains(text[place]) && text[place + 1] == UInt8(ascii: " ")
         }
+    }
+
+    /// Whether `bytes`, which precede a line on its row, are a pager's: its prompt, or sequences that exchange or move the
+    /// screen, which no kernel prints.
+    public static func isPager(_ bytes: some Collection<UInt8>) -> Bool {
+        let text = Array(bytes)
+        let prompts = ["(END)", "--More--", ":\u{1b}[K", "Press RETURN to continue"]
+        let movements = ["\u{1b}[?1049h", "\u{1b}[?47h", "\u{1b}M", "\u{1b}[L"]
+        return (prompts + movements).contains { contains($0, in: text) }
     }
 
     private static func contains(_ word: String, in text: [UInt8]) -> Bool {

@@ -183,6 +183,21 @@ extension BootTable {
             ]
         ),
         Row(
+            name: "an old panic with its priority, which a program prints early in the next boot",
+            pieces: [
+                (0, linux + "[    3.000000] systemd-pstore[1]: PStore dmesg-efi-1 moved\r\n"),
+                (100, "Oops#1 Part1\r\n<6>[ 5000.000000] foo\r\n<0>[ 5000.100000] Kernel panic - not syncing: x\r\n"),
+                (2000, "[    5.000000] b\r\nweb login: "),
+            ]
+        ),
+        Row(
+            name: "a panic on the console of a kernel that prints priorities",
+            pieces: [
+                (0, "<5>" + linux + "<6>[    1.000000] ok\r\n"),
+                (60_000, "<0>[   60.000000] Kernel panic - not syncing: x\r\n«panic»"), (70_000, "«reset»" + seaBIOS),
+            ]
+        ),
+        Row(
             name: "a panic that a command causes",
             pieces: [
                 (0, linux + "[    1.000000] ok\r\nroot@web:~# "),
