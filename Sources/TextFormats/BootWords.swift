@@ -91,6 +91,8 @@ enum BootWords {
         + words(.firmware(.edk2), "UEFI firmware (version", "SecCoreStartupWithStack(")
         // The year distinguishes U-Boot's banner from other lines with its name.
         + words(.firmware(.uBoot), "U-Boot 20", "U-Boot SPL 20", "U-Boot TPL 20")
+        // Before 2008, as routers still have it.
+        + words(.firmware(.uBoot), "U-Boot 1.0.", "U-Boot 1.1.", "U-Boot 1.2.", "U-Boot 1.3.")
         // coreboot 4.17 and later have the level in front.
         + words(.firmware(.coreboot), "coreboot-", "[NOTE ]  coreboot-")
         + words(.firmware(.openSBI), "OpenSBI v")
@@ -131,6 +133,7 @@ enum BootWords {
         + words(.request(.restart), "systemd-shutdown[1]: Rebooting.", "Requesting system reboot")
         + words(.request(.powerDown), "systemd-shutdown[1]: Powering off.", "Requesting system poweroff")
         + words(.request(.halt), "systemd-shutdown[1]: Halting system.", "Requesting system halt")
+        + words(.request(.nextKernel), "systemd-shutdown[1]: Rebooting with kexec.")
         + words(.lastWords, "Rebooting in ", "reboot: machine restart", "machine restart", "Bye!")
         + words(.lastWords, "ACPI: PM: Preparing to enter system sleep", "ACPI: Preparing to enter system sleep")
         + words(.lastWords, "---[ end Kernel panic", "ACPI MEMORY or I/O RESET_REG", "acpi_power_off called")
@@ -140,6 +143,9 @@ enum BootWords {
         words(.kernel(.bsd), "---<<BOOT>>---", "Copyright (c) 1992-20", "Copyright (c) 1982, 1986, 1989, 1991, 1993")
         + words(.kernel(.bsd), "Copyright (c) 1996, 1997, 1998")
         + words(.end(.panic, .bsd), "panic: ")
+        // OpenBSD's debugger follows these without a panic.
+        + words(.end(.panic, .bsd), "kernel: page fault trap, code=", "kernel: protection fault trap, code=")
+        + words(.end(.panic, .bsd), "kernel: double fault trap, code=")
         + words(.end(.restart, .bsd), "Rebooting...", "rebooting...", "cpu_reset: ")
         + words(.end(.powerDown, .bsd), "Attempting to power down", "attempting to power down")
         + words(.end(.powerDown, .bsd), "acpi0: Powering system off", "acpi0: entering state S5")
@@ -150,7 +156,9 @@ enum BootWords {
     private static let illumos: [Entry] =
         words(.kernel(.illumos), "SunOS Release ")
         + words(.end(.panic, .illumos), "panic[cpu")
-        + words(.lastWords, "syncing file systems...", "Press any key to reboot")
+        + words(.end(.halt, .illumos), "Press any key to reboot")
+        + words(.end(.powerDown, .illumos), "powering off...")
+        + words(.lastWords, "syncing file systems...")
 
     /// Windows on its Emergency Management Services console.
     private static let windows: [Entry] =

@@ -77,7 +77,9 @@ extension BootTable {
                 (52_000, "systemd-shutdown[1]: Rebooting.\r\n«restart»"), (55_000, "«after-restart»web login: "),
                 (90_000, "The system is going down NOW!\r\n"),
                 (92_000, "\rRequesting system reboot\r\n«restart»"), (95_000, "«after-restart»web login: "),
-                (120_000, "\rRequesting system poweroff\r\n«power-down»"),
+                (120_000, "\rRequesting system poweroff\r\n«power-down»"), (123_000, "«after-restart»web login: "),
+                (130_000, "systemd-shutdown[1]: Rebooting with kexec.\r\n«kexec»"),
+                (133_000, "«after-restart»web login: "),
             ]
         ),
         Row(

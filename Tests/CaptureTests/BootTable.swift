@@ -293,6 +293,10 @@ enum BootTable {
                 (64_000, "Copyright (c) 1982, 1986, 1989, 1991, 1993\r\n"),
                 (90_000, "panic: kernel diagnostic assertion\r\nStopped at db_enter\r\nddb{0}> «panic»"),
                 (99_000, "boot reboot\r\nrebooting...\r\n"), (101_000, "«reset»>> OpenBSD/amd64 BOOT 3.65\r\n"),
+                (103_000, "Copyright (c) 1982, 1986, 1989, 1991, 1993\r\n"),
+                (130_000, "uvm_fault(0xffffffff81e4d4e0, 0x0, 0, 1) -> e\r\nkernel: page fault trap, code=0\r\n"),
+                (130_000, "Stopped at      foo+0x12:  movq\r\nddb{0}> «panic»"),
+                (140_000, "\r\n«reset»>> OpenBSD/amd64 BOOT 3.65\r\n"),
             ]
         ),
         Row(
@@ -312,6 +316,9 @@ enum BootTable {
                 (32_000, "dumping to /dev/zvol/dsk/zones/dump, offset 6\r\n100% done\r\n"),
                 (34_000, "rebooting...\r\n"),
                 (36_000, "«kernel»SunOS Release 5.11 Version joyent_20210101T000000Z 64-bit\r\n"),
+                (60_000, "syncing file systems... done\r\nPress any key to reboot.\r\n«halt»"),
+                (70_000, "rebooting...\r\n«kernel»SunOS Release 5.11 Version joyent_20210101T000000Z 64-bit\r\n"),
+                (90_000, "syncing file systems... done\r\npowering off...\r\n«power-down»"),
             ]
         ),
         Row(

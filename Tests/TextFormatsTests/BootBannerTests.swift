@@ -28,6 +28,7 @@ struct BootBannerTests {
             ("BdsDxe: starting Boot0002 \"UEFI Misc Device\" from PciRoot(0x0)/Pci(0x3,0x0)\n", .loader),
             ("UEFI firmware (version edk2-stable202408 built at 16:28:50 on Sep 12 2024)\n", .firmware(.edk2)),
             ("\rU-Boot 2017.03 (May 11 2021 - 09:15:14 +0000)\r\n", .firmware(.uBoot)),
+            ("U-Boot 1.1.3 (Jul 26 2013 - 14:23:35)\n", .firmware(.uBoot)),
             ("U-Boot SPL 2021.01 (Jan 11 2021 - 18:11:43 +0000)\n", .firmware(.uBoot)),
             ("coreboot-4.0-r6474 Sat Apr  9 19:13:09 CEST 2011 starting...\n", .firmware(.coreboot)),
             ("[NOTE ]  coreboot-4.22 Fri Nov 24 2023 x86_32 bootblock starting\n", .firmware(.coreboot)),
