@@ -249,8 +249,9 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
                 return
             }
             let boot = try boot(detail, event, entries.streams[stream].id)
-            // A boot ends once: after a guest's power-off message its console is closed too.
-            if !detail.event.isBeginning, let end = boot?.endPlace, end < event.place {
+            // A boot ends once: after a guest's power-off message its console is closed too, and one whose console was
+            // connected again has not ended there.
+            if !detail.event.isBeginning, let boot, boot.endPlace != event.place {
                 return
             }
             guard let shown = shown(detail, boot, event, stream) else {

@@ -73,6 +73,69 @@ struct BootListTests {
         #expect(try sample.query { $0.boot = -1 }.text() == "one\n")
     }
 
+    /// A VM whose console was closed in a boot, after `ends` were announced, and what was stored afterwards.
+    private func reopened(after ends: [BootEvent] = [], _ body: (SampleStore) throws -> Void) throws -> SampleStore {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.boot(.powerOn)
+        try sample.append("one\n")
+        for end in ends + [.closed] {
+            try sample.boot(end)
+        }
+        sample.now = sample.now.advanced(byMicroseconds: 1_000_000)
+        try body(sample)
+        return sample
+    }
+
+    private func lost(_ sample: SampleStore, _ reason: GapReason) throws {
+        let gap = GapDetail(reason: reason, bytes: nil, lines: 0, since: sample.now, isClosed: true)
+        try sample.mark(RecordDetail(gap: gap))
+    }
+
+    @Test("a boot goes on when its console is connected again, with or without a loss")
+    func connectedAgain() throws {
+        let samples = [
+            try reopened { try lost($0, .disconnected) }, try reopened { try lost($0, .daemonAway) },
+            try reopened { try $0.append("two\n") },
+        ]
+        for sample in samples {
+            let boots = try BootList.boots(of: sample.vms[0].vm, in: sample.store)
+            #expect(boots.map(\.endEvent) == [nil])
+            #expect(boots.map(\.end) == [nil])
+            #expect(try !markers(sample).contains("-- boot 1 ended: closed --"))
+        }
+    }
+
+    @Test("a boot whose console was connected again ends when it is closed at last, or when the next one begins")
+    func closedAtLast() throws {
+        let closed = try reopened { sample in
+            try lost(sample, .disconnected)
+            try sample.append("two\n")
+            try sample.boot(.closed)
+            try lost(sample, .rateLimit)
+        }
+        let ended = try BootList.boots(of: closed.vms[0].vm, in: closed.store)
+        #expect(ended.map(\.endEvent) == [.closed] && ended.map(\.end) == [closed.now])
+        #expect(try markers(closed).filter { $0.contains("closed") }.count == 1)
+        let reset = try reopened { sample in
+            try sample.append("two\n")
+            try sample.boot(.firmware)
+            try sample.append("three\n")
+        }
+        #expect(try BootList.boots(of: reset.vms[0].vm, in: reset.store).map(\.endEvent) == [nil, nil])
+    }
+
+    @Test("an announced end stays one, and the next boot's beginning leaves the closing before it an end")
+    func announcedEnd() throws {
+        let restarted = try reopened(after: [.restart]) { try lost($0, .disconnected) }
+        #expect(try BootList.boots(of: restarted.vms[0].vm, in: restarted.store).map(\.endEvent) == [.restart])
+        let next = try reopened { sample in
+            try sample.boot(.powerOn)
+            try sample.append("two\n")
+        }
+        #expect(try BootList.boots(of: next.vms[0].vm, in: next.store).map(\.endEvent) == [.closed, nil])
+    }
+
     @Test("a boot whose beginning retention has removed is listed, without how it began")
     func unseenBeginning() throws {
         let sample = try SampleStore(quota: 64 << 10)

@@ -85,6 +85,7 @@ public struct BootList {
                 list.take(record)
             }
         }
+        list.reopen(ifTextUntil: blocks.last?.end ?? 0)
         return list.finish(blocks)
     }
 
@@ -98,6 +99,8 @@ public struct BootList {
     static let kept = 10_000
     /// The position of the latest marker.
     private var place = Cursor.start
+    /// The position of the latest marker of a console's closing.
+    private var closing: Cursor?
     /// The latest doubtful beginning: a boot if a kernel's marker for the same position follows.
     private var doubtful: (position: UInt64, place: Cursor, time: Timestamp)?
 
@@ -114,10 +117,35 @@ public struct BootList {
         if record.offset != place.offset {
             place = Cursor(offset: record.offset)
         }
-        if let detail = RecordDetail(decoding: record.detail).boot {
-            take(detail, record.time)
+        let detail = RecordDetail(decoding: record.detail)
+        if let reason = detail.gap?.reason, reason == .disconnected || reason == .daemonAway {
+            reopen()
+        }
+        if let boot = detail.boot {
+            reopen(ifTextUntil: boot.event.isBeginning ? min(boot.position, place.offset) : place.offset)
+            take(boot, record.time)
         }
         place.markers += 1
+    }
+
+    /// The console of the latest boot is connected again to the same machine: its closing was no end.
+    private mutating func reopen() {
+        guard let last = boots.indices.last, boots[last].isClosed else {
+            return
+        }
+        boots[last].isClosed = false
+        if boots[last].endEvent == .closed {
+            (boots[last].end, boots[last].endEvent) = (nil, nil)
+            (boots[last].endPlace, boots[last].endAnnouncement) = (nil, nil)
+        }
+    }
+
+    /// The same, if there is text of the latest boot after its closing and before `position`. Not all consoles get a gap's
+    /// marker when they are connected again: some lose nothing.
+    private mutating func reopen(ifTextUntil position: UInt64) {
+        if let closing, closing.offset < position {
+            reopen()
+        }
     }
 
     private mutating func take(_ detail: BootDetail, _ time: Timestamp) {
@@ -131,6 +159,7 @@ public struct BootList {
         }
         if detail.event == .closed, let last = boots.indices.last {
             boots[last].isClosed = true
+            closing = place
         }
         // The first recorded end counts: a panic is followed by the closing of the console.
         if let last = boots.indices.last, boots[last].endEvent == nil {
