@@ -108,6 +108,13 @@ public struct ChildProgram: ~Copyable {
         kill(process, signal)
     }
 
+    /// Whether the program handles `signal`: it neither ends by it nor ignores it (`SigCgt` in proc_pid_status(5)).
+    public func handles(_ signal: Int32) -> Bool {
+        let lines = ProcFile.text("/proc/\(process)/status").split(separator: "\n")
+        let mask = lines.first { $0.hasPrefix("SigCgt:") }?.split(separator: "\t").last
+        return mask.flatMap { UInt64($0, radix: 16) }.map { $0 >> UInt64(signal - 1) & 1 == 1 } ?? false
+    }
+
     /// Waits for the program's end. Returns its exit status, or 128 and the signal that ended it, as a shell does.
     public consuming func wait() -> Int32 {
         Self.status(of: process)

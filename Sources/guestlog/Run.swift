@@ -12,7 +12,8 @@ struct Run: ParsableCommand {
         discussion: """
             The command gets a terminal of its own as the VM's console (qemu -nographic, -serial stdio, Firecracker, \
             any program that uses its standard streams); this terminal watches it. Exits with the command's status; \
-            127 when there is no such command. SIGTERM, SIGINT, SIGHUP and SIGQUIT are passed on to it. The end of \
+            127 when there is no such command. SIGTERM, SIGINT, SIGHUP and SIGQUIT are passed on to it, SIGUSR1 and \
+            SIGUSR2 if it handles them. Without a terminal here, the command's has 24 rows and 80 columns. The end of \
             piped input is passed on when the command reads a line. In the background, the terminal is left alone \
             until the job is brought to the foreground.
             """

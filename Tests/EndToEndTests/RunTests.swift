@@ -63,6 +63,27 @@ import Testing
         #expect(left(site) == [])
     }
 
+    @Test("SIGUSR1 and SIGUSR2 reach a command that handles them, and end neither another one nor the run")
+    func userSignals() throws {
+        let site = try Site(isServed: false)
+        let handling = run("trap 'echo caught; exit 7' USR1 USR2; echo ready; while :; do sleep 0.01; done", on: site)
+        #expect(try site.sees("ready", from: "web"))
+        #expect(handling.stop(SIGUSR2) == 7)
+        let other = run("trap 'exit 4' TERM; echo started; while :; do sleep 0.01; done", on: site, name: "other")
+        #expect(try site.sees("started", from: "web"))
+        other.signal(SIGUSR1)
+        other.signal(SIGUSR2)
+        #expect(other.stop() == 4)
+    }
+
+    @Test("without a terminal the command's has the usual size")
+    func size() throws {
+        let site = try Site(isServed: false)
+        let child = run("stty size", on: site)
+        #expect(child.wait() == 0)
+        #expect(child.text == "24 80\r\n")
+    }
+
     @Test("a killed run's in-flight data are committed by the next one")
     func adoptsRings() throws {
         let site = try Site(isServed: false)

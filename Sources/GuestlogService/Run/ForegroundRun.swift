@@ -78,7 +78,7 @@ public final class ForegroundRun {
         defer { hub.stop() }
 
         let terminal = try PseudoTerminal()
-        RunStreams.copySize(to: terminal)
+        RunStreams.setSize(of: terminal)
         let child: ChildProgram
         do {
             child = try ChildProgram.command(command, .terminal(terminal.path))

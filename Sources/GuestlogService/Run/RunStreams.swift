@@ -37,15 +37,26 @@ struct RunStreams: ~Copyable {
 
     /// Signals that are passed to the command.
     private static let passed = [SIGTERM, SIGINT, SIGHUP, SIGQUIT]
+    /// Signals that are passed to the command if it handles them. SIGUSR2 makes a daemon replace itself, so it is sent to
+    /// all processes of this program; a VM must not end by that.
+    private static let passedIfHandled = [SIGUSR1, SIGUSR2]
+    /// The size of the command's terminal when no standard stream is a terminal: programs divide by it.
+    private static let usualSize = TerminalSize(rows: 24, columns: 80)
     /// Signals after which job control is consulted, and those by which it would stop this process, and with it the
     /// guest.
     private static let jobControl = [SIGCONT, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU]
 
     /// The signals that the streams handle, for the thread that starts the others.
-    static func signals() throws(SystemError) -> SignalQueue { try SignalQueue(passed + jobControl) }
+    static func signals() throws(SystemError) -> SignalQueue { try SignalQueue(passed + passedIfHandled + jobControl) }
+
+    /// Gives the command's terminal its first size.
+    static func setSize(of pseudoTerminal: borrowing PseudoTerminal) {
+        pseudoTerminal.setSize(usualSize)
+        copySize(to: pseudoTerminal)
+    }
 
     /// Gives the command's terminal the size of the first of the standard streams that is a terminal.
-    static func copySize(to pseudoTerminal: borrowing PseudoTerminal) {
+    private static func copySize(to pseudoTerminal: borrowing PseudoTerminal) {
         let terminals = [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO].compactMap { TerminalDevice($0) }
         if let size = terminals.first?.size {
             pseudoTerminal.setSize(size)
@@ -153,6 +164,10 @@ struct RunStreams: ~Copyable {
             if Self.passed.contains(signal) {
                 child.send(signal)
                 end.asked()
+            } else if Self.passedIfHandled.contains(signal) {
+                if child.handles(signal) {
+                    child.send(signal)
+                }
             } else if signal == SIGCONT || signal == SIGWINCH {
                 perform(input.resumed(isForeground: terminal?.isForeground ?? false))
                 Self.copySize(to: pseudoTerminal)
