@@ -280,9 +280,8 @@ let package = Package(
         .testTarget(
             name: "GuestlogTests",
             dependencies: [
-                "guestlog", "CLinux", "TestSupport", "TestTraits", "LogModel", "LogStore", "TextFormats", "KubeVirt",
-                "SystemIO",
-                "HTTPAPI", "Kubernetes",
+                "guestlog", "CLinux", "TestSupport", "TestTraits", "SystemIO", "LogModel", "LogStore", "TextFormats",
+                "KubeVirt", "HTTPAPI", "Kubernetes",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

@@ -9,12 +9,23 @@ import Query
 enum Completions {
     /// The VMs in the local store, or in that of the line's options, if this user may read it.
     static let vms = CompletionKind.custom { words, _, _ in
-        guard let options = try? PathOptions.parse(pathOptions(in: words)),
-            let root = try? options.readerPaths().store
-        else {
+        ((try? store(of: words)?.vms()) ?? []).map(\.identity.nameWithNamespace).filter(isPlain)
+    }
+
+    /// The streams of these VMs.
+    static let streams = CompletionKind.custom { words, _, _ in
+        guard let store = store(of: words), let vms = try? store.vms() else {
             return []
         }
-        return ((try? Store(root: root).vms()) ?? []).map(\.identity.nameWithNamespace).filter(isPlain)
+        let streams = vms.flatMap { (try? store.streams(of: $0.directory)) ?? [] }
+        return Set(streams.map(\.stream.text)).filter(isPlain).sorted()
+    }
+
+    private static func store(of words: [String]) -> Store? {
+        guard let options = try? PathOptions.parse(pathOptions(in: words)) else {
+            return nil
+        }
+        return (try? options.readerPaths().store).map { Store(root: $0) }
     }
 
     /// The options of `words` that name a store, with their values.

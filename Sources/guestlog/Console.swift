@@ -29,7 +29,11 @@ struct Console: AsyncParsableCommand {
     @Flag(help: "Take the right to write from the current writer.")
     var steal = false
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The console's stream.", valueName: "stream"))
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("The console's stream.", valueName: "stream"),
+        completion: Completions.streams
+    )
     var stream: String?
 
     @Option(

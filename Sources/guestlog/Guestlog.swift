@@ -114,7 +114,7 @@ struct Guestlog: ParsableCommand {
             _exit(ExitCode.wrongUse.rawValue)
         default:
             let code = exitCode(for: error)
-            let text = fullMessage(for: error)
+            let text = BashCompletion.corrected(fullMessage(for: error))
             if code == .success {
                 do {
                     try Output.write(text + "\n")

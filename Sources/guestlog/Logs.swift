@@ -45,7 +45,11 @@ struct Logs: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "The boot before the latest: -b -1.")
     var previous = false
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("These streams only.", valueName: "stream"))
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("These streams only.", valueName: "stream"),
+        completion: Completions.streams
+    )
     var stream: [String] = []
 
     @OptionGroup var surroundings: ContextOptions

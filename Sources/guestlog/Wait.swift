@@ -39,7 +39,11 @@ struct Wait: AsyncParsableCommand {
     @Flag(name: .customLong("new"), help: "Only output from now on counts.")
     var isNew = false
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("This stream only.", valueName: "stream"))
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("This stream only.", valueName: "stream"),
+        completion: Completions.streams
+    )
     var stream: String?
 
     @Option(
