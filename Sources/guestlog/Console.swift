@@ -64,6 +64,9 @@ struct Console: AsyncParsableCommand {
         let terminal = TerminalDevice(STDIN_FILENO)
         terminal?.restoreAtSignals()
         let modes = terminal?.makeRaw()
+        if watch, terminal == nil {
+            Output.endWithReader()
+        }
         let restore = {
             if let modes {
                 terminal?.restore(modes)

@@ -56,6 +56,17 @@ import Testing
         #expect(watcher.standardError == "-- the end of its log:\n")
     }
 
+    @Test("a watcher ends with the reader of its output, also while the guest is silent")
+    func readerEnds() throws {
+        guest.emit("one\r\ntwo\r\n")
+        #expect(try site.sees("two", from: "web"))
+        let words = [Program.guestlog, "console", "web", "--watch"] + site.place(.socket)
+        let line = words.joined(separator: " ") + " </dev/null | head -1"
+        let pipeline = ChildProcess(["sh", "-c", line], name: "pipeline", in: site.path)
+        #expect(pipeline.wait() == 0)
+        #expect(pipeline.text == "one\n")
+    }
+
     @Test("keys after the escape key are commands; the escape key alone leaves")
     func commands() throws {
         let session = join()
