@@ -99,7 +99,8 @@ public enum RequestWords {
 
     public static func format(_ word: String) throws(QueryError) -> OutputFormat {
         guard let format = OutputFormat(word: word) else {
-            throw QueryError(.badRequest, "unknown format \(word): use one of \(OutputFormat.names)")
+            let remedy = word.hasPrefix("short-") ? "; text with --timestamps has times to the microsecond" : ""
+            throw QueryError(.badRequest, "unknown format \(word): use one of \(OutputFormat.names)\(remedy)")
         }
         return format
     }

@@ -73,11 +73,8 @@ public enum OutputFormat: String, CaseIterable, Sendable {
         self.init(rawValue: Self.aliases[word]?.rawValue ?? word)
     }
 
-    /// Other names: systemd's.
-    private static let aliases: [String: OutputFormat] = [
-        "journal": .export, "cat": .text, "json-pretty": .json, "short-iso": .short, "short-precise": .short,
-        "short-iso-precise": .short, "short-full": .short,
-    ]
+    /// Other names: systemd's. Those of its formats with other times are none, because `short` has no others.
+    private static let aliases: [String: OutputFormat] = ["journal": .export, "cat": .text, "json-pretty": .json]
 
     /// All names, separated by commas.
     public static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }

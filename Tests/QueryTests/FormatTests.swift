@@ -34,6 +34,15 @@ struct FormatTests {
         return String(decoding: out, as: UTF8.self)
     }
 
+    @Test("systemd's names of formats are accepted where the formats are alike, and no others")
+    func systemdNames() throws {
+        #expect(try RequestWords.format("cat") == .text && RequestWords.format("short") == .short)
+        for word in ["short-iso", "short-precise", "short-iso-precise", "short-full", "short-unix"] {
+            let error = #expect(throws: QueryError.self) { try RequestWords.format(word) }
+            #expect(error?.description.contains("--timestamps") == true)
+        }
+    }
+
     /// Two lines, one of them an error, an unfinished one, and bytes that are not UTF-8.
     private func sample() throws -> SampleStore {
         let sample = try SampleStore()
