@@ -56,11 +56,16 @@ public enum TimeWords {
         )
         guard
             let time = namedTime(trimmed, now: now, zone: zone) ?? epochTime(trimmed)
-                ?? relativeTime(trimmed, now: now) ?? WrittenDate(trimmed)?.time(now: now, zone: zone)
+                ?? relativeTime(trimmed, now: now) ?? WrittenDate(withoutBrackets(trimmed))?.time(now: now, zone: zone)
         else {
             throw WordError(word: word, wanted: "a time", accepted: accepted)
         }
         return time.clamped
+    }
+
+    /// `dmesg -T` prints brackets around its times.
+    private static func withoutBrackets(_ word: String) -> String {
+        word.hasPrefix("[") && word.hasSuffix("]") ? String(word.dropFirst().dropLast()) : word
     }
 
     static let accepted =

@@ -4,7 +4,8 @@ import LogModel
 
 /// A date, a time of day, or both, as people and programs write them.
 ///
-/// - RFC 3339 and ISO 8601: `2026-11-20`, `2026-11-20 17:00`, `2026-11-20T17:00:05.123Z`, `2026-11-20T17:00:05,123+0100`;
+/// - RFC 3339 and ISO 8601: `2026-11-20`, `2026-11-20 17:00`, `2026-11-20T17`, `2026-11-20T17:00:05.123Z`,
+///   `2026-11-20T17:00:05,123+0100`;
 /// - `17:00` and `17:00:05`, today; `yesterday 17:00`;
 /// - syslog and journalctl: `Nov 20 17:00:05`, in the last year; `Fri 2026-11-20 17:00:05 CET`;
 /// - date(1) and RFC 5322: `Fri Nov 20 17:00:05 CET 2026`, `Fri Nov 20 05:00:05 PM CET 2026`,
@@ -164,7 +165,7 @@ struct WrittenDate {
         }
         var time = TimeOfDay(hour: hour, unit: 3_600_000_000)
         guard scanner.take(":") else {
-            return allowsHour && !scanner.isAtEnd && set(\.timeOfDay, time)
+            return allowsHour && set(\.timeOfDay, time)
         }
         guard let minute = scanner.takeNumber(digits: 2) else {
             return false
