@@ -180,5 +180,14 @@ extension KernelLines {
         .blk_update_request: 12 callbacks suppressed
         .buffer_io_error: 12 callbacks suppressed
         .tsc: Marking TSC unstable due to clocksource watchdog
+        .jitterentropy: Initialization failed with host not compliant with requirements: 9
+        .ky-wlan rf-pwrseq:wlan-pwrseq: get platform irq failed, try to get gpio irq
+        .x1-dwc-pcie ca400000.pcie: Phy link never came up
+        .db_root: cannot open: /etc/target
+        .tcp_listen_portaddr_hash hash table entries: 4096 (order: 5, 131072 bytes, linear)
+        .piix4_smbus 0000:00:01.3: SMBus base address uninitialized - upgrade BIOS or use force_addr=0xaddr
+        .RAPL PMU: API unit is 2^-32 Joules, 0 fixed counters, 10737418240 ms ovfl timer
+        .new mount options do not match the existing superblock, will be ignored
+        .nouveau failed to find chip GF-E
         """
 }

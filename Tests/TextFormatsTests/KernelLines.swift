@@ -239,5 +239,9 @@ enum KernelLines {
         eVFS: Cannot open root device "(null)" or unknown-block(0,0): error -6
         cmd/raid1:md127: Disk failure on vdb, disabling device.
         mCPU 3 self-detected hard LOCKUP @ plpar_hcall+0x10
+        eky-wlan rf-pwrseq:wlan-pwrseq: error -ENXIO: IRQ index 0 not found
+        edwc3 fe800000.usb: failed to get clock: -ENOENT
+        esof-audio-pci 0000:00:1f.3: could not start the device (-EIO)
+        wunchecked MSR access error: RDMSR from 0x492 at rIP: 0xffffffff8b47892a (native_read_msr+0xa/0x30)
         """
 }

@@ -110,5 +110,45 @@ enum ProgramLines {
         .1704103200.123] ERROR foo
         e[1704103200.123] ERROR foo
         e2024-01-01 10:00:00 [main] [com.foo] ERROR boom
+        eJan  1 00:00:11 buildroot kern.err kernel: foo
+        .Jan  1 00:00:11 buildroot kern.info kernel: error: foo
+        wJan  1 00:00:11 (none) daemon.warn udhcpc[1]: foo
+        eThu Jan  1 00:00:11 1970 kern.err kernel: [   12.3] foo
+        .Thu Jan  1 00:00:11 1970 daemon.notice netifd: error: foo
+        eJan 01 10:00:00.123 ERRO Failed
+        .Jan 01 10:00:00.123 INFO Failed ERRO
+        e[2024-01-01 10:00:00.123][12][error][main] [source/x.cc:1] boom
+        .[2024-01-01 10:00:00.123][12][info][main] [source/x.cc:1] error
+        e[2024-01-01 10:00:00,123: ERROR/MainProcess] Task
+        .[2024-01-01 10:00:00,123: INFO/MainProcess] ERROR
+        e2024-01-01T10:00:00.123Z pid=812 tid=abc ERROR: boom
+        e2024/01/01 10:00:00 kid1| ERROR: x
+        e2024-01-01T10:00:00Z E! [inputs.cpu] boom
+        .2024-01-01T10:00:00Z I! [inputs.cpu] ERROR
+        e2024-01-01T10:00:00.123+0000 E  NETWORK  [conn1] boom
+        .2024-01-01T10:00:00.123+0000 I  NETWORK  [conn1] ERROR
+        e2024-01-01T10:00:00.000+0100\#terror\#tfoo.go:1\#tmsg
+        e2024-01-01T10:00:00.000Z\#tERROR\#tmain.go:12\#tboom
+        .2024-01-01T10:00:00.000Z\#tINFO\#tmain.go:12\#terror
+        aJan  1 10:00:00 kernel: BUG: x
+        e10:00:00.123 [main] ERROR com.Foo - x
+        eERROR [main] 2024-01-01 x
+        eERROR - x
+        e[ERROR] 2024-01-01 x
+        e2024-01-01T10:00:00Z ERR boom
+        cignition[812]: CRITICAL : Ignition failed
+        .ignition[812]: INFO     : Ignition 2.14
+        c[   12.345678] ignition[812]: CRITICAL : Ignition failed
+        aOct 11 22:14:15.123456 web kernel: BUG: x
+        eMon 2024-01-01 10:00:00 UTC web sshd.service[812]: error: x
+        .kern.error is a word
+        .mail.err
+        .user.name is set
+        .Jan  1 00:00:11 web user.js loaded
+        .2024-01-01 10:00:00 E x
+        .[2024-01-01 10:00:00] x=1 ok
+        .2024-01-01T10:00:00Z level=info msg=ERROR
+        .Jan 01 10:00:00 web01 ok
+        .2024-01-01 10:00:00 I AM here
         """#
 }

@@ -29,10 +29,11 @@ extension ConsoleLine {
         var isKernel = takeStamp() != nil || takeStampOfDmesg()
         skipNoise()
         let mayHaveTime = mayBeginTime
-        if mayHaveTime, takeSyslogTime() {
-            _ = takeHost()
-        } else if mayHaveTime || isKernel {
+        if !(mayHaveTime && takeSyslogTimeAndHost()), mayHaveTime || isKernel {
             takeHostOfJournal(isKernel: isKernel)
+        }
+        if let level = takeFacilityDotLevel() {
+            return ConsolePrefix(level: level)
         }
         if take("kernel: ") || (begins(with: "kernel:[") && take("kernel:")) {
             isKernel = true
@@ -149,32 +150,53 @@ extension ConsoleLine {
         return takeDigits(10) > 0 && take(".") && takeDigits(9) > 0
     }
 
-    /// Skips syslog's time, `Oct 11 22:14:15 `, with a fraction too.
-    private mutating func takeSyslogTime() -> Bool {
+    /// Skips syslog's time and host, `Oct 11 22:14:15 web `, with a fraction too, or the time alone; false when there is no
+    /// time, and when a level follows it: then a program wrote it.
+    private mutating func takeSyslogTimeAndHost() -> Bool {
         var line = self
         guard line.takeName(), line.take(" "), line.take(" ") ? line.takeDigits(1) == 1 : line.takeDigits(2) == 2,
-            line.take(" "), line.takeClock(), line.take(" ")
+            line.take(" "), line.takeClock(), line.take(" "), !line.isAtCapitalLevel
         else {
             return false
         }
+        _ = line.takeHost()
         self = line
         return true
     }
 
-    /// Skips a host's name and the space after it; false when a program's name or a level is there.
+    private var isAtCapitalLevel: Bool {
+        let word = SeverityWords.leadingWord(of: rest)
+        return SeverityWords.isCapital(word) && SeverityWords.ofLevel(word) != nil
+    }
+
+    /// Skips a host's name and the space after it; false when a program's name or a level is there. BusyBox writes `(none)`.
     private mutating func takeHost() -> Bool {
         var line = self
-        while let byte = line.current, Self.isNameByte(byte) {
-            line.advance()
+        if !line.take("(none)") {
+            while let byte = line.current, Self.isNameByte(byte) {
+                line.advance()
+            }
         }
-        guard line.at > at, current != UInt8(ascii: "-"), line.current == UInt8(ascii: " "),
-            SeverityWords.ofWord(atStartOf: rest).map({ _ in false }) ?? true
-        else {
+        guard line.at > at, current != UInt8(ascii: "-"), line.current == UInt8(ascii: " "), !isAtCapitalLevel else {
             return false
         }
         line.advance()
         self = line
         return true
+    }
+
+    /// Skips the facility and level that BusyBox and OpenWrt write before the program, `kern.err `, and returns the level.
+    private mutating func takeFacilityDotLevel() -> Severity? {
+        var line = self
+        guard current.map({ $0 > 0x60 }) ?? false, Self.facilities.contains(where: { line.take($0) }) else {
+            return nil
+        }
+        _ = line.takeDigits(1)
+        guard line.take("."), let level = Self.namesOfLevels.first(where: { line.take($0.word) }), line.take(" ") else {
+            return nil
+        }
+        self = line
+        return level.severity
     }
 
     /// Skips the time and host that rsyslog and journalctl write in newer formats, `2026-01-01T10:00:00.123+00:00 web `, or
@@ -184,6 +206,11 @@ extension ConsoleLine {
         var line = self
         let hasTime = line.takeProgramTime()
         guard hasTime || isKernel else {
+            return
+        }
+        var level = line
+        if hasTime, level.takeFacilityDotLevel() != nil {
+            self = line
             return
         }
         var program = line

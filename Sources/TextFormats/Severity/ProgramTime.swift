@@ -26,7 +26,7 @@ extension ConsoleLine {
         }
         // libvirt's.
         _ = line.take(":")
-        guard line.takeSpaces() else {
+        guard line.takeSpaces() || (isBracketed && line.current == UInt8(ascii: "[")) else {
             return false
         }
         self = line

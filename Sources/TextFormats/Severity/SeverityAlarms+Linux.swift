@@ -69,7 +69,8 @@ extension SeverityAlarms {
             "INFO: possible reason: unannotated irqs", "INFO: suspicious RCU usage", "INFO: inconsistent lock",
             "[Firmware Bug]: ", "[Firmware Warn]: ", "ACPI Warning", "ACPI BIOS Warning",
             "audit: backlog limit exceeded", "audit: audit_lost=", "sched: RT throttling activated",
-            "Spurious LAPIC timer interrupt", "Disabling lock debugging due to kernel taint",
+            "Spurious LAPIC timer interrupt", "unchecked MSR access error: ",
+            "Disabling lock debugging due to kernel taint",
         ],
     ]
 
@@ -95,7 +96,8 @@ extension SeverityAlarms {
         .critical: [" exploit attempt?", ": failed to come online"],
         .error: [
             // Of all drivers: the number of an error, or the word as a mark.
-            " error -%d", "(error -%d", "=error -%d", "(errno=-%d", "(err -%d", ", err -%d", ", err=-%d", "*ERROR*",
+            " error -%d", " error -E", "(error -%d", "=error -%d", "(errno=-%d", "(err -%d", ", err -%d", ", err=-%d",
+            "*ERROR*",
             " ERROR:",
             " error: ",
             "use-after-free", " corrupted", "potential data loss", " not responding", "nobody cared (try booting",

@@ -67,8 +67,8 @@ enum SeverityAlarms {
 
     // MARK: - Error numbers
 
-    /// An error for a kernel's message that says that something failed and ends with an error number: `failed to resolve
-    /// '/x': -2`, `Unable to load firmware a.fw (-2)`.
+    /// An error for a kernel's message that says that something failed and ends with an error's number or name: `failed to
+    /// resolve '/x': -2`, `Unable to load firmware a.fw (-2)`, `failed to get clock: -ENOENT`.
     private static func ofErrorNumber(endOf text: UnsafeRawBufferPointer) -> Severity? {
         var end = text.count
         while end > 0, text[end - 1] <= 0x20 {
@@ -77,13 +77,15 @@ enum SeverityAlarms {
         if end > 0, text[end - 1] == UInt8(ascii: ")") {
             end -= 1
         }
-        let digits = end
-        while end > 0, (0x30...0x39).contains(text[end - 1]) {
-            end -= 1
+        var start = end
+        while start > 0, (0x30...0x39).contains(text[start - 1]) || (0x41...0x5a).contains(text[start - 1]) {
+            start -= 1
         }
-        guard (1...4).contains(digits - end), end > 1, text[end - 1] == UInt8(ascii: "-"),
-            " =(".utf8.contains(text[end - 2])
-        else {
+        guard start > 1, start < end, text[start - 1] == UInt8(ascii: "-"), " =(".utf8.contains(text[start - 2]) else {
+            return nil
+        }
+        let isNumber = text[start..<end].allSatisfy { (0x30...0x39).contains($0) }
+        guard isNumber ? end - start <= 4 : text[start] == UInt8(ascii: "E") else {
             return nil
         }
         return failures.severity(anywhereIn: text)

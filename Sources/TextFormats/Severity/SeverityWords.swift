@@ -212,7 +212,8 @@ enum SeverityWords {
     /// Of logging libraries, between other marks only.
     static let abbreviations: [(StaticString, Severity)] = [
         ("wrn", .warning), ("inf", .informational), ("ftl", .critical), ("dbg", .debug), ("erro", .error),
-        ("eror", .error), ("fata", .critical), ("pani", .emergency), ("debu", .debug), ("trac", .debug),
+        ("eror", .error), ("fata", .critical), ("pani", .emergency), ("debu", .debug), ("debg", .debug),
+        ("trce", .debug), ("trac", .debug),
         ("trc", .debug),
         ("information", .informational), ("verbose", .debug),
     ]

@@ -11,8 +11,12 @@ extension SeverityWords {
             return nil
         }
         var line = start
-        if line.take("["), line.takeTime(), line.takeSpaces() {
-            return ofCapitals(line)
+        if line.take("["), line.takeTime() {
+            // Celery's.
+            _ = line.take(":")
+            if line.takeSpaces() {
+                return ofCapitals(line)
+            }
         }
         line = start
         guard line.takeProgramTime() || first == UInt8(ascii: "[") else {
@@ -21,7 +25,7 @@ extension SeverityWords {
         let isLogcat = isDigit(first) && start.isAtLogcatTime
         for field in 0..<6 {
             if let severity = ofLevelTag(line) ?? ofAngleTag(line) ?? ofCapitals(line) ?? ofFile(line) ?? ofParts(line)
-                ?? ofLibvirt(line) ?? (isLogcat && field > 0 ? ofLogcat(line) : nil)
+                ?? ofSeparatedWord(line) ?? ofSeparatedLetter(line) ?? (isLogcat && field > 0 ? ofLogcat(line) : nil)
             {
                 return severity
             }
@@ -36,7 +40,7 @@ extension SeverityWords {
     private static func ofCapitals(_ line: ConsoleLine) -> Severity? {
         let text = line.rest
         let word = leadingWord(of: text)
-        guard word.count > 2, isCapital(word), word.count < text.count, " \t:]|-".utf8.contains(text[word.count])
+        guard word.count > 2, isCapital(word), word.count < text.count, " \t:]|-/".utf8.contains(text[word.count])
         else {
             return nil
         }
@@ -74,10 +78,28 @@ extension SeverityWords {
         return nil
     }
 
-    /// `error : virFoo:12 : …`.
-    private static func ofLibvirt(_ line: ConsoleLine) -> Severity? {
+    /// libvirt's `error : virFoo:12 : …`, and zap's, between tabs.
+    private static func ofSeparatedWord(_ line: ConsoleLine) -> Severity? {
         let word = leadingWord(of: line.rest)
-        return line.rest.dropFirst(word.count).starts(with: " : ".utf8) ? severity(of: word, in: levels) : nil
+        let rest = line.rest.dropFirst(word.count)
+        return rest.first == Byte.tab || rest.starts(with: " : ".utf8) ? severity(of: word, in: levels) : nil
+    }
+
+    /// Telegraf's `E! …`, and MongoDB's `E  NETWORK  …`.
+    private static func ofSeparatedLetter(_ start: ConsoleLine) -> Severity? {
+        guard let severity = start.current.flatMap(ofLetter) else {
+            return nil
+        }
+        var line = start
+        line.advance()
+        if line.take("! ") {
+            return severity
+        }
+        guard line.takeSpaces() else {
+            return nil
+        }
+        let word = leadingWord(of: line.rest)
+        return word.count > 2 && isCapital(word) ? severity : nil
     }
 
     /// `E AndroidRuntime: …`.
@@ -149,7 +171,7 @@ extension ConsoleLine {
     }
 
     /// Skips what may stand between a time and a level, and the blanks after it: text in brackets, a number, `-` or `|`, a
-    /// logger's name before these, a user and database; false when something else is here.
+    /// logger's name before these, a user and database, a pair; false when something else is here.
     fileprivate mutating func takeField() -> Bool {
         var line = self
         switch current {
@@ -163,9 +185,10 @@ extension ConsoleLine {
                 _ = line.take(":")
                 break
             }
-            var isAddress = false
+            var isMarked = false
             while let byte = line.current, byte > 0x20, line.at - at < Self.longestField {
-                isAddress = isAddress || byte == UInt8(ascii: "@")
+                isMarked =
+                    isMarked || byte == UInt8(ascii: "@") || byte == UInt8(ascii: "=") || byte == UInt8(ascii: "|")
                 line.advance()
             }
             let end = line
@@ -174,12 +197,12 @@ extension ConsoleLine {
                 self = line
                 return true
             }
-            guard isAddress else {
+            guard isMarked else {
                 return false
             }
             line = end
         }
-        guard line.takeSpaces() else {
+        guard line.takeSpaces() || line.current == UInt8(ascii: "[") else {
             return false
         }
         self = line
