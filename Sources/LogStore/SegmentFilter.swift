@@ -162,6 +162,7 @@ final class SegmentFilterBuilder {
     /// Adds the sequences of `text`, and those that begin before it.
     private func join(_ text: UnsafeRawBufferPointer, _ map: inout [UInt8]) {
         var text = text
+        hasArrays = hasArrays || last >> 8 == UInt32(UInt8(ascii: ":")) && text.first == UInt8(ascii: "[")
         while first.count < 2, let byte = text.first {
             let lower = byte.lowercased
             first.append(lower)

@@ -169,7 +169,9 @@ struct FollowTests {
     func repainted(_ pieces: [String], _ wanted: String) throws {
         let sample = try SampleStore()
         try sample.add("a")
+        try sample.append("first\n")
         let query = try query(sample)
+        #expect(try all(query) == "first\n")
         var shown = ""
         for piece in pieces {
             try sample.append(piece)

@@ -55,9 +55,10 @@ import Testing
     @Test("a segment that cannot have the word is not decoded, also when the last lines are asked for")
     func passedOver() throws {
         let sample = try damagedStore()
-        for pattern in ["zebra", "(?i)ZEBRA", "login: z.*"] {
-            #expect(try answer(sample, pattern) == "login: zebra\n")
-            #expect(try answer(sample, pattern, tail: 1) == "login: zebra\n")
+        for pattern in ["zebra", "login: z.*"] {
+            let (all, last) = (try answer(sample, pattern), try answer(sample, pattern, tail: 1))
+            #expect(all == "login: zebra\n")
+            #expect(last == "login: zebra\n")
         }
         #expect(try answer(sample, "nosuchword") == "")
     }
@@ -65,13 +66,15 @@ import Testing
     @Test("a segment that may have the word is decoded, and its damage is reported")
     func decoded() throws {
         let sample = try damagedStore()
-        #expect(try answer(sample, "killed process").contains("corruption"))
-        #expect(try answer(sample, "[xyz]").contains("corruption"))
+        let (word, letters) = (try answer(sample, "killed process"), try answer(sample, "[xyz]"))
+        #expect(word.contains("missing: damaged"))
+        #expect(letters.contains("missing: damaged"))
     }
 
     @Test("a segment that ends within a line is decoded: the word may go on after it")
     func unfinished() throws {
         let sample = try damagedStore("")
-        #expect(try answer(sample, "zebra").contains("corruption"))
+        let text = try answer(sample, "zebra")
+        #expect(text.contains("missing: damaged"))
     }
 }
