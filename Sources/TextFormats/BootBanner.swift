@@ -78,7 +78,7 @@ public struct BootLine: Sendable {
     public let stamp: Int64?
     /// Whether `<N>` precedes the stamp, as in records that pstore keeps and programs print.
     public let hasPriority: Bool
-    /// Where the words begin: after control sequences, `<N>` and the stamp.
+    /// Where the words begin: after control sequences, `<N>`, the prefix of a console's client, and the stamp or `(XEN) `.
     public let start: Int
     /// Whether there is visible text, besides the stamp.
     public let hasText: Bool
@@ -86,16 +86,24 @@ public struct BootLine: Sendable {
     public init(_ bytes: UnsafeRawBufferPointer) {
         var line = ConsoleLine(bytes)
         line.skipNoise()
-        hasPriority = line.takePriority() != nil
-        stamp = line.takeStamp()
+        var hasPriority = line.takePriority() != nil
+        var behindLogger = line
+        if behindLogger.takeLogger() == .client {
+            line = behindLogger
+            hasPriority = line.takePriority() != nil || hasPriority
+        }
+        self.hasPriority = hasPriority
+        // Xen's clock is not that of the systems on it.
+        let isOfXen = line.takeXen()
+        stamp = isOfXen ? nil : line.takeStamp()
         start = line.at
-        banner = BootWords.banner(line, stamp: stamp)
+        banner = isOfXen ? BootWords.bannerOfXen(line) : BootWords.banner(line, stamp: stamp)
         line.skipBlanks()
         hasText = line.current.map { $0 != Byte.feed } ?? false
     }
 
-    /// Whether the beginning of `bytes` leaves it possible that a banner or a stamp is there: false for most lines, and
-    /// much faster than finding out.
+    /// Whether the beginning of `bytes` leaves it possible that a banner or a stamp is there, unless a stamp follows other
+    /// text: false for most lines, and much faster than finding out.
     @inline(__always)
     public static func mayTell(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count > 1, BootWords.beginnings.contains(bytes[0], bytes[1]) else {

@@ -50,9 +50,14 @@ enum BootWords {
         line.begins(with: "panic: runtime error") || line.begins(with: "panic: interface conversion")
     }
 
+    /// The banner at the position of `line`, after what Xen writes before its messages.
+    static func bannerOfXen(_ line: ConsoleLine) -> BootBanner? {
+        xen.first { line.begins(with: $0.text) }?.banner
+    }
+
     private static let byFirstByte: [[Entry]] = {
         var lists: [[Entry]] = Array(repeating: [], count: 128)
-        for entry in firmware + loaders + linux + bsd + illumos + windows + xen {
+        for entry in firmware + loaders + linux + bsd + illumos + windows {
             lists[Int(entry.text.utf8Start[0])].append(entry)
         }
         return lists
@@ -65,6 +70,7 @@ enum BootWords {
             beginnings.insert(entry.text.utf8Start[0], entry.text.utf8Start[1])
         }
         // What may precede the words.
+        beginnings.insert(UInt8(ascii: "("), UInt8(ascii: "X"))
         for noise in [Byte.escape, Byte.carriageReturn, 0] {
             (UInt8.min...UInt8.max).forEach { beginnings.insert(noise, $0) }
         }
@@ -166,11 +172,14 @@ enum BootWords {
         + words(.end(.panic, .windows), "*** STOP: 0x", "<INSTANCE CLASSNAME=\"BLUESCREEN\">")
         + words(.end(.powerDown, .windows), "The SAC will become unavailable soon")
 
+    /// Behind `(XEN) `.
     private static let xen: [Entry] =
-        words(.kernel(.xen), "(XEN) Xen version ")
-        + words(.end(.panic, .xen), "(XEN) Panic on CPU ")
-        + words(.end(.restart, .xen), "(XEN) Hardware Dom0 shutdown: rebooting machine")
-        + words(.end(.restart, .xen), "(XEN) Hardware Dom0 crashed: rebooting machine")
-        + words(.end(.halt, .xen), "(XEN) Hardware Dom0 halted: halting machine")
-        + words(.lastWords, "(XEN) Reboot in ", "(XEN) Manual reset required", "(XEN) Resetting with ")
+        words(.kernel(.xen), "Xen version ")
+        + words(.end(.panic, .xen), "Panic on CPU ")
+        + words(.end(.restart, .xen), "Hardware Dom0 shutdown: rebooting machine")
+        + words(.end(.restart, .xen), "Hardware Dom0 crashed: rebooting machine")
+        // Up to Xen 4.4.
+        + words(.end(.restart, .xen), "Domain 0 shutdown: rebooting machine", "Domain 0 crashed: rebooting machine")
+        + words(.end(.halt, .xen), "Hardware Dom0 halted: halting machine")
+        + words(.lastWords, "Reboot in ", "Manual reset required", "Resetting with ")
 }

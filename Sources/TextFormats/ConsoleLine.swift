@@ -27,8 +27,8 @@ struct ConsoleLine {
         UnsafeRawBufferPointer(rebasing: bytes[at...])
     }
 
-    mutating func advance() {
-        at += 1
+    mutating func advance(by count: Int = 1) {
+        at += count
     }
 
     /// Skips three letters, of which the first is a capital: a day's or a month's name.

@@ -115,6 +115,25 @@ extension BootTable {
             ]
         ),
         Row(
+            name: "Xen with its time before each line",
+            pieces: [
+                (0, "(XEN) [    0.000000] Xen version 4.17.3 (Debian)\r\n(XEN) [    1.000000] Bootloader: GRUB\r\n"),
+                (1500, linux + "[    1.000000] a\r\nlogin: "), (90_000, "\r\n(XEN) [  100.123456] Panic on CPU 0:\r\n"),
+                (90_100, "(XEN) [  100.2] Reboot in five seconds...\r\n«panic»"),
+                (96_000, "«kernel»(XEN) [    0.000000] Xen version 4.17.3 (Debian)\r\n"), (97_000, linux),
+            ]
+        ),
+        Row(
+            name: "a relay that writes the time before each line",
+            pieces: [
+                (0, "[10:00:00.000] " + linux + "[10:00:01.000] [    1.000000] a\r\n"),
+                (60_000, "[10:01:00.000] [   60.000000] b\r\n"),
+                (80_000, "«doubtful»[10:01:20.000] " + linux + "[10:01:21.000] [    1.000000] c\r\n"),
+                (85_000, "«kernel»[10:01:25.000] [    6.000000] Kernel panic - not syncing: x\r\n«panic»"),
+                (90_000, "«kernel»[10:01:30.000] " + linux),
+            ]
+        ),
+        Row(
             name: "Xen without words before, and its messages at a shell",
             pieces: [
                 (0, xen + linux + "[   20.000000] a\r\nroot@dom0:~# "),

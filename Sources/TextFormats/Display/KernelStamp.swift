@@ -47,14 +47,19 @@ public enum KernelStamp {
         return matchBracket(bytes, at: at)
     }
 
+    /// More bytes than a stamp has, with `<N>` and the blank after it.
+    static let longest = 32
+
     /// Where the first stamp in `bytes` begins.
     public static func first(in bytes: UnsafeRawBufferPointer) -> Int? {
-        bytes.indices.first { at in
-            guard bytes[at] == UInt8(ascii: "["), case .stamp = match(bytes, at: at) else {
-                return false
+        var start = 0
+        while start < bytes.count, let at = bytes.firstOffset(of: UInt8(ascii: "["), from: start) {
+            if case .stamp = match(bytes, at: at) {
+                return at
             }
-            return true
+            start = at + 1
         }
+        return nil
     }
 
     private static func matchBracket(_ bytes: UnsafeRawBufferPointer, at bracket: Int) -> Match {

@@ -25,9 +25,6 @@ struct RowScanner: Sendable {
     /// The bytes that may be painted elsewhere before the cursor returns: a status line.
     private static let longestAbsence = 256
 
-    /// The bytes that the facility and level of `dmesg -x` take, with colours.
-    private static let longestLevel = 64
-
     /// A scanner at the beginning of a row, or behind visible text in one.
     init(followsText: Bool = false) {
         if followsText {
@@ -121,21 +118,13 @@ struct RowScanner: Sendable {
         return at
     }
 
-    /// A stamp at the present place, unless syslog has written `kernel: ` before it, or `dmesg -x` the level.
+    /// A stamp at the present place, unless a logger's prefix precedes it.
     private func stamp(in bytes: UnsafeRawBufferPointer) -> KernelStamp.Match {
-        let prefix = "kernel: ".utf8
-        if at >= prefix.count, bytes[(at - prefix.count)..<at].elementsEqual(prefix) {
-            return .none
-        }
         let match = KernelStamp.match(bytes, at: at)
-        guard match != .none, at <= Self.longestLevel else {
+        guard match != .none, cursor.hasText, departure == nil else {
             return match
         }
-        var line = ConsoleLine(UnsafeRawBufferPointer(rebasing: bytes[..<at]))
-        line.skipNoise()
-        let hasLevel = line.takeFacilityAndLevel() != nil
-        line.skipNoise()
-        return hasLevel && line.current == nil ? .none : match
+        return LoggerPrefix(UnsafeRawBufferPointer(rebasing: bytes[..<at])) == nil ? match : .none
     }
 
     private mutating func follow(_ effect: ControlSequence.Effect) {

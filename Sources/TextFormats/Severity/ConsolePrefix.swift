@@ -21,8 +21,7 @@ extension ConsoleLine {
         if let level = takeFacilityAndLevel() {
             return ConsolePrefix(level: level)
         }
-        if take("(XEN) ") {
-            _ = takeStamp() != nil || takeProgramTime()
+        if takeXen() {
             takeDomain()
             return ConsolePrefix()
         }
@@ -42,6 +41,15 @@ extension ConsoleLine {
         }
         skipNoise()
         return ConsolePrefix(isKernel: isKernel)
+    }
+
+    /// Skips what Xen writes before its messages: `(XEN) `, and a time with `console_timestamps`.
+    mutating func takeXen() -> Bool {
+        guard take("(XEN) ") else {
+            return false
+        }
+        _ = takeStamp() != nil || takeProgramTime()
+        return true
     }
 
     /// Skips the domain and virtual processor of which Xen speaks, `d1v0 `.
