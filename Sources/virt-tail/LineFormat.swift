@@ -88,7 +88,7 @@ struct LineFormat {
 
     private func appendContent(_ piece: LineSplitter.Piece, to out: inout [UInt8]) {
         if isDisplayed {
-            DisplayedLine.append(piece.content, sets: piece.sets, color: false, to: &out)
+            DisplayedLine.append(piece.row ?? piece.content, sets: piece.sets, color: false, to: &out)
         } else {
             out.append(contentsOf: piece.content)
         }
@@ -105,12 +105,11 @@ struct LineFormat {
         // Within a line a CR is text.
         let hasReturn = piece.endsLine && content.last == UInt8(ascii: "\r")
         let text = UnsafeRawBufferPointer(rebasing: content[..<(content.count - (hasReturn ? 1 : 0))])
-        guard isDisplayed, !DisplayedLine.isPlain(text) else {
+        guard isDisplayed, piece.row != nil || !DisplayedLine.isPlain(text) else {
             return append(text, &out)
         }
         var displayed: [UInt8] = []
-        DisplayedLine.append(text, sets: piece.sets, color: false, to: &displayed)
-        displayed.withUnsafeBytes { _ = append($0, &out) }
-        return false
+        DisplayedLine.append(piece.row ?? text, sets: piece.sets, color: false, to: &displayed)
+        return displayed.withUnsafeBytes { append($0, &out) } && displayed.elementsEqual(text)
     }
 }

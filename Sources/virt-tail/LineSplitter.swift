@@ -8,6 +8,8 @@ struct LineSplitter {
     /// A line or a part of one, without the line's end.
     struct Piece {
         var content: UnsafeRawBufferPointer
+        /// The row as it is now, where `content` changes what was passed on of it: the line shows it anew.
+        var row: UnsafeRawBufferPointer?
         /// When its first byte was read.
         var time: Timestamp
         var beginsLine: Bool
@@ -26,6 +28,8 @@ struct LineSplitter {
     private var beginsLine = true
     /// The character sets that the next line begins with.
     private var sets = CharacterSets()
+    /// The row of which a part was passed on; nil when none was, or the row is too long to be followed.
+    private var shown: ShownRow?
 
     /// A splitter at LF, or with `isDisplayed` at the ends of lines as a terminal displays them.
     init(isDisplayed: Bool) {
@@ -77,17 +81,44 @@ struct LineSplitter {
     }
 
     private mutating func pass(_ piece: Piece, _ emit: (Piece) -> Void) {
-        emit(piece)
+        if isDisplayed, !piece.beginsLine || !piece.endsLine {
+            passPart(piece, emit)
+        } else {
+            emit(piece)
+        }
         beginsLine = piece.endsLine
     }
 
+    /// Passes on a part of a displayed line. One that changes what was passed on of the row, or begins another row, ends
+    /// the line before it.
+    private mutating func passPart(_ piece: Piece, _ emit: (Piece) -> Void) {
+        defer {
+            if piece.endsLine || (shown.map { $0.bytes.count >= Self.limit } ?? false) {
+                shown = nil
+            }
+        }
+        guard !piece.beginsLine else {
+            shown = ShownRow(piece.content, sets: piece.sets)
+            return emit(piece)
+        }
+        guard shown?.add(piece.content, sets: piece.sets, isWhole: piece.endsLine) == .restarted, let shown else {
+            return emit(piece)
+        }
+        let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+        emit(Piece(content: nothing, time: piece.time, beginsLine: false, endsLine: true))
+        shown.bytes.withUnsafeBytes {
+            var piece = piece
+            (piece.row, piece.beginsLine) = ($0, true)
+            emit(piece)
+        }
+    }
+
     private mutating func passPending(endsLine: Bool, _ emit: (Piece) -> Void) {
-        let (time, begins, sets) = (pendingTime, beginsLine, sets)
-        pending.withUnsafeBytes {
-            emit(Piece(content: $0, time: time, beginsLine: begins, endsLine: endsLine, sets: sets))
+        let (bytes, time, sets) = (pending, pendingTime, sets)
+        bytes.withUnsafeBytes {
+            pass(Piece(content: $0, time: time, beginsLine: beginsLine, endsLine: endsLine, sets: sets), emit)
         }
         self.sets = CharacterSets()
-        beginsLine = endsLine
         pending.removeAll(keepingCapacity: pending.capacity <= 2 * Self.limit)
     }
 
@@ -114,21 +145,27 @@ struct LineSplitter {
     private mutating func cutPending(at time: Timestamp, _ emit: (Piece) -> Void) {
         var start = 0
         while true {
-            var (cutter, begins, sets) = (cutter, beginsLine, sets)
-            let moment = pendingTime
-            let end: Int? = pending.withUnsafeBytes { bytes in
+            var (cutter, sets) = (cutter, sets)
+            let (moment, bytes) = (pendingTime, pending)
+            let end: Int? = bytes.withUnsafeBytes { bytes in
                 let text = UnsafeRawBufferPointer(rebasing: bytes[start...])
                 guard let cut = cutter.firstLine(of: text, limit: Self.limit) else {
                     return nil
                 }
                 let hasFeed = text[cut.end - 1] == Lines.feed
                 let content = UnsafeRawBufferPointer(rebasing: text[..<(hasFeed ? cut.end - 1 : cut.end)])
-                emit(Piece(content: content, time: moment, beginsLine: begins, endsLine: cut.endsRow, sets: sets))
-                begins = cut.endsRow
+                let piece = Piece(
+                    content: content,
+                    time: moment,
+                    beginsLine: beginsLine,
+                    endsLine: cut.endsRow,
+                    sets: sets
+                )
+                pass(piece, emit)
                 sets = cut.carriedSets?.applied(to: sets) ?? CharacterSets()
                 return start + cut.end
             }
-            (self.cutter, beginsLine, self.sets) = (cutter, begins, sets)
+            (self.cutter, self.sets) = (cutter, sets)
             guard let end else {
                 break
             }

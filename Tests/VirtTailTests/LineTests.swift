@@ -89,12 +89,44 @@ import Testing
             { $0.isDisplayed = true },
             ["\u{1b}[32mOK\u{1b}[0m\r\n10%\r20%", "\r30%\r\nlogin: ", "quiet", "[   12.345678] usb\n"]
         )
-        #expect(text == "OK\n30%\nlogin: [   12.345678] usb\n")
+        #expect(text == "OK\n30%\nlogin: \n[   12.345678] usb\n")
         let dialog = output(
             { $0.isDisplayed = true },
             ["\u{1b}(0lqk\u{1b}[2;", "1Hx\u{1b}(B q \u{1b}(0x\u{1b}[3;1Hmqj\r\nlqk\n"]
         )
         #expect(dialog.contains("│ q │") && dialog.contains("└─┘") && dialog.hasSuffix("lqk\n"))
+    }
+
+    @Test("displayed parts of a line continue it only where they stand behind what was shown of the row")
+    func displayedParts() {
+        func shown(_ pieces: [String], _ format: TailOptions.Format = .raw) -> String {
+            output(
+                {
+                    $0.isDisplayed = true
+                    $0.format = format
+                },
+                pieces
+            )
+        }
+        let bar = ["copy 10%", "quiet", "\rcopy 50%", "quiet", "\rcopy 100%\r\n", "next\n"]
+        #expect(shown(bar) == "copy 10%\ncopy 50%\ncopy 100%\nnext\n")
+        let typed = ["lo", "quiet", "gin: ", "quiet", "rox", "quiet", "\u{8} \u{8}", "quiet", "ot\r", "quiet", "\n"]
+        #expect(shown(typed) == "login: rox\nlogin: root\n")
+        #expect(shown(["web login: ", "quiet", "\u{1b}c\u{1b}[2JSeaBIOS\r\n"]) == "web login: \nSeaBIOS\n")
+        #expect(shown(["10%", "quiet", "gap", "\r20%\n"]) == "10%\n20%\n")
+        // What a reader joins is a line as it was shown, and the bytes are those of the log.
+        let parts = shown(bar, .cri).split(separator: "\n").map { $0.dropFirst(Self.stamp.count) }
+        #expect(
+            parts == [
+                " stdout P copy 10%", " stdout F ", " stdout P copy 50%", " stdout F ", " stdout F copy 100%",
+                " stdout F next",
+            ]
+        )
+        let record = shown(["10%", "quiet", "\r\u{1b}[K20%\r\n"], .json)
+        #expect(record.contains(#""text":"20%","bytes_b64":"DRtbSzIwJQ0="}"#), "\(record)")
+        // A row that is too long to be followed is continued.
+        let long = String(repeating: "x", count: LineSplitter.limit + 5)
+        #expect(shown([long, "quiet", "\rab\n"]) == long + "ab\n")
     }
 
     @Test("lines are the same wherever the bytes are divided", arguments: [TailOptions.Format.cri, .json, .logfmt])
