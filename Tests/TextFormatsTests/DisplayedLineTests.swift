@@ -24,7 +24,7 @@ struct DisplayedLineTests {
             ("[\u{1b}[0;32m  OK  \u{1b}[0m] Started ssh.service", "[  OK  ] Started ssh.service"),
             ("\u{1b}[H\u{1b}[J\u{1b}[1;1HDebian GNU/Linux 13 vm ttyS0", "Debian GNU/Linux 13 vm ttyS0"),
             ("\u{1b}]3008;start=4f0c;user=root\u{1b}\\\u{1b}]0;root@vm: ~\u{7}\u{1b}[?2004hroot@vm:~# ", "root@vm:~# "),
-            ("\u{1b}]Rlogin: ", "login: "), ("\u{1b}]P7ffffffok\u{1b}]R", "ok"),
+            ("\u{1b}kbash\u{1b}\\$ ls", "$ ls"), ("\u{1b}]Rlogin: ", "login: "), ("\u{1b}]P7ffffffok\u{1b}]R", "ok"),
             ("\u{1b}]8;;https://example.org\u{1b}\\link\u{1b}]8;;\u{1b}\\ text", "link text"),
             ("ttyS0: \u{1b}[01;31m\u{1b}[Kerror\u{1b}[m\u{1b}[K found", "ttyS0: error found"),
             ("a\u{7}b\u{0}c\u{1b}[6n\u{1b}[0c\u{1b}(Bd\u{1b}[24;80R", "abcd"),
@@ -100,7 +100,7 @@ struct DisplayedLineTests {
         "an escape that begins no sequence is shown, and nothing after it is swallowed",
         arguments: [
             ("dev-mqueue\u{1b}…POSIX", #"dev-mqueue\x1b…POSIX"#),
-            ("a\u{1b}]0;title\r\n", #"a\x1b]0;title"#),
+            ("a\u{1b}]0;title\r\n", #"a\x1b]0;title"#), ("a\u{1b}ktitle\n", #"a\x1bktitle"#),
             ("a\u{1b}[12\r\n", #"a\x1b[12"#),
             ("\u{1b}\u{1b}[31mx\n", #"\x1bx"#),
             ("a\u{1}b\u{1a}c", #"a\x01b\x1ac"#),

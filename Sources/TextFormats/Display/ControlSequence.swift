@@ -62,7 +62,9 @@ struct ControlSequence: Equatable {
         switch second {
         case UInt8(ascii: "["):
             return parseControl(bytes, at: start)
-        case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "X"), UInt8(ascii: "^"), UInt8(ascii: "_"):
+        // The last is a window's title, of screen and tmux.
+        case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "X"), UInt8(ascii: "^"), UInt8(ascii: "_"),
+            UInt8(ascii: "k"):
             return parsePalette(bytes, at: start) ?? parseString(bytes, at: start)
         case 0x20...0x2f:
             return parseDesignation(bytes, at: start)
