@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The kernel's time stamp (`print_time` in kernel/printk/printk.c): `[`, seconds in at least five columns, `.`, six
-/// digits, `]`, then a space or `[`, which begins the caller that CONFIG_PRINTK_CALLER adds.
+/// digits, `]`, then a space or `[`, which begins the caller that CONFIG_PRINTK_CALLER adds. NetBSD's has seven digits, and
+/// four columns or more before the point.
 public enum KernelStamp {
     public enum Match: Equatable {
         /// A stamp, and the place after its bracket.
@@ -17,9 +18,9 @@ public enum KernelStamp {
         if start + 1 < bytes.count, bytes[start + 1] != UInt8(ascii: " "), !isDigit(bytes[start + 1]) {
             return .none
         }
-        // A program's number in brackets has less than the five columns of seconds.
-        if bytes[start] == UInt8(ascii: "["), start + 5 < bytes.count, bytes[start + 5] != UInt8(ascii: " "),
-            !isDigit(bytes[start + 5])
+        // A program's number in brackets has less than the columns of seconds.
+        if bytes[start] == UInt8(ascii: "["), start + 4 < bytes.count, bytes[start + 4] != UInt8(ascii: " "),
+            !isDigit(bytes[start + 4])
         {
             return .none
         }
@@ -71,17 +72,18 @@ public enum KernelStamp {
         guard at < bytes.count else {
             return .incomplete
         }
-        guard at - bracket - 1 >= 5, bytes[at] == UInt8(ascii: "."), at > bracket + 1,
+        let columns = at - bracket - 1
+        guard columns >= 4, bytes[at] == UInt8(ascii: "."), at > bracket + 1,
             bytes[at - 1] != UInt8(ascii: " ")
         else {
             return .none
         }
-        let fraction = digits(bytes, from: at + 1, most: 6)
+        let fraction = digits(bytes, from: at + 1, most: 7)
         at += 1 + fraction
         guard at < bytes.count else {
             return .incomplete
         }
-        guard fraction == 6, bytes[at] == UInt8(ascii: "]") else {
+        guard fraction == 6 && columns >= 5 || fraction == 7, bytes[at] == UInt8(ascii: "]") else {
             return .none
         }
         guard at + 1 < bytes.count else {
