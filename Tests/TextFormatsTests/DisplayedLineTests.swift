@@ -62,6 +62,7 @@ struct DisplayedLineTests {
             ("\u{1b}[1;5Htitle", "    title"),
             ("abcdef\u{1b}[3D\u{1b}[P!", "abc!f"),
             ("abc\u{1b}[2D\u{1b}[@\u{1b}[@xy", "axybc"),
+            ("bc\r\u{1b}[4ha\u{1b}[4l\u{1b}[Cd", "abd"), ("本c\r\u{1b}[4h日", "日本c"),
             ("a\tb\u{8}\u{8}c", "a      cb"),
             ("-\u{1b}[5b", "------"),
             ("e\u{301}x\u{8}y", "e\u{301}y"),
@@ -105,7 +106,8 @@ struct DisplayedLineTests {
             ("dev-mqueue\u{1b}…POSIX", #"dev-mqueue\x1b…POSIX"#),
             ("a\u{1b}]0;title\r\n", #"a\x1b]0;title"#), ("a\u{1b}ktitle\n", #"a\x1bktitle"#),
             ("a\u{1b}[12\r\n", #"a\x1b[12"#),
-            ("\u{1b}\u{1b}[31mx\n", #"\x1bx"#),
+            ("\u{1b}\u{1b}[31mx\n", "x"), ("a\u{1b}[31\u{18}hello\n", "ahello"), ("a\u{1b}]0;b\u{1a}c\n", "ac"),
+            ("a\u{1b}\u{18}b\n", "ab"), ("a\u{18}b\n", #"a\x18b"#),
             ("a\u{1}b\u{1a}c", #"a\x01b\x1ac"#),
         ]
     )

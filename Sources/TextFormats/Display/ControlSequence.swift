@@ -18,6 +18,8 @@ struct ControlSequence: Equatable {
         case column(Column)
         /// Characters of the row are erased, deleted or inserted.
         case edit(Edit)
+        /// Characters are inserted from now on, or replace others again (IRM).
+        case insertMode(Bool)
         /// The cursor moves to a row and a column, both counted from 1; nil is the present one.
         case position(row: Int, column: Int?)
         /// The cursor moves to another row, or the row moves: scrolling.
@@ -70,6 +72,11 @@ struct ControlSequence: Equatable {
             return parseDesignation(bytes, at: start)
         case 0x30...0x7e:
             return .sequence(ControlSequence(end: start + 2, effect: effect(ofEscape: second)))
+        case Byte.escape:
+            // A sequence begins anew.
+            return .sequence(ControlSequence(end: start + 1, effect: .none))
+        case _ where isCancel(second):
+            return cancelled(at: start + 1)
         default:
             return .malformed
         }
@@ -92,6 +99,13 @@ struct ControlSequence: Equatable {
     }
 
     // MARK: - Kinds of sequences
+
+    /// CAN and SUB end a sequence, which then does nothing.
+    private static func isCancel(_ byte: UInt8) -> Bool { byte == 0x18 || byte == 0x1a }
+
+    private static func cancelled(at place: Int) -> Result {
+        .sequence(ControlSequence(end: place + 1, effect: .none))
+    }
 
     /// The Linux console's sequences of its palette, `ESC ] R` and `ESC ] P` with seven hexadecimal digits
     /// (console_codes(4)): they look like strings and have no end. nil for others.
@@ -157,6 +171,8 @@ struct ControlSequence: Equatable {
                 }
                 return bytes[at + 1] == Byte.backslash
                     ? .sequence(ControlSequence(end: at + 2, effect: .none)) : .malformed
+            case let byte where isCancel(byte):
+                return cancelled(at: at)
             case 0..<0x20 where bytes[at] != Byte.tab:
                 return .malformed
             default:
@@ -188,7 +204,7 @@ struct ControlSequence: Equatable {
             return .incomplete
         }
         guard (0x40...0x7e).contains(bytes[at]) else {
-            return .malformed
+            return isCancel(bytes[at]) ? cancelled(at: at) : .malformed
         }
         let effect: Effect =
             at == intermediates
@@ -225,6 +241,8 @@ struct ControlSequence: Equatable {
         case UInt8(ascii: "X"): return .edit(.erase(count))
         case UInt8(ascii: "P"): return .edit(.delete(count))
         case UInt8(ascii: "@"): return .edit(.insert(count))
+        case UInt8(ascii: "h"), UInt8(ascii: "l"):
+            return count == 4 ? .insertMode(final == UInt8(ascii: "h")) : .none
         case UInt8(ascii: "b"): return .edit(.repeatLast(count))
         case UInt8(ascii: "s"): return .saveCursor
         case UInt8(ascii: "u"): return .restoreCursor

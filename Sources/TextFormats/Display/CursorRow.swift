@@ -49,7 +49,7 @@ struct CursorRow: Sendable {
             } else {
                 leave()
             }
-        case .none, .style, .characterSet, .column, .edit: break
+        case .none, .style, .characterSet, .column, .edit, .insertMode: break
         }
         return current != before
     }

@@ -154,7 +154,7 @@ public enum DisplayedLine {
     /// Whether the sequence leaves what was copied as it is, and the cursor behind it.
     private static func copies(_ effect: ControlSequence.Effect, isAtStart: Bool) -> Bool {
         switch effect {
-        case .none, .style, .edit(.eraseToEnd): true
+        case .none, .style, .edit(.eraseToEnd), .insertMode: true
         case .characterSet(let isSecond, let drawsLines): isSecond || !drawsLines
         case .leavesRow, .clearsScreen, .resetsTerminal: true
         case .position(_, let column): isAtStart && column ?? 1 == 1

@@ -36,6 +36,7 @@ struct RowPainter {
     var cells: [Cell] = []
     var column = 0
     private var savedColumn = 0
+    private var insertsCharacters = false
     var row = CursorRow()
     /// What was painted in other rows since the cursor left the line's: ranges of `characters`.
     private var elsewhere: [Range<Int>] = []
@@ -182,6 +183,9 @@ struct RowPainter {
             column += width
             return
         }
+        if insertsCharacters {
+            apply(.insert(width))
+        }
         reach(column + width - 1)
         var cell = Cell(text: text, style: style, half: isWide ? .left : .none)
         var painted = isOverwritten(cells[column], by: text) ? 1 : 0
@@ -286,6 +290,8 @@ struct RowPainter {
         case .restoreCursor:
             follow(effect)
             column = savedColumn
+        case .insertMode(let isOn):
+            insertsCharacters = isOn
         case .edit(let edit):
             if !row.isAway {
                 apply(edit)
