@@ -88,7 +88,9 @@ public final class CaptureService: Sendable {
         )
         let problems = problems
         sealer = try SealerThread(
-            sealer: Sealer(store: store, retention: retention, clock: clock),
+            sealer: Sealer(store: store, retention: retention, clock: clock) { error in
+                diagnostics.log(.error, "sealing: \(error); it stays as it is, and later text is sealed after it")
+            },
             clock: clock,
             diagnostics: diagnostics,
             problems: problems

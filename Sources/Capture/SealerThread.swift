@@ -144,10 +144,14 @@ final class SealerThread: @unchecked Sendable {
                 }
             }
             let next = now < lastSealing ? backlog.popFirst() : nil
-            if let next, !attempt("sealing", { () throws(SystemError) in try sealer.seal(next.base, of: next.stream) })
-            {
-                // The next sync seals the waiting pairs, and shows whether the failure persists.
-                queue.withLock { $0.isDirty = true }
+            if let next {
+                do throws(SystemError) {
+                    try sealer.seal(next.base, of: next.stream)
+                } catch {
+                    report("sealing", error)
+                    // The next sync seals the waiting pairs of all streams, and shows whether the failure persists.
+                    queue.withLock { $0.isDirty = true }
+                }
             }
             let (isMarked, isUrgent) = queue.withLock { ($0.isDirty, $0.isUrgent) }
             let isDirty = isMarked || sealer.isDirty

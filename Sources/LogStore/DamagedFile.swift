@@ -11,6 +11,9 @@ extension SystemError {
     /// Whether the error concerns the file itself: the disk cannot read it, or another kind of file is at its path. A
     /// lack of permission, descriptors or memory does not.
     public var isDamagedFile: Bool { Self.damageCodes.contains(code) }
+
+    /// Whether a damaged file may be sound: the disk did not answer, and may answer later.
+    var mayPass: Bool { [EIO, EREMOTEIO, ENODEV].contains(code) }
 }
 
 extension FileSystem {

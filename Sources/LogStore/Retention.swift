@@ -251,6 +251,11 @@ public final class Retention {
                 files.append([layout.segment(victim.base)] + pairs)
             }
         }
+        // With them, pairs that the sealer has skipped.
+        for extent in try layout.extents(on: store.fileSystem)
+        where extent.kind == .pair && extent.base < end && !victims.contains(extent) {
+            files[files.count - 1] += [layout.log(extent.base), layout.index(extent.base)]
+        }
         // Freeing space on a full or failing disk must not depend on reading or writing a head.
         let heads = try self.heads(layout)
         try? BootHeads(layout: layout, fileSystem: store.fileSystem, compressor: compressor)

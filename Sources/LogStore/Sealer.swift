@@ -11,15 +11,24 @@ public final class Sealer {
     private var streams: [StreamID: StreamSealer] = [:]
     private let retention: Retention
     private let clock: any HostClock
+    private let onSkip: (SystemError) -> Void
     private let memory = BlockMemory()
     private let filters = FilterMemory()
     private let smallestFiltered: Int
     /// A file of the store's file system that is kept open: a newly opened one would not report earlier write errors.
     private var lock: StoredFile?
 
-    /// Segments of at least `smallestFiltered` bytes, by default 256 KiB, get a filter.
-    public init(store: Store, retention: Retention, clock: any HostClock, smallestFiltered: Int? = nil) {
+    /// Segments of at least `smallestFiltered` bytes, by default 256 KiB, get a filter. `onSkip` is told why a pair stays
+    /// unsealed for good.
+    public init(
+        store: Store,
+        retention: Retention,
+        clock: any HostClock,
+        smallestFiltered: Int? = nil,
+        onSkip: @escaping (SystemError) -> Void = { _ in }
+    ) {
         self.smallestFiltered = smallestFiltered ?? SegmentFilter.smallestSegment
+        self.onSkip = onSkip
         self.store = store
         self.retention = retention
         self.clock = clock
@@ -115,7 +124,9 @@ public final class Sealer {
             filters: filters,
             smallestFiltered: smallestFiltered,
             // An eighth of the quota: retention can then always keep at least seven eighths.
-            segmentLimit: quota / 8
+            segmentLimit: quota / 8,
+            clock: clock,
+            onSkip: onSkip
         )
         streams[stream] = sealer
         return sealer

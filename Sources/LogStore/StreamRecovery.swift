@@ -48,6 +48,7 @@ struct StreamRecovery {
             let next = place + 1 < pairs.count ? pairs[place + 1] : nil
             guard let pair = try repair(base, limit: next) else {
                 recovered.nextOffset = max(recovered.nextOffset, base)
+                recovered.closedPairs.append(base)
                 recovered.isEndUncertain = recovered.isEndUncertain || next == nil
                 continue
             }
@@ -87,7 +88,7 @@ struct StreamRecovery {
         return recovered
     }
 
-    /// The repaired pair at `base`; nil when the disk cannot read it: then it is set aside.
+    /// The repaired pair at `base`; nil when the disk cannot read it: it stays, and the sealer tries it again.
     private func repair(_ base: UInt64, limit: UInt64?) throws(SystemError) -> RepairedPair? {
         let repair = PairRepair(
             layout: layout,
@@ -101,8 +102,6 @@ struct StreamRecovery {
             guard error.isDamagedFile else {
                 throw error
             }
-            try fileSystem.setAside(layout.log(base))
-            try fileSystem.setAside(layout.index(base))
             return nil
         }
     }

@@ -5,7 +5,8 @@ import SystemIO
 
 /// Compresses one stream's closed pairs into sealed blocks, in order. Owned by one thread, the sealer's.
 ///
-/// A pair that cannot be sealed now keeps its place, and later ones wait: blocks are stored in the order of positions.
+/// A pair that cannot be sealed now keeps its place, and later ones wait: blocks are stored in the order of positions. One
+/// that the disk cannot read for minutes is skipped: it stays a pair, and is read there when the disk can read it again.
 /// All blocks of a pair are written together, into one segment, so this process never leaves a pair that is sealed in
 /// part; a crash of the host may. A pair is removed only after the segment with its block was synced. When a sync fails, every block since the last
 /// successful one is cut off and sealed again from its pair.
@@ -21,6 +22,10 @@ final class StreamSealer {
     private var growing: Growing?
     private var sealedEnd: UInt64 = 0
     private var waiting: [UInt64] = []
+    /// The first of them, when the disk cannot read it.
+    private var failure: PairFailure?
+    private let clock: any HostClock
+    private let onSkip: (SystemError) -> Void
     private var unsynced: [Unsynced] = []
     /// Pairs whose blocks are synced, to be removed.
     private var synced: [UInt64] = []
@@ -57,8 +62,12 @@ final class StreamSealer {
         compressor: Compressor,
         filters: FilterMemory,
         smallestFiltered: Int,
-        segmentLimit: Int
+        segmentLimit: Int,
+        clock: any HostClock,
+        onSkip: @escaping (SystemError) -> Void
     ) {
+        self.clock = clock
+        self.onSkip = onSkip
         self.segmentLimit = segmentLimit
         self.filters = filters
         self.smallestFiltered = smallestFiltered
@@ -101,29 +110,38 @@ final class StreamSealer {
         forgetEvicted()
         try makeReady()
         while let base = waiting.first {
+            if let failure, failure.base == base, failure.isPaused(at: clock.monotonicMicroseconds()) {
+                throw failure.error
+            }
             do throws(SystemError) {
                 try sealPair(base, memory)
             } catch {
                 // Retention may have removed the pair meanwhile.
-                guard error.code == SystemError.notFound || error.isDamagedFile else {
-                    throw error
-                }
-                if error.isDamagedFile {
-                    try setAside(base, for: error)
+                if error.code != SystemError.notFound {
+                    try skip(base, after: error)
                 }
             }
+            failure = failure?.base == base ? nil : failure
             waiting.removeFirst()
         }
     }
 
-    /// Skips a pair that the disk cannot read, so that later ones do not wait. Throws the error when it does not
-    /// concern the pair.
-    private func setAside(_ base: UInt64, for error: SystemError) throws(SystemError) {
-        guard [layout.log(base), layout.index(base)].contains(error.subject) else {
+    /// Reports that a pair is left as it is, because the disk cannot read it. Throws the error when it may pass, or does
+    /// not concern the pair.
+    private func skip(_ base: UInt64, after error: SystemError) throws(SystemError) {
+        guard error.isDamagedFile, [layout.log(base), layout.index(base)].contains(error.subject) else {
             throw error
         }
-        try fileSystem.setAside(layout.log(base))
-        try fileSystem.setAside(layout.index(base))
+        let now = clock.monotonicMicroseconds()
+        if failure?.base == base {
+            failure?.repeated(error, at: now)
+        } else {
+            failure = PairFailure(of: base, error, at: now)
+        }
+        guard let failure, failure.isLasting(at: now) else {
+            throw error
+        }
+        onSkip(error)
     }
 
     /// Retention may have removed the segment that was written last, with the pairs of the blocks that it knew. In another

@@ -217,9 +217,9 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         }
     }
 
-    /// From now on the disk cannot read the file at `path`.
-    func spoil(_ path: String) {
-        names[path]?.isUnreadable = true
+    /// From now on the disk cannot read the file at `path`, unless it `recovers`.
+    func spoil(_ path: String, recovers: Bool = false) {
+        names[path]?.isUnreadable = !recovers
     }
 
     /// Replaces the file at `path` by an empty folder.
