@@ -71,7 +71,8 @@ final class InflightFolder {
             guard let generation = name.split(separator: "-").first.flatMap({ Int($0) }) else {
                 continue
             }
-            left.next = max(left.next, generation + 1)
+            // The largest number has no next one: then the other rings decide.
+            left.next = max(left.next, generation &+ 1)
             let file = path + "/" + name
             do throws(SystemError) {
                 if let ring = try InflightRing(existing: file, hostBoot: hostBoot) {

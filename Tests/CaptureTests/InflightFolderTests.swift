@@ -61,6 +61,15 @@ import Testing
         #expect(try InflightFolder(folder.path + "/inflight").takeAbandoned(hostBoot: ProcFile.bootID).hasLost)
     }
 
+    @Test("a ring with the largest number is recovered, and the next ring has another number")
+    func largestNumber() throws {
+        try leaveRing(in: folder.path + "/inflight", of: "a")
+        #expect(rename(folder.path + "/inflight/1-0.ring", folder.path + "/inflight/\(Int.max)-0.ring") == 0)
+        try leaveRing(in: folder.path + "/inflight", of: "a")
+        let left = try InflightFolder(folder.path + "/inflight").takeAbandoned(hostBoot: ProcFile.bootID)
+        #expect(left.rings.count == 2 && left.next == 2 && !left.hasLost)
+    }
+
     @Test("one process uses a folder of rings at a time; the error for another names it")
     func oneProcess() throws {
         let first = try service("a")
