@@ -299,7 +299,7 @@ public final class VMStore {
             try fileSystem.clear(layout.metadata, for: .regular)
             let text = FactsFile.text(of: properties.facts)
             // Of a new stream it is on disk with the first text, after the next sync.
-            try fileSystem.replace("meta.json", in: layout.path, with: text)
+            try fileSystem.replace("meta.json", in: layout.path, with: text, isDurable: hasFiles)
             return properties
         }
     }

@@ -14,6 +14,14 @@ import Testing
 @Suite(.blocking) struct FormatTests {
     let folder = TemporaryFolder()
 
+    @Test("a new VM with its first stream waits for the disk twice, to have the writer's state there")
+    func syncs() throws {
+        let files = SimulatedFileSystem(seed: 1)
+        let fixture = try StoreFixture(root: "/store", fileSystem: files)
+        try fixture.append("one\n")
+        #expect(files.syncs == 2)
+    }
+
     private static let reader = #"""
         import glob, struct, subprocess, sys
         table = []

@@ -58,6 +58,8 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
     /// Of 1,000 calls that change something, how many fail, and with which errors.
     var failureRate = 0
     var failureCodes: [Int32] = [ENOSPC, EIO]
+    /// How often a caller has waited for the disk to have one file or folder.
+    private(set) var syncs = 0
     /// Whether the next sync of everything fails.
     var failsNextSync = false
     /// Whether writes may be short.
@@ -335,6 +337,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
     }
 
     func synchronize(_ file: FileID) throws(SystemError) {
+        syncs += 1
         let node = try isDead ? Node() : node(file)
         try change("fdatasync", part: { settle(node) }) { () throws(SystemError) in
             node.durable = node.cached
@@ -355,6 +358,7 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
     }
 
     func synchronizeDirectory(_ path: String) throws(SystemError) {
+        syncs += 1
         try change("fsync") { () throws(SystemError) in
             commitJournal { entry in
                 switch entry.change {
