@@ -18,13 +18,13 @@ final class Console: @unchecked Sendable {
     let shard: Shard
     unowned let hub: ConsoleHub
     /// Its log; nil when the console is not captured, only joined.
-    private let consoleLog: RetryingIntake?
+    let consoleLog: RetryingIntake?
     var guest: GuestConnection?
     /// A connection that the VMM has not accepted yet.
-    private var pending: PendingConnection?
+    var pending: PendingConnection?
     /// The named pipe whose writers have gone, until it is open again: meanwhile it keeps what the next writer writes.
-    private var lastPipe: Connection?
-    private var listener: ListeningSocket?
+    var lastPipe: Connection?
+    var listener: ListeningSocket?
     var passThrough: ListeningSocket?
     var watchers: [Watcher] = [] {
         didSet { link.hasClients = !watchers.isEmpty }
@@ -32,11 +32,17 @@ final class Console: @unchecked Sendable {
     var writer: Watcher?
     /// Callbacks of clients that wait for the result of dialling a console on demand.
     var awaitingDial: [() -> Void] = []
-    private(set) var link: ConsoleLink
+    var link: ConsoleLink
     private var retry: EventLoop.TimerToken?
     private var forgetting: EventLoop.TimerToken?
 
-    init(_ definition: ConsoleHub.Definition, shard: Shard, hub: ConsoleHub, knownPeer: ProcessIdentity?) {
+    init(
+        _ definition: ConsoleHub.Definition,
+        shard: Shard,
+        hub: ConsoleHub,
+        knownPeer: ProcessIdentity?,
+        wasLeft: Bool
+    ) {
         self.definition = definition
         self.shard = shard
         self.hub = hub
@@ -47,7 +53,7 @@ final class Console: @unchecked Sendable {
             isDiscovered: definition.isDiscovered,
             joinAge: hub.joinAge
         )
-        link = ConsoleLink(traits, knownPeer: knownPeer)
+        link = ConsoleLink(traits, knownPeer: knownPeer, wasLeft: wasLeft)
     }
 
     /// Begins to reach the console: with an existing connection, or by dialling, unless it has ended meanwhile.
@@ -124,6 +130,8 @@ final class Console: @unchecked Sendable {
             inputDrained()
         case .hangUp:
             hangUp()
+        case .disown:
+            hub.disconnected(definition)
         case .closeClients:
             closeWatchers { !$0.isBehind }
         case .notify(let message):
@@ -247,7 +255,7 @@ final class Console: @unchecked Sendable {
     }
 
     /// Closes the connection.
-    private func hangUp() {
+    func hangUp() {
         lastPipe = definition.endpoint.isPipe ? guest?.connection : nil
         guest?.end()
         guest = nil
@@ -278,68 +286,5 @@ final class Console: @unchecked Sendable {
 
     func receive(from descriptor: Int32) -> StreamIntake.Received {
         consoleLog?.receive(from: descriptor) ?? shard.receiveUnstored(from: descriptor)
-    }
-
-    /// What remains of a console after it has ended.
-    struct TeardownResult: Sendable {
-        /// The connection to the guest, when it is passed on.
-        var descriptor: Int32?
-        /// Sockets whose files are to be removed.
-        var sockets: [ListeningSocket]
-    }
-
-    /// Ends the console and tells its watchers the reason, unless it is nil.
-    func end(_ reason: String?) -> TeardownResult {
-        if guest != nil {
-            hangUp()
-        }
-        return TeardownResult(descriptor: nil, sockets: release(reason))
-    }
-
-    /// Ends the console without a marker, because the next process continues it: with the descriptor when it
-    /// `isPassedOn`. Else the connection is closed after all output written by then was read.
-    func suspend(isPassedOn: Bool) -> TeardownResult {
-        if definition.isOnDemand {
-            return end("guestlog stops")
-        }
-        let descriptor = isPassedOn ? guest?.handOver() : nil
-        if !isPassedOn {
-            guest?.drainAndEnd()
-        }
-        guest = nil
-        return TeardownResult(descriptor: descriptor, sockets: release("guestlog stops"))
-    }
-
-    /// Gives up a connection that was not accepted, because nobody is left who wants it.
-    func abandonPending() {
-        if pending != nil {
-            endPending()
-            _ = link.dialled()
-        }
-    }
-
-    private func endPending() {
-        pending?.end()
-        pending = nil
-    }
-
-    private func release(_ reason: String?) -> [ListeningSocket] {
-        endPending()
-        lastPipe = nil
-        perform { $0.end() }
-        settleAttachments()
-        for watcher in watchers {
-            watcher.reportSkipped(remedy: "read the log")
-        }
-        if let reason {
-            notifyWatchers(reason)
-        }
-        closeWatchers { _ in true }
-        consoleLog?.close()
-        let sockets = [listener, passThrough].compactMap { $0 }
-        sockets.forEach { $0.end() }
-        listener = nil
-        passThrough = nil
-        return sockets
     }
 }

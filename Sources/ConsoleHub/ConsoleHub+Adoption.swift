@@ -71,6 +71,7 @@ extension ConsoleHub {
         discovery.onChanged = { [weak self] path in self?.endpointChanged(path) }
         discovery.onGone = { [weak self] path in self?.endpointGone(path) }
         named.forEach { add($0) }
+        table.leftConsoles.forEach { addLeft($0) }
         let (control, discovery, patterns) = (control, discovery, patterns)
         let droppedPaths = table.droppedEndpoints.compactMap(\.path)
         control.post {
@@ -83,6 +84,14 @@ extension ConsoleHub {
             controlEnded.signal()
         }
         controlThread.withLock { $0 = thread }
+    }
+
+    /// Adds a console that a watched folder had when the previous daemon ended: if its path has gone since, nothing else
+    /// tells that its machine has ended. One that the configuration does not name any more is not added.
+    private func addLeft(_ past: Definition) {
+        if past.isDiscovered, let present = patterns.lazy.compactMap({ $0.definition(like: past) }).first {
+            add(present)
+        }
     }
 
     /// The current definition of an inherited console: its plain file or its rate may have changed.

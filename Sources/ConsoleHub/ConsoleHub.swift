@@ -174,7 +174,8 @@ public final class ConsoleHub: Sendable {
     ) -> AddResult {
         let shard = capture.shard(of: definition.key.vm)
         let knownPeer = isHandedOver ? connection?.peer : table.peer(of: definition.key)
-        let console = Console(definition, shard: shard, hub: self, knownPeer: knownPeer)
+        let wasLeft = connection == nil && !definition.isOnDemand && table.wasLeft(definition.key)
+        let console = Console(definition, shard: shard, hub: self, knownPeer: knownPeer, wasLeft: wasLeft)
         var displaced: [Console] = []
         var isFirstRefusal = false
         let added = state.withLock { [consoleLimit] state in

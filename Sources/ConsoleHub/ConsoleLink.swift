@@ -37,6 +37,8 @@ struct ConsoleLink {
         case resumeInput
         /// Close the connection.
         case hangUp
+        /// Forget the previous daemon's connection.
+        case disown
         /// Close the clients' connections.
         case closeClients
         /// Tell the clients.
@@ -62,6 +64,8 @@ struct ConsoleLink {
     var hasClients = false
     /// The last process at the other end.
     private var knownPeer: ProcessIdentity?
+    /// Whether the previous daemon had a connection, of whose time without a daemon nothing is recorded yet.
+    private var wasLeft: Bool
     /// Whether it was connected since this process began, and whether it was found unreachable since then.
     private var wasConnected = false
     private var wasAbsent = false
@@ -73,10 +77,12 @@ struct ConsoleLink {
     /// After a connection that lasted this long, in microseconds, the next attempt is made at once.
     private static let stableAfter: Int64 = 1_000_000
 
-    /// A console at whose other end the previous daemon knew the process `knownPeer`.
-    init(_ traits: Traits, knownPeer: ProcessIdentity?) {
+    /// A console at whose other end the previous daemon knew the process `knownPeer`. `wasLeft`: that daemon was
+    /// connected at its end, and did not hand the connection over.
+    init(_ traits: Traits, knownPeer: ProcessIdentity?, wasLeft: Bool = false) {
         self.traits = traits
         self.knownPeer = knownPeer
+        self.wasLeft = wasLeft
     }
 
     /// Whether the console is to be connected.
@@ -138,10 +144,11 @@ struct ConsoleLink {
     }
 
     private mutating func unreachable(_ error: SystemError) -> [Action] {
+        var actions: [Action] = []
         if error.code == ENOENT || error.code == ECONNREFUSED {
             wasAbsent = true
+            actions += endOfLeft()
         }
-        var actions: [Action] = []
         if traits.isOnDemand, reportedFailure != error {
             actions.append(.notify("cannot reach the console: \(error); retrying"))
             reportedFailure = error
@@ -156,6 +163,16 @@ struct ConsoleLink {
         }
         // Detects clients that have left meanwhile, which may end the attempts.
         return traits.isOnDemand ? actions + [.resumeInput] : actions
+    }
+
+    /// The machine that the previous daemon left has ended: what it said at last is missing.
+    private mutating func endOfLeft() -> [Action] {
+        guard wasLeft else {
+            return []
+        }
+        wasLeft = false
+        let absence = Action.mark(.absence(.daemonAway), sinceStop: true)
+        return [absence, .mark(.boot(.closed), sinceStop: false), .disown]
     }
 
     private mutating func retryLater() -> Action {
@@ -193,8 +210,13 @@ struct ConsoleLink {
                 actions.append(.mark(.absence(.daemonAway), sinceStop: false))
             }
         } else if let boundary = boundary(before: peer, age) {
+            if wasLeft, case .boot = boundary {
+                // Of the machine before.
+                actions.append(.mark(.absence(.daemonAway), sinceStop: true))
+            }
             actions.append(.mark(boundary, sinceStop: !wasConnected))
         }
+        wasLeft = false
         state = .connected(since: now)
         (wasConnected, wasAbsent) = (true, false)
         knownPeer = peer

@@ -25,6 +25,8 @@ final class ConsoleTable: Sendable {
     private static let stoppedName = "stopped"
 
     private let store: DescriptorStore
+    /// The consoles to which the previous process was connected, and whose descriptors this one did not get.
+    private let left = Mutex<[StreamKey: ConsoleHub.Definition]>([:])
     private let peers = Mutex<[StreamKey: ProcessIdentity]>([:])
     private let dropped = Mutex<Set<Endpoint>>([])
     private let stopped = Mutex<Int64?>(nil)
@@ -74,10 +76,19 @@ final class ConsoleTable: Sendable {
             store.adopt(name, for: key)
             setPeer(entry.peer, of: entry.definition.key)
             if !passed.contains(name) {
+                left.withLock { $0[entry.definition.key] = entry.definition }
                 store.close(named: name)
             }
         }
         return inherited
+    }
+
+    /// The consoles to which the previous daemon was connected at its end, and whose connections were not handed over.
+    var leftConsoles: [ConsoleHub.Definition] { left.withLock { Array($0.values) } }
+
+    /// Whether `leftConsoles` has the console with that key. To be asked once, when the console is added.
+    func wasLeft(_ key: StreamKey) -> Bool {
+        left.withLock { $0.removeValue(forKey: key) != nil }
     }
 
     /// When the previous daemon stopped, in microseconds since the Unix epoch; nil when it did not stop in order.

@@ -46,6 +46,31 @@ import Testing
         #expect((before...SystemClock().wallMicroseconds()).contains(since))
     }
 
+    @Test("a machine in a watched folder that ended while no daemon ran has a gap and an end", arguments: [0, 1])
+    func endedMeanwhile(restarts: Int) throws {
+        let folder = TemporaryFolder()
+        try LinuxFileSystem().makeDirectory(folder.path + "/vms")
+        let patterns = [try DiscoveryPattern(folder.path + "/vms/{name}.sock")]
+        do {
+            let chardev = try Chardev(folder.path + "/vms/web.sock")
+            let fixture = try HubFixture(in: folder, patterns: patterns)
+            let guest = try chardev.accept()
+            send("before\n", to: guest)
+            try expect("before\n", in: fixture)
+            fixture.stop()
+        }
+        try LinuxFileSystem().remove(folder.path + "/vms/web.sock")
+        for _ in 0...restarts {
+            let fixture = try HubFixture(in: folder, patterns: patterns, forgetsAfter: 0)
+            #expect(try eventually { try fixture.text("web").boots.map(\.event) == [.powerOn, .closed] })
+            #expect(try fixture.text("web").gaps.map(\.reason) == [.daemonAway])
+            #expect(eventually { fixture.hub.statuses().isEmpty })
+            fixture.stop()
+        }
+        let held = try LinuxFileSystem().names(in: folder.path + "/run/held")
+        #expect(!held.contains { $0.hasPrefix("c") })
+    }
+
     @Test("output written before the daemon stopped is stored completely")
     func lastBytes() throws {
         for _ in 0..<20 {

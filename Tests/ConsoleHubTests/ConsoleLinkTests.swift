@@ -21,7 +21,8 @@ import Testing
         _ endpoint: Endpoint = socket,
         isOnDemand: Bool = false,
         isDiscovered: Bool = false,
-        knownPeer: ProcessIdentity? = nil
+        knownPeer: ProcessIdentity? = nil,
+        wasLeft: Bool = false
     ) -> ConsoleLink {
         let traits = ConsoleLink.Traits(
             endpoint: endpoint,
@@ -29,7 +30,7 @@ import Testing
             isDiscovered: isDiscovered,
             joinAge: 1000
         )
-        return ConsoleLink(traits, knownPeer: knownPeer)
+        return ConsoleLink(traits, knownPeer: knownPeer, wasLeft: wasLeft)
     }
 
     private func connect(
@@ -159,6 +160,26 @@ import Testing
         #expect(actions == [.mark(.absence(.daemonAway), sinceStop: false), .resumeInput])
         var whole = link(.inherited)
         expect(whole.connected(to: Self.first, age: 0, isHandedOver: true, hasLost: false, at: 0), [.resumeInput])
+    }
+
+    @Test("a machine that ended while no daemon ran has a gap and an end, once; one that runs on has a gap")
+    func left() {
+        let gap = ConsoleLink.Action.mark(.absence(.daemonAway), sinceStop: true)
+        let end: [ConsoleLink.Action] = [gap, .mark(.boot(.closed), sinceStop: false), .disown]
+        for failure in [Self.refused, Self.absent] {
+            var ended = link(isDiscovered: true, knownPeer: Self.first, wasLeft: true)
+            _ = ended.begin()
+            expect(Array(ended.failed(failure).prefix(3)), end)
+            _ = ended.endpointChanged()
+            expect(!ended.failed(failure).contains(gap))
+        }
+        var restarted = link(knownPeer: Self.first, wasLeft: true)
+        expect(Array(connect(&restarted, to: Self.second).prefix(2)), [gap, .mark(.boot(.powerOn), sinceStop: true)])
+        var same = link(knownPeer: Self.first, wasLeft: true)
+        expect(connect(&same), [gap, .resumeInput])
+        _ = same.disconnected(at: 10)
+        _ = same.retryDue()
+        expect(!same.failed(Self.refused).contains(gap))
     }
 
     @Test("what tells of the time before the first connection begins when the previous daemon stopped")
