@@ -30,6 +30,12 @@ extension CaptureService {
         }
     }
 
+    /// Notes that `change` more sources have something to record for which the runtime folder has no room, or fewer: a
+    /// process that follows before it is recorded tells that output was lost.
+    func noteUnrecorded(_ change: Int) {
+        folders.withLock { $0.first?.noteUnrecorded(change) }
+    }
+
     /// How long `checkStore` waits for the disk, in seconds.
     private static let checkLimit = 3
 

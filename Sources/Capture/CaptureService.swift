@@ -44,7 +44,7 @@ public final class CaptureService: Sendable {
     let retriesStore = Atomic(false)
     private let sealerMayBegin = OneShot()
     /// The ring folders of this process, its own first. None when it has finished.
-    private let folders: Mutex<[InflightFolder]>
+    let folders: Mutex<[InflightFolder]>
     private let abandonedRings: [InflightRing]
     let writer: StoreWriter
     private let writerEnded = OneShot()

@@ -9,6 +9,8 @@ import SystemIO
 final class InflightFolder {
     let path: String
     private let lock: StoredFile
+    /// How many sources have counted what no ring tells of yet.
+    private var unrecorded = 0
 
     private static let lockName = "lock"
 
@@ -107,6 +109,20 @@ final class InflightFolder {
             diagnostics.log(.warning, "\(path): output that was not stored yet cannot be read, and is lost")
         }
         return left.rings
+    }
+
+    /// An empty ring, for which a full file system has room too: it tells the next process that output was lost.
+    private var unrecordedPath: String { path + "/0-unrecorded.ring" }
+
+    /// Notes that `change` more sources have counted what no ring tells of; a negative number when it is told.
+    func noteUnrecorded(_ change: Int) {
+        let before = unrecorded
+        unrecorded += change
+        if before == 0, unrecorded > 0 {
+            _ = try? StoredFile(unrecordedPath, .create, on: LinuxFileSystem())
+        } else if unrecorded == 0 {
+            unlink(unrecordedPath)
+        }
     }
 
     /// Removes the folder when it contains nothing but the lock.

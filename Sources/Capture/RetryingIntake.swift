@@ -8,8 +8,8 @@ import SystemIO
 /// stream's shard.
 ///
 /// When the runtime folder has no room, opening is retried each second; what is received until then is counted, and
-/// recorded as a gap once there is room. A stream that is captured another way is not retried: its bytes are left to
-/// that, and nothing is missing.
+/// recorded as a gap once there is room, or by the next process, which does not know how much it is. A stream that is
+/// captured another way is not retried: its bytes are left to that, and nothing is missing.
 public final class RetryingIntake {
     private let key: StreamKey
     private let options: StreamOptions
@@ -23,6 +23,14 @@ public final class RetryingIntake {
     private var unstored: (bytes: Int, lines: Int, since: Int64)?
     /// Boundaries seen meanwhile: before the first of these bytes, and later.
     private var boundaries: (before: [ConsoleBoundary], later: [ConsoleBoundary]) = ([], [])
+    /// Whether the next process would tell of them.
+    private var isNoted = false {
+        didSet {
+            if isNoted != oldValue {
+                capture.noteUnrecorded(isNoted ? 1 : -1)
+            }
+        }
+    }
     private var isCapturedElsewhere = false
     private var isClosed = false
 
@@ -66,6 +74,7 @@ public final class RetryingIntake {
             retryLater(after: error)
         } catch {
             isCapturedElsewhere = true
+            isNoted = false
             throw error
         }
     }
@@ -108,6 +117,7 @@ public final class RetryingIntake {
         boundaries.later.forEach { intake.mark($0) }
         unstored = nil
         boundaries = ([], [])
+        isNoted = false
     }
 
     /// Reads once from `descriptor`, which must not block, whether the bytes can be stored or not.
@@ -139,6 +149,7 @@ public final class RetryingIntake {
         guard bytes > 0, !isCapturedElsewhere else {
             return
         }
+        isNoted = true
         let before = unstored ?? (0, 0, since)
         unstored = (before.bytes + bytes, before.lines + lines, min(before.since, since))
     }
@@ -150,6 +161,9 @@ public final class RetryingIntake {
         } else if isCapturedElsewhere {
             return
         } else if unstored == nil {
+            if case .absence = boundary {
+                isNoted = true
+            }
             boundaries.before = boundaries.before.suffix(Self.boundaryLimit - 1) + [boundary]
         } else {
             boundaries.later = boundaries.later.suffix(Self.boundaryLimit - 1) + [boundary]

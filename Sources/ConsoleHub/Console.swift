@@ -249,8 +249,16 @@ final class Console: @unchecked Sendable {
             hub.connected(definition, connection, isTelnet: connection.isTelnet)
         }
         let (hasLost, now) = (hub.capture.hasLostBefore, hub.capture.clock.monotonicMicroseconds())
+        let wasDrained = peer.map(hub.wasDrained) ?? false
         perform { link in
-            link.connected(to: peer, age: peer?.age, isHandedOver: isHandedOver, hasLost: hasLost, at: now)
+            link.connected(
+                to: peer,
+                age: peer?.age,
+                isHandedOver: isHandedOver,
+                hasLost: hasLost,
+                wasDrained: wasDrained,
+                at: now
+            )
         }
     }
 

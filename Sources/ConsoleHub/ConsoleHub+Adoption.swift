@@ -57,9 +57,13 @@ extension ConsoleHub {
         }
         for (name, raw) in unknownDescriptors {
             table.remove(unknown: name)
-            close(raw)
+            let peer = Connection(Descriptor(owning: raw)).peer
+            state.withLock { $0.unassigned.formUnion(peer.map { [$0] } ?? []) }
         }
     }
+
+    /// Whether the previous daemon drained a console of that process and could not note which.
+    func wasDrained(_ peer: ProcessIdentity) -> Bool { state.withLock { $0.unassigned.contains(peer) } }
 
     /// When the previous daemon last drained the consoles, in microseconds since the Unix epoch; nil when that is
     /// unknown.

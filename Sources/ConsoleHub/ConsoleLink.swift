@@ -191,12 +191,14 @@ struct ConsoleLink {
     // MARK: - Connected
 
     /// A connection to the process `peer` exists since `now`; `age` is how long that process has been running. Markers of
-    /// the previous daemon's time follow when the connection `isHandedOver` and that daemon `hasLost` output.
+    /// the previous daemon's time follow when the connection `isHandedOver` and that daemon `hasLost` output. With
+    /// `wasDrained` that daemon drained a console of the process, of which nothing else is known.
     mutating func connected(
         to peer: ProcessIdentity?,
         age: @autoclosure () -> Int64?,
         isHandedOver: Bool,
         hasLost: Bool,
+        wasDrained: Bool = false,
         at now: Int64
     ) -> [Action] {
         var actions: [Action] = state == .waiting ? [.cancelRetry] : []
@@ -209,7 +211,7 @@ struct ConsoleLink {
             if hasLost {
                 actions.append(.mark(.absence(.daemonAway), sinceStop: false))
             }
-        } else if let boundary = boundary(before: peer, age) {
+        } else if let boundary = boundary(before: peer, wasDrained, age) {
             if wasLeft, case .boot = boundary {
                 // Of the machine before.
                 actions.append(.mark(.absence(.daemonAway), sinceStop: true))
@@ -226,9 +228,17 @@ struct ConsoleLink {
 
     /// The marker before the first byte of a new connection, as far as the transport knows; nil when nothing is
     /// missing.
-    private func boundary(before peer: ProcessIdentity?, _ age: () -> Int64?) -> ConsoleBoundary? {
+    private func boundary(
+        before peer: ProcessIdentity?,
+        _ wasDrained: Bool,
+        _ age: () -> Int64?
+    ) -> ConsoleBoundary? {
         let isSameMachine =
-            if let peer, let knownPeer { peer.isSame(as: knownPeer) } else { wasConnected && !wasAbsent }
+            if let peer, let knownPeer {
+                peer.isSame(as: knownPeer)
+            } else {
+                wasConnected ? !wasAbsent : wasDrained
+            }
         guard !isSameMachine else {
             // Output of the meantime was dropped by the VMM, unless the endpoint buffers it.
             return traits.endpoint.keepsOutput ? nil : .absence(wasConnected ? .disconnected : .daemonAway)

@@ -110,8 +110,8 @@ final class ConsoleTable: Sendable {
         peers.withLock { $0[key] = peer }
     }
 
-    /// Stores the descriptor of a connected console. A failed write of the entry costs an additional boot marker after
-    /// a restart, no more.
+    /// Stores the descriptor of a connected console. Without room for the entry the next process closes the
+    /// descriptor, connects anew, and records a gap.
     func put(_ entry: Entry, _ descriptor: Int32) {
         store.put(Self.storeKey(entry.definition.key), descriptor, Self.encode(entry).bytes)
     }

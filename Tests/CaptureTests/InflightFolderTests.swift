@@ -61,6 +61,18 @@ import Testing
         #expect(try InflightFolder(folder.path + "/inflight").takeAbandoned(hostBoot: ProcFile.bootID).hasLost)
     }
 
+    @Test("what no ring tells of is told as lost by the next process, unless it was recorded", arguments: [0, 1, 2])
+    func unrecorded(recorded: Int) throws {
+        let path = folder.path + "/inflight"
+        do {
+            let own = try InflightFolder(path)
+            (0..<2).forEach { _ in own.noteUnrecorded(1) }
+            (0..<recorded).forEach { _ in own.noteUnrecorded(-1) }
+        }
+        #expect(try InflightFolder(path).takeAbandoned(hostBoot: ProcFile.bootID).hasLost == (recorded < 2))
+        #expect(try !InflightFolder(path).takeAbandoned(hostBoot: ProcFile.bootID).hasLost)
+    }
+
     @Test("a ring with the largest number is recovered, and the next ring has another number")
     func largestNumber() throws {
         try leaveRing(in: folder.path + "/inflight", of: "a")

@@ -104,6 +104,10 @@ struct SmallRuntimeTests {
         guest.join("while the runtime folder is full")
         #expect(fixture.capture.problems.all.contains { $0.problem.contains("No space left") })
         #expect(try fixture.stored().bytes.isEmpty)
+        // If the process ended now, the next one would tell that output was lost.
+        let rings = disk.folder.path + "/inflight"
+        let note = rings + "/0-unrecorded.ring"
+        #expect(try LinuxFileSystem().names(in: rings).contains("0-unrecorded.ring"))
         disk.clear()
         #expect(eventually { fixture.hub.statuses().first?.isStored == true })
         let second = fixture.talk(lines: 100)
@@ -113,6 +117,7 @@ struct SmallRuntimeTests {
         #expect(stored.gaps.map(\.reason) == [.noRoom] && stored.lostBytes == guest.bytes)
         #expect(stored.boots.map(\.event) == [.powerOn])
         #expect(eventually { fixture.capture.problems.all.isEmpty })
+        #expect(access(note, F_OK) != 0)
         fixture.stop()
     }
 }

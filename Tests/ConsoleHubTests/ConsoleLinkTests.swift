@@ -182,6 +182,20 @@ import Testing
         expect(!same.failed(Self.refused).contains(gap))
     }
 
+    @Test("a machine that the previous daemon drained, without a note of its console, has a gap and no boot")
+    func drained() {
+        var link = link()
+        let actions = link.connected(
+            to: Self.first,
+            age: 5000,
+            isHandedOver: false,
+            hasLost: false,
+            wasDrained: true,
+            at: 0
+        )
+        #expect(actions == [.mark(.absence(.daemonAway), sinceStop: true), .resumeInput])
+    }
+
     @Test("what tells of the time before the first connection begins when the previous daemon stopped")
     func sinceStop() {
         var link = link(knownPeer: Self.first)
