@@ -8,6 +8,9 @@ import SystemIO
 /// Early boot output is what people look for, and later chatter is what evicts it. A head is a segment file with the
 /// first `StoreLimits.headLength` bytes of a boot, or the whole boot. Heads of boots seen by the transport are kept
 /// before those known only by a banner, so that a guest cannot evict them by printing banners.
+///
+/// A beginning that was doubtful is a boot when a later marker confirms it. When that marker is removed and the head does
+/// not contain it, the head's own marker becomes that of the boot.
 struct BootHeads {
     let layout: StreamLayout
     let fileSystem: any FileSystem
@@ -18,7 +21,8 @@ struct BootHeads {
         try extendHead(endingAt: range.lowerBound, from: reader, limit: range.upperBound)
         // First determines which heads will stay: a guest can print very many banners.
         let held = try heads()
-        let fresh = try boots(in: range, reader).filter { boot in !held.contains { $0.base == boot.base } }
+        let markers = try self.markers(in: range, reader)
+        let fresh = try boots(in: range, markers, reader).filter { boot in !held.contains { $0.base == boot.base } }
         let kept = Self.newest(held + fresh)
         for boot in fresh where kept.contains(boot.base) {
             let end = min(boot.base + UInt64(StoreLimits.headLength), range.upperBound)
@@ -26,6 +30,9 @@ struct BootHeads {
         }
         for head in held where !kept.contains(head.base) {
             try fileSystem.remove(layout.head(head.base))
+        }
+        for boot in markers.map(\.boot) where boot.event == .kernel && kept.contains(boot.position) {
+            try confirm(boot.position)
         }
     }
 
@@ -41,19 +48,76 @@ struct BootHeads {
         return Set(ranked.prefix(StoreLimits.headsKept).map(\.base))
     }
 
-    private func boots(in range: Range<UInt64>, _ reader: StreamReader) throws(SystemError) -> [Head] {
-        var boots: [UInt64: Bool] = [:]
+    /// The boot markers in `range`, in order.
+    private func markers(
+        in range: Range<UInt64>,
+        _ reader: StreamReader
+    ) throws(SystemError) -> [(offset: UInt64, boot: BootDetail)] {
+        var markers: [(offset: UInt64, boot: BootDetail)] = []
         for summary in try reader.summaries(in: range) where summary.flags.contains(.boot) {
             for record in try reader.records(of: summary) where record.flags.contains(.boot) {
-                if let boot = RecordDetail(decoding: record.detail).boot, boot.event != .doubtful {
-                    let base = min(max(boot.position, range.lowerBound), record.offset)
-                    boots[base] = boots[base] == true || boot.event.isByTransport
+                if let boot = RecordDetail(decoding: record.detail).boot {
+                    markers.append((record.offset, boot))
                 }
+            }
+        }
+        return markers
+    }
+
+    /// How far before its marker a line with a banner may begin. A marker of which the subject is further away confirms a
+    /// doubtful beginning.
+    private static let longestBanner: UInt64 = 4096
+    /// How far behind a doubtful beginning the marker is looked for that confirms it.
+    private static let longestDoubt: UInt64 = 64 << 20
+
+    /// The boots that begin in `range`, which has these markers.
+    private func boots(
+        in range: Range<UInt64>,
+        _ markers: [(offset: UInt64, boot: BootDetail)],
+        _ reader: StreamReader
+    ) throws(SystemError) -> [Head] {
+        var boots: [UInt64: Bool] = [:]
+        var doubtful: Set<UInt64> = []
+        for (offset, boot) in markers where boot.position + Self.longestBanner > range.lowerBound {
+            let base = min(max(boot.position, range.lowerBound), offset)
+            if boot.event == .doubtful {
+                doubtful.insert(base)
+            } else {
+                boots[base] = boots[base] == true || boot.event.isByTransport
+            }
+        }
+        doubtful.subtract(boots.keys)
+        if !doubtful.isEmpty {
+            let rest = range.upperBound..<(range.upperBound + Self.longestDoubt)
+            for boot in try self.markers(in: rest, reader).map(\.boot)
+            where boot.event == .kernel && doubtful.contains(boot.position) {
+                boots[boot.position] = false
             }
         }
         return boots.filter { $0.key < range.upperBound }
             .map { Head(base: $0.key, end: $0.key, isByTransport: $0.value) }
             .sorted { $0.base < $1.base }
+    }
+
+    /// The marker is removed that confirms the doubtful beginning of the head at `base`: if the head does not contain it, its
+    /// own marker becomes that of the boot.
+    private func confirm(_ base: UInt64) throws(SystemError) {
+        guard let file = try SegmentFile.readable(layout.head(base), on: fileSystem),
+            let header = file.headers.first, let block = try file.block(header, BlockMemory())
+        else {
+            return
+        }
+        let boots = block.records.map { RecordDetail(decoding: $0.detail).boot }
+        guard !boots.contains(BootDetail(event: .kernel, position: base)),
+            let place = boots.firstIndex(of: BootDetail(event: .doubtful, position: base))
+        else {
+            return
+        }
+        var records = block.records
+        var detail = RecordDetail(decoding: records[place].detail)
+        detail.boot = BootDetail(event: .kernel, position: base)
+        records[place].detail = detail.encoded
+        try write(Array(block.text), records, base: base)
     }
 
     /// Extends the head of a boot that continues from the previous segment.
@@ -93,15 +157,18 @@ struct BootHeads {
             }
             cursor = batch.next
         }
-        guard !records.isEmpty else {
-            return
+        if !records.isEmpty {
+            try write(text, records, base: start)
         }
+    }
+
+    private func write(_ text: [UInt8], _ records: [IndexRecord], base: UInt64) throws(SystemError) {
         var out: [UInt8] = []
         let header = text.withUnsafeBytes {
-            SealedBlock.append(text: $0, records: records, base: start, compressor, to: &out)
+            SealedBlock.append(text: $0, records: records, base: base, compressor, to: &out)
         }
         SegmentIndex.append([header], to: &out)
-        try fileSystem.replace(StreamLayout.name(start, StreamLayout.headSuffix), in: layout.path, with: out)
+        try fileSystem.replace(StreamLayout.name(base, StreamLayout.headSuffix), in: layout.path, with: out)
     }
 
     private func heads() throws(SystemError) -> [Head] {
