@@ -168,9 +168,7 @@ public final class StreamReader {
         let begin = known?.begin ?? (isDamaged ? 0 : oldest)
         var missing: [Batch.Missing] = []
         if position < begin {
-            let trimmed = position..<min(begin, batch.start)
-            let hasHead = known?.heads.contains { $0.overlaps(trimmed) } ?? false
-            missing.append(.init(from: position, to: trimmed.upperBound, reason: hasHead ? .corruption : .retention))
+            missing += Self.trimmed(position..<min(begin, batch.start), heads: known?.heads ?? [])
         }
         // A jump begins with a marker that records it.
         let isJump =
@@ -179,6 +177,24 @@ public final class StreamReader {
         if batch.start > begin, !isJump {
             let first = max(position, begin, StoreLimits.lastJump(before: batch.start))
             missing.append(.init(from: first, to: batch.start, reason: .corruption))
+        }
+        return missing
+    }
+
+    /// The parts of a range that retention has trimmed: of it nothing but `heads`, in order, should be there.
+    private static func trimmed(_ range: Range<UInt64>, heads: [Range<UInt64>]) -> [Batch.Missing] {
+        var missing: [Batch.Missing] = []
+        var position = range.lowerBound
+        for head in heads where head.upperBound > position && head.lowerBound < range.upperBound {
+            let (from, to) = (max(position, head.lowerBound), min(head.upperBound, range.upperBound))
+            if position < from {
+                missing.append(.init(from: position, to: from, reason: .retention))
+            }
+            missing.append(.init(from: from, to: to, reason: .corruption))
+            position = to
+        }
+        if position < range.upperBound {
+            missing.append(.init(from: position, to: range.upperBound, reason: .retention))
         }
         return missing
     }

@@ -70,6 +70,18 @@ import Testing
         }
     }
 
+    @Test("without a boot's head only its bytes are damage; what retention removed is told as that")
+    func missingHead() throws {
+        let positions = try (1...3).map { try reset($0, confirmedAfter: 1000) }
+        try trim(to: 100_000)
+        try fixture.store.fileSystem.remove(fixture.layout.head(positions[1]))
+        let missing = try fixture.read().missing
+        let damaged = missing.filter { $0.reason == .corruption }
+        #expect(damaged.map(\.from) == [positions[1]])
+        #expect(damaged.allSatisfy { $0.to - $0.from == UInt64(StoreLimits.headLength) })
+        #expect(missing.allSatisfy { $0.reason == .corruption || $0.reason == .retention })
+    }
+
     @Test("a doubtful beginning that nothing confirms has no head")
     func unconfirmed() throws {
         try fixture.mark(.doubtful)
