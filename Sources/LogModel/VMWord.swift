@@ -40,7 +40,7 @@ public struct VMWord: Hashable, Sendable {
         switch form {
         case .name: Bytewise(vm.name) == Bytewise(text)
         case .nameWithNamespace: Bytewise(vm.nameWithNamespace) == Bytewise(text)
-        case .folder: folder == text
+        case .folder: Bytewise(folder) == Bytewise(text)
         case .uuid: vm.uuid != nil && vm.uuid == VMIdentity.canonicalUUID(text)
         case .uuidPrefix:
             text.utf8.count >= Self.shortestUUIDPrefix && vm.uuid?.hasPrefix(text.lowercased()) ?? false
