@@ -180,6 +180,8 @@ extension Unicode.Scalar {
         // The Ogham space mark, which most fonts show as a line; minus signs, the hyphen bullet; lines of terminals and
         // of box drawings; strokes of East Asian scripts.
         case 0x1680, 0x2d7, 0x2043, 0x207b, 0x208b, 0x2212, 0x2796: return .dash
+        // The Arabic full stop and a Coptic letter.
+        case 0x6d4, 0x2cba: return .dash
         case 0x23af, 0x23ba...0x23bd, 0x23e4, 0x2500...0x2501, 0x2504...0x2505, 0x2508...0x2509: return .dash
         case 0x254c...0x254d, 0x2574, 0x2576, 0x2578, 0x257a, 0x257c, 0x257e: return .dash
         case 0x1173, 0x2f00, 0x30fc, 0x3161, 0x31d0, 0x4e00, 0xff70: return .dash
