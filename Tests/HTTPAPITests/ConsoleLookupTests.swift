@@ -78,6 +78,7 @@ import Testing
             ("pty:/dev/null", "it is a character device, not a pseudo-terminal"),
             ("connect:/etc/passwd", "it is a regular file, not a socket"),
             ("fifo:\(folder.path)", "it is a directory, not a FIFO"), ("listen:/proc/x.sock", "/proc/x.sock"),
+            ("inherited", "use connect:"),
         ] {
             let refusal = try await add(#""name": "web", "endpoint": "\#(endpoint)""#, by: 0, to: server)
             #expect(

@@ -43,7 +43,8 @@ extension V1API {
         guard let text = try json.textMember("endpoint") else {
             throw .badRequest("endpoint is missing: use \(Endpoint.forms)")
         }
-        guard let endpoint = Endpoint(text) else {
+        // A descriptor cannot be passed in a request.
+        guard let endpoint = Endpoint(text), endpoint != .inherited else {
             throw .badRequest("endpoint \(text): \(Endpoint.fault(in: text))")
         }
         // The daemon may open paths that the caller may not, and the guest determines what is written to a plain file.
