@@ -42,6 +42,18 @@ struct RemovedVMs {
         }
     }
 
+    /// The damage to the file of `store`, if there is any.
+    static func damage(in store: Store) throws(SystemError) -> Damage? {
+        let remedy =
+            "it is written again when a log is removed; until then a VM that comes back may use positions again"
+        let limit = LinuxFileSystem.tableLimit
+        switch try FactsFile.contents(of: path(in: store), limit: limit, on: store.fileSystem) {
+        case .absent, .facts(_, agree: true): return nil
+        case .facts: return Damage(name, "does not agree with its checksum", remedy: remedy)
+        case .unreadable(let reason): return Damage(name, reason, remedy: remedy)
+        }
+    }
+
     /// The stride at which new streams of the VM in `directory` begin; 0 when it is not known to have been removed.
     func stride(of directory: String) -> UInt64 { entries[directory]?.stride ?? 0 }
 

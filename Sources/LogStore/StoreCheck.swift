@@ -42,6 +42,11 @@ public struct StoreCheck {
         return try scan(vm, isWritten).confirmed(by: first)
     }
 
+    /// Checks the file of the store that belongs to no VM.
+    public func checkStore() throws(SystemError) -> [Damage] {
+        try RemovedVMs.damage(in: store).map { [$0] } ?? []
+    }
+
     private func scan(_ vm: Store.VM, _ isWritten: Bool) throws(SystemError) -> VM {
         let directory = vm.directory
         var found = VM(streams: [], damages: [])

@@ -3,9 +3,11 @@
 import ArgumentParser
 import Glibc
 import GuestlogService
+import HTTPAPI
 import LogModel
 import LogStore
 import Query
+import SystemIO
 
 struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -36,6 +38,9 @@ struct Verify: AsyncParsableCommand {
             progress.clear()
             damaged += try report(found, on: vm)
         }
+        if words.isEmpty {
+            damaged += try reportStore(store)
+        }
         if damaged > 0 {
             Output.error(damaged == 1 ? "found 1 damage" : "found \(damaged) damages")
             throw ExitCode.damageFound
@@ -61,6 +66,20 @@ struct Verify: AsyncParsableCommand {
             try Output.write("\(name): no text, \(found.damages.isEmpty ? "intact" : "damaged")\n")
         }
         return found.damages.count + found.streams.reduce(0) { $0 + $1.damages.count }
+    }
+
+    /// Prints what was found on the store's own files; returns the number of damages.
+    private func reportStore(_ store: Store) throws -> Int {
+        var found = try StoreCheck(store).checkStore().map(Self.words)
+        switch TokenRegister(in: store).damage {
+        case let damage as TokenRegister.Damaged: found.append(Terminal.safe("\(damage)") + "\n")
+        case let error as SystemError where error.isDamagedFile: found.append(Terminal.safe("\(error)") + "\n")
+        default: break
+        }
+        for words in found {
+            try Output.write(words)
+        }
+        return found.count
     }
 
     private static func words(_ damage: Damage) -> String {

@@ -142,6 +142,10 @@ extension EndToEnd {
             for name in try LinuxFileSystem().names(in: site.streamFolder("web")) where !name.hasSuffix(".json") {
                 unlink(site.streamFolder("web") + "/" + name)
             }
+            try LinuxFileSystem().makeDirectories(site.storePath + "/access")
+            try LinuxFileSystem().replace("tokens.json", in: site.storePath + "/access", with: Array("XX".utf8))
+            let tokens = site.guestlog("verify")
+            #expect(tokens.status == 4 && tokens.text.contains("tokens.json is damaged"), "\(tokens.text)")
             let emptied = site.guestlog("verify", "web")
             #expect(emptied.status == 4 && emptied.text.contains("are in no file that can be read"), "\(emptied.text)")
             let read = site.guestlog("logs", "web")

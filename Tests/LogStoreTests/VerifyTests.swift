@@ -230,6 +230,19 @@ import Testing
         #expect(try Self.damages(fixture.store).map(\.lost) == [4..<6])
     }
 
+    @Test("a damaged file of removed VMs is damage to the store")
+    func removedVMs() throws {
+        let files = try Self.everyKind(isClosed: true)
+        let store = Store(root: "/store", fileSystem: files)
+        #expect(try StoreCheck(store).checkStore().isEmpty)
+        var removed = RemovedVMs(in: store)
+        removed.note("db", stride: 1, at: Timestamp(microseconds: 1))
+        try removed.write(to: store)
+        #expect(try StoreCheck(store).checkStore().isEmpty)
+        files["/store/.removed"]?[20] ^= 1
+        #expect(try StoreCheck(store).checkStore().map(\.path) == [".removed"])
+    }
+
     @Test(
         "unreadable files of one VM are a gap in its log only: others, and later data, are read",
         arguments: [0, 1, 2, 3]
