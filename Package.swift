@@ -129,8 +129,8 @@ let package = Package(
             "GuestlogService",
             dependencies: [
                 "CBytes", "CLinux", "LogModel", "TextFormats", "SystemIO", "RotatingFile", "LogStore", "Capture",
-                "ConsoleHub", "VirtLogManager", "Query", "HTTPAPI", "Libvirt", "Transforms", "RuntimeSources", "GuestCollector",
-                "HTTPClient", "Outputs", "KubeVirt", "Kubernetes",
+                "ConsoleHub", "VirtLogManager", "Query", "HTTPAPI", "Libvirt", "Transforms", "RuntimeSources",
+                "GuestCollector", "HTTPClient", "Outputs", "KubeVirt", "Kubernetes",
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
