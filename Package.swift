@@ -150,7 +150,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "guestlog-agent",
-            dependencies: ["CLinux", "LogModel", "TextFormats", "SystemIO", "GuestChannel"],
+            dependencies: ["LogModel", "TextFormats", "SystemIO", "GuestChannel"],
             swiftSettings: settings
         ),
 
