@@ -106,7 +106,9 @@ struct LoggerPrefixTests {
         func severity(_ line: String) -> Severity? {
             Array(line.utf8).withUnsafeBytes { Severity(consoleLine: $0) }
         }
-        for prefix in Self.clients + Self.logs where !prefix.hasPrefix("kern ") && !prefix.hasPrefix("<4>") {
+        // A log's own level comes first.
+        let levels = ["kern ", "kern.", "<4>"]
+        for prefix in Self.clients + Self.logs where !levels.contains(where: prefix.hasPrefix) {
             #expect(severity(prefix + Self.stamp + "BUG: unable to handle page fault\r\n") == .alert, "\(prefix)")
             let ordinary = severity(prefix + Self.stamp + "EXT4-fs (vda1): mounted\r\n")
             #expect(ordinary == (prefix.contains("INFO") ? .informational : nil), "\(prefix)")

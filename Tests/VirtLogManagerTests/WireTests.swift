@@ -226,7 +226,7 @@ import Testing
 
     @Test("a store's disk that hangs delays no call for ever, and what was written meanwhile is stored in its order")
     func hangingDisk() throws {
-        let host = try LogHost(commitWait: 1000)
+        let host = try LogHost(commitWait: 500_000)
         let client = try RawClient(host)
         let log = host.path + "/a.log"
         let (inode, _, pipe) = try #require(client.open(log))

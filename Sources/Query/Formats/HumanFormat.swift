@@ -120,7 +120,10 @@ struct HumanFormat: EntryWriter {
         decoded.withShownText(color: color) { escaper.escape($0, into: &out) }
         if line.endsRow {
             escaper.finish(into: &out)
-            appendOverwritten(decoded.overwritten, to: &out)
+            // Of a row that is shown as it changes, that was shown before.
+            if row == nil {
+                appendOverwritten(decoded.overwritten, to: &out)
+            }
         }
         markerGuard.check(&out, from: text, isWholeLine: line.endsRow && !isContinuation)
         if let style {
