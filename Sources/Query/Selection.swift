@@ -73,7 +73,7 @@ public enum OutputFormat: String, CaseIterable, Sendable {
         self.init(rawValue: Self.aliases[word]?.rawValue ?? word)
     }
 
-    /// Other names: systemd's. Those of its formats with other times are none, because `short` has no others.
+    /// Other names, as systemd has them. Its formats whose times `short` does not print are left out.
     private static let aliases: [String: OutputFormat] = ["journal": .export, "cat": .text, "json-pretty": .json]
 
     /// All names, separated by commas.
