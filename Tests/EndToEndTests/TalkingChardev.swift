@@ -28,6 +28,8 @@ final class TalkingChardev: @unchecked Sendable {
     private let listener: Descriptor
     private let record = Mutex(Record())
     private let rate: Atomic<Int>
+    /// The rate at which the thread writes; it takes `rate` over between two lines.
+    private let pace: Atomic<Int>
     private let hasClient = Atomic<Bool>(false)
     private let isStopping = Atomic<Bool>(false)
     private var thread: WorkerThread?
@@ -41,6 +43,7 @@ final class TalkingChardev: @unchecked Sendable {
     init(_ path: String, rate: Int) throws {
         self.path = path
         self.rate = Atomic(rate)
+        pace = Atomic(rate)
         listener = try UnixSocket.listen(at: path)
         let talk = Talk(self)
         thread = try WorkerThread(name: "chardev") { talk.chardev.talk() }
@@ -80,9 +83,12 @@ final class TalkingChardev: @unchecked Sendable {
         return soFar
     }
 
-    /// Whether the client has read everything written. Valid after `setRate(0)` has stopped the thread, or it has
-    /// ended.
+    /// Whether the client has read everything written. False while the thread still writes at another rate than the one
+    /// that was set last.
     var isDrained: Bool {
+        guard thread == nil || pace.load(ordering: .acquiring) == rate.load(ordering: .acquiring) else {
+            return false
+        }
         var unread: Int32 = 0
         return client < 0 || (ioctl(client, UInt(TIOCOUTQ), &unread) == 0 && unread == 0)
     }
@@ -95,20 +101,20 @@ final class TalkingChardev: @unchecked Sendable {
         var number = 0
         var start = Self.now()
         var since = 0
-        var pace = rate.load(ordering: .relaxed)
         while !isStopping.load(ordering: .relaxed) {
             let wanted = rate.load(ordering: .relaxed)
-            if wanted != pace {
-                (pace, start, since) = (wanted, Self.now(), number)
+            if wanted != pace.load(ordering: .relaxed) {
+                pace.store(wanted, ordering: .releasing)
+                (start, since) = (Self.now(), number)
             }
             takeClient()
-            let due = since + Int(Self.now() - start) * pace / 1_000_000
-            while number < due, !isStopping.load(ordering: .relaxed) {
+            let due = since + Int(Self.now() - start) * wanted / 1_000_000
+            while number < due, !isStopping.load(ordering: .relaxed), rate.load(ordering: .relaxed) == wanted {
                 // After a wait the lines are delayed, not written all at once.
                 start += write(line: number)
                 number += 1
             }
-            WorkerThread.pause(microseconds: max(Self.shortestPause, pace > 0 ? UInt32(1_000_000 / pace) : 10_000))
+            WorkerThread.pause(microseconds: max(Self.shortestPause, wanted > 0 ? UInt32(1_000_000 / wanted) : 10_000))
         }
     }
 
