@@ -94,7 +94,10 @@ struct HumanFormat: EntryWriter {
         let decoded = DecodedLine(line)
         if !isContinuation {
             finish(to: &out)
-            if folder != nil {
+            if row != nil {
+                // What was shown before its end stays.
+                endFrames(to: &out)
+            } else if folder != nil {
                 beginFrame(before: decoded, line.time, input: input, label, to: &out)
             }
             if line.followsOmission, showsMarkers {
@@ -108,7 +111,7 @@ struct HumanFormat: EntryWriter {
             appendEscaped(line, isWholeLine: !isContinuation, to: &out)
             return
         }
-        if folder != nil, !decoded.isPlain {
+        if folder != nil, row == nil, !decoded.isPlain {
             decoded.withText { folder?.add(decoded.row, $0) }
         }
         let style = color ? Self.style(decoded.severity) : nil
