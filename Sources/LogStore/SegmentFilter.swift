@@ -2,6 +2,7 @@
 
 import CBytes
 import LogModel
+import SystemIO
 
 /// Which sequences of three bytes occur in a segment: one that lacks a sequence of a text cannot contain the text, and
 /// need not be decoded to search for it.
@@ -102,6 +103,26 @@ final class SegmentFilterBuilder {
     /// One that is needed for a moment.
     init() {
         memory = nil
+    }
+
+    /// One of a segment at `path` that grew in another process, or with too many others; nil when it cannot be read.
+    static func reading(
+        _ path: String,
+        _ headers: [BlockHeader],
+        on fileSystem: any FileSystem,
+        _ memory: BlockMemory
+    ) -> SegmentFilterBuilder? {
+        guard let file = try? SegmentFile(path: path, fileSystem: fileSystem) else {
+            return nil
+        }
+        let builder = SegmentFilterBuilder()
+        for header in headers {
+            guard let block = try? file.block(header, memory) else {
+                return nil
+            }
+            builder.add(block.text)
+        }
+        return builder
     }
 
     deinit {

@@ -259,7 +259,9 @@ final class StreamSealer {
         }
         var out: [UInt8] = []
         if segment.length >= smallestFiltered {
-            (segment.filter ?? filter(of: segment, memory))?.filter?.append(to: &out)
+            let known = segment.filter
+            let path = layout.segment(segment.base)
+            (known ?? .reading(path, segment.headers, on: fileSystem, memory))?.filter?.append(to: &out)
         }
         SegmentIndex.append(segment.headers, to: &out)
         growing?.hasTail = true
@@ -272,21 +274,6 @@ final class StreamSealer {
         if let latest = latest.max() {
             try? fileSystem.setModified(layout.segment(segment.base), latest.microseconds)
         }
-    }
-
-    /// The filter of a segment that grew before this process, or with too many others; nil when it cannot be read.
-    private func filter(of segment: Growing, _ memory: BlockMemory) -> SegmentFilterBuilder? {
-        guard let file = try? SegmentFile(path: layout.segment(segment.base), fileSystem: fileSystem) else {
-            return nil
-        }
-        let builder = SegmentFilterBuilder()
-        for header in segment.headers {
-            guard let block = try? file.block(header, memory) else {
-                return nil
-            }
-            builder.add(block.text)
-        }
-        return builder
     }
 
     /// The blocks written so far are synced: removes their pairs.
