@@ -114,7 +114,7 @@ final class InflightFolder {
     /// An empty ring, for which a full file system has room too: it tells the next process that output was lost.
     private var unrecordedPath: String { path + "/0-unrecorded.ring" }
 
-    /// Notes that `change` more sources have counted what no ring tells of; a negative number when it is told.
+    /// Adds `change` to the number of sources whose losses are recorded in no ring; negative when they were recorded.
     func noteUnrecorded(_ change: Int) {
         let before = unrecorded
         unrecorded += change

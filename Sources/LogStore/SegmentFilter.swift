@@ -195,13 +195,17 @@ final class SegmentFilterBuilder {
         }
     }
 
-    /// The end of the sequence at `start` if it sets colours (ECMA-48, SGR).
+    /// Longer sequences may be shown as text.
+    private static let longestColour = 32
+
+    /// The end of the sequence at `start` if it sets colours (ECMA-48, SGR) and is not longer than those of programs.
     private static func endOfColour(_ text: UnsafeRawBufferPointer, at start: Int) -> Int? {
         guard start + 2 < text.count, text[start] == 0x1b, text[start + 1] == UInt8(ascii: "[") else {
             return nil
         }
         // Parameters are digits, colons and semicolons.
-        let end = text[(start + 2)...].firstIndex { !(UInt8(ascii: "0")...UInt8(ascii: ";")).contains($0) }
+        let parameters = text[(start + 2)...].prefix(longestColour)
+        let end = parameters.firstIndex { !(UInt8(ascii: "0")...UInt8(ascii: ";")).contains($0) }
         return end.flatMap { text[$0] == UInt8(ascii: "m") ? $0 + 1 : nil }
     }
 }

@@ -74,6 +74,7 @@ import Testing
         for text in ["a\u{8}b\n", "10%\r20%\n", "\u{1b}[2Jx\n", "\u{1b}[31", "a\u{7f}\n", "login: ", "x\u{1b}"] {
             #expect(builder(text).filter == nil, "\(text.debugDescription)")
         }
+        #expect(builder("a\u{1b}[" + String(repeating: "1;", count: 40) + "mb\n").filter == nil)
         #expect(builder("plain\n", "a\u{8}b\n", "plain\n").filter == nil)
         let joined = builder("plain\n")
         joined.add(builder("a\u{8}b\n"))

@@ -101,8 +101,8 @@ actor FileDestination: OutputDestination {
         return parts.joined(separator: stream.vm)
     }
 
-    /// The stream whose part is the last line at `path`; nil when it is none. What another process has written is
-    /// continued by nothing.
+    /// The stream whose unfinished part is the last line at `path`; nil when the last line is finished. Nothing continues
+    /// what another process has written.
     private func part(at path: String?) async throws -> StreamID? {
         guard settings.format == .cri, let path, !known.contains(path) else {
             return parts[path ?? ""]
