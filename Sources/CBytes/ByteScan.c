@@ -74,6 +74,27 @@ size_t gl_first_control(const void *bytes, size_t count) {
 
 const void *gl_memrchr(const void *bytes, int needle, size_t count) { return memrchr(bytes, needle, count); }
 
+// memmem(3) of the C library looks at each byte when the needle has two.
+static const void *find_pair(const uint8_t *at, size_t count, uint8_t first, uint8_t second) {
+    const uint8_t *end = at + count;
+    while (end - at > 64) {
+        bytes16 found = {0};
+        for (int part = 0; part < 64; part += 16) {
+            found |= (bytes16)(load16(at + part) == first) & (bytes16)(load16(at + part + 1) == second);
+        }
+        if (any16(found)) {
+            break;
+        }
+        at += 64;
+    }
+    while (end - at >= 2 && (at[0] != first || at[1] != second)) {
+        at++;
+    }
+    return end - at >= 2 ? at : NULL;
+}
+
 const void *gl_memmem(const void *bytes, size_t count, const void *needle, size_t needle_count) {
-    return memmem(bytes, count, needle, needle_count);
+    const uint8_t *pair = needle;
+    return needle_count == 2 ? find_pair(bytes, count, pair[0], pair[1])
+                             : memmem(bytes, count, needle, needle_count);
 }
