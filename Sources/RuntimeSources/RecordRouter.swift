@@ -285,6 +285,6 @@ extension RecordBuffer {
             // Very many fields: the later half goes.
             fields.removeLast(fields.count / 2)
         }
-        set(RecordDecoder.truncatedName, "true".utf8, .literal)
+        set(Array(RecordDecoder.truncatedName), "true".utf8, .literal)
     }
 }

@@ -27,7 +27,7 @@ public struct StructuredRecord: Equatable, Sendable {
 
     public var fields: [Field]
 
-    public static let timeName = "GUESTLOG_TIME"
+    public static let timeName: ConstantBytes = "GUESTLOG_TIME"
     private static let priorityNames = ["PRIORITY", "level", "severity"]
     private static let messageNames = ["MESSAGE", "msg", "message", "log"]
 
@@ -95,7 +95,7 @@ public struct StructuredRecord: Equatable, Sendable {
     /// The fields that are not the message, its severity or its time.
     public var otherFields: some Sequence<Field> {
         let shown = fields.first { field in Self.messageNames.contains { field.name.elementsEqual($0.utf8) } }?.name
-        let hidden = [Array("PRIORITY".utf8), Array(Self.timeName.utf8), shown ?? []]
+        let hidden = [Array("PRIORITY".utf8), Array(Self.timeName), shown ?? []]
         return fields.lazy.filter { !hidden.contains($0.name) }
     }
 
@@ -114,7 +114,7 @@ public struct StructuredRecord: Equatable, Sendable {
         return Timestamp(rfc3339: UnsafeRawBufferPointer(rebasing: rest[..<end]))
     }
 
-    private static let timeStart = Array("{\"\(timeName)\":\"".utf8)
+    private static let timeStart = Array("{\"".utf8) + timeName + Array("\":\"".utf8)
 
     // MARK: - Encoding
 
@@ -122,11 +122,11 @@ public struct StructuredRecord: Equatable, Sendable {
     public func encoded(nanoseconds time: Int64? = nil) -> [UInt8] {
         var out = [UInt8(ascii: "{")]
         if let time {
-            Self.append(Array(Self.timeName.utf8), to: &out)
+            Self.append(Array(Self.timeName), to: &out)
             out.append(UInt8(ascii: ":"))
             Self.append(Array(Timestamp.rfc3339(nanoseconds: time).utf8), to: &out)
         }
-        for field in fields where time == nil || !field.name.elementsEqual(Self.timeName.utf8) {
+        for field in fields where time == nil || !field.name.elementsEqual(Self.timeName) {
             if out.count > 1 {
                 out.append(UInt8(ascii: ","))
             }

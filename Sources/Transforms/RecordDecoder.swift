@@ -45,7 +45,7 @@ public struct RecordDecoder: Sendable {
     /// Maximum size of a line, in bytes; a longer one is cut, and its record says so. Its escapes may need as much again.
     public static let lineLimit = 2 << 20
     /// The field of a record that was cut.
-    public static let truncatedName = Array("GUESTLOG_TRUNCATED".utf8)
+    public static let truncatedName: ConstantBytes = "GUESTLOG_TRUNCATED"
 
     /// A decoder of text that begins at `offset` in its log. With `flattens`, members of objects become fields.
     public init(_ format: RecordFormat, at offset: UInt64 = 0, flattens: Bool = true) {
@@ -269,7 +269,7 @@ public struct RecordDecoder: Sendable {
         }
     }
 
-    private static let timeName = Array("time".utf8)
+    private static let timeName: ConstantBytes = "time"
 
     /// The record's time is that of its field `time`, if there is one.
     private mutating func takeTime() {

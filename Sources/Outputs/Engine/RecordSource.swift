@@ -237,7 +237,7 @@ final class RecordSource: @unchecked Sendable {
     /// A record's own time with its nanoseconds; nil for one before 1970, which most receivers cannot express: they get
     /// the time of storing instead.
     private static func ownTime(_ record: StructuredRecord) -> Int64? {
-        record.values(of: Array(StructuredRecord.timeName.utf8)).first.flatMap { text in
+        record.values(of: Array(StructuredRecord.timeName)).first.flatMap { text in
             text.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: $0) }
         }.flatMap { $0 < 0 ? nil : $0 }
     }

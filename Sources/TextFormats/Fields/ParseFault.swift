@@ -18,9 +18,9 @@ public enum ParseFault: String, Error, Hashable, Sendable, CustomStringConvertib
     public var description: String { rawValue }
 
     /// The field with what could not be parsed.
-    public static let unparsedName = Array("GUESTLOG_UNPARSED".utf8)
+    public static let unparsedName: ConstantBytes = "GUESTLOG_UNPARSED"
     /// The field with the reason.
-    public static let faultName = Array("GUESTLOG_PARSE_ERROR".utf8)
+    public static let faultName: ConstantBytes = "GUESTLOG_PARSE_ERROR"
 }
 
 extension RecordBuffer {

@@ -64,7 +64,7 @@ private struct RecordWriter {
 
     /// Whether a field has the name of the record's own time.
     private static func isTime(_ field: RecordBuffer.Field, _ bytes: UnsafeRawBufferPointer) -> Bool {
-        field.name.count == 13 && bytes[field.name].elementsEqual("GUESTLOG_TIME".utf8)
+        UnsafeRawBufferPointer(rebasing: bytes[field.name]).hasSameBytes(as: StructuredRecord.timeName.bytes)
     }
 
     private mutating func write(
@@ -138,7 +138,8 @@ private struct RecordWriter {
         _ right: RecordBuffer.Field,
         _ bytes: UnsafeRawBufferPointer
     ) -> Bool {
-        left.name.count == right.name.count && bytes[left.name].elementsEqual(bytes[right.name])
+        UnsafeRawBufferPointer(rebasing: bytes[left.name])
+            .hasSameBytes(as: UnsafeRawBufferPointer(rebasing: bytes[right.name]))
     }
 }
 

@@ -58,31 +58,51 @@ public struct RecordBuffer: Sendable {
     public subscript(place: Range<Int>) -> ArraySlice<UInt8> { bytes[place] }
 
     /// The first field of that name, at `first` or after it.
+    public func firstIndex(of name: ConstantBytes, from first: Int = 0) -> Int? {
+        firstIndex(of: name.bytes, from: first)
+    }
+
     public func firstIndex(of name: [UInt8], from first: Int = 0) -> Int? {
+        name.withUnsafeBytes { firstIndex(of: $0, from: first) }
+    }
+
+    private func firstIndex(of name: UnsafeRawBufferPointer, from first: Int) -> Int? {
         bytes.withUnsafeBytes { bytes in
-            name.withUnsafeBytes { name in
-                fields.indices.dropFirst(first).first { index in
-                    let place = fields[index].name
-                    return place.count == name.count
-                        && UnsafeRawBufferPointer(rebasing: bytes[place]).hasSameBytes(as: name)
+            var index = first
+            while index < fields.count {
+                let place = fields[index].name
+                if place.count == name.count,
+                    UnsafeRawBufferPointer(rebasing: bytes[place]).hasSameBytes(as: name)
+                {
+                    return index
                 }
+                index += 1
             }
+            return nil
         }
     }
 
     /// The value of the first field of that name.
+    public func value(of name: ConstantBytes) -> ArraySlice<UInt8>? {
+        firstIndex(of: name).map { bytes[fields[$0].value] }
+    }
+
     public func value(of name: [UInt8]) -> ArraySlice<UInt8>? {
         firstIndex(of: name).map { bytes[fields[$0].value] }
     }
 
     /// Whether the bytes at `place` are `other`.
+    public func matches(_ place: Range<Int>, _ other: ConstantBytes) -> Bool {
+        matches(place, other.bytes)
+    }
+
     public func matches(_ place: Range<Int>, _ other: [UInt8]) -> Bool {
-        guard place.count == other.count else {
-            return false
-        }
-        return bytes.withUnsafeBytes { bytes in
-            other.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: bytes[place]).hasSameBytes(as: $0) }
-        }
+        other.withUnsafeBytes { matches(place, $0) }
+    }
+
+    private func matches(_ place: Range<Int>, _ other: UnsafeRawBufferPointer) -> Bool {
+        place.count == other.count
+            && bytes.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[place]).hasSameBytes(as: other) }
     }
 
     // MARK: - Writing

@@ -5,10 +5,10 @@ import TextFormats
 
 /// The records of a guest's agent inside records of the runtime.
 enum KataConsole {
-    private static let consoleMessage = Array("reading guest console".utf8)
-    private static let agent = Array("agent".utf8)
+    private static let consoleMessage: ConstantBytes = "reading guest console"
+    private static let agent: ConstantBytes = "agent"
     /// The source of what a guest printed that is no agent's record.
-    private static let consoleSource = Array("vmconsole".utf8)
+    private static let consoleSource = "vmconsole"
 
     /// Replaces the fields from `first` on by those of the record inside, if there is one.
     static func unpack(_ record: inout RecordBuffer, from first: Int) {
@@ -18,12 +18,12 @@ enum KataConsole {
         if record.matches(record.fields[message].value, consoleMessage),
             let console = record.firstIndex(of: KataFields.console, from: first)
         {
-            unpackConsole(record.fields[console].value, &record, from: first, besides: [message, console])
+            unpackConsole(record.fields[console].value, &record, from: first, besides: message, console)
         } else if let source = record.firstIndex(of: KataFields.source, from: first),
             record.matches(record.fields[source].value, agent),
             record[record.fields[message].value].starts(with: "time=".utf8)
         {
-            unpackLogfmt(record.fields[message].value, &record, from: first, besides: [message])
+            unpackLogfmt(record.fields[message].value, &record, from: first, besides: message)
         }
     }
 
@@ -31,7 +31,8 @@ enum KataConsole {
         _ place: Range<Int>,
         _ record: inout RecordBuffer,
         from first: Int,
-        besides unpacked: [Int]
+        besides message: Int,
+        _ console: Int
     ) {
         let text = Array(record[place])
         let inner = record.fields.count
@@ -54,37 +55,42 @@ enum KataConsole {
             record.fields.removeSubrange(inner...)
             let name = record.store(KataFields.message)
             record.fields.append(RecordBuffer.Field(name: name, value: place, form: .text))
-            record.append(KataFields.source, consoleSource, .plain)
+            record.append(KataFields.source, consoleSource.utf8, .plain)
             keep(KataFields.level, of: &record, first..<inner)
         }
-        replace(first..<inner, besides: unpacked, of: &record)
+        replace(first..<inner, besides: message, console, of: &record)
     }
 
     private static func unpackLogfmt(
         _ place: Range<Int>,
         _ record: inout RecordBuffer,
         from first: Int,
-        besides unpacked: [Int]
+        besides message: Int
     ) {
         let text = Array(record[place])
         let inner = record.fields.count
         _ = text.withUnsafeBytes { LogfmtParser.parse($0, at: place.lowerBound, into: &record) }
-        replace(first..<inner, besides: unpacked, of: &record)
+        replace(first..<inner, besides: message, of: &record)
     }
 
     /// Replaces the fields of the outer record, at `outer`, by those that follow. When and of which sandbox the record is
     /// stays: the guest does not decide that. What may be a part of the guest's text stays too, besides the fields
-    /// `unpacked`: what follows a quote without an end, and what could not be parsed.
-    private static func replace(_ outer: Range<Int>, besides unpacked: [Int], of record: inout RecordBuffer) {
+    /// `message` and `console`, which were unpacked: what follows a quote without an end, and what could not be parsed.
+    private static func replace(
+        _ outer: Range<Int>,
+        besides message: Int,
+        _ console: Int? = nil,
+        of record: inout RecordBuffer
+    ) {
         let hasFault = record.firstIndex(of: ParseFault.faultName, from: outer.upperBound) != nil
-        record.fields += outer.filter { index in
+        for index in outer where index != message && index != console {
             let field = record.fields[index]
-            if record.matches(field.name, ParseFault.faultName) {
-                return !hasFault
-            }
+            let isFault = record.matches(field.name, ParseFault.faultName)
             let isKept = field.isUntrusted || record.matches(field.name, ParseFault.unparsedName)
-            return isKept && !unpacked.contains(index)
-        }.map { record.fields[$0] }
+            if isFault ? !hasFault : isKept {
+                record.fields.append(field)
+            }
+        }
         KataFields.setClaimed(&record, from: outer.upperBound)
         keep(KataFields.time, of: &record, outer)
         for name in KataFields.sandboxes
@@ -97,8 +103,8 @@ enum KataConsole {
     /// Adds the trusted field of the outer record that has the name, as `other`; returns whether there is one.
     @discardableResult
     private static func keep(
-        _ name: [UInt8],
-        as other: [UInt8]? = nil,
+        _ name: ConstantBytes,
+        as other: ConstantBytes? = nil,
         of record: inout RecordBuffer,
         _ outer: Range<Int>
     ) -> Bool {

@@ -5,23 +5,24 @@ import TextFormats
 
 /// The meaning of the fields of Kata's records, which each of its parts spells in its own way.
 enum KataFields {
-    static let time = Array("time".utf8)
-    static let level = Array("level".utf8)
-    static let message = Array("msg".utf8)
-    static let name = Array("name".utf8)
-    static let process = Array("pid".utf8)
-    static let source = Array("source".utf8)
-    static let sandbox = Array("sandbox".utf8)
-    static let container = Array("container".utf8)
-    static let console = Array("vmconsole".utf8)
+    static let time: ConstantBytes = "time"
+    static let level: ConstantBytes = "level"
+    static let message: ConstantBytes = "msg"
+    static let name: ConstantBytes = "name"
+    static let process: ConstantBytes = "pid"
+    static let source: ConstantBytes = "source"
+    static let subsystem: ConstantBytes = "subsystem"
+    static let sandbox: ConstantBytes = "sandbox"
+    static let container: ConstantBytes = "container"
+    static let console: ConstantBytes = "vmconsole"
     /// The agent's name for the time.
-    static let agentStamp = Array("ts".utf8)
-    static let agentTime = Array("agent_time".utf8)
-    static let agentSandbox = Array("agent_sandbox".utf8)
-    private static let containerAliases = ["container-id", "cid"].map { Array($0.utf8) }
-    private static let sandboxAliases = ["sandbox-id", "sid"].map { Array($0.utf8) }
+    static let agentStamp: ConstantBytes = "ts"
+    static let agentTime: ConstantBytes = "agent_time"
+    static let agentSandbox: ConstantBytes = "agent_sandbox"
+    private static let containerAliases: [ConstantBytes] = ["container-id", "cid"]
+    private static let sandboxAliases: [ConstantBytes] = ["sandbox-id", "sid"]
     private static let ownTimes = [time, agentStamp]
-    private static let times = [time, agentStamp, Array(StructuredRecord.timeName.utf8)]
+    private static let times = [time, agentStamp, StructuredRecord.timeName]
     /// The names of the sandbox, the common one first.
     static let sandboxes = [sandbox] + sandboxAliases
 
@@ -52,7 +53,12 @@ enum KataFields {
         rename(sandboxes, to: agentSandbox, in: &record, from: first)
     }
 
-    private static func rename(_ names: [[UInt8]], to other: [UInt8], in record: inout RecordBuffer, from first: Int) {
+    private static func rename(
+        _ names: [ConstantBytes],
+        to other: ConstantBytes,
+        in record: inout RecordBuffer,
+        from first: Int
+    ) {
         for name in names {
             var start = first
             while let index = record.firstIndex(of: name, from: start) {
@@ -83,7 +89,12 @@ enum KataFields {
     }
 
     /// Adds the field `name` with the value of another that has one of these names.
-    private static func alias(_ name: [UInt8], _ others: [[UInt8]], in record: inout RecordBuffer, from first: Int) {
+    private static func alias(
+        _ name: ConstantBytes,
+        _ others: [ConstantBytes],
+        in record: inout RecordBuffer,
+        from first: Int
+    ) {
         guard record.firstIndex(of: name, from: first) == nil else {
             return
         }

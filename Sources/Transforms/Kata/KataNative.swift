@@ -6,15 +6,15 @@ public import TextFormats
 /// The records of Kata's Rust runtime, which writes its fields into the journal natively: the names in upper case, the
 /// message in `MESSAGE`, the sandbox in `SOURCE`.
 public enum KataNative {
-    private static let message = Array("MESSAGE".utf8)
-    private static let name = Array("NAME".utf8)
-    private static let priority = Array("PRIORITY".utf8)
-    private static let runtime = Array("kata-runtime".utf8)
-    private static let source = Array("SOURCE".utf8)
+    private static let message: ConstantBytes = "MESSAGE"
+    private static let name: ConstantBytes = "NAME"
+    private static let priority: ConstantBytes = "PRIORITY"
+    private static let runtime = "kata-runtime"
+    private static let source: ConstantBytes = "SOURCE"
 
     /// Whether a journal entry is such a record.
     public static func isNative(_ record: RecordBuffer) -> Bool {
-        record.value(of: name)?.elementsEqual(runtime) == true && record.value(of: source) != nil
+        record.value(of: name)?.elementsEqual(runtime.utf8) == true && record.value(of: source) != nil
     }
 
     /// Adds what it says under the names that `KataParser` uses. A message that is an agent's record is parsed: it does
@@ -32,17 +32,22 @@ public enum KataNative {
             let value = place..<place + text.count
             record.fields.append(RecordBuffer.Field(name: name, value: value, form: .text))
             copy(Self.name, as: KataFields.name, in: &record, from: first)
-            copy(Array("PID".utf8), as: KataFields.process, in: &record, from: first)
+            copy("PID", as: KataFields.process, in: &record, from: first)
             if let level = record.value(of: priority).flatMap({ levels[Array($0)] }) {
                 record.append(KataFields.level, level.utf8, .plain)
             }
         }
         copy(source, as: KataFields.sandbox, in: &record, from: first)
-        copy(Array("SUBSYSTEM".utf8), as: Array("subsystem".utf8), in: &record, from: first)
+        copy("SUBSYSTEM", as: KataFields.subsystem, in: &record, from: first)
         KataFields.normalise(&record, from: first)
     }
 
-    private static func copy(_ name: [UInt8], as other: [UInt8], in record: inout RecordBuffer, from first: Int) {
+    private static func copy(
+        _ name: ConstantBytes,
+        as other: ConstantBytes,
+        in record: inout RecordBuffer,
+        from first: Int
+    ) {
         guard record.firstIndex(of: other, from: first) == nil, let index = record.firstIndex(of: name)
         else {
             return

@@ -56,11 +56,11 @@ public struct KataLogStatistics: Sendable {
         }
         count(KataFields.level, of: record, in: &levels)
         count(KataFields.source, of: record, in: &sources)
-        count(Array("subsystem".utf8), of: record, in: &subsystems)
+        count(KataFields.subsystem, of: record, in: &subsystems)
         count(KataFields.sandbox, of: record, in: &sandboxes)
     }
 
-    private func count(_ name: [UInt8], of record: RecordBuffer, in counts: inout Counts) {
+    private func count(_ name: ConstantBytes, of record: RecordBuffer, in counts: inout Counts) {
         if let value = record.value(of: name), !value.isEmpty {
             counts.add(value.prefix(256))
         }
