@@ -30,6 +30,9 @@ struct PendingBoundaries: Hashable {
 
     var isEmpty: Bool { word == 0 }
 
+    /// Whether another one would drop the oldest.
+    var isFull: Bool { word >> (7 * Self.bitsEach) != 0 }
+
     var first: ConsoleBoundary? {
         guard let place = lastPlace else {
             return nil

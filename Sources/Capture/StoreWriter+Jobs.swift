@@ -30,9 +30,13 @@ extension StoreWriter {
         while scan[ring] < head, drain(at: now) {
             advanceTails()
         }
-        if let sink = streams.sink(key), sink.hasPending {
+        guard let sink = streams.sink(key) else {
+            return
+        }
+        if sink.hasPending {
             flush(sink, at: now)
         }
+        openIfSilent(sink, at: now)
     }
 
     /// Marks a VM as deleted and releases it.
@@ -45,7 +49,10 @@ extension StoreWriter {
         }
         let now = clock.monotonicMicroseconds()
         for sink in streams.sinks(of: key) {
-            waitingForLocks { flush(sink, at: now) }
+            waitingForLocks {
+                flush(sink, at: now)
+                openIfSilent(sink, at: now)
+            }
             endReplay(of: sink, at: now)
         }
         for sink in streams.recordSinks(of: key) {

@@ -16,7 +16,28 @@ extension StoreWriter {
             return
         }
         adopt(into: sink, at: now)
-        writeUnrecorded(of: sink, at: now)
+        if sink.writer == nil, !sink.gap.isOpen, sink.retryAt == nil {
+            silent.add(sink, at: now)
+        } else {
+            writeUnrecorded(of: sink, at: now)
+        }
+    }
+
+    func openIfSilent(_ sink: StreamSink, at now: Int64) {
+        if sink.isSilent {
+            writeUnrecorded(of: sink, at: now)
+        }
+    }
+
+    /// Creates the silent stream that has waited longest in the store if it is time, or all.
+    func openSilent(at now: Int64, isBusy: Bool, all: Bool) {
+        repeat {
+            guard let sink = silent.takeFirst(at: now, isBusy: isBusy && !all) else {
+                return
+            }
+            writeUnrecorded(of: sink, at: now)
+            release(sink)
+        } while all
     }
 
     func close(_ slot: Int, of ring: Int, at now: Int64) {

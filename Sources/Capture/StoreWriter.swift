@@ -36,6 +36,7 @@ final class StoreWriter: @unchecked Sendable {
     var failing: [ObjectIdentifier: any OpenStream] = [:]
     /// Streams about whose boots a pause will decide.
     var awaitingQuiet: [ObjectIdentifier: StreamSink] = [:]
+    var silent = SilentStreams()
     private var idlePairs = IdlePairs()
     private var turnPause = TurnPause()
     private var flushesSinceFileCheck = 0
@@ -150,6 +151,7 @@ final class StoreWriter: @unchecked Sendable {
         if takesAll {
             streams.allRecordSinks.forEach { commit($0, at: now) }
         }
+        openSilent(at: now, isBusy: didWork, all: takesAll)
         decideAfterQuiet(at: now)
         retryFailing(at: now)
         closeIdlePairs(at: now)
@@ -179,6 +181,9 @@ final class StoreWriter: @unchecked Sendable {
         }
         if orphanDeadline < .max {
             times.append(orphanDeadline)
+        }
+        if !silent.isEmpty {
+            times.append(now)
         }
         inbox.sleep(microseconds: times.min().map { max(0, $0 - now) }) {
             zip(rings, scan).contains { $0.entry(at: $1) != nil }

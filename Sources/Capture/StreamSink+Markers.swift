@@ -36,13 +36,22 @@ extension StreamSink {
             guard let event = entry.payload.first.flatMap(BootEvent.init) else {
                 return
             }
-            if !isReady(at: lastCommit) || !write(.boot(event), at: entry.time) {
+            if isSilent, !unwritten.isFull {
+                silentSince = unwritten.isEmpty ? entry.time : silentSince
+                keep(.boot(event))
+            } else if !isReady(at: lastCommit) || !write(.boot(event), at: entry.time) {
                 keep(.boot(event))
             }
         case .data, .padding, .open, .close:
             // Bytes over the rate go to the plain file only.
             break
         }
+    }
+
+    /// Keeps boots, instead of creating the stream in the store, until there is text or `SilentStreams` has a turn for it.
+    func beginSilence(at now: Int64) {
+        isSilent = true
+        lastCommit = now
     }
 
     /// Writes the marker of a boundary; returns whether that succeeded.
@@ -79,12 +88,21 @@ extension StreamSink {
     /// Writes the markers of kept boundaries; returns whether none is left.
     func writePendingBoundaries(at now: Int64, isBeforeText: Bool) -> Bool {
         while let boundary = unwritten.first {
-            guard write(boundary, at: opener.wallNow, isBeforeText: isBeforeText) else {
+            guard write(boundary, at: silentSince ?? opener.wallNow, isBeforeText: isBeforeText) else {
                 return false
             }
+            silentSince = nil
             unwritten.removeFirst()
         }
         return true
+    }
+
+    /// Writes what is unrecorded before the sink is released.
+    func writeUnrecorded(at now: Int64) {
+        decideBoots(at: now)
+        if gap.isOpen || writer == nil || !unwritten.isEmpty {
+            _ = isReady(at: now)
+        }
     }
 
     /// Adopts the writer's unrecorded losses of an ended process: they precede the entries of that process.

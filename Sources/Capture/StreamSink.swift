@@ -20,7 +20,7 @@ final class StreamSink: OpenStream {
     private(set) var pendingBytes = 0
     /// Monotonic time when the oldest waiting entry was taken.
     private(set) var pendingSince: Int64 = 0
-    private(set) var lastCommit: Int64 = 0
+    var lastCommit: Int64 = 0
     unowned let opener: any SinkOpening
     private(set) var options: StreamOptions
     /// When to retry after a failure; nil without one.
@@ -36,10 +36,14 @@ final class StreamSink: OpenStream {
     var unwritten = PendingBoundaries() {
         didSet { saveBoundaries() }
     }
+    /// When the first of them was, if it was kept for want of text; microseconds since the Unix epoch.
+    var silentSince: Int64?
     /// The boundaries in the slot.
     var saved = PendingBoundaries()
     /// The slot of the last entry, which stores unwritten losses and boundaries.
     var slot: (ring: InflightRing, number: Int)?
+    /// Whether the stream waits, without text, to be created in the store. Its boundaries are kept meanwhile.
+    var isSilent = false
     /// The number of ring slots of the stream: without any, it has no source.
     var openSlots = 0
 
@@ -57,7 +61,7 @@ final class StreamSink: OpenStream {
     }
 
     func forgetStream() {
-        (writer, id, failedUntil, suspendedUntil) = (nil, nil, nil, nil)
+        (writer, id, failedUntil, suspendedUntil, isSilent) = (nil, nil, nil, nil, false)
         detector = BootDetector()
         saveBoundaries()
     }
@@ -73,7 +77,7 @@ final class StreamSink: OpenStream {
     var retryAt: Int64? { suspendedUntil ?? failedUntil ?? replay?.deadline }
     /// Whether entries wait until the stream can be opened.
     private(set) var isSuspended = false
-    var isUnused: Bool { openSlots == 0 }
+    var isUnused: Bool { openSlots == 0 && !isSilent }
     var hasPending: Bool { !pending.isEmpty }
     var hasPlainFile: Bool { plainFile != nil }
 
@@ -107,7 +111,9 @@ final class StreamSink: OpenStream {
     func flush(_ scratch: UnsafeMutableRawBufferPointer, at now: Int64) {
         lastCommit = now
         writePlain(scratch)
-        isSuspended = !pending.isEmpty && writer == nil && !isReady(at: now) && suspendedUntil != nil
+        // Boots of a silent stream are kept.
+        let needsStore = pending.contains { !isSilent || $0.kind != .boot }
+        isSuspended = writer == nil && needsStore && !isReady(at: now) && suspendedUntil != nil
         guard !isSuspended else {
             return
         }
@@ -255,7 +261,7 @@ final class StreamSink: OpenStream {
         if let suspendedUntil, now < suspendedUntil, opener.maySuspend {
             return false
         }
-        suspendedUntil = nil
+        (suspendedUntil, isSilent) = (nil, false)
         if let writer, !writer.isInPlace(at: now) {
             // The files were removed or moved: they are created again, after a gap.
             fail(SystemError("write (its files were removed or moved)", writer.path, code: ENOENT), at: now)
@@ -338,13 +344,5 @@ final class StreamSink: OpenStream {
             return
         }
         endReplay(at: now)
-    }
-
-    /// Writes what is unrecorded before the sink is released.
-    func writeUnrecorded(at now: Int64) {
-        decideBoots(at: now)
-        if gap.isOpen || writer == nil || !unwritten.isEmpty {
-            _ = isReady(at: now)
-        }
     }
 }

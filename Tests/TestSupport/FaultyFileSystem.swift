@@ -23,6 +23,10 @@ public final class FaultyFileSystem: FileSystem {
     private let mode = Mutex(Mode.healthy)
     private let calls = Atomic<Int>(0)
     private let fatalCall: Int?
+    private let folders = Mutex<[String]>([])
+
+    /// The folders that were made, in order.
+    public var madeFolders: [String] { folders.withLock { $0 } }
 
     /// A file system without faults; at the `fatalCall`th changing call, counted from 1, the process kills itself in
     /// the middle of the call.
@@ -136,6 +140,7 @@ public final class FaultyFileSystem: FileSystem {
     public func makeDirectory(_ path: String) throws(SystemError) {
         try change("mkdir")
         try real.makeDirectory(path)
+        folders.withLock { $0.append(path) }
     }
 
     public func names(in directory: String) throws(SystemError) -> [String] { try real.names(in: directory) }

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+import SystemIO
+import TestSupport
+import TestTraits
+import Testing
+
+@testable import Capture
+
+/// Streams without text, and the files that are made of them.
+@Suite(.blocking) struct SilentStreamTests {
+    private static func name(_ number: Int) -> String { "silent-\(number)" }
+
+    /// Switches machines on that say nothing.
+    private static func switchOn(_ numbers: Range<Int>, at site: Site) throws {
+        try site.onShard { capture, shard in
+            for number in numbers {
+                let key = StreamKey(name: name(number))
+                let intake = try capture.open(key, options: StreamOptions(rate: nil), on: shard)
+                intake.mark(.boot(.powerOn))
+            }
+        }
+    }
+
+    private static func boots(of vm: String, at site: Site) -> [BootEvent] {
+        ((try? site.stored(vm).boots) ?? []).map(\.event)
+    }
+
+    @Test("the text of one machine does not wait for the files of many that are switched on and silent")
+    func storm() throws {
+        let site = try Site()
+        try site.capture.awaitStore()
+        // The writer cannot create anything while the machines are switched on and the other one speaks.
+        site.fileSystem.set(.hanging)
+        try Self.switchOn(0..<200, at: site)
+        try site.write("hello\n", by: StreamKey(name: "talker"))
+        site.fileSystem.set(.healthy)
+        #expect(eventually { site.text("talker") == "hello\n" })
+        let store = site.folder.path + "/store/"
+        let before = site.fileSystem.madeFolders.prefix { $0 != store + "talker" }
+        #expect(before.count { $0.hasPrefix(store + "silent-") } <= 4, "\(before)")
+        #expect(eventually { (0..<200).allSatisfy { Self.boots(of: Self.name($0), at: site) == [.powerOn] } })
+    }
+
+    @Test("a machine that was switched on, said nothing and went off has both markers, in this order")
+    func whole() throws {
+        let site = try Site()
+        try site.capture.awaitStore()
+        site.fileSystem.set(.hanging)
+        try site.onShard { capture, shard in
+            let key = StreamKey(name: Self.name(1))
+            let intake = try capture.open(key, options: StreamOptions(rate: nil), on: shard)
+            intake.mark(.boot(.powerOn))
+            intake.mark(.boot(.closed))
+            intake.close()
+        }
+        site.fileSystem.set(.healthy)
+        #expect(eventually { Self.boots(of: Self.name(1), at: site) == [.powerOn, .closed] })
+        #expect(eventually { site.isClosed(Self.name(1)) })
+    }
+
+    @Test("what a silent machine says later follows the marker of its start")
+    func speaks() throws {
+        let site = try Site()
+        try site.capture.awaitStore()
+        site.fileSystem.set(.hanging)
+        try Self.switchOn(0..<2, at: site)
+        try site.onShard { capture, shard in
+            let key = StreamKey(name: Self.name(2))
+            let intake = try capture.open(key, options: StreamOptions(rate: nil), on: shard)
+            intake.mark(.boot(.powerOn))
+            Array("hello\n".utf8).withUnsafeBytes { intake.put($0) }
+        }
+        site.fileSystem.set(.healthy)
+        #expect(eventually { site.text(Self.name(2)) == "hello\n" })
+        #expect(try site.stored(Self.name(2)).markers.first?.place == 0)
+        #expect(Self.boots(of: Self.name(2), at: site).first == .powerOn)
+    }
+
+    @Test("what is known of silent machines outlives the process, also when it is killed")
+    func successors() throws {
+        let site = try Site()
+        try site.capture.awaitStore()
+        site.fileSystem.set(.hanging)
+        try Self.switchOn(0..<20, at: site)
+        let afterKill = try Site(after: site)
+        site.fileSystem.set(.healthy)
+        try site.restart()
+        for site in [site, afterKill] {
+            #expect(
+                eventually { (0..<20).allSatisfy { Self.boots(of: Self.name($0), at: site).first == .powerOn } }
+            )
+        }
+    }
+}
