@@ -39,10 +39,10 @@ extension CaptureService {
             shards = min(4, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
             ringCapacity = 8 << 20
             totalQuota = { nil }
-            deletedAge = Retention.standardDeletedAge
+            deletedAge = Retention.defaultDeletedAge
             isExclusive = false
             usesStoreOwner = false
-            quota = { _ in .standard }
+            quota = { _ in .default }
             fileSystem = LinuxFileSystem()
             clock = SystemClock()
         }

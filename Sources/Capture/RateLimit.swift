@@ -8,7 +8,7 @@ public struct RateLimit: Hashable, Sendable {
     public var burst: Int
 
     /// 4 MiB per second, 32 MiB at once: more than any boot needs, less than a flood.
-    public static let standard = RateLimit(rate: 4 << 20, burst: 32 << 20)
+    public static let `default` = RateLimit(rate: 4 << 20, burst: 32 << 20)
 
     public init(rate: Int, burst: Int) {
         self.rate = rate

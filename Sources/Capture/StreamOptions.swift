@@ -29,7 +29,7 @@ public struct StreamOptions: Sendable {
         public init(
             path: String,
             trustedFolder: String? = nil,
-            limits: RotationLimits = .standard,
+            limits: RotationLimits = .default,
             mode: UInt32 = 0o600
         ) {
             self.path = path
@@ -42,7 +42,7 @@ public struct StreamOptions: Sendable {
     /// Options; the defaults are those of a console.
     public init(
         properties: StreamProperties = StreamProperties(),
-        rate: RateLimit? = .standard,
+        rate: RateLimit? = .default,
         plainFile: PlainFile? = nil,
         mayReplay: Bool = false
     ) {

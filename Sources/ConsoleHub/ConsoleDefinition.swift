@@ -32,7 +32,7 @@ extension ConsoleHub {
             key: StreamKey,
             endpoint: Endpoint,
             plainFile: StreamOptions.PlainFile? = nil,
-            rate: RateLimit? = .standard,
+            rate: RateLimit? = .default,
             trustedFolder: String? = nil,
             isOnDemand: Bool = false
         ) throws(DefinitionError) {

@@ -27,8 +27,8 @@ public struct DiscoveryPattern: Hashable, Sendable {
         _ text: String,
         stream: StreamName = .console0,
         plainFile: String? = nil,
-        plainLimits: RotationLimits = .standard,
-        rate: RateLimit? = .standard
+        plainLimits: RotationLimits = .default,
+        rate: RateLimit? = .default
     ) throws(PathPatternError) {
         path = try PathPattern(text)
         if let plainFile, !path.used.isEmpty, !PathPattern.isPattern(plainFile) {

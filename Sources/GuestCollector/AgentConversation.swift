@@ -56,7 +56,7 @@ final class AgentConversation: Conversation {
         received += bytes.count
     }
 
-    func advance() throws -> Progress {
+    func advance() throws -> ConversationState {
         needsBytes = false
         while true {
             if hello != nil, !isWelcome {
@@ -77,7 +77,7 @@ final class AgentConversation: Conversation {
         }
     }
 
-    func end() -> Progress { .over }
+    func end() -> ConversationState { .ended }
 
     /// Has a frame in an incomplete one looked for when nothing more of that comes.
     private func awaitFrame() {

@@ -183,7 +183,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
                 progress = try conversation.end()
             }
             isBlocked = progress == .blocked
-            if progress == .over {
+            if progress == .ended {
                 closeAfterOutput()
             }
             setInterest()

@@ -110,15 +110,15 @@ public struct CollectorOptions: Hashable, Sendable {
     public var guestIdleLimit: Int64 = 600_000_000
 
     /// ChromeOS's port for logs.
-    public static let usualPort: UInt32 = 9999
-    public static let usualNotifyPort: UInt32 = 9998
+    public static let defaultPort: UInt32 = 9999
+    public static let defaultNotifyPort: UInt32 = 9998
 
     public init(
         port: UInt32? = nil,
         notifyPort: UInt32? = nil,
         guests: [Guest] = [],
         patterns: [Pattern] = [],
-        limits: GuestLimits = .standard,
+        limits: GuestLimits = .default,
         idleLimit: Int64? = nil
     ) {
         self.port = port

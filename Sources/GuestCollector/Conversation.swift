@@ -5,9 +5,9 @@ protocol Conversation: AnyObject {
     /// Takes bytes of the stream.
     func receive(_ bytes: UnsafeRawBufferPointer)
     /// Handles what was received, as far as there is space. Throws when the peer breaks the protocol.
-    func advance() throws -> Progress
+    func advance() throws -> ConversationState
     /// The peer has ended the stream; everything received is handled. Throws as `advance` does.
-    func end() throws -> Progress
+    func end() throws -> ConversationState
     /// The memory of what was received and the log has not taken, in bytes.
     var memory: Int { get }
     /// Whether records wait that the log has not taken.
@@ -26,13 +26,13 @@ extension Conversation {
 }
 
 /// How far a conversation got.
-enum Progress: Hashable {
+enum ConversationState: Hashable {
     /// It needs more bytes.
     case needsBytes
     /// It waits for the store: nothing is read from the peer meanwhile.
     case blocked
-    /// It is over.
-    case over
+    /// It has ended.
+    case ended
 }
 
 /// What a conversation can do with its connection.

@@ -18,7 +18,7 @@ public struct GuestLimits: Hashable, Sendable {
     var byteTime = 20
 
     /// 1 MiB and 10,000 records a second in the long run: more than a healthy guest logs.
-    public static let standard = GuestLimits(
+    public static let `default` = GuestLimits(
         bytes: RateLimit(rate: 1 << 20, burst: 16 << 20),
         records: RateLimit(rate: 10_000, burst: 100_000),
         connections: 16

@@ -20,7 +20,7 @@ final class JournalConversation: Conversation {
         parser.append(bytes)
     }
 
-    func advance() throws -> Progress {
+    func advance() throws -> ConversationState {
         // Entries over the rate are counted without being made records, which takes much longer.
         parser.omitsEntries = ingest.isOverRate
         while let event = try parser.next() {
@@ -39,12 +39,12 @@ final class JournalConversation: Conversation {
         ingest.omit(omitted.entries, bytes: omitted.bytes)
     }
 
-    func end() -> Progress {
+    func end() -> ConversationState {
         if let entry = parser.finish() {
             ingest.add([StoredRecord(entry)])
         }
         countOmitted()
         let progress = ingest.advance()
-        return progress == .needsBytes ? (ingest.isIdle ? .over : .blocked) : progress
+        return progress == .needsBytes ? (ingest.isIdle ? .ended : .blocked) : progress
     }
 }

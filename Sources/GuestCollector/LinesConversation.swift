@@ -29,7 +29,7 @@ final class LinesConversation: Conversation {
         buffer.append(contentsOf: bytes)
     }
 
-    func advance() -> Progress {
+    func advance() -> ConversationState {
         let isOverRate = ingest.isOverRate
         while let line = takeLine() {
             if isOverRate {
@@ -41,13 +41,13 @@ final class LinesConversation: Conversation {
         return ingest.advance()
     }
 
-    func end() -> Progress {
+    func end() -> ConversationState {
         if start < buffer.count {
             ingest.add([Self.record(buffer[start...])])
             start = buffer.count
         }
         let progress = ingest.advance()
-        return progress == .needsBytes ? (ingest.isIdle ? .over : .blocked) : progress
+        return progress == .needsBytes ? (ingest.isIdle ? .ended : .blocked) : progress
     }
 
     private func takeLine() -> ArraySlice<UInt8>? {

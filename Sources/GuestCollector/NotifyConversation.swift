@@ -26,18 +26,18 @@ final class NotifyConversation: Conversation {
         text.append(contentsOf: bytes.prefix(max(0, Self.limit - text.count)))
     }
 
-    func advance() -> Progress {
+    func advance() -> ConversationState {
         ingest.advance()
     }
 
-    func end() -> Progress {
+    func end() -> ConversationState {
         let lines = text.split(separator: Lines.feed)
         text = []
         if let record = Self.record(lines) {
             ingest.add([StoredRecord(record, time: now())])
         }
         let progress = ingest.advance()
-        return progress == .needsBytes ? .over : progress
+        return progress == .needsBytes ? .ended : progress
     }
 
     /// The message as a record: its assignments are fields, its text is the line that says most.

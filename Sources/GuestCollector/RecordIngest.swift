@@ -84,12 +84,12 @@ final class RecordIngest {
     }
 
     /// Gives what waits to the log; `needsBytes` when the sender may send more.
-    func advance() -> Progress {
+    func advance() -> ConversationState {
         guard !waiting.isEmpty else {
             return .needsBytes
         }
         guard log.failure == nil else {
-            return .over
+            return .ended
         }
         guard log.isOpen else {
             awaitOpening()
@@ -106,7 +106,7 @@ final class RecordIngest {
         return give()
     }
 
-    private func give() -> Progress {
+    private func give() -> ConversationState {
         switch log.add(waiting, base: base, onSpace: { [weak self] in self?.host.resume() }) {
         case .accepted:
             spend(waiting)
@@ -117,7 +117,7 @@ final class RecordIngest {
             waiting = waiting[index...]
             return .blocked
         case .ended:
-            return .over
+            return .ended
         }
     }
 

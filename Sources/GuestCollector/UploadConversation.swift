@@ -37,7 +37,7 @@ final class UploadConversation: Conversation {
         reader.append(bytes)
     }
 
-    func advance() throws -> Progress {
+    func advance() throws -> ConversationState {
         do {
             return try handle()
         } catch let error as UploadError {
@@ -49,9 +49,9 @@ final class UploadConversation: Conversation {
         }
     }
 
-    func end() -> Progress { .over }
+    func end() -> ConversationState { .ended }
 
-    private func handle() throws -> Progress {
+    private func handle() throws -> ConversationState {
         while true {
             let progress = ingest.advance()
             guard progress == .needsBytes else {
@@ -68,7 +68,7 @@ final class UploadConversation: Conversation {
                 let isLast = head?.isKeptAlive == false
                 answer(202, "", isLast: isLast)
                 if isLast {
-                    return .over
+                    return .ended
                 }
             }
             guard let event = try reader.next() else {

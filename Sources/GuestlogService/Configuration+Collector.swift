@@ -25,8 +25,8 @@ extension CollectorOptions {
             return nil
         }
         self.init(
-            port: try Self.port(section, "port", usual: CollectorOptions.usualPort),
-            notifyPort: try Self.port(section, "notify-port", usual: CollectorOptions.usualNotifyPort)
+            port: try Self.port(section, "port", default: CollectorOptions.defaultPort),
+            notifyPort: try Self.port(section, "notify-port", default: CollectorOptions.defaultNotifyPort)
         )
         if let port, port == notifyPort {
             throw section.error(at: "notify-port", "collector.notify-port must differ from collector.port, \(port)")
@@ -51,10 +51,10 @@ extension CollectorOptions {
     private static func port(
         _ section: ConfigurationReader,
         _ key: String,
-        usual: UInt32
+        default: UInt32
     ) throws(ConfigurationError) -> UInt32? {
         guard let text = try section.text(key) else {
-            return usual
+            return `default`
         }
         guard text != "none" else {
             return nil
@@ -66,7 +66,7 @@ extension CollectorOptions {
     }
 
     private static func limits(_ section: ConfigurationReader) throws(ConfigurationError) -> GuestLimits {
-        var limits = GuestLimits.standard
+        var limits = GuestLimits.default
         let rate = try section.size("rate", atLeast: 1) ?? limits.bytes.rate
         limits.bytes = RateLimit(rate: rate, burst: try section.size("burst") ?? max(limits.bytes.burst, rate))
         let records = try section.integer("record-rate") ?? limits.records.rate

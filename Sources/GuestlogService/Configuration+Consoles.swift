@@ -33,7 +33,7 @@ extension Configuration {
         }
         let stream = try self.stream(section)
         let rate = try self.rate(section)
-        var limits = RotationLimits.standard
+        var limits = RotationLimits.default
         limits.size = try section.size("plain-size") ?? limits.size
         limits.backups = try section.integer("plain-backups") ?? limits.backups
         let plain = try section.absolutePath("plain-file")
@@ -96,8 +96,8 @@ extension Configuration {
     }
 
     func rate(_ section: ConfigurationReader) throws(ConfigurationError) -> RateLimit? {
-        let rate = try section.size("rate") ?? RateLimit.standard.rate
-        let burst = try section.size("burst") ?? max(RateLimit.standard.burst, rate)
+        let rate = try section.size("rate") ?? RateLimit.default.rate
+        let burst = try section.size("burst") ?? max(RateLimit.default.burst, rate)
         // 0: no limit.
         return rate == 0 ? nil : RateLimit(rate: rate, burst: burst)
     }

@@ -29,7 +29,7 @@ extension NodeSettings {
         if try section.text("pod-logs") == "none" {
             folders.logs = nil
         } else {
-            folders.logs = DirectoryHandle.normalized(try section.absolutePath("pod-logs") ?? NodeFolders.standardLogs)
+            folders.logs = DirectoryHandle.normalized(try section.absolutePath("pod-logs") ?? NodeFolders.defaultLogs)
         }
         node = try section.text("node") ?? Environment["NODE_NAME"]
         if node == "none" || node?.isEmpty == true {

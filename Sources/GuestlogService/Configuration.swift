@@ -81,16 +81,16 @@ public struct Configuration: Sendable {
         logLevel = .notice
         patterns = []
         consoles = []
-        quota = .standard
+        quota = .default
         overrides = []
         charsets = CharsetRules()
         totalQuota = nil
-        deletedAge = Retention.standardDeletedAge
-        logFolders = LogManager.Options.usualFolders
-        logRate = .standard
+        deletedAge = Retention.defaultDeletedAge
+        logFolders = LogManager.Options.defaultFolders
+        logRate = .default
         listener = nil
         nova = NovaOptions()
-        libvirt = .usual
+        libvirt = .default
         collector = nil
     }
 

@@ -10,7 +10,7 @@ import SystemIO
 /// end, the watchdog, and replacement by another program.
 final class DaemonProcess {
     let service = ServiceManager()
-    let keeper: DescriptorKeeper?
+    let keeper: KeeperClient?
     let diagnostics: Diagnostics
     let capture: CaptureService
     /// The path of the program that replaces this image.
@@ -45,7 +45,7 @@ final class DaemonProcess {
         self.replacing = replacing
         signal(SIGPIPE, SIG_IGN)
         signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP, replacing])
-        keeper = DescriptorKeeper(service)
+        keeper = KeeperClient(service)
         diagnostics = Diagnostics(threshold: logLevel)
         capture = try CaptureService(options, diagnostics: diagnostics)
     }

@@ -8,8 +8,8 @@ public struct GuestSetupText: Sendable {
     private let vm: String
     private let credentials: [String]
 
-    public static let usualPort = CollectorOptions.usualPort
-    public static let usualNotifyPort = CollectorOptions.usualNotifyPort
+    public static let defaultPort = CollectorOptions.defaultPort
+    public static let defaultNotifyPort = CollectorOptions.defaultNotifyPort
 
     public init(vm: String, port: UInt32, notifyPort: UInt32) {
         self.vm = vm

@@ -9,7 +9,7 @@ import SystemIO
 /// a crash.
 ///
 /// Stored descriptors stay open, so a writer does not see its other end closed. While the daemon does not drain them,
-/// because it has died, is being replaced, or waits for a disk before it begins, the keeper does (`DescriptorKeeper`).
+/// because it has died, is being replaced, or waits for a disk before it begins, the keeper does (`KeeperClient`).
 public final class Keeper {
     private let command: [String]
     private let notifySocket: String
@@ -103,14 +103,17 @@ public final class Keeper {
 
     private func start() throws(SystemError) -> ChildProgram {
         setenv("NOTIFY_SOCKET", notifySocket, 1)
-        let paths = DescriptorKeeper.Paths(lease: files.lease.path, discarded: files.discarded.path)
-        setenv(DescriptorKeeper.variable, paths.text, 1)
-        setenv("LISTEN_FDS", String(store.descriptors.count), 1)
-        setenv(KeptDescriptors.namesVariable, store.descriptors.map(\.name).joined(separator: ":"), 1)
+        let paths = KeeperClient.Paths(lease: files.lease.path, discarded: files.discarded.path)
+        setenv(KeeperClient.variable, paths.text, 1)
+        setenv(PassedDescriptors.countVariable, String(store.descriptors.count), 1)
+        setenv(PassedDescriptors.namesVariable, store.descriptors.map(\.name).joined(separator: ":"), 1)
         hasBeenReady = false
         // The environment must contain the child's process id, which only the child knows.
         let copies = store.descriptors.enumerated().map { (number: Int32(3 + $0), of: $1.descriptor) }
-        return try ChildProgram(["/bin/sh", "-c", "LISTEN_PID=$$ exec \"$@\"", "sh"] + command, .copies(copies))
+        return try ChildProgram(
+            ["/bin/sh", "-c", "\(PassedDescriptors.processVariable)=$$ exec \"$@\"", "sh"] + command,
+            .copies(copies)
+        )
     }
 
     /// Serves the daemon until it ends; returns its status, and whether a signal asked it to end.
@@ -193,8 +196,8 @@ public final class Keeper {
         let descriptor = number >= 0 ? Descriptor(owning: number) : nil
         let message = String(decoding: text.prefix(count), as: UTF8.self)
         switch message {
-        case DescriptorKeeper.take: leaveToDaemon()
-        case DescriptorKeeper.held: arm()
+        case KeeperClient.take: leaveToDaemon()
+        case KeeperClient.held: arm()
         default: take(message, descriptor)
         }
         return true

@@ -40,10 +40,8 @@ final class KeptDescriptors {
     /// Maximum number of descriptors.
     var capacity: Int { Int(firstNumber) - 16 }
 
-    /// The variable in which the child gets the names, separated by colons (sd_listen_fds(3)).
-    static let namesVariable = "LISTEN_FDNAMES"
     /// The maximum length of all names, each with a separator, in bytes: with more no child could be started.
-    static let namesLimit = PassedDescriptors.variableLimit - namesVariable.utf8.count - 1
+    static let namesLimit = PassedDescriptors.variableLimit - PassedDescriptors.namesVariable.utf8.count - 1
 
     /// Stores `descriptor` under `name`, unless the same open file is stored already: that gets the name. Throws when
     /// the store is full.

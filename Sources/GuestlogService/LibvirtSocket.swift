@@ -5,17 +5,17 @@ import Glibc
 /// The libvirt to query for VMs.
 public enum LibvirtSocket: Hashable, Sendable, CustomStringConvertible {
     /// The first of libvirt's own sockets that exists.
-    case usual
+    case `default`
     case path(String)
     /// No query.
     case off
 
     /// The read-only sockets of libvirtd, and of virtqemud in a libvirt of several daemons.
-    private static let usualPaths = ["/run/libvirt/libvirt-sock-ro", "/run/libvirt/virtqemud-sock-ro"]
+    private static let defaultPaths = ["/run/libvirt/libvirt-sock-ro", "/run/libvirt/virtqemud-sock-ro"]
 
     private var paths: [String] {
         switch self {
-        case .usual: Self.usualPaths
+        case .default: Self.defaultPaths
         case .path(let path): [path]
         case .off: []
         }

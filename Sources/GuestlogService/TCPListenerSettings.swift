@@ -61,8 +61,8 @@ public struct TCPListenerSettings: Hashable, Sendable {
         else {
             return false
         }
-        let usual = ["http": ":80", "https": ":443"][match.1]
-        return text == text.lowercased() && (match.2 == nil || match.2.map(String.init) != usual)
+        let defaultPort = ["http": ":80", "https": ":443"][match.1]
+        return text == text.lowercased() && (match.2 == nil || match.2.map(String.init) != defaultPort)
     }
 
     /// The listener. Throws `TLSIdentity.Unusable` when the certificate or the key cannot be used.

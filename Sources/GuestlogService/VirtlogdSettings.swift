@@ -11,7 +11,7 @@ import SystemIO
 /// and `#` begins a comment. Unknown names are ignored, as in libvirt; values of known ones must be valid.
 public struct VirtlogdSettings: Equatable, Sendable {
     /// `max_size` and `max_backups`.
-    public var limits = RotationLimits.standard
+    public var limits = RotationLimits.default
     /// `max_clients`.
     public var clients = 1024
 

@@ -80,7 +80,7 @@ public final class HTTPClient: Sendable {
     /// Sends `request`; returns the whole response, whose body may have `maximumBody` bytes.
     public func send(
         _ request: HTTPRequest,
-        maximumBody: Int = HTTPResponse.standardMaximum
+        maximumBody: Int = HTTPResponse.defaultMaximum
     ) async throws -> HTTPResponse {
         let exchange = try await open(request)
         var body: [UInt8] = []

@@ -32,7 +32,7 @@ public struct HTTPResponse: Sendable {
     public var body: [UInt8]
 
     /// The default maximum of a body, in bytes.
-    public static let standardMaximum = 4 << 20
+    public static let defaultMaximum = 4 << 20
 
     /// The beginning of the body as a part of a message: at most 300 bytes, with spaces for control characters.
     public var excerpt: String {

@@ -23,7 +23,7 @@ public final class LibvirtConnection {
     private var events: [DomainEvent] = []
 
     /// The default time limit for a reply, in microseconds.
-    public static let standardTimeout: Int64 = 10_000_000
+    public static let defaultTimeout: Int64 = 10_000_000
     /// Maximum number of undelivered events.
     static let maximumEvents = 4096
 
@@ -34,7 +34,7 @@ public final class LibvirtConnection {
     public convenience init(
         to path: String,
         interruption: Interruption,
-        timeout: Int64 = standardTimeout
+        timeout: Int64 = defaultTimeout
     ) throws(LibvirtError) {
         let socket: Descriptor
         do throws(SystemError) {

@@ -8,7 +8,7 @@ public struct Quota: Hashable, Sendable {
     public var age: Int64?
 
     /// 100 MiB of any age: about 500 MiB of text, what docker keeps of a container by default.
-    public static let standard = Quota(bytes: 100 << 20, age: nil)
+    public static let `default` = Quota(bytes: 100 << 20, age: nil)
 
     /// Text in one pair of a fast stream: a 32nd of the quota, because the newest pair is never evicted.
     public var pairTarget: Int { max(StoreLimits.blockTarget, min(StoreLimits.pairTarget, bytes / 32)) }

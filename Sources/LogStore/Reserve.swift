@@ -6,7 +6,7 @@ import SystemIO
 /// recorded, and compression can continue to free space.
 public final class Reserve {
     /// 16 MiB: room for several hundred thousand markers, or for sealing fifty pairs.
-    public static let standardSize = 16 << 20
+    public static let defaultSize = 16 << 20
 
     private let root: String
     private let path: String
@@ -16,7 +16,7 @@ public final class Reserve {
     public private(set) var isHeld = false
 
     /// The reserve of the store in `root`; nothing is allocated until `acquire()`.
-    public init(root: String, size: Int = Reserve.standardSize, fileSystem: any FileSystem) {
+    public init(root: String, size: Int = Reserve.defaultSize, fileSystem: any FileSystem) {
         self.root = root
         path = Self.path(in: root)
         self.size = size

@@ -33,15 +33,15 @@ public final class Retention {
     }
 
     /// A deleted VM's history is kept for seven days.
-    public static let standardDeletedAge: Int64 = 7 * 86_400 * 1_000_000
+    public static let defaultDeletedAge: Int64 = 7 * 86_400 * 1_000_000
 
     /// Retention over `store`: `quota` for each VM, `total` bytes for all together, `deletedAge` microseconds for the
     /// history of a deleted VM. `total` is called once, at first use: it may have to wait for the disk.
     public init(
         store: Store,
         total: @autoclosure @escaping @Sendable () -> Int? = nil,
-        deletedAge: Int64 = Retention.standardDeletedAge,
-        quota: @escaping @Sendable (VMIdentity) -> Quota = { _ in .standard }
+        deletedAge: Int64 = Retention.defaultDeletedAge,
+        quota: @escaping @Sendable (VMIdentity) -> Quota = { _ in .default }
     ) {
         self.store = store
         makeTotal = total

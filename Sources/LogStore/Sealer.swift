@@ -116,7 +116,7 @@ public final class Sealer {
         if let known = streams[stream] {
             return known
         }
-        let quota = store.vm(in: stream.vm).map { retention.quota($0.identity).bytes } ?? Quota.standard.bytes
+        let quota = store.vm(in: stream.vm).map { retention.quota($0.identity).bytes } ?? Quota.default.bytes
         let sealer = StreamSealer(
             layout: StreamLayout(path: store.path(of: stream)),
             fileSystem: store.fileSystem,

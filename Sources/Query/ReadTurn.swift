@@ -14,7 +14,7 @@ public final class ReadTurn: Sendable {
     private let length: Int64
 
     /// The default length of a turn in microseconds: how long another read has to wait.
-    public static let standardLength: Int64 = 50_000
+    public static let defaultLength: Int64 = 50_000
 
     /// The result is not needed any more.
     public struct Cancelled: Error {
@@ -25,7 +25,7 @@ public final class ReadTurn: Sendable {
     public struct Expired: Error {}
 
     /// A read that has not begun, with turns of that length.
-    public init(microseconds length: Int64 = standardLength) {
+    public init(microseconds length: Int64 = defaultLength) {
         self.length = length
     }
 

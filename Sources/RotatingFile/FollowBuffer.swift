@@ -10,10 +10,10 @@ public final class FollowBuffer {
     let memory: UnsafeMutableRawBufferPointer
 
     /// The standard size, in bytes: large enough that system calls cost less than copying.
-    public static let standardSize = 128 << 10
+    public static let defaultSize = 128 << 10
 
     /// Memory for `size` bytes at a time, at least 4 KiB.
-    public init(size: Int = standardSize) {
+    public init(size: Int = defaultSize) {
         memory = .allocate(byteCount: Self.margin + max(size, 4096), alignment: 16)
     }
 

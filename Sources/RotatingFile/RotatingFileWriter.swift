@@ -13,7 +13,7 @@ public struct RotationLimits: Hashable, Sendable {
     public var backups: Int
 
     /// virtlogd's defaults: 2 MiB and 3 backups.
-    public static let standard = RotationLimits(size: 2 << 20, backups: 3)
+    public static let `default` = RotationLimits(size: 2 << 20, backups: 3)
 
     /// The largest number of backups allowed.
     public static let maximumBackups = 1000
@@ -63,7 +63,7 @@ public final class RotatingFileWriter {
     public init(
         path: String,
         trustedFolder: String? = nil,
-        limits: RotationLimits = .standard,
+        limits: RotationLimits = .default,
         mode: UInt32 = 0o600,
         clock: any HostClock = SystemClock(),
         closeReplaced: @escaping (Int32) -> Void = { close($0) }

@@ -7,11 +7,11 @@ final class CommitCounter: Sendable {
     private struct Round {
         var open = 0
         /// The position after the round's batches, once all of them were given to the store.
-        var position: SourcePosition?
+        var position: ReadPosition?
     }
 
     private let observer = Mutex<(@Sendable () -> Void)?>(nil)
-    private let rounds = Mutex<(first: Int, list: [Round], safe: SourcePosition?)>((0, [Round()], nil))
+    private let rounds = Mutex<(first: Int, list: [Round], safe: ReadPosition?)>((0, [Round()], nil))
 
     /// Has `body` called, on any thread, whenever more may be committed.
     func observe(_ body: @escaping @Sendable () -> Void) {
@@ -38,7 +38,7 @@ final class CommitCounter: Sendable {
     }
 
     /// Everything up to `position` was given to the store.
-    func endRound(at position: SourcePosition) {
+    func endRound(at position: ReadPosition) {
         rounds.withLock { rounds in
             rounds.list[rounds.list.count - 1].position = position
             rounds.list.append(Round())
@@ -47,7 +47,7 @@ final class CommitCounter: Sendable {
     }
 
     /// Returns whether more is committed.
-    private static func advance(_ rounds: inout (first: Int, list: [Round], safe: SourcePosition?)) -> Bool {
+    private static func advance(_ rounds: inout (first: Int, list: [Round], safe: ReadPosition?)) -> Bool {
         let first = rounds.first
         while let round = rounds.list.first, round.open == 0, let position = round.position {
             rounds.safe = position
@@ -58,7 +58,7 @@ final class CommitCounter: Sendable {
     }
 
     /// The position up to which everything is committed; nil when that has not changed since the last call.
-    func takeSafe() -> SourcePosition? {
+    func takeSafe() -> ReadPosition? {
         rounds.withLock { rounds in
             defer { rounds.safe = nil }
             return rounds.safe

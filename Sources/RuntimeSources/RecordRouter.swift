@@ -37,7 +37,7 @@ final class RecordRouter {
     private struct Loss {
         var gap: GapDetail
         /// The position after it.
-        let position: SourcePosition
+        let position: ReadPosition
     }
 
     private let capture: CaptureService
@@ -87,7 +87,7 @@ final class RecordRouter {
 
     /// Adds the record that `position` follows; with `tag`, in place of the source's. Throws ECANCELED when capture stops
     /// or the source is interrupted.
-    func add(_ record: inout RecordBuffer, tag: String? = nil, at position: SourcePosition) throws {
+    func add(_ record: inout RecordBuffer, tag: String? = nil, at position: ReadPosition) throws {
         var failure: (any Error)?
         var position = position
         // What the source names is not changed by what a parser finds in a text.
@@ -102,14 +102,14 @@ final class RecordRouter {
                 failure = error
             }
             // More records than there are numbers share the last one.
-            position.number += (position.number + 1) % SourcePosition.step == 0 ? 0 : 1
+            position.number += (position.number + 1) % ReadPosition.step == 0 ? 0 : 1
         }
         if let failure {
             throw failure
         }
     }
 
-    private func store(_ record: inout RecordBuffer, of vm: VMIdentity, at position: SourcePosition) throws {
+    private func store(_ record: inout RecordBuffer, of vm: VMIdentity, at position: ReadPosition) throws {
         // A line without a time, as of a stack trace, belongs to the record before it: in what one program writes.
         if isReplayed {
             record.time = record.time ?? lastTime
@@ -166,7 +166,7 @@ final class RecordRouter {
 
     /// Records a loss, up to `position`, in the streams that have records of the source: in those that are not open when
     /// they are opened.
-    func noteLoss(_ bytes: UInt64?, _ reason: GapReason = .sourceRemoved, at position: SourcePosition) {
+    func noteLoss(_ bytes: UInt64?, _ reason: GapReason = .sourceRemoved, at position: ReadPosition) {
         let now = Timestamp(microseconds: capture.clock.wallMicroseconds())
         let gap = GapDetail(reason: reason, bytes: bytes, lines: 0, since: now, isClosed: true)
         let loss = Loss(gap: gap, position: position)
@@ -180,7 +180,7 @@ final class RecordRouter {
 
     /// Records that `bytes` of the source are damaged, of which nobody knows whose records they were: as a loss, and in the
     /// source's own stream in any case.
-    func noteDamage(_ bytes: UInt64, at position: SourcePosition) throws {
+    func noteDamage(_ bytes: UInt64, at position: ReadPosition) throws {
         _ = try target(of: source.vm)
         noteLoss(bytes, .corruption, at: position)
     }
@@ -220,20 +220,20 @@ final class RecordRouter {
     }
 
     /// The position of the one stream that all records go to; nil when it has none of this source.
-    func lastPosition() throws -> SourcePosition? {
+    func lastPosition() throws -> ReadPosition? {
         let position = try target(of: source.vm).position
         return position?.isOf(source.name) == true ? position : nil
     }
 
-    private func target(of vm: VMIdentity) throws -> (target: Target, position: SourcePosition?) {
+    private func target(of vm: VMIdentity) throws -> (target: Target, position: ReadPosition?) {
         let key = StreamKey(vm: vm, stream: source.stream)
         if let target = targets[key] {
             return (target, nil)
         }
         let intake = try capture.openRecords(key, options: RecordOptions(), interruption: interruption)
-        let position: SourcePosition?
+        let position: ReadPosition?
         do throws(SystemError) {
-            position = try intake.resumePosition().flatMap { SourcePosition($0) }
+            position = try intake.resumePosition().flatMap { ReadPosition($0) }
         } catch {
             // The stream is free for another source.
             intake.close()

@@ -14,7 +14,7 @@ public import Transforms
 //     FileSources         all files of a daemon, by one thread with one inotify instance
 //     ConsoleRun          a console's text, from the files that follow each other
 //     RecordRouter        records through the pipeline to the streams of their VMs
-//     SourcePosition, CommitCounter, DiskPosition, SourceMark    exactly once, however the process ends
+//     ReadPosition, CommitCounter, DiskPosition, SourceMark    exactly once, however the process ends
 //     Journal/            libsystemd, loaded at run time
 //     Forward/            a receiver of the Fluentd Forward protocol (ForwardReceiver; ForwardSession, without I/O)
 

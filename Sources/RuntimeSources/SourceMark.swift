@@ -39,12 +39,12 @@ final class SourceMark {
 
     /// The position; nil when there is none, or the file is damaged: reading begins anew, and every stream drops what
     /// it has.
-    func read() throws(SystemError) -> SourcePosition? {
-        try fileSystem.contents(of: folder + "/" + name).flatMap { SourcePosition($0) }
+    func read() throws(SystemError) -> ReadPosition? {
+        try fileSystem.contents(of: folder + "/" + name).flatMap { ReadPosition($0) }
     }
 
     /// Writes the position, unless that was done a moment ago; returns whether it did.
-    func write(_ position: SourcePosition, isUrgent: Bool = false) throws(SystemError) -> Bool {
+    func write(_ position: ReadPosition, isUrgent: Bool = false) throws(SystemError) -> Bool {
         let now = clock.monotonicMicroseconds()
         guard isUrgent || lastWrite.map({ now - $0 >= Self.interval }) ?? true else {
             return false

@@ -19,13 +19,13 @@ final class SourceRun: FileRun {
     private let onDisk = DiskPosition()
     private let mark: SourceMark
     private let interruption: Interruption
-    private var position: SourcePosition
+    private var position: ReadPosition
     /// The position after what was given to the store, and the one in the mark.
-    private var given: SourcePosition
-    private var marked: SourcePosition
+    private var given: ReadPosition
+    private var marked: ReadPosition
     /// Up to where everything is committed, and up to where it is on disk as well, when that is not marked yet.
-    private var committed: SourcePosition?
-    private var markable: SourcePosition?
+    private var committed: ReadPosition?
+    private var markable: ReadPosition?
     /// The number of records read.
     private(set) var recordCount = 0
     /// Whether reading began where it had ended before.
@@ -60,7 +60,7 @@ final class SourceRun: FileRun {
             interruption: interruption
         )
         mark = SourceMark(source.name, store: capture.store.root, on: capture.store.fileSystem, clock: capture.clock)
-        position = SourcePosition(source: source.name)
+        position = ReadPosition(source: source.name)
         (given, marked) = (position, position)
     }
 
@@ -124,13 +124,13 @@ final class SourceRun: FileRun {
         }
         if saved == nil, source.beginsAtEnd {
             // What streams have from before begins elsewhere: its numbers are not given again.
-            position.number = UInt64(clamping: capture.clock.wallMicroseconds()) * SourcePosition.step
+            position.number = UInt64(clamping: capture.clock.wallMicroseconds()) * ReadPosition.step
         }
         switch try input.begin(at: saved?.resume) {
         case .there: break
         case .anew:
             isContinued = false
-            position.number += SourcePosition.leap
+            position.number += ReadPosition.leap
         case .later(let reason): try noteLoss(nil, reason)
         }
         capture.problems.clear("source \(source.name)")
@@ -215,7 +215,7 @@ final class SourceRun: FileRun {
     }
 
     private func noteLoss(_ bytes: UInt64?, _ reason: String) throws {
-        position.number += SourcePosition.leap
+        position.number += ReadPosition.leap
         let words = bytes.map { "\($0) bytes" } ?? "an unknown number of bytes"
         capture.diagnostics.log(.warning, "source \(source.name): \(words) are lost: \(reason)")
         router.noteLoss(bytes, at: position)
@@ -224,14 +224,14 @@ final class SourceRun: FileRun {
 
 extension SourceRun: RecordTaker {
     func add(_ record: inout RecordBuffer, endingAt resume: [UInt8]) throws {
-        position.number += SourcePosition.step
+        position.number += ReadPosition.step
         position.resume = resume
         recordCount += 1
         try router.add(&record, at: position)
     }
 
     func omit(endingAt resume: [UInt8]) {
-        position.number += SourcePosition.step
+        position.number += ReadPosition.step
         position.resume = resume
     }
 

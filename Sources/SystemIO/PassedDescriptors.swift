@@ -42,6 +42,12 @@ public enum PassedDescriptors {
         return file.release()
     }
 
+    /// The variables of sd_listen_fds(3): the process that they are for, the number of descriptors, and their names,
+    /// separated by colons.
+    public static let processVariable = "LISTEN_PID"
+    public static let countVariable = "LISTEN_FDS"
+    public static let namesVariable = "LISTEN_FDNAMES"
+
     /// Passes each inherited descriptor to `body`, once, with its name. The variables that list them are removed, so
     /// that children do not use them.
     public static func take<Failure: Error>(
@@ -56,9 +62,9 @@ public enum PassedDescriptors {
 
     /// sd_listen_fds(3): numbers from 3 on, named by `FileDescriptorName=` or `FDNAME=`, `unknown` without one.
     private static func fromManager() -> [(Int32, String)] {
-        let names = taken("LISTEN_FDNAMES")?.split(separator: ":", omittingEmptySubsequences: false) ?? []
-        let process = taken("LISTEN_PID").flatMap { Int32($0) }
-        let count = taken("LISTEN_FDS").flatMap { Int($0) } ?? 0
+        let names = taken(namesVariable)?.split(separator: ":", omittingEmptySubsequences: false) ?? []
+        let process = taken(processVariable).flatMap { Int32($0) }
+        let count = taken(countVariable).flatMap { Int($0) } ?? 0
         guard process == getpid() else {
             return []
         }

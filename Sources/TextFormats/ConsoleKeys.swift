@@ -24,7 +24,7 @@ public struct ConsoleKeys: Sendable {
     }
 
     /// ^], as in telnet and virsh.
-    public static let standardEscape: UInt8 = 0x1d
+    public static let defaultEscape: UInt8 = 0x1d
     /// ^O, which begins a SysRq command on an hvc console (the kernel's hvc_console.c).
     private static let sysRqPrefix: UInt8 = 0x0f
 
@@ -32,7 +32,7 @@ public struct ConsoleKeys: Sendable {
     private var state = State.text
 
     /// Keys with that escape key; nil: all input is the guest's.
-    public init(escape: UInt8? = standardEscape) {
+    public init(escape: UInt8? = defaultEscape) {
         self.escape = escape
     }
 

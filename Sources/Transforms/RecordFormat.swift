@@ -55,7 +55,7 @@ public enum RecordFormat: String, CaseIterable, Sendable {
             return LogfmtParser.parse(text, from: start, at: base, into: &record)
         case .json:
             let separator = flattens ? UInt8(ascii: ".") : nil
-            if let end = JSONFields.parse(text, from: start, at: base, into: &record, flattenedWith: separator) {
+            if let end = JSONFieldParser.parse(text, from: start, at: base, into: &record, flattenedWith: separator) {
                 if let rest = text.indices.suffix(from: end).first(where: { text[$0] > 0x20 }) {
                     record.mark(.malformedJSON, unparsed: text[rest...])
                 }
@@ -69,7 +69,7 @@ public enum RecordFormat: String, CaseIterable, Sendable {
                 return text.count
             }
         case .docker:
-            if let end = JSONFields.parse(text, from: start, at: base, into: &record) {
+            if let end = JSONFieldParser.parse(text, from: start, at: base, into: &record) {
                 return end
             }
         case .syslog:

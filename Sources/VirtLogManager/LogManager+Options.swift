@@ -14,13 +14,13 @@ extension LogManager {
         /// How long libvirtd waits for earlier output to be in its file, in microseconds.
         public var commitWait: Int64 = 5_000_000
 
-        public init(limits: RotationLimits = .standard, allowed: [String]? = nil, rate: RateLimit? = .standard) {
+        public init(limits: RotationLimits = .default, allowed: [String]? = nil, rate: RateLimit? = .default) {
             self.limits = limits
             self.allowed = allowed
             self.rate = rate
         }
 
         /// Where libvirt, Nova and KubeVirt create their logs.
-        public static let usualFolders = ["/var/log/libvirt", "/var/lib/nova/instances", "/var/run/kubevirt-private"]
+        public static let defaultFolders = ["/var/log/libvirt", "/var/lib/nova/instances", "/var/run/kubevirt-private"]
     }
 }

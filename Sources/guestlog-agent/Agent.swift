@@ -12,8 +12,8 @@ final class Agent {
     private let log: (DiagnosticLevel, String) -> Void
     private let uplink: Uplink
     private var session: any AgentChannel
-    private var kernelPosition: SourcePosition<UInt64>?
-    private var journalPosition: SourcePosition<JournalMark>?
+    private var kernelPosition: PositionFile<UInt64>?
+    private var journalPosition: PositionFile<JournalMark>?
     private var kernel: KernelLog?
     private var syslog: SyslogSocket?
     private var journal: JournalFollower?
@@ -66,7 +66,7 @@ final class Agent {
     }
 
     /// Reads the kernel's log from the position on.
-    func readKernel(_ position: SourcePosition<UInt64>) throws(SystemError) {
+    func readKernel(_ position: PositionFile<UInt64>) throws(SystemError) {
         kernelPosition = position
         let kernel = try KernelLog(after: position.stored, clock: clock) { [unowned self] in add($0) }
         try kernel.begin(on: loop)
@@ -81,7 +81,7 @@ final class Agent {
     }
 
     /// Follows the journal from the position on.
-    func followJournal(_ position: SourcePosition<JournalMark>) {
+    func followJournal(_ position: PositionFile<JournalMark>) {
         journalPosition = position
         let journal = JournalFollower(after: position.stored, on: loop) { [log] in
             log(.warning, $0)

@@ -27,7 +27,7 @@ enum AgentMode: Equatable, CustomStringConvertible {
         }
     }
 
-    static let usualSocket = "/dev/log"
+    static let defaultSocket = "/dev/log"
     static let journalSocket = "/run/systemd/journal/syslog"
 
     init(requested: String?, _ surroundings: Surroundings) {
@@ -39,7 +39,7 @@ enum AgentMode: Equatable, CustomStringConvertible {
             self = .journal
             return
         }
-        let path = requested ?? (surroundings.hasJournal ? Self.journalSocket : Self.usualSocket)
+        let path = requested ?? (surroundings.hasJournal ? Self.journalSocket : Self.defaultSocket)
         if surroundings.isServed(path) {
             self = .occupied(path: path)
         } else {

@@ -58,14 +58,14 @@ enum AgentProgram {
         )
         let inherited = inheritedSocket()
         if mode == .journal, inherited == nil {
-            agent.followJournal(SourcePosition("journal-position", in: options.stateFolder, boot: boot))
+            agent.followJournal(PositionFile("journal-position", in: options.stateFolder, boot: boot))
         }
         if let path = inherited == nil ? mode.path : AgentMode.journalSocket {
             try agent.serveSyslog(at: path, inherited: inherited)
         }
         var kernelWords = "no kernel log"
         if options.readsKernel {
-            let position = SourcePosition<UInt64>("kernel-position", in: options.stateFolder, boot: boot)
+            let position = PositionFile<UInt64>("kernel-position", in: options.stateFolder, boot: boot)
             kernelWords =
                 position.stored.map { "the kernel's log after record \($0)" } ?? "the kernel's log from its beginning"
             try agent.readKernel(position)
@@ -98,8 +98,8 @@ enum AgentProgram {
 
     /// The socket of a socket-activated service (sd_listen_fds(3)); nil: there is none.
     private static func inheritedSocket() -> Int32? {
-        guard let process = Environment["LISTEN_PID"].flatMap({ Int32($0) }), process == getpid(),
-            let count = Environment["LISTEN_FDS"].flatMap({ Int32($0) }), count > 0
+        guard let process = Environment[PassedDescriptors.processVariable].flatMap({ Int32($0) }), process == getpid(),
+            let count = Environment[PassedDescriptors.countVariable].flatMap({ Int32($0) }), count > 0
         else {
             return nil
         }

@@ -32,7 +32,7 @@ struct Export: AsyncParsableCommand {
         request.rendering.format = chosen
         request.rendering.timestamps = chosen == .text
         let query = try request.open(store, now: presentMoment())
-        var (progress, written) = (Progress(), 0)
+        var (progress, written) = (ProgressLine(), 0)
         while let chunk = try query.next() {
             try Output.write(chunk)
             written += chunk.count

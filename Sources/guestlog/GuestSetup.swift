@@ -28,10 +28,10 @@ struct GuestSetup: ParsableCommand {
     var vmm: VMM?
 
     @Option(help: ArgumentHelp("The collector's vsock port for logs.", valueName: "port"))
-    var port: UInt32 = GuestSetupText.usualPort
+    var port: UInt32 = GuestSetupText.defaultPort
 
     @Option(help: ArgumentHelp("Its vsock port for messages about the guest's state.", valueName: "port"))
-    var notifyPort: UInt32 = GuestSetupText.usualNotifyPort
+    var notifyPort: UInt32 = GuestSetupText.defaultNotifyPort
 
     func validate() throws {
         if let rule = VMIdentity.fault(inName: vm) {

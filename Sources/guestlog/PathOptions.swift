@@ -21,16 +21,16 @@ struct PathOptions: ParsableArguments {
     var config: String?
 
     /// The default configuration file.
-    static let standardFile = "/etc/guestlog/guestlog.yaml"
+    static let defaultFile = "/etc/guestlog/guestlog.yaml"
 
     /// The effective configuration file: named, or the default one if it exists.
     var configurationFile: String? {
         let named = config ?? Environment["GUESTLOG_CONFIG"]
         // The default one may be absent, though the service's unit names it.
-        if let named, named != Self.standardFile {
+        if let named, named != Self.defaultFile {
             return named
         }
-        return access(Self.standardFile, F_OK) == 0 ? Self.standardFile : nil
+        return access(Self.defaultFile, F_OK) == 0 ? Self.defaultFile : nil
     }
 
     /// The configuration, with the command line's options applied.

@@ -31,7 +31,7 @@ struct Verify: AsyncParsableCommand {
             try Output.write("the store \(Terminal.safe(store.root)) is empty: nothing was captured yet\n")
         }
         var damaged = 0
-        var progress = Progress()
+        var progress = ProgressLine()
         for (place, vm) in chosen.enumerated() {
             progress.show("verifying \(Terminal.safe(vm.identity.nameWithNamespace)), \(place + 1) of \(chosen.count)")
             let found = try StoreCheck(store).check(vm)

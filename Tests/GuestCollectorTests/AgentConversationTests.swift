@@ -109,7 +109,7 @@ import TextFormats
     @Test("agents that write in turn have no gaps, also when they are more than the stream's position has place for")
     func manySessions() throws {
         let fixture = try CollectorFixture()
-        let ends = try (0..<2 * SequenceTable.limit).prefix(GuestLimits.standard.connections).map { number in
+        let ends = try (0..<2 * SequenceTable.limit).prefix(GuestLimits.default.connections).map { number in
             try connect(fixture, session: SessionID(1, UInt64(number))).0
         }
         for number in 1...3 as ClosedRange<UInt64> {
@@ -270,7 +270,7 @@ import TextFormats
 
     @Test("a guest has a limited number of connections, and can connect again when one has ended")
     func connections() throws {
-        var limits = GuestLimits.standard
+        var limits = GuestLimits.default
         limits.connections = 3
         let fixture = try CollectorFixture(limits: limits)
         var ends = try (0..<3).map { _ in try GuestEnd(fixture.socket) }
@@ -287,7 +287,7 @@ import TextFormats
 
     @Test("a guest over its rate is slowed down, and loses nothing")
     func rate() throws {
-        var limits = GuestLimits.standard
+        var limits = GuestLimits.default
         limits.records = RateLimit(rate: 1000, burst: 500)
         let fixture = try CollectorFixture(limits: limits)
         let (end, _) = try connect(fixture)

@@ -22,7 +22,7 @@ final class CollectorFixture {
 
     /// A collector with `more` guests, each at an endpoint in the fixture's folder.
     init(
-        limits: GuestLimits = .standard,
+        limits: GuestLimits = .default,
         fileSystem: any FileSystem = LinuxFileSystem(),
         clock: any HostClock = SystemClock(),
         memory: Int? = nil,

@@ -28,7 +28,7 @@ struct HostileGuestTests {
     private static let batchSize = 100
 
     private func fixture() throws -> CollectorFixture {
-        var limits = GuestLimits.standard
+        var limits = GuestLimits.default
         limits.records = RateLimit(rate: 1_000_000, burst: 1_000_000)
         limits.bytes = RateLimit(rate: 1 << 30, burst: 1 << 30)
         return try CollectorFixture(limits: limits) { folder in

@@ -59,7 +59,7 @@ private final class ShiftedClock: HostClock {
     @Test("a guest whose connections have all been silent for a minute gets another in place of the oldest")
     func silent() throws {
         var ends: [GuestEnd] = []
-        for number in 0..<GuestLimits.standard.connections {
+        for number in 0..<GuestLimits.default.connections {
             let (end, stored) = try connect(sending: UInt64(number + 1)...UInt64(number + 1))
             #expect(stored != nil)
             ends.append(end)

@@ -61,7 +61,7 @@ import Testing
 
     @Test("a stream over the guest's rate is read on, and what is dropped is counted in gaps")
     func rate() throws {
-        var limits = GuestLimits.standard
+        var limits = GuestLimits.default
         limits.records = RateLimit(rate: 10, burst: 100)
         // Of an unoptimized build.
         limits.recordTime = 1_000_000_000
@@ -84,7 +84,7 @@ import Testing
 
     @Test("what a flood loses is one gap, not one for each piece that was read")
     func oneGap() throws {
-        var limits = GuestLimits.standard
+        var limits = GuestLimits.default
         limits.records = RateLimit(rate: 1, burst: 1)
         limits.recordTime = 1_000_000_000_000
         // On a clock that stands still the guest stays over its rate, and no marker is due between the first and the last.

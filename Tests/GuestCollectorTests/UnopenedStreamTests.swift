@@ -21,7 +21,7 @@ import TextFormats
 
     /// Sends 20 entries of `size` bytes, by several connections in turn, while no stream can be opened; returns how many
     /// were stored afterwards, and how many the gaps count.
-    private func send(size: Int, connections: Int, limits: GuestLimits = .standard) throws -> (stored: Int, lost: Int) {
+    private func send(size: Int, connections: Int, limits: GuestLimits = .default) throws -> (stored: Int, lost: Int) {
         let fixture = try CollectorFixture(limits: limits, fileSystem: fileSystem)
         defer { fileSystem.set(.healthy) }
         fileSystem.set(.failing(EIO))
@@ -56,7 +56,7 @@ import TextFormats
         fileSystem.set(.failing(EIO))
         // The loop does not run: what it is told comes later.
         let loop = try EventLoop()
-        let guest = GuestState(VMIdentity(name: "db"), capture: fixture.capture, loop: loop, limits: .standard)
+        let guest = GuestState(VMIdentity(name: "db"), capture: fixture.capture, loop: loop, limits: .default)
         defer { guest.close() }
         let log = try guest.log(.journal)
         let host = Host()
@@ -82,7 +82,7 @@ import TextFormats
 
     @Test("the guest's rate limits the records that wait for their stream too")
     func rate() throws {
-        var limits = GuestLimits.standard
+        var limits = GuestLimits.default
         limits.records = RateLimit(rate: 1, burst: 2)
         let (_, lost) = try send(size: 100_000, connections: 1, limits: limits)
         #expect(lost > 0)

@@ -36,7 +36,7 @@ import Testing
     @Test("the position in the kernel's log is that of the last stored record, and is valid in its boot only")
     func position() {
         let folder = TemporaryFolder()
-        var position = SourcePosition<UInt64>("k", in: folder.path + "/state", boot: "b1")
+        var position = PositionFile<UInt64>("k", in: folder.path + "/state", boot: "b1")
         #expect(position.stored == nil)
         position.note(10, at: 1, first: 1)
         position.note(11, at: 5, first: 1)
@@ -45,8 +45,8 @@ import Testing
         #expect(position.stored == nil)
         position.advance(to: 6)
         position.save()
-        #expect(SourcePosition<UInt64>("k", in: folder.path + "/state", boot: "b1").stored == 11)
-        #expect(SourcePosition<UInt64>("k", in: folder.path + "/state", boot: "b2").stored == nil)
+        #expect(PositionFile<UInt64>("k", in: folder.path + "/state", boot: "b1").stored == 11)
+        #expect(PositionFile<UInt64>("k", in: folder.path + "/state", boot: "b2").stored == nil)
         position.advance(to: 100)
         #expect(position.stored == 12)
     }
@@ -54,7 +54,7 @@ import Testing
     @Test("while the host is away the marks in memory are those of the spooled records, and one of the dropped ones")
     func boundedMarks() {
         var spool = Spool(limit: 10_000)
-        var position = SourcePosition<UInt64>("k", in: "/nowhere", boot: "b")
+        var position = PositionFile<UInt64>("k", in: "/nowhere", boot: "b")
         for number in 1...10_000 as ClosedRange<UInt64> {
             position.note(number, at: spool.nextPlace, first: spool.firstPlace)
             spool.append(GuestRecord())
@@ -83,7 +83,7 @@ import Testing
                 }
             )
         }
-        var position = SourcePosition<UInt64>("k", in: "/nowhere", boot: "b")
+        var position = PositionFile<UInt64>("k", in: "/nowhere", boot: "b")
         func add(_ numbers: ClosedRange<UInt64>) {
             for number in numbers {
                 position.note(number, at: session.spool.nextPlace, first: session.spool.firstPlace)

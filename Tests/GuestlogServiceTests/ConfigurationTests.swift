@@ -43,7 +43,7 @@ import Testing
     )
     func defaults(text: String) throws {
         let configuration = try read(text)
-        #expect(configuration.quota == .standard)
+        #expect(configuration.quota == .default)
         #expect(configuration.patterns.isEmpty)
         #expect(configuration.consoles.isEmpty)
     }
@@ -148,7 +148,7 @@ import Testing
     @Test(
         "libvirt's socket is the usual one, a named one, or none",
         arguments: [
-            ("{}", .usual), ("libvirt: { socket: }", .usual), ("libvirt: { socket: none }", .off),
+            ("{}", .default), ("libvirt: { socket: }", .default), ("libvirt: { socket: none }", .off),
             ("libvirt: { socket: /run/x }", .path("/run/x")),
         ] as [(String, LibvirtSocket)]
     )

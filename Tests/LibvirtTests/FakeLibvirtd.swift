@@ -81,7 +81,7 @@ final class FakeLibvirtd: Sendable {
 
     /// A connection to a fake that greets like libvirt, and leaves other calls to `answer`.
     static func connected(
-        timeout: Int64 = LibvirtConnection.standardTimeout,
+        timeout: Int64 = LibvirtConnection.defaultTimeout,
         _ answer: @escaping @Sendable (MessageHeader) -> Answer
     ) throws -> (FakeLibvirtd, LibvirtConnection) {
         let fake = try FakeLibvirtd { greeting($0) ?? answer($0) }

@@ -170,7 +170,7 @@ import Testing
         defer { withExtendedLifetime(vms) {} }
         let small = try store.usage(of: "small")
         let total = try store.usage(of: "big") + small - 1
-        let retention = Retention(store: store, total: total) { _ in .standard }
+        let retention = Retention(store: store, total: total) { _ in .default }
         #expect(try retention.enforceAll(now: clock.time).files > 0)
         #expect(try store.usage(of: "small") == small)
         #expect(try small + store.usage(of: "big") <= total)
@@ -184,7 +184,7 @@ import Testing
         func usages() throws -> [Int] { try vms.map { try store.usage(of: $0.vm.vm.directory) } }
         let before = try usages()
         let total = before.reduce(0, +)
-        let retention = Retention(store: store, total: total * 2 / 3) { _ in .standard }
+        let retention = Retention(store: store, total: total * 2 / 3) { _ in .default }
         #expect(try retention.enforceAll(now: clock.time).files > 0)
         let after = try usages()
         #expect(after.reduce(0, +) <= total * 2 / 3)

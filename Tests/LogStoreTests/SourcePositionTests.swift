@@ -13,7 +13,7 @@ import Testing
 
     init() { files.shortensWrites = false }
 
-    private func fixture(quota: Quota = .standard) throws -> StoreFixture {
+    private func fixture(quota: Quota = .default) throws -> StoreFixture {
         try StoreFixture(root: "/store", fileSystem: files, quota: quota, properties: properties)
     }
 

@@ -35,7 +35,7 @@ final class StoreFixture {
     init(
         root: String,
         fileSystem: any FileSystem = LinuxFileSystem(),
-        quota: Quota = .standard,
+        quota: Quota = .default,
         hostBoot: String = "boot-1",
         properties: StreamProperties = StreamProperties(),
         clock: ManualClock = ManualClock(),

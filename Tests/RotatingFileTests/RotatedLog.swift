@@ -106,7 +106,7 @@ final class FollowedText {
     /// The last bytes that were returned together.
     private(set) var last: [UInt8] = []
 
-    init(_ path: String, start: RotatingFileFollower.Start = .oldest, size: Int = FollowBuffer.standardSize) {
+    init(_ path: String, start: RotatingFileFollower.Start = .oldest, size: Int = FollowBuffer.defaultSize) {
         follower = RotatingFileFollower(path, start: start)
         buffer = FollowBuffer(size: size)
     }

@@ -73,19 +73,19 @@ import Transforms
 
     @Test("positions: numbers and places come back; other bytes are none")
     func positions() {
-        var position = SourcePosition(source: "x")
+        var position = ReadPosition(source: "x")
         position.number = 0x0102_0304_0506_0708
         position.resume = [1, 2, 3]
-        #expect(SourcePosition(position.bytes) == position)
-        #expect(SourcePosition([1, 2, 3]) == nil)
-        #expect(SourcePosition(source: "x").source != SourcePosition(source: "y").source)
+        #expect(ReadPosition(position.bytes) == position)
+        #expect(ReadPosition([1, 2, 3]) == nil)
+        #expect(ReadPosition(source: "x").source != ReadPosition(source: "y").source)
     }
 
     @Test("everything is committed up to a round when all batches up to it are")
     func commits() {
         let commits = CommitCounter()
-        func position(_ number: UInt64) -> SourcePosition {
-            var position = SourcePosition(source: "x")
+        func position(_ number: UInt64) -> ReadPosition {
+            var position = ReadPosition(source: "x")
             position.number = number
             return position
         }

@@ -87,7 +87,7 @@ import Transforms
         try fixture.restart()
     }
 
-    private var mark: SourcePosition? {
+    private var mark: ReadPosition? {
         get throws {
             try SourceMark("test", store: fixture.folder.path + "/store", on: LinuxFileSystem()).read()
         }
@@ -97,11 +97,11 @@ import Transforms
     /// dies before its next mark.
     private func read(
         fromHead: Bool = true,
-        untilMarked isMarked: (SourcePosition) throws -> Bool,
+        untilMarked isMarked: (ReadPosition) throws -> Bool,
         thenWrite more: () -> Void,
         until isDone: () throws -> Bool
     ) throws {
-        var old: SourcePosition?
+        var old: ReadPosition?
         try read(fromHead: fromHead) {
             if old == nil {
                 guard let mark = try mark, try isMarked(mark) else {
@@ -187,7 +187,7 @@ import Transforms
                     write(3, ("_PID", "\(getpid())"))
                     return false
                 }
-                return mark.number >= first + 2 * SourcePosition.step
+                return mark.number >= first + 2 * ReadPosition.step
             },
             thenWrite: { write(4) },
             until: { try numbers().last == 4 }

@@ -4,7 +4,7 @@ import Testing
 import TextFormats
 
 struct ConsoleKeysTests {
-    private func events(_ pieces: String..., escape: UInt8? = ConsoleKeys.standardEscape) -> [ConsoleKeys.Event] {
+    private func events(_ pieces: String..., escape: UInt8? = ConsoleKeys.defaultEscape) -> [ConsoleKeys.Event] {
         var keys = ConsoleKeys(escape: escape)
         return pieces.flatMap { keys.take($0.utf8) }
     }

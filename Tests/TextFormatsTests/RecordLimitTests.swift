@@ -14,7 +14,7 @@ import Testing
         var record = RecordBuffer()
         let base = record.store(line).lowerBound
         _ = line.withUnsafeBytes {
-            JSONFields.parse($0, at: base, into: &record, flattenedWith: flattens ? UInt8(ascii: ".") : nil)
+            JSONFieldParser.parse($0, at: base, into: &record, flattenedWith: flattens ? UInt8(ascii: ".") : nil)
         }
         return record
     }

@@ -20,7 +20,7 @@ import TextFormats
             var record = RecordBuffer()
             let line = Array(text.utf8)
             let base = record.store(line).lowerBound
-            _ = line.withUnsafeBytes { JSONFields.parse($0, at: base, into: &record) }
+            _ = line.withUnsafeBytes { JSONFieldParser.parse($0, at: base, into: &record) }
             pipeline.process(&record, tag: tag) { record, tag in
                 var out: [UInt8] = []
                 record.appendJSON(to: &out)

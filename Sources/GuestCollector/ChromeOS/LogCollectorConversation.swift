@@ -32,7 +32,7 @@ final class LogCollectorConversation: Conversation {
         server.append(bytes)
     }
 
-    func advance() throws -> Progress {
+    func advance() throws -> ConversationState {
         defer { send() }
         while true {
             let progress = ingest.advance()
@@ -55,7 +55,7 @@ final class LogCollectorConversation: Conversation {
         }
     }
 
-    func end() -> Progress { .over }
+    func end() -> ConversationState { .ended }
 
     private func handle(_ call: UnaryServer.Call) {
         let source: GuestRecord.Source

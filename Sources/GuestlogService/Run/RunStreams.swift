@@ -41,7 +41,7 @@ struct RunStreams: ~Copyable {
     /// all processes of this program; a VM must not end by that.
     private static let passedIfHandled = [SIGUSR1, SIGUSR2]
     /// The size of the command's terminal when no standard stream is a terminal: programs divide by it.
-    private static let usualSize = TerminalSize(rows: 24, columns: 80)
+    private static let defaultSize = TerminalSize(rows: 24, columns: 80)
     /// Signals after which job control is consulted, and those by which it would stop this process, and with it the
     /// guest.
     private static let jobControl = [SIGCONT, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU]
@@ -51,7 +51,7 @@ struct RunStreams: ~Copyable {
 
     /// Gives the command's terminal its first size.
     static func setSize(of pseudoTerminal: borrowing PseudoTerminal) {
-        pseudoTerminal.setSize(usualSize)
+        pseudoTerminal.setSize(defaultSize)
         copySize(to: pseudoTerminal)
     }
 

@@ -164,7 +164,7 @@ extension APIClient {
         _ target: RequestTarget
     ) throws -> EventLoopFuture<Upgraded> {
         let upgrader = NIOTypedWebSocketClientUpgrader<Upgraded>(
-            maxFrameSize: APIServer.Limits.standardFrame,
+            maxFrameSize: APIServer.Limits.defaultFrame,
             upgradePipelineHandler: { channel, _ in
                 channel.eventLoop.makeCompletedFuture {
                     .webSocket(try WebSocketChannel(wrappingChannelSynchronously: channel))

@@ -17,7 +17,7 @@ struct NovaConsoleOutput: Sendable {
     private static let correctedLimit = 1 << 20
     private static let novaLimit = 100 << 10
     /// Lines read first; more, when they are shorter than usual.
-    private static let usualLines = 4096
+    private static let defaultLines = 4096
 
     /// The last `length` lines; nil: all.
     func text(length: Int?) throws -> String {
@@ -65,7 +65,7 @@ struct NovaConsoleOutput: Sendable {
     /// More than the last `count` bytes, or everything; of the last `lines` lines, when that is given.
     private func last(_ count: Int, lines: Int?, _ format: OutputFormat) throws -> [UInt8] {
         let most = min(lines ?? .max, Selection.largestTail)
-        var tail = min(most, Self.usualLines)
+        var tail = min(most, Self.defaultLines)
         var bytes = try read(tail, count, format)
         while bytes.count <= count, tail < most {
             tail = min(most, tail * 8)

@@ -24,14 +24,14 @@ struct Route: Sendable {
     }
 
     /// The size of the largest body that most routes need, in bytes.
-    static let standardBody = 64 << 10
+    static let defaultBody = 64 << 10
 
     init(
         _ method: HTTPMethod,
         _ path: RoutePath,
         for permission: Permission,
         parameters: RouteParameters? = nil,
-        bodyLimit: Int = standardBody,
+        bodyLimit: Int = defaultBody,
         _ answer: @escaping @Sendable (Call) async throws -> Response
     ) {
         self.method = method

@@ -16,7 +16,7 @@ public final class APIServer: Sendable {
     /// The limits of one server.
     public struct Limits: Sendable {
         /// Maximum size of a WebSocket frame, in bytes, in either direction.
-        public var frame = Self.standardFrame
+        public var frame = Self.defaultFrame
         /// Maximum number of connections to the TCP listener, as far as descriptors allow.
         public var networkConnections = 1024
         /// Maximum number of connections to the Unix socket, as far as descriptors allow.
@@ -32,7 +32,7 @@ public final class APIServer: Sendable {
 
         /// The frame size of both ends: console output is sent in pieces of at most this size, and larger frames of a client
         /// are read in such pieces.
-        static let standardFrame = 64 << 10
+        static let defaultFrame = 64 << 10
         /// Maximum size of a client's frame, in bytes: what one pastes at once.
         static let largestFrame = 64 << 20
         /// Maximum size of a request's target and header fields together, in bytes.

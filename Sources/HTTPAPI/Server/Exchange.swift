@@ -28,7 +28,7 @@ struct Exchange {
 
     /// Takes a part of the request's body; false, after a response, when the body is larger than the route allows.
     mutating func take(_ bytes: ByteBuffer) async throws -> Bool {
-        let limit = admitted.route?.bodyLimit ?? Route.standardBody
+        let limit = admitted.route?.bodyLimit ?? Route.defaultBody
         guard body.count + bytes.readableBytes <= limit else {
             try await send(admitted.errorResponse(APIError(413, "the body exceeds \(limit) bytes")))
             return false

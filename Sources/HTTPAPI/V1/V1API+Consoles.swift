@@ -86,7 +86,7 @@ extension V1API {
 
     /// Range checks are left to the definition.
     private func rotationLimits(_ json: JSON) throws(APIError) -> RotationLimits {
-        var limits = RotationLimits.standard
+        var limits = RotationLimits.default
         for (name, field) in [("plain_size", \RotationLimits.size), ("plain_backups", \.backups)] {
             if let number = try json.member(name, "a number", \.integer) {
                 limits[keyPath: field] = Int(number)

@@ -10,10 +10,10 @@ public struct NodeFolders: Hashable, Sendable {
     /// The folder with the logs of containers; nil: they are not read.
     public var logs: String?
 
-    public static let standardPods = "/var/lib/kubelet/pods"
-    public static let standardLogs = "/var/log/pods"
+    public static let defaultPods = "/var/lib/kubelet/pods"
+    public static let defaultLogs = "/var/log/pods"
 
-    public init(pods: String = standardPods, logs: String? = standardLogs) {
+    public init(pods: String = defaultPods, logs: String? = defaultLogs) {
         self.pods = pods
         self.logs = logs
     }

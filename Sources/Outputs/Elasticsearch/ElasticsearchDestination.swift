@@ -55,7 +55,7 @@ struct ElasticsearchDestination: OutputDestination {
         out.append(contentsOf: "}}\n{\"@timestamp\":\"".utf8)
         out.append(contentsOf: Timestamp.rfc3339(nanoseconds: record.time).utf8)
         out.append(UInt8(ascii: "\""))
-        JSONFields.append("message", record.text, to: &out)
+        JSONFieldWriter.append("message", record.text, to: &out)
         if record.severity != nil || record.event != nil {
             out.append(contentsOf: #","log":{"level":""#.utf8)
             out.append(contentsOf: record.effectiveSeverity.name.utf8)
@@ -64,7 +64,7 @@ struct ElasticsearchDestination: OutputDestination {
         out.append(contentsOf: #","event":{"id":"#.utf8)
         JSON.append(id, to: &out)
         if let event = record.event {
-            JSONFields.append("action", "guestlog." + event.name, to: &out)
+            JSONFieldWriter.append("action", "guestlog." + event.name, to: &out)
         }
         out.append(contentsOf: "},".utf8)
         out.append(contentsOf: record.origin.encoded)
@@ -73,12 +73,12 @@ struct ElasticsearchDestination: OutputDestination {
             out.append(contentsOf: #","partial":true"#.utf8)
         }
         if let loss = record.event?.loss {
-            JSONFields.append("reason", loss.reason.words, to: &out)
+            JSONFieldWriter.append("reason", loss.reason.words, to: &out)
             out.append(contentsOf: (loss.bytes.map { #","lost_bytes":\#($0)"# } ?? "").utf8)
         }
         out.append(UInt8(ascii: "}"))
         if let fields = record.fields {
-            JSONFields.append(object: fields, to: &out)
+            JSONFieldWriter.append(object: fields, to: &out)
         }
         out.append(contentsOf: "}\n".utf8)
     }

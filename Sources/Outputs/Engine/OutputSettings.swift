@@ -23,14 +23,14 @@ public struct OutputSettings: Hashable, Sendable {
     /// Whether the begins and ends of boots are sent.
     public var sendsBoots = false
     /// The target size of a batch, in bytes.
-    public var batch = Self.standardBatch
+    public var batch = Self.defaultBatch
     /// How long a batch that is not full waits for more records, in microseconds.
-    public var interval = Self.standardInterval
+    public var interval = Self.defaultInterval
 
     /// The default of `batch`.
-    public static let standardBatch = OutputLimits.batch
+    public static let defaultBatch = OutputLimits.batch
     /// The default of `interval`.
-    public static let standardInterval = OutputLimits.interval
+    public static let defaultInterval = OutputLimits.interval
     /// Limits of `batch`: more would cost memory, and less would make each request cost more than its contents.
     public static let batchLimits = 4 << 10...8 << 20
 

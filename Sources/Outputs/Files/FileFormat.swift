@@ -62,24 +62,24 @@ public enum FileFormat: String, CaseIterable, Sendable {
         out.append(contentsOf: #"{"time":""#.utf8)
         out.append(contentsOf: Timestamp.rfc3339(nanoseconds: record.time).utf8)
         out.append(UInt8(ascii: "\""))
-        JSONFields.append("vm", record.origin.vm.name, to: &out)
+        JSONFieldWriter.append("vm", record.origin.vm.name, to: &out)
         if let namespace = record.origin.vm.namespace {
-            JSONFields.append("namespace", namespace, to: &out)
+            JSONFieldWriter.append("namespace", namespace, to: &out)
         }
-        JSONFields.append("stream", record.origin.stream.stream.text, to: &out)
-        JSONFields.append("id", record.id, to: &out)
+        JSONFieldWriter.append("stream", record.origin.stream.stream.text, to: &out)
+        JSONFieldWriter.append("id", record.id, to: &out)
         if record.severity != nil || record.event != nil {
-            JSONFields.append("severity", record.effectiveSeverity.name, to: &out)
+            JSONFieldWriter.append("severity", record.effectiveSeverity.name, to: &out)
         }
         if let event = record.event {
-            JSONFields.append("event", event.name, to: &out)
+            JSONFieldWriter.append("event", event.name, to: &out)
         }
-        JSONFields.append("text", record.text, to: &out)
+        JSONFieldWriter.append("text", record.text, to: &out)
         if record.isPartial {
             out.append(contentsOf: #","partial":true"#.utf8)
         }
         if let fields = record.fields {
-            JSONFields.append(object: fields, to: &out)
+            JSONFieldWriter.append(object: fields, to: &out)
         }
         out.append(UInt8(ascii: "}"))
     }

@@ -57,13 +57,13 @@ struct LokiDestination: OutputDestination {
         out.append(contentsOf: #",{"id":"#.utf8)
         JSON.append(record.id, to: &out)
         if record.severity != nil || record.event != nil {
-            JSONFields.append("level", record.effectiveSeverity.name, to: &out)
+            JSONFieldWriter.append("level", record.effectiveSeverity.name, to: &out)
         }
         if let event = record.event {
-            JSONFields.append("event", event.name, to: &out)
+            JSONFieldWriter.append("event", event.name, to: &out)
         }
         if record.isPartial {
-            JSONFields.append("partial", "true", to: &out)
+            JSONFieldWriter.append("partial", "true", to: &out)
         }
         for detail in RecordDetails.details(of: record) {
             out.append(UInt8(ascii: ","))
@@ -72,9 +72,9 @@ struct LokiDestination: OutputDestination {
             JSON.append(detail.value, to: &out)
         }
         if let uuid = record.origin.vm.uuid {
-            JSONFields.append("uuid", uuid, to: &out)
+            JSONFieldWriter.append("uuid", uuid, to: &out)
         }
-        JSONFields.append(members: Self.reserved.fields(of: record), to: &out)
+        JSONFieldWriter.append(members: Self.reserved.fields(of: record), to: &out)
         out.append(contentsOf: "}]".utf8)
     }
 

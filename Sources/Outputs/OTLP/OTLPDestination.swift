@@ -21,12 +21,12 @@ struct OTLPDestination: OutputDestination {
     private let target: String
 
     /// The path of the endpoint when the URL has none.
-    private static let usualPath = "/v1/logs"
+    private static let defaultPath = "/v1/logs"
 
     init(_ settings: OTLPSettings) {
         http = HTTPOutput(settings.http)
         encoder = settings.usesJSON ? OTLPJSONEncoder() : OTLPProtobufEncoder()
-        target = settings.http.endpoint.path.isEmpty ? Self.usualPath : ""
+        target = settings.http.endpoint.path.isEmpty ? Self.defaultPath : ""
     }
 
     func encode(_ origin: RecordOrigin) -> [UInt8] { encoder.resource(of: origin) }

@@ -16,7 +16,7 @@ final class ConsoleRun: FileRun {
     private var console: ReplayableConsole
     private var order = ConsoleFileOrder()
     private var follower: RotatingFileFollower?
-    private var position = SourcePosition(source: "")
+    private var position = ReadPosition(source: "")
     private(set) var readSize = 0
     /// When text was read last, in monotonic microseconds.
     private var lastText: Int64 = 0
@@ -52,12 +52,12 @@ final class ConsoleRun: FileRun {
     /// The file that is read; nil before `begin`, and when no file exists.
     var path: String? { order.current?.path }
 
-    private func position(in file: ConsoleFile) -> SourcePosition {
-        SourcePosition(source: "console " + file.id)
+    private func position(in file: ConsoleFile) -> ReadPosition {
+        ReadPosition(source: "console " + file.id)
     }
 
     func begin() throws {
-        let saved = try intake.resumePosition().flatMap { SourcePosition($0) }
+        let saved = try intake.resumePosition().flatMap { ReadPosition($0) }
         let isKnown = order.begin(files) { saved?.source == position(in: $0).source }
         guard let saved, isKnown else {
             if saved != nil {

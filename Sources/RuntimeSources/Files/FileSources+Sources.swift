@@ -63,7 +63,7 @@ extension FileSources {
         if let scan = try? mark.read() {
             return Int64(clamping: scan.number)
         }
-        var scan = SourcePosition(source: source.name)
+        var scan = ReadPosition(source: source.name)
         scan.number = UInt64(clamping: capture.clock.wallMicroseconds())
         _ = try? mark.write(scan)
         return nil

@@ -23,7 +23,7 @@ final class ForwardReceiver: @unchecked Sendable {
     private let loop: EventLoop
     private let router: RecordRouter
     private let commits: CommitCounter
-    private var position: SourcePosition
+    private var position: ReadPosition
     private var senders: [ObjectIdentifier: ForwardSender] = [:]
     /// The memory of incomplete messages. Each sender is an owner: what it is, it does not prove.
     private var memory = ReceiveBudget<ObjectIdentifier, ObjectIdentifier>(limit: ForwardLimits.waiting)
@@ -56,7 +56,7 @@ final class ForwardReceiver: @unchecked Sendable {
             interruption: interruption,
             isReplayed: false
         )
-        position = SourcePosition(source: source.name)
+        position = ReadPosition(source: source.name)
     }
 
     /// Receives until the interruption is raised. Throws when the endpoint cannot be listened at.
@@ -189,7 +189,7 @@ final class ForwardReceiver: @unchecked Sendable {
         do {
             let skipped = try message.forEach { time, value in
                 ForwardFields.read(value, time: time, tag: message.tag, into: &record)
-                position.number += SourcePosition.step
+                position.number += ReadPosition.step
                 try router.add(&record, tag: tag, at: position)
             }
             if skipped > 0 {
@@ -202,7 +202,7 @@ final class ForwardReceiver: @unchecked Sendable {
             damage = error
         }
         try router.flush()
-        position.number += SourcePosition.step
+        position.number += ReadPosition.step
         if let damage {
             try router.noteDamage(UInt64(damage.bytes), at: position)
         }

@@ -28,7 +28,7 @@ final class JournalInput: SourceInput {
     private var reportedSkipped = 0
 
     /// Maximum length of a cursor, in bytes, so that the place fits into a position: journald's have about 140.
-    static let cursorLimit = SourcePosition.resumeLimit - 4
+    static let cursorLimit = ReadPosition.resumeLimit - 4
     /// Entries read in one turn.
     private static let turnCount = 256
     private static let process = Array("_PID".utf8)

@@ -16,7 +16,7 @@ public struct DockerLine: Sendable {
     public init?(_ line: UnsafeRawBufferPointer) {
         var record = RecordBuffer()
         let base = record.store(line).lowerBound
-        guard let end = JSONFields.parse(line, at: base, into: &record), line[end...].allSatisfy({ $0 <= 0x20 }),
+        guard let end = JSONFieldParser.parse(line, at: base, into: &record), line[end...].allSatisfy({ $0 <= 0x20 }),
             let text = record.value(of: Array("log".utf8)),
             let stamp = record.firstIndex(of: Array("time".utf8)),
             let time = record.bytes.withUnsafeBytes({ bytes in

@@ -67,8 +67,13 @@ public struct KataParser {
         }
         switch text[start] {
         case UInt8(ascii: "{"):
-            if let end = JSONFields.parse(text, from: start, at: base, into: &record, flattenedWith: UInt8(ascii: "."))
-            {
+            if let end = JSONFieldParser.parse(
+                text,
+                from: start,
+                at: base,
+                into: &record,
+                flattenedWith: UInt8(ascii: ".")
+            ) {
                 return end
             }
         case UInt8(ascii: "\"") where quotes < quoteLimit:

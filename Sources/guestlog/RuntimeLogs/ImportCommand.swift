@@ -57,7 +57,7 @@ struct ImportCommand: ParsableCommand {
         let configuration = try paths.configuration()
         let importing = try StoreImport(configuration)
         defer { importing.stop() }
-        var progress = Progress()
+        var progress = ProgressLine()
         var total = 0
         for (file, origin) in zip(files, origins) {
             let path = try Self.absolute(file)

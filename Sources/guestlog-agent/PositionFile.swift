@@ -7,7 +7,7 @@ import TextFormats
 
 /// How far the host has stored a source, in a file that outlives the agent but not the boot: so an agent that is started
 /// again continues there. A mark is the source's own position of a record.
-struct SourcePosition<Mark: LosslessStringConvertible & Equatable> {
+struct PositionFile<Mark: LosslessStringConvertible & Equatable> {
     private let folder: String
     private let name: String
     private let boot: String

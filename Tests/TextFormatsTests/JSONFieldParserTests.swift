@@ -7,14 +7,14 @@ import Testing
 
 @testable import TextFormats
 
-@Suite(.blocking) struct JSONFieldsTests {
+@Suite(.blocking) struct JSONFieldParserTests {
     private func json(_ line: String, flattens: Bool = false) -> String? {
         let line = Array(line.utf8)
         var record = RecordBuffer()
         let base = record.store(line).lowerBound
         let separator = flattens ? UInt8(ascii: ".") : nil
         let end = line.withUnsafeBytes {
-            JSONFields.parse($0, at: base, into: &record, flattenedWith: separator)
+            JSONFieldParser.parse($0, at: base, into: &record, flattenedWith: separator)
         }
         guard end != nil else {
             return nil

@@ -9,7 +9,7 @@ import Glibc
 /// Only one of the two may drain them. So a starting daemon asks the keeper to stop (`X_GUESTLOG=take`, followed by
 /// sd_notify_barrier(3)), gets what the keeper has discarded, and has the thread that drains them hold the lease. When
 /// the lease is free, for any reason, the keeper drains again after a while.
-public final class DescriptorKeeper: Sendable {
+public final class KeeperClient: Sendable {
     private let manager: ServiceManager
     private let paths: Paths
 
@@ -25,7 +25,7 @@ public final class DescriptorKeeper: Sendable {
             self.discarded = discarded
         }
 
-        /// The value of `DescriptorKeeper.variable`.
+        /// The value of `KeeperClient.variable`.
         public var text: String { lease + ":" + discarded }
 
         init?(_ text: String) {

@@ -3,7 +3,7 @@
 import LogModel
 
 /// Parses an object in JSON into fields: strings are text, numbers and other values literals with their exact text.
-public struct JSONFields {
+public struct JSONFieldParser {
     private var scanner: JSONScanner
     private let base: Int
     private let separator: UInt8?
@@ -23,7 +23,7 @@ public struct JSONFields {
         into record: inout RecordBuffer,
         flattenedWith separator: UInt8? = nil
     ) -> Int? {
-        var parser = JSONFields(
+        var parser = JSONFieldParser(
             scanner: JSONScanner(line, at: start),
             base: base,
             separator: separator,

@@ -3,7 +3,7 @@
 import Glibc
 
 /// One line on the terminal of standard error that says how far a long command is; nothing when that is no terminal.
-struct Progress {
+struct ProgressLine {
     private let isShown = isatty(STDERR_FILENO) == 1
     private var isOnScreen = false
     /// When the line was last written, in seconds of the monotonic clock: more than a few times a second flickers.

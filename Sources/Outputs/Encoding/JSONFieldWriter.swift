@@ -4,7 +4,7 @@ import LogModel
 import TextFormats
 
 /// Parts of JSON objects that several protocols write.
-enum JSONFields {
+enum JSONFieldWriter {
     /// Appends `,"name":"text"`; `text` is repaired where it is not UTF-8.
     static func append(_ name: StaticString, _ text: UnsafeRawBufferPointer, to out: inout [UInt8]) {
         appendName(name, to: &out)

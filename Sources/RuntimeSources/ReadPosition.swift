@@ -6,7 +6,7 @@ import LogModel
 /// How far a source has been read: the number of its last record, and where reading can begin again for what follows.
 ///
 /// Reading again from there gives the same records, so that their numbers tell what every stream has received.
-struct SourcePosition: Hashable, Sendable {
+struct ReadPosition: Hashable, Sendable {
     /// The source, by a hash of its name: a stream can get records of one after another.
     var source: UInt64
     /// Rises by `step` from one record to the next; what a pipeline makes of one record has the numbers between. After
