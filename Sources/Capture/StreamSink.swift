@@ -112,8 +112,8 @@ final class StreamSink: OpenStream {
         lastCommit = now
         writePlain(scratch)
         // Boots of a silent stream are kept.
-        let needsStore = pending.contains { !isSilent || $0.kind != .boot }
-        isSuspended = writer == nil && needsStore && !isReady(at: now) && suspendedUntil != nil
+        let needsOpening = writer == nil && pending.contains { !isSilent || $0.kind != .boot }
+        isSuspended = needsOpening && !isReady(at: now) && suspendedUntil != nil
         guard !isSuspended else {
             return
         }
