@@ -17,7 +17,8 @@ extension StoreWriter {
         }
         adopt(into: sink, at: now)
         if sink.writer == nil, !sink.gap.isOpen, sink.retryAt == nil {
-            silent.add(sink, at: now)
+            sink.beginSilence(at: now)
+            deferred.add(.opening(sink))
         } else {
             writeUnrecorded(of: sink, at: now)
         }
@@ -29,15 +30,21 @@ extension StoreWriter {
         }
     }
 
-    /// Creates the silent stream that has waited longest in the store if it is time, or all.
-    func openSilent(at now: Int64, isBusy: Bool, all: Bool) {
-        repeat {
-            guard let sink = silent.takeFirst(at: now, isBusy: isBusy && !all) else {
+    /// Does a piece of deferred work if it is time, or all.
+    func doDeferred(at now: Int64, isBusy: Bool, all: Bool) {
+        while let item = deferred.takeFirst(at: now, isBusy: isBusy && !all) {
+            switch item {
+            case .opening(let sink):
+                sink.isSilent = false
+                writeUnrecorded(of: sink, at: now)
+                release(sink)
+            case .closing(let vm, let directory):
+                streams.noteOnDisk(vm, in: directory)
+            }
+            guard all else {
                 return
             }
-            writeUnrecorded(of: sink, at: now)
-            release(sink)
-        } while all
+        }
     }
 
     func close(_ slot: Int, of ring: Int, at now: Int64) {
@@ -79,7 +86,7 @@ extension StoreWriter {
     /// Tells `streams` when what was closed of a VM is on disk: the stream `id`, or all.
     func noteWhenOnDisk(_ id: StreamID?, of vm: VMIdentity, in directory: String) {
         sealer.whenOnDisk(id) { [weak self] in
-            self?.post { $0.streams.noteOnDisk(vm, in: directory) }
+            self?.post { $0.deferred.add(.closing(vm, directory: directory)) }
         }
     }
 

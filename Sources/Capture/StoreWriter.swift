@@ -36,7 +36,7 @@ final class StoreWriter: @unchecked Sendable {
     var failing: [ObjectIdentifier: any OpenStream] = [:]
     /// Streams about whose boots a pause will decide.
     var awaitingQuiet: [ObjectIdentifier: StreamSink] = [:]
-    var silent = SilentStreams()
+    var deferred = DeferredWork()
     private var idlePairs = IdlePairs()
     private var turnPause = TurnPause()
     private var flushesSinceFileCheck = 0
@@ -151,7 +151,7 @@ final class StoreWriter: @unchecked Sendable {
         if takesAll {
             streams.allRecordSinks.forEach { commit($0, at: now) }
         }
-        openSilent(at: now, isBusy: didWork, all: takesAll)
+        doDeferred(at: now, isBusy: didWork, all: takesAll)
         decideAfterQuiet(at: now)
         retryFailing(at: now)
         closeIdlePairs(at: now)
@@ -182,7 +182,7 @@ final class StoreWriter: @unchecked Sendable {
         if orphanDeadline < .max {
             times.append(orphanDeadline)
         }
-        if !silent.isEmpty {
+        if !deferred.isEmpty {
             times.append(now)
         }
         inbox.sleep(microseconds: times.min().map { max(0, $0 - now) }) {

@@ -48,7 +48,7 @@ extension StreamSink {
         }
     }
 
-    /// Keeps boots, instead of creating the stream in the store, until there is text or `SilentStreams` has a turn for it.
+    /// Keeps boots, instead of creating the stream in the store, until there is text or the writer has time.
     func beginSilence(at now: Int64) {
         isSilent = true
         lastCommit = now

@@ -9,8 +9,8 @@ import Testing
 
 @testable import Capture
 
-/// Streams without text, and the files that are made of them.
-@Suite(.blocking) struct SilentStreamTests {
+/// Streams without text, VMs that end, and the files of both.
+@Suite(.blocking) struct DeferredWorkTests {
     private static func name(_ number: Int) -> String { "silent-\(number)" }
 
     /// Switches machines on that say nothing.
@@ -93,5 +93,36 @@ import Testing
                 eventually { (0..<20).allSatisfy { Self.boots(of: Self.name($0), at: site).first == .powerOn } }
             )
         }
+    }
+
+    @Test("while there is text of others, one piece is done in an interval; otherwise one in each turn, in order")
+    func pace() {
+        var work = DeferredWork()
+        let vms = (0..<5).map { VMIdentity(name: "vm-\($0)") }
+        vms.forEach { work.add(.closing($0, directory: $0.directoryName)) }
+        func next(at now: Int64, isBusy: Bool) -> VMIdentity? {
+            guard case .closing(let vm, _) = work.takeFirst(at: now, isBusy: isBusy) else {
+                return nil
+            }
+            return vm
+        }
+        let start = DeferredWork.interval
+        #expect(next(at: start, isBusy: true) == vms[0])
+        #expect(next(at: 2 * start - 1, isBusy: true) == nil && !work.isEmpty)
+        #expect(next(at: 2 * start, isBusy: true) == vms[1])
+        #expect(next(at: 2 * start, isBusy: false) == vms[2])
+        vms.forEach { work.add(.closing($0, directory: $0.directoryName)) }
+        #expect((0..<7).map { _ in next(at: 2 * start, isBusy: false) } == [vms[3], vms[4]] + vms)
+        #expect(next(at: 9 * start, isBusy: false) == nil && work.isEmpty)
+    }
+
+    @Test("many machines that end at once are all closed cleanly")
+    func ends() throws {
+        let site = try Site()
+        for number in 0..<100 {
+            try site.write("hello\n", by: StreamKey(name: Self.name(number)))
+        }
+        #expect(eventually { (0..<100).allSatisfy { site.isClosed(Self.name($0)) } })
+        #expect((0..<100).allSatisfy { site.text(Self.name($0)) == "hello\n" })
     }
 }
