@@ -19,8 +19,8 @@ struct BootDetector {
     private var isSkipping = false
     /// Whether other text precedes the current row on its line.
     private var isMidLine = false
-    /// Whether the current row has a banner of which the words are not complete.
-    private var holdsBanner = false
+    /// The current row, if a pause divides what may be a banner in it.
+    private var held: HeldRow?
     /// The last text given: the line before a banner tells whether a command printed it.
     private var recent = RecentText()
 
@@ -32,14 +32,14 @@ struct BootDetector {
 
     /// Whether `quiet` is to be called after `BootState.quietInterval` without text.
     var awaitsQuiet: Bool {
-        state.awaitsQuiet || holdsBanner
-            || (state.awaitsWords && !isSkipping && head.withUnsafeBytes { BootLine($0).hasText })
+        state.awaitsQuiet
+            || (state.awaitsWords && held == nil && !isSkipping && head.withUnsafeBytes { BootLine($0).hasText })
     }
 
     /// The transport shows `event`, after all text so far.
     mutating func note(_ event: BootEvent) -> [Finding] {
         var found: [Finding] = []
-        endRow(&found)
+        endRow(at: state.lastText, &found)
         found += state.note(event, at: scanned)
         (isMidLine, recent) = (false, RecentText())
         return found.map(relative)
@@ -48,7 +48,7 @@ struct BootDetector {
     /// Nothing was received for `BootState.quietInterval`.
     mutating func quiet() -> [Finding] {
         var found: [Finding] = []
-        endRow(&found)
+        pauseRow(&found)
         found += state.quiet(at: scanned)
         return found.map(relative)
     }
@@ -60,7 +60,17 @@ struct BootDetector {
         }
         var found: [Finding] = []
         if state.isPause(before: time) {
-            endRow(&found)
+            pauseRow(&found)
+        }
+        if let row = held {
+            switch row.continuation(of: head, by: text) {
+            case .unknown:
+                (scanned, head) = (scanned + text.count, head + text)
+                recent.append(text)
+                return found.map(relative)
+            case .sameRow: held = nil
+            case .newRow: divide(row, &found)
+            }
         }
         recent.begin(text, isResumed: state.isPause(of: BootState.shortest, before: time))
         found += state.receive(at: time, scanned)
@@ -121,7 +131,6 @@ struct BootDetector {
         _ time: Int64,
         _ found: inout [Finding]
     ) {
-        holdsBanner = false
         var start = 0
         var rows = DisplayedRows(of: line, isWhole: isWhole)
         while let next = rows.next(after: start, followsText: isSkipping) {
@@ -159,7 +168,6 @@ struct BootDetector {
         var context = BootState.Context(place: place, time: time, isMidLine: isMidLine, isComplete: isComplete)
         if line.banner?.isOncePerStart ?? false {
             guard isComplete || row.count >= BootBanner.lookAhead else {
-                holdsBanner = true
                 return false
             }
             context.words = Self.words(row, from: line.start)
@@ -187,8 +195,30 @@ struct BootDetector {
         return Array(words.prefix(upTo: words.lastIndex { $0 > 0x20 }.map { $0 + 1 } ?? start))
     }
 
-    /// Ends an unfinished row after a pause: what follows on its line is a row of its own.
-    private mutating func endRow(_ found: inout [Finding]) {
+    // MARK: - Pauses
+
+    /// Ends an unfinished row at a pause, unless that may divide a banner.
+    private mutating func pauseRow(_ found: inout [Finding]) {
+        guard held == nil else {
+            return
+        }
+        if !isSkipping, !head.isEmpty, head.withUnsafeBytes(BootLine.endsWithinBanner) {
+            held = HeldRow(length: head.count, time: state.lastText)
+        } else {
+            endRow(at: state.lastText, &found)
+        }
+    }
+
+    /// Ends `row` where the pause was: what came after it is a row of its own.
+    private mutating func divide(_ row: HeldRow, _ found: inout [Finding]) {
+        let (rest, place) = (head[row.length...], headPlace + row.length)
+        head.removeLast(rest.count)
+        endRow(at: row.time, &found)
+        (head, headPlace) = (Array(rest), place)
+    }
+
+    /// Ends an unfinished row, received at `time`: what follows on its line is a row of its own.
+    private mutating func endRow(at time: Int64, _ found: inout [Finding]) {
         guard !head.isEmpty else {
             return
         }
@@ -196,10 +226,10 @@ struct BootDetector {
             let row = head
             row.withUnsafeBytes {
                 let end = UnsafeRawBufferPointer(start: nil, count: 0)
-                _ = takeRow($0, at: headPlace, isComplete: true, end, state.lastText, &found)
+                _ = takeRow($0, at: headPlace, isComplete: true, end, time, &found)
             }
         }
         head.removeAll(keepingCapacity: true)
-        (isSkipping, isMidLine, holdsBanner) = (false, true, false)
+        (isSkipping, isMidLine, held) = (false, true, nil)
     }
 }

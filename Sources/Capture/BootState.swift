@@ -140,7 +140,7 @@ struct BootState {
         if context.isPrompt, ending?.isContradictedByPrompt ?? false {
             ending = nil
         }
-        if !context.isOutput, isNextBoot(line, at: context.time) {
+        if !context.isOutput, isNextBoot(line, context) {
             begin(.afterEnd, context, &findings)
             enter(.firmware, at: context.time)
         }
@@ -295,14 +295,15 @@ struct BootState {
     }
 
     /// Whether `line`, which has no banner, belongs to the boot after the announced end.
-    private func isNextBoot(_ line: BootLine, at time: Int64) -> Bool {
+    private func isNextBoot(_ line: BootLine, _ context: Context) -> Bool {
         guard let ending else {
             return false
         }
         if let stamp = line.stamp {
-            return clock.map { $0.isRestarted(at: stamp, time) } ?? (stamp < Self.nearStart)
+            return clock.map { $0.isRestarted(at: stamp, context.time) } ?? (stamp < Self.nearStart)
         }
-        return ending.isOver(at: time)
+        // A pause may divide one of the last words.
+        return ending.isOver(at: context.time) && !context.isMidLine
     }
 
     mutating func enter(_ next: Stage, at time: Int64) {

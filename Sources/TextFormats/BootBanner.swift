@@ -85,14 +85,7 @@ public struct BootLine: Sendable {
 
     public init(_ bytes: UnsafeRawBufferPointer) {
         var line = ConsoleLine(bytes)
-        line.skipNoise()
-        var hasPriority = line.takePriority() != nil
-        var behindLogger = line
-        if behindLogger.takeLogger() == .client {
-            line = behindLogger
-            hasPriority = line.takePriority() != nil || hasPriority
-        }
-        self.hasPriority = hasPriority
+        hasPriority = line.takeBootPrefix()
         // Xen's clock is not that of the systems on it.
         let isOfXen = line.takeXen()
         stamp = isOfXen ? nil : line.takeStamp()
@@ -100,6 +93,21 @@ public struct BootLine: Sendable {
         banner = isOfXen ? BootWords.bannerOfXen(line) : BootWords.banner(line, stamp: stamp)
         line.skipBlanks()
         hasText = line.current.map { $0 != Byte.feed } ?? false
+    }
+
+    /// Whether `bytes`, the beginning of a row, end within what may be a banner, or within what precedes its words: the next
+    /// bytes tell whether it is one, and which. All of the row counts as the words of a banner that a start prints once.
+    public static func endsWithinBanner(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var line = ConsoleLine(bytes)
+        _ = line.takeBootPrefix()
+        guard !line.endsWithinStamp else {
+            return true
+        }
+        if line.takeXen() {
+            return line.endsWithinStamp || BootWords.endsWithinWordsOfXen(line)
+        }
+        let stamp = line.takeStamp()
+        return BootWords.banner(line, stamp: stamp)?.isOncePerStart ?? BootWords.endsWithinWords(line, stamp: stamp)
     }
 
     /// Whether the beginning of `bytes` leaves it possible that a banner or a stamp is there, unless a stamp follows other
@@ -118,5 +126,19 @@ public struct BootLine: Sendable {
             return true
         }
         return BootWords.beginnings.contains(bytes[end + 1], bytes[end + 2])
+    }
+}
+
+extension ConsoleLine {
+    /// Skips what precedes the stamp or the words of a banner, and returns whether `<N>` is a part of it.
+    fileprivate mutating func takeBootPrefix() -> Bool {
+        skipNoise()
+        var hasPriority = takePriority() != nil
+        var behindLogger = self
+        if behindLogger.takeLogger() == .client {
+            self = behindLogger
+            hasPriority = takePriority() != nil || hasPriority
+        }
+        return hasPriority
     }
 }

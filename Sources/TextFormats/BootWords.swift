@@ -45,9 +45,24 @@ enum BootWords {
         stamp < 1_000_000 || (4_294_667_000_000..<4_294_968_000_000).contains(stamp)
     }
 
-    /// Whether a program in Go panicked, not a kernel: `panic: runtime error: …`.
+    /// Whether a program in Go panicked, not a kernel: `panic: runtime error: …`; also of as much of the line as is known.
     private static func isRuntimePanic(_ line: ConsoleLine) -> Bool {
-        line.begins(with: "panic: runtime error") || line.begins(with: "panic: interface conversion")
+        runtimePanics.contains { line.begins(with: $0) || line.ends(within: $0) }
+    }
+
+    private static let runtimePanics: [StaticString] = ["panic: runtime error", "panic: interface conversion"]
+
+    /// Whether `line` ends within the words of a banner, after the time stamp `stamp`.
+    static func endsWithinWords(_ line: ConsoleLine, stamp: Int64?) -> Bool {
+        if line.ends(within: "(XEN) ") || runtimePanics.contains(where: { line.ends(within: $0) }) {
+            return true
+        }
+        return byFirstByte.joined().contains { line.ends(within: $0.text) && isFit(stamp, $0.stamp) }
+    }
+
+    /// The same of a line at the position after what Xen writes before its messages.
+    static func endsWithinWordsOfXen(_ line: ConsoleLine) -> Bool {
+        xen.contains { line.ends(within: $0.text) }
     }
 
     /// The banner at the position of `line`, after what Xen writes before its messages.

@@ -60,6 +60,19 @@ struct ConsoleLine {
         return true
     }
 
+    /// Whether the line ends here or within `word`, as far as it has bytes.
+    func ends(within word: StaticString) -> Bool {
+        let text = UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+        return bytes.count - at < text.count && zip(rest, text).allSatisfy(==)
+    }
+
+    /// Whether all bytes from here on, one or more, may be the beginning of a stamp, with what precedes it: `<N>`, the time of
+    /// a console's client.
+    var endsWithinStamp: Bool {
+        (current == UInt8(ascii: "[") || current == UInt8(ascii: "<"))
+            && rest.allSatisfy { $0 == UInt8(ascii: " ") || "<>[].:-0123456789TC".utf8.contains($0) }
+    }
+
     /// Skips `word` if it comes next.
     @inline(__always)
     mutating func take(_ word: StaticString) -> Bool {

@@ -125,6 +125,36 @@ struct BootDetectorTests {
         #expect(markers(bytes, row.isPoweredOn) == expected, "byte by byte")
     }
 
+    @Test("a pause changes nothing about a console's boots, wherever it divides the text", arguments: BootTable.paused)
+    func pauseAtDivision(_ row: BootTable.Row) {
+        let (pieces, expected) = parse(row)
+        for number in pieces.indices {
+            for cut in pieces[number].1.indices.dropFirst() {
+                var console = Console()
+                if row.isPoweredOn {
+                    console.note(.powerOn)
+                }
+                var delay: Int64 = 0
+                for (place, (time, text)) in pieces.enumerated() {
+                    let first = place == number ? cut : text.count
+                    console.receive(text.prefix(first), at: time + delay)
+                    if place == number {
+                        delay = BootState.quietInterval + 100_000
+                        console.receive(text.dropFirst(first), at: time + delay)
+                    }
+                }
+                console.pause()
+                let found = events(console.findings.map { "\($0.event.name) at \($0.place)" })
+                #expect(found == events(expected), "piece \(number) cut at \(cut)")
+            }
+        }
+    }
+
+    /// The events of `markers` without the doubtful ones, which a pause may confirm before they are doubted.
+    private func events(_ markers: [String]) -> [Substring] {
+        markers.map { $0.prefix { $0 != " " } }.filter { $0 != "doubtful" }
+    }
+
     // MARK: - Details
 
     /// The events found in `pieces`, each at so many seconds.
