@@ -182,9 +182,8 @@ struct BootDetector {
             context.isOfOtherKernel = clock.isAhead(stamp, time)
         }
         // A prompt is short.
-        if isComplete, state.pendingEnd != nil, line.stamp == nil, line.banner == nil, row.count <= BootBanner.lookAhead
-        {
-            context.isPrompt = ShellPrompt.isPrompt(displayed: row)
+        if isComplete, state.awaitsPrompt, line.stamp == nil, line.banner == nil, row.count <= BootBanner.lookAhead {
+            context.prompt = ShellPrompt.isPager(row) ? .command : ShellPrompt.prompt(displayed: row)
         }
         return state.take(line, context, &found)
     }

@@ -16,7 +16,8 @@ extension BootState {
         // The line may refute the doubt there is, and be doubtful itself.
         case (.kernel(let system), let stamp):
             doubt == nil ? doubtsKernel(system, stamp, context) : isFirstText(at: context.time)
-        case (.firmware, _), (.loaderStart, _): stage == .kernel ? !isTooSoon(at: context.time) : repeatsFirst(context)
+        case (.firmware, _), (.loaderStart, _), (.loader, _):
+            stage == .kernel ? doubt?.kind != .firmware && !isTooSoon(at: context.time) : repeatsFirst(context)
         case (.end(.panic, .linux), nil): true
         case (nil, let stamp?): context.isComplete && mayBegin(withStamp: stamp, at: context.time)
         default: false
@@ -56,7 +57,7 @@ extension BootState {
     /// Reports a beginning that is doubtful, at the line of `context`.
     mutating func note(
         _ kind: DoubtfulBoot.Kind,
-        of system: BootBanner.System,
+        of system: BootBanner.System?,
         _ start: KernelClock,
         _ context: Context,
         _ findings: inout [Finding]
@@ -116,14 +117,20 @@ extension BootState {
         guard rate.admits(at: context.time) else {
             return
         }
+        let isOfFirmware = doubt.kind == .firmware
         findings.append(
-            Finding(event: .kernel, place: context.place, subject: doubt.place, time: context.time)
+            Finding(
+                event: isOfFirmware ? .firmware : .kernel,
+                place: context.place,
+                subject: doubt.place,
+                time: context.time
+            )
         )
         lastBanner = doubt.start.time
-        enter(doubt.system == .xen ? .firmware : .kernel, at: doubt.start.time)
+        enter(isOfFirmware || doubt.system == .xen ? .firmware : .kernel, at: doubt.start.time)
         (system, ending, isStampless, runsPrograms) = (doubt.system, nil, false, false)
         firstBanner = FirstBanner(words: doubt.words, time: doubt.start.time)
-        clock = doubt.latest
+        clock = isOfFirmware ? nil : doubt.latest
     }
 }
 

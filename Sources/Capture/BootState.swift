@@ -15,7 +15,8 @@ import TextFormats
 ///
 /// A kernel's first line without an end or firmware before it may also be `dmesg` or a file that is printed. It is
 /// reported as doubtful, and as a boot once the kernel's clock or a pause after it confirms that. So are stamps that begin
-/// anew near 0 after a pause, without a first line, as of a quiet kernel: only their pace confirms them.
+/// anew near 0 after a pause, without a first line, as of a quiet kernel: only their pace confirms them. So are the banners
+/// of firmware and loaders behind a command: a kernel or a pause after them confirms them, a shell's prompt refutes them.
 ///
 /// A panic that a program prints is not an end: one without a stamp where the kernel's lines have stamps, and one that is
 /// followed by a prompt without a pause. In what a command prints at once, no boot begins: no machine is so fast.
@@ -55,7 +56,7 @@ struct BootState {
 
     var stage = Stage.kernel
     /// The firmware that printed its banner last, and whether a loader followed.
-    private var firmware: (kind: BootBanner.Firmware, hasLoaded: Bool)?
+    var firmware: (kind: BootBanner.Firmware, hasLoaded: Bool)?
     /// The banner with which the present start began.
     var firstBanner: FirstBanner?
     /// Whether the kernel has started the first program.
@@ -79,6 +80,8 @@ struct BootState {
     var pendingEnd: BootEvent? { ending.flatMap { $0.isMarked ? nil : $0.event } }
     /// Whether lines are only searched for banners: no words or stamps decide anything.
     var isSteady: Bool { ending == nil && doubt == nil }
+    /// Whether a prompt decides something.
+    var awaitsPrompt: Bool { pendingEnd != nil || doubt?.kind == .firmware }
     /// Whether a pause will be a finding.
     var awaitsQuiet: Bool { pendingEnd != nil || doubt?.isConfirmedByPause ?? false }
     /// Whether the next words begin a boot.
@@ -137,8 +140,11 @@ struct BootState {
         guard context.isComplete, line.hasText else {
             return false
         }
-        if context.isPrompt, ending?.isContradictedByPrompt ?? false {
+        if context.prompt != nil, ending?.isContradictedByPrompt ?? false {
             ending = nil
+        }
+        if context.prompt == .command, doubt?.kind == .firmware {
+            doubt = nil
         }
         if !context.isOutput, isNextBoot(line, context) {
             begin(.afterEnd, context, &findings)
@@ -167,23 +173,11 @@ struct BootState {
         }
         switch banner {
         case .firmware(let kind):
-            if ending != nil || stage == .kernel || (stage == .firmware && isNextStart(kind, context)) {
-                begin(.firmware, context, &findings)
-                enter(.firmware, at: context.time)
-            } else if stage == .off {
-                enter(.firmware, at: context.time)
-            }
+            startFirmware(isNext: isNextStart(kind, context), context, &findings)
             firmware = (kind, false)
-            noteFirst(context)
         case .loaderStart, .loader:
             firmware?.hasLoaded = true
-            if ending != nil || stage == .kernel || (stage == .firmware && repeatsFirst(context)) {
-                begin(.firmware, context, &findings)
-                enter(.firmware, at: context.time)
-            } else if stage == .off {
-                enter(.firmware, at: context.time)
-            }
-            noteFirst(context)
+            startFirmware(isNext: repeatsFirst(context), context, &findings)
         case .kernel(let found):
             start(found, stamp, context, &findings)
             noteFirst(context)
@@ -217,6 +211,9 @@ struct BootState {
         _ context: Context,
         _ findings: inout [Finding]
     ) {
+        if let doubt, doubt.kind == .firmware {
+            confirm(doubt, at: context, &findings)
+        }
         if ending == nil, stage == .kernel {
             guard doubtsKernel(found, stamp, context) else {
                 system = system ?? found
@@ -273,27 +270,6 @@ struct BootState {
         return true
     }
 
-    /// Whether firmware's banner after another one is a start of its own, and not a further stage of one.
-    private func isNextStart(_ kind: BootBanner.Firmware, _ context: Context) -> Bool {
-        if let firmware, firmware == (kind, true), kind.isFirst {
-            return true
-        }
-        return repeatsFirst(context) || !isRecent(stageStart, at: context.time) && mayBegin(at: context.time)
-    }
-
-    /// Notes the banner of `context` if the start has none yet.
-    private mutating func noteFirst(_ context: Context) {
-        firstBanner = firstBanner ?? FirstBanner(words: context.words, time: context.time)
-    }
-
-    /// Whether the start's first banner is printed again, after a pause: the stages of a start have different words.
-    func repeatsFirst(_ context: Context) -> Bool {
-        guard let firstBanner, !context.words.isEmpty, !context.isAtShell else {
-            return false
-        }
-        return firstBanner.words == context.words && lastResumption > firstBanner.time
-    }
-
     /// Whether `line`, which has no banner, belongs to the boot after the announced end.
     private func isNextBoot(_ line: BootLine, _ context: Context) -> Bool {
         guard let ending else {
@@ -323,7 +299,7 @@ struct BootState {
         }
     }
 
-    private mutating func begin(_ event: BootEvent, _ context: Context, _ findings: inout [Finding]) {
+    mutating func begin(_ event: BootEvent, _ context: Context, _ findings: inout [Finding]) {
         if ending != nil || !isTooSoon(at: context.time), rate.admits(at: context.time) {
             markEnd(at: context.place, &findings)
             findings.append(finding(event, at: context))

@@ -42,6 +42,8 @@ struct DoubtfulBoot {
         case firstLine(isEarly: Bool)
         /// A line of which the stamp is from before those of the earlier kernel.
         case stamps
+        /// A banner of firmware or of a boot loader, behind a command at a shell's prompt. It has no stamp.
+        case firmware
     }
 
     enum Verdict {
@@ -54,7 +56,8 @@ struct DoubtfulBoot {
     /// Stamp and time of the line, and of the latest line after it.
     let start: KernelClock
     var latest: KernelClock
-    var system: BootBanner.System
+    /// The system that starts; nil for firmware.
+    var system: BootBanner.System?
     /// The clock of the kernel that ran before, if its stamps were seen.
     var earlier: KernelClock?
     /// The words of the line, if it is a kernel's first.
@@ -79,7 +82,7 @@ struct DoubtfulBoot {
         _ kind: Kind,
         place: Int,
         start: KernelClock,
-        system: BootBanner.System,
+        system: BootBanner.System?,
         earlier: KernelClock?,
         words: [UInt8],
         isAtShell: Bool
@@ -88,13 +91,15 @@ struct DoubtfulBoot {
         (self.system, self.earlier, self.words, self.isAtShell) = (system, earlier, words, isAtShell)
     }
 
-    /// Whether a pause now confirms it: not after a command, and not if an early repetition may be complete. Stamps alone
-    /// are confirmed by further ones only.
+    /// Whether a pause now confirms it: not a kernel's line after a command, and not if an early repetition may be complete.
+    /// Stamps alone are confirmed by further ones only.
     var isConfirmedByPause: Bool {
-        guard case .firstLine(let isEarly) = kind else {
-            return false
+        switch kind {
+        case .firmware: true
+        case .stamps: false
+        case .firstLine(let isEarly):
+            !isAtShell && !(isEarly && earlier.map { $0.stamp <= latest.stamp } ?? true)
         }
-        return !isAtShell && !(isEarly && earlier.map { $0.stamp <= latest.stamp } ?? true)
     }
 
     /// Whether an end that is announced now confirms it.
@@ -103,6 +108,9 @@ struct DoubtfulBoot {
     /// What a later line with `stamp`, received at `now`, shows: the clock of the new kernel, or that of the earlier one.
     /// The first line of yet another kernel shows nothing of the one before, unless that had just begun.
     mutating func verdict(on stamp: Int64, isFirstLine: Bool, at now: Int64) -> Verdict {
+        guard kind != .firmware else {
+            return .open
+        }
         let distance = abs(stamp - start.expected(at: now))
         if let earlier {
             if abs(stamp - earlier.expected(at: now)) < distance || isFirstLine && distance > Self.consoleDelay {

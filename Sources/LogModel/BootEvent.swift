@@ -12,8 +12,8 @@ public enum BootEvent: UInt8, Sendable, CaseIterable {
     case joined = 4
     /// Output after an announced end, without a banner: the machine has started again.
     case afterEnd = 5
-    /// A kernel's first line that may also be old messages printed again, as by `dmesg`. It is no boot, unless a marker
-    /// of a kernel with the same position confirms it.
+    /// A kernel's first line that may also be old messages printed again, as by `dmesg`, or firmware's that a command may
+    /// have printed. It is no boot, unless a marker of a kernel or of firmware with the same position confirms it.
     case doubtful = 6
     /// The guest's records have another boot id. Found by readers; there is no marker.
     case bootID = 7
@@ -31,6 +31,9 @@ public enum BootEvent: UInt8, Sendable, CaseIterable {
 
     /// Whether the transport detected it, rather than the guest's output.
     public var isByTransport: Bool { [.powerOn, .joined, .closed].contains(self) }
+
+    /// Whether it confirms a doubtful beginning with the same position.
+    public var isConfirmation: Bool { self == .kernel || self == .firmware }
 
     /// Whether a boot begins with it, or may begin.
     public var isBeginning: Bool { rawValue < BootEvent.closed.rawValue }

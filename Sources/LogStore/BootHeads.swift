@@ -31,8 +31,8 @@ struct BootHeads {
         for head in held where !kept.contains(head.base) {
             try fileSystem.remove(layout.head(head.base))
         }
-        for boot in markers.map(\.boot) where boot.event == .kernel && kept.contains(boot.position) {
-            try confirm(boot.position)
+        for boot in markers.map(\.boot) where boot.event.isConfirmation && kept.contains(boot.position) {
+            try confirm(boot)
         }
     }
 
@@ -90,7 +90,7 @@ struct BootHeads {
         if !doubtful.isEmpty {
             let rest = range.upperBound..<(range.upperBound + Self.longestDoubt)
             for boot in try self.markers(in: rest, reader).map(\.boot)
-            where boot.event == .kernel && doubtful.contains(boot.position) {
+            where boot.event.isConfirmation && doubtful.contains(boot.position) {
                 boots[boot.position] = false
             }
         }
@@ -99,23 +99,24 @@ struct BootHeads {
             .sorted { $0.base < $1.base }
     }
 
-    /// The marker is removed that confirms the doubtful beginning of the head at `base`: if the head does not contain it, its
-    /// own marker becomes that of the boot.
-    private func confirm(_ base: UInt64) throws(SystemError) {
+    /// The marker `boot` is removed, which confirms the doubtful beginning of the head at its position: if the head does not
+    /// contain it, its own marker becomes that of the boot.
+    private func confirm(_ boot: BootDetail) throws(SystemError) {
+        let base = boot.position
         guard let file = try SegmentFile.readable(layout.head(base), on: fileSystem),
             let header = file.headers.first, let block = try file.block(header, BlockMemory())
         else {
             return
         }
         let boots = block.records.map { RecordDetail(decoding: $0.detail).boot }
-        guard !boots.contains(BootDetail(event: .kernel, position: base)),
+        guard !boots.contains(boot),
             let place = boots.firstIndex(of: BootDetail(event: .doubtful, position: base))
         else {
             return
         }
         var records = block.records
         var detail = RecordDetail(decoding: records[place].detail)
-        detail.boot = BootDetail(event: .kernel, position: base)
+        detail.boot = boot
         records[place].detail = detail.encoded
         try write(Array(block.text), records, base: base)
     }

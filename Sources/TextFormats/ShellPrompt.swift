@@ -24,18 +24,31 @@ public enum ShellPrompt {
         }
     }
 
-    /// Whether the console's line with the bytes `content` is the prompt of a Unix shell, of `login`, or of `crash`, which
-    /// prints kernels' logs, as displayed, also with a command after it.
-    public static func isPrompt(displayed content: UnsafeRawBufferPointer) -> Bool {
-        var text: [UInt8] = []
-        // Few edits are in a prompt's row, and a guest may print any number of rows.
-        DisplayedLine.append(content, color: false, work: 2 * content.count, to: &text)
-        if ["login: ", "Password: ", "crash> "].contains(where: { text.reversed().starts(with: $0.utf8.reversed()) }) {
-            return true
+    /// What asks for input.
+    public enum Prompt: Sendable {
+        /// `login` asks for a name or a password.
+        case login
+        /// A Unix shell asks for a command, or `crash`, which prints kernels' logs.
+        case command
+    }
+
+    /// The prompt that the console's row with the bytes `content` has as displayed, also with a command after it.
+    public static func prompt(displayed content: UnsafeRawBufferPointer) -> Prompt? {
+        let text = displayed(content)
+        if text.ends(with: "login: ") || text.ends(with: "Password: ") {
+            return .login
         }
-        return text.indices.dropLast().contains { place in
+        let isCommand = text.indices.dropLast().contains { place in
             "#$".utf8.contains(text[place]) && text[place + 1] == UInt8(ascii: " ")
         }
+        return isCommand || text.ends(with: "crash> ") ? .command : nil
+    }
+
+    /// The row's text. Few edits are in a prompt's row, and a guest may print any number of rows.
+    private static func displayed(_ content: UnsafeRawBufferPointer) -> [UInt8] {
+        var text: [UInt8] = []
+        DisplayedLine.append(content, color: false, work: 2 * content.count, to: &text)
+        return text
     }
 
     /// Whether `bytes`, which precede a line on its row, are a pager's: its prompt, or sequences that exchange or move the
@@ -50,4 +63,8 @@ public enum ShellPrompt {
     private static func contains(_ word: String, in text: [UInt8]) -> Bool {
         text.indices.contains { text[$0...].starts(with: word.utf8) }
     }
+}
+
+extension Array where Element == UInt8 {
+    fileprivate func ends(with words: String) -> Bool { suffix(words.utf8.count).elementsEqual(words.utf8) }
 }

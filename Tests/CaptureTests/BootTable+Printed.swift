@@ -72,7 +72,41 @@ extension BootTable {
         Row(
             name: "a reset while a command runs that prints nothing",
             pieces: [
-                (0, login), (20_000, "sleep 1000\r\n"), (30_000, "«reset»" + seaBIOS), (31_000, linux),
+                (0, login), (20_000, "sleep 1000\r\n"), (30_000, "«doubtful»" + seaBIOS + "«reset»"), (31_000, linux),
+            ]
+        ),
+        Row(
+            name: "a reset while a command runs, and a kernel at once",
+            pieces: [
+                (0, login), (20_000, "sleep 1000\r\n"),
+                (30_000, "«doubtful»" + seaBIOS + "Booting from ROM..\r\n«reset»" + linux + "[    0.100000] a\r\n"),
+                (40_000, "[   10.100000] b\r\n"),
+            ]
+        ),
+        Row(
+            name: "a reset while a command runs, into a quiet system at once",
+            pieces: [
+                (0, login), (20_000, "sleep 1000\r\n"),
+                (30_000, "«doubtful»" + seaBIOS + "Booting from ROM..\r\nweb login: «reset»"),
+            ]
+        ),
+        Row(
+            name: "firmware's words in a file, found by a slow command",
+            pieces: [
+                (0, login), (20_000, "strings /dev/mtd0 | grep U-Boot\r\n"),
+                (31_000, "«doubtful»U-Boot 2023.04 (Apr 03 2023)\r\nU-Boot SPL 2023.04\r\nroot@web:~# "),
+                (40_000, "uptime\r\n 10:00:40 up 0 min, 1 user\r\nroot@web:~# "),
+                (50_000, "strings grub.img | grep GRUB\r\n"),
+                (50_200, "«doubtful»GNU GRUB  version 2.06\r\nroot@web:~# uptime\r\n"), (51_000, "root@web:~# "),
+                (60_000, "\r\n«reset»" + seaBIOS),
+            ]
+        ),
+        Row(
+            name: "firmware's words in a pager",
+            pieces: [
+                (0, login), (20_000, "less console.log\r\n"),
+                (20_200, "«doubtful»\u{1b}[?1h\u{1b}=\r" + seaBIOS + "Booting from Hard Disk...\r\n:\u{1b}[K"),
+                (30_000, "\r\u{1b}[Kroot@web:~# "),
             ]
         ),
         Row(

@@ -32,13 +32,17 @@ import Testing
     }
 
     /// A reset without an announced end: its first line is doubtful until more text has followed. Returns its position.
-    private func reset(_ number: Int, confirmedAfter count: Int) throws -> UInt64 {
+    private func reset(
+        _ number: Int,
+        confirmedAfter count: Int,
+        by event: BootEvent = .kernel
+    ) throws -> UInt64 {
         let position = fixture.writer.nextOffset
         try fixture.mark(.doubtful)
         try fixture.append("reset \(number)\n")
         try seal(count)
         try fixture.writer.mark(
-            RecordDetail(boot: BootDetail(event: .kernel, position: position)),
+            RecordDetail(boot: BootDetail(event: event, position: position)),
             time: fixture.clock.time
         )
         try seal(600_000)
@@ -54,19 +58,23 @@ import Testing
         }
     }
 
-    private func kernels() throws -> [UInt64] {
-        try fixture.read().boots.filter { $0.event == .kernel }.map(\.position)
+    private func positions(of event: BootEvent) throws -> [UInt64] {
+        try fixture.read().boots.filter { $0.event == event }.map(\.position)
     }
 
-    @Test("a boot that was doubtful at first has a head from its first line on", arguments: [1000, 300_000, 900_000])
-    func doubtful(confirmedAfter count: Int) throws {
-        let positions = try (1...3).map { try reset($0, confirmedAfter: count) }
+    @Test(
+        "a boot that was doubtful at first has a head from its first line on",
+        arguments: [1000, 300_000, 900_000],
+        [BootEvent.kernel, .firmware]
+    )
+    func doubtful(confirmedAfter count: Int, by event: BootEvent) throws {
+        let positions = try (1...3).map { try reset($0, confirmedAfter: count, by: event) }
         for left: UInt64 in [2_000_000, 700_000, 100_000] {
             try trim(to: left)
             let reading = try fixture.read()
             #expect(left > 100_000 || reading.missing.contains { $0.from > positions[1] })
             #expect((1...3).allSatisfy { reading.text.contains("reset \($0)\n") }, "\(left) bytes left")
-            #expect(try kernels() == positions)
+            #expect(try self.positions(of: event) == positions)
         }
     }
 
