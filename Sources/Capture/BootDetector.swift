@@ -224,6 +224,9 @@ struct BootDetector {
         if !isSkipping {
             let row = head
             row.withUnsafeBytes {
+                if state.stage != .kernel, ShellPrompt.showsSystem(displayed: $0) {
+                    state.noteSystem(at: time)
+                }
                 let end = UnsafeRawBufferPointer(start: nil, count: 0)
                 _ = takeRow($0, at: headPlace, isComplete: true, end, time, &found)
             }

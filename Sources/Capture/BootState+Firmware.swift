@@ -44,4 +44,13 @@ extension BootState {
         }
         return firstBanner.words == context.words && lastResumption > firstBanner.time
     }
+
+    /// A prompt shows at `time` that a system runs, of which the kernel may have printed nothing.
+    mutating func noteSystem(at time: Int64) {
+        guard stage != .kernel, isSteady else {
+            return
+        }
+        enter(.kernel, at: time)
+        runsPrograms = true
+    }
 }

@@ -18,6 +18,8 @@ import TextFormats
 /// anew near 0 after a pause, without a first line, as of a quiet kernel: only their pace confirms them. So are the banners
 /// of firmware and loaders behind a command: a kernel or a pause after them confirms them, a shell's prompt refutes them.
 ///
+/// A kernel that prints nothing is known to run by the prompt of its system.
+///
 /// A panic that a program prints is not an end: one without a stamp where the kernel's lines have stamps, and one that is
 /// followed by a prompt without a pause. In what a command prints at once, no boot begins: no machine is so fast.
 ///

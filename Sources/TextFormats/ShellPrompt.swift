@@ -44,6 +44,14 @@ public enum ShellPrompt {
         return isCommand || text.ends(with: "crash> ") ? .command : nil
     }
 
+    /// Whether the row with the bytes `content` shows that a system runs, as displayed: it asks for a login, or ends with a
+    /// shell's prompt that names a user or a folder. Boot loaders have prompts too: `hisilicon # `.
+    public static func showsSystem(displayed content: UnsafeRawBufferPointer) -> Bool {
+        let text = displayed(content)
+        return text.ends(with: "login: ")
+            || (text.ends(with: "# ") || text.ends(with: "$ ")) && text.contains { "@~/".utf8.contains($0) }
+    }
+
     /// The row's text. Few edits are in a prompt's row, and a guest may print any number of rows.
     private static func displayed(_ content: UnsafeRawBufferPointer) -> [UInt8] {
         var text: [UInt8] = []

@@ -102,6 +102,42 @@ extension BootTable {
         ),
     ]
 
+    /// GRUB's menu, as it paints it at a serial port.
+    private static let menu =
+        "\u{1b}[H\u{1b}[J\u{1b}[1;1H\u{1b}[?25l\u{1b}[2;30HGNU GRUB  version 2.06\u{1b}[4;2H+---+\u{1b}[5;2H|*Debian|"
+    private static let choice =
+        "\u{1b}[0m\u{1b}[6;1H\u{1b}[2J\u{1b}[1;1H  Booting `Debian GNU/Linux'\r\n\r\nLoading initial ramdisk ...\r\n"
+
+    /// Systems whose kernels print nothing, behind loaders that have the console.
+    static let quietSystems = [
+        Row(
+            name: "a quiet system behind GRUB, reset at its login prompt",
+            pieces: [
+                (0, menu), (1000, choice), (6000, "web login: "), (18_000, "«reset»" + menu), (19_000, choice),
+                (25_000, "web login: "),
+            ]
+        ),
+        Row(
+            name: "a system of which the login prompt is the first words, reset",
+            pieces: [(0, "web login: "), (12_000, "«reset»" + menu), (13_000, choice), (18_000, "web login: ")]
+        ),
+        Row(
+            name: "a quiet system with a shell on its console, reset",
+            pieces: [
+                (0, menu), (1000, choice), (6000, "\r\nroot@web:~# "), (18_000, "«reset»" + menu), (19_000, choice),
+                (25_000, "\r\n[root@web ~]# "), (40_000, "«reset»" + menu), (41_000, choice),
+                (46_000, "\r\n/ # "), (60_000, "«reset»" + menu),
+            ]
+        ),
+        Row(
+            name: "the prompt of a boot loader",
+            pieces: [
+                (0, "U-Boot 2023.01 (Jan 09 2023)\r\n\r\nhisilicon # "),
+                (5000, "run other\r\nEFI stub: Booting Linux Kernel...\r\n"), (20_000, linux),
+            ]
+        ),
+    ]
+
     /// A hypervisor under the first system, and a system that is reset often.
     static let hypervisor = [
         Row(

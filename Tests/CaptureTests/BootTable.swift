@@ -18,7 +18,7 @@ enum BootTable {
     static let seaBIOS = "\u{1b}c\u{1b}[?7l\u{1b}[2J\u{1b}[0mSeaBIOS (version 1.16.2-debian-1.16.2-1)\r\n"
 
     static let rows: [Row] =
-        paused + resets + printedLogs + quotedPanics + doubts + hypervisor
+        paused + quietSystems + resets + printedLogs + quotedPanics + doubts + hypervisor
 
     /// Those in which a pause more tells nothing: no prompt decides anything.
     static let paused: [Row] =
