@@ -14,7 +14,7 @@ extension CaptureService {
             let result = Result { () throws(SystemError) in try opening.open() }
             opened.withLock { $0 = result }
             guard case .failure(let error) = result, isRetried(error) else {
-                if problems.clear(Self.storeSubject) {
+                if problems.clear(Self.storeSubject) != nil {
                     diagnostics.log(.notice, "the store \(store.root) is open")
                 }
                 hasOpened.signal()

@@ -52,13 +52,13 @@ public final class Problems: Sendable {
     }
 
     @discardableResult
-    public func clear(_ subject: String) -> Bool {
+    public func clear(_ subject: String) -> String? {
         clear(Subject(subject))
     }
 
-    /// Clears the problem of `subject`; returns whether there was one.
+    /// Clears the problem of `subject`, and returns it; nil when there was none.
     @discardableResult
-    public func clear(_ subject: Subject) -> Bool {
-        current.withLock { $0.removeValue(forKey: subject) } != nil
+    public func clear(_ subject: Subject) -> String? {
+        current.withLock { $0.removeValue(forKey: subject) }
     }
 }

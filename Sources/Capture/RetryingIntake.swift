@@ -66,7 +66,7 @@ public final class RetryingIntake {
         do throws(CaptureService.OpenError) {
             let opened = try capture.open(key, options: options, on: shard)
             intake = opened
-            if capture.problems.clear(Problems.Subject(key)) {
+            if capture.problems.clear(Problems.Subject(key)) != nil {
                 capture.diagnostics.log(.notice, "\(name): is stored from now on")
             }
             recordEarlier(in: opened)

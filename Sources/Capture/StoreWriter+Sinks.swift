@@ -35,9 +35,10 @@ extension StoreWriter: SinkOpening {
         }
     }
 
+    // The cause distinguishes the ends of several problems, which are all logged.
     func recovered(_ key: StreamKey) {
-        if problems.clear(Problems.Subject(key)) {
-            diagnostics.log(.notice, "\(key): is stored again")
+        if let problem = problems.clear(Problems.Subject(key)) {
+            diagnostics.log(.notice, "\(key): is stored again; it was \(problem)")
         }
     }
 
@@ -55,8 +56,12 @@ extension StoreWriter: SinkOpening {
     }
 
     func plainFileRecovered(_ path: String, of key: StreamKey) {
-        problems.clear(Problems.Subject(path, of: key.vm))
-        diagnostics.log(.notice, "\(key): its plain file \(path) is written again; the store has what it misses")
+        if let problem = problems.clear(Problems.Subject(path, of: key.vm)) {
+            diagnostics.log(
+                .notice,
+                "\(key): its plain file \(path) is written again, the store has what it misses; it was \(problem)"
+            )
+        }
     }
 
     func closeLater(_ descriptor: Int32) {

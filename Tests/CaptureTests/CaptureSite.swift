@@ -19,13 +19,15 @@ final class Site {
     let folder = TemporaryFolder()
     let fileSystem = FaultyFileSystem()
     private let clock: any HostClock
-    /// The warnings and errors that the service logs.
+    private let threshold: DiagnosticLevel
+    /// The messages that the service logs: by default warnings and errors.
     let notices = Notices()
     private(set) var capture: CaptureService
 
     /// `left` fills the rings of `crashes` processes that died before they committed.
     init(
         clock: any HostClock = SystemClock(),
+        threshold: DiagnosticLevel = .warning,
         crashes: Int = 1,
         left: (InflightRing) throws -> Void = { _ in }
     ) throws {
@@ -36,16 +38,16 @@ final class Site {
             let path = inflight + "/\(number)-0.ring"
             try left(InflightRing(path: path, capacity: 1 << 20, hostBoot: boot, store: folder.path + "/store"))
         }
-        self.clock = clock
-        capture = try Self.start(folder.path, fileSystem, clock, notices)
+        (self.clock, self.threshold) = (clock, threshold)
+        capture = try Self.start(folder.path, fileSystem, clock, threshold, notices)
     }
 
     /// A service that begins with everything that `killed` would leave if it were killed now.
     init(after killed: Site) throws {
         let copy = try ChildProgram.run(["cp", "-a", killed.folder.path + "/.", folder.path])
         try #require(copy.status == 0, "\(copy)")
-        clock = SystemClock()
-        capture = try Self.start(folder.path, fileSystem, clock, notices)
+        (clock, threshold) = (SystemClock(), .warning)
+        capture = try Self.start(folder.path, fileSystem, clock, threshold, notices)
     }
 
     deinit { capture.stop() }
@@ -54,6 +56,7 @@ final class Site {
         _ folder: String,
         _ fileSystem: FaultyFileSystem,
         _ clock: any HostClock,
+        _ threshold: DiagnosticLevel,
         _ notices: Notices
     ) throws -> CaptureService {
         var options = CaptureService.Options(store: folder + "/store", inflight: folder + "/inflight")
@@ -62,7 +65,7 @@ final class Site {
         options.clock = clock
         let capture = try CaptureService(
             options,
-            diagnostics: Diagnostics(threshold: .warning, sink: { notices.add($1) })
+            diagnostics: Diagnostics(threshold: threshold, sink: { notices.add($1) })
         )
         try capture.start()
         return capture
@@ -71,7 +74,7 @@ final class Site {
     /// Stops the service and starts a new one.
     func restart() throws {
         capture.stop()
-        capture = try Self.start(folder.path, fileSystem, clock, notices)
+        capture = try Self.start(folder.path, fileSystem, clock, threshold, notices)
     }
 
     /// Runs `body` on the shard's thread and waits for it.

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SystemIO
+import TestSupport
+import TestTraits
+import Testing
+
+@testable import Capture
+
+@Suite("Problems of plain files", .blocking)
+struct PlainFileProblemTests {
+    @Test("the end of each problem with a plain file is told, also of several in a minute")
+    func ends() throws {
+        let site = try Site(threshold: .notice)
+        let folder = site.folder.path + "/plain"
+        let options = StreamOptions(plainFile: StreamOptions.PlainFile(path: folder + "/x.log"))
+        let opened = Opened()
+        /// Whether messages with `words` have been logged so often, after some more output.
+        func tells(_ words: String, _ count: Int) -> Bool {
+            try? site.onShard { capture, shard in
+                let intake = try opened.intake ?? capture.open(StreamKey(name: "x"), options: options, on: shard)
+                opened.intake = intake
+                Array("text\n".utf8).withUnsafeBytes { intake.put($0) }
+            }
+            return site.notices.all.count { $0.contains(words) } == count
+        }
+        // Nothing is at the path of the folder, and then a file.
+        for problem in 1...2 {
+            #expect(eventually { tells("is not written", problem) }, "\(site.notices.all)")
+            unlink(folder)
+            mkdir(folder, 0o700)
+            #expect(eventually { tells("is written again", problem) }, "\(site.notices.all)")
+            unlink(folder + "/x.log")
+            rmdir(folder)
+            close(open(folder, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+        }
+        #expect(site.notices.all.contains { $0.hasSuffix("Not a directory") && $0.contains("it was not written: ") })
+        try site.onShard { _, _ in opened.intake?.close() }
+    }
+}
