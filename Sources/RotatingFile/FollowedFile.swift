@@ -50,9 +50,16 @@ final class FollowedFile {
         return bytes.suffix(check.count).withUnsafeBytes { ContentCheck(endOf: $0) } == check
     }
 
-    /// Where the data begins: after a truncation, a writer without O_APPEND leaves a hole before it.
-    var firstData: UInt64 {
-        let place = gl_first_data(descriptor.raw)
-        return place > 0 ? UInt64(place) : 0
+    /// Where the hole ends that a writer without O_APPEND leaves before its data after a truncation. The file system has
+    /// NULs in the rest of the block in which the data begins.
+    func endOfHole() throws(SystemError) -> UInt64 {
+        let data = UInt64(max(0, gl_first_data(descriptor.raw)))
+        var block = [UInt8](repeating: 0, count: Self.largestBlock)
+        let place = descriptor.raw
+        let count = try systemCall("read", path) { pread(place, &block, block.count, off_t(data)) }
+        return data + UInt64(block[..<count].firstIndex { $0 != 0 } ?? count)
     }
+
+    /// The most bytes in a file system's block.
+    private static let largestBlock = 64 << 10
 }

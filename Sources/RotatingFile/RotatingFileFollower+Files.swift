@@ -93,6 +93,7 @@ extension RotatingFileFollower {
     func open(_ entry: FileSequence.Entry) throws(SystemError) -> Bool {
         if let file = held[entry.id] {
             begin(file)
+            mayBeginWithHole = entry.id == copied
             return true
         }
         for _ in 0..<Self.maximumAttempts {

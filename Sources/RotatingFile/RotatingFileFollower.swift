@@ -70,6 +70,8 @@ public final class RotatingFileFollower {
     public private(set) var renameCount = 0
     /// The truncated file of which a copy is read: what was written to it since the copy continues the copy's text.
     var copied: LogFileID?
+    /// Whether the current file was truncated and is read from its beginning, where there may be a hole.
+    var mayBeginWithHole = false
     /// The number of times that the folder was scanned.
     var scanCount = 0
     private var offset: UInt64 = 0
@@ -229,6 +231,10 @@ public final class RotatingFileFollower {
 
     /// Reads what follows the offset; 0 at the end; nil when the file was truncated, or its contents were replaced.
     private func read(_ file: FollowedFile, into buffer: FollowBuffer) throws(SystemError) -> Int? {
+        if mayBeginWithHole, try file.attributes().size > 0 {
+            mayBeginWithHole = false
+            offset = try file.endOfHole()
+        }
         let begin = FollowBuffer.margin - recent.count
         let target = UnsafeMutableRawBufferPointer(rebasing: buffer.memory[begin...])
         let count = try file.read(at: offset - UInt64(recent.count), into: target)
@@ -257,6 +263,7 @@ public final class RotatingFileFollower {
         fileCount += 1
         self.offset = offset
         self.recent = RecentBytes(recent)
+        mayBeginWithHole = false
         held[file.id] = nil
         noCopies = known
     }
@@ -302,7 +309,8 @@ public final class RotatingFileFollower {
         } else {
             known = Set(scan.entries.map(\.id))
             gaps.append(FollowGap(.truncated, bytes: nil))
-            begin(file, at: file.firstData)
+            begin(file)
+            mayBeginWithHole = true
         }
     }
 }

@@ -203,20 +203,32 @@ import Testing
         #expect(reader.gaps.count == 2)
     }
 
-    @Test("after a truncation, the hole that a writer without O_APPEND leaves is skipped")
-    func hole() {
-        let log = RotatedLog()
-        let reader = FollowedText(log.path)
-        let file = open(log.path, O_WRONLY | O_CREAT, 0o644)
-        defer { close(file) }
-        let block = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)
-        #expect(write(file, block, block.count) == block.count)
-        reader.read()
-        truncate(log.path, 0)
-        #expect(write(file, "after\n", 6) == 6)
-        reader.read()
-        #expect(reader.bytes.count <= block.count + 4096 + 6)
-        #expect(reader.text.hasSuffix("after\n"))
+    @Test(
+        "after a truncation, the hole that a writer without O_APPEND leaves is skipped",
+        arguments: [1000, 1 << 20, (1 << 20) + 1000],
+        [true, false]
+    )
+    func hole(size: Int, hasCopy: Bool) throws {
+        for readsBetween in [true, false] {
+            let log = RotatedLog()
+            let reader = FollowedText(log.path)
+            let file = open(log.path, O_WRONLY | O_CREAT, 0o644)
+            defer { close(file) }
+            let block = [UInt8](repeating: UInt8(ascii: "x"), count: size)
+            #expect(write(file, block, block.count) == block.count)
+            reader.read()
+            if hasCopy {
+                let copy = Descriptor(owning: open(log.path + ".1", O_WRONLY | O_CREAT, 0o644))
+                #expect(write(copy.raw, block, block.count) == block.count)
+            }
+            truncate(log.path, 0)
+            if readsBetween {
+                reader.read()
+            }
+            #expect(write(file, "after\n", 6) == 6)
+            reader.read()
+            #expect(reader.bytes == block + Array("after\n".utf8))
+        }
     }
 
     @Test("bytes that were copied and truncated before they were read are read from the copy", arguments: [0, 1])
