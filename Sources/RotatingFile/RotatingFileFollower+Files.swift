@@ -168,6 +168,7 @@ extension RotatingFileFollower {
             if scan.hasOlder {
                 gaps.append(FollowGap(.surplus, bytes: nil))
             }
+            compressedBefore = scan.files.filter(\.entry.isCompressed).map(\.name)
             accept(entries, passed: entries.filter(\.isCompressed))
         case .live:
             accept(entries, passed: entries.filter { !$0.isLive })

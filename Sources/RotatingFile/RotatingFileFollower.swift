@@ -39,8 +39,8 @@ public final class RotatingFileFollower {
     let trustedFolder: String?
     let folderNames: FolderNames?
     /// How long a renamed file is read on while the next one has bytes already, in microseconds: programs that have it
-    /// open may still write to it.
-    private let rotateWait: Int64
+    /// open may still write to it. They do not once the next one has been renamed too.
+    public var rotateWait: Int64
     private let clock: any HostClock
     /// The renamed file that is read on, and the time when that ends (monotonic microseconds).
     private var awaited: (file: LogFileID, end: Int64)?
@@ -63,6 +63,9 @@ public final class RotatingFileFollower {
     var gaps: [FollowGap] = []
     /// Why the last scan failed, if it did: then it is not known whether anything follows what is open.
     var scanFailure: SystemError?
+    /// The names of the compressed files that are older than the one with which reading began, the oldest first: they are
+    /// not read.
+    public internal(set) var compressedBefore: [String] = []
     /// The number of files that were begun: it rises where `next` returns the first bytes of another.
     public private(set) var fileCount = 0
     /// The number of times that a renamed file was left for the next one. Its last line may have no end, and a program
@@ -161,7 +164,7 @@ public final class RotatingFileFollower {
 
     /// Whether `file` has been renamed only now, so that it may get more bytes.
     private func awaitsRest(of file: FollowedFile) throws(SystemError) -> Bool {
-        guard rotateWait > 0, !file.id.isFile(live), !sequence.pending.isEmpty else {
+        guard rotateWait > 0, !file.id.isFile(live), sequence.pending.count == 1 else {
             return false
         }
         let now = clock.monotonicMicroseconds()

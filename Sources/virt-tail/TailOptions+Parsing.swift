@@ -28,6 +28,8 @@ extension TailOptions {
           --displayed             lines as a terminal displays them
           --from PLACE            without a saved position, begin with the oldest file (the
                                   default), the live file (live) or its end (end)
+          --rotate-wait TIME      read a renamed file for so long before the next one: programs
+                                  other than the log daemon may still write to it; default 0
           --state-dir DIR         save the position in DIR, and continue there after a restart
           --stop-on CAUSES        what ends the program, separated by commas: signal
                                   (SIGTERM; the default), socket (the console's socket
@@ -92,6 +94,15 @@ extension TailOptions {
         return (String(word), nil)
     }
 
+    /// The time `word`; plain numbers are seconds.
+    private static func microseconds(_ word: String) -> Int64? {
+        guard let time = try? Quantities.parseDuration(Int(word) == nil ? word : word + "s") else {
+            return nil
+        }
+        let (seconds, fraction) = time.components
+        return seconds * 1_000_000 + fraction / 1_000_000_000_000
+    }
+
     private static let values: [String: @Sendable (inout Parsed, String) -> Void] = [
         "logfile": { $0.options.logFile = $1 },
         "state-dir": { $0.options.stateFolder = $1 },
@@ -113,11 +124,16 @@ extension TailOptions {
             default: parsed.refuse("--from", word, "oldest, live or end", used: "oldest")
             }
         },
+        "rotate-wait": { parsed, word in
+            if let time = microseconds(word) {
+                parsed.options.rotateWait = time
+            } else {
+                parsed.refuse("--rotate-wait", word, "a time as 5s or 500ms", used: "0")
+            }
+        },
         "socket-timeout": { parsed, word in
-            // Plain numbers are seconds.
-            if let time = try? Quantities.parseDuration(Int(word) == nil ? word : word + "s") {
-                let (seconds, fraction) = time.components
-                parsed.options.socketTimeout = seconds * 1_000_000 + fraction / 1_000_000_000_000
+            if let time = microseconds(word) {
+                parsed.options.socketTimeout = time
             } else {
                 parsed.refuse("--socket-timeout", word, "a time as 20s or 1m", used: "20s")
             }

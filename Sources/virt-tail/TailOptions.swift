@@ -31,6 +31,8 @@ struct TailOptions: Equatable {
     var stopCauses: StopCauses = .signal
     /// How long the console's socket may be missing before that is reported, in microseconds.
     var socketTimeout: Int64 = 20_000_000
+    /// How long a renamed file is read on before the next one, in microseconds. The log daemon has closed it by then.
+    var rotateWait: Int64 = 0
     /// nil: the log's path without `-log`.
     var givenSocket: String?
     /// nil: the log's path with `-sigTerm-done`.

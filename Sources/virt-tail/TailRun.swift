@@ -31,6 +31,7 @@ final class TailRun {
     /// When bytes were read last.
     private var lastBytes: Int64 = 0
     private var hasReportedMissing = false
+    private var hasReportedCompressed = false
     private var nextPoll: Int64 = 0
     /// While an error blocks the output, when it is written next.
     private var nextWrite: Int64 = 0
@@ -60,7 +61,7 @@ final class TailRun {
         log = watch.add(options.logFile)
         markers = StopMarkers(options, watch)
         positions = PositionKeeper(options, messages)
-        follower = RotatingFileFollower(options.logFile, start: positions.start)
+        follower = RotatingFileFollower(options.logFile, start: positions.start, rotateWait: options.rotateWait)
         writer = LineWriter(options)
         socketDue = options.socket == nil ? nil : clock.monotonicMicroseconds() + options.socketTimeout
     }
@@ -85,6 +86,10 @@ final class TailRun {
     private func read() {
         guard let due = nextRead, due <= now, output.status == .ready else {
             return
+        }
+        if case .draining = state.phase {
+            // What comes later is not waited for.
+            follower.rotateWait = 0
         }
         var total = 0
         while output.status == .ready, !state.isEnded {
@@ -112,6 +117,8 @@ final class TailRun {
                 nextRead = nil
                 if case .failing = reason {
                     nextTry = now + Self.retryInterval
+                } else if let wait = follower.waitTime {
+                    nextTry = now + wait
                 }
                 return
             }
@@ -119,6 +126,12 @@ final class TailRun {
     }
 
     private func report(_ reason: FollowIdle) {
+        if let newest = follower.compressedBefore.last, !hasReportedCompressed {
+            hasReportedCompressed = true
+            let count = follower.compressedBefore.count
+            let files = count == 1 ? newest : "\(newest) and \(count - 1) older ones"
+            messages.log(.notice, "older text is in compressed files, which are not read: \(files)")
+        }
         switch reason {
         case .atEnd:
             break

@@ -46,6 +46,7 @@ extension EndToEnd {
             console.write("two\n")
             #expect(console.shows("one\ntwo\n"))
             #expect(console.stop().status == 0 && !console.tail.standardError.contains("missing"))
+            #expect(console.tail.standardError.contains("which are not read: virt-serial0-log-20260101.gz"))
             console.write("unread\n")
             compress(".2")
             console.write("three\n")
@@ -53,6 +54,22 @@ extension EndToEnd {
             #expect(console.shows("three\n"))
             #expect(eventually { console.tail.standardError.contains("missing") }, "\(console.tail.standardError)")
             #expect(console.stop().status == 0)
+        }
+
+        @Test("with --rotate-wait, a renamed file is read on although the new one has a line, up to the end")
+        func lateLines() {
+            let console = FollowedConsole()
+            console.write("one\n")
+            console.start(["--rotate-wait", "1h"])
+            #expect(console.shows("one\n"))
+            let old = open(console.log, O_WRONLY | O_APPEND | O_CLOEXEC)
+            defer { close(old) }
+            console.rotate()
+            console.write("three\n")
+            #expect(write(old, "two\n", 4) == 4)
+            #expect(console.shows("one\ntwo\n"))
+            #expect(console.stop().status == 0)
+            #expect(console.tail.text == "one\ntwo\nthree\n")
         }
 
         /// Other logs in the folder. `GUESTLOG_FINISHED_FILES=60000` is a folder like that of libvirt's own logs.

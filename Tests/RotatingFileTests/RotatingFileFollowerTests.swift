@@ -79,6 +79,14 @@ import Testing
         clock.advance(60_000_000)
         read()
         #expect(text == "a\nlate\nnew\nnewer\n")
+        // The one after it has been renamed too.
+        clock.advance(-65_000_000)
+        for line in ["b\n", "c\n"] {
+            log.rotate()
+            log.write(line)
+        }
+        read()
+        #expect(text == "a\nlate\nnew\nnewer\nb\n" && follower.waitTime == 5_000_000)
     }
 
     /// A clock that a test sets; it begins with the present, as the times of files do.

@@ -27,11 +27,13 @@ import Testing
         let parsed = TailOptions.parse([
             "--logtostderr", "--some-flag", "value", "--logfile", "/x", "stray", "--format", "xml",
             "--stop-on=socket,moon",
-            "--socket-timeout", "soon", "-v", "loud", "--from", "here", "--state-dir",
+            "--socket-timeout", "soon", "-v", "loud", "--from", "here", "--rotate-wait=long", "--state-dir",
         ])
         #expect(parsed.options.logFile == "/x" && parsed.options.format == .raw && parsed.options.stopCauses == .signal)
-        #expect(parsed.warnings.count == 9)
-        for word in ["--logtostderr", "--some-flag", "stray", "xml", "moon", "soon", "loud", "here", "--state-dir"] {
+        #expect(parsed.warnings.count == 10)
+        for word in [
+            "--logtostderr", "--some-flag", "stray", "xml", "moon", "soon", "loud", "here", "long", "--state-dir",
+        ] {
             #expect(parsed.warnings.contains { $0.contains(word) }, "\(word): \(parsed.warnings)")
         }
     }
@@ -43,6 +45,7 @@ import Testing
         #expect(TailOptions.parse([], verbosity: "much").warnings.count == 1)
         #expect(TailOptions.parse(["--socket-timeout", "5"]).options.socketTimeout == 5_000_000)
         #expect(TailOptions.parse(["--socket-timeout=1m0s"]).options.socketTimeout == 60_000_000)
+        #expect(TailOptions.parse(["--rotate-wait", "500ms"]).options.rotateWait == 500_000)
     }
 
     @Test("the default suits native sidecars: only signals end the program")
