@@ -38,7 +38,7 @@ public struct WrittenTime: Hashable, Sendable {
 /// Parses times as people and programs write them.
 ///
 /// - `10m`, `2h30m`, `1.5d`, `90 min ago`, `-10m`: that long before now; `+10m` after;
-/// - `now`; `today`, `yesterday` and `tomorrow` at midnight;
+/// - `now`; `today`, `yesterday` and `tomorrow` at midnight; `0`, the beginning of the Unix epoch;
 /// - dates and times of day, as `WrittenDate` has them: `2026-11-20`, `17:00`, RFC 3339, and the forms that date(1),
 ///   journalctl, docker, kubectl and this program print;
 /// - `@1763658005` and `@1763658005.25`, seconds of the Unix epoch; docker's bare `1763658005.000000000` too, from nine
@@ -74,8 +74,10 @@ public enum TimeWords {
 
     /// `today` and its neighbours are moments, as in journalctl: `--since yesterday --until today` is one day.
     private static func namedTime(_ word: String, now: Timestamp, zone: LocalZone) -> WrittenTime? {
-        if word == "now" {
-            return WrittenTime(now)
+        switch word {
+        case "now": return WrittenTime(now)
+        case "0": return WrittenTime(Timestamp(microseconds: 0))
+        default: break
         }
         return WrittenDate.daysFromToday(word).map { days in
             WrittenTime(zone.moments(of: zone.civil(at: now).midnight(days: days)).lowerBound)

@@ -10,7 +10,8 @@ import LogModel
 /// - syslog and journalctl: `Nov 20 17:00:05`, in the last year; `Fri 2026-11-20 17:00:05 CET`;
 /// - date(1) and RFC 5322: `Fri Nov 20 17:00:05 CET 2026`, `Fri Nov 20 05:00:05 PM CET 2026`,
 ///   `Fri, 20 Nov 2026 17:00:05 +0100`;
-/// - Go's: `2026-11-20 17:00:05.123456789 +0100 CET`, `2026/11/20 17:00:05`.
+/// - Go's: `2026-11-20 17:00:05.123456789 +0100 CET`, `2026/11/20 17:00:05`;
+/// - web servers': `20/Nov/2026:17:00:05 +0100`.
 ///
 /// The parts are separated by spaces and recognized by their form, so that their order does not matter. An abbreviation
 /// of a zone must be UTC, GMT, or one that the local zone has at that time: others are ambiguous.
@@ -127,6 +128,10 @@ struct WrittenDate {
     /// Takes a date, a time of day, an offset, or those in one word.
     private mutating func takeStamp(_ part: String) -> Bool {
         var scanner = WordScanner(part)
+        if takeDateOfWebServer(&scanner) {
+            return scanner.isAtEnd || scanner.take(":") && takeTimeOfDay(&scanner, allowsHour: false) && scanner.isAtEnd
+        }
+        scanner = WordScanner(part)
         if takeDate(&scanner) {
             guard !scanner.isAtEnd else {
                 return true
@@ -157,6 +162,17 @@ struct WrittenDate {
             return false
         }
         return set(\.year, year) && set(\.month, month) && set(\.day, day)
+    }
+
+    /// Takes `20/Nov/2026`.
+    private mutating func takeDateOfWebServer(_ scanner: inout WordScanner) -> Bool {
+        guard let day = scanner.takeNumber(digits: 2), scanner.take("/"),
+            let month = Self.place(of: scanner.takeLetters(), in: Self.months), scanner.take("/"),
+            let year = scanner.takeNumber(digits: 4)
+        else {
+            return false
+        }
+        return set(\.year, year) && set(\.month, month + 1) && set(\.day, day)
     }
 
     private mutating func takeTimeOfDay(_ scanner: inout WordScanner, allowsHour: Bool) -> Bool {

@@ -46,6 +46,7 @@ struct TimeWordsTests {
             ("17:00", utc(2026, 11, 20, 16)), ("17:00:05", now), ("@1795190405", now), ("1795190405", now),
             ("@1795190405.25", now.advanced(byMicroseconds: 250_000)),
             ("1795190405.000001000", now.advanced(byMicroseconds: 1)), ("@0", Timestamp(microseconds: 0)),
+            ("0", Timestamp(microseconds: 0)),
             ("@-1.5", Timestamp(microseconds: -1_500_000)), ("2016-12-31T23:59:60Z", utc(2017, 1, 1)),
         ] as [(String, Timestamp)]
     )
@@ -76,6 +77,8 @@ struct TimeWordsTests {
             ("20 November 2026 17:00:05", now),
             ("Sun 2026-10-25 02:30:00 CEST", utc(2026, 10, 25, 0, 30)),
             ("Sun 2026-10-25 02:30:00 CET", utc(2026, 10, 25, 1, 30)),
+            ("20/Nov/2026:17:00:05 +0100", now), ("[20/Nov/2026:17:00:05 +0100]", now), ("20/Nov/2026:17:00:05", now),
+            ("20/Nov/2026", utc(2026, 11, 19, 23)),
             ("1,5h ago", utc(2026, 11, 20, 14, 30, 5)),
         ] as [(String, Timestamp)]
     )
@@ -104,6 +107,7 @@ struct TimeWordsTests {
     @Test(
         "other words are refused with a list of accepted forms",
         arguments: [
+            "20/Nov/2026:", "20/Nov/2026:17", "20/Foo/2026:17:00:05", "31/Nov/2026", "0 ago",
             "", " ", "10", "10x", "m", "-", "+", "--10m", "-10m ago", "1.h", "ago", "2026", "2026-13-01", "2026-02-30",
             "2026-11-20T", "2026-11-20T24", "[]", "[17:00", "2026-11-20 24:00", "2026-11-20 17", "2026-11-20 17:60",
             "2026-11-20T17:00:05.",
