@@ -77,7 +77,7 @@ public final class EntrySource: @unchecked Sendable {
         filter = LineFilter(
             since: selection.since,
             until: selection.until,
-            severity: selection.severity,
+            severities: selection.severities,
             fields: selection.fields,
             pattern: selection.pattern.map(PatternMatcher.init),
             turn: turn

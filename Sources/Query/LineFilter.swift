@@ -10,7 +10,7 @@ final class LineFilter {
     let until: Timestamp
     /// Finds where the pattern can match, if it has a literal for a fast search.
     private let literal: LiteralSearch?
-    private let severity: Severity?
+    private let severities: ClosedRange<Severity>?
     private let fields: FieldMatches
     private let matcher: PatternMatcher?
     /// The turn of the read that the filter is used for.
@@ -25,7 +25,7 @@ final class LineFilter {
         LineFilter(
             since: max(since, self.since),
             until: min(until ?? .distantFuture, self.until),
-            severity: severity,
+            severities: severities,
             fields: fields,
             pattern: matcher,
             turn: turn
@@ -37,13 +37,13 @@ final class LineFilter {
 
     /// The same filter by contents only.
     var withoutTimes: LineFilter {
-        LineFilter(severity: severity, fields: fields, pattern: matcher, turn: turn)
+        LineFilter(severities: severities, fields: fields, pattern: matcher, turn: turn)
     }
 
     init(
         since: Timestamp? = nil,
         until: Timestamp? = nil,
-        severity: Severity? = nil,
+        severities: ClosedRange<Severity>? = nil,
         fields: FieldMatches = FieldMatches(),
         pattern: PatternMatcher? = nil,
         turn: ReadTurn? = nil
@@ -52,13 +52,13 @@ final class LineFilter {
         self.since = since ?? .distantPast
         self.until = until ?? .distantFuture
         self.fields = fields
-        self.severity = severity
+        self.severities = severities
         matcher = pattern
         literal = pattern.flatMap { LiteralSearch($0.pattern) }
     }
 
     /// Whether it filters by the lines' contents.
-    var filtersByText: Bool { severity != nil || matcher != nil || !fields.isEmpty }
+    var filtersByText: Bool { severities != nil || matcher != nil || !fields.isEmpty }
     /// Whether it filters by time.
     var filtersByTime: Bool { since > .distantPast || until < .distantFuture }
 
@@ -101,7 +101,7 @@ final class LineFilter {
             return true
         }
         let decoded = DecodedLine(line)
-        if let severity, (decoded.severity ?? .informational) > severity {
+        if let severities, !severities.contains(decoded.severity ?? .informational) {
             return false
         }
         return fields.admit(decoded.record) && (matcher.map { decoded.withText($0.matches) } ?? true)

@@ -33,7 +33,7 @@ extension LogQuery {
             return "nothing until \(words(until)); \(shown)"
         }
         if let pattern = selection.pattern {
-            let serious = selection.severity.map { " that is \($0.name) or worse" } ?? ""
+            let serious = selection.severities.map { " that is " + words($0) } ?? ""
             let outcome = "no line\(within)\(serious) matches '\(VMLookup.quoted(pattern.expression))'"
             return abandoned.map { outcome + ", but " + $0 } ?? outcome
         }
@@ -44,8 +44,8 @@ extension LogQuery {
                 ? "no record\(within) has \(wanted)"
                 : "no record\(within) has \(wanted): \(who) has console output only, which --grep searches"
         }
-        if let severity = selection.severity {
-            return "no line\(within) is \(severity.name) or worse"
+        if let severities = selection.severities {
+            return "no line\(within) is \(words(severities))"
         }
         if selection.since != nil || selection.until != nil {
             return "nothing\(within); \(shown)"
@@ -121,6 +121,12 @@ extension LogQuery {
     }
 
     /// The time of day, with the date unless it is today's.
+    private func words(_ severities: ClosedRange<Severity>) -> String {
+        severities.lowerBound == .emergency
+            ? "\(severities.upperBound.name) or worse"
+            : "from \(severities.upperBound.name) to \(severities.lowerBound.name)"
+    }
+
     private func words(_ time: Timestamp) -> String {
         let (moment, today) = (zone.civil(at: time), zone.civil(at: now))
         func two(_ value: Int) -> String { (value < 10 ? "0" : "") + String(value) }

@@ -80,14 +80,27 @@ public enum RequestWords {
         return boot
     }
 
-    public static func severity(_ word: String) throws(QueryError) -> Severity {
-        guard let severity = Severity(word: word) else {
-            throw QueryError(
-                .badRequest,
-                "unknown severity \(word): use emerg, alert, crit, err, warning, notice, info or debug"
-            )
+    /// The severities that `word` selects: one and what is worse, `err`, or a range as journalctl has it, `err..alert`.
+    public static func severities(_ word: String) throws(QueryError) -> ClosedRange<Severity> {
+        let ends = word.split(separator: "..", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        var severities = ends.count == 1 ? [Severity.emergency] : []
+        for end in ends {
+            guard let severity = Severity(word: end) else {
+                throw QueryError(
+                    .badRequest,
+                    "unknown severity \(end): use emerg, alert, crit, err, warning, notice, info, debug, or two of them as "
+                        + "in warning..err"
+                )
+            }
+            severities.append(severity)
         }
-        return severity
+        return severities.min()!...severities.max()!
+    }
+
+    /// The severities in the form that `severities` parses.
+    public static func words(of severities: ClosedRange<Severity>) -> String {
+        severities.lowerBound == .emergency
+            ? severities.upperBound.name : "\(severities.upperBound.name)..\(severities.lowerBound.name)"
     }
 
     public static func stream(_ word: String) throws(QueryError) -> StreamName {

@@ -13,8 +13,8 @@ public struct Selection: Sendable {
     public var head: Int?
     /// Only one boot: 0 the latest, -1 the one before, …; 1 the oldest stored, 2 the next, ….
     public var boot: Int?
-    /// Only lines at least this severe. A line without a severity counts as informational.
-    public var severity: Severity?
+    /// Only lines of these severities. A line without a severity counts as informational.
+    public var severities: ClosedRange<Severity>?
     /// Only records with these fields.
     public var fields = FieldMatches()
     /// Only lines that match this.
@@ -34,7 +34,7 @@ public struct Selection: Sendable {
     public static let largestTail = 1_000_000
 
     /// Whether lines are selected by their contents, so that there may be none for a long time.
-    public var filtersByText: Bool { pattern != nil || severity != nil || !fields.isEmpty }
+    public var filtersByText: Bool { pattern != nil || severities != nil || !fields.isEmpty }
 
     public init() {
         follow = false

@@ -34,7 +34,7 @@ struct ReadingOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "This severity or worse: emerg, alert, crit, err, warning, notice, info, debug.",
+            "This severity or worse: emerg, alert, crit, err, warning, notice, info, debug; a range: warning..err.",
             valueName: "s"
         ),
         completion: Completions.severities
@@ -148,7 +148,7 @@ struct ReadingOptions: ParsableArguments {
         selection.head = head
         selection.limitBytes = try limitBytes.map { try RequestWords.count("--limit-bytes", String($0)) }
         selection.boot = boot
-        selection.severity = try severity.map(RequestWords.severity)
+        selection.severities = try severity.map(RequestWords.severities)
         selection.pattern =
             try grep.isEmpty ? nil : RequestWords.pattern(anyOf: grep, ignoreCase: ignoreCase, isBounded: true)
         selection.charsets = charsets

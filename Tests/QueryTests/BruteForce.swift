@@ -175,9 +175,9 @@ struct BruteForce {
                 return false
             }
             let content = line.displayed
-            if let severity = selection.severity {
+            if let severities = selection.severities {
                 let own = content.withUnsafeBytes { Severity(consoleLine: $0) } ?? .informational
-                guard own <= severity else {
+                guard severities.contains(own) else {
                     return false
                 }
             }

@@ -50,7 +50,7 @@ struct DisplayTests {
         let since = sample.now.advanced(byMicroseconds: -1_000_000)
         #expect(try answer(sample) { $0.since = since } == "[ 7200.123456] BUG: x\n")
         #expect(try answer(sample) { $0.until = since } == "web login: \n")
-        #expect(try answer(sample) { $0.severity = .alert } == "[ 7200.123456] BUG: x\n")
+        #expect(try answer(sample) { $0.severities = .emergency ... .alert } == "[ 7200.123456] BUG: x\n")
     }
 
     @Test("frames of a dialog are drawn in each row, wherever its bytes are divided", arguments: 0...40)

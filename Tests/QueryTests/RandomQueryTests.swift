@@ -101,7 +101,8 @@ struct RandomQueryTests {
             selection.pattern = try Pattern(patterns.randomElement(using: &generator)!)
         }
         if oneIn(6) {
-            selection.severity = Severity.allCases.randomElement(using: &generator)!
+            let ends = (0..<2).map { _ in Severity.allCases.randomElement(using: &generator)! }
+            selection.severities = min(ends[0], ends[1])...max(ends[0], ends[1])
         }
         return selection
     }

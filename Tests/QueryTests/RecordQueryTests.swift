@@ -124,7 +124,7 @@ struct RecordQueryTests {
 
     @Test("severity and pattern are those of the record, not of its JSON text")
     func meaning() throws {
-        let serious = try answer { $0.severity = .error }
+        let serious = try answer { $0.severities = .emergency ... .error }
         #expect(serious == "even: said \"0\" of ten\nodd: said \"5\" of ten\n")
         #expect(
             try answer { $0.pattern = try! Pattern(#"said "4""#, ignoreCase: false) } == "even: said \"4\" of ten\n"

@@ -53,6 +53,28 @@ struct RequestWordsTests {
         }
     }
 
+    @Test(
+        "a severity selects what is worse too, a range as journalctl has it both ends and what is between them",
+        arguments: [
+            ("err", Severity.emergency ... .error, "err"), ("err..alert", .alert ... .error, "err..alert"),
+            ("alert..err", .alert ... .error, "err..alert"), ("0..4", .emergency ... .warning, "warning"),
+            ("notice..notice", .notice ... .notice, "notice..notice"),
+        ]
+    )
+    func severities(_ word: String, _ expected: ClosedRange<Severity>, _ words: String) throws {
+        #expect(try RequestWords.severities(word) == expected)
+        #expect(RequestWords.words(of: expected) == words)
+    }
+
+    @Test(
+        "another word for a severity is refused by name",
+        arguments: ["worse", "err..", "..err", "err..bad", "err...alert"]
+    )
+    func refusedSeverity(_ word: String) {
+        let error = #expect(throws: QueryError.self) { try RequestWords.severities(word) }
+        #expect(error?.message.contains("unknown severity") == true)
+    }
+
     @Test("each of several patterns must be valid by itself")
     func anyOfInvalid() {
         #expect(throws: QueryError.self) { try RequestWords.pattern(anyOf: ["(a", "b)"], ignoreCase: nil) }

@@ -210,7 +210,8 @@ struct SmallerQuestionsTests {
         try sample.append("hello\n")
         #expect(try why { _ in } == nil)
         #expect(try why { $0.pattern = try? Pattern("bye") } == "no line matches 'bye'")
-        #expect(try why { $0.severity = .error } == "no line is err or worse")
+        #expect(try why { $0.severities = .emergency ... .error } == "no line is err or worse")
+        #expect(try why { $0.severities = .alert ... .error } == "no line is from err to alert")
         #expect(try why { $0.tail = 0 } == "nothing was requested")
         let late = try why { $0.since = start.advanced(byMicroseconds: 3_600_000_000) }
         #expect(late?.hasPrefix("nothing since ") == true && late?.contains("; this log spans ") == true)

@@ -42,7 +42,7 @@ public struct LogParameters: Sendable {
         selection.head = try value("head", RequestWords.count)
         selection.limitBytes = try value("limit-bytes", RequestWords.count)
         selection.boot = try value("boot", RequestWords.boot)
-        selection.severity = try target["severity"].map(RequestWords.severity)
+        selection.severities = try target["severity"].map(RequestWords.severities)
         selection.fields = try RequestWords.fields(target.parameters["field"] ?? [])
         let ignoreCase = target["ignore-case"].map { _ in target.flag("ignore-case") }
         selection.pattern = try target["grep"].map {
@@ -88,7 +88,7 @@ public struct LogParameters: Sendable {
         put("head", selection.head.map { String($0) })
         put("limit-bytes", selection.limitBytes.map { String($0) })
         put("boot", selection.boot.map { String($0) })
-        put("severity", selection.severity?.name)
+        put("severity", selection.severities.map(RequestWords.words))
         parameters["field"] = selection.fields.isEmpty ? nil : selection.fields.words
         put("grep", selection.pattern?.expression)
         flag("ignore-case", selection.pattern?.ignoresCase)

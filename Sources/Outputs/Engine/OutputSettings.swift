@@ -43,7 +43,7 @@ public struct OutputSettings: Hashable, Sendable {
     var selection: Selection {
         var selection = Selection()
         selection.streams = streams
-        selection.severity = severity
+        selection.severities = severity.map { .emergency...$0 }
         selection.fields = fields
         selection.follow = true
         return selection

@@ -49,13 +49,13 @@ struct FleetRequest: Hashable, Sendable {
     var streams: [FleetStream]
     /// Whether `streams` are all that the engine has.
     var areAll: Bool
-    /// Lines of this severity or worse, and all gaps: records that are not may be returned too.
-    var severity: Severity?
+    /// Lines of these severities, and all gaps: records that are not may be returned too.
+    var selected: ClosedRange<Severity>?
 
-    /// The names of the severities that are wanted; nil when lines without one are too.
+    /// The severities that are wanted; nil when lines without one are too, which count as informational.
     var severities: [Severity]? {
-        severity.flatMap { threshold in
-            threshold < .informational ? Severity.allCases.filter { $0 <= threshold } : nil
+        selected.flatMap { selected in
+            selected.contains(.informational) ? nil : Severity.allCases.filter(selected.contains)
         }
     }
 }

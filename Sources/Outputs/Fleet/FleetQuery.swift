@@ -118,7 +118,7 @@ public struct FleetQuery {
                 isBackward: pages.isBackward,
                 streams: streams,
                 areAll: areAll,
-                severity: request.selection.severity
+                selected: request.selection.severities
             )
         )
         do throws(FleetPages.Stuck) {

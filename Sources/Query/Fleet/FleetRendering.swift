@@ -26,7 +26,7 @@ public struct FleetRendering {
         filter = LineFilter(
             since: selection.since,
             until: selection.until,
-            severity: selection.severity,
+            severities: selection.severities,
             fields: selection.fields,
             pattern: selection.pattern.map(PatternMatcher.init)
         )

@@ -60,7 +60,7 @@ struct Patterns: AsyncParsableCommand {
         selection.streams = stream.isEmpty ? nil : Set(try stream.map(RequestWords.stream))
         selection.since = try since.map { try times.beginning("--since", $0, now: now) }
         selection.until = try until.map { try times.end("--until", $0, now: now) }
-        selection.severity = try severity.map(RequestWords.severity)
+        selection.severities = try severity.map(RequestWords.severities)
         selection.charsets = try paths.charsets(nil)
         let first = try newSince.map { try times.beginning("--new-since", $0, now: now) }
         let source = try await paths.source()

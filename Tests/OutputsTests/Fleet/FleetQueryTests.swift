@@ -131,8 +131,10 @@ private struct NamedRequest: Sendable, CustomStringConvertible {
             all.append(NamedRequest { $0.selection.tail = tail })
             all.append(NamedRequest("web") { $0.selection.tail = tail })
         }
-        for severity in [Severity.error, .warning, .debug] {
-            all.append(NamedRequest { $0.selection.severity = severity })
+        for severities in [
+            .emergency ... .error, .emergency ... .warning, .error ... .notice, .emergency...Severity.debug,
+        ] {
+            all.append(NamedRequest { $0.selection.severities = severities })
         }
         for word in ["line [12]$", "tick", "no such text"] {
             let pattern = try RequestWords.pattern(word, ignoreCase: nil)
@@ -162,7 +164,7 @@ private struct NamedRequest: Sendable, CustomStringConvertible {
             NamedRequest("web") { request in
                 request.selection.since = after(10)
                 request.selection.until = after(60)
-                request.selection.severity = .warning
+                request.selection.severities = .emergency ... .warning
             }
         )
         return all
