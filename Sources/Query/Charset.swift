@@ -8,14 +8,16 @@ public struct Charset: Hashable, Sendable {
     public let name: String
 
     /// The character set `name`. Throws `badRequest` when iconv does not know it, or when its letters, digits and blank are
-    /// not those of ASCII: a console's lines are found by their bytes.
+    /// not those of ASCII, everywhere in a text: a console's lines are found by their bytes, and a line is decoded alone.
     public init(_ name: String) throws(QueryError) {
         self.name = name
         let isName = name.utf8.allSatisfy { (0x21..<0x7f).contains($0) && $0 != UInt8(ascii: "/") }
         guard isName, !name.isEmpty, let decoder = CharsetDecoder(name: name) else {
             throw QueryError(.badRequest, "unknown charset \(VMLookup.quoted(name)); 'iconv -l' lists the names")
         }
-        let common = Array("ABCXYZ abcxyz 0123456789 .:,-".utf8)
+        // Behind ISO 2022's sequences, and in UTF-7 behind a plus, letters mean others.
+        let shifts = ["\u{1b}$B$\"", "\u{1b}$)AA", "\u{1b}$)CA", "+AGE-"]
+        let common = Array(("ABCXYZ abcxyz 0123456789 .:,-" + shifts.joined()).utf8)
         guard common.withUnsafeBytes({ decoder.text(of: $0) }) == common else {
             throw QueryError(
                 .badRequest,

@@ -26,6 +26,7 @@ import Testing
         arguments: [
             ("charset: no-such", "unknown charset no-such"),
             ("charset: {a: utf-16}", "not a superset of ASCII"),
+            ("charset: iso-2022-jp", "not a superset of ASCII"),
             ("charset: {a: [b]}", "charset must be a text, or a mapping of VM name patterns to texts"),
         ]
     )

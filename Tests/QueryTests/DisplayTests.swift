@@ -205,10 +205,24 @@ struct DisplayTests {
 
     @Test(
         "a character set that iconv does not know, or that is no superset of ASCII, is refused",
-        arguments: ["no-such", "utf-16", "", "a/b"]
+        arguments: [
+            "no-such", "utf-16", "", "a/b", "iso-2022-jp", "iso-2022-kr", "iso-2022-cn", "iso-2022-jp-3", "utf-7",
+        ]
     )
     func wrongCharset(_ name: String) {
         #expect(throws: QueryError.self) { try Charset(name) }
+    }
+
+    @Test(
+        "the character sets that consoles use are accepted",
+        arguments: [
+            "latin1", "iso-8859-15", "cp437", "cp850", "cp866", "cp932", "cp936", "cp949", "cp950", "cp1252", "koi8-r",
+            "gbk",
+            "gb18030", "big5", "euc-jp", "euc-kr", "shift_jis", "utf-8", "ascii", "macintosh",
+        ]
+    )
+    func rightCharset(_ name: String) {
+        #expect(throws: Never.self) { try Charset(name) }
     }
 
     @Test("unfinished lines of several streams are shown, and with a pattern if they match")
