@@ -166,7 +166,8 @@ extension CollectorOptions {
             guard let address = NetworkAddress(place) else {
                 throw section.error(
                     at: kind,
-                    "\(place): use a path that begins with /, or ADDRESS:PORT with an IP address, not a host name"
+                    "\(place): use a path that begins with /, or ADDRESS:PORT with an IP address, not a host name, "
+                        + "and a port up to 65535"
                 )
             }
             return .tcp(address)

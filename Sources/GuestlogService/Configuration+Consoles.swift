@@ -54,10 +54,7 @@ extension Configuration {
             throw section.error(at: nil, "name is missing: the VM's name")
         }
         guard let endpoint = Endpoint(kind + ":" + place) else {
-            let wanted =
-                kind == "tcp"
-                ? "must be ADDRESS:PORT with an IP address, not a host name" : "the path must begin with /"
-            throw section.error(at: kind, "\(place): \(wanted)")
+            throw section.error(at: kind, "\(place): \(Endpoint.fault(in: "\(kind):\(place)"))")
         }
         var uuid: String?
         if let text = try section.text("uuid") {

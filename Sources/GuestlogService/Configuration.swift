@@ -109,7 +109,7 @@ public struct Configuration: Sendable {
         ])
         try readPaths(top)
         if let word = try top.text("log-level") {
-            guard let level = Self.levels[word] else {
+            guard let level = Self.level(word) else {
                 throw top.error(at: "log-level", "unknown level \(word); use error, warning, notice, info or debug")
             }
             logLevel = level
@@ -147,6 +147,11 @@ public struct Configuration: Sendable {
     private static let levels: [String: DiagnosticLevel] = [
         "error": .error, "warning": .warning, "notice": .notice, "info": .info, "debug": .debug,
     ]
+
+    /// The level `word`; severities are accepted by all their names.
+    private static func level(_ word: String) -> DiagnosticLevel? {
+        levels[word] ?? Severity(word: word).flatMap { DiagnosticLevel(rawValue: Int($0.rawValue)) }
+    }
 
     private mutating func readRetention(_ section: ConfigurationReader) throws(ConfigurationError) {
         try section.allow(["vm", "age", "total", "deleted", "overrides"])

@@ -19,17 +19,33 @@ public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvert
 
 extension ConfigurationError {
     /// The parser's error, with its line.
-    init(file: String, _ error: YamlError) {
+    init(file: String, text: String, _ error: YamlError) {
         switch error {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
             self.init(file: file, line: mark.line, message: "is not YAML: \(problem)")
         case .duplicatedKeysInMapping(let duplicates, let context):
             let keys = duplicates.sorted().joined(separator: ", ")
-            self.init(file: file, line: context.mark.line, message: "a key is given twice in this mapping: \(keys)")
+            let first = context.mark
+            let second = Self.nextLine(of: duplicates.sorted()[0], after: first, in: text)
+            self.init(
+                file: file,
+                line: second ?? first.line,
+                message: "a key is given twice in one mapping, first in line \(first.line): \(keys)"
+            )
         default:
             self.init(file: file, line: nil, message: "is not YAML: \(error)")
         }
+    }
+
+    /// The line after that of `mark` in which `key` is in the same column; nil where a mapping is written in one line.
+    private static func nextLine(of key: String, after mark: Mark, in text: String) -> Int? {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        return lines.indices.dropFirst(mark.line).first { number in
+            let start = lines[number].prefix(mark.column - 1)
+            return start.allSatisfy { $0 == " " || $0 == "-" } && start.count == mark.column - 1
+                && ["", "'", "\""].contains { lines[number].dropFirst(start.count).hasPrefix($0 + key + $0 + ":") }
+        }.map { $0 + 1 }
     }
 
     /// Most bytes in a configuration file.

@@ -18,9 +18,10 @@ struct ConfigurationReader {
         line = 1
         let node: Node?
         do {
-            node = try Yams.compose(yaml: text)
+            // Editors on Windows write a byte order mark.
+            node = try Yams.compose(yaml: text.hasPrefix("\u{feff}") ? String(text.unicodeScalars.dropFirst()) : text)
         } catch let error as YamlError {
-            throw ConfigurationError(file: file, error)
+            throw ConfigurationError(file: file, text: text, error)
         } catch {
             throw ConfigurationError(file: file, line: nil, message: "is not YAML: \(error)")
         }

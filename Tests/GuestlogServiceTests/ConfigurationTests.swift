@@ -49,6 +49,14 @@ import Testing
         #expect(configuration.consoles.isEmpty)
     }
 
+    @Test("a byte order mark, and the names of severities that logging libraries use, are accepted")
+    func otherPrograms() throws {
+        #expect(try read("\u{feff}log-level: debug\r\nstore: /x\r\n").logLevel == .debug)
+        #expect(try read("\u{feff}").logLevel == .notice)
+        #expect(try read("log-level: warn").logLevel == .warning)
+        #expect(try read("log-level: err").logLevel == .error)
+    }
+
     @Test("a file is read through a symbolic link, and need not be a regular file")
     func kindsOfFile() throws {
         let folder = TemporaryFolder()
@@ -190,7 +198,9 @@ import Testing
         arguments: [
             ("stor: /x\n", 1, "did you mean store?"), ("store: x\n", 1, "must be a path that begins with /"),
             ("store: ''\n", 1, "must be a path that begins with /"), ("runtime: run\n", 1, "begins with /"),
-            ("store: /x\nruntime: /y\nstore: /z\n", 1, "a key is given twice in this mapping: store"),
+            ("store: /x\nruntime: /y\nstore: /z\n", 3, "a key is given twice in one mapping, first in line 1: store"),
+            ("consoles:\n- name: x\n  listen: /a\n- path: /b\n  'path': /c\n", 5, "first in line 4: path"),
+            ("store: /x\nretention: {vm: 1GiB, vm: 2GiB}\n", 2, "first in line 2: vm"),
             ("store: [\n", 2, "is not YAML"), ("retention: { vm: 0 }\n", 1, "at least 4KiB"),
             ("retention: { total: 1 }\n", 1, "at least 4KiB"), ("retention: { age: 0d }\n", 1, "more than 0"),
             ("retention:\n  vm: 20GiB\n  total: 1GiB\n", 2, "20GiB is more than retention.total, 1GiB"),
@@ -204,7 +214,10 @@ import Testing
             ("outputs:\n- {name: a, type: stdout, vms: [x, '']}\n", 2, "outputs[0].vms: '' matches no VM"),
             ("outputs:\n- {name: a, type: stdout, vms: []}\n", 2, "outputs[0].vms is empty, so no VM matches"),
             ("consoles:\n  - path: /run/{name}\n    plain-size: 1MiB\n", 3, "no effect without plain-file"),
-            ("consoles:\n  - tcp: localhost:1\n    name: x\n", 2, "an IP address, not a host name"),
+            ("consoles:\n  - tcp: localhost:1\n    name: x\n", 2, "a name is not looked up"),
+            ("consoles:\n  - tcp: 127.0.0.1:99999\n    name: x\n", 2, "a port from 1 to 65535"),
+            ("log-level: loud\n", 1, "unknown level loud"), ("log-level: alert\n", 1, "unknown level alert"),
+
             ("libvirt:\n  socket: run/x\n", 2, "must begin with /"),
             ("store: /x\nretention:\n  vm: lots\n", 3, "retention.vm"),
             ("retention:\n  ag: 1d\n", 2, "did you mean age?"),
@@ -212,7 +225,7 @@ import Testing
             ("consoles:\n  - path: /run/x.sock\n", 2, "{name}"),
             ("consoles:\n  - path: /run/{vm}.sock\n", 2, "{vm}"),
             ("consoles:\n  - connect: /run/x.sock\n", 2, "name"),
-            ("consoles:\n  - connect: x.sock\n    name: x\n", 2, "must begin with /"),
+            ("consoles:\n  - connect: x.sock\n    name: x\n", 2, "begin it with /"),
             ("consoles:\n  - connect: /x\n    name: x\n    stream: Ä\n", 4, "stream"),
             ("consoles:\n  - connect: /x\n    name: ''\n", 2, "a VM's name"),
             ("consoles:\n  - connect: /x\n    name: x\n    namespace: a/b\n", 2, "a VM's namespace"),
@@ -223,8 +236,7 @@ import Testing
             ("consoles:\n  - path: /{name}\n    plain-file: /x\n", 2, "put {name} into its path"),
             ("consoles:\n  - connect: /x\n    name: x\n    burst: 0\n", 2, "burst"),
             ("consoles: yes\n", 1, "must be a list"),
-            ("consoles:\n  - tcp: localhost:1\n    name: x\n", 2, "ADDRESS:PORT"),
-            ("consoles:\n  - tcp: 127.0.0.1:0\n    name: x\n", 2, "ADDRESS:PORT"),
+            ("consoles:\n  - tcp: 127.0.0.1:0\n    name: x\n", 2, "a port from 1 to 65535"),
             ("consoles:\n  - tcp: 127.0.0.1:1\n    name: x\n    on-demand: 1\n", 4, "neither true nor false"),
             ("api: { listen: 8774 }\n", 1, "ADDRESS:PORT"),
             ("api: { listen: 'localhost:8774' }\n", 1, "ADDRESS:PORT"),
