@@ -34,7 +34,7 @@ extension BootBanner.Firmware {
     var isFirst: Bool {
         switch self {
         case .seaBIOS, .edk2, .slof: true
-        case .uBoot, .coreboot, .openSBI, .trustedFirmware: false
+        case .uBoot, .coreboot, .openSBI, .trustedFirmware, .barebox, .skiboot: false
         }
     }
 }

@@ -136,5 +136,5 @@ extension BootState {
 
 extension BootBanner.System {
     /// Whether its first lines may come twice in one start, as on another console.
-    fileprivate var repeatsFirstLines: Bool { self != .windows }
+    fileprivate var repeatsFirstLines: Bool { self != .windows && self != .zephyr }
 }

@@ -36,11 +36,14 @@ public enum BootBanner: Hashable, Sendable {
         /// The firmware of QEMU's POWER machines.
         case slof = "SLOF"
         case trustedFirmware = "TF-A"
+        case barebox
+        /// The firmware of POWER machines without a hypervisor.
+        case skiboot
     }
 
     /// The family of an operating system, or the hypervisor Xen, on which the first system starts after it.
     public enum System: Sendable {
-        case linux, bsd, illumos, windows, xen
+        case linux, bsd, illumos, windows, xen, zephyr
     }
 
     /// How a system ends.
@@ -88,7 +91,7 @@ public struct BootLine: Sendable {
         hasPriority = line.takeBootPrefix()
         // Xen's clock is not that of the systems on it.
         let isOfXen = line.takeXen()
-        stamp = isOfXen ? nil : line.takeStamp()
+        stamp = isOfXen ? nil : line.takeStampAndTask()
         start = line.at
         banner = isOfXen ? BootWords.bannerOfXen(line) : BootWords.banner(line, stamp: stamp)
         line.skipBlanks()
@@ -106,8 +109,11 @@ public struct BootLine: Sendable {
         if line.takeXen() {
             return line.endsWithinStamp || BootWords.endsWithinWordsOfXen(line)
         }
-        let stamp = line.takeStamp()
-        return BootWords.banner(line, stamp: stamp)?.isOncePerStart ?? BootWords.endsWithinWords(line, stamp: stamp)
+        let stamp = line.takeStampAndTask()
+        if let banner = BootWords.banner(line, stamp: stamp) {
+            return banner.isOncePerStart
+        }
+        return BootWords.endsWithinWords(line, stamp: stamp) || stamp != nil && line.endsWithinTask
     }
 
     /// Whether the beginning of `bytes` leaves it possible that a banner or a stamp is there, unless a stamp follows other
@@ -140,5 +146,71 @@ extension ConsoleLine {
             hasPriority = takePriority() != nil || hasPriority
         }
         return hasPriority
+    }
+
+    /// Skips the kernel's stamp, with the task that vendors' kernels add to it, and returns it; also skips skiboot's time.
+    fileprivate mutating func takeStampAndTask() -> Int64? {
+        guard let stamp = takeStamp() else {
+            takeTimeOfOPAL()
+            return nil
+        }
+        takeTask()
+        return stamp
+    }
+
+    /// Skips MediaTek's `(0)[1:swapper/0]` or Samsung's `I[0:      swapper:    0] `.
+    private mutating func takeTask() {
+        var line = self
+        if line.take("(") {
+            guard line.takeDigits(2) > 0, line.take(")") else {
+                return
+            }
+        } else {
+            line.advance()
+        }
+        guard line.take("["), line.takeDigits(10) > 0, line.take(":"),
+            let end = line.rest.prefix(Self.longestTask).firstIndex(of: UInt8(ascii: "]"))
+        else {
+            return
+        }
+        line.advance(by: end + 1)
+        _ = line.take(" ")
+        self = line
+    }
+
+    /// Whether the line ends within what may be such a task.
+    fileprivate var endsWithinTask: Bool {
+        var line = self
+        if line.take("(") {
+            _ = line.takeDigits(2)
+            guard line.take(")") || line.current == nil else {
+                return false
+            }
+        } else {
+            line.advance()
+        }
+        guard line.take("[") else {
+            return line.current == nil
+        }
+        _ = line.takeDigits(10)
+        return line.current == nil
+            || line.take(":") && line.rest.count < Self.longestTask && !line.rest.contains(UInt8(ascii: "]"))
+    }
+
+    /// More bytes than a task's name and number have.
+    private static let longestTask = 32
+
+    /// Skips skiboot's time and level, `[    0.012345678,5] `.
+    private mutating func takeTimeOfOPAL() {
+        var line = self
+        guard line.take("[") else {
+            return
+        }
+        _ = line.takeSpaces()
+        if line.takeDigits(10) > 0, line.take("."), line.takeDigits(9) > 0, line.take(","), line.takeDigits(1) > 0,
+            line.take("] ")
+        {
+            self = line
+        }
     }
 }

@@ -5,8 +5,32 @@ enum BootWords {
     /// Words at the beginning of a line, after the time stamp, and what they say.
     struct Entry: Sendable {
         let text: StaticString
+        /// Words after a number, such as a year, that follows the text; nil when the text suffices.
+        var afterNumber: StaticString?
         let stamp: Stamp
         let banner: BootBanner
+
+        func matches(_ line: ConsoleLine) -> Bool {
+            guard line.begins(with: text) else {
+                return false
+            }
+            return afterNumber.map { behindNumber(line).begins(with: $0) } ?? true
+        }
+
+        /// Whether `line` ends within the words.
+        func endsWithin(_ line: ConsoleLine) -> Bool {
+            guard line.begins(with: text) else {
+                return line.ends(within: text)
+            }
+            return afterNumber.map { behindNumber(line).ends(within: $0) } ?? false
+        }
+
+        private func behindNumber(_ line: ConsoleLine) -> ConsoleLine {
+            var line = line
+            _ = line.take(text)
+            _ = line.takeDigits(4)
+            return line
+        }
     }
 
     /// Which time stamp has to precede the words.
@@ -24,7 +48,7 @@ enum BootWords {
         guard let first = line.current, Int(first) < byFirstByte.count else {
             return nil
         }
-        for entry in byFirstByte[Int(first)] where line.begins(with: entry.text) && isFit(stamp, entry.stamp) {
+        for entry in byFirstByte[Int(first)] where entry.matches(line) && isFit(stamp, entry.stamp) {
             return entry.banner == .end(.panic, .bsd) && isRuntimePanic(line) ? nil : entry.banner
         }
         return nil
@@ -39,10 +63,10 @@ enum BootWords {
         }
     }
 
-    /// Whether a kernel that prints this stamp has just started: its clock begins at 0. That of Linux 2.6.12 to 2.6.16
-    /// begins five minutes before its counter of 32 bits and milliseconds wraps.
+    /// Whether a kernel that prints this stamp has just started: its clock begins at 0, or goes on from the loader's. That of
+    /// Linux 2.6.12 to 2.6.16 begins five minutes before its counter of 32 bits and milliseconds wraps.
     private static func isOfStart(_ stamp: Int64) -> Bool {
-        stamp < 1_000_000 || (4_294_667_000_000..<4_294_968_000_000).contains(stamp)
+        stamp < 10_000_000 || (4_294_667_000_000..<4_294_968_000_000).contains(stamp)
     }
 
     /// Whether a program in Go panicked, not a kernel: `panic: runtime error: …`; also of as much of the line as is known.
@@ -57,12 +81,12 @@ enum BootWords {
         if line.ends(within: "(XEN) ") || runtimePanics.contains(where: { line.ends(within: $0) }) {
             return true
         }
-        return byFirstByte.joined().contains { line.ends(within: $0.text) && isFit(stamp, $0.stamp) }
+        return byFirstByte.joined().contains { $0.endsWithin(line) && isFit(stamp, $0.stamp) }
     }
 
     /// The same of a line at the position after what Xen writes before its messages.
     static func endsWithinWordsOfXen(_ line: ConsoleLine) -> Bool {
-        xen.contains { line.ends(within: $0.text) }
+        xen.contains { $0.endsWithin(line) }
     }
 
     /// The banner at the position of `line`, after what Xen writes before its messages.
@@ -72,7 +96,7 @@ enum BootWords {
 
     private static let byFirstByte: [[Entry]] = {
         var lists: [[Entry]] = Array(repeating: [], count: 128)
-        for entry in firmware + loaders + linux + bsd + illumos + windows {
+        for entry in firmware + loaders + linux + bsd + illumos + windows + zephyr {
             lists[Int(entry.text.utf8Start[0])].append(entry)
         }
         return lists
@@ -100,9 +124,10 @@ enum BootWords {
     private static func words(
         _ banner: BootBanner,
         _ texts: StaticString...,
+        afterNumber: StaticString? = nil,
         stamp: Stamp = .optional
     ) -> [Entry] {
-        texts.map { Entry(text: $0, stamp: stamp, banner: banner) }
+        texts.map { Entry(text: $0, afterNumber: afterNumber, stamp: stamp, banner: banner) }
     }
 
     // MARK: - Firmware and boot loaders
@@ -118,6 +143,8 @@ enum BootWords {
         + words(.firmware(.coreboot), "coreboot-", "[NOTE ]  coreboot-")
         + words(.firmware(.openSBI), "OpenSBI v")
         + words(.firmware(.slof), "SLOF\u{1b}", "SLOF **", "SLOF  **")
+        + words(.firmware(.barebox), "barebox 20")
+        + words(.firmware(.skiboot), "OPAL v", "OPAL skiboot-")
         + words(.firmware(.trustedFirmware), "NOTICE:  BL1: v", "NOTICE:  Booting Trusted Firmware")
         + words(.end(.restart, nil), "resetting ...", "system_reset() called!", "full_reset() called!")
         + words(.end(.powerDown, nil), "poweroff ...")
@@ -159,10 +186,11 @@ enum BootWords {
         + words(.lastWords, "ACPI: PM: Preparing to enter system sleep", "ACPI: Preparing to enter system sleep")
         + words(.lastWords, "---[ end Kernel panic", "ACPI MEMORY or I/O RESET_REG", "acpi_power_off called")
 
-    /// FreeBSD, OpenBSD and NetBSD. Their messages of the day repeat the kernel's version, but not its copyright.
+    /// FreeBSD, OpenBSD, NetBSD and DragonFly. Their messages of the day repeat the kernel's version, but not its copyright.
     private static let bsd: [Entry] =
         words(.kernel(.bsd), "---<<BOOT>>---", "Copyright (c) 1992-20", "Copyright (c) 1982, 1986, 1989, 1991, 1993")
         + words(.kernel(.bsd), "Copyright (c) 1996, 1997, 1998")
+        + words(.kernel(.bsd), "Copyright (c) 2003-", afterNumber: " The DragonFly Project")
         + words(.end(.panic, .bsd), "panic: ")
         // OpenBSD's debugger follows these without a panic.
         + words(.end(.panic, .bsd), "kernel: page fault trap, code=", "kernel: protection fault trap, code=")
@@ -186,6 +214,10 @@ enum BootWords {
         words(.kernel(.windows), "Computer is booting, SAC started and initialized")
         + words(.end(.panic, .windows), "*** STOP: 0x", "<INSTANCE CLASSNAME=\"BLUESCREEN\">")
         + words(.end(.powerDown, .windows), "The SAC will become unavailable soon")
+
+    private static let zephyr: [Entry] =
+        words(.kernel(.zephyr), "*** Booting Zephyr OS ", "***** Booting Zephyr OS ")
+        + words(.end(.panic, .zephyr), ">>> ZEPHYR FATAL ERROR ")
 
     /// Behind `(XEN) `.
     private static let xen: [Entry] =

@@ -70,7 +70,7 @@ struct ConsoleLine {
     /// a console's client.
     var endsWithinStamp: Bool {
         (current == UInt8(ascii: "[") || current == UInt8(ascii: "<"))
-            && rest.allSatisfy { $0 == UInt8(ascii: " ") || "<>[].:-0123456789TC".utf8.contains($0) }
+            && rest.allSatisfy { $0 == UInt8(ascii: " ") || "<>[].,:-0123456789TC".utf8.contains($0) }
     }
 
     /// Skips `word` if it comes next.

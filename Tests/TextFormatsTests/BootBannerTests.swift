@@ -40,6 +40,15 @@ struct BootBannerTests {
             ("[4294667.296000] Linux version 2.6.12-10-386 (buildd@host)\n", .kernel(.linux)),
             ("[   1.0000000] Copyright (c) 1996, 1997, 1998, 1999\n", .kernel(.bsd)),
             ("Linux version 6.1.0 (root@host)\n", .kernelVersion),
+            ("barebox 2023.04.0 #1 Tue Apr 11 2023\n", .firmware(.barebox)),
+            ("[    0.012345678,5] OPAL v6.5 starting...\n", .firmware(.skiboot)),
+            ("OPAL v6.5 starting...\n", .firmware(.skiboot)),
+            ("Copyright (c) 2003-2024 The DragonFly Project.\n", .kernel(.bsd)),
+            ("*** Booting Zephyr OS build v3.5.0-2541-g1e ***\n", .kernel(.zephyr)),
+            ("[    0.000000] (0)[0:swapper]Linux version 4.19.191\n", .kernel(.linux)),
+            ("[    0.000000] I[0:      swapper:    0] Linux version 4.19.87\n", .kernel(.linux)),
+            ("[    1.200000] Linux version 6.1.0\n", .kernel(.linux)),
+            ("[   60.000000] (2)[812:sh]Kernel panic - not syncing: x\n", .end(.panic, .linux)),
             ("OpenSBI v1.2\n", .firmware(.openSBI)), ("SLOF\u{1b}[0m\u{1b}[?25l ****\n", .firmware(.slof)),
             ("panic[cpu1]/thread=ffffff: BAD TRAP\n", .end(.panic, .illumos)),
             ("panic: vm_fault failed\n", .end(.panic, .bsd)),
@@ -74,7 +83,8 @@ struct BootBannerTests {
             "echo Kernel panic - not syncing\n",
             "U-Boot is a boot loader\n", "coreboot\n", "SeaBIOS\n", "reboot: cold\n",
             "[  OK  ] Reached target\n",
-            "[NOTE ]  CBFS: Found\n",
+            "[NOTE ]  CBFS: Found\n", "Copyright (c) 2003-2024 Some Project\n", "Copyright (c) 2003\n",
+            "[    0.012345678,5] CPU0\n", "barebox\n", "OPAL\n", "*** Booting\n", "[    1.000000] (2)[812:sh]x\n",
         ]
     )
     func unknown(_ line: String) {
