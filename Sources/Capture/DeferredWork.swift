@@ -2,8 +2,8 @@
 
 import LogModel
 
-/// What the writer does in the store when nobody's text waits for it, one piece in a turn: when many machines start or end
-/// at once, the text of others does not wait for the files of all.
+/// What the writer does in the store in small pieces, for at most half of its time: when many machines start or end at once,
+/// the text of others does not wait for the files of all.
 struct DeferredWork {
     enum Item {
         /// An open stream without text is not in the store yet, and is created there.
@@ -12,26 +12,29 @@ struct DeferredWork {
         case closing(VMIdentity, directory: String)
     }
 
-    /// While there is text of others one piece is done in this time, in microseconds: each takes one or a few milliseconds,
-    /// because of its syncs.
+    /// The time between two pieces, in microseconds, or as long as the earlier one took: some milliseconds, because of its
+    /// syncs, or much more on a slow disk.
     static let interval: Int64 = 5000
 
     private var items: [Item] = []
     /// How many of `items` were taken.
     private var taken = 0
-    private var lastTaken: Int64 = 0
+    private var next: Int64 = 0
 
     mutating func add(_ item: Item) {
         items.append(item)
     }
 
-    var isEmpty: Bool { taken == items.count }
+    /// When the next piece is to be done, in monotonic microseconds; nil when there is none.
+    var due: Int64? { taken == items.count ? nil : next }
 
-    /// Removes and returns the piece that waits longest, if it is time; `isBusy` while there is text of others.
-    mutating func takeFirst(at now: Int64, isBusy: Bool) -> Item? {
-        guard !isBusy || now - lastTaken >= Self.interval else {
-            return nil
-        }
+    /// The piece that was taken has been done.
+    mutating func note(begin: Int64, end: Int64) {
+        next = end + max(Self.interval, end - begin)
+    }
+
+    /// Removes and returns the piece that waits longest.
+    mutating func takeFirst() -> Item? {
         while taken < items.count {
             let item = items[taken]
             taken += 1
@@ -43,7 +46,6 @@ struct DeferredWork {
             if case .opening(let sink) = item, !sink.isSilent {
                 continue
             }
-            lastTaken = now
             return item
         }
         return nil

@@ -30,9 +30,9 @@ extension StoreWriter {
         }
     }
 
-    /// Does a piece of deferred work if it is time, or all.
-    func doDeferred(at now: Int64, isBusy: Bool, all: Bool) {
-        while let item = deferred.takeFirst(at: now, isBusy: isBusy && !all) {
+    /// Does a piece of deferred work if it is due, or all.
+    func doDeferred(at now: Int64, all: Bool) {
+        while let due = deferred.due, all || due <= now, let item = deferred.takeFirst() {
             switch item {
             case .opening(let sink):
                 sink.isSilent = false
@@ -41,9 +41,7 @@ extension StoreWriter {
             case .closing(let vm, let directory):
                 streams.noteOnDisk(vm, in: directory)
             }
-            guard all else {
-                return
-            }
+            deferred.note(begin: now, end: clock.monotonicMicroseconds())
         }
     }
 

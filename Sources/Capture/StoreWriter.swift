@@ -151,7 +151,7 @@ final class StoreWriter: @unchecked Sendable {
         if takesAll {
             streams.allRecordSinks.forEach { commit($0, at: now) }
         }
-        doDeferred(at: now, isBusy: didWork, all: takesAll)
+        doDeferred(at: now, all: takesAll)
         decideAfterQuiet(at: now)
         retryFailing(at: now)
         closeIdlePairs(at: now)
@@ -182,8 +182,8 @@ final class StoreWriter: @unchecked Sendable {
         if orphanDeadline < .max {
             times.append(orphanDeadline)
         }
-        if !deferred.isEmpty {
-            times.append(now)
+        if let due = deferred.due {
+            times.append(due)
         }
         inbox.sleep(microseconds: times.min().map { max(0, $0 - now) }) {
             zip(rings, scan).contains { $0.entry(at: $1) != nil }

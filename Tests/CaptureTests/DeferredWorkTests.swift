@@ -95,25 +95,25 @@ import Testing
         }
     }
 
-    @Test("while there is text of others, one piece is done in an interval; otherwise one in each turn, in order")
+    @Test("pieces are done in their order, with pauses as long as they take")
     func pace() {
         var work = DeferredWork()
         let vms = (0..<5).map { VMIdentity(name: "vm-\($0)") }
         vms.forEach { work.add(.closing($0, directory: $0.directoryName)) }
-        func next(at now: Int64, isBusy: Bool) -> VMIdentity? {
-            guard case .closing(let vm, _) = work.takeFirst(at: now, isBusy: isBusy) else {
+        func next() -> VMIdentity? {
+            guard case .closing(let vm, _) = work.takeFirst() else {
                 return nil
             }
             return vm
         }
-        let start = DeferredWork.interval
-        #expect(next(at: start, isBusy: true) == vms[0])
-        #expect(next(at: 2 * start - 1, isBusy: true) == nil && !work.isEmpty)
-        #expect(next(at: 2 * start, isBusy: true) == vms[1])
-        #expect(next(at: 2 * start, isBusy: false) == vms[2])
+        #expect(work.due == 0 && next() == vms[0])
+        work.note(begin: 1000, end: 1200)
+        #expect(work.due == 1200 + DeferredWork.interval)
+        work.note(begin: 1000, end: 1000 + 7 * DeferredWork.interval)
+        #expect(work.due == 1000 + 14 * DeferredWork.interval)
         vms.forEach { work.add(.closing($0, directory: $0.directoryName)) }
-        #expect((0..<7).map { _ in next(at: 2 * start, isBusy: false) } == [vms[3], vms[4]] + vms)
-        #expect(next(at: 9 * start, isBusy: false) == nil && work.isEmpty)
+        #expect((0..<9).map { _ in next() } == Array(vms[1...]) + vms)
+        #expect(next() == nil && work.due == nil)
     }
 
     @Test("many machines that end at once are all closed cleanly")

@@ -16,21 +16,24 @@ struct PlainFileProblemTests {
         let folder = site.folder.path + "/plain"
         let options = StreamOptions(plainFile: StreamOptions.PlainFile(path: folder + "/x.log"))
         let opened = Opened()
-        /// Whether messages with `words` have been logged so often, after some more output.
-        func tells(_ words: String, _ count: Int) -> Bool {
-            try? site.onShard { capture, shard in
-                let intake = try opened.intake ?? capture.open(StreamKey(name: "x"), options: options, on: shard)
+        /// Whether messages with `words` have been logged so often, after some more output. Nothing is written afterwards.
+        func tells(_ words: String, _ count: Int) throws -> Bool {
+            let (key, done) = (StreamKey(name: "x"), OneShot())
+            try site.onShard { capture, shard in
+                let intake = try opened.intake ?? capture.open(key, options: options, on: shard)
                 opened.intake = intake
                 Array("text\n".utf8).withUnsafeBytes { intake.put($0) }
+                capture.commit(key, on: shard) { done.signal() }
             }
+            done.wait()
             return site.notices.all.count { $0.contains(words) } == count
         }
         // Nothing is at the path of the folder, and then a file.
         for problem in 1...2 {
-            #expect(eventually { tells("is not written", problem) }, "\(site.notices.all)")
+            #expect(try eventually { try tells("is not written", problem) }, "\(site.notices.all)")
             unlink(folder)
             mkdir(folder, 0o700)
-            #expect(eventually { tells("is written again", problem) }, "\(site.notices.all)")
+            #expect(try eventually { try tells("is written again", problem) }, "\(site.notices.all)")
             unlink(folder + "/x.log")
             rmdir(folder)
             close(open(folder, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
