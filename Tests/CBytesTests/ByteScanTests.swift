@@ -50,4 +50,24 @@ import Testing
         let feeds = [UInt8](repeating: 0x0a, count: 5000)
         #expect(gl_count_byte(feeds, feeds.count, 0x0a) == 5000)
     }
+
+    @Test("two bytes are found where they follow each other first, and not beyond the end")
+    func pairs() {
+        var random = SeededGenerator(seed: 11)
+        let needle = Array(":[".utf8)
+        for _ in 0..<20_000 {
+            let count = Int.random(in: 0...200, using: &random)
+            var bytes = [UInt8](repeating: UInt8(ascii: "x"), count: count + 1)
+            // What follows the text must not count.
+            bytes[count] = needle[1]
+            for _ in 0..<Int.random(in: 0...8, using: &random) where count > 0 {
+                bytes[Int.random(in: 0..<count, using: &random)] = needle.randomElement(using: &random)!
+            }
+            let wanted = (0..<max(0, count - 1)).first { bytes[$0] == needle[0] && bytes[$0 + 1] == needle[1] }
+            let found = bytes.withUnsafeBytes { bytes in
+                gl_memmem(bytes.baseAddress, count, needle, needle.count).map { $0 - bytes.baseAddress! }
+            }
+            #expect(found == wanted)
+        }
+    }
 }
