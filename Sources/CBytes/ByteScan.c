@@ -74,7 +74,7 @@ size_t gl_first_control(const void *bytes, size_t count) {
 
 const void *gl_memrchr(const void *bytes, int needle, size_t count) { return memrchr(bytes, needle, count); }
 
-// memmem(3) of the C library looks at each byte when the needle has two.
+// The C library's memmem(3) compares byte by byte when the needle has two bytes.
 static const void *find_pair(const uint8_t *at, size_t count, uint8_t first, uint8_t second) {
     const uint8_t *end = at + count;
     while (end - at > 64) {

@@ -2,8 +2,8 @@
 
 import LogModel
 
-/// What the writer does in the store in small pieces, for at most half of its time: when many machines start or end at once,
-/// the text of others does not wait for the files of all.
+/// Work on the store that the writer does item by item, for at most half of its time: when many machines start or end at
+/// once, the text of others does not wait for the files of all.
 struct DeferredWork {
     enum Item {
         /// An open stream without text is not in the store yet, and is created there.
@@ -12,8 +12,8 @@ struct DeferredWork {
         case closing(VMIdentity, directory: String)
     }
 
-    /// The time between two pieces, in microseconds, or as long as the earlier one took: some milliseconds, because of its
-    /// syncs, or much more on a slow disk.
+    /// The shortest pause after an item, in microseconds. An item takes some milliseconds, because of its syncs; on a slow
+    /// disk it takes longer, and the pause is as long.
     static let interval: Int64 = 5000
 
     private var items: [Item] = []
@@ -25,15 +25,15 @@ struct DeferredWork {
         items.append(item)
     }
 
-    /// When the next piece is to be done, in monotonic microseconds; nil when there is none.
+    /// When the next item is due, in monotonic microseconds; nil when there is none.
     var due: Int64? { taken == items.count ? nil : next }
 
-    /// The piece that was taken has been done.
+    /// The item that was taken is done.
     mutating func note(begin: Int64, end: Int64) {
         next = end + max(Self.interval, end - begin)
     }
 
-    /// Removes and returns the piece that waits longest.
+    /// Removes and returns the oldest item.
     mutating func takeFirst() -> Item? {
         while taken < items.count {
             let item = items[taken]

@@ -24,13 +24,14 @@ extension StoreWriter {
         }
     }
 
+    /// Creates a silent stream in the store now.
     func openIfSilent(_ sink: StreamSink, at now: Int64) {
         if sink.isSilent {
             writeUnrecorded(of: sink, at: now)
         }
     }
 
-    /// Does a piece of deferred work if it is due, or all.
+    /// Does the next item of deferred work if it is due, or all items.
     func doDeferred(at now: Int64, all: Bool) {
         while let due = deferred.due, all || due <= now, let item = deferred.takeFirst() {
             switch item {

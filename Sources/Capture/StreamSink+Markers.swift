@@ -48,7 +48,7 @@ extension StreamSink {
         }
     }
 
-    /// Keeps boots, instead of creating the stream in the store, until there is text or the writer has time.
+    /// Boots are kept from now on. The stream is created in the store when there is text, or when the writer has time.
     func beginSilence(at now: Int64) {
         isSilent = true
         lastCommit = now

@@ -36,13 +36,13 @@ final class StreamSink: OpenStream {
     var unwritten = PendingBoundaries() {
         didSet { saveBoundaries() }
     }
-    /// When the first of them was, if it was kept for want of text; microseconds since the Unix epoch.
+    /// The time of the first of them, if it was kept because the stream was silent; microseconds since the Unix epoch.
     var silentSince: Int64?
     /// The boundaries in the slot.
     var saved = PendingBoundaries()
     /// The slot of the last entry, which stores unwritten losses and boundaries.
     var slot: (ring: InflightRing, number: Int)?
-    /// Whether the stream waits, without text, to be created in the store. Its boundaries are kept meanwhile.
+    /// Whether the stream has no text and is not in the store yet. Its boots are kept meanwhile.
     var isSilent = false
     /// The number of ring slots of the stream: without any, it has no source.
     var openSlots = 0

@@ -95,7 +95,7 @@ import Testing
         }
     }
 
-    @Test("pieces are done in their order, with pauses as long as they take")
+    @Test("items are done in their order, with pauses as long as they take")
     func pace() {
         var work = DeferredWork()
         let vms = (0..<5).map { VMIdentity(name: "vm-\($0)") }
