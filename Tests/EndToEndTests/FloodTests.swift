@@ -41,10 +41,15 @@ extension EndToEnd {
             #expect(isBack, "\(FileText.size(below: site.path + "/store/flood")) bytes when the flood is over")
 
             // The middle was removed: the boot's head is there, and the end.
-            let stored = try site.stored("flood")
+            // While the last pairs are sealed, retention removes more, and a reader beside it may meet two removed ranges.
+            var stored = try site.stored("flood")
+            let hasOneGap = try eventually {
+                stored = try site.stored("flood")
+                return stored.missing.map(\.reason) == [.retention]
+            }
+            #expect(hasOneGap, "\(stored.missing)")
             #expect(stored.bytes.starts(with: guest.printed.prefix(1000)))
             #expect(stored.bytes.suffix(1000).elementsEqual(guest.printed.suffix(1000)))
-            #expect(stored.missing.map(\.reason) == [.retention])
             #expect(stored.gaps.isEmpty, "the rate limit was not reached")
             #expect(stored.bytes.count < 20_000_000)
             let boots = site.guestlog("boots", "flood", "-o", "json").text
