@@ -27,8 +27,10 @@ public struct VirtlogdTakeOver {
     private let processFile: String
     private let ownProgram: String
 
-    /// The maximum duration of the exchange, in seconds.
+    /// The maximum time for virtlogd to become this program, in seconds.
     private let limit: Int
+    /// The same for this program, which first writes what it has received: its disk may be slow.
+    private var releaseLimit: Int { 6 * limit }
 
     /// Acts on the daemon whose process id is in `processFile`; by default the system's.
     public init(processFile: String?) throws(SystemError) {
@@ -54,7 +56,12 @@ public struct VirtlogdTakeOver {
         try check(process)
         let program = ExchangedProgram(path: path, ownProgram: ownProgram)
         try program.exchange()
-        return try exchange(process, path) { try? program.revert() }
+        do throws(Refused) {
+            return try exchange(process, path, within: limit, otherwise: "it does not react to SIGUSR1")
+        } catch {
+            try? program.revert()
+            throw error
+        }
     }
 
     /// Restores virtlogd. May be repeated after it was interrupted.
@@ -71,7 +78,8 @@ public struct VirtlogdTakeOver {
             )
         }
         try program.revert()
-        return try exchange(process, path) {}
+        let reason = "it has not written all output to its disk yet, and becomes virtlogd when it has"
+        return try exchange(process, path, within: releaseLimit, otherwise: reason)
     }
 
     /// The running daemon, and the path it was started from.
@@ -109,22 +117,26 @@ public struct VirtlogdTakeOver {
         ProgramImage.path(of: process) ?? ""
     }
 
-    /// Has the process become the program at `path`; reverts the exchange when it does not.
-    private func exchange(_ process: Int32, _ path: String, orElse undo: () -> Void) throws -> Done {
+    /// Has the process become the program at `path`. Throws when it does not `within` so many seconds, for the reason
+    /// `otherwise`.
+    private func exchange(
+        _ process: Int32,
+        _ path: String,
+        within seconds: Int,
+        otherwise reason: String
+    ) throws(Refused) -> Done {
         let before = program(of: process)
         kill(process, SIGUSR1)
-        for _ in 0..<(limit * 100) {
+        for _ in 0..<(seconds * 100) {
             if program(of: process) != before, program(of: process) != "" {
                 return Done(process: process, logs: logs(of: process), path: path)
             }
             guard kill(process, 0) == 0 else {
-                undo()
                 throw Refused(description: "process \(process) has ended: restart the log daemon")
             }
             usleep(10_000)
         }
-        undo()
-        throw Refused(description: "process \(process) still runs \(before): it does not react to SIGUSR1")
+        throw Refused(description: "process \(process) still runs \(before): \(reason)")
     }
 
     /// The number of pipes that the process has open: one for each log.

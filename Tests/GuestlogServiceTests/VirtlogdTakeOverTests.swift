@@ -76,6 +76,17 @@ import Testing
         }
     }
 
+    @Test("release of a daemon that is still writing tells that it becomes virtlogd later")
+    func releaseUnfinished() throws {
+        let program = ExchangedProgram(path: path, ownProgram: ownProgram)
+        try program.exchange()
+        try whileRunning(onSignal: "") {
+            let error = #expect(throws: VirtlogdTakeOver.Refused.self) { _ = try takeOver(limit: 0).release() }
+            #expect(error?.description.contains("and becomes virtlogd when it has") == true)
+            #expect(isVirtlogdBack)
+        }
+    }
+
     @Test("release of what adopt has not replaced is refused")
     func notAdopted() throws {
         #expect(unlink(path) == 0)
