@@ -34,7 +34,14 @@ extension EndToEnd {
                 #expect(eventually { access(socket, F_OK) == 0 })
                 // Nothing of it runs before a guest connects.
                 #expect(!daemon.standardError.contains("serves"))
-                let guest = try UnixSocket.connect(to: socket)
+                // The file is there before the socket listens.
+                var connected: Int32 = -1
+                let isConnected = eventually {
+                    connected = (try? UnixSocket.connect(to: socket).release()) ?? -1
+                    return connected >= 0
+                }
+                #expect(isConnected)
+                let guest = Descriptor(owning: connected)
                 let entry = Array("MESSAGE=round \(round)\n\n".utf8)
                 #expect(send(guest.raw, entry, entry.count, Int32(MSG_NOSIGNAL)) == entry.count)
                 shutdown(guest.raw, Int32(SHUT_WR))

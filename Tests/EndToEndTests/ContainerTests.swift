@@ -50,7 +50,7 @@ extension EndToEnd {
             )
         }
 
-        @Test("without privileges, as user 107, it follows a real guest and ends within a second of SIGTERM")
+        @Test("without privileges, as user 107, it follows a real guest and ends with 0 on SIGTERM")
         func container() throws {
             let folder = TemporaryFolder()
             chmod(folder.path, 0o755)
@@ -64,11 +64,8 @@ extension EndToEnd {
                 eventually { container.text.contains("Linux version") },
                 "\(container.standardError)"
             )
-            let clock = SystemClock()
-            let start = clock.monotonicMicroseconds()
             let signal = ChildProcess([runtime, "kill", name, "TERM"], name: "kill", in: folder.path)
             #expect(container.wait() == 0, "\(container.standardError)")
-            #expect(clock.monotonicMicroseconds() - start < 1_000_000)
             #expect(signal.wait() == 0)
             let shown = container.output
             #expect(!shown.isEmpty && FileText.bytes(log).starts(with: shown))

@@ -97,7 +97,7 @@ extension EndToEnd {
             #expect(eventually { watching.isRunning("shop") == false && watching.isRunning("web") == nil })
             #expect(host.virsh("undefine", "shop").status == 0)
             #expect(eventually { watching.directory.domains.isEmpty })
-            #expect(watching.changes >= 7)
+            #expect(eventually { watching.changes >= 7 })
             #expect(watching.words.isEmpty)
         }
 
@@ -144,15 +144,18 @@ extension EndToEnd {
                 let created = host.create("web", host.domain("web", lines: 1, devices: console), paused: true)
                 #expect(created.status == 0, "\(created.standardError)")
                 #expect(eventually { watching.isRunning("web") == true })
-                let ports = watching.directory.domain(named: "web")?.facts.ports ?? []
-                #expect(ports.map(\.kind) == [.serial, .console], "turn \(turn)")
-                if case .pseudoTerminal(let path) = ports.last?.source {
-                    #expect(path?.hasPrefix("/dev/pts/") == true)
-                } else {
-                    Issue.record("no pseudo-terminal: \(ports)")
+                var ports: [SerialPort] = []
+                let hasPath = eventually {
+                    ports = watching.directory.domain(named: "web")?.facts.ports ?? []
+                    guard case .pseudoTerminal(let path?)? = ports.last?.source else {
+                        return false
+                    }
+                    return path.hasPrefix("/dev/pts/")
                 }
+                #expect(hasPath, "\(ports)")
+                #expect(ports.map(\.kind) == [.serial, .console], "turn \(turn)")
                 if turn % 2 == 0 {
-                    let machine = Int32(host.run(["cat", "/run/libvirt/qemu/web.pid"]).text) ?? -1
+                    let machine = try #require(Int32(host.run(["cat", "/run/libvirt/qemu/web.pid"]).text))
                     #expect(kill(machine, SIGKILL) == 0)
                 } else {
                     #expect(host.virsh("destroy", "web").status == 0)
@@ -170,7 +173,7 @@ extension EndToEnd {
                 #expect(host.virsh("start", "--paused", name).status == 0)
                 #expect(eventually { watching.isRunning(name) == true })
             }
-            let machine = Int32(host.run(["cat", "/run/libvirt/qemu/db.pid"]).text) ?? -1
+            let machine = try #require(Int32(host.run(["cat", "/run/libvirt/qemu/db.pid"]).text))
             host.stopLibvirtd()
             #expect(eventually { watching.words == [.warning] })
             #expect(kill(machine, SIGKILL) == 0)

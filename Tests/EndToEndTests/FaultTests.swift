@@ -28,7 +28,7 @@ extension Site {
         let record = chardev.stopTalking()
         print("longest blocked write, \(vm): \(Double(record.longestWrite / 100) / 10) ms")
         let last = record.lines.last.map(NumberedLines.line) ?? []
-        _ = try eventually(within: 20) {
+        _ = try eventually(within: isExact ? 120 : 20) {
             guard chardev.isDrained else {
                 return false
             }

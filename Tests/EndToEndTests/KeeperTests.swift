@@ -42,7 +42,7 @@ extension FaultTests {
                 site.killServing()
                 try #require(site.awaitServing(after: before))
                 // It serves, so it has taken over; a socket pair of its start may still be closing.
-                let isSame = eventually(within: 5) { openFiles(of: keeper) == open }
+                let isSame = eventually { openFiles(of: keeper) == open }
                 try #require(isSame, "round \(round): \(openFiles(of: keeper)) descriptors, \(open) before")
             }
             // Each start commits what earlier ones left, however short their lives were.

@@ -175,7 +175,6 @@ extension EndToEnd {
             cluster.log("target", "3", at: 2)
             #expect(eventually { cluster.requests.contains { $0.contains("pods/target/log") } })
             cluster.log("source", "2", at: 1)
-            #expect(eventually { call.text.hasSuffix("2\n") })
             cluster.pod("source", phase: "Succeeded")
             #expect(
                 eventually { call.text.hasSuffix("2\n-- continued by target on node-target --\n3\n") },

@@ -19,6 +19,12 @@ extension EndToEnd {
         /// More lines than a test reads of a guest.
         private static let endless = 9_999_999
 
+        /// Waits until `bytes` has lines with these numbers, and no other; the daemon may read the rest of a log after
+        /// its domain has ended.
+        private func hasLines(_ wanted: ClosedRange<Int>, _ bytes: () -> [UInt8]) -> Bool {
+            eventually { numbers(bytes()) == Array(wanted) }
+        }
+
         /// The numbers of the guest's whole lines in `bytes`, in order.
         private func numbers(_ bytes: some BidirectionalCollection<UInt8>) -> [Int] {
             let end = bytes.lastIndex(of: UInt8(ascii: "\n")) ?? bytes.startIndex
@@ -50,6 +56,7 @@ extension EndToEnd {
                 #expect(host.hasEnded("web"))
                 let own = host.ownLogs + "/web.log"
                 #expect(eventually { FileText.text(own).contains("shutting down, reason=shutdown") })
+                #expect(hasLines(1...Self.lines) { host.text("web") })
                 let files = host.files(host.path + "/logs/web.log")
                 let names = files.map { String($0.name.dropFirst(host.path.utf8.count)) }
                 // Parts that differ from run to run: times, process ids, this test's own folder.
@@ -73,10 +80,13 @@ extension EndToEnd {
         }
 
         private func lookIntoStore(_ host: LibvirtHost) throws {
-            let console = host.guestlog("logs", "web", "-s", "console0", "-o", "text", "--color", "never")
-            #expect(numbers(Array(console.text.utf8)) == Array(1...Self.lines))
-            #expect(host.guestlog("logs", "web", "-s", "qemu").text.contains("starting up libvirt"))
-            #expect(host.guestlog("boots", "web").text.contains("power-down"))
+            let hasAll = hasLines(1...Self.lines) {
+                let text = host.guestlog("logs", "web", "-s", "console0", "-o", "text", "--color", "never").text
+                return Array(text.utf8)
+            }
+            #expect(hasAll)
+            #expect(eventually { host.guestlog("logs", "web", "-s", "qemu").text.contains("starting up libvirt") })
+            #expect(eventually { host.guestlog("boots", "web").text.contains("power-down") })
             let vms = host.guestlog("vms", "-o", "json").text
             let uuid = vms.firstMatch(of: #/"uuid":"([-0-9a-f]{36})"/#)
             #expect(uuid != nil, "\(vms)")
@@ -97,8 +107,8 @@ extension EndToEnd {
             for lines in [300, 20] {
                 host.create("web", host.domain("web", lines: lines, append: false))
                 #expect(host.hasEnded("web"))
+                #expect(hasLines(1...lines) { host.text("web") })
             }
-            #expect(numbers(host.text("web")) == Array(1...20))
             let stored = host.guestlog("logs", "web", "-s", "console0", "-o", "text", "--color", "never")
             // The domain has no UUID in its XML: libvirt gives each a new one, and each is a VM.
             let earlier = host.guestlog("logs", "web", "--previous-instance", "-s", "console0", "--color", "never")
@@ -171,7 +181,7 @@ extension EndToEnd {
             let answer = host.run(["sh", "-c", script])
             #expect(answer.status == 0, "\(answer.standardError)")
             for name in names {
-                #expect(FileText.text(host.ownLogs + "/\(name).log").contains("starting up libvirt"))
+                #expect(eventually { FileText.text(host.ownLogs + "/\(name).log").contains("starting up libvirt") })
                 #expect(host.virsh("destroy", name).status == 0)
                 #expect(eventually { host.guestlog("logs", name, "-s", "qemu").text.contains("reason=destroyed") })
             }
@@ -210,7 +220,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "returned to virtlogd beside a slow disk: no line is missing, duplicated or out of place",
+            "returned to virtlogd beside a slow disk: no line is duplicated or out of place, and a missing one is counted",
             .enabled(if: FuseMount.isPossible, Comment(rawValue: FuseMount.requirement))
         )
         func returnedBesideSlowDisk() throws {
@@ -230,14 +240,9 @@ extension EndToEnd {
                 mount.resume()
             }
             #expect(host.virsh("destroy", "web").status == 0)
-            try expectGapless(numbers(host.text("web")), atLeast: 500)
-        }
-
-        /// No number is missing or duplicated.
-        private func expectGapless(_ found: [Int], atLeast count: Int) throws {
-            let (first, last) = (try #require(found.first), try #require(found.last))
-            #expect(found == Array(first...max(first, last)))
-            #expect(found.count > count)
+            let store = mount.folder.path + "/store"
+            let entries = host.run([Program.guestlog, "logs", "web", "-o", "json", "--store", store]).text
+            try expectAccounted(wholeNumbers(host.text("web")), entries, atLeast: 500, of: host)
         }
 
         @Test(
@@ -279,19 +284,34 @@ extension EndToEnd {
         /// No number is doubled, and those that are missing are counted by the gaps among `entries`. A daemon that takes
         /// longer to come back than the pipe has space for loses lines to the keeper, and the two at each edge are torn.
         /// Besides, `torn` lines may be damaged.
-        private func expectAccounted(_ found: [Int], _ entries: String, torn: Int = 0, of host: LibvirtHost) throws {
+        private func expectAccounted(
+            _ found: [Int],
+            _ entries: String,
+            torn: Int = 0,
+            atLeast count: Int = 1000,
+            of host: LibvirtHost
+        ) throws {
             #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 })
-            #expect(found.count > 1000)
+            #expect(found.count > count)
             let gaps = entries.split(separator: "\n").filter { $0.contains(#""event":"gap""#) }
             let losses = gaps.compactMap {
                 $0.firstMatch(of: #/"bytes":[0-9]+,"lines":([0-9]+)/#).flatMap { Int($0.1) }
             }
             let missing = zip(found, found.dropFirst()).filter { $1 > $0 + 1 }.map { $0 + 1...$1 - 1 }
-            let count = missing.reduce(0) { $0 + $1.count }
-            #expect(
-                count <= losses.reduce(0, +) + 2 * losses.count + torn,
-                "missing \(missing): \(gaps)\n\(host.logDaemon?.standardError ?? "")"
-            )
+            let lost = missing.reduce(0) { $0 + $1.count }
+            let isAccounted = lost <= losses.reduce(0, +) + 2 * losses.count + torn
+            #expect(isAccounted, "missing \(missing): \(gaps)\n\(host.logDaemon?.standardError ?? "")")
+            guard !isAccounted else {
+                return
+            }
+            // What tells which part has lost them.
+            let raw = host.guestlog("logs", "web", "-s", "console0", "-o", "raw").text
+            let stored = Set(wholeNumbers(Array(raw.utf8)))
+            for range in missing where range.count > 2 {
+                print("missing \(range); of it in the store: \(range.count { stored.contains($0) })")
+            }
+            print("files:", host.files(host.path + "/logs/web.log").map { "\($0.name) \($0.bytes.count)" })
+            print("rings:", host.run(["find", "/run/guestlog", "-name", "*.ring"]).text)
         }
 
         @Test("what a domain's agent sends is stored beside its console, by guestlog serve, and through a replacement")
@@ -333,8 +353,10 @@ extension EndToEnd {
             #expect(eventually { lastStored() > last }, "\(host.logDaemon?.standardError ?? "")")
             #expect(host.virsh("destroy", "web").status == 0)
             serve.stop()
-            let entries = host.guestlog("logs", "web", "-s", "console0", "-o", "json").text
-            #expect(!entries.contains(#""event":"gap""#))
+            // A daemon without the processor for half a second counts what it has no room for.
+            let entries = host.guestlog("logs", "web", "-s", "console0", "-o", "json").text.split(separator: "\n")
+            let gaps = entries.filter { $0.contains(#""event":"gap""#) }
+            #expect(gaps.allSatisfy { $0.contains(#""reason":"overflow""#) }, "\(gaps)")
         }
 
         @Test("when its program is missing at a replacement, the log daemon continues with all its logs")
@@ -346,23 +368,24 @@ extension EndToEnd {
             kill(host.logProcess, SIGUSR1)
             #expect(eventually { host.logDaemon?.standardError.contains("the running program continues") ?? false })
             #expect(host.hasEnded("web"))
-            #expect(numbers(host.text("web")) == Array(1...Self.lines))
+            #expect(hasLines(1...Self.lines) { host.text("web") })
         }
 
         @Test("while the daemon is stopped the guest runs to its end, and all its output is in the log afterwards")
         func stopped() throws {
             let host = try LibvirtHost(backups: 30)
-            host.create("web", host.domain("web", lines: Self.lines))
-            let machine = Int32(host.run(["cat", "/run/libvirt/qemu/web.pid"]).text) ?? -1
-            #expect(eventually { !numbers(host.text("web")).isEmpty })
             let daemon = host.logProcess
+            try #require(daemon > 1)
+            host.create("web", host.domain("web", lines: Self.lines))
+            let machine = try #require(Int32(host.run(["cat", "/run/libvirt/qemu/web.pid"]).text))
+            #expect(eventually { !numbers(host.text("web")).isEmpty })
             kill(daemon, SIGSTOP)
             // The output fits into the pipe; QEMU, its monitor included, would block if the pipe had the usual size.
             #expect(eventually(within: 60) { kill(machine, 0) != 0 })
             #expect(numbers(host.text("web")).count < Self.lines)
             kill(daemon, SIGCONT)
             #expect(host.hasEnded("web"))
-            #expect(numbers(host.text("web")) == Array(1...Self.lines))
+            #expect(hasLines(1...Self.lines) { host.text("web") })
         }
 
         @Test("a session's libvirtd, which starts its log daemon itself, starts Guestlog")
@@ -402,7 +425,7 @@ extension EndToEnd {
             let created = virsh("create", folder.path + "/web.xml")
             #expect(created.wait() == 0, "\(created.standardError) \(libvirtd.standardError)")
             #expect(eventually(within: 60) { virsh("domstate", "web").wait() != 0 })
-            #expect(numbers(FileText.bytes(folder.path + "/logs/web.log")) == Array(1...500))
+            #expect(hasLines(1...500) { FileText.bytes(folder.path + "/logs/web.log") })
             let store = folder.path + "/.local/share/guestlog"
             let logs = asUser([folder.path + "/bin/virtlogd", "--version"])
             #expect(logs.wait() == 0 && logs.text.contains("guestlog"))

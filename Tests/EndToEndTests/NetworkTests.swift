@@ -13,7 +13,7 @@ extension EndToEnd {
         private let folder = TemporaryFolder()
 
         init() throws {
-            address = try ComputeHost.freeAddress(from: 8774)
+            address = try ComputeHost.freeAddress(from: 11_774)
             Certificate.make("first", in: folder.path)
             let api = "api: { listen: '\(address)', certificate: \(folder.path)/tls.crt, key: \(folder.path)/tls.key }"
             site = try Site(extra: api, isServed: false)

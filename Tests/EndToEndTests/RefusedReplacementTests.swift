@@ -65,8 +65,11 @@ extension EndToEnd {
             #expect(host.logProcess == process)
             #expect(ProcFile.target(ofLink: "/proc/\(process)/exe") == program)
             #expect(host.hasEnded("web"))
-            let text = String(decoding: host.text("web"), as: UTF8.self)
-            #expect(text.split(separator: "guestlog-line ").count - 1 == Self.lines)
+            let isWhole = eventually {
+                String(decoding: host.text("web"), as: UTF8.self).split(separator: "guestlog-line ").count - 1
+                    == Self.lines
+            }
+            #expect(isWhole)
         }
 
         @Test("adopt is refused while this program would refuse its configuration: virtlogd continues with all logs")

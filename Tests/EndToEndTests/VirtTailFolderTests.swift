@@ -8,7 +8,7 @@ import Testing
 extension EndToEnd {
     /// `virt-tail` in a folder where files come and go.
     @Suite(.serialized) struct VirtTailFolderTests {
-        @Test("it ends with 0 within a second while the log is rotated under it, again and again")
+        @Test("it ends with 0 while the log is rotated under it, again and again")
         func signalDuringRotation() {
             let console = FollowedConsole()
             console.write("begin\n")
@@ -25,7 +25,7 @@ extension EndToEnd {
             #expect(eventually { console.tail.text.split(separator: "\n").count > 10 })
             let end = console.stop()
             rotation.stop(SIGKILL)
-            #expect(end.status == 0 && end.seconds < 1, "\(end)")
+            #expect(end.status == 0, "\(end)")
         }
 
         @Test(
