@@ -48,7 +48,7 @@ extension InflightRing {
         (slot(number) + offset).assumingMemoryBound(to: UInt64.self)
     }
 
-    /// Bytes of the slot's stream in the ring.
+    /// How much of the ring the bytes of the slot's stream take, with their entries' headers.
     func held(_ number: Int) -> Int {
         Self.difference(
             word(number, SlotLayout.bytesIn).pointee,
@@ -56,14 +56,15 @@ extension InflightRing {
         )
     }
 
-    /// Adds to the bytes; producer.
+    /// Adds an entry of `count` bytes to what its stream holds; producer.
     func addHeld(_ number: Int, _ count: Int) {
-        word(number, SlotLayout.bytesIn).pointee &+= UInt64(count)
+        word(number, SlotLayout.bytesIn).pointee &+= UInt64(Self.space(of: count))
     }
 
-    /// Subtracts from the bytes; consumer.
+    /// Subtracts an entry of `count` bytes; consumer.
     func removeHeld(_ number: Int, _ count: Int) {
-        gl_store_release(word(number, SlotLayout.bytesOut), word(number, SlotLayout.bytesOut).pointee &+ UInt64(count))
+        let out = word(number, SlotLayout.bytesOut)
+        gl_store_release(out, out.pointee &+ UInt64(Self.space(of: count)))
     }
 
     /// The bytes that the shard dropped; producer.

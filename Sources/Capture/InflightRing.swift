@@ -202,6 +202,9 @@ public final class InflightRing: @unchecked Sendable {
 
     static func aligned(_ size: Int) -> Int { (size + alignment - 1) & ~(alignment - 1) }
 
+    /// The space that an entry of `count` bytes takes.
+    static func space(of count: Int) -> Int { aligned(entryHeader + count) }
+
     /// Bytes of entries that are published and not done; for both sides.
     var used: Int { Self.difference(gl_load_acquire(headWord), gl_load_acquire(tailWord)) }
 
@@ -275,7 +278,7 @@ public final class InflightRing: @unchecked Sendable {
 
     /// Whether an entry of `count` bytes fits behind `padding` bytes: 0, or the size of a padding entry.
     func hasSpace(for count: Int, after padding: UInt64) -> Bool {
-        let (size, free) = (Self.aligned(Self.entryHeader + count), capacity - used)
+        let (size, free) = (Self.space(of: count), capacity - used)
         return padding % UInt64(Self.alignment) == 0 && padding <= UInt64(free) && Int(padding) + size <= free
             && place(head) + Int(padding) <= capacity && place(head &+ padding) + size <= capacity
     }
@@ -288,7 +291,7 @@ public final class InflightRing: @unchecked Sendable {
             pendingPadding = 0
         }
         writeHeader(at: head, length: count, kind, slot, time, flags)
-        head += UInt64(Self.aligned(Self.entryHeader + count))
+        head += UInt64(Self.space(of: count))
         gl_store_release(headWord, head)
     }
 

@@ -88,7 +88,7 @@ public final class StreamIntake {
     /// end can wait briefly check before reading.
     public var hasRoom: Bool {
         let needsRoom = hasPlainFile || !isOverRate(at: shard.monotonicNow)
-        return !needsRoom || (ring.held(slot) <= shard.share - InflightRing.maximumPayload && reserve() != nil)
+        return !needsRoom || (!isOverShare && reserve() != nil)
     }
 
     /// Whether everything that was received is committed and in the plain file.
@@ -249,19 +249,17 @@ public final class StreamIntake {
         return isOpened ? ring.reserve() : nil
     }
 
+    /// Whether the stream uses its share of the ring already. After a drop it does until half its share is free again,
+    /// so that a slow disk makes a few long gaps.
+    private var isOverShare: Bool {
+        let held = ring.held(slot)
+        return held > shard.share - InflightRing.maximumPayload || (isOverflowing && held > shard.share / 2)
+    }
+
     /// Space for a read, unless the stream uses its share of the ring already. If a gap ends here, its marker is
     /// written first.
-    ///
-    /// A stream over its share stays over until half its share is free again, so that a slow disk makes a few long
-    /// gaps.
     private func roomInRing(closingGap: Bool) -> UnsafeMutableRawBufferPointer? {
-        let held = ring.held(slot)
-        let share = shard.share
-        if held > share - InflightRing.maximumPayload || (isOverflowing && held > share / 2) {
-            isOverflowing = true
-            return nil
-        }
-        guard !closingGap || closeGap(), writePending(), let room = reserve() else {
+        guard !isOverShare, !closingGap || closeGap(), writePending(), let room = reserve() else {
             isOverflowing = true
             return nil
         }
