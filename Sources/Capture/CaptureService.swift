@@ -205,20 +205,23 @@ public final class CaptureService: Sendable {
         }
         isStopping.signal()
         recordIntakes.withLock { Array($0.values) }.forEach { $0.end() }
-        writer.stop()
         sealer.stop()
         guard threads.withLock({ $0.writer != nil }) else {
             // They were not started.
             return true
         }
-        return writerEnded.wait(seconds: limit) && sealerEnded.wait(seconds: limit)
+        // The writer empties the rings while the last sync takes its time.
+        let isSealed = sealerEnded.wait(seconds: limit)
+        writer.stop()
+        return writerEnded.wait(seconds: isSealed ? limit : 1) && isSealed
     }
 
     /// Ends the threads, after `prepareToStop`, which returned `haveEnded`, and after the sources were closed.
     ///
     /// What was received since then is committed and synced if the disk is fast or the caller can wait (`mayWait`).
-    /// Otherwise it stays in the rings, and the next process commits it.
-    public func finish(haveEnded: Bool, mayWait: Bool) {
+    /// Otherwise it stays in the rings, and the next process commits it; a program that does not know the rings
+    /// (`isContinuedElsewhere`) gets it committed, not synced: nobody drains the guests meanwhile.
+    public func finish(haveEnded: Bool, mayWait: Bool, isContinuedElsewhere: Bool = false) {
         let threads = threads.withLock { threads in
             defer { threads = ([], nil, nil) }
             return threads
@@ -233,9 +236,9 @@ public final class CaptureService: Sendable {
         guard case .success(let opened)? = opened.withLock({ $0 }) else {
             return writer.removeRings()
         }
-        defer { release(mayWait: mayWait) }
+        defer { release(mayWait: mayWait || isContinuedElsewhere) }
         let isQuick = max(writer.pulse.takeSlowest(), sealer.syncDuration) < Self.quick
-        if isQuick || mayWait || !shards.allSatisfy(\.ring.isDurable) {
+        if isQuick || mayWait || isContinuedElsewhere || !shards.allSatisfy(\.ring.isDurable) {
             FileOwner.perform(as: opened.owner) {
                 writer.finish()
                 if isQuick || mayWait {

@@ -164,7 +164,7 @@ final class DaemonProcess {
             StuckThreads.awaitNone()
         }
         let released = release()
-        capture.finish(haveEnded: haveEnded, mayWait: !isHeld || isContinuedElsewhere)
+        capture.finish(haveEnded: haveEnded, mayWait: !isHeld, isContinuedElsewhere: isContinuedElsewhere)
         return released
     }
 

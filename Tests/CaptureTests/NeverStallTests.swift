@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Capture
 import ConsoleHub
 import Glibc
 import LogModel
@@ -9,6 +8,8 @@ import SystemIO
 import TestSupport
 import TestTraits
 import Testing
+
+@testable import Capture
 
 @Suite(.blocking, .serialized) struct NeverStallTests {
     /// About 20 MB: many times the size of socket and ring.
@@ -48,6 +49,31 @@ import Testing
         try fixture.expectAccounted(for: guest)
         #expect(try fixture.stored().gaps.contains { $0.reason == .storeFailure })
         #expect(eventually { fixture.capture.problems.all.isEmpty })
+    }
+
+    @Test("while the last sync of a stop takes its time, the rings are emptied")
+    func slowSyncAtStop() throws {
+        let site = try Site()
+        let opened = Opened()
+        func say(_ text: String) throws {
+            try site.onShard { capture, shard in
+                let key = StreamKey(name: "vm")
+                opened.intake =
+                    try opened.intake ?? capture.open(key, options: StreamOptions(rate: nil), on: shard)
+                Array(text.utf8).withUnsafeBytes { opened.intake?.put($0) }
+            }
+        }
+        try say("before\n")
+        #expect(eventually { site.text("vm") == "before\n" })
+        site.fileSystem.set(.unendingSync)
+        let stop = try WorkerThread(name: "stop") { [capture = site.capture] in _ = capture.prepareToStop() }
+        #expect(eventually { site.notices.all.contains { $0.hasPrefix("the disk is slow") } })
+        try say("meanwhile\n")
+        #expect(eventually { site.text("vm") == "before\nmeanwhile\n" })
+        site.fileSystem.set(.healthy)
+        stop.join()
+        try site.onShard { _, _ in opened.intake?.close() }
+        site.capture.finish(haveEnded: true, mayWait: true)
     }
 
     @Test("a store that cannot be opened at first is opened later, and every byte is stored or counted")

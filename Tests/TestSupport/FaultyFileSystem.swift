@@ -15,6 +15,8 @@ public final class FaultyFileSystem: FileSystem {
         case failing(Int32)
         /// They succeed, but for syncs of the whole file system, which fail with this errno.
         case unsynced(Int32)
+        /// They succeed, but for syncs of the whole file system, which wait until the mode changes.
+        case unendingSync
         /// They wait until the mode changes.
         case hanging
     }
@@ -53,6 +55,11 @@ public final class FaultyFileSystem: FileSystem {
                     return
                 }
                 throw SystemError(name, code: code)
+            case .unendingSync:
+                guard name == "syncfs" else {
+                    return
+                }
+                usleep(1000)
             case .failing(let code):
                 halfway()
                 throw SystemError(name, code: code)
