@@ -17,12 +17,22 @@ struct DeferredWork {
     static let interval: Int64 = 5000
 
     private var items: [Item] = []
+    /// The streams of `.opening` items, by VM without its alias.
+    private var silent: [VMIdentity: [StreamSink]] = [:]
     /// How many of `items` were taken.
     private var taken = 0
     private var next: Int64 = 0
 
     mutating func add(_ item: Item) {
         items.append(item)
+        if case .opening(let sink) = item {
+            silent[sink.key.vm.withoutAlias, default: []].append(sink)
+        }
+    }
+
+    /// The streams of `vm` that wait to be opened under a name that it had before.
+    func openings(underEarlierNamesOf vm: VMIdentity) -> [StreamSink] {
+        silent[vm.withoutAlias, default: []].filter { $0.key.vm != vm }
     }
 
     /// When the next item is due, in monotonic microseconds; nil when there is none.
@@ -42,9 +52,14 @@ struct DeferredWork {
                 items.removeFirst(taken)
                 taken = 0
             }
-            // Its text may have opened it.
-            if case .opening(let sink) = item, !sink.isSilent {
-                continue
+            if case .opening(let sink) = item {
+                let vm = sink.key.vm.withoutAlias
+                silent[vm]?.removeAll { $0 === sink }
+                silent[vm] = silent[vm]?.isEmpty == true ? nil : silent[vm]
+                // Its text may have opened it.
+                guard sink.isSilent else {
+                    continue
+                }
             }
             return item
         }

@@ -33,10 +33,7 @@ extension StoreWriter {
         guard let sink = streams.sink(key) else {
             return
         }
-        if sink.hasPending {
-            flush(sink, at: now)
-        }
-        openIfSilent(sink, at: now)
+        settle(sink, at: now)
     }
 
     /// Marks a VM as deleted and releases it.

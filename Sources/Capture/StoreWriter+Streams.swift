@@ -15,6 +15,8 @@ extension StoreWriter {
         guard let sink = streams.open(ring: ring, slot: slot, for: self) else {
             return
         }
+        // A VM has the name under which one of its streams was opened last.
+        deferred.openings(underEarlierNamesOf: sink.key.vm).forEach { settle($0, at: now) }
         adopt(into: sink, at: now)
         if sink.writer == nil, !sink.gap.isOpen, sink.retryAt == nil {
             sink.beginSilence(at: now)
@@ -24,6 +26,11 @@ extension StoreWriter {
         }
     }
 
+    func writeUnrecorded(of sink: StreamSink, at now: Int64) {
+        sink.writeUnrecorded(at: now)
+        hasWritten(sink)
+    }
+
     /// Creates a silent stream in the store now.
     func openIfSilent(_ sink: StreamSink, at now: Int64) {
         if sink.isSilent {
@@ -31,19 +38,32 @@ extension StoreWriter {
         }
     }
 
-    /// Does the next item of deferred work if it is due, or all items.
-    func doDeferred(at now: Int64, all: Bool) {
-        while let due = deferred.due, all || due <= now, let item = deferred.takeFirst() {
-            switch item {
-            case .opening(let sink):
-                sink.isSilent = false
-                writeUnrecorded(of: sink, at: now)
-                release(sink)
-            case .closing(let vm, let directory):
-                streams.noteOnDisk(vm, in: directory)
-            }
-            deferred.note(begin: now, end: clock.monotonicMicroseconds())
+    /// Commits the queued entries of a stream, creates it in the store, and releases it if it has no source.
+    func settle(_ sink: StreamSink, at now: Int64) {
+        if sink.hasPending {
+            flush(sink, at: now)
         }
+        openIfSilent(sink, at: now)
+        release(sink)
+    }
+
+    /// Does the next item of deferred work if it is due, or `early`; returns whether it did.
+    func doDeferred(at now: Int64, early: Bool) -> Bool {
+        guard let due = deferred.due, early || due <= now, let item = deferred.takeFirst() else {
+            return false
+        }
+        let begin = clock.monotonicMicroseconds()
+        switch item {
+        case .opening(let sink):
+            sink.isSilent = false
+            writeUnrecorded(of: sink, at: now)
+            release(sink)
+        case .closing(let vm, let directory):
+            streams.noteOnDisk(vm, in: directory)
+        }
+        deferred.note(begin: begin, end: clock.monotonicMicroseconds())
+        pulse.step()
+        return true
     }
 
     func close(_ slot: Int, of ring: Int, at now: Int64) {
@@ -105,6 +125,10 @@ extension StoreWriter {
     func flushLossCounters(at now: Int64) {
         for (number, ring) in rings.enumerated() {
             for slot in 0..<ring.slotsUsed where ring.hasUnwrittenMarkers(slot) {
+                if streams.sink(ring: number, slot: slot) == nil {
+                    // There was no room for the entry that opens it either.
+                    open(slot, of: number, at: now)
+                }
                 if let sink = streams.sink(ring: number, slot: slot) {
                     sink.adoptShardMarkers(ring: ring, slot: slot)
                     writeUnrecorded(of: sink, at: now)

@@ -124,7 +124,7 @@ final class StoreWriter: @unchecked Sendable {
         let ends = rings.map(\.published)
         repeat {
             _ = turn(at: clock.monotonicMicroseconds(), takesAll: true)
-        } while zip(scan, ends).contains { $0 < $1 }
+        } while deferred.due != nil || zip(scan, ends).contains { $0 < $1 }
         endReplays(at: clock.monotonicMicroseconds())
     }
 
@@ -132,6 +132,7 @@ final class StoreWriter: @unchecked Sendable {
     /// on the thread that ended them.
     func finish() {
         waitsForLocks = true
+        streams.sinks.forEach { $0.retryNow() }
         while turn(at: clock.monotonicMicroseconds(), takesAll: true) {}
         endReplays(at: clock.monotonicMicroseconds())
         flushLossCounters(at: clock.monotonicMicroseconds())
@@ -151,7 +152,7 @@ final class StoreWriter: @unchecked Sendable {
         if takesAll {
             streams.allRecordSinks.forEach { commit($0, at: now) }
         }
-        doDeferred(at: now, all: takesAll)
+        didWork = doDeferred(at: now, early: takesAll) || didWork
         decideAfterQuiet(at: now)
         retryFailing(at: now)
         closeIdlePairs(at: now)
@@ -241,11 +242,6 @@ final class StoreWriter: @unchecked Sendable {
     }
 
     // MARK: - Commits
-
-    func writeUnrecorded(of sink: StreamSink, at now: Int64) {
-        sink.writeUnrecorded(at: now)
-        hasWritten(sink)
-    }
 
     func flush(_ sink: StreamSink, at now: Int64) {
         sink.flush(scratch, at: now)

@@ -82,6 +82,7 @@ extension StreamSink {
 
     /// Keeps a boundary whose marker cannot be written now.
     func keep(_ boundary: ConsoleBoundary) {
+        silentSince = unwritten.isFull ? nil : silentSince
         unwritten.append(boundary)
     }
 

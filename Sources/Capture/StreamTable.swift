@@ -130,6 +130,9 @@ final class StreamTable: @unchecked Sendable {
 
     var allRecordSinks: some Collection<RecordSink> { recordSinks.values }
 
+    /// The streams of consoles.
+    var sinks: some Collection<StreamSink> { sinksByKey.values }
+
     func sinks(of vm: VMIdentity) -> [StreamSink] {
         sinksByKey.values.filter { $0.key.vm.withoutAlias == vm.withoutAlias }
     }

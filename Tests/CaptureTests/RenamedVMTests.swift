@@ -71,4 +71,33 @@ import Testing
         #expect(name(in: site) == "new")
         try site.onShard { _, _ in opened.intake?.close() }
     }
+
+    @Test("a silent machine that is started again under another name keeps that, and its markers' order")
+    func silentBefore() throws {
+        let site = try Site()
+        try site.capture.awaitStore()
+        site.fileSystem.set(.hanging)
+        let (old, opened) = (old, Opened())
+        try site.onShard { capture, shard in
+            // So that the writer cannot take what follows before all of it is there.
+            let other = try capture.open(StreamKey(name: "other"), options: StreamOptions(rate: nil), on: shard)
+            Array("text\n".utf8).withUnsafeBytes { other.put($0) }
+            let first = try capture.open(old, options: StreamOptions(rate: nil), on: shard)
+            first.mark(.boot(.powerOn))
+            first.mark(.boot(.closed))
+            first.close()
+            let new = StreamKey(name: "new", uuid: Self.uuid)
+            opened.intake = try capture.open(new, options: StreamOptions(rate: nil), on: shard)
+            opened.intake?.mark(.boot(.powerOn))
+            Array("here\n".utf8).withUnsafeBytes { opened.intake?.put($0) }
+        }
+        site.fileSystem.set(.healthy)
+        #expect(eventually { site.text(Self.uuid) == "here\n" })
+        let stored = try site.stored(Self.uuid)
+        #expect(stored.boots.map(\.event) == [.powerOn, .closed, .powerOn])
+        #expect(stored.boots.map(\.position).allSatisfy { $0 == 0 }, "the text is the last machine's")
+        try site.onShard { _, _ in opened.intake?.close() }
+        #expect(eventually { site.isClosed(Self.uuid) })
+        #expect(name(in: site) == "new")
+    }
 }
