@@ -37,7 +37,8 @@ protocol SinkOpening: AnyObject {
     func failed(_ key: StreamKey, _ error: SystemError, consequence: String)
     func recovered(_ key: StreamKey)
     func plainFileFailed(_ path: String, of key: StreamKey, _ error: SystemError)
-    func plainFileRecovered(_ path: String, of key: StreamKey)
+    /// At most `missing` bytes are not in the file.
+    func plainFileRecovered(_ path: String, of key: StreamKey, missing: Int)
     /// Closes a descriptor on a thread that nobody waits for.
     func closeLater(_ descriptor: Int32)
     /// A source has replayed that many bytes that were stored already.

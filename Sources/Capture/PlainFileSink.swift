@@ -8,7 +8,8 @@ import SystemIO
 final class PlainFileSink {
     private let file: RotatingFileWriter
     private let stream: StreamKey
-    private var hasFailed = false
+    /// The number of bytes that are missing in the file since its last problem began; nil without a problem.
+    private var missing: Int?
     /// The number of waiting entries that are in the file.
     private var written = 0
     /// The number of bytes of the next entries that an ended process has written.
@@ -78,31 +79,39 @@ final class PlainFileSink {
         guard !rest.isEmpty else {
             return
         }
-        report(opener) { () throws(SystemError) in
+        var written = 0
+        let isWritten = report(opener) { () throws(SystemError) in
             try file.append(rest) { progress in
+                written = progress.written
                 var progress = progress
                 progress.written += skipped
                 willWrite(progress)
             }
         }
+        if !isWritten {
+            missing = (missing ?? 0) + rest.count - written
+        }
     }
 
     /// Opens the file at the path if another program has replaced or removed the open one.
     func reopen(_ opener: any SinkOpening) {
-        report(opener) { () throws(SystemError) in try file.reopen() }
+        _ = report(opener) { () throws(SystemError) in try file.reopen() }
     }
 
-    /// Carries out an operation on the file, and reports its failure, or the first success after one.
-    private func report(_ opener: any SinkOpening, _ operation: () throws(SystemError) -> Void) {
+    /// Carries out an operation on the file, and reports its failure, or the first success after one; returns whether
+    /// it succeeded.
+    private func report(_ opener: any SinkOpening, _ operation: () throws(SystemError) -> Void) -> Bool {
         do throws(SystemError) {
             try operation()
-            if hasFailed {
-                hasFailed = false
-                opener.plainFileRecovered(file.path, of: stream)
+            if let missing {
+                self.missing = nil
+                opener.plainFileRecovered(file.path, of: stream, missing: missing)
             }
+            return true
         } catch {
-            hasFailed = true
+            missing = missing ?? 0
             opener.plainFileFailed(file.path, of: stream, error)
+            return false
         }
     }
 }

@@ -55,11 +55,11 @@ extension StoreWriter: SinkOpening {
         )
     }
 
-    func plainFileRecovered(_ path: String, of key: StreamKey) {
+    func plainFileRecovered(_ path: String, of key: StreamKey, missing: Int) {
         if let problem = problems.clear(Problems.Subject(path, of: key.vm)) {
             diagnostics.log(
                 .notice,
-                "\(key): its plain file \(path) is written again, the store has what it misses; it was \(problem)"
+                "\(key): its plain file \(path) is written again; up to \(missing) bytes are missing in it, and are in the store; it was \(problem)"
             )
         }
     }

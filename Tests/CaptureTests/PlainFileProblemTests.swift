@@ -39,6 +39,8 @@ struct PlainFileProblemTests {
             close(open(folder, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
         }
         #expect(site.notices.all.contains { $0.hasSuffix("Not a directory") && $0.contains("it was not written: ") })
+        let counts = site.notices.all.compactMap { $0.firstMatch(of: #/up to ([0-9]+) bytes are missing in it/#)?.1 }
+        #expect(counts.count == 2 && counts.allSatisfy { Int($0).map { $0 > 0 && $0 % 5 == 0 } ?? false }, "\(counts)")
         try site.onShard { _, _ in opened.intake?.close() }
     }
 }
