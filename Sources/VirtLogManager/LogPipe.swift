@@ -130,10 +130,10 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     }
 
     /// Reads the present contents of the pipe and once more, which detects its end: a guest that prints faster than it
-    /// is read does not prolong this.
-    func drain() {
+    /// is read does not prolong this. While the ring has no room, only the `last` reader goes on: it drops the rest.
+    func drain(last: Bool = false) {
         var left = Int(gl_bytes_waiting(descriptor.raw))
-        while case let count = take(), count > 0, left > 0 {
+        while last || intake?.hasRoom == true, case let count = take(), count > 0, left > 0 {
             left -= count
         }
     }
@@ -160,9 +160,14 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         }
         if !isPassedOn {
             stopListening()
-            drain()
+            drain(last: true)
         }
         end()
-        return isPassedOn ? try? descriptor.duplicate().release() : nil
+        guard isPassedOn else {
+            return nil
+        }
+        // The descriptor outlives this object: a duplicate could not be had at the limit.
+        _ = Unmanaged.passRetained(self)
+        return descriptor.raw
     }
 }
