@@ -175,7 +175,7 @@ final class TailRun {
             times += [output.isPollable ? nil : nextWrite, now < nextLook ? nextLook : nil].compactMap { $0 }
         }
         if case .draining(_, let quiet, let end) = state.phase {
-            times += isDrained ? [end, lastBytes + quiet] : [end]
+            times += isDrained ? [end, max(lastBytes, state.stoppedAt) + quiet] : [end]
         }
         times += watch.isPolling ? [nextPoll] : []
         times += [state.awaitsSocket ? socketDue : nil, losses.due].compactMap { $0 }

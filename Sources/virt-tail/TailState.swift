@@ -9,7 +9,7 @@ import Glibc
 struct TailState {
     enum Phase: Equatable {
         case running
-        /// Ends when nothing is left and nothing has come for `quiet`, at the latest at `deadline`.
+        /// Ends when nothing is left and nothing has come for `quiet` since the cause, at the latest at `deadline`.
         case draining(StopReason, quiet: Int64, deadline: Int64)
         case ended(StopReason)
     }
@@ -46,6 +46,8 @@ struct TailState {
     }
 
     private(set) var phase = Phase.running
+    /// When the first cause to stop was seen.
+    private(set) var stoppedAt: Int64 = 0
     private let causes: TailOptions.StopCauses
     private var hasSeenSocket = false
     private var hasSeenRunningFile = false
@@ -87,7 +89,7 @@ struct TailState {
                 phase = .draining(reason, quiet: quiet, deadline: now + Self.grace)
             }
         case .drained(let passed):
-            if case .draining(let reason, let quiet, _) = phase, passed >= quiet {
+            if case .draining(let reason, let quiet, _) = phase, min(passed, now - stoppedAt) >= quiet {
                 phase = .ended(reason)
             }
         case .time:
@@ -100,6 +102,7 @@ struct TailState {
 
     /// A second signal ends the program at once; one after another cause limits the drain.
     private mutating func stop(_ reason: StopReason, at now: Int64) {
+        stoppedAt = phase == .running ? now : stoppedAt
         switch (phase, reason) {
         case (.running, .signal):
             phase = .draining(reason, quiet: 0, deadline: now + Self.grace)

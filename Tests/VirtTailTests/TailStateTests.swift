@@ -50,6 +50,9 @@ import Testing
         state.handle(.socket(exists: false), at: 300)
         state.handle(.drained(quietFor: 100), at: 400)
         #expect(!state.isEnded)
+        // The last line came long before the end.
+        state.handle(.drained(quietFor: 10 * TailState.lastWrites), at: 299 + TailState.lastWrites)
+        #expect(!state.isEnded)
         state.handle(.progress, at: 700_000)
         state.handle(.time, at: 1_400_000)
         #expect(!state.isEnded)
