@@ -191,6 +191,10 @@ private final class FakeFluentd: Sendable {
         for wrong in [pong(false, "server", digest), pong(true, "server", "0"), .null, helo] {
             #expect(throws: HTTPClientError.self) { try handshake.check(wrong) }
         }
+        // The server knows the key, but has the client's name.
+        let own = SHA512.hexadecimal(salt + Array("client".utf8) + [9, 9] + Array("key".utf8))
+        let error = #expect(throws: HTTPClientError.self) { try handshake.check(pong(true, "client", own)) }
+        #expect(error?.description.contains("the server has this client's name, client; set another hostname") == true)
     }
 }
 

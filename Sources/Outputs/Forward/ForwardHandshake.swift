@@ -64,8 +64,14 @@ struct ForwardHandshake {
         }
         let name = parts[3].text ?? ""
         let expected = SHA512.hexadecimal(salt + Array(name.utf8) + nonce + Array(sharedKey.utf8))
-        guard parts[4].text == expected, name != hostName else {
+        guard parts[4].text == expected else {
             throw HTTPClientError(.unreachable, "the server does not know the shared key")
+        }
+        guard name != hostName else {
+            throw HTTPClientError(
+                .unreachable,
+                "the server has this client's name, \(hostName); set another hostname for this output"
+            )
         }
     }
 }
