@@ -138,14 +138,6 @@ public struct DirectoryHandle: ~Copyable, Sendable {
             throw error
         }
         defer { closedir(stream) }
-        while let entry = readdir(stream) {
-            withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                let name = bytes.prefix { $0 != 0 }
-                guard !name.elementsEqual(".".utf8), !name.elementsEqual("..".utf8) else {
-                    return
-                }
-                UnsafeRawBufferPointer(rebasing: name).withMemoryRebound(to: UInt8.self, body)
-            }
-        }
+        try DirectoryEntries.forEachName(in: stream, path, body)
     }
 }

@@ -100,4 +100,19 @@ import Testing
             #expect(!isOne, "\(path)")
         }
     }
+
+    @Test("a directory that cannot be read to its end is an error, and not an empty directory")
+    func unreadableDirectory() throws {
+        make("a")
+        let stream = try #require(opendir(folder.path + "/a"))
+        defer { closedir(stream) }
+        let other = open("/dev/null", O_RDONLY)
+        defer { close(other) }
+        dup2(other, dirfd(stream))
+        var names = 0
+        let error = #expect(throws: SystemError.self) {
+            try DirectoryEntries.forEachName(in: stream, "/a") { _ in names += 1 }
+        }
+        #expect(error?.code == ENOTDIR && error?.subject == "/a" && names == 0)
+    }
 }

@@ -129,21 +129,7 @@ public struct LinuxFileSystem: FileSystem {
         }
         defer { closedir(stream) }
         var names: [String] = []
-        while true {
-            errno = 0
-            guard let entry = readdir(stream) else {
-                break
-            }
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != "." && name != ".." {
-                names.append(name)
-            }
-        }
-        guard errno == 0 else {
-            throw SystemError("readdir", directory)
-        }
+        try DirectoryEntries.forEachName(in: stream, directory) { names.append(String(decoding: $0, as: UTF8.self)) }
         return names
     }
 
