@@ -66,15 +66,13 @@ extension ConfigurationReader {
         return word
     }
 
-    /// A secret in a file, without the end of its line.
+    /// A secret in a file.
     func secret(_ key: String) throws(ConfigurationError) -> String? {
         guard let path = try absolutePath(key) else {
             return nil
         }
         do throws(SystemError) {
-            let file = try StoredFile(path, .read, on: LinuxFileSystem())
-            let bytes = try file.read(at: 0, count: min(try file.size, 4096))
-            return String(decoding: bytes.prefix { $0 != 0x0a && $0 != 0x0d }, as: UTF8.self)
+            return String(decoding: try SecretFile.contents(of: path), as: UTF8.self)
         } catch {
             throw self.error(at: key, "\(key): \(error)")
         }

@@ -22,9 +22,6 @@ public struct HTTPOutputSettings: Hashable, Sendable {
         self.endpoint = endpoint
     }
 
-    /// Maximum size of a token file, in bytes.
-    private static let longestToken = 64 << 10
-
     /// The settings of the client.
     var client: HTTPClient.Settings {
         var client = HTTPClient.Settings()
@@ -41,11 +38,11 @@ public struct HTTPOutputSettings: Hashable, Sendable {
     }
 
     private static func token(in file: String) throws -> String {
-        guard let bytes = try LinuxFileSystem().contents(of: file, limit: longestToken) else {
-            throw HTTPClientError(.unreachable, "the token file \(file) does not exist")
+        do {
+            return try SecretFile.token(in: file)
+        } catch {
+            throw HTTPClientError(.unreachable, "\(error)")
         }
-        let token = bytes.filter { $0 > 0x20 && $0 < 0x7f }
-        return String(decoding: token, as: UTF8.self)
     }
 }
 

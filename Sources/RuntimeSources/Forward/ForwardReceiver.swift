@@ -61,7 +61,7 @@ final class ForwardReceiver: @unchecked Sendable {
 
     /// Receives until the interruption is raised. Throws when the endpoint cannot be listened at.
     func run() throws {
-        let key = try sharedKey()
+        let key = try options.sharedKeyFile.map { path throws(SystemError) in try SecretFile.contents(of: path) }
         let listener = try listen()
         let stop = InterruptionHandler(loop)
         let token = try loop.add(interruption.descriptor, for: .readable, stop)
@@ -89,16 +89,6 @@ final class ForwardReceiver: @unchecked Sendable {
         func handle(_ readiness: Readiness) {
             loop.stop()
         }
-    }
-
-    private func sharedKey() throws -> [UInt8]? {
-        guard let file = options.sharedKeyFile else {
-            return nil
-        }
-        guard let bytes = try capture.store.fileSystem.contents(of: file) else {
-            throw SystemError("read", file, code: ENOENT)
-        }
-        return bytes.last == Lines.feed ? bytes.dropLast() : bytes
     }
 
     private func listen() throws(SystemError) -> ListeningSocket {
