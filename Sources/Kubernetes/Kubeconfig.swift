@@ -42,8 +42,11 @@ public struct Kubeconfig: Sendable {
     }
 
     private mutating func read(_ file: String) throws(KubernetesError) {
-        guard let bytes = Self.contents(of: file) else {
-            throw KubernetesError("\(file) cannot be read: \(String(cString: strerror(errno)))")
+        let bytes: [UInt8]
+        do throws(SystemError) {
+            bytes = try Self.contents(of: file)
+        } catch {
+            throw KubernetesError("\(file) cannot be read: \(error.reason)")
         }
         try add(String(decoding: bytes, as: UTF8.self), file: file)
     }
@@ -75,12 +78,10 @@ public struct Kubeconfig: Sendable {
         }
     }
 
-    /// The contents of a file; nil when it cannot be read. Configurations are often links.
-    static func contents(of path: String) -> [UInt8]? {
-        guard let file = try? Descriptor(owning: systemCall("open", path) { open(path, O_RDONLY | O_CLOEXEC) }) else {
-            return nil
-        }
-        return try? file.readToEnd(limit: LinuxFileSystem.smallFileLimit)
+    /// The contents of a file. Configurations are often links.
+    static func contents(of path: String) throws(SystemError) -> [UInt8] {
+        let file = Descriptor(owning: try systemCall("open", path) { open(path, O_RDONLY | O_CLOEXEC) })
+        return try file.readToEnd(limit: LinuxFileSystem.smallFileLimit)
     }
 }
 

@@ -23,17 +23,18 @@ enum ServiceAccount {
         var settings = HTTPClient.Settings()
         settings.tls.authorities = .file(folder + "/ca.crt")
         settings.bearerToken = token(in: folder + "/token")
-        let namespace = Kubeconfig.contents(of: folder + "/namespace").map { String(decoding: $0, as: UTF8.self) }
+        let namespace = try? String(decoding: Kubeconfig.contents(of: folder + "/namespace"), as: UTF8.self)
         return ClusterAccess(endpoint: endpoint, settings: settings, namespace: namespace ?? "default")
     }
 
     /// The token in `file`, read for each request: the kubelet renews it.
     static func token(in file: String) -> @Sendable () throws -> String? {
         {
-            guard let bytes = Kubeconfig.contents(of: file) else {
-                throw KubernetesError("the token in \(file) cannot be read: \(String(cString: strerror(errno)))")
+            do throws(SystemError) {
+                return try SecretFile.token(in: file)
+            } catch {
+                throw KubernetesError("the token in \(file) cannot be read: \(error.reason)")
             }
-            return String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self)
         }
     }
 }

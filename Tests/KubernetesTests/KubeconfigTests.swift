@@ -142,7 +142,19 @@ struct KubeconfigTests {
     @Test("a file that cannot be read is named")
     func unreadable() {
         let error = #expect(throws: KubernetesError.self) { try Kubeconfig(files: ["/nonexistent/config"]) }
-        #expect(error?.description.hasPrefix("/nonexistent/config cannot be read") == true)
+        #expect(error?.description == "/nonexistent/config cannot be read: No such file or directory")
+        let folder = #expect(throws: KubernetesError.self) { try Kubeconfig(files: ["/proc"]) }
+        #expect(folder?.description == "/proc cannot be read: Is a directory")
+    }
+
+    @Test("a token that cannot be read names its file, the reason and the remedy")
+    func unreadableToken() {
+        let token = ServiceAccount.token(in: "/nonexistent/token")
+        let error = #expect(throws: KubernetesError.self) { try token() }
+        #expect(
+            error?.description == "the token in /nonexistent/token cannot be read: "
+                + "No such file or directory; create the file with the secret"
+        )
     }
 }
 
