@@ -2,6 +2,7 @@
 
 public import LogModel
 import Synchronization
+public import SystemIO
 
 /// The current problems, shown by `guestlog status` and with the VM concerned.
 public final class Problems: Sendable {
@@ -49,6 +50,18 @@ public final class Problems: Sendable {
     @discardableResult
     public func raise(_ subject: String, _ problem: String) -> Bool {
         raise(Subject(subject), problem)
+    }
+
+    /// Sets the problem of `subject`, and logs it at `level` if it is new.
+    public func report(_ subject: Subject, _ problem: String, _ level: DiagnosticLevel, to diagnostics: Diagnostics) {
+        if raise(subject, problem) {
+            diagnostics.log(level, "\(subject.text): \(problem)")
+        }
+    }
+
+    /// The same for a subject that concerns no VM.
+    public func report(_ subject: String, _ problem: String, _ level: DiagnosticLevel, to diagnostics: Diagnostics) {
+        report(Subject(subject), problem, level, to: diagnostics)
     }
 
     @discardableResult

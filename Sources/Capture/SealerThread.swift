@@ -228,8 +228,6 @@ final class SealerThread: @unchecked Sendable {
     }
 
     private func report(_ what: String, _ error: SystemError) {
-        if problems.raise(what, "\(error)") {
-            diagnostics.log(.error, "\(what): \(error)")
-        }
+        problems.report(what, "\(error)", .error, to: diagnostics)
     }
 }

@@ -170,9 +170,7 @@ extension GuestCollector {
             capture.problems.clear("collector \(name)")
             return listener
         } catch {
-            if capture.problems.raise("collector \(name)", "\(error)") {
-                capture.diagnostics.log(.error, "the collector does not listen on \(name): \(error)")
-            }
+            capture.problems.report("collector \(name)", "\(error)", .error, to: capture.diagnostics)
             return nil
         }
     }

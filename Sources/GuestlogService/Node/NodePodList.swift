@@ -36,9 +36,7 @@ final class NodePodList: Sendable {
                     return
                 } catch {
                     let problem = "the pods of this node are not known: \(error)"
-                    if problems.raise(Self.subject, problem) {
-                        diagnostics.log(.warning, "kubernetes: \(problem)")
-                    }
+                    problems.report(Self.subject, problem, .warning, to: diagnostics)
                 }
                 try? await Task.sleep(for: .microseconds(pause.next()))
             }
@@ -90,8 +88,8 @@ final class NodePodList: Sendable {
         for subject in reported.subtracting(present) {
             problems.clear(subject)
         }
-        for (pod, problem) in reports where problems.raise("pod " + pod, problem) {
-            diagnostics.log(.warning, "pod \(pod): \(problem)")
+        for (pod, problem) in reports {
+            problems.report("pod " + pod, problem, .warning, to: diagnostics)
         }
         reported = present
     }

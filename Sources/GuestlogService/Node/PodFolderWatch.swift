@@ -148,9 +148,7 @@ final class PodFolderWatch {
         } catch {
             deadline = now + Self.scanInterval
             let problem = "\(error); has the folder been mounted into this container?"
-            if problems.raise(Self.subject, problem) {
-                diagnostics.log(.error, "kubevirt: \(problem)")
-            }
+            problems.report(Self.subject, problem, .error, to: diagnostics)
         }
         return events
     }

@@ -156,9 +156,7 @@ final class ConsoleRun: FileRun {
             return
         }
         isFailing = true
-        if capture.problems.raise(subject, "\(error)") {
-            capture.diagnostics.log(.error, "\(subject.text): \(error)")
-        }
+        capture.problems.report(subject, "\(error)", .error, to: capture.diagnostics)
     }
 
     private var subject: Problems.Subject { Problems.Subject(StreamKey(vm: source.vm, stream: source.stream)) }

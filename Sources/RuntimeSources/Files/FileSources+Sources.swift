@@ -125,9 +125,7 @@ extension FileSources {
         } catch let error as SystemError where error.code == ECANCELED {
             return false
         } catch {
-            if capture.problems.raise(subject, "\(error)") {
-                capture.diagnostics.log(.error, "\(subject): \(error)")
-            }
+            capture.problems.report(subject, "\(error)", .error, to: capture.diagnostics)
             return false
         }
     }

@@ -180,9 +180,7 @@ final class FileSources {
         let subject = "source \(source.definition.name)"
         if case .failing(let reason) = reading {
             source.isFailing = true
-            if capture.problems.raise(subject, reason) {
-                capture.diagnostics.log(.warning, "\(subject): \(reason)")
-            }
+            capture.problems.report(subject, reason, .warning, to: capture.diagnostics)
         } else if source.isFailing {
             source.isFailing = false
             capture.problems.clear(subject)
@@ -197,10 +195,7 @@ final class FileSources {
         open.remove(id)
         ready.remove(id)
         due[id] = capture.clock.monotonicMicroseconds() + Self.scanInterval
-        let subject = "source \(source.definition.name)"
-        if capture.problems.raise(subject, "\(error)") {
-            capture.diagnostics.log(.error, "\(subject): \(error)")
-        }
+        capture.problems.report("source \(source.definition.name)", "\(error)", .error, to: capture.diagnostics)
     }
 
     /// The reading of a source that is closed; nil as long as it has no file: nothing is stored of what has not spoken.
