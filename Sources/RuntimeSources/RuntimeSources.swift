@@ -73,33 +73,49 @@ public final class SourceService: Sendable {
         _ capture: CaptureService,
         _ interruption: Interruption
     ) {
-        var delays = Self.delays
-        let subject = "source \(source.name)"
-        while !interruption.isRaised() {
-            do {
-                if case .forward(let options) = source.kind {
-                    let receiver = try ForwardReceiver(
-                        source,
-                        options,
-                        pipeline: pipeline,
-                        into: capture,
-                        interruption: interruption
-                    )
-                    return try receiver.run()
-                }
-                guard let input = input(of: source, capture.diagnostics) else {
-                    return
-                }
-                let run = SourceRun(source, input, pipeline: pipeline, into: capture, interruption: interruption)
-                try run.run()
+        retry("source \(source.name)", capture, wait: interruption.isRaised(within:)) {
+            if case .forward(let options) = source.kind {
+                let receiver = try ForwardReceiver(
+                    source,
+                    options,
+                    pipeline: pipeline,
+                    into: capture,
+                    interruption: interruption
+                )
+                return try receiver.run()
+            }
+            guard let input = input(of: source, capture.diagnostics) else {
                 return
+            }
+            let run = SourceRun(source, input, pipeline: pipeline, into: capture, interruption: interruption)
+            try run.run()
+        }
+    }
+
+    /// Repeats `attempt` while it fails, and reports the reason as the problem of `subject`. Before each attempt `wait`
+    /// is called with a delay in microseconds, the first one 0; it returns true when the source is to end.
+    static func retry(
+        _ subject: String,
+        _ capture: CaptureService,
+        wait: (Int64) -> Bool,
+        _ attempt: () throws -> Void
+    ) {
+        var delays = Self.delays
+        var delay: Int64 = 0
+        while !wait(delay) {
+            let start = capture.clock.monotonicMicroseconds()
+            do {
+                return try attempt()
             } catch let error as SystemError where error.code == ECANCELED {
                 return
             } catch {
-                capture.problems.raise(subject, "\(error)")
-                capture.diagnostics.log(.error, "\(subject): \(error)")
+                capture.problems.report(subject, "\(error)", .error, to: capture.diagnostics)
             }
-            _ = interruption.isRaised(within: delays.next())
+            // What had worked for a long time may work again soon.
+            if capture.clock.monotonicMicroseconds() - start >= delays.longest {
+                delays = Self.delays
+            }
+            delay = delays.next()
         }
     }
 
