@@ -274,14 +274,16 @@ struct JSONParser {
         case UInt8(ascii: "t"): text.append(9)
         case UInt8(ascii: "u"):
             var code = try hexQuad()
+            let second = at
             if (0xd800..<0xdc00).contains(code), take(#"\u"#) {
                 let low = try hexQuad()
-                guard (0xdc00..<0xe000).contains(low) else {
-                    throw failure("half a surrogate pair")
+                if (0xdc00..<0xe000).contains(low) {
+                    code = 0x10000 + (code - 0xd800) << 10 + (low - 0xdc00)
+                } else {
+                    at = second
                 }
-                code = 0x10000 + (code - 0xd800) << 10 + (low - 0xdc00)
             }
-            // A lone surrogate is replaced by U+FFFD.
+            // Half of a surrogate pair is replaced by U+FFFD.
             let scalar = Unicode.Scalar(code) ?? "\u{fffd}"
             text.append(contentsOf: UTF8.encode(scalar).map { Array($0) } ?? [])
         default:
@@ -290,10 +292,15 @@ struct JSONParser {
     }
 
     private mutating func hexQuad() throws(JSONError) -> UInt32 {
-        guard at + 4 <= bytes.count,
-            let code = UInt32(String(decoding: bytes[at..<at + 4], as: UTF8.self), radix: 16)
-        else {
+        guard at + 4 <= bytes.count else {
             throw failure("four hexadecimal digits were expected")
+        }
+        var code: UInt32 = 0
+        for byte in bytes[at..<at + 4] {
+            guard let digit = byte.hexadecimalValue else {
+                throw failure("four hexadecimal digits were expected")
+            }
+            code = code << 4 | UInt32(digit)
         }
         at += 4
         return code

@@ -22,11 +22,23 @@ import Testing
         "malformed JSON is refused",
         arguments: [
             "", "{", "[1,]", "{\"a\"}", "nul", "01", "\"\u{1}\"", "1 2", "\"\\ud800\"x", "[" + "1,", "--1", "+1", "1.",
-            ".5", "-", "-01", "1.e5", "1e999",
+            ".5", "-", "-01", "1.e5", "1e999", #""\u+12f""#, #""\u-000""#, #""\u12g4""#, #""\u123""#,
         ]
     )
     func refused(text: String) {
         #expect(throws: (any Error).self) { try JSON(parsing: Array(text.utf8)) }
+    }
+
+    @Test(
+        "escaped characters; half of a surrogate pair is U+FFFD, wherever it stands",
+        arguments: [
+            (#""\u00E9\u00e9""#, "éé"), (#""\ud83d\ude00""#, "😀"), (#""\ud83d""#, "\u{fffd}"),
+            (#""\ude00x""#, "\u{fffd}x"), (#""\ud83d\u0041""#, "\u{fffd}A"), (#""\ud83d\ud83d\ude00""#, "\u{fffd}😀"),
+            (#""\ud83d\n""#, "\u{fffd}\n"),
+        ]
+    )
+    func escapes(text: String, value: String) throws {
+        #expect(try JSON(parsing: Array(text.utf8)) == .string(value))
     }
 
     @Test("a text that is nested too deeply is refused, without exhausting the stack")
