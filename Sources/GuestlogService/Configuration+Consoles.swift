@@ -87,7 +87,7 @@ extension Configuration {
             return .console0
         }
         guard let stream = StreamName(text) else {
-            throw section.error(at: "stream", "\(text) is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
+            throw section.error(at: "stream", "\(text) is not a stream name: use \(StreamName.rule)")
         }
         return stream
     }

@@ -23,7 +23,7 @@ extension OutputSettings {
 
     private init(_ section: ConfigurationReader) throws(ConfigurationError) {
         guard let text = try section.text("name"), let name = StreamName(text) else {
-            throw section.error(at: "name", "an output requires a name: 1 to 64 of a-z, 0-9, _ and -")
+            throw section.error(at: "name", "an output requires a name: \(StreamName.rule)")
         }
         let types = DestinationType.allCases.map(\.rawValue).joined(separator: ", ")
         guard let word = try section.text("type"), let type = DestinationType(rawValue: word) else {
@@ -57,7 +57,7 @@ extension OutputSettings {
             var names: Set<StreamName> = []
             for word in words {
                 guard let name = StreamName(word) else {
-                    throw section.error(at: "streams", "\(word) is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
+                    throw section.error(at: "streams", "\(word) is not a stream name: use \(StreamName.rule)")
                 }
                 names.insert(name)
             }

@@ -70,7 +70,7 @@ extension Configuration {
         }
         let word = try section.text("stream") ?? streamWord(name)
         guard let stream = StreamName(word) else {
-            throw section.error(at: "stream", "\(word) is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
+            throw section.error(at: "stream", "\(word) is not a stream name: use \(StreamName.rule)")
         }
         var source = SourceDefinition(
             name: name,

@@ -151,6 +151,9 @@ public struct StreamName: Hashable, Comparable, Sendable, CustomStringConvertibl
     /// What the guest's service manager reports about its state.
     public static let notify = StreamName(unchecked: "notify")
 
+    /// The rule of streams' names, as a part of messages.
+    public static let rule = "1 to 64 of a-z, 0-9, _ and -, and not lock"
+
     private init(unchecked text: String) {
         self.text = text
     }

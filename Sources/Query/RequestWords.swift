@@ -105,7 +105,7 @@ public enum RequestWords {
 
     public static func stream(_ word: String) throws(QueryError) -> StreamName {
         guard let stream = StreamName(word) else {
-            throw QueryError(.badRequest, "'\(word)' is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
+            throw QueryError(.badRequest, "'\(word)' is not a stream name: use \(StreamName.rule)")
         }
         return stream
     }

@@ -25,6 +25,12 @@ struct RequestWordsTests {
         #expect(error?.message.contains(remedy) == true, "\(error?.message ?? "")")
     }
 
+    @Test("what is no stream name is refused with the whole rule", arguments: ["lock", "A", "", "a/b"])
+    func refusedStream(_ word: String) {
+        let error = #expect(throws: QueryError.self) { try RequestWords.stream(word) }
+        #expect(error?.message == "'\(word)' is not a stream name: use 1 to 64 of a-z, 0-9, _ and -, and not lock")
+    }
+
     @Test(
         "a pattern of several words matches where one does, each with its own case and groups",
         arguments: [

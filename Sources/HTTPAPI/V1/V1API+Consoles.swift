@@ -57,7 +57,7 @@ extension V1API {
         }
         let streamText = try json.textMember("stream") ?? StreamName.console0.text
         guard let stream = StreamName(streamText) else {
-            throw .badRequest("\(streamText) is not a stream name: use 1 to 64 of a-z, 0-9, _ and -")
+            throw .badRequest("\(streamText) is not a stream name: use \(StreamName.rule)")
         }
         var uuid: String?
         if let text = try json.textMember("uuid") {

@@ -5,7 +5,7 @@ public import Query
 
 /// The settings of one output.
 public struct OutputSettings: Hashable, Sendable {
-    /// Its name: 1 to 64 of a-z, 0-9, _ and -.
+    /// Its name, which follows the rule of streams' names.
     public var name: StreamName
     public var destination: DestinationSettings
     /// The VMs whose records are sent.

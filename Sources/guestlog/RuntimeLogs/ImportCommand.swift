@@ -51,7 +51,7 @@ struct ImportCommand: ParsableCommand {
         guard let stream = StreamName(stream) else {
             throw CommandLineError(
                 description:
-                    "--stream: '\(Terminal.safe(stream))' is not a stream name: use 1 to 64 of a-z, 0-9, _ and -"
+                    "--stream: '\(Terminal.safe(stream))' is not a stream name: use \(StreamName.rule)"
             )
         }
         let configuration = try paths.configuration()
