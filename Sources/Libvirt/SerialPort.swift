@@ -36,8 +36,8 @@ public struct SerialPort: Hashable, Sendable {
         self.logFile = logFile
     }
 
-    /// All ports of a domain: first its serial devices, then its consoles without the one that represents the first
-    /// serial device.
+    /// All ports of a domain: its serial devices, then its consoles. A console that represents a serial device is left
+    /// out if the domain lists serial devices: libvirt writes it for the first of them, and accepts no other.
     static func all(of document: XMLDocument) -> [SerialPort] {
         let devices = document.children(of: document.root, named: "devices")
         let serials = devices.flatMap { document.children(of: $0, named: "serial") }
