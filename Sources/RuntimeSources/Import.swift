@@ -31,7 +31,7 @@ public enum Import {
     ) throws -> Outcome {
         let input: any SourceInput
         switch origin {
-        case .file(let path, let format): input = try ImportInput(path, format)
+        case .file(let path, let format): input = try ImportInput(path, format, clock: capture.clock)
         case .journal(let options):
             let warn: (String) -> Void = { capture.diagnostics.log(.warning, $0) }
             input = JournalInput(follows: false, warn: warn) { cursor throws(SystemError) in

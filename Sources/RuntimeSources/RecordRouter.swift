@@ -92,7 +92,8 @@ final class RecordRouter {
         var position = position
         // What the source names is not changed by what a parser finds in a text.
         let named = namedVM(in: record)
-        pipeline.process(&record, tag: tag ?? source.tag) { record, _ in
+        let now = Timestamp(microseconds: capture.clock.wallMicroseconds())
+        pipeline.process(&record, tag: tag ?? source.tag, readAt: now) { record, _ in
             guard failure == nil else {
                 return
             }

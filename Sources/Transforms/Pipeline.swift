@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import LogModel
 public import TextFormats
 
 /// One step of a pipeline.
@@ -52,18 +53,20 @@ public struct Pipeline: Sendable {
         self.stages = stages
     }
 
-    /// Passes what `record` becomes to `emit`, with its tag: nothing, one record, or several.
+    /// Passes what `record`, which was read at `now`, becomes to `emit`, with its tag: nothing, one record, or several.
     public mutating func process(
         _ record: inout RecordBuffer,
         tag: String,
+        readAt now: Timestamp,
         emit: (inout RecordBuffer, String) -> Void
     ) {
-        process(&record, tag: tag, stage: 0, filter: 0, tagged: 0, emit)
+        process(&record, tag: tag, readAt: now, stage: 0, filter: 0, tagged: 0, emit)
     }
 
     private mutating func process(
         _ record: inout RecordBuffer,
         tag: String,
+        readAt now: Timestamp,
         stage: Int,
         filter: Int,
         tagged: Int,
@@ -79,8 +82,8 @@ public struct Pipeline: Sendable {
             filter += 1
             switch current {
             case .parser(let parser):
-                parser.apply(to: &record) { parsed in
-                    process(&parsed, tag: tag, stage: stage, filter: filter, tagged: tagged, emit)
+                parser.apply(to: &record, readAt: now) { parsed in
+                    process(&parsed, tag: tag, readAt: now, stage: stage, filter: filter, tagged: tagged, emit)
                 }
                 return
             case .dropCopies:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LogModel
+public import LogModel
 public import TextFormats
 
 /// Cuts a log's bytes into lines and parses each into a record: for files, imports and standard input. Bounded in
@@ -36,6 +36,8 @@ public struct RecordDecoder: Sendable {
     private var parts = ContainerParts()
     private var kata = KataLines()
     private var frames: FramedRecords?
+    /// When the latest bytes were read.
+    private var now = Timestamp(microseconds: 0)
     /// The beginnings of the lines that completed records, from the earliest text that is held back on.
     private var completed: [UInt64] = []
 
@@ -58,8 +60,13 @@ public struct RecordDecoder: Sendable {
     /// Where text that is held back begins.
     private var heldStart: UInt64? { [parts.start, kata.start].compactMap { $0 }.min() }
 
-    /// Takes the next bytes, and passes the records that are complete to `emit`.
-    public mutating func add(_ bytes: UnsafeRawBufferPointer, _ emit: (inout RecordBuffer, Place) -> Void) {
+    /// Takes the next bytes, which were read at `now`, and passes the records that are complete to `emit`.
+    public mutating func add(
+        _ bytes: UnsafeRawBufferPointer,
+        readAt now: Timestamp,
+        _ emit: (inout RecordBuffer, Place) -> Void
+    ) {
+        self.now = now
         if frames != nil {
             return takeFrames(adding: bytes, emit)
         }
@@ -254,7 +261,7 @@ public struct RecordDecoder: Sendable {
         isTruncated: Bool,
         _ emit: (inout RecordBuffer, Place) -> Void
     ) {
-        var records = TextRecords(format, flattens: flattens)
+        var records = TextRecords(format, flattens: flattens, readAt: now)
         var isLast = false
         while !isLast {
             record.removeAll()

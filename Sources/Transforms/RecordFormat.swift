@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LogModel
+public import LogModel
 public import TextFormats
 
 /// The formats of records in text.
@@ -41,11 +41,12 @@ public enum RecordFormat: String, CaseIterable, Sendable {
 
     /// Parses the first record in `text` from `start` on into fields of `record`, whose buffer contains `text` at
     /// `base`; returns the place after it. What cannot be parsed is kept and marked (`ParseFault`). What `isClaimed` may be
-    /// a guest's, and names neither its VM nor its time.
+    /// a guest's, and names neither its VM nor its time. The text was read at `now`, which completes a time without a year.
     public func parse(
         _ text: UnsafeRawBufferPointer,
         from start: Int = 0,
         at base: Int,
+        readAt now: Timestamp,
         into record: inout RecordBuffer,
         flattens: Bool = false,
         isClaimed: Bool = false
@@ -73,7 +74,7 @@ public enum RecordFormat: String, CaseIterable, Sendable {
                 return end
             }
         case .syslog:
-            return SyslogFields.parse(text, from: start, at: base, into: &record)
+            return SyslogFields.parse(text, from: start, at: base, readAt: now, into: &record)
         case .dockerLocal, .iolog:
             // Entries are not lines: they are cut before they are parsed.
             break

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import LogModel
 import TextFormats
 
 /// Makes fields of a syslog message, with the names that Fluentd's and Fluent Bit's syslog parsers use.
 enum SyslogFields {
-    /// Parses the rest of `text`, from `start` on; returns its end.
+    /// Parses the rest of `text`, from `start` on, which was read at `now`; returns its end.
     static func parse(
         _ text: UnsafeRawBufferPointer,
         from start: Int,
         at base: Int,
+        readAt now: Timestamp,
         into record: inout RecordBuffer
     ) -> Int {
         let line = UnsafeRawBufferPointer(rebasing: text[start...])
-        guard let message = SyslogMessage(line: line, now: now(), zone: .system) else {
+        guard let message = SyslogMessage(line: line, now: now, zone: .system) else {
             record.mark(.otherForm, unparsed: line)
             return text.count
         }
@@ -35,11 +35,5 @@ enum SyslogFields {
         }
         record.append(RecordFormat.textName, message.content)
         return text.count
-    }
-
-    private static func now() -> Timestamp {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        return Timestamp(microseconds: Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000)
     }
 }

@@ -10,6 +10,7 @@ import TextFormats
 struct TextRecords {
     private let format: RecordFormat
     private let flattens: Bool
+    private let now: Timestamp
     private var at = 0
     private var count = 0
     private var isClaimed = false
@@ -17,16 +18,26 @@ struct TextRecords {
     /// Maximum number of records in one text: the text is copied, and the fields beside it are repeated, for each.
     static let limit = 100
 
-    init(_ format: RecordFormat, flattens: Bool) {
+    /// The records of a text that was read at `now`.
+    init(_ format: RecordFormat, flattens: Bool, readAt now: Timestamp) {
         self.format = format
         self.flattens = flattens
+        self.now = now
     }
 
     /// Parses the next record of `text` into fields of `record`, whose buffer contains the text at `base`; returns whether
     /// it is the last one.
     mutating func parseNext(of text: UnsafeRawBufferPointer, at base: Int, into record: inout RecordBuffer) -> Bool {
         record.hasOpenQuote = false
-        at = format.parse(text, from: at, at: base, into: &record, flattens: flattens, isClaimed: isClaimed)
+        at = format.parse(
+            text,
+            from: at,
+            at: base,
+            readAt: now,
+            into: &record,
+            flattens: flattens,
+            isClaimed: isClaimed
+        )
         isClaimed = isClaimed || record.hasOpenQuote
         count += 1
         let rest = text.indices.dropFirst(at).first { text[$0] > 0x20 }

@@ -40,7 +40,7 @@ extension FuzzTarget {
             lines.append(line)
         }
         for part in [text[..<place], text[place...]] {
-            Array(part).withUnsafeBytes { decoder.add($0, add) }
+            Array(part).withUnsafeBytes { decoder.add($0, readAt: Timestamp(microseconds: 0), add) }
         }
         decoder.finish(add)
         if let violation {

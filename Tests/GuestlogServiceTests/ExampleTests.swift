@@ -35,13 +35,13 @@ import Transforms
         var out: [(json: JSON, tag: String)] = []
         let text = Array(lines.joined(separator: "\n").utf8)
         func add(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
-            pipeline.process(&record, tag: source.tag) { record, tag in
+            pipeline.process(&record, tag: source.tag, readAt: Timestamp(microseconds: 0)) { record, tag in
                 var line: [UInt8] = []
                 record.appendJSON(to: &line)
                 out.append((json: (try? JSON(parsing: line)) ?? .null, tag: tag))
             }
         }
-        text.withUnsafeBytes { decoder.add($0, add) }
+        text.withUnsafeBytes { decoder.add($0, readAt: Timestamp(microseconds: 0), add) }
         decoder.finish(add)
         return out
     }

@@ -114,7 +114,8 @@ import Transforms
                 trustedFolder: nil,
                 names: nil,
                 readsFromHead: true,
-                buffer: FollowBuffer()
+                buffer: FollowBuffer(),
+                clock: SystemClock()
             )
             try fixture.read(source, input, until: isDone)
         }

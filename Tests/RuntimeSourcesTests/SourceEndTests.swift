@@ -118,7 +118,8 @@ import Transforms
             trustedFolder: nil,
             names: nil,
             readsFromHead: false,
-            buffer: FollowBuffer()
+            buffer: FollowBuffer(),
+            clock: SystemClock()
         )
         try fixture.read(source(path, fromHead: false), input, until: isDone)
     }

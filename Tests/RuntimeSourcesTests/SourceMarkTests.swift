@@ -23,7 +23,7 @@ import Transforms
         let path = try fixture.write(text, "a.json")
         var source = SourceFixture.source()
         source.kind = .files(path: path, .json, readsFromHead: true)
-        let input = try ImportInput(path, .json)
+        let input = try ImportInput(path, .json, clock: SystemClock())
         return SourceRun(
             source,
             input,

@@ -120,7 +120,7 @@ import Transforms
         let (isRead, hasEnded, interruption) = (OneShot(), OneShot(), try Interruption())
         let reading = try WorkerThread(name: "import") {
             defer { hasEnded.signal() }
-            guard let input = try? ImportInput(path, .json) else {
+            guard let input = try? ImportInput(path, .json, clock: SystemClock()) else {
                 return
             }
             let run = SourceRun(

@@ -83,6 +83,23 @@ import TextFormats
         #expect(records.last?.contains(#""message":"tail""#) == true)
     }
 
+    @Test("a time without a year is completed from the time of reading, also in a parser")
+    func yearOfSyslog() throws {
+        let now = Timestamp(utc: CivilTime(year: 2019, month: 6, day: 1))
+        let text = "May 20 17:00:00 host sshd[12]: text\n"
+        #expect(try #require(decoded(text.utf8, .syslog, now: now).first).contains(#""GUESTLOG_TIME":"2019-05-2"#))
+        var record = RecordBuffer()
+        record.append("message", text)
+        var pipeline = Pipeline([
+            PipelineStage(match: "*", filters: [.parser(ParserFilter(key: "message", format: .syslog))])
+        ])
+        var years: [String] = []
+        pipeline.process(&record, tag: "t", readAt: now) { record, _ in
+            years.append(Timestamp(microseconds: (record.time ?? 0) / 1000).description)
+        }
+        #expect(years.count == 1 && years[0].hasPrefix("2019-05-2"), "\(years)")
+    }
+
     @Test("lines of syslog files, and messages with PRI")
     func syslog() {
         let text = """

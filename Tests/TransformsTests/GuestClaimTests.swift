@@ -18,7 +18,7 @@ import TextFormats
             names.trusted = record.fields.filter { !$0.isUntrusted }
                 .map { String(decoding: record[$0.name], as: UTF8.self) }
         }
-        Array(text.utf8).withUnsafeBytes { decoder.add($0, note) }
+        Array(text.utf8).withUnsafeBytes { decoder.add($0, readAt: Timestamp(microseconds: 0), note) }
         decoder.finish(note)
         return names
     }
@@ -75,7 +75,7 @@ import TextFormats
         }
         record.time = 1
         var lines: [String] = []
-        ParserFilter(key: "MESSAGE", format: .kata).apply(to: &record) { record in
+        ParserFilter(key: "MESSAGE", format: .kata).apply(to: &record, readAt: Timestamp(microseconds: 0)) { record in
             var out: [UInt8] = []
             record.appendJSON(to: &out)
             lines.append(String(decoding: out, as: UTF8.self))
@@ -96,7 +96,7 @@ import TextFormats
         var record = RecordBuffer()
         record.append("msg", #"{"sandbox":"victim"}"#)
         record.distrust(from: 0)
-        ParserFilter(key: "msg", format: .json).apply(to: &record) { record in
+        ParserFilter(key: "msg", format: .json).apply(to: &record, readAt: Timestamp(microseconds: 0)) { record in
             #expect(!record.fields.contains { !$0.isUntrusted })
         }
     }
@@ -129,7 +129,7 @@ import TextFormats
         parser.prefix = Array("kata_".utf8)
         var times: [Int64?] = []
         var trusted: [[String]] = []
-        parser.apply(to: &record) { record in
+        parser.apply(to: &record, readAt: Timestamp(microseconds: 0)) { record in
             times.append(record.time)
             trusted.append(
                 record.fields.filter { !$0.isUntrusted }.map { String(decoding: record[$0.name], as: UTF8.self) }

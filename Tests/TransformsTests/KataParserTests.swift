@@ -8,8 +8,13 @@ import TextFormats
 
 @testable import Transforms
 
-/// The records that a decoder makes of lines, as canonical lines.
-func decoded(_ text: some Sequence<UInt8>, _ format: RecordFormat, pieces: Int = .max) -> [String] {
+/// The records that a decoder makes of lines, as canonical lines. `now` is when they are read.
+func decoded(
+    _ text: some Sequence<UInt8>,
+    _ format: RecordFormat,
+    pieces: Int = .max,
+    now: Timestamp = Timestamp(microseconds: 0)
+) -> [String] {
     var decoder = RecordDecoder(format)
     var lines: [String] = []
     func add(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
@@ -19,7 +24,7 @@ func decoded(_ text: some Sequence<UInt8>, _ format: RecordFormat, pieces: Int =
     }
     var rest = Array(text)[...]
     while !rest.isEmpty {
-        Array(rest.prefix(pieces)).withUnsafeBytes { decoder.add($0, add) }
+        Array(rest.prefix(pieces)).withUnsafeBytes { decoder.add($0, readAt: now, add) }
         rest = rest.dropFirst(pieces)
     }
     decoder.finish(add)
@@ -172,7 +177,7 @@ func decoded(_ text: some Sequence<UInt8>, _ format: RecordFormat, pieces: Int =
         parser.prefix = Array("kata_".utf8)
         var lines: [String] = []
         var pipeline = Pipeline([PipelineStage(match: "*", filters: [.parser(parser)])])
-        pipeline.process(&record, tag: "kata") { record, _ in
+        pipeline.process(&record, tag: "kata", readAt: Timestamp(microseconds: 0)) { record, _ in
             var out: [UInt8] = []
             record.appendJSON(to: &out)
             lines.append(String(decoding: out, as: UTF8.self))

@@ -21,7 +21,7 @@ import TextFormats
             let line = Array(text.utf8)
             let base = record.store(line).lowerBound
             _ = line.withUnsafeBytes { JSONFieldParser.parse($0, at: base, into: &record) }
-            pipeline.process(&record, tag: tag) { record, tag in
+            pipeline.process(&record, tag: tag, readAt: Timestamp(microseconds: 0)) { record, tag in
                 var out: [UInt8] = []
                 record.appendJSON(to: &out)
                 lines.append((line: String(decoding: out, as: UTF8.self), tag: tag))

@@ -91,12 +91,12 @@ import TextFormats
                 all.append(String(decoding: record.value(of: Array("message".utf8)) ?? [], as: UTF8.self))
                 ends.append((place, all))
             }
-            text.withUnsafeBytes { decoder.add($0, add) }
+            text.withUnsafeBytes { decoder.add($0, readAt: Timestamp(microseconds: 0), add) }
             for (place, before) in ends {
                 var again = RecordDecoder(.cri, at: place.end)
                 var messages: [String] = []
                 text[Int(place.end)...].withUnsafeBytes { bytes in
-                    again.add(bytes) { record, _ in
+                    again.add(bytes, readAt: Timestamp(microseconds: 0)) { record, _ in
                         messages.append(String(decoding: record.value(of: Array("message".utf8)) ?? [], as: UTF8.self))
                     }
                 }

@@ -36,7 +36,7 @@ import TextFormats
         parser.reservesData = true
         var count = 0
         let time = processorTime {
-            parser.apply(to: &record) { record in
+            parser.apply(to: &record, readAt: Timestamp(microseconds: 0)) { record in
                 count += 1
                 #expect(record.value(of: Array("other".utf8)) != nil)
             }
@@ -55,7 +55,7 @@ import TextFormats
         }
         var parser = ParserFilter(key: "text", format: .logfmt)
         parser.reservesData = true
-        let time = processorTime { parser.apply(to: &record) { _ in } }
+        let time = processorTime { parser.apply(to: &record, readAt: Timestamp(microseconds: 0)) { _ in } }
         #expect(time < 20)
         #expect(record.fields.count == 1 + numbers.count / 2 + numbers.count)
     }

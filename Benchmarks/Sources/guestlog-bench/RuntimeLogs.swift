@@ -59,7 +59,7 @@ enum RuntimeLogs {
         }
         let start = (Machine.now, cpu())
         let total = try read(path) { piece in
-            decoder.add(piece, add)
+            decoder.add(piece, readAt: Timestamp(microseconds: 0), add)
             _ = write(sink, out, out.count)
             out.removeAll(keepingCapacity: true)
         }

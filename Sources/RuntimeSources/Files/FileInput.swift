@@ -17,6 +17,7 @@ final class FileInput: SourceInput {
     private let follower: (RotatingFileFollower.Start) -> RotatingFileFollower
     private let start: RotatingFileFollower.Start
     private let format: RecordFormat
+    private let clock: any HostClock
     private let buffer: FollowBuffer
     private var reading: RotatingFileFollower?
     private var decoder: RecordDecoder
@@ -53,9 +54,11 @@ final class FileInput: SourceInput {
         names: FolderNames?,
         readsFromHead: Bool,
         rotateWait: Int64 = 0,
-        buffer: FollowBuffer
+        buffer: FollowBuffer,
+        clock: any HostClock
     ) {
         self.format = format
+        self.clock = clock
         self.buffer = buffer
         decoder = RecordDecoder(format)
         start = readsFromHead ? .oldest : .end
@@ -125,7 +128,8 @@ final class FileInput: SourceInput {
             // The decoder counts from the bytes that it gets.
             offset += UInt64(bytes.count)
             withheld += UInt64(skipped)
-            try decode(into: taker) { $0.add(UnsafeRawBufferPointer(rebasing: bytes[skipped...]), $1) }
+            let now = Timestamp(microseconds: clock.wallMicroseconds())
+            try decode(into: taker) { $0.add(UnsafeRawBufferPointer(rebasing: bytes[skipped...]), readAt: now, $1) }
             return .more
         }
     }

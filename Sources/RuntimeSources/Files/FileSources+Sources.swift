@@ -146,7 +146,8 @@ extension FileSources {
                 names: folderNames,
                 readsFromHead: readsFromHead,
                 rotateWait: source.rotateWait,
-                buffer: buffer
+                buffer: buffer,
+                clock: capture.clock
             )
             run = SourceRun(source, input, pipeline: pipeline, into: capture, interruption: interruption)
         }

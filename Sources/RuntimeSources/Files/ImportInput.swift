@@ -15,6 +15,7 @@ import Transforms
 final class ImportInput: SourceInput {
     private let path: String
     private let file: Descriptor
+    private let clock: any HostClock
     private var decoder: RecordDecoder
     private var skip = 0
     private var fingerprint: [UInt8] = []
@@ -25,8 +26,9 @@ final class ImportInput: SourceInput {
 
     private static let fingerprintSize = 4096
 
-    init(_ path: String, _ format: RecordFormat) throws(SystemError) {
+    init(_ path: String, _ format: RecordFormat, clock: any HostClock) throws(SystemError) {
         self.path = path
+        self.clock = clock
         let descriptor = try systemCall("open", path) { Glibc.open(path, O_RDONLY | O_CLOEXEC) }
         file = Descriptor(owning: descriptor)
         decoder = RecordDecoder(format)
@@ -76,7 +78,8 @@ final class ImportInput: SourceInput {
         }
         if count > 0 {
             done += count
-            buffer.withUnsafeBytes { decoder.add(UnsafeRawBufferPointer(rebasing: $0[..<count]), take) }
+            let now = Timestamp(microseconds: clock.wallMicroseconds())
+            buffer.withUnsafeBytes { decoder.add(UnsafeRawBufferPointer(rebasing: $0[..<count]), readAt: now, take) }
         } else {
             decoder.finish(take)
         }

@@ -29,7 +29,8 @@ public struct ParserFilter: Hashable, Sendable {
     }
 
     /// Passes what the record becomes to `emit`: itself when it has no such field, several when its text has several.
-    func apply(to record: inout RecordBuffer, emit: (inout RecordBuffer) -> Void) {
+    /// It was read at `now`.
+    func apply(to record: inout RecordBuffer, readAt now: Timestamp, emit: (inout RecordBuffer) -> Void) {
         guard let index = record.firstIndex(of: key) else {
             return emit(&record)
         }
@@ -42,7 +43,7 @@ public struct ParserFilter: Hashable, Sendable {
             }
             return emit(&record)
         }
-        var records = TextRecords(format, flattens: flattens)
+        var records = TextRecords(format, flattens: flattens, readAt: now)
         let original = record
         while true {
             var isLast = true

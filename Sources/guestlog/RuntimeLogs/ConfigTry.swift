@@ -40,12 +40,13 @@ extension Config {
                 }
             var decoder = RecordDecoder(format, flattens: flattens)
             var out: [UInt8] = []
+            var now = Timestamp(microseconds: 0)
             func show(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
                 if case .journal = source.kind {
                     record.takeJournalBytes()
                     record.takeJournalTime()
                 }
-                pipeline.process(&record, tag: source.tag) { record, tag in
+                pipeline.process(&record, tag: source.tag, readAt: now) { record, tag in
                     record.append("GUESTLOG_TAG", tag)
                     record.appendJSON(to: &out)
                     out.append(Lines.feed)
@@ -56,10 +57,13 @@ extension Config {
             while !isAtEnd {
                 let count = try systemCall("read", "standard input") { read(STDIN_FILENO, &piece, piece.count) }
                 isAtEnd = count == 0
+                now = Timestamp(microseconds: SystemClock().wallMicroseconds())
                 if isAtEnd {
                     decoder.finish(show)
                 } else {
-                    piece.withUnsafeBytes { decoder.add(UnsafeRawBufferPointer(rebasing: $0[..<count]), show) }
+                    piece.withUnsafeBytes {
+                        decoder.add(UnsafeRawBufferPointer(rebasing: $0[..<count]), readAt: now, show)
+                    }
                 }
                 try Output.write(out)
                 out.removeAll(keepingCapacity: true)
