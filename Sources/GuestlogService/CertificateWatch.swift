@@ -32,10 +32,7 @@ final class CertificateWatch: Sendable {
             self.watch = watch
         } catch {
             watch = nil
-            diagnostics.log(
-                .warning,
-                "\(error); the certificate is read every 10 s instead (limits: fs.inotify.max_user_watches and _instances)"
-            )
+            diagnostics.log(.warning, "\(error); the certificate is read every 10 s instead\(error.watchRemedy)")
         }
     }
 

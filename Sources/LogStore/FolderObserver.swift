@@ -35,7 +35,7 @@ public final class FolderObserver: StoreObserver {
     private func poll(_ error: SystemError) {
         if !isPolling {
             isPolling = true
-            warn("\(error); polling once a second instead (limits: fs.inotify.max_user_watches and _instances)")
+            warn("\(error); the store is read once a second instead\(error.watchRemedy)")
         }
     }
 

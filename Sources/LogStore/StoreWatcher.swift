@@ -215,7 +215,7 @@ public final class StoreWatcher: @unchecked Sendable {
             watches[number] = folder
             return true
         } catch {
-            guard [ENOSPC, ENOMEM].contains(error.code) else {
+            guard error.isWatchLimit || error.code == ENOMEM else {
                 return false
             }
             throw error
@@ -237,8 +237,7 @@ public final class StoreWatcher: @unchecked Sendable {
         refusedSince = SystemClock().monotonicMicroseconds()
         if !hasWarned {
             hasWarned = true
-            let limits = "fs.inotify.max_user_watches and _instances"
-            warn("\(error); the store is looked at once a second instead (limits: \(limits))")
+            warn("\(error); the store is read once a second instead\(error.watchRemedy)")
         }
     }
 }

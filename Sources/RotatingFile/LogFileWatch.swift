@@ -90,10 +90,7 @@ public final class LogFileWatch {
     }
 
     private func refuse(_ error: SystemError) {
-        let isLimit = [EMFILE, ENFILE, ENOSPC].contains(error.code)
-        let remedy =
-            isLimit ? "; raise fs.inotify.max_user_instances or fs.inotify.max_user_watches with sysctl(8)" : ""
-        warnOnce("\(error)\(remedy)")
+        warnOnce("\(error)\(error.watchRemedy)")
     }
 
     private func warnOnce(_ reason: String) {

@@ -73,3 +73,17 @@ public final class DirectoryWatch: Sendable {
         _ = Glibc.poll(&poll, 1, milliseconds)
     }
 }
+
+extension SystemError {
+    /// Whether an instance of `DirectoryWatch` or a watch was refused at one of the kernel's limits per user
+    /// (inotify(7)).
+    public var isWatchLimit: Bool {
+        // EMFILE: max_user_instances, or the process has too many descriptors; ENOSPC: max_user_watches.
+        [EMFILE, ENOSPC].contains(code)
+    }
+
+    /// What to do about a limit, to be added to a message; empty when no limit was the reason.
+    public var watchRemedy: String {
+        isWatchLimit ? "; raise fs.inotify.max_user_instances or fs.inotify.max_user_watches with sysctl(8)" : ""
+    }
+}

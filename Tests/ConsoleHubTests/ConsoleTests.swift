@@ -228,7 +228,7 @@ import Testing
         discovery.begin()
         let problem =
             "cannot watch for consoles: \(refusal); scanning every 30 s"
-            + " (limits: fs.inotify.max_user_watches and fs.inotify.max_user_instances)"
+            + "; raise fs.inotify.max_user_instances or fs.inotify.max_user_watches with sysctl(8)"
         #expect(events() == ["said: " + problem])
         #expect(problems.all.map(\.problem) == [problem])
         let chardev = try Chardev(folder.path + "/alpha.sock")

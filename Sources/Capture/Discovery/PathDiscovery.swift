@@ -161,10 +161,8 @@ public final class PathDiscovery: EventHandler, @unchecked Sendable {
     }
 
     private func report(_ error: SystemError) {
-        let isLimit = [EMFILE, ENOSPC].contains(error.code)
-        let remedy = isLimit ? " (limits: fs.inotify.max_user_watches and fs.inotify.max_user_instances)" : ""
-        let problem =
-            "cannot watch for \(purpose): \(error); scanning every \(Self.scanInterval / 1_000_000) s\(remedy)"
+        let interval = Self.scanInterval / 1_000_000
+        let problem = "cannot watch for \(purpose): \(error); scanning every \(interval) s\(error.watchRemedy)"
         if problems.raise(subject, problem) {
             diagnostics.log(.warning, problem)
         }

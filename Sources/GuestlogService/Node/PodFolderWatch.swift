@@ -57,11 +57,8 @@ final class PodFolderWatch {
     private func poll(because error: SystemError) {
         if !isPolling {
             isPolling = true
-            diagnostics.log(
-                .warning,
-                "\(error); looking for pods every \(Self.scanInterval / 1_000_000) s instead; raise "
-                    + "fs.inotify.max_user_instances or fs.inotify.max_user_watches with sysctl(8)"
-            )
+            let interval = Self.scanInterval / 1_000_000
+            diagnostics.log(.warning, "\(error); looking for pods every \(interval) s instead\(error.watchRemedy)")
         }
     }
 
@@ -160,7 +157,7 @@ final class PodFolderWatch {
         do throws(SystemError) {
             return try add(instance, folder)
         } catch {
-            guard error.code == ENOSPC else {
+            guard error.isWatchLimit else {
                 throw error
             }
             poll(because: error)
