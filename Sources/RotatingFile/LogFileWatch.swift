@@ -128,15 +128,12 @@ public final class LogFileWatch {
             if event.isOverflow {
                 changed.formUnion(paths.keys)
             }
-            let isGone = event.mask & Self.goneMask != 0
             for path in foldersOfWatch[event.watch] ?? [] {
-                changed.formUnion(isGone ? lose(path) : changes(in: path, event.name))
+                changed.formUnion(event.isFolderGone ? lose(path) : changes(in: path, event.name))
             }
         }
         return changed
     }
-
-    private static let goneMask = UInt32(IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)
 
     /// The logs that a change of the entry `name` of a watched folder concerns.
     private func changes(in path: Bytewise<String>, _ name: String) -> Set<ID> {

@@ -18,6 +18,11 @@ public final class DirectoryWatch: Sendable {
 
         /// Whether events were lost, so that everything must be scanned again.
         public var isOverflow: Bool { mask & UInt32(IN_Q_OVERFLOW) != 0 }
+
+        /// Whether the watched folder itself was deleted, moved or unmounted, so that its path has to be watched again.
+        public var isFolderGone: Bool {
+            mask & UInt32(IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT) != 0
+        }
     }
 
     private let inotify: Descriptor

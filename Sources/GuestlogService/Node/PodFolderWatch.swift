@@ -68,7 +68,7 @@ final class PodFolderWatch {
         var changed: Set<String> = []
         for event in instance?.drain() ?? [] {
             let isOfRoots = event.watch == podsWatch || event.watch == logsWatch
-            if event.isOverflow || isOfRoots && isGone(event) {
+            if event.isOverflow || isOfRoots && event.isFolderGone {
                 deadline = now
             } else if event.watch == podsWatch {
                 take(event, &changed, &events)
@@ -88,10 +88,6 @@ final class PodFolderWatch {
             deadline = min(deadline ?? .max, now + Self.scanInterval)
         }
         return events
-    }
-
-    private func isGone(_ event: DirectoryWatch.Event) -> Bool {
-        event.mask & UInt32(IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT) != 0
     }
 
     private func take(_ event: DirectoryWatch.Event, _ changed: inout Set<String>, _ events: inout [NodePods.Event]) {
