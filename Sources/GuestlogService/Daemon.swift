@@ -96,7 +96,7 @@ public final class Daemon {
 
     /// Throws what would keep a daemon with `configuration` from beginning. Changes nothing.
     public static func check(_ configuration: Configuration) throws(SystemError) {
-        try LinuxPaths.check(configuration)
+        try DaemonFolders.check(configuration)
         try CaptureService.checkStore(configuration.captureOptions(inflight: configuration.runtime + "/inflight"))
     }
 

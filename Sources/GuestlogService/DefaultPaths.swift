@@ -26,7 +26,7 @@ public struct DefaultPaths: Sendable {
         let folder = Self.folder("RUNTIME_DIRECTORY") ?? run + "/guestlog"
         let path = named.socket ?? folder + "/guestlog.sock"
         socket = path
-        runtime = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? folder
+        runtime = path.contains("/") ? DirectoryHandle.split(path).directory : folder
     }
 
     /// The first of the folders that systemd created for the service (systemd.exec(5)).

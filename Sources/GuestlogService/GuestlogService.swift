@@ -17,4 +17,4 @@
 //     Configuration           the checked settings of the YAML file: a file for each section
 //       ConfigurationReader   typed values with file, line and key; KeysByKind says which keys a kind of mapping has
 //     ReplacementCheck        asks the next program whether it can begin
-//     LinuxPaths, DefaultPaths, VirtlogdPaths    where files are
+//     DaemonFolders, DefaultPaths, VirtlogdPaths    where files are

@@ -51,7 +51,7 @@ public final class Keeper {
     public init(_ command: [String], runtime: String) throws {
         self.command = command
         notifySocket = "\(runtime)/keep-\(getpid()).sock"
-        try LinuxPaths.makeFolder(of: notifySocket)
+        try DaemonFolders.makeFolder(of: notifySocket)
         socket = try UnixSocket.datagrams(at: notifySocket)
         signals = try SignalQueue(Self.passedOn)
         files = (lease: try MemoryFile("guestlog-lease"), discarded: try MemoryFile("guestlog-discarded"))

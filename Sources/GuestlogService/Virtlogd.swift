@@ -82,7 +82,7 @@ public final class Virtlogd {
     public static func check(_ options: Options, _ configuration: Configuration) throws {
         let paths = VirtlogdPaths(options, runtime: configuration.runtime)
         _ = try settings(options, paths)
-        try LinuxPaths.check(configuration)
+        try DaemonFolders.check(configuration)
         try CaptureService.checkStore(captureOptions(configuration, paths))
     }
 
@@ -165,7 +165,7 @@ public final class Virtlogd {
         if let socket = past.sockets.first {
             listening = ListeningSocket(Descriptor(owning: socket), path: paths.socket)
         } else {
-            try LinuxPaths.makeFolder(of: paths.socket)
+            try DaemonFolders.makeFolder(of: paths.socket)
             listening = try ListeningSocket(path: paths.socket, mode: 0o700)
         }
         socket = listening

@@ -22,11 +22,8 @@ public enum FolderAccess {
     /// The folder itself, or the nearest one above it that exists.
     private static func nearestExisting(_ path: String) -> String {
         var folder = path
-        while access(folder, F_OK) != 0, errno == ENOENT {
-            guard let slash = folder.lastIndex(of: "/") else {
-                return "."
-            }
-            folder = slash == folder.startIndex ? "/" : String(folder[..<slash])
+        while folder != ".", access(folder, F_OK) != 0, errno == ENOENT {
+            folder = DirectoryHandle.split(folder).directory
         }
         return folder
     }

@@ -23,7 +23,7 @@ struct Serve: ParsableCommand {
         if check.checkConfig {
             return try Daemon.check(configuration)
         }
-        try LinuxPaths.prepare(configuration)
+        try DaemonFolders.prepare(configuration)
         try Daemon(configuration, file: paths.configurationFile).run()
     }
 }

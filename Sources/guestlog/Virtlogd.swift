@@ -62,7 +62,7 @@ struct VirtlogdCommand: ParsableCommand {
         if check.checkConfig {
             return try Virtlogd.check(options, configuration)
         }
-        try LinuxPaths.prepare(configuration)
+        try DaemonFolders.prepare(configuration)
         if daemon {
             // Before any thread is started.
             try ProgramImage.goIntoBackground()

@@ -16,8 +16,8 @@ final class RunName {
     init(_ name: String, in root: String, runtime: String) throws {
         self.name = name
         path = runtime + "/" + Self.prefix + VMIdentity(name: name).directoryName
-        try LinuxPaths.makeFolder(of: path)
-        guard let lock = try Self.lock(path) else {
+        try DaemonFolders.makeFolder(of: path)
+        guard let lock = try StoredFile.locked(at: path) else {
             throw ForegroundRun.Busy(name: name, store: root, process: VMWriter.holder(ofFileAt: path))
         }
         self.lock = lock
