@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CBytes
 import TextFormats
 
 /// One sender of the Forward protocol, from its first byte: the handshake, where a shared key is required, and then
@@ -137,6 +138,6 @@ struct ForwardSession {
 
     /// Compares in a time that does not depend on where they differ.
     private static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
-        left.count == right.count && zip(left, right).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+        left.count == right.count && gl_equal_in_constant_time(left, right, left.count)
     }
 }
