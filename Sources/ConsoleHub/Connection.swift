@@ -89,7 +89,7 @@ public struct ProcessIdentity: Hashable, Sendable {
     }
 
     private static func start(of process: Int32) -> UInt64? {
-        let fields = ProcFile.status("/proc/\(process)/stat")
+        let fields = ProcFile.statFields("/proc/\(process)/stat")
         return fields.count > 19 ? UInt64(fields[19]) : nil
     }
 }

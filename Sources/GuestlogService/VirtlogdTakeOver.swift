@@ -88,26 +88,21 @@ public struct VirtlogdTakeOver {
         guard let process = Int32(text.prefix { $0.isNumber }), process > 1, kill(process, 0) == 0 else {
             throw Refused(description: "no log daemon runs: \(processFile) names no running process")
         }
-        let words = ProcFile.text("/proc/\(process)/cmdline")
-        let path = words.prefix { $0 != "\0" }
+        let path = ProcFile.strings("/proc/\(process)/cmdline").first ?? ""
         guard path.hasPrefix("/"), path.split(separator: "/").last == "virtlogd" else {
             throw Refused(
                 description:
                     "process \(process) was started as '\(path)': only a virtlogd started by its absolute path can be exchanged"
             )
         }
-        return (process, String(path))
+        return (process, path)
     }
 
     /// Throws when this program could not begin in place of `process`.
     private func check(_ process: Int32) throws(Refused) {
-        func words(_ name: String) -> [String] {
-            ProcFile.bytes("/proc/\(process)/\(name)", limit: .max).dropLast()
-                .split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
-        }
-        let command = [ownProgram, "virtlogd"] + words("cmdline").dropFirst()
+        let command = [ownProgram, "virtlogd"] + ProcFile.strings("/proc/\(process)/cmdline").dropFirst()
         do throws(ReplacementCheck.Refused) {
-            try ReplacementCheck(command: command, environment: words("environ")).run()
+            try ReplacementCheck(command: command, environment: ProcFile.strings("/proc/\(process)/environ")).run()
         } catch {
             throw Refused(description: "this program cannot take over, and process \(process) continues: \(error)")
         }

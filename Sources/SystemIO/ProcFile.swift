@@ -18,8 +18,20 @@ public enum ProcFile {
         String(decoding: bytes(path, limit: limit), as: UTF8.self)
     }
 
+    /// The strings in a file that ends each one with a NUL, such as `/proc/PID/cmdline` and `/proc/PID/environ`.
+    public static func strings(_ path: String) -> [String] {
+        var bytes = bytes(path, limit: .max)
+        guard let last = bytes.last else {
+            return []
+        }
+        if last == 0 {
+            bytes.removeLast()
+        }
+        return bytes.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+    }
+
     /// The fields of `/proc/PID/stat` from the third on. The second, the name in parentheses, may contain anything.
-    public static func status(_ path: String) -> [Substring] {
+    public static func statFields(_ path: String) -> [Substring] {
         let text = text(path, limit: 4096)
         guard let end = text.lastIndex(of: ")") else {
             return []

@@ -14,6 +14,7 @@ public enum StuckThreads {
 
     /// Whether there is one now.
     static var isAny: Bool {
-        ProcFile.names(in: "/proc/self/task").contains { ProcFile.status("/proc/self/task/\($0)/stat").first == "D" }
+        let folder = "/proc/self/task"
+        return ProcFile.names(in: folder).contains { ProcFile.statFields(folder + "/\($0)/stat").first == "D" }
     }
 }

@@ -91,12 +91,8 @@ struct Guestlog: ParsableCommand {
     /// environment on the stack, and finds none when a preloaded library has moved the environment; then there are no
     /// arguments before the program's.
     private static func commandLine() -> [String] {
-        let bytes = ProcFile.bytes("/proc/self/cmdline", limit: .max)
-        guard bytes.last == 0 else {
-            return CommandLine.arguments
-        }
-        return bytes.dropLast().split(separator: 0, omittingEmptySubsequences: false)
-            .map { String(decoding: $0, as: UTF8.self) }
+        let arguments = ProcFile.strings("/proc/self/cmdline")
+        return arguments.isEmpty ? CommandLine.arguments : arguments
     }
 
     private static func leave(with error: any Error) -> Never {
