@@ -61,11 +61,9 @@ public struct ProcessIdentity: Hashable, Sendable {
         guard process > 0, start > 0 else {
             return nil
         }
-        var now = timespec()
-        clock_gettime(CLOCK_BOOTTIME, &now)
         let ticks = Int64(max(1, sysconf(Int32(_SC_CLK_TCK))))
         let begun = Int64(clamping: start) / ticks * 1_000_000 + Int64(clamping: start) % ticks * 1_000_000 / ticks
-        return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000 - begun
+        return SystemClock.bootMicroseconds() - begun
     }
 
     init(process: Int32, start: UInt64) {

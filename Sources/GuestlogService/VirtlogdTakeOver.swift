@@ -129,7 +129,7 @@ public struct VirtlogdTakeOver {
             guard kill(process, 0) == 0 else {
                 throw Refused(description: "process \(process) has ended: restart the log daemon")
             }
-            usleep(10_000)
+            WorkerThread.pause(microseconds: 10_000)
         }
         throw Refused(description: "process \(process) still runs \(before): \(reason)")
     }

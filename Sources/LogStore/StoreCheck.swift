@@ -37,7 +37,7 @@ public struct StoreCheck {
             return first
         }
         if isWritten {
-            usleep(Self.secondScanDelay)
+            WorkerThread.pause(microseconds: Self.secondScanDelay)
         }
         return try scan(vm, isWritten).confirmed(by: first)
     }

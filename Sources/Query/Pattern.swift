@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CPCRE2
-import Glibc
 import Synchronization
+import SystemIO
 import TextFormats
 
 /// A regular expression (PCRE2, Perl syntax) over a guest's bytes.
@@ -101,21 +101,15 @@ public final class Pattern: Sendable {
         guard isBounded else {
             return match()
         }
-        let start = Self.nanoseconds()
+        let start = SystemClock.monotonicNanoseconds()
         let result = match()
-        let cost = Self.nanoseconds() - start - Self.lineAllowance - Self.byteAllowance * Int64(count)
+        let cost = SystemClock.monotonicNanoseconds() - start - Self.lineAllowance - Self.byteAllowance * Int64(count)
         let total = debt.add(cost, ordering: .relaxed).newValue
         // Unused time of cheap lines does not accumulate.
         if total < 0 {
             debt.store(0, ordering: .relaxed)
         }
         return result
-    }
-
-    private static func nanoseconds() -> Int64 {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 
     /// Whether the pattern matches anywhere in `text`. For many texts, use a `Matcher`.

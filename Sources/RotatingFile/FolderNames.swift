@@ -44,7 +44,7 @@ public final class FolderNames {
         }
         names.sort { $0.lexicographicallyPrecedes($1) }
         Self.pass(names, prefix, body)
-        let isSettled = Self.now() - attributes.modified > Self.settledAge
+        let isSettled = Int(SystemClock.wallNanoseconds()) - attributes.modified > Self.settledAge
         let isUnchanged = try folder.attributes().modified == attributes.modified
         listing =
             isSettled && isUnchanged
@@ -67,12 +67,5 @@ public final class FolderNames {
             }
             name.withUnsafeBufferPointer(body)
         }
-    }
-
-    /// The wall-clock time in nanoseconds.
-    private static func now() -> Int {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return time.tv_sec * 1_000_000_000 + time.tv_nsec
     }
 }

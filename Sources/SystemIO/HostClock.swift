@@ -21,9 +21,20 @@ public struct SystemClock: HostClock {
         Self.read(CLOCK_MONOTONIC)
     }
 
+    /// Wall-clock time in nanoseconds since the Unix epoch.
+    public static func wallNanoseconds() -> Int64 { nanoseconds(CLOCK_REALTIME) }
+
+    /// Monotonic time in nanoseconds, for the measurement of short times.
+    public static func monotonicNanoseconds() -> Int64 { nanoseconds(CLOCK_MONOTONIC) }
+
+    /// The time since the host has booted, with that in suspend, in microseconds.
+    public static func bootMicroseconds() -> Int64 { read(CLOCK_BOOTTIME) }
+
     /// The processor time that the calling thread has used, in nanoseconds.
-    public static func threadNanoseconds() -> Int64 {
-        let time = time(of: CLOCK_THREAD_CPUTIME_ID)
+    public static func threadNanoseconds() -> Int64 { nanoseconds(CLOCK_THREAD_CPUTIME_ID) }
+
+    private static func nanoseconds(_ clock: clockid_t) -> Int64 {
+        let time = time(of: clock)
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 

@@ -128,7 +128,7 @@ public final class StoredFile {
             if attempt() {
                 return true
             }
-            usleep(1000)
+            WorkerThread.pause(microseconds: 1000)
         }
         return attempt()
     }

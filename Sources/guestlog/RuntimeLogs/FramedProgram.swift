@@ -69,16 +69,10 @@ struct FramedProgram: ~Copyable {
                     // poll(2) ignores it from now on.
                     sources[place].fd = -1
                 }
-                try Output.write(encoder.add(piece[..<count], isError: place == 1, time: now()), to: target)
+                let time = SystemClock.wallNanoseconds()
+                try Output.write(encoder.add(piece[..<count], isError: place == 1, time: time), to: target)
             }
         }
-        try Output.write(encoder.finish(time: now()), to: target)
-    }
-
-    /// The host's time, in nanoseconds since the Unix epoch.
-    private static func now() -> Int64 {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+        try Output.write(encoder.finish(time: SystemClock.wallNanoseconds()), to: target)
     }
 }
