@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
 import Glibc
 import LogModel
 import SystemIO
@@ -9,7 +8,7 @@ import SystemIO
 final class RunName {
     let name: String
     private let path: String
-    private let lock: Descriptor
+    private let lock: StoredFile
 
     /// Claims `name` in the store `root`. Throws `ForegroundRun.Busy` when another process writes its log, or another
     /// `guestlog run` is about to.
@@ -39,19 +38,4 @@ final class RunName {
     }
 
     private static let prefix = "name-"
-
-    /// The file at `path`, locked; nil when another process has the lock.
-    private static func lock(_ path: String) throws(SystemError) -> Descriptor? {
-        while true {
-            let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW
-            let file = Descriptor(owning: try systemCall("open", path) { gl_open(path, flags, 0o640) })
-            guard gl_try_lock(file.raw, false) == 0 else {
-                return nil
-            }
-            // Its last holder may have removed it before it was locked.
-            if try FileAttributes(of: file.raw, path).identity == FileAttributes(at: path)?.identity {
-                return file
-            }
-        }
-    }
 }

@@ -15,6 +15,20 @@ public final class StoredFile {
         self.path = path
     }
 
+    /// The file at `path`, created if it is missing, with its lock; nil when another open file has the lock.
+    public static func locked(at path: String) throws(SystemError) -> StoredFile? {
+        while true {
+            let file = try StoredFile(path, .create, on: LinuxFileSystem())
+            guard file.tryLock() else {
+                return nil
+            }
+            // Its last holder may have removed it before it was locked.
+            if try FileAttributes(of: file.file.number, path).identity == FileAttributes(at: path)?.identity {
+                return file
+            }
+        }
+    }
+
     deinit {
         fileSystem.close(file)
     }
