@@ -28,8 +28,11 @@ public enum GapReason: UInt8, Sendable, CaseIterable {
     case kernelOverwrote = 17
 
     /// The loss of `bytes`, of an unknown number with nil, in words.
-    public func words(losing bytes: UInt64?) -> String {
-        (bytes.map { "\($0) bytes" } ?? "an unknown number of bytes") + " lost: \(words)"
+    public func words(losing bytes: UInt64?) -> String { "\(Self.amount(bytes)) lost: \(words)" }
+
+    /// A number of lost bytes in words; nil: it is unknown.
+    public static func amount(_ bytes: UInt64?) -> String {
+        bytes.map { "\($0) bytes" } ?? "an unknown number of bytes"
     }
 
     /// The reason in words, as in "4096 bytes lost: …".

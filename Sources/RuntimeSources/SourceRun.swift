@@ -216,8 +216,7 @@ final class SourceRun: FileRun {
 
     private func noteLoss(_ bytes: UInt64?, _ reason: String) throws {
         position.number += ReadPosition.leap
-        let words = bytes.map { "\($0) bytes" } ?? "an unknown number of bytes"
-        capture.diagnostics.log(.warning, "source \(source.name): \(words) are lost: \(reason)")
+        capture.diagnostics.log(.warning, "source \(source.name): \(GapReason.amount(bytes)) lost: \(reason)")
         router.noteLoss(bytes, at: position)
     }
 }

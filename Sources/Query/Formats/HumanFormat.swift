@@ -271,7 +271,7 @@ struct HumanFormat: EntryWriter {
         case .gap(let gap):
             let span = timeOfDay(gap.since) + "–" + timeOfDay(event.time)
             guard let bytes = gap.bytes else {
-                return "bytes of unknown number lost \(span): \(gap.reason.words)"
+                return "\(GapReason.amount(nil)) lost \(span): \(gap.reason.words)"
             }
             if bytes == 0, !gap.isClosed {
                 return "what follows \(timeOfDay(gap.since)) is being lost: \(gap.reason.words)"
