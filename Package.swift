@@ -24,20 +24,14 @@ func tests(of name: String, dependencies: [Target.Dependency] = []) -> Target {
     )
 }
 
-let nio: [Target.Dependency] = [
-    .product(name: "NIOCore", package: "swift-nio"),
-    .product(name: "NIOPosix", package: "swift-nio"),
-    .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-    .product(name: "NIOHTTP1", package: "swift-nio"),
-    .product(name: "NIOWebSocket", package: "swift-nio"),
-]
-
 let client: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"),
 ]
+
+let nio = client + [.product(name: "NIOWebSocket", package: "swift-nio")]
 
 let package = Package(
     name: "guestlog",
