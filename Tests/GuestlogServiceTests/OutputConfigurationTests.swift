@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import LogModel
 import Outputs
 import Query
 import SystemIO
+import TestSupport
 import TestTraits
 import Testing
 
@@ -15,6 +17,27 @@ import Testing
     }
 
     private static let repository = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+
+    @Test("keys and passwords are read through links, without the end of their line; a missing file names the remedy")
+    func secrets() throws {
+        let folder = TemporaryFolder()
+        try StoredFile(folder.path + "/1", .create, on: LinuxFileSystem()).write(at: 0, Array("a b\r\n".utf8))
+        symlink("1", folder.path + "/key")
+        func read(password: String) throws -> [OutputSettings] {
+            try self.read(
+                "  - { name: a, type: forward, servers: [x], shared-key-file: \(folder.path)/key, user: u, "
+                    + "password-file: \(folder.path)/\(password) }"
+            )
+        }
+        guard case .forward(let settings)? = try read(password: "key").first?.destination else {
+            Issue.record("no output")
+            return
+        }
+        #expect(settings.sharedKey == "a b" && settings.password == "a b")
+        let error = #expect(throws: ConfigurationError.self) { _ = try read(password: "none") }
+        let reason = "\(folder.path)/none: No such file or directory; create the file with the secret"
+        #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
+    }
 
     @Test("the examples are valid")
     func examples() throws {

@@ -73,7 +73,12 @@ private final class ReceiverFixture {
         let fixture = try SourceFixture()
         self.fixture = fixture
         path = fixture.folder.path + "/forward"
-        self.key = try key.map { try fixture.write($0, "key") }
+        self.key = try key.map { key in
+            // A link, as in a mounted secret of Kubernetes.
+            let link = fixture.folder.path + "/key"
+            symlink(try fixture.write(key, "key.1"), link)
+            return link
+        }
         interruption = try Interruption()
         try start()
     }
@@ -299,7 +304,7 @@ private final class Peer {
 
     @Test("a sender that knows the shared key is admitted; another is not, and stores nothing")
     func sharedKey() throws {
-        let receiver = try ReceiverFixture(key: "secret\n")
+        let receiver = try ReceiverFixture(key: "secret\r\n")
         func greet(_ key: String, host: String = "sender") throws -> (peer: Peer, pong: MessagePackValue?) {
             let peer = try receiver.connect()
             guard case .array(let helo)? = peer.next(), helo.first?.text == "HELO", let nonce = helo[1]["nonce"]?.text
