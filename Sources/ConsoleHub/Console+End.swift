@@ -35,7 +35,7 @@ extension Console {
         return TeardownResult(descriptor: descriptor, sockets: release("guestlog stops"))
     }
 
-    /// Gives up a connection that was not accepted, because nobody is left who wants it.
+    /// Gives up a connection that was not accepted, because no client needs it any more.
     func abandonPending() {
         if pending != nil {
             endPending()

@@ -12,7 +12,7 @@ final class PendingConnection: EventHandler {
     let connection: Connection
     private let loop: EventLoop
     private let endpoint: Endpoint
-    /// Called once, when the wait is longer than a VMM takes that has nobody else to serve.
+    /// Called once, when the wait is longer than a VMM takes that serves no other client.
     private let onDelay: () -> Void
     /// Called at the end of the wait: with the accepted connection, or the reason why it never will be.
     private let onEnd: (Result<Connection, SystemError>) -> Void

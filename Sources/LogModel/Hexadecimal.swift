@@ -39,7 +39,7 @@ extension UInt8 {
         value < 10 ? UInt8(ascii: "0") + value : ten + value - 10
     }
 
-    /// The value of this hexadecimal digit in ASCII; nil when it is none.
+    /// The value of this hexadecimal digit in ASCII; nil if it is not a digit.
     public var hexadecimalValue: UInt8? {
         switch self {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")

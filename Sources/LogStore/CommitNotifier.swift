@@ -42,7 +42,7 @@ public final class CommitNotifier: Sendable {
 
     private let observers = Mutex(Observers())
     private let count = Atomic<Int>(0)
-    /// The streams that this process writes, and who is told of changes.
+    /// The streams that this process writes, and the observer of their changes.
     private let own = Mutex<(streams: Set<StreamID>, onChange: (@Sendable (Change) -> Void)?)>(([], nil))
 
     /// A notifier without subscriptions.

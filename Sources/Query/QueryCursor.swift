@@ -20,7 +20,7 @@ public struct QueryCursor: Hashable, Sendable {
         self.places = places
     }
 
-    /// The cursor `word`. Throws `badCursor` when it is none.
+    /// The cursor `word`. Throws `badCursor` if the word is not a cursor.
     public init(_ word: String) throws(QueryError) {
         guard word.hasPrefix(Self.version) else {
             let isNewer = word.first == "v" && word.dropFirst().prefix { $0.isNumber }.count > 0 && word.contains(":")

@@ -29,7 +29,7 @@ public struct FollowPosition: Hashable, Sendable {
     /// The longest `text`, in bytes.
     public static let longestText = 128
 
-    /// The position that `text` describes; nil when it is none.
+    /// The position that `text` describes; nil if the text is not a position.
     public init?(text: some Collection<UInt8>) {
         guard text.count <= Self.longestText else {
             return nil

@@ -18,7 +18,7 @@ public struct TerminalSize: Hashable, Sendable {
 public struct TerminalDevice: Sendable {
     private let descriptor: Int32
 
-    /// The terminal behind `descriptor`, which the caller owns; nil when it is none.
+    /// The terminal behind `descriptor`, which the caller owns; nil if it is not a terminal.
     public init?(_ descriptor: Int32) {
         guard isatty(descriptor) == 1 else {
             return nil

@@ -74,7 +74,7 @@ public struct ConsoleKeys: Sendable {
         return events
     }
 
-    /// The command `byte` after the escape key. A key that is none leaves too.
+    /// The command `byte` after the escape key. Any other key leaves the console too.
     private mutating func command(_ byte: UInt8) -> Event? {
         state = .text
         switch byte {

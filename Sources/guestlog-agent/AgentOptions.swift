@@ -11,7 +11,7 @@ struct AgentOptions: Equatable {
         /// A virtio-serial port, whose other end the host connects.
         case serial(path: String)
 
-        /// Parses `vsock:CID:PORT`, `unix:PATH` or `serial:PATH`; nil when it is none.
+        /// Parses `vsock:CID:PORT`, `unix:PATH` or `serial:PATH`; nil if the text is not a destination.
         init?(_ text: String) {
             let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
             guard parts.count == 2 else {

@@ -85,7 +85,7 @@ enum Output {
         Table.text(rows, width: terminalColumns)
     }
 
-    /// The width of the terminal that standard output is; nil when it is none, or has no known width.
+    /// The width of the terminal that standard output is; nil if it is not a terminal, or its width is unknown.
     private static var terminalColumns: Int? {
         var size = winsize()
         guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {

@@ -79,7 +79,7 @@ extension TailOptions {
         return parsed
     }
 
-    /// The name and the attached value of an option, as `--name=value`, `-name`, `-v3`; nil when it is none.
+    /// The name and the attached value of an option, as `--name=value`, `-name`, `-v3`; nil if `argument` is not an option.
     private static func split(_ argument: String) -> (name: String, value: String?)? {
         guard argument.hasPrefix("-"), argument != "-", argument != "--" else {
             return nil
